@@ -142,7 +142,9 @@ def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
 
 def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, LookupAnswer]]) -> None:
     """Put the answers of one step into scope together, since one may repeat a sensitive value of another."""
-    problems = run.keep([(lookup, *lookup.definition.read(answer.value, answer.problem)) for lookup, answer in answers])
+    problems = run.keep(
+        [(lookup, *lookup.definition.cast_answer(answer.value, answer.problem)) for lookup, answer in answers]
+    )
     for (lookup, answer), problem in zip(answers, problems, strict=True):
         took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
         what = f"not ok: {problem}" if problem else "ok"

@@ -26,8 +26,8 @@ MAX_JSON_DEPTH = 200
 class LiteralReader(Protocol):
     """A flow file that is being read (`app.flow.grammar.reader`)."""
 
-    def literal(self, node: Any, kind: Kind, what: str, *, code: str) -> Any:
-        """The value that a node writes, cast to a kind; None once its fault is reported as `code`."""
+    def literal(self, node: Any, kind: Kind, what: str) -> Any:
+        """The value that a node writes, cast to a kind; None once its fault is reported."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,16 +79,15 @@ class Kind(ABC):
     def json_schema(self) -> JsonSchema:
         """The JSON Schema of values without an error, as far as JSON Schema can say it."""
 
-    def read(self, node: Any, what: str, source: LiteralReader, code: str = "E203") -> Any:
+    def read(self, node: Any, what: str, source: LiteralReader) -> Any:
         """The value that a flow file writes at a node; None once its faults are reported.
 
         Args:
             node: of the file.
             what: the name of the value in messages.
             source: reads the node and collects the faults.
-            code: of the issue for a value that does not fit.
         """
-        return source.literal(node, self, what, code=code)
+        return source.literal(node, self, what)
 
     def literal(self, text: str) -> Any:
         """A text of a flow file as this type, within its limits. Raises ValueError."""

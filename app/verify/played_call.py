@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from app.engine import Session, TraceLine
@@ -236,7 +237,7 @@ class PlayedCall:
             return f"it {self.where} now; before, it {done.where}"
         step = done.step
         if isinstance(step, DialStep) and (outcome := self._outcome_of(step.party.to)) is not None:
-            step = DialStep(party=step.party.model_copy(update={"outcome": outcome}))
+            step = DialStep(party=replace(step.party, outcome=outcome))
         try:
             await self.do(step)
         except CannotDo as error:
@@ -316,9 +317,9 @@ class PlayedCall:
     def _step_now(self, step: ScriptStep) -> ScriptStep:
         """The step with the address that is dialled, and without its second, which has come."""
         if isinstance(step, DialStep) and self.moment.waited is not None:
-            return DialStep(party=step.party.model_copy(update={"to": self.moment.waited.address}))
+            return DialStep(party=replace(step.party, to=self.moment.waited.address))
         if isinstance(step, PressStep | SpeakStep):
-            return step.model_copy(update={"at_s": None})
+            return replace(step, at_s=None)
         return HangUpStep() if isinstance(step, HangUpStep) else step
 
     async def _perform(self, step: ScriptStep) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.simulator.durations import plain
 from app.simulator.legs import BETWEEN_KEYS_S, CallMoment, Leg, Waited
 from app.verify.scenarios.listener import SPOKEN
@@ -50,7 +52,7 @@ class ScriptRecorder:
         last = self.script[-1] if self.script else None
         is_continued = self._keyed is not None and self._keyed is self._leg.open
         if isinstance(step, PressStep) and isinstance(last, PressStep) and is_continued:
-            self.script[-1] = last.model_copy(update={"keys": last.keys + step.keys})
+            self.script[-1] = replace(last, keys=last.keys + step.keys)
             self._thought_s += self._leg.at - self._key_at - BETWEEN_KEYS_S
         else:
             self._hear(moment)
@@ -88,7 +90,7 @@ class ScriptRecorder:
             self._thought_s += moment.at - self._waits_at
             self._waits_at = moment.at
         if isinstance(step, PressStep | SpeakStep):
-            return step.model_copy(update={"at_s": None if is_awaited else now})
+            return replace(step, at_s=None if is_awaited else now)
         return step
 
     def _hear(self, moment: CallMoment) -> None:

@@ -106,7 +106,7 @@ class Person(LookupAnswers):
         definition = self.definitions[lookup.flow, lookup.name]
         self._say(f"lookup {lookup.name} asks {_shown(lookup, self.secrets)}", "yellow")
         (answer,) = await super().ask((lookup,))
-        _, problem = definition.read(answer.value, answer.problem)
+        _, problem = definition.cast_answer(answer.value, answer.problem)
         if problem and self._look_ups is not None:
             self._say(f"it does not answer: {problem}", "red")
         if problem:
@@ -145,7 +145,7 @@ def read_answer(text: str, definition: LookupDefinition) -> LookupAnswer:
     value = json.loads(text) if text[0] in "{[" else _fields(text, definition)
     if isinstance(value, Mapping):
         value = {**definition.default, **value}
-    _, problem = definition.read(value)
+    _, problem = definition.cast_answer(value)
     if problem:
         raise ValueError(problem)
     return LookupAnswer(value)

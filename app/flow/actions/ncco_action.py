@@ -13,7 +13,8 @@ from dataclasses import replace
 
 from app.flow.actions.action import Action, literal, may_be_true, observer
 from app.flow.actions.item import Item, gather, has_duplicate, rename
-from app.flow.grammar.fields import Field, JsonField, ListField, LocalField, action_shape
+from app.flow.grammar.fields import JsonField, ListField, LocalField, action_shape
+from app.flow.grammar.forms import Form
 from app.flow.grammar.locales import VOICE, Locale, mixes_locales, speaks_several, stands_for_locales
 from app.flow.grammar.reader import Reader
 from app.flow.grammar.values import Constant, Localised, localised
@@ -57,7 +58,7 @@ def _speaking(language: str, reader: Reader) -> Reader:
     """The reader for a talk that is spoken in one language, whatever the locale."""
     if not language or (language == reader.language and not reader.locales):
         return reader
-    locales = {name: locale.model_copy(update={"language": language}) for name, locale in reader.locales.items()}
+    locales = {name: replace(locale, language=language) for name, locale in reader.locales.items()}
     return replace(reader, language=language, locales=locales)
 
 
@@ -65,7 +66,7 @@ def _by_locale(word: str, inherited: tuple[Entry, ...], reader: Reader) -> Value
     """One option of the voice in each locale; None when it is not written."""
     locales: Mapping[str, Locale] = reader.locales
     node = next((entry.value for entry in inherited if entry.key.value == word), None)
-    default = action_shape("talk").fields[word].read(node, reader, f"`{word}` of talk") if node else None
+    default = action_shape("talk").fields[word].read(node, f"`{word}` of talk", reader) if node else None
     spoken = _literal("language", inherited).lower()
     found: dict[str, Value] = {}
     is_written = False
@@ -163,7 +164,7 @@ def _is_map_of_fields(main: Map, word: str, reader: Reader) -> bool:
     return not (word == "talk" and main.keys() == ("template",))
 
 
-def _may_stand_alone(main: Node, field: Field) -> bool:
+def _may_stand_alone(main: Node, field: Form) -> bool:
     """Whether a node can be the value of the action's main field."""
     inner = field.inner if isinstance(field, LocalField) else field
     if isinstance(inner, JsonField):

@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 from jinja2 import nodes
 from pydantic.alias_generators import to_snake
 
+from app.flow.grammar.forms import Form
 from app.flow.grammar.json_schema import ANYTHING, FILE, TEXT, about, computed, in_yaml, listed, mapped, per_locale
 from app.flow.grammar.locales import Locale, in_locale, split, stands_for_locales
 from app.flow.grammar.reader import Reader, has_braces, items, read_fields
@@ -35,28 +36,18 @@ _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _JSON_WORDS = {"true": True, "false": False}
 
 
-class Field(Protocol):
-    """One way in which a field may be written."""
-
-    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
-        """The value, or None once its faults are reported; `what` names the field in their messages."""
-
-    def json_schema(self) -> JsonSchema:
-        """JSON Schema of what may be written."""
-
-
 @dataclass(frozen=True, slots=True)
 class OrTemplate:
     """A value of a kind, or a text with braces that compute it."""
 
     kind: Kind
 
-    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
-        """See `Field`."""
+    def read(self, node: Node, what: str, reader: Reader) -> Value | None:
+        """See `Form`."""
         return reader.value(node, self.kind, self.kind.escape, what)
 
     def json_schema(self) -> JsonSchema:
-        """See `Field`."""
+        """See `Form`."""
         schema = in_yaml(self.kind)
         return schema if schema == TEXT else computed(schema)
 
@@ -65,8 +56,8 @@ class OrTemplate:
 class SpeechField:
     """What a `talk` says: plain or SSML, written here or in a file of templates/ (`{template: greeting.j2}`)."""
 
-    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
-        """See `Field`."""
+    def read(self, node: Node, what: str, reader: Reader) -> Value | None:
+        """See `Form`."""
         is_file = isinstance(node, Map)
         if isinstance(node, Map):
             file = read_fields(node, ("template",), what, reader).get("template")
@@ -87,7 +78,7 @@ class SpeechField:
         return value
 
     def json_schema(self) -> JsonSchema:
-        """See `Field`."""
+        """See `Form`."""
         return {"anyOf": [TEXT, FILE]}
 
 
@@ -100,22 +91,22 @@ def speech_escape(text: str) -> Escape:
 class ListField:
     """A list. A single value counts as a list of one, and a template may compute a whole list of texts."""
 
-    item: Field
+    item: Form
 
     @property
     def is_plain(self) -> bool:
         """Whether its items are texts in which nothing is escaped."""
         return isinstance(self.item, OrTemplate) and self.item.kind.name == "text" and self.item.kind.escape == "text"
 
-    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
-        """See `Field`."""
+    def read(self, node: Node, what: str, reader: Reader) -> Value | None:
+        """See `Form`."""
         if self.is_plain and entries_in(node, reader) is not None:
             return read_list(node, list_of(TYPES["text"]), reader, what)
-        values = [self.item.read(inner, reader, what) for inner in items(node)]
+        values = [self.item.read(inner, what, reader) for inner in items(node)]
         return Array(tuple(value for value in values if value is not None), node.place)
 
     def json_schema(self) -> JsonSchema:
-        """See `Field`."""
+        """See `Form`."""
         return listed(self.item.json_schema())
 
 
@@ -123,16 +114,17 @@ class ListField:
 class SingleField:
     """A single value. A list of one counts as its item, as some SDKs write it."""
 
-    item: Field
+    item: Form
 
-    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
-        """See `Field`."""
+    def read(self, node: Node, what: str, reader: Reader) -> Value | None:
+        """See `Form`."""
         if isinstance(node, Seq) and len(node.items) == 1:
             node = node.items[0]
-        return self.item.read(node, reader, what)
+        found: Value | None = self.item.read(node, what, reader)
+        return found
 
     def json_schema(self) -> JsonSchema:
-        """See `Field`."""
+        """See `Form`."""
         schema = self.item.json_schema()
         return {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1, "maxItems": 1}]}
 
@@ -147,23 +139,23 @@ class MapField:
         options: what the NCCO reference says of each.
     """
 
-    fields: Mapping[str, Field]
+    fields: Mapping[str, Form]
     hints: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Option] = field(default_factory=dict)
 
-    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
-        """See `Field`."""
+    def read(self, node: Node, what: str, reader: Reader) -> Value | None:
+        """See `Form`."""
         found = reader.map(node, what, f"write a map here: `{{{next(iter(self.fields))}: ..}}`")
         return None if found is None else Object(self.read_fields(found, reader, what), found.place)
 
     def read_fields(self, node: Map, reader: Reader, what: str) -> dict[str, Value]:
         """The values by field name; what is faulty is reported and left out."""
         known = read_fields(node, self.fields, what, reader, hints=self.hints).values
-        values = {name: self.fields[name].read(inner, reader, f"`{name}` of {what}") for name, inner in known.items()}
+        values = {name: self.fields[name].read(inner, f"`{name}` of {what}", reader) for name, inner in known.items()}
         return {name: value for name, value in values.items() if value is not None}
 
     def json_schema(self) -> JsonSchema:
-        """See `Field`."""
+        """See `Form`."""
         return mapped(self.schemas())
 
     def schemas(self) -> dict[str, JsonSchema]:
@@ -187,12 +179,12 @@ class JsonField:
     texts_only: bool = False
     computed: Kind = TYPES["text"]
 
-    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
-        """See `Field`."""
+    def read(self, node: Node, what: str, reader: Reader) -> Value | None:
+        """See `Form`."""
         if isinstance(node, Map):
             return self._read_map(node, reader, what)
         if isinstance(node, Seq):
-            return ListField(self).read(node, reader, what)
+            return ListField(self).read(node, what, reader)
         literal = None if node.quoted or self.texts_only else _json_literal(node.value)
         if literal is not None:
             return Constant(literal, node.place)
@@ -206,11 +198,11 @@ class JsonField:
                 reader.report("E411", key.place, f'the key "{key.value}" has braces')
             else:
                 reader.warn_of_own_name(entry)
-                values[key.value] = self.read(entry.value, reader, f"`{key.value}` of {what}")
+                values[key.value] = self.read(entry.value, f"`{key.value}` of {what}", reader)
         return Object({name: value for name, value in values.items() if value is not None}, node.place)
 
     def json_schema(self) -> JsonSchema:
-        """See `Field`."""
+        """See `Form`."""
         return ANYTHING
 
 
@@ -256,23 +248,25 @@ def computed_type(node: Node | None, reader: Reader) -> Kind | None:
 class LocalField:
     """A field that may also be a map with one value for each locale."""
 
-    inner: Field
+    inner: Form
 
-    def read(self, node: Node, reader: Reader, what: str) -> Value | None:
-        """See `Field`."""
+    def read(self, node: Node, what: str, reader: Reader) -> Value | None:
+        """See `Form`."""
         if isinstance(node, Map) and stands_for_locales(node, reader, ("template",)):
             return self._read_map(node, reader, what)
-        return in_each_locale(node, reader, lambda local: self.inner.read(node, local, what))
+        return in_each_locale(node, reader, lambda local: self.inner.read(node, what, local))
 
     def _read_map(self, node: Map, reader: Reader, what: str) -> Value | None:
         found = split(node, what, reader)
         if found is None:
             return None
-        local = {name: (each, in_locale(reader, reader.locales[name])) for name, each in found.items()}
-        return _joined({name: self.inner.read(*each, what) for name, each in local.items()}, node.place)
+        each_local = {name: (each, in_locale(reader, reader.locales[name])) for name, each in found.items()}
+        return _joined(
+            {name: self.inner.read(each, what, local) for name, (each, local) in each_local.items()}, node.place
+        )
 
     def json_schema(self) -> JsonSchema:
-        """See `Field`."""
+        """See `Form`."""
         schema = self.inner.json_schema()
         return {"anyOf": [schema, per_locale(schema)]}
 
@@ -299,7 +293,7 @@ def _joined(values: Mapping[str, Value | None], place: Place) -> Value | None:
     return localised(read, place) if len(read) == len(values) else None
 
 
-_BY_KIND: Mapping[type[Kind], Callable[[Any], Field]] = {
+_BY_KIND: Mapping[type[Kind], Callable[[Any], Form]] = {
     SpokenText: lambda kind: LocalField(SpeechField()),
     Url: lambda kind: SingleField(OrTemplate(kind)),
     ListOf: lambda kind: ListField(_field(kind.item)),
@@ -310,7 +304,7 @@ _BY_KIND: Mapping[type[Kind], Callable[[Any], Field]] = {
 }
 """How an option of a kind is written; any other kind is written as it is or computed."""
 
-_BY_NAME: Mapping[tuple[str, str], Field] = {
+_BY_NAME: Mapping[tuple[str, str], Form] = {
     ("stream", "streamUrl"): LocalField(ListField(OrTemplate(Url()))),
     ("websocket endpoint", "headers"): JsonField("header"),
 }
@@ -347,5 +341,5 @@ def _hints(shape: NccoShape) -> dict[str, str]:
     return foreign | by_word
 
 
-def _field(kind: Kind) -> Field:
+def _field(kind: Kind) -> Form:
     return _BY_KIND.get(type(kind), OrTemplate)(kind)

@@ -15,9 +15,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
-from app.flow.grammar.base import FlowModel, ReadWith, SetByCode
+from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.reader import HINTS, Fields, Reader
+from app.flow.grammar.records import Record, SetByCode
 from app.flow.issues import Fix, did_you_mean
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.actions import SHAPES
@@ -48,20 +49,20 @@ def _read_code(node: Node, what: str, reader: Reader) -> str | None:
     return None
 
 
-class Locale(FlowModel):
+class Locale(Record):
     """One language that a flow speaks. A faulty `language` becomes the one that the name suggests."""
 
     hints: ClassVar = HINTS["locale"]
     cures: ClassVar = {"language": "add `language` with a code such as en-GB"}
 
     name: SetByCode[str]
-    language: Annotated[str, ReadWith(_read_code, TEXT)] = ""
+    language: Annotated[str, Notation(_read_code, TEXT)] = ""
     """The language of the voice, such as en-GB."""
     style: int | None = None
     """The number of the voice."""
     premium: bool | None = None
     """true: the better voice, which costs more."""
-    speech: Annotated[str, ReadWith(_read_code, TEXT)] = ""
+    speech: Annotated[str, Notation(_read_code, TEXT)] = ""
     """The language of speech recognition, when it differs."""
 
     @property
@@ -127,7 +128,7 @@ def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
     locale = Locale.build(fields, reader, cures=cures, name=name)
     if locale is None or locale.language:
         return locale
-    return locale.model_copy(update={"language": guess or _DEFAULT_LANGUAGE})
+    return replace(locale, language=guess or _DEFAULT_LANGUAGE)
 
 
 def base_language(language: str) -> str:

@@ -14,13 +14,12 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Annotated, ClassVar, Final
 
-from pydantic import Field
-
-from app.flow.grammar.base import FlowModel, as_node
 from app.flow.grammar.fields import JsonField, in_each_locale
+from app.flow.grammar.forms import Unread
 from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
 from app.flow.grammar.locales import report_unknown
 from app.flow.grammar.reader import HINTS, Reader
+from app.flow.grammar.records import Record, written_as
 from app.flow.grammar.variables import guess_type, warn_of_flags
 from app.flow.issues import Fix, did_you_mean, known_are
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -98,7 +97,7 @@ def read_value(node: Node, variable: Variable, reader: Reader) -> Value | None:
     """The new value of a variable. A list or a map may be written in YAML; its texts may contain braces."""
     if isinstance(node, _NODE_TYPES.get(variable.type.name, ())):
         warn_of_flags(node, reader)
-        return in_each_locale(node, reader, lambda local: _TEXTS_ONLY.read(node, local, f"`{variable.name}`"))
+        return in_each_locale(node, reader, lambda local: _TEXTS_ONLY.read(node, f"`{variable.name}`", local))
     return in_each_locale(node, reader, lambda local: local.value(node, variable.type, "kept", f"`{variable.name}`"))
 
 
@@ -170,7 +169,7 @@ _ENDINGS: Final = frozenset({"hangup", "stop", "exit", "quit", "finish", "none",
 """Other words for the end of a call."""
 
 
-class _Form(FlowModel):
+class _Form(Record):
     """A target that is written as a map with `goto`, `run` or `return`."""
 
     hints: ClassVar = HINTS["target"]
@@ -179,27 +178,27 @@ class _Form(FlowModel):
 class GotoForm(_Form):
     """A step, with `set` on the way."""
 
-    goto: Annotated[Node, as_node(offered("steps", "end", "return"))]
+    goto: Annotated[Node, Unread(offered("steps", "end", "return"))]
     """A step, with `set` on the way."""
-    sets: Annotated[Node | None, as_node(ref("sets"))] = Field(None, alias="set")
+    sets: Annotated[Node | None, Unread(ref("sets"))] = written_as("set", default=None)
     """Variables that change on the way."""
 
 
 class RunForm(_Form):
     """Another flow, for good."""
 
-    run: Annotated[Node, as_node(offered("flows"))]
+    run: Annotated[Node, Unread(offered("flows"))]
     """Another flow, for good."""
-    given: Annotated[Node | None, as_node(named(ANYTHING))] = Field(None, alias="with")
+    given: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("with", default=None)
     """What the flow is given."""
 
 
 class ReturnForm(_Form):
     """Back to the flow that ran this one."""
 
-    outcome: Annotated[Node, as_node(offered("outcomes"))] = Field(alias="return")
+    outcome: Annotated[Node, Unread(offered("outcomes"))] = written_as("return")
     """Back to the flow that ran this one, with this outcome."""
-    sets: Annotated[Node | None, as_node(named(ANYTHING))] = Field(None, alias="set")
+    sets: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("set", default=None)
     """What is given back."""
 
 
@@ -224,7 +223,7 @@ def read_target(node: Node, what: str, reader: Reader) -> Target | None:
                 return None
         reader.report("E201", node.place, f"{what} is {found}", 'write the name of a step, or "end"')
         return None
-    match FORMS[form].parse(node, f"{what} with `{form}`", reader):
+    match FORMS[form].read(node, f"{what} with `{form}`", reader):
         case GotoForm() as goto:
             return _read_goto(goto, reader)
         case RunForm() as run:

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, ClassVar, Final
 
-from app.flow.grammar.base import FlowModel, ReadWith, as_node
+from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, one_of
 from app.flow.grammar.reader import HINTS, Reader, has_braces, meaning_of
+from app.flow.grammar.records import Record
 from app.flow.issues import Fix
 from app.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
 from app.flow.scope import NAME, RESERVED, Param, Signature, Variable
@@ -47,15 +48,15 @@ def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
     return None
 
 
-class Declaration(FlowModel):
+class Declaration(Record):
     """A variable or a param that is described by a map."""
 
     is_named: ClassVar = True
     cures: ClassVar = {"type": Fix("write `type: text`", "add", "type: text")}
 
-    type: Annotated[Kind | None, ReadWith(read_type, TYPE)] = None
+    type: Annotated[Kind | None, Notation(read_type, TYPE)] = None
     """text, int, number, bool, phone, url, list, map, or a list of allowed words."""
-    default: Annotated[Node | None, as_node(ANYTHING)] = None
+    default: Annotated[Node | None, Unread(ANYTHING)] = None
     """Its value until the call gives it another one."""
     sensitive: bool = False
     """true: the value is written nowhere, and forgotten after the turn that received it."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import field
 from datetime import date
 from typing import Annotated, ClassVar, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
-
-from app.flow.grammar.base import FlowModel, ReadWith
+from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT, about, listed, named, ref
 from app.flow.grammar.reader import HINTS, Reader
+from app.flow.grammar.records import Record, written_as
 from app.flow.hours.calendar import NEVER, Calendar, SpecialHours, Week, offset_changes
 from app.flow.hours.holidays import (
     FIRST_YEAR,
@@ -47,7 +47,7 @@ _HOLIDAY: Final[JsonSchema] = {
 }
 _HOLIDAYS: Final[JsonSchema] = {"anyOf": [_HOLIDAY, {"type": "array", "items": _HOLIDAY}]}
 
-SCHEMAS: Final[Mapping[str, type[FlowModel]]] = {"region": Region, "special_date": SpecialDate}
+SCHEMAS: Final[Mapping[str, type[Record]]] = {"region": Region, "special_date": SpecialDate}
 """The models within a calendar, by the names under which its schema refers to them."""
 
 
@@ -64,7 +64,7 @@ def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
     return zone
 
 
-class HoursWords(FlowModel):
+class HoursWords(Record):
     """One entry of `hours`."""
 
     hints: ClassVar = HINTS["calendar"]
@@ -74,13 +74,13 @@ class HoursWords(FlowModel):
     }
     is_named: ClassVar = True
 
-    zone: Annotated[ZoneInfo, ReadWith(read_zone, TEXT)] = Field(_UTC, alias="timezone")
+    zone: Annotated[ZoneInfo, Notation(read_zone, TEXT)] = written_as("timezone", default=_UTC)
     """Where the hours hold: Europe/London."""
-    week: Annotated[Week, ReadWith(read_week, _WEEK)] = NEVER
+    week: Annotated[Week, Notation(read_week, _WEEK)] = NEVER
     """Days with their hours: mon-fri: 09:00-17:30."""
-    holidays: Annotated[Holidays, ReadWith(read_holidays, _HOLIDAYS)] = Field(default_factory=Holidays)
+    holidays: Annotated[Holidays, Notation(read_holidays, _HOLIDAYS)] = field(default_factory=Holidays)
     """Days that are closed: {country: GB}, dates, or a list of both."""
-    override: Annotated[Mapping[date, SpecialHours], ReadWith(read_override, _OVERRIDE)] = Field(default_factory=dict)
+    override: Annotated[Mapping[date, SpecialHours], Notation(read_override, _OVERRIDE)] = field(default_factory=dict)
     """Single dates whose hours win over week and holidays."""
 
 

@@ -17,9 +17,10 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Final
 
-from app.flow.grammar.base import FlowModel, ReadWith
+from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT, listed
 from app.flow.grammar.reader import HINTS, Reader
+from app.flow.grammar.records import Record
 from app.flow.hours.calendar import Spans, SpecialHours
 from app.flow.hours.weekly import looks_like_hours, read_spans
 from app.flow.issues import Fix, did_you_mean
@@ -49,7 +50,7 @@ _WRITTEN_RANGE: Final = re.compile(rf"({_DATE.pattern}) *(?:-|\u2013|/|to|until|
 _OTHER_DATE: Final = re.compile(r"(?=.*[0-9]{4})([0-9]{1,4})[-./] ?([0-9]{1,2})[-./] ?([0-9]{1,4})")
 
 
-class Region(FlowModel):
+class Region(Record):
     """A country or a part of it, whose public holidays are used."""
 
     hints: ClassVar = HINTS["region"]
@@ -266,14 +267,14 @@ def new_dates(dates: tuple[date, ...], seen: Mapping[date, object], text: Text, 
     return {day for day in dates if day not in seen}
 
 
-class SpecialDate(FlowModel):
+class SpecialDate(Record):
     """An entry of `override` with a name."""
 
     hints: ClassVar = HINTS["special_date"]
     cures: ClassVar = {"hours": Fix("write `hours: closed`, or `hours: 09:00-12:00`", "add", "hours: closed")}
     is_named: ClassVar = True
 
-    hours: Annotated[Spans, ReadWith(read_spans, listed(TEXT))] = ()
+    hours: Annotated[Spans, Notation(read_spans, listed(TEXT))] = ()
     name: str = ""
 
 
@@ -292,7 +293,7 @@ def _read_special(entry: Entry, what: str, reader: Reader) -> SpecialHours:
     """The hours on the dates of an entry; closed when they cannot be read."""
     if not isinstance(entry.value, Map):
         return SpecialHours(read_spans(entry.value, what, reader) or (), "", entry.key.place)
-    words = SpecialDate.parse(entry.value, what, reader, place=entry.key.place)
+    words = SpecialDate.read(entry.value, what, reader, place=entry.key.place)
     return SpecialHours(words.hours, words.name.strip(), entry.key.place) if words else SpecialHours(())
 
 

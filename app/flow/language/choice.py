@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, ClassVar, Final, TypeAlias
 
-from pydantic import Field
-
-from app.flow.grammar.base import FlowModel, ReadWith, SetByCode
+from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import listed, ref
 from app.flow.grammar.locales import speaks_several, split
 from app.flow.grammar.reader import HINTS, Reader, has_braces, items
+from app.flow.grammar.records import Record, SetByCode, written_as
 from app.flow.grammar.targets import read_sets, read_target
 from app.flow.issues import Fix
 from app.flow.language.retry import FAILURES
@@ -74,7 +73,7 @@ def _read_phrases(node: Node, what: str, reader: Reader) -> dict[str, str]:
     return found
 
 
-class Choice(FlowModel):
+class Choice(Record):
     """One thing that the caller can press or say."""
 
     is_named: ClassVar = True
@@ -82,15 +81,15 @@ class Choice(FlowModel):
     cures: ClassVar = {"goto": "add `goto: step`"}
 
     name: SetByCode[str]
-    keys: Annotated[tuple[str, ...], ReadWith(_read_keys, listed(_KEY_SCHEMA))] = Field((), alias="dtmf")
+    keys: Annotated[tuple[str, ...], Notation(_read_keys, listed(_KEY_SCHEMA))] = written_as("dtmf", default=())
     """Digits, "*" or "#", or a list of them."""
-    said: Annotated[Mapping[str, Mapping[str, str]], ReadWith(_read_speech, ref("phrases"))] = Field(
-        default_factory=dict, alias="speech"
+    said: Annotated[Mapping[str, Mapping[str, str]], Notation(_read_speech, ref("phrases"))] = written_as(
+        "speech", default_factory=dict
     )
     """Phrases that the caller may say."""
-    sets: Annotated[tuple[Assignment, ...], ReadWith(read_sets, ref("sets"))] = Field((), alias="set")
+    sets: Annotated[tuple[Assignment, ...], Notation(read_sets, ref("sets"))] = written_as("set", default=())
     """Variables that change when it is chosen."""
-    target: Annotated[Target, ReadWith(read_target, ref("goto"))] = Field(alias="goto")
+    target: Annotated[Target, Notation(read_target, ref("goto"))] = written_as("goto")
     """Where it leads."""
 
     @cached_property

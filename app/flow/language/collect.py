@@ -13,12 +13,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import Field
-
 from app.flow.actions.waits import with_input
-from app.flow.grammar.base import FlowModel, ReadWith, SetByCode
+from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT, offered
 from app.flow.grammar.reader import HINTS, Reader
+from app.flow.grammar.records import Record, SetByCode, written_as
 from app.flow.grammar.variables import is_variable_name
 from app.flow.issues import RULES, Fix
 from app.flow.language.choice import Confidence
@@ -88,7 +87,7 @@ def _read_speech(node: Node, what: str, reader: Reader) -> bool:
     return is_any
 
 
-class Collect(FlowModel, StepExit):
+class Collect(Record, StepExit):
     """Waits for an `input`, checks what the caller entered or said, and stores it in a variable."""
 
     word: ClassVar = "collect"
@@ -98,11 +97,11 @@ class Collect(FlowModel, StepExit):
     hints: ClassVar = HINTS["collect"]
     cures: ClassVar = {"into": Fix("add `into: name`, the variable that keeps what was given", "add", "into: name")}
 
-    variable: Annotated[Variable, ReadWith(_read_into, offered("variables"))] = Field(alias="into")
+    variable: Annotated[Variable, Notation(_read_into, offered("variables"))] = written_as("into")
     """The variable that receives the input."""
-    digits: Annotated[tuple[int, int] | None, ReadWith(_read_digits, _DIGITS_SCHEMA)] = None
+    digits: Annotated[tuple[int, int] | None, Notation(_read_digits, _DIGITS_SCHEMA)] = None
     """How many: 4, or a range such as 6..8, which ends with #."""
-    speech: Annotated[bool, ReadWith(_read_speech, TEXT)] = False
+    speech: Annotated[bool, Notation(_read_speech, TEXT)] = False
     """any: the caller may say anything."""
     sensitive: bool = False
     """true: the value is written nowhere, and forgotten after the turn that received it."""
@@ -216,7 +215,7 @@ class Collect(FlowModel, StepExit):
         return f"length: {len(outcome.digits)} entered, {needed} needed"
 
     @classmethod
-    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `collect` of a step with the `goto` beside it."""
         reader, place = source.reader, source.fields.at("collect")
         found = reader.map(node, "`collect`", f"write `{cls.example}`")

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar
 
 from app.flow.actions.item import ACTIONS, check_defaults
-from app.flow.grammar.base import FlowModel, ReadWith, as_node
+from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ref
 from app.flow.grammar.reader import HINTS, Fields, Reader
+from app.flow.grammar.records import Record
 from app.flow.grammar.targets import read_target
 from app.flow.language.choice import Choice, Confidence, Menu, read_menu
 from app.flow.language.retry import RetryWords, read_retry
@@ -26,23 +27,23 @@ from app.flow.nodes import Map, Node
 from app.flow.runtime import Target
 
 
-class ErrorLine(FlowModel):
+class ErrorLine(Record):
     """The `on` of `defaults`: only `error`."""
 
     example: ClassVar = "on: {error: step}"
 
-    error: Annotated[Target | None, ReadWith(read_target, ref("goto"))] = None
+    error: Annotated[Target | None, Notation(read_target, ref("goto"))] = None
     """A value could not be computed."""
 
 
-class DefaultWords(FlowModel):
+class DefaultWords(Record):
     """`defaults` as they are written: these fields, and a word for each NCCO action."""
 
     hints: ClassVar = HINTS["defaults"]
 
-    retry: Annotated[Node | None, as_node(ref("retry"))] = None
+    retry: Annotated[Node | None, Unread(ref("retry"))] = None
     """What every menu and data entry does when the caller says nothing that fits."""
-    choices: Annotated[Menu | None, ReadWith(read_menu, ref("choices"))] = None
+    choices: Annotated[Menu | None, Notation(read_menu, ref("choices"))] = None
     """Choices that are added to every menu."""
     min_confidence: Confidence = 0.0
     """From 0 to 1: what the recogniser is less sure of does not count."""

@@ -19,18 +19,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Annotated, ClassVar, Final, NamedTuple
-
-from pydantic import Field
 
 from app.flow.actions.action import HELD
 from app.flow.actions.item import Item
 from app.flow.actions.waits import with_held
-from app.flow.grammar.base import FlowModel, ReadWith, SetByCode, duration
+from app.flow.grammar.forms import Duration, Notation
 from app.flow.grammar.json_schema import TEXT, ref
 from app.flow.grammar.reader import HINTS, Fields, Reader, items
+from app.flow.grammar.records import Record, SetByCode, written_as
 from app.flow.grammar.targets import read_target
 from app.flow.issues import RULES, Fix
 from app.flow.language.defaults import Defaults
@@ -121,11 +120,11 @@ class StepExit(Exit):
         on_words: the lines of the `on` next to it, if they have fixed names.
     """
 
-    on_words: ClassVar[type[FlowModel] | None] = None
+    on_words: ClassVar[type[Record] | None] = None
 
     @classmethod
     @abstractmethod
-    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
         """Read what is written under its word; None after an error."""
 
     @classmethod
@@ -162,7 +161,7 @@ class Goto(StepExit):
         return Jump(self.target, self.place, self.because)
 
     @classmethod
-    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `goto` of a step."""
         target = read_target(node, "`goto`", source.reader)
         if target is None:
@@ -180,19 +179,19 @@ _SPLIT_KEYS: Final = (("if",), ("goto",))
 _LIST_CURE: Final = "write a list: `- if: condition` with `goto: step` under it, and `- else: step` last"
 
 
-CONDITION: Final = ReadWith(lambda node, what, reader: reader.expression(node, what), TEXT)
+CONDITION: Final = Notation(lambda node, what, reader: reader.expression(node, what), TEXT)
 """Annotates a field that holds a condition."""
 
 
-class Arm(FlowModel):
+class Arm(Record):
     """A line of `branch` with a condition."""
 
     hints: ClassVar = HINTS["branch line"]
     cures: ClassVar = {"goto": "write `goto: step` under the `if`"}
 
-    condition: Annotated[Expression, CONDITION] = Field(alias="if")
+    condition: Annotated[Expression, CONDITION] = written_as("if")
     """A condition: names, comparison, and, or, not, in, filters."""
-    target: Annotated[Target, ReadWith(read_target, ref("goto"))] = Field(alias="goto")
+    target: Annotated[Target, Notation(read_target, ref("goto"))] = written_as("goto")
     """Where the call goes when it holds."""
     shown: SetByCode[str] = ""
 
@@ -202,12 +201,12 @@ class Arm(FlowModel):
         return self.at("if")
 
 
-class Else(FlowModel):
+class Else(Record):
     """The last line: where the call goes when no condition holds."""
 
     hints: ClassVar = HINTS["else"]
 
-    target: Annotated[Target, ReadWith(read_target, ref("goto"))] = Field(alias="else")
+    target: Annotated[Target, Notation(read_target, ref("goto"))] = written_as("else")
     """Where the call goes when no line holds; the last line."""
 
 
@@ -252,7 +251,7 @@ class Branch(StepExit):
         return Jump(self.otherwise, self.otherwise.place, "else: no condition holds", tuple(others))
 
     @classmethod
-    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `branch` of a step."""
         reader, place = source.reader, source.fields.at("branch")
         if isinstance(node, Map):
@@ -301,7 +300,7 @@ def _read_arm(line: Node, source: StepSource) -> Arm | None:
     step = target.value if isinstance(target, Text) else "step"
     cure = f"write `if: condition` in front of it; if this is the last line, write `- else: {step}`"
     arm = Arm.build(fields, reader, cures={"if": cure})
-    return arm.model_copy(update={"shown": source.shown(arm.condition)}) if arm else None
+    return replace(arm, shown=source.shown(arm.condition)) if arm else None
 
 
 def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target | None:
@@ -316,24 +315,24 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
         fix = Fix(RULES["E251"].cure, "delete_item")
         reader.report("E251", behind.place, "this line of `branch` comes after `else` and is never reached", fix)
     step = found.get("else") if isinstance(found, Map) else None
-    otherwise = None if step is None else Else.parse(found, "the `else` line", reader)
+    otherwise = None if step is None else Else.read(found, "the `else` line", reader)
     return otherwise.target if otherwise else None
 
 
-class HoldOutcomes(FlowModel):
+class HoldOutcomes(Record):
     """The `on` beside `hold`."""
 
     unknown_code: ClassVar = "E277"
     example: ClassVar = "on: {ready: step, too_long: step}"
     cures: ClassVar = {word: f"add `{word}: step`" for word in ("ready", "too_long")}
 
-    ready: Annotated[Target, ReadWith(read_target, ref("goto"))]
+    ready: Annotated[Target, Notation(read_target, ref("goto"))]
     """The condition holds."""
-    too_long: Annotated[Target, ReadWith(read_target, ref("goto"))]
+    too_long: Annotated[Target, Notation(read_target, ref("goto"))]
     """The time in `up_to` has passed."""
 
 
-class Hold(FlowModel, StepExit):
+class Hold(Record, StepExit):
     """Waits until a condition holds, for at most `up_to`. `shown` is the condition as the trace shows it."""
 
     word: ClassVar = "hold"
@@ -351,7 +350,7 @@ class Hold(FlowModel, StepExit):
 
     until: Annotated[Expression, CONDITION]
     """The condition."""
-    up_to_ms: Annotated[int, duration("1s", "24h", "m")] = Field(alias="up_to")
+    up_to_ms: Annotated[int, Duration("1s", "24h", "m")] = written_as("up_to")
     """The longest wait: 90s, 10m, 1h. Source: Voice API specification, length_timer: calls end after 24 hours."""
     lines: SetByCode[HoldOutcomes]
     shown: SetByCode[str] = ""
@@ -405,7 +404,7 @@ class Hold(FlowModel, StepExit):
         return Decision(Again(counts_try=False), HELD, self.place, because)
 
     @classmethod
-    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `hold` of a step with the `on` beside it."""
         reader, place = source.reader, source.fields.at("hold")
         on = source.fields.need("on", f"add `{HoldOutcomes.example}`", reader)
@@ -414,11 +413,11 @@ class Hold(FlowModel, StepExit):
         if found is not None:
             fields = HoldOutcomes.read_words(found, "`on`", reader, place=source.fields.at("on"), more=("error",))
             lines = HoldOutcomes.build(fields.without("error"), reader)
-        hold = cls.parse(node, "`hold`", reader, place=place, lines=lines)
+        hold = cls.read(node, "`hold`", reader, place=place, lines=lines)
         if hold is None or lines is None:
             return None
         _check_changes(hold.until, source)
-        hold = hold.model_copy(update={"shown": source.shown(hold.until)})
+        hold = replace(hold, shown=source.shown(hold.until))
         return ReadExit(hold, with_held(source.parts, place, reader))
 
 

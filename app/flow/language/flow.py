@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
-from pydantic import Field
-
-from app.flow.grammar.base import FlowModel, ReadWith, as_node
+from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import TEXT, listed, named, offered, ref
 from app.flow.grammar.locales import Locale
 from app.flow.grammar.reader import HINTS, Fields, Reader
+from app.flow.grammar.records import Record, written_as
 from app.flow.grammar.targets import read_target
 from app.flow.grammar.variables import (
     Declaration,
@@ -35,29 +34,36 @@ from app.suggest import nearest
 from app.value_types import NO_BEGINNING, TYPES, WholeNumber
 
 
-class Limits(FlowModel):
+def _up_to(most: int) -> Notation:
+    """A whole number; E291 for anything else."""
+    kind = WholeNumber(1, most)
+    return Notation(lambda node, what, reader: reader.literal(node, kind, what, code="E291"), kind.json_schema())
+
+
+class Limits(Record):
     """The limits that `ncco prove` checks; their largest values are our choice."""
 
     hints: ClassVar = HINTS["limits"]
     unknown_code: ClassVar = "E290"
-    value_code: ClassVar = "E291"
     example: ClassVar = "limits: {seconds_to_person: 60}"
 
-    seconds_to_person: Annotated[int | None, WholeNumber(1, 86_400)] = None
+    seconds_to_person: Annotated[int | None, _up_to(86_400)] = None
     """Seconds until the phone of a person rings, at most, on the quickest way there."""
-    steps: Annotated[int | None, WholeNumber(1, 1_000)] = None
+    steps: Annotated[int | None, _up_to(1_000)] = None
     """Steps that a call enters at most; loops that the caller asks for count once."""
-    prompt_seconds: Annotated[int | None, WholeNumber(1, 3_600)] = None
+    prompt_seconds: Annotated[int | None, _up_to(3_600)] = None
     """Seconds that a caller listens, at most, before an answer is possible."""
-    menu_options: Annotated[int | None, WholeNumber(1, 100)] = None
+    menu_options: Annotated[int | None, _up_to(100)] = None
     """Choices that a menu has at most."""
 
 
 def read_limits(node: Node, what: str, reader: Reader) -> Mapping[str, Limit] | None:
     """The numbers under `limits`, by name."""
-    limits = Limits.parse(node, what, reader)
-    written = limits.model_dump(exclude_none=True, exclude={"written"}) if limits else {}
-    return {word: Limit(number, limits.at(word)) for word, number in written.items()} if limits else None
+    limits = Limits.read(node, what, reader)
+    if limits is None:
+        return None
+    found = {word: getattr(limits, word) for word in Limits.words()}
+    return {word: Limit(number, limits.at(word)) for word, number in found.items() if number is not None}
 
 
 _FLOW_NAME: Final = re.compile(r"[a-z0-9_-]+")
@@ -124,27 +130,27 @@ class FlowWords(Declarations):
         "steps": "write the steps of the call under `steps:`",
     }
 
-    name: Annotated[Text | None, ReadWith(_read_name, TEXT)] = Field(None, alias="flow")
+    name: Annotated[Text | None, Notation(_read_name, TEXT)] = written_as("flow", default=None)
     """Its name: a to z, digits, - and _."""
-    numbers: Annotated[tuple[tuple[str, Place], ...], ReadWith(_read_numbers, {"type": "array", "items": TEXT})] = ()
+    numbers: Annotated[tuple[tuple[str, Place], ...], Notation(_read_numbers, {"type": "array", "items": TEXT})] = ()
     """Calls to these numbers start here; in quotes, with the country code."""
     default: bool | None = None
     """true: calls to any number that no flow lists start here."""
     entry: bool | None = None
     """true: the address /webhooks/answer/NAME starts it."""
-    start: Annotated[Node | None, as_node(offered("steps"))] = None
+    start: Annotated[Node | None, Unread(offered("steps"))] = None
     """The first step."""
-    params: Annotated[Node | None, as_node(ref("params"))] = None
+    params: Annotated[Node | None, Unread(ref("params"))] = None
     """What it takes from a flow that runs it, each with its type."""
-    outcomes: Annotated[Node | None, as_node(listed(TEXT))] = None
+    outcomes: Annotated[Node | None, Unread(listed(TEXT))] = None
     """The outcomes that it may return to a flow that runs it."""
-    returns: Annotated[Node | None, as_node(ref("params"))] = None
+    returns: Annotated[Node | None, Unread(ref("params"))] = None
     """What it gives back to a flow that runs it, each with its type."""
-    limits: Annotated[Mapping[str, Limit], ReadWith(read_limits, ref("limits"))] = Field(default_factory=dict)
+    limits: Annotated[Mapping[str, Limit], Notation(read_limits, ref("limits"))] = field(default_factory=dict)
     """The limits that `ncco prove` checks."""
-    vars: Annotated[Node | None, as_node(ref("vars"))] = None
+    vars: Annotated[Node | None, Unread(ref("vars"))] = None
     """What the call remembers, each with its type."""
-    steps: Annotated[Node | None, as_node(named(ref("step")))] = None
+    steps: Annotated[Node | None, Unread(named(ref("step")))] = None
     """The steps of the call, by name."""
 
     @property

@@ -16,18 +16,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, NamedTuple
-
-from pydantic import Field
 
 from app.errors import RenderError
 from app.flow.actions.action import Action
 from app.flow.actions.do import Document
-from app.flow.grammar.base import ReadWith, as_node
+from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, TEXT, has, named, ref
 from app.flow.grammar.reader import HINTS, Fields, Reader, read_fields
+from app.flow.grammar.records import written_as
 from app.flow.grammar.values import Object, leaves
 from app.flow.grammar.variables import read_params
 from app.flow.issues import Fix
@@ -160,15 +159,15 @@ class HookDefinition(Definition):
     undeclared_code: ClassVar = "E580"
     example: ClassVar = '{post: "https://.."}'
 
-    post: Annotated[Value | None, ReadWith(_read_post, TEXT)] = None
+    post: Annotated[Value | None, Notation(_read_post, TEXT)] = None
     """The URL that it is posted to."""
     mail: MailDefinition | None = None
     """The mail that is sent instead of a post."""
-    body: Annotated[Value | None, ReadWith(_read_body, ANYTHING)] = Field(None, alias="json")
+    body: Annotated[Value | None, Notation(_read_body, ANYTHING)] = written_as("json", default=None)
     """The whole body, as JSON; without it the hook says what happened, in the shape of the Standard Webhooks."""
-    headers: Annotated[Object | None, ReadWith(_read_headers, named(TEXT))] = None
+    headers: Annotated[Object | None, Notation(_read_headers, named(TEXT))] = None
     """Header lines; keys come from `env`."""
-    params: Annotated[Mapping[str, Param], as_node(ref("params"))] = Field(default_factory=dict)
+    params: Annotated[Mapping[str, Param], Unread(ref("params"))] = field(default_factory=dict)
     """The params that a step or an event gives when it sends the hook, by name."""
 
     @property
@@ -182,9 +181,9 @@ class HookDefinition(Definition):
         return (*super().values, *(self.mail.values if self.mail else ()))
 
     @classmethod
-    def editor_schema(cls) -> JsonSchema:
+    def json_schema(cls) -> JsonSchema:
         """JSON Schema of the map: it has `post` or `mail`."""
-        return {**super().editor_schema(), "anyOf": [has("post"), has("mail")]}
+        return {**super().json_schema(), "anyOf": [has("post"), has("mail")]}
 
     def render(self, names: Mapping[str, Any], variables: Iterable[str] = ()) -> Hook:
         """What goes out in this call. Never raises: a hook that cannot be rendered has a problem instead.

@@ -14,17 +14,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from jinja2 import nodes
-from pydantic import Field
 
 from app.errors import RenderError
-from app.flow.grammar.base import ReadWith, SetByCode, as_node, duration
+from app.flow.grammar.forms import Duration, Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, TEXT, named, ref
 from app.flow.grammar.reader import HINTS, Fields, Reader, has_braces
+from app.flow.grammar.records import SetByCode, written_as
 from app.flow.grammar.variables import is_variable_name, read_params
 from app.flow.language.outgoing import Definition, HttpUrl, Named, read_json, read_named, scope_with
 from app.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
@@ -167,17 +167,17 @@ class LookupDefinition(Definition):
     """The URL that is asked; values are escaped for their place."""
     post: HttpUrl | None = None
     """The URL that a body is sent to."""
-    function: Annotated[str, ReadWith(_read_function, TEXT)] = Field("", alias="python")
+    function: Annotated[str, Notation(_read_function, TEXT)] = written_as("python", default="")
     """package.module:function, plain or async."""
-    arguments: Annotated[Value | None, ReadWith(_read_arguments, named(ANYTHING))] = Field(None, alias="with")
+    arguments: Annotated[Value | None, Notation(_read_arguments, named(ANYTHING))] = written_as("with", default=None)
     """What the function is given, by name."""
-    timeout_ms: Annotated[int, duration("50ms", "3500ms", "ms")] = Field(1000, alias="timeout")
+    timeout_ms: Annotated[int, Duration("50ms", "3500ms", "ms")] = written_as("timeout", default=1000)
     """How long it may take, 700ms or 2s; 1s without it. `NCCO_LOOKUP_BUDGET_MS` bounds all of a turn together."""
-    returns: Annotated[Returned, as_node(named(ref("returned")))]
+    returns: Annotated[Returned, Unread(named(ref("returned")))]
     """Each field of the answer with its type."""
-    default: Annotated[Answer, as_node(named(ANYTHING))] = Field(default_factory=dict)
+    default: Annotated[Answer, Unread(named(ANYTHING))] = field(default_factory=dict)
     """The answer when the other server is slow or down, or answers something else."""
-    cache_ms: Annotated[int, duration("1s", "24h", "s")] = Field(0, alias="cache")
+    cache_ms: Annotated[int, Duration("1s", "24h", "s")] = written_as("cache", default=0)
     """How long an answer is reused, such as 30s or 5m."""
 
     @property
@@ -224,7 +224,7 @@ class LookupDefinition(Definition):
             self.misfit,
         )
 
-    def read(self, value: object, problem: str = "") -> tuple[Answer, str]:
+    def cast_answer(self, value: object, problem: str = "") -> tuple[Answer, str]:
         """The answer as the flow sees it, and why it is not real ("" when it is).
 
         Args:
@@ -247,7 +247,7 @@ class LookupDefinition(Definition):
 
     def misfit(self, value: object) -> str:
         """Why an answer does not have what `returns` declares; "" when it does."""
-        return self.read(value)[1]
+        return self.cast_answer(value)[1]
 
 
 def read_lookups(node: Node, reader: Reader) -> dict[str, LookupDefinition]:

@@ -16,9 +16,10 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from app.flow.grammar.base import FlowModel, ReadWith
+from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.reader import HINTS, Reader
+from app.flow.grammar.records import Record
 from app.flow.grammar.values import leaves
 from app.flow.issues import Fix
 from app.flow.language.outgoing import plain_text
@@ -83,7 +84,7 @@ def _read_text(node: Node, what: str, reader: Reader) -> Value | None:
     return reader.value(node, TYPES["text"], "text", what)
 
 
-class MailDefinition(FlowModel):
+class MailDefinition(Record):
     """The map under `mail` of a hook."""
 
     hints: ClassVar = HINTS["mail"]
@@ -95,11 +96,11 @@ class MailDefinition(FlowModel):
     }
     example: ClassVar = 'mail: {to: "{{ env.OFFICE_MAIL }}", subject: "A call from {{ call.from }}"}'
 
-    to: Annotated[Value, ReadWith(_read_to, TEXT)]
+    to: Annotated[Value, Notation(_read_to, TEXT)]
     """Mail addresses between commas, written here or in `env`."""
-    subject: Annotated[Value, ReadWith(_read_text, TEXT)]
+    subject: Annotated[Value, Notation(_read_text, TEXT)]
     """The subject, one line."""
-    text: Annotated[Value | None, ReadWith(_read_text, TEXT)] = None
+    text: Annotated[Value | None, Notation(_read_text, TEXT)] = None
     """What the mail says; without it, the subject alone."""
     attach: Literal["recording"] | None = None
     """`recording` attaches the recording that the event reports."""

@@ -104,7 +104,7 @@ class Choices(StepExit):
         return Decision(Go(choice.target), choice.name, choice.place, because, others, choice.sets)
 
     @classmethod
-    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `choices` of a step, and those that it inherits."""
         reader, place, defaults = source.reader, source.fields.at("choices"), source.defaults
         own = read_menu(_without_step_words(node, source) if isinstance(node, Map) else node, "`choices`", reader)

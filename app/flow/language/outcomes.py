@@ -165,7 +165,7 @@ class On(StepExit):
         return Decision(Go(line.target), name, line.place, f"{outcome.because}; {how}", others)
 
     @classmethod
-    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `on` of a step without another exit."""
         reader, place = source.reader, source.fields.at("on")
         found = reader.map(node, "`on`", "write `on: {completed: end, otherwise: step}`")
@@ -239,7 +239,7 @@ class RunFlow(StepExit):
         return Decision(Go(line.target), outcome.name, line.place, f'{outcome.because}; "{found}" decides', others)
 
     @classmethod
-    def read(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
         """The `run` of a step with its `with` and `on`."""
         fields, reader, place = source.fields, source.reader, source.fields.at("run")
         runs = read_run(node, fields.get("with"), reader, comes_back=True)

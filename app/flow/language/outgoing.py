@@ -9,17 +9,16 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field
-
-from app.flow.grammar.base import FlowModel, ReadWith, SetByCode, as_node
 from app.flow.grammar.fields import JsonField
+from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, TEXT, named, ref
 from app.flow.grammar.reader import Reader, items
+from app.flow.grammar.records import Record, SetByCode, written_as
 from app.flow.grammar.targets import read_given
 from app.flow.grammar.values import Object
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -197,15 +196,15 @@ def read_json(node: Node, what: str, reader: Reader) -> Value | None:
     list stays a list, a number a number; braces within a text make text. Sensitive values may be in it: it is sent
     and not written anywhere.
     """
-    return _JSON_FIELD.read(node, reader, what)
+    return _JSON_FIELD.read(node, what, reader)
 
 
-HttpUrl: TypeAlias = Annotated[Value, ReadWith(read_url, TEXT)]
-Headers: TypeAlias = Annotated[Object, ReadWith(read_headers, named(TEXT))]
-Body: TypeAlias = Annotated[Value, ReadWith(read_json, ANYTHING)]
+HttpUrl: TypeAlias = Annotated[Value, Notation(read_url, TEXT)]
+Headers: TypeAlias = Annotated[Object, Notation(read_headers, named(TEXT))]
+Body: TypeAlias = Annotated[Value, Notation(read_json, ANYTHING)]
 
 
-class Definition(FlowModel):
+class Definition(Record):
     """A lookup or a hook: a flow declares it once, and its steps name it. What is faulty in it is left out."""
 
     is_named: ClassVar = True
@@ -216,11 +215,11 @@ class Definition(FlowModel):
     """The code of an issue for a name that is not declared."""
 
     name: SetByCode[str]
-    body: Body | None = Field(None, alias="json")
+    body: Body | None = written_as("json", default=None)
     """The body, as JSON."""
     headers: Headers | None = None
     """Header lines; keys come from `env`."""
-    params: Annotated[Mapping[str, Param], as_node(ref("params"))] = Field(default_factory=dict)
+    params: Annotated[Mapping[str, Param], Unread(ref("params"))] = field(default_factory=dict)
     """What is given where it is named, by name."""
 
     @classmethod

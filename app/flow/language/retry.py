@@ -21,10 +21,11 @@ from typing import Annotated, ClassVar, Final
 from app.flow.actions.action import Action
 from app.flow.actions.check import check_step
 from app.flow.actions.do import read_do
-from app.flow.grammar.base import FlowModel, ReadWith
+from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import ref
 from app.flow.grammar.locales import split, stands_for_locales
 from app.flow.grammar.reader import HINTS, Reader, items
+from app.flow.grammar.records import Record
 from app.flow.grammar.targets import is_target, read_target
 from app.flow.grammar.values import Constant
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -97,39 +98,39 @@ def _read_then(node: Node, what: str, reader: Reader) -> Mapping[str, Target] | 
     if not isinstance(node, Map) or is_target(node):
         target = read_target(node, what, reader)
         return dict.fromkeys(FAILURES, target) if target else None
-    found = Then.parse(node, what, reader)
+    found = Then.read(node, what, reader)
     if found is None:
         return None
     targets = {name: getattr(found, name) for name in FAILURES if name in found.written.values}
     return None if None in targets.values() else targets
 
 
-class Then(FlowModel):
+class Then(Record):
     """Where the last try leads, by what the caller failed to do."""
 
     hints: ClassVar = HINTS["then"]
 
-    noinput: Annotated[Target | None, ReadWith(read_target, ref("goto"))] = None
+    noinput: Annotated[Target | None, Notation(read_target, ref("goto"))] = None
     """When the caller said and pressed nothing."""
-    nomatch: Annotated[Target | None, ReadWith(read_target, ref("goto"))] = None
+    nomatch: Annotated[Target | None, Notation(read_target, ref("goto"))] = None
     """When the input did not fit."""
 
 
-class RetryWords(FlowModel):
+class RetryWords(Record):
     """A `retry` as it is written; what is None is inherited."""
 
     hints: ClassVar = HINTS["retry"]
     example: ClassVar = "retry: {noinput: [..], nomatch: [..], then: step}"
 
-    noinput: Annotated[tuple[RetryPrompt, ...] | None, ReadWith(_read_prompts, ref("prompts"))] = None
+    noinput: Annotated[tuple[RetryPrompt, ...] | None, Notation(_read_prompts, ref("prompts"))] = None
     """Prompts for a caller who said and pressed nothing: the first after the first failed try, and so on."""
-    nomatch: Annotated[tuple[RetryPrompt, ...] | None, ReadWith(_read_prompts, ref("prompts"))] = None
+    nomatch: Annotated[tuple[RetryPrompt, ...] | None, Notation(_read_prompts, ref("prompts"))] = None
     """Prompts for input that does not fit."""
     tries: Annotated[int | None, WholeNumber(1, MAX_TRIES)] = None
     """How often the caller is asked in total."""
     reprompt: bool | None = None
     """false: after the prompt, `do` is not played again."""
-    then: Annotated[Mapping[str, Target] | None, ReadWith(_read_then, ref("then"))] = None
+    then: Annotated[Mapping[str, Target] | None, Notation(_read_then, ref("then"))] = None
     """Where the call goes after the last try; or `{noinput: a, nomatch: b}`."""
 
     @property
@@ -144,7 +145,7 @@ def read_retry(node: Node, reader: Reader, place: Place) -> RetryWords | None:
 
     W241 for a prompt that is never played, because the last try comes before it.
     """
-    words = RetryWords.parse(node, "`retry`", reader, place=place)
+    words = RetryWords.read(node, "`retry`", reader, place=place)
     tries = words.tries if words is not None else None
     for name, prompts in words.prompts.items() if words and tries else ():
         if tries and len(prompts) >= tries:

@@ -13,7 +13,6 @@ from typing import Any, Final, TypeAlias
 
 from app.flow.actions.connect import BY_FIELDS, ON_ANSWER
 from app.flow.actions.item import ACTIONS, KINDS
-from app.flow.grammar.base import FlowModel
 from app.flow.grammar.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
 from app.flow.grammar.json_schema import (
     ANYTHING,
@@ -33,6 +32,7 @@ from app.flow.grammar.json_schema import (
     ref,
 )
 from app.flow.grammar.locales import Locale
+from app.flow.grammar.records import Record
 from app.flow.grammar.targets import FORMS
 from app.flow.grammar.variables import TYPE, Declaration
 from app.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
@@ -85,41 +85,41 @@ def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
 def definitions() -> dict[str, JsonSchema]:
     """Each part by its name."""
     phrases = listed(TEXT)
-    lines = {"if": has("else"), "then": Else.editor_schema(), "else": Arm.editor_schema()}
+    lines = {"if": has("else"), "then": Else.json_schema(), "else": Arm.json_schema()}
     return {
-        "flow_file": FlowWords.editor_schema(),
-        "shared_file": SharedWords.editor_schema(),
+        "flow_file": FlowWords.json_schema(),
+        "shared_file": SharedWords.json_schema(),
         **action_definitions(),
-        "step": StepWords.editor_schema(),
+        "step": StepWords.json_schema(),
         "goto": _goto(),
-        "choices": named(Choice.editor_schema()),
+        "choices": named(Choice.json_schema()),
         "phrases": {"if": {"type": "object"}, "then": per_locale(phrases), "else": phrases},
-        **{kind.word: kind.editor_schema() for kind in EXITS if issubclass(kind, FlowModel)},
+        **{kind.word: kind.json_schema() for kind in EXITS if issubclass(kind, Record)},
         "branch": {"type": "array", "items": lines, "contains": has("else")},
         "on": _on(),
-        "retry": RetryWords.editor_schema(),
+        "retry": RetryWords.json_schema(),
         "prompts": _prompts(),
-        "then": {"if": {"anyOf": [*map(has, FAILURES)]}, "then": Then.editor_schema(), "else": ref("goto")},
+        "then": {"if": {"anyOf": [*map(has, FAILURES)]}, "then": Then.json_schema(), "else": ref("goto")},
         "sets": named(ANYTHING, offered="variables"),
         "asked": _named_or_list("lookups"),
         "sent": _named_or_list("hooks"),
         "defaults": _defaults(),
-        "limits": Limits.editor_schema(),
-        "vars": named(Declaration.editor_schema() | _SHORT_TYPE),
-        "params": named({"if": {"type": "object"}, "then": Declaration.editor_schema(), "else": TYPE}),
+        "limits": Limits.json_schema(),
+        "vars": named(Declaration.json_schema() | _SHORT_TYPE),
+        "params": named({"if": {"type": "object"}, "then": Declaration.json_schema(), "else": TYPE}),
         "returned": _returned(),
-        "lookups": named(LookupDefinition.editor_schema()),
-        "hooks": named(HookDefinition.editor_schema()),
-        "hours": named(HoursWords.editor_schema()),
-        **{name: model.editor_schema() for name, model in HOURS_SCHEMAS.items()},
-        "locales": named(Locale.editor_schema()),
+        "lookups": named(LookupDefinition.json_schema()),
+        "hooks": named(HookDefinition.json_schema()),
+        "hours": named(HoursWords.json_schema()),
+        **{name: model.json_schema() for name, model in HOURS_SCHEMAS.items()},
+        "locales": named(Locale.json_schema()),
         "events": mapped({event: about(ref("sent"), meaning) for event, meaning in EVENTS.items()}),
     }
 
 
 def _goto() -> JsonSchema:
     """A step, or one of the forms of a target that are maps."""
-    forms = {word: form.editor_schema() for word, form in FORMS.items()}
+    forms = {word: form.json_schema() for word, form in FORMS.items()}
     words = {word: about({}, schema["properties"][word]["description"]) for word, schema in forms.items()}
     found = choose(((has(word), schema) for word, schema in forms.items()), mapped(words, required=["goto"]))
     return {"anyOf": [offered("steps", "end", "return"), {"type": "object", "properties": words, **found}]}
@@ -127,9 +127,9 @@ def _goto() -> JsonSchema:
 
 def _on() -> JsonSchema:
     """Lines by outcome; checkpoints and the outcomes of flows have names of their own."""
-    models: tuple[type[FlowModel], ...] = (ErrorLine, *(kind.on_words for kind in EXITS if kind.on_words is not None))
+    models: tuple[type[Record], ...] = (ErrorLine, *(kind.on_words for kind in EXITS if kind.on_words is not None))
     lines = {word: about(ref("goto"), meaning) for word, meaning in OUTCOMES.items()}
-    lines |= {word: schema for model in models for word, schema in model.editor_schema()["properties"].items()}
+    lines |= {word: schema for model in models for word, schema in model.json_schema()["properties"].items()}
     own = named(ref("goto"), offered="outcomes")
     return {**own, "properties": lines, "minProperties": 1}
 
@@ -151,7 +151,7 @@ def _named_or_list(kind: str) -> JsonSchema:
 
 def _defaults() -> JsonSchema:
     """The words of `defaults`, and the options of each action."""
-    schema = DefaultWords.editor_schema()
+    schema = DefaultWords.json_schema()
     options: dict[str, JsonSchema] = {}
     for word in ACTIONS:
         fields = options_around() if word == "connect" else options_of(word)

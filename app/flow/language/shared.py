@@ -17,10 +17,11 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
 from app.flow.actions.item import gather
-from app.flow.grammar.base import FlowModel, as_node
+from app.flow.grammar.forms import Unread
 from app.flow.grammar.json_schema import ref
 from app.flow.grammar.locales import Locale, read_locales
 from app.flow.grammar.reader import HINTS, Fields, Reader
+from app.flow.grammar.records import Record
 from app.flow.hours.calendar import Calendar, hours_type
 from app.flow.hours.declaration import read_hours
 from app.flow.issues import RULES, Fix, FlowIssue
@@ -68,20 +69,20 @@ class Context:
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
-class Declarations(FlowModel):
+class Declarations(Record):
     """The sections that flows and shared files both have. They are read later, once the names in scope are known."""
 
-    defaults: Annotated[Node | None, as_node(ref("defaults"))] = None
+    defaults: Annotated[Node | None, Unread(ref("defaults"))] = None
     """What every step inherits; a step may say otherwise."""
-    locales: Annotated[Node | None, as_node(ref("locales"))] = None
+    locales: Annotated[Node | None, Unread(ref("locales"))] = None
     """The languages that are spoken; the first is the default."""
-    hours: Annotated[Node | None, as_node(ref("hours"))] = None
+    hours: Annotated[Node | None, Unread(ref("hours"))] = None
     """Opening hours by name."""
-    lookups: Annotated[Node | None, as_node(ref("lookups"))] = None
+    lookups: Annotated[Node | None, Unread(ref("lookups"))] = None
     """What is asked from outside, by name."""
-    hooks: Annotated[Node | None, as_node(ref("hooks"))] = None
+    hooks: Annotated[Node | None, Unread(ref("hooks"))] = None
     """Webhooks of ours, by name."""
-    events: Annotated[Node | None, as_node(ref("events"))] = None
+    events: Annotated[Node | None, Unread(ref("events"))] = None
     """Which hooks are sent for what Vonage reports later, in every step."""
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Annotated, ClassVar, Final, NamedTuple
-
-from pydantic import Field
 
 from app.flow.actions.check import check_step
 from app.flow.actions.do import read_items, read_parts
 from app.flow.actions.item import KINDS, Item
 from app.flow.actions.waits import connect_of
-from app.flow.grammar.base import FlowModel, ReadWith, as_node
+from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
 from app.flow.grammar.reader import HINTS, Fields, Reader
+from app.flow.grammar.records import Record, written_as
 from app.flow.grammar.targets import read_sets, read_target
 from app.flow.language.choice import Confidence
 from app.flow.language.collect import Collect
@@ -31,7 +31,7 @@ EXITS: Final[tuple[type[StepExit], ...]] = (Choices, Collect, Hold, RunFlow, Bra
 """Every kind of exit. If a step has two, it is read with the first of them in this order."""
 
 
-class StepWords(FlowModel):
+class StepWords(Record):
     """A step as it is written; its exit is chosen and read afterwards."""
 
     hints: ClassVar = {
@@ -39,39 +39,39 @@ class StepWords(FlowModel):
         **{action: f"put it under `do`, as the line `- {action}: ..`" for action in KINDS},
     }
 
-    asks: Annotated[tuple[AskedLookup, ...], ReadWith(read_asked, ref("asked"))] = Field((), alias="lookup")
+    asks: Annotated[tuple[AskedLookup, ...], Notation(read_asked, ref("asked"))] = written_as("lookup", default=())
     """Lookups that run when the step is entered: their names, or `- name: {param: value}`."""
-    sets: Annotated[tuple[Assignment, ...], ReadWith(read_sets, ref("sets"))] = Field((), alias="set")
+    sets: Annotated[tuple[Assignment, ...], Notation(read_sets, ref("sets"))] = written_as("set", default=())
     """Variables that change when the step is entered, line by line."""
-    sends: Annotated[tuple[SentHook, ...], ReadWith(read_sent, ref("sent"))] = Field((), alias="send")
+    sends: Annotated[tuple[SentHook, ...], Notation(read_sent, ref("sent"))] = written_as("send", default=())
     """Hooks that are sent when the step is entered: their names, or `- name: {param: value}`."""
-    do: Annotated[Node | None, as_node({"type": "array", "items": ref("item")})] = None
+    do: Annotated[Node | None, Unread({"type": "array", "items": ref("item")})] = None
     """What the caller hears: a list of NCCO actions."""
-    events: Annotated[Mapping[str, tuple[SentHook, ...]], ReadWith(read_events, ref("events"))] = Field(
+    events: Annotated[Mapping[str, tuple[SentHook, ...]], Notation(read_events, ref("events"))] = field(
         default_factory=dict
     )
     """Which hooks are sent for what Vonage reports later: a recording, a transcription, the end of the call."""
-    choices: Annotated[Node | None, as_node(ref("choices"))] = None
+    choices: Annotated[Node | None, Unread(ref("choices"))] = None
     """A menu: each choice with `dtmf`, `speech` or both, and where it leads."""
     min_confidence: Confidence | None = None
     """From 0 to 1: what the recogniser is less sure of does not count."""
-    retry: Annotated[Node | None, as_node(ref("retry"))] = None
+    retry: Annotated[Node | None, Unread(ref("retry"))] = None
     """What happens when the caller says nothing, or nothing that fits."""
     tail: bool = True
     """false: no tail. A tail is what the caller hears after the question if no webhook reaches the server."""
-    collect: Annotated[Node | None, as_node(ref("collect"))] = None
+    collect: Annotated[Node | None, Unread(ref("collect"))] = None
     """Keys or words that go into a variable. The call continues at the `goto` next to it."""
-    goto: Annotated[Node | None, as_node(ref("goto"))] = None
+    goto: Annotated[Node | None, Unread(ref("goto"))] = None
     """Where the call goes: a step, `end`, `return`, or another flow."""
-    hold: Annotated[Node | None, as_node(ref("hold"))] = None
+    hold: Annotated[Node | None, Unread(ref("hold"))] = None
     """The caller waits for something, and hears `do` for as long as it takes."""
-    on: Annotated[Node | None, as_node(ref("on"))] = None
+    on: Annotated[Node | None, Unread(ref("on"))] = None
     """Where the call goes by the outcome of the connect, checkpoint, hold or flow; `error` goes with any exit."""
-    run: Annotated[Node | None, as_node(offered("flows"))] = None
+    run: Annotated[Node | None, Unread(offered("flows"))] = None
     """Another flow to run; `on` says where the call goes by its outcome."""
-    given: Annotated[Node | None, as_node(named(ANYTHING))] = Field(None, alias="with")
+    given: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("with", default=None)
     """The params of the flow under `run`."""
-    branch: Annotated[Node | None, as_node(ref("branch"))] = None
+    branch: Annotated[Node | None, Unread(ref("branch"))] = None
     """The first line whose condition holds decides."""
 
 
@@ -102,7 +102,7 @@ def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep | No
     error_node = on.get("error") if isinstance(on, Map) else None
     error = read_target(error_node, "`error`", reader) if error_node else None
     kind = _choose_exit(source)
-    step_exit = Goto.without_exit(source) if kind is None else kind.read(fields.values[kind.word], source)
+    step_exit = Goto.without_exit(source) if kind is None else kind.of_step(fields.values[kind.word], source)
     _check_words(kind, source)
     check_events(source)
     if step_exit is None:

@@ -118,7 +118,7 @@ async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
     if reader.issues:
         return Rehearsed(written, reader.issues[0].message)
     script = tuple(HearStep(texts=(Excerpt(None),)) if isinstance(step, HearStep) else step for step in fitted.script)
-    result = await play(stage, fitted.model_copy(update={"script": script}), leaves_open=True)
+    result = await play(stage, replace(fitted, script=script), leaves_open=True)
     heard = replace(written, body=_with_heard(written.body, [text for _, text in result.heard]))
     return Rehearsed(heard, _problem(result, fitted.expect.without), result)
 

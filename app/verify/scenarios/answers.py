@@ -147,7 +147,7 @@ def _as_given(answer: LookupAnswer, definition: LookupDefinition) -> Mapping[str
     """A value with the fields that are declared, a timeout or an error."""
     if answer is NOBODY:
         return None
-    _, problem = definition.read(answer.value, answer.problem)
+    _, problem = definition.cast_answer(answer.value, answer.problem)
     if not problem:
         return {"value": {name: answer.value[name] for name in definition.returns.fields}}
     if answer.ms == definition.timeout_ms:

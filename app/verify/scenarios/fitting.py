@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 from typing import Final, TypeVar
 
@@ -68,8 +69,8 @@ class Fitting:
             reader.report("S106", call.place, "it is not clear which flow takes the call", cure)
             return call
         if only.numbers:
-            return call.model_copy(update={"to": only.numbers[0]})
-        return call.model_copy(update={"to": ANY_NUMBER, "flow": "" if only.default else only.name})
+            return replace(call, to=only.numbers[0])
+        return replace(call, to=ANY_NUMBER, flow="" if only.default else only.name)
 
     def _fit_named(self, call: AnyCall, reader: Reader) -> AnyCall:
         flow = self._flows.get(call.flow)
@@ -80,8 +81,8 @@ class Fitting:
             cure = "call a flow that runs it, or give it `numbers`, `default: true` or `entry: true`"
             reader.report("S106", call.place, f'no call can start in flow "{flow.name}"', cure)
         if not call.to and flow.numbers:
-            return call.model_copy(update={"to": flow.numbers[0], "flow": ""})
-        return call.model_copy(update={"to": call.to or ANY_NUMBER})
+            return replace(call, to=flow.numbers[0], flow="")
+        return replace(call, to=call.to or ANY_NUMBER)
 
 
 def _check(code: str, name: str, known: Iterable[str], place: Place, reader: Reader) -> bool:

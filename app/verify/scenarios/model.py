@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from math import nextafter
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
 
-from pydantic import Field
-
-from app.flow.grammar.base import ReadWith, SetByCode, as_node
+from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import TEXT, ref
 from app.flow.grammar.reader import Reader, items
+from app.flow.grammar.records import SetByCode, written_as
 from app.flow.issues import FlowIssue, by_place
 from app.flow.language.schema import resolved
 from app.flow.nodes import Entry, Map, Node, Place, Seq
@@ -127,19 +126,19 @@ class ScenarioCall(ScenarioModel):
 
     to: str = ""
     """the number that is called"""
-    from_: str = Field(FROM, alias="from")
+    from_: str = written_as("from", default=FROM)
     """who calls: a number, in quotes, or a SIP URI"""
     flow: str = ""
     """the flow that takes the call"""
-    sip: Annotated[Mapping[str, str], TEXT_MAP] = {}
+    sip: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)
     """SIP headers by name"""
     user: str = ""
     """the user of a Client SDK application"""
-    custom_data: Annotated[Any, ReadWith(read_json, {})] = None
+    custom_data: Annotated[Any, Notation(read_json, {})] = None
     """what a Client SDK application sends along"""
     endpoint_type: Literal["phone", "sip", "app", "vbc", "websocket"] | None = None
     """the endpoint type of the caller, if the other fields do not imply it"""
-    made_at: Annotated[datetime, ReadWith(_read_time, TEXT)] = Field(AT, alias="at")
+    made_at: Annotated[datetime, Notation(_read_time, TEXT)] = written_as("at", default=AT)
     """when the call is made, such as 2026-12-24T10:00; UTC without a time zone"""
 
 
@@ -215,19 +214,19 @@ class Expect(ScenarioModel):
 
     end: Literal["hangup", "completed", "failsafe"] | None = None
     """the caller hung up, the call ended by itself, or nothing of the flow could be played"""
-    seconds: Annotated[Range | None, ReadWith(_read_range, _RANGE)] = None
-    hooks: Annotated[tuple[ExpectedHook, ...] | None, ReadWith(_read_hooks, _HOOKS)] = None
+    seconds: Annotated[Range | None, Notation(_read_range, _RANGE)] = None
+    hooks: Annotated[tuple[ExpectedHook, ...] | None, Notation(_read_hooks, _HOOKS)] = None
     variables: Annotated[
         Mapping[str, ExpectedVariable],
         named(
             lambda entry, _: ExpectedVariable(entry.key.place, json_of(entry.value)), "write `variables: {name: value}`"
         ),
-    ] = {}
+    ] = field(default_factory=dict)
     said: Annotated[tuple[Excerpt, ...], EXCERPTS] = ()
     """what must be heard, in this order"""
     ncco: Annotated[tuple[Any, ...], listed(_read_action, {})] = ()
     """actions that are played, in this order: a name, or some of its fields"""
-    without: Annotated[Mapping[str, UpperLimit], ReadWith(_read_without, {})] = {}
+    without: Annotated[Mapping[str, UpperLimit], Notation(_read_without, {})] = field(default_factory=dict)
     """what must not happen to the caller, such as dead_end or {silence: 20s}"""
 
 
@@ -240,11 +239,13 @@ _read_prefix = read_as(
 class ScenarioDefaults(ScenarioCall):
     """The fields that scenarios of a file can share under `defaults`."""
 
-    call: Annotated[Any, as_node(ref("call"))] = None
+    call: Annotated[Any, Unread(ref("call"))] = None
     """the fields of the call, as a map"""
-    given: Annotated[Mapping[str, GivenAnswers], named(read_given, "write `given: {lookup: {field: value}}`")] = {}
+    given: Annotated[Mapping[str, GivenAnswers], named(read_given, "write `given: {lookup: {field: value}}`")] = field(
+        default_factory=dict
+    )
     """what lookups answer, by name"""
-    env: Annotated[Mapping[str, str], TEXT_MAP] = {}
+    env: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)
     """variables that the flows read as env.NAME"""
     dial_allow: Annotated[tuple[str, ...] | None, listed(_read_prefix, TEXT)] = None
     """prefixes of computed numbers that may be dialled; by default those of the settings"""
@@ -255,7 +256,7 @@ class ScenarioDefaults(ScenarioCall):
             'write `streams: {"https://example.com/a.mp3": 12s}`',
             SECONDS.schema,
         ),
-    ] = {}
+    ] = field(default_factory=dict)
     """how long audio files last, by URL, such as 12s"""
     expect: Expect = Expect()
     """what must hold when the call is over"""
@@ -266,7 +267,7 @@ class Scenario(ScenarioDefaults):
 
     cures: ClassVar = {"script": "add `script: [..]`; a call may end at once: []"}
 
-    script: Annotated[tuple[ScriptStep, ...], ReadWith(read_script, ref("script"))] = ()
+    script: Annotated[tuple[ScriptStep, ...], Notation(read_script, ref("script"))] = ()
     """what happens, one step a line"""
     name: SetByCode[str] = ""
 
@@ -308,7 +309,7 @@ def _read_file(node: Node, reader: Reader) -> tuple[Scenario, ...]:
     shared = Map((), found.place)
     if (written := found.get(DEFAULTS)) is not None:
         shared = _words_of(written, "`defaults`", reader) or shared
-        ScenarioDefaults.parse(shared, "`defaults`", reader)
+        ScenarioDefaults.read(shared, "`defaults`", reader)
     is_broken = len(reader.issues) > before or (written is not None and not isinstance(written, Map))
     if is_broken:
         shared = Map((), found.place)
@@ -372,18 +373,18 @@ def scenario_schema() -> JsonSchema:
     """The JSON schema (draft 7) of scenario files."""
     alone = [kind.word for kind in KINDS if kind.is_alone()]
     definitions = {
-        "call": ScenarioCall.editor_schema(),
+        "call": ScenarioCall.json_schema(),
         "script": {"type": "array", "items": ref("step")},
-        "step": {"anyOf": [{"enum": alone}, *(kind.editor_schema() for kind in KINDS if kind.words())]},
+        "step": {"anyOf": [{"enum": alone}, *(kind.json_schema() for kind in KINDS if kind.words())]},
     }
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Scenarios: scripted calls, and what must be heard in them",
         "type": "object",
         "properties": {
-            DEFAULTS: ScenarioDefaults.editor_schema() | {"description": "what all scenarios of this file share"}
+            DEFAULTS: ScenarioDefaults.json_schema() | {"description": "what all scenarios of this file share"}
         },
-        "additionalProperties": Scenario.editor_schema(),
+        "additionalProperties": Scenario.json_schema(),
         "definitions": definitions,
     }
     found: dict[str, Any] = resolved(schema, {})

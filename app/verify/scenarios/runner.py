@@ -259,7 +259,7 @@ class RemoteStage:
 
     def fit_call(self, call: AnyCall, _: Reader) -> AnyCall:
         """The call or scenario with a number. Its flow is not checked, since the flows of the server are unknown."""
-        return call.model_copy(update={"to": call.to or self._numbers.get(call.flow, ANY_NUMBER)})
+        return replace(call, to=call.to or self._numbers.get(call.flow, ANY_NUMBER))
 
     fit = fit_call
 
@@ -349,7 +349,7 @@ def _has(scenario: Scenario, kind: type[ScriptStep]) -> bool:
 def _judged(scenario: Scenario, conditions: CallConditions, **expected: Any) -> Scenario:
     """The scenario with some expectations replaced. With random faults, length and hooks are not judged."""
     expected |= {} if conditions.chaos is None else {"seconds": None, "hooks": None}
-    return scenario.model_copy(update={"expect": scenario.expect.model_copy(update=expected)})
+    return replace(scenario, expect=replace(scenario.expect, **expected))
 
 
 Rename: TypeAlias = Callable[[str], str]

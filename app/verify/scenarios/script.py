@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, get_args
 
-from pydantic import Field
-
 from app.errors import AppError
-from app.flow.grammar.base import ReadWith
+from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.reader import Fields, Reader
+from app.flow.grammar.records import written_as
 from app.flow.issues import FlowIssue
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.source import read_yaml
@@ -106,7 +106,7 @@ class ScriptStep(ScenarioModel):
     @classmethod
     def is_alone(cls) -> bool:
         """Whether it may be written as its word alone: it has no value, or a default."""
-        return not any(field.is_required() for field in cls.model_fields.values())
+        return not cls.required()
 
     @classmethod
     def alone(cls, place: Place) -> Self:
@@ -125,7 +125,7 @@ class HearStep(ScriptStep):
     when_done: ClassVar = ()
     otherwise: ClassVar = _EXPECTED
 
-    texts: Annotated[tuple[Excerpt, ...], EXCERPTS] = Field((), alias="hear")
+    texts: Annotated[tuple[Excerpt, ...], EXCERPTS] = written_as("hear", default=())
     """what must be heard next; a part of it is enough"""
 
     @classmethod
@@ -148,9 +148,9 @@ class PressStep(ScriptStep):
     takes: ClassVar = "dtmf"
     otherwise: ClassVar = "keys are not accepted here; say something"
 
-    keys: Annotated[str, KEYS] = Field(alias="press")
+    keys: Annotated[str, KEYS] = written_as("press")
     """keys"""
-    at_s: Annotated[float | None, SECONDS] = Field(None, alias="at")
+    at_s: Annotated[float | None, SECONDS] = written_as("at", default=None)
     """seconds since the call was answered; without it, as soon as the caller is waited for"""
 
     @property
@@ -174,8 +174,8 @@ class Alternative(ScenarioModel):
 
 
 def _read_alternative(node: Node, what: str, reader: Reader) -> Alternative | None:
-    found = Alternative.parse(node, "an alternative", reader)
-    return found if found is None or isinstance(node, Map) else found.model_copy(update={"confidence": UNSURE})
+    found = Alternative.read(node, "an alternative", reader)
+    return found if found is None or isinstance(node, Map) else replace(found, confidence=UNSURE)
 
 
 class SpokenInput(ScenarioModel):
@@ -185,7 +185,7 @@ class SpokenInput(ScenarioModel):
 
     text: str = ""
     confidence: Annotated[float, Number(0, 1)] = SURE
-    alternatives: Annotated[tuple[Alternative, ...], listed(_read_alternative, Alternative.editor_schema())] = ()
+    alternatives: Annotated[tuple[Alternative, ...], listed(_read_alternative, Alternative.json_schema())] = ()
     error: str = ""
 
     @property
@@ -209,8 +209,8 @@ class SpeakStep(ScriptStep):
     takes: ClassVar = "speech"
     otherwise: ClassVar = "speech is not accepted here; press keys"
 
-    speech: SpokenInput = Field(alias="speak")
-    at_s: Annotated[float | None, SECONDS] = Field(None, alias="at")
+    speech: SpokenInput = written_as("speak")
+    at_s: Annotated[float | None, SECONDS] = written_as("at", default=None)
     """seconds since the call was answered; without it, as soon as the caller is waited for"""
 
     @property
@@ -224,7 +224,7 @@ class SpeakStep(ScriptStep):
 
     @classmethod
     def build(cls, fields: Fields, reader: Reader, **made: Any) -> Self | None:
-        """See `FlowModel.build`; a text or an error is required."""
+        """See `Record.build`; a text or an error is required."""
         found = super().build(fields, reader, **made)
         if found is not None and isinstance(fields.get("speak"), Map):
             said = found.speech.written
@@ -259,7 +259,7 @@ class Spoken(ScenarioModel):
 def _read_pressed(node: Node, what: str, reader: Reader) -> str | Spoken | None:
     """What a dialled party does when its flow asks: keys, "" for nothing, or `{speak: text}`."""
     if isinstance(node, Map):
-        return Spoken.parse(node, "an entry of `presses`", reader)
+        return Spoken.read(node, "an entry of `presses`", reader)
     return "" if isinstance(node, Text) and not node.value else read_keys(node, what, reader)
 
 
@@ -278,15 +278,15 @@ class ScriptedParty(ScenarioModel):
     """who ends the conversation"""
     hears: Annotated[tuple[Excerpt, ...], EXCERPTS] = ()
     """what the party must hear of a flow of its own (`onAnswer`), in this order"""
-    presses: Annotated[tuple[str | Spoken, ...], listed(_read_pressed, {"anyOf": [TEXT, Spoken.editor_schema()]})] = ()
+    presses: Annotated[tuple[str | Spoken, ...], listed(_read_pressed, {"anyOf": [TEXT, Spoken.json_schema()]})] = ()
     """what the party presses or says each time that its flow asks; "" is silence"""
 
     @classmethod
-    def parse(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
+    def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
         """See `ScenarioModel`: `{to: .., outcome: ..}`, `busy` or `"447700900111"`."""
         if isinstance(node, Text) and _ADDRESS.fullmatch(node.value):
             return cls(to=node.value)
-        return super().parse(node, what, reader, place=place, **made)
+        return super().read(node, what, reader, place=place, **made)
 
     @property
     def result(self) -> str:
@@ -309,7 +309,7 @@ class DialStep(ScriptStep):
     awaits: ClassVar = ("dial",)
     otherwise: ClassVar = "no phone is ringing now"
 
-    party: ScriptedParty = Field(ScriptedParty(), alias="dial")
+    party: ScriptedParty = written_as("dial", default=ScriptedParty())
     """who is dialled next, and the result"""
 
     def problem_at(self, moment: CallMoment, leg: Leg) -> str:
@@ -343,7 +343,7 @@ class RecordStep(ScriptStep):
     awaits: ClassVar = ("record",)
     otherwise: ClassVar = "nothing is recorded now"
 
-    message: RecordedMessage = Field(RecordedMessage(), alias="record")
+    message: RecordedMessage = written_as("record", default=RecordedMessage())
 
     async def perform(self, call: PlacedCall) -> None:
         """See `ScriptStep`."""
@@ -359,7 +359,7 @@ class WaitStep(ScriptStep):
 
     word: ClassVar = "wait"
 
-    seconds: Annotated[float, SECONDS] = Field(alias="wait")
+    seconds: Annotated[float, SECONDS] = written_as("wait")
 
 
 _read_until = read_as(lambda text: text if plain(text) else None, "write a part of what the caller is to hear")
@@ -372,7 +372,7 @@ class UntilStep(ScriptStep):
     when_done: ClassVar = ()
     otherwise: ClassVar = _EXPECTED
 
-    text: Annotated[str, ReadWith(_read_until, TEXT)] = Field(alias="until")
+    text: Annotated[str, Notation(_read_until, TEXT)] = written_as("until")
     """the caller does nothing until this is heard; a part of it is enough"""
 
 
@@ -385,9 +385,9 @@ class HangUpStep(ScriptStep):
     word: ClassVar = "hangup"
     deed: ClassVar = "hangs up"
 
-    when: Annotated[float | Literal["now"], ReadWith(_read_moment, TEXT)] = Field("now", alias="hangup")
+    when: Annotated[float | Literal["now"], Notation(_read_moment, TEXT)] = written_as("hangup", default="now")
     """now, or how many seconds after the call was answered"""
-    at_s: Annotated[float | None, SECONDS] = Field(None, alias="at")
+    at_s: Annotated[float | None, SECONDS] = written_as("at", default=None)
 
     @property
     def moment_s(self) -> float | None:
@@ -421,7 +421,7 @@ class EventStep(ScriptStep):
 
     word: ClassVar = "event"
 
-    payload: Annotated[Mapping[str, Any], ReadWith(_read_event, ANY_MAP)] = Field(alias="event")
+    payload: Annotated[Mapping[str, Any], Notation(_read_event, ANY_MAP)] = written_as("event")
     """the fields of a webhook"""
 
     async def perform(self, call: PlacedCall) -> None:
@@ -475,7 +475,7 @@ def _read_step(node: Node, reader: Reader) -> ScriptStep | None:
         kind = STEPS[keys[0].value]
         what = f"the step `{word.value}`"
         if kind.words():
-            return kind.parse(node, what, reader, place=word.place)
+            return kind.read(node, what, reader, place=word.place)
         reader.report("S101", word.place, "this step takes no value", f"write the word alone: `- {word.value}`")
         kind.read_words(node, what, reader, more=(word.value,))
     elif keys:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
-from pydantic import ConfigDict, Field
-
-from app.flow.grammar.base import FlowModel, ReadWith, SetByCode, milliseconds
+from app.flow.grammar.forms import Notation, milliseconds
 from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.reader import Fields, N, Reader, items
+from app.flow.grammar.records import Record, SetByCode
 from app.flow.issues import Fix, FlowRule
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
 from app.flow.scope import ScopeTypes
@@ -56,31 +55,44 @@ class ScenarioReader(Reader):
         return None if is_missing(node) else super()._shaped(node, shape, what, cure)
 
 
-class ScenarioModel(FlowModel):
+class ScenarioModel(Record):
     """A map of a scenario file. Commands also create instances that come from no file."""
-
-    model_config = ConfigDict(populate_by_name=True)
 
     short: ClassVar[str] = ""
     """The key for a value that is written without a map; "" if a map is required."""
 
-    written: SetByCode[Fields] = Field(Fields("", NOWHERE, {}, {}), exclude=True)
+    written: SetByCode[Fields] = Fields("", NOWHERE, {}, {})
 
     @classmethod
-    def parse(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
-        """See `FlowModel`; a value without a map is the value of the key `short`."""
+    def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
+        """See `Record`; a value without a map is the value of the key `short`."""
         if cls.short and isinstance(node, Text):
             node = Map((Entry(Text(cls.short, node.place), node),), node.place)
-        return super().parse(node, what, reader, place=place, **made)
+        return super().read(node, what, reader, place=place, **made)
 
     @classmethod
-    def editor_schema(cls) -> JsonSchema:
-        """See `FlowModel`."""
-        return {"anyOf": [TEXT, super().editor_schema()]} if cls.short else super().editor_schema()
+    def json_schema(cls) -> JsonSchema:
+        """See `Record`."""
+        return {"anyOf": [TEXT, super().json_schema()]} if cls.short else super().json_schema()
 
     def as_written(self) -> Any:
         """The fields that differ from their defaults, as plain YAML values."""
-        return self.model_dump(by_alias=True, exclude_defaults=True)
+        found: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            default = each.default if each.default_factory is MISSING else each.default_factory()
+            if each.name != "written" and value != default:
+                found[each.metadata.get("word", each.name)] = _plain(value)
+        return found
+
+
+def _plain(value: Any) -> Any:
+    """A value of a field, as YAML has it."""
+    if isinstance(value, ScenarioModel):
+        return ScenarioModel.as_written(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, tuple | list) else value
 
 
 class Excerpt(NamedTuple):
@@ -102,23 +114,23 @@ class UpperLimit(NamedTuple):
     place: Place
 
 
-def listed(read: Callable[[Any, str, Reader], Any], schema: JsonSchema) -> ReadWith:
+def listed(read: Callable[[Any, str, Reader], Any], schema: JsonSchema) -> Notation:
     """Annotates a field that holds one value or a list of them."""
 
     def read_all(node: Node, what: str, reader: Reader) -> tuple[Any, ...]:
         return tuple(found for item in items(node) if (found := read(item, what, reader)) is not None)
 
-    return ReadWith(read_all, {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]})
+    return Notation(read_all, {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]})
 
 
-def named(read: Callable[[Entry, Reader], Any], cure: str, schema: Mapping[str, Any] | None = None) -> ReadWith:
+def named(read: Callable[[Entry, Reader], Any], cure: str, schema: Mapping[str, Any] | None = None) -> Notation:
     """Annotates a field that maps names to values; `cure` shows how to write it, `schema` describes a value."""
 
     def read_all(node: Node, what: str, reader: Reader) -> dict[str, Any]:
         found = {entry.key.value: read(entry, reader) for entry in reader.entries(node, what, cure)}
         return {name: value for name, value in found.items() if value is not None}
 
-    return ReadWith(read_all, {**ANY_MAP, **({"additionalProperties": schema} if schema else {})})
+    return Notation(read_all, {**ANY_MAP, **({"additionalProperties": schema} if schema else {})})
 
 
 def json_of(node: Node) -> Any:
@@ -187,10 +199,10 @@ read_seconds: Final = read_as(seconds_of, "write seconds, such as 12s or 12")
 read_keys: Final = read_as(
     lambda text: text if _KEYS.fullmatch(text) else None, "write keys: digits, * and #, in quotes"
 )
-SECONDS: Final = ReadWith(
+SECONDS: Final = Notation(
     read_seconds, {"type": ["number", "string"], "description": "seconds, such as 12, 12s, 500ms or 2m"}
 )
-KEYS: Final = ReadWith(read_keys, TEXT)
+KEYS: Final = Notation(read_keys, TEXT)
 EXCERPTS: Final = listed(read_excerpt, TEXT)
 TEXT_MAP: Final = named(
     lambda entry, reader: read_text(entry.value, f"`{entry.key.value}`", reader), "write it as {name: text}"

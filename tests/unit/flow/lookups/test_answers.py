@@ -32,25 +32,25 @@ UNKNOWN = {"name": "unknown", "tier": "standard", "n": 0, "ok": False}
 
 
 def test_an_answer_that_fits_is_ok() -> None:
-    assert ({"name": "Ann", "tier": "gold", "n": 3, "ok": True}, "") == CUSTOMER.read(
+    assert ({"name": "Ann", "tier": "gold", "n": 3, "ok": True}, "") == CUSTOMER.cast_answer(
         {"name": "Ann", "tier": "gold", "n": 3, "more": 1}
     )
 
 
 def test_values_are_cast_to_their_types() -> None:
-    assert ({"name": "42", "tier": "gold", "n": 3, "ok": True}, "") == CUSTOMER.read(
+    assert ({"name": "42", "tier": "gold", "n": 3, "ok": True}, "") == CUSTOMER.cast_answer(
         {"name": 42, "tier": "gold", "n": "3"}
     )
 
 
 def test_a_field_named_ok_in_the_answer_says_nothing() -> None:
-    record, _ = CUSTOMER.read({"name": "Ann", "tier": "gold", "n": 3, "ok": False})
+    record, _ = CUSTOMER.cast_answer({"name": "Ann", "tier": "gold", "n": 3, "ok": False})
 
     assert record["ok"] is True
 
 
 def test_every_type_may_come_back() -> None:
-    record, problem = WIDE.read(REAL)
+    record, problem = WIDE.cast_answer(REAL)
 
     assert "" == problem
     assert {**REAL, "p": "447700900123", "at": {"city": "Bath"}, "ok": True} == record
@@ -58,21 +58,21 @@ def test_every_type_may_come_back() -> None:
 
 def test_a_phone_number_and_a_url_are_empty_only_where_that_is_declared() -> None:
     optional = definition_of(URL + "returns: {p: phone?, u: url?}")
-    record, problem = optional.read({"p": "", "u": ""})
+    record, problem = optional.cast_answer({"p": "", "u": ""})
 
     assert ("", "", "") == (problem, record["p"], record["u"])
-    assert "`p` is not a phone number" == WIDE.read({**REAL, "p": ""})[1]
-    assert "`u` is not a URL" == WIDE.read({**REAL, "u": ""})[1]
+    assert "`p` is not a phone number" == WIDE.cast_answer({**REAL, "p": ""})[1]
+    assert "`u` is not a URL" == WIDE.cast_answer({**REAL, "u": ""})[1]
 
 
 def test_without_an_answer_the_default_holds() -> None:
-    assert (UNKNOWN, "timed out after 700 ms") == CUSTOMER.read(None, "timed out after 700 ms")
+    assert (UNKNOWN, "timed out after 700 ms") == CUSTOMER.cast_answer(None, "timed out after 700 ms")
 
 
 def test_a_step_reads_what_its_lookup_returns() -> None:
     (asked,) = asked_of(URL + "returns: {name: text}")
 
-    assert ({"name": "Ann", "ok": True}, "") == asked.definition.read({"name": "Ann"}, "")
+    assert ({"name": "Ann", "ok": True}, "") == asked.definition.cast_answer({"name": "Ann"}, "")
     assert "customer" == asked.name
 
 
@@ -100,7 +100,7 @@ def test_a_step_reads_what_its_lookup_returns() -> None:
     ],
 )
 def test_a_lie_is_reported_without_its_value(answer: object, problem: str) -> None:
-    assert (UNKNOWN, problem) == CUSTOMER.read(answer)
+    assert (UNKNOWN, problem) == CUSTOMER.cast_answer(answer)
     assert CUSTOMER.misfit(answer)
 
 
@@ -125,7 +125,7 @@ def test_a_lie_is_reported_without_its_value(answer: object, problem: str) -> No
     ],
 )
 def test_the_way_to_what_does_not_fit_is_reported(field: str, value: object, problem: str) -> None:
-    assert problem == WIDE.read({**REAL, field: value})[1]
+    assert problem == WIDE.cast_answer({**REAL, field: value})[1]
 
 
 def nested(depth: int) -> Any:
@@ -157,7 +157,7 @@ ANYTHING = st.recursive(
 @settings(max_examples=200, deadline=None)
 @given(ANYTHING)
 def test_no_answer_ever_raises_and_each_has_all_fields(answer: object) -> None:
-    record, problem = CUSTOMER.read(answer)
+    record, problem = CUSTOMER.cast_answer(answer)
 
     assert ["name", "tier", "n", "ok"] == list(record)
     assert record["ok"] is (problem == "")

@@ -1,14 +1,14 @@
-"""The maps of a flow file as pydantic models: each fault is reported once, at its place, and nothing else is lost."""
+"""The maps of a flow file as records: each fault is reported once, at its place, and nothing else is lost."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
-from pydantic import Field
 
-from app.flow.grammar.base import FlowModel, ReadWith, SetByCode
+from app.flow.grammar.forms import Notation
 from app.flow.grammar.reader import Reader
+from app.flow.grammar.records import Record, SetByCode, written_as
 from app.flow.nodes import Map, Node
 from app.flow.scope import scope_types
 from app.flow.source import read_yaml
@@ -20,7 +20,7 @@ def read_shout(node: Node, what: str, reader: Reader) -> str | None:
     return text.value.upper() if text else None
 
 
-class Queue(FlowModel):
+class Queue(Record):
     """An invented map."""
 
     hints: ClassVar = {"max": "most", "music": "write `- stream: ..` under `do`"}
@@ -30,9 +30,9 @@ class Queue(FlowModel):
     """How many callers wait."""
     order: Literal["first", "last"] = "first"
     """Who is next."""
-    is_open: bool = Field(True, alias="open")
+    is_open: bool = written_as("open", default=True)
     """Whether it takes callers."""
-    title: Annotated[str | None, ReadWith(read_shout, {"type": "string"})] = None
+    title: Annotated[str | None, Notation(read_shout, {"type": "string"})] = None
     """Its name in capitals."""
     number: SetByCode[int] = 0
 
@@ -41,7 +41,7 @@ def read(text: str, **made: Any) -> tuple[Queue | None, list[str]]:
     node, issues = read_yaml("flows/test.yaml", text)
     assert isinstance(node, Map), issues
     reader = Reader(scope_types({}), {}, frozenset())
-    queue = Queue.parse(node, "`queue`", reader, **made)
+    queue = Queue.read(node, "`queue`", reader, **made)
     return queue, [f"{each.place.line}:{each.place.column} {each.code} {each.cure}" for each in reader.issues]
 
 
@@ -97,7 +97,7 @@ def test_every_fault_of_a_map_is_reported() -> None:
 
 
 def test_the_schema_has_the_words_with_their_ranges_and_defaults() -> None:
-    schema = Queue.editor_schema()
+    schema = Queue.json_schema()
 
     assert ["most", "order", "open", "title"] == list(schema["properties"])
     assert ["most"] == schema["required"]

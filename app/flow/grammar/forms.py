@@ -1,0 +1,126 @@
+"""How the parts of a flow file are written: every part has a form, which reads it and describes it to editors.
+
+A `Kind` is the form of a value, a `Record` (`app.flow.grammar.records`) that of a map whose words the language defines.
+The fields of actions are in `app.flow.grammar.fields`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, runtime_checkable
+
+from app.flow.grammar.json_schema import TEXT, in_yaml
+from app.flow.grammar.reader import Reader
+from app.flow.issues import Fix
+from app.flow.nodes import Node
+from app.value_types import JsonSchema, Kind
+
+
+@runtime_checkable
+class Form(Protocol):
+    """How one part of a flow file is written."""
+
+    def read(self, node: Any, what: str, reader: Reader) -> Any:
+        """What a node means; None once its faults are reported. `what` names it in messages."""
+
+    def json_schema(self) -> JsonSchema:
+        """JSON Schema of what may be written."""
+
+
+def schema_of(form: Form) -> JsonSchema:
+    """JSON Schema of what may be written in YAML, where a number may stand for a text."""
+    return in_yaml(form) if isinstance(form, Kind) else dict(form.json_schema())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Notation:
+    """The form of something that a function reads.
+
+    Attributes:
+        read: node, name for messages, reader → what it means; None after reporting a fault.
+        schema: JSON Schema of what may be written.
+    """
+
+    read: Callable[[Any, str, Reader], Any]
+    schema: Mapping[str, Any]
+
+    def json_schema(self) -> JsonSchema:
+        """See `Form`."""
+        return dict(self.schema)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unread:
+    """The form of a part that is kept as its node, to be read once more of the file is known."""
+
+    schema: Mapping[str, Any]
+
+    def read(self, node: Node, what: str, reader: Reader) -> Node:
+        """The node."""
+        return node
+
+    def json_schema(self) -> JsonSchema:
+        """See `Form`."""
+        return dict(self.schema)
+
+
+_DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h)")
+_LIKE_A_DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*(?:(ms|s|m|h)[a-z]*)?\.?", re.IGNORECASE)
+_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """The form of a duration from `low` to `high`, which is read as milliseconds; E534 for anything else.
+
+    Attributes:
+        unit: the most likely unit of a number that has none.
+    """
+
+    low: str
+    high: str
+    unit: str
+
+    def read(self, node: Node, what: str, reader: Reader) -> int | None:
+        """See `Form`."""
+        text = reader.text(node, what)
+        if text is None:
+            return None
+        found = self._fitting(text.value)
+        if found is not None:
+            return found
+        meant = [each for each in _probable_durations(text.value, self.unit) if self._fitting(each) is not None]
+        cure: str | Fix = f"write a duration from {self.low} to {self.high}"
+        if meant:
+            cure = Fix(f"write {' or '.join(dict.fromkeys(meant))}", "word", meant[0])
+        reader.report("E534", text.place, f'{what} cannot be "{text.value}"', cure)
+        return None
+
+    def _fitting(self, text: str) -> int | None:
+        """The milliseconds of a duration within the limits; None for anything else."""
+        found = milliseconds(text)
+        low, high = milliseconds(self.low) or 0, milliseconds(self.high) or 0
+        return found if found is not None and low <= found <= high else None
+
+    def json_schema(self) -> JsonSchema:
+        """See `Form`."""
+        return dict(TEXT)
+
+
+def milliseconds(text: str) -> int | None:
+    """A duration in milliseconds; None if the text is not a duration."""
+    found = _DURATION.fullmatch(text)
+    return round(float(found[1]) * _MS[found[2]]) if found else None
+
+
+def _probable_durations(text: str, unit: str) -> tuple[str, ...]:
+    """The durations that the author may have meant: the unit is missing or spelt differently."""
+    found = _LIKE_A_DURATION.fullmatch(text.strip().lower().replace("milli", "ms"))
+    if found is None:
+        return ()
+    count, written = found.groups()
+    if written:
+        return (f"{count}{written}",)
+    return (f"{count}s",) if unit == "m" and float(count) >= 60 else (f"{count}{unit}", f"{count}s")

@@ -1,0 +1,251 @@
+"""The maps of the flow language: each kind of map is a `Record`, a frozen dataclass whose fields are its words.
+
+A word is a key that the language defines. A field declares the form, default and description of one word; reading, the
+editor's schema and the reference are derived from it. Each fault is reported at the place of its node, and the field
+takes its default. If a required field cannot be read, there is no record.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import sys
+from abc import ABC
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import pairwise
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    NamedTuple,
+    Self,
+    TypeAlias,
+    TypeVar,
+    Union,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from app.flow.grammar.forms import Form, schema_of
+from app.flow.grammar.json_schema import mapped
+from app.flow.grammar.reader import Fields, Reader, read_fields
+from app.flow.issues import Fix
+from app.flow.nodes import Map, Node, Place
+from app.value_types import JsonSchema, kind_of
+
+T = TypeVar("T")
+
+_BY_CODE = object()
+SetByCode: TypeAlias = Annotated[T, _BY_CODE]
+"""A field that the code fills in; a file cannot write it."""
+
+
+def written_as(name: str, *, default: Any = dataclasses.MISSING, default_factory: Any = dataclasses.MISSING) -> Any:
+    """A field whose word in the file is not the name of the field, such as `if`."""
+    return dataclasses.field(default=default, default_factory=default_factory, metadata={"word": name})
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(dataclasses.field, written_as))
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Record(ABC):
+    """A map of a flow file whose words the language defines. The class itself is the form of such a map.
+
+    A field is annotated with its form, unless its type says it: a flag, a number, a text, some words, another record.
+    The docstring behind a field is the description of its word.
+
+    Attributes:
+        written: where each word is written, and whether an unknown one was left out.
+    """
+
+    hints: ClassVar[Mapping[str, str]] = {}
+    """Words that other systems use, separated by blanks → the word here, or what to write instead."""
+    cures: ClassVar[Mapping[str, str | Fix]] = {}
+    """A required word → what to write when it is missing (E204)."""
+    unknown_code: ClassVar[str] = "E202"
+    """The code of an issue for an unknown word."""
+    example: ClassVar[str] = ""
+    """How the map is written, shown when something else is there."""
+    is_named: ClassVar[bool] = False
+    """Whether messages name the map as well as the word, because a file may hold several such maps."""
+
+    written: SetByCode[Fields]
+
+    def __init_subclass__(cls) -> None:
+        """Make the class a dataclass."""
+        dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+
+    @classmethod
+    def words(cls) -> tuple[str, ...]:
+        """The words that a file may write, in the order of their fields."""
+        return tuple(_declared(cls))
+
+    @classmethod
+    def required(cls) -> tuple[str, ...]:
+        """The words without a default."""
+        return tuple(name for name, each in _declared(cls).items() if each.is_required)
+
+    @classmethod
+    def read_words(
+        cls,
+        node: Map,
+        what: str,
+        reader: Reader,
+        *,
+        place: Place | None = None,
+        hints: Mapping[str, str] | None = None,
+        more: tuple[str, ...] = (),
+    ) -> Fields:
+        """The words of a map; an unknown one is reported once, then treated as the intended word.
+
+        Args:
+            node: the map.
+            what: the name of the map in messages.
+            reader: collects the faults.
+            place: where to report a missing word; by default the place of the map.
+            hints: further `hints`, for this map only.
+            more: further words that this map may have.
+        """
+        return read_fields(
+            node,
+            (*cls.words(), *more),
+            what,
+            reader,
+            place=place,
+            hints={**(hints or {}), **cls.hints},
+            code=cls.unknown_code,
+        )
+
+    @classmethod
+    def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
+        """The record that a map describes; None if a fault makes that impossible. See `read_words` and `build`."""
+        found = reader.map(node, what, f"write `{cls.example}`" if cls.example else None)
+        return None if found is None else cls.build(cls.read_words(found, what, reader, place=place), reader, **made)
+
+    @classmethod
+    def build(
+        cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str | Fix] | None = None, **made: Any
+    ) -> Self | None:
+        """The record of words whose values are still nodes; None if a required value cannot be read.
+
+        Args:
+            fields: the words.
+            reader: reads the values and collects the faults.
+            cures: further `cures`, for this map only.
+            made: values of fields that are not read from the file.
+        """
+        for name, cure in {**cls.cures, **(cures or {})}.items():
+            fields.need(name, cure, reader)
+        values = {"written": fields, **made}
+        for name, each in _declared(cls).items():
+            node = fields.get(name)
+            if node is not None and each.field not in made:
+                what = f"`{name}` of {fields.what}" if cls.is_named else f"`{name}`"
+                value = each.form.read(node, what, reader)
+                if value is not None:
+                    values[each.field] = value
+        is_whole = all(each.name in values for each in dataclasses.fields(cls) if _is_required(each))
+        return cls(**values) if is_whole else None
+
+    @property
+    def place(self) -> Place:
+        """Where the map is written, or the key in front of it."""
+        return self.written.place
+
+    def at(self, word: str) -> Place:
+        """Where a word is written; the place of the map when it is not."""
+        return self.written.at(word)
+
+    @classmethod
+    def json_schema(cls) -> JsonSchema:
+        """JSON Schema of the map. A word in `cures` is required, too."""
+        declared = _declared(cls)
+        texts = _descriptions(cls)
+        schemas = {
+            name: schema_of(each.form) | texts.get(each.field, {}) | each.default for name, each in declared.items()
+        }
+        required = [name for name, each in declared.items() if each.is_required or name in cls.cures]
+        return mapped(schemas, required=required)
+
+
+class _Declared(NamedTuple):
+    """One word of a record: its field, its form, and its default as JSON Schema says it."""
+
+    field: str
+    form: Form
+    is_required: bool
+    default: JsonSchema
+
+
+@cache
+def _declared(record: type[Record]) -> Mapping[str, _Declared]:
+    """The words of a record: its own first, then the inherited ones."""
+    own = inspect.get_annotations(record)
+    hints = get_type_hints(record, include_extras=True)
+    found: dict[str, _Declared] = {}
+    for field in sorted(dataclasses.fields(record), key=lambda field: field.name not in own):
+        name = field.metadata.get("word", field.name)
+        form = _form(name, hints[field.name])
+        if form is not None:
+            default = {"default": field.default} if isinstance(field.default, bool | int | float) else {}
+            found[name] = _Declared(field.name, form, _is_required(field), default)
+    return found
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _form(name: str, annotation: Any) -> Form | None:
+    """The form of a word; None for a field that the code fills in."""
+    type_, metadata = next(each for each in _types(annotation, ()) if each[0] is not NoneType)
+    if _BY_CODE in metadata:
+        return None
+    written = next((each for each in metadata if isinstance(each, Form)), None)
+    if written is not None:
+        return written
+    form: Form | None = type_ if isinstance(type_, type) and issubclass(type_, Record) else kind_of(type_)
+    if form is None:
+        raise TypeError(f"`{name}` has the type {type_}, which no flow file can write")
+    return form
+
+
+def _types(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    """The types that a field may have, each with what is annotated."""
+    if get_origin(annotation) is Annotated:
+        inner, *more = get_args(annotation)
+        yield from _types(inner, (*metadata, *more))
+    elif get_origin(annotation) in (Union, UnionType):
+        for inner in get_args(annotation):
+            yield from _types(inner, metadata)
+    else:
+        yield annotation, metadata
+
+
+def _descriptions(record: type[Record]) -> Mapping[str, JsonSchema]:
+    """The docstring behind each field, as JSON Schema says it."""
+    found: dict[str, JsonSchema] = {}
+    for each in reversed(record.__mro__):
+        if issubclass(each, Record):
+            texts = _docstrings(each.__module__).get(each.__name__, {})
+            found |= {name: {"description": text} for name, text in texts.items()}
+    return found
+
+
+@cache
+def _docstrings(module: str) -> Mapping[str, Mapping[str, str]]:
+    """The docstrings behind the fields of each class of a module, by class and field."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    return {each.name: dict(_docstrings_in(each)) for each in classes}
+
+
+def _docstrings_in(definition: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for statement, following in pairwise(definition.body):
+        match statement, following:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, inspect.cleandoc(text)
