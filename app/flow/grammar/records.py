@@ -36,7 +36,7 @@ from app.flow.grammar.json_schema import mapped
 from app.flow.grammar.reader import Fields, Reader, read_fields
 from app.flow.issues import Fix
 from app.flow.nodes import Map, Node, Place
-from app.value_types import JsonSchema, kind_of
+from app.value_types import JsonSchema, Kind, kind_of
 
 T = TypeVar("T")
 
@@ -191,8 +191,10 @@ def _declared(record: type[Record]) -> Mapping[str, _Declared]:
         name = field.metadata.get("word", field.name)
         form = _form(name, hints[field.name])
         if form is not None:
-            default = {"default": field.default} if isinstance(field.default, bool | int | float) else {}
-            found[name] = _Declared(field.name, form, _is_required(field), default)
+            is_shown = isinstance(form, Kind) and isinstance(field.default, bool | int | float)
+            found[name] = _Declared(
+                field.name, form, _is_required(field), {"default": field.default} if is_shown else {}
+            )
     return found
 
 
