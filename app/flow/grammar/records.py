@@ -191,10 +191,9 @@ def _declared(record: type[Record]) -> Mapping[str, _Declared]:
         name = field.metadata.get("word", field.name)
         form = _form(name, hints[field.name])
         if form is not None:
-            is_shown = isinstance(form, Kind) and isinstance(field.default, bool | int | float)
-            found[name] = _Declared(
-                field.name, form, _is_required(field), {"default": field.default} if is_shown else {}
-            )
+            is_written = isinstance(form, Kind) and isinstance(field.default, bool | int | float)
+            default = {"default": field.default} if is_written else {}
+            found[name] = _Declared(field.name, form, _is_required(field), default)
     return found
 
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, TypeAlias
 
 from app.flow.grammar.fields import JsonField, in_each_locale
-from app.flow.grammar.forms import Unread
+from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
 from app.flow.grammar.locales import report_unknown
 from app.flow.grammar.reader import HINTS, Reader
@@ -232,6 +232,10 @@ def read_target(node: Node, what: str, reader: Reader) -> Target | None:
         case ReturnForm() as back:
             return _read_return(back, reader)
     return None
+
+
+Destination: TypeAlias = Annotated[Target, Notation(read_target, ref("goto"))]
+NewValues: TypeAlias = Annotated[tuple[Assignment, ...], Notation(read_sets, ref("sets"))]
 
 
 def is_target(node: Map) -> bool:

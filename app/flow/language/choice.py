@@ -12,12 +12,11 @@ from app.flow.grammar.json_schema import listed, ref
 from app.flow.grammar.locales import speaks_several, split
 from app.flow.grammar.reader import HINTS, Reader, has_braces, items
 from app.flow.grammar.records import Record, SetByCode, written_as
-from app.flow.grammar.targets import read_sets, read_target
+from app.flow.grammar.targets import Destination, NewValues
 from app.flow.issues import Fix
 from app.flow.language.retry import FAILURES
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.phrases import fold
-from app.flow.runtime import Assignment, Target
 from app.value_types import Number
 
 Confidence: TypeAlias = Annotated[float, Number(0, 1)]
@@ -87,9 +86,9 @@ class Choice(Record):
         "speech", default_factory=dict
     )
     """Phrases that the caller may say."""
-    sets: Annotated[tuple[Assignment, ...], Notation(read_sets, ref("sets"))] = written_as("set", default=())
+    sets: NewValues = written_as("set", default=())
     """Variables that change when it is chosen."""
-    target: Annotated[Target, Notation(read_target, ref("goto"))] = written_as("goto")
+    target: Destination = written_as("goto")
     """Where it leads."""
 
     @cached_property

@@ -21,7 +21,7 @@ from app.flow.grammar.records import Record, SetByCode, written_as
 from app.flow.grammar.variables import is_variable_name
 from app.flow.issues import RULES, Fix
 from app.flow.language.choice import Confidence
-from app.flow.language.exits import CONDITION, ReadExit, StepExit, StepSource
+from app.flow.language.exits import Condition, ReadExit, StepExit, StepSource
 from app.flow.language.retry import Retry, input_outcome
 from app.flow.nodes import Node, Text
 from app.flow.runtime import (
@@ -105,7 +105,7 @@ class Collect(Record, StepExit):
     """any: the caller may say anything."""
     sensitive: bool = False
     """true: the value is written nowhere, and forgotten after the turn that received it."""
-    check: Annotated[Expression | None, CONDITION] = None
+    check: Condition | None = None
     """A condition on the input. If it does not hold, the try counts as failed."""
     min_confidence: Confidence | None = None
     """From 0 to 1: what the recogniser is less sure of does not count."""

@@ -20,7 +20,7 @@ from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ref
 from app.flow.grammar.reader import HINTS, Fields, Reader
 from app.flow.grammar.records import Record
-from app.flow.grammar.targets import read_target
+from app.flow.grammar.targets import Destination
 from app.flow.language.choice import Choice, Confidence, Menu, read_menu
 from app.flow.language.retry import RetryWords, read_retry
 from app.flow.nodes import Map, Node
@@ -32,7 +32,7 @@ class ErrorLine(Record):
 
     example: ClassVar = "on: {error: step}"
 
-    error: Annotated[Target | None, Notation(read_target, ref("goto"))] = None
+    error: Destination | None = None
     """A value could not be computed."""
 
 

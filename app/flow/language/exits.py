@@ -21,16 +21,16 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Annotated, ClassVar, Final, NamedTuple
+from typing import Annotated, ClassVar, Final, NamedTuple, TypeAlias
 
 from app.flow.actions.action import HELD
 from app.flow.actions.item import Item
 from app.flow.actions.waits import with_held
 from app.flow.grammar.forms import Duration, Notation
-from app.flow.grammar.json_schema import TEXT, ref
+from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.reader import HINTS, Fields, Reader, items
 from app.flow.grammar.records import Record, SetByCode, written_as
-from app.flow.grammar.targets import read_target
+from app.flow.grammar.targets import Destination, read_target
 from app.flow.issues import RULES, Fix
 from app.flow.language.defaults import Defaults
 from app.flow.language.retry import Retry, RetryWords, merge_retry, read_retry
@@ -179,8 +179,7 @@ _SPLIT_KEYS: Final = (("if",), ("goto",))
 _LIST_CURE: Final = "write a list: `- if: condition` with `goto: step` under it, and `- else: step` last"
 
 
-CONDITION: Final = Notation(lambda node, what, reader: reader.expression(node, what), TEXT)
-"""Annotates a field that holds a condition."""
+Condition: TypeAlias = Annotated[Expression, Notation(lambda node, what, reader: reader.expression(node, what), TEXT)]
 
 
 class Arm(Record):
@@ -189,9 +188,9 @@ class Arm(Record):
     hints: ClassVar = HINTS["branch line"]
     cures: ClassVar = {"goto": "write `goto: step` under the `if`"}
 
-    condition: Annotated[Expression, CONDITION] = written_as("if")
+    condition: Condition = written_as("if")
     """A condition: names, comparison, and, or, not, in, filters."""
-    target: Annotated[Target, Notation(read_target, ref("goto"))] = written_as("goto")
+    target: Destination = written_as("goto")
     """Where the call goes when it holds."""
     shown: SetByCode[str] = ""
 
@@ -206,7 +205,7 @@ class Else(Record):
 
     hints: ClassVar = HINTS["else"]
 
-    target: Annotated[Target, Notation(read_target, ref("goto"))] = written_as("else")
+    target: Destination = written_as("else")
     """Where the call goes when no line holds; the last line."""
 
 
@@ -326,9 +325,9 @@ class HoldOutcomes(Record):
     example: ClassVar = "on: {ready: step, too_long: step}"
     cures: ClassVar = {word: f"add `{word}: step`" for word in ("ready", "too_long")}
 
-    ready: Annotated[Target, Notation(read_target, ref("goto"))]
+    ready: Destination
     """The condition holds."""
-    too_long: Annotated[Target, Notation(read_target, ref("goto"))]
+    too_long: Destination
     """The time in `up_to` has passed."""
 
 
@@ -348,7 +347,7 @@ class Hold(Record, StepExit):
         "up_to": Fix("add `up_to: 10m`, so that nobody waits forever", "add", "up_to: 10m"),
     }
 
-    until: Annotated[Expression, CONDITION]
+    until: Condition
     """The condition."""
     up_to_ms: Annotated[int, Duration("1s", "24h", "m")] = written_as("up_to")
     """The longest wait: 90s, 10m, 1h. Source: Voice API specification, length_timer: calls end after 24 hours."""

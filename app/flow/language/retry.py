@@ -26,7 +26,7 @@ from app.flow.grammar.json_schema import ref
 from app.flow.grammar.locales import split, stands_for_locales
 from app.flow.grammar.reader import HINTS, Reader, items
 from app.flow.grammar.records import Record
-from app.flow.grammar.targets import is_target, read_target
+from app.flow.grammar.targets import Destination, is_target, read_target
 from app.flow.grammar.values import Constant
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.runtime import (
@@ -110,9 +110,9 @@ class Then(Record):
 
     hints: ClassVar = HINTS["then"]
 
-    noinput: Annotated[Target | None, Notation(read_target, ref("goto"))] = None
+    noinput: Destination | None = None
     """When the caller said and pressed nothing."""
-    nomatch: Annotated[Target | None, Notation(read_target, ref("goto"))] = None
+    nomatch: Destination | None = None
     """When the input did not fit."""
 
 

@@ -14,7 +14,7 @@ from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
 from app.flow.grammar.reader import HINTS, Fields, Reader
 from app.flow.grammar.records import Record, written_as
-from app.flow.grammar.targets import read_sets, read_target
+from app.flow.grammar.targets import NewValues, read_target
 from app.flow.language.choice import Confidence
 from app.flow.language.collect import Collect
 from app.flow.language.defaults import Defaults
@@ -25,7 +25,7 @@ from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On, RunFlow, steers
 from app.flow.model import Step
 from app.flow.nodes import Entry, Map, Node
-from app.flow.runtime import Assignment, Exit
+from app.flow.runtime import Exit
 
 EXITS: Final[tuple[type[StepExit], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
 """Every kind of exit. If a step has two, it is read with the first of them in this order."""
@@ -41,7 +41,7 @@ class StepWords(Record):
 
     asks: Annotated[tuple[AskedLookup, ...], Notation(read_asked, ref("asked"))] = written_as("lookup", default=())
     """Lookups that run when the step is entered: their names, or `- name: {param: value}`."""
-    sets: Annotated[tuple[Assignment, ...], Notation(read_sets, ref("sets"))] = written_as("set", default=())
+    sets: NewValues = written_as("set", default=())
     """Variables that change when the step is entered, line by line."""
     sends: Annotated[tuple[SentHook, ...], Notation(read_sent, ref("sent"))] = written_as("send", default=())
     """Hooks that are sent when the step is entered: their names, or `- name: {param: value}`."""
