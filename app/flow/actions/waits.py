@@ -6,9 +6,9 @@ needs a notify after its prompts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from app.flow.actions.action import CONNECTED, DETECTIONS, DIAL_OUTCOMES, HELD, Action, checkpoint, literal
 from app.flow.actions.connect import ConnectPart, ConnectTarget
@@ -17,7 +17,8 @@ from app.flow.actions.item import Item
 from app.flow.actions.ncco_action import read_action
 from app.flow.grammar.locales import Locale
 from app.flow.grammar.reader import Reader
-from app.flow.grammar.values import Array, Constant, Localised, Object, localised
+from app.flow.grammar.values import Array, Constant, Object, localised
+from app.flow.issues import RULES, FlowIssue
 from app.flow.nodes import Place
 from app.flow.runtime import Callback, Part
 from app.flow.templates.values import Value
@@ -27,66 +28,105 @@ _PROMPTS = ("talk", "stream")
 _FILLED_FOR_INPUT = ("eventUrl", "eventMethod")
 
 
-def with_input(
-    parts: tuple[Part, ...], needs: Mapping[str, Any], sensitive: bool, place: Place, reader: Reader
-) -> tuple[Part, ...]:
-    """The parts of a step that asks: with the one `input` that its exit needs.
+class Needs(Protocol):
+    """What an exit needs of the actions of its step."""
+
+    def complete(self, parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Part, ...]:
+        """The parts with the action that the step waits for; as they were once a fault is reported.
+
+        Args:
+            parts: what `do` says.
+            place: of the exit.
+            reader: for the reports, and the flow's default fields.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class InputNeeds:
+    """The one `input` of a step that asks.
 
     What the author wrote on an `input` of `do` wins and is checked (E406, E407, E412); without one an `input` is
     appended, with the flow's defaults. The step's own prompts of one kind directly in front of it can be interrupted
     unless `bargeIn` is written. Speech is recognised in the language of the locale, in a flow without locales in that
     of the last `talk`, unless it is written.
 
-    Args:
-        parts: what `do` says.
-        needs: `type` (a list), `dtmf` (`maxDigits`, `submitOnHash`), `speech` (`context`, also as a map by locale);
-            `hash_chooses` when the key # is a choice.
-        sensitive: whether what the caller gives must not be written anywhere.
-        place: of the exit.
-        reader: for the reports, and the flow's default fields.
+    Attributes:
+        kinds: what it listens for: `dtmf`, `speech` or both.
+        max_digits: the longest entry by keys; 0 without keys.
+        ends_on_hash: the key # ends an entry that may be shorter.
+        hash_chooses: the key # is a choice.
+        context: phrases that the recogniser should expect; a map by locale if the flow has any.
+        is_sensitive: what the caller gives must not be written anywhere.
     """
-    found = [number for number, part in enumerate(parts) if isinstance(part, Action) and part.word == "input"]
-    if len(found) > 1:
-        reader.report("E407", parts[found[1]].place, "this step has more than one `input`")
-        return parts
-    if not found:
-        appended = read_action(Item("input", place, None, ()).inherit(reader.inherited), reader)
-        parts, found = (*parts, appended) if isinstance(appended, Action) else parts, [len(parts)]
-    number = found[0]
-    before, written = parts[:number], parts[number]
-    if not isinstance(written, Action) or not _agrees(written, needs, place, reader):
-        return parts
-    callback = Callback("input", "input", steers=True, sensitive=sensitive)
-    asking = _complete(written, _with_language(needs, before, written, reader), callback, place)
-    return (*_interruptible(before, place), asking, *parts[number + 1 :])
 
+    kinds: tuple[str, ...]
+    max_digits: int = 0
+    ends_on_hash: bool = False
+    hash_chooses: bool = False
+    context: Sequence[str] | Mapping[str, Sequence[str]] = ()
+    is_sensitive: bool = False
 
-def _agrees(written: Action, needs: Mapping[str, Any], place: Place, reader: Reader) -> bool:
-    """Whether what is written on the `input` can hear what the exit needs; E406 and E412 otherwise."""
-    before = len(reader.issues)
-    for name in _FILLED_FOR_INPUT:
-        if name in written.fields:
-            message = f"`{name}` is written on the input of a step that asks: the answer has to come to this server"
-            reader.report("E412", written.fields[name].place, message, "leave it out")
-    if written.literal("mode") == "asynchronous":
-        message = "an asynchronous input only reports keys, so the exit of this step never gets an answer"
-        reader.report("E406", written.fields["mode"].place, message)
-    kinds = written.literal("type")
-    for kind in needs.get("type", ()):
-        if kinds is not None and kind not in kinds:
-            message = f"`type` lacks {kind}, and the exit at line {place.line} asks for it"
-            reader.report("E406", written.fields["type"].place, message, f"add {kind}, or leave `type` out")
-    settings = _member(written, "dtmf")
-    most = literal(settings, "maxDigits")
-    required = needs.get("dtmf", {}).get("maxDigits", 0)
-    if most is not None and most < required:
-        message = f"maxDigits is {most}, and the exit waits for up to {required} digits"
-        reader.report("E406", settings["maxDigits"].place, message)
-    if literal(settings, "submitOnHash") and needs.get("hash_chooses"):
-        message = "with submitOnHash the key # ends the input, so it cannot be a choice"
-        cure = "leave `submitOnHash` out, or give the choice another key"
-        reader.report("E406", settings["submitOnHash"].place, message, cure)
-    return len(reader.issues) == before
+    def complete(self, parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Part, ...]:
+        """See `Needs`."""
+        found = [number for number, part in enumerate(parts) if isinstance(part, Action) and part.word == "input"]
+        if len(found) > 1:
+            reader.report("E407", parts[found[1]].place, "this step has more than one `input`")
+            return parts
+        if not found:
+            appended = read_action(Item("input", place, None, ()).inherit(reader.inherited), reader)
+            parts, found = (*parts, appended) if isinstance(appended, Action) else parts, [len(parts)]
+        number = found[0]
+        before, written = parts[:number], parts[number]
+        if not isinstance(written, Action):
+            return parts
+        faults = list(self._contradictions(written, place))
+        reader.issues.extend(faults)
+        if faults:
+            return parts
+        callback = Callback("input", "input", steers=True, sensitive=self.is_sensitive)
+        asking = replace(written, fields=self._fields(written, before, place, reader), callback=callback)
+        return (*_interruptible(before, place), asking, *parts[number + 1 :])
+
+    def _contradictions(self, written: Action, place: Place) -> Iterator[FlowIssue]:
+        """What is written on the `input` and cannot hear what the exit needs: E406 and E412."""
+        for name in _FILLED_FOR_INPUT:
+            if name in written.fields:
+                message = f"`{name}` is written on the input of a step that asks: the answer has to come to this server"
+                yield RULES["E412"].at(written.fields[name].place, message, "leave it out")
+        rule = RULES["E406"]
+        if written.literal("mode") == "asynchronous":
+            message = "an asynchronous input only reports keys, so the exit of this step never gets an answer"
+            yield rule.at(written.fields["mode"].place, message)
+        kinds = written.literal("type")
+        for kind in self.kinds:
+            if kinds is not None and kind not in kinds:
+                message = f"`type` lacks {kind}, and the exit at line {place.line} asks for it"
+                yield rule.at(written.fields["type"].place, message, f"add {kind}, or leave `type` out")
+        settings = _member(written, "dtmf")
+        most = literal(settings, "maxDigits")
+        if most is not None and most < self.max_digits:
+            message = f"maxDigits is {most}, and the exit waits for up to {self.max_digits} digits"
+            yield rule.at(settings["maxDigits"].place, message)
+        if literal(settings, "submitOnHash") and self.hash_chooses:
+            message = "with submitOnHash the key # ends the input, so it cannot be a choice"
+            cure = "leave `submitOnHash` out, or give the choice another key"
+            yield rule.at(settings["submitOnHash"].place, message, cure)
+
+    def _fields(self, written: Action, before: tuple[Part, ...], place: Place, reader: Reader) -> dict[str, Value]:
+        """The fields of the `input` with everything that the exit needs; what is written stays."""
+        dtmf: dict[str, Value] = {"maxDigits": Constant(self.max_digits, place)} if self.max_digits else {}
+        dtmf |= {"submitOnHash": Constant(True, place)} if self.ends_on_hash else {}
+        speech = {"context": _texts(self.context, place)} if self.context else {}
+        if "speech" in self.kinds and "language" not in _member(written, "speech"):
+            language = _language(before, place, reader)
+            speech |= {"language": language} if language is not None else {}
+        fields: dict[str, Value] = {"type": _texts(self.kinds, place)}
+        for name, asked in (("dtmf", dtmf), ("speech", speech)):
+            members = {**asked, **_member(written, name)}
+            if members:
+                fields[name] = Object(members, place)
+        kept = {name: value for name, value in written.fields.items() if name not in fields or name == "type"}
+        return {**fields, **kept}
 
 
 def _member(written: Action, name: str) -> Mapping[str, Value]:
@@ -94,45 +134,24 @@ def _member(written: Action, name: str) -> Mapping[str, Value]:
     return inner.members if isinstance(inner, Object) else {}
 
 
-def _complete(written: Action, needs: Mapping[str, Any], callback: Callback, place: Place) -> Action:
-    """The `input` with everything that the exit needs; what is written stays."""
-    fields: dict[str, Value] = {"type": _value_of(needs.get("type", []), place)}
-    for name in ("dtmf", "speech"):
-        asked = {key: _value_of(content, place) for key, content in needs.get(name, {}).items()}
-        members = {**asked, **_member(written, name)}
-        if members:
-            fields[name] = Object(members, place)
-    kept = {name: value for name, value in written.fields.items() if name not in fields or name == "type"}
-    return replace(written, fields={**fields, **kept}, callback=callback)
-
-
-def _value_of(content: Any, place: Place) -> Value:
-    """A field that the server adds; a map holds one content for each locale."""
-    if isinstance(content, Constant | Localised):
-        return content
+def _texts(content: Sequence[str] | Mapping[str, Sequence[str]], place: Place) -> Value:
+    """A list that the server adds; a map holds one for each locale."""
     if isinstance(content, Mapping):
-        return localised({locale: _value_of(each, place) for locale, each in content.items()}, place)
-    if isinstance(content, list | tuple):
-        return Array(tuple(Constant(item, place) for item in content), place)
-    return Constant(content, place)
+        return localised({locale: _texts(each, place) for locale, each in content.items()}, place)
+    return Array(tuple(Constant(item, place) for item in content), place)
 
 
-def _with_language(
-    needs: Mapping[str, Any], before: tuple[Part, ...], written: Action, reader: Reader
-) -> Mapping[str, Any]:
-    """The needs with the language that speech is recognised in, where it is asked for.
+def _language(before: tuple[Part, ...], place: Place, reader: Reader) -> Value | None:
+    """The language that speech is recognised in; None leaves it to Vonage.
 
     That is the language of the locale; in a flow without locales that of the last talk, if it is recognised.
     """
-    if "speech" not in needs.get("type", ()) or "language" in _member(written, "speech"):
-        return needs
     if reader.locales:
-        return {**needs, "speech": {**needs.get("speech", {}), "language": _recognition_language(reader)}}
+        return _recognition_language(reader)
     talks = [part for part in before if isinstance(part, Action) and part.word == "talk"]
     spoken = talks[-1].literal("language") if talks else None
-    if not isinstance(spoken, str) or spoken.lower() not in RECOGNISED_CODES:
-        return needs
-    return {**needs, "speech": {**needs.get("speech", {}), "language": spoken}}
+    is_recognised = isinstance(spoken, str) and spoken.lower() in RECOGNISED_CODES
+    return Constant(spoken, place) if is_recognised else None
 
 
 def _recognition_language(reader: Reader) -> Value:
@@ -208,45 +227,51 @@ _REFUSED_IN_HOLD = frozenset({"conversation", "transfer", "input", "record"})
 _FILLED_FOR_CONNECT = ("eventUrl", "eventMethod", "eventType")
 
 
-def with_dial(
-    parts: tuple[Part, ...], names: frozenset[str], completed_ends: bool, place: Place, reader: Reader
-) -> tuple[Part, ...]:
-    """The parts of a step whose `on` names `names`: the last one becomes the wait.
+@dataclass(frozen=True, slots=True)
+class DialNeeds:
+    """The connect or the checkpoint on which `on` decides: the last action of the step.
 
-    A connect gets `eventType: synchronous` and the machine detection that is named; a checkpoint steers. What does
-    not fit is reported (E408 to E410, E412), and then the parts come back as they were.
+    A connect gets `eventType: synchronous` and the machine detection that is named; a checkpoint steers. What does not
+    fit is reported (E408 to E410, E412).
 
-    Args:
-        parts: what `do` says.
+    Attributes:
         names: the outcomes named in `on`: of a connect, machine detection, checkpoints, `otherwise`; without `error`.
         completed_ends: whether the call ends when the called party hangs up. Otherwise, and when that party hears
             a flow first and may decline, a notify follows the connect and decides, since a lost `busy` event must
             not play the path of `completed`.
-        place: of the `on`.
-        reader: for the reports.
     """
-    if names & _CONNECT_OUTCOMES:
-        parts = _with_connect(parts, names & set(DETECTIONS), completed_ends, place, reader)
-    for name in sorted(names - _CONNECT_OUTCOMES - {"error"}):
-        parts = _with_checkpoint(parts, name, place, reader)
-    return parts
+
+    names: frozenset[str]
+    completed_ends: bool
+
+    def complete(self, parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Part, ...]:
+        """See `Needs`."""
+        if self.names & _CONNECT_OUTCOMES:
+            parts = _with_connect(parts, self.names & set(DETECTIONS), self.completed_ends, place, reader)
+        for name in sorted(self.names - _CONNECT_OUTCOMES - {"error"}):
+            parts = _with_checkpoint(parts, name, place, reader)
+        return parts
 
 
-def with_held(parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Part, ...]:
-    """The parts of a step that holds the caller: a notify after them reports when they have been played.
+@dataclass(frozen=True, slots=True)
+class HeldNeeds:
+    """The notify of a step that holds the caller: it reports when the parts before it have been played.
 
     E278 when nothing among them takes time, E279 when they never end.
     """
-    words = {part.word for part in parts if isinstance(part, Action)}
-    if not words & _TAKE_TIME and not any(isinstance(part, Document) for part in parts):
-        reader.report("E278", place, "nothing is played while the caller is held, so no time passes")
-    for part in parts:
-        if isinstance(part, Action) and part.word == "stream" and part.literal("loop") == 0:
-            reader.report("E279", part.fields["loop"].place, "this stream never ends, so `hold` never checks again")
-        elif isinstance(part, ConnectPart) or (isinstance(part, Action) and part.word in _REFUSED_IN_HOLD):
-            word = "connect" if isinstance(part, ConnectPart) else part.word
-            reader.report("E279", part.place, f"`{word}` is not allowed in a step that holds the caller", "move it")
-    return (*parts, checkpoint(HELD, place, steers=True))
+
+    def complete(self, parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Part, ...]:
+        """See `Needs`."""
+        words = {part.word for part in parts if isinstance(part, Action)}
+        if not words & _TAKE_TIME and not any(isinstance(part, Document) for part in parts):
+            reader.report("E278", place, "nothing is played while the caller is held, so no time passes")
+        for part in parts:
+            if isinstance(part, Action) and part.word == "stream" and part.literal("loop") == 0:
+                reader.report("E279", part.fields["loop"].place, "this stream never ends, so `hold` never checks again")
+            elif isinstance(part, ConnectPart) or (isinstance(part, Action) and part.word in _REFUSED_IN_HOLD):
+                word = "connect" if isinstance(part, ConnectPart) else part.word
+                reader.report("E279", part.place, f"`{word}` is not allowed in a step that holds the caller", "move it")
+        return (*parts, checkpoint(HELD, place, steers=True))
 
 
 def targets_count(parts: tuple[Part, ...]) -> int:

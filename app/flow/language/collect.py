@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Self
 
-from app.flow.actions.waits import with_input
+from app.flow.actions.waits import InputNeeds, Needs
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT, offered
 from app.flow.grammar.reader import HINTS, Reader
@@ -21,7 +21,7 @@ from app.flow.grammar.records import Record, SetByCode, written_as
 from app.flow.grammar.variables import is_variable_name
 from app.flow.issues import RULES, Fix
 from app.flow.language.choice import Confidence
-from app.flow.language.exits import Condition, ReadExit, StepExit, StepSource
+from app.flow.language.exits import Condition, StepExit, StepSource
 from app.flow.language.retry import Retry, input_outcome
 from app.flow.nodes import Node, Text
 from app.flow.runtime import (
@@ -120,6 +120,16 @@ class Collect(Record, StepExit):
         is_sensitive = self.variable.sensitive
         return Asked(lengths=self.digits, free_speech=self.speech, min_confidence=least, sensitive=is_sensitive)
 
+    def needs(self) -> Needs:
+        """An `input` that takes as many digits as are asked for, or free speech."""
+        low, high = self.digits or (0, 0)
+        return InputNeeds(
+            tuple(kind for kind, is_asked in (("dtmf", self.digits is not None), ("speech", self.speech)) if is_asked),
+            max_digits=high,
+            ends_on_hash=low != high,
+            is_sensitive=self.variable.sensitive,
+        )
+
     @property
     def into(self) -> str:
         """The name of the variable."""
@@ -215,7 +225,7 @@ class Collect(Record, StepExit):
         return f"length: {len(outcome.digits)} entered, {needed} needed"
 
     @classmethod
-    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> Self | None:
         """The `collect` of a step with the `goto` beside it."""
         reader, place = source.reader, source.fields.at("collect")
         found = reader.map(node, "`collect`", f"write `{cls.example}`")
@@ -234,20 +244,9 @@ class Collect(Record, StepExit):
             return None
         if collect is None or target is None or retry is None:
             return None
-        needs = _input_needs(collect.asked)
         secret = collect.variable.sensitive
         failed = retry.then["nomatch"]
         if secret and collect.check is not None and failed.is_plain and failed.step and failed.step == target.step:
             message = f'a wrong entry leads to the step "{failed.step}" in the end, as a right one does'
             reader.report("W268", failed.place, message)
-        parts = with_input(source.parts, needs, secret, place, reader)
-        return ReadExit(collect, parts)
-
-
-def _input_needs(asked: Asked) -> Mapping[str, Any]:
-    kinds = {"dtmf": asked.lengths is not None, "speech": asked.free_speech}
-    needs: dict[str, Any] = {"type": [kind for kind, is_asked in kinds.items() if is_asked]}
-    if asked.lengths:
-        low, high = asked.lengths
-        needs["dtmf"] = {"maxDigits": high} if low == high else {"maxDigits": high, "submitOnHash": True}
-    return needs
+        return collect

@@ -21,11 +21,11 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Annotated, ClassVar, Final, NamedTuple, TypeAlias
+from typing import Annotated, ClassVar, Final, Self, TypeAlias
 
 from app.flow.actions.action import HELD
 from app.flow.actions.item import Item
-from app.flow.actions.waits import with_held
+from app.flow.actions.waits import HeldNeeds, Needs
 from app.flow.grammar.forms import Duration, Notation
 from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.reader import HINTS, Fields, Reader, items
@@ -106,13 +106,6 @@ class StepSource:
         return frozenset(item.name for item in self.played if item.word == "checkpoint")
 
 
-class ReadExit(NamedTuple):
-    """An exit, and the step's parts completed with what the exit needs (an `input`, the connect's events)."""
-
-    exit: Exit
-    parts: tuple[Part, ...]
-
-
 class StepExit(Exit):
     """An exit as a step writes it.
 
@@ -122,9 +115,13 @@ class StepExit(Exit):
 
     on_words: ClassVar[type[Record] | None] = None
 
+    def needs(self) -> Needs | None:
+        """What it needs of the actions of its step; None for nothing."""
+        return None
+
     @classmethod
     @abstractmethod
-    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> Self | None:
         """Read what is written under its word; None after an error."""
 
     @classmethod
@@ -161,18 +158,18 @@ class Goto(StepExit):
         return Jump(self.target, self.place, self.because)
 
     @classmethod
-    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> Self | None:
         """The `goto` of a step."""
         target = read_target(node, "`goto`", source.reader)
         if target is None:
             return None
-        return ReadExit(cls(target, source.fields.at("goto"), f"goto: {target.shown}"), source.parts)
+        return cls(target, source.fields.at("goto"), f"goto: {target.shown}")
 
     @classmethod
-    def without_exit(cls, source: StepSource) -> ReadExit:
+    def without_exit(cls, source: StepSource) -> Self:
         """What a step without an exit does: the call ends."""
         end = Target(None, source.place)
-        return ReadExit(cls(end, source.place, "the step has no exit: the call ends"), source.parts)
+        return cls(end, source.place, "the step has no exit: the call ends")
 
 
 _SPLIT_KEYS: Final = (("if",), ("goto",))
@@ -250,7 +247,7 @@ class Branch(StepExit):
         return Jump(self.otherwise, self.otherwise.place, "else: no condition holds", tuple(others))
 
     @classmethod
-    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> Self | None:
         """The `branch` of a step."""
         reader, place = source.reader, source.fields.at("branch")
         if isinstance(node, Map):
@@ -266,7 +263,7 @@ class Branch(StepExit):
         found = tuple(arm for arm in arms if arm is not None)
         if otherwise is None or len(found) < len(arms):
             return None
-        return ReadExit(cls(found, otherwise, place), source.parts)
+        return cls(found, otherwise, place)
 
 
 def _report_split_lines(lines: tuple[Node, ...], reader: Reader) -> list[Node]:
@@ -378,6 +375,10 @@ class Hold(Record, StepExit):
         """What it waits for."""
         yield self.until
 
+    def needs(self) -> Needs:
+        """A notify that reports when the caller has heard everything."""
+        return HeldNeeds()
+
     @property
     def longest_wait_s(self) -> float:
         """The time in `up_to`."""
@@ -403,7 +404,7 @@ class Hold(Record, StepExit):
         return Decision(Again(counts_try=False), HELD, self.place, because)
 
     @classmethod
-    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> Self | None:
         """The `hold` of a step with the `on` beside it."""
         reader, place = source.reader, source.fields.at("hold")
         on = source.fields.need("on", f"add `{HoldOutcomes.example}`", reader)
@@ -416,8 +417,7 @@ class Hold(Record, StepExit):
         if hold is None or lines is None:
             return None
         _check_changes(hold.until, source)
-        hold = replace(hold, shown=source.shown(hold.until))
-        return ReadExit(hold, with_held(source.parts, place, reader))
+        return replace(hold, shown=source.shown(hold.until))
 
 
 def _go(name: str, target: Target, because: str) -> Decision:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar, Self
 
-from app.flow.actions.waits import with_input
+from app.flow.actions.waits import InputNeeds, Needs
 from app.flow.grammar.reader import Reader
 from app.flow.language.choice import Choice, Menu, read_menu
-from app.flow.language.exits import ReadExit, StepExit, StepSource
+from app.flow.language.exits import StepExit, StepSource
 from app.flow.language.retry import FAILURES, Retry, input_outcome
 from app.flow.nodes import Map, Node, Place
 from app.flow.phrases import find, fold
@@ -48,13 +48,29 @@ class Choices(StepExit):
     retry: Retry
     wanted: Asked
     place: Place
-    needs: dict[str, dict[str, str]] = field(default_factory=dict, init=False, compare=False, repr=False)
+    locales: tuple[str, ...] = ()
+    needed: dict[str, dict[str, str]] = field(default_factory=dict, init=False, compare=False, repr=False)
     """What each choice needs, by locale: a cache of `decide`."""
 
     @property
     def asked(self) -> Asked:
         """Every key and phrase of the menu."""
         return self.wanted
+
+    def needs(self) -> Needs:
+        """An `input` that hears every key and phrase."""
+        keys = [key for choice in self.choices.values() for key in choice.keys]
+        said = {
+            locale: [phrase for choice in self.choices.values() for phrase in choice.said_in(locale)]
+            for locale in self.locales or ("",)
+        }
+        is_spoken = any(said.values())
+        return InputNeeds(
+            tuple(kind for kind, is_asked in (("dtmf", bool(keys)), ("speech", is_spoken)) if is_asked),
+            max_digits=max(map(len, keys), default=0),
+            hash_chooses="#" in keys,
+            context=(said if self.locales else said[""]) if is_spoken else (),
+        )
 
     @property
     def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
@@ -93,9 +109,9 @@ class Choices(StepExit):
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
         """The choice's target, or another try."""
         locale = str(frame.names.get("locale", ""))
-        needs = self.needs.get(locale)
+        needs = self.needed.get(locale)
         if needs is None:
-            needs = self.needs[locale] = {choice.name: choice.need_in(locale) for choice in self.choices.values()}
+            needs = self.needed[locale] = {choice.name: choice.need_in(locale) for choice in self.choices.values()}
         if outcome.name != "choice":
             return self.retry.after(outcome, self.place, tries, tuple(needs.values()))
         choice = self.choices[outcome.choice]
@@ -104,7 +120,7 @@ class Choices(StepExit):
         return Decision(Go(choice.target), choice.name, choice.place, because, others, choice.sets)
 
     @classmethod
-    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> Self | None:
         """The `choices` of a step, and those that it inherits."""
         reader, place, defaults = source.reader, source.fields.at("choices"), source.defaults
         own = read_menu(_without_step_words(node, source) if isinstance(node, Map) else node, "`choices`", reader)
@@ -121,9 +137,7 @@ class Choices(StepExit):
             reader.report("W222", source.fields.at("min_confidence"), message)
         if retry is None or not (asked.keys or asked.phrases):
             return None
-        asking = _input_needs(choices, tuple(reader.locales))
-        parts = with_input(source.parts, asking, False, place, reader)
-        return ReadExit(cls(choices, retry, asked, place), parts)
+        return cls(choices, retry, asked, place, tuple(reader.locales))
 
 
 def _without_step_words(node: Map, source: StepSource) -> Map:
@@ -160,22 +174,6 @@ def _asked(choices: Menu, least: float, reader: Reader) -> Asked:
         each[locale] = Asked(keys=keys, phrases=_distinct(said, "speech", reader), min_confidence=least)
     first = next(iter(each.values()))
     return replace(first, by_locale=each) if any(choice.is_local for choice in every) else first
-
-
-def _input_needs(choices: Menu, locales: tuple[str, ...]) -> dict[str, Any]:
-    """What the `input` must be able to hear."""
-    keys = [key for choice in choices.values() for key in choice.keys]
-    said = {
-        locale: [phrase for choice in choices.values() for phrase in choice.said_in(locale)]
-        for locale in locales or ("",)
-    }
-    is_spoken = any(said.values())
-    needs: dict[str, Any] = {"type": [name for name, ways in (("dtmf", keys), ("speech", is_spoken)) if ways]}
-    if keys:
-        needs |= {"dtmf": {"maxDigits": max(len(key) for key in keys)}, "hash_chooses": "#" in keys}
-    if is_spoken:
-        needs["speech"] = {"context": said if locales else said[""]}
-    return needs
 
 
 def _distinct(ways: Iterable[tuple[str, Choice]], word: str, reader: Reader) -> dict[str, str]:

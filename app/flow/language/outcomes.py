@@ -22,15 +22,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple, Self
 
 from app.flow.actions.action import DIAL_FAILURES, DISCONNECTED
 from app.flow.actions.connect import ConnectPart
-from app.flow.actions.waits import connect_of, with_dial
+from app.flow.actions.waits import DialNeeds, Needs, connect_of
 from app.flow.grammar.reader import HINTS, Fields, Reader, items, read_fields
 from app.flow.grammar.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.issues import RULES, Fix
-from app.flow.language.exits import ReadExit, StepExit, StepSource
+from app.flow.language.exits import StepExit, StepSource
 from app.flow.nodes import Map, Node, Place, Text, texts_in
 from app.flow.runtime import (
     AT_ONCE,
@@ -106,6 +106,13 @@ class On(StepExit):
         """Those with a line, and those that `otherwise` covers."""
         return self.covered.union(self.lines)
 
+    def needs(self) -> Needs | None:
+        """The connect or the checkpoint that is named; nothing if the connect is missing, which is reported (E264)."""
+        if self.connect is None and not OUTCOMES.keys().isdisjoint(self.lines):
+            return None
+        completed = self.lines.get("completed")
+        return DialNeeds(frozenset(self.lines), completed is not None and completed.target.is_end)
+
     @property
     def dials(self) -> bool:
         """Whether its step dials."""
@@ -165,7 +172,7 @@ class On(StepExit):
         return Decision(Go(line.target), name, line.place, f"{outcome.because}; {how}", others)
 
     @classmethod
-    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> Self | None:
         """The `on` of a step without another exit."""
         reader, place = source.reader, source.fields.at("on")
         found = reader.map(node, "`on`", "write `on: {completed: end, otherwise: step}`")
@@ -176,16 +183,12 @@ class On(StepExit):
         connect = source.first("connect")
         dialled = [name for name in fields.values if name in OUTCOMES]
         failures = (*DIAL_FAILURES, DISCONNECTED) if connect and connect.has_websocket else DIAL_FAILURES
-        exit_ = cls(lines, frozenset(failures), None, place)
         if dialled and connect is None:
             message = f"`{dialled[0]}` is an outcome of a connect, and this step has none"
             reader.report("E264", fields.at(dialled[0]), message)
-            return ReadExit(exit_, source.parts)
-        if dialled:
+        elif dialled:
             _check_dial(fields, failures, source)
-        ends = "completed" in lines and lines["completed"].target.is_end
-        parts = with_dial(source.parts, frozenset(lines), completed_ends=ends, place=place, reader=reader)
-        return ReadExit(replace(exit_, connect=connect_of(parts)), parts)
+        return cls(lines, frozenset(failures), connect_of(source.parts), place)
 
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
@@ -239,7 +242,7 @@ class RunFlow(StepExit):
         return Decision(Go(line.target), outcome.name, line.place, f'{outcome.because}; "{found}" decides', others)
 
     @classmethod
-    def of_step(cls, node: Node, source: StepSource) -> ReadExit | None:
+    def of_step(cls, node: Node, source: StepSource) -> Self | None:
         """The `run` of a step with its `with` and `on`."""
         fields, reader, place = source.fields, source.reader, source.fields.at("run")
         runs = read_run(node, fields.get("with"), reader, comes_back=True)
@@ -257,7 +260,7 @@ class RunFlow(StepExit):
             _check_otherwise(written, outcomes, "E276", reader)
             _check_refused(signature, lines, reader)
             _check_returned(signature, place, reader)
-        return ReadExit(cls(runs, lines, place), source.parts)
+        return cls(runs, lines, place)
 
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:

@@ -107,10 +107,12 @@ def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep | No
     check_events(source)
     if step_exit is None:
         return None
-    reader.issues.extend(check_step(step_exit.parts, reader.scope, goes_on=_goes_on(step_exit.exit)))
-    sent = (words.asks, words.sends, words.events)
     exit_place = fields.at(kind.word) if kind else place
-    step = Step(name, place, words.sets, step_exit.parts, step_exit.exit, exit_place, error, words.tail, *sent)
+    needs = step_exit.needs()
+    parts = source.parts if needs is None else needs.complete(source.parts, exit_place, reader)
+    reader.issues.extend(check_step(parts, reader.scope, goes_on=_goes_on(step_exit)))
+    sent = (words.asks, words.sends, words.events)
+    step = Step(name, place, words.sets, parts, step_exit, exit_place, error, words.tail, *sent)
     return ReadStep(step, source, _lacks_exit(kind, source))
 
 

@@ -8,7 +8,7 @@ from textwrap import dedent
 from typing import Any
 
 from app.flow.actions.do import read_do
-from app.flow.actions.waits import with_dial, with_input
+from app.flow.actions.waits import DialNeeds, InputNeeds
 from app.flow.grammar.reader import Reader
 from app.flow.language.step import StepWords
 from app.flow.nodes import Map, Node, Place
@@ -106,19 +106,16 @@ def played(do: str, defaults: str = "", templates: Mapping[str, str] | None = No
     return play(parts_of(do, defaults, templates))
 
 
-def ask(
-    do: str, needs: Mapping[str, Any], defaults: str = "", *, sensitive: bool = False
-) -> tuple[tuple[Part, ...], list[str]]:
+def ask(do: str, needs: InputNeeds, defaults: str = "") -> tuple[tuple[Part, ...], list[str]]:
     """The parts of a step that asks."""
     reader = a_reader()
     reader = replace(reader, inherited=defaults_of(defaults))
     parts = read_do(nodes(do), reader) if do else ()
-    asking = with_input(parts, needs, sensitive, EXIT, reader)
-    return asking, shown(reader)
+    return needs.complete(parts, EXIT, reader), shown(reader)
 
 
 def dial(do: str, *names: str, completed_ends: bool = True) -> tuple[tuple[Part, ...], list[str]]:
     """The parts of a step whose `on` names these outcomes."""
     reader = a_reader({"list.json.j2": '[{"action": "wait"}]'})
     parts = read_do(nodes(do), reader)
-    return with_dial(parts, frozenset(names), completed_ends, EXIT, reader), shown(reader)
+    return DialNeeds(frozenset(names), completed_ends).complete(parts, EXIT, reader), shown(reader)

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from app.flow.actions.waits import InputNeeds
 from app.flow.runtime import Callback
 from tests.unit.flow.actions.reading_parts import ask, drafts, play
 
-MENU = {"type": ["dtmf", "speech"], "dtmf": {"maxDigits": 1}, "speech": {"context": ["sales", "support"]}}
-PIN = {"type": ["dtmf"], "dtmf": {"maxDigits": 8, "submitOnHash": True}}
+MENU = InputNeeds(("dtmf", "speech"), max_digits=1, context=("sales", "support"))
+MENU_INPUT = {"type": ["dtmf", "speech"], "dtmf": {"maxDigits": 1}, "speech": {"context": ["sales", "support"]}}
+PIN = InputNeeds(("dtmf",), max_digits=8, ends_on_hash=True)
+PIN_INPUT = {"type": ["dtmf"], "dtmf": {"maxDigits": 8, "submitOnHash": True}}
 
 
-def asked(do: str, needs: dict[str, Any], defaults: str = "") -> list[dict[str, Any]]:
+def asked(do: str, needs: InputNeeds, defaults: str = "") -> list[dict[str, Any]]:
     parts, faults = ask(do, needs, defaults)
 
     assert not faults
@@ -21,17 +25,17 @@ def asked(do: str, needs: dict[str, Any], defaults: str = "") -> list[dict[str, 
 def test_an_input_is_appended_for_what_is_asked() -> None:
     assert [
         {"action": "talk", "text": "Sales or support?", "bargeIn": True},
-        {"action": "input", **MENU},
+        {"action": "input", **MENU_INPUT},
     ] == asked("- talk: Sales or support?", MENU)
 
 
 def test_an_input_alone_is_made_for_a_step_that_plays_nothing() -> None:
-    assert [{"action": "input", **PIN}] == asked("", PIN)
+    assert [{"action": "input", **PIN_INPUT}] == asked("", PIN)
 
 
 @pytest.mark.parametrize("sensitive", [True, False])
 def test_the_input_waits_for_the_answer(sensitive: bool) -> None:
-    parts, _ = ask("- talk: Your PIN, please", PIN, sensitive=sensitive)
+    parts, _ = ask("- talk: Your PIN, please", replace(PIN, is_sensitive=sensitive))
 
     assert Callback("input", "input", steers=True, sensitive=sensitive) == drafts(parts)[-1].callback
 
@@ -103,17 +107,17 @@ def test_the_prompts_before_the_input_can_be_interrupted(do: str, barging: list[
 )
 def test_speech_is_recognised_in_the_language_that_was_spoken(do: str, speech: dict[str, Any]) -> None:
     assert {"action": "input", "type": ["speech"], "speech": speech} == asked(
-        do, {"type": ["speech"], "speech": {"context": ["x"]}}
+        do, InputNeeds(("speech",), context=("x",))
     )[-1]
 
 
 def test_free_speech_needs_no_settings() -> None:
-    assert [{"action": "input", "type": ["speech"]}] == asked("", {"type": ["speech"]})
+    assert [{"action": "input", "type": ["speech"]}] == asked("", InputNeeds(("speech",)))
 
 
 def test_free_speech_is_recognised_in_the_language_that_was_spoken() -> None:
     assert {"action": "input", "type": ["speech"], "speech": {"language": "en-GB"}} == asked(
-        "- talk: a\n  language: en-GB", {"type": ["speech"]}
+        "- talk: a\n  language: en-GB", InputNeeds(("speech",))
     )[-1]
 
 
@@ -143,7 +147,7 @@ def test_free_speech_is_recognised_in_the_language_that_was_spoken() -> None:
     ],
 )
 def test_a_written_input_may_not_contradict_the_exit(do: str, fault: str) -> None:
-    needs = {"type": ["dtmf", "speech"], "dtmf": {"maxDigits": 3}, "speech": {"context": ["a"]}, "hash_chooses": True}
+    needs = InputNeeds(("dtmf", "speech"), max_digits=3, context=("a",), hash_chooses=True)
 
     _, (found,) = ask(do, needs)
     assert found.startswith(fault)

@@ -6,7 +6,7 @@ import pytest
 
 from app.flow.actions.check import check_step
 from app.flow.actions.do import read_do
-from app.flow.actions.waits import with_dial, with_input
+from app.flow.actions.waits import DialNeeds, InputNeeds
 from tests.unit.flow.actions.reading_parts import EXIT, a_reader, nodes
 
 
@@ -118,7 +118,7 @@ def test_a_document_is_tried_out(document: str, found: list[str]) -> None:
 def test_each_target_of_a_list_is_tried_out() -> None:
     reader = a_reader()
     parts = read_do(nodes("- talk: a\n- connect: [{user: ann}, {user: bob, timeout: 900}]\n  limit: 9000"), reader)
-    dialling = with_dial(parts, frozenset({"completed"}), False, EXIT, reader)
+    dialling = DialNeeds(frozenset({"completed"}), completed_ends=False).complete(parts, EXIT, reader)
 
     issues = check_step(dialling, reader.scope, goes_on=False)
     assert [("E401", 2, 47), ("E401", 3, 10)] == sorted((i.code, i.place.line, i.place.column) for i in issues)
@@ -136,7 +136,7 @@ def test_lists_of_different_lengths_are_tried_out_to_their_ends() -> None:
 def test_the_input_of_a_menu_meets_its_prompts() -> None:
     reader = a_reader()
     parts = read_do(nodes("- talk: a\n- talk: b"), reader)
-    asking = with_input(parts, {"type": ["dtmf"], "dtmf": {"maxDigits": 1}}, False, EXIT, reader)
+    asking = InputNeeds(("dtmf",), max_digits=1).complete(parts, EXIT, reader)
 
     assert [] == check_step(asking, reader.scope, goes_on=False)
 
