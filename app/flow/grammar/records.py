@@ -185,7 +185,7 @@ class _Declared(NamedTuple):
 def _declared(record: type[Record]) -> Mapping[str, _Declared]:
     """The words of a record: its own first, then the inherited ones."""
     own = inspect.get_annotations(record)
-    hints = get_type_hints(record, include_extras=True)
+    hints = get_type_hints(record, localns={}, include_extras=True)  # {}: a lambda then sees the names of its module
     found: dict[str, _Declared] = {}
     for field in sorted(dataclasses.fields(record), key=lambda field: field.name not in own):
         name = field.metadata.get("word", field.name)
