@@ -214,6 +214,10 @@ class ReadFlow:
         return self.words.name.value if self.words.name else ""
 
 
+_OF_FLOWS: Final = frozenset({"flow", "start", "steps"})
+_NO_FLOW_CURE: Final = "write `shared: true` if it holds parts for all flows; a flow begins with `flow: name`"
+
+
 def read_flow(node: Node, context: Context, issues: list[FlowIssue]) -> ReadFlow | None:
     """Read the nodes of one file. Faults are added to `issues`, which may already hold those of the YAML."""
     reader = Reader(scope_types({}, context.env), context.templates, frozenset(), issues, flows=context.flows)
@@ -224,6 +228,10 @@ def read_flow(node: Node, context: Context, issues: list[FlowIssue]) -> ReadFlow
     node = _restore_sections(node, reader)
     first = node.entries[0].key.place if node.entries else node.place
     fields = _fix_default(FlowWords.read_words(node, "the flow", reader, place=first), reader)
+    if fields.is_whole and fields.values.keys().isdisjoint(_OF_FLOWS):
+        message = "the file is neither a flow nor shared: it has no `flow`, `start` and `steps`"
+        reader.report("E204", first, message, Fix(_NO_FLOW_CURE, "add_beside", "shared: true"))
+        fields = replace(fields, is_whole=False)
     entry = f"start: {_first_step(fields.get('steps'))}"
     words = FlowWords.build(fields, reader, cures={"start": Fix(f"add `{entry}`", "add_beside", entry)})
     if words is None:
