@@ -114,6 +114,11 @@ class FlowRule:
         good: the same project without the fault.
         phase: as the entry has it; `found_in` is "resolve" for an error without one, and "analyse" for a warning.
         fix: how an issue is fixed that says nothing else: the further fields of a `Fix`.
+        once_for: an issue points at an undeclared `name`, which is reported once in a file; or the rule itself is
+            broken once in a `file`.
+        declared_by: `any_file` may declare the name at which an issue points, also one that cannot be read.
+        waits_for: an error in one of these may be the cause, so that they come first.
+        gives_way_to: rules that say more about the same fault, if they are broken in the same file.
     """
 
     code: str
@@ -125,6 +130,10 @@ class FlowRule:
     good: str | bytes = ""
     phase: str = ""
     fix: Mapping[str, Any] | None = None
+    once_for: Literal["", "name", "file"] = ""
+    declared_by: Literal["", "any_file"] = ""
+    waits_for: Literal["", "all_files", "called_flows"] = ""
+    gives_way_to: Sequence[str] = ()
 
     @property
     def found_in(self) -> str:

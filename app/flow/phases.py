@@ -15,25 +15,8 @@ from app.flow.issues import PHASES, RULES, FlowIssue, by_place
 from app.flow.nodes import LINE_BREAK, Map, Node, Place, walk
 from app.suggest import nearest
 
-_UNDECLARED_NAMES: Final = frozenset({"E225", "E303", "E304", "E533", "E537", "E561", "E580"})
-"""Rules about an undeclared name; their issues point at the name."""
-
-_DECLARED_ELSEWHERE: Final = (_UNDECLARED_NAMES | {"E272"}) - {"E225", "E533"}
-"""Rules about names that another file may declare."""
-
-_NO_LOCALES: Final = "E562"
-
-_ABOUT_ALL_FILES: Final = frozenset({"E275", "W213", "W287"})
-"""Rules about what other flows do, so that an error in any other file may be the cause."""
-
-_REPEATS: Final[Mapping[str, Set[str]]] = {"W289": {"E630", "W646"}}
-"""A rule → the rules that say more about the same fault, if they are broken in the same file."""
-
 _WORD: Final = re.compile(r"\w+")
 _HYPHENATED: Final = re.compile(r"\w++(?:-++\w++)+")
-
-_RETURN_VALUES: Final = frozenset({"W639", "W646"})
-"""Rules about values that a sub-flow may return."""
 
 
 def first_faults(
@@ -61,22 +44,23 @@ def first_faults(
     seen: set[tuple[str, str]] = set()
     for issue in sorted(issues, key=by_place):
         file = issue.place.file
-        if _phase_of(issue) > last.get(file, len(PHASES)):
+        rule = RULES[issue.code]
+        if (
+            _phase_of(issue) > last.get(file, len(PHASES))
+            or (rule.waits_for == "all_files" and last.keys() - ({file} if issue.is_error else set()))
+            or (rule.waits_for == "called_flows" and file in callers)
+            or not codes[file].isdisjoint(rule.gives_way_to)
+        ):
             continue
-        if issue.code in _ABOUT_ALL_FILES and last.keys() - ({file} if issue.is_error else set()):
+        is_name = rule.once_for == "name" or rule.declared_by == "any_file"
+        name = words.at(issue.place) if is_name else ""
+        if rule.declared_by == "any_file" and name in unread:
             continue
-        if issue.code in _RETURN_VALUES and file in callers:
+        once_for = {"name": name, "file": issue.code}.get(rule.once_for, "")
+        if once_for and (file, once_for) in seen:
             continue
-        name = words.at(issue.place) if issue.code in _UNDECLARED_NAMES | _DECLARED_ELSEWHERE else ""
-        if issue.code in _DECLARED_ELSEWHERE and name in unread:
-            continue
-        if issue.code in _REPEATS and not _REPEATS[issue.code].isdisjoint(codes[file]):
-            continue
-        reported_as = name if issue.code in _UNDECLARED_NAMES else _NO_LOCALES if issue.code == _NO_LOCALES else ""
-        if reported_as and (file, reported_as) in seen:
-            continue
-        if reported_as == _NO_LOCALES or (reported_as and words.lack_declaration(file, reported_as)):
-            seen.add((file, reported_as))
+        if once_for and (rule.once_for == "file" or words.lack_declaration(file, name)):
+            seen.add((file, once_for))
         kept.append(issue)
     return kept
 
