@@ -113,11 +113,9 @@ def read_url(node: Node, what: str, reader: Reader) -> Value | None:
     if isinstance(node, Text) and (found := _SECRET_QUERY.search(node.value)):
         place = node.at(found.start(1), len(found[1]))
         reader.report("W531", place, f'"{found[1]}" in the query of a URL is a secret that would be logged')
-    before = len(reader.issues)
-    value = replace(reader, scope=without_urls(reader.scope)).value(node, RequestUrl(), "url", what)
-    reader.issues[before:] = [
-        replace(issue, cure=_NOT_IN_URL) if issue.code == "E331" else issue for issue in reader.issues[before:]
-    ]
+    local = replace(reader, scope=without_urls(reader.scope), issues=[])
+    value = local.value(node, RequestUrl(), "url", what)
+    reader.issues.extend(replace(issue, cure=_NOT_IN_URL) if issue.code == "E331" else issue for issue in local.issues)
     return value
 
 
