@@ -17,7 +17,7 @@ from app.flow.language.flow import read_flow
 from app.flow.language.outcomes import ERROR
 from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.language.step import EXITS
-from app.flow.names import KINDS, Kind, Name, ProjectNames
+from app.flow.names import NAME_KINDS, Name, NameKind, ProjectNames
 from app.flow.nodes import LINE_BREAK, Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes, scope_types
 from app.flow.source import read_yaml
@@ -137,7 +137,7 @@ class _Project:
         files = (file for file in self.names.files.values() if file.flow == flow)
         return [name.name for file in files for name in file.names if name.kind == "outcomes" and name.is_definition]
 
-    def named(self, kind: Kind) -> Iterator[Completion]:
+    def named(self, kind: NameKind) -> Iterator[Completion]:
         """The names of a kind that the file may use."""
         for name in self.names.definitions(kind, self.file).values():
             yield Completion(name.name, _NOUNS[kind], described(name), name.name)
@@ -169,7 +169,7 @@ def _keys(word: WrittenWord, cursor: Cursor, project: _Project) -> Iterator[Comp
             about = about_key([*member_schemas(word.schemas, key)])
             yield Completion(key, "key" if key in known else "outcome", about, f"{key}{ending}")
     for schema in word.schemas:
-        if not lines and (kind := schema.get("offered_words")) in KINDS:
+        if not lines and (kind := schema.get("offered_words")) in NAME_KINDS:
             for option in project.named(kind):
                 if option.label not in written:
                     yield option._replace(insert=f"{option.label}: ")
@@ -189,7 +189,7 @@ def _likely(word: WrittenWord, written: Collection[str]) -> Callable[[str], int]
 def _values(word: WrittenWord, project: _Project) -> Iterator[Completion]:
     for schema in word.schemas:
         default = schema.get("default")
-        if (kind := schema.get("offered")) in KINDS:
+        if (kind := schema.get("offered")) in NAME_KINDS:
             yield from project.named(kind)
             for more in schema["more"]:
                 yield Completion(more, "value", _MORE.get(more, ""), more)

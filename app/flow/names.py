@@ -14,13 +14,13 @@ from app.flow.source import read_yaml
 from app.flow.source.source_file import EXPRESSION_KEYS, SourceFile
 from app.flow.words import words_of
 
-Kind: TypeAlias = Literal[
+NameKind: TypeAlias = Literal[
     "flows", "steps", "variables", "lookups", "hooks", "hours", "locales", "outcomes", "templates"
 ]
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+NAME_KINDS: Final[tuple[NameKind, ...]] = get_args(NameKind)
 """As `offered` in the schema calls them."""
 
-_SECTIONS: Final[Mapping[str, Kind]] = {
+_SECTIONS: Final[Mapping[str, NameKind]] = {
     "steps": "steps",
     "vars": "variables",
     "params": "variables",
@@ -49,7 +49,7 @@ class Name(NamedTuple):
         node: what is defined; None for a use.
     """
 
-    kind: Kind
+    kind: NameKind
     name: str
     place: Place
     is_definition: bool
@@ -78,9 +78,9 @@ class ProjectNames:
         self.templates = {
             path: names_in_template(path, text) for path, text in sorted(texts.items()) if path.startswith(_TEMPLATES)
         }
-        self._definitions: dict[tuple[Kind, str], dict[str, Name]] = {}
+        self._definitions: dict[tuple[NameKind, str], dict[str, Name]] = {}
 
-    def definitions(self, kind: Kind, file: str) -> dict[str, Name]:
+    def definitions(self, kind: NameKind, file: str) -> dict[str, Name]:
         """What a file may name, by name: its own first, then what shared files declare."""
         found: dict[str, Name] = {}
         if kind == "templates":
@@ -94,7 +94,7 @@ class ProjectNames:
                     found.setdefault(name.name, name)
         return found
 
-    def all_of(self, kind: Kind) -> dict[str, Name]:
+    def all_of(self, kind: NameKind) -> dict[str, Name]:
         """What any file of the project defines, by name."""
         if kind == "templates":
             return self.definitions(kind, "")
@@ -107,9 +107,9 @@ class ProjectNames:
 
     def offered(self) -> dict[str, list[str]]:
         """The names that an editor offers, by kind."""
-        return {kind: sorted(self.all_of(kind)) for kind in KINDS}
+        return {kind: sorted(self.all_of(kind)) for kind in NAME_KINDS}
 
-    def users_of(self, kind: Kind, name: str) -> list[str]:
+    def users_of(self, kind: NameKind, name: str) -> list[str]:
         """The files that use a name, by path."""
         used = (each.path for each in self.files.values() if any(known[:2] == (kind, name) for known in each.names))
         return sorted(used)
@@ -141,7 +141,7 @@ class ProjectNames:
             return [file]
         return self.users_of("templates", file.removeprefix(_TEMPLATES)) or list(self.files)
 
-    def defined_for(self, kind: Kind, file: str) -> dict[str, Name]:
+    def defined_for(self, kind: NameKind, file: str) -> dict[str, Name]:
         """As `definitions`, which are looked for only once."""
         known = self._definitions.get((kind, file))
         if known is None:
@@ -190,7 +190,7 @@ def _used(root: Map) -> Iterator[Name]:
         text, place = word.text, word.text.at(0, len(word.text.value))
         offered = "offered_words" if word.is_key else "offered"
         kinds = {schema[offered] for schema in word.schemas if offered in schema}
-        for kind in (kind for kind in KINDS if kind in kinds and text.value):
+        for kind in (kind for kind in NAME_KINDS if kind in kinds and text.value):
             yield Name(kind, text.value, place, is_definition=word.path[-2:] == ("collect", "into"))
         if not word.is_key:
             yield from _used_in_text(text, is_bare=word.key in EXPRESSION_KEYS)
@@ -204,11 +204,11 @@ def _used_in_text(text: Text, *, is_bare: bool) -> Iterator[Name]:
             yield Name(kind, name, text.at(start + offset, length), is_definition=False)
 
 
-def _identifiers(expression: str) -> Iterator[tuple[int, int, Kind]]:
+def _identifiers(expression: str) -> Iterator[tuple[int, int, NameKind]]:
     """Offset, length and possible kind of each name in an expression."""
     for found in _IDENTIFIER.finditer(expression):
         if found[2]:
-            kinds: tuple[Kind, ...] = ("hours",) if found[1] else ("variables", "lookups")
+            kinds: tuple[NameKind, ...] = ("hours",) if found[1] else ("variables", "lookups")
             yield from ((found.start(2), len(found[2]), kind) for kind in kinds)
 
 

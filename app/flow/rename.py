@@ -14,11 +14,11 @@ from app.errors import AppError
 from app.flow.fixes import Edit, with_edits
 from app.flow.issues import FlowIssue
 from app.flow.loader import load
-from app.flow.names import Kind, Name, ProjectNames
+from app.flow.names import Name, NameKind, ProjectNames
 from app.flow.nodes import Place
 from app.flow.source.source_file import SourceFile
 
-NOUNS: Final[Mapping[Kind, str]] = {"steps": "step", "lookups": "lookup", "hooks": "hook", "flows": "flow"}
+NOUNS: Final[Mapping[NameKind, str]] = {"steps": "step", "lookups": "lookup", "hooks": "hook", "flows": "flow"}
 """What can be renamed."""
 _NAME: Final = re.compile(r"[\w.-]+")
 """What needs no quotes in YAML; the check of the renamed project knows what each kind of name may be."""

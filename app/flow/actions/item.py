@@ -16,7 +16,7 @@ from app.suggest import nearest
 ACTIONS = tuple(SHAPES)
 """The NCCO's actions."""
 
-KINDS = (*ACTIONS, "ncco", "checkpoint")
+ITEM_WORDS = (*ACTIONS, "ncco", "checkpoint")
 """The words that an item of `do` may begin with."""
 
 

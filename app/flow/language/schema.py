@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from app.flow.actions.connect import BY_FIELDS, ON_ANSWER
-from app.flow.actions.item import ACTIONS, KINDS
+from app.flow.actions.item import ACTIONS, ITEM_WORDS
 from app.flow.grammar.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
 from app.flow.grammar.json_schema import (
     ANYTHING,
@@ -208,7 +208,7 @@ ABOUT: Final = {word: SHAPES[word].about for word in ACTIONS} | _OURS
 
 def action_definitions() -> dict[str, JsonSchema]:
     """Each action, each endpoint and the item itself, by name."""
-    found = {f"{word}_item": _item(word) for word in KINDS}
+    found = {f"{word}_item": _item(word) for word in ITEM_WORDS}
     for word in ACTIONS:
         action = about({"const": word}, ABOUT[word])
         found[f"{word}_pasted"] = mapped({"action": action, **options_of(word)}, required=["action"])
@@ -233,9 +233,9 @@ def _any_item() -> JsonSchema:
     """An item is recognised by the first of these words; `record` beside a `conversation` is a field of it."""
     pasted = [(_has_value("action", word), ref(f"{word}_pasted")) for word in ACTIONS]
     cases = [(has("action"), choose(pasted, {"properties": {"action": one_of(ACTIONS)}}))]
-    first = sorted(KINDS, key=lambda word: word != "conversation")
+    first = sorted(ITEM_WORDS, key=lambda word: word != "conversation")
     cases += [(has(word), ref(f"{word}_item")) for word in first]
-    words = {word: about({}, ABOUT[word]) for word in KINDS}
+    words = {word: about({}, ABOUT[word]) for word in ITEM_WORDS}
     nameless = mapped(words) | {"minProperties": 1}
     action = about({}, "An action as the NCCO reference writes it, with its fields beside it.")
     return {"type": "object", "properties": {**words, "action": action}, **choose(cases, nameless)}

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Final, NamedTuple
 
 from app.flow.actions.check import check_step
 from app.flow.actions.do import read_items, read_parts
-from app.flow.actions.item import KINDS, Item
+from app.flow.actions.item import ITEM_WORDS, Item
 from app.flow.actions.waits import connect_of
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
@@ -36,7 +36,7 @@ class StepWords(Record):
 
     hints: ClassVar = {
         **HINTS["step"],
-        **{action: f"put it under `do`, as the line `- {action}: ..`" for action in KINDS},
+        **{action: f"put it under `do`, as the line `- {action}: ..`" for action in ITEM_WORDS},
     }
 
     asks: Annotated[tuple[AskedLookup, ...], Notation(read_asked, ref("asked"))] = written_as("lookup", default=())

@@ -24,7 +24,7 @@ from jinja2.utils import missing
 from app.flow.scope import header
 from app.flow.templates.budget import size_of, spend
 from app.flow.templates.escaping import ESCAPERS
-from app.flow.templates.filters import FILTERS, Absent, Unfit, bounded, default, is_missing
+from app.flow.templates.filters import FILTERS, Absent, Unfit, bounded, default, is_absent
 from app.value_types import MAX_ITEMS
 
 LOOP_FIELDS: Final = ("index", "index0", "first", "last", "length")
@@ -60,7 +60,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(undefined=Missing)
         self.globals.clear()
-        self.tests = {"defined": lambda value: not is_missing(value)}
+        self.tests = {"defined": lambda value: not is_absent(value)}
         self.filters = {name: _propagating_missing(known.apply, known.price) for name, known in FILTERS.items()}
         self.filters |= {name: _propagating_missing(apply, price) for name, (apply, price) in OPERATORS.items()}
         self.filters |= {"default": default, "_items": _items, "_list": _list, **ESCAPERS}
@@ -86,7 +86,7 @@ def _propagating_missing(apply: Callable[..., Any], price: int) -> Callable[...,
 
     def passing(*operands: Any) -> Any:
         for operand in operands:
-            if is_missing(operand):
+            if is_absent(operand):
                 return operand
         try:
             return apply(*operands)
@@ -206,7 +206,7 @@ def _described(left: Any, right: Any) -> str:
 
 def _list(entries: list[Any]) -> Any:
     """The list; if an entry is missing, that missing entry instead."""
-    return next((entry for entry in entries if is_missing(entry)), entries)
+    return next((entry for entry in entries if is_absent(entry)), entries)
 
 
 @pass_context
@@ -215,7 +215,7 @@ def _items(context: Context, value: Any, steps: int) -> list[Any]:
 
     A missing list raises UndefinedError: it does not count as empty.
     """
-    if is_missing(value):
+    if is_absent(value):
         iter(Missing() if value is None else value)
     if not isinstance(value, list | tuple):
         raise Unfit("a loop goes over a list")

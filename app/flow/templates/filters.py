@@ -119,14 +119,14 @@ def bounded(text: str) -> str:
     return text
 
 
-def is_missing(value: object) -> bool:
+def is_absent(value: object) -> bool:
     """Whether the call does not have a value."""
     return value is None or isinstance(value, Undefined)
 
 
 def default(value: object, otherwise: object = "", also_empty: object = False) -> object:
     """`otherwise` in place of a missing value; with `also_empty` also in place of an empty one."""
-    return otherwise if is_missing(value) or (also_empty and not value) else value
+    return otherwise if is_absent(value) or (also_empty and not value) else value
 
 
 def _text(value: object) -> str:

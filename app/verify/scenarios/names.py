@@ -8,7 +8,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from app.flow.grammar.reader import items
-from app.flow.names import FileNames, Kind, Name, ProjectNames
+from app.flow.names import FileNames, Name, NameKind, ProjectNames
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.rename import CannotRename
 from app.flow.source import read_yaml
@@ -110,12 +110,12 @@ class Meanings:
         used = (self._used_in(file, kind, name) for file in self._files(written))
         return set(chain.from_iterable(used)) or self._only(kind, name)
 
-    def _only(self, kind: Kind, name: str) -> set[Place]:
+    def _only(self, kind: NameKind, name: str) -> set[Place]:
         known = (each for file in self._names.files.values() for each in file.names)
         places = {each.place for each in known if each.is_definition and each[:2] == (kind, name)}
         return places if len(places) == 1 else set()
 
-    def _used_in(self, file: FileNames, kind: Kind, name: str) -> set[Place]:
+    def _used_in(self, file: FileNames, kind: NameKind, name: str) -> set[Place]:
         """Where what a file names like this is defined; empty if it does not name it."""
         is_used = any(each[:2] == (kind, name) and not each.is_definition for each in file.names)
         defined = self._names.defined_for(kind, file.path).get(name) if is_used else None
@@ -170,7 +170,7 @@ def _text(node: Node | None) -> str:
     return node.value if isinstance(node, Text) else ""
 
 
-def _named(kind: Kind, node: Node | None, calls: tuple[tuple[Map, ...], ...] = ()) -> Iterator[ScenarioName]:
+def _named(kind: NameKind, node: Node | None, calls: tuple[tuple[Map, ...], ...] = ()) -> Iterator[ScenarioName]:
     if isinstance(node, Text) and node.value:
         yield ScenarioName(Name(kind, node.value, node.at(0, len(node.value)), is_definition=False), calls=calls)
 

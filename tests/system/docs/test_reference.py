@@ -7,7 +7,7 @@ import re
 import pytest
 from fastapi.routing import APIRoute
 
-from app.flow.actions.item import ACTIONS, KINDS
+from app.flow.actions.item import ACTIONS, ITEM_WORDS
 from app.flow.grammar.locales import Locale
 from app.flow.hours.declaration import HoursWords
 from app.flow.language.exits import HoldOutcomes
@@ -32,7 +32,7 @@ CHAPTERS = [
     (FLOW, "## Shared files", sorted({*SharedWords.words()} - {*FlowWords.words()})),
     (STEPS, "", sorted(StepWords.words())),
     (ACTS, "## Actions", sorted(ACTIONS)),
-    (ACTS, "## Two words more", sorted({*KINDS} - {*ACTIONS})),
+    (ACTS, "## Two words more", sorted({*ITEM_WORDS} - {*ACTIONS})),
     (TEXT, "## Types", sorted(TYPES)),
     (TEXT, "## Names", sorted({*scope_types({}), "hours", "event"})),
     (HOOKS, "## Webhooks", sorted({route.path for route in router.routes if isinstance(route, APIRoute)})),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from app.flow.fixes import with_edits
-from app.flow.names import Kind, Name, ProjectNames
+from app.flow.names import Name, NameKind, ProjectNames
 from app.flow.rename import CannotRename, edits_of
 from app.verify.scenarios.names import Meanings
 
@@ -22,7 +22,9 @@ FLOWS = {
 FILE = "tests/scenarios/calls.yaml"
 
 
-def scenarios_after(text: str, kind: Kind, name: str, flow: str, new: str, *, flows: Mapping[str, str] = FLOWS) -> str:
+def scenarios_after(
+    text: str, kind: NameKind, name: str, flow: str, new: str, *, flows: Mapping[str, str] = FLOWS
+) -> str:
     names = ProjectNames(flows)
     texts = {FILE: text}
     old = names.definitions(kind, f"flows/{flow}.yaml")[name]
@@ -44,7 +46,9 @@ def scenarios_after(text: str, kind: Kind, name: str, flow: str, new: str, *, fl
         ("flows", "two", "two", "c: {call: {flow: two}, given: {b: 1}}", "c: {call: {flow: fee}, given: {b: 1}}"),
     ],
 )  # fmt: skip
-def test_a_name_is_changed_where_it_is_meant(kind: Kind, name: str, flow: str, before: str, after: str | None) -> None:
+def test_a_name_is_changed_where_it_is_meant(
+    kind: NameKind, name: str, flow: str, before: str, after: str | None
+) -> None:
     assert (before if after is None else after) == scenarios_after(before, kind, name, flow, "fee")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.cli.explain import write_example
 from app.flow import names as flow_names
-from app.flow.actions.item import ACTIONS, KINDS
+from app.flow.actions.item import ACTIONS, ITEM_WORDS
 from app.flow.grammar.fields import ENDPOINT_TYPES
 from app.flow.grammar.locales import Locale
 from app.flow.grammar.variables import Declaration
@@ -34,7 +34,7 @@ from tests.unit.flow.schema.editor_yaml import as_editor_reads
 PLAIN = flow_schema()
 DEFINITIONS = PLAIN["definitions"]
 VALIDATOR = jsonschema.Draft7Validator(PLAIN)
-FOREIGN_NAMES = flow_schema({kind: (letter,) for kind, letter in zip(flow_names.KINDS, "abcdefghi", strict=True)})
+FOREIGN_NAMES = flow_schema({kind: (letter,) for kind, letter in zip(flow_names.NAME_KINDS, "abcdefghi", strict=True)})
 FOREIGN_VALIDATOR = jsonschema.Draft7Validator(FOREIGN_NAMES)
 
 
@@ -258,7 +258,7 @@ def test_a_shared_file_has_no_steps_and_variables(wrong: str) -> None:
         (("hooks", "additionalProperties"), HookDefinition.words()),
         (("hours", "additionalProperties"), HoursWords.words()),
         (("locales", "additionalProperties"), Locale.words()),
-        (("item",), (*KINDS, "action")),
+        (("item",), (*ITEM_WORDS, "action")),
     ],
 )
 def test_every_word_of_the_loader_is_there_and_described(place: tuple[str, ...], words: tuple[str, ...]) -> None:
