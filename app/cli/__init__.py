@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from app.cli.options import Group
 from app.cli.output import exit_code_of
 
 COMMANDS: Final = {
@@ -39,7 +40,7 @@ COMMANDS: Final = {
 """What each command does, in the order in which a project needs them. Its module is `app.cli.<name>`."""
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     """Imports the module of a command when the command is called, so that `ncco --help` starts fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +43,7 @@ To see what a code means: ncco explain E214""",
 @options.templates
 @options.output("text", "json", "github")
 @click.option("--watch", "-w", is_flag=True, help="Check again whenever a file is saved, until Ctrl-C.")
-@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Check as on this date [today].")
+@click.option("--today", callback=options.read_day, metavar="DATE", help="Check as on this date [today].")
 def command(
     paths: tuple[Path, ...],
     flows: Path | None,
@@ -51,7 +51,7 @@ def command(
     form: Format,
     *,
     watch: bool,
-    today: datetime | None,
+    today: date | None,
 ) -> int:
     """Show every fault of flows and templates, with its place and its cure.
 
@@ -76,12 +76,12 @@ def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
     return tuple(joined.values())
 
 
-def _check(sources: Sequence[Source], form: Format, today: datetime | None) -> tuple[int, str]:
+def _check(sources: Sequence[Source], form: Format, today: date | None) -> tuple[int, str]:
     """The exit code, and the report of all sources, as on a day (None: this one). Raises CannotRun.
 
     The garbage collector pauses while flows are loaded: everything is kept, and the searches take a third of the time.
     """
-    day = (today or datetime.now(UTC)).date()
+    day = today or datetime.now(UTC).date()
     gc.disable()
     try:
         findings = [source.load(today=day) for source in sources]
@@ -101,7 +101,7 @@ def _no_issues(findings: list[LoadedProject]) -> str:
     return f"no issues: {counted(flows, 'flow')} in {counted(files, 'file')}"
 
 
-def _watch(sources: Sequence[Source], form: Format, today: datetime | None) -> int:
+def _watch(sources: Sequence[Source], form: Format, today: date | None) -> int:
     """Check until Ctrl-C; the exit code of the last check.
 
     Raises CannotRun when nothing can be read at the start; later that is printed, and checked again after a change.

@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from app.cli import options
 from app.cli.console_process import console_address
 from app.cli.database import find_database, require_file
 from app.cli.environment import server_settings
@@ -22,6 +23,7 @@ MIN_PASSWORD_CHARACTERS: Final = 12
 
 @click.group(
     "console",
+    cls=options.Group,
     epilog="""\b
 Examples:
   ncco console password              asks for a password, and prints the line for .env

@@ -14,6 +14,7 @@ from app.store import Schema
 
 @click.group(
     "db",
+    cls=options.Group,
     epilog="""\b
 Examples:
   ncco db status                     which schema it has, and which this version needs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from app.flow.report import printable
+from app.suggest import nearest
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -39,6 +40,28 @@ def output(*formats: str) -> Callable[[Command], Command]:
     return click.option(
         "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="How to print it."
     )
+
+
+class Group(click.Group):
+    """Commands; a misspelt one is met with the nearest."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first word names. Raises UsageError."""
+        name = args[0]
+        near = nearest(name, self.list_commands(ctx)) if self.get_command(ctx, name) is None else None
+        if near:
+            ctx.fail(f"No such command '{printable(name)}'. Did you mean '{near}'?")
+        return super().resolve_command(ctx, args)
+
+
+def read_day(_: click.Context, __: click.Parameter, text: str | None) -> date | None:
+    """A date; None without one. Raises BadParameter."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{printable(text or '')} is not a date; write one such as 2026-12-25") from None
 
 
 def read_time(_: click.Context, __: click.Parameter, text: str | None) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import click
 
 from app.cli.environment import flow_variables, folders, project_folders, python_lookups
 from app.cli.output import ISSUES, CannotRun, read_text, shows_colours
-from app.flow.files import SUFFIXES, named_flows, read_project
+from app.flow.files import SCENARIO_FOLDERS, SUFFIXES, named_flows, project_of, read_project
 from app.flow.issues import FlowIssue
 from app.flow.loader import Extent, load
 from app.flow.model import Flow, Project
@@ -57,6 +58,19 @@ class Source:
         )
         return LoadedProject(self, project, issues, {self.path_of(name): text for name, text in texts.items()})
 
+    def load_flow(self, name: str) -> LoadedProject:
+        """Load a flow with what it needs, whatever the faults of the others; the project if none has that name.
+
+        Raises CannotRun, FlowsHaveErrors.
+        """
+        texts = read_project(self.flows, self.templates)[0] if self.flows.is_dir() and not self.files else {}
+        file = named_flows(texts).get(name)
+        if file is not None:
+            loaded = replace(self, files=(Path(self.path_of(file)),)).load()
+            if not loaded.has_errors and name in loaded.project.flows:
+                return loaded
+        return self.load_sound()
+
     def load_sound(self, env: Mapping[str, str] | None = None) -> LoadedProject:
         """Load the project. Raises CannotRun, FlowsHaveErrors."""
         loaded = self.load(env)
@@ -67,7 +81,8 @@ class Source:
     def _read_files(self) -> tuple[dict[str, str], list[FlowIssue]]:
         """The named files and the files that they need, with every template of the project. Raises CannotRun."""
         texts, issues = read_project(self.flows, self.templates)
-        flows = {f"flows/{file.name}": read_text(file) for file in self.files}
+        shown = {file: f"flows/{file.relative_to(self.flows).as_posix()}" for file in self.files}
+        flows = {name: read_text(file) for file, name in shown.items()}
         beside = {name: text for name, text in texts.items() if name.startswith("flows/") and name not in flows}
         templates = {name: text for name, text in texts.items() if name.startswith("templates/")}
         faults = [issue for issue in issues if issue.place.file.startswith("templates/")]
@@ -107,6 +122,10 @@ def source_at(path: Path, templates: Path | None) -> Source:
     """The project at `path`: its folder, its folder of flows, or one of its flow files. Raises CannotRun."""
     if not path.exists():
         raise CannotRun(f"{path} does not exist", "name a project folder, a folder of flow files, or a flow file")
+    if (home := _home_of_scenarios(path)) is not None:
+        shown = Path(os.path.relpath(home))
+        cure = f"name the project, {shown}, or play them: ncco test {path}"
+        raise CannotRun(f"{path} holds scenarios, not flows", cure)
     if path.is_dir():
         flows, beside = project_folders(path)
         return Source(flows, templates or beside)
@@ -116,6 +135,15 @@ def source_at(path: Path, templates: Path | None) -> Source:
     return Source(path.parent, templates or project_folders(path.parent)[1], (path,))
 
 
+def _home_of_scenarios(path: Path) -> Path | None:
+    """The project whose scenarios are at a path, or below it; None for any other path."""
+    home, whole = project_of(path), path.resolve()
+    if home is None or whole in (home, *home.parents):
+        return None
+    kept = [home / folder for folder in SCENARIO_FOLDERS if (home / folder).is_dir()]
+    return home if any(whole.is_relative_to(each) or each.is_relative_to(whole) for each in kept) else None
+
+
 def source_of(what: str | None, flows: Path | None, templates: Path | None) -> tuple[Source, str]:
     """The project that a word of the command line means, and the flow; "" when it means no flow. Raises CannotRun."""
     here = Source(*folders(flows, templates))
@@ -123,8 +151,8 @@ def source_of(what: str | None, flows: Path | None, templates: Path | None) -> t
     if not what or flows is not None or not (path.exists() or path.suffix.lower() in SUFFIXES or "/" in what):
         return here, what or ""
     # A flow may have the name of a folder.
-    is_flow = "/" not in what and here.flows.is_dir() and what in here.load().project.flows
-    return (here, what) if is_flow else (source_at(path, templates), "")
+    texts = read_project(here.flows, here.templates)[0] if "/" not in what and here.flows.is_dir() else {}
+    return (here, what) if what in named_flows(texts) else (source_at(path, templates), "")
 
 
 def flow_named(name: str, flows: Mapping[str, Flow]) -> Flow:

@@ -34,6 +34,7 @@ class NoSuchRecording(CannotRun):
 
 @click.group(
     "recordings",
+    cls=options.Group,
     invoke_without_command=True,
     epilog="""\b
 Examples:

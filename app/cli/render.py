@@ -101,7 +101,7 @@ def command(
     `--format json` prints it on one line; without it, it is indented and standard error says where the call waits.
     Lookups are not asked: they take their defaults.
     """
-    project = Source(*folders(flows, templates)).load_sound().project
+    project = Source(*folders(flows, templates)).load_flow(flow).project
     named = flow_named(flow, project.flows)
     if not named.is_startable:
         raise CannotRun(f'no call can start in flow "{flow}"', "give it `numbers`, `default: true` or `entry: true`")

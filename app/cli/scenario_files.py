@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 from app.cli.environment import folders
 from app.cli.output import CannotRun
 from app.cli.project import Source
-from app.flow.files import SUFFIXES
-from app.verify.scenarios.files import FOLDERS, files_in, files_of, project_of
+from app.flow.files import SCENARIO_FOLDERS, SUFFIXES, project_of
+from app.verify.scenarios.files import files_in, files_of
+
+_CURE: Final = (
+    f"name a project, or a folder or .yaml file of scenarios; those of a project are in {SCENARIO_FOLDERS[0]}/"
+)
 
 
 def find_scenarios(paths: Sequence[Path], flows: Path | None, templates: Path | None) -> dict[Source, tuple[Path, ...]]:
@@ -35,13 +40,14 @@ def find_files(paths: Sequence[Path], home: Path = Path()) -> tuple[Path, ...]:
     """The scenario files at some paths; those of the project in `home` without any. Raises CannotRun for none."""
     found: dict[Path, None] = {}
     for path in paths or (home,):
+        if paths and not path.exists():
+            raise CannotRun(f"{path} does not exist", _CURE)
         if path.is_file():
             files: Iterable[Path] = (path,) if path.suffix.lower() in SUFFIXES else ()
         else:
             files = files_of(path) if not paths or (path / "flows").is_dir() else tuple(files_in(path))
         if not files:
-            cure = f"name a project, or a folder or .yaml file of scenarios; those of a project are in {FOLDERS[0]}/"
-            raise CannotRun(f"there are no scenarios in {path}", cure)
+            raise CannotRun(f"there are no scenarios in {path}", _CURE)
         found.update(dict.fromkeys(files))
     return tuple(found)
 

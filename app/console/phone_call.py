@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from app.console.phone_source import Playable
 from app.console.phone_world import ChosenAnswers, World
 from app.errors import AppError
+from app.flow.files import SCENARIO_FOLDERS
 from app.service.turns import Policy
 from app.simulator.delivery import Application
 from app.simulator.legs import CallMoment
@@ -25,7 +26,6 @@ from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import Request, Response
 from app.verify.kept_call import CannotKeep, keep
 from app.verify.played_call import CannotDo, PlayedCall
-from app.verify.scenarios.files import FOLDERS
 from app.verify.scenarios.model import ScenarioCall
 from app.verify.scenarios.runner import BASE, LocalStage, MakeApp, with_number
 from app.verify.scenarios.script import DialStep, RecordStep, ScriptedParty
@@ -138,7 +138,7 @@ class PhoneCall(PlayedCall):
         if self._stage is None:
             raise CannotKeep("an NCCO without a flow cannot become a scenario", "paste a flow")
         project = self._folder.parent
-        path = project / FOLDERS[0] / f"{self.session.flow if self.session else 'calls'}.yaml"
+        path = project / SCENARIO_FOLDERS[0] / f"{self.session.flow if self.session else 'calls'}.yaml"
         if not path.resolve().is_relative_to(project.resolve()):
             raise CannotKeep(f"{path} leads out of the project", "put the folder or the file itself there")
         try:
@@ -155,7 +155,7 @@ class PhoneCall(PlayedCall):
         """Why it cannot be written as a scenario, in words for people; "" when nothing is known against it."""
         if self._stage is None:
             return "An NCCO without a flow cannot become a scenario."
-        folder = self._folder.absolute().parent / FOLDERS[0]
+        folder = self._folder.absolute().parent / SCENARIO_FOLDERS[0]
         found = next(each for each in (folder, *folder.parents) if each.exists())
         if found.is_dir() and os.access(found, os.W_OK):
             return ""

@@ -25,6 +25,8 @@ _MARKS = {"utf-32": codecs.BOM_UTF32_LE, "utf-16-le": codecs.BOM_UTF16_LE, "utf-
 
 SUFFIXES = (".yaml", ".yml")
 """Of YAML files."""
+SCENARIO_FOLDERS = ("tests/scenarios", "scenarios")
+"""The folders of scenarios, relative to the folder that contains `flows/`."""
 _MISNAMED = (".yaml.txt", ".yml.txt")
 _NAME = re.compile(r"^[\"']?flow[\"']?\s*:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
@@ -185,6 +187,15 @@ def _reason(error: Exception) -> str:
 def _printable(name: str) -> str:
     """The name without lone surrogates, which stand for bytes that are not UTF-8 and cannot be printed."""
     return name.encode(errors="replace").decode()
+
+
+def project_of(path: Path) -> Path | None:
+    """The folder of the project that a file or folder belongs to: the nearest that holds `flows`."""
+    whole = path.resolve()
+    for folder in (whole, *whole.parents):
+        if (folder / "flows").is_dir():
+            return folder
+    return None
 
 
 def stamps(folders: Iterable[Path], files: Iterable[Path] = ()) -> Stamps:

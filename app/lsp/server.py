@@ -16,10 +16,9 @@ from pygls.uris import to_fs_path
 from pygls.workspace import TextDocument
 
 from app.console.worker import Worker, WorkNotDone
-from app.flow.files import MAX_BYTES, SUFFIXES
+from app.flow.files import MAX_BYTES, SCENARIO_FOLDERS, SUFFIXES
 from app.lsp import answers
 from app.lsp.conversion import Json, diagnostic, range_of
-from app.verify.scenarios.files import FOLDERS
 
 QUIET_S: Final = 0.2
 """How long nothing has to change before a project is checked."""
@@ -62,7 +61,10 @@ class OpenProject:
         path = Path(found).relative_to(self.root)
         file = path.as_posix()
         is_shown = not any(part.startswith(".") for part in path.parts)
-        is_yaml = file.startswith(("flows/", *(f"{folder}/" for folder in FOLDERS))) and path.suffix.lower() in SUFFIXES
+        is_yaml = (
+            file.startswith(("flows/", *(f"{folder}/" for folder in SCENARIO_FOLDERS)))
+            and path.suffix.lower() in SUFFIXES
+        )
         return file if is_shown and (is_yaml or file.startswith("templates/")) else ""
 
     def documents(self, documents: Iterable[TextDocument]) -> Iterator[tuple[str, TextDocument]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,10 @@ MAX_SHOWN_CHARACTERS: Final = 100
 """Characters of a faulty value in a message."""
 MIN_SECRET_CHARACTERS: Final = 16
 """A signature secret with fewer characters gets a warning. Our choice; Vonage states no length."""
+_SHARED_PREFIXES: Final = ("VONAGE_", "AWS_")
+"""Of settings here and of other programs: only a name that is almost that of a setting is noticed."""
+_ALMOST_THE_SAME: Final = 0.9
+"""How similar two such names are, from 0 to 1."""
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -106,10 +111,14 @@ def _field(place: str) -> str:
 def _unknown(written: Iterable[str]) -> Iterator[str]:
     """Warnings about variables that look like settings but are not."""
     known = {variable(field) for field in Settings.model_fields} | {f"{name}{FILE_SUFFIX}" for name in _secrets()}
+    known |= {"AWS_DEFAULT_REGION", *_secrets()}
     for name in sorted(written):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             meant = nearest(name, known)
             yield f"{name} is not a setting" + (f"; did you mean {meant}?" if meant else " and has no effect.")
+        for prefix in _SHARED_PREFIXES if name not in known else ():
+            if name.startswith(prefix) and (found := get_close_matches(name, known, n=1, cutoff=_ALMOST_THE_SAME)):
+                yield f"{name} is not a setting; did you mean {found[0]}?"
 
 
 def _questionable(settings: Settings) -> Iterator[str]:

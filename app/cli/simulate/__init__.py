@@ -26,11 +26,12 @@ from app.cli.simulate.conversation import TerminalCall
 from app.cli.simulate.prompts import Person, Prompt
 from app.cli.simulate.screen import Screen
 from app.errors import AppError
+from app.flow.files import project_of
 from app.flow.report import printable, report
 from app.simulator.parties import Parties
 from app.verify.kept_call import check_path, keep
 from app.verify.played_call import PlayedCall
-from app.verify.scenarios.files import project_of, read_files
+from app.verify.scenarios.files import read_files
 from app.verify.scenarios.model import FROM, ScenarioCall
 from app.verify.scenarios.runner import LocalStage, RemoteStage, Stage, run_suite, with_number
 from app.verify.scenarios.server import CallConditions, PlacedCall
@@ -189,7 +190,7 @@ def command(
     else:
         refuse_remote(remote)
         source, name = _source(what, script, flows, templates)
-        loaded = source.load_sound()
+        loaded = source.load_flow(name) if script is None else source.load_sound()
         name = name or flow_of_file(loaded)
         patience_s = DEADLINE_S if script is not None else PATIENCE_S
         server = local_stage(loaded.project, is_live=live, chaos=chaos, deadline_s=patience_s)

@@ -11,15 +11,12 @@ from typing import Any, Final
 
 import yaml
 
-from app.flow.files import SUFFIXES
+from app.flow.files import SCENARIO_FOLDERS, SUFFIXES
 from app.flow.issues import FlowIssue
 from app.flow.nodes import Place
 from app.simulator.durations import plain
 from app.verify.scenarios.model import Scenario, read_scenarios
 from app.verify.scenarios.values import RULES, Excerpt
-
-FOLDERS: Final = ("tests/scenarios", "scenarios")
-"""The folders of scenarios, relative to the folder that contains `flows/`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class ScenarioFile:
 
 def files_of(project: Path) -> tuple[Path, ...]:
     """The scenario files of a project, by name."""
-    return tuple(path for folder in FOLDERS for path in files_in(project / folder))
+    return tuple(path for folder in SCENARIO_FOLDERS for path in files_in(project / folder))
 
 
 def files_in(folder: Path) -> Iterator[Path]:
@@ -45,15 +42,6 @@ def files_in(folder: Path) -> Iterator[Path]:
             is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
             if path.is_file() and path.suffix.lower() in SUFFIXES and not is_hidden:
                 yield path
-
-
-def project_of(path: Path) -> Path | None:
-    """The folder of the project that a scenario file or folder belongs to: the nearest that holds `flows`."""
-    whole = path.resolve()
-    for folder in (whole, *whole.parents):
-        if (folder / "flows").is_dir():
-            return folder
-    return None
 
 
 def read_files(paths: Iterable[Path]) -> tuple[ScenarioFile, ...]:

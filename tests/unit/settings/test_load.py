@@ -50,6 +50,12 @@ def test_the_policy_holds_the_settings_of_the_service() -> None:
         ("NCCO_PROT is not a setting; did you mean NCCO_PORT?", "NCCO_PROT"),
         ("NCCO_DATABASE is not a setting; did you mean NCCO_DATABASE_URL?", "NCCO_DATABASE"),
         ("ncco_tempaltes is not a setting; did you mean NCCO_TEMPLATES?", "ncco_tempaltes"),
+        (
+            "VONAGE_SIGNATURE_SECRETS is not a setting; did you mean VONAGE_SIGNATURE_SECRET?",
+            "VONAGE_SIGNATURE_SECRETS",
+        ),
+        ("VONAGE_APLICATION_ID is not a setting; did you mean VONAGE_APPLICATION_ID?", "VONAGE_APLICATION_ID"),
+        ("AWS_REGIN is not a setting; did you mean AWS_REGION?", "AWS_REGIN"),
         ("NCCO_XYZZY_QQ is not a setting and has no effect.", "NCCO_XYZZY_QQ"),
     ],
 )
@@ -61,6 +67,23 @@ def test_an_unknown_variable_is_noticed(
     monkeypatch.setenv("OTHER" if in_file else name, "1")
 
     assert (warning,) == load_settings().warnings
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "VONAGE_PRIVATE_KEY_PATH",
+        "VONAGE_NUMBER",
+        "VONAGE_BRAND_NAME",
+        "AWS_PROFILE",
+        "AWS_SECURITY_TOKEN",
+        "AWS_ENDPOINT_URL_S3",
+    ],
+)
+def test_a_variable_of_another_program_is_not_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "1")
+
+    assert () == load_settings().warnings
 
 
 def test_a_known_variable_in_small_letters_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from app.flow.files import project_of
 from app.simulator.legs import Heard
-from app.verify.scenarios.files import files_in, files_of, project_of
+from app.verify.scenarios.files import files_in, files_of
 from app.verify.scenarios.reports import Ink, as_github, as_junit, as_text, entry
 from app.verify.scenarios.runner import Suite
 from tests.system.verify.scenarios.playing import run
