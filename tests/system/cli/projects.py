@@ -27,7 +27,6 @@ steps:
     goto: end
 """
 TYPO = SHOP.replace("goto: sales}\n", "goto: slaes}\n")
-WARNED = SHOP.replace("    goto: end\n", "")
 
 
 def write_project(folder: Path, **flows: str) -> Path:

@@ -13,7 +13,7 @@ import pytest
 from app.service.calls import CallService
 from app.service.lookups import LookupClient, lookups_of_turn
 from tests.support.memory_store import MemoryStore
-from tests.system.examples.example_projects import EXAMPLES
+from tests.support.tracked import ROOT
 from tests.unit.service.lookup_server import Behaviour, Connection, LookUpServer, html, silent
 from tests.unit.service.served_call import POLICY, ServedCall, library
 
@@ -45,7 +45,7 @@ async def ring(asked: LookUpServer) -> AsyncIterator[Ring]:
             store = MemoryStore()
             await store.open()
             env = {setting: asked.url("").rstrip("/"), "CRM_TOKEN": "t0ken"}
-            shelf = library(store, EXAMPLES / example / "flows")
+            shelf = library(store, ROOT / "examples" / example / "flows")
             policy = replace(POLICY, env=env, dial_allow=("4477",))
             service = CallService(
                 store, shelf, policy, look_ups=lambda: lookups_of_turn(client.answer, client.budget_ms)

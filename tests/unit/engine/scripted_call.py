@@ -27,15 +27,6 @@ def load_flow(text: str, templates: Mapping[str, str] | None = None) -> Flow:
     return next(iter(project.flows.values()))
 
 
-def load_flows(texts: Mapping[str, str], root: str) -> Flow:
-    """The flow `root` of a project of several files (by name, without `flows/` and `.yaml`), without errors."""
-    project = load({f"flows/{name}.yaml": text for name, text in texts.items()})
-
-    errors = [f"{issue.place}: {issue.code} {issue.message}" for issue in project.issues if issue.is_error]
-    assert not errors, errors
-    return project.flows[root]
-
-
 def link(ref: WaitRef) -> str:
     return f"https://test.example/{ref.kind}/{ref.turn}/{ref.index}"
 

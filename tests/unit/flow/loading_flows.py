@@ -6,7 +6,6 @@ from textwrap import dedent, indent
 
 from app.flow.loader import load
 from app.flow.model import Flow, Project
-from app.flow.runtime import Decision, Exit, Frame, Outcome
 
 PATH = "flows/test.yaml"
 HEAD = "flow: test\ndefault: true\nstart: hello\n"
@@ -27,18 +26,6 @@ def flow_of(steps: str, head: str = "") -> Flow:
     project = project_of(steps, head)
     assert not project.issues, project.issues
     return project.flows["test"]
-
-
-def exit_of(steps: str, head: str = "", step: str = "hello") -> Exit:
-    """The exit of one step of a flow without issues."""
-    return flow_of(steps, head).steps[step].exit
-
-
-def decision_of(exit_: Exit, outcome: Outcome, *, tries: int = 0, position: int = 0) -> Decision:
-    """What the exit makes of an outcome that steers."""
-    decision = exit_.decide(outcome, Frame({}, position), tries)
-    assert decision is not None
-    return decision
 
 
 def faults_of(steps: str, head: str = "") -> list[str]:
