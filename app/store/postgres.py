@@ -114,7 +114,7 @@ class PostgresDatabase:
         self._queue_limit = queue_limit
         self._reading: _Connections | None = None
         self._background: _Connections | None = None
-        self._writer: _Writer | None = None
+        self._writer: _PostgresWriter | None = None
         self._opening = asyncio.Lock()
 
     async def open(self) -> None:
@@ -124,7 +124,7 @@ class PostgresDatabase:
                 await _on_a_connection(self._address, _prepare)
                 self._reading = await _Connections.opened(self._address, READERS, READ_S)
                 self._background = await _Connections.opened(self._address, BACKGROUND, BACKGROUND_S)
-                self._writer = _Writer(await _Connections.opened(self._address, 1, COMMIT_S), self._queue_limit)
+                self._writer = _PostgresWriter(await _Connections.opened(self._address, 1, COMMIT_S), self._queue_limit)
 
     async def close(self) -> None:
         """See `Database.close`."""
@@ -279,7 +279,7 @@ class _Connections:
             self._pool.terminate()
 
 
-class _Writer(GroupWriter):
+class _PostgresWriter(GroupWriter):
     """Writes groups on a connection of its own.
 
     When the connection is lost during a commit, nobody knows whether PostgreSQL has committed: the whole group has

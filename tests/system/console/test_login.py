@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -15,16 +14,16 @@ from tests.system.console.server import link_of
 from tests.unit.console.conftest import HASHES, PASSWORDS
 
 
-@pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
-    """The console of a server for real calls, with both passwords, for which nobody has tried one yet."""
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The console of a server for real calls, with both passwords."""
     settings = {
         "NCCO_CONSOLE": "1",
         "NCCO_CONSOLE_PORT": "0",
         "NCCO_CONSOLE_PASSWORD_HASH": HASHES["change"],
         "NCCO_CONSOLE_VIEWER_PASSWORD_HASH": HASHES["look"],
     }
-    with running(tmp_path, {"flows/hello.yaml": FLOW}, settings) as server:
+    with running(tmp_path_factory.mktemp("login"), {"flows/hello.yaml": FLOW}, settings) as server:
         yield link_of(server)
 
 

@@ -1,14 +1,46 @@
-"""The documentation site builds without a warning, and loads nothing from elsewhere."""
+"""The documentation site: it builds without a warning, loads nothing from elsewhere, and its search finds things."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.tracked import ROOT
+from tests.system.console.browser import running_browser, why_not
 from tests.system.docs.blocks import pages
 from tests.system.docs.site_pages import links_of, origin_of, shown, target_of, with_pipes
 
 LOADED = re.compile(r"""(?:\bsrc=["']?|<link[^>]+href=["']?|url\(["']?|@import ["']?)(?:https?:)?//[^"' )>]+""")
+NOWHERE = "http://127.0.0.1:9"
+"""A proxy that is not there: whatever asks the network fails."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=ROOT,
+        env={
+            **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")},
+            **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), NOWHERE),
+            "NO_MKDOCS_2_WARNING": "1",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stdout
+    assert "Doc file" not in done.stdout, done.stdout  # what mkdocs tells of links that lead nowhere, and is no warning
+    return folder
 
 
 def test_every_page_of_docs_is_on_the_site(site: Path) -> None:
@@ -59,3 +91,57 @@ def test_a_page_that_shows_a_file_knows_which() -> None:
 def test_a_pipe_in_the_code_of_a_table_has_no_backslash() -> None:
     assert "| <code>a &#124; b&lt;c</code> | d |" == with_pipes(r"| `a \| b<c` | d |")
     assert r"`a \| b` in a line" == with_pipes(r"`a \| b` in a line")
+
+
+# The search, also where the site is a folder without a server
+
+
+FOUND = {
+    "ivr": "index",
+    "ngrok": "how-to/your-phone-rings",
+    "twilio": "how-to/from-twilio-studio",
+    "forward": "how-to/findme",
+    "voicemail": "how-to/voicemail",
+    "answering machine": "how-to/voicemail",
+    "recording": "how-to/(voicemail|recordings)",
+    "hold music": "how-to/queue",
+    "opening hours": "how-to/hours",
+    "business hours": "how-to/hours",
+    "whisper": "how-to/findme",
+    "email": "how-to/mail",
+    "gdpr": "security",
+    "certificate": "how-to/one-host",
+}
+"""What somebody types, and the page, as a pattern, that must be among the first results."""
+FIRST = 4
+
+
+@pytest.fixture(scope="module")
+def page(site: Path) -> Iterator[Page]:
+    """The first page, opened as a file; any request that is not for a file fails the test."""
+    if problem := why_not():
+        pytest.skip(problem)
+    with running_browser() as browser:
+        page = browser.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((site / "index.html").as_uri())
+        page.locator(".md-search__input").click()
+        yield page
+        assert [] == [url for url in asked if not url.startswith(("file:", "data:"))]
+
+
+@pytest.mark.parametrize("typed", FOUND)
+def test_the_search_of_the_folder_finds_what_people_type(page: Page, typed: str) -> None:
+    field, meta = page.locator(".md-search__input"), page.locator(".md-search-result__meta")
+    field.fill("")
+    field.dispatch_event("keyup")
+    expect(meta).to_have_text("Type to start searching")
+    field.fill(typed)
+    field.dispatch_event("keyup")  # once for the whole text, so that results of its beginning are never read
+    expect(meta).to_have_text(re.compile(r"^\d+ matching document"))
+    links = page.locator(".md-search-result__item > a:first-of-type").evaluate_all(
+        "all => all.map(each => each.pathname)"
+    )
+
+    assert any(re.search(f"/{FOUND[typed]}.html$", link) for link in links[:FIRST]), links[:FIRST]
