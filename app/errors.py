@@ -25,7 +25,9 @@ class AppError(Exception):
         cure: one sentence that says what to do; "" if nothing can be done.
     """
 
-    cure = ""
+    def __init__(self, message: str = "", cure: str = "") -> None:
+        super().__init__(message)
+        self.cure = cure
 
 
 class SettingsError(AppError):
@@ -39,10 +41,9 @@ class SettingsError(AppError):
     others: tuple[SettingsError, ...] = ()
 
     def __init__(self, setting: str, message: str, cure: str) -> None:
-        super().__init__(f"{setting}: {message}")
+        super().__init__(f"{setting}: {message}", cure)
         self.setting = setting
         self.message = message
-        self.cure = cure
 
 
 class RenderError(AppError):
@@ -95,8 +96,7 @@ class VonageApiError(AppError):
     """
 
     def __init__(self, message: str, cure: str, status: int | None = None, date: str = "") -> None:
-        super().__init__(message)
-        self.cure = cure
+        super().__init__(message, cure)
         self.status = status
         self.date = date
 
@@ -108,18 +108,9 @@ class StoreError(AppError):
 class StoreUnavailable(StoreError):
     """The store is down, full, read-only or locked; the same request may succeed later."""
 
-    def __init__(self, message: str, cure: str = "") -> None:
-        super().__init__(message)
-        self.cure = cure
-
 
 class StoreUnusable(StoreError):
     """The store cannot be used at all: corrupt, not a database, or a newer schema."""
-
-    def __init__(self, message: str, cure: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.cure = cure
 
 
 class AlreadyOpen(StoreError):

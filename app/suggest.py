@@ -67,3 +67,10 @@ def folded(word: object) -> str:
 def near(word: object, names: Collection[str]) -> str | None:
     """The name that the word was meant to be: another case or spelling of it, or one with a letter or two wrong."""
     return nearest(str(word)[:LONGEST], names)
+
+
+def near_or_all(name: str, known: Iterable[str]) -> str:
+    """The cure for an unknown name: the nearest known one, or all of them."""
+    names = sorted(known)
+    near = nearest(name, names)
+    return f'did you mean "{near}"?' if near else f"there are: {', '.join(names) or 'none'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -19,7 +19,7 @@ from app.flow.issues import FlowIssue
 from app.flow.loader import Extent, load
 from app.flow.model import Flow, Project
 from app.flow.report import report
-from app.suggest import nearest
+from app.suggest import near_or_all
 
 _SHARED: Final = re.compile(r"^[\"']?shared[\"']?\s*:", re.MULTILINE)
 _RUN: Final = re.compile(r"\brun[\"']?\s*:\s*[\"']?([\w-]+)")
@@ -158,7 +158,7 @@ def source_of(what: str | None, flows: Path | None, templates: Path | None) -> t
 def flow_named(name: str, flows: Mapping[str, Flow]) -> Flow:
     """The flow of that name. Raises CannotRun."""
     if name not in flows:
-        raise CannotRun(f'there is no flow "{name}"', did_you_mean(name, flows))
+        raise CannotRun(f'there is no flow "{name}"', near_or_all(name, flows))
     return flows[name]
 
 
@@ -166,13 +166,6 @@ def flow_of_file(loaded: LoadedProject) -> str:
     """The flow of the one file that was named; "" when a whole project was."""
     places = [f"flows/{file.name}" for file in loaded.source.files]
     return next((flow.name for flow in loaded.project.flows.values() if [flow.place.file] == places), "")
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The cure for an unknown name: the nearest known one, or all of them."""
-    names = sorted(known)
-    near = nearest(name, names)
-    return f'did you mean "{near}"?' if near else f"there are: {', '.join(names) or 'none'}"
 
 
 def _needed_by(texts: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:

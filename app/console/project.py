@@ -35,10 +35,6 @@ KEPT_VERSIONS: Final = 20
 class CannotSave(AppError):
     """A file was not written."""
 
-    def __init__(self, message: str, cure: str) -> None:
-        super().__init__(message)
-        self.cure = cure
-
 
 @dataclass(frozen=True, slots=True)
 class ReadProject:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import orjson
 
@@ -329,6 +329,6 @@ class TraceLine:
     next_target: int = 0
 
     @classmethod
-    def read(cls, line: Mapping[str, Any]) -> TraceLine:
+    def read(cls, line: Mapping[str, Any]) -> Self:
         """A line as JSON holds it, with the defaults for what older lines do not have."""
         return cls(**{each.name: line[each.name] for each in fields(cls) if each.name in line})

@@ -53,8 +53,7 @@ class NotABackup(AppError):
     """A file that cannot be restored."""
 
     def __init__(self, file: Path, problem: str, cure: str) -> None:
-        super().__init__(f"{file} {problem}")
-        self.cure = cure
+        super().__init__(f"{file} {problem}", cure)
 
 
 @validated_dataclass(frozen=True, slots=True)

@@ -23,16 +23,7 @@ _WRITING: Final = Lock()
 
 
 class CannotKeep(AppError):
-    """A scenario cannot be written.
-
-    Attributes:
-        message, cure: what is wrong, and what to do about it.
-    """
-
-    def __init__(self, message: str, cure: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.cure = cure
+    """A scenario cannot be written."""
 
 
 def check_path(path: Path) -> None:

@@ -16,7 +16,7 @@ from app.flow.language.mail import Addresses
 from app.flow.model import Flow
 from app.flow.nodes import Map, Place
 from app.flow.templates.values import Computed, Native
-from app.suggest import nearest
+from app.suggest import near_or_all
 from app.value_types import TYPES
 from app.verify.scenarios.answers import Answer, GivenAnswers, lookups_of
 from app.verify.scenarios.model import ANY_NUMBER, Scenario, ScenarioCall
@@ -75,7 +75,7 @@ class Fitting:
     def _fit_named(self, call: AnyCall, reader: Reader) -> AnyCall:
         flow = self._flows.get(call.flow)
         if flow is None:
-            reader.report("S106", call.place, f'there is no flow "{call.flow}"', _cure(call.flow, self._flows))
+            reader.report("S106", call.place, f'there is no flow "{call.flow}"', near_or_all(call.flow, self._flows))
             return call
         if not flow.is_startable:
             cure = "call a flow that runs it, or give it `numbers`, `default: true` or `entry: true`"
@@ -89,7 +89,7 @@ def _check(code: str, name: str, known: Iterable[str], place: Place, reader: Rea
     """Whether any flow has this lookup, hook or variable; reports `code` if not."""
     names = set(known)
     if name not in names:
-        reader.report(code, place, f'no flow has a {_WHAT[code]} "{name}"', _cure(name, names))
+        reader.report(code, place, f'no flow has a {_WHAT[code]} "{name}"', near_or_all(name, names))
     return name in names
 
 
@@ -99,14 +99,8 @@ def _check_fields(name: str, given: GivenAnswers, fields: frozenset[str], reader
     for entry in (entry for node in nodes if isinstance(node, Map) for entry in node.entries):
         if fields and entry.key.value not in fields:
             message = f'the lookup "{name}" returns no "{entry.key.value}"'
-            cure = f"{_cure(entry.key.value, fields)}; {{value: ..}} allows any answer"
+            cure = f"{near_or_all(entry.key.value, fields)}; {{value: ..}} allows any answer"
             reader.report("S107", entry.key.place, message, cure)
-
-
-def _cure(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    near = nearest(name, names)
-    return f'did you mean "{near}"?' if near else f"there are: {_listed(names)}"
 
 
 def _listed(names: Iterable[str]) -> str:

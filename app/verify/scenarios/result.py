@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from app.engine import Session, TraceLine
 from app.flow.nodes import Place
@@ -43,22 +43,16 @@ class Difference:
     fault: str = ""
 
 
-class Decided(NamedTuple):
+@dataclass
+class Decided(TraceLine):
     """A line of a turn's trace.
 
     Attributes:
         at: seconds since the call was answered. turn: the number of the turn in its session.
-        did, step, what, where, because, by: see `app.engine.turn.TraceLine`.
     """
 
-    at: float
-    turn: int
-    did: str
-    step: str
-    what: str
-    where: str = ""
-    because: str = ""
-    by: str = ""
+    at: float = 0.0
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +136,7 @@ def trace_of(turn: TurnRow) -> list[TraceLine]:
 def decided_in(turns: Iterable[TurnRow], zero_ms: int) -> list[Decided]:
     """The trace lines of some turns, sorted by time; `zero_ms` is the time at which seconds start."""
     found = [
-        Decided(
-            (turn.created_at - zero_ms) / 1000,
-            turn.number,
-            **{name: line[name] for name in Decided._fields if name in line},
-        )
+        Decided.read({**line, "at": (turn.created_at - zero_ms) / 1000, "turn": turn.number})
         for turn in turns
         for line in json.loads(turn.trace)
     ]

@@ -72,10 +72,6 @@ It is passed in because `verify` does not import `web`."""
 class CannotPlace(AppError):
     """No flow takes the call, or it is not clear which."""
 
-    def __init__(self, message: str, cure: str) -> None:
-        super().__init__(message)
-        self.cure = cure
-
 
 class LocalCall(PlacedCall):
     """A call to the server in this process. Its sessions, hooks and log can be seen, too."""

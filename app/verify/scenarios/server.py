@@ -32,10 +32,9 @@ class NoServer(AppError):
         url: which it is.
     """
 
-    cure = "start it, or write its answer URL as you would enter it at Vonage"
-
     def __init__(self, url: str) -> None:
-        super().__init__(f"there is no server at {url}")
+        cure = "start it, or write its answer URL as you would enter it at Vonage"
+        super().__init__(f"there is no server at {url}", cure)
         self.url = url
 
 

@@ -32,7 +32,7 @@ async def refusal(records: Records) -> StoreUnusable:
 def test_file_that_is_not_there_is_not_made(path: Path) -> None:
     refused = asyncio.run(refusal(Store(SqliteDatabase(path)).records()))
 
-    assert f"there is no database at {path}" == refused.message
+    assert f"there is no database at {path}" == str(refused)
     assert not path.exists()
 
 
@@ -48,20 +48,20 @@ def test_moved_file_whose_log_stayed_is_distinguished_from_one_that_never_was(pa
 def test_empty_file_stays_empty(path: Path) -> None:
     path.touch()
 
-    assert f"{path} is empty" == asyncio.run(refusal(Store(SqliteDatabase(path)).records())).message
+    assert f"{path} is empty" == str(asyncio.run(refusal(Store(SqliteDatabase(path)).records())))
     assert b"" == path.read_bytes()
 
 
 async def test_file_without_a_schema_is_empty(path: Path) -> None:
     records = prepared(path, "CREATE TABLE ncco_schema (version_num TEXT)")
 
-    assert f"{path} is empty" == (await refusal(records)).message
+    assert f"{path} is empty" == str(await refusal(records))
 
 
 async def test_file_of_another_program_is_refused(path: Path) -> None:
     records = prepared(path, "CREATE TABLE songs (name TEXT)")
 
-    assert f"{path} belongs to another program: it has a table songs" == (await refusal(records)).message
+    assert f"{path} belongs to another program: it has a table songs" == str(await refusal(records))
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ async def test_file_of_another_schema_is_refused_and_left_as_it_is(expected: str
 
     refused = await refusal(records)
 
-    assert expected in refused.message
+    assert expected in str(refused)
     assert refused.cure
 
 
 def test_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_bytes(b"no database at all, and long enough to be taken for one" * 20)
 
-    assert "is not a SQLite database" in asyncio.run(refusal(Store(SqliteDatabase(path)).records())).message
+    assert "is not a SQLite database" in str(asyncio.run(refusal(Store(SqliteDatabase(path)).records())))
 
 
 async def test_file_that_another_program_holds_alone_is_not_available(path: Path) -> None:

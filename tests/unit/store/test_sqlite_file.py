@@ -134,7 +134,7 @@ def test_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     refused = refusal(tmp_path / "file" / "below" / "calls.db")
 
-    assert "cannot be reached" in refused.message
+    assert "cannot be reached" in str(refused)
     assert "make the folder, writable for the user" in refused.cure
 
 
@@ -143,7 +143,7 @@ def test_what_is_no_file_is_no_database(path: Path, kind: int) -> None:
     path.mkdir() if kind == stat.S_IFDIR else os.mknod(path, kind | 0o600)
     refused = refusal(path)
 
-    assert "is a folder" in refused.message or "is a device or a pipe" in refused.message
+    assert "is a folder" in str(refused) or "is a device or a pipe" in str(refused)
     assert "name a file in NCCO_DATABASE_URL" in refused.cure
 
 
@@ -175,7 +175,7 @@ def test_folder_without_the_right_to_write_is_refused(public_folder: Path, expec
     with without_privileges():
         refused = refusal(public_folder / name)
 
-    assert expected in refused.message
+    assert expected in str(refused)
     assert "the user that runs the server" in refused.cure
 
 
@@ -188,7 +188,7 @@ def test_file_without_the_right_to_write_is_refused(public_folder: Path, expecte
     with without_privileges():
         refused = refusal(path)
 
-    assert expected in refused.message
+    assert expected in str(refused)
     assert "the right to write to the file and to its folder" in refused.cure
 
 
@@ -205,7 +205,7 @@ def test_empty_file_is_a_new_store(path: Path) -> None:
 def test_text_file_is_no_database(path: Path) -> None:
     path.write_text("flow: acme\n" * 500)
 
-    assert "is not a SQLite database" in refusal(path).message
+    assert "is not a SQLite database" in str(refusal(path))
     assert "flow: acme\n" * 500 == path.read_text()
 
 
@@ -219,7 +219,7 @@ def test_damaged_file_is_refused(path: Path, first_page: int, pages: int) -> Non
             file.truncate()
     refused = refusal(path)
 
-    assert "is damaged" in refused.message
+    assert "is damaged" in str(refused)
     assert "put a backup in its place" in refused.cure
 
 
@@ -233,7 +233,7 @@ def test_large_file_is_not_read_whole(path: Path) -> None:
 def test_database_of_another_program_is_left_alone(path: Path) -> None:
     make(path, "CREATE TABLE places (url TEXT)")
 
-    assert "belongs to another program" in refusal(path).message
+    assert "belongs to another program" in str(refusal(path))
     assert [("places",)] == rows_of(path, "SELECT name FROM sqlite_master")
     assert [("delete",)] == rows_of(path, "PRAGMA journal_mode")
 
@@ -244,14 +244,14 @@ def test_newer_schema_is_refused(path: Path, schema: str) -> None:
     make(path, f"UPDATE ncco_schema SET version_num = '{schema}'")
     refused = refusal(path)
 
-    assert f"{path} has schema {schema}, and this version knows none after {NEWEST}" == refused.message
+    assert f"{path} has schema {schema}, and this version knows none after {NEWEST}" == str(refused)
     assert "start the newer version" in refused.cure
 
 
 def test_schema_that_lacks_its_tables_is_refused(path: Path) -> None:
     make(path, "CREATE TABLE ncco_schema (version_num TEXT)", f"INSERT INTO ncco_schema VALUES ('{NEWEST}')")
 
-    assert "no such table" in refusal(path).message
+    assert "no such table" in str(refusal(path))
 
 
 # Other processes
