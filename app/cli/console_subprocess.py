@@ -10,9 +10,9 @@ from typing import Any, Final
 from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.verify.prove import CallLimits, SearchLimits, prove
-from app.verify.prove.counterexample import WrittenScenario, text_of
 from app.verify.prove.rehearsal import FoundViolation, confirmed
 from app.verify.scenarios import script as steps
+from app.verify.scenarios.files import WrittenScenario
 from app.verify.scenarios.model import ScenarioCall, read_scenarios
 
 MOST_STATES: Final = 50_000
@@ -74,7 +74,7 @@ def _conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
 
 def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
     """The call as the phone of the console plays it (`play` in proof.js); None where the phone cannot."""
-    (scenario,), _ = read_scenarios("call.yaml", text_of([written]))
+    (scenario,), _ = read_scenarios("call.yaml", written.text)
     call = scenario.call or ScenarioCall()
     given = written.body.get("given", {})
     is_played = all(map(_plays, scenario.script)) and all(isinstance(answer, Mapping) for answer in given.values())

@@ -21,8 +21,8 @@ from app.flow.issues import FlowIssue
 from app.flow.model import Flow, Project
 from app.flow.report import Format, counted, report
 from app.verify.prove import CallLimits, Proof, SearchLimits, Violation, never_run, prove, roots_of
-from app.verify.prove.counterexample import WrittenScenario, numbered, text_of
 from app.verify.prove.rehearsal import FoundViolation, confirmed, coverings
+from app.verify.scenarios.files import WrittenScenario, numbered
 
 MOST_SCENARIOS: Final = 100
 """In one file that is written: a larger file might not be read."""
@@ -143,7 +143,7 @@ def _print_examples(faults: Iterable[FoundViolation]) -> None:
     for number, fault in enumerate(faults, 1):
         if fault.example is not None:
             click.echo(f"\nthe shortest call to {number}, {fault.violation.kind} in {fault.violation.step}:")
-            click.echo(textwrap.indent(text_of([fault.example]), "  "), nl=False)
+            click.echo(textwrap.indent(fault.example.text, "  "), nl=False)
 
 
 def _summary(proof: Proof) -> Iterator[str]:
@@ -187,7 +187,7 @@ def _document(fault: FoundViolation, source: Source) -> dict[str, Any]:
     return {
         **{name: getattr(fault.violation, name) for name in ("kind", "flow", "step", "severity", "message", "cure")},
         **{name: getattr(place, name) for name in ("file", "line", "column")},
-        "scenario": text_of([fault.example]) if fault.example else None,
+        "scenario": fault.example.text if fault.example else None,
     }
 
 
@@ -221,5 +221,5 @@ def _write(folder: Path, files: Mapping[str, Iterable[WrittenScenario]]) -> None
             part = written[start : start + MOST_SCENARIOS]
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / (f"{name}.yaml" if number == 1 else f"{name}-{number}.yaml")
-            path.write_text(text_of(part), encoding="utf-8")
+            path.write_text("\n".join(each.text for each in part), encoding="utf-8")
             click.echo(f"{path}: {counted(len(part), 'scenario')}", err=True)

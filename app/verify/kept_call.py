@@ -12,8 +12,8 @@ from app.errors import AppError
 from app.flow.files import SUFFIXES, replace_text
 from app.verify.played_call import PlayedCall
 from app.verify.scenarios.answers import NOBODY
-from app.verify.scenarios.files import read_file, scenario_text
-from app.verify.scenarios.model import Scenario, ScenarioCall
+from app.verify.scenarios.files import WrittenScenario, free_name, read_file
+from app.verify.scenarios.model import DEFAULTS, Scenario, ScenarioCall
 from app.verify.scenarios.script import ScriptStep
 
 MOST_ACTS: Final = 6
@@ -79,20 +79,11 @@ def keep(
             "expect": {"end": result.ended} | hooks if played.leg.is_over else {},
         }
         body = {word: value for word, value in written.items() if value or word == "script"}
-        name = _free_name(name_of(script), {*(scenario.name for scenario in before), "defaults"})
+        name = free_name(name_of(script), {*(scenario.name for scenario in before), DEFAULTS})
         path.parent.mkdir(parents=True, exist_ok=True)
-        comment = f"# {note}\n" if note else ""
-        replace_text(path, (f"{text.rstrip()}\n\n" if text.strip() else "") + comment + scenario_text(name, body))
+        added = WrittenScenario(name, body, (note,) if note else ()).text
+        replace_text(path, f"{text.rstrip()}\n\n{added}" if text.strip() else added)
     return name
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    free = name
-    number = 2
-    while free in taken:
-        free = f"{name} ({number})"
-        number += 1
-    return free
 
 
 def name_of(script: Sequence[ScriptStep]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -21,7 +20,7 @@ from app.verify.prove.proof import Proof
 from app.verify.prove.properties import Violation
 from app.verify.prove.triggers import Trigger
 from app.verify.prove.uses import flows_run_from
-from app.verify.scenarios.files import scenario_text
+from app.verify.scenarios.files import WrittenScenario
 from app.verify.scenarios.model import BOUNDS, COUNTED
 
 _MARGIN_S: Final = 0.2
@@ -43,23 +42,6 @@ _SHORT_WAIT: Final = {"wait": f"{_MARGIN_S}s"}
 """Comes before a fault at the start of a script, which would otherwise apply to the answer webhook."""
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenScenario:
-    """A scenario to write: its name, its fields as plain YAML values, and comments for the reader."""
-
-    name: str
-    body: Mapping[str, Any]
-    remarks: Sequence[str] = field(default_factory=tuple)
-
-
-def text_of(scenarios: Iterable[WrittenScenario]) -> str:
-    """A scenario file, with the remarks as comments."""
-    return "\n".join(
-        "".join(f"# {' '.join(remark.split())}\n" for remark in each.remarks) + scenario_text(each.name, each.body)
-        for each in scenarios
-    )
-
-
 def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | None:
     """The shortest call with this violation; None if no call can show it, such as an unreachable step."""
     if violation.turn is None or violation.kind not in BOUNDS:
@@ -71,16 +53,6 @@ def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | Non
     call = scenario_of(proof, path, f"{violation.kind} in {violation.flow}.{violation.step}")
     shown = f"{violation.message} ({violation.place.file}:{violation.place.line})"
     return WrittenScenario(call.name, _expecting(dict(call.body), proof, violation), [shown, *call.remarks])
-
-
-def numbered(scenarios: Iterable[WrittenScenario]) -> list[WrittenScenario]:
-    """The same scenarios, with duplicate names numbered."""
-    found: dict[str, WrittenScenario] = {}
-    for each in scenarios:
-        number = 2 + sum(name.startswith(f"{each.name} (") for name in found)
-        name = each.name if each.name not in found else f"{each.name} ({number})"
-        found[name] = replace(each, name=name)
-    return list(found.values())
 
 
 def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[WrittenScenario]:

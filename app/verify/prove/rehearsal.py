@@ -10,9 +10,10 @@ from typing import Any
 from app.flow.model import Project
 from app.service.outcomes import FlowOutcome, outcomes_of
 from app.verify.coverage import OutcomeCounter
-from app.verify.prove.counterexample import WrittenScenario, counter_example, covering, shortened, text_of
+from app.verify.prove.counterexample import counter_example, covering, shortened
 from app.verify.prove.proof import Proof
 from app.verify.prove.properties import Violation
+from app.verify.scenarios.files import WrittenScenario
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.runner import LocalStage, MakeApp, Rename, play
@@ -112,7 +113,7 @@ def rehearse(project: Project, scenarios: Iterable[WrittenScenario], make_app: M
 
 async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
     """Play one, and write into it what the call heard: similar calls may begin with other words."""
-    (scenario,), _ = read_scenarios("rehearsal.yaml", text_of([written]))
+    (scenario,), _ = read_scenarios("rehearsal.yaml", written.text)
     reader = ScenarioReader()
     fitted = stage.fit(scenario, reader)
     if reader.issues:

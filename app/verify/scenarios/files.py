@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,10 +88,35 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def scenario_text(name: str, body: Mapping[str, Any]) -> str:
-    """A scenario as YAML for a scenario file; with escapes when it has invisible characters."""
-    text, escaped = (
-        yaml.dump({name: dict(body)}, Dumper=_Dumper, sort_keys=False, allow_unicode=is_plain, width=110)
-        for is_plain in (True, False)
-    )
-    return text if text.replace("\n", "").isprintable() else escaped
+@dataclass(frozen=True, slots=True)
+class WrittenScenario:
+    """A scenario to write: its name, its fields as plain YAML values, and comments for the reader."""
+
+    name: str
+    body: Mapping[str, Any]
+    remarks: Sequence[str] = ()
+
+    @property
+    def text(self) -> str:
+        """As YAML, below its remarks; with escapes when it has invisible characters."""
+        remarks = "".join(f"# {' '.join(remark.split())}\n" for remark in self.remarks)
+        text, escaped = (
+            yaml.dump({self.name: dict(self.body)}, Dumper=_Dumper, sort_keys=False, allow_unicode=is_plain, width=110)
+            for is_plain in (True, False)
+        )
+        return remarks + (text if text.replace("\n", "").isprintable() else escaped)
+
+
+def numbered(scenarios: Iterable[WrittenScenario]) -> list[WrittenScenario]:
+    """The same scenarios; of those with the same name all but the first get a number."""
+    found: dict[str, WrittenScenario] = {}
+    for each in scenarios:
+        name = free_name(each.name, found)
+        found[name] = replace(each, name=name)
+    return list(found.values())
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name, with a number when it is taken."""
+    numbers = (f"{name} ({number})" for number in count(2))
+    return next(each for each in chain((name,), numbers) if each not in taken)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.verify.scenarios.files import scenario_text, updated
+from app.verify.scenarios.files import WrittenScenario, updated
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.script import (
     Alternative,
@@ -46,7 +46,7 @@ STEPS = (
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: type(step).__name__)
 def test_a_step_that_is_written_is_read_as_the_same(step: ScriptStep) -> None:
     body = {"call": {"flow": "shop"}, "script": [step.as_written()], "expect": {"end": "hangup"}}
-    (read,), issues = read_scenarios("calls.yaml", scenario_text("yes", body))
+    (read,), issues = read_scenarios("calls.yaml", WrittenScenario("yes", body).text)
 
     assert [] == issues
     assert ("yes", "shop") == (read.name, read.flow)

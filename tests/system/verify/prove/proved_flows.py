@@ -12,8 +12,8 @@ from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.verify.prove import Proof, Violation, never_run, prove, roots_of
-from app.verify.prove.counterexample import WrittenScenario, counter_example, numbered, text_of
-from app.verify.scenarios.files import ScenarioFile
+from app.verify.prove.counterexample import counter_example
+from app.verify.scenarios.files import ScenarioFile, WrittenScenario, numbered
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.runner import LocalStage, Suite, run_suite
 
@@ -78,7 +78,7 @@ def proofs_of(project: Project) -> list[Proof]:
 
 def play_all(project: Project, scenarios: Sequence[WrittenScenario]) -> Suite:
     """What comes of scenarios, played against the server."""
-    text = text_of(scenarios)
+    text = "\n".join(each.text for each in scenarios)
     read, issues = read_scenarios("found.yaml", text)
     assert not [issue.message for issue in issues if issue.is_error], issues
     file = ScenarioFile(Path("found.yaml"), "found.yaml", text, read, tuple(issues))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.verify.prove import CallLimits, SearchLimits, never_run, prove
-from app.verify.prove.counterexample import covering, text_of
+from app.verify.prove.counterexample import covering
 from tests.system.verify.prove.proved_flows import NOW, counter_examples, flow_of, found, proof_of
 
 MENU = """  menu:
@@ -115,10 +115,10 @@ def test_a_value_that_is_used_twice_in_a_scenario_is_written_twice() -> None:
       - else: menu
 """
     proof = proof_of(steps + MENU, LOOKUP.format("tier: text"))
-    text = text_of(covering(proof, {("test", "menu", "leave by keys")}))
+    (scenario,) = covering(proof, {("test", "menu", "leave by keys")})
 
-    assert "press: '1'" in text
-    assert "&id" not in text
+    assert "press: '1'" in scenario.text
+    assert "&id" not in scenario.text
 
 
 def test_violations_of_one_step_have_scenarios_with_unique_names() -> None:

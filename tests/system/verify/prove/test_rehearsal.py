@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from app.cli.server_under_test import make_app
 from app.flow.loader import load
-from app.verify.prove.counterexample import WrittenScenario
 from app.verify.prove.rehearsal import rehearse
+from app.verify.scenarios.files import WrittenScenario
 
 FLOW = """
 flow: main
