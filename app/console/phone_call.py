@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _SEED: Final = "the phone of the console"
 """Of the ids of a call: the same call is the same whenever it is played again."""
+LONGEST_ACT_S: Final = 10.0
+"""How many real seconds a call is played at once. Turns of other calls are played in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +118,26 @@ class PhoneCall(PlayedCall):
         return last.party if rings and isinstance(last, DialStep) else None
 
     async def guarded(self, playing: Callable[[], Awaitable[None]]) -> None:
-        """Play; what the simulated platform cannot do ends the call with the reason in `stopped`. Raises CannotDo."""
+        """Play, for at most `LONGEST_ACT_S`; what cannot go on ends the call with the reason in `stopped`.
+
+        Raises CannotDo.
+        """
         self.touched = time.monotonic()
         try:
-            await playing()
+            async with asyncio.timeout(LONGEST_ACT_S):
+                await playing()
         except CannotDo:
             raise
+        except TimeoutError:
+            await self._stop(f"playing it took longer than {LONGEST_ACT_S:g} seconds")
         except AppError as error:
-            self.stopped = f"The call cannot go on: {error}."
-            self.leg.platform.end(self.leg, "user")
-            self.moment = CallMoment(self.leg.at, "end")
-            await self.observe()
+            await self._stop(str(error))
+
+    async def _stop(self, why: str) -> None:
+        self.stopped = f"The call cannot go on: {why}."
+        self.leg.platform.end(self.leg, "user")
+        self.moment = CallMoment(self.leg.at, "end")
+        await self.observe()
 
     async def change(self, world: World) -> None:
         """Change what dialled parties do and lookups answer, from now on."""

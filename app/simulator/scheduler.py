@@ -188,7 +188,6 @@ class Scheduler:
             until_ms: stop at exactly this time, even if nothing happens until then.
             latest_ms: stop before the first event after this time; None: stop when no event is left.
         """
-        await asyncio.sleep(0)  # other tasks get a turn, and Ctrl-C too
         await self._settle()
         limit = latest_ms if until_ms is None else until_ms
         while not stop():
@@ -224,6 +223,7 @@ class Scheduler:
         """Arrange for the process to be resumed when what it waits for has happened."""
         turn = process.turn
         if isinstance(command, Request):
+            await asyncio.sleep(0)  # other tasks get a turn, time limits and Ctrl-C too
             response = await self._ask(command)
             self._at(milliseconds(response.seconds), process, turn, response)
         elif command is not None:

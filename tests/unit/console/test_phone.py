@@ -702,6 +702,21 @@ async def test_a_text_that_computes_for_long_stops_no_page(phone: Phone) -> None
     assert answered > 5
 
 
+async def test_a_call_that_is_played_for_long_is_stopped(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.console.phone_call.LONGEST_ACT_S", 0.5)
+    loops = "{% for a in l.xs %}{% for b in l.xs %}{% if a == b %}{% endif %}{% endfor %}{% endfor %}"
+    flow = "flow: slow\ndefault: true\nstart: wait\nlookups:\n"
+    flow += "  l: {get: 'https://x.example/', returns: {xs: [int], free: bool}, default: {xs: [], free: false}}\n"
+    flow += f'steps:\n  wait:\n    lookup: l\n    do: [{{talk: "{loops} Please wait."}}]\n'
+    flow += "    hold: {until: l.free, up_to: 24h}\n    on: {ready: end, too_long: end, error: end}\n"
+    answer = {"l": {"value": {"xs": list(range(200)), "free": False}}}
+    await phone.call("pasted.yaml", text=flow, world={"given": answer})
+
+    await phone.post(f"/phone/calls/{phone.id}/advance", at=3600)
+
+    assert "The call cannot go on: playing it took longer than 0.5 seconds." in phone.shown
+
+
 async def test_an_act_that_is_not_possible_says_what_is(phone: Phone) -> None:
     await phone.call()
     for step, reason in (
