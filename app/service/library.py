@@ -22,8 +22,10 @@ from app.store import CallFilter, RevisionRow, Store, milliseconds
 PINNED_BYTES: Final = 2 * 1024 * 1024
 """Size of the sources of older revisions that stay loaded; those used last stay. A loaded flow takes about 55 times as
 much memory as its source. Other revisions are loaded again when a call needs them."""
+IN_USE_BYTES: Final = 2 * PINNED_BYTES
+"""The same for revisions of open calls: loading 2,000 steps takes more than a second, and callers would hear that."""
 OPEN_CALLS: Final = 1000
-"""How many open calls, the newest first, have their revisions loaded at the start."""
+"""How many open calls, the newest first, have their revisions loaded at the start, and kept."""
 RELEASED: Final = "released"
 """The key of the released project among the revisions; those of flows are 64 hex digits."""
 CURE: Final = "put it back, or run `ncco release` to confirm the removal"
@@ -109,6 +111,8 @@ class Library:
                 return project
             await self._store.save_revisions([_row(flow, now) for flow in project.flows.values()])
             await self._store.replace_revision(released_row(project, now))
+            await self._note_open_calls()
+            self._pin_used(in_use, project)
             self._swap(project, now)
             self.is_stale = False
             return project
@@ -124,17 +128,27 @@ class Library:
         row = await self._store.revision(RELEASED)
         return row is not None and orjson.loads(row.sources) == _sources(project)
 
+    async def preloaded(self, seconds: float) -> None:
+        """Wait until the older revisions of open calls are loaded, at most for some seconds; then it goes on."""
+        if self._preloading is not None:
+            await asyncio.wait({self._preloading}, timeout=seconds)
+
     async def _preload(self) -> None:
         """Load the older revisions of open calls after a start, so that no caller waits for that."""
+        for flow, revision in self._pinned.in_use:
+            if not self._pinned.has_room:
+                return
+            with suppress(StoreError):  # then it is loaded when a call needs it
+                await self.pinned(flow, revision)
+
+    async def _note_open_calls(self) -> None:
+        """Find out which revisions open calls have, so that these stay loaded; no news while the store is away."""
         records = self._store.records()
         try:
             await records.open()
             calls = await records.calls(OPEN_CALLS, wanted=CallFilter(is_open=True))
-            for flow, revision in dict.fromkeys((call.session.flow, call.session.revision) for call in calls):
-                if not self._pinned.has_room:
-                    return
-                await self.pinned(flow, revision)
-        except StoreError:  # then each revision is loaded when a call needs it
+            self._pinned.in_use = tuple(dict.fromkeys((call.session.flow, call.session.revision) for call in calls))
+        except StoreError:
             return
         finally:
             await records.close()
@@ -180,6 +194,7 @@ class Library:
         if name not in project.flows:
             return None
         flow = replace(project.flows[name], revision=revision)
+        await self._note_open_calls()
         self._pinned.add(flow)
         return flow
 
@@ -188,6 +203,14 @@ class Library:
         row = await self._store.revision(RELEASED)
         before = None if row is None else await asyncio.to_thread(project_of, row, read)
         return before or _EMPTY
+
+    def _pin_used(self, before: Project, after: Project) -> None:
+        """Keep the flows of the released project that open calls have: it is loaded already."""
+        for flow in before.flows.values():
+            key = (flow.name, flow.revision)
+            now = after.flows.get(flow.name)
+            if key in self._pinned.in_use and not (now is not None and now.revision == flow.revision):
+                self._pinned.add(flow)
 
     def _swap(self, project: Project, now: datetime) -> None:
         for flow in self.current.flows.values():
@@ -203,17 +226,23 @@ class Library:
 
 
 class PinnedFlows:
-    """Older revisions that stay loaded, bounded by the size of their sources; at least one stays."""
+    """Older revisions that stay loaded, bounded by the size of their sources; at least one stays.
 
-    def __init__(self, limit: int = PINNED_BYTES) -> None:
+    Attributes:
+        in_use: names and revisions of open calls. Others are dropped first, and these only over a higher limit.
+    """
+
+    def __init__(self, limit: int = PINNED_BYTES, in_use_limit: int = IN_USE_BYTES) -> None:
         self._limit = limit
+        self._in_use_limit = in_use_limit
         self._flows: OrderedDict[tuple[str, str], tuple[Flow, int]] = OrderedDict()
         self._bytes = 0
+        self.in_use: tuple[tuple[str, str], ...] = ()
 
     @property
     def has_room(self) -> bool:
-        """Whether the limit is not reached."""
-        return self._bytes < self._limit
+        """Whether the limit of revisions in use is not reached."""
+        return self._bytes < self._in_use_limit
 
     def get(self, key: tuple[str, str]) -> Flow | None:
         """The flow with this name and revision, if it is loaded."""
@@ -223,16 +252,21 @@ class PinnedFlows:
         return self._flows[key][0]
 
     def add(self, flow: Flow) -> None:
-        """Keep a flow; drop the least recently used ones over the limit."""
+        """Keep a flow; drop the least recently used ones over the limits."""
         key = (flow.name, flow.revision)
         if key in self._flows:
             self._bytes -= self._flows.pop(key)[1]
         size = sum(map(len, flow.sources.values()))
         self._flows[key] = flow, size
         self._bytes += size
-        while self._bytes > self._limit and len(self._flows) > 1:
-            _, (_, dropped) = self._flows.popitem(last=False)
-            self._bytes -= dropped
+        for other in [other for other in self._flows if other not in self.in_use and other != key]:
+            self._drop_over(self._limit, other)
+        for other in [other for other in self._flows if other != key]:
+            self._drop_over(self._in_use_limit, other)
+
+    def _drop_over(self, limit: int, key: tuple[str, str]) -> None:
+        if self._bytes > limit:
+            self._bytes -= self._flows.pop(key)[1]
 
 
 def removals(before: Project, after: Project) -> tuple[Removal, ...]:

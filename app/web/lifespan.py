@@ -22,6 +22,10 @@ GC_THRESHOLD: Final = 50_000
 """The number of new objects that starts a garbage collection; Python's default is 700. Flows and libraries are many
 long-lived objects: scanning them often takes a large part of the CPU time of an answer (docs/performance.md)."""
 
+LONGEST_PRELOAD_S: Final = 20.0
+"""How long a start waits until the older revisions of open calls are loaded; our choice. What is left is loaded while
+the server answers, and a caller who needs it waits."""
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -50,6 +54,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             first_read = partial(reader.read_until_kept, confirms_removals=config.dev)
             if opened.is_set():
                 await first_read()
+                await service.library.preloaded(LONGEST_PRELOAD_S)
             else:
                 await reader.read(confirms_removals=config.dev)
                 await enter(running(after(opened, first_read)))

@@ -15,7 +15,6 @@ from app.flow.model import Flow, Project
 from app.service.library import RELEASED, Library, PinnedFlows
 from app.store import RevisionRow, SessionRow, TurnRow, WebhookRow
 from tests.support.memory_store import MemoryStore
-from tests.unit.service.outbox_kit import until
 
 ASKING = """
 flow: NAME
@@ -165,19 +164,24 @@ async def test_a_store_that_is_away_is_asked_again_for_what_was_good(store: Coun
     assert {"left", "right"} == set(library.current.flows)
 
 
-async def test_the_revisions_of_open_calls_are_loaded_after_a_start(store: CountingStore) -> None:
-    before = await reloaded(store, project("old"))
-    old = before.current.flows["left"]
-    session = SessionRow("leg", "leg", "", "left", old.revision, 1, b"{}", False, 1, 1)
+@pytest.mark.parametrize(("later", "loaded"), [([], 0), ([project("newer")], 1)], ids=["released", "older"])
+async def test_the_revisions_of_open_calls_are_loaded_before_a_start_ends(
+    later: list[Project], loaded: int, store: CountingStore
+) -> None:
+    old = project("old")
+    await reloaded(store, old, *later)
+    revision = old.flows["left"].revision
+    session = SessionRow("leg", "leg", "", "left", revision, 1, b"{}", False, 1, 1)
     turn = TurnRow("leg", 1, b"[]", b"[]", b"{}", "w", -1, -1, "", 1)
     await store.open_call(session, turn, WebhookRow("w", "answer", "leg", -1, -1, "", "leg", "", "POST", b"", 1))
 
     after = await reloaded(store, project("new"))
-    await until(lambda: store.asked)
-    found = await after.pinned("left", old.revision)
+    await after.preloaded(seconds=60)
+    assert loaded == store.asked
+    found = await after.pinned("left", revision)
 
     assert found is not None
-    assert (old.revision, 1) == (found.revision, store.asked)
+    assert (revision, loaded) == (found.revision, store.asked)
 
 
 def test_older_revisions_are_bounded_by_the_size_of_their_sources() -> None:
@@ -187,3 +191,15 @@ def test_older_revisions_are_bounded_by_the_size_of_their_sources() -> None:
         pinned.add(flow)
 
     assert [None, None, "2"] == [flow and flow.revision for flow in (pinned.get(("left", str(n))) for n in range(3))]
+
+
+def test_revisions_of_open_calls_stay_loaded_beyond_the_limit_of_others() -> None:
+    revisions = [replace(project(str(n)).flows["left"], revision=str(n)) for n in range(6)]
+    size = sum(map(len, revisions[0].sources.values()))
+    pinned = PinnedFlows(limit=2 * size, in_use_limit=3 * size)
+    pinned.in_use = tuple((flow.name, flow.revision) for flow in revisions[:4])
+    for flow in revisions:
+        pinned.add(flow)
+
+    kept = [flow.revision for flow in revisions if pinned.get((flow.name, flow.revision)) is not None]
+    assert ["2", "3", "5"] == kept
