@@ -30,9 +30,9 @@ Examples:
   ncco forget --number +447700900123 --number +447700900456 --format json
 
 It works on the database that NCCO_DATABASE_URL names, also while a server runs. A call in progress is deleted too: its
-caller hears the failsafe NCCO next. It does not reach backups, or what hooks have sent to others. In a SQLite file
-deleted rows are overwritten, and its log is emptied; on PostgreSQL they remain until their space is reused.
---rewrite removes old copies in unused parts of pages too.
+caller hears the failsafe NCCO next. Webhooks that still come of these calls are not written. It does not reach backups,
+or what hooks have sent to others. In a SQLite file deleted rows are overwritten, and its log is emptied; on PostgreSQL
+they remain until their space is reused. --rewrite removes old copies in unused parts of pages too.
 
 Exit codes: 0 deleted, 1 a program holds the log of a SQLite file, or audio cannot be removed yet, 2 it cannot run.""",
 )

@@ -75,3 +75,12 @@ CREATE TABLE IF NOT EXISTS ncco_backups (made_at bigint NOT NULL, bytes bigint N
 -- Whether something in the turn could not be played. NULL in rows of hosts of 0.2, which know no such column.
 
 ALTER TABLE turns ADD COLUMN has_failed boolean;
+
+-- version 0003
+-- Hashes of the legs, conversations and sessions of forgotten calls, whose late webhooks are not written.
+
+CREATE TABLE IF NOT EXISTS ncco_forgotten (
+    name text NOT NULL,
+    forgotten_at bigint NOT NULL,
+    PRIMARY KEY (name)
+);

@@ -39,9 +39,12 @@ PROBES_TABLE: Final = "probes"
 ADDITIONS_TABLE: Final = "ncco_additions"
 """The table with the version of the additions; 0.2 does not make it."""
 
+FORGOTTEN_TABLE: Final = "ncco_forgotten"
+"""What late webhooks of forgotten calls name."""
+
 TABLES: Final = (
     *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
-    *(VERSION_TABLE, ADDITIONS_TABLE, RETENTION_TABLE, RECORDINGS_TABLE, BACKUPS_TABLE),
+    *(VERSION_TABLE, ADDITIONS_TABLE, RETENTION_TABLE, RECORDINGS_TABLE, BACKUPS_TABLE, FORGOTTEN_TABLE),
 )
 
 PROBE: Final = bytes(16_384)

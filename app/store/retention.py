@@ -10,11 +10,13 @@ import re
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from operator import add
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from app.store.database import Database, Many, Row, Work
+from app.store.migrations import FORGOTTEN_TABLE
 from app.store.recordings import RECORDINGS_TABLE, erase
 from app.store.rows import IS_MAIL, Forgotten
 
@@ -72,7 +74,7 @@ _TURNS: Final = """
 """
 _WEBHOOKS: Final = "SELECT key, call_key, body FROM webhooks WHERE key > $1 ORDER BY key LIMIT $2"
 _UNATTACHED: Final = """
-    SELECT key, session, leg, conversation
+    SELECT key, received_at, session, leg, conversation
     FROM webhooks
     WHERE key > $1 AND call_key IS NULL
     ORDER BY key
@@ -89,10 +91,15 @@ _RECORDINGS: Final = f"""
 _COUNTED: Final = """
     SELECT id, leg, conversation, is_over,
         (SELECT count(*) FROM turns WHERE call_key = calls.key),
-        (SELECT count(*) FROM webhooks WHERE call_key = calls.key)
+        (SELECT count(*) FROM webhooks WHERE call_key = calls.key),
+        updated_at
     FROM calls
     WHERE key = $1
 """
+_INSERT_FORGOTTEN: Final = f"""
+    INSERT INTO {FORGOTTEN_TABLE} (name, forgotten_at) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING name
+"""
+_DELETE_OLD_FORGOTTEN: Final = f"DELETE FROM {FORGOTTEN_TABLE} WHERE forgotten_at < $1"
 _SOURCES: Final = "SELECT sources FROM revisions"
 
 _ESCAPED: Final = re.compile(rb"\\u00([0-9a-fA-F]{2})")
@@ -123,8 +130,15 @@ def _character(escape: re.Match[bytes]) -> bytes:
     return bytes((int(escape[1], 16),))
 
 
+def hash_of(name: str) -> str:
+    """By which the name of a forgotten leg, conversation or session is known again."""
+    return sha256(name.encode("utf-8", "replace")).hexdigest()
+
+
 def sweep(before: int, limit: int) -> Work[int]:
     """Delete up to `limit` calls, webhooks without a call, and hooks that are older than `before`; returns how many.
+
+    What late webhooks of forgotten calls name is kept as long as their last webhooks would have been.
 
     The webhooks of old calls come before others that are old: those follow once there are no more such calls.
     """
@@ -133,6 +147,7 @@ def sweep(before: int, limit: int) -> Work[int]:
     if len(calls) < limit:
         webhooks = yield from _old_keys(OLDEST_WEBHOOKS, before, limit)
         deleted += len((yield Many(DELETE_WEBHOOK, [(key,) for key in webhooks])))
+    yield _DELETE_OLD_FORGOTTEN, (before,)
     hooks = yield from _old_keys(OLDEST_HOOKS, before, limit)
     return deleted + (yield from delete_hooks(hooks))
 
@@ -179,13 +194,17 @@ def _delete_all(sql: str, rows: Sequence[Sequence[Any]]) -> Work[int]:
 
 @dataclass(slots=True)
 class _MatchingRows:
-    """The keys of the rows that contain a number, and the rows of its calls as `_COUNTED` gives them."""
+    """The keys of the rows that contain a number, and the rows of its calls as `_COUNTED` gives them.
+
+    `names` are the sessions, legs and conversations of these rows, with the time (ms) of the newest of them.
+    """
 
     calls: set[int]
     counted: list[Row]
     webhooks: set[int]
     hooks: set[int]
     recordings: list[str]
+    names: dict[str, int]
 
     def count(self) -> Forgotten:
         """How many rows they are, with what goes with the calls."""
@@ -226,7 +245,11 @@ async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
     sessions = {row[0] for row in counted}
     related = {name for row in counted for name in row[:3] if name}
     webhooks = {key for key, call in named if call is None}
-    webhooks |= {key async for key, *names in _rows_in_batches(database, _UNATTACHED) if not related.isdisjoint(names)}
+    last = {name: row[6] for row in counted for name in row[:3] if name}
+    async for key, received_at, *names in _rows_in_batches(database, _UNATTACHED):
+        if key in webhooks or not related.isdisjoint(names):
+            webhooks.add(key)
+            last |= {name: max(received_at, last.get(name, 0)) for name in names if name}
     hooks = {
         key
         async for key, session, url, *documents in _rows_in_batches(database, _HOOKS)
@@ -237,7 +260,7 @@ async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
         async for id_, *names in _rows_in_batches(database, _RECORDINGS, first="")
         if not related.isdisjoint(names[:2]) or wanted.are_in(*(name.encode("utf-8", "replace") for name in names[2:]))
     ]
-    return _MatchingRows(calls, counted, webhooks, hooks, recordings)
+    return _MatchingRows(calls, counted, webhooks, hooks, recordings, last)
 
 
 async def _rows_in_batches(database: Database, sql: str, keys: int = 1, first: int | str = -1) -> AsyncIterator[Row]:
@@ -250,6 +273,9 @@ async def _rows_in_batches(database: Database, sql: str, keys: int = 1, first: i
 
 
 async def _delete(database: Database, found: _MatchingRows) -> None:
+    marks = [(hash_of(name), at) for name, at in found.names.items()]
+    if marks:
+        await database.write(partial(_delete_all, _INSERT_FORGOTTEN, marks))
     for keys in _batches(found.hooks):
         await database.write(partial(delete_hooks, keys))
     for sql, all_keys in ((DELETE_CALL, found.calls), (DELETE_WEBHOOK, found.webhooks)):

@@ -13,7 +13,7 @@ from typing import Any, Concatenate, Final, ParamSpec
 from app.errors import AlreadyOpen, Conflict
 from app.store import retention
 from app.store.database import Database, Insert, Keyed, Many, T, Work
-from app.store.migrations import probe
+from app.store.migrations import FORGOTTEN_TABLE, probe
 from app.store.recordings import RecordingRow, Recordings, add_recording
 from app.store.records import SELECT_REVISION, Records
 from app.store.rows import (
@@ -64,6 +64,10 @@ INSERT_WEBHOOK: Final = """
         coalesce(CAST($12 AS bigint), (SELECT key FROM calls WHERE id = $3)),
         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
     )
+"""
+
+SELECT_FORGOTTEN: Final = f"""
+    SELECT CAST($1 AS text) FROM {FORGOTTEN_TABLE} WHERE name IN ($1, $2, $3) LIMIT 1
 """
 
 # Of two hosts that record the same delivery at the same moment, one waits here for the other.
@@ -246,7 +250,13 @@ def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence
 
 
 def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None = None) -> Work[None]:
-    """Write a webhook that does not change the call, and its hooks unless the same delivery was recorded before."""
+    """Write a webhook that does not change the call, and its hooks unless the same delivery was recorded before.
+
+    Nothing is written of a forgotten call.
+    """
+    names = (webhook.session, webhook.leg, webhook.conversation)
+    if (yield Keyed(SELECT_FORGOTTEN, tuple(map(retention.hash_of, names)))):
+        return
     is_repeated = False
     if hooks and webhook.wait >= 0 and (yield Keyed(LOCK_CALL, (webhook.session,))):
         delivery = (webhook.session, webhook.turn, webhook.wait, webhook.status)
@@ -365,7 +375,7 @@ class Store:
         """Write a webhook that does not change the call.
 
         Its hooks are left out when its call has recorded the same delivery before: same turn, wait and status. The
-        recording that it announces is written once.
+        recording that it announces is written once. Nothing is written of a call that was forgotten.
         """
         await self.database.write(partial(_record, webhook, hooks, recording), (webhook.session,))
 
@@ -489,8 +499,9 @@ class Store:
         """Delete every call that contains one of the numbers, with its turns, webhooks and hooks.
 
         A call contains a number that it came from, went to or dialled, that a webhook of it mentioned, or that a lookup
-        answered. Webhooks and hooks that belong to no stored call are deleted by themselves. What is deleted is removed
-        from the files too, as far as the store controls them; see `Forgotten.purged`.
+        answered. Webhooks and hooks that belong to no stored call are deleted by themselves. Webhooks of these calls
+        that come later are not written: of their names only hashes are kept for that, as long as calls are. What is
+        deleted is removed from the files too, as far as the store controls them; see `Forgotten.purged`.
 
         Args:
             numbers: digits with the country code.

@@ -58,7 +58,7 @@ logging_collector = off
 EMPTY = """
 DO $$ BEGIN
     IF to_regclass('hooks') IS NOT NULL AND to_regclass('calls') IS NOT NULL THEN
-        TRUNCATE calls, turns, webhooks, revisions, probes, hooks, ncco_recordings RESTART IDENTITY;
+        TRUNCATE calls, turns, webhooks, revisions, probes, hooks, ncco_recordings, ncco_forgotten RESTART IDENTITY;
     END IF;
 END $$
 """

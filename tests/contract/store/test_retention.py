@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.store import Forgotten, Store, StoreUnavailable
+from app.store import Forgotten, RecordingRow, Store, StoreUnavailable
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,
@@ -49,6 +49,44 @@ async def test_a_hook_behind_one_that_is_forgotten_is_due(store: Store) -> None:
 
     assert (0, 1) == (gone.calls, gone.hooks)
     assert ["behind it"] == [hook.id for hook in await store.claim_hooks(NOON_MS, NOON_MS + 1, 10)]
+
+
+@pytest.mark.parametrize("name", ["leg", "conversation", "session"])
+async def test_what_comes_late_of_a_forgotten_call_is_not_written(store: Store, name: str) -> None:
+    await write_calls(store)
+    forgotten = await store.load("from")
+    assert forgotten is not None
+    await store.forget([NUMBER])
+    late = webhook_row("", leg="", conversation="", body=NUMBER.encode())
+    if name == "session":
+        late = late._replace(session=forgotten.id)
+    elif name == "leg":
+        late = late._replace(leg=forgotten.leg)
+    else:
+        late = late._replace(conversation=forgotten.conversation)
+    announced = RecordingRow("late", "uuid-late", "record", NOON_MS, url="https://x", from_number=NUMBER)
+    await store.record(late, recording=announced)
+    await store.end(late.leg, late)
+
+    assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
+    assert await store.recordings.get(announced.id) is None
+
+
+async def test_a_forgotten_name_is_dropped_when_its_call_would_have_been(store: Store) -> None:
+    await write_calls(store)
+    await store.forget([NUMBER])
+    await store.sweep(NOON_MS + DAY_MS, 100)
+    await store.record(webhook_row(session="from", leg="from", body=NUMBER.encode()))
+
+    assert 1 == (await store.forget([NUMBER])).webhooks
+
+
+async def test_what_comes_of_another_call_is_written_after_one_was_forgotten(store: Store) -> None:
+    await write_calls(store)
+    await store.forget([NUMBER])
+    await store.record(webhook_row(session="other", leg="other", body=NUMBER.encode()))
+
+    assert 1 == (await store.forget([NUMBER])).calls
 
 
 async def test_a_dry_run_counts_and_deletes_nothing(store: Store) -> None:
