@@ -22,6 +22,7 @@ from app.flow.graph import GraphNode, draw, entrances
 from app.flow.issues import FlowIssue
 from app.flow.model import Flow
 from app.flow.svg import as_svg
+from app.service.phone_numbers import readable
 from app.suggest import nearest
 
 router = APIRouter()
@@ -115,18 +116,16 @@ class ListedFlow(NamedTuple):
 def _listed(read: ReadProject) -> Iterator[ListedFlow]:
     """The flows of the project by name, those with errors too."""
     files = named_flows(read.texts) | {name: flow.place.file for name, flow in read.project.flows.items()}
-    has_all = _has_all(read)
     for name, file in sorted(files.items()):
         flow = read.project.flows.get(name)
         own = [issue.is_error for issue in read.issues if issue.place.file == file]
-        yield ListedFlow(
-            name, file, flow, entrances(flow, has_all=has_all) if flow else (), sum(own), len(own) - sum(own)
-        )
+        yield ListedFlow(name, file, flow, _entrances(flow, read) if flow else (), sum(own), len(own) - sum(own))
 
 
-def _has_all(read: ReadProject) -> bool:
-    """Whether the default flow takes the calls to every number."""
-    return not any(flow.numbers for flow in read.project.flows.values())
+def _entrances(flow: Flow, read: ReadProject) -> tuple[str, ...]:
+    """Where its calls begin, with numbers as they are written in their country."""
+    has_all = not any(each.numbers for each in read.project.flows.values())
+    return entrances(flow, has_all=has_all, shown=lambda number: readable(number, number))
 
 
 def _shown(issues: list[FlowIssue]) -> dict[str, object]:
@@ -160,7 +159,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         request,
         "flow.html",
         flow=flow,
-        entrances=entrances(flow, has_all=_has_all(read)),
+        entrances=_entrances(flow, read),
         picture=await _picture(request, flow, Paint(), errors=wanted.errors),
         wanted=wanted,
         periods=PERIODS,

@@ -193,9 +193,9 @@ class _FlowDrawer:
         return self.ends.setdefault(name, GraphNode(f"{self.key}_e{len(self.ends)}", "end", (line,))).key
 
 
-def entrances(flow: Flow, *, has_all: bool = False) -> tuple[str, ...]:
+def entrances(flow: Flow, *, has_all: bool = False, shown: Callable[[str], str] = str) -> tuple[str, ...]:
     """How calls enter the flow. `has_all`: no flow has a number of its own, so the default flow takes every call."""
-    found = [f"call to {number}" for number in flow.numbers]
+    found = [f"call to {shown(number)}" for number in flow.numbers]
     found += [f"call to any{'' if has_all else ' other'} number"] if flow.default else []
     found += [f"/webhooks/answer/{flow.name}"] if flow.entry else []
     return tuple(found) or (f"run {flow.name}",)

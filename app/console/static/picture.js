@@ -1,6 +1,7 @@
 // The picture of a flow: zoom and pan by its viewBox, a search, and the step that is chosen.
 
-const SMALLEST_SCALE = 0.6; // at first; a larger picture shows its upper part
+const SMALLEST_SCALE = 0.6; // at first; of a larger picture the upper part is shown, in its whole width
+const NARROWEST_SCALE = 0.35; // at first; of a wider picture its left part, or what is around the start
 const ZOOM = 1.25;
 const DRAG = 4; // pixels that a click may move
 
@@ -189,14 +190,14 @@ function begin() {
   read();
   fit();
   if (view.scale < SMALLEST_SCALE) {
-    const start = nodes.find((each) => each.classList.contains("start"));
-    view.scale = SMALLEST_SCALE;
-    view.y = frame.getBoundingClientRect().height / 2 / SMALLEST_SCALE;
+    const { width, height } = frame.getBoundingClientRect();
+    view.scale = clamp(width / size.width, NARROWEST_SCALE, SMALLEST_SCALE);
+    view.y = Math.min(size.height, height / view.scale) / 2;
+    const half = width / 2 / view.scale;
+    const box = nodes.find((each) => each.classList.contains("start"))?.getBBox();
+    const isLeft = !box || box.x + box.width < half * 2;
+    if (half * 2 < size.width) view.x = isLeft ? half : Math.min(box.x + box.width / 2, size.width - half);
     show();
-    if (start) {
-      const [box, around] = [start.getBoundingClientRect(), frame.getBoundingClientRect()];
-      pan(box.x + box.width / 2 - around.x - around.width / 2, 0);
-    }
   }
   search();
   chooseByAddress();

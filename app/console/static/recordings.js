@@ -13,6 +13,9 @@ export async function change(url) {
   return true;
 }
 
+// Its length is beside it; the player knows it only once it has asked for the audio, which counts as listening.
+document.addEventListener("loadedmetadata", ({ target }) => delete target.dataset.unplayed, true);
+
 document.addEventListener("play", ({ target }) => {
   for (const player of document.querySelectorAll("audio")) if (player !== target) player.pause();
 }, true);

@@ -83,6 +83,26 @@ def test_the_search_finds_steps_by_what_they_say(page: Page, picture: Locator) -
     expect(page.get_by_text("No step has these words.")).to_be_visible()
 
 
+@pytest.mark.parametrize(("choices", "first"), [(10, "s0"), (40, "menu")])
+def test_a_wide_picture_is_not_cut_off_on_the_left(page: Page, project: Path, choices: int, first: str) -> None:
+    """Unless the start would be out of sight."""
+    numbers = range(choices)
+    flow = (
+        "flow: wide\nnumbers: ['442079460077']\nstart: menu\nsteps:\n  menu:\n    do: [{talk: Press.}]\n    choices:\n"
+    )
+    flow += "".join(f"      c{number}: {{speech: word {number}, goto: s{number}}}\n" for number in numbers)
+    flow += "    retry: {then: end}\n"
+    flow += "".join(f"  s{number}: {{do: [{{talk: One of our departments.}}], goto: end}}\n" for number in numbers)
+    (project / "flows" / "wide.yaml").write_text(flow, encoding="utf-8")
+    page.goto("/flows/wide")
+
+    frame, box = page.locator("#picture").bounding_box(), node(page, first).bounding_box()
+    assert frame is not None
+    assert box is not None
+    assert frame["x"] <= box["x"]
+    assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+
+
 def test_by_keyboard_alone_a_step_is_chosen(page: Page, picture: Locator) -> None:
     page.locator("#steps summary").first.focus()
     page.keyboard.press("Enter")

@@ -35,8 +35,10 @@ def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, in
     expect(message).to_contain_text("The roof leaks.")
     expect(page).to_have_title(re.compile(r"^\(1\) Messages"))
 
+    expect(message.locator("audio[data-unplayed]")).to_have_count(1)  # which shows no time
     message.locator("audio").evaluate("player => player.play()")
     expect(message.locator("audio")).to_have_js_property("ended", value=True)
+    expect(message.locator("audio[data-unplayed]")).to_have_count(0)
     assert 0.3 == pytest.approx(message.locator("audio").evaluate("player => player.duration"), abs=0.05)
     expect(message.get_by_text("new", exact=True)).to_have_count(0)
     expect(page).to_have_title(re.compile("^Messages"))

@@ -73,6 +73,15 @@ def test_a_call_is_made_in_the_time_zone_of_the_flow(browser: Browser, console: 
         expect(heard(page, "We are closed.")).to_be_visible()
 
 
+def test_on_a_telephone_a_call_can_be_hung_up_without_scrolling(page: Page) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 844})
+    opened(page)
+    call_and_press(page, "1")
+    expect(heard(page, "Connecting you to sales.")).to_be_visible()
+    expect(page.get_by_role("button", name="Hang up")).to_be_in_viewport(ratio=1)
+    expect(page.locator('[data-key="0"]')).to_be_in_viewport(ratio=1)
+
+
 def test_a_caller_meets_a_busy_line_and_leaves_a_message_by_keyboard(page: Page) -> None:
     opened(page)
     call_and_press(page, "1")

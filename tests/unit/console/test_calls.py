@@ -119,6 +119,15 @@ async def test_page_lists_calls_and_links_to_each(shop: Shop) -> None:
     assert "waits in menu" in page
 
 
+async def test_numbers_are_written_as_in_their_country(shop: Shop) -> None:
+    await shop.answer("aaaaaaaa-0000")
+
+    for path in ("/calls", "/calls/aaaaaaaa-0000", "/report"):
+        page = (await shop.console.get(path)).text
+        assert "020 7946 0000" in page, path
+        assert "+44" not in page, path
+
+
 async def test_call_is_a_conversation_with_the_line_that_decided(shop: Shop) -> None:
     await shop.press(await shop.answer("aaaaaaaa-0000"), "aaaaaaaa-0000", "1")
 

@@ -56,7 +56,7 @@ async def test_the_list_says_where_calls_begin_and_what_loads(tmp_path: Path) ->
     page = (await read(tmp_path, "/flows")).text
 
     assert "broken does not load 1 error flows/broken.yaml" in words(page)
-    assert "main call to 442079460000 1 loaded flows/main.yaml" in words(page)
+    assert "main call to 020 7946 0000 1 loaded flows/main.yaml" in words(page)
     assert "did you mean" in words(page)
     assert 'href="/phone?file=flows%2Fbroken.yaml&amp;line=8"' in page
 
