@@ -1,7 +1,7 @@
 """Checks what the actions of a flow say and dial.
 
 It finds targets that cannot work (W640, W645, W647), declared words that break a rule (E401, W401, E313), texts that
-are too long (W641), and holidays without a name (W639).
+are too long (W641) or take too much work (W648), and holidays without a name (W639).
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from app.flow.actions.action import Action
 from app.flow.actions.check import as_sent, path_of
 from app.flow.actions.connect import ConnectPart, ConnectTarget
 from app.flow.actions.do import actions_of
-from app.flow.checks.facts import Facts, needs_in, parts_of, reads_in
+from app.flow.checks.facts import Facts, needs_in, parts_of, reads_in, used_in
 from app.flow.grammar.values import Object, find, leaves
 from app.flow.hours.calendar import Calendar
 from app.flow.issues import RULES, FlowIssue
 from app.flow.model import Step
 from app.flow.nodes import Place
 from app.flow.scope import ScopeTypes
+from app.flow.templates.budget import MAX_STEPS, steps_of
 from app.flow.templates.checker import known_type
 from app.flow.templates.filters import FILTERS
 from app.flow.templates.references import Reference, walk
-from app.flow.templates.values import Computed, Native, Value
+from app.flow.templates.values import Computed, Expression, Native, Value
 from app.ncco import check
 from app.ncco.ssml import MAX_TALK_CHARACTERS
 from app.value_types import Kind
@@ -46,6 +47,7 @@ def check_actions(facts: Facts) -> Iterator[FlowIssue]:
     yield from _check_errors(facts)
     yield from _check_words(facts)
     yield from _check_lengths(facts)
+    yield from _check_work(facts)
     yield from _check_nameless(facts)
 
 
@@ -228,6 +230,31 @@ def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
                 f"{MAX_TALK_CHARACTERS:,} can be said"
             )
             yield RULES["W641"].at(text.place, message)
+
+
+def _check_work(facts: Facts) -> Iterator[FlowIssue]:
+    """W648 for every text that takes more steps than a turn may take, by the lists whose entries are known.
+
+    Those are lists that are written in the text, and variables that nothing sets. Any other list counts as one entry.
+    """
+
+    def entries(of: nodes.Node) -> int:
+        match of:
+            case nodes.List(items=items):
+                return len(items)
+            case nodes.Name(name=name) if name in known:
+                return len(known[name])
+        return 1
+
+    changed = facts.written | facts.collected.keys() | facts.flow.params.keys()
+    variables = facts.flow.variables.items()
+    known = {name: each.default for name, each in variables if isinstance(each.default, list) and name not in changed}
+    used = (each.source for step in facts.flow.steps.values() for each in used_in(step))
+    texts = (leaf for source in used if not isinstance(source, Expression) for leaf in leaves(source))
+    for place, text in {text.place: text for text in texts if isinstance(text, Computed)}.items():
+        steps = steps_of(text.template.body, entries)
+        if steps > MAX_STEPS:
+            yield RULES["W648"].at(place, f"this text takes {steps:,} steps; a turn may take {MAX_STEPS:,}")
 
 
 def _texts_of(step: Step) -> Iterator[Computed]:

@@ -7,7 +7,7 @@ or a list pay for its size too. When the budget is used up, a quarter of it is l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from jinja2 import nodes
@@ -51,27 +51,28 @@ def spend(names: Mapping[str, Any], steps: int) -> None:
         budget.spend(steps)
 
 
-def steps_of(body: Iterable[nodes.Node]) -> int:
-    """The steps of nodes, without what their loops repeat."""
-    return sum(_steps(node) for node in body)
+def steps_of(body: Iterable[nodes.Node], entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
+    """The steps of nodes; `entries` is how many entries a loop over a value has, without it none."""
+    return sum(_steps(node, entries) for node in body)
 
 
-def repeated_steps(loop: nodes.For) -> int:
+def repeated_steps(loop: nodes.For, entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
     """The steps of a loop for each of its entries."""
-    return 1 + steps_of(loop.body)
+    return 1 + steps_of(loop.body, entries)
 
 
-def _steps(node: nodes.Node) -> int:
+def _steps(node: nodes.Node, entries: Callable[[nodes.Node], int]) -> int:
     match node:
         case nodes.For():
-            return 1 + steps_of([node.iter, *node.else_])
+            own = 1 + steps_of([node.iter, *node.else_], entries)
+            return own + entries(node.iter) * repeated_steps(node, entries)
         case nodes.Output():
-            return steps_of(node.nodes) + sum(not isinstance(child, nodes.TemplateData) for child in node.nodes)
+            own = sum(not isinstance(child, nodes.TemplateData) for child in node.nodes)
         case nodes.Filter():
             own = _LOCALISED if FILTERS[node.name].is_localised else 1
         case _:
             own = 0 if isinstance(node, _FREE) else 1
-    return own + steps_of(node.iter_child_nodes())
+    return own + steps_of(node.iter_child_nodes(), entries)
 
 
 def size_of(value: object) -> int:
