@@ -18,6 +18,7 @@ from app.flow.loader import load
 from app.settings import load_settings
 from app.store import SqliteDatabase, Store
 from tests.support.postgres_stores import empty_database
+from tests.support.processes import children, left_of, spawned
 from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
 from tests.system.cli.running import RunningServer, running_server
 
@@ -36,9 +37,10 @@ def test_several_processes_serve_one_address(tmp_path: Path) -> None:
 
     with running_server(tmp_path, "--dev", "--workers", "2", cwd=tmp_path, env=env) as server:
         _, body = asked(server, "/webhooks/answer?to=442079460000&uuid=a")
+        workers = spawned(server.process.pid)
         code = server.stop(signal.SIGTERM)
 
-    assert 0 == code
+    assert (0, 2, []) == (code, len(workers), left_of(workers))
     assert f"http://{server.address}/webhooks/input/" in body.decode()
 
 
@@ -47,7 +49,7 @@ def test_one_worker_starts_on_a_sqlite_file(tmp_path: Path) -> None:
 
     with running_server(tmp_path, "--dev", "--workers", "2", cwd=tmp_path) as server:
         status, _ = asked(server, "/webhooks/answer?to=442079460000&uuid=a")
-        below = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text("ascii").split()
+        below = children(server.process.pid)
         server.stop(signal.SIGTERM)
 
     assert (200, []) == (status, below)

@@ -18,6 +18,7 @@ import pytest
 
 from tests.support import loopback
 from tests.support.postgres_stores import empty_database
+from tests.support.processes import children, left_of, spawned
 from tests.support.server import free_port
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import NCCO, RunningServer, running_server
@@ -49,24 +50,6 @@ def link(server: RunningServer, number: int = 0) -> str:
     return str(re.findall(r"http://\S+token=\S+", server.printed)[number])
 
 
-def children(pid: int) -> list[int]:
-    """The processes below a process, in the order of their start."""
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    return [int(each) for each in found.stdout.split()]
-
-
-def consoles(pid: int) -> list[int]:
-    """The children that are no tracker of resources and no worker: of one process, the console."""
-    return [each for each in children(pid) if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()]
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def test_a_link_opens_the_console_which_costs_no_call_when_it_is_killed(tmp_path: Path) -> None:
     with server_with_console(tmp_path) as server, httpx.Client(follow_redirects=False, timeout=WITHIN_S) as browser:
         address = link(server).partition("?")[0]
@@ -75,9 +58,9 @@ def test_a_link_opens_the_console_which_costs_no_call_when_it_is_killed(tmp_path
         redirected = browser.get(f"http://{server.address}/")
         assert (302, address) == (redirected.status_code, redirected.headers["location"])
 
-        (console,) = consoles(server.process.pid)
+        (console,) = spawned(server.process.pid)
         os.kill(console, signal.SIGKILL)
-        soon(lambda: not is_alive(console), "the console goes on")
+        assert [] == left_of([console])
         assert 200 == loopback.get(f"http://{server.address}{ANSWER}").status_code
         known = loopback.get(f"{address}calls", cookies=browser.cookies, timeout=WITHIN_S)  # waits for the next process
         assert 200 == known.status_code  # the session goes on
@@ -89,7 +72,7 @@ def test_a_link_opens_the_console_which_costs_no_call_when_it_is_killed(tmp_path
 
         below = children(server.process.pid)
         assert 0 == server.stop(signal.SIGTERM)
-        soon(lambda: not any(map(is_alive, below)), "a process is left")
+        assert [] == left_of(below)
         with pytest.raises(httpx.ConnectError):
             loopback.get(address)
 
@@ -118,7 +101,7 @@ def test_no_process_is_left_when_the_server_ends(
         assert 303 == loopback.get(link(server), timeout=WITHIN_S).status_code
         below = children(server.process.pid)
         server.stop(number)
-        soon(lambda: not any(map(is_alive, below)), "a process is left")
+        assert [] == left_of(below)
     assert "Traceback" not in server.printed
 
 

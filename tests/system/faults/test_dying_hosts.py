@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sqlite3
-import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -16,35 +14,10 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.processes import left_of, spawned
 from tests.system.faults.phone import Phone, Tally
 from tests.system.faults.served import Served, served
 from tests.system.faults.wire import Lost, Wire
-
-
-def children(pid: int) -> list[int]:
-    """The processes that serve for a supervisor."""
-    found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [child for child in found if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except OSError:  # it ends while it is looked at
-        return False
-
-
-def is_listening(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_until_gone(pids: list[int], within_s: float = 30) -> list[int]:
-    """Those that are still there at the end."""
-    until = time.monotonic() + within_s
-    while time.monotonic() < until and any(map(is_running, pids)):
-        time.sleep(0.05)
-    return [pid for pid in pids if is_running(pid)]
 
 
 async def answered(server: Served) -> int:
@@ -54,27 +27,15 @@ async def answered(server: Served) -> int:
     return status
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_workers_end_with_their_supervisor(tmp_path: Path, number: signal.Signals) -> None:
-    with served(tmp_path, workers=2) as server:
-        status = asyncio.run(answered(server))
-        workers = children(server.pid)
-        server.stop(number)
-        left = wait_until_gone(workers)
-
-        assert (200, 2, []) == (status, len(workers), left)
-        assert not is_listening(server.port)
-
-
 def test_a_worker_that_is_killed_is_replaced_and_its_calls_go_on(tmp_path: Path) -> None:
     with served(tmp_path, workers=2) as server:
         asyncio.run(answered(server))
-        before = children(server.pid)
+        before = spawned(server.pid)
         for worker in before:
             os.kill(worker, signal.SIGKILL)
-        left = wait_until_gone(before)
+        left = left_of(before)
         status = asyncio.run(answered(server))
-        after = children(server.pid)
+        after = spawned(server.pid)
 
     assert ([], 200) == (left, status)
     assert not {*before} & {*after}

@@ -15,6 +15,7 @@ import pytest_asyncio
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from tests.support.processes import children
 from tests.system.lsp.editor import Editor, editing, write
 
 MAIN, SUB, SHARED = "flows/main.yaml", "flows/sub.yaml", "flows/shared.yaml"
@@ -292,11 +293,6 @@ def checkers() -> list[int]:
     """The subprocesses of the servers that this process has started."""
     own = [child for server in children(os.getpid()) for child in children(server)]
     return [child for child in own if b"app.console.worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
-
-
-def children(process: int) -> list[int]:
-    tasks = Path(f"/proc/{process}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text().split()]
 
 
 async def test_without_the_extra_the_command_says_how_to_install_it() -> None:

@@ -1,0 +1,31 @@
+"""The processes below a process, as Linux lists them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and not seen end."""
+    return [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+
+
+def spawned(pid: int) -> list[int]:
+    """The children that multiprocessing has spawned: workers and consoles, not its tracker of resources."""
+    return [child for child in children(pid) if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def left_of(pids: list[int], within_s: float = 60.0) -> list[int]:
+    """Those that do not end within this time; waits for them."""
+    until = time.monotonic() + within_s
+    while (left := list(filter(_is_running, pids))) and time.monotonic() < until:
+        time.sleep(0.05)
+    return left
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:  # it ends while it is looked at
+        return False
