@@ -218,8 +218,9 @@ class GroupWriter(ABC):
                     await self.commit(group)
         finally:
             for item in (*group, *self.queue):  # if the event loop ends, no task may wait forever
-                item.error = item.error or StoreUnavailable(f"{self.label} is not open")
-                item.settle()
+                if not item.done.done():
+                    item.error = item.error or StoreUnavailable(f"{self.label} is not open")
+                    item.settle()
 
 
 def contains(column: str, value: str) -> str:

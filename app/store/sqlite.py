@@ -296,15 +296,12 @@ class _FileWriter(_Writer):
     async def commit(self, group: list[WriteItem]) -> None:
         """See `GroupWriter.commit`. Then write the log back if it is long; SQLite would do it while callers wait."""
         await super().commit(group)
+        self._log = self._log or _identity(self._log_path)
         self._written += len(group)
         if self._written >= CHECKPOINT_AFTER and not self.queue and self._connection is not None:
             self._written = 0
             with suppress(sqlite3.Error):  # it costs only disk space: the next one does it
                 await self._apart(sqlite_file.fetch, self._connection, "PRAGMA wal_checkpoint(PASSIVE)", ())
-
-    async def _write(self, group: list[WriteItem], run: Run) -> None:
-        await super()._write(group, run)
-        self._log = self._log or _identity(self._log_path)
 
     async def _begun(self) -> sqlite3.Connection:
         """The connection, in a new transaction; it waits a while for a process that writes."""
