@@ -35,6 +35,7 @@ from app.flow.model import Flow, Step
 from app.flow.runtime import Again, Assignment, Decision, Go, Outcome, Target
 from app.flow.templates.budget import Budget
 from app.ncco.webhooks import Webhook
+from app.value_types import Kind
 
 Result = TypeVar("Result")
 Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]
@@ -217,8 +218,13 @@ def begin(
     run = Run(flow, Session(session_id, flow.name, flow.revision, call, variables=variables), context, budget)
     for name, text in given.items():
         with suppress(ValueError):
-            run.assign(name, flow.params[name].type.cast(text))
+            run.assign(name, param_of_query(flow.params[name].type, text))
     return (yield from _start(run, flow))
+
+
+def param_of_query(type_: Kind, text: str) -> Any:
+    """What a text of the query is as a param: a list has its entries behind commas. Raises ValueError."""
+    return type_.cast([each for each in text.split(",") if each] if type_.family == "list" else text)
 
 
 def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, context: TurnContext) -> Playing[Turn]:

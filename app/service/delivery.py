@@ -46,7 +46,8 @@ Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean p
 _SIP_HEADER: Final = "SipHeader_"
 """Prefix of a custom SIP header. Source: webhook reference, Answer."""
 _TEXT_FIELDS: Final = ("to", "from", "from_user", "uuid", "conversation_uuid", "region_url", "endpoint_type")
-_ANSWER_FIELDS: Final = frozenset({*_TEXT_FIELDS, "call_uuid", "custom_data"})
+ANSWER_FIELDS: Final = frozenset({*_TEXT_FIELDS, "call_uuid", "custom_data"})
+"""Fields of an answer webhook, which fill no params."""
 
 ID_LIMIT: Final = 64
 """Characters of a leg uuid that are kept as they are; a longer one is kept by its SHA-256."""
@@ -138,7 +139,7 @@ class Delivery:
     def params(self, names: Collection[str]) -> dict[str, str]:
         """What the query of the answer URL gives for these params; Vonage's own fields are none."""
         query = self.fields if self.method == "GET" else self.query
-        return {name: as_text(query[name]) for name in names if name in query and name not in _ANSWER_FIELDS}
+        return {name: as_text(query[name]) for name in names if name in query and name not in ANSWER_FIELDS}
 
     @property
     def original(self) -> Delivery:

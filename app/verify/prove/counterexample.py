@@ -13,6 +13,7 @@ from app.flow.actions.action import DETECTIONS
 from app.flow.actions.do import Document
 from app.flow.model import Flow
 from app.ncco import RECORD_ENDS
+from app.verify.prove.environment import DIRECTIONS
 from app.verify.prove.graph import Transition
 from app.verify.prove.listening import DURATIONS
 from app.verify.prove.literals import CALLER
@@ -142,6 +143,9 @@ def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
     facts |= {name: value for name, value in others.items() if value}
     is_sip = bool(call.sip) or call.from_number.startswith("sip:")
     implied = "app" if call.from_user or call.custom_data else "sip" if is_sip else "phone"
+    query = {**({"direction": call.direction} if call.direction != DIRECTIONS[0] else {}), **first.given}
+    if query:
+        facts = {"flow": proof.flow.name} | facts | {"query": query}
     facts |= {"endpoint_type": call.endpoint_type} if call.endpoint_type not in ("phone", implied) else {}
     is_timed = any(each.is_timed for each in proof.space.transitions)
     return facts | ({"at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"} if is_timed else {})

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from jinja2 import UndefinedError, nodes
 
 from app.engine import Call
+from app.engine.interpreter import param_of_query
 from app.flow.checks.conditions import Key, key_of
 from app.flow.hours.calendar import DAY_MINUTES, Calendar, hours_view
 from app.flow.model import Flow
 from app.flow.templates.filters import FILTERS, LANGUAGE, Unfit
 from app.flow.templates.references import Occurrence, root_names, walk
 from app.flow.templates.values import Evaluator, compiled_expression
+from app.service.delivery import ANSWER_FIELDS
+from app.value_types import Kind, write
 from app.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
 from app.verify.prove.literals import CALLER, LONGEST_TEXT, NUMBER, Compared, Literals, different
 from app.verify.prove.samples import Representatives, combined
 from app.verify.prove.uses import assigned, collected_digits, flows_run_from, played_by, tested_by, uses_in
+
+
+class Arrival(NamedTuple):
+    """A call as it comes in, and the params that the query of the answer URL gives, as texts."""
+
+    call: Call
+    given: Mapping[str, str]
+
 
 MOST_CALLS: Final = 128
 MOST_SETTINGS: Final = 8
@@ -31,31 +42,60 @@ _OTHER_NUMBERS: Final = ("447700900456", "33199000123", "15550100123", "86188123
 _USUAL: Final = {"to": (NUMBER, *_OTHER_NUMBERS), "from": (CALLER, *_OTHER_NUMBERS)}
 _OTHER_TEXTS: Final = ("something", "anything else", "xyz")
 _OFTEN_EMPTY: Final = frozenset({"from_user", "sip", "custom_data"})
+_MAPS: Final = ("sip", "custom_data")
 _FROM: Final = ("call", "from")
+_QUERY: Final = "query"
+DIRECTIONS: Final = ("inbound", "outbound")
+"""Source: our choice; the answer webhook does not say it, so the query of the answer URL does."""
 _CALL_FIELDS: Final[Mapping[str, str]] = {"to": "to", "from": "from_number"}
 
 
-def calls_to(root: Flow, values: Representatives) -> list[Call]:
-    """The calls to explore a flow with: each field takes the literals that it is compared with.
-
-    Every call that this server answers is inbound. Source: webhook reference, Answer (it has no `direction`).
-    """
+def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
+    """The calls to explore a flow with: each field and each param takes the literals that it is compared with."""
     to = root.numbers[0] if root.numbers else NUMBER
     base = Call(to=to, from_number=CALLER, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone")
-    rows, how = combined(dict(_choices(root, values)), MOST_CALLS)
+    rows, how = combined({**dict(_choices(root, values)), **dict(_queries(root, values))}, MOST_CALLS)
     if how:
         values.chosen["call"] = (how,)
-    return different(_call_of(base, row) for row in rows)
+        values.chosen |= dict.fromkeys(root.params, (how,))
+    return different(_arrival_of(base, row) for row in rows)
+
+
+def _queries(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[Any]]]:
+    """The texts that a query can give for each param that is read; None where it does not name the param."""
+    for name, param in root.params.items():
+        if name not in ANSWER_FIELDS and values.literals.of(root.name, (name,)).names:
+            samples = values.samples(root.name, name, param.type)
+            texts = dict.fromkeys(text for each in samples if (text := _in_query(param.type, each)) is not None)
+            yield (_QUERY, name), [None, *texts]
+
+
+def _in_query(type_: Kind, value: Any) -> str | None:
+    """A value as a query gives it; None for a map, and for what the query gives otherwise."""
+    if isinstance(value, Mapping):
+        return None
+    try:
+        text = ",".join(map(write, value)) if isinstance(value, list) else write(value)
+        return text if param_of_query(type_, text) == value else None
+    except ValueError:
+        return None
 
 
 def _choices(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[Any]]]:
     """The values to try for each call field that affects the flow."""
     literals = values.literals
     for path in dict.fromkeys(map(_fact, literals.paths_of("", "call"))):
-        if len(path) < 2 or path[1] == "direction":
+        if len(path) < 2:
+            continue
+        if path[1] == "direction":
+            yield path, [*DIRECTIONS]
             continue
         compared = literals.of("", path)
-        texts = [*compared.texts, *_with_parts(compared, path[1]), *(NUMBERLESS_CALLERS if path == _FROM else ())]
+        if path[1] in _MAPS and len(path) == 2:
+            fields = {fact for fact in map(_fact, literals.paths_of("", "call")) if fact[:2] == path} - {path}
+            yield from (((*path, key), [_OTHER_TEXTS[0], ""]) for key in compared.texts if (*path, key) not in fields)
+            continue
+        texts = _values_of(values, path, compared)
         is_optional = path[1] in _OFTEN_EMPTY
         if not (texts or is_optional or compared.has("truth") or compared.has("related")):
             continue
@@ -66,7 +106,7 @@ def _choices(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
         numbers = root.numbers if path[1] == "to" else ()
         usual = [each for each in (*numbers, *_USUAL.get(path[1], _OTHER_TEXTS)) if each not in known]
         other = next((each for each in usual if compared.excludes(each)), "something else")
-        found = list(dict.fromkeys([*usual[:1], other, *numbers, *known]))
+        found = different([*usual[:1], other, *numbers, *known])
         if path[1] == "to":
             found = [each for each in found if each in root.numbers or not _is_numbered(root)]
         is_spoken = path == _FROM or (is_optional and not texts)
@@ -74,6 +114,16 @@ def _choices(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
         if not is_whole:
             values.chosen[".".join(path)] = tuple(found)
         yield path, found
+
+
+def _values_of(values: Representatives, path: Path, compared: Compared) -> list[Any]:
+    """The values of a call field that comparisons and forms ask for."""
+    found = [*compared.texts, *_with_parts(compared, path[1])]
+    if path[1] == "sip":
+        return [*found, *compared.written()]
+    if path[1] == "custom_data":
+        return [*found, *(each for each in values.untyped("", path) if each not in _OTHER_TEXTS)]
+    return [*found, *(NUMBERLESS_CALLERS if path == _FROM else ())]
 
 
 def _is_numbered(root: Flow) -> bool:
@@ -84,7 +134,7 @@ def _is_numbered(root: Flow) -> bool:
 def _endpoints(compared: Compared) -> list[str]:
     """The endpoint types to try: those compared with literals and one other, or all if it is used in another way."""
     is_all = not compared.texts or compared.parts
-    tested = [each for each in ENDPOINTS[1:] if is_all or not compared.excludes(each)]
+    tested = [each for each in ENDPOINTS if is_all or not compared.excludes(each)]
     return [*[each for each in ENDPOINTS if each not in tested][:1], *tested]
 
 
@@ -96,7 +146,7 @@ def _decides(literals: Literals, fact: Path) -> bool:
 
 def _fact(path: Path) -> Path:
     """The call field that a path belongs to; `call.is_hidden` belongs to `call.from`."""
-    fact = path if len(path) > 1 and path[1] in ("sip", "custom_data") else path[:2]
+    fact = path[:3] if len(path) > 1 and path[1] in _MAPS else path[:2]
     return _FROM if fact == ("call", "is_hidden") else fact
 
 
@@ -104,6 +154,11 @@ def _with_parts(compared: Compared, fact: str) -> list[str]:
     """Values that contain the compared parts; phone numbers get the usual length."""
     length = len(CALLER) if fact in _CALL_FIELDS else 0
     return different([*compared.made(length, LONGEST_TEXT), *(part.text for part in compared.parts if not length)])
+
+
+def _arrival_of(base: Call, facts: Mapping[Path, Any]) -> Arrival:
+    given = {path[1]: value for path, value in facts.items() if path[0] == _QUERY and value is not None}
+    return Arrival(_call_of(base, {path: value for path, value in facts.items() if path[0] != _QUERY}), given)
 
 
 def _call_of(base: Call, facts: Mapping[Path, Any]) -> Call:

@@ -16,13 +16,13 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from app.engine import Call, OpenWait, Session, Turn, begin, begin_called, fail, resume
+from app.engine import OpenWait, Session, Turn, begin, begin_called, fail, resume
 from app.engine.interpreter import Playing
 from app.engine.outcome import APART
 from app.engine.scope import call_record
 from app.ncco import check
 from app.service.outcomes import ENTERED, Following, by_file, outcomes_of
-from app.verify.prove.environment import calls_to, settings_of
+from app.verify.prove.environment import Arrival, calls_to, settings_of
 from app.verify.prove.graph import DIALS, Graph, PlayedNcco, SearchLimits, State, StateSpace, Transition, TurnKind
 from app.verify.prove.listening import listen
 from app.verify.prove.liveness import Liveness
@@ -70,7 +70,7 @@ class Explorer:
         self.space = StateSpace(root)
         self.liveness = Liveness(root)
         self.states = States(root, values.literals, self.liveness)
-        self._calls = calls_to(root, values)
+        self._arrivals = calls_to(root, values)
         self._envs: Sequence[Env] = settings_of(values)
         self._triggers, self._turns = Triggers(root, values), PossibleTurns(root, values)
         self._moments, self._bounds, self._progress = moments, bounds, progress
@@ -92,8 +92,8 @@ class Explorer:
 
     def explore(self) -> StateSpace:
         """Explore everything, first without faults, then with one fault in each state."""
-        for call, env in product(self._calls, self._envs):
-            self._begin_call(call, env)
+        for arrival, env in product(self._arrivals, self._envs):
+            self._begin_call(arrival, env)
         self._explore_waiting()
         for loop in Graph(self.space).cycles(dialling=True):
             if any(turn.dials for turn in loop):
@@ -130,14 +130,14 @@ class Explorer:
 
     # triggers
 
-    def _begin_call(self, call: Call, env: Env) -> None:
+    def _begin_call(self, arrival: Arrival, env: Env) -> None:
         """A call comes in."""
 
         def play(now: datetime) -> Playing[Turn]:
-            return begin(self.root, "leg", call, context_at(now, env))
+            return begin(self.root, "leg", arrival.call, context_at(now, env), arrival.given)
 
         for moment, played in self._at_moments(self._moments[0], None, play):
-            self._add(None, Trigger("call"), moment, env, played, call=call)
+            self._add(None, Trigger("call"), moment, env, played, arrival=arrival)
 
     def _explore_trigger(self, state: State, trigger: Trigger) -> None:
         """Add every turn that a trigger can lead to from a state.
@@ -269,7 +269,7 @@ class Explorer:
         env: Env,
         played: PlayedTurn,
         *,
-        call: Call | None = None,
+        arrival: Arrival | None = None,
         dialled_by: Transition | None = None,
         target: State | None = None,
     ) -> Transition | None:
@@ -295,7 +295,8 @@ class Explorer:
             tuple(follow.entered),
             (*((*where, ENTERED) for where in follow.entered if where in self._counted_on_entry), *follow.taken),
             tuple((flow, step, line.what, line.because) for flow, step, line in follow.failed if step),
-            call,
+            arrival.call if arrival is not None else None,
+            arrival.given if arrival is not None else {},
             dialled_by,
             turn.is_failsafe,
             played.is_timed,

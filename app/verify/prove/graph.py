@@ -78,7 +78,7 @@ class Transition:
         source: the state before the turn; None for the first turn of a call or dialled party.
         target: the state after the turn; None when the call is over.
         trigger: what caused the turn.
-        call: the incoming call, for its first turn.
+        call: the incoming call, for its first turn. given: the params that the query of its answer URL gives.
         moment: when the turn happened.
         is_timed: whether the turn depends on the time.
         env: the environment variables of the server; constant within a call.
@@ -106,6 +106,7 @@ class Transition:
     taken: tuple[OutcomeKey, ...] = ()
     failed: tuple[tuple[str, str, str, str], ...] = ()
     call: Call | None = None
+    given: Mapping[str, str] = field(default_factory=dict)
     dialled_by: Transition | None = None
     is_failsafe: bool = False
     is_timed: bool = False

@@ -254,7 +254,7 @@ class Literals:
                 case nodes.Filter(node=nodes.Expr() as of, name=name) if FILTERS[name].is_test:
                     self._compare_part(flow, of, part_of(node), tuple(node.args))
                 case nodes.Filter(node=nodes.Expr() as of, name=name) if FILTERS[name].form:
-                    self._note_form(flow, of, FILTERS[name].form)
+                    self._note_form(flow, of, "number" if _is_amount(node) else FILTERS[name].form)
                     for arg in node.args if FILTERS[name].argument_form else ():
                         self._note_form(flow, arg, FILTERS[name].argument_form)
                 case nodes.Getitem() if not isinstance(node.arg, nodes.Slice):
@@ -445,6 +445,11 @@ class Literals:
 
 def _qualified(flow: str, path: Path) -> Path:
     return ("" if path[0] in GLOBAL else flow, *path)
+
+
+def _is_amount(node: nodes.Filter) -> bool:
+    """Whether a filter says a number as an amount of money: its argument is a currency, such as `GBP`."""
+    return any(isinstance(each, nodes.Const) and str(each.value).isupper() for each in node.args)
 
 
 def _forms_in(action: Action) -> Iterator[tuple[Value, str]]:

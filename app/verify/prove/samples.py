@@ -81,6 +81,10 @@ class Representatives:
         self._secrets |= {(flow, name, *way) for way in returns.secrets}
         return self._records(flow, (name,), returns.type)
 
+    def samples(self, flow: str, name: str, type_: Kind) -> list[Any]:
+        """Sample values of a variable."""
+        return self._values(flow, (name,), type_)
+
     def _values(self, flow: str, path: Path, type_: Kind) -> list[Any]:
         if type_.name == "bool":
             return [False, True]
@@ -88,9 +92,12 @@ class Representatives:
             return self._records(flow, path, type_) if type_.is_record else self._maps(flow, path)
         if type_.family == "list" and type_.item is not None:
             items = self._values(flow, (*path, ENTRY), type_.item)
+            sought = (_cast(type_.item, literal) for literal in self.literals.of(flow, path).literals)
+            items = different([*items, *(each for each in sought if each is not None)])
             return self._lists(flow, path, _with_another(items, type_.item))
         if type_.family == "list":
-            return self._lists(flow, path, ["something", "something else"])
+            known = {**self.literals.of(flow, path).literals, **self.literals.of(flow, (*path, ENTRY)).literals}
+            return self._lists(flow, path, different(["something", "something else", *known]))
         if type_.words:
             return list(type_.words)
         compared = self.literals.of(flow, path)
@@ -109,16 +116,20 @@ class Representatives:
 
     def _maps(self, flow: str, path: Path) -> list[Any]:
         """An empty map, and maps with every entry that is read."""
-        fields = {*self._fields_read(flow, path), *self.literals.keys_of(flow, path)} - {ENTRY, LENGTH}
-        choices = {name: self._untyped(flow, (*path, name)) for name in sorted(fields)}
+        known = self.literals
+        fields = {*self._fields_read(flow, path), *known.keys_of(flow, path), *known.of(flow, path).texts}
+        choices = {name: self.untyped(flow, (*path, name)) for name in sorted(fields - {ENTRY, LENGTH})}
         self.chosen[".".join(path)] = ("a map without entries, and maps with every entry that is read",)
         return [{}, *combined(choices, MOST_ANSWERS)[0]] if choices else [{}]
 
-    def _untyped(self, flow: str, path: Path) -> list[Any]:
-        """Values of an unknown type."""
+    def untyped(self, flow: str, path: Path) -> list[Any]:
+        """Values of an unknown type: maps where a field of it is read, else texts and numbers."""
+        if self._fields_read(flow, path) - {ENTRY, LENGTH}:
+            return self._maps(flow, path)
         compared = self.literals.of(flow, path)
         numbers = around([each for each in compared.literals if not isinstance(each, str)], is_whole=False)
-        return different([*compared.texts, *numbers, *([] if numbers else _others(TYPES["text"], compared))])
+        others = [*_formed(compared), *_others(TYPES["text"], compared)]
+        return different([*compared.texts, *numbers, *([] if numbers else others)])
 
     def _records(self, flow: str, path: Path, type_: Kind) -> list[dict[str, Any]]:
         read = self._fields_read(flow, path)
@@ -191,11 +202,16 @@ def _texts(type_: Kind, compared: Compared) -> list[Any]:
     if only and not type_.hosts:
         return different([*literals, *only[: 2 if compared.has("related") else 1]])
     empty = [""] if type_.name in ("text", "phone", "url") else []
-    formed = [_BY_FORM[compared.form]] if compared.form in _BY_FORM and type_.name == "text" else []
+    formed = _formed(compared) if type_.name == "text" else []
     others = [] if formed and compared.form == "datetime" else _others(type_, compared)
     lines = [_TWO_LINES] if compared.has("headed") else []
     far = map(str, _OUT_OF_RANGE) if compared.has("bounded") else ()
     return different([*literals, *formed, *others, *empty, *lines, *far])
+
+
+def _formed(compared: Compared) -> list[str]:
+    """A text of the form that is required, if there is one."""
+    return [_BY_FORM[compared.form]] if compared.form in _BY_FORM else []
 
 
 def _others(type_: Kind, compared: Compared) -> list[Any]:

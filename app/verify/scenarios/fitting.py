@@ -56,6 +56,8 @@ class Fitting:
         default = next((flow for flow in startable if flow.default), None)
         if call.flow:
             return self._fit_named(call, reader)
+        if call.query:
+            reader.report("S106", call.place, "`query` is part of the answer URL of a flow", "name the `flow`")
         if call.to:
             digits = "".join(char for char in call.to if char.isdigit())
             if default is None and not any(digits in flow.numbers for flow in startable):
@@ -81,7 +83,7 @@ class Fitting:
             cure = "call a flow that runs it, or give it `numbers`, `default: true` or `entry: true`"
             reader.report("S106", call.place, f'no call can start in flow "{flow.name}"', cure)
         if not call.to and flow.numbers:
-            return replace(call, to=flow.numbers[0], flow="")
+            return replace(call, to=flow.numbers[0], flow=flow.name if call.query else "")
         return replace(call, to=call.to or ANY_NUMBER)
 
 

@@ -130,6 +130,8 @@ class ScenarioCall(ScenarioModel):
     """who calls: a number, in quotes, or a SIP URI"""
     flow: str = ""
     """the flow that takes the call"""
+    query: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)
+    """what the answer URL of the flow has behind its `?`: params, and direction"""
     sip: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)
     """SIP headers by name"""
     user: str = ""

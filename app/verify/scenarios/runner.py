@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlencode
 
 import httpx
 
@@ -219,7 +220,7 @@ class LocalStage:
         self.clock = VirtualClock(call.made_at)
         direct = AsgiServer(self._app, self.clock, patience_s)
         application = Application(
-            answer_url=f"{BASE}/webhooks/answer{f'/{call.flow}' if call.flow else ''}",
+            answer_url=f"{BASE}/webhooks/answer{f'/{call.flow}' if call.flow else ''}{_query_of(call)}",
             event_url=f"{BASE}/webhooks/event",
             fallback_url=f"{BASE}/webhooks/fallback",
         )
@@ -299,6 +300,7 @@ class RemoteStage:
             "given (the server asks its own lookups)": scenario.given,
             f"env ({_OWN_SETTINGS})": scenario.env,
             f"dial_allow ({_OWN_SETTINGS})": scenario.dial_allow is not None,
+            "query (the answer URL has its own)": scenario.query,
             "flow (the answer URL decides it)": scenario.flow and self._numbers.get(scenario.flow) != scenario.to,
             "at (the server has its own clock)": scenario.made_at != AT,
             f"expect.hooks ({_NOT_VISIBLE})": expect.hooks is not None,
@@ -328,6 +330,10 @@ async def _play(scenario: Scenario, conditions: CallConditions, placed: PlacedCa
     await Caller(placed, result).play(scenario.script[len(conditions.faults) :])
     await placed.vonage.run()
     await placed.observe(result)
+
+
+def _query_of(call: ScenarioCall) -> str:
+    return f"?{urlencode(call.query)}" if call.query else ""
 
 
 def _conditions_of(scenario: Scenario, chaos: int | None) -> CallConditions:
