@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from app.flow.issues import RULES, FlowIssue, by_place
+from app.flow.issues import RULES, Fix, FlowIssue, by_place
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
 from app.flow.source.pitfalls import check_empty, check_key, check_missing_space, check_scalar, check_unsupported
 from app.flow.source.source_file import FILLER, SourceFile, is_quoted, marks
@@ -124,6 +124,7 @@ class _Builder:
 
     def _map(self, start: yaml.MappingStartEvent) -> Map:
         entries: dict[str, Entry] = {}
+        earlier = len(self.issues)
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self._key(event)
             after = next(self.events)
@@ -141,6 +142,9 @@ class _Builder:
                 entries[key.value] = Entry(key, value)
         is_block = not start.flow_style and entries
         place = next(iter(entries.values())).key.place if is_block else self._extent(start, event)
+        if {"E103"} == {issue.code for issue in self.issues[earlier:]} and len(entries) == len(self.issues) - earlier:
+            fix = Fix(f"write a list: [{', '.join(entries)}]", "characters", f"[{', '.join(entries)}]")
+            self.issues[earlier:] = [RULES["E103"].at(place, "these braces hold names without values", fix)]
         return Map(tuple(entries.values()), place)
 
     def _is_split_text(self, value: yaml.Event) -> bool:

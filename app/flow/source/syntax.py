@@ -251,6 +251,10 @@ def find_hash(fault: SyntaxFault) -> FlowIssue | None:
     return None
 
 
+_REST_OF_BRACES = re.compile(r"[^{}]*\}\}")
+"""What follows a quote within braces, up to their end."""
+
+
 def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
     """Text after a closing quote: an apostrophe, a quote inside quotes, or two texts in a row."""
     line, at = fault.line, fault.at
@@ -266,8 +270,14 @@ def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
         return fault.issue("E114", at, key.end(1), f'a comma is missing before "{key[1]}"', fix)
     rest = (_TO_COMMA if fault.in_flow else _TO_COMMENT).split(fault.source.text[at : line.end])[0]
     stop = at + max(1, len(rest.rstrip()))
-    mark, whole = fault.source.text[start], fault.source.text[start:stop].rstrip()
-    if line.key not in EXPRESSION_KEYS:
+    mark = fault.source.text[start]
+    if braces := _REST_OF_BRACES.match(fault.source.text, at, line.end):
+        after = fault.source.text.find(mark, braces.end(), line.end)
+        stop = after + 1 if after >= 0 else stop
+    whole = fault.source.text[start:stop].rstrip()
+    if braces:
+        whole = whole[1:].removesuffix(mark)
+    elif line.key not in EXPRESSION_KEYS:
         whole = whole.replace(mark, "") if between else whole[1:].removesuffix(mark)
     cure, written = ("delete the comma", fault.source.text[start:end]) if fault.char == "," else ("", in_quotes(whole))
     fix = fault.source.rewritten(start, stop, written, cure or f"write {quote(whole)}")

@@ -471,7 +471,7 @@ class _TreeBuilder:
     def _unknown(self, piece: Piece, word: Token) -> None:
         """Report an unknown tag, once with its end. A misspelt `if`, `for` or end is treated as what was meant."""
         opened = f"end{self.blocks[-1].word}" if self.blocks else ""
-        meant = opened if word.text in ("end", "fi") else nearest(word.text, _TAGS)
+        meant = opened if word.text in ("end", "fi") else nearest(word.text.replace("foreach", "for"), _TAGS)
         if word.kind == "end":
             piece.refuse("E320", word._replace(text="%}"), "an empty tag", "write {% if test %}, or leave it out")
         elif word.text.removeprefix("end") not in self.reported_tags:
