@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -17,6 +17,7 @@ from app.flow.issues import RULES, FlowIssue
 from app.flow.language.flow import ReadFlow
 from app.flow.language.shared import Sections
 from app.flow.nodes import Place
+from app.flow.templates.values import Literal
 
 _USES: Final = (
     ("lookups", "no step asks the lookup", "write `lookup: {name}` in a step, or delete it"),
@@ -109,20 +110,22 @@ def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterat
 
 
 def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[FlowIssue]:
-    """W635 for each shared part that no flow of the project uses; W637 for locales that no call can choose."""
+    """W635 for each shared part that no flow of the project uses; W637 for locales that no call is ever in."""
     flows = tuple(flows)
     yield from _sections(shared, flows)
-    if any("locale" in facts.written for facts in flows):
-        return
-    yield from dict.fromkeys(issue for facts in flows for issue in _locales(list(facts.flow.locales.values())))
+    values = [each.value for facts in flows for each in facts.assigned.get("locale", ())]
+    chosen = {value.value for value in values if isinstance(value, Literal)}
+    if all(isinstance(value, Literal) for value in values):
+        yield from dict.fromkeys(issue for facts in flows for issue in _locales([*facts.flow.locales.values()], chosen))
 
 
-def _locales(locales: list[Locale]) -> Iterator[FlowIssue]:
-    if len(locales) > 1:
-        names = ", ".join(locale.name for locale in locales[1:])
-        message = f"every call stays in the locale {locales[0].name}: nothing sets `locale` to {names}"
-        cure = f"add `set: {{locale: {locales[1].name}}}` to a choice or a step"
-        yield RULES["W637"].at(locales[1].place, message, cure)
+def _locales(locales: Sequence[Locale], chosen: Set[object]) -> Iterator[FlowIssue]:
+    """W637 at the first locale that no call can be in."""
+    never = [locale for locale in locales[1:] if locale.name not in chosen]
+    if never:
+        message = f"no call is ever in the locale {', '.join(locale.name for locale in never)}: nothing sets it"
+        cure = f"a call begins in {locales[0].name}: add `set: {{locale: {never[0].name}}}` to a choice or a step"
+        yield RULES["W637"].at(never[0].place, message, cure)
 
 
 def _templates(unused: Iterable[str]) -> Iterator[FlowIssue]:

@@ -60,6 +60,9 @@ def _read_phrases(node: Node, what: str, reader: Reader) -> dict[str, str]:
         folded = fold(text.value)
         if has_braces(text):
             reader.report("E235", text.place, "a phrase cannot be computed")
+        elif text.value in ("true", "false") and not text.quoted:
+            cure = f'list what callers say: `speech: [sales, buy]`; write "{text.value}" in quotes if they say that'
+            reader.report("E235", text.place, f"{text.value} is not a phrase", cure)
         elif not folded:
             reader.report("E235", text.place, f'"{text.value}" contains no words')
         else:

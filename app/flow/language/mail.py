@@ -11,7 +11,8 @@ hooks:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from email.errors import MessageError
 from email.headerregistry import Address
 from typing import Annotated, Any, ClassVar, Final, Literal
@@ -23,12 +24,14 @@ from app.flow.grammar.records import Record
 from app.flow.grammar.values import leaves
 from app.flow.issues import Fix
 from app.flow.language.outgoing import plain_text
-from app.flow.nodes import Node
+from app.flow.nodes import Node, Place, Text
 from app.flow.templates.values import Value
 from app.value_types import TYPES, PlainText
 
 MOST_ADDRESSES: Final = 20
 """Our choice: more people are reached by a list of the mail server."""
+_CURE: Final = f"mail addresses alone are needed, such as office@example.com, at most {MOST_ADDRESSES} between commas"
+_BRACES: Final = re.compile(r"\{\{.*?\}\}")
 
 
 def addresses(text: str) -> tuple[str, ...]:
@@ -38,9 +41,7 @@ def addresses(text: str) -> tuple[str, ...]:
     """
     found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not 0 < len(found) <= MOST_ADDRESSES or not all(map(_is_address, found)):
-        raise ValueError(
-            f"mail addresses alone are needed, such as office@example.com, at most {MOST_ADDRESSES} between commas"
-        )
+        raise ValueError(_CURE)
     return found
 
 
@@ -71,12 +72,28 @@ class Addresses(PlainText):
 def _read_to(node: Node, what: str, reader: Reader) -> Value | None:
     """Mail addresses; E585 when a caller or another server could choose who gets the mail."""
     value = reader.value(node, Addresses(), "text", what)
+    if value is not None and isinstance(node, Text) and "{%" not in node.value:
+        for part, place in _parts_that_are_no_address(node):
+            reader.report("E313", place, f'{what} cannot be "{part}"', _CURE)
+            return None
     for leaf in leaves(value) if value is not None else ():
         for name in sorted(leaf.used_names):
             if name.partition(".")[0] != "env":
                 reader.report("E585", leaf.place, f"{what} is computed from {name}")
                 return None
     return value
+
+
+def _parts_that_are_no_address(text: Text) -> Iterator[tuple[str, Place]]:
+    """The parts between commas that are no address whatever their braces give."""
+    offset = 0
+    for part in text.value.split(","):
+        written = part.strip()
+        computed = _BRACES.sub("x", written)
+        is_possible = _is_address(written) if computed == written else not re.search(r"[\s;]", computed)
+        if written and not is_possible:
+            yield written, text.at(offset + part.index(written), len(written))
+        offset += len(part) + 1
 
 
 def _read_text(node: Node, what: str, reader: Reader) -> Value | None:

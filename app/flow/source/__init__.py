@@ -142,7 +142,8 @@ class _Builder:
                 entries[key.value] = Entry(key, value)
         is_block = not start.flow_style and entries
         place = next(iter(entries.values())).key.place if is_block else self._extent(start, event)
-        if {"E103"} == {issue.code for issue in self.issues[earlier:]} and len(entries) == len(self.issues) - earlier:
+        written = self.source.text[marks(start)[0].index : marks(event)[1].index]
+        if start.flow_style and entries and ":" not in written and "{" not in written[1:]:
             fix = Fix(f"write a list: [{', '.join(entries)}]", "characters", f"[{', '.join(entries)}]")
             self.issues[earlier:] = [RULES["E103"].at(place, "these braces hold names without values", fix)]
         return Map(tuple(entries.values()), place)
