@@ -407,9 +407,7 @@ class Checker(NodeVisitor):
     def _check_contained(self, left: nodes.Expr, op: str, right: nodes.Expr) -> None:
         type_, sought = self.types[right] or ANY, self.types[left] or ANY
         if isinstance(right, nodes.List):
-            for item in right.items:
-                if isinstance(item, nodes.Const) and self._are_comparable(left, op, item):
-                    self._check_literal(item, left)
+            self._check_listed(left, op, right)
         elif type_.family == "list" and not {sought.family, type_.entry.family} & {"any"}:
             if sought.family != type_.entry.family:
                 message = f"{self.described(left)}; every entry of {self.shown(right)} is {type_.entry.described}"
@@ -421,6 +419,20 @@ class Checker(NodeVisitor):
             if type_.family == "text" and not isinstance(right, nodes.Const):
                 cure = f"write {self.shown(right)} | contains({self.shown(left)})"
             self.report("E308", right, f'"{SIGNS[op]}" needs a list; {self.described(right)}', cure)
+
+    def _check_listed(self, left: nodes.Expr, op: str, right: nodes.List) -> None:
+        """Check a value against the literals of a list; numbers in place of texts are one slip."""
+        literals = [item for item in right.items if isinstance(item, nodes.Const)]
+        numbers = [item for item in literals if (self.types[item] or ANY).family == "number"]
+        if len(numbers) > 1 and len(numbers) == len(right.items) and (self.types[left] or ANY).family == "text":
+            written = ", ".join(f"'{self.shown(item)}'" for item in numbers)
+            fix = self._rewritten(right, f"[{written}]", f"write [{written}]")
+            message = f"{self.described(left)}; every entry of {self.shown(right)} is a number"
+            self.report("E307", numbers[0], message, fix)
+            return
+        for item in literals:
+            if self._are_comparable(left, op, item):
+                self._check_literal(item, left)
 
     # sums
 
