@@ -16,7 +16,7 @@ from app.flow.nodes import LINE_BREAK, Map, Node, Place, walk
 from app.suggest import nearest
 
 _WORD: Final = re.compile(r"\w+")
-_HYPHENATED: Final = re.compile(r"\w++(?:-++\w++)+")
+_HYPHENATED: Final = re.compile(r"(?<!\w)\w++(?:-++\w++)+")
 
 
 def first_faults(

@@ -184,8 +184,10 @@ def _prompts(part: Part, locale: str, reader: Reader, *, is_inherited: bool = Fa
 
 def _voice(talk: Action, locale: str, reader: Reader) -> str:
     """The language code of the voice; "" when it is not known, and for a text that is said in several languages."""
-    places = {in_locale(talk.fields["text"], each).place for each in reader.locales}
-    if isinstance(talk.fields.get("language"), Localised) and len(places) == 1:
+    text = talk.fields["text"]
+    first = in_locale(text, locale).place
+    is_one = not isinstance(text, Localised) or all(in_locale(text, each).place == first for each in reader.locales)
+    if is_one and isinstance(talk.fields.get("language"), Localised):
         return ""
     return talk.in_locale(locale).literal("language") or ""
 
