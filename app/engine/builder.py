@@ -56,8 +56,10 @@ def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:
     while target is not None and target not in entered:
         entered.add(target)
         step = flow.steps[target]
-        drafts.extend(draft for part in step.parts for draft in part.render(frame))
-        jump = step.exit.enter(frame)
+        jump = step.exit.enter(frame) if step.exit.is_early else None
+        if jump is None:
+            drafts.extend(draft for part in step.parts for draft in part.render(frame))
+            jump = None if step.exit.is_early else step.exit.enter(frame)
         target = jump.target.step if jump else None
     return drafts
 

@@ -106,7 +106,7 @@ def _play(run: Run, step: Step) -> Target | None:
     for hook in step.sends:
         run.send(hook, {**names, "step": step.name, "flow": run.flow.name})
     frame = run.frame(names)
-    jump = leave.enter(frame) if leave.is_early else None
+    jump = leave.enter(frame) if leave.is_early and not run.holds_again(step) else None
     if jump is None:
         if run.play_stretch(step):
             return None

@@ -285,6 +285,13 @@ class Run:
         """
         return bool(step.asks or step.sends or step.exit.asks_again) and self._builder.is_open_ended
 
+    def holds_again(self, step: Step) -> bool:
+        """Whether this turn has come back to a step that holds the caller, who now waits even if it is ready.
+
+        So a queue that nobody can be rung for leads back to its hold without going round in one turn. Our choice.
+        """
+        return step.exit.asks_again and any(mark.step is step for mark in self._marks[:-1])
+
     def wait_for(self, step: Step) -> None:
         """Begin `step` when the caller gets there: add a checkpoint that reports it."""
         self.note("reaches", step.name, REACHED, where=step.place, because="it begins when the caller gets there")
