@@ -126,6 +126,8 @@ class PlayedCall:
         self.diverged: tuple[float, str] | None = None
         self.lost: set[int] = set()
         self.secrets = Secrets()
+        self._keyed: tuple[Waited | None, str] = (None, "")
+        """The input that keys were pressed into, and all of these keys."""
         self._flows = {flow.name: flow for flow in flows}
         self._flow_of = {flow.place.file: flow.name for flow in self._flows.values()}
         self._outcome_of = outcome_of
@@ -327,12 +329,14 @@ class PlayedCall:
         self._note(step, CallMoment(self.leg.at, self.moment.kind, self.moment.waited), self.where)
         if isinstance(step, PressStep | SpeakStep) and self.leg.open is None:
             self.lost.add(len(self.leg.transcript))
-        if self.session is not None and any(wait.sensitive for wait in self.session.waits):
-            given = self.recorder.script[-1]  # with all keys of this input
-            if isinstance(given, PressStep):
-                self.secrets.learn(given.keys.rstrip("#"))
-            elif isinstance(given, SpeakStep):
-                self.secrets.learn([result[0] for result in given.speech.results])
+        is_sensitive = self.session is not None and any(wait.sensitive for wait in self.session.waits)
+        if isinstance(step, PressStep):
+            open_, keys = self._keyed
+            self._keyed = self.leg.open, step.keys if open_ is not self.leg.open else keys + step.keys
+            if is_sensitive:
+                self.secrets.learn(self._keyed[1].rstrip("#"))
+        elif isinstance(step, SpeakStep) and is_sensitive:
+            self.secrets.learn([result[0] for result in step.speech.results])
         with suppress(CallIsOver):
             await step.perform(self.placed)
         self._acted_at = self.leg.at

@@ -156,7 +156,8 @@ def test_a_lookup_may_be_asked_twice_in_one_turn(tmp_path: Path) -> None:
     assert '"Still busy."' in done.output
 
 
-def test_what_a_lookup_sends_is_shown_without_sensitive_values(tmp_path: Path) -> None:
+@pytest.mark.parametrize("typed", ["47110815\n", "4711; wait 1; 0815\n"])
+def test_what_a_lookup_sends_is_shown_without_sensitive_values(typed: str, tmp_path: Path) -> None:
     pin = """\
 flow: pin
 default: true
@@ -173,7 +174,7 @@ steps:
 """
     (tmp_path / "flows" / "shop.yaml").unlink()
     write_project(tmp_path, pin=pin)
-    shown = call(typed="47110815\n").output
+    shown = call(typed=typed).output
     assert 'lookup account asks POST https://bank.example.com {"pin": "***"}' in shown
 
 
