@@ -167,6 +167,8 @@ _HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _RETURNS_CURE: Final = "add `returns: {name: text, tier: [gold, standard]}`, each field of the answer with its type"
 _SENSITIVE: Final = "sensitive"
 _HOSTS: Final = "hosts"
+_BESIDE: Final = frozenset({"cache", "timeout", "default", "headers", "params", "json", "with"})
+"""Words of a lookup that are written next to `returns`."""
 _DESCRIPTION: Final = frozenset({"type", _SENSITIVE})
 _VARIABLE_WORDS: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
 _FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
@@ -199,11 +201,21 @@ def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> K
         if not path and name == OK:
             message = "every lookup already has a field `ok`, which says whether the answer is real"
             reader.report("E532", key.place, message, "give the field of the answer another name")
+        elif not path and name in _BESIDE and not _looks_like_type(value):
+            message = f"`{name}` is among the fields of the answer"
+            reader.report("E532", key.place, message, f"write `{name}` next to `returns`, not in it")
         elif not name or has_braces(key):
             reader.report("E532", key.place, f'a field cannot be named "{name}"', "write its name in the answer")
         elif type_ := _read_type(value, f'the field "{name}"', (*path, name), secrets, reader):
             known[name] = type_
     return record(known, None if len(known) == len(node.entries) else ANY)
+
+
+def _looks_like_type(node: Node) -> bool:
+    """Whether a text, or each text in a map, is the name of a type."""
+    if isinstance(node, Map):
+        return all(_looks_like_type(value) for _, value in node.entries)
+    return not isinstance(node, Text) or node.value in TYPES or node.value in OPTIONAL
 
 
 def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Reader) -> Kind | None:
