@@ -17,7 +17,7 @@ from pygls.uris import to_fs_path
 from app.console import language
 from app.lsp import answers
 from app.lsp.conversion import Json, completion_item, diagnostic, hover_text, range_of, symbol_of
-from app.lsp.server import FlowServer, project_root
+from app.lsp.server import CHECK_S, FlowServer, project_root
 
 WATCHED: Final = ("**/flows/**", "**/templates/**", "**/scenarios/**", "**/.env")
 """Files whose changes on disk matter."""
@@ -124,7 +124,9 @@ async def rename(ls: FlowServer, params: types.RenameParams) -> types.WorkspaceE
     known = ls.project_of(params.text_document.uri)
     before = ls.versions(known[0]) if known else {}
     new = params.new_name
-    found = await ls.ask_at(ls.checks, answers.renamed, params.text_document.uri, params.position, new=new)
+    # The subprocess of the answers knows the names already.
+    uri, at = params.text_document.uri, params.position
+    found = await ls.ask_at(ls.answers, answers.renamed, uri, at, new=new, seconds=CHECK_S)
     if found is None:
         return None
     project, answer = found

@@ -156,12 +156,24 @@ class FlowServer(LanguageServer):
 
     # what the subprocesses answer
 
-    async def ask(self, worker: Worker, function: Callable[..., Any], project: OpenProject, **values: Any) -> Any:
-        """What a function returns for a project; None if it was stopped. A cancelled request lets it end."""
+    async def ask(
+        self,
+        worker: Worker,
+        function: Callable[..., Any],
+        project: OpenProject,
+        *,
+        seconds: float | None = None,
+        **values: Any,
+    ) -> Any:
+        """What a function returns for a project; None if it was stopped. A cancelled request lets it end.
+
+        `seconds`: how long it may take, if that is not what the worker says.
+        """
 
         async def run() -> Any:
             try:
-                return await worker.run(function, {"folder": project.folder(self._settings_of(project.root)), **values})
+                folder = project.folder(self._settings_of(project.root))
+                return await worker.run(function, {"folder": folder, **values}, seconds=seconds)
             except WorkNotDone as error:
                 self.window_log_message(
                     types.LogMessageParams(types.MessageType.Warning, f"{function.__name__}: {error}")
