@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -37,14 +36,6 @@ def until_unready(server: Running) -> httpx.Response:
         assert time.monotonic() < until, "still ready"
         time.sleep(0.02)
     return response
-
-
-def until_refused(port: int) -> None:
-    """Wait until nobody listens."""
-    with suppress(ConnectionRefusedError):
-        while True:
-            with suppress(ConnectionResetError), socket.create_connection(("127.0.0.1", port), timeout=10):
-                time.sleep(0.05)
 
 
 @pytest.fixture
