@@ -19,6 +19,8 @@ _WIDEST = 110
 """Columns of a source line that are shown; a longer one is cut around the fault."""
 _LEAD = 50
 """Columns that are kept before the fault when its line is cut."""
+_NEAR = 4 * _WIDEST
+"""Characters before and behind a fault that are looked at."""
 _TAB = "    "
 _COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading": "1;4"}
 
@@ -99,6 +101,9 @@ def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
 def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
     """The line as a terminal shows it, how many columns are before the fault, and how many columns the fault has."""
     start = min(column - 1, len(line))
+    begin = max(0, start - _NEAR)  # what is further away is not shown
+    line = line[begin : start + _NEAR]
+    start -= begin
     cells = [_cell(char) for char in line]
     before = _width(cells[:start])
     width = max(1, _width(cells[start : start + length]))
