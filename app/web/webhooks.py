@@ -80,11 +80,12 @@ class WebhookRoute(APIRoute):
 
     def _record(self, request: WebhookRequest, response: WebhookResponse, seconds: float) -> None:
         config = request.config
-        config.metrics.webhook(self.kind, response.reply, response.status_code, seconds)
+        kind = self.kind
+        config.metrics.webhook(kind, response.reply, response.status_code, seconds)
         log_webhook(
             config.write_line,
             response.reply,
-            route=self.kind,
+            route=kind,
             method=request.method,
             status=response.status_code,
             seconds=seconds,
