@@ -93,17 +93,16 @@ def read_locales(node: Node, reader: Reader) -> Mapping[str, Locale]:
     read = [_read_locale(entry, reader) for entry in entries]
     if isinstance(node, Seq):
         read = [
-            _assume_locale(base_language(each.value), each.place, each.value, reader)
+            _assume_locale(base_language(each.value), each.place, each.value)
             for each in node.items
             if isinstance(each, Text)
         ]
     return {locale.name: locale for locale in read if locale is not None}
 
 
-def _assume_locale(name: str, place: Place, language: str, reader: Reader) -> Locale | None:
+def _assume_locale(name: str, place: Place, language: str) -> Locale:
     """A locale that could not be read, with the language that was probably meant."""
-    nothing = Fields(f'the locale "{name}"', place, {}, {}, is_whole=False)
-    return Locale.build(nothing, reader, name=name, language=language)
+    return Locale(name=name, language=language, written=Fields(f'the locale "{name}"', place, {}, {}))
 
 
 def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
@@ -121,7 +120,7 @@ def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
         guess = entry.value.value
     found = reader.map(entry.value, what, f"write `{name}: {{language: {guess or 'en-GB'}}}`")
     if found is None:
-        return _assume_locale(name, place, guess or _DEFAULT_LANGUAGE, reader)
+        return _assume_locale(name, place, guess or _DEFAULT_LANGUAGE)
     fields = Locale.read_words(found, what, reader, place=place)
     code = guess or "en-GB"
     cures = {"language": Fix(f"add `language` with a code such as {code}", "add", f"language: {code}")}

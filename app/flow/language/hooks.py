@@ -252,8 +252,9 @@ def _read_hook(entry: Entry, reader: Reader) -> HookDefinition | None:
     reader.check_name(entry.key, "a hook", _NAME, "use letters, digits, _, - and .")
     shown = entry.value.value if isinstance(entry.value, Text) else "https://.."
     found = reader.map(entry.value, what, f'write `{name}: {{post: "{shown}"}}`')
-    unread = Fields(what, place, {}, {}, is_whole=False)
-    fields = HookDefinition.read_words(found, what, reader, place=place) if found is not None else unread
+    if found is None:
+        return HookDefinition(name=name, written=Fields(what, place, {}, {}))
+    fields = HookDefinition.read_words(found, what, reader, place=place)
     node = fields.get("params")
     params = read_params(node, "`params`", reader) if node else {}
     for taken in sorted(OWN_NAMES & params.keys()):
