@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from app.flow.grammar.json_schema import BRACES
 from app.flow.hours.calendar import hours_type
-from app.flow.language.flow import read_flow
+from app.flow.language.flow import read_flow, read_head
 from app.flow.language.outcomes import ERROR
 from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.language.step import EXITS
@@ -415,10 +415,9 @@ def _scope(file: str, text: str, shared: tuple[tuple[str, str], ...]) -> ScopeTy
     """What the values of a file may use."""
     context = _context(shared)
     node, _ = read_yaml(file, text)
-    if isinstance(node, Map) and not is_shared(node):
-        read = read_flow(node, context, [])
-        if read is not None:
-            return read.reader.scope
+    head = read_head(node, []) if isinstance(node, Map) and not is_shared(node) else None
+    if head is not None:
+        return read_flow(head, context, []).reader.scope
     scope = scope_types({}).with_name("hours", hours_type(context.shared.calendars))
     for name, lookup in context.shared.lookups.items():
         scope = scope.with_name(name, lookup.type)

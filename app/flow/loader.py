@@ -18,17 +18,16 @@ from app.flow.checks.project import check_modules, check_project
 from app.flow.checks.prompts import check_prompts
 from app.flow.checks.usage import check_usage
 from app.flow.files import SUFFIXES, read_project
-from app.flow.grammar.reader import Reader
 from app.flow.hours.calendar import Calendar
 from app.flow.hours.declaration import calendar_sources, check_overrides
 from app.flow.issues import FlowIssue, by_place
-from app.flow.language.flow import ReadFlow, is_flow_name, peek_signature, read_flow
+from app.flow.language.flow import FlowHead, ReadFlow, is_flow_name, read_flow, read_head
 from app.flow.language.lookups import LookupDefinition
 from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.model import Flow, Project
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.phases import first_faults, up_to_first_fault
-from app.flow.scope import Signature, scope_types
+from app.flow.scope import Signature
 from app.flow.source import names_written_in, read_yaml
 from app.flow.source.source_file import SourceFile
 from app.flow.taint import filled_with_settings
@@ -127,6 +126,9 @@ def _load(
     files = [_File(path, texts[path]) for path in sorted(filter(_is_flow_file, texts))]
     for file in files:
         file.node, file.found = read_yaml(file.path, file.text)
+        if file.node is not None and not is_shared(file.node):
+            file.is_parsed = not file.has_errors
+            file.head = read_head(file.node, file.found if file.is_parsed else [])
     templates = {path.removeprefix(_TEMPLATES): texts[path] for path in texts if path.startswith(_TEMPLATES)}
     tracked = TrackedTemplates(templates)
     dates = {path: text for path, text in texts.items() if path.startswith(_CALENDARS)}
@@ -136,7 +138,7 @@ def _load(
         tracked,
         env,
         dates,
-        flows=_signatures(files, env),
+        flows=_signatures(files),
         kept=filled_with_settings(named, shared, templates),
     )
     parts = [file for file in files if is_shared(file.node)]
@@ -145,9 +147,9 @@ def _load(
         _check_modules(file, context.shared.lookups, modules)
     shared_sources = {file.path: file.text for file in parts} | tracked.pop_used()
     for file in files:
-        if file not in parts and file.node is not None and not file.has_errors:
-            file.read = read_flow(file.node, context, file.found)
-            _check_modules(file, file.read.sections.lookups if file.read else {}, modules)
+        if file.head is not None and file.is_parsed:
+            file.read = read_flow(file.head, context, file.found)
+            _check_modules(file, file.read.sections.lookups, modules)
             file.templates = tracked.pop_used()
     _check_flows(files)
     project = _project(files, context, shared_sources, texts)
@@ -170,12 +172,19 @@ def _load(
 
 @dataclass(slots=True, eq=False)
 class _File:
-    """One file while the project is loaded: what was read from it, and its issues."""
+    """One file while the project is loaded: what was read from it, and its issues.
+
+    Attributes:
+        is_parsed: its YAML has no error.
+        head: of a flow.
+    """
 
     path: str
     text: str
     node: Node | None = None
     found: list[FlowIssue] = field(default_factory=list)
+    is_parsed: bool = False
+    head: FlowHead | None = None
     read: ReadFlow | None = None
     templates: Mapping[str, str] = field(default_factory=dict)
 
@@ -215,7 +224,7 @@ def _is_flow_file(path: str) -> bool:
     return path.startswith(_FLOWS) and PurePosixPath(path).suffix.lower() in SUFFIXES
 
 
-def _signatures(files: list[_File], env: Mapping[str, str] | None) -> dict[str, Signature]:
+def _signatures(files: list[_File]) -> dict[str, Signature]:
     """The signature of each flow, by name. `is_whole` is false for a file that could not be read completely.
 
     If a flow lacks a name, which is an error, others may refer to it by its file name.
@@ -223,12 +232,11 @@ def _signatures(files: list[_File], env: Mapping[str, str] | None) -> dict[str, 
     found: dict[str, Signature] = {}
     nameless: list[Signature] = []
     for file in files:
-        node = file.node
-        if node is None:
+        if file.node is None:
             name = names_written_in(file.text)[0] or PurePosixPath(file.path).stem
             found.setdefault(name, Signature(name, Place(file.path, 1, 1), is_whole=False))
-        if isinstance(node, Map) and not is_shared(node):
-            signature = peek_signature(node, Reader(scope_types({}, env), {}, frozenset()))
+        if file.head is not None:
+            signature = file.head.outside
             if signature.name in found or not is_flow_name(signature.name):
                 nameless.append(replace(signature, name=PurePosixPath(file.path).stem, is_whole=False))
             if signature.name:

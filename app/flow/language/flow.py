@@ -78,20 +78,6 @@ def is_flow_name(name: str) -> bool:
     return _FLOW_NAME.fullmatch(name) is not None
 
 
-def peek_signature(node: Map, reader: Reader) -> Signature:
-    """The signature of the flow in a file; its name is "" if the file gives none. `read_flow` reports the faults.
-
-    It is not whole if the file has an unknown word, which may be a misspelt `params`.
-    """
-    keys = {entry.key.value: entry.key for entry in node.entries}
-    values = {entry.key.value: entry.value for entry in node.entries}
-    name = values.get("flow")
-    fields = Fields("the flow", node.place, keys, values)
-    found = _read_signature(name if isinstance(name, Text) else None, fields, reader)
-    is_whole = keys.keys() <= {*FlowWords.words()} and not any(issue.is_error for issue in reader.issues)
-    return replace(found, is_whole=is_whole)
-
-
 def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
     text = reader.text(node, what)
     if text is not None:
@@ -218,13 +204,30 @@ _OF_FLOWS: Final = frozenset({"flow", "start", "steps"})
 _NO_FLOW_CURE: Final = "write `shared: true` if it holds parts for all flows; a flow begins with `flow: name`"
 
 
-def read_flow(node: Node, context: Context, issues: list[FlowIssue]) -> ReadFlow | None:
-    """Read the nodes of one file. Faults are added to `issues`, which may already hold those of the YAML."""
-    reader = Reader(scope_types({}, context.env), context.templates, frozenset(), issues, flows=context.flows)
+@dataclass(frozen=True, slots=True)
+class FlowHead:
+    """What a flow file says before it is known what its values may name.
+
+    Attributes:
+        node: the file, with lost section lines.
+        words: the words at its top level.
+        outside: what other flows see of it; its name is "" if the file gives none. It is not whole if the file has an
+            unknown word, which may be a misspelt `params`.
+    """
+
+    node: Map
+    words: FlowWords
+    outside: Signature
+
+
+def read_head(node: Node, issues: list[FlowIssue]) -> FlowHead | None:
+    """Read the words of a file; None if it is not a map. Faults are added to `issues`."""
+    reader = Reader(scope_types({}), {}, frozenset(), issues)
     if not isinstance(node, Map):
         cure = "begin with `flow: name`, `start: step` and `steps:`"
         reader.report("E201", node.place, "a flow file is a map, and this is not", cure)
         return None
+    is_known = set(node.keys()) <= {*FlowWords.words()}
     node = _restore_sections(node, reader)
     first = node.entries[0].key.place if node.entries else node.place
     fields = _fix_default(FlowWords.read_words(node, "the flow", reader, place=first), reader)
@@ -236,19 +239,30 @@ def read_flow(node: Node, context: Context, issues: list[FlowIssue]) -> ReadFlow
     words = FlowWords.build(fields, reader, cures={"start": Fix(f"add `{entry}`", "add_beside", entry)})
     if words is None:
         return None
-    outside = _read_signature(words.name, fields, reader)
+    signature = replace(reader, issues=[])
+    outside = _read_signature(words.name, fields, signature)
+    issues.extend(signature.issues)
+    is_whole = is_known and not any(issue.is_error for issue in signature.issues)
+    return FlowHead(node, words, replace(outside, is_whole=is_whole))
+
+
+def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> ReadFlow:
+    """Read the rest of a file. Faults are added to `issues`, which hold those of its YAML and its head."""
+    reader = Reader(scope_types({}, context.env), context.templates, frozenset(), issues, flows=context.flows)
+    words = head.words
+    outside = head.outside
     steps = _read_steps_map(words, reader)
     declared = _declare(words.vars, outside, steps, reader)
     reader = replace(
         reader,
-        scope=_scope(declared, node, outside, context),
+        scope=_scope(declared, head.node, outside, context),
         steps=frozenset(_step_names(steps)),
         steps_at=words.at("steps"),
         variables=declared,
         own=outside,
         step_words=StepWords.words(),
     )
-    sections, reader = read_sections(fields, reader, context.shared, context.dates)
+    sections, reader = read_sections(words.written, reader, context.shared, context.dates)
     inherited = overlay(words.defaults, context.defaults)
     defaults = read_defaults(inherited, reader) if inherited else Defaults()
     reader = replace(reader, language=_language(defaults, sections), inherited=defaults.actions)
