@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 from jinja2 import nodes
-from pydantic.alias_generators import to_snake
 
 from app.flow.grammar.forms import Form
 from app.flow.grammar.json_schema import ANYTHING, FILE, TEXT, about, computed, in_yaml, listed, mapped, per_locale
@@ -334,11 +333,16 @@ def _record(shape: NccoShape) -> MapField:
 def _hints(shape: NccoShape) -> dict[str, str]:
     """Cures for options of nested maps, and for what other platforms call an option."""
     nested = {name: f"write it inside `{holder}`" for name, holder in shape.inside.items()}
-    by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), to_snake(name))}
+    by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake_case(name))}
     foreign = {word: f"here it is called {name}" for word, name in OPTION_NAMES.get(shape.title, {}).items()}
     if shape.title == "record":
         foreign["email mail sms"] = "write `events: {record: hook}` in the step instead"
     return foreign | by_word
+
+
+def _snake_case(name: str) -> str:
+    """`max_digits` for maxDigits, `content_type` for content-type."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|-", "_", name).lower()
 
 
 def _field(kind: Kind) -> Form:

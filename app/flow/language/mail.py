@@ -17,6 +17,7 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from typing import Annotated, Any, ClassVar, Final, Literal
 
+from app.flow.grammar.fields import OrTemplate
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.reader import HINTS, Reader
@@ -96,11 +97,6 @@ def _parts_that_are_no_address(text: Text) -> Iterator[tuple[str, Place]]:
         offset += len(part) + 1
 
 
-def _read_text(node: Node, what: str, reader: Reader) -> Value | None:
-    """A text that is sent; E331 for secrets of callers."""
-    return reader.value(node, TYPES["text"], "text", what)
-
-
 class MailDefinition(Record):
     """The map under `mail` of a hook."""
 
@@ -115,9 +111,9 @@ class MailDefinition(Record):
 
     to: Annotated[Value, Notation(_read_to, TEXT)]
     """Mail addresses between commas, written here or in `env`."""
-    subject: Annotated[Value, Notation(_read_text, TEXT)]
+    subject: Annotated[Value, OrTemplate(TYPES["text"])]
     """The subject, one line."""
-    text: Annotated[Value | None, Notation(_read_text, TEXT)] = None
+    text: Annotated[Value | None, OrTemplate(TYPES["text"])] = None
     """What the mail says; without it, the subject alone."""
     attach: Literal["recording"] | None = None
     """`recording` attaches the recording that the event reports."""
