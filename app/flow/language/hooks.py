@@ -34,11 +34,11 @@ from app.flow.language.exits import StepSource
 from app.flow.language.mail import MailDefinition
 from app.flow.language.outcomes import OTHERWISE, OUTCOMES
 from app.flow.language.outgoing import (
+    JSON,
     Definition,
     Named,
     plain_json,
     read_headers,
-    read_json,
     read_named,
     read_url,
     scope_with,
@@ -130,7 +130,7 @@ def _read_post(node: Node, what: str, reader: Reader) -> Value | None:
 
 def _read_body(node: Node, what: str, reader: Reader) -> Value | None:
     """The body, which is stored until it is sent: E331 for secrets of callers, E583 for `env` as a whole."""
-    json = read_json(node, what, reader)
+    json = JSON.read(node, what, reader)
     for leaf in leaves(json) if json else ():
         for name in sorted(leaf.used_names & reader.scope.secrets):
             message = f"{name} would be sent, and stored until then; it is {reader.scope.unspoken[name]}"

@@ -26,7 +26,7 @@ from app.flow.grammar.json_schema import ANYTHING, TEXT, named, ref
 from app.flow.grammar.reader import HINTS, Fields, Reader, has_braces
 from app.flow.grammar.records import SetByCode, written_as
 from app.flow.grammar.variables import is_variable_name, read_params
-from app.flow.language.outgoing import Definition, HttpUrl, Named, read_json, read_named, scope_with
+from app.flow.language.outgoing import JSON, Definition, HttpUrl, Named, read_named, scope_with
 from app.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
 from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.paths import written
@@ -150,7 +150,7 @@ def _read_arguments(node: Node, what: str, reader: Reader) -> Value | None:
         if not _DOTTED_NAME.fullmatch(key.value) or "." in key.value:
             cure = "write the name of an argument of the function"
             reader.report("E536", key.place, f'"{key.value}" cannot be the name of an argument', cure)
-    return read_json(found, what, reader)
+    return JSON.read(found, what, reader)
 
 
 class LookupDefinition(Definition):

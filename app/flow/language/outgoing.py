@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from app.flow.grammar.fields import JsonField
 from app.flow.grammar.forms import Notation, Unread
-from app.flow.grammar.json_schema import ANYTHING, TEXT, named, ref
+from app.flow.grammar.json_schema import TEXT, named, ref
 from app.flow.grammar.reader import Reader, items
 from app.flow.grammar.records import Record, SetByCode, written_as
 from app.flow.grammar.targets import read_given
@@ -184,22 +184,17 @@ class JsonValue(AnyValue):
         return plain_json(value)
 
 
-_JSON_FIELD: Final = JsonField("kept", computed=JsonValue())
+JSON: Final = JsonField("kept", computed=JsonValue())
+"""Anything JSON can say, with values in braces; a key with braces is reported (E411) and left out.
 
-
-def read_json(node: Node, what: str, reader: Reader) -> Value | None:
-    """Anything JSON can say, with values in braces; a key with braces is reported (E411) and left out.
-
-    Unquoted numbers, `true` and `false` stay what they are. `"{{ answers }}"` alone keeps the type of the value: a
-    list stays a list, a number a number; braces within a text make text. Sensitive values may be in it: it is sent
-    and not written anywhere.
-    """
-    return _JSON_FIELD.read(node, what, reader)
-
+Unquoted numbers, `true` and `false` stay what they are. `"{{ answers }}"` alone keeps the type of the value: a list
+stays a list, a number a number; braces within a text make text. Sensitive values may be in it: it is sent and not
+written anywhere.
+"""
 
 HttpUrl: TypeAlias = Annotated[Value, Notation(read_url, TEXT)]
 Headers: TypeAlias = Annotated[Object, Notation(read_headers, named(TEXT))]
-Body: TypeAlias = Annotated[Value, Notation(read_json, ANYTHING)]
+Body: TypeAlias = Annotated[Value, JSON]
 
 
 class Definition(Record):

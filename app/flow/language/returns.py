@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 
 from app.flow.grammar.reader import Fields, Reader, has_braces
 from app.flow.grammar.variables import read_type
-from app.flow.language.outgoing import plain_json, read_json
+from app.flow.language.outgoing import JSON, plain_json
 from app.flow.nodes import Map, Node, Seq, Text
 from app.flow.paths import Path, by_first_key
 from app.flow.templates.filters import MAX_TEXT
@@ -357,7 +357,7 @@ def _fill_map(node: Map, type_: Kind, within: str, reader: Reader) -> dict[str, 
 def _read_value(node: Node, inner: Kind, within: str, reader: Reader) -> Any:
     if inner.is_record and isinstance(node, Map):
         return _fill_map(node, inner, within, reader)
-    value = read_json(node, within, reader)
+    value = JSON.read(node, within, reader)
     if value is None or not value.is_literal:
         reader.report("E533", node.place, f"{within} is computed", "write the value itself, without braces")
         return inner.empty
