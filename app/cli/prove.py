@@ -102,7 +102,9 @@ def command(
     ]
     proofs, faults = confirmed(found.project, proofs, make_app, source.path_of)
     if not name:
-        faults += [FoundViolation(violation) for violation in never_run(found.project.flows, proofs)]
+        lost = never_run(found.project.flows, proofs)
+        faults += map(FoundViolation, lost)
+        proofs = [each.refuted_by(lost) for each in proofs]
     issues = [_issue(each.violation, source) for each in faults]
     if form == "json":
         rows = [_document(each, source) for each in faults]
@@ -126,7 +128,13 @@ def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
     """The flow of that name; for "" those that calls begin in, by name. Raises CannotRun."""
     if not flows:
         raise CannotRun("there is no flow", "run it in the project's folder, or name the folder")
-    return [flow_named(name, flows)] if name else sorted(roots_of(flows), key=lambda flow: flow.name)
+    if not name:
+        return sorted(roots_of(flows), key=lambda flow: flow.name)
+    flow = flow_named(name, flows)
+    if not flow.is_startable:
+        cure = "prove a flow that runs it, or give it `numbers`, `default: true` or `entry: true`"
+        raise CannotRun(f'no call can start in flow "{name}"', cure)
+    return [flow]
 
 
 def _issue(violation: Violation, source: Source) -> FlowIssue:

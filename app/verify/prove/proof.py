@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -57,6 +57,12 @@ class Proof:
         if any(each.is_error for each in self.violations):
             return "refuted"
         return "stopped" if self.space.stopped else "walked" if self.representatives else "proved"
+
+    def refuted_by(self, violations: Iterable[Violation]) -> Proof:
+        """The proof with those of the violations that are in flows which this one runs."""
+        return replace(
+            self, violations=(*self.violations, *(each for each in violations if each.flow in self.flow.subs))
+        )
 
     @cached_property
     def paths(self) -> Paths:

@@ -32,6 +32,8 @@ _AFTER_CONVERSATION: Final = frozenset({"completed", DISCONNECTED, *DETECTIONS})
 """Dial outcomes after which the caller has talked to somebody, or does so now: after machine detection the party is
 joined with the caller unless the reply is an NCCO. Source: webhook reference, machine detection (`continue`).
 """
+_COUNTS_AWAY: Final = "change the counter or the condition, so that it counts towards the line that leads out"
+_TURNS_BACK: Final = "let one of the flows return before it runs the next one"
 _UNESCAPABLE: Final = "E393"
 """The issue code of a value that cannot be escaped for its place."""
 
@@ -122,7 +124,9 @@ def _refused(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
     """Error exits taken without a fault, unless the step has its own error exit."""
-    for flow, step, code, because in turn.failed if turn.kind != "fault" else ():
+    found = turn.failed if turn.kind != "fault" else ()
+    endless = [each for each in found if each[2] == "R103"]  # the steps of the error exit then fail by it as well
+    for flow, step, code, because in endless[:1] or found:
         is_ncco = code.startswith("N")
         if not is_ncco and explored.step((flow, step)).error is not None:
             continue
@@ -132,6 +136,9 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
         if code == "R102":
             message = f'a caller who does nothing repeats step "{step}" until it takes its error exit: {code} {because}'
             other = {"cure": RULES["circle"].cure}
+        elif code == "R103":
+            message = f'a call goes on from step "{step}" without an end, and takes its error exit: {code} {because}'
+            other = {"cure": _TURNS_BACK if explored.step((flow, step)).exit.runs is not None else _COUNTS_AWAY}
         elif code == _UNESCAPABLE and _has_line_end(turn):
             message = f'a value has a line end, and step "{step}" takes its error exit: {code} {because}'
             other = {"cure": r'write `{{ value | replace("\n", " ") }}`', "severity": "warning"}
@@ -179,7 +186,10 @@ def _lost_webhooks(explored: Explored, turn: Transition) -> Iterator[Violation]:
         is_input = bool(turn.heard.input_s)
         what = "the reply to the `input`" if is_input else "the webhook of the checkpoint"
         message = f'if {what} of step "{turn.where[1]}" is lost, the caller hears nothing more'
-        cure = "delete `tail: false`, or say something after it" if is_input else "say something before it"
+        cure = "say something before it"
+        if is_input:
+            has_tail = explored.step(turn.where).tail
+            cure = RULES["lost_webhook"].cure if has_tail else "delete `tail: false`, or say something after it"
         yield explored.found("lost_webhook", turn.where, message, turn, cure=cure)
 
 
