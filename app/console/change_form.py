@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -14,6 +15,7 @@ from app.flow.hours.weekly import days_of, is_hours, meant_hours, shown_days
 from app.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written
 
 NOT_SAVED: Final = "Correct what is marked below. Nothing is saved yet, and nothing that you wrote is lost."
+_NOON: Final = re.compile(r"\b(?:noon|midday)\b", re.IGNORECASE)
 MOST_CHARACTERS: Final = 20_000
 """Characters of one value of the form."""
 
@@ -80,7 +82,7 @@ def _checked(value: str, kind: FieldKind, line: str = "") -> str:
     if kind == "country":
         return countries().get(value.lower(), value)
     if kind == "hours":
-        hours = meant_hours(value)
+        hours = meant_hours(_NOON.sub("12:00", value))
         if not is_hours(hours):
             raise CannotChange(f"{value}: write from when to when, such as 9am to 5:30pm, or closed")
         return hours

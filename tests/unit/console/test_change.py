@@ -169,6 +169,7 @@ async def test_saved_change_can_be_undone(owner: httpx.AsyncClient, flow: Path, 
     ("changes", "says"),
     [
         ({"/steps/open/do/1/connect": "07700"}, "country code"),
+        ({"/hours/office/week/mon-fri": "9am to noonish"}, "write from when to when"),
         ({"/hours/office/week/mon-fri": "9am"}, "9am: write from when to when, such as 9am to 5:30pm, or closed"),
         ({"/steps/open/do/0/talk": "  "}, "write something"),
         ({"key:/hours/office/override": "Christmas", "value:/hours/office/override": "closed"}, "is not a date"),
@@ -289,6 +290,24 @@ async def test_dates_and_hours_are_written_as_people_do(
     assert {key: "09:00-12:30, 14:00-16:00"} == read["override"]
     assert {"mon-fri": "09:00-17:00"} == read["week"]
     assert f">{shown}</label>" in (await owner.get(PAGE)).text
+
+
+@pytest.mark.parametrize(
+    ("typed", "hours"),
+    [
+        ("9am to 9:30 pm", "09:00-21:30"),
+        ("9 - 5", "09:00-17:00"),
+        ("9am to noon, 1pm to 5", "09:00-12:00, 13:00-17:00"),
+        ("Midday till 8pm", "12:00-20:00"),
+    ],
+)
+async def test_hours_may_be_written_as_people_say_them(
+    owner: httpx.AsyncClient, flow: Path, typed: str, hours: str
+) -> None:
+    saved = await save(owner, await review(owner, **{"/hours/office/week/mon-fri": typed}))
+
+    assert 303 == saved.status_code
+    assert {"mon-fri": hours} == yaml.load(text_of(flow), yaml.BaseLoader)["hours"]["office"]["week"]  # noqa: S506 - it makes texts only
 
 
 @pytest.mark.parametrize("typed", ["07700 900112", "+44 7700 900112", "0044 (0)7700 900112"])
