@@ -331,7 +331,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
                 set_all(run, decision.sets)
             yield from _enter(run, decision.move.target, step)
         else:
-            yield from _again(run, step, decision)
+            yield from _play_again(run, step, decision)
     except RenderError as error:
         because = NOT_SHOWN if wait.sensitive else run.shown(error)
         run.roll_back_last(step)
@@ -340,7 +340,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
     return run.finish(decision.outcome)
 
 
-def _again(run: Run, step: Step, decision: Decision) -> Playing[None]:
+def _play_again(run: Run, step: Step, decision: Decision) -> Playing[None]:
     """Ask the same step again, or ring the next of its list; what it says keeps the values it had on entering."""
     if isinstance(decision.move, Again):
         run.tries += decision.move.counts_try

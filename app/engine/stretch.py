@@ -173,7 +173,7 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again | None = N
 
 
 def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again | None) -> Stretch | None:
-    walked = _walk(flow, step) if again is None else Walked(_again(step, again), [], step, ends=False)
+    walked = _ready_steps(flow, step) if again is None else Walked(_repeated(step, again), [], step, ends=False)
     if walked is None or walked.played is None:
         return None
     ready = []
@@ -227,7 +227,7 @@ class Walked(NamedTuple):
     ends: bool
 
 
-def _walk(flow: Flow, step: Step) -> Walked | None:
+def _ready_steps(flow: Flow, step: Step) -> Walked | None:
     """Every step from `step` to a wait or to the end; None when one of them depends on the call."""
     played: list[tuple[str, Action]] = []
     trace = [_entered(step)]
@@ -277,7 +277,7 @@ def _plain(parts: Iterable[Part]) -> list[Action] | None:
     return actions
 
 
-def _again(step: Step, again: Again) -> list[tuple[str, Action]] | None:
+def _repeated(step: Step, again: Again) -> list[tuple[str, Action]] | None:
     """What a step plays when it asks again: the prompts, then all of it or its `input`."""
     prompts, own = _plain(again.prompts), _plain(step.parts)
     if prompts is None or own is None:

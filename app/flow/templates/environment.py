@@ -84,23 +84,19 @@ def _propagating_missing(apply: Callable[..., Any], price: int) -> Callable[...,
     `price` is what the function costs, as in `app.flow.templates.filters.Filter`.
     """
 
-    def passing(*operands: Any) -> Any:
+    @pass_context
+    def passing(context: Context, *operands: Any) -> Any:
         for operand in operands:
             if is_absent(operand):
                 return operand
+        if price and (steps := sum(map(size_of, operands)) * price // 10):
+            spend(context.parent, steps)
         try:
             return apply(*operands)
         except Absent as absent:
             return Missing(name=str(absent))
 
-    @pass_context
-    def paying(context: Context, *operands: Any) -> Any:
-        steps = sum(map(size_of, operands)) * price // 10
-        if steps:
-            spend(context.parent, steps)
-        return passing(*operands)
-
-    return paying if price else passing
+    return passing
 
 
 def _entry(of: Any, key: str | int, path: str) -> Any:
