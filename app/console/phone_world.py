@@ -18,7 +18,7 @@ MOST_ASKED: Final = 100
 """Lookups of one call that really ask; a hold that is skipped asks every few seconds of the call."""
 
 
-class GivenAnswer(BaseModel):
+class GivenAnswer(BaseModel, extra="forbid"):
     """What a lookup answers, as `given` of a scenario says it; fields that `value` leaves out are those of the default.
 
     Attributes:
@@ -30,7 +30,7 @@ class GivenAnswer(BaseModel):
     error: str = ""
 
 
-class World(BaseModel):
+class World(BaseModel, extra="forbid"):
     """The outside world of a call.
 
     Attributes:

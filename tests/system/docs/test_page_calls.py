@@ -41,8 +41,8 @@ CALLED = [page for page in pages() if _ROWS.search(text_of(page))]
 
 async def act(phone: Phone, row: str, world: dict[str, Any], called: dict[str, str]) -> None:
     """Do what the first cell of a row says."""
-    answers = {name: {"how": "value", "value": yaml.safe_load(value)} for name, value in _ANSWER.findall(row)}
-    world["lookups"] = {**world.get("lookups", {}), **answers}
+    answers = {name: {"value": yaml.safe_load(value)} for name, value in _ANSWER.findall(row)}
+    world["given"] = {**world.get("given", {}), **answers}
     if "**Call**" in row:
         when = _WHEN.search(row)
         at = datetime.fromisoformat(when[1]).replace(tzinfo=ZoneInfo("Europe/London")).isoformat() if when else None

@@ -227,6 +227,8 @@ async def test_lookups_answer_what_was_chosen() -> None:
     )
     why = (await phone.client.get(f"/phone/calls/{phone.id}/turns/0")).text
     assert "timed out after 700 ms" in why
+    former = await phone.post("/phone/calls", file="flows/acme.yaml", world={"lookups": {}})
+    assert 422 == former.status_code
 
 
 async def test_the_same_inputs_are_played_on_an_edited_text_and_changes_are_marked(phone: Phone) -> None:
