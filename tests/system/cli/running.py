@@ -15,6 +15,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
+from tests.support import loopback
+
 NCCO = str(Path(sys.executable).with_name("ncco"))
 STARTS_WITHIN_S = 60.0
 
@@ -110,3 +114,14 @@ def _address(server: RunningServer, arrived: queue.Queue[str]) -> str:
             if found := re.search(r"listens on http://(\S+)", line):
                 return found[1]
     raise AssertionError(f"the server did not start:\n{server.printed}")
+
+
+def wait_until_ready(address: str) -> None:
+    """Wait for a server: it listens before its workers have loaded their flows, and a request meanwhile waits."""
+    until = time.monotonic() + STARTS_WITHIN_S
+    while time.monotonic() < until:
+        with suppress(httpx.TransportError):
+            if loopback.get(f"http://{address}/readyz", timeout=STARTS_WITHIN_S).status_code == 200:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"{address} is not ready after {STARTS_WITHIN_S} seconds")

@@ -29,8 +29,7 @@ from tests.support import loopback, postgres_server
 from tests.support.command import ncco
 from tests.support.server import NCCO
 from tests.system.cli.projects import write_project
-from tests.system.cli.running import RunningServer, plain_environment, running_server
-from tests.system.databases.serving import wait_until_ready
+from tests.system.cli.running import RunningServer, plain_environment, running_server, wait_until_ready
 
 KEY = "invented-key-of-the-backups-for-tests-only"
 LINE = """\

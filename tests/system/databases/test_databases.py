@@ -21,7 +21,8 @@ from tests.support.postgres_server import shared_server
 from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import run_in
 from tests.system.cli import running
-from tests.system.databases.serving import HERE, serving, settings, wait_until_ready
+from tests.system.cli.running import wait_until_ready
+from tests.system.databases.serving import HERE, serving, settings
 
 DELIVERED_WITHIN_S = 30.0
 AS_IF_NEW = (

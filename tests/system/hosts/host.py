@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
-from tests.support import loopback
 from tests.support.server import free_port
-from tests.system.cli.running import RunningServer, running_server
+from tests.system.cli.running import RunningServer, running_server, wait_until_ready
 from tests.system.hosts.release import write_release
 
-READY_WITHIN_S = 60.0
 KEY = "invented-key-of-both-hosts-for-tests-only"
 
 
@@ -66,17 +61,6 @@ def _started(folder: Path, database: str, port: str, *words: str) -> AbstractCon
         "FLOW_OFFICE_URL": "http://127.0.0.1:9",
     }
     return running_server(folder, "--port", port, *words, cwd=folder, env=env)
-
-
-def wait_until_ready(address: str) -> None:
-    """A host listens before its workers have loaded their flows: a request meanwhile waits."""
-    until = time.monotonic() + READY_WITHIN_S
-    while time.monotonic() < until:
-        with suppress(httpx.TransportError):
-            if loopback.get(f"http://{address}/readyz", timeout=READY_WITHIN_S).status_code == 200:
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"{address} is not ready after {READY_WITHIN_S} seconds")
 
 
 @contextmanager

@@ -23,8 +23,7 @@ from app.ncco import check
 from tests.support import loopback
 from tests.support.server import free_port
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import RunningServer, running_server
-from tests.system.hosts.host import wait_until_ready
+from tests.system.cli.running import RunningServer, running_server, wait_until_ready
 from tests.system.hosts.proxy import NGINX, proxy, tries
 from tests.system.security.signing import signed_post
 
