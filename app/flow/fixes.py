@@ -27,6 +27,8 @@ _WORD: Final = re.compile(r"[\w-]+")
 
 MOST_TRIED: Final = 20
 """Fixes that are tried for one list of issues; those behind them are offered when these issues are gone."""
+MOST_TRIED_CHARACTERS: Final = 150_000
+"""Of the texts that are checked again for that: some seconds."""
 
 
 class Edit(NamedTuple):
@@ -65,12 +67,16 @@ def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Ch
         concerned = _concerned_by(file, texts) if file else texts
         return concerned, Counter(map(_kind_of, check(concerned)))
 
+    left = MOST_TRIED_CHARACTERS
     found: dict[FlowIssue, QuickFix] = {}
     drafts = ((issue, quick_fix(issue, texts)) for issue in issues)
     for issue, fix in islice(((issue, fix) for issue, fix in drafts if fix is not None), MOST_TRIED):
         concerned, before = untouched(issue.place.file)
         if _kind_of(issue) not in before:  # it is about all files
             concerned, before = untouched("")
+        left -= sum(map(len, concerned.values()))
+        if left < 0:
+            break
         after = tuple(check(with_edits(concerned, fix.edits)))
         is_gone = Counter(map(_kind_of, after))[_kind_of(issue)] < before[_kind_of(issue)]
         new = (each for each in after if _kind_of(each) not in before)
