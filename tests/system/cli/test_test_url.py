@@ -146,7 +146,7 @@ def test_what_is_heard_is_written(address: str, tmp_path: Path) -> None:
         (["--url", "http://127.0.0.1:1/answer", "--min", "0"], "--min is for the flows of a project"),
         (["--url", "http://127.0.0.1:1/answer", "--flows", "flows"], "--flows is for the flows of a project"),
         (["--url", "http://127.0.0.1:1/answer", "empty"], "there are no scenarios in empty"),
-        (["--url", "http://127.0.0.1:1/answer", "none"], "there are no scenarios in none"),
+        (["--url", "http://127.0.0.1:1/answer", "none"], "none does not exist"),
         (["--url", "http://127.0.0.1:1/answer", "calls.txt"], "there are no scenarios in calls.txt"),
     ],
 )
