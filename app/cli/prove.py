@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,6 +29,8 @@ MOST_SCENARIOS: Final = 100
 """In one file that is written: a larger file might not be read."""
 MOST_VALUES: Final = 6
 MOST_OUTCOMES: Final = 5
+_KEPT_OBJECTS: Final = 200_000
+"""New objects before the garbage collector looks again. Every state is kept to the end, so it finds hardly anything."""
 
 
 @click.command(
@@ -95,6 +98,7 @@ def command(
     now = datetime.now(UTC)
     env = flow_variables()
     bounds = SearchLimits(states, seconds)
+    gc.set_threshold(_KEPT_OBJECTS)
     call_limits = CallLimits(silence, steps)
     proofs = [
         prove(flow, now, env=env, bounds=bounds, call_limits=call_limits, progress=partial(_report_progress, flow.name))
