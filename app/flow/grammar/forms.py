@@ -1,6 +1,6 @@
 """How the parts of a flow file are written: every part has a form, which reads it and describes it to editors.
 
-A `Kind` is the form of a value, a `Record` (`app.flow.grammar.records`) that of a map whose words the language defines.
+A `Kind` is the form of a value, a `MapForm` (`app.flow.grammar.map_form`) that of a map whose words are known.
 The fields of actions are in `app.flow.grammar.fields`.
 """
 

@@ -17,8 +17,8 @@ from typing import Annotated, Any, ClassVar
 
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT
+from app.flow.grammar.map_form import MapForm, SetByCode
 from app.flow.grammar.reader import HINTS, Fields, Reader
-from app.flow.grammar.records import Record, SetByCode
 from app.flow.issues import Fix, did_you_mean
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.actions import SHAPES
@@ -49,7 +49,7 @@ def _read_code(node: Node, what: str, reader: Reader) -> str | None:
     return None
 
 
-class Locale(Record):
+class Locale(MapForm):
     """One language that a flow speaks. A faulty `language` becomes the one that the name suggests."""
 
     hints: ClassVar = HINTS["locale"]

@@ -18,8 +18,8 @@ from app.flow.grammar.fields import JsonField, in_each_locale
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
 from app.flow.grammar.locales import report_unknown
+from app.flow.grammar.map_form import MapForm, written_as
 from app.flow.grammar.reader import HINTS, Reader
-from app.flow.grammar.records import Record, written_as
 from app.flow.grammar.variables import guess_type, warn_of_flags
 from app.flow.issues import Fix, did_you_mean, known_are
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -169,7 +169,7 @@ _ENDINGS: Final = frozenset({"hangup", "stop", "exit", "quit", "finish", "none",
 """Other words for the end of a call."""
 
 
-class _Form(Record):
+class _Form(MapForm):
     """A target that is written as a map with `goto`, `run` or `return`."""
 
     hints: ClassVar = HINTS["target"]

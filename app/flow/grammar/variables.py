@@ -14,8 +14,8 @@ from typing import Annotated, ClassVar, Final
 
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, one_of
+from app.flow.grammar.map_form import MapForm
 from app.flow.grammar.reader import HINTS, Reader, has_braces, meaning_of
-from app.flow.grammar.records import Record
 from app.flow.issues import Fix
 from app.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
 from app.flow.scope import NAME, RESERVED, Param, Signature, Variable
@@ -48,7 +48,7 @@ def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
     return None
 
 
-class Declaration(Record):
+class Declaration(MapForm):
     """A variable or a param that is described by a map."""
 
     is_named: ClassVar = True

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT, about, listed, named, ref
+from app.flow.grammar.map_form import MapForm, written_as
 from app.flow.grammar.reader import HINTS, Reader
-from app.flow.grammar.records import Record, written_as
 from app.flow.hours.calendar import NEVER, Calendar, SpecialHours, Week, offset_changes
 from app.flow.hours.holidays import (
     FIRST_YEAR,
@@ -47,7 +47,7 @@ _HOLIDAY: Final[JsonSchema] = {
 }
 _HOLIDAYS: Final[JsonSchema] = {"anyOf": [_HOLIDAY, {"type": "array", "items": _HOLIDAY}]}
 
-SCHEMAS: Final[Mapping[str, type[Record]]] = {"region": Region, "special_date": SpecialDate}
+SCHEMAS: Final[Mapping[str, type[MapForm]]] = {"region": Region, "special_date": SpecialDate}
 """The models within a calendar, by the names under which its schema refers to them."""
 
 
@@ -64,7 +64,7 @@ def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
     return zone
 
 
-class HoursWords(Record):
+class HoursWords(MapForm):
     """One entry of `hours`."""
 
     hints: ClassVar = HINTS["calendar"]

@@ -19,8 +19,8 @@ from typing import Annotated, Any, ClassVar, Final
 
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT, listed
+from app.flow.grammar.map_form import MapForm
 from app.flow.grammar.reader import HINTS, Reader
-from app.flow.grammar.records import Record
 from app.flow.hours.calendar import Spans, SpecialHours
 from app.flow.hours.weekly import looks_like_hours, read_spans
 from app.flow.issues import Fix, did_you_mean
@@ -50,7 +50,7 @@ _WRITTEN_RANGE: Final = re.compile(rf"({_DATE.pattern}) *(?:-|\u2013|/|to|until|
 _OTHER_DATE: Final = re.compile(r"(?=.*[0-9]{4})([0-9]{1,4})[-./] ?([0-9]{1,2})[-./] ?([0-9]{1,4})")
 
 
-class Region(Record):
+class Region(MapForm):
     """A country or a part of it, whose public holidays are used."""
 
     hints: ClassVar = HINTS["region"]
@@ -267,7 +267,7 @@ def new_dates(dates: tuple[date, ...], seen: Mapping[date, object], text: Text, 
     return {day for day in dates if day not in seen}
 
 
-class SpecialDate(Record):
+class SpecialDate(MapForm):
     """An entry of `override` with a name."""
 
     hints: ClassVar = HINTS["special_date"]

@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import listed, ref
 from app.flow.grammar.locales import speaks_several, split
+from app.flow.grammar.map_form import MapForm, SetByCode, written_as
 from app.flow.grammar.reader import HINTS, Reader, has_braces, items
-from app.flow.grammar.records import Record, SetByCode, written_as
 from app.flow.grammar.targets import Destination, NewValues
 from app.flow.issues import Fix
 from app.flow.language.retry import FAILURES
@@ -75,7 +75,7 @@ def _read_phrases(node: Node, what: str, reader: Reader) -> dict[str, str]:
     return found
 
 
-class Choice(Record):
+class Choice(MapForm):
     """One thing that the caller can press or say."""
 
     is_named: ClassVar = True

@@ -16,8 +16,8 @@ from typing import Annotated, ClassVar, Final, Self
 from app.flow.actions.waits import InputNeeds, Needs
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT, offered
+from app.flow.grammar.map_form import MapForm, SetByCode, written_as
 from app.flow.grammar.reader import HINTS, Reader
-from app.flow.grammar.records import Record, SetByCode, written_as
 from app.flow.grammar.variables import is_variable_name
 from app.flow.issues import RULES, Fix
 from app.flow.language.choice import Confidence
@@ -87,7 +87,7 @@ def _read_speech(node: Node, what: str, reader: Reader) -> bool:
     return is_any
 
 
-class Collect(Record, StepExit):
+class Collect(MapForm, StepExit):
     """Waits for an `input`, checks what the caller entered or said, and stores it in a variable."""
 
     word: ClassVar = "collect"

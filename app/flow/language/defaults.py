@@ -18,8 +18,8 @@ from typing import Annotated, ClassVar
 from app.flow.actions.item import ACTIONS, check_defaults
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ref
+from app.flow.grammar.map_form import MapForm
 from app.flow.grammar.reader import HINTS, Fields, Reader
-from app.flow.grammar.records import Record
 from app.flow.grammar.targets import Destination
 from app.flow.language.choice import Choice, Confidence, Menu, read_menu
 from app.flow.language.retry import RetryWords, read_retry
@@ -27,7 +27,7 @@ from app.flow.nodes import Map, Node
 from app.flow.runtime import Target
 
 
-class ErrorLine(Record):
+class ErrorLine(MapForm):
     """The `on` of `defaults`: only `error`."""
 
     example: ClassVar = "on: {error: step}"
@@ -36,7 +36,7 @@ class ErrorLine(Record):
     """A value could not be computed."""
 
 
-class DefaultWords(Record):
+class DefaultWords(MapForm):
     """`defaults` as they are written: these fields, and a word for each NCCO action."""
 
     hints: ClassVar = HINTS["defaults"]

@@ -28,8 +28,8 @@ from app.flow.actions.item import Item
 from app.flow.actions.waits import HeldNeeds, Needs
 from app.flow.grammar.forms import Duration, Notation
 from app.flow.grammar.json_schema import TEXT
+from app.flow.grammar.map_form import MapForm, SetByCode, written_as
 from app.flow.grammar.reader import HINTS, Fields, Reader, items
-from app.flow.grammar.records import Record, SetByCode, written_as
 from app.flow.grammar.targets import Destination, read_target
 from app.flow.issues import RULES, Fix
 from app.flow.language.defaults import Defaults
@@ -113,7 +113,7 @@ class StepExit(Exit):
         on_words: the lines of the `on` next to it, if they have fixed names.
     """
 
-    on_words: ClassVar[type[Record] | None] = None
+    on_words: ClassVar[type[MapForm] | None] = None
 
     def needs(self) -> Needs | None:
         """What it needs of the actions of its step; None for nothing."""
@@ -179,7 +179,7 @@ _LIST_CURE: Final = "write a list: `- if: condition` with `goto: step` under it,
 Condition: TypeAlias = Annotated[Expression, Notation(lambda node, what, reader: reader.expression(node, what), TEXT)]
 
 
-class Arm(Record):
+class Arm(MapForm):
     """A line of `branch` with a condition."""
 
     hints: ClassVar = HINTS["branch line"]
@@ -197,7 +197,7 @@ class Arm(Record):
         return self.at("if")
 
 
-class Else(Record):
+class Else(MapForm):
     """The last line: where the call goes when no condition holds."""
 
     hints: ClassVar = HINTS["else"]
@@ -315,7 +315,7 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
     return otherwise.target if otherwise else None
 
 
-class HoldOutcomes(Record):
+class HoldOutcomes(MapForm):
     """The `on` beside `hold`."""
 
     unknown_code: ClassVar = "E277"
@@ -328,7 +328,7 @@ class HoldOutcomes(Record):
     """The time in `up_to` has passed."""
 
 
-class Hold(Record, StepExit):
+class Hold(MapForm, StepExit):
     """Waits until a condition holds, for at most `up_to`. `shown` is the condition as the trace shows it."""
 
     word: ClassVar = "hold"

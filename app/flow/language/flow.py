@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar, Final
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import TEXT, listed, named, offered, ref
 from app.flow.grammar.locales import Locale
+from app.flow.grammar.map_form import MapForm, written_as
 from app.flow.grammar.reader import HINTS, Fields, Reader
-from app.flow.grammar.records import Record, written_as
 from app.flow.grammar.targets import read_target
 from app.flow.grammar.variables import (
     Declaration,
@@ -40,7 +40,7 @@ def _up_to(most: int) -> Notation:
     return Notation(lambda node, what, reader: reader.literal(node, kind, what, code="E291"), kind.json_schema())
 
 
-class Limits(Record):
+class Limits(MapForm):
     """The limits that `ncco prove` checks; their largest values are our choice."""
 
     hints: ClassVar = HINTS["limits"]

@@ -20,8 +20,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from app.flow.grammar.fields import OrTemplate
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT
+from app.flow.grammar.map_form import MapForm
 from app.flow.grammar.reader import HINTS, Reader
-from app.flow.grammar.records import Record
 from app.flow.grammar.values import leaves
 from app.flow.issues import Fix
 from app.flow.language.outgoing import plain_text
@@ -97,7 +97,7 @@ def _parts_that_are_no_address(text: Text) -> Iterator[tuple[str, Place]]:
         offset += len(part) + 1
 
 
-class MailDefinition(Record):
+class MailDefinition(MapForm):
     """The map under `mail` of a hook."""
 
     hints: ClassVar = HINTS["mail"]

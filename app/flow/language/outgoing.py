@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from app.flow.grammar.fields import JsonField
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import TEXT, named, ref
+from app.flow.grammar.map_form import MapForm, SetByCode, written_as
 from app.flow.grammar.reader import Reader, items
-from app.flow.grammar.records import Record, SetByCode, written_as
 from app.flow.grammar.targets import read_given
 from app.flow.grammar.values import Object
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -197,7 +197,7 @@ Headers: TypeAlias = Annotated[Object, Notation(read_headers, named(TEXT))]
 Body: TypeAlias = Annotated[Value, JSON]
 
 
-class Definition(Record):
+class Definition(MapForm):
     """A lookup or a hook: a flow declares it once, and its steps name it. What is faulty in it is left out."""
 
     is_named: ClassVar = True

@@ -24,8 +24,8 @@ from app.flow.actions.do import read_do
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import ref
 from app.flow.grammar.locales import split, stands_for_locales
+from app.flow.grammar.map_form import MapForm
 from app.flow.grammar.reader import HINTS, Reader, items
-from app.flow.grammar.records import Record
 from app.flow.grammar.targets import Destination, is_target, read_target
 from app.flow.grammar.values import Constant
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -105,7 +105,7 @@ def _read_then(node: Node, what: str, reader: Reader) -> Mapping[str, Target] | 
     return None if None in targets.values() else targets
 
 
-class Then(Record):
+class Then(MapForm):
     """Where the last try leads, by what the caller failed to do."""
 
     hints: ClassVar = HINTS["then"]
@@ -116,7 +116,7 @@ class Then(Record):
     """When the input did not fit."""
 
 
-class RetryWords(Record):
+class RetryWords(MapForm):
     """A `retry` as it is written; what is None is inherited."""
 
     hints: ClassVar = HINTS["retry"]

@@ -32,7 +32,7 @@ from app.flow.grammar.json_schema import (
     ref,
 )
 from app.flow.grammar.locales import Locale
-from app.flow.grammar.records import Record
+from app.flow.grammar.map_form import MapForm
 from app.flow.grammar.targets import FORMS
 from app.flow.grammar.variables import TYPE, Declaration
 from app.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
@@ -94,7 +94,7 @@ def definitions() -> dict[str, JsonSchema]:
         "goto": _goto(),
         "choices": named(Choice.json_schema()),
         "phrases": {"if": {"type": "object"}, "then": per_locale(phrases), "else": phrases},
-        **{kind.word: kind.json_schema() for kind in EXITS if issubclass(kind, Record)},
+        **{kind.word: kind.json_schema() for kind in EXITS if issubclass(kind, MapForm)},
         "branch": {"type": "array", "items": lines, "contains": has("else")},
         "on": _on(),
         "retry": RetryWords.json_schema(),
@@ -127,7 +127,7 @@ def _goto() -> JsonSchema:
 
 def _on() -> JsonSchema:
     """Lines by outcome; checkpoints and the outcomes of flows have names of their own."""
-    models: tuple[type[Record], ...] = (ErrorLine, *(kind.on_words for kind in EXITS if kind.on_words is not None))
+    models: tuple[type[MapForm], ...] = (ErrorLine, *(kind.on_words for kind in EXITS if kind.on_words is not None))
     lines = {word: about(ref("goto"), meaning) for word, meaning in OUTCOMES.items()}
     lines |= {word: schema for model in models for word, schema in model.json_schema()["properties"].items()}
     own = named(ref("goto"), offered="outcomes")

@@ -20,8 +20,8 @@ from app.flow.actions.item import gather
 from app.flow.grammar.forms import Unread
 from app.flow.grammar.json_schema import ref
 from app.flow.grammar.locales import Locale, read_locales
+from app.flow.grammar.map_form import MapForm
 from app.flow.grammar.reader import HINTS, Fields, Reader
-from app.flow.grammar.records import Record
 from app.flow.hours.calendar import Calendar, hours_type
 from app.flow.hours.declaration import read_hours
 from app.flow.issues import RULES, Fix, FlowIssue
@@ -69,7 +69,7 @@ class Context:
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
-class Declarations(Record):
+class Declarations(MapForm):
     """The sections that flows and shared files both have. They are read later, once the names in scope are known."""
 
     defaults: Annotated[Node | None, Unread(ref("defaults"))] = None

@@ -12,8 +12,8 @@ from app.flow.actions.item import ITEM_WORDS, Item
 from app.flow.actions.waits import connect_of
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
+from app.flow.grammar.map_form import MapForm, written_as
 from app.flow.grammar.reader import HINTS, Fields, Reader
-from app.flow.grammar.records import Record, written_as
 from app.flow.grammar.targets import NewValues, read_target
 from app.flow.language.choice import Confidence
 from app.flow.language.collect import Collect
@@ -31,7 +31,7 @@ EXITS: Final[tuple[type[StepExit], ...]] = (Choices, Collect, Hold, RunFlow, Bra
 """Every kind of exit. If a step has two, it is read with the first of them in this order."""
 
 
-class StepWords(Record):
+class StepWords(MapForm):
     """A step as it is written; its exit is chosen and read afterwards."""
 
     hints: ClassVar = {

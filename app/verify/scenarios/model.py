@@ -11,8 +11,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
 
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import TEXT, ref
+from app.flow.grammar.map_form import SetByCode, written_as
 from app.flow.grammar.reader import Reader, items
-from app.flow.grammar.records import SetByCode, written_as
 from app.flow.issues import FlowIssue, by_place
 from app.flow.language.schema import resolved
 from app.flow.nodes import Entry, Map, Node, Place, Seq

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self
 from app.errors import AppError
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT
+from app.flow.grammar.map_form import written_as
 from app.flow.grammar.reader import Fields, Reader
-from app.flow.grammar.records import written_as
 from app.flow.issues import FlowIssue
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.source import read_yaml
@@ -224,7 +224,7 @@ class SpeakStep(ScriptStep):
 
     @classmethod
     def build(cls, fields: Fields, reader: Reader, **made: Any) -> Self | None:
-        """See `Record.build`; a text or an error is required."""
+        """See `MapForm.build`; a text or an error is required."""
         found = super().build(fields, reader, **made)
         if found is not None and isinstance(fields.get("speak"), Map):
             said = found.speech.written

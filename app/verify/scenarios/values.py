@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from app.flow.grammar.forms import Notation, milliseconds
 from app.flow.grammar.json_schema import TEXT
+from app.flow.grammar.map_form import MapForm, SetByCode
 from app.flow.grammar.reader import Fields, N, Reader, items
-from app.flow.grammar.records import Record, SetByCode
 from app.flow.issues import Fix, FlowRule
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
 from app.flow.scope import ScopeTypes
@@ -55,7 +55,7 @@ class ScenarioReader(Reader):
         return None if is_missing(node) else super()._shaped(node, shape, what, cure)
 
 
-class ScenarioModel(Record):
+class ScenarioModel(MapForm):
     """A map of a scenario file. Commands also create instances that come from no file."""
 
     short: ClassVar[str] = ""
@@ -65,14 +65,14 @@ class ScenarioModel(Record):
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
-        """See `Record`; a value without a map is the value of the key `short`."""
+        """See `MapForm`; a value without a map is the value of the key `short`."""
         if cls.short and isinstance(node, Text):
             node = Map((Entry(Text(cls.short, node.place), node),), node.place)
         return super().read(node, what, reader, place=place, **made)
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """See `Record`."""
+        """See `MapForm`."""
         return {"anyOf": [TEXT, super().json_schema()]} if cls.short else super().json_schema()
 
     def as_written(self) -> Any:

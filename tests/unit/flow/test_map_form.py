@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 
 from app.flow.grammar.forms import Notation
+from app.flow.grammar.map_form import MapForm, SetByCode, written_as
 from app.flow.grammar.reader import Reader
-from app.flow.grammar.records import Record, SetByCode, written_as
 from app.flow.nodes import Map, Node
 from app.flow.scope import scope_types
 from app.flow.source import read_yaml
@@ -20,7 +20,7 @@ def read_shout(node: Node, what: str, reader: Reader) -> str | None:
     return text.value.upper() if text else None
 
 
-class Queue(Record):
+class Queue(MapForm):
     """An invented map."""
 
     hints: ClassVar = {"max": "most", "music": "write `- stream: ..` under `do`"}

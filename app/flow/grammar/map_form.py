@@ -1,8 +1,8 @@
-"""The maps of the flow language: each kind of map is a `Record`, a frozen dataclass whose fields are its words.
+"""The maps of the flow language: each kind of map is a `MapForm`, a frozen dataclass whose fields are its words.
 
 A word is a key that the language defines. A field declares the form, default and description of one word; reading, the
 editor's schema and the reference are derived from it. Each fault is reported at the place of its node, and the field
-takes its default. If a required field cannot be read, there is no record.
+takes its default. If a required field cannot be read, there is no result.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def written_as(name: str, *, default: Any = dataclasses.MISSING, default_factory
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(dataclasses.field, written_as))
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Record(ABC):
+class MapForm(ABC):
     """A map of a flow file whose words the language defines. The class itself is the form of such a map.
 
-    A field is annotated with its form, unless its type says it: a flag, a number, a text, some words, another record.
+    A field is annotated with its form, unless its type says it: a flag, a number, a text, some words, another map form.
     The docstring behind a field is the description of its word.
 
     Attributes:
@@ -122,7 +122,7 @@ class Record(ABC):
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
-        """The record that a map describes; None if a fault makes that impossible. See `read_words` and `build`."""
+        """What a map describes; None if a fault makes that impossible. See `read_words` and `build`."""
         found = reader.map(node, what, f"write `{cls.example}`" if cls.example else None)
         return None if found is None else cls.build(cls.read_words(found, what, reader, place=place), reader, **made)
 
@@ -130,7 +130,7 @@ class Record(ABC):
     def build(
         cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str | Fix] | None = None, **made: Any
     ) -> Self | None:
-        """The record of words whose values are still nodes; None if a required value cannot be read.
+        """What the words describe, whose values are still nodes; None if a required value cannot be read.
 
         Args:
             fields: the words.
@@ -173,7 +173,7 @@ class Record(ABC):
 
 
 class _Declared(NamedTuple):
-    """One word of a record: its field, its form, and its default as JSON Schema says it."""
+    """One word of a map: its field, its form, and its default as JSON Schema says it."""
 
     field: str
     form: Form
@@ -182,12 +182,12 @@ class _Declared(NamedTuple):
 
 
 @cache
-def _declared(record: type[Record]) -> Mapping[str, _Declared]:
-    """The words of a record: its own first, then the inherited ones."""
-    own = inspect.get_annotations(record)
-    hints = get_type_hints(record, localns={}, include_extras=True)  # {}: a lambda then sees the names of its module
+def _declared(of: type[MapForm]) -> Mapping[str, _Declared]:
+    """The words of a map: its own first, then the inherited ones."""
+    own = inspect.get_annotations(of)
+    hints = get_type_hints(of, localns={}, include_extras=True)  # {}: a lambda then sees the names of its module
     found: dict[str, _Declared] = {}
-    for field in sorted(dataclasses.fields(record), key=lambda field: field.name not in own):
+    for field in sorted(dataclasses.fields(of), key=lambda field: field.name not in own):
         name = field.metadata.get("word", field.name)
         form = _form(name, hints[field.name])
         if form is not None:
@@ -209,7 +209,7 @@ def _form(name: str, annotation: Any) -> Form | None:
     written = next((each for each in metadata if isinstance(each, Form)), None)
     if written is not None:
         return written
-    form: Form | None = type_ if isinstance(type_, type) and issubclass(type_, Record) else kind_of(type_)
+    form: Form | None = type_ if isinstance(type_, type) and issubclass(type_, MapForm) else kind_of(type_)
     if form is None:
         raise TypeError(f"`{name}` has the type {type_}, which no flow file can write")
     return form
@@ -227,11 +227,11 @@ def _types(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[tuple[Any, tu
         yield annotation, metadata
 
 
-def _descriptions(record: type[Record]) -> Mapping[str, JsonSchema]:
+def _descriptions(form: type[MapForm]) -> Mapping[str, JsonSchema]:
     """The docstring behind each field, as JSON Schema says it."""
     found: dict[str, JsonSchema] = {}
-    for each in reversed(record.__mro__):
-        if issubclass(each, Record):
+    for each in reversed(form.__mro__):
+        if issubclass(each, MapForm):
             texts = _docstrings(each.__module__).get(each.__name__, {})
             found |= {name: {"description": text} for name, text in texts.items()}
     return found
