@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -227,6 +228,8 @@ class _Watched:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
+        if not inspect.iscoroutinefunction(method):
+            return method
 
         async def call(*rows: Any, **others: Any) -> Any:
             self.written.extend([*rows, *others.values()])
