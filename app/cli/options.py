@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from app.flow.report import printable
 from app.suggest import nearest
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -52,7 +51,7 @@ class Group(click.Group):
         name = args[0]
         near = nearest(name, self.list_commands(ctx)) if self.get_command(ctx, name) is None else None
         if near:
-            ctx.fail(f"No such command '{printable(name)}'. Did you mean '{near}'?")
+            ctx.fail(f"No such command {name!r}. Did you mean '{near}'?")
         return super().resolve_command(ctx, args)
 
 
@@ -61,7 +60,7 @@ def read_day(_: click.Context, __: click.Parameter, text: str | None) -> date | 
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
-        raise click.BadParameter(f"{printable(text or '')} is not a date; write one such as 2026-12-25") from None
+        raise click.BadParameter(f"{text!r} is not a date; write one such as 2026-12-25") from None
 
 
 def read_time(_: click.Context, __: click.Parameter, text: str | None) -> datetime:
@@ -95,7 +94,7 @@ def read_url(_: click.Context, __: click.Parameter, url: str) -> str:
         is_good = False
     if url and not is_good:
         cure = "write one such as https://calls.example.com/answer"
-        raise click.BadParameter(f"{printable(url)} is not the URL of a server; {cure}")
+        raise click.BadParameter(f"{url!r} is not the URL of a server; {cure}")
     return url
 
 

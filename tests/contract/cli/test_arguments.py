@@ -21,7 +21,7 @@ def shop(tmp_path: Path) -> Path:
         ("chek", "Did you mean 'check'?"),
         ("db upgrad", "Did you mean 'upgrade'?"),
         ("recordings lst", "Did you mean 'list'?"),
-        ("check --today 32.13.2026", "32.13.2026 is not a date; write one such as 2026-12-25"),
+        ("check --today 32.13.2026", "'32.13.2026' is not a date; write one such as 2026-12-25"),
         ("check shop/tests", "shop/tests holds scenarios, not flows"),
         ("check shop/tests/scenarios", "name the project, shop, or play them: ncco test shop/tests/scenarios"),
         ("check shop/tests/scenarios/main.yaml", "main.yaml holds scenarios, not flows"),

@@ -139,7 +139,7 @@ def test_what_is_heard_is_written(address: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--url", "calls.example.com"], "calls.example.com is not the URL of a server"),
+        (["--url", "calls.example.com"], "'calls.example.com' is not the URL of a server"),
         (["--url", "http://127.0.0.1:1/answer"], "there is no server at http://127.0.0.1:1/answer"),
         (["--event-url", "http://127.0.0.1:1/event"], "--event-url is for a server at a URL"),
         (["--url", "http://127.0.0.1:1/answer", "--live"], "--live is for the flows of a project"),

@@ -7,12 +7,9 @@ import re
 import shlex
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -143,34 +140,6 @@ def test_a_server_that_is_away_gets_a_status_that_vonage_repeats(home: Path) -> 
 
     assert 503 == status
     assert seconds < DEADLINE_S
-
-
-class Late(BaseHTTPRequestHandler):
-    """A server that has just come back."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@needs_caddy
-def test_a_webhook_waits_while_the_server_restarts(home: Path) -> None:
-    port = free_port()
-    with caddy(home, f"127.0.0.1:{port}") as proxy, ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(loopback.post, f"{proxy}/webhooks/answer", json=CALL)
-        time.sleep(0.3)
-        with ThreadingHTTPServer(("127.0.0.1", port), Late) as server:
-            serving = threading.Thread(target=server.serve_forever)
-            serving.start()
-            status = asked.result().status_code
-            server.shutdown()
-            serving.join()
-
-    assert 200 == status
 
 
 @pytest.mark.parametrize("command", IN_CONTAINER)
