@@ -21,7 +21,7 @@ BENCHMARKS: Final = (
     "path",
     "instructions",
     "check_ncco",
-    "check_flows",
+    "commands",
     "signature",
     "store",
     "disk",
