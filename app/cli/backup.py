@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +18,16 @@ from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.flow.report import counted
 from app.service.backup import BackupPlaces, write_backup
 from app.settings import Settings
+
+
+def is_for_git(file: Path) -> bool:
+    """Whether a file is in a work tree of Git that does not ignore it, so that it is committed with the next `add`."""
+    folder = file.parent.resolve()
+    if not any((each / ".git").exists() for each in (folder, *folder.parents)):
+        return False
+    git = shutil.which("git")
+    words = ["check-ignore", "--quiet", str(folder / file.name)]
+    return git is None or subprocess.run([git, *words], cwd=folder, check=False).returncode != 0  # noqa: S603 - no shell
 
 
 def places_of(settings: Settings) -> BackupPlaces:
@@ -67,6 +79,9 @@ def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
         print_json({"file": str(file), "bytes": size, "made_at": now.isoformat(), "lost_recordings": lost})
     else:
         click.echo(f"{places.store.label} is in {file} ({size:,} bytes), and was read again")
+    if is_for_git(file):
+        click.echo(f"warning: Git does not ignore {file}, which holds numbers and messages of callers", err=True)
+        click.echo("  cure: write backups outside of the work tree, or add their folder to .gitignore", err=True)
     if lost:
         count = counted(
             len(lost), "recording is not in it: its file is lost", "recordings are not in it: their files are lost"

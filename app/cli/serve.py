@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import Final
 import click
 
 from app.cli import options
-from app.cli.console_process import console_beside
+from app.cli.console_process import console_address, console_beside
 from app.cli.database import opened
 from app.cli.environment import folders
 from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
@@ -84,14 +85,15 @@ def command(
         return ISSUES
     database = _database(settings.database_url)
 
+    without_console = _how_to_have_a_console(settings, dev=dev) if sys.stderr.isatty() else ""
     with console_beside(settings, dev=dev, say=_say) as console, suppress(KeyboardInterrupt):  # before serve handles it
         port = console.port if console else settings.console_port
         settings = settings.model_copy(update={"console": console is not None, "console_port": port})
 
         def greet(host: str, port: int) -> None:
             bound = settings.model_copy(update={"host": host, "port": port})
-            url = console.url if console else ""
-            _say(greeting(bound, project.flows.values(), dev=dev, database=database, console=url))
+            shown = f"Open the console in a browser: {console.url}" if console else without_console
+            _say(greeting(bound, project.flows.values(), dev=dev, database=database, console=shown))
             if console:
                 console.start(bound.model_copy(update={"public_url": ""}).base_url)
 
@@ -167,13 +169,13 @@ def _database(url: str) -> str:
 
 
 def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: str = "", console: str = "") -> str:
-    """What the server says when it listens: its address, the console's, the URLs for Vonage, and what is missing."""
+    """What the server says when it listens: its address, the console's line, the URLs for Vonage, what is missing."""
     flows = tuple(flows)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
     lines = [
         f"ncco {version('ncco-server')} listens on {address}{' (development)' if dev else ''}",
-        *(["", f"Open the console in a browser: {console}"] if console else []),
+        *(["", console] if console else []),
         "",
         "Enter at Vonage, in the Voice capability of the application (all three by POST; GET works too):",
         *(f"  {name:<8}  POST  {settings.base_url}{path}" for name, path in URLS),
@@ -185,6 +187,14 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: 
     left = [f"{each}. {each.cure}" for each in placeholders(settings)]
     notes = [*left, *_notes(settings, flows, address), *settings.warnings]
     return "\n".join([*lines, *(["", *notes] if notes else []), ""])
+
+
+def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
+    """What to say when there is no console for want of a password; "" for any other reason."""
+    if not settings.console or settings.has_console(dev):
+        return ""
+    address = console_address(settings)
+    return f"No console without a password: `ncco console password` makes the line for .env. It is then at {address}"
 
 
 def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:

@@ -38,10 +38,6 @@ def test_what_is_wrong_is_said_with_its_cure(shop: Path, words: str, said: str) 
     assert "%" not in done.output
 
 
-def test_a_new_project_keeps_its_backups_out_of_git(shop: Path) -> None:
-    assert "backups/" in (shop / "shop/.gitignore").read_text(encoding="utf-8").splitlines()
-
-
 def test_one_flow_is_rendered_whatever_the_faults_of_the_others(tmp_path: Path) -> None:
     good = "flow: a\nnumbers: ['442079460000']\nstart: s\nsteps: {s: {goto: {run: b}}}\n"
     sub = "flow: b\nstart: s\nsteps: {s: {do: [{talk: Hello.}], goto: end}}\n"

@@ -471,3 +471,18 @@ def test_backup_into_a_folder_names_the_file_and_keeps_what_is_there(backed_up: 
     assert 2 == exists.exit_code
     assert "add --replace" in exists.stderr
     assert "there is no folder no/such" in nowhere.stderr
+
+
+@pytest.mark.parametrize(("ignored", "is_warned"), [("*.db", True), ("backups/", False)])
+def test_a_backup_that_git_would_commit_gets_a_warning(
+    ignored: str, is_warned: bool, backed_up: tuple[Home, Path]
+) -> None:
+    home, _ = backed_up
+    run(["git", "init", "--quiet"], cwd=home.path, check=True)
+    (home.path / ".gitignore").write_text(f"{ignored}\n")
+    (home.path / "backups").mkdir()
+
+    done = home.ncco("backup", "backups")
+
+    assert 0 == done.exit_code
+    assert is_warned == ("warning: Git does not ignore backups/ncco-" in done.stderr)

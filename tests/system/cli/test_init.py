@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import jsonschema
@@ -16,6 +17,18 @@ from tests.support.tracked import ROOT
 from tests.system.cli.projects import ncco
 from tests.system.cli.running import running_server
 from tests.unit.flow.schema.editor_yaml import as_editor_reads
+
+OF_CALLERS = (
+    "backups/ncco-20261225T031500Z.tar",
+    "ncco-20261225T031500Z.tar",
+    ".ncco-backup-x/ncco.db",
+    "ncco.db",
+    "ncco.db-wal",
+    "ncco.db-recordings/0f",
+    "recordings/0f",
+    ".history/flows/main.yaml",
+)
+SECRETS = ("ncco.db-key", "ncco.db-console-key", "private.key", "key.pem", ".env", "secrets/VONAGE_PRIVATE_KEY")
 
 
 def test_what_it_says_to_do_next_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,3 +142,18 @@ def test_its_settings_are_settings_and_say_what_a_real_number_needs(tmp_path: Pa
 
     assert {"FLOW_OFFICE_URL"} == set(named) - set(known)
     assert {"NCCO_PUBLIC_URL", "VONAGE_SIGNATURE_SECRET", "VONAGE_APPLICATION_ID", "NCCO_RETENTION_DAYS"} <= set(named)
+
+
+def test_git_ignores_secrets_and_data_of_callers(tmp_path: Path) -> None:
+    ncco("init", "shop")
+    shop = tmp_path / "shop"
+    subprocess.run(["git", "init", "--quiet"], cwd=shop, check=True)
+    for name in (*OF_CALLERS, *SECRETS):
+        (shop / name).parent.mkdir(parents=True, exist_ok=True)
+        (shop / name).touch()
+
+    words = ["git", "ls-files", "--others", "--exclude-standard"]
+    found = subprocess.run(words, cwd=shop, check=True, capture_output=True, text=True).stdout.split()
+
+    assert set() == {*OF_CALLERS, *SECRETS} & {*found}
+    assert {".env.example", "flows/main.yaml", "tests/scenarios/main.yaml"} <= {*found}

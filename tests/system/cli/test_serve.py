@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sqlite3
+import subprocess
 import urllib.request
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from app.store import SqliteDatabase, Store
 from tests.support.postgres_stores import empty_database
 from tests.support.processes import children, left_of, spawned
 from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
-from tests.system.cli.running import RunningServer, running_server
+from tests.system.cli.running import NCCO, RunningServer, plain_environment, running_server
 
 SECRET = "a signature secret of at least 32 characters"
 FLOWS = load({"flows/shop.yaml": SHOP}).flows.values()
@@ -150,6 +151,23 @@ def test_the_greeting_says_what_to_enter_at_vonage() -> None:
     assert "  event     POST  https://calls.northgate.test/webhooks/event\n" in shown
     assert "  shop            442079460000\n" in shown
     assert shown.endswith("442079460000\n")
+
+
+def test_a_terminal_shows_how_to_have_a_console(tmp_path: Path) -> None:
+    write_project(tmp_path, shop=SHOP)
+    settings = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "8765", "NCCO_INSECURE": "1"}
+    ours, of_server = os.openpty()
+    words = [NCCO, "serve", "--log", "json"]
+    with subprocess.Popen(words, cwd=tmp_path, env=plain_environment(tmp_path, **settings), stderr=of_server) as server:
+        os.close(of_server)
+        shown = b""
+        while b"8765" not in shown:
+            shown += os.read(ours, 4096)
+        server.terminate()
+    os.close(ours)
+
+    assert b"No console without a password: `ncco console password`" in shown
+    assert b"http://127.0.0.1:8765/" in shown
 
 
 def test_the_greeting_says_that_a_value_of_the_guides_was_left() -> None:
