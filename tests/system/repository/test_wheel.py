@@ -1,4 +1,4 @@
-"""The wheel, in an environment with nothing but its dependencies: a project, a call, the console, an editor."""
+"""The wheel, installed as README says without a clone: a project, a call, the console, an editor."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import importlib.metadata
 import re
 import subprocess
 import sys
-import venv
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email import message_from_string
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
@@ -56,34 +56,55 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """What README says to do without a clone, with wheels of what is installed here: nothing is downloaded."""
     home = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(home / "dist"), cwd=ROOT)
-    [wheel] = (home / "dist").glob("*.whl")
-    venv.create(home / "venv", symlinks=True)
-    install = ["uv", "pip", "install", "--offline", "--no-deps", "--no-config", "--python", str(home / "venv")]
-    run(sys.executable, "-m", *install, str(wheel), cwd=home)
-    [packages] = (home / "venv" / "lib").glob("python*/site-packages")
-    link_dependencies(packages)
-    made = Installed(home / "venv", home / "shop", wheel)
-    made.ncco("init", "shop", cwd=home)
+    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(home), cwd=ROOT)
+    [wheel] = home.glob("*.whl")
+    (home / "wheels").mkdir()
+    pack_dependencies(home / "wheels")
+    folders = {"UV_TOOL_DIR": home / "tools", "UV_TOOL_BIN_DIR": home / "bin", "UV_CACHE_DIR": home / "cache"}
+    settings = {
+        "UV_OFFLINE": "1",
+        "UV_NO_CONFIG": "1",
+        "UV_FIND_LINKS": str(home / "wheels"),
+        "UV_PYTHON": sys.executable,
+    }
+    path = f"{home / 'bin'}:{Path(sys.executable).parent}:/usr/bin:/bin"
+    env = {"PATH": path, "HOME": str(home), **settings, **{name: str(folder) for name, folder in folders.items()}}
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```bash\n(uv tool install .*?\n)ncco serve --dev\n```", page, re.DOTALL)
+    run("sh", "-ec", block, cwd=home, env=env)
+    made = Installed(home / "tools" / "ncco-server", home / "shop", wheel)
+    run("uv", "pip", "install", "--python", str(made.environment), f"{wheel}[lsp]", cwd=home, env=env)
     return made
 
 
-def link_dependencies(packages: Path) -> None:
-    """What the wheel requires, and what that requires, as it is installed here: nothing is downloaded."""
-    [wheel] = importlib.metadata.distributions(name="ncco-server", path=[str(packages)])
-    waiting, seen = [*(wheel.requires or ())], set[str]()
+def pack_dependencies(folder: Path) -> None:
+    """A wheel of each package that this one requires, and of what those require, made of their installed files."""
+    waiting, seen = [Requirement("ncco-server[lsp]")], set[str]()
     while waiting:
-        requirement = Requirement(waiting.pop())
+        requirement = waiting.pop()
         wanted = requirement.marker is None or requirement.marker.evaluate({"extra": "lsp"})
         if not wanted or requirement.name in seen:
             continue
         seen.add(requirement.name)
         found = importlib.metadata.distribution(requirement.name)
-        waiting += found.requires or ()
-        for top in {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
-            if not (packages / top).exists():
-                (packages / top).symlink_to(Path(str(found.locate_file(top))))
+        waiting += map(Requirement, found.requires or ())
+        if requirement.name != "ncco-server":
+            pack(found, folder)
+
+
+def pack(package: importlib.metadata.Distribution, folder: Path) -> None:
+    """Write the wheel of an installed package, without its commands."""
+    tag = message_from_string(package.read_text("WHEEL") or "").get_all("Tag", [])[-1]
+    name = re.sub("[-_.]+", "_", package.name)
+    with zipfile.ZipFile(folder / f"{name}-{package.version}-{tag}.whl", "w") as wheel:
+        for file in package.files or ():
+            if ".." not in file.parts and "__pycache__" not in file.parts and file.name not in ("RECORD", "INSTALLER"):
+                wheel.write(str(file.locate()), str(file))
+        [info] = {file.parts[0] for file in package.files or () if file.name == "WHEEL"}
+        names = wheel.namelist()
+        wheel.writestr(f"{info}/RECORD", "".join(f"{each},,\n" for each in [*names, f"{info}/RECORD"]))
 
 
 @contextmanager
