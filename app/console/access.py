@@ -26,7 +26,7 @@ UNATTENDED: Final = "x-unattended"
 _NETWORK: Final = 64
 """Bits of the prefix of an IPv6 network. A client can choose the other bits of its address."""
 _FORM: Final = "application/x-www-form-urlencoded"
-_WITH_FORMS: Final = ("/change", "/logout")
+_WITH_FORMS: Final = ("/change", "/logout", "/view")
 """Paths to which pages send forms, which work without JavaScript; other requests have the token in their header."""
 _TOKEN: Final = "x-csrf-token"  # noqa: S105 - the name of a header
 _NO_TOKEN: Final = "The page is out of date. Load it again."  # noqa: S105 - a message

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException as FrameworkRefusal
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from app.console import calls, change, editor, flows, health, language, login, messages, phone, report
+from app.console import calls, change, editor, flows, health, home, language, login, messages, phone, report
 from app.console.access import RequireSession
 from app.console.changes import CallChanges
 from app.console.figures import Figures
@@ -90,7 +90,7 @@ def create_console(
         worker=Worker(module=language),
         prover=Worker(seconds=flows.PROOF_STOPS_S),
     )
-    for module in (login, messages, phone, flows, calls, report, change, health, editor):
+    for module in (login, home, messages, phone, flows, calls, report, change, health, editor):
         app.include_router(module.router)
     # Pages are not compressed: the size of one would say something about the tokens in it (BREACH).
     app.mount("/static/{version}", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")

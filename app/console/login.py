@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app.console.access import LOGIN, CanLook, client_of, login_page, set_cookie
 from app.console.audit import audit
-from app.console.pages import refused
+from app.console.pages import View, refused, view_of
 from app.console.passwords import TooManyLogins
 from app.console.sessions import ConsoleSession, hash_of
 from app.console.state import TheConsole
 
-FIRST_PAGE = "/phone"
+FIRST_PAGES: Final[Mapping[View, str]] = {"owner": "/messages", "developer": "/phone"}
 
 router = APIRouter()
 
@@ -23,7 +24,7 @@ router = APIRouter()
 async def home(request: Request, console: TheConsole, token: str = "") -> Response:
     """The first page. With the token of a link a session is opened."""
     if not token:
-        return RedirectResponse(FIRST_PAGE, 302)
+        return RedirectResponse(FIRST_PAGES[view_of(request)], 302)
     sessions = console.sessions
     session = sessions.redeem(token)
     if session is None:
@@ -40,8 +41,8 @@ async def home(request: Request, console: TheConsole, token: str = "") -> Respon
 async def show_login(request: Request, next: str = "/") -> Response:
     """Ask for the password, unless the browser is logged in already."""
     if request.state.session is not None:
-        return RedirectResponse(_local(next), 303)
-    return login_page(request, _local(next))
+        return RedirectResponse(local_path(next), 303)
+    return login_page(request, local_path(next))
 
 
 @router.post(LOGIN)
@@ -59,15 +60,15 @@ async def log_in(
     except TooManyLogins:
         audit(request, "console login refused", is_refused=True)
         problem = "Too many passwords are being tried. Try again in a moment."
-        response = login_page(request, _local(next), problem, 429)
+        response = login_page(request, local_path(next), problem, 429)
         response.headers["Retry-After"] = "1"
         return response
     if hash_ is None:
         audit(request, "console login failed", is_refused=True, problem="wrong password")
-        return login_page(request, _local(next), "This password is wrong.", 401)
+        return login_page(request, local_path(next), "This password is wrong.", 401)
     session = sessions.open(hash_of(hash_))
     audit(request, "console login", session=session, by="password", role=session.role)
-    return _logged_in(request, _local(next), session)
+    return _logged_in(request, local_path(next), session)
 
 
 @router.post("/logout")
@@ -85,7 +86,7 @@ def _logged_in(request: Request, path: str, session: ConsoleSession) -> Response
     return response
 
 
-def _local(path: str) -> str:
+def local_path(path: str) -> str:
     """The path of a page of the console; `/` in place of anything that might lead elsewhere."""
     is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if is_local else "/"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+from fastapi.responses import HTMLResponse
 
 from app.console.access import CanChange, CanLook
 from app.console.audio import audio_response
@@ -14,6 +15,7 @@ from app.console.pages import render
 from app.console.polled import PolledRoute
 from app.console.state import TheConsole, console_of
 from app.console.trial_messages import PREFIX
+from app.errors import StoreError
 from app.service.phone_numbers import readable
 from app.service.recording_files import in_thread, size_of
 from app.service.recordings import has_file
@@ -96,6 +98,16 @@ async def messages(
         has_key=bool(settings.private_key.get_secret_value()),
         is_trial=console.dev,
     )
+
+
+@router.get("/messages/count")
+async def count(request: Request, _: CanLook) -> Response:
+    """How many messages are new, for the navigation; nothing when that is not known."""
+    try:
+        counts = await (await opened_store(request)).recordings.count()
+    except StoreError:
+        return Response(status_code=204)
+    return HTMLResponse(f'<span class="badge count">{counts.new}</span>' if counts.new else "")
 
 
 @router.get("/messages/{id_}/audio")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
@@ -23,14 +23,21 @@ HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
 NAVIGATION: Final = (
     ("messages", "Messages"),
-    ("phone", "Phone"),
-    ("flows", "Flows"),
     ("calls", "Calls"),
     ("report", "Report"),
     ("change", "Change"),
+    ("flows", "Flows"),
+    ("phone", "Phone"),
     ("health", "Health"),
 )
 """The pages in the order of the navigation: route name and title."""
+
+View: TypeAlias = Literal["owner", "developer"]
+"""How pages present things: to those who own the phone line, or with files, lines and webhooks to developers.
+
+It gives no permission: what somebody may do comes from the role of their session alone.
+"""
+VIEWS: Final[tuple[View, ...]] = ("owner", "developer")
 _CODE: Final = re.compile("`([^`]+)`")
 
 
@@ -67,7 +74,21 @@ def _environment() -> Environment:
     return environment
 
 
-_TEMPLATES: Final = Jinja2Templates(env=_environment())
+def view_cookie(request: Request) -> str:
+    """The name of the cookie with the chosen view. It contains the port: browsers send cookies to all ports."""
+    return f"ncco-view-{request.url.port or request.url.scheme}"
+
+
+def view_of(request: Request) -> View:
+    """The view that was chosen in this browser, else the usual one."""
+    usual: View = "developer" if request.app.state.console.dev else "owner"
+    chosen = request.cookies.get(view_cookie(request))
+    return next((view for view in VIEWS if view == chosen), usual)
+
+
+_TEMPLATES: Final = Jinja2Templates(
+    env=_environment(), context_processors=[lambda request: {"view": view_of(request), "views": VIEWS}]
+)
 
 
 def render(request: Request, template: str, status: int = 200, /, **values: Any) -> Response:
