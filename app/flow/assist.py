@@ -180,7 +180,7 @@ def _likely(word: WrittenWord, written: Collection[str]) -> Callable[[str], int]
     first: Sequence[str] = ()
     if word.path[:1] == ("steps",) and len(word.path) == len(("steps", "name", "key")):
         exit_ = next((kind for kind in EXITS if kind.word in written), None)
-        first = ("do", *(exit_.step_words if exit_ else _LIKELY_EXITS))
+        first = ("do", *(exit_.form.words() if exit_ else _LIKELY_EXITS))
     elif word.path[2:3] == ("do",):
         first = _LIKELY_IN_DO
     return lambda key: first.index(key) if key in first else len(first)

@@ -379,7 +379,6 @@ class Exit(ABC):
 
     Attributes:
         word: the word of a step that holds this exit.
-        step_words: all words of a step that belong to this exit, `word` included.
         shape: the shape of its step in a picture.
         leaves_at_once: a call leaves the step on entering, without a webhook. Its conditions are then tested on the
             way out.
@@ -389,7 +388,6 @@ class Exit(ABC):
     """
 
     word: ClassVar[str]
-    step_words: ClassVar[tuple[str, ...]]
     shape: ClassVar[StepShape] = "step"
     leaves_at_once: ClassVar[bool] = False
     is_early: ClassVar[bool] = False

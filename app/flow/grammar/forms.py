@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, runtime_checkable
 
-from app.flow.grammar.json_schema import TEXT, in_yaml
+from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.reader import Reader
 from app.flow.issues import Fix
 from app.flow.nodes import Node
-from app.value_types import JsonSchema, Kind
+from app.value_types import JsonSchema
 
 
 @runtime_checkable
@@ -27,11 +27,6 @@ class Form(Protocol):
 
     def json_schema(self) -> JsonSchema:
         """JSON Schema of what may be written."""
-
-
-def schema_of(form: Form) -> JsonSchema:
-    """JSON Schema of what may be written in YAML, where a number may stand for a text."""
-    return in_yaml(form) if isinstance(form, Kind) else dict(form.json_schema())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

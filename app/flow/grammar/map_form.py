@@ -31,8 +31,8 @@ from typing import (
     get_type_hints,
 )
 
-from app.flow.grammar.forms import Form, schema_of
-from app.flow.grammar.json_schema import mapped
+from app.flow.grammar.forms import Form
+from app.flow.grammar.json_schema import in_yaml, mapped, ref
 from app.flow.grammar.reader import Fields, Reader, read_fields
 from app.flow.issues import Fix
 from app.flow.nodes import Map, Node, Place
@@ -72,6 +72,12 @@ class MapForm(ABC):
     """How the map is written, shown when something else is there."""
     is_named: ClassVar[bool] = False
     """Whether messages name the map as well as the word, because a file may hold several such maps."""
+    is_at_key: ClassVar[bool] = False
+    """Whether a missing word is reported at the key in front of the map, and not where the map begins."""
+    others: ClassVar[tuple[str, ...]] = ()
+    """Further words that the map may have; something else reads them."""
+    definition: ClassVar[str] = ""
+    """The name under which schemas refer to the map; "" for one that each schema describes itself."""
 
     written: SetByCode[Fields]
 
@@ -98,7 +104,6 @@ class MapForm(ABC):
         *,
         place: Place | None = None,
         hints: Mapping[str, str] | None = None,
-        more: tuple[str, ...] = (),
     ) -> Fields:
         """The words of a map; an unknown one is reported once, then treated as the intended word.
 
@@ -108,11 +113,10 @@ class MapForm(ABC):
             reader: collects the faults.
             place: where to report a missing word; by default the place of the map.
             hints: further `hints`, for this map only.
-            more: further words that this map may have.
         """
         return read_fields(
             node,
-            (*cls.words(), *more),
+            (*cls.words(), *cls.others),
             what,
             reader,
             place=place,
@@ -145,7 +149,8 @@ class MapForm(ABC):
             node = fields.get(name)
             if node is not None and each.field not in made:
                 what = f"`{name}` of {fields.what}" if cls.is_named else f"`{name}`"
-                value = each.form.read(node, what, reader)
+                at = {"place": fields.at(name)} if getattr(each.form, "is_at_key", False) else {}
+                value = each.form.read(node, what, reader, **at)
                 if value is not None:
                     values[each.field] = value
         is_whole = all(each.name in values for each in dataclasses.fields(cls) if _is_required(each))
@@ -163,13 +168,17 @@ class MapForm(ABC):
     @classmethod
     def json_schema(cls) -> JsonSchema:
         """JSON Schema of the map. A word in `cures` is required, too."""
-        declared = _declared(cls)
+        required = [name for name, each in _declared(cls).items() if each.is_required or name in cls.cures]
+        return mapped(cls.schemas(), required=required)
+
+    @classmethod
+    def schemas(cls) -> dict[str, JsonSchema]:
+        """JSON Schema of each word, with its description and its default."""
         texts = _descriptions(cls)
-        schemas = {
-            name: schema_of(each.form) | texts.get(each.field, {}) | each.default for name, each in declared.items()
+        return {
+            name: _schema_of(each.form) | texts.get(each.field, {}) | each.default
+            for name, each in _declared(cls).items()
         }
-        required = [name for name, each in declared.items() if each.is_required or name in cls.cures]
-        return mapped(schemas, required=required)
 
 
 class _Declared(NamedTuple):
@@ -213,6 +222,13 @@ def _form(name: str, annotation: Any) -> Form | None:
     if form is None:
         raise TypeError(f"`{name}` has the type {type_}, which no flow file can write")
     return form
+
+
+def _schema_of(form: Form) -> JsonSchema:
+    """JSON Schema of what may be written in YAML, where a number may stand for a text."""
+    if isinstance(form, type) and issubclass(form, MapForm) and form.definition:
+        return ref(form.definition)
+    return in_yaml(form) if isinstance(form, Kind) else dict(form.json_schema())
 
 
 def _types(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[tuple[Any, tuple[Any, ...]]]:

@@ -14,14 +14,14 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Final, Self
 
 from app.flow.actions.waits import InputNeeds, Needs
-from app.flow.grammar.forms import Notation
-from app.flow.grammar.json_schema import TEXT, offered
+from app.flow.grammar.forms import Notation, Unread
+from app.flow.grammar.json_schema import TEXT, offered, ref
 from app.flow.grammar.map_form import MapForm, SetByCode, written_as
 from app.flow.grammar.reader import HINTS, Reader
 from app.flow.grammar.variables import is_variable_name
 from app.flow.issues import RULES, Fix
 from app.flow.language.choice import Confidence
-from app.flow.language.exits import Condition, StepExit, StepSource
+from app.flow.language.exits import AskingWords, Condition, GotoWords, StepExit, StepSource
 from app.flow.language.retry import Retry, input_outcome
 from app.flow.nodes import Node, Text
 from app.flow.runtime import (
@@ -87,12 +87,21 @@ def _read_speech(node: Node, what: str, reader: Reader) -> bool:
     return is_any
 
 
-class Collect(MapForm, StepExit):
+class CollectWords(AskingWords, GotoWords):
+    """The words of a step that collects something."""
+
+    cures: ClassVar = {"goto": "add `goto: step` next to `collect`"}
+
+    collect: Annotated[Node | None, Unread(ref("collect"))] = None
+    """Keys or words that go into a variable. The call continues at the `goto` next to it."""
+
+
+class Collect(MapForm, StepExit[CollectWords]):
     """Waits for an `input`, checks what the caller entered or said, and stores it in a variable."""
 
     word: ClassVar = "collect"
+    form: ClassVar = CollectWords
     example: ClassVar = "collect: {into: name, digits: 4}"
-    step_words: ClassVar = ("collect", "goto", "retry", "tail")
     shape: ClassVar[StepShape] = "ask"
     hints: ClassVar = HINTS["collect"]
     cures: ClassVar = {"into": Fix("add `into: name`, the variable that keeps what was given", "add", "into: name")}
@@ -225,12 +234,11 @@ class Collect(MapForm, StepExit):
         return f"length: {len(outcome.digits)} entered, {needed} needed"
 
     @classmethod
-    def of_step(cls, node: Node, source: StepSource) -> Self | None:
-        """The `collect` of a step with the `goto` beside it."""
-        reader, place = source.reader, source.fields.at("collect")
-        found = reader.map(node, "`collect`", f"write `{cls.example}`")
-        target = source.needed_target("goto", "add `goto: step` next to `collect`")
-        retry = source.retry(place)
+    def of_words(cls, words: CollectWords, source: StepSource) -> Self | None:
+        """See `StepExit`."""
+        reader, place, target = source.reader, words.at("collect"), words.goto
+        found = reader.map(words.collect, "`collect`", f"write `{cls.example}`") if words.collect else None
+        retry = source.retry(words.retry, place)
         if found is None:
             return None
         fields = cls.read_words(found, "`collect`", reader, place=place)

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar
 
 from app.flow.actions.item import ACTIONS, check_defaults
-from app.flow.grammar.forms import Notation, Unread
+from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import ref
 from app.flow.grammar.map_form import MapForm
 from app.flow.grammar.reader import HINTS, Fields, Reader
 from app.flow.grammar.targets import Destination
 from app.flow.language.choice import Choice, Confidence, Menu, read_menu
-from app.flow.language.retry import RetryWords, read_retry
+from app.flow.language.retry import RetryWords
 from app.flow.nodes import Map, Node
 from app.flow.runtime import Target
 
@@ -40,8 +40,9 @@ class DefaultWords(MapForm):
     """`defaults` as they are written: these fields, and a word for each NCCO action."""
 
     hints: ClassVar = HINTS["defaults"]
+    others: ClassVar = ACTIONS
 
-    retry: Annotated[Node | None, Unread(ref("retry"))] = None
+    retry: RetryWords | None = None
     """What every menu and data entry does when the caller says nothing that fits."""
     choices: Annotated[Menu | None, Notation(read_menu, ref("choices"))] = None
     """Choices that are added to every menu."""
@@ -72,15 +73,14 @@ def read_defaults(node: Node, reader: Reader) -> Defaults:
     found = reader.map(node, "`defaults`", "write e.g. `defaults: {talk: {language: en-GB}}`")
     if found is None:
         return Defaults()
-    fields = DefaultWords.read_words(found, "`defaults`", reader, more=ACTIONS)
+    fields = DefaultWords.read_words(found, "`defaults`", reader)
     actions = _read_actions(fields, reader)
     reader = replace(reader, inherited=actions)
-    words = DefaultWords.build(fields.without(*ACTIONS), reader)
+    words = DefaultWords.build(fields, reader)
     if words is None:
         return Defaults(actions)
-    retry = read_retry(words.retry, reader, fields.at("retry")) if words.retry else None
     error = words.on.error if words.on else None
-    return Defaults(actions, words.choices or {}, retry, words.min_confidence, error)
+    return Defaults(actions, words.choices or {}, words.retry, words.min_confidence, error)
 
 
 def _read_actions(fields: Fields, reader: Reader) -> dict[str, Map]:

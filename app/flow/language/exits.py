@@ -21,19 +21,19 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Annotated, ClassVar, Final, Self, TypeAlias
+from typing import Annotated, ClassVar, Final, Generic, Self, TypeAlias, TypeVar
 
 from app.flow.actions.action import HELD
 from app.flow.actions.item import Item
 from app.flow.actions.waits import HeldNeeds, Needs
-from app.flow.grammar.forms import Duration, Notation
-from app.flow.grammar.json_schema import TEXT
+from app.flow.grammar.forms import Duration, Notation, Unread
+from app.flow.grammar.json_schema import TEXT, ref
 from app.flow.grammar.map_form import MapForm, SetByCode, written_as
 from app.flow.grammar.reader import HINTS, Fields, Reader, items
-from app.flow.grammar.targets import Destination, read_target
+from app.flow.grammar.targets import Destination
 from app.flow.issues import RULES, Fix
 from app.flow.language.defaults import Defaults
-from app.flow.language.retry import Retry, RetryWords, merge_retry, read_retry
+from app.flow.language.retry import Retry, RetryWords, merge_retry
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.paths import has_path
 from app.flow.runtime import (
@@ -62,7 +62,6 @@ class StepSource:
         fields: its words.
         parts: what its `do` plays, as far as it could be read.
         played: the items of its `do`; also those whose fields could not be read.
-        min_confidence: how sure the recogniser must be.
         defaults: what the flow's `defaults` say.
         reader: what its values are read with.
     """
@@ -72,7 +71,6 @@ class StepSource:
     fields: Fields
     parts: tuple[Part, ...]
     played: tuple[Item, ...]
-    min_confidence: float
     defaults: Defaults
     reader: Reader
 
@@ -88,15 +86,8 @@ class StepSource:
             return f"the condition in line {condition.place.line}"
         return condition.source
 
-    def needed_target(self, word: str, cure: str) -> Target | None:
-        """The target under a word of the step; E204 when the word is missing."""
-        node = self.fields.need(word, cure, self.reader)
-        return read_target(node, f"`{word}`", self.reader) if node else None
-
-    def retry(self, place: Place) -> Retry | None:
-        """The step's own `retry`, completed by the flow's; None (and E240) if it lacks a `then`."""
-        node = self.fields.get("retry")
-        own: RetryWords | None = read_retry(node, self.reader, self.fields.at("retry")) if node else None
+    def retry(self, own: RetryWords | None, place: Place) -> Retry | None:
+        """The `retry` of the step, completed by the flow's; None (and E240) if it lacks a `then`."""
         kinds = frozenset(item.word for item in self.played if item.word != "input")
         return merge_retry(own, self.defaults.retry, place, kinds, self.reader)
 
@@ -106,13 +97,27 @@ class StepSource:
         return frozenset(item.name for item in self.played if item.word == "checkpoint")
 
 
-class StepExit(Exit):
+class AskingWords(MapForm):
+    """The words of a step that asks, beside what it asks for."""
+
+    retry: RetryWords | None = None
+    """What happens when the caller says nothing, or nothing that fits."""
+    tail: bool = True
+    """false: no tail. A tail is what the caller hears after the question if no webhook reaches the server."""
+
+
+W = TypeVar("W", bound=MapForm)
+
+
+class StepExit(Exit, Generic[W]):
     """An exit as a step writes it.
 
     Attributes:
+        form: the words of a step that belong to it.
         on_words: the lines of the `on` next to it, if they have fixed names.
     """
 
+    form: ClassVar[type[MapForm]]
     on_words: ClassVar[type[MapForm] | None] = None
 
     def needs(self) -> Needs | None:
@@ -121,8 +126,8 @@ class StepExit(Exit):
 
     @classmethod
     @abstractmethod
-    def of_step(cls, node: Node, source: StepSource) -> Self | None:
-        """Read what is written under its word; None after an error."""
+    def of_words(cls, words: W, source: StepSource) -> Self | None:
+        """The exit that the words of its form describe; None after an error."""
 
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
@@ -133,12 +138,19 @@ class StepExit(Exit):
         yield from () if cls.on_words is None else cls.on_words.words()
 
 
+class GotoWords(MapForm):
+    """The words of a step with `goto`."""
+
+    goto: Destination | None = None
+    """Where the call goes: a step, `end`, `return`, or another flow."""
+
+
 @dataclass(frozen=True, slots=True)
-class Goto(StepExit):
+class Goto(StepExit[GotoWords]):
     """`goto`: leads to one target at once."""
 
     word: ClassVar = "goto"
-    step_words: ClassVar = ("goto",)
+    form: ClassVar = GotoWords
     leaves_at_once: ClassVar = True
 
     target: Target
@@ -158,18 +170,12 @@ class Goto(StepExit):
         return Jump(self.target, self.place, self.because)
 
     @classmethod
-    def of_step(cls, node: Node, source: StepSource) -> Self | None:
-        """The `goto` of a step."""
-        target = read_target(node, "`goto`", source.reader)
-        if target is None:
-            return None
-        return cls(target, source.fields.at("goto"), f"goto: {target.shown}")
-
-    @classmethod
-    def without_exit(cls, source: StepSource) -> Self:
-        """What a step without an exit does: the call ends."""
-        end = Target(None, source.place)
-        return cls(end, source.place, "the step has no exit: the call ends")
+    def of_words(cls, words: GotoWords, source: StepSource) -> Self | None:
+        """See `StepExit`; in a step without an exit, the call ends."""
+        if "goto" not in words.written.values:
+            return cls(Target(None, words.place), words.place, "the step has no exit: the call ends")
+        target = words.goto
+        return None if target is None else cls(target, words.at("goto"), f"goto: {target.shown}")
 
 
 _SPLIT_KEYS: Final = (("if",), ("goto",))
@@ -183,6 +189,7 @@ class Arm(MapForm):
     """A line of `branch` with a condition."""
 
     hints: ClassVar = HINTS["branch line"]
+    others: ClassVar = ("else",)
     cures: ClassVar = {"goto": "write `goto: step` under the `if`"}
 
     condition: Condition = written_as("if")
@@ -206,12 +213,19 @@ class Else(MapForm):
     """Where the call goes when no line holds; the last line."""
 
 
+class BranchWords(MapForm):
+    """The words of a step with `branch`."""
+
+    branch: Annotated[Node | None, Unread(ref("branch"))] = None
+    """The first line whose condition holds decides."""
+
+
 @dataclass(frozen=True, slots=True)
-class Branch(StepExit):
+class Branch(StepExit[BranchWords]):
     """Leads to the first line that holds, else to the last."""
 
     word: ClassVar = "branch"
-    step_words: ClassVar = ("branch",)
+    form: ClassVar = BranchWords
     shape: ClassVar[StepShape] = "decide"
     leaves_at_once: ClassVar = True
 
@@ -247,13 +261,13 @@ class Branch(StepExit):
         return Jump(self.otherwise, self.otherwise.place, "else: no condition holds", tuple(others))
 
     @classmethod
-    def of_step(cls, node: Node, source: StepSource) -> Self | None:
-        """The `branch` of a step."""
-        reader, place = source.reader, source.fields.at("branch")
+    def of_words(cls, words: BranchWords, source: StepSource) -> Self | None:
+        """See `StepExit`."""
+        reader, place, node = source.reader, words.at("branch"), words.branch
         if isinstance(node, Map):
             reader.report("E201", place, "`branch` is a map", _LIST_CURE)
             return None
-        lines = reader.seq(node, "`branch`")
+        lines = reader.seq(node, "`branch`") if node else None
         if lines is None:
             return None
         split = _report_split_lines(lines.items, reader)
@@ -287,7 +301,7 @@ def _read_arm(line: Node, source: StepSource) -> Arm | None:
     found = reader.map(line, "a line of `branch`", _LIST_CURE)
     if found is None:
         return None
-    fields = Arm.read_words(found, "a line of `branch`", reader, more=("else",))
+    fields = Arm.read_words(found, "a line of `branch`", reader)
     if "else" in fields.values:
         message = "`if` and `else` are in one line of `branch`"
         reader.report("E251", fields.at("else"), message, "write `- else: step` as a line of its own, the last one")
@@ -319,7 +333,10 @@ class HoldOutcomes(MapForm):
     """The `on` beside `hold`."""
 
     unknown_code: ClassVar = "E277"
+    others: ClassVar = ("error",)
     example: ClassVar = "on: {ready: step, too_long: step}"
+    is_at_key: ClassVar = True
+    definition: ClassVar = "on"
     cures: ClassVar = {word: f"add `{word}: step`" for word in ("ready", "too_long")}
 
     ready: Destination
@@ -328,12 +345,23 @@ class HoldOutcomes(MapForm):
     """The time in `up_to` has passed."""
 
 
-class Hold(MapForm, StepExit):
+class HoldWords(MapForm):
+    """The words of a step that holds the caller."""
+
+    cures: ClassVar = {"on": f"add `{HoldOutcomes.example}`"}
+
+    hold: Annotated[Node | None, Unread(ref("hold"))] = None
+    """The caller waits for something, and hears `do` for as long as it takes."""
+    on: HoldOutcomes | None = None
+    """Where the call goes by the outcome of the connect, checkpoint, hold or flow; `error` goes with any exit."""
+
+
+class Hold(MapForm, StepExit[HoldWords]):
     """Waits until a condition holds, for at most `up_to`. `shown` is the condition as the trace shows it."""
 
     word: ClassVar = "hold"
+    form: ClassVar = HoldWords
     example: ClassVar = "hold: {until: place.agent_free, up_to: 10m}"
-    step_words: ClassVar = ("hold", "on")
     on_words: ClassVar = HoldOutcomes
     shape: ClassVar[StepShape] = "hold"
     is_early: ClassVar = True
@@ -404,17 +432,11 @@ class Hold(MapForm, StepExit):
         return Decision(Again(counts_try=False), HELD, self.place, because)
 
     @classmethod
-    def of_step(cls, node: Node, source: StepSource) -> Self | None:
-        """The `hold` of a step with the `on` beside it."""
-        reader, place = source.reader, source.fields.at("hold")
-        on = source.fields.need("on", f"add `{HoldOutcomes.example}`", reader)
-        found = reader.map(on, "`on`", f"add `{HoldOutcomes.example}`") if on else None
-        lines = None
-        if found is not None:
-            fields = HoldOutcomes.read_words(found, "`on`", reader, place=source.fields.at("on"), more=("error",))
-            lines = HoldOutcomes.build(fields.without("error"), reader)
-        hold = cls.read(node, "`hold`", reader, place=place, lines=lines)
-        if hold is None or lines is None:
+    def of_words(cls, words: HoldWords, source: StepSource) -> Self | None:
+        """See `StepExit`."""
+        node = words.hold
+        hold = cls.read(node, "`hold`", source.reader, place=words.at("hold"), lines=words.on) if node else None
+        if hold is None or words.on is None:
             return None
         _check_changes(hold.until, source)
         return replace(hold, shown=source.shown(hold.until))

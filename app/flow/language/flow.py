@@ -25,7 +25,7 @@ from app.flow.issues import Fix, FlowIssue
 from app.flow.language.defaults import Defaults, read_defaults
 from app.flow.language.hooks import HookDefinition, read_events
 from app.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
-from app.flow.language.step import EXITS, ReadStep, StepWords, read_step
+from app.flow.language.step import EXITS, STEP_WORDS, ReadStep, read_step
 from app.flow.model import Flow, Limit
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes, Signature, Variable, scope_types
@@ -260,7 +260,7 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
         steps_at=words.at("steps"),
         variables=declared,
         own=outside,
-        step_words=StepWords.words(),
+        step_words=STEP_WORDS,
     )
     sections, reader = read_sections(words.written, reader, context.shared, context.dates)
     inherited = overlay(words.defaults, context.defaults)
@@ -338,7 +338,7 @@ _SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
 
 _BELONGS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     **_SECTIONS,
-    "defaults": lambda words: words.isdisjoint(_STEP_MARKERS) or not words <= {*StepWords.words()},
+    "defaults": lambda words: words.isdisjoint(_STEP_MARKERS) or not words <= {*STEP_WORDS},
 }
 """Section → whether an entry with these words may be one of its own."""
 
@@ -431,7 +431,7 @@ def restore_steps(steps: Map, reader: Reader) -> Map:
     for entry in (each for written in steps.entries for each in _split_nested_steps(written, reader)):
         word = entry.key
         step = kept[-1].value if kept else None
-        is_word = word.value in StepWords.words() and not _is_step(entry.value)
+        is_word = word.value in STEP_WORDS and not _is_step(entry.value)
         if not is_word or not isinstance(step, Map):
             kept.append(entry)
             continue
@@ -448,7 +448,7 @@ def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
     """The step without the steps that are indented into it, then these."""
     key, step = entry
     words = step.entries if isinstance(step, Map) else ()
-    inner = [each for each in words if _is_step(each.value) and not nearest(each.key.value, StepWords.words())]
+    inner = [each for each in words if _is_step(each.value) and not nearest(each.key.value, STEP_WORDS)]
     own = tuple(each for each in words if each not in inner)
     yield Entry(key, step._replace(entries=own)) if isinstance(step, Map) else entry
     for each in inner:
@@ -462,4 +462,4 @@ def _is_step(node: Node) -> bool:
     """Whether this is a step, and not a choice or a target; a step with `run` has an `on` as well."""
     keys = set(node.keys()) if isinstance(node, Map) else set[str]()
     is_target = keys <= {"run", "with"}
-    return not is_target and not keys.isdisjoint(StepWords.words()) and keys.isdisjoint({"dtmf", "speech"})
+    return not is_target and not keys.isdisjoint(STEP_WORDS) and keys.isdisjoint({"dtmf", "speech"})

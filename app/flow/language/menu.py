@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from app.flow.actions.waits import InputNeeds, Needs
-from app.flow.grammar.reader import Reader
-from app.flow.language.choice import Choice, Menu, read_menu
-from app.flow.language.exits import StepExit, StepSource
+from app.flow.grammar.forms import Notation
+from app.flow.grammar.json_schema import ref
+from app.flow.grammar.reader import Fields, Reader
+from app.flow.issues import Fix
+from app.flow.language.choice import Choice, Confidence, Menu, read_menu
+from app.flow.language.exits import AskingWords, StepExit, StepSource
 from app.flow.language.retry import FAILURES, Retry, input_outcome
-from app.flow.nodes import Map, Node, Place
+from app.flow.nodes import Entry, Map, Place
 from app.flow.phrases import find, fold
 from app.flow.runtime import (
     BY_KEYS,
@@ -35,12 +38,45 @@ from app.flow.runtime import (
 )
 
 
+class ChoicesWords(AskingWords):
+    """The words of a step with a menu."""
+
+    choices: Annotated[Menu | None, Notation(read_menu, ref("choices"))] = None
+    """A menu: each choice with `dtmf`, `speech` or both, and where it leads."""
+    min_confidence: Confidence | None = None
+    """From 0 to 1: what the recogniser is less sure of does not count."""
+
+    @classmethod
+    def build(
+        cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str | Fix] | None = None, **made: Any
+    ) -> Self | None:
+        """See `MapForm`. Words of the step that are indented into the menu are left out; E202 for each."""
+        node = fields.get("choices")
+        strays = list(_strays(node, fields)) if isinstance(node, Map) else []
+        for key, _ in strays:
+            message = f"`{key.value}` is among the choices, and belongs to the step"
+            cure = f"indent it by {fields.at('choices').column - 1} spaces, as `choices` is"
+            reader.report("E202", key.place, message, cure)
+        if isinstance(node, Map) and strays:
+            menu = node._replace(entries=tuple(entry for entry in node.entries if entry not in strays))
+            fields = replace(fields, values={**fields.values, "choices": menu})
+        return super().build(fields, reader, cures=cures, **made)
+
+
+def _strays(menu: Map, step: Fields) -> Iterator[Entry]:
+    """The words of the step among the choices."""
+    for entry in menu.entries:
+        is_choice = isinstance(entry.value, Map) and {"dtmf", "speech", "goto"}.intersection(entry.value.keys())
+        if entry.key.value in {"retry", "tail", "min_confidence"} - step.values.keys() and not is_choice:
+            yield entry
+
+
 @dataclass(frozen=True, slots=True)
-class Choices(StepExit):
+class Choices(StepExit[ChoicesWords]):
     """Waits for an `input`; each choice leads to its target."""
 
     word: ClassVar = "choices"
-    step_words: ClassVar = ("choices", "min_confidence", "retry", "tail")
+    form: ClassVar = ChoicesWords
     shape: ClassVar[StepShape] = "ask"
     decides_by_name: ClassVar = True
 
@@ -120,39 +156,24 @@ class Choices(StepExit):
         return Decision(Go(choice.target), choice.name, choice.place, because, others, choice.sets)
 
     @classmethod
-    def of_step(cls, node: Node, source: StepSource) -> Self | None:
-        """The `choices` of a step, and those that it inherits."""
-        reader, place, defaults = source.reader, source.fields.at("choices"), source.defaults
-        own = read_menu(_without_step_words(node, source) if isinstance(node, Map) else node, "`choices`", reader)
-        retry = source.retry(place)
+    def of_words(cls, words: ChoicesWords, source: StepSource) -> Self | None:
+        """See `StepExit`. Inherited choices are among them."""
+        reader, place, own, defaults = source.reader, words.at("choices"), words.choices, source.defaults
+        retry = source.retry(words.retry, place)
         if own is None:
             return None
         choices = {**own, **{name: choice for name, choice in defaults.choices.items() if name not in own}}
         if not choices:
             reader.report("E230", place, "this menu has no choice")
-        asked = _asked(choices, source.min_confidence, reader)
+        least = defaults.min_confidence if words.min_confidence is None else words.min_confidence
+        asked = _asked(choices, least, reader)
         is_heard = any("speech" in choice.written.values for choice in choices.values())
-        if asked.keys and not is_heard and "min_confidence" in source.fields.values:
+        if asked.keys and not is_heard and "min_confidence" in words.written.values:
             message = "`min_confidence` has no effect: no choice of this menu has `speech`"
-            reader.report("W222", source.fields.at("min_confidence"), message)
+            reader.report("W222", words.at("min_confidence"), message)
         if retry is None or not (asked.keys or asked.phrases):
             return None
         return cls(choices, retry, asked, place, tuple(reader.locales))
-
-
-def _without_step_words(node: Map, source: StepSource) -> Map:
-    """The menu without words of the step that are indented into it; E202 for each."""
-    strays = [
-        entry
-        for entry in node.entries
-        if entry.key.value in {"retry", "tail", "min_confidence"} - source.fields.values.keys()
-        and not (isinstance(entry.value, Map) and {"dtmf", "speech", "goto"}.intersection(entry.value.keys()))
-    ]
-    for key, _ in strays:
-        message = f"`{key.value}` is among the choices, and belongs to the step"
-        cure = f"indent it by {source.fields.at('choices').column - 1} spaces, as `choices` is"
-        source.reader.report("E202", key.place, message, cure)
-    return node._replace(entries=tuple(entry for entry in node.entries if entry not in strays))
 
 
 def _reason(choice: Choice, outcome: Outcome, locale: str) -> str:

@@ -22,11 +22,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final, NamedTuple, Self
+from typing import Annotated, ClassVar, Final, NamedTuple, Self
 
 from app.flow.actions.action import DIAL_FAILURES, DISCONNECTED
 from app.flow.actions.connect import ConnectPart
 from app.flow.actions.waits import DialNeeds, Needs, connect_of
+from app.flow.grammar.forms import Unread
+from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
+from app.flow.grammar.map_form import MapForm, written_as
 from app.flow.grammar.reader import HINTS, Fields, Reader, items, read_fields
 from app.flow.grammar.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.issues import RULES, Fix
@@ -87,12 +90,19 @@ def _lines(fields: Fields, reader: Reader) -> dict[str, OutcomeTarget]:
     return {name: OutcomeTarget(target, fields.at(name)) for name, target in targets.items() if target is not None}
 
 
+class OnWords(MapForm):
+    """The words of a step on whose connect or checkpoint something decides."""
+
+    on: Annotated[Node | None, Unread(ref("on"))] = None
+    """Where the call goes by the outcome of the connect, checkpoint, hold or flow; `error` goes with any exit."""
+
+
 @dataclass(frozen=True, slots=True)
-class On(StepExit):
+class On(StepExit[OnWords]):
     """Waits for the events of a connect, or for a checkpoint."""
 
     word: ClassVar = "on"
-    step_words: ClassVar = ("on",)
+    form: ClassVar = OnWords
     is_early: ClassVar = True
     decides_by_name: ClassVar = True
 
@@ -172,10 +182,10 @@ class On(StepExit):
         return Decision(Go(line.target), name, line.place, f"{outcome.because}; {how}", others)
 
     @classmethod
-    def of_step(cls, node: Node, source: StepSource) -> Self | None:
-        """The `on` of a step without another exit."""
-        reader, place = source.reader, source.fields.at("on")
-        found = reader.map(node, "`on`", "write `on: {completed: end, otherwise: step}`")
+    def of_words(cls, words: OnWords, source: StepSource) -> Self | None:
+        """See `StepExit`."""
+        reader, place = source.reader, words.at("on")
+        found = reader.map(words.on, "`on`", "write `on: {completed: end, otherwise: step}`") if words.on else None
         if found is None:
             return None
         fields = _read_dial_lines(found, source)
@@ -202,12 +212,21 @@ class On(StepExit):
         yield from filter(None, (_text(item.get("checkpoint")) for item in played))
 
 
+class RunWords(OnWords):
+    """The words of a step that runs another flow."""
+
+    run: Annotated[Node | None, Unread(offered("flows"))] = None
+    """Another flow to run; `on` says where the call goes by its outcome."""
+    given: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("with", default=None)
+    """The params of the flow under `run`."""
+
+
 @dataclass(frozen=True, slots=True)
-class RunFlow(StepExit):
+class RunFlow(StepExit[RunWords]):
     """Leads into another flow; what that flow returns decides."""
 
     word: ClassVar = "run"
-    step_words: ClassVar = ("run", "with", "on")
+    form: ClassVar = RunWords
     shape: ClassVar[StepShape] = "run"
     leaves_at_once: ClassVar = True
 
@@ -242,10 +261,10 @@ class RunFlow(StepExit):
         return Decision(Go(line.target), outcome.name, line.place, f'{outcome.because}; "{found}" decides', others)
 
     @classmethod
-    def of_step(cls, node: Node, source: StepSource) -> Self | None:
-        """The `run` of a step with its `with` and `on`."""
-        fields, reader, place = source.fields, source.reader, source.fields.at("run")
-        runs = read_run(node, fields.get("with"), reader, comes_back=True)
+    def of_words(cls, words: RunWords, source: StepSource) -> Self | None:
+        """See `StepExit`."""
+        fields, reader, place = words.written, source.reader, words.at("run")
+        runs = read_run(words.run, words.given, reader, comes_back=True) if words.run else None
         signature = reader.flows.get(runs.flow) if runs else None
         outcomes = (signature.outcomes or (RETURNED,)) if signature else ()
         cure = f"add `on: {{{', '.join(f'{name}: step' for name in outcomes or ('outcome',))}}}`"

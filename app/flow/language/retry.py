@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from app.flow.actions.action import Action
 from app.flow.actions.check import check_step
@@ -121,6 +121,8 @@ class RetryWords(MapForm):
 
     hints: ClassVar = HINTS["retry"]
     example: ClassVar = "retry: {noinput: [..], nomatch: [..], then: step}"
+    is_at_key: ClassVar = True
+    definition: ClassVar = "retry"
 
     noinput: Annotated[tuple[RetryPrompt, ...] | None, Notation(_read_prompts, ref("prompts"))] = None
     """Prompts for a caller who said and pressed nothing: the first after the first failed try, and so on."""
@@ -139,20 +141,17 @@ class RetryWords(MapForm):
         found = {"noinput": self.noinput, "nomatch": self.nomatch}
         return {name: prompts for name, prompts in found.items() if prompts is not None}
 
-
-def read_retry(node: Node, reader: Reader, place: Place) -> RetryWords | None:
-    """A `retry` map; `place` is where the word is written. None for anything else, which is reported.
-
-    W241 for a prompt that is never played, because the last try comes before it.
-    """
-    words = RetryWords.read(node, "`retry`", reader, place=place)
-    tries = words.tries if words is not None else None
-    for name, prompts in words.prompts.items() if words and tries else ():
-        if tries and len(prompts) >= tries:
-            message = f"prompt {tries} of `{name}` is never played: after try {tries} comes `then`"
-            cure = f"write `tries: {len(prompts) + 1}`, or delete the prompt"
-            reader.report("W241", prompts[tries - 1].place, message, cure)
-    return words
+    @classmethod
+    def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
+        """See `MapForm`. W241 for a prompt that is never played, because the last try comes before it."""
+        words = super().read(node, what, reader, place=place, **made)
+        tries = words.tries if words is not None else None
+        for name, prompts in words.prompts.items() if words and tries else ():
+            if tries and len(prompts) >= tries:
+                message = f"prompt {tries} of `{name}` is never played: after try {tries} comes `then`"
+                cure = f"write `tries: {len(prompts) + 1}`, or delete the prompt"
+                reader.report("W241", prompts[tries - 1].place, message, cure)
+        return words
 
 
 def failed_try(failure: str, number: int, tries: int) -> str:

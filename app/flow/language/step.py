@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Annotated, ClassVar, Final, NamedTuple
+from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
 from app.flow.actions.check import check_step
 from app.flow.actions.do import read_items, read_parts
 from app.flow.actions.item import ITEM_WORDS, Item
 from app.flow.actions.waits import connect_of
 from app.flow.grammar.forms import Notation, Unread
-from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
+from app.flow.grammar.json_schema import mapped, ref
 from app.flow.grammar.map_form import MapForm, written_as
 from app.flow.grammar.reader import HINTS, Fields, Reader
 from app.flow.grammar.targets import NewValues, read_target
-from app.flow.language.choice import Confidence
 from app.flow.language.collect import Collect
 from app.flow.language.defaults import Defaults
-from app.flow.language.exits import Branch, Goto, Hold, StepExit, StepSource
+from app.flow.language.exits import AskingWords, Branch, Goto, Hold, StepExit, StepSource
 from app.flow.language.hooks import SentHook, check_events, read_events, read_sent
 from app.flow.language.lookups import AskedLookup, read_asked
 from app.flow.language.menu import Choices
@@ -26,13 +25,16 @@ from app.flow.language.outcomes import On, RunFlow, steers
 from app.flow.model import Step
 from app.flow.nodes import Entry, Map, Node
 from app.flow.runtime import Exit
+from app.value_types import JsonSchema
 
-EXITS: Final[tuple[type[StepExit], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
+EXITS: Final[tuple[type[StepExit[Any]], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
 """Every kind of exit. If a step has two, it is read with the first of them in this order."""
 
 
 class StepWords(MapForm):
-    """A step as it is written; its exit is chosen and read afterwards."""
+    """The words that every step may have; those of its exit are beside them."""
+
+    others: ClassVar = tuple(dict.fromkeys(word for kind in EXITS for word in kind.form.words()))
 
     hints: ClassVar = {
         **HINTS["step"],
@@ -51,28 +53,18 @@ class StepWords(MapForm):
         default_factory=dict
     )
     """Which hooks are sent for what Vonage reports later: a recording, a transcription, the end of the call."""
-    choices: Annotated[Node | None, Unread(ref("choices"))] = None
-    """A menu: each choice with `dtmf`, `speech` or both, and where it leads."""
-    min_confidence: Confidence | None = None
-    """From 0 to 1: what the recogniser is less sure of does not count."""
-    retry: Annotated[Node | None, Unread(ref("retry"))] = None
-    """What happens when the caller says nothing, or nothing that fits."""
-    tail: bool = True
-    """false: no tail. A tail is what the caller hears after the question if no webhook reaches the server."""
-    collect: Annotated[Node | None, Unread(ref("collect"))] = None
-    """Keys or words that go into a variable. The call continues at the `goto` next to it."""
-    goto: Annotated[Node | None, Unread(ref("goto"))] = None
-    """Where the call goes: a step, `end`, `return`, or another flow."""
-    hold: Annotated[Node | None, Unread(ref("hold"))] = None
-    """The caller waits for something, and hears `do` for as long as it takes."""
-    on: Annotated[Node | None, Unread(ref("on"))] = None
-    """Where the call goes by the outcome of the connect, checkpoint, hold or flow; `error` goes with any exit."""
-    run: Annotated[Node | None, Unread(offered("flows"))] = None
-    """Another flow to run; `on` says where the call goes by its outcome."""
-    given: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("with", default=None)
-    """The params of the flow under `run`."""
-    branch: Annotated[Node | None, Unread(ref("branch"))] = None
-    """The first line whose condition holds decides."""
+
+    @classmethod
+    def json_schema(cls) -> JsonSchema:
+        """JSON Schema of a step: the words of each exit are among its own."""
+        schemas = cls.schemas()
+        for kind in EXITS:
+            schemas |= {word: schema for word, schema in kind.form.schemas().items() if word not in schemas}
+        return mapped(schemas)
+
+
+STEP_WORDS: Final = (*StepWords.words(), *StepWords.others)
+"""Every word that a step may have."""
 
 
 class ReadStep(NamedTuple):
@@ -94,7 +86,7 @@ def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep | No
     if found is None:
         return None
     fields = StepWords.read_words(found, f'step "{name}"', reader, place=place)
-    words = StepWords.build(fields if "choices" in fields.values else fields.without("min_confidence"), reader)
+    words = StepWords.build(fields, reader)
     if words is None:
         return None
     source = _read_source(name, fields, words, defaults, reader)
@@ -102,7 +94,10 @@ def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep | No
     error_node = on.get("error") if isinstance(on, Map) else None
     error = read_target(error_node, "`error`", reader) if error_node else None
     kind = _choose_exit(source)
-    step_exit = Goto.without_exit(source) if kind is None else kind.of_step(fields.values[kind.word], source)
+    read_as: type[StepExit[Any]] = kind or Goto
+    written = read_as.form.build(fields, reader)
+    step_exit = read_as.of_words(written, source) if written is not None else None
+    tail = not isinstance(written, AskingWords) or written.tail
     _check_words(kind, source)
     check_events(source)
     if step_exit is None:
@@ -112,15 +107,14 @@ def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep | No
     parts = source.parts if needs is None else needs.complete(source.parts, exit_place, reader)
     reader.issues.extend(check_step(parts, reader.scope, goes_on=_goes_on(step_exit)))
     sent = (words.asks, words.sends, words.events)
-    step = Step(name, place, words.sets, parts, step_exit, exit_place, error, words.tail, *sent)
+    step = Step(name, place, words.sets, parts, step_exit, exit_place, error, tail, *sent)
     return ReadStep(step, source, _lacks_exit(kind, source))
 
 
 def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults, reader: Reader) -> StepSource:
     items = read_items(words.do, reader) if words.do else ()
     parts = read_parts(items, reader)
-    least = defaults.min_confidence if words.min_confidence is None else words.min_confidence
-    return StepSource(name, fields.place, fields, parts, items, least, defaults, reader)
+    return StepSource(name, fields.place, fields, parts, items, defaults, reader)
 
 
 def _goes_on(exit_: Exit) -> bool:
@@ -128,14 +122,14 @@ def _goes_on(exit_: Exit) -> bool:
     return exit_.leaves_at_once and any(not way.target.is_end for way in exit_.ways())
 
 
-def _choose_exit(source: StepSource) -> type[StepExit] | None:
+def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
     """The step's exit; E218 for each further one. An `on` with only `error` is not an exit."""
     fields = source.fields
     on = fields.get("on")
     is_exit = {"on": not isinstance(on, Map) or steers(on)}
     kinds = [kind for kind in EXITS if kind.word in fields.values and is_exit.get(kind.word, True)]
     for kind in kinds[1:]:
-        if kind.word not in kinds[0].step_words:
+        if kind.word not in kinds[0].form.words():
             message = f"{fields.what} has two exits, `{kinds[0].word}` and `{kind.word}`"
             cure = f"keep one of them; `{kind.word}` goes into a step of its own"
             if kind is On and source.first("connect") is None and not source.checkpoints:
@@ -146,11 +140,11 @@ def _choose_exit(source: StepSource) -> type[StepExit] | None:
     return kinds[0] if kinds else None
 
 
-def _check_words(kind: type[StepExit] | None, source: StepSource) -> None:
+def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
     """Report words without effect, an `input` without `choices` or `collect`, a connect without `on`, no exit."""
     fields, reader = source.fields, source.reader
     for word in ("retry", "tail", "min_confidence", "with"):
-        if word in fields.values and (kind is None or word not in kind.step_words):
+        if word in fields.values and (kind is None or word not in kind.form.words()):
             cure = "delete it, or add `choices` or `collect`"
             if word == "with":
                 cure = "delete it, or add `run: flow`"
@@ -167,7 +161,7 @@ def _check_words(kind: type[StepExit] | None, source: StepSource) -> None:
     _check_connect(kind, source)
 
 
-def _check_connect(kind: type[StepExit] | None, source: StepSource) -> None:
+def _check_connect(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
     """A connect whose outcome decides nothing: E265 for a list of targets, W266 for one; W217 without any exit.
 
     Behind an `input` it is played when no webhook gets through, so nothing can decide.
@@ -183,7 +177,7 @@ def _check_connect(kind: type[StepExit] | None, source: StepSource) -> None:
         source.reader.report("W217", source.place, message)
 
 
-def _lacks_exit(kind: type[StepExit] | None, source: StepSource) -> bool:
+def _lacks_exit(kind: type[StepExit[Any]] | None, source: StepSource) -> bool:
     """Whether nothing says where the call goes; one that a `connect` or a `transfer` takes on needs nothing."""
     return kind is None and source.first("transfer") is None and source.first("connect") is None
 
@@ -193,7 +187,7 @@ def _has_dial_lines(on: Map, source: StepSource) -> bool:
     return not {"error", *source.checkpoints}.issuperset(on.keys())
 
 
-def _report_undecided(connect: Item, kind: type[StepExit] | None, source: StepSource) -> None:
+def _report_undecided(connect: Item, kind: type[StepExit[Any]] | None, source: StepSource) -> None:
     read = connect_of(source.parts)
     if connect.targets > 1 or (read is not None and read.rings_several):
         message = "only `on` rings the targets of a list one after another, and this step has none"

@@ -11,7 +11,7 @@ from app.errors import AppError
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.map_form import written_as
-from app.flow.grammar.reader import Fields, Reader
+from app.flow.grammar.reader import Fields, Reader, read_fields
 from app.flow.issues import FlowIssue
 from app.flow.nodes import Entry, Map, Node, Place, Text
 from app.flow.source import read_yaml
@@ -477,7 +477,7 @@ def _read_step(node: Node, reader: Reader) -> ScriptStep | None:
         if kind.words():
             return kind.read(node, what, reader, place=word.place)
         reader.report("S101", word.place, "this step takes no value", f"write the word alone: `- {word.value}`")
-        kind.read_words(node, what, reader, more=(word.value,))
+        read_fields(node, (word.value,), what, reader)
     elif keys:
         words = " and ".join(f"`{key.value}`" for key in keys)
         reader.report("S105", keys[1].place, f"{words} are two steps", "write each of them on a line of its own")

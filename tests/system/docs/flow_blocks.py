@@ -14,7 +14,7 @@ from textwrap import indent
 from typing import Final
 
 from app.flow.language.flow import FlowWords
-from app.flow.language.step import StepWords
+from app.flow.language.step import STEP_WORDS
 from tests.system.docs.blocks import Block, blocks_of
 
 HOW_TO: Final = "docs/how-to/"
@@ -87,7 +87,7 @@ def as_project(code: str) -> dict[str, str]:
     if code.startswith("shared:"):
         return {"flows/shared.yaml": code, "flows/page.yaml": FRAME + _steps("  shown: {goto: end}\n")}
     around = {**OTHERS, **TEMPLATES, "flows/shared.yaml": SHARED}
-    return {**around, "flows/page.yaml": _in_step(code) if first in StepWords.words() else _in_flow(code, first)}
+    return {**around, "flows/page.yaml": _in_step(code) if first in STEP_WORDS else _in_flow(code, first)}
 
 
 def _in_step(code: str) -> str:

@@ -16,7 +16,7 @@ from app.flow.language.hooks import EVENT, EVENTS
 from app.flow.language.lookups import LookupDefinition
 from app.flow.language.outcomes import OUTCOMES
 from app.flow.language.shared import SharedWords
-from app.flow.language.step import EXITS, StepWords
+from app.flow.language.step import EXITS, STEP_WORDS
 from app.flow.scope import scope_types
 from app.value_types import TYPES
 from app.web.webhooks import router
@@ -30,7 +30,7 @@ TEXT, HOOKS = "docs/reference/text.md", "docs/reference/webhooks.md"
 CHAPTERS = [
     (FLOW, "## The head of a flow", sorted(FlowWords.words())),
     (FLOW, "## Shared files", sorted({*SharedWords.words()} - {*FlowWords.words()})),
-    (STEPS, "", sorted(StepWords.words())),
+    (STEPS, "", sorted(STEP_WORDS)),
     (ACTS, "## Actions", sorted(ACTIONS)),
     (ACTS, "## Two words more", sorted({*ITEM_WORDS} - {*ACTIONS})),
     (TEXT, "## Types", sorted(TYPES)),

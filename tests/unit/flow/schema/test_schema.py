@@ -25,7 +25,7 @@ from app.flow.language.lookups import LookupDefinition
 from app.flow.language.retry import RetryWords
 from app.flow.language.schema import flow_schema
 from app.flow.language.shared import SharedWords
-from app.flow.language.step import StepWords
+from app.flow.language.step import STEP_WORDS
 from app.flow.loader import load_files
 from app.flow.names import ProjectNames
 from tests.support.tracked import ROOT, tracked_files
@@ -248,7 +248,7 @@ def test_a_shared_file_has_no_steps_and_variables(wrong: str) -> None:
     [
         (("flow_file",), FlowWords.words()),
         (("shared_file",), SharedWords.words()),
-        (("step",), StepWords.words()),
+        (("step",), STEP_WORDS),
         (("collect",), Collect.words()),
         (("choices", "additionalProperties"), Choice.words()),
         (("retry",), RetryWords.words()),
