@@ -15,7 +15,7 @@ from typing import Any, Final
 import click
 
 from app.cli import options
-from app.cli.database import find_call, with_records
+from app.cli.database import find_call, server_records
 from app.cli.output import FINE, print_json
 from app.flow.report import counted, printable
 from app.service.recorded_calls import (
@@ -116,22 +116,25 @@ def command(
     wanted = CallFilter(number, flow, max(0, earliest), is_open, has_failed)
     screen = CallPrinter(zone, is_json=form == "json", whole=whole)
 
-    async def show(records: Records) -> None:
-        if session is not None:
-            timeline = await find_call(records, session)
-            if follow:
-                await _follow_call(records, timeline, screen)
+    async def show() -> None:
+        async with server_records() as records:
+            if session is not None:
+                timeline = await find_call(records, session)
+                if follow:
+                    await _follow_call(records, timeline, screen)
+                else:
+                    screen.print_timeline(timeline)
+            elif follow:
+                async for call in follow_calls(records, wanted, limit):
+                    screen.print_call(call)
             else:
-                screen.print_timeline(timeline)
-        elif follow:
-            async for call in follow_calls(records, wanted, limit):
-                screen.print_call(call)
-        else:
-            found = [each for each in await records.calls(limit + 1, None, wanted) if each.session.leg or not is_open]
-            screen.print_list(found[:limit], has_more=len(found) > limit)
+                found = [
+                    call for call in await records.calls(limit + 1, None, wanted) if call.session.leg or not is_open
+                ]
+                screen.print_list(found[:limit], has_more=len(found) > limit)
 
     with suppress(KeyboardInterrupt, BrokenPipeError):
-        with_records(show)
+        asyncio.run(show())
     return FINE
 
 

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
 
 from app.cli.environment import server_settings
 from app.cli.output import ISSUES, CannotRun
 from app.store import Records, Store, Timeline, open_store
 
-T = TypeVar("T")
+P = ParamSpec("P")
 S = TypeVar("S", Store, Records)
 
 MOST_ALIKE: Final = 10
 """How many calls are named when an id is ambiguous."""
+
+
+def asynchronous(command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, int]:
+    """A command that awaits a database."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> int:
+        return asyncio.run(command(*args, **kwargs))
+
+    return run
 
 
 def find_database() -> Store:
@@ -28,16 +39,16 @@ def find_database() -> Store:
     return store
 
 
-def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
-    """The result of `work` on the database that the settings name; raises as `require_file`, and StoreError."""
+def server_store() -> AbstractAsyncContextManager[Store]:
+    """The database that the settings name, while it is open; raises as `require_file`, and StoreError."""
     database = find_database()
     require_file(database)
-    return _opened_for(database, work)
+    return opened(database)
 
 
-def with_records(work: Callable[[Records], Awaitable[T]]) -> T:
-    """The result of `work` on the recorded calls of that database, which is only read. Raises CannotRun, StoreError."""
-    return _opened_for(find_database().records(), work)
+def server_records() -> AbstractAsyncContextManager[Records]:
+    """The recorded calls of that database, which is only read. Raises CannotRun, StoreError."""
+    return opened(find_database().records())
 
 
 def require_file(database: Store) -> None:
@@ -45,14 +56,6 @@ def require_file(database: Store) -> None:
     if database.path is not None and not database.path.is_file():
         cure = "run it in the server's folder, or set NCCO_DATABASE_URL to the server's database"
         raise CannotRun(f"there is no database at {database.label}", cure)
-
-
-def _opened_for(source: S, work: Callable[[S], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with opened(source):
-            return await work(source)
-
-    return asyncio.run(run())
 
 
 @asynccontextmanager

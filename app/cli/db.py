@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import click
 
 from app.cli import options
-from app.cli.database import find_database, opened
+from app.cli.database import asynchronous, find_database, opened
 from app.cli.output import FINE, ISSUES, print_json
-from app.store import Schema
 
 
 @click.group(
@@ -31,14 +28,15 @@ def command() -> None:
 
 @command.command("status", short_help="Show the schema; change nothing.")
 @options.output("text", "json")
-def status(form: str) -> int:
+@asynchronous
+async def status(form: str) -> int:
     """Show the schema of the database; change nothing.
 
     Exit codes: 0 it is the newest, 1 it is older, lacks what this version adds or does not exist yet, 2 it is newer
     than this version knows, belongs to another program, or cannot be reached.
     """
     database = find_database()
-    schema = asyncio.run(database.schema())
+    schema = await database.schema()
     label = database.label
     if form == "json":
         print_json({"database": label, **schema._asdict()})
@@ -55,19 +53,16 @@ def status(form: str) -> int:
 
 
 @command.command("upgrade", short_help="Bring the database to the newest schema.")
-def upgrade() -> int:
+@asynchronous
+async def upgrade() -> int:
     """Bring the database to the newest schema, in one transaction. A new database gets its tables.
 
     Exit codes: 0 it has the newest schema, 2 it is newer than this version knows, or cannot be changed.
     """
     database = find_database()
-
-    async def run() -> Schema:
-        before = await database.schema()
-        async with opened(database):
-            return before
-
-    before = asyncio.run(run())
+    before = await database.schema()
+    async with opened(database):  # which upgrades it
+        pass
     if before.is_complete:
         done = f"has schema {before.found}, the newest: nothing to do"
     elif not before.missing:

@@ -9,12 +9,12 @@ from typing import Final
 import click
 
 from app.cli import options
-from app.cli.database import with_store
+from app.cli.database import asynchronous, server_store
 from app.cli.environment import server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.cli.recordings import remove_audio
 from app.flow.report import counted
-from app.store import Forgotten, Store
+from app.store import Forgotten
 
 LEAST_DIGITS: Final = 11
 """Digits of a number without a +: a shorter one may lack its country code, and would mean somebody else."""
@@ -48,20 +48,16 @@ Exit codes: 0 deleted, 1 a program holds the log of a SQLite file, or audio cann
     "--rewrite", is_flag=True, help="Write the file or the tables again (VACUUM), which delays calls meanwhile."
 )
 @options.output("text", "json")
-def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: str) -> int:
+@asynchronous
+async def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: str) -> int:
     """Delete every call that came from a number, went to it or dialled it, with its webhooks, turns and hooks."""
     wanted = sorted({international(number) for number in numbers})
     files = server_settings().recording_files
-
-    async def forget(store: Store) -> tuple[bool, Forgotten]:
-        """Whether all audio is removed, and what was forgotten."""
+    async with server_store() as store:
         found = await store.forget(wanted, dry_run=dry_run, rewrite=rewrite)
         is_removed = True
         if found.recordings and not dry_run and files is not None:
             is_removed = await remove_audio(store, files)
-        return is_removed, found
-
-    is_removed, found = with_store(forget)
     if form == "json":
         print_json({"numbers": wanted, "dry_run": dry_run, **found._asdict()})
     else:

@@ -10,11 +10,11 @@ from typing import Any, Final
 import click
 
 from app.cli import options
-from app.cli.database import with_store
+from app.cli.database import asynchronous, server_store
 from app.cli.output import FINE, ISSUES, print_json
 from app.flow.report import counted
 from app.service.recorded_calls import hook_document
-from app.store import HookCounts, HookRow, Store
+from app.store import HookCounts, HookRow
 
 MOST_HOOKS: Final = 100_000
 """How many hooks `retry` looks at, parked ones first."""
@@ -38,15 +38,14 @@ parked, 1 something is, 2 there is no database.""",
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many to show.")
 @options.output("text", "json")
 @click.pass_context
-def command(context: click.Context, limit: int, form: str) -> int:
+@asynchronous
+async def command(context: click.Context, limit: int, form: str) -> int:
     """Show the hooks that are not sent yet: those that wait for their next try, and those that were given up."""
     if context.invoked_subcommand is not None:
         return FINE
 
-    async def read(store: Store) -> tuple[Sequence[HookRow], HookCounts]:
-        return await store.hooks(limit), await store.count_hooks()
-
-    hooks, counts = with_store(read)
+    async with server_store() as store:
+        hooks, counts = await store.hooks(limit), await store.count_hooks()
     now = datetime.now(UTC)
     if form == "json":
         print_json({**counts._asdict(), "hooks": [_document(hook, now) for hook in hooks]})
@@ -60,42 +59,43 @@ def command(context: click.Context, limit: int, form: str) -> int:
 @command.command("retry", short_help="Try hooks again, now.")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--all", "all_", is_flag=True, help="All of them.")
-def retry(ids: tuple[str, ...], all_: bool) -> int:
+@asynchronous
+async def retry(ids: tuple[str, ...], all_: bool) -> int:
     """Try hooks again, now: parked ones with all their tries, waiting ones before their time.
 
     A running server sends them within a second; otherwise they go out when it starts. Exit codes: 0 they will be tried,
     1 one of them does not exist or waits for an earlier one of its call, 2 there is no database.
     """
     _require_ids_or_all(ids, all_)
-
-    async def run(store: Store) -> tuple[int, int]:
-        """How many are tried again, and how many of the named ones can never be sent."""
+    async with server_store() as store:
         named = {hook.id: hook for hook in await store.hooks(MOST_HOOKS) if all_ or hook.id in ids}
         unsendable = [id_ for id_, hook in named.items() if not hook.url]
         sendable = [id_ for id_ in (named if all_ else ids) if id_ not in unsendable]
         wanted = None if all_ and not unsendable else sendable
-        return await store.retry_hooks(wanted, time.time_ns() // 1_000_000), len(unsendable)
-
-    count, unsendable = with_store(run)
+        count = await store.retry_hooks(wanted, time.time_ns() // 1_000_000)
     click.echo(f"{counted(count, 'hook is', 'hooks are')} tried again now, or when the server starts")
-    missing = 0 if all_ else len(set(ids)) - count - unsendable
+    missing = 0 if all_ else len(set(ids)) - count - len(unsendable)
     if missing:
         click.echo(f"{missing} of them: no such hook, or it waits for an earlier hook of its call", err=True)
     if unsendable:
-        click.echo(f"{unsendable} of them: incomplete since the call, so never sent: `ncco hooks` says why", err=True)
+        click.echo(
+            f"{len(unsendable)} of them: incomplete since the call, so never sent: `ncco hooks` says why", err=True
+        )
     return ISSUES if missing or unsendable else FINE
 
 
 @command.command("drop", short_help="Delete hooks that were given up.")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--all", "all_", is_flag=True, help="All that are parked.")
-def drop(ids: tuple[str, ...], all_: bool) -> int:
+@asynchronous
+async def drop(ids: tuple[str, ...], all_: bool) -> int:
     """Delete hooks that were given up: their receivers never get them. Those that wait stay.
 
     Exit codes: 0 they are deleted, 1 one of them does not exist or is not parked, 2 there is no database.
     """
     _require_ids_or_all(ids, all_)
-    count = with_store(lambda store: store.drop_hooks(None if all_ else ids))
+    async with server_store() as store:
+        count = await store.drop_hooks(None if all_ else ids)
     click.echo(f"{counted(count, 'hook is', 'hooks are')} deleted")
     missing = 0 if all_ else len(set(ids)) - count
     if missing:

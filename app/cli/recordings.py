@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,14 +13,14 @@ from typing import Any, Final
 import click
 
 from app.cli import options
-from app.cli.database import with_store
+from app.cli.database import asynchronous, server_store
 from app.cli.environment import server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.flow.report import counted, printable
 from app.service.recorded_calls import duration_text, json_time
 from app.service.recording_files import RecordingFiles
 from app.service.recordings import lost_recordings, remove_files
-from app.store import RecordingCounts, RecordingFilter, RecordingRow, Store
+from app.store import RecordingFilter, RecordingRow, Store
 
 BY: Final = "ncco recordings"
 
@@ -61,17 +60,15 @@ def command(context: click.Context) -> int:
 @click.option("--flow", default="", help="Recorded in this flow.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many to show.")
 @options.output("text", "json")
-def list_(number: str, flow: str, limit: int, form: str) -> int:
+@asynchronous
+async def list_(number: str, flow: str, limit: int, form: str) -> int:
     """List the newest recordings, deleted ones too as long as that can be undone. Times are UTC.
 
     Exit codes: 0 shown, 1 some have failed, 2 there is no database.
     """
     wanted = RecordingFilter(number=options.digits_of(number), flow=flow, is_deleted=None)
-
-    async def read(store: Store) -> tuple[Sequence[RecordingRow], RecordingCounts]:
-        return await store.recordings.list(limit, wanted=wanted), await store.recordings.count()
-
-    rows, counts = with_store(read)
+    async with server_store() as store:
+        rows, counts = await store.recordings.list(limit, wanted=wanted), await store.recordings.count()
     now = _now()
     if form == "json":
         print_json({**counts._asdict(), "recordings": [_document(row, now) for row in rows]})
@@ -85,13 +82,17 @@ def list_(number: str, flow: str, limit: int, form: str) -> int:
 @command.command("get", short_help="Write a recording to a file.")
 @click.argument("id_", metavar="ID")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True), required=False)
-def get(id_: str, file: Path | None) -> int:
+@asynchronous
+async def get(id_: str, file: Path | None) -> int:
     """Write a recording to FILE, or to standard output (`-`). Without FILE it is ID.mp3, ID.wav or ID.ogg.
 
     A file that exists is not overwritten. Exit codes: 0 written, 1 there is no such recording or it is not fetched,
     2 it cannot be written, or there is no database.
     """
-    row = with_store(lambda store: _existing(store, id_))
+    async with server_store() as store:
+        row = await store.recordings.get(id_)
+    if row is None or row.state == "deleted":
+        raise NoSuchRecording(f'there is no recording "{id_}"', "`ncco recordings` lists the newest")
     if row.state != "kept":
         raise NoSuchRecording(f"{id_} is not there: {row.problem or _state(row, _now())}", row.cure or "try it later")
     files = _files()
@@ -128,27 +129,28 @@ def _copy(audio: Any, target: Path) -> None:
 @command.command("retry", short_help="Fetch recordings again, now.")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--lost", is_flag=True, help="Only those that were fetched, and whose file is lost.")
-def retry(ids: tuple[str, ...], *, lost: bool) -> int:
+@asynchronous
+async def retry(ids: tuple[str, ...], *, lost: bool) -> int:
     """Fetch recordings again, now: those with these IDs, or all that wait or have failed.
 
     A running server does it within seconds; otherwise it does when it starts. Exit codes: 0 they will be fetched, 1 one
     of them does not exist or is there already, 2 there is no database.
     """
-
-    async def run(store: Store) -> int:
+    async with server_store() as store:
+        recordings = store.recordings
         if lost:
-            found = await lost_recordings(store.recordings, _files())
-            return sum([await store.recordings.mark_lost(id_, _now()) for id_ in found if not ids or id_ in ids])
-        return sum([await store.recordings.retry(_now(), id_) for id_ in dict.fromkeys(ids or ("",))])
-
-    count = with_store(run)
+            found = await lost_recordings(recordings, _files())
+            count = sum([await recordings.mark_lost(id_, _now()) for id_ in found if not ids or id_ in ids])
+        else:
+            count = sum([await recordings.retry(_now(), id_) for id_ in dict.fromkeys(ids or ("",))])
     click.echo(f"{counted(count, 'recording is', 'recordings are')} fetched again now, or when the server starts")
     return ISSUES if ids and count < len(set(ids)) else FINE
 
 
 @command.command("delete", short_help="Delete recordings for good.")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
-def delete(ids: tuple[str, ...]) -> int:
+@asynchronous
+async def delete(ids: tuple[str, ...]) -> int:
     """Delete recordings for good, with their transcripts and files. Vonage keeps its own copies for a while.
 
     Exit codes: 0 they are deleted, 1 one of them does not exist or its file cannot be removed yet, 2 there is no
@@ -156,17 +158,14 @@ def delete(ids: tuple[str, ...]) -> int:
     """
     files = _files()
     wanted = list(dict.fromkeys(ids))
-
-    async def run(store: Store) -> tuple[int, bool]:
+    async with server_store() as store:
         found = [row.id for id_ in wanted if (row := await store.recordings.get(id_)) and row.state != "deleted"]
         for id_ in found:
             await store.recordings.mark_deleted(id_, _now(), BY)
         await store.recordings.erase(found)
-        return len(found), await remove_audio(store, files)
-
-    count, is_removed = with_store(run)
-    click.echo(f"{counted(count, 'recording is', 'recordings are')} deleted")
-    return FINE if count == len(wanted) and is_removed else ISSUES
+        is_removed = await remove_audio(store, files)
+    click.echo(f"{counted(len(found), 'recording is', 'recordings are')} deleted")
+    return FINE if found == wanted and is_removed else ISSUES
 
 
 async def remove_audio(store: Store, files: RecordingFiles) -> bool:
@@ -178,13 +177,6 @@ async def remove_audio(store: Store, files: RecordingFiles) -> bool:
         click.echo("  cure: let a server run, which tries it again every minute", err=True)
         return False
     return True
-
-
-async def _existing(store: Store, id_: str) -> RecordingRow:
-    row = await store.recordings.get(id_)
-    if row is None or row.state == "deleted":
-        raise NoSuchRecording(f'there is no recording "{id_}"', "`ncco recordings` lists the newest")
-    return row
 
 
 def _files() -> RecordingFiles:

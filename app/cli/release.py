@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 
 import click
 
-from app.cli.database import with_store
+from app.cli.database import asynchronous, server_store
 from app.cli.environment import flow_variables, server_settings
 from app.cli.output import FINE
 from app.cli.project import Source
-from app.service.library import RELEASED, Removal, project_of, released_row, removals
-from app.store import Store
+from app.service.library import RELEASED, project_of, released_row, removals
 
 
 @click.command(
@@ -26,20 +25,17 @@ accident. This confirms the flows as they are on disk, once for all servers that
 files. They load them within a second, or with NCCO_RELOAD=0 at their next start. Exit codes: 0 confirmed, or there is
 nothing to confirm, 1 the flows have errors, 2 there is no database that can be used.""",
 )
-def command() -> int:
+@asynchronous
+async def command() -> int:
     """Confirm that the flows on disk take away what callers can reach in those that are served."""
     settings = server_settings()
     project = Source(settings.flows, settings.templates).load_sound(flow_variables()).project
-
-    async def release(store: Store) -> tuple[Removal, ...]:
+    async with server_store() as store:
         row = await store.revision(RELEASED)
         served = row and project_of(row, project)
         removed = removals(served, project) if served else ()
         if removed:
             await store.replace_revision(released_row(project, datetime.now(UTC)))
-        return removed
-
-    removed = with_store(release)
     for place, message in removed:
         click.echo(f"{place.file}:{place.line}: {message}")
     click.echo("confirmed" if removed else "nothing to confirm: the flows lack nothing that callers can reach")

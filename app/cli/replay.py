@@ -11,7 +11,7 @@ import click
 import orjson
 
 from app.cli import options
-from app.cli.database import find_call, with_records
+from app.cli.database import asynchronous, find_call, server_records
 from app.cli.environment import flow_variables, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.flow.loader import load
@@ -19,7 +19,7 @@ from app.flow.model import Flow
 from app.flow.report import printable
 from app.service.replay import REPLAY_KEY, replay
 from app.service.turns import Policy
-from app.store import Records, RevisionRow, Timeline
+from app.store import RevisionRow, Timeline
 
 
 @click.command(
@@ -34,19 +34,17 @@ be played again is the same, 1 something differs or there is no such call, 2 the
 )
 @click.argument("session")
 @options.output("text", "json")
-def command(*, session: str, form: str) -> int:
+@asynchronous
+async def command(*, session: str, form: str) -> int:
     """Play the turns of a call again, and compare what goes out. SESSION is its leg's uuid, or how that begins.
 
     The flow has the revision that the call began with; times, webhooks and the answers of lookups are the recorded
     ones, settings the current ones. A turn that needs something sensitive, which is not stored, ends it. Callback URLs
     are compared without their signature.
     """
-
-    async def read(records: Records) -> tuple[Timeline, RevisionRow | None]:
+    async with server_records() as records:
         timeline = await find_call(records, session)
-        return timeline, await records.revision(timeline.call.session.revision)
-
-    timeline, revision = with_records(read)
+        revision = await records.revision(timeline.call.session.revision)
     settings = server_settings()
     policy = Policy((REPLAY_KEY,), settings.failsafe, flow_variables(), settings.dial_allow)
     turns = list(replay(timeline, _flow(timeline, revision), policy))

@@ -8,21 +8,13 @@ from pathlib import Path
 import click
 
 from app.cli import options
-from app.cli.database import with_records
+from app.cli.database import asynchronous, server_records
 from app.cli.environment import folders
 from app.cli.output import FINE, columns, print_json
 from app.cli.project import Source
 from app.flow.report import printable
-from app.service.call_report import COLUMNS, DISPOSITIONS, CallReport, count_calls, read_period, zone_of
-from app.store import Records, milliseconds
-
-
-def _day(_: click.Context, __: click.Parameter, text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise click.BadParameter(f"{text} is not a date; write one such as 2026-12-25") from None
-
+from app.service.call_report import COLUMNS, DISPOSITIONS, count_calls, read_period, zone_of
+from app.store import milliseconds
 
 _ENDINGS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in DISPOSITIONS.items())
 
@@ -43,8 +35,10 @@ Minutes are those of calls that are over, from the answer webhook to the end. Se
 answer webhook too: `median` is what half of the calls that reached a person did not exceed, `p90` nine of ten. Exit
 codes: 0 shown, 2 there is no database that can be read.""",
 )
-@click.option("--from", "first", callback=_day, help="First day, such as 2026-11-01 [six days before --to].")
-@click.option("--to", "last", callback=_day, help="Last day, which is counted too [today].")
+@click.option(
+    "--from", "first", callback=options.read_day, help="First day, such as 2026-11-01 [six days before --to]."
+)
+@click.option("--to", "last", callback=options.read_day, help="Last day, which is counted too [today].")
 @click.option("--flow", default="", help="Calls that began in this flow.")
 @click.option(
     "--timezone",
@@ -55,7 +49,8 @@ codes: 0 shown, 2 there is no database that can be read.""",
 @options.flows
 @options.templates
 @options.output("text", "csv", "json")
-def command(
+@asynchronous
+async def command(
     *,
     first: date | None,
     last: date | None,
@@ -77,11 +72,8 @@ def command(
         period = read_period(first, last, zone, now)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-
-    async def run(records: Records) -> CallReport:
-        return await count_calls(records.reported(*period.milliseconds), period, milliseconds(now), flow)
-
-    report = with_records(run)
+    async with server_records() as records:
+        report = await count_calls(records.reported(*period.milliseconds), period, milliseconds(now), flow)
     if form == "json":
         print_json(report.document)
     elif form == "csv":
