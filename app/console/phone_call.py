@@ -137,7 +137,6 @@ class PhoneCall(PlayedCall):
         self.stopped = f"The call cannot go on: {why}."
         self.leg.platform.end(self.leg, "user")
         self.moment = CallMoment(self.leg.at, "end")
-        await self.observe()
 
     async def change(self, world: World) -> None:
         """Change what dialled parties do and lookups answer, from now on."""

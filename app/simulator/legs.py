@@ -295,7 +295,17 @@ class Leg:
     @property
     def transcript(self) -> tuple[Heard, ...]:
         """What its party heard and did; times are relative to `zero_ms`."""
-        return tuple(replace(heard, at=(ms - self.zero_ms) / 1000) for ms, heard in self._heard)
+        return self.heard_since(0)
+
+    @property
+    def heard_count(self) -> int:
+        """How many entries its transcript has."""
+        return len(self._heard)
+
+    def heard_since(self, first: int) -> tuple[Heard, ...]:
+        """The entries of its transcript from an index on."""
+        zero_ms = self.zero_ms
+        return tuple([replace(heard, at=(ms - zero_ms) / 1000) for ms, heard in self._heard[first:]])
 
     def note(self, kind: HeardKind, text: str = "", seconds: float | None = 0.0, action: Action | None = None) -> int:
         """Add what its party hears or does now to the transcript; returns the index of the entry."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 from app.errors import AppError
 from app.flow.files import SUFFIXES, replace_text
 from app.verify.played_call import PlayedCall
+from app.verify.recorder import script_of
 from app.verify.scenarios.answers import NOBODY
 from app.verify.scenarios.files import WrittenScenario, free_name, read_file
 from app.verify.scenarios.model import DEFAULTS, Scenario, ScenarioCall
@@ -61,8 +62,7 @@ def keep(
 
     Raises CannotKeep, OSError.
     """
-    played.recorder.end()
-    result, script = played.result, played.recorder.script
+    result, script = played.result, script_of(played)
     with _WRITING:
         text, before = _read(path)
         shared = {name.rpartition(".")[2] for scenario in before for name in scenario.given}

@@ -1,22 +1,23 @@
-"""A call that somebody plays step by step: at a terminal, on the phone of the console, or as it was recorded.
+"""A call that is played step by step: at a terminal, on the phone of the console, as it was recorded, or by a scenario.
 
 What is done in it is a step of a script, so that the call can be kept as a scenario.
 
     call = PlayedCall(await stage.ring(...), stage.flows)
     await call.play()
     await call.do(PressStep(keys="1"))
-    call.recorder.script
+    script_of(call)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from app.engine import Session, TraceLine
 from app.engine.secrets import Secrets
+from app.engine.session import from_json
 from app.errors import AppError
 from app.flow.model import Flow
 from app.flow.phrases import fold
@@ -25,7 +26,6 @@ from app.flow.runtime import Asked
 from app.simulator.legs import CallIsOver, CallMoment, Leg, Waited
 from app.simulator.parties import Outcome
 from app.store import TurnRow
-from app.verify.recorder import ScriptRecorder
 from app.verify.scenarios.model import Scenario
 from app.verify.scenarios.result import Result, trace_of
 from app.verify.scenarios.script import (
@@ -39,7 +39,7 @@ from app.verify.scenarios.script import (
     SpeakStep,
     WaitStep,
 )
-from app.verify.scenarios.server import PlacedCall
+from app.verify.scenarios.server import PlacedCall, StoredTurn
 
 MOST_STEPS: Final = 300
 MOST_HEARD: Final = 1_000
@@ -47,9 +47,13 @@ MOST_WEBHOOKS: Final = 1_000
 MOST_MOMENTS: Final = 2_000
 """Moments that are played at once."""
 LONGEST_S: Final = 3600.0
-"""How far the clock of a call moves at once."""
+"""How far the clock of a call that somebody plays moves at once."""
 MOST_SHOWN: Final = 8
 """Phrases that are listed."""
+TOLERANCE_S: Final = 0.0005
+"""Less than the resolution of the virtual clock, 1 ms."""
+_PIECE_S: Final = 60.0
+"""A call plays on by this many seconds at a time, so that its webhooks can be counted."""
 
 
 class CannotDo(AppError):
@@ -69,6 +73,28 @@ class Where(NamedTuple):
         waits = {"input": "waits for the caller", "record": "records the caller", "end": "is over"}
         does = f"dials {self.address}" if self.waits == "dial" else waits.get(self.waits, "plays on")
         return f"{does} {step}" if self.waits != "end" else "is over"
+
+
+class Noted(NamedTuple):
+    """A step that is done, or a wait for the caller that has begun.
+
+    Attributes:
+        step: what is done; None where a wait has begun, and before a `wait`.
+        moment: of the call.
+        at: seconds since the answer.
+        open, waited: as those of the leg.
+        heard, turns: how many entries the transcript and how many turns the call has before it; of a `wait`, after it.
+        after_s: seconds since the step before it, or since the answer.
+    """
+
+    step: ScriptStep | None
+    moment: CallMoment
+    at: float
+    open: Waited | None
+    waited: Waited | None
+    heard: int
+    turns: int
+    after_s: float
 
 
 class Done(NamedTuple):
@@ -99,16 +125,13 @@ class PlayedCall:
         placed: the call.
         flows: those of the server; () where they are not known.
         outcome_of: what a dialled address does; None where that is a step of its own (`dial`).
+        result: receives what the server has done.
 
     Attributes:
         moment: where the call has stopped.
-        done: what was done so far.
-        recorder: writes the same as the script of a scenario, with what was heard.
-        result: what the server has done so far.
+        notes: what was done so far, and each wait for the caller.
         stopped: why a limit has ended the call; "" if none has.
         diverged: why the steps of another call could not be repeated, and at which second; None if they could.
-        lost: the indices in the transcript of what the caller did while nothing listened.
-        secrets: what the caller has given to steps whose input is sensitive.
     """
 
     def __init__(
@@ -116,18 +139,16 @@ class PlayedCall:
         placed: PlacedCall,
         flows: Iterable[Flow] = (),
         outcome_of: Callable[[str], Outcome | None] = lambda _: None,
+        result: Result | None = None,
     ) -> None:
         self.placed = placed
         self.moment = CallMoment(0, "until")
-        self.done: list[Done] = []
-        self.recorder = ScriptRecorder(placed.leg)
-        self.result = Result(Scenario())
+        self.notes: list[Noted] = []
         self.stopped = ""
         self.diverged: tuple[float, str] | None = None
-        self.lost: set[int] = set()
-        self.secrets = Secrets()
-        self._keyed: tuple[Waited | None, str] = (None, "")
-        """The input that keys were pressed into, and all of these keys."""
+        self._result = result or Result(Scenario())
+        self._observed: CallMoment | None = None
+        """The moment at which `_result` was brought up to date."""
         self._flows = {flow.name: flow for flow in flows}
         self._flow_of = {flow.place.file: flow.name for flow in self._flows.values()}
         self._outcome_of = outcome_of
@@ -139,14 +160,50 @@ class PlayedCall:
         return self.placed.leg
 
     @property
+    def result(self) -> Result:
+        """What the server has done so far."""
+        if self._observed is not self.moment:
+            self.observe()
+        return self._result
+
+    @property
     def session(self) -> Session | None:
         """The state of the call on the server; None before it is answered, and where it cannot be seen."""
-        return self.result.records[0].session if self.result.records else None
+        return _session_after(self.placed.turns)
 
     @property
     def turns(self) -> list[TurnRow]:
         """The turns of the call and of what its dialled parties hear, by time."""
-        return sorted((turn for each in self.result.records for turn in each.turns), key=lambda turn: turn.created_at)
+        return [each.turn for each in self.placed.turns]
+
+    @property
+    def done(self) -> list[Done]:
+        """What was done so far; that time passed is left out."""
+        return list(self._done_steps())
+
+    @property
+    def lost(self) -> set[int]:
+        """The indices in the transcript of what the caller did while nothing listened."""
+        return {note.heard for note in self.notes if isinstance(note.step, PressStep | SpeakStep) and note.open is None}
+
+    @property
+    def secrets(self) -> Secrets:
+        """What the caller has given to steps whose input is sensitive."""
+        found = Secrets()
+        keyed: tuple[Waited | None, str] = (None, "")
+        for note in self.notes:
+            if isinstance(note.step, PressStep):
+                keyed = note.open, keyed[1] * (note.open is keyed[0]) + note.step.keys
+            if not isinstance(note.step, PressStep | SpeakStep):
+                continue
+            session = _session_after(self.placed.turns[: note.turns])
+            if session is None or not any(wait.sensitive for wait in session.waits):
+                continue
+            if isinstance(note.step, PressStep):
+                found.learn(keyed[1].rstrip("#"))
+            else:
+                found.learn([text for text, _ in note.step.speech.results])
+        return found
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -163,13 +220,7 @@ class PlayedCall:
     @property
     def where(self) -> Where:
         """Where the call is."""
-        waits = self.moment.kind if self.moment.kind in ("input", "record", "dial", "end") else ""
-        address = self.moment.waited.address if self.moment.kind == "dial" and self.moment.waited else ""
-        lines = (line for turn in reversed(self.turns) for line in reversed(trace_of(turn)))
-        entered = next((line for line in lines if line.did == "entered"), None)
-        if entered is None:
-            return Where("", "", waits, address)
-        return Where(self._flow_of.get(_file_of(entered), ""), entered.step, waits, address)
+        return self._where_at(self.moment, self.turns)
 
     def ways(self, verb: str = "say") -> Ways:
         """What the caller can do at the input that is open: what the step asks for or, without one, what it takes."""
@@ -179,6 +230,35 @@ class PlayedCall:
         return _ways(waited, _asked_in(self.session, self._flows), verb)
 
     # playing
+
+    async def reach(self, at_s: float, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
+        """Play on to a second of the call or to its end, less far where more webhooks come.
+
+        Inputs, recordings and dials time out meanwhile.
+        """
+        self.moment = await self.leg.listen(until=min(at_s, self.leg.at + _PIECE_S))
+        most = len(self.leg.log) + most_webhooks
+        while at_s - self.leg.at > TOLERANCE_S and not self.leg.is_over and len(self.leg.log) < most:
+            self.moment = await self.leg.listen(until=min(at_s, self.leg.at + _PIECE_S))
+        return self.moment
+
+    async def hear(self) -> CallMoment:
+        """Play on until something more is heard, until the caller is waited for, or to the end."""
+        self.moment = await self.leg.hear()
+        return self.moment
+
+    async def play_to_wait(self, longest_s: float = LONGEST_S, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
+        """Play on until the caller is waited for or somebody is dialled, or to the end; idle at one of the limits."""
+        latest_s, most = self.leg.at + longest_s, len(self.leg.log) + most_webhooks
+        self.moment = await self.leg.listen(at_most=min(_PIECE_S, longest_s))
+        while self.moment.kind == "idle" and len(self.leg.log) < most:
+            next_at = self.next_at
+            if next_at is None or next_at > latest_s:
+                break
+            self.moment = await self.leg.listen(
+                at_most=min(max(next_at, self.leg.at + _PIECE_S), latest_s) - self.leg.at
+            )
+        return self.moment
 
     async def play(
         self, until_s: float | None = None, *, stops_at_wait: bool = False, decides_dials: bool = True
@@ -192,20 +272,22 @@ class PlayedCall:
             stops_at_wait: stop earlier where the caller is waited for, too.
             decides_dials: let dialled parties do what `outcome_of` says.
         """
-        stops_at_wait = stops_at_wait or until_s is None
         latest_s = self.leg.at + LONGEST_S if until_s is None else min(until_s, self.leg.at + LONGEST_S)
-        self.moment = await self.leg.listen(until=self.leg.at)
+        await self.reach(self.leg.at)
         for _ in range(MOST_MOMENTS):
+            if until_s is None:
+                await self.play_to_wait(max(latest_s - self.leg.at, 0.0))
             if self.leg.is_over or (stops_at_wait and self.moment.kind in ("input", "record")):
                 break
             if self.moment.kind == "dial":
+                self._note_wait()
                 if not (decides_dials and await self._decide_dial()):
                     break
                 continue
             next_at = self.next_at
-            if next_at is None or next_at > latest_s:
+            if until_s is None or next_at is None or next_at > latest_s:
                 if until_s is not None and latest_s > self.leg.at:
-                    self.moment = await self.leg.listen(until=latest_s)
+                    await self.reach(latest_s)
                 break
             await self._play_moment(next_at)
         self._end_if_too_long()
@@ -219,8 +301,20 @@ class PlayedCall:
         if at_s is not None and at_s > self.leg.at:
             await self.play(at_s)
         self._require_possible(step)
-        await (self._wait(step.seconds) if isinstance(step, WaitStep) else self._perform(self._step_now(step)))
+        if isinstance(step, WaitStep):
+            await self._wait(step.seconds)
+        else:
+            with suppress(CallIsOver):
+                await self.perform(self._step_now(step))
         await self._settle()
+
+    async def perform(self, step: ScriptStep) -> None:
+        """Do what the caller or a dialled party does now. Raises CallIsOver."""
+        self._note(step, CallMoment(self.leg.at, self.moment.kind, self.moment.waited))
+        try:
+            await step.perform(self.placed)
+        finally:
+            self._acted_at = self.leg.at
 
     async def repeat(self, steps: Sequence[Done]) -> None:
         """Do the same again, up to where the call goes another way (`diverged`)."""
@@ -246,23 +340,23 @@ class PlayedCall:
             return str(error)
         return ""
 
-    async def observe(self) -> None:
-        """See what the server has done so far."""
-        await self.placed.observe(self.result)
+    def observe(self) -> None:
+        """See what the server has done, also in the midst of a step."""
+        self.placed.observe(self._result)
+        self._observed = self.moment
 
     async def _settle(self, *, is_idle: bool = False) -> None:
-        """Stop here: see why, and what the server has done; after the end, let late webhooks come.
+        """Stop here, and see why; after the end, let late webhooks come.
 
         `is_idle`: the call waits for nothing, however long it goes on.
         """
-        self.moment = await self.leg.listen(until=self.leg.at)
+        await self.reach(self.leg.at)
         if self.leg.is_over:
             await self.leg.platform.run()
             self.moment = CallMoment(self.moment.at, "end")
         elif self.moment.kind == "until" and (is_idle or self.next_at is None):
             self.moment = CallMoment(self.moment.at, "idle")
-        self.recorder.arrive(self.moment)
-        await self.observe()
+        self._note_wait()
 
     async def _decide_dial(self) -> bool:
         """Decide a dial as `outcome_of` says; False if that is a step of its own."""
@@ -270,25 +364,22 @@ class PlayedCall:
         outcome = self._outcome_of(address)
         if outcome is None:
             return False
-        await self.observe()
-        await self._perform(DialStep(party=ScriptedParty(to=address, outcome=outcome)))
-        self.moment = await self.leg.listen(until=self.leg.at)
+        await self.perform(DialStep(party=ScriptedParty(to=address, outcome=outcome)))
+        await self.reach(self.leg.at)
         return True
 
     async def _play_moment(self, at: float) -> None:
         """Play up to the next moment in which something happens; note a wait that ends by itself as silence."""
-        waited, before = self.leg.waited, self.moment
-        self.moment = await self.leg.listen(until=at)
+        waited, before, turns = self.leg.waited, self.moment, len(self.placed.turns)
+        await self.reach(at)
         if waited is not None and waited.kind != "dial" and self.leg.open is not waited and not self.leg.is_over:
-            self._note(SilenceStep(), CallMoment(before.at, "until"), self.where._replace(waits=waited.kind))
+            self._note(SilenceStep(), CallMoment(before.at, "until", waited), turns)
             self._acted_at = self.leg.at
-        if self.leg.waited is not None and self.leg.waited is not waited:
-            self.recorder.arrive(self.moment)
-            await self.observe()
+        self._note_wait()
 
     def _end_if_too_long(self) -> None:
         for what, count, most in (
-            ("things that are heard", len(self.leg.transcript), MOST_HEARD),
+            ("things that are heard", self.leg.heard_count, MOST_HEARD),
             ("webhooks", len(self.leg.log), MOST_WEBHOOKS),
         ):
             if count > most and not self.leg.is_over:
@@ -297,10 +388,38 @@ class PlayedCall:
 
     # what is done
 
-    def _note(self, step: ScriptStep, moment: CallMoment, where: Where) -> None:
-        """Write a step down that is done at a moment."""
-        self.done.append(Done(step, where, round(max(moment.at - self._acted_at, 0.0), 3)))
-        self.recorder.note(step, moment)
+    def _note(self, step: ScriptStep | None, moment: CallMoment, turns: int | None = None) -> None:
+        """Write down a step that is done at a moment, or (None) what was heard up to it.
+
+        `turns`: how many there were; None: those of now.
+        """
+        leg = self.leg
+        after_s = round(max(moment.at - self._acted_at, 0.0), 3)
+        turns = len(self.placed.turns) if turns is None else turns
+        self.notes.append(Noted(step, moment, leg.at, leg.open, leg.waited, leg.heard_count, turns, after_s))
+
+    def _note_wait(self) -> None:
+        """Write down that the caller is waited for, once."""
+        waited = self.leg.waited
+        if waited is not None and not (self.notes and waited is self.notes[-1].waited):
+            self._note(None, self.moment)
+
+    def _done_steps(self) -> Iterator[Done]:
+        turns = self.turns
+        for note in self.notes:
+            if note.step is not None and not isinstance(note.step, WaitStep):
+                yield Done(note.step, self._where_at(note.moment, turns[: note.turns]), note.after_s)
+
+    def _where_at(self, moment: CallMoment, turns: Sequence[TurnRow]) -> Where:
+        """Where the call is after some turns."""
+        kind = moment.waited.kind if moment.waited is not None else moment.kind
+        waits = kind if kind in ("input", "record", "dial", "end") else ""
+        address = moment.waited.address if moment.waited is not None else ""
+        lines = (line for turn in reversed(turns) for line in reversed(trace_of(turn)))
+        entered = next((line for line in lines if line.did == "entered"), None)
+        if entered is None:
+            return Where("", "", waits, address)
+        return Where(self._flow_of.get(_file_of(entered), ""), entered.step, waits, address)
 
     def _require_possible(self, step: ScriptStep) -> None:
         """Raises CannotDo."""
@@ -309,7 +428,7 @@ class PlayedCall:
         seconds = step.message.seconds if isinstance(step, RecordStep) else seconds
         if self.leg.is_over:
             problem = "the call is over; call again"
-        elif len(self.done) >= MOST_STEPS and not isinstance(step, HangUpStep):
+        elif sum(note.step is not None for note in self.notes) >= MOST_STEPS and not isinstance(step, HangUpStep):
             problem = f"this call has reached the limit of {MOST_STEPS} inputs; call again"
         elif seconds > LONGEST_S:
             problem = "an hour is the most that a caller waits or speaks at once"
@@ -324,39 +443,28 @@ class PlayedCall:
             return replace(step, at_s=None)
         return HangUpStep() if isinstance(step, HangUpStep) else step
 
-    async def _perform(self, step: ScriptStep) -> None:
-        """Do what the caller or a dialled party does now."""
-        self._note(step, CallMoment(self.leg.at, self.moment.kind, self.moment.waited), self.where)
-        if isinstance(step, PressStep | SpeakStep) and self.leg.open is None:
-            self.lost.add(len(self.leg.transcript))
-        is_sensitive = self.session is not None and any(wait.sensitive for wait in self.session.waits)
-        if isinstance(step, PressStep):
-            open_, keys = self._keyed
-            self._keyed = self.leg.open, step.keys if open_ is not self.leg.open else keys + step.keys
-            if is_sensitive:
-                self.secrets.learn(self._keyed[1].rstrip("#"))
-        elif isinstance(step, SpeakStep) and is_sensitive:
-            self.secrets.learn([result[0] for result in step.speech.results])
-        with suppress(CallIsOver):
-            await step.perform(self.placed)
-        self._acted_at = self.leg.at
-
     async def _wait(self, seconds: float) -> None:
         """Let time pass, at most to where another party is dialled, of which a step says what happens."""
-        begun = self.leg.at
-        until = round(self.leg.at + seconds, 3)
-        dialled = self.moment.waited if self.moment.kind == "dial" else None
-        self.recorder.begin_wait(self.moment)
+        begun, until = self.moment, round(self.leg.at + seconds, 3)
+        dialled = begun.waited if begun.kind == "dial" else None
+        if begun.kind != "until":
+            self._note(None, begun)
         while not self.leg.is_over and self.leg.at < until:
             next_at = self.next_at
-            self.moment = await self.leg.listen(until=until if next_at is None else min(next_at, until))
+            await self.reach(until if next_at is None else min(next_at, until))
             if self.moment.kind == "dial" and self.moment.waited is not dialled:
                 break
-        self.recorder.note_wait(round(self.leg.at - begun, 3))
+        self._note(WaitStep(seconds=round(self.leg.at - begun.at, 3)), begun)
 
 
 def _file_of(line: TraceLine) -> str:
     return line.where.rpartition(":")[0]
+
+
+def _session_after(turns: Sequence[StoredTurn]) -> Session | None:
+    """The state of a call after some of its turns; None without any."""
+    own = turns[0].session.id if turns else ""
+    return next((from_json(each.session.state) for each in reversed(turns) if each.session.id == own), None)
 
 
 def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | None:

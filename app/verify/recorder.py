@@ -1,4 +1,4 @@
-"""Writes a call down as the script of a scenario while it is played."""
+"""Writes a played call as the script of a scenario."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from app.simulator.durations import plain
 from app.simulator.legs import BETWEEN_KEYS_S, CallMoment, Leg, Waited
+from app.verify.played_call import Noted, PlayedCall
 from app.verify.scenarios.listener import SPOKEN
 from app.verify.scenarios.script import (
     EndStep,
@@ -20,16 +21,22 @@ from app.verify.scenarios.script import (
 from app.verify.scenarios.values import Excerpt
 
 
-class ScriptRecorder:
-    """Writes down what is heard and done in a call.
+def script_of(call: PlayedCall) -> list[ScriptStep]:
+    """What was heard and done in a call so far, and its end where it is over."""
+    writer = _ScriptWriter(call.leg)
+    for note in call.notes:
+        writer.write(note)
+    writer.end()
+    return writer.script
 
-    Attributes:
-        script: the steps so far.
-    """
+
+class _ScriptWriter:
+    """Writes the notes of a call as the steps of a script."""
 
     def __init__(self, leg: Leg) -> None:
         self.script: list[ScriptStep] = []
         self._leg = leg
+        self._transcript = leg.transcript
         self._written = 0
         """How much of the transcript is in the script."""
         self._waits_at = 0.0
@@ -40,42 +47,36 @@ class ScriptRecorder:
         self._thought_s = 0.0
         """Seconds that the caller of a scenario does not take: it acts as soon as it is waited for."""
 
-    def arrive(self, moment: CallMoment) -> None:
-        """Write what was heard up to a wait, if one has begun."""
-        if self._leg.waited is not None and self._leg.waited is not self._awaited:
-            self._awaited = self._leg.waited
-            self._hear(moment)
-            self._waits_at = moment.at
-
-    def note(self, step: ScriptStep, moment: CallMoment) -> None:
-        """Write a step that is done at a moment; keys that continue an input extend the step before."""
+    def write(self, note: Noted) -> None:
+        """Write what was heard before it, and its step; keys that continue an input extend the step before."""
+        step, moment = note.step, note.moment
+        if step is None:
+            self._hear(note.heard, moment)
+            if note.waited is not self._awaited:
+                self._awaited = note.waited
+                self._waits_at = moment.at
+            return
+        if isinstance(step, WaitStep):  # a scenario skips what is heard meanwhile
+            self.script.append(step)
+            self._written = note.heard
+            self._awaited = note.waited
+            self._waits_at = note.at
+            return
         last = self.script[-1] if self.script else None
-        is_continued = self._keyed is not None and self._keyed is self._leg.open
+        is_continued = self._keyed is not None and self._keyed is note.open
         if isinstance(step, PressStep) and isinstance(last, PressStep) and is_continued:
             self.script[-1] = replace(last, keys=last.keys + step.keys)
-            self._thought_s += self._leg.at - self._key_at - BETWEEN_KEYS_S
+            self._thought_s += note.at - self._key_at - BETWEEN_KEYS_S
         else:
-            self._hear(moment)
+            self._hear(note.heard, moment)
             self.script.append(self._timed(step, moment))
         self._key_at = moment.at
-        self._keyed = self._leg.open if isinstance(step, PressStep) else None
-
-    def note_wait(self, seconds: float) -> None:
-        """Write that time has passed up to now; what was heard meanwhile is left out, as a scenario skips it."""
-        self.script.append(WaitStep(seconds=seconds))
-        self._written = len(self._leg.transcript)
-        self._awaited = self._leg.waited
-        self._waits_at = self._leg.at
-
-    def begin_wait(self, moment: CallMoment) -> None:
-        """Write what was heard up to a `wait`, which begins only after what a `hear` before it names."""
-        if moment.kind != "until":
-            self._hear(moment)
+        self._keyed = note.open if isinstance(step, PressStep) else None
 
     def end(self) -> None:
         """Write the end of a call that is over."""
-        if self._leg.is_over and not (self.script and isinstance(self.script[-1], EndStep)):
-            self._hear(CallMoment(self._leg.at, "end"))
+        if self._leg.is_over:
+            self._hear(len(self._transcript), CallMoment(self._leg.at, "end"))
             if self._leg.ended_by == "platform":
                 self.script.append(EndStep())
 
@@ -93,11 +94,11 @@ class ScriptRecorder:
             return replace(step, at_s=None if is_awaited else now)
         return step
 
-    def _hear(self, moment: CallMoment) -> None:
+    def _hear(self, heard: int, moment: CallMoment) -> None:
         """Write what was heard up to a moment; what began after an `until` comes later."""
-        for heard in self._leg.transcript[self._written :]:
-            if moment.kind == "until" and heard.at > moment.at:
+        for each in self._transcript[self._written : heard]:
+            if moment.kind == "until" and each.at > moment.at:
                 return
-            if heard.kind in SPOKEN and (text := plain(heard.text)):
+            if each.kind in SPOKEN and (text := plain(each.text)):
                 self.script.append(HearStep(texts=(Excerpt(text),)))
             self._written += 1

@@ -263,7 +263,7 @@ class Simulation:
             talk = TerminalCall(call, prompt, self.screen, stage)
             talk.save = str(save or "")
             person.show_news = talk.show_news
-            person.secrets = call.secrets
+            person.call = call
             try:
                 await talk.hold()
             except AppError as error:

@@ -69,7 +69,7 @@ class TerminalCall:
 
     async def show_news(self) -> None:
         """Print everything that has happened since the last time; send the hooks with `--live`."""
-        await self._call.observe()
+        self._call.observe()
         result, leg, placed = self._call.result, self._call.leg, self._call.placed
         news = [*self._screen.news_of(result), *faults_of(placed, is_local=bool(self._stage))]
         news += [noted(leg.at, 2, ("log", *each), each[1], "yellow") for each in enumerate(result.log)]
@@ -153,7 +153,6 @@ class TerminalCall:
                 self.save = file
                 self._screen.say(f"the call will be written to {file} when it is over", "dim")
             case _:
-                await self._call.observe()
                 self._screen.show_asked(command.name, self._call.result)
 
 

@@ -22,6 +22,7 @@ from app.flow.language.lookups import LookupDefinition
 from app.flow.model import Flow
 from app.flow.report import printable
 from app.service.turns import AnswerLookups
+from app.verify.played_call import PlayedCall
 from app.verify.scenarios.answers import FAILED, NOBODY, LookupAnswers, lookups_of, no_answer
 
 _COMMAND: Final = re.compile(r"[^;]*[^;\s]")
@@ -83,7 +84,7 @@ class Person(LookupAnswers):
 
     Attributes:
         show_news: prints what has happened so far in the call; None: it has not been placed yet.
-        secrets: the sensitive values of the call, which are not printed.
+        call: whose sensitive values are not printed; None: it has not been placed yet.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Person(LookupAnswers):
         self._screen = screen
         self._is_asked = prompt.is_person and look_ups is None
         self.show_news: Callable[[], Awaitable[None]] | None = None
-        self.secrets = Secrets()
+        self.call: PlayedCall | None = None
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         """See `LookupAnswers`; the lookups are shown one after the other."""
@@ -104,7 +105,8 @@ class Person(LookupAnswers):
 
     async def _shown(self, lookup: Lookup) -> LookupAnswer:
         definition = self.definitions[lookup.flow, lookup.name]
-        self._say(f"lookup {lookup.name} asks {_shown(lookup, self.secrets)}", "yellow")
+        secrets = self.call.secrets if self.call is not None else Secrets()
+        self._say(f"lookup {lookup.name} asks {_shown(lookup, secrets)}", "yellow")
         (answer,) = await super().ask((lookup,))
         _, problem = definition.cast_answer(answer.value, answer.problem)
         if problem and self._look_ups is not None:

@@ -10,6 +10,7 @@ from typing import Final
 from app.flow.nodes import Place
 from app.simulator.legs import CallIsOver, CallMoment
 from app.simulator.parties import Behaviour, Parties
+from app.verify.played_call import TOLERANCE_S, PlayedCall
 from app.verify.scenarios import script
 from app.verify.scenarios.listener import PromptListener, first_unheard
 from app.verify.scenarios.result import Difference, Result
@@ -27,10 +28,6 @@ _MOST_WEBHOOKS: Final = 5_000
 """The most webhooks during one step, which take some seconds of real time."""
 _LONGEST_S: Final = 24 * 3600
 """No call takes longer. Source: Voice API specification, length_timer."""
-_TOLERANCE_S: Final = 0.0005
-"""Less than the resolution of the virtual clock, 1 ms."""
-_PIECE_S: Final = 60
-"""The call is advanced by this many seconds at a time."""
 _LOOK_AHEAD: Final = 4
 """How many more sounds are played after a difference, to find what was expected."""
 LATER: Final = " first: each talk is heard in turn, and this one comes later"
@@ -55,14 +52,14 @@ class Caller:
     """Plays the part of the caller.
 
     Args:
-        line: an answered call.
+        placed: an answered call.
         result: receives the differences, and what was heard for each `hear` without a text.
     """
 
-    def __init__(self, line: PlacedCall, result: Result) -> None:
-        self._line = line
-        self._call = line.leg
-        self._parties = line.vonage.parties
+    def __init__(self, placed: PlacedCall, result: Result) -> None:
+        self._call = PlayedCall(placed, result=result)
+        self._leg = placed.leg
+        self._parties = placed.vonage.parties
         self._result = result
         self._listener = PromptListener()
         self._dials: list[tuple[script.ScriptedParty, int]] = []
@@ -83,7 +80,7 @@ class Caller:
             self._check_called()
         except ScriptMismatch as differs:
             self._result.differences.append(await self._with_lookahead(differs.difference))
-            await self._call.hang_up()
+            await self._call.perform(script.HangUpStep())
 
     async def _step(self, step: ScriptStep) -> None:
         """Reach the moment of a step, and do it."""
@@ -99,19 +96,19 @@ class Caller:
                     await self._end(step)
                 case _:
                     await self._reach_moment(step)
-                    await step.perform(self._line)
+                    await self._call.perform(step)
         except CallIsOver as over:
             raise self._differs(step.place, str(over)) from over
 
     async def _reach_moment(self, step: ScriptStep) -> None:
         """Continue to where somebody can do what a step says; what is heard before an awaited step is skipped."""
-        if isinstance(step, script.HangUpStep) and self._call.is_over:
+        if isinstance(step, script.HangUpStep) and self._leg.is_over:
             raise self._differs(step.place, "the call is over before the caller hangs up")
         if step.moment_s is not None:
             await self._reach(step.moment_s, step.place)
         elif step.awaits:
             moment = await self._listen()
-            problem = step.problem_at(moment, self._call) if moment.kind in step.awaits else step.otherwise
+            problem = step.problem_at(moment, self._leg) if moment.kind in step.awaits else step.otherwise
             if problem:
                 raise self._differs(step.place, problem, found=described(moment))
             self._listener.skip()
@@ -120,18 +117,12 @@ class Caller:
 
     def _differs(self, place: Place, message: str, expected: str = "", found: str = "") -> ScriptMismatch:
         """A difference at this moment of the call."""
-        return ScriptMismatch(Difference(place, message, expected, found, at=self._call.at))
+        return ScriptMismatch(Difference(place, message, expected, found, at=self._leg.at))
 
     async def _listen(self) -> CallMoment:
         """Continue the call until it waits for the caller; idle after too many webhooks."""
-        moment = await self._call.listen(at_most=_PIECE_S)
-        piece = _PIECE_S
-        most = len(self._call.log) + ENDLESS_AFTER_WEBHOOKS
-        while moment.kind == "idle" and piece < _LONGEST_S and len(self._call.log) < most:
-            before = moment.at
-            moment = await self._call.listen(at_most=piece)
-            piece = _PIECE_S if moment.at > before else piece * 2
-        self._listener.take(self._call.transcript)
+        moment = await self._call.play_to_wait(_LONGEST_S, ENDLESS_AFTER_WEBHOOKS)
+        self._listener.take(self._leg)
         return moment
 
     async def _hear(self, step: script.HearStep) -> None:
@@ -142,12 +133,12 @@ class Caller:
 
     async def _hear_excerpt(self, excerpt: Excerpt) -> None:
         """Match what was already heard first; then continue the call prompt by prompt, no further than needed."""
-        self._listener.take(self._call.transcript)
+        self._listener.take(self._leg)
         while not self._matches(excerpt):
             if self._listener.next_piece and not self._listener.may_find(excerpt.text or ""):
                 raise self._differs_in(excerpt)
             moment = await self._call.hear()
-            self._listener.take(self._call.transcript)
+            self._listener.take(self._leg)
             if moment.kind == "until":
                 continue
             if self._matches(excerpt):
@@ -166,7 +157,7 @@ class Caller:
         """A difference with what was heard instead or, if nothing was, where the call has stopped."""
         found, entry = self._listener.next_piece, self._listener.next_entry
         nothing = f"nothing is heard: {described(moment)}" if moment is not None else ""
-        at = self._call.transcript[entry].at if entry is not None else self._call.at
+        at = self._leg.transcript[entry].at if entry is not None else self._leg.at
         message = "something else is heard" if found else nothing
         return ScriptMismatch(Difference(excerpt.place, message, excerpt.text or "anything", found, entry, at))
 
@@ -178,69 +169,71 @@ class Caller:
         await self._finish_prompt()
         if not difference.expected or difference.entry is None:
             return difference
-        later = self._call.transcript[difference.entry :]
+        later = self._leg.transcript[difference.entry :]
         is_later = first_unheard([Excerpt(difference.expected)], later) is None
         return replace(difference, message=f"{difference.message}{LATER}") if is_later else difference
 
     async def _finish_prompt(self) -> None:
         """Let the last prompt play to its end, if it has one."""
-        last = self._call.transcript[-1] if self._call.transcript and not self._call.is_over else None
+        last = self._leg.transcript[-1] if self._leg.transcript and not self._leg.is_over else None
         if last is not None and last.kind in ("talk", "stream") and last.seconds is not None:
-            await self._call.listen(until=max(last.at + last.seconds, self._call.at))
+            await self._call.reach(max(last.at + last.seconds, self._leg.at))
 
     async def _reach(self, at_s: float, place: Place) -> None:
         """Continue to a time, in seconds since the call was answered."""
-        if at_s < self._call.at:
-            now = f"the call was answered {self._call.at:.1f} s ago"
+        if at_s < self._leg.at:
+            now = f"the call was answered {self._leg.at:.1f} s ago"
             raise self._differs(place, f"{at_s:g} s have passed already: {now}")
-        moment = await self._call.listen(until=at_s)
-        if moment.kind == "end":
+        await self._pass(at_s, place)
+        if self._leg.is_over:
             raise self._differs(place, f"the call is over before {at_s:g} s")
+
+    async def _pass(self, until_s: float, place: Place) -> None:
+        """Let time pass, up to a second of the call or to its end."""
+        await self._call.reach(until_s, _MOST_WEBHOOKS)
+        left_s = until_s - self._leg.at
+        if left_s > TOLERANCE_S and not self._leg.is_over:
+            raise self._differs(place, f"{_MOST_WEBHOOKS:,} webhooks have come, and {left_s:.1f} s are left to wait")
 
     def _meet(self, party: script.ScriptedParty) -> None:
         """Note who is dialled now; after the last `dial` of the script, others behave alike."""
         self._scripted -= 1
         if not self._scripted:
             self._parties.other = party.behaviour if self._continues_after_script else UNSCRIPTED
-        self._dials.append((party, len(self._call.dialled) - 1))
+        self._dials.append((party, len(self._leg.dialled) - 1))
 
     def _check_called(self) -> None:
         """Check `hears` of each dialled party."""
         for party, number in self._dials:
-            transcript = self._call.dialled[number].transcript
+            transcript = self._leg.dialled[number].transcript
             if (missing := first_unheard(party.hears, transcript)) is not None:
                 found = " ".join(heard.text for heard in transcript if heard.kind == "talk") or "nothing"
                 message = "the called party does not hear it"
                 raise self._differs(missing.place, message, missing.text or "", found)
 
     async def _wait(self, step: script.WaitStep) -> None:
-        until, most = self._call.at + step.seconds, len(self._call.log) + _MOST_WEBHOOKS
-        while until - self._call.at > _TOLERANCE_S and not self._call.is_over:
-            await self._call.listen(until=min(until, self._call.at + _PIECE_S))
-            if len(self._call.log) >= most:
-                left = f"{until - self._call.at:.1f} s are left to wait"
-                raise self._differs(step.place, f"{_MOST_WEBHOOKS:,} webhooks have come, and {left}")
-        self._listener.take(self._call.transcript)
+        await self._pass(self._leg.at + step.seconds, step.place)
+        self._listener.take(self._leg)
         self._listener.skip()
 
     async def _until(self, step: script.UntilStep) -> None:
         """Stay silent until a text is heard. Inputs, recordings and dials time out in the meantime."""
-        most = len(self._call.log) + _MOST_WEBHOOKS
+        most = len(self._leg.log) + _MOST_WEBHOOKS
         moment = None
-        self._listener.take(self._call.transcript)
+        self._listener.take(self._leg)
         while not self._listener.finds_later(step.text):
-            if moment is not None and (moment.kind in ("end", "idle") or len(self._call.log) >= most):
+            if moment is not None and (moment.kind in ("end", "idle") or len(self._leg.log) >= most):
                 raise self._differs(step.place, f"this is not heard: {described(moment)}", step.text)
             moment = await self._call.hear()
             if moment.waited is not None:
-                await self._call.silence()
-            self._listener.take(self._call.transcript)
+                await self._call.perform(script.SilenceStep())
+            self._listener.take(self._leg)
 
     async def _end(self, step: script.EndStep) -> None:
         moment = await self._listen()
         found, entry = self._listener.next_piece, self._listener.next_entry
         if found and entry is not None:
-            at = self._call.transcript[entry].at
+            at = self._leg.transcript[entry].at
             message = "the call does not end here: something more is heard"
             raise ScriptMismatch(Difference(step.place, message, "the end of the call", found, entry, at))
         if moment.kind != "end":
@@ -250,19 +243,11 @@ class Caller:
         """End the call: hang up unless it has ended."""
         moment = await self._listen()
         if self._continues_after_script:
-            moment = await self._continue_silently(moment)
-        if moment.kind != "end":
-            await self._call.hang_up()
-
-    async def _continue_silently(self, moment: CallMoment) -> CallMoment:
-        """Stay silent on the line; further dialled parties behave as the last one did."""
-        until, most = self._call.at + ENDLESS_AFTER_S, len(self._call.log) + ENDLESS_AFTER_WEBHOOKS
-        while moment.kind not in ("end", "idle") and self._call.at < until and len(self._call.log) < most:
-            if moment.kind != "until":
-                await self._call.silence()
-            moment = await self._call.listen(until=self._call.at + _PIECE_S)
-        self._result.is_endless = moment.kind != "end"
-        return moment
+            if moment.kind != "idle":  # the caller stays silent; further dialled parties behave as the last one did
+                await self._call.reach(self._leg.at + ENDLESS_AFTER_S, ENDLESS_AFTER_WEBHOOKS)
+            self._result.is_endless = not self._leg.is_over
+        if not self._leg.is_over:
+            await self._call.perform(script.HangUpStep())
 
 
 def described(moment: CallMoment) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from app.simulator.durations import plain
-from app.simulator.legs import Heard
+from app.simulator.legs import Heard, Leg
 from app.verify.scenarios.values import Excerpt
 
 SPOKEN: Final = frozenset({"talk", "stream", "music"})
@@ -29,15 +29,15 @@ class PromptListener:
         """The read position in `_text`: matching continues here."""
         self._seen = 0
 
-    def take(self, transcript: tuple[Heard, ...]) -> None:
-        """Add the new entries of a transcript."""
-        for number in range(self._seen, len(transcript)):
-            if transcript[number].kind in SPOKEN and (piece := plain(transcript[number].text)):
+    def take(self, leg: Leg) -> None:
+        """Add what a party has heard since the last time."""
+        for number, heard in enumerate(leg.heard_since(self._seen), self._seen):
+            if heard.kind in SPOKEN and (piece := plain(heard.text)):
                 self._starts.append(len(self._text) + 1 if self._pieces else 0)
                 self._pieces.append(piece)
                 self._entries.append(number)
                 self._text = " ".join(self._pieces)
-        self._seen = len(transcript)
+        self._seen = leg.heard_count
 
     def skip(self) -> None:
         """Move the read position to the end."""

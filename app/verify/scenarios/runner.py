@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,6 +28,7 @@ from app.settings.values import read_failsafe
 from app.simulator.delivery import Application
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import App, AsgiServer, HttpServer
+from app.store import WebhookRow
 from app.verify.coverage import Coverage, OutcomeCounter
 from app.verify.scenarios.answers import ScenarioAnswers, lookups_of
 from app.verify.scenarios.caller import Caller, parties_of
@@ -45,6 +46,7 @@ from app.verify.scenarios.server import (
     NoServer,
     Outside,
     PlacedCall,
+    StoredTurn,
     warnings_of,
 )
 from app.verify.scenarios.values import ScenarioReader
@@ -61,7 +63,6 @@ _DIAL_ALLOW: Final = (
 )
 _KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"
 """Constant, so that a call gets the same NCCOs in every run."""
-_MOST_HOOKS: Final = 10_000
 _NOT_VISIBLE: Final = "a server at a URL does not show it"
 _OWN_SETTINGS: Final = "the server has its own"
 
@@ -83,28 +84,37 @@ class LocalCall(PlacedCall):
         super().__init__(application, FaultyServer(direct, stage.database), stage.clock, conditions, seed)
         self._stage = stage
         self._direct = direct
-        self._known, self._logged = len(stage.store.opened), len(stage.log)
+        store = stage.store
+        self._before = len(store.turns), len(store.webhooks), len(store.sent), len(stage.log)
 
-    async def observe(self, result: Result) -> None:
-        """See `PlacedCall`. The hooks are then marked as sent."""
-        await super().observe(result)
-        store = self._stage.store
-        calls = store.records()
-        await calls.open()
-        timelines = [await calls.timeline(id_) for id_ in store.opened[self._known :]]
-        sessions = [(from_json(each.call.session.state), each.turns) for each in timelines if each is not None]
-        result.records = tuple(
-            [SessionRecord(own, turns, await store.statuses(own.id, own.turn)) for own, turns in sessions]
-        )
+    @property
+    def turns(self) -> Sequence[StoredTurn]:
+        """See `PlacedCall`."""
+        return self._stage.store.turns[self._before[0] :]
+
+    def observe(self, result: Result) -> None:
+        """See `PlacedCall`."""
+        super().observe(result)
+        _, webhooks, hooks, logged = self._before
+        written = defaultdict[str, list[StoredTurn]](list)
+        for each in self.turns:
+            written[each.session.id].append(each)
+        came = self._stage.store.webhooks[webhooks:]
+        result.records = tuple([_record_of(turns, came) for turns in written.values()])
         zero_ms = round(self.vonage.clock.at(self.leg.zero_ms).timestamp() * 1000)
         result.decided = tuple(decided_in((turn for each in result.records for turn in each.turns), zero_ms))
-        hooks = sorted(await store.hooks(_MOST_HOOKS), key=lambda row: row.created_at)
-        for row in hooks:
-            await store.hook_sent(row.id, row.created_at)
-        result.hooks = (*result.hooks, *hooks)
-        result.log = tuple(self._stage.log[self._logged :])
+        result.hooks = sorted(self._stage.store.sent[hooks:], key=lambda row: row.created_at)
+        result.log = tuple(self._stage.log[logged:])
         raised = (f"the server has raised {type(fault).__name__}: {fault}" for fault in self._direct.faults)
         result.broken = (*raised, *(each for each in result.log if each.startswith(BROKEN)))
+
+
+def _record_of(turns: Sequence[StoredTurn], came: Iterable[WebhookRow]) -> SessionRecord:
+    """One session, as its last turn left it."""
+    state = from_json(turns[-1].session.state)
+    own = (each for each in came if (each.session, each.turn) == (state.id, state.turn))
+    statuses = tuple([(each.wait, each.status) for each in own])
+    return SessionRecord(state, tuple([each.turn for each in turns]), statuses)
 
 
 class LocalStage:
@@ -329,7 +339,7 @@ async def _play(scenario: Scenario, conditions: CallConditions, placed: PlacedCa
     """Play the script after the faults at its start, which are already set."""
     await Caller(placed, result).play(scenario.script[len(conditions.faults) :])
     await placed.vonage.run()
-    await placed.observe(result)
+    placed.observe(result)
 
 
 def _query_of(call: ScenarioCall) -> str:

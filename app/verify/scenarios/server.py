@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from app.errors import AppError, StoreUnavailable
@@ -18,7 +18,7 @@ from app.simulator.parties import Parties
 from app.simulator.platform import Vonage
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import Request, Response, Server
-from app.store import HookRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
+from app.store import HookRow, RecordingRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
 from app.store.database import Row, Work
 from app.verify.scenarios.model import ANY_NUMBER, ScenarioCall
 from app.verify.scenarios.result import Result
@@ -115,7 +115,12 @@ class PlacedCall:
             custom_data=call.custom_data,
         )
 
-    async def observe(self, result: Result) -> None:
+    @property
+    def turns(self) -> Sequence[StoredTurn]:
+        """The turns of the call and of what its dialled parties hear, in order; () where they cannot be seen."""
+        return ()
+
+    def observe(self, result: Result) -> None:
         """Copy everything observed so far into the result."""
         leg = self.leg
         result.transcript = leg.transcript
@@ -152,6 +157,7 @@ def warnings_of(delivery: WebhookDelivery) -> Iterator[str]:
 FALLBACK: Final = "/fallback"
 """The end of the fallback URL."""
 _REFUSED: Final = b'[{"action": "refused"}]'
+_MOST_HOOKS: Final = 10_000
 T = TypeVar("T")
 
 
@@ -175,19 +181,70 @@ class FailingDatabase(SqliteDatabase):
             raise StoreUnavailable("the scenario has made it unavailable")
 
 
+class StoredTurn(NamedTuple):
+    """A turn as it was written, and the session that it has left."""
+
+    session: SessionRow
+    turn: TurnRow
+
+
 class CallStore(Store):
-    """A store that records the ids of opened calls, oldest first."""
+    """A store that remembers what is written about calls, in the order of writing, so that nobody has to read it.
+
+    Attributes:
+        turns: of all calls.
+        webhooks: that came in on a wait.
+        sent: the hooks, which are marked as sent.
+    """
 
     def __init__(self, database: FailingDatabase) -> None:
         super().__init__(database)
-        self.opened: list[str] = []
+        self.turns: list[StoredTurn] = []
+        self.webhooks: list[WebhookRow] = []
+        self.sent: list[HookRow] = []
 
     async def open_call(
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
     ) -> None:
         """See `Store`."""
         await super().open_call(session, turn, webhook, hooks=hooks)
-        self.opened.append(session.id)
+        self.turns.append(StoredTurn(session, turn))
+        await self._remember(webhook, hooks)
+
+    async def advance(
+        self,
+        session: SessionRow,
+        turn: TurnRow,
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        recording: RecordingRow | None = None,
+    ) -> None:
+        """See `Store`."""
+        await super().advance(session, turn, webhook, hooks=hooks, recording=recording)
+        self.turns.append(StoredTurn(session, turn))
+        await self._remember(webhook, hooks)
+
+    async def record(
+        self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
+    ) -> None:
+        """See `Store`."""
+        await super().record(webhook, hooks=hooks, recording=recording)
+        await self._remember(webhook, hooks)
+
+    async def end(self, leg: str, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> int:
+        """See `Store`."""
+        ended = await super().end(leg, webhook, hooks=hooks)
+        await self._remember(webhook, hooks)
+        return ended
+
+    async def _remember(self, webhook: WebhookRow, hooks: Sequence[HookRow]) -> None:
+        """Hooks are read back, since those of a second delivery are not written."""
+        if webhook.wait >= 0:
+            self.webhooks.append(webhook)
+        for row in await self.hooks(_MOST_HOOKS) if hooks else ():
+            await self.hook_sent(row.id, row.created_at)
+            self.sent.append(row)
 
 
 class FaultyServer:
