@@ -110,7 +110,7 @@ def remote_options(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def remote_stage(
-    answer_url: str, remote: Mapping[str, Any], *, chaos: int | None, scenarios: Iterable[Path]
+    answer_url: str, remote: Mapping[str, Any], *, chaos: int | None, scenarios: Iterable[Path] = ()
 ) -> RemoteStage:
     """The server at a URL, whose webhooks are signed with the account of the environment, if it has a secret.
 

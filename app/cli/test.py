@@ -41,6 +41,7 @@ Examples:
   ncco test                                 every scenario of the project in this folder
   ncco test tests/scenarios/reception.yaml  one file
   ncco test -k "busy sales"                 scenarios with both words in their name or file
+  ncco test -k "busy sales" --show          what is heard and done in them, line by line
   ncco test --min 100                       fail when a flow has an outcome that no scenario takes
   ncco test --update                        write what is heard where a scenario leaves it open
   ncco test --graph coverage.mmd            the flows as a drawing, coloured by what was taken
@@ -61,6 +62,7 @@ How to write scenarios: docs/reference/scenarios.md""",
     metavar="PERCENT",
     help="Fail when fewer of a flow's outcomes are taken.",
 )
+@click.option("--show", "is_shown", is_flag=True, help="Show what is heard and done in each call, line by line.")
 @click.option("--update", is_flag=True, help="Write what is heard where a `hear` has no text.")
 @click.option("--live", is_flag=True, help="Ask lookups that a scenario does not answer, and send hooks, for real.")
 @options.chaos
@@ -80,6 +82,7 @@ def command(
     paths: tuple[Path, ...],
     words: str,
     least: float | None,
+    is_shown: bool,
     update: bool,
     live: bool,
     chaos: int | None,
@@ -98,7 +101,7 @@ def command(
     scenarios of the project in this folder, which are in tests/scenarios or scenarios.
     """
     began = time.perf_counter()
-    play = partial(_play, words=words, form=form, update=update)
+    play = partial(_play, words=words, form=form, is_shown=is_shown, update=update)
     suites: list[Suite] = []
     scenarios: Mapping[Source, Sequence[Path]] = {}
     if url:
@@ -163,14 +166,15 @@ async def _play(
     *,
     words: str,
     form: str,
+    is_shown: bool,
     update: bool,
 ) -> Suite:
     """Play scenarios; in text form, print each difference at once, then which outcomes are left. Raises NoServer."""
     ink = _ink(form)
 
     def played(result: Result) -> None:
-        if form == "text" and (not result.holds or result.unjudged):
-            click.echo(as_text(result, rename, ink), color=shows_colours())
+        if form == "text" and (is_shown or not result.holds or result.unjudged):
+            click.echo(as_text(result, rename, ink, is_shown=is_shown), color=shows_colours())
 
     async with server as stage:
         suite = await run_suite(stage, read_files(files), words, leaves_open=update, played=played, rename=rename)

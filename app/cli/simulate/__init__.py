@@ -1,4 +1,4 @@
-"""`ncco simulate`: a call in the terminal, played by a person or by a scenario."""
+"""`ncco simulate`: a call in the terminal, played by a person."""
 
 from __future__ import annotations
 
@@ -15,27 +15,23 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from click.core import ParameterSource
 
 from app.cli import options
-from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
+from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import Source, flow_of_file, source_of
-from app.cli.scenario_files import find_scenarios
 from app.cli.server_under_test import is_url, local_stage, refuse_remote, remote_options, remote_stage
 from app.cli.simulate.conversation import TerminalCall
 from app.cli.simulate.prompts import Person, Prompt
 from app.cli.simulate.screen import Screen
 from app.errors import AppError
 from app.flow.files import project_of
-from app.flow.report import printable, report
+from app.flow.report import printable
 from app.simulator.parties import Parties
 from app.verify.kept_call import check_path, keep
 from app.verify.played_call import PlayedCall
-from app.verify.scenarios.files import read_files
 from app.verify.scenarios.model import FROM, ScenarioCall
-from app.verify.scenarios.runner import LocalStage, RemoteStage, Stage, run_suite, with_number
+from app.verify.scenarios.runner import LocalStage, RemoteStage, Stage, with_number
 from app.verify.scenarios.server import CallConditions, PlacedCall
-from app.web.webhook_http import DEADLINE_S
 
 PATIENCE_S: Final = 24 * 3600.0
 """Real seconds that a webhook may take: a person may be asked for the answer of a lookup."""
@@ -87,19 +83,6 @@ def _variables(_: click.Context, __: click.Parameter, given: tuple[str, ...]) ->
     return found
 
 
-def _check_options(context: click.Context, script: Path | None, save: Path | None) -> None:
-    """Refuse options that would change nothing, and a script that does not exist. Raises UsageError, CannotRun."""
-    ignored = ("words",) if script is None else ("to", "caller", "user", "custom_data", "at", "env")
-    why = "is for --script" if script is None else "is for a call by hand: a scenario says it itself"
-    for option in context.command.params:
-        if option.name in ignored and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{option.opts[0]} {why}")
-    if script is not None and save is not None:
-        raise CannotRun("--save and --script exclude each other", "leave one of them out")
-    if script is not None and not script.is_file():
-        raise CannotRun(f"{script} is not a file", "name a scenario file, such as tests/scenarios/calls.yaml")
-
-
 @click.command(
     "simulate",
     epilog="""\b
@@ -108,15 +91,14 @@ Examples:
   ncco simulate pin --from 447700900123          call the flow pin
   ncco simulate shop --user anna --custom-data '{"order": 17}'
   ncco simulate examples/shop --at 2026-12-25T10:00
-  ncco simulate --script tests/scenarios/reception.yaml -k "busy sales"
   ncco simulate --save tests/scenarios/calls.yaml      and keep it as a scenario
   ncco simulate --chaos 7                        on an unreliable network
   printf '2\\ndial busy\\n' | ncco simulate --show why        the call of a script, and what decided
   ncco simulate https://calls.example.com/answer --event-url https://calls.example.com/event
 
 In the call, ? lists what can be typed. The call never waits in real time: two hours take as long as you type.
-Exit codes: 0 the call was played, 1 the server did something wrong in it, its flows have errors or a script differs,
-2 there is nothing to call.""",
+Exit codes: 0 the call was played, 1 the server did something wrong in it or its flows have errors, 2 there is nothing
+to call.""",
 )
 @click.argument("what", required=False, metavar="[FLOW|PROJECT|URL]", callback=_called_at)
 @click.option("--to", callback=_called, help="The number or the app user called [the flow's first number].")
@@ -131,8 +113,6 @@ Exit codes: 0 the call was played, 1 the server did something wrong in it, its f
 @click.option("--user", default="", help="The app user who calls, instead of a number.")
 @click.option("--custom-data", callback=_custom_data, metavar="JSON", help="What the app of the caller sends along.")
 @click.option("--at", callback=options.read_time, help="When the call is made, UTC without a time zone [now].")
-@click.option("--script", type=click.Path(path_type=Path), help="Play the scenarios of a file.")
-@click.option("-k", "words", default="", metavar="WORDS", help="With --script: only scenarios that hold these words.")
 @click.option("--save", type=click.Path(path_type=Path), help="Add the call to a file of scenarios.")
 @click.option(
     "--show",
@@ -149,10 +129,7 @@ Exit codes: 0 the call was played, 1 the server did something wrong in it, its f
 @remote_options
 @options.flows
 @options.templates
-@click.pass_context
 def command(
-    context: click.Context,
-    /,
     *,
     what: str | None,
     to: str,
@@ -160,8 +137,6 @@ def command(
     user: str,
     custom_data: Any,
     at: datetime,
-    script: Path | None,
-    words: str,
     save: Path | None,
     shows: tuple[str, ...],
     live: bool,
@@ -176,7 +151,6 @@ def command(
     Without an argument the project in this folder is called. No lookup is asked and no hook is sent: at a terminal
     you answer lookups yourself, elsewhere their defaults apply.
     """
-    _check_options(context, script, save)
     if live:
         click.echo("live: lookups are asked, and hooks are sent", err=True)
     server: AbstractAsyncContextManager[Stage]
@@ -185,23 +159,19 @@ def command(
     if is_url(what):
         if live or env:
             raise CannotRun("--live and --env are for flows", "leave them out; a server at a URL asks its own lookups")
-        scripts = [script] if script is not None else []
-        server = nullcontext(remote_stage(what or "", remote, chaos=chaos, scenarios=scripts))
+        server = nullcontext(remote_stage(what or "", remote, chaos=chaos))
     else:
         refuse_remote(remote)
-        source, name = _source(what, script, flows, templates)
-        loaded = source.load_flow(name) if script is None else source.load_sound()
+        source, name = source_of(what, flows, templates)
+        loaded = source.load_flow(name)
         name = name or flow_of_file(loaded)
-        patience_s = DEADLINE_S if script is not None else PATIENCE_S
-        server = local_stage(loaded.project, is_live=live, chaos=chaos, deadline_s=patience_s)
+        server = local_stage(loaded.project, is_live=live, chaos=chaos, deadline_s=PATIENCE_S)
     call = ScenarioCall(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at, flow=name)
     met = CallConditions(Parties(other=None), {}, chaos)
     screen = Screen(shows, source.path_of if source is not None else str)
 
     async def run() -> int:
         async with server as stage:
-            if script is not None:
-                return await _play_script(stage, script, words, screen)
             return await Simulation(stage, source, call, met, env, screen).run(save)
 
     try:
@@ -209,27 +179,6 @@ def command(
     except KeyboardInterrupt:
         click.echo("\nthe call was left")
         return FINE
-
-
-def _source(what: str | None, script: Path | None, flows: Path | None, templates: Path | None) -> tuple[Source, str]:
-    """The project that is called, and the flow ("" for none): what is named, or what a script belongs to.
-
-    Raises CannotRun.
-    """
-    if script is not None and what is None:
-        return next(iter(find_scenarios((script,), flows, templates))), ""
-    return source_of(what, flows, templates)
-
-
-async def _play_script(stage: Stage, script: Path, words: str, screen: Screen) -> int:
-    """Play the scenarios of a file that hold some words; FINE when they hold. Raises CannotRun, NoServer."""
-    (file,) = read_files((script,))
-    suite = await run_suite(stage, [file], words, played=screen.show_played)
-    shown = report(suite.issues, {file.name: file.text}, "text", shows_colours())
-    click.echo(shown, nl=False, err=True, color=shows_colours())
-    if suite.left_out and not suite.results:
-        raise CannotRun(f"no scenario holds the words {words}", "run it without -k to see their names")
-    return ISSUES if suite.has_errors or suite.differing else FINE
 
 
 @dataclass(slots=True)

@@ -30,23 +30,6 @@ OF_SOCKETS: Final = ("completed", "disconnected", "unanswered", "failed")
 """The outcomes of dialling a WebSocket. Source: WebSocket guide."""
 
 _KEYS: Final = re.compile(r"[0-9*# ]{1,40}")
-_FORMER_OUTCOMES: Final = {
-    **dict.fromkeys(("answers", "answer"), "completed"), **dict.fromkeys(("no answer", "rings out"), "timeout"),
-    "unreachable": "unanswered", **dict.fromkeys(("declines", "rejects"), "rejected"), "fails": "failed",
-    "answering machine": "machine", "voicemail": "beep", "busy": "busy",
-}  # fmt: skip
-_FORMER: Final = (
-    (r"(?:say|speak) (.+?)\s*~\s*([\d.]+)(?:\s*\|.*)?", r"speak {text: \1, confidence: \2}"),
-    (r"say (.+)", r"speak \1"),
-    (r"record ([\d.]+[sm]?) ([0-9*#]+)", r'record {seconds: \1, key: "\2"}'),
-    (r"record ([*#])", r'record {key: "\1"}'),
-    (r"hang up", "hangup"),
-    (r"q|exit", "quit"),
-    *((words, f"dial {outcome}") for words, outcome in _FORMER_OUTCOMES.items()),
-    *((f"{words} .+", f"dial {{outcome: {outcome}, ..}}") for words, outcome in _FORMER_OUTCOMES.items()),
-)
-"""How something was typed in 0.2 → how it is typed."""
-
 HELP: Final = f"""\
 Steps, as in the script of a scenario; the colon may be left out:
   1   press 42#            press keys
@@ -96,9 +79,6 @@ def read_piece(piece: str, moment: CallMoment) -> Typed:
         return _command("help" if word == "?" else word, rest.strip())
     if _KEYS.fullmatch(piece):
         return PressStep(keys=piece.replace(" ", ""))
-    for former, now in _FORMER:
-        if found := re.fullmatch(former, piece, re.IGNORECASE):
-            raise Mistake(f"write `{found.expand(now)}`")
     try:
         return step_of_line(piece)
     except NotAStep as error:
@@ -126,7 +106,7 @@ def _unknown(piece: str) -> str:
     words = (*STEPS, *COMMANDS)
     word = re.split(r"[:\s]", piece, maxsplit=1)[0]
     near = nearest(word, words) or next((each for each in words if sorted(each) == sorted(word)), None)
-    meant = f"did you mean `{near}`?" if near is not None else "? lists what there is."
+    meant = ScriptStep.hints.get(word) or (f"did you mean `{near}`?" if near is not None else "? lists what there is.")
     return f'there is no step or command "{piece}"; {meant} To say it, type: speak {piece}'
 
 

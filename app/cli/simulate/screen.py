@@ -13,7 +13,7 @@ import click
 from app.cli.output import shows_colours
 from app.flow.report import printable
 from app.simulator.delivery import WebhookDelivery
-from app.verify.scenarios.reports import Ink, as_text, decision, entry
+from app.verify.scenarios.reports import Ink, decision, entry
 from app.verify.scenarios.result import DECIDING, OF_OTHERS, Result
 from app.verify.scenarios.runner import Rename
 from app.verify.scenarios.server import PlacedCall, problem_of, warnings_of
@@ -78,22 +78,6 @@ class Screen:
             if new.key not in self._printed:
                 self._printed.add(new.key)
                 self.say(new.text, new.colour)
-
-    def show_played(self, result: Result) -> None:
-        """A scenario that was played, from ringing to the end, and how it differs."""
-        place = result.scenario.place
-        self.say(f"{printable(result.scenario.name)}  {place.file}:{place.line}", "bold")
-        news = self.news_of(result) if result.holds or self._shows else ()
-        for new in sorted(news, key=lambda each: each.moment):
-            self.say(new.text, new.colour)
-        if not result.holds:
-            self.say(as_text(result, self._rename, self._ink))
-            return
-        for note in result.notes:
-            self.say(f"  note: {printable(note)}", "dim")
-        for what in result.unjudged:
-            self.say(f"  not judged: {what}", "yellow")
-        self.say("✓ it holds as far as it was judged\n" if result.unjudged else "✓ it holds\n", "green")
 
     def news_of(self, result: Result) -> Iterator[News]:
         """What has happened in a call so far."""

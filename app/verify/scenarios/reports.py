@@ -45,14 +45,20 @@ class Ink:
         return f"\x1b[{CODES[colour]}m{text}\x1b[0m" if self._is_on and text else text
 
 
-def as_text(result: Result, rename: Rename, ink: Ink) -> str:
-    """The report of one scenario: its differences, the deciding flow lines, the transcript and what was not judged."""
+def as_text(result: Result, rename: Rename, ink: Ink, *, is_shown: bool = False) -> str:
+    """The report of one scenario: its differences, the deciding flow lines, the transcript and what was not judged.
+
+    `is_shown`: with the transcript and the notes of a scenario that holds, too.
+    """
     name = printable(result.scenario.name)
     place = result.scenario.place
     where = f"  {place.file}:{place.line}"
     unjudged = [f"  not judged: {what}" for what in result.unjudged]
+    notes = [f"  note: {printable(note)}" for note in result.notes[:MOST_NOTES]]
     if result.holds:
-        return "\n".join([ink(f"~ {name}{where}", "yellow"), *unjudged])
+        first = ink(f"~ {name}{where}", "yellow") if unjudged else f"{ink('✓', 'green')} {name}{where}"
+        shown = [f"    {entry(heard)}" for _, heard in _joined(result.transcript)]
+        return "\n".join([first, *((*shown, *notes) if is_shown else ()), *unjudged, *([""] if is_shown else ())])
     lines = [ink(f"✗ {name}", "red") + where]
     for each in result.differences:
         lines.append(f"  {each.place.file}:{each.place.line}: {ink(printable(each.message), 'bold')}")
@@ -60,7 +66,7 @@ def as_text(result: Result, rename: Rename, ink: Ink) -> str:
         lines += [f"      instead:  {ink(printable(each.found), 'red')}"] if each.found else []
     lines += [f"  {line}" for line in deciding_lines(result, rename)]
     lines += ["", *_transcript(result, result.differences[0], ink)]
-    lines += [f"  note: {printable(note)}" for note in result.notes[:MOST_NOTES]]
+    lines += notes
     return "\n".join([*lines, *unjudged, ""])
 
 

@@ -59,7 +59,7 @@ def test_where_a_call_cannot_be_kept_is_reported_before_the_call(tmp_path: Path)
 def test_a_folder_that_cannot_be_looked_into_is_reported(tmp_path: Path) -> None:
     folder = project(tmp_path) / "tests/scenarios"
     folder.chmod(0)
-    code, _, said = run(tmp_path, "simulate", "--script", "tests/scenarios/shop.yaml")
+    code, _, said = run(tmp_path, "test", "tests/scenarios/shop.yaml")
     folder.chmod(0o755)
 
     assert 2 == code

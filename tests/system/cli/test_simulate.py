@@ -233,24 +233,6 @@ def test_what_cannot_be_done_is_reported(typed: str, told: str) -> None:
     assert told in done.output
 
 
-@pytest.mark.parametrize(
-    ("former", "now"),
-    [
-        ("say sales", "speak sales"),
-        ("say sales ~0.4 | sails", "speak {text: sales, confidence: 0.4}"),
-        ("busy", "dial busy"),
-        ("answers", "dial completed"),
-        ("No answer", "dial timeout"),
-        ("answers 90s, caller hangs up", "dial {outcome: completed, ..}"),
-        ("record 12 #", 'record {seconds: 12, key: "#"}'),
-        ("hang up", "hangup"),
-        ("q", "quit"),
-    ],
-)
-def test_a_former_word_is_answered_with_the_word_of_scenarios(former: str, now: str) -> None:
-    assert f"write `{now}`" in call(typed=f"{former}\n").output
-
-
 def test_a_fault_is_a_step_that_the_saved_call_has_too() -> None:
     done = call("--save", "calls.yaml", typed="fault lost; 1\ndial busy\nhangup\n")
 
@@ -320,16 +302,8 @@ def test_variables_are_given() -> None:
         (["--at", "9999-12-31T23:59-14:00"], "is too far away; take a year from 2000 to 2100"),
         (["--from", "bob"], "bob is not a phone number"),
         (["--env", "CRM"], "CRM is not NAME=VALUE"),
-        (["--script", "none.yaml"], "none.yaml is not a file"),
-        (["shop", "--script", "none.yaml"], "none.yaml is not a file"),
         (["--save", "calls.txt"], "calls.txt is not the name of a scenario file"),
         (["--save", "flows.yaml/"], "flows.yaml is a folder"),
-        (["--save", "x.yaml", "--script", "y.yaml"], "--save and --script exclude each other"),
-        (["-k", "sale"], "-k is for --script"),
-        (["--script", "y.yaml", "--from", "447700900123"], "--from is for a call by hand: a scenario says it itself"),
-        (["--script", "y.yaml", "--to", "442079460000"], "--to is for a call by hand"),
-        (["--script", "y.yaml", "--at", "2026-03-04T10:00"], "--at is for a call by hand"),
-        (["--script", "y.yaml", "--env", "A=b"], "--env is for a call by hand"),
         (["--method", "post"], "--method is for a server at a URL"),
         (["--signature-secret", "shh"], "--signature-secret is for a server at a URL"),
     ],
@@ -460,7 +434,6 @@ def test_calls_to_the_samples_and_examples(
     assert 0 == done.exit_code, done.output
     assert heard in done.output
     assert 0 == again.exit_code, again.output
-    assert 0 == ncco("simulate", *words, "--script", saved).exit_code
 
 
 def test_what_a_dialled_party_hears_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:

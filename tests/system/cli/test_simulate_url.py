@@ -18,7 +18,7 @@ from fastapi.responses import PlainTextResponse
 from tests.system.cli.projects import ncco
 from tests.system.cli.running import NCCO, plain_environment
 from tests.system.cli.simulated import call, served
-from tests.system.simulator.foreign_server import FINDS_BOTH, app
+from tests.system.simulator.foreign_server import app
 
 HOLDS = """\
 who presses 1 hears the news:
@@ -64,28 +64,6 @@ def test_the_protocol_shows_what_is_played(address: str) -> None:
     assert f"    0.0 s  answer    GET {address}/answer  200: talk, input" in done.output
 
 
-def test_a_script_finds_both_faults(address: str, tmp_path: Path) -> None:
-    (tmp_path / "calls.yaml").write_text(FINDS_BOTH + HOLDS)
-    done = ncco("simulate", f"{address}/answer", "--event-url", f"{address}/event", "--script", "calls.yaml")
-
-    assert 1 == done.exit_code
-    assert "✗ who says nothing is asked again  calls.yaml:1" in done.output
-    assert "✗ who presses 2 is told good bye  calls.yaml:5" in done.output
-    assert "✓ it holds" in done.output
-    assert "✓ it holds as far as it was judged" in done.output
-    assert "not judged: expect.hooks (a server at a URL does not show it)" in done.output
-
-
-def test_a_script_shows_what_the_server_replied(address: str, tmp_path: Path) -> None:
-    (tmp_path / "calls.yaml").write_text(FINDS_BOTH + HOLDS)
-    shows = ("--show", "why", "--show", "ncco", "--show", "webhooks")
-    done = ncco("simulate", f"{address}/answer", "--script", "calls.yaml", "-k", "news", *shows)
-
-    assert f"answer    GET {address}/answer  200: talk, input" in done.output
-    assert '[{"action": "talk", "text": "There is no news."}]' in done.output
-    assert "not judged: event (no --event-url was given)" in done.output
-
-
 def test_bad_luck_is_reported(address: str) -> None:
     done = call(
         f"{address}/answer", "--event-url", f"{address}/event", "--chaos", "7", "--show", "webhooks", typed="1\n"
@@ -99,7 +77,7 @@ def test_bad_luck_is_reported(address: str) -> None:
 def test_a_call_that_is_kept_plays_again(address: str, tmp_path: Path) -> None:
     saved = tmp_path / "kept" / "calls.yaml"
     done = call(f"{address}/answer", "--save", saved, typed="wait 0.5; speak the weather\n")
-    again = ncco("simulate", f"{address}/answer", "--script", saved)
+    again = ncco("test", saved, "--url", f"{address}/answer", "--show")
 
     assert f"ncco test {saved} --url {address}/answer" in done.output
     assert 0 == again.exit_code, again.output

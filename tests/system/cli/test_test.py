@@ -153,9 +153,16 @@ def test_live_each_turn_has_the_time_of_the_settings_for_its_lookups(
     (folder / "names.py").write_text("import time\ndef slowly():\n    time.sleep(1.8)\n    return {'said': 'Ann'}\n")
     monkeypatch.setenv("NCCO_LOOKUP_BUDGET_MS", "3500")
     monkeypatch.setenv("NCCO_PYTHON_LOOKUPS", "names")
-    for command in (("test", "--live"), ("simulate", "--live", "--script", "tests/scenarios/shop.yaml")):
-        live = invoke_in(folder, *command)
-        assert 0 == live.exit_code, live.output
+    live = invoke_in(folder, "test", "--live")
+    assert 0 == live.exit_code, live.output
+
+
+def test_a_scenario_that_holds_is_shown_line_by_line(tmp_path: Path) -> None:
+    done = invoke_in(project(tmp_path, HOLDS + DIFFERS), "test", "-k", "a sale", "--show")
+
+    assert "✓ a sale  tests/scenarios/shop.yaml:1\n        0.0 s  hears " in done.output
+    assert "presses   1" in done.output
+    assert "✗ no sale" in done.output
 
 
 def test_live_asks_servers_sends_hooks_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""`ncco simulate --script` and `--save`: scenarios that are played and shown, and calls that are kept."""
+"""`ncco simulate --save`: calls that are kept as scenarios."""
 
 from __future__ import annotations
 
@@ -6,38 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from tests.system.cli.played_projects import DIFFERS, HOLDS, project
 from tests.system.cli.projects import ncco, write_project
 from tests.system.cli.simulated import SHOP, call
-
-FILE = "tests/scenarios/shop.yaml"
-
-
-def test_a_script_is_played_and_shown(tmp_path: Path) -> None:
-    project(tmp_path)
-    done = ncco("simulate", "--script", FILE)
-
-    assert 0 == done.exit_code, done.output
-    assert f"a sale  {FILE}:1" in done.output
-    assert "presses   1" in done.output
-    assert "✓ it holds" in done.output
-
-
-def test_what_decided_and_what_was_played_are_shown(tmp_path: Path) -> None:
-    project(tmp_path)
-    done = ncco("simulate", "shop", "--script", FILE, "--show", "why", "--show", "ncco")
-
-    assert 'flows/shop.yaml:8: step "menu", sales: digits 1 are the key' in done.output.replace("yaml:9", "yaml:8")
-    assert '[{"action": "talk"' in done.output
-
-
-def test_a_script_that_differs_ends_with_1(tmp_path: Path) -> None:
-    project(tmp_path, HOLDS + DIFFERS)
-    done = ncco("simulate", "--script", FILE)
-
-    assert 1 == done.exit_code
-    assert f"✗ no sale  {FILE}:3" in done.output
-    assert "a sale" not in ncco("simulate", "--script", FILE, "-k", "no sale").output
 
 
 def test_a_call_is_kept_behind_those_of_a_file(tmp_path: Path) -> None:
