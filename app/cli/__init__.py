@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from app.cli.options import Group
-from app.cli.output import exit_code_of
+from app.cli.output import exit_code_of, shows_colours
 
 COMMANDS: Final = {
     "init": "Write a new project that works at once.",
@@ -60,7 +60,11 @@ class _Commands(Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command, which returns its exit code, and end with that code."""
+        """Run a command, which returns its exit code, and end with that code.
+
+        Commands print texts with colours; `click.echo` takes them out where they are not shown.
+        """
+        ctx.color = shows_colours()
         ctx.exit(exit_code_of(lambda: super(_Commands, self).invoke(ctx)))
 
 

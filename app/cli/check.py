@@ -14,7 +14,7 @@ import click
 
 from app.cli import options
 from app.cli.environment import DOTENV, folders
-from app.cli.output import CANNOT_RUN, FINE, ISSUES, CannotRun, shows_colours
+from app.cli.output import CANNOT_RUN, FINE, ISSUES, CannotRun
 from app.cli.project import LoadedProject, Source, source_at
 from app.flow.files import Stamps, stamps
 from app.flow.report import Format, counted, printable, report
@@ -62,7 +62,7 @@ def command(
     if watch:
         return _watch(sources, form, today)
     code, shown = _check(sources, form, today)
-    click.echo(shown, nl=False, color=shows_colours())
+    click.echo(shown, nl=False)
     return code
 
 
@@ -89,7 +89,7 @@ def _check(sources: Sequence[Source], form: Format, today: date | None) -> tuple
         gc.enable()
     issues = [issue for found in findings for issue in found.issues]
     texts = {name: text for found in findings for name, text in found.texts.items()}
-    shown = report(issues, texts, form, shows_colours())
+    shown = report(issues, texts, form, colour=True)
     if form == "text" and not issues:
         shown = f"{_no_issues(findings)}\n"
     return ISSUES if any(issue.is_error for issue in issues) else FINE, shown
@@ -109,7 +109,7 @@ def _watch(sources: Sequence[Source], form: Format, today: date | None) -> int:
     watched = tuple(dict.fromkeys(folder for source in sources for folder in (source.flows, source.templates)))
     seen = stamps(watched, [Path(DOTENV)])
     code, shown = _check(sources, form, today)
-    click.echo(shown, nl=False, color=shows_colours())
+    click.echo(shown, nl=False)
     click.echo(f"\nwatching {', '.join(map(str, watched))}; Ctrl-C ends", err=True)
     try:
         while True:
@@ -121,7 +121,7 @@ def _watch(sources: Sequence[Source], form: Format, today: date | None) -> int:
                 error.show()
                 code = CANNOT_RUN
                 shown = ""
-            click.echo(shown, nl=False, color=shows_colours())
+            click.echo(shown, nl=False)
     except KeyboardInterrupt:
         return code
 

@@ -13,7 +13,7 @@ import click
 
 import app
 from app.cli import options
-from app.cli.output import FINE, CannotRun, print_json, shows_colours
+from app.cli.output import FINE, CannotRun, print_json
 from app.cli.validate import faults_of
 from app.flow.issues import RULES as FLOW_RULES
 from app.flow.issues import RUNNING_RULES, FlowRule
@@ -79,12 +79,12 @@ def command(code: str | None, form: str) -> int:
         print_json({**row, "wrong": wrong, "right": right})
         return FINE
     ink = {"error": "red", "warning": "yellow"}[rule.severity]
-    shown_code = click.style(rule.code, fg=ink, bold=True) if shows_colours() else rule.code
+    shown_code = click.style(rule.code, fg=ink, bold=True)
     title = f"{shown_code}  {rule.severity}: {rule.title.removesuffix('.')}\ncure: {rule.cure}"
     parts = {"Wrong": wrong, "What is reported": _report(rule), "Right": right}
     blocks = [_block(name, text, is_plain=name != "What is reported") for name, text in parts.items() if text.strip()]
     filled = textwrap.fill(about, WIDTH, break_long_words=False, break_on_hyphens=False)
-    click.echo("\n\n".join([title, *([filled] if filled else []), *blocks]), color=shows_colours())
+    click.echo("\n\n".join([title, *([filled] if filled else []), *blocks]))
     return FINE
 
 
@@ -125,11 +125,11 @@ def _report(rule: Rule) -> str:
             root = Path(folder)
             write_example(rule.bad, root)
             project = load_files(root / "flows", root / "templates", {}, modules=())
-            return report(project.issues, project.texts, "text", shows_colours()).replace(f"{root}/", "")
+            return report(project.issues, project.texts, "text", colour=True).replace(f"{root}/", "")
     if rule.code in NCCO_RULES or rule.code in TEXT_RULES:
         wrong = _decoded(rule.bad)
         faults, _ = faults_of("answer.json", wrong)
-        return report([fault.as_issue() for fault in faults], {"answer.json": wrong}, "text", shows_colours())
+        return report([fault.as_issue() for fault in faults], {"answer.json": wrong}, "text", colour=True)
     return ""
 
 

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import click
 
-from app.cli.output import print_json, shows_colours
+from app.cli.output import print_json
 from app.flow.report import counted, printable
 
 Status = Literal["ok", "warning", "error", "unchecked"]
@@ -57,7 +57,7 @@ def print_findings(findings: Sequence[Finding], form: str) -> None:
 
 
 def _echo(text: str) -> None:
-    click.echo(text, color=shows_colours())
+    click.echo(text)
 
 
 def _wrapped(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 import click
 
 from app.cli.environment import flow_variables, folders, project_folders, python_lookups
-from app.cli.output import ISSUES, CannotRun, read_text, shows_colours
+from app.cli.output import ISSUES, CannotRun, read_text
 from app.flow.files import SCENARIO_FOLDERS, SUFFIXES, named_flows, project_of, read_project
 from app.flow.issues import FlowIssue
 from app.flow.loader import Extent, load
@@ -111,11 +111,11 @@ class FlowsHaveErrors(click.ClickException):
 
     def __init__(self, loaded: LoadedProject) -> None:
         errors = [issue for issue in loaded.issues if issue.is_error]
-        super().__init__(report(errors, loaded.texts, "text", shows_colours()))
+        super().__init__(report(errors, loaded.texts, "text", colour=True))
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the errors."""
-        click.echo(self.message, file=file, nl=False, err=True, color=shows_colours())
+        click.echo(self.message, file=file, nl=False, err=True, color=self.show_color)
 
 
 def source_at(path: Path, templates: Path | None) -> Source:

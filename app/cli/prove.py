@@ -15,7 +15,7 @@ import click
 
 from app.cli import options
 from app.cli.environment import flow_variables
-from app.cli.output import FINE, ISSUES, CannotRun, print_json, shows_colours
+from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.cli.project import Source, flow_named, flow_of_file, source_of
 from app.cli.server_under_test import make_app
 from app.flow.issues import FlowIssue
@@ -114,8 +114,8 @@ def command(
         rows = [_document(each, source) for each in faults]
         print_json({"flows": [_proof_document(proof) for proof in proofs], "violations": rows})
     else:
-        text = report(dict.fromkeys(issues), found.texts, form, shows_colours())
-        click.echo(text, nl=False, color=shows_colours())
+        text = report(dict.fromkeys(issues), found.texts, form, colour=True)
+        click.echo(text, nl=False)
         if form == "text":
             _print_examples(faults)
         for line in (line for proof in proofs for line in _summary(proof)):

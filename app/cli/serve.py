@@ -17,7 +17,7 @@ from app.cli import options
 from app.cli.console_process import console_address, console_beside
 from app.cli.database import opened
 from app.cli.environment import folders
-from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
+from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import LoadedProject, Source
 from app.errors import StoreError
 from app.flow.model import Flow, Project
@@ -78,7 +78,7 @@ def command(
     require_safe(settings, dev)
     workers = _usable_workers(settings.database_url, workers)
     found = Source(settings.flows, settings.templates).load(settings.policy().env)
-    _say(report(found.issues, found.texts, "text", shows_colours()), is_line=False)
+    _say(report(found.issues, found.texts, "text", colour=True), is_line=False)
     project = _served(settings, found, dev=dev)
     if project is None:
         _say("the server does not start while its flows have errors")
@@ -104,7 +104,7 @@ def command(
 def _say(text: str, *, is_line: bool = True) -> None:
     """Print to standard error; a failure, for example on a full disk, must not cost a call."""
     with suppress(OSError):
-        click.echo(text, nl=is_line, err=True, color=shows_colours())
+        click.echo(text, nl=is_line, err=True)
 
 
 def _usable_workers(database_url: str, workers: int) -> int:

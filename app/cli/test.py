@@ -14,7 +14,7 @@ from typing import Any, Final
 import click
 
 from app.cli import options
-from app.cli.output import FINE, ISSUES, CannotRun, shows_colours
+from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import FlowsHaveErrors, Source
 from app.cli.scenario_files import find_files, find_scenarios
 from app.cli.server_under_test import local_stage, refuse_remote, remote_options, remote_stage
@@ -32,6 +32,7 @@ DRAWINGS: Final[Mapping[str, Callable[[Drawing], str]]] = {
     ".dot": as_dot,
     ".gv": as_dot,
 }
+_INK: Final = Ink(is_on=True)
 
 
 @click.command(
@@ -130,7 +131,7 @@ def command(
         "github": lambda: as_github(suites, needs_all=least is not None),
         "junit": lambda: as_junit(suites),
     }
-    click.echo(reports[form](), nl=False, color=shows_colours())
+    click.echo(reports[form](), nl=False)
     if graph is not None and suites:
         graph.write_text(DRAWINGS[graph.suffix](paint(suites[0].coverage)), encoding="utf-8")
     is_fine = is_whole and not short and not any(suite.differing or suite.has_errors for suite in suites)
@@ -150,7 +151,7 @@ def _play_projects(
         click.echo("live: lookups that a scenario does not answer are asked, and hooks are sent", err=True)
     for source, files in scenarios.items():
         if form == "text" and len(scenarios) > 1:
-            click.echo(_ink(form)(f"{source.flows.parent.as_posix()}:", "bold"), color=shows_colours())
+            click.echo(_INK(f"{source.flows.parent.as_posix()}:", "bold"))
         try:
             project = source.load_sound().project
         except FlowsHaveErrors as error:
@@ -170,26 +171,20 @@ async def _play(
     update: bool,
 ) -> Suite:
     """Play scenarios; in text form, print each difference at once, then which outcomes are left. Raises NoServer."""
-    ink = _ink(form)
 
     def played(result: Result) -> None:
         if form == "text" and (is_shown or not result.holds or result.unjudged):
-            click.echo(as_text(result, rename, ink, is_shown=is_shown), color=shows_colours())
+            click.echo(as_text(result, rename, _INK, is_shown=is_shown))
 
     async with server as stage:
         suite = await run_suite(stage, read_files(files), words, leaves_open=update, played=played, rename=rename)
     if form == "text":
         texts = {file.name: file.text for file in suite.files}
-        click.echo(report(suite.issues, texts, "text", shows_colours()), nl=False, color=shows_colours())
+        click.echo(report(suite.issues, texts, "text", colour=True), nl=False)
         if suite.results:
             for line in told_coverage(suite.coverage, suite.rename, is_whole=not suite.left_out):
                 click.echo(line)
     return suite
-
-
-def _ink(form: str) -> Ink:
-    """Colours of the text form."""
-    return Ink(shows_colours() and form == "text")
 
 
 def _update(file: ScenarioFile, suite: Suite) -> bool:
@@ -215,16 +210,15 @@ def _shortfalls(suites: Sequence[Suite], least: float | None) -> list[str]:
 
 def _summary(suites: Sequence[Suite], written: Sequence[str], short: Sequence[str], took_s: float) -> Iterator[str]:
     """The last lines."""
-    ink = _ink("text")
     yield ""
     yield from (f"written: {name}" for name in written)
-    yield from (ink(line, "red") for line in short)
+    yield from (_INK(line, "red") for line in short)
     results = [result for suite in suites for result in suite.results]
     if not results:
         yield "no scenario was played"
         return
     differing = sum(not result.holds for result in results)
-    held = ink(f"{differing} differ", "red") if differing else ink("all hold", "green")
+    held = _INK(f"{differing} differ", "red") if differing else _INK("all hold", "green")
     parts = [f"{counted(len(results), 'scenario')} played", held]
     if in_part := sum(bool(result.unjudged) for result in results):
         parts.append(f"{in_part} of them judged in part")

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from app.cli import options
-from app.cli.output import CANNOT_RUN, FINE, ISSUES, read_text, shows_colours
+from app.cli.output import CANNOT_RUN, FINE, ISSUES, read_text
 from app.flow.issues import FlowIssue
 from app.flow.nodes import Place
 from app.flow.report import Format, counted, report
@@ -42,8 +42,8 @@ def command(file: str, form: Format) -> int:
     elif form == "text" and not faults:
         click.echo(f"no issues: {counted(len(document), 'action')}")
     else:
-        shown = report([fault.as_issue() for fault in faults], {name: text}, form, shows_colours())
-        click.echo(shown, nl=False, color=shows_colours())
+        shown = report([fault.as_issue() for fault in faults], {name: text}, form, colour=True)
+        click.echo(shown, nl=False)
     if any(fault.issue.code == NOT_JSON for fault in faults):
         return CANNOT_RUN
     return ISSUES if any(fault.issue.is_error for fault in faults) else FINE
