@@ -21,7 +21,7 @@ import orjson
 from standardwebhooks import Webhook
 
 from app.service.outgoing import Disconnected
-from app.service.poller import Poller, Schedule
+from app.service.poller import Poller, PollListener, Schedule
 from app.store import HookCounts, HookRow, Store
 
 TRY_TIMEOUT_S: Final = 15.0
@@ -66,17 +66,11 @@ Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
 """Makes one try at this time (aware, UTC); never raises."""
 
 
-class Listener:
-    """Gets the results, for the log and the metrics; this one does nothing. Its methods never raise."""
+class Listener(PollListener[HookCounts]):
+    """Gets the results of hooks."""
 
     def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
         """One try is over; the next is in `next_s` seconds. None: the hook was sent, or parked."""
-
-    def counted(self, counts: HookCounts) -> None:
-        """How many hooks there are, every few seconds."""
-
-    def troubled(self, problem: str) -> None:
-        """The store could not be read or written. No hook is lost."""
 
 
 class Poster:
@@ -229,7 +223,7 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-class Sender(Poller[HookRow]):
+class Sender(Poller[HookRow, HookCounts]):
     """Sends the hooks that wait in a store.
 
     Args:
@@ -249,10 +243,10 @@ class Sender(Poller[HookRow]):
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        super().__init__(schedule or Schedule(), clock)
+        self._listener = listener or Listener()
+        super().__init__(schedule or Schedule(), self._listener, clock)
         self._store = store
         self._post = post
-        self._listener = listener or Listener()
         self._receivers = Receivers(max(1, self.schedule.slots // SLOW_SHARE))
 
     async def claim(self, limit: int) -> Sequence[HookRow]:
@@ -262,13 +256,9 @@ class Sender(Poller[HookRow]):
             return ()
         return await self._store.claim_hooks(now, now + LEASE_MS, limit)
 
-    async def count(self) -> None:
+    async def count(self) -> HookCounts:
         """See `Poller`."""
-        self._listener.counted(await self._store.count_hooks())
-
-    def troubled(self, problem: str) -> None:
-        """See `Poller`."""
-        self._listener.troubled(problem)
+        return await self._store.count_hooks()
 
     async def run_one(self, row: HookRow) -> None:
         """See `Poller`."""

@@ -28,6 +28,7 @@ WAKE_AFTER_S: Final = 0.05
 """From a wake-up to the first look: the reply to the caller is out by then."""
 
 R = TypeVar("R")
+C = TypeVar("C")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +63,29 @@ class Schedule:
         return max(own, min(asked_s, LONGEST_BACKOFF_S))
 
 
-class Poller(ABC, Generic[R]):
+class PollListener(Generic[C]):
+    """Gets what happens, for the log and the metrics; this one does nothing. Its methods never raise."""
+
+    def counted(self, counts: C) -> None:
+        """How many rows there are, every few seconds."""
+
+    def troubled(self, problem: str) -> None:
+        """The store, or what a try needs, could not be read or written. Nothing is lost."""
+
+
+class Poller(ABC, Generic[R, C]):
     """Makes tries while it runs.
 
     Args:
         schedule: how many at once, and how often to look.
+        listener: gets what happens.
         clock: the time, aware, UTC.
     """
 
-    def __init__(self, schedule: Schedule, clock: Callable[[], datetime]) -> None:
+    def __init__(self, schedule: Schedule, listener: PollListener[C], clock: Callable[[], datetime]) -> None:
         self.schedule = schedule
         self.clock = clock
+        self._reports = listener
         self._woken = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._running: set[asyncio.Task[None]] = set()
@@ -87,12 +100,8 @@ class Poller(ABC, Generic[R]):
         """Make one try and write its result, also when it is cancelled."""
 
     @abstractmethod
-    async def count(self) -> None:
-        """Count what waits, every `COUNT_S` seconds."""
-
-    @abstractmethod
-    def troubled(self, problem: str) -> None:
-        """The store could not be read or written. Nothing is lost."""
+    async def count(self) -> C:
+        """Count what waits."""
 
     def now(self) -> int:
         """Milliseconds since 1970."""
@@ -124,9 +133,9 @@ class Poller(ABC, Generic[R]):
             async with asyncio.timeout(self.schedule.limit_s):
                 await written
         except StoreUnavailable as error:
-            self.troubled(str(error))
+            self._reports.troubled(str(error))
         except TimeoutError:
-            self.troubled(f"the store wrote nothing within {self.schedule.limit_s:g} s")
+            self._reports.troubled(f"the store wrote nothing within {self.schedule.limit_s:g} s")
         else:
             return True
         return False
@@ -142,14 +151,14 @@ class Poller(ABC, Generic[R]):
             async with asyncio.timeout(limit_s):
                 await work
         except StoreUnavailable as error:
-            self.troubled(str(error))
+            self._reports.troubled(str(error))
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            self.troubled("what it waited for was cancelled")
+            self._reports.troubled("what it waited for was cancelled")
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the work for good
-            self.troubled(f"{type(error).__name__}: {error}")
+            self._reports.troubled(f"{type(error).__name__}: {error}")
         else:
             return True
         return False
@@ -170,14 +179,14 @@ class Poller(ABC, Generic[R]):
         now = asyncio.get_running_loop().time()
         if now >= self._count_at:
             self._count_at = now + COUNT_S
-            await self.count()
+            self._reports.counted(await self.count())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A slot is free, and the next row of the same call may be due."""
         self._running.discard(task)
         self._woken.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            self.troubled(f"{type(error).__name__}: {error}")
+            self._reports.troubled(f"{type(error).__name__}: {error}")
 
     async def _drain(self) -> None:
         if self._timer is not None:

@@ -35,7 +35,7 @@ from app.service.media import (
     shortage,
     transcript_text,
 )
-from app.service.poller import Poller, Schedule
+from app.service.poller import Poller, PollListener, Schedule
 from app.service.recording_files import RecordingFiles, UnfinishedFile, in_thread, new_recording_id
 from app.store import RecordingCounts, RecordingKind, RecordingRow, Recordings, Records, milliseconds
 
@@ -177,20 +177,14 @@ def _time(text: str | None) -> datetime | None:
     return found if 2000 <= found.year < 2100 else None
 
 
-class FetchListener:
-    """Gets the results, for the log and the metrics; this one does nothing. Its methods never raise."""
+class FetchListener(PollListener[RecordingCounts]):
+    """Gets the results of fetching."""
 
     def fetched(self, row: RecordingRow, next_s: float | None) -> None:
         """One try is over; the next is in `next_s` seconds, if there is one."""
 
-    def counted(self, counts: RecordingCounts) -> None:
-        """How many recordings there are, every few seconds."""
 
-    def troubled(self, problem: str) -> None:
-        """The store or the files could not be read or written. Nothing is lost."""
-
-
-class Fetcher(Poller[RecordingRow]):
+class Fetcher(Poller[RecordingRow, RecordingCounts]):
     """Fetches the recordings and transcripts that wait in a store.
 
     Args:
@@ -214,12 +208,12 @@ class Fetcher(Poller[RecordingRow]):
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         lease_ms: int = LEASE_MS,
     ) -> None:
-        super().__init__(schedule, clock)
+        self._listener = listener or FetchListener()
+        super().__init__(schedule, self._listener, clock)
         self._lease_ms = lease_ms
         self._recordings = recordings
         self.files = files
         self._media = media
-        self._listener = listener or FetchListener()
         self._is_newest_first = False
 
     async def close(self) -> None:
@@ -244,13 +238,9 @@ class Fetcher(Poller[RecordingRow]):
             now, now + self._lease_ms, token_hex(8), limit, is_newest_first=self._is_newest_first
         )
 
-    async def count(self) -> None:
+    async def count(self) -> RecordingCounts:
         """See `Poller`."""
-        self._listener.counted(await self._recordings.count())
-
-    def troubled(self, problem: str) -> None:
-        """See `Poller`."""
-        self._listener.troubled(problem)
+        return await self._recordings.count()
 
     async def run_one(self, row: RecordingRow) -> None:
         """See `Poller`."""

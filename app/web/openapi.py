@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
@@ -47,18 +48,7 @@ def _webhook_schemas() -> dict[str, Any]:
 
 
 def _ncco_schemas() -> dict[str, Any]:
-    """The NCCO, and its definitions beside it."""
-    ncco = json_schema()
+    """The NCCO, and its definitions beside it, with references that lead into the document."""
+    ncco: dict[str, Any] = orjson.loads(orjson.dumps(json_schema()).replace(b"#/$defs/", _SCHEMAS.encode()))
     own = {name: part for name, part in ncco.items() if name not in ("$schema", "$defs")}
-    moved: dict[str, Any] = _moved({"NCCO": own, **ncco["$defs"]})
-    return moved
-
-
-def _moved(part: Any) -> Any:
-    """A part of a schema whose references lead into the document."""
-    if isinstance(part, dict):
-        return {
-            name: value.replace("#/$defs/", _SCHEMAS) if name == "$ref" and isinstance(value, str) else _moved(value)
-            for name, value in part.items()
-        }
-    return [_moved(each) for each in part] if isinstance(part, list | tuple) else part
+    return {"NCCO": own, **ncco["$defs"]}

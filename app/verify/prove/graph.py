@@ -437,33 +437,28 @@ class LongestPath:
         return max(0, self._dials - sum(map(self._cost, walked)))
 
     def _to_new_step(self, state: State, seen: Set[Where], left: int) -> list[Transition]:
-        """The shortest way within a cycle to a turn that enters a step which was not seen; [] if there is none.
-
-        One without dials is preferred.
-        """
+        """The shortest way within a cycle to a turn that enters a step which was not seen; [] if there is none."""
 
         def is_new(turn: Transition) -> bool:
             return any(where not in seen for where in turn.entered)
 
-        path = self._search(state, is_new, dialling=False) or self._search(state, is_new, dialling=True)
+        path = self._search(state, is_new)
         return path if sum(map(self._cost, path)) <= left else []
 
     def _path_within(self, start: State, end: State) -> list[Transition]:
-        def is_last(turn: Transition) -> bool:
-            return turn.target is end
+        return [] if start is end else self._search(start, lambda turn: turn.target is end)
 
-        if start is end:
-            return []
-        return self._search(start, is_last, dialling=False) or self._search(start, is_last, dialling=True)
-
-    def _search(self, start: State, is_last: Callable[[Transition], bool], *, dialling: bool) -> list[Transition]:
+    def _search(self, start: State, is_last: Callable[[Transition], bool]) -> list[Transition]:
+        """The shortest way within a cycle, without dials if there is one."""
         number = self._group_of[start]
 
         def out(state: State | None) -> Iterator[Transition]:
-            turns = self._out[state or start]
-            return (each for each in turns if self._stays(each, number) and (dialling or not each.dials))
+            return (each for each in self._out[state or start] if self._stays(each, number))
 
-        return shortest_path(start, out, is_last)
+        def calm(state: State | None) -> Iterator[Transition]:
+            return (each for each in out(state) if not each.dials)
+
+        return shortest_path(start, calm, is_last) or shortest_path(start, out, is_last)
 
 
 class Paths:
@@ -539,7 +534,7 @@ class Paths:
 
         def out(state: State | None) -> Iterator[Transition]:
             turns = (each for each in self._space.out[state] if each.kind not in ("leg", "fault"))
-            return (each for each in turns if not each.is_timed or each.moment == moment)
+            return (each for each in turns if _happens_at(each, moment))
 
         is_over = after is not None and after.target is None
         return [] if is_over else shortest_path(after.target if after else None, out, is_last)
