@@ -34,35 +34,34 @@ from app.flow.taint import filled_with_settings
 from app.suggest import limited_comparisons
 
 
-def link(read: Mapping[str, ReadFlow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
+def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
     """Each flow with its `subs`, the sources of all of them, and its revision.
 
     A flow that can lead to a flow with an error is left out too.
 
     Args:
-        read: the flows without errors, by name.
+        flows: those without errors, by name.
         sources: path → text of the files that each flow uses, by the flow's name.
     """
     found: dict[str, Flow] = {}
-    for name, one in read.items():
-        names = _reach(name, read)
-        if one.flow is None or names is None:
+    for name, flow in flows.items():
+        names = _reach(name, flows)
+        if names is None:
             continue
-        others = {other: flow for other in names if other != name and (flow := read[other].flow) is not None}
         # a wait names its flow unless the call began there, so each sub-flow has its own cache
-        subs = {other: replace(flow, stretches={}) for other, flow in others.items()}
+        subs = {other: replace(flows[other], stretches={}) for other in names if other != name}
         texts = {path: text for other in names for path, text in sources[other].items()}
-        found[name] = replace(one.flow, subs=subs, sources=texts, revision=revision_of(texts))
+        found[name] = replace(flow, subs=subs, sources=texts, revision=revision_of(texts))
     return found
 
 
-def _reach(start: str, read: Mapping[str, ReadFlow]) -> list[str] | None:
+def _reach(start: str, flows: Mapping[str, Flow]) -> list[str] | None:
     """Every flow that a call can reach from `start`, itself first; None when one of them has an error."""
     names = dict.fromkeys((start,))
     waiting = [start]
     while waiting:
-        for name in sorted(read[waiting.pop()].reader.runs):
-            if name not in read:
+        for name in sorted(flows[waiting.pop()].runs):
+            if name not in flows:
                 return None
             if name not in names:
                 names[name] = None
@@ -262,7 +261,7 @@ def _project(
             own = file.read.flow.calendars.values() if file.read.flow is not None else ()
             dates = calendar_sources((*context.shared.calendars.values(), *own))
             sources[file.read.name] = {file.path: file.text, **file.templates, **shared_sources, **dates}
-    flows = link({one.name: one for one in reversed(read) if one.flow is not None}, sources)
+    flows = link({one.name: one.flow for one in reversed(read) if one.flow is not None}, sources)
     return Project(flows, tuple(sorted(issues, key=by_place)), dict(texts), _calendars(context, flows))
 
 

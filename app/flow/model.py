@@ -112,6 +112,23 @@ class Flow:
         yield from chain.from_iterable(self.events.values())
 
     @property
+    def targets(self) -> Iterator[Target]:
+        """Everywhere that its steps lead to."""
+        for step in self.steps.values():
+            yield from (way.target for way in step.exit.ways())
+            if step.error is not None:
+                yield step.error
+        if self.error is not None:
+            yield self.error
+
+    @property
+    def runs(self) -> frozenset[str]:
+        """The flows that it runs: for the caller, or for a party before it is joined."""
+        connects = (part for step in self.steps.values() for part in step.parts if isinstance(part, ConnectPart))
+        heard = (target.heard for connect in connects for target in connect.targets)
+        return frozenset(each.flow for each in (*heard, *(target.runs for target in self.targets)) if each is not None)
+
+    @property
     def records(self) -> bool:
         """Whether it asks Vonage to record."""
         actions = (part for step in self.steps.values() for part in step.parts if isinstance(part, Action))

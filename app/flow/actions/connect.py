@@ -109,7 +109,6 @@ def read_answering(endpoint: Map, reader: Reader) -> tuple[Map, Runs | None]:
         return endpoint, None
     if isinstance(entry.value, Text):
         name = entry.value.value
-        reader.runs.update({name} & reader.flows.keys())
         form = "run" if name in reader.flows or "/" not in name else "url"
         reader.report("E201", entry.value.place, "`onAnswer` is a text", f"write `onAnswer: {{{form}: {name}}}`")
         return endpoint.without(ON_ANSWER), None

@@ -154,7 +154,7 @@ class Facts:
         self.read |= self.meant
         for step in self.flow.steps.values():
             self._step(step)
-        for target in targets_of(self):
+        for target in self.flow.targets:
             self._target(target)
         self._use(target_values(self.flow.error))
         self._add_hooks(self.flow.hooks)
@@ -222,7 +222,7 @@ def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts
 def returned_by(facts: Facts) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
     """Outcome → the names that every return with it sets, and the names that any of them sets."""
     found: dict[str, list[frozenset[str]]] = {}
-    for target in targets_of(facts):
+    for target in facts.flow.targets:
         if target.returns:
             sets = frozenset(assignment.name for assignment in target.sets)
             found.setdefault(target.returns, []).append(sets)
@@ -236,13 +236,3 @@ def brought_back(
     each = [returned[label]] if label in returned else list(returned.values())
     surely = frozenset.intersection(*(sure for sure, _ in each)) if each else _NO_NAMES
     return surely, _NO_NAMES.union(*(maybe for _, maybe in each))
-
-
-def targets_of(facts: Facts) -> Iterator[Target]:
-    """Everywhere that the steps of a flow lead to."""
-    for step in facts.flow.steps.values():
-        yield from (way.target for way in step.exit.ways())
-        if step.error is not None:
-            yield step.error
-    if facts.flow.error is not None:
-        yield facts.flow.error

@@ -43,7 +43,7 @@ def check_modules(lookups: Iterable[LookupDefinition], allowed: Collection[str])
 
 def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
     """W213 for a flow in which no call can start, and to which no other flow leads."""
-    run = {name for flow in flows for name in flow.reader.runs if name != flow.name}
+    run = {name for each in flows if each.flow is not None for name in each.flow.runs if name != each.name}
     for flow in flows:
         if flow.words.name is not None and not flow.words.has_entrance and flow.name not in run:
             yield RULES["W213"].at(flow.words.name.place, f'no call can start in the flow "{flow.name}"')

@@ -23,7 +23,6 @@ from app.flow.checks.facts import (
     reads_in,
     returned_by,
     sent,
-    targets_of,
     tested_on_leaving,
 )
 from app.flow.issues import RULES, FlowIssue
@@ -47,7 +46,7 @@ class SensitiveReads:
     def __init__(self, each: Iterable[Facts]) -> None:
         self._flows = {facts.flow.name: facts for facts in reversed(tuple(each))}
         self._paths: dict[str, _SensitivePaths] = {}
-        runs = [target.runs for facts in self._flows.values() for target in targets_of(facts) if target.runs]
+        runs = [target.runs for facts in self._flows.values() for target in facts.flow.targets if target.runs]
         self._given = {(run.flow, given.name) for run in runs for given in run.given}
 
     def check(self, facts: Facts) -> Iterator[FlowIssue]:

@@ -155,7 +155,7 @@ def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[FlowIssue]
     asking, saying = sorted(_lookup_reads(facts)), sorted(_said_reads(facts, texts.keys()))
     if not asking and not saying:
         return
-    presence = Presence(facts, {name: returned_by(flows[name]) for name in facts.source.reader.runs if name in flows})
+    presence = Presence(facts, {name: returned_by(flows[name]) for name in facts.flow.runs if name in flows})
     answered = {read.place for read in asking if presence.may_be_answered(read)}
     found = {read.name: issue for read in reversed(asking) if (issue := _check_lookup_read(read, presence, answered))}
     found |= {read.name: issue for read in reversed(saying) if (issue := _check_text_read(read, presence))}

@@ -47,7 +47,6 @@ class Reader:
         locales: of the flow, by name; empty when it speaks one language.
         lookups, hooks: which the flow may use, by name.
         language: the language in which values are spoken (BCP 47).
-        runs: the flows that targets have named so far.
         step_words: the words of a step, which may be in an item of `do` because they are indented too far.
         own: the signature of the flow that is being read; None if it is not a flow.
         inherited: the options that `defaults` gives to every action of a kind.
@@ -63,7 +62,6 @@ class Reader:
     lookups: Mapping[str, Any] = field(default_factory=dict)
     hooks: Mapping[str, Any] = field(default_factory=dict)
     language: str = "en-US"
-    runs: set[str] = field(default_factory=set)
     step_words: Collection[str] = ()
     own: Signature | None = None
     inherited: Mapping[str, Map] = field(default_factory=dict)

@@ -310,7 +310,6 @@ def read_run(name: Node, given: Node | None, reader: Reader, *, comes_back: bool
             else None
         )
         reader.unknown("E272", text, sorted(reader.flows), f'there is no flow "{text.value}"', cure)
-    reader.runs.add(text.value)
     if signature is None or not signature.is_whole:
         return Runs(text.value, (), comes_back)
     what = f'the flow "{text.value}"'

@@ -477,7 +477,7 @@ def _read_step(node: Node, reader: Reader) -> ScriptStep | None:
         if kind.words():
             return kind.read(node, what, reader, place=word.place)
         reader.report("S101", word.place, "this step takes no value", f"write the word alone: `- {word.value}`")
-        read_fields(node, (word.value,), what, reader)
+        read_fields(node, (word.value,), what, reader, hints=kind.hints)
     elif keys:
         words = " and ".join(f"`{key.value}`" for key in keys)
         reader.report("S105", keys[1].place, f"{words} are two steps", "write each of them on a line of its own")
