@@ -29,6 +29,7 @@ from app.flow.actions.action import DIAL_FAILURES, Action, may_be_true, observer
 from app.flow.actions.item import Item, gather, has_duplicate
 from app.flow.grammar.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, read_list
 from app.flow.grammar.reader import HINTS, Reader, read_fields
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.targets import read_run
 from app.flow.grammar.values import Array, Constant, Object, OurNumber, Supplied, find
 from app.flow.issues import did_you_mean
@@ -102,7 +103,7 @@ _REFUSALS = frozenset({"declined", "decline", "refused", "refuse", "reject", "de
 _FLOW_KEYS = frozenset({"run", "with", "flow", "goto"})
 
 
-def read_answering(endpoint: Map, reader: Reader) -> tuple[Map, Runs | None]:
+def read_answering(endpoint: Map, reader: Resolver) -> tuple[Map, Runs | None]:
     """The endpoint as an NCCO has it, and the flow that its `onAnswer` names; None when it names none."""
     entry = endpoint.entry(ON_ANSWER)
     if entry is None:
@@ -121,7 +122,7 @@ def read_answering(endpoint: Map, reader: Reader) -> tuple[Map, Runs | None]:
     return Map(tuple(wire if each is entry else each for each in endpoint.entries), endpoint.place), runs
 
 
-def _read_runs(node: Map, place: Place, reader: Reader) -> Runs | None:
+def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
     url = node.entry("url")
     if url is not None:
         message = "`onAnswer` names a flow and another server, and the other party hears one of them"
@@ -136,7 +137,7 @@ def _read_runs(node: Map, place: Place, reader: Reader) -> Runs | None:
     return runs
 
 
-def _check_answering(runs: Runs, place: Place, reader: Reader) -> None:
+def _check_answering(runs: Runs, place: Place, reader: Resolver) -> None:
     """What the other party may not hear or decide.
 
     E286 for a sensitive param, whose value would be stored until that party answers. W286 for an outcome whose name
@@ -174,7 +175,7 @@ class CurrentNumber(Supplied):
         return names.get(_CURRENT_NUMBER, _PHONE.sample)
 
 
-def read_numbers(endpoint: Map, reader: Reader) -> Value | None:
+def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
     """The list that the `number` of a phone computes; None for a single one. E287 for a value that can never be one."""
     text = endpoint.get("number")
     computed = computed_type(text, reader)
@@ -311,7 +312,7 @@ class ConnectPart:
         return replace(self, targets=tuple(target.with_fields(fields, callback) for target in self.targets))
 
 
-def read_connect(item: Item, reader: Reader) -> ConnectPart | None:
+def read_connect(item: Item, reader: Resolver) -> ConnectPart | None:
     """The connect of one item of `do`; None once its faults are reported."""
     main = Map(item.beside, item.place) if item.main is None else item.main
     shared = () if item.main is None else item.beside
@@ -338,7 +339,7 @@ def read_connect(item: Item, reader: Reader) -> ConnectPart | None:
 
 
 def _read_target(
-    node: Node, common: tuple[Entry, ...], answers: tuple[Entry, ...], place: Place, reader: Reader
+    node: Node, common: tuple[Entry, ...], answers: tuple[Entry, ...], place: Place, reader: Resolver
 ) -> ConnectTarget | None:
     """One target: a number, an address, an endpoint, or an endpoint with fields of `connect` of its own.
 

@@ -18,7 +18,7 @@ from app.flow.actions.connect import ConnectPart, ConnectTarget, address_of, rea
 from app.flow.actions.item import ACTIONS, Item, parse_item, refuse_fields
 from app.flow.actions.ncco_action import read_action
 from app.flow.grammar.fields import in_every_locale
-from app.flow.grammar.reader import Reader
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.values import leaves
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.runtime import Draft, Frame, Part
@@ -86,7 +86,7 @@ def _address(action: Mapping[str, Any]) -> str:
     return address_of(first) if isinstance(first, dict) else ""
 
 
-def read_document(item: Item, reader: Reader) -> Document | None:
+def read_document(item: Item, reader: Resolver) -> Document | None:
     """The action list of one `ncco`; None once its faults are reported."""
     name = item.main
     if not isinstance(name, Text):
@@ -102,13 +102,13 @@ def read_document(item: Item, reader: Reader) -> Document | None:
     return Document(item.place, value, source=source)
 
 
-def _read_file(name: Text, reader: Reader) -> Value | None:
+def _read_file(name: Text, reader: Resolver) -> Value | None:
     value, issues = compile_file(name, TYPES["text"], "json", reader.scope, reader.templates, language=reader.language)
     reader.issues.extend(issues)
     return value
 
 
-READERS: Final[Mapping[str, Callable[[Item, Reader], Part | None]]] = {
+READERS: Final[Mapping[str, Callable[[Item, Resolver], Part | None]]] = {
     **dict.fromkeys(ACTIONS, read_action),
     "connect": read_connect,
     "checkpoint": read_checkpoint,
@@ -117,7 +117,7 @@ READERS: Final[Mapping[str, Callable[[Item, Reader], Part | None]]] = {
 """How each kind of item is read, by the word that it begins with."""
 
 
-def read_items(node: Node, reader: Reader) -> tuple[Item, ...]:
+def read_items(node: Node, reader: Resolver) -> tuple[Item, ...]:
     """The items of a `do`; faults are reported, and items without an action left out."""
     if isinstance(node, Map | Text):
         cure = 'write a list: begin each action with a dash, `- talk: "…"`'
@@ -127,12 +127,12 @@ def read_items(node: Node, reader: Reader) -> tuple[Item, ...]:
     return tuple(item for item in items if item is not None)
 
 
-def read_do(node: Node, reader: Reader) -> tuple[Part, ...]:
+def read_do(node: Node, reader: Resolver) -> tuple[Part, ...]:
     """What the items of a `do` play; faults are reported, and faulty items left out."""
     return read_parts(read_items(node, reader), reader)
 
 
-def read_parts(items: Iterable[Item], reader: Reader) -> tuple[Part, ...]:
+def read_parts(items: Iterable[Item], reader: Resolver) -> tuple[Part, ...]:
     """What the items play; faults are reported, and faulty items left out."""
     parts = [READERS[item.word](item.inherit(reader.inherited), reader) for item in items]
     return tuple(part for part in parts if part is not None)

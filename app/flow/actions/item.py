@@ -8,6 +8,7 @@ from typing import Final
 
 from app.flow.grammar.fields import MapField, action_shape
 from app.flow.grammar.reader import HINTS, Reader, meaning_of
+from app.flow.grammar.resolver import Resolver
 from app.flow.issues import Fix
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, texts_in
 from app.ncco.actions import SHAPES
@@ -98,7 +99,7 @@ def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: R
     return True
 
 
-def parse_item(node: Node, known: Collection[str], reader: Reader) -> Item | None:
+def parse_item(node: Node, known: Collection[str], reader: Resolver) -> Item | None:
     """The item of `do` that a node is; None once its faults are reported (E402, E403)."""
     if isinstance(node, Seq):
         reader.report("E402", node.place, "an item of `do` is a list, not an action")
@@ -114,7 +115,7 @@ def parse_item(node: Node, known: Collection[str], reader: Reader) -> Item | Non
     return _parse_named(node, known, reader) if pasted is None else _parse_pasted(node, pasted, known, reader)
 
 
-def _parse_pasted(node: Map, pasted: Node, known: Collection[str], reader: Reader) -> Item | None:
+def _parse_pasted(node: Map, pasted: Node, known: Collection[str], reader: Resolver) -> Item | None:
     word = reader.text(pasted, "action")
     if word is None:
         return None
@@ -129,7 +130,7 @@ def _parse_pasted(node: Map, pasted: Node, known: Collection[str], reader: Reade
     return Item(word.value, word.place, None, _without_step_words(node.without("action").entries, word.value, reader))
 
 
-def _parse_named(node: Map, known: Collection[str], reader: Reader) -> Item | None:
+def _parse_named(node: Map, known: Collection[str], reader: Resolver) -> Item | None:
     named = _names(node, known)
     if not named:
         _report_nameless(node, known, reader)
@@ -157,7 +158,7 @@ def _is_field(name: str, word: str) -> bool:
     return word in ACTIONS and name in action_shape(word).fields
 
 
-def _report_nameless(node: Map, known: Collection[str], reader: Reader) -> None:
+def _report_nameless(node: Map, known: Collection[str], reader: Resolver) -> None:
     keys = [entry.key for entry in node.entries]
     if not keys:
         reader.report("E402", node.place, "an item of `do` is empty")
@@ -182,7 +183,7 @@ def _foreign_cure(word: str) -> str | Fix | None:
     return Fix(f"write `{meant}` instead", "word", meant) if meant and meant.isidentifier() else meant
 
 
-def _without_step_words(entries: tuple[Entry, ...], word: str, reader: Reader) -> tuple[Entry, ...]:
+def _without_step_words(entries: tuple[Entry, ...], word: str, reader: Resolver) -> tuple[Entry, ...]:
     misplaced = [entry for entry in entries if entry.key.value in reader.step_words]
     for entry in misplaced:
         _report_step_word(entry.key, word, reader)

@@ -17,6 +17,7 @@ from app.flow.grammar.fields import JsonField, ListField, LocalField, action_sha
 from app.flow.grammar.forms import Form
 from app.flow.grammar.locales import VOICE, Locale, mixes_locales, speaks_several, stands_for_locales
 from app.flow.grammar.reader import Reader
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.values import Constant, Localised, localised
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.templates.values import Value
@@ -28,7 +29,7 @@ _UNWRITTEN = {name: option.default for name, option in SHAPES["talk"].options.it
 _NOT_SAID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^<>]*>", re.DOTALL)
 
 
-def read_talk(item: Item, own: tuple[Entry, ...], reader: Reader) -> Action:
+def read_talk(item: Item, own: tuple[Entry, ...], reader: Resolver) -> Action:
     """A talk with the voice that it is said in."""
     written = {entry.key.value for entry in own}
     inherited = item.inherited
@@ -54,7 +55,7 @@ def _literal(word: str, entries: tuple[Entry, ...]) -> str:
     return node.value if isinstance(node, Text) and "{" not in node.value else ""
 
 
-def _speaking(language: str, reader: Reader) -> Reader:
+def _speaking(language: str, reader: Resolver) -> Resolver:
     """The reader for a talk that is spoken in one language, whatever the locale."""
     if not language or (language == reader.language and not reader.locales):
         return reader
@@ -62,7 +63,7 @@ def _speaking(language: str, reader: Reader) -> Reader:
     return replace(reader, language=language, locales=locales)
 
 
-def _by_locale(word: str, inherited: tuple[Entry, ...], reader: Reader) -> Value | None:
+def _by_locale(word: str, inherited: tuple[Entry, ...], reader: Resolver) -> Value | None:
     """One option of the voice in each locale; None when it is not written."""
     locales: Mapping[str, Locale] = reader.locales
     node = next((entry.value for entry in inherited if entry.key.value == word), None)
@@ -78,7 +79,7 @@ def _by_locale(word: str, inherited: tuple[Entry, ...], reader: Reader) -> Value
     return localised(found, next(iter(found.values())).place) if is_written else None
 
 
-def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Reader) -> None:
+def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Resolver) -> None:
     """W565 for words that are said in every language of the flow."""
     written = next((entry.value for entry in own if entry.key.value == "text"), None)
     if text is None or not isinstance(written, Text) or not speaks_several(reader.locales):
@@ -94,7 +95,7 @@ def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Reader)
         reader.report("W565", written.place, message, cure)
 
 
-def read_action(item: Item, reader: Reader) -> Action | None:
+def read_action(item: Item, reader: Resolver) -> Action | None:
     """An NCCO action of one item of `do`; None once its faults are reported."""
     own = _own_fields(item, reader)
     if own is None:
@@ -112,7 +113,7 @@ def read_action(item: Item, reader: Reader) -> Action | None:
     return Action(item.word, item.place, values, callback)
 
 
-def _own_fields(item: Item, reader: Reader) -> tuple[Entry, ...] | None:
+def _own_fields(item: Item, reader: Resolver) -> tuple[Entry, ...] | None:
     """The fields that the item writes, in whichever spelling."""
     main = item.main
     name = SHAPES[item.word].main
@@ -153,7 +154,7 @@ def _with_template_as_text(item: Item, entries: tuple[Entry, ...], reader: Reade
     return tuple(text if entry is file else entry for entry in entries)
 
 
-def _is_map_of_fields(main: Map, word: str, reader: Reader) -> bool:
+def _is_map_of_fields(main: Map, word: str, reader: Resolver) -> bool:
     """Whether a map under the action's name holds its fields; else it is the main value."""
     fields = action_shape(word).fields
     if word == "notify":

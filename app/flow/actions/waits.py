@@ -17,6 +17,7 @@ from app.flow.actions.item import Item
 from app.flow.actions.ncco_action import read_action
 from app.flow.grammar.locales import Locale
 from app.flow.grammar.reader import Reader
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.values import Array, Constant, Object, localised
 from app.flow.issues import RULES, FlowIssue
 from app.flow.nodes import Place
@@ -31,7 +32,7 @@ _FILLED_FOR_INPUT = ("eventUrl", "eventMethod")
 class Needs(Protocol):
     """What an exit needs of the actions of its step."""
 
-    def complete(self, parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Part, ...]:
+    def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
         """The parts with the action that the step waits for; as they were once a fault is reported.
 
         Args:
@@ -66,7 +67,7 @@ class InputNeeds:
     context: Sequence[str] | Mapping[str, Sequence[str]] = ()
     is_sensitive: bool = False
 
-    def complete(self, parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Part, ...]:
+    def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
         """See `Needs`."""
         found = [number for number, part in enumerate(parts) if isinstance(part, Action) and part.word == "input"]
         if len(found) > 1:
@@ -112,7 +113,7 @@ class InputNeeds:
             cure = "leave `submitOnHash` out, or give the choice another key"
             yield rule.at(settings["submitOnHash"].place, message, cure)
 
-    def _fields(self, written: Action, before: tuple[Part, ...], place: Place, reader: Reader) -> dict[str, Value]:
+    def _fields(self, written: Action, before: tuple[Part, ...], place: Place, reader: Resolver) -> dict[str, Value]:
         """The fields of the `input` with everything that the exit needs; what is written stays."""
         dtmf: dict[str, Value] = {"maxDigits": Constant(self.max_digits, place)} if self.max_digits else {}
         dtmf |= {"submitOnHash": Constant(True, place)} if self.ends_on_hash else {}
@@ -141,7 +142,7 @@ def _texts(content: Sequence[str] | Mapping[str, Sequence[str]], place: Place) -
     return Array(tuple(Constant(item, place) for item in content), place)
 
 
-def _language(before: tuple[Part, ...], place: Place, reader: Reader) -> Value | None:
+def _language(before: tuple[Part, ...], place: Place, reader: Resolver) -> Value | None:
     """The language that speech is recognised in; None leaves it to Vonage.
 
     That is the language of the locale; in a flow without locales that of the last talk, if it is recognised.
@@ -154,7 +155,7 @@ def _language(before: tuple[Part, ...], place: Place, reader: Reader) -> Value |
     return Constant(spoken, place) if is_recognised else None
 
 
-def _recognition_language(reader: Reader) -> Value:
+def _recognition_language(reader: Resolver) -> Value:
     """The language that callers are heard in, by locale; W567 for one that is not recognised."""
     locales: Mapping[str, Locale] = reader.locales
     for locale in locales.values():
@@ -244,7 +245,7 @@ class DialNeeds:
     names: frozenset[str]
     completed_ends: bool
 
-    def complete(self, parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Part, ...]:
+    def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
         """See `Needs`."""
         if self.names & _CONNECT_OUTCOMES:
             parts = _with_connect(parts, self.names & set(DETECTIONS), self.completed_ends, place, reader)
@@ -260,7 +261,7 @@ class HeldNeeds:
     E278 when nothing among them takes time, E279 when they never end.
     """
 
-    def complete(self, parts: tuple[Part, ...], place: Place, reader: Reader) -> tuple[Part, ...]:
+    def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
         """See `Needs`."""
         words = {part.word for part in parts if isinstance(part, Action)}
         if not words & _TAKE_TIME and not any(isinstance(part, Document) for part in parts):
@@ -337,7 +338,7 @@ def _opening(part: Part) -> Part:
     return replace(part, is_opening=True) if isinstance(part, Action | Document) else part
 
 
-def _with_checkpoint(parts: tuple[Part, ...], name: str, place: Place, reader: Reader) -> tuple[Part, ...]:
+def _with_checkpoint(parts: tuple[Part, ...], name: str, place: Place, reader: Resolver) -> tuple[Part, ...]:
     """The parts with the checkpoint `name`, the last of them, as a wait; E409 otherwise."""
     found = [part for part in parts if isinstance(part, Action) and part.checkpoint == name]
     last = parts[-1] if parts else None

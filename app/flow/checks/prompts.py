@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from app.flow.actions.action import Action, may_be_true
 from app.flow.checks.prompt_text import GRAMMAR, Language, Mention, NamedKey, PromptText, read_prompt
-from app.flow.grammar.reader import Reader
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.values import Localised, Object, in_locale
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.exits import StepSource
@@ -120,7 +120,7 @@ def _check_asked(source: StepSource, played: tuple[Part, ...], exit_: Exit, loca
     yield from check_menu(heard, menu, is_complete=is_complete, other_keys=other_keys)
 
 
-def _check_promises(steps: Mapping[str, ReadStep], reader: Reader) -> Iterator[FlowIssue]:
+def _check_promises(steps: Mapping[str, ReadStep], reader: Resolver) -> Iterator[FlowIssue]:
     """W600 for a key that a prompt offers at any time, and that a later menu of the flow does not have."""
     found = dict[FlowIssue, None]()
     for read in steps.values():
@@ -167,7 +167,7 @@ def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
     return ""
 
 
-def _prompts(part: Part, locale: str, reader: Reader, *, is_inherited: bool = False) -> Iterator[SpokenPrompt]:
+def _prompts(part: Part, locale: str, reader: Resolver, *, is_inherited: bool = False) -> Iterator[SpokenPrompt]:
     """What a talk says in one locale: its text and the files that it includes."""
     if not isinstance(part, Action) or part.word != "talk" or "text" not in part.fields:
         return
@@ -182,7 +182,7 @@ def _prompts(part: Part, locale: str, reader: Reader, *, is_inherited: bool = Fa
         yield SpokenPrompt(each, read_prompt(each.value, voice), is_inherited)
 
 
-def _voice(talk: Action, locale: str, reader: Reader) -> str:
+def _voice(talk: Action, locale: str, reader: Resolver) -> str:
     """The language code of the voice; "" when it is not known, and for a text that is said in several languages."""
     text = talk.fields["text"]
     first = in_locale(text, locale).place

@@ -14,6 +14,7 @@ from app.flow.grammar.forms import Form
 from app.flow.grammar.json_schema import ANYTHING, FILE, TEXT, about, computed, in_yaml, listed, mapped, per_locale
 from app.flow.grammar.locales import Locale, in_locale, split, stands_for_locales
 from app.flow.grammar.reader import Reader, has_braces, items, read_fields
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.values import Array, Constant, Object, localised
 from app.flow.issues import Fix
 from app.flow.nodes import Map, Node, Place, Seq, Text
@@ -41,7 +42,7 @@ class OrTemplate:
 
     kind: Kind
 
-    def read(self, node: Node, what: str, reader: Reader) -> Value | None:
+    def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
         """See `Form`."""
         return reader.value(node, self.kind, self.kind.escape, what)
 
@@ -55,7 +56,7 @@ class OrTemplate:
 class SpeechField:
     """What a `talk` says: plain or SSML, written here or in a file of templates/ (`{template: greeting.j2}`)."""
 
-    def read(self, node: Node, what: str, reader: Reader) -> Value | None:
+    def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
         """See `Form`."""
         is_file = isinstance(node, Map)
         if isinstance(node, Map):
@@ -97,7 +98,7 @@ class ListField:
         """Whether its items are texts in which nothing is escaped."""
         return isinstance(self.item, OrTemplate) and self.item.kind.name == "text" and self.item.kind.escape == "text"
 
-    def read(self, node: Node, what: str, reader: Reader) -> Value | None:
+    def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
         """See `Form`."""
         if self.is_plain and entries_in(node, reader) is not None:
             return read_list(node, list_of(TYPES["text"]), reader, what)
@@ -178,7 +179,7 @@ class JsonField:
     texts_only: bool = False
     computed: Kind = TYPES["text"]
 
-    def read(self, node: Node, what: str, reader: Reader) -> Value | None:
+    def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
         """See `Form`."""
         if isinstance(node, Map):
             return self._read_map(node, reader, what)
@@ -189,7 +190,7 @@ class JsonField:
             return Constant(literal, node.place)
         return reader.value(node, self.computed, self.escape, what)
 
-    def _read_map(self, node: Map, reader: Reader, what: str) -> Value:
+    def _read_map(self, node: Map, reader: Resolver, what: str) -> Value:
         values: dict[str, Value | None] = {}
         for entry in node.entries:
             key = entry.key
@@ -213,7 +214,7 @@ def _json_literal(text: str) -> bool | int | float | None:
     return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
-def read_list(node: Node, type_: Kind, reader: Reader, what: str) -> Value | None:
+def read_list(node: Node, type_: Kind, reader: Resolver, what: str) -> Value | None:
     """The list that a text computes. E331 for one that holds secrets: what is played is kept with the call."""
     value = reader.value(node, type_, "kept", what)
     for name in sorted(value.used_names & reader.scope.secrets) if value is not None else ():
@@ -222,13 +223,13 @@ def read_list(node: Node, type_: Kind, reader: Reader, what: str) -> Value | Non
     return value
 
 
-def entries_in(node: Node | None, reader: Reader) -> Kind | None:
+def entries_in(node: Node | None, reader: Resolver) -> Kind | None:
     """The type of the entries of the list that a text computes; None when it is no list. Reports nothing."""
     shape = computed_type(node, reader)
     return shape.entry if shape is not None and shape.family == "list" else None
 
 
-def computed_type(node: Node | None, reader: Reader) -> Kind | None:
+def computed_type(node: Node | None, reader: Resolver) -> Kind | None:
     """What a text computes that is one pair of braces; None for any other, and when that is not known.
 
     Reports nothing: faults of the text are reported when it is compiled.
@@ -249,13 +250,13 @@ class LocalField:
 
     inner: Form
 
-    def read(self, node: Node, what: str, reader: Reader) -> Value | None:
+    def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
         """See `Form`."""
         if isinstance(node, Map) and stands_for_locales(node, reader, ("template",)):
             return self._read_map(node, reader, what)
         return in_each_locale(node, reader, lambda local: self.inner.read(node, what, local))
 
-    def _read_map(self, node: Map, reader: Reader, what: str) -> Value | None:
+    def _read_map(self, node: Map, reader: Resolver, what: str) -> Value | None:
         found = split(node, what, reader)
         if found is None:
             return None
@@ -270,14 +271,14 @@ class LocalField:
         return {"anyOf": [schema, per_locale(schema)]}
 
 
-def in_each_locale(node: Node, reader: Reader, read: Callable[[Reader], Value | None]) -> Value | None:
+def in_each_locale(node: Node, reader: Resolver, read: Callable[[Resolver], Value | None]) -> Value | None:
     """What `read` makes of a node that is written once for all locales."""
     if not reader.locales or (isinstance(node, Text) and "{" not in node.value):
         return read(reader)
     return in_every_locale(node.place, reader, read)
 
 
-def in_every_locale(place: Place, reader: Reader, read: Callable[[Reader], Value | None]) -> Value | None:
+def in_every_locale(place: Place, reader: Resolver, read: Callable[[Resolver], Value | None]) -> Value | None:
     """What `read` makes of the same in the language of each locale, since filters say it in that language."""
     locales: Mapping[str, Locale] = reader.locales
     if len({locale.language for locale in locales.values()}) < 2:

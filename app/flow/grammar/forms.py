@@ -22,8 +22,14 @@ from app.value_types import JsonSchema
 class Form(Protocol):
     """How one part of a flow file is written."""
 
-    def read(self, node: Any, what: str, reader: Reader) -> Any:
-        """What a node means; None once its faults are reported. `what` names it in messages."""
+    def read(self, node: Any, what: str, reader: Any) -> Any:
+        """What a node means; None once its faults are reported.
+
+        Args:
+            node: the part.
+            what: its name in messages.
+            reader: a `Reader`; a `Resolver` for a part that names something.
+        """
 
     def json_schema(self) -> JsonSchema:
         """JSON Schema of what may be written."""
@@ -38,7 +44,7 @@ class Notation:
         schema: JSON Schema of what may be written.
     """
 
-    read: Callable[[Any, str, Reader], Any]
+    read: Callable[[Any, str, Any], Any]
     schema: Mapping[str, Any]
 
     def json_schema(self) -> JsonSchema:

@@ -19,6 +19,7 @@ from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.map_form import MapForm, SetByCode
 from app.flow.grammar.reader import HINTS, Fields, Reader
+from app.flow.grammar.resolver import Resolver
 from app.flow.issues import Fix, did_you_mean
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.actions import SHAPES
@@ -140,12 +141,12 @@ def speaks_several(locales: Mapping[str, Locale]) -> bool:
     return len({base_language(locale.language) for locale in locales.values()}) > 1
 
 
-def in_locale(reader: Reader, locale: Locale) -> Reader:
+def in_locale(reader: Resolver, locale: Locale) -> Resolver:
     """A reader for what is said in one locale. Its reports go where those of `reader` go."""
     return replace(reader, language=locale.language)
 
 
-def stands_for_locales(node: Node, reader: Reader, options: Collection[str]) -> bool:
+def stands_for_locales(node: Node, reader: Resolver, options: Collection[str]) -> bool:
     """Whether a map is meant to hold one value for each locale, rather than `options`."""
     keys = node.keys() if isinstance(node, Map) else ()
     if not keys or any(key in options for key in keys):
@@ -155,7 +156,7 @@ def stands_for_locales(node: Node, reader: Reader, options: Collection[str]) -> 
     return bool(reader.locales) and len(keys) > 1 and not any(nearest(key, options) for key in keys)
 
 
-def mixes_locales(node: Map, reader: Reader, options: Collection[str]) -> bool:
+def mixes_locales(node: Map, reader: Resolver, options: Collection[str]) -> bool:
     """Whether a map holds both locales and `options`; E563 then."""
     keys = [entry.key for entry in node.entries]
     local = next((key for key in keys if key.value in reader.locales), None)
@@ -165,7 +166,7 @@ def mixes_locales(node: Map, reader: Reader, options: Collection[str]) -> bool:
     return True
 
 
-def split(node: Map, what: str, reader: Reader) -> dict[str, Node] | None:
+def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
     """What a map holds for each locale, in the order of `locales`.
 
     None after reporting a missing locale (E560), a key that is not a locale (E561), or a flow without locales (E562).
@@ -199,7 +200,7 @@ def _language_for(key: str) -> str:
     return max(known, key=lambda voice: voice in {"en-GB", f"{code}-{code.upper()}"}, default=code)
 
 
-def report_unknown(key: Text, message: str, reader: Reader) -> None:
+def report_unknown(key: Text, message: str, reader: Resolver) -> None:
     """E561 with the locale that is probably meant: of the same language, or misspelt."""
     code = base_language(key.value.replace("_", "-"))
     alike = (name for name, locale in reader.locales.items() if code in {name.lower(), base_language(locale.language)})

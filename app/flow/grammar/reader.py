@@ -16,11 +16,8 @@ import yaml
 
 from app.flow.issues import RULES, Fix, FlowIssue, known_are, meant_word
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.scope import ScopeTypes, Signature, Variable
-from app.flow.templates.compiler import compile_expression, compile_value
-from app.flow.templates.values import Expression, Value
 from app.suggest import nearest
-from app.value_types import Escape, Kind
+from app.value_types import Kind
 
 N = TypeVar("N", Text, Map, Seq)
 
@@ -34,38 +31,13 @@ _SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
 @dataclass(slots=True)
 class Reader:
-    """The context in which nodes are read.
+    """Reports what is wrong with the nodes that it reads; what they may name is not known yet (see `Resolver`).
 
     Attributes:
-        scope: what names a value may use, with their types.
-        templates: template file name → text.
-        steps: names of all steps of the flow, for targets.
-        steps_at: where `steps` is written; None outside of a flow.
         issues: every fault found so far.
-        variables: of the flow, by name.
-        flows: the signatures of the flows of the project, by name.
-        locales: of the flow, by name; empty when it speaks one language.
-        lookups, hooks: which the flow may use, by name.
-        language: the language in which values are spoken (BCP 47).
-        step_words: the words of a step, which may be in an item of `do` because they are indented too far.
-        own: the signature of the flow that is being read; None if it is not a flow.
-        inherited: the options that `defaults` gives to every action of a kind.
     """
 
-    scope: ScopeTypes
-    templates: Mapping[str, str]
-    steps: frozenset[str]
     issues: list[FlowIssue] = field(default_factory=list)
-    variables: Mapping[str, Variable] = field(default_factory=dict)
-    flows: Mapping[str, Signature] = field(default_factory=dict)
-    locales: Mapping[str, Any] = field(default_factory=dict)
-    lookups: Mapping[str, Any] = field(default_factory=dict)
-    hooks: Mapping[str, Any] = field(default_factory=dict)
-    language: str = "en-US"
-    step_words: Collection[str] = ()
-    own: Signature | None = None
-    inherited: Mapping[str, Map] = field(default_factory=dict)
-    steps_at: Place | None = None
 
     def report(
         self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
@@ -141,34 +113,6 @@ class Reader:
             needed = Fix(words, "word", near) if near else words
             self.report(code, text.place, f'{what} cannot be "{text.value}"', needed)
             return None
-
-    def value(self, node: Node, type_: Kind, escape: Escape, what: str) -> Value | None:
-        """A literal or a text with braces, cast to `type_` and escaped for its place."""
-        text = self.text(node, what)
-        if text is None:
-            return None
-        value, issues = compile_value(
-            text, type_, escape, self.scope, self.templates, what=what, language=self.language
-        )
-        self.issues.extend(issues)
-        return value
-
-    def warn_of_own_name(self, entry: Entry) -> None:
-        """W305 for a text that repeats its key, as in `reason: reason`, if a variable has that name."""
-        key, value = entry
-        if isinstance(value, Text) and not value.quoted and value.value == key.value and key.value in self.variables:
-            message = f'"{key.value}" is the text that is written here, not the value of {key.value}'
-            braces = f"{{{{ {key.value} }}}}"
-            self.report("W305", value.place, message, Fix(f'write "{braces}"', "word", braces), [key.value])
-
-    def expression(self, node: Node, what: str) -> Expression | None:
-        """A bare expression: the text of `if`, `until` and `check`."""
-        text = self.text(node, what)
-        if text is None:
-            return None
-        expression, issues = compile_expression(text, self.scope, language=self.language)
-        self.issues.extend(issues)
-        return expression
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Annotated, ClassVar, Final, TypeAlias
 
 from app.flow.grammar.fields import JsonField, in_each_locale
@@ -19,7 +18,8 @@ from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
 from app.flow.grammar.locales import report_unknown
 from app.flow.grammar.map_form import MapForm, written_as
-from app.flow.grammar.reader import HINTS, Reader
+from app.flow.grammar.reader import HINTS
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.variables import guess_type, warn_of_flags
 from app.flow.issues import Fix, did_you_mean, known_are
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -34,7 +34,7 @@ _NODE_TYPES: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
 _TEXTS_ONLY = JsonField("kept", texts_only=True)
 
 
-def read_sets(node: Node, what: str, reader: Reader) -> tuple[Assignment, ...]:
+def read_sets(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]:
     """The map under `set`: variable → its new value, in the order of the file.
 
     `locale: fr` lets the call go on in another locale: E562 in a flow without any, E561 when there is no such one.
@@ -55,7 +55,7 @@ def read_sets(node: Node, what: str, reader: Reader) -> tuple[Assignment, ...]:
     return _assigned(entries, known, "", reader)
 
 
-def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Reader) -> None:
+def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Resolver) -> None:
     name, place = entry.key.value, entry.key.place
     if name == "locale":
         reader.report("E562", place, "`locale` is set, and this flow has no `locales`")
@@ -71,7 +71,7 @@ def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Read
 
 
 def _assigned(
-    entries: Iterable[Entry], known: Mapping[str, Variable], where: str, reader: Reader
+    entries: Iterable[Entry], known: Mapping[str, Variable], where: str, reader: Resolver
 ) -> tuple[Assignment, ...]:
     """What the entries of a map give to `known` variables.
 
@@ -88,12 +88,12 @@ def _assigned(
     return tuple(found)
 
 
-def declared_under(name: str, reader: Reader) -> str:
+def declared_under(name: str, reader: Resolver) -> str:
     """The word under which this flow declares a variable, in backticks."""
     return "`params`" if reader.own is not None and name in reader.own.params else "`vars`"
 
 
-def read_value(node: Node, variable: Variable, reader: Reader) -> Value | None:
+def read_value(node: Node, variable: Variable, reader: Resolver) -> Value | None:
     """The new value of a variable. A list or a map may be written in YAML; its texts may contain braces."""
     if isinstance(node, _NODE_TYPES.get(variable.type.name, ())):
         warn_of_flags(node, reader)
@@ -101,7 +101,7 @@ def read_value(node: Node, variable: Variable, reader: Reader) -> Value | None:
     return in_each_locale(node, reader, lambda local: local.value(node, variable.type, "kept", f"`{variable.name}`"))
 
 
-def _check_secrecy(value: Value, variable: Variable, reader: Reader, where: str) -> None:
+def _check_secrecy(value: Value, variable: Variable, reader: Resolver, where: str) -> None:
     """E226 when a sensitive value would go into a plain variable; `where` is the word that declares that variable."""
     named = (name for name in value.used_names if name in reader.variables and reader.variables[name].sensitive)
     secrets = sorted([*named, *filter(has_path, value.used_names)])
@@ -112,7 +112,7 @@ def _check_secrecy(value: Value, variable: Variable, reader: Reader, where: str)
         reader.report("E226", value.place, message, cure)
 
 
-def read_returned(node: Node, reader: Reader) -> tuple[Assignment, ...]:
+def read_returned(node: Node, reader: Resolver) -> tuple[Assignment, ...]:
     """The `set` of a return: what the flow declares under `returns`, E274 for anything else."""
     own = reader.own
     entries = reader.entries(node, "`set` of a return", "write `set: {name: value}`")
@@ -129,7 +129,7 @@ def read_given(
     params: Mapping[str, Param],
     what: str,
     place: Place,
-    reader: Reader,
+    reader: Resolver,
     *,
     form: str = "with: {..}",
 ) -> tuple[Assignment, ...]:
@@ -206,7 +206,7 @@ _NEW_STEP: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 FORMS: Final[dict[str, type[_Form]]] = {"goto": GotoForm, "run": RunForm, "return": ReturnForm}
 
 
-def read_target(node: Node, what: str, reader: Reader) -> Target | None:
+def read_target(node: Node, what: str, reader: Resolver) -> Target | None:
     """The target that `node` names; None after reporting a node that cannot be a target (E201).
 
     An unknown step is reported (E214) and still returned, so that the step keeps this edge. Without `reader.steps`,
@@ -243,7 +243,7 @@ def is_target(node: Map) -> bool:
     return any(node.get(form) is not None for form in FORMS)
 
 
-def _read_word(node: Text, reader: Reader) -> Target:
+def _read_word(node: Text, reader: Resolver) -> Target:
     if node.value == "end":
         return Target(None, node.place)
     if node.value == RETURNED:
@@ -254,13 +254,7 @@ def _read_word(node: Text, reader: Reader) -> Target:
     return Target(node.value, node.place)
 
 
-@lru_cache(maxsize=8)
-def _known(steps: frozenset[str]) -> tuple[str, ...]:
-    """What a target can name in a flow of these steps, sorted once for all of its unknown ones."""
-    return (*sorted(steps), "end")
-
-
-def _report_step(text: Text, reader: Reader) -> None:
+def _report_step(text: Text, reader: Resolver) -> None:
     name = text.value
     own = reader.own
     cure: str | Fix | None = None
@@ -276,14 +270,15 @@ def _report_step(text: Text, reader: Reader) -> None:
         cure = f"write `{{{form.rstrip(':')}: {rest.strip()}}}`"
     elif name.lower().replace("_", "") in _ENDINGS and not nearest(name, reader.steps):
         cure = Fix('to end the call write "end"', "word", "end")
-    known = _known(reader.steps)
+    known = (*reader.steps, "end")
     if cure is None and _NEW_STEP.fullmatch(name) and not nearest(name, known):
         step = f'{name}: {{do: [{{talk: "Goodbye."}}], goto: end}}'
-        cure = Fix(f"{known_are(known)}; or write the step", "add", step, reader.steps_at)
+        beside = next(iter(reader.steps.values()))
+        cure = Fix(f"{known_are(known)}; or write the step", "add_beside", step, beside)
     reader.unknown("E214", text, known, f'unknown step "{name}"', cure)
 
 
-def _read_goto(form: GotoForm, reader: Reader) -> Target | None:
+def _read_goto(form: GotoForm, reader: Resolver) -> Target | None:
     text = reader.text(form.goto, "`goto`")
     target = _read_word(text, reader) if text else None
     if target is None or form.sets is None:
@@ -292,7 +287,7 @@ def _read_goto(form: GotoForm, reader: Reader) -> Target | None:
     return target._replace(sets=sets)
 
 
-def read_run(name: Node, given: Node | None, reader: Reader, *, comes_back: bool = False) -> Runs | None:
+def read_run(name: Node, given: Node | None, reader: Resolver, *, comes_back: bool = False) -> Runs | None:
     """The flow that is named with what it is given; E272 when there is no such flow."""
     if isinstance(name, Map) and len(name.entries) == 1:
         key = name.entries[0].key
@@ -316,7 +311,7 @@ def read_run(name: Node, given: Node | None, reader: Reader, *, comes_back: bool
     return Runs(text.value, read_given(given, signature.params, what, text.place, reader), comes_back)
 
 
-def _read_return(form: ReturnForm, reader: Reader) -> Target | None:
+def _read_return(form: ReturnForm, reader: Resolver) -> Target | None:
     text = reader.text(form.outcome, "`return`")
     if text is None:
         return None
@@ -325,7 +320,7 @@ def _read_return(form: ReturnForm, reader: Reader) -> Target | None:
     return Target(None, text.place, returns=text.value, sets=sets)
 
 
-def _check_outcome(name: Text, reader: Reader) -> None:
+def _check_outcome(name: Text, reader: Resolver) -> None:
     """E273 for a return with an outcome that the flow does not declare."""
     own = reader.own
     if own is None or name.value in own.outcomes or (name.value == RETURNED and not own.outcomes):

@@ -12,6 +12,7 @@ from app.flow.grammar.json_schema import listed, ref
 from app.flow.grammar.locales import speaks_several, split
 from app.flow.grammar.map_form import MapForm, SetByCode, written_as
 from app.flow.grammar.reader import HINTS, Reader, has_braces, items
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.targets import Destination, NewValues
 from app.flow.issues import Fix
 from app.flow.language.retry import FAILURES
@@ -48,7 +49,7 @@ def _read_keys(node: Node, what: str, reader: Reader) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _read_speech(node: Node, what: str, reader: Reader) -> dict[str, dict[str, str]]:
+def _read_speech(node: Node, what: str, reader: Resolver) -> dict[str, dict[str, str]]:
     """The phrases by locale, as written → folded; those that count in every locale under ""."""
     by_locale = (split(node, what, reader) or {}) if isinstance(node, Map) else {"": node}
     return {locale: _read_phrases(each, what, reader) for locale, each in by_locale.items()}
@@ -124,7 +125,7 @@ class Choice(MapForm):
 Menu: TypeAlias = Mapping[str, Choice]
 
 
-def read_menu(node: Node, what: str, reader: Reader) -> Menu | None:
+def read_menu(node: Node, what: str, reader: Resolver) -> Menu | None:
     """A map of choices by name; one that cannot be read is left out. None when it is no map."""
     found = reader.map(node, what, "write one choice a line: `sales: {dtmf: 1, speech: [sales], goto: sales}`")
     if found is None:
@@ -133,7 +134,7 @@ def read_menu(node: Node, what: str, reader: Reader) -> Menu | None:
     return {choice.name: choice for choice in read if choice is not None}
 
 
-def _read_choice(entry: Entry, reader: Reader) -> Choice | None:
+def _read_choice(entry: Entry, reader: Resolver) -> Choice | None:
     name, place = entry.key.value, entry.key.place
     what = f'the choice "{name}"'
     taken_cure = "give the choice another name"

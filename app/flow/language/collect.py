@@ -18,6 +18,7 @@ from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import TEXT, offered, ref
 from app.flow.grammar.map_form import MapForm, SetByCode, written_as
 from app.flow.grammar.reader import HINTS, Reader
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.variables import is_variable_name
 from app.flow.issues import RULES, Fix
 from app.flow.language.choice import Confidence
@@ -52,7 +53,7 @@ _MAX_DIGITS: Final = 20
 """Source: NCCO reference, DTMF Input Settings (maxDigits)."""
 
 
-def _read_into(node: Node, what: str, reader: Reader) -> Variable | None:
+def _read_into(node: Node, what: str, reader: Resolver) -> Variable | None:
     """The variable that receives the input."""
     text = reader.text(node, what)
     is_named = text is not None and is_variable_name(text, "a variable", reader)

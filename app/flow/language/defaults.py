@@ -20,6 +20,7 @@ from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import ref
 from app.flow.grammar.map_form import MapForm
 from app.flow.grammar.reader import HINTS, Fields, Reader
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.targets import Destination
 from app.flow.language.choice import Choice, Confidence, Menu, read_menu
 from app.flow.language.retry import RetryWords
@@ -68,7 +69,7 @@ class Defaults:
     error: Target | None = None
 
 
-def read_defaults(node: Node, reader: Reader) -> Defaults:
+def read_defaults(node: Node, reader: Resolver) -> Defaults:
     """The map under `defaults`."""
     found = reader.map(node, "`defaults`", "write e.g. `defaults: {talk: {language: en-GB}}`")
     if found is None:

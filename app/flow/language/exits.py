@@ -30,6 +30,7 @@ from app.flow.grammar.forms import Duration, Notation, Unread
 from app.flow.grammar.json_schema import TEXT, ref
 from app.flow.grammar.map_form import MapForm, SetByCode, written_as
 from app.flow.grammar.reader import HINTS, Fields, Reader, items
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.targets import Destination
 from app.flow.issues import RULES, Fix
 from app.flow.language.defaults import Defaults
@@ -72,7 +73,7 @@ class StepSource:
     parts: tuple[Part, ...]
     played: tuple[Item, ...]
     defaults: Defaults
-    reader: Reader
+    reader: Resolver
 
     def first(self, kind: str) -> Item | None:
         """The first item of `do` of this kind, e.g. `connect`."""

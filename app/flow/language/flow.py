@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
@@ -12,6 +12,7 @@ from app.flow.grammar.json_schema import TEXT, listed, named, offered, ref
 from app.flow.grammar.locales import Locale
 from app.flow.grammar.map_form import MapForm, written_as
 from app.flow.grammar.reader import HINTS, Fields, Reader
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.targets import read_target
 from app.flow.grammar.variables import (
     Declaration,
@@ -182,7 +183,7 @@ class ReadFlow:
         flow: None when the file has an error.
         sections: its parts and the shared ones.
         defaults: what its steps inherit.
-        reader: what its values are read with.
+        reader: what its values were read with.
     """
 
     words: FlowWords
@@ -192,7 +193,7 @@ class ReadFlow:
     flow: Flow | None
     sections: Sections
     defaults: Defaults
-    reader: Reader
+    reader: Resolver
 
     @property
     def name(self) -> str:
@@ -222,7 +223,7 @@ class FlowHead:
 
 def read_head(node: Node, issues: list[FlowIssue]) -> FlowHead | None:
     """Read the words of a file; None if it is not a map. Faults are added to `issues`."""
-    reader = Reader(scope_types({}), {}, frozenset(), issues)
+    reader = Reader(issues)
     if not isinstance(node, Map):
         cure = "begin with `flow: name`, `start: step` and `steps:`"
         reader.report("E201", node.place, "a flow file is a map, and this is not", cure)
@@ -239,7 +240,7 @@ def read_head(node: Node, issues: list[FlowIssue]) -> FlowHead | None:
     words = FlowWords.build(fields, reader, cures={"start": Fix(f"add `{entry}`", "add_beside", entry)})
     if words is None:
         return None
-    signature = replace(reader, issues=[])
+    signature = Reader()
     outside = _read_signature(words.name, fields, signature)
     issues.extend(signature.issues)
     is_whole = is_known and not any(issue.is_error for issue in signature.issues)
@@ -248,16 +249,16 @@ def read_head(node: Node, issues: list[FlowIssue]) -> FlowHead | None:
 
 def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> ReadFlow:
     """Read the rest of a file. Faults are added to `issues`, which hold those of its YAML and its head."""
-    reader = Reader(scope_types({}, context.env), context.templates, frozenset(), issues, flows=context.flows)
     words = head.words
     outside = head.outside
-    steps = _read_steps_map(words, reader)
-    declared = _declare(words.vars, outside, steps, reader)
-    reader = replace(
-        reader,
+    steps = _read_steps_map(words, Reader(issues))
+    declared = _declare(words.vars, outside, steps, Reader(issues))
+    reader = Resolver(
+        issues=issues,
         scope=_scope(declared, head.node, outside, context),
-        steps=frozenset(_step_names(steps)),
-        steps_at=words.at("steps"),
+        templates=context.templates,
+        flows=context.flows,
+        steps=dict(sorted(_named_steps(steps))),
         variables=declared,
         own=outside,
         step_words=STEP_WORDS,
@@ -393,15 +394,15 @@ def _read_steps_map(words: FlowWords, reader: Reader) -> Map:
 
 
 def _first_step(steps: Node | None) -> str:
-    return next(iter(_step_names(steps)), "welcome") if isinstance(steps, Map) else "welcome"
+    return next((name for name, _ in _named_steps(steps)), "welcome") if isinstance(steps, Map) else "welcome"
 
 
-def _step_names(steps: Map) -> Iterable[str]:
-    """What a target may name."""
-    return (entry.key.value for entry in steps.entries if entry.key.value not in _RESERVED_STEPS)
+def _named_steps(steps: Map) -> Iterator[tuple[str, Place]]:
+    """What a target may name, with its place."""
+    return ((key.value, key.place) for key, _ in steps.entries if key.value not in _RESERVED_STEPS)
 
 
-def _read_start(node: Node | None, steps: Map, reader: Reader) -> str | None:
+def _read_start(node: Node | None, steps: Map, reader: Resolver) -> str | None:
     """The name of the first step; None when it is missing or not a step."""
     target = read_target(node, "`start`", reader) if node else None
     if target is not None and target.step is None:
@@ -410,7 +411,7 @@ def _read_start(node: Node | None, steps: Map, reader: Reader) -> str | None:
     return target.step if target else None
 
 
-def _read_steps(steps: Map, defaults: Defaults, reader: Reader) -> dict[str, ReadStep]:
+def _read_steps(steps: Map, defaults: Defaults, reader: Resolver) -> dict[str, ReadStep]:
     """The steps that could be read, by name."""
     found: dict[str, ReadStep] = {}
     for entry in steps.entries:

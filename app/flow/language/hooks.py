@@ -27,6 +27,7 @@ from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, TEXT, has, named, ref
 from app.flow.grammar.map_form import written_as
 from app.flow.grammar.reader import HINTS, Fields, Reader, read_fields
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.values import Object, leaves
 from app.flow.grammar.variables import read_params
 from app.flow.issues import Fix
@@ -120,7 +121,7 @@ class Hook(NamedTuple):
     problem: str = ""
 
 
-def _read_post(node: Node, what: str, reader: Reader) -> Value | None:
+def _read_post(node: Node, what: str, reader: Resolver) -> Value | None:
     if isinstance(node, Map):
         cure = 'write `post: "https://.."`, with `json` and `headers` next to it'
         reader.report("E201", node.place, f"{what} is a map", cure)
@@ -128,7 +129,7 @@ def _read_post(node: Node, what: str, reader: Reader) -> Value | None:
     return read_url(node, what, reader)
 
 
-def _read_body(node: Node, what: str, reader: Reader) -> Value | None:
+def _read_body(node: Node, what: str, reader: Resolver) -> Value | None:
     """The body, which is stored until it is sent: E331 for secrets of callers, E583 for `env` as a whole."""
     json = JSON.read(node, what, reader)
     for leaf in leaves(json) if json else ():
@@ -140,7 +141,7 @@ def _read_body(node: Node, what: str, reader: Reader) -> Value | None:
     return json
 
 
-def _read_headers(node: Node, what: str, reader: Reader) -> Object | None:
+def _read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
     """The headers, as for a lookup; E581 for a header that the server sets on every hook."""
     if isinstance(node, Map):
         reserved = [entry for entry in node.entries if entry.key.value.lower() in _SERVER_HEADERS]
@@ -237,7 +238,7 @@ def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], va
     return plain_json({"type": name, "timestamp": names["now"], "data": shown})
 
 
-def read_hooks(node: Node, reader: Reader) -> dict[str, HookDefinition]:
+def read_hooks(node: Node, reader: Resolver) -> dict[str, HookDefinition]:
     """The hooks under `hooks`, by name. A faulty hook is reported and still defined.
 
     `reader` has the scope of the flow; for shared hooks, the names that every call has.
@@ -246,7 +247,7 @@ def read_hooks(node: Node, reader: Reader) -> dict[str, HookDefinition]:
     return {hook.name: hook for hook in read if hook is not None}
 
 
-def _read_hook(entry: Entry, reader: Reader) -> HookDefinition | None:
+def _read_hook(entry: Entry, reader: Resolver) -> HookDefinition | None:
     name, place = entry.key.value, entry.key.place
     what = f'the hook "{name}"'
     reader.check_name(entry.key, "a hook", _NAME, "use letters, digits, _, - and .")
@@ -312,7 +313,7 @@ class SentHook(Named[HookDefinition]):
         return self.definition.render(scope, self.variables)
 
 
-def read_sent(node: Node, what: str, reader: Reader) -> tuple[SentHook, ...]:
+def read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
     """The hooks under `send` or an event, in the order in which they are sent.
 
     E580 for an unknown one, E586 for a mail with a recording that is not there.
@@ -324,7 +325,7 @@ def read_sent(node: Node, what: str, reader: Reader) -> tuple[SentHook, ...]:
     return found
 
 
-def _read_sent(node: Node, what: str, reader: Reader) -> tuple[SentHook, ...]:
+def _read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
     public = tuple(name for name, variable in reader.variables.items() if not variable.sensitive)
     found = read_named(HookDefinition, node, reader.hooks, reader, what)
     return tuple(SentHook(named.definition, named.place, named.given, public) for named in found)
@@ -346,7 +347,7 @@ EVENTS: Final[Mapping[str, str]] = {
 _RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
 
 
-def read_events(node: Node, what: str, reader: Reader) -> Mapping[str, tuple[SentHook, ...]]:
+def read_events(node: Node, what: str, reader: Resolver) -> Mapping[str, tuple[SentHook, ...]]:
     """The map under `events`: event → the hooks that are sent."""
     found = reader.map(node, what, "write `events: {record: hook}`")
     if found is None:

@@ -25,6 +25,7 @@ from app.flow.grammar.forms import Duration, Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, TEXT, named, ref
 from app.flow.grammar.map_form import SetByCode, written_as
 from app.flow.grammar.reader import HINTS, Fields, Reader, has_braces
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.variables import is_variable_name, read_params
 from app.flow.language.outgoing import JSON, Definition, HttpUrl, Named, read_named, scope_with
 from app.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
@@ -141,7 +142,7 @@ def _function_cure(text: str) -> str:
     return 'write its module and its name: "package.module:function"'
 
 
-def _read_arguments(node: Node, what: str, reader: Reader) -> Value | None:
+def _read_arguments(node: Node, what: str, reader: Resolver) -> Value | None:
     """The keyword arguments under `with`; E536 for a name that no argument has."""
     found = reader.map(node, what, 'write `with: {number: "{{ call.from }}"}`')
     if found is None:
@@ -250,7 +251,7 @@ class LookupDefinition(Definition):
         return self.cast_answer(value)[1]
 
 
-def read_lookups(node: Node, reader: Reader) -> dict[str, LookupDefinition]:
+def read_lookups(node: Node, reader: Resolver) -> dict[str, LookupDefinition]:
     """The lookups under `lookups`, by name. A faulty one is still defined, so that steps may name it.
 
     The scope of `reader` is that of the definitions: the names of the call, and of a flow also its variables.
@@ -259,7 +260,7 @@ def read_lookups(node: Node, reader: Reader) -> dict[str, LookupDefinition]:
     return {definition.name: definition for definition in read if definition is not None}
 
 
-def _read_definition(entry: Entry, reader: Reader) -> LookupDefinition | None:
+def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
     name, place = entry.key.value, entry.key.place
     what = f'the lookup "{name}"'
     is_named = is_variable_name(entry.key, "a lookup", reader)
@@ -334,7 +335,7 @@ class AskedLookup(Named[LookupDefinition]):
         return self.definition.render(self.scope(names))
 
 
-def read_asked(node: Node, what: str, reader: Reader) -> tuple[AskedLookup, ...]:
+def read_asked(node: Node, what: str, reader: Resolver) -> tuple[AskedLookup, ...]:
     """The lookups under `lookup` of a step. E537 for an unknown one, E538 for one asked twice."""
     asked: dict[str, AskedLookup] = {}
     for found in read_named(LookupDefinition, node, reader.lookups, reader, what):

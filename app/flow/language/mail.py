@@ -21,7 +21,8 @@ from app.flow.grammar.fields import OrTemplate
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.map_form import MapForm
-from app.flow.grammar.reader import HINTS, Reader
+from app.flow.grammar.reader import HINTS
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.values import leaves
 from app.flow.issues import Fix
 from app.flow.language.outgoing import plain_text
@@ -70,7 +71,7 @@ class Addresses(PlainText):
         return ",".join(addresses(str(value)))
 
 
-def _read_to(node: Node, what: str, reader: Reader) -> Value | None:
+def _read_to(node: Node, what: str, reader: Resolver) -> Value | None:
     """Mail addresses; E585 when a caller or another server could choose who gets the mail."""
     value = reader.value(node, Addresses(), "text", what)
     if value is not None and isinstance(node, Text) and "{%" not in node.value:

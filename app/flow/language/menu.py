@@ -16,6 +16,7 @@ from app.flow.actions.waits import InputNeeds, Needs
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import ref
 from app.flow.grammar.reader import Fields, Reader
+from app.flow.grammar.resolver import Resolver
 from app.flow.issues import Fix
 from app.flow.language.choice import Choice, Confidence, Menu, read_menu
 from app.flow.language.exits import AskingWords, StepExit, StepSource
@@ -185,7 +186,7 @@ def _reason(choice: Choice, outcome: Outcome, locale: str) -> str:
     return f'"{outcome.text}" contains "{held}", a phrase of choice "{choice.name}"'
 
 
-def _asked(choices: Menu, least: float, reader: Reader) -> Asked:
+def _asked(choices: Menu, least: float, reader: Resolver) -> Asked:
     """What the menu listens for in the default locale; `by_locale` has the same for each locale if they differ."""
     every = choices.values()
     keys = _distinct(((key, choice) for choice in every for key in choice.keys), "dtmf", reader)

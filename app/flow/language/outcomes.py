@@ -31,6 +31,7 @@ from app.flow.grammar.forms import Unread
 from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
 from app.flow.grammar.map_form import MapForm, written_as
 from app.flow.grammar.reader import HINTS, Fields, Reader, items, read_fields
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.issues import RULES, Fix
 from app.flow.language.exits import StepExit, StepSource
@@ -83,7 +84,7 @@ class OutcomeTarget(NamedTuple):
     place: Place
 
 
-def _lines(fields: Fields, reader: Reader) -> dict[str, OutcomeTarget]:
+def _lines(fields: Fields, reader: Resolver) -> dict[str, OutcomeTarget]:
     """The lines of an `on` but `error`, each with its target."""
     nodes = {name: node for name, node in fields.values.items() if name != ERROR}
     targets = {name: read_target(node, f"`{name}`", reader) for name, node in nodes.items()}
@@ -361,7 +362,7 @@ def _check_refused(signature: Signature, lines: Mapping[str, OutcomeTarget], rea
             reader.report("W268", lines[name if name in lines else OTHERWISE].place, message)
 
 
-def _check_returned(signature: Signature, place: Place, reader: Reader) -> None:
+def _check_returned(signature: Signature, place: Place, reader: Resolver) -> None:
     """Returned values fill variables of the same names: E203 for another type, E226 for a secret in a plain one."""
     for name, returned in signature.returns.items():
         variable = reader.variables.get(name)

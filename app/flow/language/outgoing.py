@@ -19,6 +19,7 @@ from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import TEXT, named, ref
 from app.flow.grammar.map_form import MapForm, SetByCode, written_as
 from app.flow.grammar.reader import Reader, items
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.targets import read_given
 from app.flow.grammar.values import Object
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -108,7 +109,7 @@ _SECRET_QUERY: Final = re.compile(
 _NOT_IN_URL: Final = "send it in the `json` of a `post`: URLs are kept in logs"
 
 
-def read_url(node: Node, what: str, reader: Reader) -> Value | None:
+def read_url(node: Node, what: str, reader: Resolver) -> Value | None:
     """An absolute URL; only the flow file and `env` may say which server it leads to. W531: a secret in its query."""
     if isinstance(node, Text) and (found := _SECRET_QUERY.search(node.value)):
         place = node.at(found.start(1), len(found[1]))
@@ -119,7 +120,7 @@ def read_url(node: Node, what: str, reader: Reader) -> Value | None:
     return value
 
 
-def read_headers(node: Node, what: str, reader: Reader) -> Object | None:
+def read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
     """The map under `headers`; E535 for an invalid name, or a header that the server sets."""
     found = reader.map(node, what, 'write `headers: {Authorization: "Bearer {{ env.TOKEN }}"}`')
     if found is None:
@@ -273,7 +274,7 @@ class Named(Generic[D]):
         return {**names, **defaults, **given}
 
 
-def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Reader, what: str) -> Iterator[Named[D]]:
+def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolver, what: str) -> Iterator[Named[D]]:
     """Yield each lookup or hook that is named, in order; one that is named twice is yielded twice.
 
     Args:
@@ -303,7 +304,7 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Reader
                 _report_undeclared(kind, name, known, reader)
 
 
-def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader: Reader) -> None:
+def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader: Resolver) -> None:
     message = f'there is no {kind.noun} "{name.value}"'
     parts = [part.strip() for part in name.value.split(",")]
     cure = None if known else f"declare it: `{kind.section}: {{{name.value}: {kind.example}}}`"
@@ -319,6 +320,6 @@ def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader
     reader.unknown(kind.undeclared_code, name, sorted(known), message, cure)
 
 
-def _read_params(definition: Definition, node: Node | None, place: Place, reader: Reader) -> tuple[Assignment, ...]:
+def _read_params(definition: Definition, node: Node | None, place: Place, reader: Resolver) -> tuple[Assignment, ...]:
     what, form = f'the {definition.noun} "{definition.name}"', f"{{{definition.name}: {{..}}}}"
     return read_given(node, definition.params, what, place, reader, form=form)

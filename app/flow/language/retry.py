@@ -26,6 +26,7 @@ from app.flow.grammar.json_schema import ref
 from app.flow.grammar.locales import split, stands_for_locales
 from app.flow.grammar.map_form import MapForm
 from app.flow.grammar.reader import HINTS, Reader, items
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.targets import Destination, is_target, read_target
 from app.flow.grammar.values import Constant
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -75,12 +76,12 @@ def _interruptible(part: Part) -> Part:
     return part.with_fields({"bargeIn": Constant(True, part.place)})
 
 
-def _read_prompts(node: Node, what: str, reader: Reader) -> tuple[RetryPrompt, ...]:
+def _read_prompts(node: Node, what: str, reader: Resolver) -> tuple[RetryPrompt, ...]:
     prompts = [_read_prompt(item, reader) for item in prompt_items(node, reader)]
     return tuple(prompt for prompt in prompts if prompt is not None)
 
 
-def _read_prompt(node: Node, reader: Reader) -> RetryPrompt | None:
+def _read_prompt(node: Node, reader: Resolver) -> RetryPrompt | None:
     """A text, `{template: x.j2}`, `{stream: url}`, or a talk with fields of its own: `{talk: .., style: 3}`."""
     item = as_item(node)
     kind = next((kind for kind in ("talk", "stream") if item and item.get(kind) is not None), None)
@@ -93,7 +94,7 @@ def _read_prompt(node: Node, reader: Reader) -> RetryPrompt | None:
     return RetryPrompt(kind, node.place, parts, item)
 
 
-def _read_then(node: Node, what: str, reader: Reader) -> Mapping[str, Target] | None:
+def _read_then(node: Node, what: str, reader: Resolver) -> Mapping[str, Target] | None:
     """Where the last try leads, by failure; None when a fault hides it."""
     if not isinstance(node, Map) or is_target(node):
         target = read_target(node, what, reader)
@@ -251,7 +252,7 @@ def merge_retry(
     return Retry(prompts, then, tries, reprompt, place)
 
 
-def prompt_items(node: Node, reader: Reader) -> tuple[Node, ...]:
+def prompt_items(node: Node, reader: Resolver) -> tuple[Node, ...]:
     """The prompts under `noinput` or `nomatch`, each as it is written or with its locales under one action."""
     found: list[Node | None] = []
     if isinstance(node, Map) and stands_for_locales(node, reader, _OPTIONS):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from app.flow.grammar.reader import Fields, Reader, has_braces
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.variables import read_type
 from app.flow.language.outgoing import JSON, plain_json
 from app.flow.nodes import Map, Node, Seq, Text
@@ -318,7 +319,7 @@ def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
     return True
 
 
-def read_default(fields: Fields, returns: Returned, reader: Reader) -> dict[str, Any]:
+def read_default(fields: Fields, returns: Returned, reader: Resolver) -> dict[str, Any]:
     """What holds without an answer: `default`, filled up with empty values; E533 for what does not fit."""
     node = fields.get("default")
     within = f"the default of {fields.what}"
@@ -331,7 +332,7 @@ def read_default(fields: Fields, returns: Returned, reader: Reader) -> dict[str,
     return _fill_map(found._replace(place=fields.at("default")), returns.type, within, reader)
 
 
-def _fill_map(node: Map, type_: Kind, within: str, reader: Reader) -> dict[str, Any]:
+def _fill_map(node: Map, type_: Kind, within: str, reader: Resolver) -> dict[str, Any]:
     """A map with what is written, and empty values for the rest; E533 for a field that the lookup does not return."""
     written: dict[str, Node] = {}
     for key, value in node.entries:
@@ -354,7 +355,7 @@ def _fill_map(node: Map, type_: Kind, within: str, reader: Reader) -> dict[str, 
     return found
 
 
-def _read_value(node: Node, inner: Kind, within: str, reader: Reader) -> Any:
+def _read_value(node: Node, inner: Kind, within: str, reader: Resolver) -> Any:
     if inner.is_record and isinstance(node, Map):
         return _fill_map(node, inner, within, reader)
     value = JSON.read(node, within, reader)

@@ -22,6 +22,7 @@ from app.flow.grammar.json_schema import ref
 from app.flow.grammar.locales import Locale, read_locales
 from app.flow.grammar.map_form import MapForm
 from app.flow.grammar.reader import HINTS, Fields, Reader
+from app.flow.grammar.resolver import Resolver
 from app.flow.hours.calendar import Calendar, hours_type
 from app.flow.hours.declaration import read_hours
 from app.flow.issues import RULES, Fix, FlowIssue
@@ -111,7 +112,8 @@ def read_shared(nodes: Iterable[tuple[Map, list[FlowIssue]]], context: Context) 
 
 
 def _read_file(node: Map, context: Context, issues: list[FlowIssue]) -> Context:
-    reader = Reader(scope_types({}, context.env), context.templates, frozenset(), issues, flows=context.flows)
+    scope = scope_types({}, context.env)
+    reader = Resolver(issues=issues, scope=scope, templates=context.templates, flows=context.flows)
     fields = SharedWords.read_words(node, "the shared file", reader, place=node.entries[0].key.place)
     words = SharedWords.build(fields, reader)
     if words is not None and words.shared is False:
@@ -152,7 +154,9 @@ def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[F
             issues.append(RULES["E282"].at(key.place, f"{what} already declared in {where}"))
 
 
-def read_sections(fields: Fields, reader: Reader, outer: Sections, dates: Mapping[str, str]) -> tuple[Sections, Reader]:
+def read_sections(
+    fields: Fields, reader: Resolver, outer: Sections, dates: Mapping[str, str]
+) -> tuple[Sections, Resolver]:
     """The sections of a file, and a reader that has them in scope.
 
     Args:

@@ -13,7 +13,8 @@ from app.flow.actions.waits import connect_of
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import mapped, ref
 from app.flow.grammar.map_form import MapForm, written_as
-from app.flow.grammar.reader import HINTS, Fields, Reader
+from app.flow.grammar.reader import HINTS, Fields
+from app.flow.grammar.resolver import Resolver
 from app.flow.grammar.targets import NewValues, read_target
 from app.flow.language.collect import Collect
 from app.flow.language.defaults import Defaults
@@ -79,7 +80,7 @@ class ReadStep(NamedTuple):
     lacks_exit: bool
 
 
-def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep | None:
+def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | None:
     """One entry of `steps`; None when its form or its exit is faulty."""
     name, place = entry.key.value, entry.key.place
     found = reader.map(entry.value, f'step "{name}"', f"write `{name}: {{do: [..], goto: step}}`")
@@ -111,7 +112,7 @@ def read_step(entry: Entry, defaults: Defaults, reader: Reader) -> ReadStep | No
     return ReadStep(step, source, _lacks_exit(kind, source))
 
 
-def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults, reader: Reader) -> StepSource:
+def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults, reader: Resolver) -> StepSource:
     items = read_items(words.do, reader) if words.do else ()
     parts = read_parts(items, reader)
     return StepSource(name, fields.place, fields, parts, items, defaults, reader)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
@@ -15,7 +15,6 @@ from app.flow.grammar.map_form import MapForm, SetByCode
 from app.flow.grammar.reader import Fields, N, Reader, items
 from app.flow.issues import Fix, FlowRule
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
-from app.flow.scope import ScopeTypes
 from app.issue import RuleBook
 from app.value_types import JsonSchema
 
@@ -40,10 +39,6 @@ _OPEN: Final = ("?", "")
 @dataclass
 class ScenarioReader(Reader):
     """Reads the nodes of a scenario file. Empty values are not reported, since the YAML reader already did."""
-
-    scope: ScopeTypes = field(default_factory=lambda: ScopeTypes({}))
-    templates: Mapping[str, str] = field(default_factory=dict)
-    steps: frozenset[str] = frozenset()
 
     def report(
         self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()

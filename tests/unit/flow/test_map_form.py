@@ -10,7 +10,6 @@ from app.flow.grammar.forms import Notation
 from app.flow.grammar.map_form import MapForm, SetByCode, written_as
 from app.flow.grammar.reader import Reader
 from app.flow.nodes import Map, Node
-from app.flow.scope import scope_types
 from app.flow.source import read_yaml
 from app.value_types import WholeNumber
 
@@ -40,7 +39,7 @@ class Queue(MapForm):
 def read(text: str, **made: Any) -> tuple[Queue | None, list[str]]:
     node, issues = read_yaml("flows/test.yaml", text)
     assert isinstance(node, Map), issues
-    reader = Reader(scope_types({}), {}, frozenset())
+    reader = Reader()
     queue = Queue.read(node, "`queue`", reader, **made)
     return queue, [f"{each.place.line}:{each.place.column} {each.code} {each.cure}" for each in reader.issues]
 

@@ -10,6 +10,7 @@ from typing import Any
 from app.flow.actions.do import read_do
 from app.flow.actions.waits import DialNeeds, InputNeeds
 from app.flow.grammar.reader import Reader
+from app.flow.grammar.resolver import Resolver
 from app.flow.language.step import STEP_WORDS
 from app.flow.nodes import Map, Node, Place
 from app.flow.runtime import Draft, Frame, Part
@@ -48,8 +49,8 @@ NAMES: Mapping[str, Any] = {
 }
 
 
-def a_reader(templates: Mapping[str, str] | None = None) -> Reader:
-    return Reader(scope_types(_VARIABLES), templates or {}, frozenset({"menu"}), step_words=STEP_WORDS)
+def a_reader(templates: Mapping[str, str] | None = None) -> Resolver:
+    return Resolver(scope=scope_types(_VARIABLES), templates=templates or {}, step_words=STEP_WORDS)
 
 
 def nodes(text: str) -> Node:

@@ -10,7 +10,6 @@ from app.flow.hours.calendar import Calendar, CurrentHours, hours_view
 from app.flow.hours.declaration import read_hours
 from app.flow.issues import FlowIssue
 from app.flow.nodes import Map
-from app.flow.scope import scope_types
 from app.flow.source import read_yaml
 
 SAMPLE = """\
@@ -26,7 +25,7 @@ hours:
 def read(text: str, dates: Mapping[str, str] | None = None) -> tuple[dict[str, Calendar], list[FlowIssue]]:
     """The calendars under `hours:` of a file, and every issue of it."""
     node, issues = read_yaml("flows/shared.yaml", text)
-    reader = Reader(scope_types({}), {}, frozenset())
+    reader = Reader()
     hours = node.get("hours") if isinstance(node, Map) else None
     return read_hours(hours, reader, dates or {}) if hours is not None else {}, [*issues, *reader.issues]
 

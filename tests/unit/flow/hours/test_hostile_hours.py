@@ -9,7 +9,6 @@ from app.flow.grammar.reader import Reader
 from app.flow.hours.calendar import hours_view
 from app.flow.hours.declaration import calendar_sources, read_hours
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.scope import scope_types
 from app.value_types import DATETIME
 
 PLACE = Place("flows/shared.yaml", 1, 1)
@@ -45,7 +44,7 @@ def test_whatever_is_written_gives_calendars_that_can_be_asked(
     timezone: Node, week: Node, holidays: Node, override: Node
 ) -> None:
     node = entries(office=entries(timezone=timezone, week=week, holidays=holidays, override=override))
-    reader = Reader(scope_types({}), {}, frozenset())
+    reader = Reader()
 
     calendars = read_hours(node, reader, {})
 
@@ -57,7 +56,7 @@ def test_whatever_is_written_gives_calendars_that_can_be_asked(
 @settings(max_examples=60, deadline=None)
 @given(NODES)
 def test_whatever_is_under_hours_is_read(node: Node) -> None:
-    reader = Reader(scope_types({}), {}, frozenset())
+    reader = Reader()
 
     calendars = read_hours(node, reader, {})
 
