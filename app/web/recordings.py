@@ -1,21 +1,20 @@
-"""Recordings while the server runs: what fetches them, what removes them, and what the log and the metrics say."""
+"""Recordings while the server runs: what fetches them, and what the log and the metrics say."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from app.errors import StoreError
 from app.service.media import MediaClient
 from app.service.outgoing import new_client
 from app.service.recording_files import RecordingFiles
-from app.service.recordings import NEWEST, PUT_BACK, SWEEP_S, Fetcher, FetchListener, count_lost, sweep_recordings
+from app.service.recordings import NEWEST, PUT_BACK, SWEEP_S, Fetcher, FetchListener, count_lost
 from app.settings import Settings
-from app.store import RecordingCounts, RecordingRow, Recordings, Records, Store
+from app.store import RecordingCounts, RecordingRow, Records, Store
 from app.vonage.application_token import ApplicationTokens
 from app.web.metrics import Metrics
 
@@ -70,22 +69,6 @@ def make_fetcher(
             log.warning("recordings not fetched", problem=f"VONAGE_PRIVATE_KEY {error}", cure=cure)
     media = MediaClient(new_client(settings.private_hosts), tokens, settings.media_url) if tokens is not None else None
     return Fetcher(store.recordings, files, media, listener=RecordingLog(metrics, log), clock=clock)
-
-
-async def remove_recordings(
-    recordings: Recordings, files: RecordingFiles, days: int, log: FilteringBoundLogger, clock: Callable[[], datetime]
-) -> None:
-    """Remove what was deleted, and what is older than `days` (0: nothing is), again and again."""
-    kept_for = timedelta(days=days) if days else None
-    while True:
-        try:
-            if removed := await sweep_recordings(recordings, files, clock(), kept_for):
-                log.info("recordings removed", files=removed)
-        except (StoreError, OSError) as error:
-            log.warning("recordings not removed", problem=str(error))
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the removing for good
-            log.warning("recordings not removed", problem=f"{type(error).__name__}: {error}")
-        await asyncio.sleep(SWEEP_S)
 
 
 async def watch_files(records: Records, files: RecordingFiles, metrics: Metrics, log: FilteringBoundLogger) -> None:

@@ -13,11 +13,10 @@ from structlog.typing import FilteringBoundLogger
 
 from app.errors import StoreError, StoreUnusable
 from app.service.calls import CallService
-from app.service.recordings import Fetcher
-from app.service.retention import Sweeper, Swept
+from app.service.recordings import SWEEP_S, Fetcher, sweep_recordings
+from app.service.retention import sweep_calls
 from app.store import Backups, Store, milliseconds
 from app.web.metrics import Metrics
-from app.web.recordings import remove_recordings
 
 RETRY_S: Final = 1.0
 """Seconds between attempts to open a store that is unavailable."""
@@ -27,6 +26,8 @@ COUNT_S: Final = 15.0
 """How often open calls are counted: as often as Prometheus usually asks."""
 COUNT_SHARE: Final = 0.01
 """The share of time that counting may take: if a count is slow, the next one comes later."""
+SWEEP_CALLS_S: Final = 600.0
+"""How often to look for calls that have become too old."""
 COUNTED_AGE: Final = timedelta(hours=4)
 """Only calls that began within this time are counted, so that a call whose end was never reported does not count
 forever. Our choice; a call is connected for two hours at most. Source: NCCO reference, Connect (limit)."""
@@ -138,24 +139,32 @@ async def retention_days(setting: int | None, store: Store) -> int:
 async def remove_old_recordings(
     setting: int | None, fetcher: Fetcher, store: Store, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> None:
-    """Remove recordings that were deleted, or are older than calls are kept."""
-    await remove_recordings(store.recordings, fetcher.files, await retention_days(setting, store), log, clock)
+    """Remove recordings that were deleted, or are older than calls are kept, again and again."""
+    days = await retention_days(setting, store)
+    kept_for = timedelta(days=days) if days else None
+    while True:
+        try:
+            if removed := await sweep_recordings(store.recordings, fetcher.files, clock(), kept_for):
+                log.info("recordings removed", files=removed)
+        except (StoreError, OSError) as error:
+            log.warning("recordings not removed", problem=str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the removing for good
+            log.warning("recordings not removed", problem=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(SWEEP_S)
 
 
 async def delete_old_calls(
     setting: int | None, service: CallService, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> None:
-    """Delete calls that are older than the setting allows, or than the database's default if it is not set."""
+    """Delete calls that are older than the setting allows, or than the database's default, again and again."""
     days = await retention_days(setting, service.store)
-
-    def log_sweep(swept: Swept) -> None:
+    while days:
+        swept = await sweep_calls(service.store, service.library, clock(), timedelta(days=days))
         if swept.problem:
             log.warning("old calls not deleted", **swept._asdict())
-        else:
+        elif any(swept):
             log.info("old calls deleted", rows=swept.rows, revisions=swept.revisions)
-
-    if days:
-        await Sweeper(service.store, service.library, days, log_sweep, clock=clock).run()
-    elif setting is None and service.store.is_durable:
+        await asyncio.sleep(SWEEP_CALLS_S)
+    if setting is None and service.store.is_durable:
         cure = "set NCCO_RETENTION_DAYS to the days that they are needed, or to 0 to keep them"
         log.warning("calls are never deleted", problem="the database was made by version 0.1", cure=cure)

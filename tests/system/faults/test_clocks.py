@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from app.service.retention import Sweeper, Swept
+from app.service.retention import sweep_calls
 from app.store import SqliteDatabase, Store
 from tests.system.faults.office import Mood, Office
 from tests.system.faults.served import PROJECT
@@ -183,14 +183,14 @@ async def test_a_sweep_behind_a_clock_that_has_jumped_back_deletes_nothing_too_e
     store = Store(SqliteDatabase(world.folder / "calls.db"))
     await store.open()
     library = stage.app.state.webhooks.calls.library
-    sweeper = Sweeper(store, library, 1, list[Swept]().append, clock=world.clock)
+    day = timedelta(days=1)
     world.clock.off = -HOUR
-    early = await sweeper.sweep()
-    world.clock.off = timedelta(days=1) - HOUR
-    still = await sweeper.sweep()
+    early = await sweep_calls(store, library, world.clock(), day)
+    world.clock.off = day - HOUR
+    still = await sweep_calls(store, library, world.clock(), day)
     kept = await store.load(leg)
     world.clock.off = timedelta(days=1, seconds=1)
-    due = await sweeper.sweep()
+    due = await sweep_calls(store, library, world.clock(), day)
     gone = await store.load(leg)
     await store.close()
 
