@@ -39,7 +39,8 @@ ENV PATH=/opt/ncco/bin:$PATH \
     NCCO_FLOWS=/srv/flows \
     NCCO_TEMPLATES=/srv/templates \
     NCCO_DATABASE_URL=sqlite:////data/ncco.db \
-    NCCO_RECORDINGS=/data/recordings
+    NCCO_RECORDINGS=/data/recordings \
+    NCCO_CONSOLE_LOGINS=/data/console-logins.json
 
 # The commit that the image is built from: --build-arg COMMIT=$(git rev-parse HEAD)
 ARG COMMIT=

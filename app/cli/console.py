@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, get_args
 
 import click
 
@@ -13,12 +14,15 @@ from app.cli import options
 from app.cli.console_process import console_address
 from app.cli.database import find_database, require_file
 from app.cli.environment import server_settings
-from app.cli.output import FINE, CannotRun
+from app.cli.output import FINE, CannotRun, columns
 from app.console.passwords import hash_password
 from app.console.sessions import new_link
+from app.flow.report import printable
 from app.settings.fields import variable
+from app.settings.logins import NAME, Login, Role, changed_logins, read_logins, tidy_name
 
 MIN_PASSWORD_CHARACTERS: Final = 12
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 
 @click.group(
@@ -26,7 +30,10 @@ MIN_PASSWORD_CHARACTERS: Final = 12
     cls=options.Group,
     epilog="""\b
 Examples:
-  ncco console password              asks for a password, and prints the line for .env
+  ncco console password --name anna --role change    a login for Anna
+  ncco console password --remove anna                Anna may not log in any more
+  ncco console password --list                       who has a login
+  ncco console password              a shared password: prints the line for .env
   ncco console password --viewer     the same for people who may look, and change nothing
   ncco console link                  another link to the console of `ncco serve --dev`
 
@@ -36,24 +43,93 @@ def command() -> None:
     """Set the passwords of the console, the pages that `ncco serve` shows in the browser, or open it by a link."""
 
 
-@command.command("password", short_help="Hash a password, and print the line for .env.")
-@click.option("--viewer", is_flag=True, help="For people who may look and listen, and change nothing.")
-def password(viewer: bool) -> int:
-    """Ask for a password twice, or read it from standard input, and print the setting with its hash."""
+@command.command("password", short_help="Give a person a login, or hash a password for .env.")
+@click.option("--name", metavar="NAME", help="Whose password; it goes into the file of logins, not into .env.")
+@click.option(
+    "--role", type=click.Choice(ROLES), help="With --name: listen looks and listens, change may change everything."
+)
+@click.option("--remove", metavar="NAME", help="Remove the login of a person, whose sessions end at once.")
+@click.option("--list", "is_list", is_flag=True, help="List the people with a login.")
+@click.option("--viewer", is_flag=True, help="Without --name: for people who may look and listen, and change nothing.")
+def password(name: str | None, role: Role | None, remove: str | None, is_list: bool, viewer: bool) -> int:
+    """Ask for a password twice, or read it from standard input, and keep its hash.
+
+    With --name it is written to the file of logins (NCCO_CONSOLE_LOGINS). Without, it is one that people share, and the
+    setting with its hash is printed.
+    """
+    wanted = [option for option, value in _exclusive(name, remove, is_list, viewer) if value]
+    if len(wanted) > 1:
+        raise CannotRun(f"{' and '.join(wanted)} do not go together", "give one of them")
+    if role and name is None:
+        raise CannotRun("--role is for a person", "add --name")
+    if is_list:
+        _list()
+    elif remove is not None:
+        _remove(remove)
+    elif name is not None:
+        _save(name, role)
+    else:
+        setting = variable("console_viewer_password_hash" if viewer else "console_password_hash")
+        click.echo(f"{setting}='{hash_password(_asked())}'")
+        click.echo(
+            "Write this line to .env, with its single quotes, and restart the server: it reads passwords only then.",
+            err=True,
+        )
+    return FINE
+
+
+def _exclusive(name: str | None, remove: str | None, is_list: bool, viewer: bool) -> Iterator[tuple[str, bool]]:
+    yield "--name", name is not None
+    yield "--remove", remove is not None
+    yield "--list", is_list
+    yield "--viewer", viewer
+
+
+def _asked() -> str:
+    """A password that is not too easy to guess. Raises CannotRun."""
     if sys.stdin.isatty():
-        written = click.prompt("Password", hide_input=True, confirmation_prompt="The same again", err=True)
+        written: str = click.prompt("Password", hide_input=True, confirmation_prompt="The same again", err=True)
     else:
         written = sys.stdin.readline().rstrip("\r\n")
     if len(written) < MIN_PASSWORD_CHARACTERS:
         cure = f"take one of at least {MIN_PASSWORD_CHARACTERS}, such as four random words"
         raise CannotRun(f"the password has {len(written)} characters, which can be guessed", cure)
-    name = variable("console_viewer_password_hash" if viewer else "console_password_hash")
-    click.echo(f"{name}='{hash_password(written)}'")
-    click.echo(
-        "Write this line to .env, with its single quotes, and restart the server: it reads passwords only then.",
-        err=True,
-    )
-    return FINE
+    return written
+
+
+def _save(name: str, role: Role | None) -> None:
+    """Give a person a login, or a new password. Raises CannotRun, SettingsError."""
+    tidy = tidy_name(name)
+    if not NAME.fullmatch(tidy):
+        cure = "take up to 32 letters from a to z, digits, and . _ @ - between them, such as anna or anna@example.com"
+        raise CannotRun(f"{printable(name)} is no name for a login", cure)
+    file = server_settings().console_logins
+    if role is None and all(login.name != tidy for login in read_logins(file)):
+        raise CannotRun(f"{tidy} has no login yet, and no --role is given", "add --role listen or --role change")
+    hash_ = hash_password(_asked())
+    with changed_logins(file) as logins:
+        before = logins.get(tidy)
+        given = role or (before.role if before else ROLES[0])
+        logins[tidy] = Login(tidy, given, hash_)
+    click.echo(f"{tidy} may {given}: written to {file}")
+    click.echo("A console that asks for passwords takes it from now on; the first one needs a restart.", err=True)
+
+
+def _remove(name: str) -> None:
+    """Take a login away. Raises CannotRun, SettingsError."""
+    tidy = tidy_name(name)
+    with changed_logins(server_settings().console_logins) as logins:
+        if logins.pop(tidy, None) is None:
+            raise CannotRun(f"{printable(tidy)} has no login", "`ncco console password --list` shows who has one")
+    click.echo(f"{tidy} has no login any more, and their sessions have ended")
+
+
+def _list() -> None:
+    file = server_settings().console_logins
+    for line in columns([(login.name, login.role) for login in read_logins(file)]):
+        click.echo(line)
+    if not read_logins(file):
+        click.echo(f"nobody has a login of their own ({file})", err=True)
 
 
 @command.command("link", short_help="Print a link that opens the console of `ncco serve --dev` once.")
@@ -63,7 +139,7 @@ def link() -> int:
     It works in the folder of the server, with its settings. A server without --dev accepts no link.
     """
     settings = server_settings()
-    if settings.console_hashes:  # a server without --dev has no console otherwise
+    if settings.has_logins:  # a server without --dev has no console otherwise
         cure = f"open {console_address(settings)} and log in with the password"
         raise CannotRun("the console has a password, and a link opens it only in development without one", cure)
     if settings.console_port == 0 and not settings.console_url:

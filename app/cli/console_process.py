@@ -102,7 +102,7 @@ class ConsoleProcess:
 
     def _renew_link(self) -> None:
         self._links_since = datetime.now(UTC)
-        has_link = self._dev and not self._settings.console_hashes
+        has_link = self._dev and not self._settings.has_logins
         self.url = console_address(self._settings, new_link(self._keys, self._links_since) if has_link else "")
 
     def _watch(self) -> None:

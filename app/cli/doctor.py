@@ -112,7 +112,7 @@ def check_secrets(settings: Settings) -> Iterator[Finding]:
 
 def check_files(settings: Settings) -> Iterator[Finding]:
     """Whether other users of the machine can read a file with a secret."""
-    files = [Path(DOTENV), *settings.secret_files]
+    files = [Path(DOTENV), settings.console_logins, *settings.secret_files]
     if (key := variables().get("VONAGE_PRIVATE_KEY", "")) and "-----BEGIN" not in key:
         files.append(Path(key.strip()).expanduser())
     if (database := open_store(settings.database_url).path) is not None:

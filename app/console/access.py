@@ -91,8 +91,9 @@ def _login_required(request: Request) -> Response:
 
 def login_page(request: Request, path: str, problem: str = "", status: int = 200) -> Response:
     """The login page, which leads to `path`."""
-    passwords = console_of(request).passwords
-    return render(request, "login.html", status, next=path, problem=problem, has_password=bool(passwords.hashes))
+    names = {login.name for login in console_of(request).logins.current()}
+    shown = {"has_password": bool(names), "has_names": any(names), "needs_name": "" not in names}
+    return render(request, "login.html", status, next=path, problem=problem, **shown)
 
 
 def client_of(request: HTTPConnection) -> str:

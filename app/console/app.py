@@ -27,12 +27,13 @@ from app.console.phone_calls import PhoneCalls
 from app.console.project import ProjectFolder
 from app.console.results import Results
 from app.console.services import Services
-from app.console.sessions import BY_LINK, Role, Sessions, hash_of
+from app.console.sessions import Sessions
 from app.console.state import Console
 from app.console.worker import Worker
 from app.errors import StoreError
 from app.flow.report import as_sentence
 from app.settings import Settings
+from app.settings.logins import Logins
 from app.store import open_store
 
 MOST_RESULTS: Final = 16
@@ -66,8 +67,7 @@ def create_console(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # URLs of its pages hold what people search for
         lifespan=_lifespan,
     )
-    roles: dict[str, Role] = {hash_of(hash_): role for role, hash_ in settings.console_hashes.items()}
-    credentials = roles | ({BY_LINK: "change"} if dev else {})
+    logins = Logins(settings.console_logins, settings.shared_logins)
     store = open_store(settings.database_url)
     policy = settings.policy()
     make_app = services.make_app
@@ -85,8 +85,11 @@ def create_console(
         figures=Figures(services.served),
         store=store,
         changes=CallChanges(store),
-        passwords=Passwords(tuple(settings.console_hashes.values()), clock),
-        sessions=Sessions(keys or settings.console_keys(), credentials, clock, links_since or clock()),
+        logins=logins,
+        passwords=Passwords(logins.current, clock),
+        sessions=Sessions(
+            keys or settings.console_keys(), logins.current, clock, links_since or clock(), has_links=dev
+        ),
         worker=Worker(module=language),
         prover=Worker(seconds=flows.PROOF_STOPS_S),
     )

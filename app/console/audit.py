@@ -33,6 +33,7 @@ def audit(
         "client": request.client.host if request.client else "",
         **({"forwarded_for": forwarded} if forwarded else {}),
         **({"session": hash_of(known.id)[:HASH_CHARACTERS]} if known else {}),
+        **({"name": known.name} if known and known.name else {}),
         **values,
     }
     log: FilteringBoundLogger = structlog.get_logger()

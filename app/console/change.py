@@ -224,7 +224,7 @@ def _form(
         blocked=folder.blocked(file),
         unreleased=read.unreleased(file),
         flow=flow if flow is not None and flow.is_startable else None,
-        versions=list(folder.versions(file)),
+        versions={at: version.by for at, version in folder.versions(file).items()},
     )
 
 
@@ -258,7 +258,8 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
     fields = _fields(file, before, line)
     try:
         if form.get("version"):
-            after = folder.versions(file).get(form["version"], before)
+            kept = folder.versions(file).get(form["version"])
+            after = kept.text if kept else before
         else:
             if form.get("digest") != digest_of(before):
                 raise CannotChange("the file has changed on disk since the form was opened; check your changes again")
@@ -289,10 +290,10 @@ async def change_save(request: Request, session: CanChange) -> Response:
     """Save a draft that was confirmed; it is checked once more. A text that takes too long to read is not written."""
     form = await _posted(request)
     await ask(request, session, language.read_alone, file=form.get("file", ""), text=form.get("text", ""))
-    return await run_in_threadpool(_save, request, form)
+    return await run_in_threadpool(_save, request, form, session.name)
 
 
-def _save(request: Request, form: Mapping[str, str]) -> Response:
+def _save(request: Request, form: Mapping[str, str], by: str) -> Response:
     folder = _folder(request)
     file, text = form.get("file", ""), form.get("text", "").replace("\r\n", "\n")
     before = folder.current().texts.get(file)
@@ -304,7 +305,7 @@ def _save(request: Request, form: Mapping[str, str]) -> Response:
     if draft.has_errors:
         return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
     try:
-        folder.save(file, text, form.get("digest", ""))
+        folder.save(file, text, form.get("digest", ""), by)
     except CannotSave as error:
         audit(request, "file not saved", is_refused=True, file=file, problem=str(error))
         return _form(request, file, problem=f"{error}; {error.cure}", form=form)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
@@ -12,8 +12,9 @@ from app.console.access import LOGIN, CanLook, client_of, login_page, set_cookie
 from app.console.audit import audit
 from app.console.pages import View, refused, view_of
 from app.console.passwords import TooManyLogins
-from app.console.sessions import ConsoleSession, hash_of
+from app.console.sessions import ConsoleSession
 from app.console.state import TheConsole
+from app.settings.logins import tidy_name
 
 FIRST_PAGES: Final[Mapping[View, str]] = {"owner": "/messages", "developer": "/phone"}
 
@@ -50,23 +51,27 @@ async def log_in(
     request: Request,
     console: TheConsole,
     password: Annotated[str, Form(max_length=1000)],
+    name: Annotated[str, Form(max_length=100)] = "",
     next: Annotated[str, Form()] = "/",
 ) -> Response:
-    """Open a session for the right password."""
-    passwords = console.passwords
-    sessions = console.sessions
+    """Open a session for the right password of a name, or for a shared password."""
+    typed = tidy_name(name)
+    names = {login.name for login in console.logins.current()}
+    # A name that nobody has may be a password in the wrong field.
+    known: dict[str, Any] = {"name": typed} if typed and typed in names else {}
     try:
-        hash_ = await passwords.matching(password, client_of(request))
+        login = await console.passwords.matching(typed, password, client_of(request))
     except TooManyLogins:
-        audit(request, "console login refused", is_refused=True)
+        audit(request, "console login refused", is_refused=True, **known)
         problem = "Too many passwords are being tried. Try again in a moment."
         response = login_page(request, local_path(next), problem, 429)
         response.headers["Retry-After"] = "1"
         return response
-    if hash_ is None:
-        audit(request, "console login failed", is_refused=True, problem="wrong password")
-        return login_page(request, local_path(next), "This password is wrong.", 401)
-    session = sessions.open(hash_of(hash_))
+    if login is None:
+        audit(request, "console login failed", is_refused=True, problem="wrong password", **known)
+        problem = "This name or password is wrong." if any(names) else "This password is wrong."
+        return login_page(request, local_path(next), problem, 401)
+    session = console.sessions.open(login)
     audit(request, "console login", session=session, by="password", role=session.role)
     return _logged_in(request, local_path(next), session)
 

@@ -130,7 +130,7 @@ async def audio(
     except OSError as error:
         raise HTTPException(503, f"This message cannot be played now: {error}.") from error
     if row.heard_at is None:
-        await recordings.mark_heard(id_, milliseconds(datetime.now(UTC)), session.role)
+        await recordings.mark_heard(id_, milliseconds(datetime.now(UTC)), session.by)
     part = request.headers.get("range", "bytes=0-")[:100]
     where: dict[str, Any] = {} if part.startswith("bytes=0-") else {"part": part}  # a player that goes on, or skips
     audit(request, f"message {use}", message=id_, **where)
@@ -144,7 +144,7 @@ async def change(request: Request, id_: MessageId, action: Action, session: CanC
     """Somebody has dealt with a message, deletes it (which can be undone for a day), or takes that back."""
     recordings = (await opened_store(request)).recordings
     now = milliseconds(datetime.now(UTC))
-    by = session.role
+    by = session.by
     match action:
         case "done" | "to-do":
             is_there = await recordings.mark_done(id_, now if action == "done" else None, by)

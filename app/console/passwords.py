@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import unicodedata
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
@@ -12,20 +13,32 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
+from app.settings.logins import Login
+
 WINDOW: Final = timedelta(minutes=15)
 """How long a failure counts."""
 FREE_FAILURES: Final = 5
-"""Failures of one client after which its next tries take longer."""
+"""Failures of one client with one name after which its next tries of that name take longer."""
 MAX_FAILURES_OF_ALL: Final = 100
-"""Failures of all clients together after which every try takes longest: they come from many addresses."""
+"""Failures of all clients with one name after which every try of that name takes longest."""
+_REMEMBERED: Final = 1000
+"""Failures that are remembered, of all names. To push one out takes so many tries that waiting is quicker."""
 LONGEST_S: Final = 4.0
 """How long a try is held up at most. It takes 1 s at first, and then twice as long each time."""
 MAX_WAITING_OF_ONE: Final = 4
-"""Logins of one client at a time, which are checked one after another."""
+"""Logins of one client with one name at a time, which are checked one after another."""
 MAX_WAITING: Final = 16
-"""Logins at a time. Together with `LONGEST_S`: four guesses a second from all clients together."""
+"""Logins with one name at a time, and with all unknown names together. With `LONGEST_S`: four guesses a second."""
 
 _HASHER: Final = PasswordHasher()
+_STRANGER: Final = Login(
+    "",
+    "listen",
+    f"$argon2id$v=19$m={_HASHER.memory_cost},t={_HASHER.time_cost},p={_HASHER.parallelism}"
+    f"${base64.b64encode(bytes(_HASHER.salt_len)).decode().rstrip('=')}"
+    f"${base64.b64encode(bytes(_HASHER.hash_len)).decode().rstrip('=')}",
+)
+"""Its hash is one that no password has, and that takes as long to check as one of `hash_password`."""
 
 
 class TooManyLogins(Exception):
@@ -40,68 +53,77 @@ def hash_password(password: str) -> str:
 class Passwords:
     """Checks passwords one after another. After failures it takes its time, and a right password always passes.
 
-    Failures are counted in this process: what somebody without a session sends writes nothing to the database. A right
-    password does not reset the count.
+    Each name has its own count and its own queue, so guesses at one hold up nobody else. Failures are counted in this
+    process: what somebody without a session sends writes nothing to the database. A right password does not reset the
+    count.
 
     Args:
-        hashes: Argon2 hashes; none when nobody can log in by a password.
+        logins: those of now.
         clock: the current time in UTC.
         pause: waits for some seconds.
-
-    Attributes:
-        hashes: the same.
     """
 
     def __init__(
         self,
-        hashes: tuple[str, ...],
+        logins: Callable[[], tuple[Login, ...]],
         clock: Callable[[], datetime],
         pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        self.hashes = hashes
+        self._logins = logins
         self._clock = clock
         self._pause = pause
-        self._failures: deque[tuple[datetime, str]] = deque(maxlen=MAX_FAILURES_OF_ALL)
+        self._failures: deque[tuple[datetime, str, str]] = deque(maxlen=_REMEMBERED)
         self._checking = asyncio.Lock()
-        self._waiting = Counter[str]()
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._waiting = Counter[tuple[str, str]]()
+        self._queues = Counter[str | None]()
+        self._turns: dict[tuple[str, str], asyncio.Lock] = {}
 
-    async def matching(self, password: str, client: str) -> str | None:
-        """The hash that the password fits, or None. Raises TooManyLogins.
+    async def matching(self, name: str, password: str, client: str) -> Login | None:
+        """The login of this name that the password fits, or None. Raises TooManyLogins.
 
         Args:
+            name: `tidy_name` of what was typed, "" for the passwords without a name.
             password: as it was typed.
             client: by which its failures are counted.
         """
-        if self._waiting[client] >= MAX_WAITING_OF_ONE or self._waiting.total() >= MAX_WAITING:
+        who = (client, name)
+        queue = name if any(login.name == name for login in self._logins()) else None
+        if self._waiting[who] >= MAX_WAITING_OF_ONE or self._queues[queue] >= MAX_WAITING:
             raise TooManyLogins
-        self._waiting[client] += 1
+        self._waiting[who] += 1
+        self._queues[queue] += 1
         try:
-            async with self._turns.setdefault(client, asyncio.Lock()):
-                await self._pause(self._held_up_s(client))
+            async with self._turns.setdefault(who, asyncio.Lock()):
+                await self._pause(self._held_up_s(*who))
                 async with self._checking:
-                    found = await asyncio.to_thread(self._verify, password)
+                    found = await asyncio.to_thread(self._verify, name, password)
                 if found is None:
-                    self._failures.append((self._clock(), client))
+                    self._failures.append((self._clock(), *who))
                 return found
         finally:
-            self._waiting[client] -= 1
-            if not self._waiting[client]:
-                del self._waiting[client], self._turns[client]
+            self._queues[queue] -= 1
+            self._waiting[who] -= 1
+            if not self._waiting[who]:
+                del self._waiting[who], self._turns[who]
 
-    def _held_up_s(self, client: str) -> float:
-        """How long the next try of a client is held up."""
-        now = self._clock()
-        counted = [who for at, who in self._failures if now - WINDOW < at <= now]  # the clock may have been set back
+    def _held_up_s(self, client: str, name: str) -> float:
+        """How long the next try of a client with a name is held up, whether or not there is such a name."""
+        now = self._clock()  # it may have been set back
+        counted = [who for at, who, tried in self._failures if tried == name and now - WINDOW < at <= now]
         if len(counted) >= MAX_FAILURES_OF_ALL:
             return LONGEST_S
         more = counted.count(client) - FREE_FAILURES
         return 0.0 if more < 0 else min(2.0**more, LONGEST_S)
 
-    def _verify(self, password: str) -> str | None:
-        """Compares with every hash, so that the time says nothing about which one fits. Blocks some 50 ms for each."""
-        fitting = [hash_ for hash_ in self.hashes if _fits(hash_, _normalised(password))]
-        return fitting[0] if fitting else None
+    def _verify(self, name: str, password: str) -> Login | None:
+        """Blocks some 50 ms for each password of this name, and as long for a name that nobody has.
+
+        All of them are compared, so that the time says nothing about which one fits.
+        """
+        known = [login for login in self._logins() if login.name == name]
+        text = _normalised(password)
+        fitting = [login for login in known or [_STRANGER] if _fits(login.hash, text)]
+        return fitting[0] if fitting and known else None
 
 
 def _fits(hash_: str, password: str) -> bool:

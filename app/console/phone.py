@@ -157,7 +157,7 @@ async def save_text(
     folder = console.project
     await ask(request, session, language.read_alone, file=wanted.file, text=wanted.text)
     try:
-        await asyncio.to_thread(folder.save, wanted.file, wanted.text, wanted.digest)
+        await asyncio.to_thread(folder.save, wanted.file, wanted.text, wanted.digest, session.name)
     except CannotSave as error:
         audit(request, "file not saved", is_refused=True, file=wanted.file, problem=str(error))
         raise HTTPException(409, f"{error}; {error.cure}") from error

@@ -7,10 +7,11 @@ import os
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.errors import AppError
 from app.flow.files import Stamps, read_project, replace_text, stamps
@@ -18,13 +19,15 @@ from app.flow.issues import FlowIssue, by_place
 from app.flow.loader import load
 from app.flow.model import Project
 from app.flow.report import counted
+from app.settings.logins import NAME
 
 HISTORY: Final = ".history"
 """The folder beside the flows that keeps what saved files held before; the loader skips names with a dot."""
-_VERSION: Final = ".%Y%m%dT%H%M%S%f"
+_VERSION: Final = "%Y%m%dT%H%M%S%f"
 """What is added to the name of a file that is kept: when it was replaced, UTC."""
-_VERSION_NAME: Final = re.compile(r"\.\d{8}T\d{12}")
-LONGEST_NAME: Final = 200
+_VERSION_NAME: Final = re.compile(rf"(.+)\.(\d{{8}}T\d{{12}})(?:,({NAME.pattern}))?")
+"""The name of the file, when it was replaced, and who did it, if that person has a name."""
+LONGEST_NAME: Final = 190
 """Characters of the display path of a file that is saved; the names of its versions are longer."""
 TEMPLATE_SUFFIXES: Final = (".j2", ".jinja", ".jinja2", ".json", ".md", ".ssml", ".txt", ".xml")
 """How the names of files end that are saved in `templates/`: no program could be one of them."""
@@ -34,6 +37,13 @@ KEPT_VERSIONS: Final = 20
 
 class CannotSave(AppError):
     """A file was not written."""
+
+
+class Version(NamedTuple):
+    """What a file held before it was saved; `by`: who saved it, "" for somebody without a name."""
+
+    text: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +112,14 @@ class ProjectFolder:
         project = load(texts, self.env, modules=self.modules, extent="project", today=today)
         return ReadProject(project, texts, tuple(sorted({*unread, *project.issues}, key=by_place)))
 
-    def save(self, file: str, text: str, digest: str) -> None:
+    def save(self, file: str, text: str, digest: str, by: str = "") -> None:
         """Replace a file of the project at once, and keep what it held before.
 
         Args:
             file: its display path, `flows/acme.yaml`. A new file may be made in the folders of the project only.
             text: the new text.
             digest: `digest_of` the text that was edited; "" for a new file.
+            by: the name of the login; "" for none.
 
         Raises:
             CannotSave: the file has changed since, is not a file of the project, or cannot be written.
@@ -121,7 +132,7 @@ class ProjectFolder:
                     message = f"{file} has changed on disk since it was opened"
                     raise CannotSave(message, "open it again and repeat the change")
                 if before is not None:
-                    self._keep(path, before)
+                    self._keep(path, before, by)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 replace_text(path, text)
         except OSError as error:
@@ -140,13 +151,13 @@ class ProjectFolder:
             return ""
         return f"The folder {folder} cannot be written by the server's user, so nothing can be saved here."
 
-    def versions(self, file: str) -> dict[str, str]:
-        """What a file held before it was saved: when (ISO 8601, UTC) → text, newest first."""
+    def versions(self, file: str) -> dict[str, Version]:
+        """What a file held before it was saved: when (ISO 8601, UTC) → version, newest first."""
         try:
             kept = reversed(self._versions(self._path(file)))
         except CannotSave:  # such as one that a link leads to
             return {}
-        return {_replaced_at(path).isoformat(): _read(path) for path in kept}
+        return {at.isoformat(): Version(_read(path), by) for at, by, path in kept}
 
     def _path(self, file: str) -> Path:
         """Where a display path is on disk. Raises CannotSave for anything outside of the project."""
@@ -166,24 +177,26 @@ class ProjectFolder:
             raise CannotSave(f"{file} leads out of the project", "put the file itself there")
         return path
 
-    def _versions(self, path: Path) -> list[Path]:
-        """The versions of a file that are kept, oldest first."""
-        kept = (path.parent / HISTORY).glob("*")
-        return sorted(each for each in kept if each.stem == path.name and _VERSION_NAME.fullmatch(each.suffix))
+    def _versions(self, path: Path) -> list[tuple[datetime, str, Path]]:
+        """The versions of a file that are kept: when it was replaced, by whom, and the version; oldest first."""
+        found = []
+        for kept in (path.parent / HISTORY).glob("*"):
+            if (parts := _VERSION_NAME.fullmatch(kept.name)) and parts[1] == path.name:
+                with suppress(ValueError):  # a name that no version has
+                    found.append((datetime.strptime(parts[2], _VERSION).replace(tzinfo=UTC), parts[3] or "", kept))
+        return sorted(found)
 
-    def _keep(self, path: Path, text: str) -> None:
+    def _keep(self, path: Path, text: str, by: str) -> None:
         folder = path.parent / HISTORY
         folder.mkdir(exist_ok=True)
         now = datetime.now(UTC)
-        if kept := self._versions(path):  # it is the newest, also when the clock was set back since
-            now = max(now, _replaced_at(kept[-1]) + timedelta(microseconds=1))
-        replace_text(folder / f"{path.name}{now:{_VERSION}}", text, like=path)
-        for old in self._versions(path)[:-KEPT_VERSIONS]:
+        kept = self._versions(path)
+        if kept:  # it is the newest, also when the clock was set back since
+            now = max(now, kept[-1][0] + timedelta(microseconds=1))
+        who = f",{by}" if by else ""
+        replace_text(folder / f"{path.name}.{now:{_VERSION}}{who}", text, like=path)
+        for _, _, old in self._versions(path)[:-KEPT_VERSIONS]:
             old.unlink(missing_ok=True)
-
-
-def _replaced_at(version: Path) -> datetime:
-    return datetime.strptime(version.suffix, _VERSION).replace(tzinfo=UTC)
 
 
 def digest_of(text: str) -> str:

@@ -9,14 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from itsdangerous import BadData, URLSafeSerializer
 
+from app.settings.logins import Login, Role
 from app.store import milliseconds
-
-Role: TypeAlias = Literal["look", "change"]
-"""`change` may do everything that `look` may."""
 
 LONGEST: Final = timedelta(hours=12)
 """How long a session lasts, and a link that nobody has opened."""
@@ -26,6 +24,7 @@ RENEW_AFTER: Final = timedelta(minutes=1)
 """How precisely the last use of a session is known, so that few responses set a cookie."""
 BY_LINK: Final = "link"
 """The credential of sessions that were opened by a link."""
+_LINK: Final = Login("", "change", "")
 _BYTES: Final = 32
 
 
@@ -35,6 +34,7 @@ class ConsoleSession:
 
     Attributes:
         id: random. Only the browser keeps it.
+        name: of the login; "" for a shared password, and for a link.
         role: what one may do with it.
         credential: what it was opened with.
         began_at: milliseconds since 1970.
@@ -42,6 +42,7 @@ class ConsoleSession:
     """
 
     id: str
+    name: str
     role: Role
     credential: str
     began_at: int
@@ -52,10 +53,20 @@ class ConsoleSession:
         """What each request that changes something must repeat."""
         return hmac.digest(self.id.encode(), b"csrf", "sha256").hex()
 
+    @property
+    def by(self) -> str:
+        """Who did something, as it is stored."""
+        return self.name or self.role
+
 
 def hash_of(text: str) -> str:
     """SHA-256 in hexadecimal digits. Enough for what is random, and not for passwords."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def credential_of(login: Login) -> str:
+    """What a session is bound to that a password has opened: another password is another credential."""
+    return hash_of(f"{login.name}\0{login.hash}" if login.name else login.hash)
 
 
 def new_link(keys: Sequence[bytes], now: datetime) -> str:
@@ -66,12 +77,13 @@ def new_link(keys: Sequence[bytes], now: datetime) -> str:
 class Sessions:
     """The sessions of one console.
 
-    The key of a cookie is derived from the credential, too: a session ends when the password that opened it is changed,
-    and one that was opened by a link is good for development alone.
+    The key of a cookie is derived from the credential, too: a session ends when the password that opened it is changed
+    or removed, and one that was opened by a link is good for development alone.
 
     Args:
         keys: sign cookies and links, the current one first.
-        credentials: the credential that a session was opened with → the role.
+        logins: those of now.
+        has_links: whether links open the console.
         clock: the current time in UTC.
         links_since: links that are older do not open this console: the process before it may have seen them used.
     """
@@ -79,21 +91,27 @@ class Sessions:
     def __init__(
         self,
         keys: Sequence[bytes],
-        credentials: Mapping[str, Role],
+        logins: Callable[[], tuple[Login, ...]],
         clock: Callable[[], datetime],
         links_since: datetime,
+        *,
+        has_links: bool = False,
     ) -> None:
-        self.credentials = credentials
-        self._cookies = {each: _serializer(keys, f"session by {each}") for each in credentials}
+        self._keys = keys
+        self._logins = logins
+        self._has_links = has_links
         self._links = _serializer(keys, "link")
         self._links_since = milliseconds(links_since)
         self._used_links = set[str]()
         self._clock = clock
 
-    def open(self, credential: str) -> ConsoleSession:
-        """A new session."""
+    def open(self, login: Login) -> ConsoleSession:
+        """A new session by a password."""
+        return self._new(login, credential_of(login))
+
+    def _new(self, login: Login, credential: str) -> ConsoleSession:
         now = milliseconds(self._clock())
-        return ConsoleSession(secrets.token_urlsafe(_BYTES), self.credentials[credential], credential, now, now)
+        return ConsoleSession(secrets.token_urlsafe(_BYTES), login.name, login.role, credential, now, now)
 
     def redeem(self, token: str) -> ConsoleSession | None:
         """A new session for the token of a link, which is then used up; None for an unknown token."""
@@ -102,19 +120,19 @@ class Sessions:
             made_at, id_ = self._links.loads(token)
         except BadData:
             return None
-        if BY_LINK not in self.credentials or made_at < since or id_ in self._used_links:
+        if not self._has_links or made_at < since or id_ in self._used_links:
             return None
         self._used_links.add(id_)
-        return self.open(BY_LINK)
+        return self._new(_LINK, BY_LINK)
 
     def find(self, cookie: str) -> ConsoleSession | None:
         """The open session of a cookie, or None."""
         now = self._clock()
-        for credential, role in self.credentials.items():
+        for credential, login in self._credentials().items():
             with suppress(BadData):
-                id_, began_at, used_at = self._cookies[credential].loads(cookie)
+                id_, began_at, used_at = self._cookies(credential).loads(cookie)
                 if began_at > milliseconds(now - LONGEST) and used_at > milliseconds(now - IDLE):
-                    return ConsoleSession(id_, role, credential, began_at, used_at)
+                    return ConsoleSession(id_, login.name, login.role, credential, began_at, used_at)
         return None
 
     def renewed(self, session: ConsoleSession) -> ConsoleSession | None:
@@ -125,7 +143,14 @@ class Sessions:
 
     def cookie_of(self, session: ConsoleSession) -> str:
         """What the browser keeps of a session."""
-        return self._cookies[session.credential].dumps([session.id, session.began_at, session.used_at])
+        return self._cookies(session.credential).dumps([session.id, session.began_at, session.used_at])
+
+    def _credentials(self) -> Mapping[str, Login]:
+        by_password = {credential_of(login): login for login in self._logins()}
+        return by_password | ({BY_LINK: _LINK} if self._has_links else {})
+
+    def _cookies(self, credential: str) -> URLSafeSerializer:
+        return _serializer(self._keys, f"session by {credential}")
 
 
 def _serializer(keys: Sequence[bytes], purpose: str) -> URLSafeSerializer:

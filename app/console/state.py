@@ -19,6 +19,7 @@ from app.console.services import Services
 from app.console.sessions import Sessions
 from app.console.worker import Worker
 from app.settings import Settings
+from app.settings.logins import Logins
 from app.store import Store
 
 
@@ -48,6 +49,7 @@ class Console:
     figures: Figures
     store: Store
     changes: CallChanges
+    logins: Logins
     passwords: Passwords
     sessions: Sessions
     worker: Worker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from app.service.recording_files import BucketAddress, RecordingFiles, opened_bu
 from app.service.recording_folder import RecordingFolder
 from app.service.turns import Policy
 from app.settings import values
+from app.settings.logins import Login, Role
 from app.settings.secrets import CONSOLE, CONSOLE_KEY_SUFFIX, derived_keys, stored_secret
 from app.store import open_store
 from app.vonage.signatures import Verifier
@@ -260,6 +262,9 @@ class Settings(BaseSettings):
     """Hash of the password that lets people change things in the console; made by `ncco console password`."""
     console_viewer_password_hash: _PasswordHash = SecretStr("")
     """Hash of the password that lets people look and listen in the console, and change nothing."""
+    console_logins: Annotated[Path, Cure("Write the path of a file.")] = Path("console-logins.json")
+    """File of the people who log in to the console with a name of their own; written by
+    `ncco console password --name`. It need not exist. In Docker it is on the volume."""
 
     s3_region: Annotated[
         str, AfterValidator(values.read_plain), Cure("Write the name of the region, such as eu-central-1.")
@@ -399,13 +404,18 @@ class Settings(BaseSettings):
         )
 
     @property
-    def console_hashes(self) -> Mapping[Literal["look", "change"], str]:
-        """The hashes of the passwords that are set, by what they allow."""
-        hashes: dict[Literal["look", "change"], SecretStr] = {
-            "look": self.console_viewer_password_hash,
+    def shared_logins(self) -> tuple[Login, ...]:
+        """The logins without a name, whose passwords are settings."""
+        hashes: dict[Role, SecretStr] = {
+            "listen": self.console_viewer_password_hash,
             "change": self.console_password_hash,
         }
-        return {role: text for role, hash_ in hashes.items() if (text := hash_.get_secret_value())}
+        return tuple(Login("", role, text) for role, hash_ in hashes.items() if (text := hash_.get_secret_value()))
+
+    @property
+    def has_logins(self) -> bool:
+        """Whether anybody can log in to the console by a password."""
+        return bool(self.shared_logins) or os.access(self.console_logins, os.F_OK)
 
     @property
     def has_memory_store(self) -> bool:
@@ -414,7 +424,7 @@ class Settings(BaseSettings):
 
     def has_console(self, dev: bool) -> bool:
         """Whether the console is wanted: in production only with a password."""
-        return self.console and (dev or bool(self.console_hashes))
+        return self.console and (dev or self.has_logins)
 
     @property
     def base_url(self) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.contract.http.serving import FLOW
+from tests.support.command import ncco
 from tests.support.server import running
 from tests.system.console.browser import PATIENCE_MS, Watch, check_page
 from tests.system.console.server import link_of
@@ -39,7 +41,9 @@ def window(browser: Browser, address: str) -> Iterator[Page]:
     assert [] == watch.unexpected()
 
 
-def log_in(page: Page, password: str) -> None:
+def log_in(page: Page, password: str, name: str = "") -> None:
+    if name:
+        page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_label("Password").press("Enter")
 
@@ -89,3 +93,32 @@ def test_a_right_password_passes_soon_after_many_wrong_ones(window: Page, addres
         assert 401 == refused.value.status
     log_in(window, PASSWORDS["change"])
     expect(window.get_by_role("heading", name="Calls", exact=True)).to_be_visible()
+
+
+def test_a_colleague_logs_in_while_the_server_runs_until_the_login_is_removed(browser: Browser, tmp_path: Path) -> None:
+    def give(*words: str, password: str = "") -> None:
+        env = {"NCCO_CONSOLE_LOGINS": "logins.json"}
+        done = ncco("console", "password", *words, cwd=tmp_path, env=env, stdin=f"{password}\n")
+        assert 0 == done.exit_code, done.output
+
+    give("--name", "anna", "--role", "change", password="the password of anna")
+    settings = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0", "NCCO_CONSOLE_LOGINS": "logins.json"}
+    with running(tmp_path, {"flows/hello.yaml": FLOW}, settings) as server:
+        address = link_of(server)
+        give("--name", "ben", "--role", "listen", password="the password of ben")
+        with browser.new_context() as one, browser.new_context() as other:
+            anna, ben = one.new_page(), other.new_page()
+            for page, name in ((anna, "anna"), (ben, "ben")):
+                page.set_default_timeout(PATIENCE_MS)
+                page.goto(f"{address}/calls")
+                expect(page.get_by_label("Name")).to_be_focused()
+                check_page(page)
+                log_in(page, f"the password of {name}", name)
+                expect(page.get_by_role("banner")).to_contain_text(name)
+            give("--remove", "ben")
+            for page in (anna, ben):
+                page.reload()
+            expect(ben.get_by_label("Name")).to_be_visible()
+            expect(anna.get_by_role("heading", name="Calls", exact=True)).to_be_visible()
+        server.wait_for_lines("console login", 2)
+    assert ["anna", "ben"] == [line["name"] for line in server.log() if line["event"] == "console login"]

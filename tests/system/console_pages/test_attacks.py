@@ -120,7 +120,8 @@ async def test_an_earlier_version_can_be_read_by_nobody_else_than_the_file(
 
 async def test_a_foreign_file_among_the_earlier_versions_hides_no_form(owner: httpx.AsyncClient, project: Path) -> None:
     (project / "flows/.history").mkdir()
-    (project / "flows/.history/reception.yaml.bak").write_text("flow: x")
+    for name in ("bak", "20261399T000000000000", "20261121T000000000000,../anna", "20261121T000000000000,Änne"):
+        (project / f"flows/.history/reception.yaml.{name.replace('/', '')}").write_text("flow: x")
     assert 200 == (await owner.get("/change/flows/reception.yaml")).status_code
 
 

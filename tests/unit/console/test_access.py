@@ -29,7 +29,6 @@ from app.console.sessions import Sessions, new_link
 from app.settings.secrets import CONSOLE, derived_keys
 from tests.unit.console.conftest import (
     BASE_URL,
-    HASHES,
     PASSWORDS,
     REPOSITORY,
     browser,
@@ -226,7 +225,7 @@ class Pauses(list[float]):
 
 def counting(app: FastAPI, clock: Clock | None = None) -> Pauses:
     pauses = Pauses()
-    app.state.console.passwords = Passwords(tuple(HASHES.values()), clock or Clock(), pauses)
+    app.state.console.passwords = Passwords(app.state.console.logins.current, clock or Clock(), pauses)
     return pauses
 
 
@@ -473,9 +472,14 @@ async def test_a_row_of_a_restored_database_logs_nobody_in(tmp_path: Path) -> No
     (tmp_path / "calls.db-key").write_text("ab" * 32)
     settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db")
     app = create_console(settings, Services(), dev=True)
-    forged = Sessions(derived_keys(["ab" * 32], CONSOLE), {"link": "change"}, lambda: datetime.now(UTC), NOON)
+    clock = Clock()
+    clock.now = datetime.now(UTC)
+    keys = derived_keys(["ab" * 32], CONSOLE)
+    forged = Sessions(keys, tuple, clock, NOON, has_links=True)
+    session = forged.redeem(new_link(keys, clock.now))
+    assert session is not None
     async with browser(app) as client:
-        for cookie in (id_, forged.cookie_of(forged.open("link"))):
+        for cookie in (id_, forged.cookie_of(session)):
             page = await client.get("/calls", headers={"Cookie": f"ncco-console-8001={cookie}"})
             assert 401 == page.status_code
 

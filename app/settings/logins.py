@@ -1,0 +1,176 @@
+"""The file of logins: people who log in to the console with a name and a password of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias
+
+import structlog
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+
+from app.errors import SettingsError
+from app.settings.values import read_password_hash
+
+Role: TypeAlias = Literal["listen", "change"]
+"""`change` may do everything that `listen` may."""
+
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,31}")
+"""Of a login. Names are parts of file names and of lines in the log."""
+MAX_BYTES: Final = 1_048_576
+WAIT_S: Final = 5.0
+"""How long a change waits for another one to end."""
+_POLL_S: Final = 0.02
+_VARIABLE: Final = "NCCO_CONSOLE_LOGINS"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Somebody who may log in.
+
+    Attributes:
+        name: in small letters; "" for a password that people share.
+        role: what it allows.
+        hash: the Argon2 hash of the password.
+    """
+
+    name: str
+    role: Role
+    hash: str = field(repr=False)
+
+
+class _Entry(BaseModel):
+    """What the file holds for a name."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    role: Role
+    hash: Annotated[str, StringConstraints(min_length=1), AfterValidator(read_password_hash)]
+
+
+_ENTRIES: Final = TypeAdapter(dict[Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$")], _Entry])
+
+
+def tidy_name(text: str) -> str:
+    """A name as it is compared: `Anna` and `anna` are one."""
+    return text.strip().lower()
+
+
+def read_logins(file: Path) -> tuple[Login, ...]:
+    """The logins of a file, by name; none when there is no file. Raises SettingsError."""
+    cure = "Let the server's user read it; or remove it, and give each person a password again."
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise SettingsError(_VARIABLE, f"{file} is not a file", cure)
+        with file.open("rb") as opened:
+            entries = _ENTRIES.validate_json(opened.read(MAX_BYTES))
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise SettingsError(_VARIABLE, f"{file} cannot be read: {error.strerror}", cure) from error
+    except ValidationError as error:
+        raise SettingsError(_VARIABLE, f"{file} is not a file of logins", cure) from error
+    return tuple(Login(name, entry.role, entry.hash) for name, entry in sorted(entries.items()))
+
+
+@contextmanager
+def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Login]]:
+    """The logins by name, to be changed; written at the end. Without any, the file is removed.
+
+    Only its owner can read the file. Root gives it to the owner of the file before, or of the folder. A reader sees the
+    old file or the new one, and of two changes at once the second begins when the first is written, for which it waits
+    `wait_s`.
+
+    Raises:
+        SettingsError: the file is a link, another change does not end, or the file cannot be read or written.
+    """
+    draft = file.with_name(f".{file.name}.new")  # who creates it may change the file
+    try:
+        handle = _created(draft, wait_s)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                if file.is_symlink():
+                    raise SettingsError(_VARIABLE, f"{file} is a link", "Name the file itself.")
+                logins = {login.name: login for login in read_logins(file)}
+                yield logins
+                entries = {name: _Entry(role=login.role, hash=login.hash) for name, login in logins.items()}
+                out.write(_ENTRIES.dump_json(entries, indent=2) + b"\n")
+                out.flush()
+                os.fsync(handle)
+                if os.geteuid() == 0:
+                    owner = (file if file.exists() else file.parent).stat()
+                    os.fchown(handle, owner.st_uid, owner.st_gid)
+            if not logins:
+                file.unlink(missing_ok=True)
+                draft.unlink()
+            else:
+                draft.replace(file)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+        _flush_folder(file.parent)
+    except OSError as error:
+        cure = "Set it to a file in a folder that this user may write to, such as the one of the database."
+        raise SettingsError(_VARIABLE, f"{file} cannot be written: {error.strerror}", cure) from error
+
+
+def _flush_folder(folder: Path) -> None:
+    """Let a login that was removed be gone after a power failure, too."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _created(draft: Path, wait_s: float) -> int:
+    """Create the draft, which nobody else has then. Raises SettingsError, OSError."""
+    end = time.monotonic() + wait_s
+    while True:
+        try:
+            return os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        except FileExistsError as error:
+            if time.monotonic() > end:
+                cure = f"Try again. If no other command is running, one was killed: remove {draft}."
+                raise SettingsError(_VARIABLE, "is being changed by another command", cure) from error
+        time.sleep(_POLL_S)
+
+
+class Logins:
+    """The logins of a file, read again when it changes. None of a file that cannot be used, which is logged once.
+
+    Args:
+        file: which need not exist.
+        shared: logins besides those of the file.
+    """
+
+    def __init__(self, file: Path, shared: tuple[Login, ...] = ()) -> None:
+        self._file = file
+        self._shared = shared
+        self._stamp: tuple[int, ...] | None = None
+        self._logins: tuple[Login, ...] = shared
+
+    def current(self) -> tuple[Login, ...]:
+        """Those of now. Blocks for as long as it takes to look at a file."""
+        stamp = self._look()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._logins = self._shared
+            try:
+                self._logins += read_logins(self._file)
+            except SettingsError as error:
+                structlog.get_logger().error("logins cannot be used", problem=str(error), cure=error.cure)
+        return self._logins
+
+    def _look(self) -> tuple[int, ...]:
+        try:
+            found = self._file.stat()
+        except OSError as error:
+            return (error.errno or 0,)
+        return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
