@@ -15,7 +15,7 @@ from typing import Any, Final
 import click
 
 from app.cli import options
-from app.cli.database import find_call, server_records
+from app.cli.database import find_call, find_database
 from app.cli.output import FINE, print_json
 from app.flow.report import counted, printable
 from app.service.recorded_calls import (
@@ -117,7 +117,7 @@ def command(
     screen = CallPrinter(zone, is_json=form == "json", whole=whole)
 
     async def show() -> None:
-        async with server_records() as records:
+        async with find_database().records() as records:
             if session is not None:
                 timeline = await find_call(records, session)
                 if follow:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec
 
 from app.cli.environment import server_settings
 from app.cli.output import ISSUES, CannotRun
 from app.store import Records, Store, Timeline, open_store
 
 P = ParamSpec("P")
-S = TypeVar("S", Store, Records)
 
 MOST_ALIKE: Final = 10
 """How many calls are named when an id is ambiguous."""
@@ -39,16 +37,11 @@ def find_database() -> Store:
     return store
 
 
-def server_store() -> AbstractAsyncContextManager[Store]:
-    """The database that the settings name, while it is open; raises as `require_file`, and StoreError."""
+def server_store() -> Store:
+    """The database that the settings name, not open yet; raises as `require_file`."""
     database = find_database()
     require_file(database)
-    return opened(database)
-
-
-def server_records() -> AbstractAsyncContextManager[Records]:
-    """The recorded calls of that database, which is only read. Raises CannotRun, StoreError."""
-    return opened(find_database().records())
+    return database
 
 
 def require_file(database: Store) -> None:
@@ -56,16 +49,6 @@ def require_file(database: Store) -> None:
     if database.path is not None and not database.path.is_file():
         cure = "run it in the server's folder, or set NCCO_DATABASE_URL to the server's database"
         raise CannotRun(f"there is no database at {database.label}", cure)
-
-
-@asynccontextmanager
-async def opened(source: S) -> AsyncIterator[S]:
-    """A database, or its recorded calls, while it is open. Raises StoreError."""
-    await source.open()
-    try:
-        yield source
-    finally:
-        await source.close()
 
 
 class NoSuchCall(CannotRun):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from app.cli import options
-from app.cli.database import asynchronous, find_database, opened
+from app.cli.database import asynchronous, find_database
 from app.cli.output import FINE, ISSUES, print_json
 
 
@@ -61,7 +61,7 @@ async def upgrade() -> int:
     """
     database = find_database()
     before = await database.schema()
-    async with opened(database):  # which upgrades it
+    async with database:  # which upgrades it
         pass
     if before.is_complete:
         done = f"has schema {before.found}, the newest: nothing to do"

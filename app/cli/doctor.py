@@ -14,7 +14,6 @@ from typing import Final
 import click
 
 from app.cli import options
-from app.cli.database import opened
 from app.cli.environment import DOTENV, flow_variables, variables
 from app.cli.findings import Finding, Status, count_of, print_findings
 from app.cli.network_checks import network_findings
@@ -244,7 +243,7 @@ async def check_audio(settings: Settings, *, is_offline: bool) -> list[Finding]:
         return []
     try:
         files = settings.recording_files
-        async with opened(open_store(settings.database_url).records()) as records:
+        async with open_store(settings.database_url).records() as records:
             lost = await count_lost(records, files) if files is not None else 0
     except (SettingsError, StoreError, OSError):
         return []

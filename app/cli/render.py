@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import click
 
 from app.cli import options
-from app.cli.database import opened
 from app.cli.environment import flow_variables, folders, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import Source, flow_named
@@ -116,7 +115,7 @@ def command(
 
     async def play() -> tuple[Reply, list[Mapping[str, Any]]]:
         """The last reply, and the trace of its turn."""
-        async with opened(open_store("memory://")) as store, opened(store.records()) as records:
+        async with open_store("memory://") as store, store.records() as records:
             service = CallService(store, Library(store, lambda: project), policy)
             await service.library.reload()
             reply = await service.answer(webhook(), flow)

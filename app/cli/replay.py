@@ -11,7 +11,7 @@ import click
 import orjson
 
 from app.cli import options
-from app.cli.database import asynchronous, find_call, server_records
+from app.cli.database import asynchronous, find_call, find_database
 from app.cli.environment import flow_variables, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.flow.loader import load
@@ -42,7 +42,7 @@ async def command(*, session: str, form: str) -> int:
     ones, settings the current ones. A turn that needs something sensitive, which is not stored, ends it. Callback URLs
     are compared without their signature.
     """
-    async with server_records() as records:
+    async with find_database().records() as records:
         timeline = await find_call(records, session)
         revision = await records.revision(timeline.call.session.revision)
     settings = server_settings()

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from app.cli import options
-from app.cli.database import asynchronous, server_records
+from app.cli.database import asynchronous, find_database
 from app.cli.environment import folders
 from app.cli.output import FINE, columns, print_json
 from app.cli.project import Source
@@ -72,7 +72,7 @@ async def command(
         period = read_period(first, last, zone, now)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    async with server_records() as records:
+    async with find_database().records() as records:
         report = await count_calls(records.reported(*period.milliseconds), period, milliseconds(now), flow)
     if form == "json":
         print_json(report.document)

@@ -15,7 +15,6 @@ import click
 
 from app.cli import options
 from app.cli.console_process import console_address, console_beside
-from app.cli.database import opened
 from app.cli.environment import folders
 from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import LoadedProject, Source
@@ -152,7 +151,7 @@ async def last_served(database_url: str, read: Project) -> tuple[Project, dateti
     """
     row = None
     with suppress(StoreError):
-        async with opened(open_store(database_url).records()) as records:
+        async with open_store(database_url).records() as records:
             row = await records.revision(RELEASED)
     project = row and project_of(row, read)
     return (project, datetime.fromtimestamp(row.created_at / 1000, UTC)) if row and project else None

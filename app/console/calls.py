@@ -83,12 +83,8 @@ async def recorded(request: Request) -> AsyncIterator[Records]:
     """The calls of the database that the settings name. Raises StoreError when it cannot be read."""
     console = console_of(request)
     await opened_store(request)
-    records = open_store(console.settings.database_url).records()
-    await records.open()
-    try:
+    async with open_store(console.settings.database_url).records() as records:
         yield records
-    finally:
-        await records.close()
 
 
 async def _find(records: Records, search: CallSearch, limit: int, now: datetime) -> list[CallRow]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+from contextlib import AsyncExitStack
 from typing import Final
 
 from app.errors import StoreError
-from app.store import Store
+from app.store import Records, Store
 
 LOOK_S: Final = 1.0
 """How often the store is looked at, at most, however many pages ask."""
@@ -26,8 +27,8 @@ class CallChanges:
 
     def __init__(self, store: Store, look_s: float = LOOK_S) -> None:
         self._store = store
-        self._records = store.records()
-        self._is_reading = False
+        self._records: Records | None = None
+        self._opened = AsyncExitStack()
         self._look_s = look_s
         self._lock = asyncio.Lock()
         self._looked_at = -math.inf
@@ -52,14 +53,13 @@ class CallChanges:
 
     async def close(self) -> None:
         """Disconnect; the next look connects again."""
-        self._is_reading = False
-        await self._records.close()
+        self._records = None
+        await self._opened.aclose()
 
     async def _look(self) -> str:
         await self._store.open()
-        if not self._is_reading:
-            await self._records.open()
-            self._is_reading = True
+        if self._records is None:
+            self._records = await self._opened.enter_async_context(self._store.records())
         calls = [(call.session.id, call.session.version) for call in await self._records.calls(WATCHED)]
         found = calls, [tuple(row) for row in await self._store.recordings.changes(WATCHED)]
         return hashlib.sha256(repr(found).encode()).hexdigest()[:32]

@@ -155,13 +155,10 @@ async def write_backup(
         return size, []
     lost: list[str] = []
     with suppress(StoreUnavailable):  # its disk may be full: only its age is not known then
-        await places.store.open()
-        try:
-            await Backups(places.store.database).add(BackupRow(milliseconds(now), size))
+        async with places.store as store:
+            await Backups(store.database).add(BackupRow(milliseconds(now), size))
             if places.recordings is not None:
-                lost = await lost_recordings(places.store.recordings, places.recordings)
-        finally:
-            await places.store.close()
+                lost = await lost_recordings(store.recordings, places.recordings)
     return size, lost
 
 

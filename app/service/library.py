@@ -143,15 +143,10 @@ class Library:
 
     async def _note_open_calls(self) -> None:
         """Find out which revisions open calls have, so that these stay loaded; no news while the store is away."""
-        records = self._store.records()
-        try:
-            await records.open()
-            calls = await records.calls(OPEN_CALLS, wanted=CallFilter(is_open=True))
+        with suppress(StoreError):
+            async with self._store.records() as records:
+                calls = await records.calls(OPEN_CALLS, wanted=CallFilter(is_open=True))
             self._pinned.in_use = tuple(dict.fromkeys((call.session.flow, call.session.revision) for call in calls))
-        except StoreError:
-            return
-        finally:
-            await records.close()
 
     async def save_again(self) -> frozenset[str]:
         """Save the revisions in use again, in case another host has deleted them as unused.

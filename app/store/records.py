@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
 from typing import Any, Final
 
-from app.errors import StoreUnavailable
-from app.store.database import Database, Read, Row, contains
+from app.store.database import Read, contains
 from app.store.recordings import RECORDINGS_TABLE
 from app.store.rows import (
     ANY_CALL,
@@ -20,6 +18,7 @@ from app.store.rows import (
     ConnectStatus,
     ReportedCall,
     RevisionRow,
+    Schema,
     Timeline,
     TurnRow,
     WebhookRow,
@@ -127,35 +126,18 @@ SELECT_CONNECT_STATUSES: Final = """
 
 
 class Records:
-    """Reads what a store holds. Every method may raise StoreUnavailable.
+    """Reads what a store holds; `Store.records` makes it. Every method may raise StoreUnavailable.
 
     Args:
-        database: which it reads; it need not be open.
+        read: with a connection of its own.
+        schema: that of the database.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._opened = AsyncExitStack()
-        self._reading: Read | None = None
-        self._has_failed = ""
-        self._select = ""
-
-    async def open(self) -> None:
-        """Connect. Raises StoreUnusable for a database that is not ours or cannot be read by this version."""
-        self._reading, schema = await self._opened.enter_async_context(self._database.reading())
+    def __init__(self, read: Read, schema: Schema) -> None:
+        self._read = read
         failed = _FAILED_IN_0_2 if FAILURES in schema.additions else _FAILED
         self._has_failed = f"EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND {failed})"
         self._select = f"{_CALL}, {self._has_failed} FROM calls"
-
-    async def close(self) -> None:
-        """Disconnect."""
-        self._reading = None
-        await self._opened.aclose()
-
-    async def _read(self, sql: str, *values: object) -> list[Row]:
-        if self._reading is None:
-            raise StoreUnavailable(f"{self._database.label} is not open")
-        return await self._reading(sql, *values)
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
         """Up to `limit` calls, newest first, starting behind the key `before` (None: with the newest)."""

@@ -5,10 +5,11 @@ What an operation writes is one transaction, written as a generator that yields 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any, Concatenate, Final, ParamSpec
+from typing import Any, Concatenate, Final, ParamSpec, Self
 
 from app.errors import AlreadyOpen, Conflict
 from app.store import retention
@@ -329,6 +330,13 @@ class Store:
         """Finish what was begun and disconnect; a closed store can be opened again."""
         await self.database.close()
 
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
     async def schema(self) -> Schema:
         """Which schema the database has; changes nothing, creates nothing. The store need not be open.
 
@@ -336,9 +344,14 @@ class Store:
         """
         return await self.database.schema()
 
-    def records(self) -> Records:
-        """Reads what is recorded, beside this store, which need not be open."""
-        return Records(self.database)
+    @asynccontextmanager
+    async def records(self) -> AsyncIterator[Records]:
+        """Reads what is recorded, beside this store, which need not be open.
+
+        Raises StoreUnusable for a database that is not ours or cannot be read by this version.
+        """
+        async with self.database.reading() as (read, schema):
+            yield Records(read, schema)
 
     async def check(self) -> None:
         """Write and delete a row, to see that the database can be written and can grow."""

@@ -14,7 +14,7 @@ from app.service.outgoing import new_client
 from app.service.recording_files import RecordingFiles
 from app.service.recordings import NEWEST, PUT_BACK, SWEEP_S, Fetcher, FetchListener, count_lost
 from app.settings import Settings
-from app.store import RecordingCounts, RecordingRow, Records, Store
+from app.store import RecordingCounts, RecordingRow, Store
 from app.vonage.application_token import ApplicationTokens
 from app.web.metrics import Metrics
 
@@ -71,19 +71,17 @@ def make_fetcher(
     return Fetcher(store.recordings, files, media, listener=RecordingLog(metrics, log), clock=clock)
 
 
-async def watch_files(records: Records, files: RecordingFiles, metrics: Metrics, log: FilteringBoundLogger) -> None:
+async def watch_files(store: Store, files: RecordingFiles, metrics: Metrics, log: FilteringBoundLogger) -> None:
     """Count the newest recordings whose files are lost, again and again."""
     lost = 0
     while True:
         before = lost
         try:
-            await records.open()
-            lost = await count_lost(records, files)
+            async with store.records() as records:
+                lost = await count_lost(records, files)
             metrics.missing_recordings.labels("lost").set(lost)
         except Exception as error:  # noqa: BLE001 - also a fault of ours must not end the looking for good
             log.warning("recordings not looked for", problem=f"{type(error).__name__}: {error}")
-        finally:
-            await records.close()
         if lost > before:
             log.error(
                 "recordings lost",

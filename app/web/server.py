@@ -164,9 +164,8 @@ async def _try_store(settings: Settings) -> Schema | None:
     store = open_store(settings.database_url)
     with suppress(StoreUnavailable):
         schema = await store.schema() if store.is_durable else None
-        await store.open()
-        await store.close()
-        return schema
+        async with store:
+            return schema
     return None
 
 

@@ -111,18 +111,15 @@ async def count_calls(
     """Count the open calls for the metrics, and ask for the last backup, every `count_s` seconds or less often."""
     while True:
         begun = time.monotonic()
-        records = store.records()
         try:
-            await records.open()
-            metrics.open_calls.set(await records.count_open(milliseconds(clock() - COUNTED_AGE)))
+            async with store.records() as records:
+                metrics.open_calls.set(await records.count_open(milliseconds(clock() - COUNTED_AGE)))
             if backup := await Backups(store.database).last():
                 metrics.last_backup.set(backup.made_at / 1000)
         except StoreError as error:
             log.debug("open calls not counted", problem=str(error))
         except Exception as error:  # noqa: BLE001 - a temporary error (no free file descriptor) must not end the counting
             log.warning("open calls not counted", problem=f"{type(error).__name__}: {error}")
-        finally:
-            await records.close()
         await asyncio.sleep(max(count_s, (time.monotonic() - begun) / COUNT_SHARE))
 
 

@@ -32,7 +32,5 @@ async def store(closed_store: Store) -> AsyncIterator[Store]:
 
 @pytest_asyncio.fixture
 async def records(store: Store) -> AsyncIterator[Records]:
-    reading = store.records()
-    await reading.open()
-    yield reading
-    await reading.close()
+    async with store.records() as reading:
+        yield reading

@@ -208,19 +208,17 @@ def played(settings: Settings) -> list[Plan]:
 
 async def test_report_of_any_days_equals_a_count_by_hand(settings: Settings, played: list[Plan]) -> None:
     dice = random.Random(11)  # noqa: S311 - a test
-    records = open_store(settings.database_url).records()
-    await records.open()
     seen = set()
-    for _ in range(40):
-        first = date(2026, 10, 26) + timedelta(dice.randrange(12))
-        period = read_period(first, first + timedelta(dice.randint(0, 5)), ZONE, NOW)
-        report = await count_calls(records.reported(*period.milliseconds), period, int(NOW.timestamp() * 1000))
-        for row in report.rows:
-            assert counted_by_hand(played, period.first, period.last, row["by"], row["name"]) == row
-            seen |= {name for name, value in row.items() if value}
-        for by in ("flow", "number"):
-            assert report.rows[0]["calls"] == sum(row["calls"] for row in report.rows if row["by"] == by)
-    await records.close()
+    async with open_store(settings.database_url).records() as records:
+        for _ in range(40):
+            first = date(2026, 10, 26) + timedelta(dice.randrange(12))
+            period = read_period(first, first + timedelta(dice.randint(0, 5)), ZONE, NOW)
+            report = await count_calls(records.reported(*period.milliseconds), period, int(NOW.timestamp() * 1000))
+            for row in report.rows:
+                assert counted_by_hand(played, period.first, period.last, row["by"], row["name"]) == row
+                seen |= {name for name, value in row.items() if value}
+            for by in ("flow", "number"):
+                assert report.rows[0]["calls"] == sum(row["calls"] for row in report.rows if row["by"] == by)
 
     assert {"person", "message", "served", "abandoned", "open", "lost", "person_p90_s"} <= seen
 

@@ -101,15 +101,14 @@ async def test_follow_shows_new_calls_and_changed_ones() -> None:
     store = open_store("memory://")
     await store.open()
     await store.open_call(*new_call("first"))
-    records = store.records()
-    await records.open()
-    calls = follow_calls(records, ANY_CALL, 1, poll_s=0)
-    first = await anext(calls)
-    await store.open_call(*new_call("second"))
-    second = await anext(calls)
-    await store.end("first", webhook_row("first"))
-    changed = await anext(calls)
-    await calls.aclose()
+    async with store.records() as records:
+        calls = follow_calls(records, ANY_CALL, 1, poll_s=0)
+        first = await anext(calls)
+        await store.open_call(*new_call("second"))
+        second = await anext(calls)
+        await store.end("first", webhook_row("first"))
+        changed = await anext(calls)
+        await calls.aclose()
 
     assert ["first", "second", "first"] == [each.session.id for each in (first, second, changed)]
     assert changed.session.is_over

@@ -15,7 +15,6 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cli.database import opened
 from app.console import health
 from app.console.app import create_console
 from app.console.figures import HOUR_S, Figures, sum_of
@@ -132,7 +131,7 @@ async def test_recordings_whose_files_are_lost_are_counted(tmp_path: Path) -> No
     stored = settings_for(tmp_path, insecure=True, database_url=f"sqlite:///{tmp_path}/calls.db")
     rows = [message() for _ in range(3)]
     RecordingFolder(tmp_path / "calls.db-recordings").put(rows[0].id, b"audio")
-    async with opened(open_store(stored.database_url)) as store:
+    async with open_store(stored.database_url) as store:
         for row in rows:
             await store.recordings.add(row)
     server = create_app(stored, dev=True)

@@ -178,12 +178,8 @@ OVER, FAILED = (f"{letter * 8}-0000-4000-8000-000000000001" for letter in "56")
 
 
 async def failed_calls(store: Store) -> list[str]:
-    records = store.records()
-    await records.open()
-    try:
+    async with store.records() as records:
         return [call.session.id for call in await records.calls(9, wanted=CallFilter(has_failed=True))]
-    finally:
-        await records.close()
 
 
 @pytest.mark.parametrize("kind", OF_0_2)

@@ -9,28 +9,34 @@ from pathlib import Path
 import pytest
 
 from app.errors import StoreUnavailable, StoreUnusable
-from app.store import Records, SqliteDatabase, Store
+from app.store import SqliteDatabase, Store
 from app.store.records import NEAR
 from tests.support.stored_rows import new_call, webhook_row
 
 
-def prepared(path: Path, *statements: str) -> Records:
+def prepared(path: Path, *statements: str) -> Store:
     connection = sqlite3.connect(path)
     for statement in statements:
         connection.execute(statement)
     connection.commit()
     connection.close()
-    return Store(SqliteDatabase(path, busy_ms=50)).records()
+    return Store(SqliteDatabase(path, busy_ms=50))
 
 
-async def refusal(records: Records) -> StoreUnusable:
+async def refusal(store: Store) -> StoreUnusable:
     with pytest.raises(StoreUnusable) as refused:
-        await records.open()
+        await found(store)
     return refused.value
 
 
+async def found(store: Store) -> list[str]:
+    """The ids of the calls that it holds."""
+    async with store.records() as records:
+        return [call.session.id for call in await records.calls(10)]
+
+
 def test_file_that_is_not_there_is_not_made(path: Path) -> None:
-    refused = asyncio.run(refusal(Store(SqliteDatabase(path)).records()))
+    refused = asyncio.run(refusal(Store(SqliteDatabase(path))))
 
     assert f"there is no database at {path}" == str(refused)
     assert not path.exists()
@@ -41,27 +47,27 @@ def test_moved_file_whose_log_stayed_is_distinguished_from_one_that_never_was(pa
     log.write_bytes(b"calls")
 
     with pytest.raises(StoreUnavailable, match="holds calls of a database that is not beside it"):
-        asyncio.run(Store(SqliteDatabase(path)).records().open())
+        asyncio.run(found(Store(SqliteDatabase(path))))
     assert b"calls" == log.read_bytes()
 
 
 def test_empty_file_stays_empty(path: Path) -> None:
     path.touch()
 
-    assert f"{path} is empty" == str(asyncio.run(refusal(Store(SqliteDatabase(path)).records())))
+    assert f"{path} is empty" == str(asyncio.run(refusal(Store(SqliteDatabase(path)))))
     assert b"" == path.read_bytes()
 
 
 async def test_file_without_a_schema_is_empty(path: Path) -> None:
-    records = prepared(path, "CREATE TABLE ncco_schema (version_num TEXT)")
+    store = prepared(path, "CREATE TABLE ncco_schema (version_num TEXT)")
 
-    assert f"{path} is empty" == str(await refusal(records))
+    assert f"{path} is empty" == str(await refusal(store))
 
 
 async def test_file_of_another_program_is_refused(path: Path) -> None:
-    records = prepared(path, "CREATE TABLE songs (name TEXT)")
+    store = prepared(path, "CREATE TABLE songs (name TEXT)")
 
-    assert f"{path} belongs to another program: it has a table songs" == str(await refusal(records))
+    assert f"{path} belongs to another program: it has a table songs" == str(await refusal(store))
 
 
 @pytest.mark.parametrize(
@@ -72,12 +78,12 @@ async def test_file_of_another_program_is_refused(path: Path) -> None:
     ],
 )
 async def test_file_of_another_schema_is_refused_and_left_as_it_is(expected: str, schema: str, path: Path) -> None:
-    records = prepared(path, "CREATE TABLE ncco_schema (version_num TEXT)")
+    store = prepared(path, "CREATE TABLE ncco_schema (version_num TEXT)")
     with sqlite3.connect(path) as connection:
         connection.execute("INSERT INTO ncco_schema VALUES (?)", (schema,))
     connection.close()
 
-    refused = await refusal(records)
+    refused = await refusal(store)
 
     assert expected in str(refused)
     assert refused.cure
@@ -86,7 +92,7 @@ async def test_file_of_another_schema_is_refused_and_left_as_it_is(expected: str
 def test_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_bytes(b"no database at all, and long enough to be taken for one" * 20)
 
-    assert "is not a SQLite database" in str(asyncio.run(refusal(Store(SqliteDatabase(path)).records())))
+    assert "is not a SQLite database" in str(asyncio.run(refusal(Store(SqliteDatabase(path)))))
 
 
 async def test_file_that_another_program_holds_alone_is_not_available(path: Path) -> None:
@@ -98,13 +104,8 @@ async def test_file_that_another_program_holds_alone_is_not_available(path: Path
     holder.execute("BEGIN EXCLUSIVE")
 
     with pytest.raises(StoreUnavailable, match="is locked by another process"):
-        await Store(SqliteDatabase(path, open_wait_ms=50)).records().open()
+        await found(Store(SqliteDatabase(path, open_wait_ms=50)))
     holder.close()
-
-
-async def test_records_that_are_not_open_cannot_be_read(path: Path) -> None:
-    with pytest.raises(StoreUnavailable, match="is not open"):
-        await Store(SqliteDatabase(path)).records().calls(1)
 
 
 def test_reading_writes_nothing(path: Path) -> None:
@@ -114,17 +115,10 @@ def test_reading_writes_nothing(path: Path) -> None:
         await store.open_call(*new_call("leg-1"))
         await store.close()
 
-    async def read() -> list[str]:
-        records = Store(SqliteDatabase(path)).records()
-        await records.open()
-        found = [call.session.id for call in await records.calls(10)]
-        await records.close()
-        return found
-
     asyncio.run(write())
     before = path.read_bytes()
 
-    assert ["leg-1"] == asyncio.run(read())
+    assert ["leg-1"] == asyncio.run(found(Store(SqliteDatabase(path))))
     assert before == path.read_bytes()
 
 
@@ -140,11 +134,9 @@ async def test_webhooks_far_away_are_not_looked_for(path: Path) -> None:
     connection.commit()
     connection.close()
     await store.open_call(*new_call("leg-1"))
-    records = store.records()
-    await records.open()
 
-    timeline = await records.timeline("leg-1")
-    await records.close()
+    async with store.records() as records:
+        timeline = await records.timeline("leg-1")
     await store.close()
 
     assert timeline is not None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -225,20 +226,19 @@ async def test_store_that_is_away_is_counted_later(tmp_path: Path) -> None:
 
 
 class OutOfFiles(Store):
-    """A store whose first records can be opened, and not read: the process has no file left to open."""
+    """A store whose records cannot be read at first: the process has no file left to open."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(SqliteDatabase(path))
         self._lent = 0
 
-    def records(self) -> Records:
+    @asynccontextmanager
+    async def records(self) -> AsyncIterator[Records]:
         self._lent += 1
-        return super().records() if self._lent > 1 else NoFiles(self.database)
-
-
-class NoFiles(Records):
-    async def count_open(self, since: int) -> int:
-        raise OSError(errno.EMFILE, "Too many open files")
+        if self._lent == 1:
+            raise OSError(errno.EMFILE, "Too many open files")
+        async with super().records() as records:
+            yield records
 
 
 async def test_a_moment_without_files_does_not_end_the_counting(tmp_path: Path) -> None:
