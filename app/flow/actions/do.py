@@ -123,7 +123,7 @@ def read_items(node: Node, reader: Resolver) -> tuple[Item, ...]:
         cure = 'write a list: begin each action with a dash, `- talk: "…"`'
         reader.report("E201", node.place, f"`do` is {'a map' if isinstance(node, Map) else 'a text'}", cure)
         return ()
-    items = (parse_item(item, READERS, reader) for item in node.items)
+    items = (parse_item(item, reader) for item in node.items)
     return tuple(item for item in items if item is not None)
 
 

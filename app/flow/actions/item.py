@@ -8,7 +8,6 @@ from typing import Final
 
 from app.flow.grammar.fields import MapField, action_shape
 from app.flow.grammar.reader import HINTS, Reader, meaning_of
-from app.flow.grammar.resolver import Resolver
 from app.flow.issues import Fix
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, texts_in
 from app.ncco.actions import SHAPES
@@ -99,7 +98,7 @@ def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: R
     return True
 
 
-def parse_item(node: Node, known: Collection[str], reader: Resolver) -> Item | None:
+def parse_item(node: Node, reader: Reader) -> Item | None:
     """The item of `do` that a node is; None once its faults are reported (E402, E403)."""
     if isinstance(node, Seq):
         reader.report("E402", node.place, "an item of `do` is a list, not an action")
@@ -108,47 +107,47 @@ def parse_item(node: Node, known: Collection[str], reader: Resolver) -> Item | N
         word, _, rest = node.value.partition(" ")
         foreign = _foreign_cure(node.value)
         cure = foreign.cure if isinstance(foreign, Fix) else foreign
-        cure = f"write `- {word}: {rest[:40] or '..'}`" if word in known else cure
+        cure = f"write `- {word}: {rest[:40] or '..'}`" if word in ITEM_WORDS else cure
         reader.report("E402", node.place, f'an item of `do` is the text "{node.value[:40]}", not an action', cure)
         return None
     pasted = node.get("action")
-    return _parse_named(node, known, reader) if pasted is None else _parse_pasted(node, pasted, known, reader)
+    return _parse_named(node, reader) if pasted is None else _parse_pasted(node, pasted, reader)
 
 
-def _parse_pasted(node: Map, pasted: Node, known: Collection[str], reader: Resolver) -> Item | None:
+def _parse_pasted(node: Map, pasted: Node, reader: Reader) -> Item | None:
     word = reader.text(pasted, "action")
     if word is None:
         return None
     if word.value not in ACTIONS:
-        _report_unknown(word, known, reader)
+        _report_unknown(word, reader)
         return None
     doubled = node.entry(word.value)
     if doubled is not None and not _is_field(word.value, word.value):
         message = f"`action: {word.value}` and `{word.value}:` are in one item"
         reader.report("E403", doubled.key.place, message, "keep one of the two spellings")
         return None
-    return Item(word.value, word.place, None, _without_step_words(node.without("action").entries, word.value, reader))
+    return Item(word.value, word.place, None, node.without("action").entries)
 
 
-def _parse_named(node: Map, known: Collection[str], reader: Resolver) -> Item | None:
-    named = _names(node, known)
+def _parse_named(node: Map, reader: Reader) -> Item | None:
+    named = _names(node)
     if not named:
-        _report_nameless(node, known, reader)
+        _report_nameless(node, reader)
         return None
     word, place = named[0].key.value, named[0].key.place
     leading = node.entries[0].key
-    if meaning_of(leading.value, FOREIGN) and leading.value not in known and not _is_field(leading.value, word):
-        _report_unknown(leading, known, reader)
+    if meaning_of(leading.value, FOREIGN) and leading.value not in ITEM_WORDS and not _is_field(leading.value, word):
+        _report_unknown(leading, reader)
         return None
     for entry in named[1:]:
         reader.report("E403", entry.key.place, f"`{word}` and `{entry.key.value}` are in one item")
     rest = tuple(entry for entry in node.entries if entry not in named)
-    return Item(word, place, named[0].value, _without_step_words(rest, word, reader))
+    return Item(word, place, named[0].value, rest)
 
 
-def _names(node: Map, known: Collection[str]) -> list[Entry]:
+def _names(node: Map) -> list[Entry]:
     """The entries that name an action; `record` beside a `conversation` is a field of it."""
-    named = [entry for entry in node.entries if entry.key.value in known]
+    named = [entry for entry in node.entries if entry.key.value in ITEM_WORDS]
     if len(named) < 2:
         return named
     return [e for e in named if not any(_is_field(e.key.value, o.key.value) for o in named if o is not e)]
@@ -158,23 +157,21 @@ def _is_field(name: str, word: str) -> bool:
     return word in ACTIONS and name in action_shape(word).fields
 
 
-def _report_nameless(node: Map, known: Collection[str], reader: Resolver) -> None:
+def _report_nameless(node: Map, reader: Reader) -> None:
     keys = [entry.key for entry in node.entries]
     if not keys:
         reader.report("E402", node.place, "an item of `do` is empty")
         return
-    first = next((key for key in keys if meaning_of(key.value, FOREIGN) or nearest(key.value, known)), keys[0])
+    first = next((key for key in keys if meaning_of(key.value, FOREIGN) or nearest(key.value, ITEM_WORDS)), keys[0])
     named = next((key for key in keys if key.value.lower() == "action"), None)
     if named is not None:
         reader.report("E402", named.place, f'"{named.value}" names no action', "write `action` in small letters")
-    elif first.value in reader.step_words:
-        _report_step_word(first, "do", reader)
     else:
-        _report_unknown(first, known, reader)
+        _report_unknown(first, reader)
 
 
-def _report_unknown(word: Text, known: Collection[str], reader: Reader) -> None:
-    reader.unknown("E402", word, known, f'there is no action "{word.value}"', _foreign_cure(word.value))
+def _report_unknown(word: Text, reader: Reader) -> None:
+    reader.unknown("E402", word, ITEM_WORDS, f'there is no action "{word.value}"', _foreign_cure(word.value))
 
 
 def _foreign_cure(word: str) -> str | Fix | None:
@@ -183,16 +180,25 @@ def _foreign_cure(word: str) -> str | Fix | None:
     return Fix(f"write `{meant}` instead", "word", meant) if meant and meant.isidentifier() else meant
 
 
-def _without_step_words(entries: tuple[Entry, ...], word: str, reader: Resolver) -> tuple[Entry, ...]:
-    misplaced = [entry for entry in entries if entry.key.value in reader.step_words]
-    for entry in misplaced:
-        _report_step_word(entry.key, word, reader)
-    return tuple(entry for entry in entries if entry not in misplaced)
+def restore_items(do: Node, step_words: Collection[str], reader: Reader) -> Node:
+    """What is under `do`, without words of the step that are indented into its items; E403 for each."""
+    if not isinstance(do, Seq):
+        return do
+    restored = (_without(step_words, item, reader) for item in do.items)
+    return do._replace(items=tuple(item for item in restored if item is not None))
 
 
-def _report_step_word(key: Text, word: str, reader: Reader) -> None:
-    message = f"`{key.value}` belongs to the step, not into `{word}`"
-    reader.report("E403", key.place, message, f"move `{key.value}` to the left, under `do`")
+def _without(step_words: Collection[str], item: Node, reader: Reader) -> Node | None:
+    """An item without words of its step; None if nothing is left."""
+    strays = [entry.key for entry in item.entries if entry.key.value in step_words] if isinstance(item, Map) else []
+    if not isinstance(item, Map) or not strays:
+        return item
+    pasted = item.get("action")
+    names = [entry.key.value for entry in _names(item)] + ([pasted.value] if isinstance(pasted, Text) else ["do"])
+    for key in strays:
+        message = f"`{key.value}` belongs to the step, not into `{names[0]}`"
+        reader.report("E403", key.place, message, f"move `{key.value}` to the left, under `do`")
+    return item.without(*(key.value for key in strays)) if len(strays) < len(item.entries) else None
 
 
 _SECOND_SPELLINGS = {key: name for shape in SHAPES.values() for key, name in shape.spellings.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,6 @@ class Resolver(Reader):
         locales: of the flow, by name; empty when it speaks one language.
         lookups, hooks: which the flow may use, by name.
         language: the language in which values are spoken (BCP 47).
-        step_words: the words of a step, which may be in an item of `do` because they are indented too far.
         own: the signature of the flow that is being read; None if it is not a flow.
         inherited: the options that `defaults` gives to every action of a kind.
     """
@@ -42,7 +41,6 @@ class Resolver(Reader):
     lookups: Mapping[str, Any] = field(default_factory=dict)
     hooks: Mapping[str, Any] = field(default_factory=dict)
     language: str = "en-US"
-    step_words: Collection[str] = ()
     own: Signature | None = None
     inherited: Mapping[str, Map] = field(default_factory=dict)
 

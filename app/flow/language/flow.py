@@ -261,7 +261,6 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
         steps=dict(sorted(_named_steps(steps))),
         variables=declared,
         own=outside,
-        step_words=STEP_WORDS,
     )
     sections, reader = read_sections(words.written, reader, context.shared, context.dates)
     inherited = overlay(words.defaults, context.defaults)

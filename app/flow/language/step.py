@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
 from app.flow.actions.check import check_step
 from app.flow.actions.do import read_items, read_parts
-from app.flow.actions.item import ITEM_WORDS, Item
+from app.flow.actions.item import ITEM_WORDS, Item, restore_items
 from app.flow.actions.waits import connect_of
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import mapped, ref
@@ -113,7 +113,7 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
 
 
 def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults, reader: Resolver) -> StepSource:
-    items = read_items(words.do, reader) if words.do else ()
+    items = read_items(restore_items(words.do, STEP_WORDS, reader), reader) if words.do else ()
     parts = read_parts(items, reader)
     return StepSource(name, fields.place, fields, parts, items, defaults, reader)
 

@@ -11,7 +11,6 @@ from app.flow.actions.do import read_do
 from app.flow.actions.waits import DialNeeds, InputNeeds
 from app.flow.grammar.reader import Reader
 from app.flow.grammar.resolver import Resolver
-from app.flow.language.step import STEP_WORDS
 from app.flow.nodes import Map, Node, Place
 from app.flow.runtime import Draft, Frame, Part
 from app.flow.scope import Variable, scope_types
@@ -50,7 +49,7 @@ NAMES: Mapping[str, Any] = {
 
 
 def a_reader(templates: Mapping[str, str] | None = None) -> Resolver:
-    return Resolver(scope=scope_types(_VARIABLES), templates=templates or {}, step_words=STEP_WORDS)
+    return Resolver(scope=scope_types(_VARIABLES), templates=templates or {})
 
 
 def nodes(text: str) -> Node:
