@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import click
 
-from app.cli.options import Group
 from app.cli.output import exit_code_of, shows_colours
 
 COMMANDS: Final = {
@@ -40,11 +39,11 @@ COMMANDS: Final = {
 """What each command does, in the order in which a project needs them. Its module is `app.cli.<name>`."""
 
 
-class _Commands(Group):
+class _Commands(click.Group):
     """Imports the module of a command when the command is called, so that `ncco --help` starts fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names."""
+        """Their names, in their order."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -70,6 +69,7 @@ class _Commands(Group):
 
 @click.group(
     cls=_Commands,
+    commands={name: click.Command(name) for name in COMMANDS},  # whose names are suggested for a misspelt one
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Examples:

@@ -10,7 +10,6 @@ from typing import Final, get_args
 
 import click
 
-from app.cli import options
 from app.cli.console_process import console_address
 from app.cli.database import find_database, require_file
 from app.cli.environment import server_settings
@@ -27,7 +26,6 @@ ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 @click.group(
     "console",
-    cls=options.Group,
     epilog="""\b
 Examples:
   ncco console password --name anna --role change    a login for Anna

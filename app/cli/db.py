@@ -11,7 +11,6 @@ from app.cli.output import FINE, ISSUES, print_json
 
 @click.group(
     "db",
-    cls=options.Group,
     epilog="""\b
 Examples:
   ncco db status                     which schema it has, and which this version needs

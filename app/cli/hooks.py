@@ -22,7 +22,6 @@ MOST_HOOKS: Final = 100_000
 
 @click.group(
     "hooks",
-    cls=options.Group,
     invoke_without_command=True,
     epilog="""\b
 Examples:

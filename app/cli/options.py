@@ -12,8 +12,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from app.suggest import nearest
-
 Command = TypeVar("Command", bound=Callable[..., object])
 
 YEARS: Final = range(2000, 2101)
@@ -39,20 +37,6 @@ def output(*formats: str) -> Callable[[Command], Command]:
     return click.option(
         "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="How to print it."
     )
-
-
-class Group(click.Group):
-    """Commands; a misspelt one is met with the nearest."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the first word names. Raises UsageError."""
-        name = args[0]
-        near = nearest(name, self.list_commands(ctx)) if self.get_command(ctx, name) is None else None
-        if near:
-            ctx.fail(f"No such command {name!r}. Did you mean '{near}'?")
-        return super().resolve_command(ctx, args)
 
 
 def read_day(_: click.Context, __: click.Parameter, text: str | None) -> date | None:

@@ -33,7 +33,6 @@ class NoSuchRecording(CannotRun):
 
 @click.group(
     "recordings",
-    cls=options.Group,
     invoke_without_command=True,
     epilog="""\b
 Examples:

@@ -18,7 +18,7 @@ def shop(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("chek", "Did you mean 'check'?"),
+        ("chek", "Did you mean one of: 'check', 'schema'?"),
         ("db upgrad", "Did you mean 'upgrade'?"),
         ("recordings lst", "Did you mean 'list'?"),
         ("check --today 32.13.2026", "'32.13.2026' is not a date; write one such as 2026-12-25"),
