@@ -23,6 +23,7 @@ from app.console.polled import PolledRoute
 from app.console.repetition import keep
 from app.console.state import TheConsole, console_of
 from app.errors import AppError, StoreError
+from app.service.call_results import CallResult
 from app.service.recorded_calls import call_document, csv_text, duration_text, hook_document, spoken_in, state_of
 from app.service.replay import replay
 from app.store import CallFilter, CallRow, RecordingFilter, Records, Timeline, milliseconds, open_store
@@ -122,6 +123,33 @@ async def _meant(records: Records, rows: Sequence[CallRow], wanted: CallFilter) 
         return row.key in saying or any(word in document[part] for part in ("from", "to", "flow"))
 
     return [row for row in rows if is_meant(row)]
+
+
+def called_number(caller: str) -> str:
+    """What a telephone dials to call somebody back: `+447700900123`; "" without a number."""
+    return f"+{caller}" if caller.isascii() and caller.isdecimal() else ""
+
+
+def plain_state(call: CallResult) -> str:
+    """What came of a call, in the words of its owner."""
+    step = call.step.replace("_", " ")
+    match call.result:
+        case "open":
+            return "on the line now"
+        case "person":
+            spoken = (call.ended_at - (call.person_at or 0)) / 1000 if call.ended_at else None
+            return " ".join(["spoke", *([duration_text(spoken)] if spoken else []), *(["with", step] if step else [])])
+        case "message":
+            return "left a message"
+        case "served":
+            return "served by the menu"
+        case "lost":
+            return "end not known"
+    if not call.flow:
+        return "no flow takes this number"
+    if call.rang:
+        return "nobody answered"
+    return f"hung up in the {step}" if step.endswith("menu") else f"hung up at “{step}”" if step else "hung up"
 
 
 def _documents(calls: Sequence[CallRow], now: datetime) -> list[dict[str, Any]]:

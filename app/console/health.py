@@ -53,11 +53,13 @@ class HealthProblem(NamedTuple):
 
     Attributes:
         severity: `error`: callers notice it; `warning`.
+        plain: what it means for the owner of the line, in a sentence; `text`: what is known about it.
         page: of the documentation.
         link: the page of the console with more, "" for none, and `where` in words.
     """
 
     severity: str
+    plain: str
     text: str
     cure: str
     page: str
@@ -81,37 +83,51 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
     figures = console.figures
     settings = console.settings
     now = datetime.now(UTC)
-    await figures.read()
+    revisions, away = await _revisions(request, now)
+    problems = await problems_of(request, now, away)
     hour, gauges = figures.hour(), figures.gauges
-    lookups = list(_lookups(hour))
     read = await asyncio.to_thread(console.project.current)
-    revisions, store_problem = await _revisions(request, now)
     latest = {name: flow.revision for name, flow in read.project.flows.items()}
-    backup = _moment(gauges.get(("ncco_last_backup_timestamp_seconds",), 0.0))
-    problems = [
-        *([store_problem] if store_problem else []),
-        *_of_server(figures),
-        *_of_hour(hour, lookups, read.project),
-        *_of_gauges(gauges, backup, now),
-        *_of_waiting(hour, gauges, settings),
-    ]
+    backup = _backup(gauges)
     return render(
         request,
         "health.html",
         is_unreachable=not (hour or settings.public_url or settings.is_signed),
-        problems=sorted(problems, key=lambda problem: problem.severity),
+        problems=problems,
         state=figures.state,
         host=socket.gethostname(),
         answered=_answered(hour, settings),
         sentences=list(_sentences(hour, settings)),
-        lookups=lookups,
+        lookups=list(_lookups(hour)),
         waiting={series: round(value) for series, value in gauges.items() if len(series) == 2},
         backup=backup.isoformat(timespec="seconds") if backup else "",
-        knows_calls=store_problem is None,
+        knows_calls=away is None,
         revisions=[(flow, revision, calls, latest.get(flow) == revision) for flow, revision, calls in revisions],
         store=open_store(settings.database_url).label,
         version=version("ncco-server"),
     )
+
+
+async def problems_of(request: Request, now: datetime, away: StoreError | None) -> list[HealthProblem]:
+    """What needs somebody, errors first. `away`: why the database cannot be used."""
+    console = console_of(request)
+    figures = console.figures
+    await figures.read()
+    hour, gauges = figures.hour(), figures.gauges
+    project = (await asyncio.to_thread(console.project.current)).project
+    problems = [
+        *([_of_store(away)] if away else []),
+        *_of_server(figures),
+        *_of_hour(hour, list(_lookups(hour)), project),
+        *_of_gauges(gauges, _backup(gauges), now),
+        *_of_waiting(hour, gauges, console.settings),
+    ]
+    return sorted(problems, key=lambda problem: problem.severity)
+
+
+def _backup(gauges: Mapping[Series, float]) -> datetime | None:
+    seconds = gauges.get(("ncco_last_backup_timestamp_seconds",), 0.0)
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
 def _answered(hour: Mapping[Series, float], settings: Settings) -> str:
@@ -135,7 +151,7 @@ def _sentences(hour: Mapping[Series, float], settings: Settings) -> Iterator[str
     yield f"Callers heard the emergency announcement (failsafe): {sum_of(hour, 'ncco_failsafes_total') or 'none'}."
 
 
-async def _revisions(request: Request, now: datetime) -> tuple[list[tuple[str, str, int]], HealthProblem | None]:
+async def _revisions(request: Request, now: datetime) -> tuple[list[tuple[str, str, int]], StoreError | None]:
     """The open calls by flow and revision, and why they cannot be read."""
     console = console_of(request)
     if console.settings.has_memory_store:
@@ -144,10 +160,15 @@ async def _revisions(request: Request, now: datetime) -> tuple[list[tuple[str, s
         async with recorded(request) as records:
             return await records.open_revisions(milliseconds(now) - LONGEST_CALL_MS), None
     except StoreError as error:
-        text = f"The database cannot be used: {error}. Callers may hear only the emergency announcement (failsafe)."
-        cure = error.cure or "start it, or look at its disk; `ncco doctor` tries it"
-        cure = f"{as_sentence(cure)}. The server goes on by itself when it is back."
-        return [], HealthProblem("error", text, cure, FAULTS)
+        return [], error
+
+
+def _of_store(error: StoreError) -> HealthProblem:
+    plain = "The list of calls cannot be used, and callers may hear only the emergency announcement."
+    text = f"The database cannot be used: {error}. Callers may hear only the emergency announcement (failsafe)."
+    cure = error.cure or "start it, or look at its disk; `ncco doctor` tries it"
+    cure = f"{as_sentence(cure)}. The server goes on by itself when it is back."
+    return HealthProblem("error", plain, text, cure, FAULTS)
 
 
 def _of_server(figures: Figures) -> Iterator[HealthProblem]:
@@ -155,25 +176,28 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
     state = figures.state
     if state is None:
         cure = "Open the console that `ncco serve` starts; it reads the server beside it."
-        yield HealthProblem("error", "This console does not know its server.", cure, CONSOLE)
+        plain = "These pages do not know the telephone service."
+        yield HealthProblem("error", plain, "This console does not know its server.", cure, CONSOLE)
         return
     if state.problem:
         cure = "Look at its log and at its service (`systemctl status ncco`), and start it again."
         text = f"The server on this host is down, and callers hear nothing: {state.problem}."
-        yield HealthProblem("error", text, cure, FAULTS)
+        yield HealthProblem("error", "The telephone service is down: callers hear nothing.", text, cure, FAULTS)
     elif not figures.is_counted:
-        yield HealthProblem(
-            "warning", "The server answers, but its counters cannot be read.", "Start it again.", MONITOR
-        )
+        text = "The server answers, but its counters cannot be read."
+        plain = "The telephone service works, but does not say how it is doing."
+        yield HealthProblem("warning", plain, text, "Start it again.", MONITOR)
     for reason in state.reasons:
         cure = (
             "Correct that; the log says more. A server that shuts down finishes its calls first: start it again then."
         )
-        yield HealthProblem("error", f"The server takes no new calls: {reason}.", cure, FAULTS)
+        plain = "The telephone service takes no new calls."
+        yield HealthProblem("error", plain, f"The server takes no new calls: {reason}.", cure, FAULTS)
     for rejected in state.rejected:
         text = f"The flows on disk are not in use; calls go on with the last good ones. {rejected}"
         cure = "Correct it: the server loads the flows by itself."
-        yield HealthProblem("warning", text, cure, REVISIONS, "the flows", "/flows")
+        plain = "The last change is not in use: callers hear what was there before."
+        yield HealthProblem("warning", plain, text, cure, REVISIONS, "the flows", "/flows")
 
 
 def _of_hour(
@@ -184,7 +208,8 @@ def _of_hour(
     if failsafes:
         text = f"{counted(failsafes, 'caller')} heard the emergency announcement (failsafe) in the last hour."
         cure = "Open the calls in which something failed: each says which step, and why."
-        yield HealthProblem("error", text, cure, FAULTS, "such calls", "/calls?state=failed&since=hour")
+        plain = f"{counted(failsafes, 'caller')} heard only the emergency announcement in the last hour."
+        yield HealthProblem("error", plain, text, cure, FAULTS, "such calls", "/calls?state=failed&since=hour")
     refused = {series[1]: value for series, value in hour.items() if series[0] == "ncco_signature_rejections_total"}
     if refused:
         reasons = ", ".join(f"{reason} ({value:.0f})" for reason, value in refused.items())
@@ -192,18 +217,21 @@ def _of_hour(
         text = f"{many} had no valid signature of Vonage in the last hour: {reasons}."
         if webhooks:
             cure = f"It is right to refuse strangers who try the address. If Vonage sent them: {_SIGNATURE_CURE}"
-            yield HealthProblem("warning", text, cure, SECURITY)
+            plain = "Strangers tried to reach this server in the last hour, and were refused."
+            yield HealthProblem("warning", plain, text, cure, SECURITY)
         else:
             text += " No webhook had one, so every caller hears a dead line."
-            yield HealthProblem("error", text, _SIGNATURE_CURE, SECURITY)
+            plain = "All calls of the last hour were refused: callers hear a dead line."
+            yield HealthProblem("error", plain, text, _SIGNATURE_CURE, SECURITY)
     if away := sum_of(hour, "ncco_store_unavailable_total"):
         text = f"{counted(away, 'webhook')} could not be answered in the last hour, since the database was away."
-        yield HealthProblem("error", text, "Check the database, its disk, and the log.", FAULTS)
+        plain = "Some callers were not served in the last hour."
+        yield HealthProblem("error", plain, text, "Check the database, its disk, and the log.", FAULTS)
     slowest = quantile(hour, 0.99)
     if slowest is not None and slowest >= SLOW_S:
         text = f"One answer in a hundred takes {slowest:.1f} seconds or more; Vonage gives up after 5."
         cure = "Look at slow lookups below, at the disk of the database and at the load."
-        yield HealthProblem("error", text, cure, MONITOR)
+        yield HealthProblem("error", "Some callers wait too long until they hear something.", text, cure, MONITOR)
     for lookup in lookups:
         yield from _of_lookup(lookup, project)
 
@@ -213,18 +241,21 @@ def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: dat
     if parked := sum_of(gauges, "ncco_hooks", "parked"):
         text = f"{counted(parked, 'hook')} could not be delivered and {'is' if parked == 1 else 'are'} given up."
         cure = "`ncco hooks` says why; `ncco hooks retry --all` sends them again."
-        yield HealthProblem("warning", text, cure, MONITOR)
+        plain = f"{counted(parked, 'notification')} could not be sent."
+        yield HealthProblem("warning", plain, text, cure, MONITOR)
     if failed := sum_of(gauges, "ncco_recordings", "failed"):
         text = f"{counted(failed, 'recording')} could not be fetched from Vonage."
         cure = "Each says why, and can be fetched again."
-        yield HealthProblem("warning", text, cure, RECORDINGS, "the messages", "/messages")
+        plain = f"{counted(failed, 'message')} could not be fetched."
+        yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
     if lost := sum_of(gauges, "ncco_recordings", "lost"):
         text = f"The audio of {counted(lost, 'recording')} is lost. Only the newest {NEWEST} were looked for."
-        yield HealthProblem("error", text, f"{as_sentence(PUT_BACK)}.", RECORDINGS)
+        plain = f"{counted(lost, 'message')} can no longer be played."
+        yield HealthProblem("error", plain, text, f"{as_sentence(PUT_BACK)}.", RECORDINGS)
     if backup is not None and now - backup > OLD_BACKUP:
         text = f"The last backup is {(now - backup) // timedelta(hours=1)} hours old."
         cure = "Look at its timer (`systemctl list-timers`), or run `ncco backup` now."
-        yield HealthProblem("warning", text, cure, BACKUP)
+        yield HealthProblem("warning", text, text, cure, BACKUP)
 
 
 def _of_waiting(
@@ -237,18 +268,20 @@ def _of_waiting(
             f"{counted(waiting, 'hook')} {'waits' if waiting == 1 else 'wait'}: {tries} tries failed in the last hour."
         )
         cure = "`ncco hooks` says why. They are tried again by themselves."
-        yield HealthProblem("warning", text, cure, MONITOR)
+        plain = f"{counted(waiting, 'notification')} {'has' if waiting == 1 else 'have'} not been sent yet."
+        yield HealthProblem("warning", plain, text, cure, MONITOR)
     if not (waiting := sum_of(gauges, "ncco_recordings", "waiting")):
         return
     text = f"{counted(waiting, 'recording')} {'is' if waiting == 1 else 'are'} not here yet: "
+    plain = f"{counted(waiting, 'message')} {'has' if waiting == 1 else 'have'} not arrived yet."
     tries = sum_of(hour, "ncco_recording_tries_total", "failed")
     if settings.missing_to_fetch:
         cure = f"{as_sentence(SET_KEY)}."
-        yield HealthProblem("warning", f"{text}{NO_KEY}.", cure, RECORDINGS, "the messages", "/messages")
+        yield HealthProblem("warning", plain, f"{text}{NO_KEY}.", cure, RECORDINGS, "the messages", "/messages")
     elif tries >= MANY_FAILED_TRIES and not hour.get(("ncco_recording_tries_total", "kept")):
         cure = "Each says why, and is tried again by itself."
         text += f"{tries} tries failed in the last hour."
-        yield HealthProblem("warning", text, cure, RECORDINGS, "the messages", "/messages")
+        yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
 
 
 def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:
@@ -270,7 +303,8 @@ def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProble
     cure = " ".join([*cures, "Those callers got its `default`."])
     severity = "error" if lost >= OFTEN * lookup.asked else "warning"
     link = f"/flows/{flow}#{flow}/{step}" if flow else ""
-    yield HealthProblem(severity, text, cure, LOOKUPS, f"flow {flow}, step {step}" if flow else "", link)
+    plain = f"The question “{lookup.name.replace('_', ' ')}” to another system often got no answer in the last hour."
+    yield HealthProblem(severity, plain, text, cure, LOOKUPS, f"flow {flow}, step {step}" if flow else "", link)
 
 
 def _lookups(hour: Mapping[Series, float]) -> Iterator[LookupFigures]:
@@ -289,7 +323,3 @@ def _lookups(hour: Mapping[Series, float]) -> Iterator[LookupFigures]:
 
 def _ms(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
-
-
-def _moment(seconds: float) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if seconds else None

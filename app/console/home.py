@@ -1,19 +1,216 @@
-"""The switch between the owner's and the developer's view."""
+"""The page that owners open first: whether the line is open, today's calls, and who waits for an answer.
+
+Also the switch between the owner's and the developer's view.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import APIRouter, Form, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from app.console.access import CanLook
+from app.console.calls import called_number, plain_state, recorded
+from app.console.health import problems_of
 from app.console.login import local_path
-from app.console.pages import View, view_cookie
+from app.console.messages import inbox_values
+from app.console.pages import View, render, view_cookie
 from app.console.sessions import LONGEST
-from app.console.state import TheConsole
+from app.console.state import TheConsole, console_of
+from app.errors import StoreError
+from app.flow.hours.calendar import Calendar, CurrentHours
+from app.flow.model import Flow
+from app.service.call_report import zone_of
+from app.service.call_results import CallResult, results
+from app.service.phone_numbers import readable
+from app.store import milliseconds
 
 router = APIRouter()
+
+MISSED_DAYS: Final = 3
+"""The days before today whose missed calls are listed: a weekend and the day before it."""
+MOST_MISSED: Final = 8
+"""Missed callers on the page."""
+FEW_MESSAGES: Final = 3
+"""Messages on the page."""
+CALLS_KEPT_S: Final = 5.0
+"""How long what the calls came to is shown before it is counted again."""
+WEEK: Final = timedelta(7)
+
+
+class OpenNow(NamedTuple):
+    """Opening hours at a moment, in words. `why` is "" when there is nothing to say."""
+
+    name: str
+    is_open: bool
+    words: str
+    why: str
+
+
+def open_now(flows: Iterable[Flow], now: datetime) -> list[OpenNow]:
+    """The opening hours of some flows, each once."""
+    calendars = {
+        (name, calendar.zone.key, calendar.week, tuple(calendar.override.items())): calendar
+        for flow in flows
+        for name, calendar in flow.calendars.items()
+    }
+    return [_open_now(calendar, now) for calendar in calendars.values()]
+
+
+def _open_now(calendar: Calendar, now: datetime) -> OpenNow:
+    hours = CurrentHours(calendar, now)
+    today = now.astimezone(calendar.zone).date()
+    if hours.open:
+        until = _moment(hours.next_close, today) if hours["next_close"] else ""
+        return OpenNow(calendar.name, is_open=True, words=f"Open now until {until}" if until else "Always open", why="")
+    words = f"Closed until {_moment(hours.next_open, today)}" if hours.reopens else "Closed"
+    name = hours.holiday
+    match hours.reason:
+        case "holiday":
+            why = f"Today is {name}." if name else "Today is a holiday."
+        case "override":
+            why = f"Special hours today: {name}." if name else "Today has special hours."
+        case _:
+            spans = calendar.spans_on(today)
+            why = f"You are closed on {today:%A}s." if not spans else f"Hours today: {_spans(spans)}."
+    return OpenNow(calendar.name, is_open=False, words=words, why=why)
+
+
+def _spans(spans: Iterable[tuple[int, int]]) -> str:
+    return " and ".join(f"{start // 60}:{start % 60:02} to {end // 60 % 24}:{end % 60:02}" for start, end in spans)
+
+
+def _moment(moment: datetime, today: date) -> str:
+    """A time in the near future: `17:30`, `Monday 9:00`, `2 January 9:00`."""
+    clock = f"{moment.hour}:{moment.minute:02}"
+    day = moment.date()
+    if day == today:
+        return clock
+    return f"{moment:%A} {clock}" if day - today < WEEK else f"{day.day} {day:%B} {clock}"
+
+
+class MissedCaller(NamedTuple):
+    """Somebody to call back.
+
+    Attributes:
+        call_back: `+447700900123`; "" when the caller has no number.
+        call: the id of their last call, which began `at` (ISO 8601), and what came of it in words.
+        times: how often they tried.
+    """
+
+    number: str
+    call_back: str
+    call: str
+    at: str
+    words: str
+    times: int
+
+
+@dataclass
+class RecentCalls:
+    """What came of the calls of the last days.
+
+    Attributes:
+        today: today's calls by result.
+        before: the calls of the same day last week until this time of the day.
+        missed: those to call back, the last one first.
+        withheld: missed calls without a number.
+    """
+
+    today: Counter[str] = field(default_factory=Counter)
+    before: int = 0
+    missed: list[MissedCaller] = field(default_factory=list)
+    withheld: int = 0
+
+
+def counted_calls(calls: Iterable[CallResult], zone: tzinfo, now: datetime) -> RecentCalls:
+    """What some calls come to, which are in the order of their beginning."""
+    found = RecentCalls()
+    today = now.astimezone(zone).date()
+    missed = dict[str, list[CallResult]]()
+    for call in calls:
+        at = datetime.fromtimestamp(call.began_at / 1000, UTC)
+        day = at.astimezone(zone).date()
+        found.today.update([call.result] if day == today else [])
+        found.before += day == today - WEEK and at <= now - WEEK
+        if today - day > timedelta(MISSED_DAYS):
+            continue
+        if call.result != "missed":
+            missed.pop(call.caller, None)  # they have got through since
+        elif call.caller:
+            missed.setdefault(call.caller, []).append(call)
+        else:
+            found.withheld += 1
+    latest = sorted(missed.values(), key=lambda each: each[-1].began_at, reverse=True)
+    found.missed = [_missed(each) for each in latest]
+    return found
+
+
+def _missed(calls: list[CallResult]) -> MissedCaller:
+    last = calls[-1]
+    at = datetime.fromtimestamp(last.began_at / 1000, UTC).isoformat(timespec="seconds")
+    number = readable(last.caller, last.to)
+    return MissedCaller(number, called_number(last.caller), last.id, at, plain_state(last), len(calls))
+
+
+async def _recent_calls(request: Request, flows: Mapping[str, Flow], now: datetime) -> RecentCalls:
+    """The calls of the last week. Raises StoreError."""
+    zone = zone_of(console_of(request).project.current().project)
+    first = datetime.combine(now.astimezone(zone).date() - WEEK, time(), zone)
+
+    async def read() -> RecentCalls:
+        async with recorded(request) as records:
+            now_ms = milliseconds(now)
+            calls = [call async for call in results(records, flows, milliseconds(first), now_ms + 1, now_ms)]
+        return counted_calls(calls, zone, now)
+
+    kept = console_of(request).lists
+    found: RecentCalls
+    _, found = await kept.get(("home", first), read, CALLS_KEPT_S)
+    return found
+
+
+@router.get("/home")
+async def home(request: Request, console: TheConsole, session: CanLook) -> Response:
+    """The page. It asks for itself again."""
+    now = datetime.now(UTC)
+    flows = (await run_in_threadpool(console.project.current)).project.flows
+    calls, inbox, away = None, dict[str, Any](), None
+    is_memory = console.settings.has_memory_store
+    if not is_memory:
+        try:
+            calls = await _recent_calls(request, flows, now)
+            inbox = await inbox_values(request, few=FEW_MESSAGES)
+        except StoreError as error:
+            away = error
+    return render(
+        request,
+        "home.html",
+        now=now,
+        hours=open_now(flows.values(), now),
+        calls=calls,
+        compared=_compared(calls, now) if calls else "",
+        missed=calls.missed[:MOST_MISSED] if calls else [],
+        since=f"{now - timedelta(MISSED_DAYS):%A}",
+        problems=await problems_of(request, now, away),
+        may_change=session.role == "change",
+        **{"is_memory": is_memory, **inbox},
+    )
+
+
+def _compared(calls: RecentCalls, now: datetime) -> str:
+    """Today's calls against those of the same day last week, at this time of the day."""
+    more = calls.today.total() - calls.before
+    day = f"last {now:%A}"
+    if not calls.before and not more:
+        return f"none {day} either"
+    return f"as many as {day}" if not more else f"{abs(more)} {'more' if more > 0 else 'fewer'} than {day} by now"
 
 
 @router.post("/view")

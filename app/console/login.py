@@ -16,7 +16,7 @@ from app.console.sessions import ConsoleSession
 from app.console.state import TheConsole
 from app.settings.logins import tidy_name
 
-FIRST_PAGES: Final[Mapping[View, str]] = {"owner": "/messages", "developer": "/phone"}
+FIRST_PAGES: Final[Mapping[View, str]] = {"owner": "/home", "developer": "/phone"}
 
 router = APIRouter()
 

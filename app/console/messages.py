@@ -56,7 +56,7 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
         "who": row.caller_name or number,
         "number": number if row.caller_name else "",
         "call_back": f"+{row.from_number}" if is_number else "",
-        "about": row.about or readable(row.to_number),
+        "about": row.about or readable(row.to_number, row.to_number),
         "at": datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds"),
         "lasts": "{}:{:02}".format(*divmod(row.duration_ms // 1000, 60)) if row.duration_ms is not None else "",
         "state": row.state,
@@ -76,28 +76,35 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
 @router.get("/messages")
 async def messages(
     request: Request,
-    console: TheConsole,
     _: CanLook,
     box: Box = "new",
     before: Annotated[str, Query(pattern=r"^([0-9a-f]{32})?$")] = "",
+    few: Annotated[int, Query(ge=0, le=PAGE)] = 0,
 ) -> Response:
     """The list, or only its rows when the page asks for what is new."""
+    values = await inbox_values(request, box, before, few)
+    return render(request, "messages_rows.html" if request.headers.get("hx-request") else "messages.html", **values)
+
+
+async def inbox_values(request: Request, box: Box = "new", before: str = "", few: int = 0) -> dict[str, Any]:
+    """What `messages_rows.html` needs; with `few`, the newest ones alone. Raises StoreError."""
+    console = console_of(request)
     recordings = (await opened_store(request)).recordings
     settings = console.settings
-    found = await recordings.list(PAGE + 1, before, _BOXES[box])
-    return render(
-        request,
-        "messages_rows.html" if request.headers.get("hx-request") else "messages.html",
-        box=box,
-        before=before,
-        messages=[shown(row, is_short=True) for row in found[:PAGE]],
-        older=found[PAGE - 1].id if len(found) > PAGE else "",
-        counts=await recordings.count(),
-        is_memory=settings.has_memory_store,
-        keeps=settings.keeps_recordings,
-        has_key=bool(settings.private_key.get_secret_value()),
-        is_trial=console.dev,
-    )
+    most = few or PAGE
+    found = await recordings.list(most + 1, before, _BOXES[box])
+    return {
+        "box": box,
+        "before": before,
+        "few": few,
+        "messages": [shown(row, is_short=True) for row in found[:most]],
+        "older": found[most - 1].id if len(found) > most else "",
+        "counts": await recordings.count(),
+        "is_memory": settings.has_memory_store,
+        "keeps": settings.keeps_recordings,
+        "has_key": bool(settings.private_key.get_secret_value()),
+        "is_trial": console.dev,
+    }
 
 
 @router.get("/messages/count")

@@ -22,6 +22,7 @@ from app.service.phone_numbers import readable
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
 NAVIGATION: Final = (
+    ("home", "Home"),
     ("messages", "Messages"),
     ("calls", "Calls"),
     ("report", "Report"),

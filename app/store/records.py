@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
-from app.store.database import Read, contains
+from app.store.database import Read, Row, contains
 from app.store.recordings import RECORDINGS_TABLE
 from app.store.rows import (
     ANY_CALL,
@@ -91,7 +91,7 @@ REPORTED: Final = 1_000
 SELECT_LAST_KEY_BEFORE: Final = "SELECT key FROM calls WHERE created_at < $1 ORDER BY key DESC LIMIT 1"
 
 # Events of a connect come in on its wait, those of the caller's own leg on none.
-SELECT_REPORTED: Final = """
+_REPORTED: Final = """
     SELECT key, flow, leg, state, is_over, created_at, updated_at, (
         SELECT min(received_at) FROM webhooks AS answered
         WHERE call_key = calls.key AND wait >= 0 AND kind IN ('event-answered', 'event-human') AND NOT EXISTS (
@@ -101,18 +101,16 @@ SELECT_REPORTED: Final = """
         )
     )
     FROM calls
-    WHERE key > $1
-    ORDER BY key
-    LIMIT $2
 """
+SELECT_REPORTED: Final = f"{_REPORTED} WHERE key > $1 ORDER BY key LIMIT $2"
 
 SELECT_RECORDED: Final = """
     SELECT turns.call_key, ncco
     FROM webhooks JOIN turns ON turns.call_key = webhooks.call_key AND turns.number = webhooks.turn
-    WHERE webhooks.call_key BETWEEN $1 AND $2 AND kind = 'record'
+    WHERE kind = 'record' AND webhooks.call_key
 """
 
-SELECT_TRACES: Final = "SELECT call_key, trace FROM turns WHERE call_key BETWEEN $1 AND $2"
+SELECT_TRACES: Final = "SELECT call_key, trace FROM turns WHERE call_key"
 
 SELECT_HOLDING: Final = f"""
     SELECT call_key, ncco FROM turns WHERE call_key BETWEEN $1 AND $2 AND {contains("ncco", "$3")}
@@ -139,6 +137,13 @@ class Records:
         self._has_failed = f"EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND {failed})"
         self._select = f"{_CALL}, {self._has_failed} FROM calls"
 
+    async def _read_of(self, sql: str, keys: Sequence[int]) -> list[Row]:
+        """The rows of a statement whose last word is a key, for these keys; at most some hundreds."""
+        if not keys:
+            return []
+        marks = ", ".join(f"${number}" for number in range(1, len(keys) + 1))
+        return await self._read(f"{sql} IN ({marks})", *keys)
+
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
         """Up to `limit` calls, newest first, starting behind the key `before` (None: with the newest)."""
         condition, values = _search(wanted, before, self._has_failed)
@@ -152,7 +157,7 @@ class Records:
         key = found[0][0] if found else -1
         while rows := await self._read(SELECT_REPORTED, key, REPORTED):
             recorded = defaultdict[int, list[bytes]](list)
-            for call_key, ncco in await self._read(SELECT_RECORDED, rows[0][0], rows[-1][0]):
+            for call_key, ncco in await self._read(f"{SELECT_RECORDED} BETWEEN $1 AND $2", rows[0][0], rows[-1][0]):
                 recorded[call_key].append(bytes(ncco))
             for row in rows:
                 call = ReportedCall._make((*row, recorded[row[0]]))
@@ -162,9 +167,22 @@ class Records:
                     yield call
             key = rows[-1][0]
 
+    async def reported_calls(self, keys: Sequence[int]) -> list[ReportedCall]:
+        """The calls with these keys."""
+        recorded = defaultdict[int, list[bytes]](list)
+        for call_key, ncco in await self._read_of(SELECT_RECORDED, keys):
+            recorded[call_key].append(bytes(ncco))
+        rows = await self._read_of(f"{_REPORTED} WHERE key", keys)
+        return [ReportedCall._make((*row, recorded[row[0]])) for row in rows]
+
     async def traces(self, first: int, last: int) -> list[tuple[int, bytes]]:
         """The traces of the calls from one key to another, each with the key of its call."""
-        return [(key, bytes(trace)) for key, trace in await self._read(SELECT_TRACES, first, last)]
+        rows = await self._read(f"{SELECT_TRACES} BETWEEN $1 AND $2", first, last)
+        return [(key, bytes(trace)) for key, trace in rows]
+
+    async def traces_of(self, keys: Sequence[int]) -> list[tuple[int, bytes]]:
+        """The traces of the calls with these keys, each with the key of its call."""
+        return [(key, bytes(trace)) for key, trace in await self._read_of(SELECT_TRACES, keys)]
 
     async def holding(self, word: str, first: int, last: int) -> list[tuple[int, bytes]]:
         """The NCCOs and webhooks with a word of the calls from one key to another, each with the key of its call."""

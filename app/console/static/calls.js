@@ -1,13 +1,31 @@
-// Shows times in the zone of the browser.
+// Shows times in the zone of the browser; `data-short` as people say them: today without the date, yesterday, a day of the week.
 const inFull = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const timeOnly = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
+const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+
+/** The day of a moment in a word, or its date; `today` is the word for today. */
+export function day(moment, today = relative.format(0, "day")) {
+  const midnight = (time) => new Date(time.getFullYear(), time.getMonth(), time.getDate());
+  const days = Math.round((midnight(moment) - midnight(new Date())) / 86_400_000);
+  const word = days === 0 ? today : days === -1 ? relative.format(-1, "day") : days > -7 && days < 1 ? weekday.format(moment) : date.format(moment);
+  return word.slice(0, 1).toLocaleUpperCase() + word.slice(1);
+}
+
+export function short(moment, today) {
+  return `${day(moment, today)} ${clock.format(moment)}`.trim();
+}
 
 function localize() {
   for (const time of document.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
-    time.title = time.dateTime;
-    time.textContent = (time.hasAttribute("data-time") ? timeOnly : inFull).format(moment);
+    time.title = inFull.format(moment);
+    if (time.closest("#messages")) time.textContent = short(moment);
+    else if (time.hasAttribute("data-short")) time.textContent = short(moment, "");
+    else time.textContent = (time.hasAttribute("data-time") ? timeOnly : inFull).format(moment);
   }
 }
 

@@ -1,29 +1,11 @@
-// Messages: times as people say them, the next player, forwarding, undo, and the count in the tab's title.
+// Messages: the next player, forwarding, undo, and the count in the tab's title.
+import "./calls.js";
 import { change } from "./recordings.js";
 import { announce, reason } from "./request.js";
 
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
-const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const list = document.getElementById("messages");
 
-function day(moment) {
-  const midnight = (time) => new Date(time.getFullYear(), time.getMonth(), time.getDate());
-  const days = Math.round((midnight(moment) - midnight(new Date())) / 86_400_000);
-  if (days > -2 && days < 1) {
-    const word = relative.format(days, "day");
-    return word[0].toLocaleUpperCase() + word.slice(1);
-  }
-  return days > -7 && days < 1 ? weekday.format(moment) : date.format(moment);
-}
-
 function show() {
-  for (const time of list.querySelectorAll("time[datetime]")) {
-    const moment = new Date(time.dateTime);
-    time.title = moment.toLocaleString();
-    time.textContent = `${day(moment)} ${clock.format(moment)}`;
-  }
   for (const link of list.querySelectorAll("[data-forward]")) {
     const { title, text } = forwarded(link);
     link.href = `mailto:?subject=${encodeURIComponent(title)}&body=${encodeURIComponent(text.replaceAll("\n", "\r\n"))}`; // RFC 6068

@@ -13,6 +13,18 @@ document.addEventListener("click", async ({ target }) => {
   }
 });
 
+// A menu closes when something else is pressed, or Escape.
+document.addEventListener("click", ({ target }) => {
+  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(target) || target.closest(".menu > div")) menu.open = false;
+});
+document.addEventListener("keydown", ({ key, target }) => {
+  const menu = key === "Escape" && target.closest?.(".menu[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
 // What htmx asks every few seconds: only while it is seen, without keeping the login open, and only for what is new.
 
 const versions = new WeakMap(); // element -> ETag of what it was shown last

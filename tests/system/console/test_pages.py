@@ -7,12 +7,13 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.system.console.browser import NARROW, Watch, check_page
+from tests.system.console.browser import NARROW, Watch, check_page, violations
 
 
 @pytest.mark.parametrize(
     "path",
     [
+        "/home",
         "/messages",
         "/phone",
         "/flows",
@@ -43,7 +44,8 @@ def test_a_report_fits_on_a_telephone(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "last"), [("/messages", "#messages h2"), ("/phone", "#picture svg"), ("/report", "table")]
+    ("path", "last"),
+    [("/home", "#messages h2"), ("/messages", "#messages h2"), ("/phone", "#picture svg"), ("/report", "table")],
 )
 def test_owners_find_no_technical_words(page: Page, path: str, last: str) -> None:
     page.goto(path)
@@ -52,6 +54,28 @@ def test_owners_find_no_technical_words(page: Page, path: str, last: str) -> Non
     assert not re.findall(
         r"(?i:revision|session|\bNCCO\b|webhook|uuid)|[A-Z]+_[A-Z_]+", page.locator("main").inner_text()
     )
+
+
+def test_the_switch_shows_the_same_page_for_owners_and_is_remembered(page: Page) -> None:
+    page.goto("/calls?since=day")
+    page.get_by_role("button", name="Owner").click()
+    expect(page).to_have_url(re.compile(r"/calls\?since=day$"))
+    page.goto("/home")
+    expect(page.get_by_role("button", name="Owner")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("region", name="To call back")).to_be_visible()
+
+    check_page(page)
+
+
+def test_on_a_telephone_the_pages_are_behind_a_button(page: Page) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 844})
+    page.goto("/home")
+    expect(page.get_by_role("link", name="Messages", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Menu").click()
+    assert [] == violations(page)
+    page.get_by_role("link", name="Report").click()
+
+    expect(page).to_have_url(re.compile("/report$"))
 
 
 def test_a_missing_page_is_accessible_too(page: Page, watch: Watch) -> None:

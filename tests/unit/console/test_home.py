@@ -1,13 +1,19 @@
-"""The switch between the owner's and the developer's view."""
+"""Home: opening hours in words, calls to return; and the switch between the owner's and the developer's view."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from app.console.app import create_console
+from app.console.home import counted_calls, open_now
 from app.console.services import Services
+from app.flow.loader import load
+from app.service.call_results import CallResult, ResultName
 from tests.unit.console.conftest import PASSWORDS, REPOSITORY, browser, csrf_token, log_in, logged_in, settings_for
 
 OWNER, DEVELOPER = "· Phone line</title>", "· NCCO console</title>"
@@ -64,3 +70,86 @@ async def test_a_cookie_that_somebody_has_written_is_a_choice_or_nothing(client:
     client.cookies.set("ncco-view-8001", "<script>", domain="127.0.0.1")
 
     assert DEVELOPER in (await client.get("/messages")).text
+
+
+SALON = """\
+flow: salon
+default: true
+hours:
+  shop:
+    timezone: Europe/London
+    week: {mon-fri: ["09:00-12:00", "13:00-17:30"], sat: 22:00-02:00}
+    holidays: {country: GB, subdivision: ENG}
+    override: {2026-11-24: 10:00-11:00}
+start: hello
+steps: {hello: {do: [{talk: "{{ 'Open' if hours.shop.open else 'Closed' }}."}], goto: end}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "words", "why"),
+    [
+        ("2026-11-23 10:00", "Open now until 12:00", ""),
+        ("2026-11-23 12:30", "Closed until 13:00", "Hours today: 9:00 to 12:00 and 13:00 to 17:30."),
+        ("2026-11-22 19:00", "Closed until Monday 9:00", "You are closed on Sundays."),
+        ("2026-11-28 23:00", "Open now until Sunday 2:00", ""),
+        ("2026-11-24 12:00", "Closed until Wednesday 9:00", "Today has special hours."),
+        ("2026-12-25 10:00", "Closed until Tuesday 9:00", "Today is Christmas Day."),
+    ],
+)
+def test_opening_hours_are_a_sentence_with_its_reason(at: str, words: str, why: str) -> None:
+    flows = load({"flows/salon.yaml": SALON}).flows.values()
+    now = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo("Europe/London"))
+
+    assert [("shop", words.startswith("Open"), words, why)] == open_now(flows, now)
+
+
+NOW = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)
+
+
+def call(caller: str, ago: timedelta, result: ResultName, **more: object) -> CallResult:
+    at = round((NOW - ago).timestamp() * 1000)
+    base = CallResult(1, f"call-{ago}", "salon", caller, "442079460000", result, "menu", False, at, None, at)
+    return base._replace(**more)  # type: ignore[arg-type]  # its own fields
+
+
+def test_who_got_through_later_is_not_to_be_called_back() -> None:
+    hours = timedelta(hours=1)
+    calls = [
+        call("447700900001", 4 * 24 * hours, "missed"),  # too long ago
+        call("447700900002", 30 * hours, "missed"),
+        call("447700900003", 9 * hours, "missed"),
+        call("447700900002", 8 * hours, "person"),
+        call("447700900003", 7 * hours, "missed", rang=True),
+        call("", 6 * hours, "missed"),
+        call("anna", 5 * hours, "missed"),
+        call("447700900004", 4 * hours, "served"),
+    ]
+
+    found = counted_calls(calls, UTC, NOW)
+
+    assert [("anna", "", 1, "hung up in the menu"), ("07700 900003", "+447700900003", 2, "nobody answered")] == [
+        (each.number, each.call_back, each.times, each.words) for each in found.missed
+    ]
+    assert 1 == found.withheld
+    assert {"missed": 4, "person": 1, "served": 1} == found.today
+
+
+def test_today_is_compared_with_the_same_day_of_last_week_at_this_time() -> None:
+    week = timedelta(7)
+    calls = [
+        call("447700900001", week + timedelta(hours=30), "person"),  # the day before
+        call("447700900001", week + timedelta(hours=1), "person"),
+        call("447700900001", week - timedelta(hours=1), "person"),  # later that day
+        call("447700900001", timedelta(hours=1), "person"),
+    ]
+
+    found = counted_calls(calls, UTC, NOW)
+
+    assert (1, 1) == (found.today.total(), found.before)
+
+
+async def test_home_without_a_database_says_why_it_shows_no_calls(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/home")).text
+
+    assert "Calls are not kept" in page

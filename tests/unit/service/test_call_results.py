@@ -1,0 +1,133 @@
+"""What came of calls that the webhook server has answered, beside what somebody who listened would say."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.flow.files import read_project
+from app.flow.loader import load
+from app.service.call_results import results, results_of
+from app.settings import Settings
+from app.store import milliseconds, open_store
+from app.web import create_app
+
+ALWAYS, NEVER = "{mon-sun: 00:00-24:00}", "{mon: 00:00-00:01}"
+SALON = """\
+flow: salon
+default: true
+hours: {shop: {timezone: Europe/London, week: WEEK}}
+start: hello
+steps:
+  hello: {do: [{record: true}, {talk: "Salon Ann."}], branch: [{if: hours.shop.open, goto: menu}, {else: closed}]}
+  menu:
+    do: [{talk: "To book, press 1. For our prices, press 2. For our hours, press 3. For a message, press 4."}]
+    choices:
+      book: {dtmf: 1, goto: book}
+      prices: {dtmf: 2, goto: prices}
+      hours: {dtmf: 3, goto: hours}
+      message: {dtmf: 4, goto: message}
+      more: {dtmf: 5, goto: more}
+    retry: {tries: 2, noinput: ["Sorry?"], nomatch: ["Sorry?"], then: bye}
+  more: {do: [{talk: "For a cut, press 1."}], choices: {cut: {dtmf: 1, goto: prices}}, retry: {then: bye}}
+  book: {do: [{connect: "447700900333"}], on: {completed: end, otherwise: nobody}}
+  nobody: {do: [{talk: "Nobody is free."}], goto: message}
+  prices: {do: [{talk: "A cut is ten pounds."}], goto: menu}
+  hours: {do: [{talk: "We are {{ 'open' if hours.shop.open else 'closed' }}."}], goto: menu}
+  message:
+    do: [{talk: "Please speak."}, {record: {beepStart: true, endOnKey: "#"}}]
+    goto: end
+  closed: {do: [{talk: "We are closed."}, {record: {beepStart: true, endOnKey: "#"}}], goto: end}
+  bye: {do: [{talk: "Goodbye."}], goto: end}
+"""
+CALLS = {
+    "hangs up in the greeting": ([], "missed"),
+    "says nothing": ([""], "missed"),
+    "presses a key that is none": (["9"], "missed"),
+    "comes to a second menu": (["5"], "missed"),
+    "hears the prices": (["2"], "served"),
+    "hears the prices behind a second menu": (["5", "1"], "served"),
+    "hears the hours": (["3"], "served"),
+    "is said goodbye to": (["", ""], "served"),
+    "is asked for a message and leaves none": (["4"], "missed"),
+    "leaves a message": (["4", "record"], "message"),
+    "speaks with a person": (["1", "answered"], "person"),
+    "reaches nobody": (["1", "timeout"], "missed"),
+    "hangs up while it rings": (["1", "ringing"], "missed"),
+    "reaches nobody and leaves a message": (["1", "busy", "record"], "message"),
+    "hears the prices, then reaches nobody": (["2", "1", "timeout"], "missed"),
+    "is on the line": (["2", "stays"], "open"),
+}
+"""What a caller does, and what came of the call."""
+
+
+class Line:
+    """A webhook server on a database, and what it has recorded."""
+
+    def __init__(self, folder: Path, week: str) -> None:
+        (folder / "flows").mkdir()
+        (folder / "flows" / "salon.yaml").write_text(SALON.replace("WEEK", week), encoding="utf-8")
+        self.url = f"sqlite:///{folder}/calls.db"
+        self.flows = load(read_project(folder / "flows", folder / "templates")[0]).flows
+        settings = Settings(_env_file=None, flows=folder / "flows", database_url=self.url, insecure=True)
+        self.app = create_app(settings)
+
+    async def call(self, leg: str, acts: list[str]) -> None:
+        """Play a call; each act is a key, an event of the dialled party, or a recording."""
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1") as client:
+
+            async def post(url: str, **fields: Any) -> list[dict[str, Any]]:
+                reply = await client.post(url, json={"uuid": leg, "conversation_uuid": f"CON-{leg}", **fields})
+                assert 200 == reply.status_code, reply.text
+                return reply.json() if reply.content.startswith(b"[") else ncco
+
+            ncco: list[dict[str, Any]] = []
+            ncco = await post("/webhooks/answer", **{"to": "442079460000", "from": "447700900123"})
+            for act in acts:
+                url = next((each["eventUrl"][0] for each in reversed(ncco) if "eventUrl" in each), "")
+                if act == "record":
+                    await post(url, recording_uuid=f"rec-{leg}", recording_url="https://api.nexmo.com/1", size=1000)
+                elif act.isalpha() and act != "stays":
+                    event = {"status": act, "direction": "outbound", "to": "447700900333", "uuid": f"other-{leg}"}
+                    ncco = await post(url, **event)
+                elif act != "stays":
+                    ncco = await post(url, dtmf={"digits": act, "timed_out": not act})
+            if acts[-1:] != ["stays"]:
+                await post("/webhooks/event", status="completed", direction="inbound")
+
+
+@pytest.fixture
+async def line(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Line]:
+    line = Line(tmp_path, request.param)
+    async with line.app.router.lifespan_context(line.app):
+        yield line
+
+
+async def judged(line: Line) -> dict[str, str]:
+    now = milliseconds(datetime.now(UTC))
+    async with open_store(line.url).records() as records:
+        found = [each async for each in results(records, line.flows, 0, now + 1, now)]
+        again = await results_of(records, line.flows, [each.key for each in found], now)
+    assert found == [again[each.key] for each in found]
+    return {each.id: each.result for each in found}
+
+
+@pytest.mark.parametrize("line", [ALWAYS], indirect=True)
+async def test_what_came_of_a_call_is_what_a_listener_would_say(line: Line) -> None:
+    for leg, (acts, _) in CALLS.items():
+        await line.call(leg, acts)
+
+    assert {leg: result for leg, (_, result) in CALLS.items()} == await judged(line)
+
+
+@pytest.mark.parametrize("line", [NEVER], indirect=True)
+async def test_a_caller_who_was_told_that_it_is_closed_was_not_missed(line: Line) -> None:
+    await line.call("hangs up", [])
+    await line.call("leaves a message", ["record"])
+
+    assert {"hangs up": "served", "leaves a message": "message"} == await judged(line)
