@@ -18,7 +18,7 @@ from app.verify.prove.graph import Transition
 from app.verify.prove.listening import DURATIONS
 from app.verify.prove.literals import CALLER
 from app.verify.prove.proof import Proof
-from app.verify.prove.properties import Violation
+from app.verify.prove.properties import Violation, undecided_dials
 from app.verify.prove.triggers import Trigger
 from app.verify.prove.uses import flows_run_from
 from app.verify.scenarios.files import WrittenScenario
@@ -84,6 +84,8 @@ def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict
         script += answered if heard.input_s else [_until(heard.prompt_s), {"fault": "gone"}]
     if kind in _SILENT:
         script.append({"wait": f"{_limit(proof, kind) + 1:g}s"})
+    if kind == "dead_end" and violation.turn is not None and violation.turn.target is None:
+        script += [{"dial": {"outcome": "busy"}}] * undecided_dials(violation.turn)
     without: Any = {kind: _limit(proof, kind)} if kind in COUNTED else kind
     return body | {"script": script, "expect": {"without": without}}
 

@@ -6,7 +6,7 @@ an `input` listens does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from app.simulator.durations import Durations, is_spoken, longest_pause
@@ -64,7 +64,7 @@ class _Sound(NamedTuple):
     pause: float = 0.0
 
 
-def listen(ncco: list[dict[str, Any]]) -> TurnAudio:
+def listen(ncco: Sequence[Mapping[str, Any]]) -> TurnAudio:
     """The audio of an NCCO up to its first synchronous `input`, or to its end."""
     sounds: list[_Sound] = []
     listens = 0.0
@@ -97,7 +97,7 @@ def _total_s(sounds: Iterable[_Sound]) -> float:
     return sum(sound.seconds for sound in sounds if sound.seconds != ENDLESS)
 
 
-def _is_endless(ncco: list[dict[str, Any]]) -> bool:
+def _is_endless(ncco: Sequence[Mapping[str, Any]]) -> bool:
     """Source: NCCO reference, Talk and Stream (loop, bargeIn)."""
     for number, action in enumerate(ncco):
         if action["action"] in ("talk", "stream") and _loop(action) == ENDLESS:

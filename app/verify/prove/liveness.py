@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from app.flow.model import Flow, Step
-from app.flow.runtime import Assignment, Target, Way
+from app.flow.runtime import Assignment, Runs, Target, Way
 from app.verify.prove.expressions import LENGTH, Path, names_that_may_fail, reads
 from app.verify.prove.uses import (
     DECIDES,
@@ -19,7 +19,7 @@ from app.verify.prove.uses import (
     asked_by,
     assigned,
     flows_run_from,
-    given_to,
+    heard_by_parties,
     played_by,
     sent_by,
     tested_by,
@@ -33,6 +33,8 @@ When: TypeAlias = Literal["entering", "waiting", "ran"]
 
 _NOT_KEPT: Final = frozenset({"env", "hours", "now", "locale"})
 """Names that are not stored in a session, or that are part of every state key anyway."""
+_SHARED: Final = ("call", "input")
+"""Names that mean the same in every flow of a call."""
 
 
 @dataclass(slots=True)
@@ -58,13 +60,13 @@ class Liveness:
     kept: dict[tuple[str, str, When], list[tuple[Path, int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for flow in flows_run_from(self.root).values():
-            steps = [_StepLiveness(flow, step, self.live) for step in flow.steps.values()]
-            changed = len(steps)
-            while changed:
-                changed = sum(each.update() for each in reversed(steps))
-            for each in steps:
-                self._note(each)
+        flows = flows_run_from(self.root)
+        steps = [_StepLiveness(flow, step, flows, self.live) for flow in flows.values() for step in flow.steps.values()]
+        changed = len(steps)
+        while changed:
+            changed = sum(each.update() for each in reversed(steps))
+        for each in steps:
+            self._note(each)
         for (flow_name, step, when), live in self.live.items():
             self.kept[flow_name, step, when] = sorted(each for each in live.items() if each[0][0] not in _NOT_KEPT)
             if when != "entering":
@@ -88,18 +90,21 @@ class Liveness:
 
 
 class _StepLiveness:
-    """The live values around one step; `live` is the shared result so far for all steps."""
+    """The live values around one step; `live` is the shared result so far for all steps of `flows`."""
 
-    def __init__(self, flow: Flow, step: Step, live: dict[tuple[str, str, When], Live]) -> None:
-        self.flow, self.step, self._live = flow, step, live
+    def __init__(
+        self, flow: Flow, step: Step, flows: Mapping[str, Flow], live: dict[tuple[str, str, When], Live]
+    ) -> None:
+        self.flow, self.step, self._flows, self._live = flow, step, flows, live
         self.played, self.tested = _reads(played_by(step)), _reads(tested_by(step))
         self.asked, self.sent = _reads(asked_by(step)), _reads(sent_by(step))
 
     def update(self) -> bool:
         """Recompute what is live on entering the step; returns whether it changed."""
         ran = self.step.exit.runs
-        given = _reads(Use(each.value, DECIDES) for each in ran.given) if ran is not None else {}
-        live = _before(self.step.sets, _joined(self.played, self.tested, self.sent, self.after(), given))
+        others = [*heard_by_parties(self.step), *([ran] if ran is not None else [])]
+        read = _joined(self.played, self.tested, self.sent, self.after(), *map(self._in_flow, others))
+        live = _before(self.step.sets, read)
         live = _joined(_without(live, {asking.name for asking in self.step.asks}), self.asked, self.error())
         key: tuple[str, str, When] = (self.flow.name, self.step.name, "entering")
         is_new = self._live.get(key) != live
@@ -121,7 +126,13 @@ class _StepLiveness:
             return _reads(Use(each.value, DECIDES) for each in target.sets)
         if target.step is not None:
             return _before(target.sets, self._live.get((self.flow.name, target.step, "entering"), {}))
-        return _before(target.sets, _reads(Use(each.value, DECIDES) for each in given_to(target)))
+        return _before(target.sets, self._in_flow(target.runs) if target.runs is not None else {})
+
+    def _in_flow(self, runs: Runs) -> Live:
+        """What is live before another flow: the params that it is given, and what all flows of a call share."""
+        live = self._live.get((runs.flow, self._flows[runs.flow].start, "entering"), {})
+        shared = {path: weight for path, weight in live.items() if path[0] in _SHARED}
+        return _joined(_reads(Use(each.value, DECIDES) for each in runs.given), shared)
 
     def error(self) -> Live:
         """What is live at the error exit of the step."""

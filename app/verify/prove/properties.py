@@ -22,7 +22,7 @@ from app.issue import RuleBook
 from app.service.outcomes import FlowOutcome, outcomes_of
 from app.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of
 from app.verify.prove.graph import DIALS, Graph, Paths, StateSpace, Transition, Where
-from app.verify.prove.listening import ENDLESS
+from app.verify.prove.listening import ENDLESS, listen
 from app.verify.prove.literals import Literals
 from app.verify.prove.states import texts_of
 from app.verify.prove.uses import DECIDES, flows_run_from, played_by, targets_of, tested_by
@@ -181,6 +181,22 @@ def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
         yield explored.found("dead_end", turn.where, message, turn)
 
 
+def _dead_dials(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    """Calls that end without a prompt if the last dial fails, since no `on` decides it."""
+    if turn.target is None and not turn.is_party and turn.kind != "fault" and undecided_dials(turn):
+        message = f'if nobody answers the connect of step "{turn.where[1]}", the call ends without a word'
+        cure = "add `on` to it: `completed: end`, and `otherwise` with a step that says something"
+        yield explored.found("dead_end", turn.where, message, turn, cure=cure)
+
+
+def undecided_dials(turn: Transition) -> int:
+    """How many dials of an NCCO fail before its call ends without a prompt behind them; 0 if that cannot happen."""
+    actions = turn.ncco.actions
+    dials = [at for at, action in enumerate(actions) if action["action"] == "connect"]
+    is_decided = any(actions[at].get("eventType") == "synchronous" for at in dials)
+    return 0 if not dials or is_decided or listen(actions[dials[-1] + 1 :]).is_heard else len(dials)
+
+
 def _lost_webhooks(explored: Explored, turn: Transition) -> Iterator[Violation]:
     if not turn.is_party and not turn.heard.survives_loss:
         is_input = bool(turn.heard.input_s)
@@ -234,6 +250,7 @@ _TURN_CHECKS: Final = (
     _failing,
     _endless,
     _dead_ends,
+    _dead_dials,
     _lost_webhooks,
     _silent_faults,
     _failsafes,

@@ -9,7 +9,7 @@ from app.flow.actions.action import Action
 from app.flow.actions.do import values_in
 from app.flow.checks.facts import asked_in, parts_of, sent
 from app.flow.model import Flow, Step
-from app.flow.runtime import Assignment, Target, Way
+from app.flow.runtime import Runs, Target, Way
 from app.flow.templates.values import Expression, Value
 from app.verify.prove.expressions import RETURNED, Path
 
@@ -77,9 +77,8 @@ def assigned(flow: Flow, step: Step) -> Iterator[tuple[Path, Value]]:
         yield from (((*owner, each.name), each.value) for each in target.sets)
         if target.runs is not None:
             yield from (((target.runs.flow, each.name), each.value) for each in target.runs.given)
-    for heard in (dialled.heard for part in step.parts for dialled in getattr(part, "targets", ())):
-        if heard is not None:
-            yield from (((heard.flow, each.name), each.value) for each in heard.given)
+    for heard in heard_by_parties(step):
+        yield from (((heard.flow, each.name), each.value) for each in heard.given)
 
 
 def uses_in(flow: Flow) -> Iterator[Use]:
@@ -100,9 +99,10 @@ def targets_of(flow: Flow, step: Step) -> Iterator[Target]:
         yield error
 
 
-def given_to(target: Target) -> tuple[Assignment, ...]:
-    """The params that a target passes to the flow that it runs."""
-    return tuple(target.runs.given) if target.runs is not None else ()
+def heard_by_parties(step: Step) -> Iterator[Runs]:
+    """The flows that the parties dialled by a step hear before they are joined."""
+    dialled = (each for part in step.parts for each in getattr(part, "targets", ()))
+    yield from (each.heard for each in dialled if each.heard is not None)
 
 
 def ways_here(step: Step) -> Iterator[Way]:

@@ -107,6 +107,7 @@ def shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
+_RINGS: Final = frozenset({"ringing", "tone"})
 _SOUNDS: Final = frozenset({"talk", "stream", "tone", "music", "beep", "ringing", "voice"})
 _NEED_CONTENT: Final = frozenset({"talk", "stream", "music"})
 """Kinds that only count as sound if they have a text or a file."""
@@ -176,12 +177,13 @@ def _pieces(heard: Heard, end: float) -> list[AudibleSpan]:
 
 
 def _dead_end(result: Result) -> Moment | None:
-    """The platform hung up, and nothing was heard since the last decision or NCCO request."""
+    """The platform hung up, and nothing was heard since the last decision, NCCO request or ringing."""
     if not any(heard.kind == "ended" for heard in result.transcript):
         return None
     decided = [line.at for line in result.decided]
     asked = [sent.at - result.answered_s for sent in result.webhooks if sent.kind in ("answer", "input", "fallback")]
-    since = max([at for at in (*decided, *asked) if at <= result.seconds], default=0.0)
+    rung = [heard.at + (heard.seconds or 0) for heard in result.transcript if heard.kind in _RINGS]
+    since = max([at for at in (*decided, *asked, *rung) if at <= result.seconds], default=0.0)
     heard = any(
         sound.is_heard and sound.end > since + _TOLERANCE_S for sound in sounds(result.transcript, result.seconds)
     )
