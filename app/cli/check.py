@@ -13,7 +13,7 @@ from typing import Final
 import click
 
 from app.cli import options
-from app.cli.environment import DOTENV, folders
+from app.cli.environment import DOTENV
 from app.cli.output import CANNOT_RUN, FINE, ISSUES, CannotRun
 from app.cli.project import LoadedProject, Source, source_at
 from app.flow.files import Stamps, stamps
@@ -58,7 +58,7 @@ def command(
     PATHS are project folders (with a flows folder in them), folders of flow files, or flow files.
     """
     named = [source_at(path, templates) for path in paths]
-    sources = _joined(named or [Source(*folders(flows, templates))])
+    sources = _joined(named or [Source.here(flows, templates)])
     if watch:
         return _watch(sources, form, today)
     code, shown = _check(sources, form, today)

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from app.cli import options
-from app.cli.environment import folders
 from app.cli.output import FINE
 from app.cli.project import FlowsHaveErrors, Source, flow_named
 from app.flow.files import named_flows
@@ -34,7 +33,7 @@ Exit codes: 0 drawn, 1 the flows have errors, 2 there is no such flow.""",
 @options.output("mermaid", "dot", "svg")
 def command(flow: str | None, flows: Path | None, templates: Path | None, form: str, *, errors: bool) -> int:
     """Draw FLOW with the flows that it runs; without FLOW, every flow of the project."""
-    found = Source(*folders(flows, templates)).load()
+    found = Source.here(flows, templates).load()
     known = found.project.flows
     if flow not in known and found.has_errors and (flow is None or flow in named_flows(found.texts)):
         raise FlowsHaveErrors(found)

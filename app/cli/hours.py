@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from app.cli import options
-from app.cli.environment import folders
 from app.cli.output import FINE, columns, print_json
 from app.cli.project import Source
 from app.flow.hours.calendar import Calendar, CurrentHours, hours_view
@@ -31,7 +30,7 @@ Exit codes: 0 shown, 1 the flows have errors.""",
 @options.output("text", "json")
 def command(flows: Path | None, templates: Path | None, form: str) -> int:
     """List all opening hours, and whether they are open now."""
-    source = Source(*folders(flows, templates))
+    source = Source.here(flows, templates)
     calendars = dict(sorted(source.load_sound().project.calendars.items()))
     moments = hours_view(calendars, datetime.now(UTC))
     files = {each: source.path_of(calendar.place.file) for each, calendar in calendars.items()}

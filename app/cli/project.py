@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Self
 
 import click
 
@@ -32,6 +32,11 @@ class Source:
     flows: Path
     templates: Path
     files: tuple[Path, ...] = ()
+
+    @classmethod
+    def here(cls, flows: Path | None, templates: Path | None) -> Self:
+        """The project that options or the environment name, else that of this folder. Raises CannotRun."""
+        return cls(*folders(flows, templates))
 
     def path_of(self, name: str) -> str:
         """`flows/acme.yaml` as a path that the user can open."""
@@ -146,7 +151,7 @@ def _home_of_scenarios(path: Path) -> Path | None:
 
 def source_of(what: str | None, flows: Path | None, templates: Path | None) -> tuple[Source, str]:
     """The project that a word of the command line means, and the flow; "" when it means no flow. Raises CannotRun."""
-    here = Source(*folders(flows, templates))
+    here = Source.here(flows, templates)
     path = Path(what or "")
     if not what or flows is not None or not (path.exists() or path.suffix.lower() in SUFFIXES or "/" in what):
         return here, what or ""

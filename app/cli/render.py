@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import click
 
 from app.cli import options
-from app.cli.environment import flow_variables, folders, server_settings
+from app.cli.environment import flow_variables, server_settings
 from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import Source, flow_named
 from app.service.calls import CallService
@@ -100,7 +100,7 @@ def command(
     `--format json` prints it on one line; without it, it is indented and standard error says where the call waits.
     Lookups are not asked: they take their defaults.
     """
-    project = Source(*folders(flows, templates)).load_flow(flow).project
+    project = Source.here(flows, templates).load_flow(flow).project
     named = flow_named(flow, project.flows)
     if not named.is_startable:
         raise CannotRun(f'no call can start in flow "{flow}"', "give it `numbers`, `default: true` or `entry: true`")

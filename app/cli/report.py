@@ -9,7 +9,6 @@ import click
 
 from app.cli import options
 from app.cli.database import asynchronous, find_database
-from app.cli.environment import folders
 from app.cli.output import FINE, columns, print_json
 from app.cli.project import Source
 from app.flow.report import printable
@@ -65,7 +64,7 @@ async def command(
     A day begins at midnight in the time zone of the line. Calls are counted together, by flow and by called number.
     """
     now = datetime.now(UTC)
-    source = Source(*folders(flows, templates))
+    source = Source.here(flows, templates)
     if zone is None:
         zone = zone_of(source.load().project, flow) if source.flows.is_dir() else UTC
     try:

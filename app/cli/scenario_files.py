@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from app.cli.environment import folders
 from app.cli.output import CannotRun
 from app.cli.project import Source
 from app.flow.files import SCENARIO_FOLDERS, SUFFIXES, project_of
@@ -21,7 +20,7 @@ _CURE: Final = (
 def find_scenarios(paths: Sequence[Path], flows: Path | None, templates: Path | None) -> dict[Source, tuple[Path, ...]]:
     """Project → its scenario files by name; the project in this folder without paths. Raises CannotRun."""
     if not paths or flows is not None:
-        source = Source(*folders(flows, templates))
+        source = Source.here(flows, templates)
         return {source: find_files(paths, Path(os.path.normpath(source.flows / "..")))}
     found: dict[Source, tuple[Path, ...]] = {}
     for path in paths:

@@ -319,11 +319,6 @@ DELETE_REMAINS: Final = f"""
 """
 
 
-def recording_row(row: Row) -> RecordingRow:
-    """The recording of a row of `RECORDING_COLUMNS`."""
-    return RecordingRow(*row)
-
-
 def add_recording(row: RecordingRow) -> Work[None]:
     """Write a recording, or its transcript alone (`url` is ""); a second webhook about the same changes nothing."""
     if (yield Keyed(SELECT_UUID, (_hash(row.uuid),))):  # it was forgotten
@@ -361,7 +356,7 @@ class Recordings:
         """Up to `limit` recordings, newest first, starting behind the one with the id `before`."""
         flags = (None if flag is None else int(flag) for flag in wanted[-3:])
         rows = await self._database.read(SELECT_PAGE, limit, before, *wanted[:-3], *flags)
-        return [recording_row(row) for row in rows]
+        return list(map(RecordingRow._make, rows))
 
     async def changes(self, limit: int) -> Sequence[Row]:
         """What can change in the newest `limit` recordings, to be compared with what it was."""
@@ -370,12 +365,12 @@ class Recordings:
     async def get(self, id_: str) -> RecordingRow | None:
         """The recording with this id, also a deleted one; None when there is none."""
         rows = await self._database.read(SELECT, id_)
-        return recording_row(rows[0]) if rows else None
+        return RecordingRow._make(rows[0]) if rows else None
 
     async def find(self, uuid: str) -> RecordingRow | None:
         """The recording with this `uuid`, also a deleted one; None when there is none."""
         rows = await self._database.read(SELECT_BY_UUID, uuid)
-        return recording_row(rows[0]) if rows else None
+        return RecordingRow._make(rows[0]) if rows else None
 
     async def count(self) -> RecordingCounts:
         """How many there are."""
@@ -476,7 +471,7 @@ def _many(sql: str, rows: Sequence[Sequence[Any]]) -> Work[None]:
 
 
 def _claim(sql: str, now: int, leased_until: int, claim: str, limit: int) -> Work[list[RecordingRow]]:
-    due = [recording_row(row) for row in (yield sql, (now, limit))]
+    due = list(map(RecordingRow._make, (yield sql, (now, limit))))
     yield Many(CLAIM, [(row.id, leased_until, claim) for row in due])
     return [row._replace(leased_until=leased_until, claim=claim, tries=row.tries + 1, has_file=1) for row in due]
 
@@ -485,7 +480,7 @@ def _finish(row: RecordingRow, next_at: int) -> Work[bool]:
     found = yield SELECT_CLAIMED, (row.id, row.claim)
     if not found:
         return False
-    now = recording_row(found[0])
+    now = RecordingRow._make(found[0])
     audio = row if row.url else now  # announced meanwhile
     text = row if row.transcript_url else now
     is_waiting = (now.url and audio.state == "waiting") or text.transcript_state == "waiting"
