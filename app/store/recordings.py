@@ -7,6 +7,15 @@
 `app.service.turns` writes a recording in the transaction of the webhook that announces it; `app.service.recordings`
 fetches its audio and its transcript. The audio is in a folder, in a file with the id for its name.
 
+How the columns of a row go together:
+
+    waits for a try      state waiting, due_at set
+    is being fetched     the same, claim set, leased_until in the future; has_file 1, since a file may be there already
+    kept                 state kept, content_type and sha256 set; due_at only if its transcript still waits
+    given up             state failed or gone, problem and cure set, due_at NULL
+    deleted by somebody  deleted_at set, all else as before; it can be brought back
+    deleted for good     state deleted, what says something of the call is empty; has_file 1 until its file is removed
+
 Their table is an addition to the schema (`app.store.migrations`).
 """
 

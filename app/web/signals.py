@@ -1,4 +1,16 @@
-"""What the server does on SIGTERM: it drains."""
+"""What the server does on SIGTERM: it drains.
+
+Who handles a signal, in a server of one process:
+
+    before and after uvicorn serves    SIGTERM          `app.web.server` ends the server quietly
+    while it serves                    SIGTERM          `draining_on_sigterm`, if there is a time to drain; then uvicorn
+                                       second SIGTERM   `draining_on_sigterm` hands it to uvicorn at once
+                                       SIGINT           uvicorn
+    always                             SIGHUP           nobody
+
+With several workers their supervisor, `app.web.server.Workers`, passes SIGTERM on to them, and SIGINT in place of a
+second SIGTERM; each worker does the above. A worker whose supervisor was killed sends itself SIGINT.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
 """Explores the state space of a flow: plays every possible trigger in every state in which a call can wait.
 
-Calls that behave the same from here on share a state, so the number of states stays small.
+Calls that behave the same from here on share a state, so the number of states stays small. What is known already is
+not played again: a state by its key (`_known`), the outcome of a wait whose exit decides by its name alone (`_taken`),
+turns that do not depend on the number of failed tries (`_left_alike`), and the flow of a called party
+(`_heard_by_parties`).
 """
 
 from __future__ import annotations
