@@ -30,6 +30,10 @@ class Place(NamedTuple):
         return self.line == line and self.column <= column <= self.column + self.length
 
 
+NOWHERE: Final = Place("", 0, 0)
+"""The place of what no file says."""
+
+
 class Text(NamedTuple):
     """One scalar of a file.
 

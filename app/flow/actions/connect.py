@@ -28,8 +28,7 @@ from app.errors import RenderError
 from app.flow.actions.action import DIAL_FAILURES, Action, may_be_true, observer
 from app.flow.actions.item import Item, gather, has_duplicate
 from app.flow.grammar.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, read_list
-from app.flow.grammar.reader import HINTS, Reader, read_fields
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import HINTS, Reader, Resolver, read_fields
 from app.flow.grammar.targets import read_run
 from app.flow.grammar.values import Array, Constant, Object, OurNumber, Supplied, find
 from app.flow.issues import did_you_mean

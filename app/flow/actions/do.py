@@ -18,7 +18,7 @@ from app.flow.actions.connect import ConnectPart, ConnectTarget, address_of, rea
 from app.flow.actions.item import ACTIONS, Item, parse_item, refuse_fields
 from app.flow.actions.ncco_action import read_action
 from app.flow.grammar.fields import in_every_locale
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import Resolver
 from app.flow.grammar.values import leaves
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.runtime import Draft, Frame, Part

@@ -16,8 +16,7 @@ from app.flow.actions.item import Item, gather, has_duplicate, rename
 from app.flow.grammar.fields import JsonField, ListField, LocalField, action_shape
 from app.flow.grammar.forms import Form
 from app.flow.grammar.locales import VOICE, Locale, mixes_locales, speaks_several, stands_for_locales
-from app.flow.grammar.reader import Reader
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import Reader, Resolver
 from app.flow.grammar.values import Constant, Localised, localised
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.templates.values import Value

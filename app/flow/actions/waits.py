@@ -16,8 +16,7 @@ from app.flow.actions.do import Document
 from app.flow.actions.item import Item
 from app.flow.actions.ncco_action import read_action
 from app.flow.grammar.locales import Locale
-from app.flow.grammar.reader import Reader
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import Reader, Resolver
 from app.flow.grammar.values import Array, Constant, Object, localised
 from app.flow.issues import RULES, FlowIssue
 from app.flow.nodes import Place

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from app.flow.actions.action import Action, may_be_true
 from app.flow.checks.prompt_text import GRAMMAR, Language, Mention, NamedKey, PromptText, read_prompt
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import Resolver
 from app.flow.grammar.values import Localised, Object, in_locale
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.exits import StepSource

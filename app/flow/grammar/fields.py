@@ -13,8 +13,7 @@ from jinja2 import nodes
 from app.flow.grammar.forms import Form
 from app.flow.grammar.json_schema import ANYTHING, FILE, TEXT, about, computed, in_yaml, listed, mapped, per_locale
 from app.flow.grammar.locales import Locale, in_locale, split, stands_for_locales
-from app.flow.grammar.reader import Reader, has_braces, items, read_fields
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import Reader, Resolver, has_braces, items, read_fields
 from app.flow.grammar.values import Array, Constant, Object, localised
 from app.flow.issues import Fix
 from app.flow.nodes import Map, Node, Place, Seq, Text

@@ -15,7 +15,7 @@ from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.reader import Reader
 from app.flow.issues import Fix
 from app.flow.nodes import Node
-from app.value_types import JsonSchema
+from app.value_types import JsonSchema, Kind
 
 
 @runtime_checkable
@@ -65,6 +65,22 @@ class Unread:
     def json_schema(self) -> JsonSchema:
         """See `Form`."""
         return dict(self.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """The form of a value whose faults have a code of their own."""
+
+    kind: Kind
+    code: str
+
+    def read(self, node: Node, what: str, reader: Reader) -> Any:
+        """See `Form`."""
+        return reader.literal(node, self.kind, what, code=self.code)
+
+    def json_schema(self) -> JsonSchema:
+        """See `Form`."""
+        return self.kind.json_schema()
 
 
 _DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h)")

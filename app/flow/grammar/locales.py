@@ -18,8 +18,7 @@ from typing import Annotated, Any, ClassVar
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.map_form import MapForm, SetByCode
-from app.flow.grammar.reader import HINTS, Fields, Reader
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import HINTS, Fields, Reader, Resolver
 from app.flow.issues import Fix, did_you_mean
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.ncco.actions import SHAPES

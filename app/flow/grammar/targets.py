@@ -18,8 +18,7 @@ from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
 from app.flow.grammar.locales import report_unknown
 from app.flow.grammar.map_form import MapForm, written_as
-from app.flow.grammar.reader import HINTS
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import HINTS, Resolver
 from app.flow.grammar.variables import guess_type, warn_of_flags
 from app.flow.issues import Fix, did_you_mean, known_are
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text

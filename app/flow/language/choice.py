@@ -11,8 +11,7 @@ from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import listed, ref
 from app.flow.grammar.locales import speaks_several, split
 from app.flow.grammar.map_form import MapForm, SetByCode, written_as
-from app.flow.grammar.reader import HINTS, Reader, has_braces, items
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import HINTS, Reader, Resolver, has_braces, items
 from app.flow.grammar.targets import Destination, NewValues
 from app.flow.issues import Fix
 from app.flow.language.retry import FAILURES

@@ -17,8 +17,7 @@ from app.flow.actions.waits import InputNeeds, Needs
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import TEXT, offered, ref
 from app.flow.grammar.map_form import MapForm, SetByCode, written_as
-from app.flow.grammar.reader import HINTS, Reader
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import HINTS, Reader, Resolver
 from app.flow.grammar.variables import is_variable_name
 from app.flow.issues import RULES, Fix
 from app.flow.language.choice import Confidence

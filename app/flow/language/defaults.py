@@ -12,17 +12,16 @@ defaults:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Annotated, ClassVar
 
 from app.flow.actions.item import ACTIONS, check_defaults
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import ref
-from app.flow.grammar.map_form import MapForm
-from app.flow.grammar.reader import HINTS, Fields, Reader
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.map_form import MapForm, SetByCode
+from app.flow.grammar.reader import HINTS, UNWRITTEN, Fields, Reader, Resolver
 from app.flow.grammar.targets import Destination
-from app.flow.language.choice import Choice, Confidence, Menu, read_menu
+from app.flow.language.choice import Confidence, Menu, read_menu
 from app.flow.language.retry import RetryWords
 from app.flow.nodes import Map, Node
 from app.flow.runtime import Target
@@ -37,36 +36,28 @@ class ErrorLine(MapForm):
     """A value could not be computed."""
 
 
-class DefaultWords(MapForm):
-    """`defaults` as they are written: these fields, and a word for each NCCO action."""
+class Defaults(MapForm):
+    """What every step inherits: these words, and one for each NCCO action."""
 
     hints: ClassVar = HINTS["defaults"]
     others: ClassVar = ACTIONS
 
+    written: SetByCode[Fields] = UNWRITTEN
+    actions: SetByCode[Mapping[str, Map]] = field(default_factory=dict)
+    """The options of every action of a kind."""
     retry: RetryWords | None = None
     """What every menu and data entry does when the caller says nothing that fits."""
-    choices: Annotated[Menu | None, Notation(read_menu, ref("choices"))] = None
+    choices: Annotated[Menu, Notation(read_menu, ref("choices"))] = field(default_factory=dict)
     """Choices that are added to every menu."""
     min_confidence: Confidence = 0.0
     """From 0 to 1: what the recogniser is less sure of does not count."""
     on: ErrorLine | None = None
     """error: where the call goes when a value cannot be computed."""
 
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What every step inherits.
-
-    Attributes:
-        actions: the options of every action of a kind.
-        error: where the call goes when a value cannot be computed.
-    """
-
-    actions: Mapping[str, Map] = field(default_factory=dict)
-    choices: Mapping[str, Choice] = field(default_factory=dict)
-    retry: RetryWords | None = None
-    min_confidence: float = 0.0
-    error: Target | None = None
+    @property
+    def error(self) -> Target | None:
+        """Where the call goes when a value cannot be computed."""
+        return self.on.error if self.on else None
 
 
 def read_defaults(node: Node, reader: Resolver) -> Defaults:
@@ -74,14 +65,9 @@ def read_defaults(node: Node, reader: Resolver) -> Defaults:
     found = reader.map(node, "`defaults`", "write e.g. `defaults: {talk: {language: en-GB}}`")
     if found is None:
         return Defaults()
-    fields = DefaultWords.read_words(found, "`defaults`", reader)
+    fields = Defaults.read_words(found, "`defaults`", reader)
     actions = _read_actions(fields, reader)
-    reader = replace(reader, inherited=actions)
-    words = DefaultWords.build(fields, reader)
-    if words is None:
-        return Defaults(actions)
-    error = words.on.error if words.on else None
-    return Defaults(actions, words.choices or {}, words.retry, words.min_confidence, error)
+    return Defaults.build(fields, replace(reader, inherited=actions), actions=actions) or Defaults(actions=actions)
 
 
 def _read_actions(fields: Fields, reader: Reader) -> dict[str, Map]:

@@ -29,8 +29,7 @@ from app.flow.actions.waits import HeldNeeds, Needs
 from app.flow.grammar.forms import Duration, Notation, Unread
 from app.flow.grammar.json_schema import TEXT, ref
 from app.flow.grammar.map_form import MapForm, SetByCode, written_as
-from app.flow.grammar.reader import HINTS, Fields, Reader, items
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items
 from app.flow.grammar.targets import Destination
 from app.flow.issues import RULES, Fix
 from app.flow.language.defaults import Defaults
@@ -68,7 +67,6 @@ class StepSource:
     """
 
     name: str
-    place: Place
     fields: Fields
     parts: tuple[Part, ...]
     played: tuple[Item, ...]

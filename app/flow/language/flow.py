@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final
 
-from app.flow.grammar.forms import Notation, Unread
+from app.flow.grammar.forms import Coded, Notation, Unread
 from app.flow.grammar.json_schema import TEXT, listed, named, offered, ref
 from app.flow.grammar.locales import Locale
 from app.flow.grammar.map_form import MapForm, written_as
-from app.flow.grammar.reader import HINTS, Fields, Reader
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import HINTS, Fields, Reader, Resolver
 from app.flow.grammar.targets import read_target
 from app.flow.grammar.variables import (
     Declaration,
@@ -35,36 +34,28 @@ from app.suggest import nearest
 from app.value_types import NO_BEGINNING, TYPES, WholeNumber
 
 
-def _up_to(most: int) -> Notation:
-    """A whole number; E291 for anything else."""
-    kind = WholeNumber(1, most)
-    return Notation(lambda node, what, reader: reader.literal(node, kind, what, code="E291"), kind.json_schema())
-
-
 class Limits(MapForm):
     """The limits that `ncco prove` checks; their largest values are our choice."""
 
     hints: ClassVar = HINTS["limits"]
     unknown_code: ClassVar = "E290"
     example: ClassVar = "limits: {seconds_to_person: 60}"
+    definition: ClassVar = "limits"
 
-    seconds_to_person: Annotated[int | None, _up_to(86_400)] = None
+    seconds_to_person: Annotated[int | None, Coded(WholeNumber(1, 86_400), "E291")] = None
     """Seconds until the phone of a person rings, at most, on the quickest way there."""
-    steps: Annotated[int | None, _up_to(1_000)] = None
+    steps: Annotated[int | None, Coded(WholeNumber(1, 1_000), "E291")] = None
     """Steps that a call enters at most; loops that the caller asks for count once."""
-    prompt_seconds: Annotated[int | None, _up_to(3_600)] = None
+    prompt_seconds: Annotated[int | None, Coded(WholeNumber(1, 3_600), "E291")] = None
     """Seconds that a caller listens, at most, before an answer is possible."""
-    menu_options: Annotated[int | None, _up_to(100)] = None
+    menu_options: Annotated[int | None, Coded(WholeNumber(1, 100), "E291")] = None
     """Choices that a menu has at most."""
 
-
-def read_limits(node: Node, what: str, reader: Reader) -> Mapping[str, Limit] | None:
-    """The numbers under `limits`, by name."""
-    limits = Limits.read(node, what, reader)
-    if limits is None:
-        return None
-    found = {word: getattr(limits, word) for word in Limits.words()}
-    return {word: Limit(number, limits.at(word)) for word, number in found.items() if number is not None}
+    @property
+    def by_name(self) -> Mapping[str, Limit]:
+        """Those that are written."""
+        found = {word: getattr(self, word) for word in self.words()}
+        return {word: Limit(number, self.at(word)) for word, number in found.items() if number is not None}
 
 
 _FLOW_NAME: Final = re.compile(r"[a-z0-9_-]+")
@@ -133,7 +124,7 @@ class FlowWords(Declarations):
     """The outcomes that it may return to a flow that runs it."""
     returns: Annotated[Node | None, Unread(ref("params"))] = None
     """What it gives back to a flow that runs it, each with its type."""
-    limits: Annotated[Mapping[str, Limit], Notation(read_limits, ref("limits"))] = field(default_factory=dict)
+    limits: Limits | None = None
     """The limits that `ncco prove` checks."""
     vars: Annotated[Node | None, Unread(ref("vars"))] = None
     """What the call remembers, each with its type."""
@@ -291,7 +282,7 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
                 name: found for name, lookup in sections.lookups.items() if (found := lookup.returns.secrets)
             },
             events=events,
-            limits=words.limits,
+            limits=words.limits.by_name if words.limits else {},
         )
     return ReadFlow(words, outside, read, start, flow, sections, defaults, reader)
 

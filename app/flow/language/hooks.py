@@ -26,8 +26,7 @@ from app.flow.actions.do import Document
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, TEXT, has, named, ref
 from app.flow.grammar.map_form import written_as
-from app.flow.grammar.reader import HINTS, Fields, Reader, read_fields
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import HINTS, Fields, Reader, Resolver, read_fields
 from app.flow.grammar.values import Object, leaves
 from app.flow.grammar.variables import read_params
 from app.flow.issues import Fix

@@ -24,8 +24,7 @@ from app.errors import RenderError
 from app.flow.grammar.forms import Duration, Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, TEXT, named, ref
 from app.flow.grammar.map_form import SetByCode, written_as
-from app.flow.grammar.reader import HINTS, Fields, Reader, has_braces
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import HINTS, Fields, Reader, Resolver, has_braces
 from app.flow.grammar.variables import is_variable_name, read_params
 from app.flow.language.outgoing import JSON, Definition, HttpUrl, Named, read_named, scope_with
 from app.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns

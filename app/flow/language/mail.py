@@ -21,8 +21,7 @@ from app.flow.grammar.fields import OrTemplate
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.map_form import MapForm
-from app.flow.grammar.reader import HINTS
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import HINTS, Resolver
 from app.flow.grammar.values import leaves
 from app.flow.issues import Fix
 from app.flow.language.outgoing import plain_text

@@ -15,8 +15,7 @@ from typing import Annotated, Any, ClassVar, Self
 from app.flow.actions.waits import InputNeeds, Needs
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import ref
-from app.flow.grammar.reader import Fields, Reader
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import Fields, Reader, Resolver
 from app.flow.issues import Fix
 from app.flow.language.choice import Choice, Confidence, Menu, read_menu
 from app.flow.language.exits import AskingWords, StepExit, StepSource

@@ -30,8 +30,7 @@ from app.flow.actions.waits import DialNeeds, Needs, connect_of
 from app.flow.grammar.forms import Unread
 from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
 from app.flow.grammar.map_form import MapForm, written_as
-from app.flow.grammar.reader import HINTS, Fields, Reader, items, read_fields
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, read_fields
 from app.flow.grammar.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.issues import RULES, Fix
 from app.flow.language.exits import StepExit, StepSource

@@ -18,8 +18,7 @@ from app.flow.grammar.fields import JsonField
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import TEXT, named, ref
 from app.flow.grammar.map_form import MapForm, SetByCode, written_as
-from app.flow.grammar.reader import Reader, items
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import Reader, Resolver, items
 from app.flow.grammar.targets import read_given
 from app.flow.grammar.values import Object
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text

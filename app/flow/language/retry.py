@@ -25,8 +25,7 @@ from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import ref
 from app.flow.grammar.locales import split, stands_for_locales
 from app.flow.grammar.map_form import MapForm
-from app.flow.grammar.reader import HINTS, Reader, items
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import HINTS, Reader, Resolver, items
 from app.flow.grammar.targets import Destination, is_target, read_target
 from app.flow.grammar.values import Constant
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text

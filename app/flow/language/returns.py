@@ -16,8 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from app.flow.grammar.reader import Fields, Reader, has_braces
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import Fields, Reader, Resolver, has_braces
 from app.flow.grammar.variables import read_type
 from app.flow.language.outgoing import JSON, plain_json
 from app.flow.nodes import Map, Node, Seq, Text

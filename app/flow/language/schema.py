@@ -38,7 +38,7 @@ from app.flow.grammar.variables import TYPE, Declaration
 from app.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
 from app.flow.hours.declaration import HoursWords
 from app.flow.language.choice import Choice
-from app.flow.language.defaults import DefaultWords, ErrorLine
+from app.flow.language.defaults import Defaults, ErrorLine
 from app.flow.language.exits import Arm, Else
 from app.flow.language.flow import FlowWords, Limits
 from app.flow.language.hooks import EVENTS, HookDefinition
@@ -151,7 +151,7 @@ def _named_or_list(kind: str) -> JsonSchema:
 
 def _defaults() -> JsonSchema:
     """The words of `defaults`, and the options of each action."""
-    schema = DefaultWords.json_schema()
+    schema = Defaults.json_schema()
     options: dict[str, JsonSchema] = {}
     for word in ACTIONS:
         fields = options_around() if word == "connect" else options_of(word)

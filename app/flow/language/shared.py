@@ -21,8 +21,7 @@ from app.flow.grammar.forms import Unread
 from app.flow.grammar.json_schema import ref
 from app.flow.grammar.locales import Locale, read_locales
 from app.flow.grammar.map_form import MapForm
-from app.flow.grammar.reader import HINTS, Fields, Reader
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import HINTS, Fields, Reader, Resolver
 from app.flow.hours.calendar import Calendar, hours_type
 from app.flow.hours.declaration import read_hours
 from app.flow.issues import RULES, Fix, FlowIssue

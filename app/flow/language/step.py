@@ -13,8 +13,7 @@ from app.flow.actions.waits import connect_of
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import mapped, ref
 from app.flow.grammar.map_form import MapForm, written_as
-from app.flow.grammar.reader import HINTS, Fields
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import HINTS, Fields, Resolver
 from app.flow.grammar.targets import NewValues, read_target
 from app.flow.language.collect import Collect
 from app.flow.language.defaults import Defaults
@@ -115,7 +114,7 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
 def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults, reader: Resolver) -> StepSource:
     items = read_items(restore_items(words.do, STEP_WORDS, reader), reader) if words.do else ()
     parts = read_parts(items, reader)
-    return StepSource(name, fields.place, fields, parts, items, defaults, reader)
+    return StepSource(name, fields, parts, items, defaults, reader)
 
 
 def _goes_on(exit_: Exit) -> bool:
@@ -175,7 +174,7 @@ def _check_connect(kind: type[StepExit[Any]] | None, source: StepSource) -> None
         _report_undecided(connect, kind, source)
     elif _lacks_exit(kind, source):
         message = f'step "{source.name}" has no exit: the call ends here'
-        source.reader.report("W217", source.place, message)
+        source.reader.report("W217", source.fields.place, message)
 
 
 def _lacks_exit(kind: type[StepExit[Any]] | None, source: StepSource) -> bool:

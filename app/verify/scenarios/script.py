@@ -13,7 +13,7 @@ from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.map_form import written_as
 from app.flow.grammar.reader import Fields, Reader, read_fields
 from app.flow.issues import FlowIssue
-from app.flow.nodes import Entry, Map, Node, Place, Text
+from app.flow.nodes import NOWHERE, Entry, Map, Node, Place, Text
 from app.flow.source import read_yaml
 from app.simulator.durations import plain
 from app.simulator.legs import SURE, CallMoment, Leg, MomentKind
@@ -24,7 +24,6 @@ from app.verify.scenarios.values import (
     ANY_MAP,
     EXCERPTS,
     KEYS,
-    NOWHERE,
     SECONDS,
     Excerpt,
     ScenarioModel,

@@ -12,16 +12,14 @@ from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 from app.flow.grammar.forms import Notation, milliseconds
 from app.flow.grammar.json_schema import TEXT
 from app.flow.grammar.map_form import MapForm, SetByCode
-from app.flow.grammar.reader import Fields, N, Reader, items
+from app.flow.grammar.reader import UNWRITTEN, Fields, N, Reader, items
 from app.flow.issues import Fix, FlowRule
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
+from app.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text, is_missing
 from app.issue import RuleBook
 from app.value_types import JsonSchema
 
 RULES: Final[Mapping[str, FlowRule]] = RuleBook(FlowRule, Path(__file__).with_name("rules.yaml"))
 """The rules by code. YAML syntax errors have the E1xx codes of flow files."""
-NOWHERE: Final = Place("", 0, 0)
-"""The place of a value that comes from no file."""
 
 ANY_MAP: Final[JsonSchema] = {"type": "object"}
 
@@ -56,7 +54,7 @@ class ScenarioModel(MapForm):
     short: ClassVar[str] = ""
     """The key for a value that is written without a map; "" if a map is required."""
 
-    written: SetByCode[Fields] = Fields("", NOWHERE, {}, {})
+    written: SetByCode[Fields] = UNWRITTEN
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:

@@ -9,8 +9,7 @@ from typing import Any
 
 from app.flow.actions.do import read_do
 from app.flow.actions.waits import DialNeeds, InputNeeds
-from app.flow.grammar.reader import Reader
-from app.flow.grammar.resolver import Resolver
+from app.flow.grammar.reader import Reader, Resolver
 from app.flow.nodes import Map, Node, Place
 from app.flow.runtime import Draft, Frame, Part
 from app.flow.scope import Variable, scope_types

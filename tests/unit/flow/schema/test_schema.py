@@ -18,7 +18,7 @@ from app.flow.hours.declaration import HoursWords
 from app.flow.issues import RULES, RUNNING_RULES
 from app.flow.language.choice import Choice
 from app.flow.language.collect import Collect
-from app.flow.language.defaults import DefaultWords
+from app.flow.language.defaults import Defaults
 from app.flow.language.flow import FlowWords
 from app.flow.language.hooks import HookDefinition
 from app.flow.language.lookups import LookupDefinition
@@ -252,7 +252,7 @@ def test_a_shared_file_has_no_steps_and_variables(wrong: str) -> None:
         (("collect",), Collect.words()),
         (("choices", "additionalProperties"), Choice.words()),
         (("retry",), RetryWords.words()),
-        (("defaults",), (*ACTIONS, *DefaultWords.words())),
+        (("defaults",), (*ACTIONS, *Defaults.words())),
         (("vars", "additionalProperties"), Declaration.words()),
         (("lookups", "additionalProperties"), LookupDefinition.words()),
         (("hooks", "additionalProperties"), HookDefinition.words()),
