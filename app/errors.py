@@ -93,12 +93,14 @@ class VonageApiError(AppError):
     Attributes:
         status: of the reply; None without one.
         date: its `Date` header, "" without one.
+        setting: the environment variable that is wrong; "" when none is known to be.
     """
 
-    def __init__(self, message: str, cure: str, status: int | None = None, date: str = "") -> None:
+    def __init__(self, message: str, cure: str, status: int | None = None, date: str = "", setting: str = "") -> None:
         super().__init__(message, cure)
         self.status = status
         self.date = date
+        self.setting = setting
 
 
 class StoreError(AppError):

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "recordings": "List the recordings of callers; write one to a file, fetch it again or delete it.",
     "lsp": "Run the language server for an editor, on standard input and output.",
     "hours": "List opening hours, and whether they are open now.",
+    "go-live": "Connect the project to a real phone number, one question at a time.",
     "doctor": "Check everything that real calls need, from settings to the URLs at Vonage.",
     "release": "Confirm that flows take away what callers can reach.",
     "forget": "Permanently delete every call of a phone number.",
@@ -36,7 +37,7 @@ COMMANDS: Final = {
     "restore": "Put a backup in the place of the database.",
     "db": "Show the version of the database schema, or migrate it.",
 }
-"""What each command does, in the order in which a project needs them. Its module is `app.cli.<name>`."""
+"""What each command does, in the order in which a project needs them. Its module is `app.cli.<name>`, with _ for -."""
 
 
 class _Commands(click.Group):
@@ -50,7 +51,7 @@ class _Commands(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"app.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"app.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

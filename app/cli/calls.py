@@ -121,7 +121,7 @@ def command(
             if session is not None:
                 timeline = await find_call(records, session)
                 if follow:
-                    await _follow_call(records, timeline, screen)
+                    await follow_call(records, timeline, screen)
                 else:
                     screen.print_timeline(timeline)
             elif follow:
@@ -142,8 +142,8 @@ def _now() -> int:
     return milliseconds(datetime.now(UTC))
 
 
-async def _follow_call(records: Records, call: Timeline, screen: CallPrinter) -> None:
-    """Print the webhooks of a call as they come, until the call is forgotten."""
+async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, to_its_end: bool = False) -> None:
+    """Print the webhooks of a call as they come, until the call is forgotten, or `to_its_end`."""
     screen.print_heading(call.call)
     timeline: Timeline | None = call
     seen: set[str] = set()
@@ -152,6 +152,8 @@ async def _follow_call(records: Records, call: Timeline, screen: CallPrinter) ->
             if entry.webhook.id not in seen:
                 seen.add(entry.webhook.id)
                 screen.print_entry(entry.document)
+        if to_its_end and timeline.call.session.is_over:
+            return
         await asyncio.sleep(POLL_S)
         timeline = await records.timeline(call.call.session.id)
 

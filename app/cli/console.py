@@ -68,7 +68,7 @@ def password(name: str | None, role: Role | None, remove: str | None, is_list: b
         _save(name, role)
     else:
         setting = variable("console_viewer_password_hash" if viewer else "console_password_hash")
-        click.echo(f"{setting}='{hash_password(_asked())}'")
+        click.echo(f"{setting}='{_asked()}'")
         click.echo(
             "Write this line to .env, with its single quotes, and restart the server: it reads passwords only then.",
             err=True,
@@ -84,15 +84,20 @@ def _exclusive(name: str | None, remove: str | None, is_list: bool, viewer: bool
 
 
 def _asked() -> str:
-    """A password that is not too easy to guess. Raises CannotRun."""
+    """The hash of a password that is asked for. Raises CannotRun."""
     if sys.stdin.isatty():
         written: str = click.prompt("Password", hide_input=True, confirmation_prompt="The same again", err=True)
     else:
         written = sys.stdin.readline().rstrip("\r\n")
-    if len(written) < MIN_PASSWORD_CHARACTERS:
+    return hashed(written)
+
+
+def hashed(password: str) -> str:
+    """The hash of a password. Raises CannotRun for one that can be guessed."""
+    if len(password) < MIN_PASSWORD_CHARACTERS:
         cure = f"take one of at least {MIN_PASSWORD_CHARACTERS}, such as four random words"
-        raise CannotRun(f"the password has {len(written)} characters, which can be guessed", cure)
-    return written
+        raise CannotRun(f"the password has {len(password)} characters, which can be guessed", cure)
+    return hash_password(password)
 
 
 def _save(name: str, role: Role | None) -> None:
@@ -104,7 +109,7 @@ def _save(name: str, role: Role | None) -> None:
     file = server_settings().console_logins
     if role is None and all(login.name != tidy for login in read_logins(file)):
         raise CannotRun(f"{tidy} has no login yet, and no --role is given", "add --role listen or --role change")
-    hash_ = hash_password(_asked())
+    hash_ = _asked()
     with changed_logins(file) as logins:
         before = logins.get(tidy)
         given = role or (before.role if before else ROLES[0])

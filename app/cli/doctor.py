@@ -6,7 +6,7 @@ import asyncio
 import os
 import stat
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -73,9 +73,20 @@ def _findings(*, is_offline: bool, mail_to: str) -> Iterator[Finding]:
     try:
         settings = load_settings()
     except SettingsError as error:
-        yield from (Finding("settings", "error", str(each), each.cure) for each in (error, *error.others))
+        yield from settings_findings(error)
         yield Finding("others", "unchecked", "nothing else can be checked before the settings can be read")
         return
+    flows = yield from local_findings(settings, is_offline=is_offline)
+    yield from asyncio.run(network_findings(settings, flows, is_offline=is_offline, mail_to=mail_to))
+
+
+def settings_findings(error: SettingsError) -> Iterator[Finding]:
+    """What is wrong with settings that cannot be read."""
+    return (Finding("settings", "error", str(each), each.cure, each.setting) for each in (error, *error.others))
+
+
+def local_findings(settings: Settings, *, is_offline: bool = False) -> Generator[Finding, None, Collection[Flow]]:
+    """What is found on this machine, in the database and in a bucket of recordings; returns the flows."""
     for check in CHECKS:
         yield from check(settings)
     flows: Collection[Flow] = ()
@@ -89,13 +100,13 @@ def _findings(*, is_offline: bool, mail_to: str) -> Iterator[Finding]:
         yield from check_dialling(settings, flows)
         yield from check_recordings(settings, flows, is_offline=is_offline)
     yield from asyncio.run(check_audio(settings, is_offline=is_offline))
-    yield from asyncio.run(network_findings(settings, flows, is_offline=is_offline, mail_to=mail_to))
+    return flows
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
     """Whether the server would start outside of development, and what is doubtful."""
     wrong = (*unsafe(settings, dev=False), *placeholders(settings))
-    errors = [Finding("settings", "error", str(error), error.cure) for error in wrong]
+    errors = [Finding("settings", "error", str(error), error.cure, error.setting) for error in wrong]
     doubts = [Finding("settings", "warning", text) for text in settings.warnings]
     yield from [*errors, *doubts] or [Finding("settings", "ok", "the settings can be used")]
 
@@ -135,7 +146,8 @@ def check_application_id(settings: Settings) -> Iterator[Finding]:
     elif UUID.fullmatch(given) and given not in PLACEHOLDERS:
         yield Finding("application", "ok", f"VONAGE_APPLICATION_ID is {given}")
     elif not settings.is_signed and given not in PLACEHOLDERS:
-        yield Finding("application", "error", "VONAGE_APPLICATION_ID is not a UUID", cure)
+        message = "VONAGE_APPLICATION_ID is not a UUID"
+        yield Finding("application", "error", message, cure, "VONAGE_APPLICATION_ID")
 
 
 def check_private_key(settings: Settings) -> Iterator[Finding]:
@@ -148,10 +160,11 @@ def check_private_key(settings: Settings) -> Iterator[Finding]:
     try:
         bits = rsa_modulus(pem).bit_length()
     except ValueError as error:
-        yield Finding("key", "error", f"VONAGE_PRIVATE_KEY {error}", cure)
+        yield Finding("key", "error", f"VONAGE_PRIVATE_KEY {error}", cure, "VONAGE_PRIVATE_KEY")
         return
     if bits < LEAST_KEY_BITS:
-        yield Finding("key", "error", f"VONAGE_PRIVATE_KEY has {bits} bits; {LEAST_KEY_BITS} are needed", cure)
+        message = f"VONAGE_PRIVATE_KEY has {bits} bits; {LEAST_KEY_BITS} are needed"
+        yield Finding("key", "error", message, cure, "VONAGE_PRIVATE_KEY")
     else:
         yield Finding("key", "ok", f"VONAGE_PRIVATE_KEY is an RSA key of {bits} bits")
 

@@ -28,12 +28,14 @@ class Finding:
         status: `unchecked` when it could not be checked; the message says why.
         message: one sentence, without secrets.
         cure: what to do; "" for nothing.
+        setting: the setting whose new value cures it; "" when something else does.
     """
 
     check: str
     status: Status
     message: str
     cure: str = ""
+    setting: str = ""
 
 
 def count_of(findings: Iterable[Finding], status: Status) -> int:
@@ -48,12 +50,17 @@ def print_findings(findings: Sequence[Finding], form: str) -> None:
         print_json({"checks": [asdict(finding) for finding in findings], "counts": numbers})
         return
     for finding in findings:
-        status = click.style(finding.status.ljust(9), fg=_COLOURS[finding.status])
-        _echo(f"{status}  {finding.check:<12}  {_wrapped(finding.message)}")
-        if finding.cure:
-            _echo(f"{_INDENT}{_wrapped(f'cure: {finding.cure}')}")
+        print_finding(finding)
     shown = [counted(numbers["error"], "error"), counted(numbers["warning"], "warning")]
     _echo(f"\n{', '.join(shown)}, {numbers['unchecked']} not checked, {numbers['ok']} fine")
+
+
+def print_finding(finding: Finding) -> None:
+    """Print one finding as text."""
+    status = click.style(finding.status.ljust(9), fg=_COLOURS[finding.status])
+    _echo(f"{status}  {finding.check:<12}  {_wrapped(finding.message)}")
+    if finding.cure:
+        _echo(f"{_INDENT}{_wrapped(f'cure: {finding.cure}')}")
 
 
 def _echo(text: str) -> None:

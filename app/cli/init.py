@@ -25,6 +25,7 @@ NEXT_COMMANDS: Final = (
     ("ncco simulate", "call it in this terminal"),
     ("ncco test", "play its scenarios"),
     ("ncco prove", "explore every path through it"),
+    ("ncco go-live", "connect it to a real phone number"),
 )
 
 

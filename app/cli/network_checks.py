@@ -1,4 +1,4 @@
-"""What `ncco doctor` finds on the network: server, console, public URL, mail and clock.
+"""What is found on the network: server, console, public URL, mail and clock.
 
 It only reads; a test mail is sent when one is asked for.
 """
@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import socket
-import ssl
-import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 
 from app.cli.findings import Finding
+from app.cli.probe import WITHIN_S, Probe, probe
+from app.cli.tunnels import check_tunnels, running_tunnels
 from app.cli.vonage_checks import vonage_findings
-from app.console.guard import POLICY
 from app.flow.model import Flow
 from app.service.mail import problem_with, send_test
 from app.settings import Settings
@@ -32,111 +29,61 @@ from app.settings.values import is_loopback
 from app.store import open_store
 from app.vonage.signatures import MAX_AGE_S
 
-WITHIN_S: Final = 5.0
-"""Vonage waits as long for a reply. Source: delivery rules, socket timeout."""
-MAX_BYTES: Final = 100_000
 MOST_CLOCK_S: Final = 30
 """A clock that differs more gets a warning; from `MAX_AGE_S` on signatures are refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What a GET gave.
-
-    Attributes:
-        problem: why there was no reply; "" when there was one.
-        is_untrusted: the certificate is not valid.
-        status: of the reply; 0 without one.
-        document: the reply, when it is a JSON object.
-        headers: of the reply.
-        ms: milliseconds until the whole reply.
-    """
-
-    problem: str = ""
-    is_untrusted: bool = False
-    status: int = 0
-    document: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    ms: float = 0.0
-
-    @property
-    def is_console(self) -> bool:
-        """Whether a console replied, which may have refused the request."""
-        return self.headers.get("content-security-policy") == POLICY
-
-    @property
-    def server(self) -> str:
-        """Which server replied to a GET of `/healthz`; "" when it is none of this product."""
-        return str(self.document.get("server", "")) if self.document.get("status") == "up" else ""
 
 
 async def network_findings(
     settings: Settings, flows: Collection[Flow], *, is_offline: bool, mail_to: str = ""
 ) -> list[Finding]:
     """All checks that send something, to this machine alone when `is_offline`; `flows` are those without errors."""
-    trusted = httpx.create_ssl_context()
-    async with httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=trusted) as client:
-        here = await _probe(client, f"{_local_url(settings)}/healthz")
-        findings = [check_local_server(settings, here, await _probe(client, f"{_local_url(settings)}/readyz"))]
-        findings.append(await check_console(client, settings, here))
+    async with checking_client() as client:
+        findings, headers = await server_findings(client, settings, is_offline=is_offline)
         if is_offline:
             left_out = "the public URL, mail, Vonage and the clock are left out by --offline"
             return [*findings, Finding("network", "unchecked", left_out)]
-        findings += await check_ways_to_console(client, settings)
-        there = Probe()
-        if settings.public_url:
-            there = await _probe(client, f"{settings.public_url}/healthz")
-            findings += await check_address(settings.public_url)
-            if await _addresses(settings.public_url):
-                findings += check_public_url(settings, here, there)
-            if there.server:
-                findings.append(check_webhooks(await _probe(client, f"{settings.public_url}/webhooks/doctor")))
-            if not there.problem:
-                findings += await check_plain_http(client, settings.public_url)
-        else:
-            findings.append(Finding("public url", "unchecked", "NCCO_PUBLIC_URL is not set"))
         findings += await check_mail(settings, flows, mail_to)
         application, date = await vonage_findings(client, settings, flows)
         findings += application
-    return [*findings, check_clock(date, there.headers)]
+    return [*findings, check_clock(date, headers)]
+
+
+def checking_client() -> httpx.AsyncClient:
+    """A client that trusts public certificates, follows no redirects and uses no proxy."""
+    return httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=httpx.create_ssl_context())
+
+
+async def server_findings(
+    client: httpx.AsyncClient, settings: Settings, *, is_offline: bool = False
+) -> tuple[list[Finding], Mapping[str, str]]:
+    """Whether the server and its console answer, here and at the public URL; the headers of the reply from there."""
+    here = await local_server(client, settings)
+    findings = [check_local_server(settings, here, await probe(client, f"{_local_url(settings)}/readyz"))]
+    findings.append(await check_console(client, settings, here))
+    if is_offline:
+        return findings, {}
+    findings += await check_ways_to_console(client, settings)
+    if not settings.public_url:
+        return [*findings, Finding("public url", "unchecked", "NCCO_PUBLIC_URL is not set")], {}
+    findings += check_tunnels(settings, await running_tunnels(client))
+    there = await probe(client, f"{settings.public_url}/healthz")
+    findings += await check_address(settings.public_url)
+    if await _addresses(settings.public_url):
+        findings += check_public_url(settings, here, there)
+    if there.server:
+        findings.append(check_webhooks(await probe(client, f"{settings.public_url}/webhooks/doctor")))
+    if not there.problem:
+        findings += await check_plain_http(client, settings.public_url)
+    return findings, there.headers
+
+
+async def local_server(client: httpx.AsyncClient, settings: Settings) -> Probe:
+    """What answers on this machine at `/healthz`."""
+    return await probe(client, f"{_local_url(settings)}/healthz")
 
 
 def _local_url(settings: Settings) -> str:
     return settings.model_copy(update={"public_url": ""}).base_url
-
-
-async def _probe(client: httpx.AsyncClient, url: str) -> Probe:
-    begun = time.perf_counter()
-    try:
-        async with asyncio.timeout(WITHIN_S), client.stream("GET", url) as response:
-            body = b""
-            async for part in response.aiter_bytes():
-                body += part
-                if len(body) > MAX_BYTES:
-                    break
-    except (TimeoutError, httpx.TimeoutException):
-        return Probe(f"there is no reply within {WITHIN_S:g} seconds")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        untrusted = _certificate_error(error)
-        return Probe(f"its certificate is not valid: {untrusted}" if untrusted else f"{error}", bool(untrusted))
-    ms = (time.perf_counter() - begun) * 1000
-    return Probe("", False, response.status_code, _json_object(body), response.headers, ms)
-
-
-def _certificate_error(error: BaseException | None) -> str:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return error.verify_message or str(error)
-        error = error.__cause__ or error.__context__
-    return ""
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def check_local_server(settings: Settings, here: Probe, ready: Probe) -> Finding:
@@ -167,7 +114,7 @@ async def check_console(client: httpx.AsyncClient, settings: Settings, here: Pro
         return Finding("console", "error", str(clash), clash.cure)
     port = settings.console_port
     url = f"http://{CONSOLE_HOST}:{settings.console_port}"
-    if here.server and (await _probe(client, f"{url}/")).is_console:
+    if here.server and (await probe(client, f"{url}/")).is_console:
         return Finding("console", "ok", f"it has a password, and answers at {url}")
     if _is_taken(url):
         cure = "Choose another NCCO_CONSOLE_PORT, or stop that program."
@@ -195,9 +142,9 @@ async def check_ways_to_console(client: httpx.AsyncClient, settings: Settings) -
     found = []
     if host and port and not is_loopback(host):
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        found = list(check_console_reach(url, await _probe(client, f"{url}/")))
+        found = list(check_console_reach(url, await probe(client, f"{url}/")))
     if settings.has_console(dev=False) and settings.console_url:
-        found.append(check_console_url(settings.console_url, await _probe(client, f"{settings.console_url}/login")))
+        found.append(check_console_url(settings.console_url, await probe(client, f"{settings.console_url}/login")))
     return found
 
 
@@ -256,11 +203,12 @@ async def check_address(public_url: str) -> list[Finding]:
     addresses = await _addresses(public_url)
     if not addresses:
         cure = "Correct NCCO_PUBLIC_URL, or add the name to the DNS. A tunnel's name ends with the tunnel."
-        return [Finding("public url", "error", f"the name {host} cannot be resolved", cure)]
+        return [Finding("public url", "error", f"the name {host} cannot be resolved", cure, "NCCO_PUBLIC_URL")]
     if any(ipaddress.ip_address(address.partition("%")[0]).is_global for address in addresses):
         return [Finding("public url", "ok", f"{host} has the address {', '.join(addresses)}")]
     cure = "Set NCCO_PUBLIC_URL to a name with a public address, such as that of a tunnel."
-    return [Finding("public url", "error", f"{host} has only private addresses ({', '.join(addresses)})", cure)]
+    message = f"{host} has only private addresses ({', '.join(addresses)})"
+    return [Finding("public url", "error", message, cure, "NCCO_PUBLIC_URL")]
 
 
 def check_public_url(settings: Settings, here: Probe, there: Probe) -> Iterator[Finding]:
@@ -272,7 +220,8 @@ def check_public_url(settings: Settings, here: Probe, there: Probe) -> Iterator[
         return
     if there.problem:
         cure = "Start the proxy or the tunnel, and let it pass /healthz and /webhooks/ to this server."
-        yield Finding("public url", "error", f"{public_url} cannot be reached: {there.problem}", cure)
+        message = f"{public_url} cannot be reached: {there.problem}"
+        yield Finding("public url", "error", message, cure, "NCCO_PUBLIC_URL")
         return
     yield _identity(settings, here, there)
 
@@ -284,7 +233,8 @@ def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:
         return Finding("public url", "error", f"{settings.public_url} leads to the console instead of the server", cure)
     if not there.server:
         cure = "Let the proxy or tunnel pass /healthz and /webhooks/ on to this server."
-        return Finding("public url", "error", f"{url} replies {there.status}, and not as this server does", cure)
+        message = f"{url} replies {there.status}, and not as this server does"
+        return Finding("public url", "error", message, cure, "NCCO_PUBLIC_URL")
     if not here.server:
         cure = "Start the server on this machine, so that both can be compared."
         return Finding("public url", "unchecked", f"{url} leads to a server; whether it is this one is unknown", cure)
@@ -296,7 +246,8 @@ def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:
     if store.is_durable and store.path is None:
         return Finding("public url", "warning", message, f"With several hosts that is right. {cure}")
     shared = "Several hosts need one database: NCCO_DATABASE_URL=postgresql://user:password@host/database."
-    return Finding("public url", "error", f"{message}, and they cannot share {store.label}", f"{shared} {cure}")
+    message += f", and they cannot share {store.label}"
+    return Finding("public url", "error", message, f"{shared} {cure}", "NCCO_PUBLIC_URL")
 
 
 def check_webhooks(reply: Probe) -> Finding:
@@ -314,7 +265,7 @@ async def check_plain_http(client: httpx.AsyncClient, public_url: str) -> list[F
     if parts.scheme != "https" or parts.port is not None:
         return []
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    plain = await _probe(client, f"http://{host}{parts.path}/healthz")
+    plain = await probe(client, f"http://{host}{parts.path}/healthz")
     if plain.problem:
         return [Finding("http", "ok", "nothing answers without TLS")]
     if 300 <= plain.status < 400 and plain.headers.get("location", "").startswith("https://"):

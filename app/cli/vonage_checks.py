@@ -1,4 +1,4 @@
-"""What `ncco doctor` finds about the application at Vonage: its URLs, signing, keys and numbers. It only reads."""
+"""What is found about the application at Vonage: its URLs, signing, keys and numbers. It only reads."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def vonage_findings(
         found = await read_application(account, settings.application_id)
     except VonageApiError as error:
         status: Status = "error" if error.status in (401, 403, 404) else "unchecked"
-        return [Finding("vonage", status, str(error), error.cure)], error.date
+        return [Finding("vonage", status, str(error), error.cure, error.setting)], error.date
     findings = list(check_application(settings, found))
     try:
         findings += check_numbers(await read_numbers(account, settings.application_id), flows)
@@ -83,14 +83,30 @@ def check_application(settings: Settings, found: VonageApplication) -> Iterator[
         cure = "Switch Voice on in the Vonage dashboard, and enter the URLs that `ncco serve` prints."
         yield Finding("vonage", "error", f'the application "{found.name}" has no Voice capability', cure)
         return
-    urls = voice.webhooks
-    configured = (urls.answer_url, urls.fallback_answer_url, urls.event_url)
-    for (name, path), url in zip(URLS, configured, strict=True):
-        yield from _check_url(name, f"{settings.public_url}{path}" if settings.public_url else "", url)
+    for name, wanted, url in _urls(settings, voice):
+        yield from _check_url(name, wanted, url)
     yield _check_signing(settings, voice)
     region = f"calls are handled in the region {voice.region}" if voice.region else "no region is chosen"
     yield Finding("vonage", "ok", f'the application "{found.name}": {region}')
     yield from _check_key_pair(settings, found.keys.public_key)
+
+
+def urls_to_change(settings: Settings, voice: VoiceCapability) -> dict[str, str]:
+    """The webhook URLs that are not those of this server by POST, by the API's names, and what they should be."""
+    api_names = {"answer": "answer_url", "fallback": "fallback_answer_url", "event": "event_url"}
+    return {
+        api_names[name]: wanted
+        for name, wanted, url in _urls(settings, voice)
+        if not _is_same(name, wanted, url.address) or (url.http_method or _METHODS[name]).upper() != "POST"
+    }
+
+
+def _urls(settings: Settings, voice: VoiceCapability) -> Iterator[tuple[str, str, ConfiguredUrl]]:
+    """Each webhook: its name, the URL that it should have ("" without a public URL), and what is configured."""
+    urls = voice.webhooks
+    configured = (urls.answer_url, urls.fallback_answer_url, urls.event_url)
+    for (name, path), url in zip(URLS, configured, strict=True):
+        yield name, f"{settings.public_url}{path}" if settings.public_url else "", url
 
 
 def _check_url(name: str, wanted: str, url: ConfiguredUrl) -> Iterator[Finding]:
@@ -160,4 +176,5 @@ def _check_key_pair(settings: Settings, public_key: str) -> Iterator[Finding]:
         yield Finding("key", "ok", "VONAGE_PRIVATE_KEY belongs to the application")
     else:
         cure = "Generate a new key pair for the application in the Vonage dashboard, and keep its private.key."
-        yield Finding("key", "error", "VONAGE_PRIVATE_KEY belongs to another application", cure)
+        message = "VONAGE_PRIVATE_KEY belongs to another application"
+        yield Finding("key", "error", message, cure, "VONAGE_PRIVATE_KEY")

@@ -242,8 +242,8 @@ class Settings(BaseSettings):
             "Write https://api.nexmo.com; only hosts of vonage.com and nexmo.com, and this machine, get the API secret."
         ),
     ] = "https://api.nexmo.com"
-    """Where `ncco doctor` finds Vonage's Application API: a host of vonage.com or nexmo.com, or a stand-in on this
-    machine for tests."""
+    """Where `ncco doctor` and `ncco go-live` find Vonage's Application API: a host of vonage.com or nexmo.com, or a
+    stand-in on this machine for tests."""
 
     console: _Switch = True
     """0 switches the console off. Outside of `--dev` it is off until a password is set."""
@@ -287,7 +287,7 @@ class Settings(BaseSettings):
     api_secret: Annotated[SecretStr, _read_by(values.secret_text), _COPY_API] = Field(
         default=SecretStr(""), validation_alias="VONAGE_API_SECRET"
     )
-    """The account's API secret. Only `ncco doctor` uses it, to read how the application is configured at Vonage."""
+    """The account's API secret. Only `ncco doctor` and `ncco go-live` use it, for the application at Vonage."""
     private_key: Annotated[
         SecretStr,
         _read_by(values.read_private_key),

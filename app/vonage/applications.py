@@ -1,11 +1,14 @@
-"""Reads how an application is configured at Vonage, and its numbers.
+"""Reads how an application is configured at Vonage, and its numbers, and replaces its webhook URLs.
 
-Source: Application API 2.4.1, `GET /v2/applications/{id}`: Basic authentication with API key and API secret.
+Source: Application API 2.4.1, `GET` and `PUT /v2/applications/{id}`: Basic authentication with API key and API secret.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any, Final, NamedTuple
 
 import httpx
@@ -16,6 +19,8 @@ from app.errors import VonageApiError
 WITHIN_S: Final = 10.0
 MAX_BYTES: Final = 1_000_000
 _NUMBERS_URL: Final = "https://rest.nexmo.com"
+_REPLY_ONLY: Final = ("id", "_links")
+"""What the API replies beside what can be set."""
 _LATER: Final = "Try again later, or look at the application in the Vonage dashboard."
 
 
@@ -110,15 +115,57 @@ class Account(NamedTuple):
 
 async def read_application(account: Account, application_id: str) -> VonageApplication:
     """The configuration of an application, by its UUID. Raises VonageApiError."""
-    response, body = await _get(account, f"{account.api_url}/v2/applications/{application_id}")
+    document, date = await _read(account, application_id)
+    try:
+        return VonageApplication.model_validate(document).model_copy(update={"date": date})
+    except ValidationError as error:
+        raise _no_application(account, date) from error
+
+
+async def read_document(account: Account, application_id: str) -> dict[str, Any]:
+    """What of an application can be set, with everything that this server does not know. Raises VonageApiError."""
+    document, _ = await _read(account, application_id)
+    return {name: value for name, value in document.items() if name not in _REPLY_ONLY}
+
+
+def with_urls(document: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
+    """A copy of the document of an application with Voice, in which these webhooks have new URLs, all by POST.
+
+    Everything else stays, for a `PUT` replaces the whole application: without `signed_callbacks`, for example, it would
+    switch signatures off.
+    """
+    changed = deepcopy(dict(document))
+    webhooks = changed["capabilities"]["voice"].setdefault("webhooks", {})
+    for name, address in urls.items():
+        webhooks[name] = {**(webhooks.get(name) or {}), "address": address, "http_method": "POST"}
+    return changed
+
+
+async def write_document(account: Account, application_id: str, document: Mapping[str, Any]) -> None:
+    """Replace an application by a document as `read_document` gives it. Raises VonageApiError."""
+    url = f"{account.api_url}/v2/applications/{application_id}"
+    response, _ = await _request(account, "PUT", url, document)
+    if response.status_code != httpx.codes.OK:
+        raise _refused(response.status_code, application_id, response.headers.get("date", ""))
+
+
+async def _read(account: Account, application_id: str) -> tuple[dict[str, Any], str]:
+    """The document of an application, and the `Date` of the reply."""
+    response, body = await _request(account, "GET", f"{account.api_url}/v2/applications/{application_id}")
     date = response.headers.get("date", "")
     if response.status_code != httpx.codes.OK:
         raise _refused(response.status_code, application_id, date)
     try:
-        found = VonageApplication.model_validate_json(body)
-    except ValidationError as error:
-        raise VonageApiError(f"{account.api_url} does not reply with an application", _LATER, 200, date) from error
-    return found.model_copy(update={"date": date})
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _no_application(account, date) from error
+    if not isinstance(document, dict):
+        raise _no_application(account, date)
+    return document, date
+
+
+def _no_application(account: Account, date: str) -> VonageApiError:
+    return VonageApiError(f"{account.api_url} does not reply with an application", _LATER, 200, date)
 
 
 async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
@@ -127,7 +174,7 @@ async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
     Source: Numbers API 1.1.0, `GET /account/numbers`: Basic authentication.
     """
     base = _NUMBERS_URL if account.api_url.startswith("https:") else account.api_url
-    response, body = await _get(account, f"{base}/account/numbers?application_id={application_id}&size=100")
+    response, body = await _request(account, "GET", f"{base}/account/numbers?application_id={application_id}&size=100")
     if response.status_code != httpx.codes.OK:
         raise _refused(response.status_code, application_id, "")
     try:
@@ -136,13 +183,18 @@ async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
         raise VonageApiError(f"{base} does not reply with numbers", _LATER, 200) from error
 
 
-async def _get(account: Account, url: str) -> tuple[httpx.Response, bytes]:
+async def _request(
+    account: Account, method: str, url: str, document: Mapping[str, Any] | None = None
+) -> tuple[httpx.Response, bytes]:
     """The response, and at most `MAX_BYTES` of its body or a little more."""
     auth = (account.api_key, account.api_secret)
     base = url.partition("?")[0]
     body = b""
     try:
-        async with asyncio.timeout(WITHIN_S), account.client.stream("GET", url, auth=auth) as response:
+        async with (
+            asyncio.timeout(WITHIN_S),
+            account.client.stream(method, url, auth=auth, json=document) as response,
+        ):
             async for part in response.aiter_bytes():
                 body += part
                 if len(body) > MAX_BYTES:
@@ -156,11 +208,14 @@ async def _get(account: Account, url: str) -> tuple[httpx.Response, bytes]:
 
 
 def _refused(status: int, application_id: str, date: str) -> VonageApiError:
+    setting = ""
     match status:
         case 401 | 403:
+            setting = "VONAGE_API_KEY"
             message = "Vonage does not accept VONAGE_API_KEY with VONAGE_API_SECRET"
             cure = "Copy both from the API settings of the Vonage dashboard."
         case 404:
+            setting = "VONAGE_APPLICATION_ID"
             message = f"this account has no application {application_id}"
             cure = "Copy VONAGE_APPLICATION_ID from the Vonage dashboard, and look at which account VONAGE_API_KEY is."
         case 429:
@@ -168,4 +223,4 @@ def _refused(status: int, application_id: str, date: str) -> VonageApiError:
         case _:
             message = f"Vonage's API replies with status {status}"
             cure = _LATER
-    return VonageApiError(message, cure, status, date)
+    return VonageApiError(message, cure, status, date, setting)

@@ -37,6 +37,8 @@ class ApplicationApi:
         numbers: the body of replies about numbers; None: `body`.
         wait_s: seconds before each reply.
         requests: method, path and `Authorization` of each request.
+        stored: the documents of the PUTs; each is what the next GET gives, with `lost` taken out of its Voice.
+        edits: what somebody else changes in the application before the GETs to come, by their turn.
     """
 
     url: str
@@ -46,6 +48,9 @@ class ApplicationApi:
     numbers: bytes | None = None
     wait_s: float = 0.0
     requests: list[tuple[str, str, str]] = field(default_factory=list)
+    stored: list[dict[str, Any]] = field(default_factory=list)
+    lost: tuple[str, ...] = ()
+    edits: dict[int, bytes] = field(default_factory=dict)
 
 
 def application(public_url: str, **changes: Any) -> dict[str, Any]:
@@ -76,7 +81,21 @@ def fake_application_api(tls: ssl.SSLContext | None = None) -> Iterator[Applicat
         def do_GET(self) -> None:
             api.requests.append((self.command, self.path, self.headers.get("Authorization", "")))
             time.sleep(api.wait_s)
-            body = api.numbers if "/account/numbers" in self.path and api.numbers is not None else api.body
+            if "/applications/" in self.path:
+                api.body = api.edits.get(sum("/applications/" in path for _, path, _ in api.requests), api.body)
+            self.reply(api.numbers if "/account/numbers" in self.path and api.numbers is not None else api.body)
+
+        def do_PUT(self) -> None:
+            api.requests.append((self.command, self.path, self.headers.get("Authorization", "")))
+            document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            api.stored.append(document)
+            kept = deepcopy({**document, "id": APPLICATION_ID, "_links": {"self": {"href": self.path}}})
+            for name in api.lost:
+                del kept["capabilities"]["voice"][name]
+            api.body = json.dumps(kept).encode()
+            self.reply(api.body)
+
+        def reply(self, body: bytes) -> None:
             self.send_response_only(api.status)
             headers = {"Date": formatdate(usegmt=True), "Content-Length": str(len(body)), **api.headers}
             for name, value in headers.items():

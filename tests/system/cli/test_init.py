@@ -34,14 +34,16 @@ SECRETS = ("ncco.db-key", "ncco.db-console-key", "private.key", "key.pem", ".env
 def test_what_it_says_to_do_next_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ncco("init", "shop")
     monkeypatch.chdir(tmp_path / "shop")
-    called, tested, proved = (ncco(*command.split()[1:]) for command, _ in NEXT_COMMANDS[2:])
+    called, tested, proved = (ncco(*command.split()[1:]) for command, _ in NEXT_COMMANDS[2:5])
     with running_server(tmp_path, *NEXT_COMMANDS[0][0].split()[2:], cwd=tmp_path / "shop") as server:
         answered = loopback.post(
             f"http://{server.address}/webhooks/answer",
             json={"to": "442079460000", "from": "447700900123", "uuid": "u", "conversation_uuid": "CON-1"},
         )
 
-    assert ["serve", "check", "simulate", "test", "prove"] == [command.split()[1] for command, _ in NEXT_COMMANDS]
+    assert ["serve", "check", "simulate", "test", "prove", "go-live"] == [
+        command.split()[1] for command, _ in NEXT_COMMANDS
+    ]
     assert (0, 0, 0) == (called.exit_code, tested.exit_code, proved.exit_code)
     assert "Thank you for calling" in called.stdout
     assert ["talk", "talk", "input"] == [action["action"] for action in answered.json()][:3]

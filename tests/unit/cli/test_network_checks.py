@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from app.cli.network_checks import (
-    Probe,
     check_address,
     check_clock,
     check_console,
@@ -21,6 +20,7 @@ from app.cli.network_checks import (
     check_ways_to_console,
     check_webhooks,
 )
+from app.cli.probe import Probe
 from app.cli.vonage_checks import check_application, check_numbers
 from app.console.guard import POLICY
 from app.console.passwords import hash_password

@@ -1,0 +1,53 @@
+"""Writes a setting into `.env`."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from dotenv import dotenv_values, set_key
+
+from app.cli.output import CannotRun
+
+_OWNER_ONLY: Final = stat.S_IRUSR | stat.S_IWUSR
+_BY_HAND: Final = "write the line by hand"
+
+
+def write_setting(file: Path, name: str, value: str) -> None:
+    """Write `name` into a file, in single quotes, or replace it there; every other line stays.
+
+    A reader sees the file as it was or as it becomes, and only its owner can read it.
+
+    Raises:
+        CannotRun: the file is a link, somebody else's, or could not be read back as it was meant; it stays as it was.
+    """
+    if file.is_symlink():
+        raise CannotRun(f"{file} is a symbolic link", f"put a file in its place, or {_BY_HAND} where it leads")
+    before = dotenv_values(file) if file.exists() else {}
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        _create(draft, file)
+        set_key(draft, name, value)
+        if dotenv_values(draft) != {**before, name: value}:
+            raise CannotRun(f"{name} cannot be written so that it is read as the same", f"set {name} elsewhere")
+        with draft.open("rb") as written:
+            os.fsync(written.fileno())
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _create(draft: Path, file: Path) -> None:
+    """A copy of a file, or an empty one, for its owner alone. Raises CannotRun when others have a right to the file."""
+    text = b""
+    if file.exists():
+        found = file.stat()
+        shares = found.st_mode & stat.S_IRGRP and found.st_gid not in {os.getegid(), *os.getgroups()}
+        if found.st_uid != os.geteuid() or shares:
+            cure = f"run this as that user, or {_BY_HAND}"
+            raise CannotRun(f"{file} is for another user, who could no longer read it", cure)
+        text = file.read_bytes()
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "wb") as out:
+        out.write(text)

@@ -1,0 +1,426 @@
+"""`ncco go-live`: from a project to a phone number that rings, one question at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from pydantic import SecretStr
+
+from app.cli.calls import POLL_S, CallPrinter, follow_call
+from app.cli.console import hashed
+from app.cli.console_process import console_address
+from app.cli.database import find_call
+from app.cli.doctor import local_findings, settings_findings
+from app.cli.env_file import write_setting
+from app.cli.environment import DOTENV, flow_variables, variables
+from app.cli.findings import Finding, print_finding
+from app.cli.network_checks import check_clock, checking_client, local_server, server_findings
+from app.cli.output import FINE, INTERRUPTED, ISSUES, CannotRun
+from app.cli.project import Source
+from app.cli.tunnels import running_tunnels
+from app.cli.vonage_checks import urls_to_change, vonage_findings
+from app.errors import SettingsError, VonageApiError
+from app.flow.model import Flow
+from app.flow.report import printable
+from app.service.phone_numbers import readable
+from app.settings import Settings, load_settings
+from app.settings.fields import variable
+from app.settings.safety import placeholders, unsafe
+from app.settings.secrets import FILE_SUFFIX
+from app.store import CallFilter, Store, milliseconds, open_store
+from app.vonage.applications import (
+    Account,
+    VonageApplication,
+    read_document,
+    read_numbers,
+    with_urls,
+    write_document,
+)
+
+T = TypeVar("T")
+
+PATIENCE_S: Final = 30.0
+"""How long nothing arrives before it is said where to look."""
+_DASHBOARD: Final = "in the Vonage dashboard, https://dashboard.vonage.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Asks for a setting.
+
+    Attributes:
+        field: its name in `Settings`.
+        text: what is asked for, and where people find it.
+        is_secret: nothing that is typed is shown.
+        is_needed: without it, no call can be taken.
+        is_for_computed: asked only when a flow computes the numbers that it dials.
+        prepared: what is written for an answer; raises CannotRun for one that cannot be used.
+    """
+
+    field: str
+    text: str
+    is_secret: bool = False
+    is_needed: bool = False
+    is_for_computed: bool = False
+    prepared: Callable[[str], str] = str.strip
+
+
+def _path_of_key(answer: str) -> str:
+    if "-----BEGIN" in answer:
+        raise CannotRun("that is the key itself, and .env holds only its path", "write the path of its file")
+    return answer.strip()
+
+
+QUESTIONS: Final = (
+    Question(
+        "public_url",
+        "Where does Vonage reach this server? The https:// address of your tunnel or proxy",
+        is_needed=True,
+    ),
+    Question("signature_secret", f"The signature secret: API settings {_DASHBOARD}", is_secret=True, is_needed=True),
+    Question("application_id", f"The ID of the application: Applications {_DASHBOARD}", is_needed=True),
+    Question("api_key", f"The API key: API settings {_DASHBOARD}", is_needed=True),
+    Question(
+        "private_key", "The path of the application's private.key; only recordings need it", prepared=_path_of_key
+    ),
+    Question(
+        "dial_allow",
+        "Your flows compute numbers that they dial. Which prefixes may those have, such as 44,4930?",
+        is_for_computed=True,
+    ),
+    Question(
+        "console_password_hash",
+        "A password for the console, where you see calls and hear messages",
+        is_secret=True,
+        prepared=hashed,
+    ),
+)
+"""What is asked when it is not set, in this order. Each answer is in `.env` at once."""
+API_SECRET: Final = Question(
+    "api_secret", f"The API secret: API settings {_DASHBOARD}. It is not stored", is_secret=True, is_needed=True
+)
+_BY_SETTING: Final = {variable(each.field): each for each in (*QUESTIONS, API_SECRET)}
+
+
+@click.command(
+    "go-live",
+    epilog="""\b
+Examples:
+  ncco go-live                             asks, checks, and shows your first call
+  VONAGE_API_SECRET=... ncco go-live       does not ask for the API secret
+
+Run it in the project's folder, with `ncco serve` and the tunnel in other terminals. Each answer is written to .env at
+once, so leave it with Ctrl-C and start it again as you like. Nothing that is set already, here or at Vonage, is
+replaced without a yes. Exit codes: 0 the number is live, 1 something was left as it is, 2 it cannot run, 130 left by
+Ctrl-C.""",
+)
+def command() -> int:
+    """Connect the project to a real phone number: ask for what is missing, check it, and show the first call."""
+    click.echo(f"Each answer is in {DOTENV} at once. Ctrl-C leaves, and `ncco go-live` goes on from there.")
+    guide = Guide()
+    try:
+        guide.settle()
+        guide.pass_group("This machine", lambda settings: list(local_findings(settings)))
+        guide.pass_group("The server, and its public URL", guide.server)
+        guide.pass_group("The application at Vonage", guide.application)
+        _watch(guide.settle(), guide.numbers)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(f"\nLeft. Your answers are in {DOTENV}.")
+        return INTERRUPTED
+    return ISSUES if guide.is_incomplete else FINE
+
+
+@dataclass
+class Guide:
+    """The way through the questions and checks.
+
+    Attributes:
+        is_incomplete: an error was left as it is.
+        numbers: those that are linked to the application and taken by a flow.
+    """
+
+    is_incomplete: bool = False
+    numbers: list[str] = field(default_factory=list)
+    _settings: Settings | None = None
+    _api_secret: str = ""
+    _asked: set[str] = field(default_factory=set)
+    _outdated: str = ""
+    _declined: Mapping[str, Any] | None = None
+
+    def settle(self) -> Settings:
+        """The settings, once they can be read and have what is needed; asks for what they lack."""
+        while True:
+            try:
+                settings = load_settings()
+            except SettingsError as error:
+                self._decide(list(settings_findings(error)), can_skip=False)
+                continue
+            self._settings = settings
+            wrong = {each.setting: each for each in (*unsafe(settings, dev=False), *placeholders(settings))}
+            missing = (each for each in QUESTIONS if _is_missing(each, settings, wrong.keys()))
+            question = next((each for each in missing if each.field not in self._asked), None)
+            if question is None:
+                return settings
+            self._asked.add(question.field)
+            fault = wrong.get(variable(question.field))
+            if fault is not None and variable(question.field) in variables():
+                print_finding(Finding("settings", "error", str(fault), fault.cure))
+            self.ask(question)
+
+    def ask(self, question: Question) -> None:
+        """Ask until the answer can be used, and write it to `.env`; Enter leaves things as they are."""
+        name = variable(question.field)
+        known = variables()
+        if name in os.environ or f"{name}{FILE_SUFFIX}" in known:
+            place = "the environment" if name in os.environ else known[f"{name}{FILE_SUFFIX}"]
+            click.echo(f"{name} comes from {place}, which wins over {DOTENV}: change it there.")
+            return
+        now = known.get(name, "")
+        offered = asyncio.run(_tunnel(self._settings)) if question.field == "public_url" else ""
+        click.echo(f"\n{question.text}.")
+        if offered:
+            click.echo("A tunnel runs at the address below: Enter takes it.")
+        elif now or not question.is_needed:
+            click.echo(f"Enter leaves it {'as it is' if now else 'out'}.")
+        while True:
+            default = offered or (None if question.is_needed and not now else "")
+            answer = click.prompt(
+                name,
+                default=default,
+                hide_input=question.is_secret,
+                show_default=bool(offered),
+                confirmation_prompt="The same again" if question.prepared is hashed else False,
+            )
+            if not answer:
+                return
+            try:
+                text = question.prepared(answer)
+                _check(question.field, text)
+            except (SettingsError, CannotRun) as error:
+                click.echo(f"{error}\n  cure: {error.cure}" if isinstance(error, SettingsError) else error.message)
+                continue
+            if question is API_SECRET:
+                self._api_secret = text
+            elif not now or text == now or click.confirm(f"Replace {name} in {DOTENV}?"):
+                write_setting(Path(DOTENV), name, text)
+                self._outdated = self._outdated or asyncio.run(_server_here(self._settings))
+            return
+
+    def pass_group(self, title: str, find: Callable[[Settings], list[Finding]]) -> None:
+        """Run checks until none finds an error, or the rest is left as it is."""
+        click.echo(f"\n{click.style(title, bold=True)}")
+        while True:
+            findings = find(self.settle())
+            errors = [each for each in findings if each.status == "error"]
+            for finding in findings:
+                if finding.status in ("warning", "unchecked"):
+                    print_finding(finding)
+            if not errors:
+                click.echo(f"{click.style('fine', fg='green')}: {', '.join(_names(findings))}")
+                return
+            if not self._decide(errors):
+                self.is_incomplete = True
+                return
+
+    def _decide(self, errors: list[Finding], *, can_skip: bool = True) -> bool:
+        """Show errors, and ask what to do; False when they are left as they are."""
+        for error in errors:
+            print_finding(error)
+        named = [_BY_SETTING[name] for name in dict.fromkeys(each.setting for each in errors) if name in _BY_SETTING]
+        choices = {"": "Enter looks again"}
+        if named:
+            choices["c"] = f"c changes {', '.join(variable(each.field) for each in named)}"
+        if can_skip:
+            choices["s"] = "s leaves it"
+        words = ", ".join(choices.values())
+        chosen = click.prompt(words, default="", show_default=False, type=click.Choice([*choices]), show_choices=False)
+        for question in named if chosen == "c" else ():
+            self.ask(question)
+        return bool(chosen != "s")
+
+    def server(self, settings: Settings) -> list[Finding]:
+        """Whether the server runs, with the settings as they are now, and Vonage reaches it."""
+        here = asyncio.run(_server_here(settings))
+        if not here or here == self._outdated:
+            what = f"the server started before {DOTENV} changed" if here else "no server runs on this machine"
+            cure = f"In another terminal, in this folder: {'Ctrl-C, then ' if here else ''}ncco serve"
+            return [Finding("server", "error", what, cure)]
+        return asyncio.run(_server_findings(settings))
+
+    def application(self, settings: Settings) -> list[Finding]:
+        """How the application is set up at Vonage, after its URLs were replaced, if that was wanted."""
+        if not (settings.api_secret.get_secret_value() or self._api_secret):
+            self.ask(API_SECRET)
+        settings = self._with_secret(settings)
+        try:
+            self._offer_urls(settings)
+        except VonageApiError as error:
+            if error.setting == variable("api_key"):
+                self._api_secret = ""  # one of the two is wrong: it is asked again
+            return [Finding("vonage", "error", str(error), error.cure, error.setting)]
+        flows = _flows(settings)
+        findings, self.numbers = asyncio.run(_at_vonage(settings, flows))
+        return findings
+
+    def _with_secret(self, settings: Settings) -> Settings:
+        given = SecretStr(self._api_secret)
+        return settings.model_copy(update={"api_secret": given}) if self._api_secret else settings
+
+    def _offer_urls(self, settings: Settings) -> None:
+        """Replace URLs at Vonage that are not this server's, if the user says yes. Raises VonageApiError."""
+        before = _call_api(settings, lambda account: read_document(account, settings.application_id))
+        found = VonageApplication.model_validate({**before, "id": settings.application_id})
+        voice = found.capabilities.voice
+        urls = urls_to_change(settings, voice) if voice else {}
+        if not urls or before == self._declined:
+            return
+        wanted = with_urls(before, urls)
+        click.echo(f'The application "{printable(found.name)}" at Vonage would change, and nothing else of it:')
+        for path, old, new in differences(before, wanted):
+            click.echo(f"  {path}: {_shown(old)} -> {_shown(new)}")
+        if not click.confirm("Change it?"):
+            self._declined = before
+            return
+        if _call_api(settings, lambda account: read_document(account, settings.application_id)) != before:
+            raise VonageApiError(
+                "the application was changed at Vonage meanwhile, so nothing was written", "Look again."
+            )
+        _call_api(settings, lambda account: write_document(account, settings.application_id, wanted))
+        after = _call_api(settings, lambda account: read_document(account, settings.application_id))
+        if others := list(differences(wanted, after)):
+            rows = "; ".join(f"{path}: {_shown(old)} -> {_shown(new)}" for path, old, new in others)
+            raise VonageApiError(f"Vonage stored something else: {rows}", "Correct it in the Vonage dashboard.")
+        click.echo("It is changed.")
+
+
+def _is_missing(question: Question, settings: Settings, wrong: Iterable[str]) -> bool:
+    value = getattr(settings, question.field)
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if question.is_for_computed and not any(flow.computing_numbers for flow in _flows(settings)):
+        return False
+    if question.field == "console_password_hash" and (settings.has_logins or not settings.console):
+        return False
+    return not text or variable(question.field) in wrong
+
+
+def _check(field: str, text: str) -> None:
+    """Raises SettingsError for a value that the server would refuse."""
+    given: dict[str, Any] = {field: text}
+    try:
+        settings = load_settings(**given)
+        wrong = [*unsafe(settings, dev=False), *placeholders(settings)]
+    except SettingsError as error:
+        wrong = [error, *error.others]
+    for each in wrong:
+        if each.setting == variable(field):
+            raise each
+
+
+def _flows(settings: Settings) -> list[Flow]:
+    """The flows without errors; none when they cannot be read, which is a finding of its own."""
+    with suppress(CannotRun):
+        return list(Source(settings.flows, settings.templates).load(flow_variables()).project.flows.values())
+    return []
+
+
+def _names(findings: Iterable[Finding]) -> Iterator[str]:
+    """The checks that found nothing wrong, each once."""
+    return iter(dict.fromkeys(each.check for each in findings if each.status == "ok"))
+
+
+def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where two JSON documents differ: the path, and both values; None for what is not there."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in sorted(before.keys() | after.keys()):
+            yield from differences(before.get(name), after.get(name), f"{path}.{name}" if path else name)
+    elif before != after:
+        yield path, before, after
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else printable(str(value))
+
+
+async def _tunnel(settings: Settings | None) -> str:
+    """The address of a tunnel to the server that runs on this machine; "" without one."""
+    if settings is None:
+        return ""
+    async with checking_client() as client:
+        found = await running_tunnels(client)
+    return next((tunnel.url for tunnel in found if tunnel.port in (None, settings.port)), "")
+
+
+async def _server_here(settings: Settings | None) -> str:
+    """Which server runs on this machine; "" for none."""
+    if settings is None:
+        return ""
+    async with checking_client() as client:
+        return (await local_server(client, settings)).server
+
+
+async def _server_findings(settings: Settings) -> list[Finding]:
+    async with checking_client() as client:
+        return (await server_findings(client, settings))[0]
+
+
+async def _at_vonage(settings: Settings, flows: list[Flow]) -> tuple[list[Finding], list[str]]:
+    """The findings about the application, and its numbers that a flow takes."""
+    async with checking_client() as client:
+        findings, date = await vonage_findings(client, settings, flows)
+        account = _account(client, settings)
+        linked: list[str] = []
+        with suppress(VonageApiError):
+            linked = [each.msisdn for each in (await read_numbers(account, settings.application_id)).numbers]
+    taken = {number for flow in flows for number in flow.numbers}
+    takes_all = any(flow.default for flow in flows)
+    return [*findings, check_clock(date, {})], [number for number in linked if takes_all or number in taken]
+
+
+def _account(client: Any, settings: Settings) -> Account:
+    return Account(client, settings.vonage_api_url, settings.api_key, settings.api_secret.get_secret_value())
+
+
+def _call_api(settings: Settings, work: Callable[[Account], Awaitable[T]]) -> T:
+    """What a request to Vonage's API gives. Raises VonageApiError."""
+
+    async def run() -> T:
+        async with checking_client() as client:
+            return await work(_account(client, settings))
+
+    return asyncio.run(run())
+
+
+def _watch(settings: Settings, numbers: list[str]) -> None:
+    """Ask for a call, and show it as it arrives, until it is over."""
+    named = " or ".join(readable(number) for number in numbers) or "your number"
+    click.echo(f"\n{click.style(f'Call {named} now.', bold=True)} Ctrl-C ends the wait.")
+    store = open_store(settings.database_url)
+    if not store.is_durable:
+        click.echo("The server keeps calls in its memory: look at its log.")
+        return
+    asyncio.run(_show_first_call(store, milliseconds(datetime.now(UTC))))
+    if settings.has_console(dev=False):
+        click.echo(f"\nCalls and messages are in the console: {console_address(settings)}")
+
+
+async def _show_first_call(store: Store, since: int) -> None:
+    screen = CallPrinter(datetime.now(UTC).astimezone().tzinfo or UTC, is_json=False, whole=False)
+    async with store.records() as records:
+        waited = 0.0
+        while not (found := await records.calls(1, None, CallFilter(since=since))):
+            await asyncio.sleep(POLL_S)
+            waited += POLL_S
+            if waited == PATIENCE_S:
+                click.echo(
+                    "Nothing yet. Look at the terminal of the server: `signature does not match` there means that "
+                    "VONAGE_SIGNATURE_SECRET is wrong; no line at all, that Vonage does not reach it."
+                )
+        await follow_call(records, await find_call(records, found[0].session.id), screen, to_its_end=True)

@@ -1,0 +1,85 @@
+"""Asks a server by one GET."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+
+from app.console.guard import POLICY
+
+WITHIN_S: Final = 5.0
+"""Vonage waits as long for a reply. Source: delivery rules, socket timeout."""
+MAX_BYTES: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a GET gave.
+
+    Attributes:
+        problem: why there was no reply; "" when there was one.
+        is_untrusted: the certificate is not valid.
+        status: of the reply; 0 without one.
+        document: the reply, when it is a JSON object.
+        headers: of the reply.
+        ms: milliseconds until the whole reply.
+    """
+
+    problem: str = ""
+    is_untrusted: bool = False
+    status: int = 0
+    document: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ms: float = 0.0
+
+    @property
+    def is_console(self) -> bool:
+        """Whether a console replied, which may have refused the request."""
+        return self.headers.get("content-security-policy") == POLICY
+
+    @property
+    def server(self) -> str:
+        """Which server replied to a GET of `/healthz`; "" when it is none of this product."""
+        return str(self.document.get("server", "")) if self.document.get("status") == "up" else ""
+
+
+async def probe(client: httpx.AsyncClient, url: str) -> Probe:
+    """What a GET gives, within `WITHIN_S`."""
+    begun = time.perf_counter()
+    try:
+        async with asyncio.timeout(WITHIN_S), client.stream("GET", url) as response:
+            body = b""
+            async for part in response.aiter_bytes():
+                body += part
+                if len(body) > MAX_BYTES:
+                    break
+    except (TimeoutError, httpx.TimeoutException):
+        return Probe(f"there is no reply within {WITHIN_S:g} seconds")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        untrusted = _certificate_error(error)
+        return Probe(f"its certificate is not valid: {untrusted}" if untrusted else f"{error}", bool(untrusted))
+    ms = (time.perf_counter() - begun) * 1000
+    return Probe("", False, response.status_code, _json_object(body), response.headers, ms)
+
+
+def _certificate_error(error: BaseException | None) -> str:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message or str(error)
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -1,0 +1,297 @@
+"""`ncco go-live`: each thing that can be wrong is found and explained, and nothing is changed without a yes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from argon2 import PasswordHasher
+from click.testing import Result
+
+from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
+from tests.support.command import ncco
+from tests.support.keys import private_pem, public_pem, rsa_key
+from tests.support.server import Server, free_port
+
+SECRET = "an-invented-signature-secret"
+API_SECRET = "an-invented-api-secret"
+HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse battery staple")
+FLOW = """\
+flow: shop
+numbers: ["442079460000"]
+start: hello
+steps:
+  hello:
+    do:
+      - talk: "Hello."
+    goto: end
+"""
+DIALS = (
+    FLOW.replace("goto: end", "goto: ring")
+    + """\
+  ring:
+    do: [{connect: "{{ call.from }}"}]
+    on: {completed: end, otherwise: end}
+"""
+)
+
+
+class Place(NamedTuple):
+    """A project with a server that runs, and a fake of Vonage's API."""
+
+    server: Server
+    api: ApplicationApi
+
+    @property
+    def env(self) -> Path:
+        return self.server.home / ".env"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What `.env` holds when everything is right."""
+        return {
+            "NCCO_PUBLIC_URL": self.server.settings["NCCO_PUBLIC_URL"],
+            "VONAGE_SIGNATURE_SECRET": SECRET,
+            "VONAGE_APPLICATION_ID": APPLICATION_ID,
+            "VONAGE_API_KEY": "k1",
+            "VONAGE_PRIVATE_KEY": "private.key",
+            "NCCO_CONSOLE_PASSWORD_HASH": HASH,
+        }
+
+    def write(self, **changed: str | None) -> str:
+        """Write `.env`; None leaves a setting out. Its text."""
+        settings = {name: value for name, value in {**self.settings, **changed}.items() if value is not None}
+        self.env.write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()), encoding="utf-8")
+        return self.env.read_text(encoding="utf-8")
+
+    def go_live(self, *typed: str, **environment: str) -> Result:
+        names = ("NCCO_PORT", "NCCO_DATABASE_URL")
+        settings = {name: self.server.settings[name] for name in names} | {"NCCO_CONSOLE_PORT": str(free_port())}
+        env = {**settings, "NCCO_VONAGE_API_URL": self.api.url, **environment}
+        return ncco("go-live", cwd=self.server.home, env=env, stdin="".join(f"{line}\n" for line in typed))
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    home = tmp_path_factory.mktemp("live")
+    (home / "flows").mkdir()
+    (home / "flows" / "shop.yaml").write_text(FLOW, encoding="utf-8")
+    server = Server(home, {"NCCO_INSECURE": "0", "VONAGE_SIGNATURE_SECRET": SECRET})
+    server.settings["NCCO_PUBLIC_URL"] = server.url
+    server.start()
+    with fake_application_api() as api:
+        yield Place(server, api)
+    server.end()
+
+
+@pytest.fixture
+def place(running: Place) -> Iterator[Place]:
+    """Everything is right, but that the public URL is on the loopback: the first `s` of each test leaves that."""
+    api, home = running.api, running.server.home
+    key = rsa_key()
+    (home / "private.key").write_text(private_pem(key), encoding="ascii")
+    (home / "private.key").chmod(0o600)
+    api.status, api.headers, api.requests, api.stored, api.lost, api.edits = 200, {}, [], [], (), {}
+    api.numbers = b'{"count": 1, "numbers": [{"msisdn": "442079460000"}]}'
+    at_vonage(running, keys={"public_key": public_pem(key)})
+    running.write()
+    yield running
+    (home / "flows" / "shop.yaml").write_text(FLOW, encoding="utf-8")
+    running.env.unlink()
+
+
+def at_vonage(place: Place, **changes: Any) -> dict[str, Any]:
+    """Configure the application at Vonage; more than this product knows is in it."""
+    document = application(place.server.url, **changes)
+    document["capabilities"]["rtc"] = {"webhooks": {"event_url": {"address": "https://chat.example.com"}}}
+    document |= {"privacy": {"improve_ai": False}, "_links": {"self": {"href": "/v2/applications/x"}}}
+    place.api.body = json.dumps(document).encode()
+    return document
+
+
+# what .env lacks or has wrong, what is typed, what it says
+ANSWERS: list[tuple[dict[str, str | None], list[str], str]] = [
+    ({"NCCO_PUBLIC_URL": None}, ["calls.example.net"], "is not an http or https URL"),
+    ({"NCCO_PUBLIC_URL": None}, ["https://x.test/webhooks/answer"], "is the address of a webhook"),
+    ({"NCCO_PUBLIC_URL": "https://calls.example.com"}, [], "has the host of the guides"),
+    ({"VONAGE_SIGNATURE_SECRET": None}, ["-----BEGIN PRIVATE KEY-----"], "is a private or public key"),
+    (
+        {"VONAGE_SIGNATURE_SECRET": "the signature secret of the Vonage dashboard"},
+        [],
+        "is the placeholder of the guide",
+    ),
+    ({"VONAGE_APPLICATION_ID": None}, ["My line"], "is not a UUID"),
+    ({"VONAGE_PRIVATE_KEY": None}, ["no/such.key"], "neither a private key nor the path of a file"),
+    (
+        {"VONAGE_PRIVATE_KEY": None},
+        ["-----BEGIN PRIVATE KEY-----"],
+        "that is the key itself, and .env holds only its path",
+    ),
+    ({"VONAGE_PRIVATE_KEY": None}, ["flows/shop.yaml"], "holds no private key in PEM form"),
+    ({"NCCO_CONSOLE_PASSWORD_HASH": None}, ["secret", "secret"], "which can be guessed"),
+    ({"NCCO_HOOK_TRIES": "many"}, [], "NCCO_HOOK_TRIES"),
+    ({"VONAGE_SIGNATURE_SECRET_FILE": "secret.txt", "VONAGE_SIGNATURE_SECRET": None}, [], "secret.txt cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("settings", "typed", "says"), ANSWERS)
+def test_a_wrong_answer_is_explained_and_not_written(
+    settings: dict[str, str | None], typed: list[str], says: str, place: Place
+) -> None:
+    before = place.write(**settings)
+
+    done = place.go_live(*typed)
+
+    assert says in shown(done)
+    assert 130 == done.exit_code
+    assert before == place.env.read_text(encoding="utf-8")
+    assert [] == place.api.requests
+
+
+# what is wrong at Vonage, what is typed, what it says
+APPLICATIONS: list[tuple[dict[str, Any], str]] = [
+    ({"voice": None}, 'the application "The shop" has no Voice capability'),
+    ({"signed_callbacks": False}, "does not sign the webhooks of the application, so this server refuses all of them"),
+    ({"keys": {"public_key": public_pem(rsa_key())}}, "VONAGE_PRIVATE_KEY belongs to another application"),
+    ({"answer_url__address": "https://old.example.com/a"}, "answer_url.address: https://old.example.com/a -> http"),
+    ({"event_url__http_method": "GET"}, "event_url.http_method: GET -> POST"),
+    ({"fallback_answer_url": None}, "webhooks.fallback_answer_url: nothing -> "),
+]
+
+
+@pytest.mark.parametrize(("changes", "says"), APPLICATIONS)
+def test_what_is_wrong_with_the_application_is_explained_and_not_changed(
+    changes: dict[str, Any], says: str, place: Place
+) -> None:
+    at_vonage(place, **changes)
+    before = place.env.read_text(encoding="utf-8")
+
+    done = place.go_live("s", API_SECRET)
+
+    assert says in shown(done)
+    assert 130 == done.exit_code
+    assert [] == place.api.stored
+    assert before == place.env.read_text(encoding="utf-8")
+    assert API_SECRET not in done.output + before
+
+
+# status of the API's replies, numbers that are linked, what it says
+REPLIES: list[tuple[int, str, str]] = [
+    (401, "442079460000", "does not accept VONAGE_API_KEY with VONAGE_API_SECRET"),
+    (404, "442079460000", f"this account has no application {APPLICATION_ID}"),
+    (503, "442079460000", "replies with status 503"),
+    (200, "", "no number is linked to the application"),
+    (200, "442079460001", "no flow takes the calls to 442079460001"),
+]
+
+
+@pytest.mark.parametrize(("status", "number", "says"), REPLIES)
+def test_what_the_api_says_is_explained(status: int, number: str, says: str, place: Place) -> None:
+    place.api.status = status
+    linked = [{"msisdn": number}] if number else []
+    place.api.numbers = json.dumps({"count": len(linked), "numbers": linked}).encode()
+
+    done = place.go_live("s", API_SECRET)
+
+    assert says in shown(done)
+    assert 130 == done.exit_code
+
+
+def test_a_server_that_does_not_run_is_waited_for(place: Place) -> None:
+    done = place.go_live("", NCCO_PORT=str(free_port()))
+
+    assert 2 == shown(done).count("no server runs on this machine")
+    assert "Enter looks again" in done.output
+
+
+def test_a_server_with_earlier_settings_has_to_start_again(place: Place) -> None:
+    place.write(VONAGE_API_KEY=None)
+
+    done = place.go_live("k1")
+
+    assert "the server started before .env changed" in shown(done)
+    assert "VONAGE_API_KEY='k1'" in place.env.read_text(encoding="utf-8")
+
+
+def test_what_the_environment_says_is_not_asked(place: Place) -> None:
+    done = place.go_live("c", VONAGE_APPLICATION_ID="My line")
+
+    assert "VONAGE_APPLICATION_ID comes from the environment, which wins over .env" in shown(done)
+
+
+def test_a_link_in_the_place_of_the_file_is_refused(place: Place) -> None:
+    text = place.write(VONAGE_API_KEY=None)
+    real = place.env.rename(place.server.home / "theirs")
+    place.env.symlink_to(real)
+
+    done = place.go_live("k1")
+
+    assert 2 == done.exit_code
+    assert ".env is a symbolic link" in done.output
+    assert text == real.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("answer", "is_replaced"), [("n", False), ("y", True)])
+def test_a_value_is_replaced_after_a_yes(answer: str, is_replaced: bool, place: Place) -> None:
+    other = "7d0e1f2a-3333-4444-8555-666677778888"
+    before = place.write(VONAGE_APPLICATION_ID=other)
+    place.api.status = 404
+
+    done = place.go_live("s", API_SECRET, "c", APPLICATION_ID, answer)
+
+    assert "Replace VONAGE_APPLICATION_ID in .env?" in done.output
+    expected = before.replace(other, APPLICATION_ID) if is_replaced else before
+    assert expected == place.env.read_text(encoding="utf-8")
+
+
+def test_flows_that_compute_numbers_need_prefixes(place: Place) -> None:
+    (place.server.home / "flows" / "shop.yaml").write_text(DIALS, encoding="utf-8")
+
+    done = place.go_live("abc", "44,49")
+
+    assert "is not the beginning of a phone number" in shown(done)
+    assert "NCCO_DIAL_ALLOW='44,49'" in place.env.read_text(encoding="utf-8")
+
+
+def test_exactly_the_urls_are_replaced_at_vonage(place: Place) -> None:
+    timeouts = {"answer_url__socket_timeout": 4900, "answer_url__connect_timeout": 700}
+    before = at_vonage(place, answer_url__address="https://old.example.com/a", event_url__http_method="GET", **timeouts)
+    place.api.numbers = b'{"count": 0}'  # so that it does not wait for a call
+
+    done = place.go_live("s", API_SECRET, "y")
+
+    wanted = {name: value for name, value in before.items() if name not in ("id", "_links")}
+    webhooks = wanted["capabilities"]["voice"]["webhooks"]
+    webhooks["answer_url"]["address"] = f"{place.server.url}/webhooks/answer"
+    webhooks["event_url"]["http_method"] = "POST"
+    assert [wanted] == place.api.stored
+    assert "It is changed." in done.output
+    assert ["GET", "GET", "PUT", "GET"] == [method for method, *_ in place.api.requests][:4]
+
+
+def test_what_vonage_stores_otherwise_is_found(place: Place) -> None:
+    at_vonage(place, answer_url__address="https://old.example.com/a")
+    place.api.lost = ("signed_callbacks",)
+
+    done = place.go_live("s", API_SECRET, "y")
+
+    assert "Vonage stored something else: capabilities.voice.signed_callbacks: True -> nothing" in shown(done)
+
+
+def test_an_application_that_somebody_changed_meanwhile_is_left_alone(place: Place) -> None:
+    at_vonage(place, answer_url__address="https://old.example.com/a")
+    other = application(place.server.url, region="us-east")
+    place.api.edits = {2: json.dumps(other).encode()}
+
+    done = place.go_live("s", API_SECRET, "y")
+
+    assert "was changed at Vonage meanwhile" in shown(done)
+    assert [] == place.api.stored
+
+
+def shown(done: Result) -> str:
+    """What was printed, as one line."""
+    return " ".join(done.output.split())

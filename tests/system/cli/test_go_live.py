@@ -1,0 +1,244 @@
+"""`ncco go-live` in a terminal: from an empty `.env` to the first call, and Ctrl-C at each question."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pty
+import re
+import select
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from dotenv import dotenv_values
+
+from tests.support import loopback
+from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
+from tests.support.keys import private_pem, public_pem, rsa_key
+from tests.support.server import free_port, write_files
+from tests.system.cli.running import NCCO, plain_environment
+
+SECRET = "an-invented-signature-$ecret-of-32-characters"
+API_SECRET = "an-invented-api-secret"
+PASSWORD = "correct horse battery staple"
+NUMBER = "442079460000"
+FLOW = """\
+flow: shop
+default: true
+start: hello
+steps:
+  hello:
+    do: [{talk: "Hello from the shop."}]
+    goto: end
+"""
+WITHIN_S = 60.0
+
+
+class Terminal:
+    """A program in a terminal, and all that it showed."""
+
+    def __init__(self, cwd: Path, env: dict[str, str], *words: str) -> None:
+        self.shown = ""
+        self._read = 0
+        self._terminal, own = pty.openpty()
+        self._process = subprocess.Popen(
+            words, cwd=cwd, env=env, stdin=own, stdout=own, stderr=own, start_new_session=True
+        )
+        os.close(own)
+
+    def expect(self, text: str) -> None:
+        """Wait until it shows a text after the one that was expected before."""
+        while text not in self.shown[self._read :]:
+            more = self._more()
+            assert more, self.shown
+            self.shown += more
+        self._read = self.shown.index(text, self._read) + len(text)
+
+    def type(self, line: str) -> None:
+        os.write(self._terminal, f"{line}\n".encode())
+
+    def interrupt(self) -> int:
+        """Ctrl-C, again as long as it has no effect: readline loses a signal that comes while it starts."""
+        while self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(3)
+        return self.end()
+
+    def end(self) -> int:
+        """Read to the end; the exit code."""
+        while more := self._more():
+            self.shown += more
+        return self._process.wait(WITHIN_S)
+
+    def close(self) -> None:
+        """Kill it, if a test failed before its end."""
+        self._process.kill()
+        self._process.wait()
+        os.close(self._terminal)
+
+    def _more(self) -> str:
+        """What it shows next; "" when it has ended, or shows nothing for long."""
+        ready, _, _ = select.select([self._terminal], [], [], WITHIN_S)
+        try:
+            return os.read(self._terminal, 4096).decode(errors="replace") if ready else ""
+        except OSError:  # the program ended
+            return ""
+
+
+class Shop:
+    """A project without settings, and where its server will be."""
+
+    def __init__(self, home: Path, api: ApplicationApi) -> None:
+        self.screens: list[Terminal] = []
+        self.home = home
+        self.api = api
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        write_files(home, {"flows/shop.yaml": FLOW})
+        key = rsa_key()
+        (home / "private.key").write_text(private_pem(key), encoding="ascii")
+        (home / "private.key").chmod(0o600)
+        old = "https://old.example.com"
+        api.body = json.dumps(application(old, keys={"public_key": public_pem(key)})).encode()
+        api.numbers = json.dumps({"count": 1, "numbers": [{"msisdn": NUMBER}]}).encode()
+        ports = {"NCCO_PORT": str(self.port), "NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": str(free_port())}
+        self.env = plain_environment(home, NCCO_VONAGE_API_URL=api.url, **ports)
+
+    @property
+    def answers(self) -> list[tuple[str, str]]:
+        """The questions, and what is typed."""
+        return [
+            ("NCCO_PUBLIC_URL: ", self.url),
+            ("VONAGE_SIGNATURE_SECRET: ", SECRET),
+            ("VONAGE_APPLICATION_ID: ", APPLICATION_ID),
+            ("VONAGE_API_KEY: ", "k1"),
+            ("VONAGE_PRIVATE_KEY: ", "private.key"),
+            ("NCCO_CONSOLE_PASSWORD_HASH: ", PASSWORD),
+            ("The same again: ", PASSWORD),
+        ]
+
+    def go_live(self) -> Terminal:
+        self.screens.append(Terminal(self.home, self.env, NCCO, "go-live"))
+        return self.screens[-1]
+
+    def settings(self) -> dict[str, str | None]:
+        return dotenv_values(self.home / ".env")
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """`ncco serve` as the page says, with the settings of `.env`."""
+        server = subprocess.Popen([NCCO, "serve"], cwd=self.home, env=self.env, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + WITHIN_S
+        while not self._serves():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        try:
+            yield
+        finally:
+            server.terminate()
+            server.wait(WITHIN_S)
+
+    def _serves(self) -> bool:
+        try:
+            return loopback.get(f"{self.url}/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def post(self, name: str, **fields: Any) -> int:
+        """A signed webhook; the status of the answer."""
+        body = {"to": NUMBER, "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1", **fields}
+        content = json.dumps(body).encode()
+        ids = {"api_key": "k1", "application_id": APPLICATION_ID, "iss": "Vonage", "jti": name}
+        claims = {**ids, "iat": int(time.time()), "payload_hash": hashlib.sha256(content).hexdigest()}
+        token = jwt.encode(claims, SECRET, algorithm="HS256")
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        return loopback.post(f"{self.url}/webhooks/{name}", content=content, headers=headers).status_code
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with fake_application_api() as api:
+        shop = Shop(tmp_path, api)
+        yield shop
+        for screen in shop.screens:
+            screen.close()
+
+
+def test_the_whole_way_to_the_first_call(shop: Shop) -> None:
+    screen = shop.go_live()
+    for question, answer in shop.answers:
+        screen.expect(question)
+        screen.type(answer)
+    screen.expect("no server runs on this machine")
+    screen.expect("Enter looks again")
+    with shop.serving():
+        screen.type("")
+        screen.expect("has only private addresses")
+        screen.expect("s leaves it")
+        screen.type("s")
+        screen.expect("VONAGE_API_SECRET: ")
+        screen.type(API_SECRET)
+        screen.expect("answer_url.address: https://old.example.com/webhooks/answer ->")
+        screen.expect("Change it?")
+        screen.type("y")
+        screen.expect("It is changed.")
+        screen.expect("Call +44 20 7946 0000 now.")
+        time.sleep(0.1)
+        statuses = [shop.post("answer"), shop.post("event", status="completed", duration="3")]
+        screen.expect("Hello from the shop.")
+        screen.expect("completed")
+        screen.expect("in the console: http://127.0.0.1:")
+        code = screen.end()
+
+    assert 1 == code  # the public URL is on the loopback, which was left as it is
+    assert [200, True] == [statuses[0], statuses[1] < 300]
+    assert {"VONAGE_SIGNATURE_SECRET": SECRET, "VONAGE_PRIVATE_KEY": "private.key"}.items() <= shop.settings().items()
+    assert 0o600 == stat.S_IMODE((shop.home / ".env").stat().st_mode)
+    assert re.search(
+        r"^VONAGE_SIGNATURE_SECRET='.*\$ecret-of-32-characters'$", (shop.home / ".env").read_text(), re.MULTILINE
+    )
+    for secret in (SECRET, API_SECRET, PASSWORD):
+        assert secret not in screen.shown
+    for file in shop.home.rglob("*"):
+        assert not file.is_file() or API_SECRET.encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("answered", range(7))
+def test_ctrl_c_at_a_question_keeps_every_answer_before_it(answered: int, shop: Shop) -> None:
+    screen = shop.go_live()
+    for question, answer in shop.answers[:answered]:
+        screen.expect(question)
+        screen.type(answer)
+    screen.expect(shop.answers[answered][0])
+    code = screen.interrupt()
+
+    names = [question.removesuffix(": ") for question, _ in shop.answers[: min(answered, 5)]]
+    assert 130 == code
+    assert "Left. Your answers are in .env." in screen.shown
+    assert dict(zip(names, [answer for _, answer in shop.answers], strict=False)) == shop.settings()
+    assert {".env", "flows", "templates", "private.key"} >= {path.name for path in shop.home.iterdir()} - {"ncco.db"}
+
+
+def test_it_goes_on_where_it_was_left(shop: Shop) -> None:
+    first = shop.go_live()
+    for question, answer in shop.answers[:3]:
+        first.expect(question)
+        first.type(answer)
+    first.expect("VONAGE_API_KEY: ")
+    first.interrupt()
+    again = shop.go_live()
+    again.expect("VONAGE_API_KEY: ")
+    again.interrupt()
+
+    assert "NCCO_PUBLIC_URL: " not in again.shown
