@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from app.cli.output import exit_code_of, shows_colours
+from app.cli.output import exit_code_of, open_closed_streams, shows_colours
 
 COMMANDS: Final = {
     "init": "Write a new project that works at once.",
@@ -64,6 +64,7 @@ class _Commands(click.Group):
 
         Commands print texts with colours; `click.echo` takes them out where they are not shown.
         """
+        open_closed_streams()
         ctx.color = shows_colours()
         ctx.exit(exit_code_of(lambda: super(_Commands, self).invoke(ctx)))
 

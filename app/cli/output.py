@@ -43,7 +43,6 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
 
     Raises CannotRun, also for a setting, a database or a file that cannot be used.
     """
-    _open_closed_streams()
     try:
         code = command() or FINE
     except KeyboardInterrupt:
@@ -74,7 +73,7 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
     return code
 
 
-def _open_closed_streams() -> None:
+def open_closed_streams() -> None:
     """Connect a closed standard stream (`>&-`) to /dev/null; Python has None in its place."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:

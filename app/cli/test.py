@@ -22,7 +22,7 @@ from app.flow.graph import Drawing, as_dot, as_mermaid
 from app.flow.report import counted, report
 from app.verify.coverage import paint, percent, told_coverage
 from app.verify.scenarios.files import ScenarioFile, read_files, updated
-from app.verify.scenarios.reports import Ink, as_github, as_json, as_junit, as_text
+from app.verify.scenarios.reports import as_github, as_json, as_junit, as_text, ink
 from app.verify.scenarios.result import Result
 from app.verify.scenarios.runner import Rename, Stage, Suite, run_suite
 
@@ -32,7 +32,6 @@ DRAWINGS: Final[Mapping[str, Callable[[Drawing], str]]] = {
     ".dot": as_dot,
     ".gv": as_dot,
 }
-_INK: Final = Ink(is_on=True)
 
 
 @click.command(
@@ -151,7 +150,7 @@ def _play_projects(
         click.echo("live: lookups that a scenario does not answer are asked, and hooks are sent", err=True)
     for source, files in scenarios.items():
         if form == "text" and len(scenarios) > 1:
-            click.echo(_INK(f"{source.flows.parent.as_posix()}:", "bold"))
+            click.echo(ink(f"{source.flows.parent.as_posix()}:", "bold"))
         try:
             project = source.load_sound().project
         except FlowsHaveErrors as error:
@@ -174,7 +173,7 @@ async def _play(
 
     def played(result: Result) -> None:
         if form == "text" and (is_shown or not result.holds or result.unjudged):
-            click.echo(as_text(result, rename, _INK, is_shown=is_shown))
+            click.echo(as_text(result, rename, is_shown=is_shown))
 
     async with server as stage:
         suite = await run_suite(stage, read_files(files), words, leaves_open=update, played=played, rename=rename)
@@ -212,13 +211,13 @@ def _summary(suites: Sequence[Suite], written: Sequence[str], short: Sequence[st
     """The last lines."""
     yield ""
     yield from (f"written: {name}" for name in written)
-    yield from (_INK(line, "red") for line in short)
+    yield from (ink(line, "red") for line in short)
     results = [result for suite in suites for result in suite.results]
     if not results:
         yield "no scenario was played"
         return
     differing = sum(not result.holds for result in results)
-    held = _INK(f"{differing} differ", "red") if differing else _INK("all hold", "green")
+    held = ink(f"{differing} differ", "red") if differing else ink("all hold", "green")
     parts = [f"{counted(len(results), 'scenario')} played", held]
     if in_part := sum(bool(result.unjudged) for result in results):
         parts.append(f"{in_part} of them judged in part")

@@ -10,10 +10,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import click
 
-from app.cli.output import shows_colours
 from app.flow.report import printable
 from app.simulator.delivery import WebhookDelivery
-from app.verify.scenarios.reports import Ink, decision, entry
+from app.verify.scenarios.reports import decision, entry, ink
 from app.verify.scenarios.result import DECIDING, OF_OTHERS, Result
 from app.verify.scenarios.runner import Rename
 from app.verify.scenarios.server import PlacedCall, problem_of, warnings_of
@@ -63,14 +62,13 @@ class Screen:
     """
 
     def __init__(self, shows: Iterable[str], rename: Rename) -> None:
-        self._ink = Ink(shows_colours())
         self._shows = frozenset(shows)
         self._rename = rename
         self._printed: set[object] = set()
 
     def say(self, text: str, colour: str = "") -> None:
         """Print a line."""
-        click.echo(self._ink(text, colour) if colour else text, color=shows_colours())
+        click.echo(ink(text, colour) if colour else text)
 
     def show(self, news: Iterable[News]) -> None:
         """Print the lines that were not printed before, in the order of time."""

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any, Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+import click
+
 from app.flow.language.exits import Goto
 from app.flow.nodes import Place
 from app.flow.report import annotation, printable, report
@@ -34,18 +36,12 @@ _WORDS = {
 }
 
 
-class Ink:
-    """Colours text for a terminal, or leaves it plain."""
-
-    def __init__(self, is_on: bool) -> None:
-        self._is_on = is_on
-
-    def __call__(self, text: str, colour: str) -> str:
-        """The text in one of the colours of `CODES`."""
-        return f"\x1b[{CODES[colour]}m{text}\x1b[0m" if self._is_on and text else text
+def ink(text: str, colour: str) -> str:
+    """The text in one of the colours of `CODES`, which `click.echo` takes out where they are not shown."""
+    return f"\x1b[{CODES[colour]}m{text}\x1b[0m" if text else text
 
 
-def as_text(result: Result, rename: Rename, ink: Ink, *, is_shown: bool = False) -> str:
+def as_text(result: Result, rename: Rename, *, is_shown: bool = False) -> str:
     """The report of one scenario: its differences, the deciding flow lines, the transcript and what was not judged.
 
     `is_shown`: with the transcript and the notes of a scenario that holds, too.
@@ -65,7 +61,7 @@ def as_text(result: Result, rename: Rename, ink: Ink, *, is_shown: bool = False)
         lines += [f"      expected: {ink(printable(each.expected), 'green')}"] if each.expected else []
         lines += [f"      instead:  {ink(printable(each.found), 'red')}"] if each.found else []
     lines += [f"  {line}" for line in deciding_lines(result, rename)]
-    lines += ["", *_transcript(result, result.differences[0], ink)]
+    lines += ["", *_transcript(result, result.differences[0])]
     lines += notes
     return "\n".join([*lines, *unjudged, ""])
 
@@ -92,7 +88,7 @@ def decision(line: Decided, rename: Rename) -> str:
     return printable(f"{where}:{step} {verb}{line.what}{f': {line.because}' if line.because else ''}")
 
 
-def _transcript(result: Result, first: Difference, ink: Ink) -> Iterator[str]:
+def _transcript(result: Result, first: Difference) -> Iterator[str]:
     """What the caller heard and did, with the first difference marked."""
     is_marked = False
     for number, heard in _joined(result.transcript):
@@ -240,7 +236,7 @@ def _add_case(cases: Element, file: str, result: Result, rename: Rename) -> None
     case = _child(cases, "testcase", classname=file, name=name, line=line, time=f"{result.took_s:.3f}")
     if not result.holds:
         failure = _child(case, "failure", message=result.differences[0].message)
-        failure.text = _printable_lines(as_text(result, rename, Ink(is_on=False)))
+        failure.text = _printable_lines(click.unstyle(as_text(result, rename)))
     if result.unjudged:
         _child(case, "system-out").text = _printable_lines("\n".join(f"not judged: {what}" for what in result.unjudged))
 

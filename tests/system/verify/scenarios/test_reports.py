@@ -6,11 +6,12 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from click import unstyle
 
 from app.flow.files import project_of
 from app.simulator.legs import Heard
 from app.verify.scenarios.files import files_in, files_of
-from app.verify.scenarios.reports import Ink, as_github, as_junit, as_text, entry
+from app.verify.scenarios.reports import as_github, as_junit, as_text, entry
 from app.verify.scenarios.runner import Suite
 from tests.system.verify.scenarios.playing import run
 
@@ -72,7 +73,7 @@ def test_a_difference_is_reported_with_the_transcript_and_the_line_that_decided(
   >     1.0 s  hears     "Then 2."
   >         expected  "Good: bye, 100%"
         1.8 s  hangs up
-""" == as_text(suite.differing[0], rename, Ink(is_on=False))
+""" == unstyle(as_text(suite.differing[0], rename))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_a_line_of_the_transcript(heard: Heard, line: str) -> None:
 def test_keys_that_are_pressed_apart_stand_apart() -> None:
     asking = FLOW.replace("pin: {dtmf: 25,", "pin: {dtmf: 258,")
     script = "a call:\n  script: [{press: 2, at: 1s}, {press: 58, at: 2s}, hear: nothing]\n"
-    lines = as_text(run(asking, script).results[0], rename, Ink(is_on=False)).splitlines()
+    lines = unstyle(as_text(run(asking, script).results[0], rename)).splitlines()
 
     assert ["    1.0 s  presses   2", "    2.0 s  presses   58"] == [
         line.removeprefix("    ") for line in lines if "presses" in line
