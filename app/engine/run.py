@@ -70,6 +70,7 @@ class Run:
     returned = ""
     last_conversation = ""
     is_failsafe = False
+    has_fault = False
 
     def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget | None = None) -> None:
         self.root = root
@@ -149,6 +150,8 @@ class Run:
     ) -> None:
         """Add a line to the trace; `where` is the line of the flow that decided."""
         self.trace.append(TraceLine(did, step, what, written_at(where), because, by=by))
+        if did in ("failed", "refused"):
+            self.has_fault = True
 
     def note_decision(self, step: Step, decision: Decision) -> None:
         """Add to the trace what the exit of a step has made of an outcome."""
@@ -461,7 +464,16 @@ class Run:
             before.parent,
             self.returned,
         )
-        return Turn(ncco, session, tuple(self.trace), outcome, self.is_failsafe, tuple(self.hooks), self.answers)
+        return Turn(
+            ncco,
+            session,
+            tuple(self.trace),
+            outcome,
+            self.is_failsafe,
+            tuple(self.hooks),
+            self.answers,
+            has_fault=self.has_fault,
+        )
 
     def _mask(self, secret: str) -> str:
         return self.context.mask(self.before.id, secret)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Final, NamedTuple, Self
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 import orjson
 
@@ -151,6 +152,8 @@ class Session(NamedTuple):
     returned: str = ""
 
 
+R = TypeVar("R", Call, OpenWait, Level, Session)
+
 _FIRST_RARE: Final = Session._fields.index("at")
 """The first field that most sessions do not have: it and those behind it are written only if they are not empty."""
 _NOTHING_RARE: Final = tuple(Session._field_defaults.values())[_FIRST_RARE - len(Session._fields) :]
@@ -162,7 +165,7 @@ def to_json(session: Session) -> bytes:
         "id": session.id,
         "flow": session.flow,
         "revision": session.revision,
-        "call": session.call._asdict(),
+        "call": _call_fields(session.call),
         "turn": session.turn,
         "step": session.step,
         "tries": session.tries,
@@ -185,6 +188,21 @@ def to_json(session: Session) -> bytes:
     return orjson.dumps(fields)
 
 
+def _call_fields(call: Call) -> dict[str, Any]:
+    return {
+        "to": call.to,
+        "from_number": call.from_number,
+        "from_user": call.from_user,
+        "uuid": call.uuid,
+        "conversation_uuid": call.conversation_uuid,
+        "region_url": call.region_url,
+        "endpoint_type": call.endpoint_type,
+        "direction": call.direction,
+        "sip": call.sip,
+        "custom_data": call.custom_data,
+    }
+
+
 def _wait_fields(wait: OpenWait) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "index": wait.index,
@@ -201,19 +219,38 @@ def _wait_fields(wait: OpenWait) -> dict[str, Any]:
     return fields
 
 
+def _reader(kind: type[R]) -> Callable[[Mapping[str, Any]], R]:
+    """What makes a record of its fields by name. It raises TypeError for unknown fields, KeyError for missing ones.
+
+    A call with names would do the same with twice as many instructions (docs/decisions.md).
+    """
+    defaults, size, values = kind._field_defaults, len(kind._fields), itemgetter(*kind._fields)
+
+    def read(given: Mapping[str, Any]) -> R:
+        known = {**defaults, **given}
+        if len(known) > size:
+            raise TypeError(f"its fields are {', '.join(given)}")
+        return kind._make(values(known))
+
+    return read
+
+
+_read_call, _read_wait, _read_level, _read_session = _reader(Call), _reader(OpenWait), _reader(Level), _reader(Session)
+
+
 def from_json(state: bytes) -> Session:
     """The session that `to_json` wrote. Raises ValueError when it is not one."""
     try:
         known: dict[str, Any] = orjson.loads(state)
-        known["call"] = Call(**known["call"])
-        known["waits"] = tuple([OpenWait(**wait) for wait in known["waits"]])
+        known["call"] = _read_call(known["call"])
+        known["waits"] = tuple([_read_wait(wait) for wait in known["waits"]])
         entered_at = known["entered_at"]
         known["entered_at"] = datetime.fromisoformat(entered_at) if entered_at else None
         if "callers" in known:
-            known["callers"] = tuple([Level(**level) for level in known["callers"]])
+            known["callers"] = tuple([_read_level(level) for level in known["callers"]])
         if "observers" in known:
             known["observers"] = tuple([Observer(*observer) for observer in known["observers"]])
-        return Session(**known)
+        return _read_session(known)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not the state of a session: {error}") from error
 
@@ -290,6 +327,8 @@ class Turn(NamedTuple):
         is_failsafe: nothing of the flow could be played.
         hooks: webhooks of ours to send after the reply (`app.flow.language.hooks.Hook`).
         lookups: the answers of lookups by name, as the turn saw them.
+        has_fault: whether a line of the trace says `failed` or `refused`.
+        trace_json: the trace as JSON, where every call has the same; b"" elsewhere.
     """
 
     ncco: list[dict[str, Any]]
@@ -299,6 +338,8 @@ class Turn(NamedTuple):
     is_failsafe: bool = False
     hooks: tuple[Any, ...] = ()
     lookups: Mapping[str, Any] = NOTHING
+    has_fault: bool = False
+    trace_json: bytes = b""
 
 
 @dataclass

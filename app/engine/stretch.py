@@ -12,8 +12,10 @@ one, and rolls back those that fail.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
+
+import orjson
 
 from app.engine.scope import NOTHING_HEARD, FlowScope, call_record
 from app.engine.session import NOTHING, Call, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
@@ -63,6 +65,7 @@ class Stretch:
         actions: what it plays, with the tail behind its `input`.
         has_failsafe_tail: whether the failsafe NCCO is the tail.
         trace: its lines; the first one says that a call begins here, the second one that the first step is entered.
+        trace_json: all of them as JSON.
         entered: how many steps it enters.
         is_enterable: whether a call can enter the first step without doing anything before it is played.
         dials: how often it dials. tail_dials: how often its tail does.
@@ -83,6 +86,10 @@ class Stretch:
     tail_dials: int
     reads_hours: bool
     is_checked: bool = False
+    trace_json: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.trace_json = orjson.dumps(self.trace)
 
     def play(
         self, names: Mapping[str, Any], context: TurnContext, session: str, turn: int, dialled: int
@@ -141,16 +148,19 @@ def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, bu
         flow.name,
         flow.revision,
         call,
-        turn=1,
-        step="" if stretch.is_over else stretch.step,
-        dialled=stretch.dials,
-        variables=variables,
-        entered_at=now,
-        heard=NOTHING_HEARD,
-        waits=stretch.waits,
-        is_over=stretch.is_over,
+        1,
+        "" if stretch.is_over else stretch.step,
+        0,
+        0,
+        0,
+        stretch.dials,
+        variables,
+        now,
+        NOTHING_HEARD,
+        stretch.waits,
+        stretch.is_over,
     )
-    return Turn(ncco, session, stretch.trace, "answer")
+    return Turn(ncco, session, stretch.trace, "answer", trace_json=stretch.trace_json)
 
 
 def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again | None = None) -> Stretch | None:

@@ -58,7 +58,9 @@ async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow:
     row = answer_row(delivery, id_, turns.policy.keys[0])
     session = Session(id_, "", "", delivery.call, turn=1, is_over=True)
     trace = (TraceLine("failed", "", "failsafe", because=problem),)
-    turn = Turn([dict(action) for action in turns.policy.failsafe], session, trace, "answer", is_failsafe=True)
+    turn = Turn(
+        [dict(action) for action in turns.policy.failsafe], session, trace, "answer", is_failsafe=True, has_fault=True
+    )
     try:
         await turns.begin(turn, row, delivery)
     except AlreadyOpen:

@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
@@ -93,48 +92,33 @@ class Delivery:
     reason: str = ""
     query: Mapping[str, object] = field(default_factory=dict, repr=False)
     received_ms: int = field(init=False)
+    _webhook: Webhook | None = field(init=False, repr=False, default=None)
+    _kind: str = field(init=False, repr=False, default="")
+    _call: Call | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         self.received_ms = milliseconds(self.received_at)
 
-    @cached_property
+    @property
     def webhook(self) -> Webhook:
         """What `fields` are recognised as."""
-        return recognise(self.fields)
+        if self._webhook is None:
+            self._webhook = recognise(self.fields)
+        return self._webhook
 
-    @cached_property
+    @property
     def kind(self) -> str:
         """One word for logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
-        return "unreadable" if self.problem else webhook_type(self.webhook)
+        if not self._kind:
+            self._kind = "unreadable" if self.problem else webhook_type(self.webhook)
+        return self._kind
 
-    @cached_property
+    @property
     def call(self) -> Call:
         """The facts of an answer webhook, as flows see them: "" or {} for what is missing or cannot be read."""
-        fields, query = self.fields, self.query
-        texts = dict.fromkeys(_TEXT_FIELDS, "")
-        sip: dict[str, str] = {}
-        for name, value in fields.items():
-            if name in texts:
-                texts[name] = value if isinstance(value, str) else as_text(value)
-            elif name.startswith(_SIP_HEADER) and isinstance(value, str):
-                sip[name.removeprefix(_SIP_HEADER)] = value
-        if fields.get("uuid") is None:
-            texts["uuid"] = as_text(fields.get("call_uuid"))
-        custom_data = fields.get("custom_data", query.get("custom_data"))
-        if isinstance(custom_data, str):
-            custom_data = decode_json_fields({"custom_data": custom_data})["custom_data"]
-        return Call(
-            _digits(texts["to"]),
-            _digits(texts["from"]),
-            texts["from_user"],
-            texts["uuid"],
-            texts["conversation_uuid"],
-            texts["region_url"],
-            texts["endpoint_type"],
-            "outbound" if fields.get("direction", query.get("direction")) == "outbound" else "inbound",
-            sip,
-            custom_data if isinstance(custom_data, dict) else {},
-        )
+        if self._call is None:
+            self._call = _facts(self.fields, self.query)
+        return self._call
 
     def params(self, names: Collection[str]) -> dict[str, str]:
         """What the query of the answer URL gives for these params; Vonage's own fields are none."""
@@ -147,6 +131,27 @@ class Delivery:
         fields = {name: value for name, value in self.fields.items() if name not in ("reason", "original_request")}
         reason = next((reason for reason in FALLBACK_REASONS if reason == self.fields.get("reason")), "")
         return replace(self, fields=fields, reason=reason)
+
+
+def _facts(fields: Mapping[str, object], query: Mapping[str, object]) -> Call:
+    found = [value if isinstance(value, str) else as_text(value) for value in map(fields.get, _TEXT_FIELDS)]
+    to, from_number, user, uuid, conversation, region, endpoint = found
+    custom_data = fields.get("custom_data", query.get("custom_data"))
+    if isinstance(custom_data, str):
+        custom_data = decode_json_fields({"custom_data": custom_data})["custom_data"]
+    sip = [name for name in fields if name.startswith(_SIP_HEADER)]
+    return Call(
+        _digits(to),
+        _digits(from_number),
+        user,
+        uuid if fields.get("uuid") is not None else as_text(fields.get("call_uuid")),
+        conversation,
+        region,
+        endpoint,
+        "outbound" if fields.get("direction", query.get("direction")) == "outbound" else "inbound",
+        {name.removeprefix(_SIP_HEADER): value for name in sip if isinstance(value := fields[name], str)},
+        custom_data if isinstance(custom_data, dict) else {},
+    )
 
 
 def _digits(number: str) -> str:
@@ -238,7 +243,7 @@ class Reply(NamedTuple):
 def _problem_of(turn: Turn) -> str:
     """Which step could not be played, by code and place: the sentence in the trace may hold what a caller gave."""
     refused = ""
-    for line in turn.trace:
+    for line in turn.trace if turn.has_fault else ():
         if line.did == "failed" and line.step:
             return f'step "{line.step}" could not be played: {line.what} ({line.where})'
         if line.did == "refused":
@@ -329,14 +334,14 @@ def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None 
 
 def may_hold_input(delivery: Delivery) -> bool:
     """Whether a webhook may contain what a caller pressed or said, in any place and with any escaping."""
-    raw = delivery.raw
-    if delivery.problem or _names_input(raw.lower()):
+    raw = delivery.raw.decode("latin-1").lower()
+    if delivery.problem or _names_input(raw):
         return True
-    return (b"%" in raw or b"\\u" in raw) and _names_input(repr(delivery.fields).lower().encode("ascii", "replace"))
+    return ("%" in raw or "\\u" in raw) and _names_input(repr(delivery.fields).lower())
 
 
-def _names_input(text: bytes) -> bool:
-    return b"dtmf" in text or b"speech" in text or b"digits" in text
+def _names_input(text: str) -> bool:
+    return "dtmf" in text or "speech" in text or "digits" in text
 
 
 def session_row(session: Session, version: int, opened_at: int, now: int, leg: str = "") -> SessionRow:
@@ -379,14 +384,14 @@ def turn_row(
         turn.session.id,
         turn.session.turn,
         ncco,
-        orjson.dumps(turn.trace),
+        turn.trace_json or orjson.dumps(turn.trace),
         orjson.dumps(inputs),
         webhook.id,
         webhook.turn,
         webhook.wait,
         webhook.status,
         webhook.received_at,
-        has_failed=any(line.did == "failed" for line in turn.trace),
+        has_failed=turn.has_fault and any(line.did == "failed" for line in turn.trace),
     )
 
 

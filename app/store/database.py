@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +101,7 @@ class Database(Protocol):
     async def read(self, sql: str, *values: object) -> list[Row]:
         """Every row of a query, as of the last commit. Raises StoreUnavailable."""
 
-    async def write(self, work: Callable[[], Work[T]], keys: Iterable[str] = ()) -> T:
+    def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
         """Run an operation in one transaction; returns its result or raises its error, once its rows are on disk.
 
         If the task is cancelled meanwhile, all of its rows may have been written, or none, but never only some. Raises
@@ -151,7 +151,7 @@ class WriteItem:
 
     work: Callable[[], Work[Any]]
     done: asyncio.Future[Any]
-    keys: frozenset[str] = frozenset()
+    keys: Sequence[str]
     result: Any = None
     error: Exception | None = None
 
@@ -182,11 +182,11 @@ class GroupWriter(ABC):
         self._queue_limit = queue_limit
         self._task: asyncio.Task[None] | None = None
 
-    async def write(self, work: Callable[[], Work[T]], keys: Iterable[str]) -> T:
+    async def write(self, work: Callable[[], Work[T]], keys: Sequence[str]) -> T:
         """Write an operation with a group; returns or raises what it does, once that is committed."""
         if len(self.queue) >= self._queue_limit:
             raise StoreUnavailable(f"{self._queue_limit} writes to {self.label} are waiting already")
-        item = WriteItem(work, asyncio.get_running_loop().create_future(), frozenset(keys))
+        item = WriteItem(work, asyncio.get_running_loop().create_future(), keys)
         self.queue.append(item)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name=f"writer of {self.label}")

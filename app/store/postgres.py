@@ -9,7 +9,7 @@ Needs asyncpg: `pip install ".[postgres]"`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -144,13 +144,13 @@ class PostgresDatabase:
             raise self._not_open()
         return await self._reading.fetch(sql, *values)
 
-    async def write(self, work: Callable[[], Work[T]], keys: Iterable[str] = ()) -> T:
+    def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
         """See `Database.write`."""
         if self._writer is None or self._background is None:
             raise self._not_open()
         if keys:
-            return await self._writer.write(work, keys)
-        return await self._background.use(partial(_transact, work=work), is_conflict)
+            return self._writer.write(work, keys)
+        return self._background.use(partial(_transact, work=work), is_conflict)
 
     async def trim(self) -> None:
         """See `Database.trim`. Autovacuum does it."""
@@ -302,12 +302,12 @@ class _PostgresWriter(GroupWriter):
         names: set[str] = set()
         for _ in range(min(len(self.queue), 2 * GROUP_LIMIT)):
             item = self.queue.popleft()
-            own = item.keys - {""}
+            own = {key for key in item.keys if key}
             is_free = names.isdisjoint(own) and len(group) < GROUP_LIMIT
             (group if is_free else later).append(item)
             names |= own
         self.queue.extendleft(reversed(later))
-        return sorted(group, key=lambda item: sorted(item.keys))
+        return sorted(group, key=lambda item: sorted(set(item.keys)))
 
     async def commit(self, group: list[WriteItem]) -> None:
         """See `GroupWriter.commit`."""

@@ -13,11 +13,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from app.errors import AppError, StoreUnavailable, StoreUnusable
 from app.store import sqlite_file
@@ -123,11 +123,11 @@ class SqliteDatabase:
                     raise sqlite_file.unavailable(self.label, error) from error
             await asyncio.sleep(_PAUSE_S)
 
-    async def write(self, work: Callable[[], Work[T]], keys: Iterable[str] = ()) -> T:
+    def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
         """See `Database.write`."""
         if self._writer is None:
             raise self._not_open()
-        return await self._writer.write(work, keys)
+        return self._writer.write(work, keys)
 
     async def trim(self) -> None:
         """See `Database.trim`."""

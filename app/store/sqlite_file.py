@@ -143,7 +143,7 @@ def _execute(connection: sqlite3.Connection, sql: str, values: Sequence[object])
     """Run one statement. Lone surrogates, which UTF-8 cannot hold, become their escape."""
     statement = in_sqlite(sql)
     try:
-        return connection.execute(statement, values)
+        return connection.execute(statement, tuple(values))  # of another sequence the driver asks for each value
     except UnicodeEncodeError:
         escaped = [
             each.encode("utf-8", "backslashreplace").decode() if isinstance(each, str) else each for each in values
@@ -156,18 +156,24 @@ def run(connection: sqlite3.Connection, work: Work[T]) -> T:
     try:
         statement = next(work)
         while True:
-            match statement:
-                case Many(sql, every):
-                    rows = [row for values in every for row in fetch(connection, sql, values)]
-                case Insert(sql, values):
-                    cursor = _execute(connection, sql, values)
+            sql, values = statement
+            if isinstance(statement, Many):
+                rows = [row for each in values for row in fetch(connection, sql, each)]
+            else:
+                cursor = _execute(connection, sql, values)
+                if not isinstance(statement, Insert):
+                    rows = cursor.fetchall()
+                else:
                     rows = [(values[0], cursor.lastrowid)] if cursor.rowcount else []
-                case (sql, values):
-                    rows = fetch(connection, sql, values)
             statement = work.send(rows)
     except StopIteration as done:
         result: T = done.value
         return result
+
+
+# For a value that is no int, float or str, the driver looks for an adapter, and then for two methods that may adapt it.
+sqlite3.register_adapter(bytes, bytes)
+sqlite3.register_adapter(bool, int)
 
 
 def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connection:

@@ -359,14 +359,14 @@ class Store:
 
     # Calls
 
-    async def open_call(
+    def open_call(
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
         """Write a new call with its first turn. Raises AlreadyOpen and writes nothing."""
         work = partial(_open_call, session, turn, webhook, hooks)
-        await self.database.write(work, (session.id, session.leg, webhook.session))
+        return self.database.write(work, (session.id, session.leg, webhook.session))
 
-    async def advance(
+    def advance(
         self,
         session: SessionRow,
         turn: TurnRow,
@@ -374,31 +374,31 @@ class Store:
         *,
         hooks: Sequence[HookRow] = (),
         recording: RecordingRow | None = None,
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
         """Write the next turn, if the stored version is `session.version - 1`. Raises Conflict and writes nothing.
 
         A turn number that the call has already is a Conflict too.
         """
         work = partial(_advance, session, turn, webhook, hooks, recording)
-        await self.database.write(work, (session.id, session.leg, webhook.session))
+        return self.database.write(work, (session.id, session.leg, webhook.session))
 
-    async def record(
+    def record(
         self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
         """Write a webhook that does not change the call.
 
         Its hooks are left out when its call has recorded the same delivery before: same turn, wait and status. The
         recording that it announces is written once. Nothing is written of a call that was forgotten.
         """
-        await self.database.write(partial(_record, webhook, hooks, recording), (webhook.session,))
+        return self.database.write(partial(_record, webhook, hooks, recording), (webhook.session,))
 
-    async def end(self, leg: str, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> int:
+    def end(self, leg: str, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> Coroutine[Any, Any, int]:
         """Record `webhook` and mark every open call of `leg` as over (version + 1); returns how many there were.
 
         A missing leg ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`. Hooks of a second
         delivery are left out as in `record`; those of a webhook that came in on no wait, when nothing was open.
         """
-        return await self.database.write(partial(_end, leg, webhook, hooks), (leg, webhook.session))
+        return self.database.write(partial(_end, leg, webhook, hooks), (leg, webhook.session))
 
     async def load(self, session: str) -> SessionRow | None:
         """The call, or None."""

@@ -12,8 +12,8 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
 import orjson
-from fastapi import Request, Response
-from starlette.requests import ClientDisconnect
+from fastapi import Response
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import Receive, Scope
 from structlog.typing import FilteringBoundLogger
 
@@ -84,7 +84,7 @@ class WebhookConfig:
     def __post_init__(self) -> None:
         self.verifier = self.settings.verifier()
 
-    def base_url(self, request: Request) -> str:
+    def base_url(self, request: HTTPConnection) -> str:
         """Where callback URLs start. The Host header, which any client can forge, is used in development only."""
         if self.dev and not self.settings.public_url:
             host = request.headers.get("host", "")
@@ -93,12 +93,13 @@ class WebhookConfig:
         return self.settings.base_url
 
 
-class WebhookRequest(Request):
-    """A request to a webhook route.
+class WebhookRequest(HTTPConnection):
+    """A request to a webhook route, which reads and checks its body itself.
 
     Attributes:
         delivery: the webhook, once it has been verified and parsed.
         is_read: whether the whole body has been read.
+        method: `GET` or `POST`.
         config: the configuration of the application.
         calls: serves the calls.
     """
@@ -106,10 +107,12 @@ class WebhookRequest(Request):
     delivery: Delivery | None = None
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
-        super().__init__(scope, receive)
-        self.is_read = self.scope["method"] == "GET"
-        self.config: WebhookConfig = self.scope["app"].state.webhooks
+        super().__init__(scope)
+        self.method: str = scope["method"]
+        self.is_read = self.method == "GET"
+        self.config: WebhookConfig = scope["app"].state.webhooks
         self.calls: CallService = self.config.calls
+        self._receive = receive
 
     @property
     def webhook(self) -> Delivery:
@@ -121,21 +124,16 @@ class WebhookRequest(Request):
         """Verify, read and parse. Raises SignatureError, if possible before the body is read, and BodyTooLarge."""
         config, scope = self.config, self.scope
         now = config.clock()
-        method = scope["method"]
+        method = self.method
         query = scope["query_string"]
         claims = None
-        content_type = b""
-        tokens = []
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                tokens.append(value)
-            elif name == b"content-type":
-                content_type = content_type or value
+        given = scope["headers"]
+        headers: dict[bytes, bytes] = dict(reversed(given))  # the first of several
         if config.verifier is not None:
             try:
-                if len(tokens) > 1:
+                if len(headers) < len(given) and sum(name == b"authorization" for name, _ in given) > 1:
                     raise WrongSignature(Refusal.SEVERAL)  # a proxy may have looked at another one
-                token = config.verifier.token(tokens[0] if tokens else None)
+                token = config.verifier.token(headers.get(b"authorization"))
                 claims = config.verifier.verify_token(token, now.timestamp())
             except SignatureError:
                 await self._discard_body()
@@ -150,7 +148,7 @@ class WebhookRequest(Request):
         if is_get or (query and not body and claims is None):  # no hash covers the query of a POST
             fields, problem = written
         else:
-            fields, problem = read_fields(body, content_type.lower())
+            fields, problem = read_fields(body, headers.get(b"content-type", b"").lower())
         self.delivery = Delivery(
             method, payload, fields, config.base_url(self), now, problem, came_at, query={} if is_get else written[0]
         )
@@ -164,7 +162,7 @@ class WebhookRequest(Request):
         chunks = []
         is_whole = False
         while not is_whole:
-            message = await self.receive()
+            message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
             chunk = message.get("body", b"")
@@ -213,7 +211,7 @@ def read_fields(body: bytes, content_type: bytes) -> Fields:
         return {}, "the body is empty"
     if content_type.startswith(b"multipart/"):
         return {}, "the body is multipart, where JSON or a form is expected"
-    is_form = b"json" not in content_type and _FORM.match(body) is not None
+    is_form = _FORM.match(body) is not None and b"json" not in content_type
     return read_query(body.strip(), "form") if is_form else _read_json(body)
 
 

@@ -30,10 +30,8 @@ _FREE: Final = (nodes.Name, nodes.Const, nodes.TemplateData, nodes.Operand, node
 class Budget:
     """The steps that are left to a turn."""
 
-    __slots__ = ("_left", "_most")
-
-    def __init__(self) -> None:
-        self._most = self._left = MAX_STEPS
+    _most = MAX_STEPS
+    _left = MAX_STEPS
 
     def spend(self, steps: int) -> None:
         """Take steps from the budget. Raises Unfit when it is used up; a quarter of it is then available again."""

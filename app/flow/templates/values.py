@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Final, Protocol, TypeAlias
@@ -81,12 +81,14 @@ class Program:
 
     Attributes:
         steps: what it takes of the budget of the turn, without its loops.
+        has_loop: whether it has any.
     """
 
     def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
         rewriter = _Rewriter(template, language, escapers)
         self._compiled = _compile_nodes([nodes.Scope([rewriter.rewritten(node) for node in template.body])])
         self.steps = steps_of(template.body)
+        self.has_loop = any(node.find(nodes.For) is not None or isinstance(node, nodes.For) for node in template.body)
 
     def pieces(self, names: Mapping[str, Any]) -> Iterator[str]:
         """The text, piece by piece. Raises UndefinedError and Unfit."""
@@ -376,17 +378,25 @@ class Computed(_ComputedBase):
         return self.place
 
     def _text(self, names: Mapping[str, Any]) -> str:
-        """The rendered text. Its length is checked after each piece, because loops may produce very long texts."""
-        pieces: list[str] = []
+        """The rendered text."""
+        program = self._program
+        pieces = program.pieces(names)
+        text = "".join(self._measured(pieces) if program.has_loop else pieces)
+        self._require_short(len(text))
+        spend(names, program.steps + len(text) // 10)
+        return text
+
+    def _measured(self, pieces: Iterable[str]) -> Iterator[str]:
+        """The pieces, while they are not too long together: loops may produce very long texts."""
         size = 0
-        most = MAX_OUTPUT[self.escape]
-        for piece in self._program.pieces(names):
-            pieces.append(piece)
+        for piece in pieces:
             size += len(piece)
-            if size > most:
-                raise self._error("E394", f"the result is longer than {most:,} characters")
-        spend(names, self._program.steps + size // 10)
-        return "".join(pieces)
+            self._require_short(size)
+            yield piece
+
+    def _require_short(self, size: int) -> None:
+        if size > (most := MAX_OUTPUT[self.escape]):
+            raise self._error("E394", f"the result is longer than {most:,} characters")
 
     def _failed(self, error: Exception) -> RenderError:
         code = "E391" if isinstance(error, UndefinedError) else error.code if isinstance(error, Unfit) else "E395"

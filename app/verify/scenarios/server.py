@@ -171,7 +171,7 @@ class FailingDatabase(SqliteDatabase):
         self._require()
         return await super().read(sql, *values)
 
-    async def write(self, work: Callable[[], Work[T]], keys: Iterable[str] = ()) -> T:
+    async def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> T:
         """See `Database`."""
         self._require()
         return await super().write(work, keys)

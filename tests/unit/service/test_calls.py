@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -228,12 +227,12 @@ class _Watched:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
-        if not inspect.iscoroutinefunction(method):
+        if not callable(method):
             return method
 
-        async def call(*rows: Any, **others: Any) -> Any:
+        def call(*rows: Any, **others: Any) -> Any:
             self.written.extend([*rows, *others.values()])
-            return await method(*rows, **others)
+            return method(*rows, **others)
 
         return call
 
