@@ -19,9 +19,9 @@ from uvicorn import Server
 
 from app.console.sessions import new_link
 from app.errors import SettingsError
-from app.settings import Settings
-from app.settings.fields import CONSOLE_HOST, variable
-from app.settings.safety import port_clash
+from app.settings import Settings, values
+from app.settings.fields import variable
+from app.settings.safety import console_fault
 from app.web.log import configure_log
 from app.web.server import config_of, end_with_parent, listening
 
@@ -35,12 +35,13 @@ LONGEST_PAUSE_S: Final = 60.0
 NICE: Final = 10
 """How much later than the webhooks' process it gets a busy processor, with its subprocesses: callers go first."""
 
+_LOOPBACK: Final = "127.0.0.1"
 _SPAWN: Final = multiprocessing.get_context("spawn")
 
 
 def console_address(settings: Settings, token: str = "") -> str:
     """Where the console is opened, with the token of a link."""
-    url = settings.console_url or f"http://{CONSOLE_HOST}:{settings.console_port}"
+    url = settings.console_url or settings.console_address
     return f"{url}/?token={token}" if token else f"{url}/"
 
 
@@ -85,7 +86,7 @@ class ConsoleProcess:
 
     def start(self, server_url: str) -> None:
         """Start the process beside the server at this URL."""
-        self._served = (server_url, f"http://{CONSOLE_HOST}:{self.metrics.getsockname()[1]}")
+        self._served = (server_url, f"http://{_LOOPBACK}:{self.metrics.getsockname()[1]}")
         self._watcher.start()
 
     def stop(self) -> None:
@@ -159,7 +160,7 @@ def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None])
         if bound is None:
             yield None
             return
-        metrics = stack.enter_context(listening(CONSOLE_HOST, 0))
+        metrics = stack.enter_context(listening(_LOOPBACK, 0))
         console = ConsoleProcess(settings, bound, metrics, dev=dev, say=say)
         stack.callback(console.stop)
         yield console
@@ -171,19 +172,19 @@ def _listening(settings: Settings, *, dev: bool) -> Iterator[socket.socket]:
 
     A port that nobody has written, and that is in use there, is left for any free one. Raises SettingsError.
     """
-    names = ("NCCO_CONSOLE_HOST", variable("console_port"))
+    names = (variable("console_host"), variable("console_port"))
     is_free = dev and "console_port" not in settings.model_fields_set
     if is_free and "port" in settings.model_fields_set:
         settings = settings.model_copy(update={"console_port": settings.port + 1 if 0 < settings.port < 65535 else 0})
     with ExitStack() as stack:
         try:
-            if (clash := port_clash(settings, "console_port")) is not None:  # with listeners that matter more
-                raise clash
-            bound = stack.enter_context(listening(CONSOLE_HOST, settings.console_port, names=names))
+            if (fault := console_fault(settings)) is not None:  # listeners that matter more have their ports
+                raise fault
+            bound = stack.enter_context(listening(settings.console_host, settings.console_port, names=names))
         except SettingsError:
-            if not is_free:
+            if not is_free or not values.is_loopback(settings.console_host):
                 raise
-            bound = stack.enter_context(listening(CONSOLE_HOST, 0, names=names))
+            bound = stack.enter_context(listening(settings.console_host, 0, names=names))
         yield bound
 
 

@@ -23,8 +23,7 @@ from app.cli.vonage_checks import vonage_findings
 from app.flow.model import Flow
 from app.service.mail import problem_with, send_test
 from app.settings import Settings
-from app.settings.fields import CONSOLE_HOST
-from app.settings.safety import port_clash
+from app.settings.safety import console_fault
 from app.settings.values import is_loopback
 from app.store import open_store
 from app.vonage.signatures import MAX_AGE_S
@@ -110,10 +109,10 @@ async def check_console(client: httpx.AsyncClient, settings: Settings, here: Pro
     if not settings.has_console(dev=False):
         why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
         return Finding("console", "ok", f"it is off outside of `--dev`: {why}")
-    if (clash := port_clash(settings, "console_port")) is not None:
-        return Finding("console", "error", str(clash), clash.cure)
+    if (fault := console_fault(settings)) is not None:
+        return Finding("console", "error", str(fault), fault.cure)
     port = settings.console_port
-    url = f"http://{CONSOLE_HOST}:{settings.console_port}"
+    url = settings.console_address
     if here.server and (await probe(client, f"{url}/")).is_console:
         return Finding("console", "ok", f"it has a password, and answers at {url}")
     if _is_taken(url):

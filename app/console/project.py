@@ -147,9 +147,15 @@ class ProjectFolder:
             folder = self._path(file).parent
         except CannotSave as error:
             return str(error)
+        if folder.is_dir() and os.statvfs(folder).f_flag & os.ST_RDONLY:
+            where = f"The folder {folder} is read-only on this server, as in an image or a ConfigMap"
+            return f"{where}, so nothing can be saved here. Change the files where they come from."
         if os.access(folder, os.W_OK):
             return ""
-        return f"The folder {folder} cannot be written by the server's user, so nothing can be saved here."
+        return (
+            f"The folder {folder} cannot be written by the server's user, so nothing can be saved here. "
+            "Let that user write there, or change the files elsewhere."
+        )
 
     def versions(self, file: str) -> dict[str, Version]:
         """What a file held before it was saved: when (ISO 8601, UTC) → version, newest first."""

@@ -27,8 +27,7 @@ from app.store import open_store
 from app.vonage.signatures import Verifier
 
 PREFIX: Final = "NCCO_"
-CONSOLE_HOST: Final = "127.0.0.1"
-"""Where the console listens."""
+_EVERY_ADDRESS: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 BUCKET_SECRETS: Final = ("s3_key_id", "s3_secret_key", "s3_session_token")
 SECRETS: Final = (
     "key",
@@ -247,8 +246,12 @@ class Settings(BaseSettings):
 
     console: _Switch = True
     """0 switches the console off. Outside of `--dev` it is off until a password is set."""
+    console_host: _Host = "127.0.0.1"
+    """Address that the console listens on. Another one than 127.0.0.1 is for containers, and needs a login: there is no
+    console without one. Browsers reach it as `NCCO_CONSOLE_URL`, or as a port of their own machine.
+    """
     console_port: Annotated[int, *_PORT] = 8001
-    """Port of the console on 127.0.0.1, 0 to 65535; 0 takes any free one.
+    """Port of the console, 0 to 65535; 0 takes any free one.
 
     Unless it is set, `--dev` takes the one behind `NCCO_PORT`, if that is set, and any free one if it is in use.
     """
@@ -431,8 +434,12 @@ class Settings(BaseSettings):
         """Where callback URLs start: the public URL, else the address to listen on. No trailing slash."""
         if self.public_url:
             return self.public_url
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return _url_of(self.host, self.port)
+
+    @property
+    def console_address(self) -> str:
+        """Where the console answers on this machine. No trailing slash."""
+        return _url_of(self.console_host, self.console_port)
 
     @property
     def secret_files(self) -> tuple[Path, ...]:
@@ -477,6 +484,11 @@ class Settings(BaseSettings):
         """The settings that the service needs. May create the key file beside the database. Raises SettingsError."""
         own = (self.keys(), self.failsafe, self._flow_env, self.dial_allow)
         return Policy(*own, keeps_recordings=self.keeps_recordings)
+
+
+def _url_of(host: str, port: int) -> str:
+    host = _EVERY_ADDRESS.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def variable(field: str) -> str:

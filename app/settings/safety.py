@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from app.errors import SettingsError
 from app.settings import values
-from app.settings.fields import CONSOLE_HOST, PLACEHOLDER_SECRET, UUID, Settings, variable
+from app.settings.fields import PLACEHOLDER_SECRET, UUID, Settings, variable
 
 PLACEHOLDERS: Final = frozenset(
     {
@@ -87,9 +87,21 @@ def placeholders(settings: Settings) -> Iterator[SettingsError]:
             yield SettingsError(variable(field), "is the placeholder of the guide", "Set it to your own, or remove it.")
 
 
+def console_fault(settings: Settings) -> SettingsError | None:
+    """Why there can be no console beside the server, which answers calls without one; None when there can."""
+    if not settings.has_logins and not values.is_loopback(settings.console_host):
+        where = f"{settings.console_host}:{settings.console_port}"
+        return SettingsError(
+            "NCCO_CONSOLE_HOST",
+            f"lets other machines reach {where}, and the console has no login",
+            "Make one with `ncco console password --name`, or set it to 127.0.0.1.",
+        )
+    return port_clash(settings, "console_port")
+
+
 def port_clash(settings: Settings, field: Literal["metrics_port", "console_port"]) -> SettingsError | None:
     """That a port is also that of a listener which is bound before; None for a port of its own."""
-    hosts = {"port": settings.host, "metrics_port": settings.metrics_host, "console_port": CONSOLE_HOST}
+    hosts = {"port": settings.host, "metrics_port": settings.metrics_host, "console_port": settings.console_host}
     ports = {each: getattr(settings, each) for each in _PORTS}
     for other in _PORTS[: _PORTS.index(field)]:
         if ports[field] and ports[field] == ports[other] and _overlap(hosts[field], hosts[other]):

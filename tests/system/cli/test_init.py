@@ -95,9 +95,8 @@ def test_its_compose_file_is_that_of_the_server_with_another_image(tmp_path: Pat
     service = yaml.safe_load((tmp_path / "shop/docker-compose.yml").read_text())["services"]["ncco"]
 
     assert "ncco-server" == service["image"]
-    assert ["data:/data", "backups:/backups", "./flows:/srv/flows:ro", "./templates:/srv/templates:ro"] == service[
-        "volumes"
-    ]
+    mounts = ("data:/data", "backups:/backups", "./flows:/srv/flows", "./templates:/srv/templates")
+    assert [*mounts, "./tests/scenarios:/srv/tests/scenarios"] == service["volumes"]
 
 
 def test_its_scenarios_take_every_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,12 +128,15 @@ def test_a_message_is_sent_once_the_lines_for_it_are_taken_in(tmp_path: Path, mo
     assert "8 scenarios played, all hold" in ncco("test").stdout
 
 
+OF_THE_REPOSITORY = ("build", "depends_on", "healthcheck")
+
+
 def test_its_compose_file_runs_the_server_as_that_of_the_server_does(tmp_path: Path) -> None:
     ncco("init", "shop")
     ours = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["ncco"]
     service = yaml.safe_load((tmp_path / "shop/docker-compose.yml").read_text())["services"]["ncco"]
 
-    assert {name: option for name, option in ours.items() if name not in ("build", "healthcheck")} == service
+    assert {name: option for name, option in ours.items() if name not in OF_THE_REPOSITORY} == service
 
 
 def test_its_settings_are_settings_and_say_what_a_real_number_needs(tmp_path: Path) -> None:

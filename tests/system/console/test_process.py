@@ -21,9 +21,10 @@ from tests.support.postgres_stores import empty_database
 from tests.support.processes import children, left_of, spawned
 from tests.support.server import free_port
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import NCCO, RunningServer, running_server
+from tests.system.cli.running import NCCO, RunningServer, plain_environment, running_server
 
 WITHIN_S = 120.0
+OTHER = {"Host": "192.0.2.1"}
 ANSWER = "/webhooks/answer?to=442079460000&uuid=a"
 
 
@@ -176,3 +177,22 @@ def test_with_a_password_a_server_for_real_calls_asks_for_it(tmp_path: Path) -> 
     assert refused.startswith(b"HTTP/1.1 431 ")
     assert 'type="password"' in page.text
     assert "; Secure" in right.headers["set-cookie"]
+
+
+def test_a_console_that_other_machines_reach_needs_a_login_and_calls_do_not(tmp_path: Path) -> None:
+    port = str(free_port())
+    everywhere = {"NCCO_CONSOLE_HOST": "0.0.0.0", "NCCO_CONSOLE_PORT": port, "NCCO_CONSOLE_LOGINS": "logins.json"}  # noqa: S104
+    with server_with_console(tmp_path, "--dev", **everywhere) as server:
+        refused = "there is no console: NCCO_CONSOLE_HOST: lets other machines reach"
+        soon(lambda: refused in server.printed, "nothing was said")
+        assert 200 == loopback.get(f"http://{server.address}{ANSWER}").status_code
+        assert "token=" not in server.printed
+
+    command = [NCCO, "console", "password", "--name", "anna", "--role", "change"]
+    env = plain_environment(tmp_path, **everywhere)
+    subprocess.run(command, cwd=tmp_path, env=env, input=b"the password of anna\n", check=True)
+    with server_with_console(tmp_path, **everywhere) as server, httpx.Client(timeout=WITHIN_S) as browser:
+        soon(lambda: f"console in a browser: http://127.0.0.1:{port}/" in server.printed, "no address was printed")
+        form = {"name": "anna", "password": "the password of anna"}
+        there = [browser.post(f"http://127.0.0.1:{port}/login", data=form, headers=host) for host in ({}, OTHER)]
+        assert [303, 421] == [response.status_code for response in there]

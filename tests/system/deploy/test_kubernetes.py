@@ -17,7 +17,9 @@ from app.settings.fields import variable
 from tests.support.tracked import ROOT
 
 MANIFEST = (ROOT / "deploy" / "kubernetes.yaml").read_text(encoding="utf-8")
-OBJECTS: dict[str, dict[str, Any]] = {each["kind"]: each for each in yaml.safe_load_all(MANIFEST)}
+MANIFESTS: list[dict[str, Any]] = list(yaml.safe_load_all(MANIFEST))
+OBJECTS: dict[str, dict[str, Any]] = {each["kind"]: each for each in MANIFESTS}
+PAGE = (ROOT / "docs" / "how-to" / "kubernetes.md").read_text(encoding="utf-8")
 SCHEMA = json.loads(Path(__file__).with_name("kubernetes-schema.json").read_text(encoding="utf-8"))
 KINDS = ("Deployment", "Service", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim", "CronJob")
 
@@ -38,8 +40,19 @@ def test_kubernetes_knows_every_field(kind: str) -> None:
     misspelt["spec"]["replica"] = 2
 
     assert set(KINDS) == set(OBJECTS)
-    assert [] == faults(kind, OBJECTS[kind])
+    assert [] == [fault for each in MANIFESTS if each["kind"] == kind for fault in faults(kind, each)]
     assert [] != faults(kind, misspelt)
+
+
+def test_kubernetes_knows_the_lines_for_a_config_map() -> None:
+    lines = yaml.safe_load(re.findall(r'```yaml title="deploy/kubernetes.yaml[^\n]*\n(.*?)```', PAGE, re.S)[0])
+    changed = copy.deepcopy(OBJECTS["Deployment"])
+    pod = changed["spec"]["template"]["spec"]
+    pod["volumes"] += lines["volumes"]
+    pod["containers"][0]["volumeMounts"] += lines["volumeMounts"]
+
+    assert [] == faults("Deployment", changed)
+    assert {"/srv/flows"} == {mount["mountPath"] for mount in lines["volumeMounts"]}
 
 
 def test_every_container_has_few_rights_and_limits() -> None:
@@ -55,7 +68,7 @@ def test_every_container_has_few_rights_and_limits() -> None:
         assert volumes == {mount["name"] for mount in container["volumeMounts"]}
 
 
-def test_only_prometheus_reaches_the_figures() -> None:
+def test_only_prometheus_reaches_the_figures_and_nothing_the_console() -> None:
     (container,) = pods()[0]["containers"]
     policy = OBJECTS["NetworkPolicy"]["spec"]
     open_to_all = {port["port"] for rule in policy["ingress"] if "from" not in rule for port in rule["ports"]}
@@ -64,6 +77,7 @@ def test_only_prometheus_reaches_the_figures() -> None:
     assert OBJECTS["Deployment"]["spec"]["selector"] == policy["podSelector"]
     assert {"http"} == open_to_all
     assert {"http", "metrics"} == {port["name"] for port in container["ports"]}
+    assert "NCCO_CONSOLE_HOST" not in {entry["name"] for entry in container["env"]}  # on 127.0.0.1 of the pod
 
 
 def test_every_variable_is_a_setting() -> None:
@@ -89,10 +103,32 @@ def test_servers_drain_before_they_are_killed_and_one_always_stays() -> None:
 
 def test_everything_refers_to_what_exists() -> None:
     labels = OBJECTS["Deployment"]["spec"]["template"]["metadata"]["labels"]
-    made = set(re.findall(r"--from-literal=([a-z-]+)=", MANIFEST))
+    made = set(re.findall(r"--from-(?:literal|file)=([a-z-]+)=", MANIFEST))
     asked = set(re.findall(r"\bkey: ([a-z-]+)", MANIFEST))
 
     assert labels == OBJECTS["Service"]["spec"]["selector"]
     assert labels == OBJECTS["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"]
     assert made == asked
-    assert f"claimName: {OBJECTS['PersistentVolumeClaim']['metadata']['name']}" in MANIFEST
+    claims = {each["metadata"]["name"] for each in MANIFESTS if each["kind"] == "PersistentVolumeClaim"}
+    assert claims == set(re.findall(r"claimName: ([a-z-]+)", MANIFEST))
+    assert set(re.findall(r"create secret generic ([a-z-]+)", MANIFEST)) == {
+        *re.findall(r"secretName: ([a-z-]+)", MANIFEST)
+    }
+
+
+def test_what_the_container_reads_and_writes_is_mounted() -> None:
+    (container,) = pods()[0]["containers"]
+    env = {entry["name"]: entry.get("value", "") for entry in container["env"]}
+    mounted = {Path(mount["mountPath"]): mount.get("readOnly", False) for mount in container["volumeMounts"]}
+    made = set(re.findall(r"--from-file=([a-z.-]+)", MANIFEST))
+
+    assert mounted[Path(env["NCCO_RECORDINGS"])] is False
+    for name in ("NCCO_CONSOLE_LOGINS", "VONAGE_PRIVATE_KEY", "VONAGE_SIGNATURE_SECRET_FILE", "NCCO_KEY_FILE"):
+        assert mounted[Path(env[name]).parent] is True
+    assert {Path(env["NCCO_CONSOLE_LOGINS"]).name, "private-key"} == made
+
+
+def test_the_page_and_the_file_make_the_same_secrets() -> None:
+    said = [set(re.findall(r"--from-(?:literal|file)=\S+[.=]\S+", text)) for text in (MANIFEST, PAGE)]
+
+    assert said[0] == said[1]

@@ -27,8 +27,9 @@ UNIT = (ROOT / "deploy" / "ncco.service").read_text(encoding="utf-8")
 UNITS = ("ncco.service", "ncco-backup.service", "ncco-backup.timer")
 CADDYFILE = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "how-to" / "one-host.md").read_text(encoding="utf-8")
+DOCKER_PAGE = (ROOT / "docs" / "how-to" / "docker.md").read_text(encoding="utf-8")
 DRAINED_S, LAST_WRITE_S, VONAGE_WAITS_S = 30, 5, 5
-IN_CONTAINER = re.findall(r"^docker compose exec (?:-T )?ncco (.+)$", PAGE, re.M)
+IN_CONTAINER = re.findall(r"^docker compose exec (?:-T )?ncco (.+)$", DOCKER_PAGE, re.M)
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1"}
 
 needs_systemd = pytest.mark.skipif(
@@ -91,6 +92,18 @@ def test_caddy_finds_no_fault(tmp_path: Path) -> None:
 
     assert 0 == validated.returncode, validated.stderr
     assert "not formatted" not in validated.stderr
+
+
+@needs_caddy
+def test_the_name_and_the_server_of_the_caddyfile_may_be_variables(tmp_path: Path) -> None:
+    """As docker-compose.yml sets them, the name as in NCCO_PUBLIC_URL."""
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NCCO_UPSTREAM": "ncco:8000"}
+    words = ("caddy", "adapt", "--adapter", "caddyfile", "--config", f"{ROOT}/deploy/Caddyfile")
+    for url in ("https://calls.example.org", "calls.example.org"):
+        found = subprocess.run(words, env=env | {"NCCO_PUBLIC_URL": url}, capture_output=True, text=True, check=True)
+        assert {"calls.example.org"} == {*re.findall(r'"host":\["(.*?)"\]', found.stdout)}
+        assert re.findall(r'"dial":"(.*?)"', found.stdout) == ["ncco:8000"]
+        assert re.findall(r'"listen":\["(.*?)"\]', found.stdout) == [":443"]
 
 
 @contextmanager

@@ -110,7 +110,7 @@ FOUND = {
     "whisper": "how-to/findme",
     "email": "how-to/mail",
     "gdpr": "security",
-    "certificate": "how-to/one-host",
+    "certificate": "how-to/(docker|one-host)",
 }
 """What somebody types, and the page, as a pattern, that must be among the first results."""
 FIRST = 4

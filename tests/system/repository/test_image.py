@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 import yaml
 
-from app.settings.fields import variable
+from app.settings.fields import Settings, variable
 from tests.support.tracked import ROOT, tracked_files
 from tests.system.repository.dockerfile import is_sent, stages
 
@@ -92,15 +92,47 @@ def test_the_compose_file_gives_the_server_no_rights() -> None:
 
 def test_the_compose_file_mounts_what_the_image_reads() -> None:
     image = environment()
-    mounts = dict(mount.removesuffix(":ro").split(":") for mount in SERVICE["volumes"])
+    mounts = dict(mount.split(":") for mount in SERVICE["volumes"])
 
     writable, read = {"data": "/data", "backups": "/backups"}, ("NCCO_FLOWS", "NCCO_TEMPLATES")
-    assert writable | dict(zip(("./flows", "./templates"), map(image.__getitem__, read), strict=True)) == mounts
+    project = dict(zip(("./flows", "./templates"), map(image.__getitem__, read), strict=True))
+    assert writable | project | {"./tests/scenarios": "/srv/tests/scenarios"} == mounts
     assert [f"mkdir {' '.join(writable.values())} && chown 10001:10001 {' '.join(writable.values())}"] == said("RUN")
     assert image["NCCO_RECORDINGS"].startswith("/data/")
+    assert image["NCCO_CONSOLE_LOGINS"].startswith("/data/")
     unset = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", text) for name, text in SERVICE["environment"].items()}
-    assert {name: image[name] for name in SERVICE["environment"]} == unset
+    assert {name: image[name] for name in SERVICE["environment"] if name in image} == dict(
+        unset.items() & image.items()
+    )
     assert writable.keys() <= COMPOSE["volumes"].keys()
+
+
+def test_the_compose_file_shows_the_console_to_this_machine_alone_and_figures_to_nobody_outside() -> None:
+    set_by_it = SERVICE["environment"]
+    published = {port.rpartition(":")[2]: port for port in SERVICE["ports"]}
+
+    assert {set_by_it["NCCO_PORT"], set_by_it["NCCO_CONSOLE_PORT"]} == published.keys()
+    assert all(port.startswith("127.0.0.1:") for port in published.values())
+    assert {"0.0.0.0"} == {set_by_it[f"NCCO_{name}HOST"] for name in ("", "METRICS_", "CONSOLE_")}  # noqa: S104
+    assert {name for name in set_by_it if name.startswith("NCCO_")} <= {
+        variable(each) for each in Settings.model_fields
+    }
+
+
+def test_the_https_profile_serves_the_public_url_by_the_caddyfile() -> None:
+    caddy, caddyfile = COMPOSE["services"]["caddy"], (ROOT / "deploy/Caddyfile").read_text()
+
+    assert {"80:80", "443:443"} == set(caddy["ports"])
+    assert set(re.findall(r"\{\$(\w+):", caddyfile)) == set(caddy["environment"])
+    assert f"ncco:{SERVICE['environment']['NCCO_PORT']}" == caddy["environment"]["NCCO_UPSTREAM"]
+    assert "./deploy/Caddyfile:/etc/caddy/Caddyfile:ro" in caddy["volumes"]
+    newest_with_a_fault = (2, 7)
+    assert newest_with_a_fault < tuple(map(int, re.findall(r"caddy:(\d+)\.(\d+)", caddy["image"])[0]))
+
+
+def test_a_database_of_a_profile_that_is_not_used_is_not_waited_for() -> None:
+    assert {"condition": "service_healthy", "required": False} == SERVICE["depends_on"]["postgres"]
+    assert {"hosts", "postgres"} == set(COMPOSE["services"]["postgres"]["profiles"])
 
 
 def test_the_commit_goes_from_the_build_into_the_settings_and_the_label() -> None:
@@ -109,7 +141,7 @@ def test_the_commit_goes_from_the_build_into_the_settings_and_the_label() -> Non
     assert any("org.opencontainers.image.revision=${COMMIT}" in label for label in said("LABEL"))
     builds = [service["build"] for service in COMPOSE["services"].values() if "build" in service]
     assert [{"context": ".", "args": {"COMMIT": "${COMMIT:-}"}}] * 4 == builds
-    assert "COMMIT=$(git rev-parse HEAD) docker compose up --build" in (ROOT / "docs/how-to/one-host.md").read_text()
+    assert "COMMIT=$(git rev-parse HEAD) docker compose up --build" in (ROOT / "docs/how-to/docker.md").read_text()
 
 
 def test_pinning_writes_the_digest_behind_each_tag_and_replaces_an_earlier_one(tmp_path: Path) -> None:
@@ -123,7 +155,9 @@ def test_pinning_writes_the_digest_behind_each_tag_and_replaces_an_earlier_one(t
         subprocess.run(["make", "pin"], cwd=tmp_path, env=env, check=True, capture_output=True)
 
     pinned = (tmp_path / "docker-compose.yml").read_text() + (tmp_path / "Dockerfile").read_text()
-    assert {"postgres:17@sha256:4567", "nginxinc/nginx-unprivileged:1.28-alpine@sha256:4567"} == set(
-        re.findall(r"image: (\S+:\S+)", pinned)
-    )
+    assert {
+        "postgres:17@sha256:4567",
+        "caddy:2.10-alpine@sha256:4567",
+        "nginxinc/nginx-unprivileged:1.28-alpine@sha256:4567",
+    } == set(re.findall(r"image: (\S+:\S+)", pinned))
     assert "ARG IMAGE=python:3.13-slim@sha256:4567\n" in pinned

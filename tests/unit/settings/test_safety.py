@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.errors import SettingsError
 from app.settings import load_settings, require_safe
-from app.settings.safety import placeholders, port_clash
+from app.settings.safety import console_fault, placeholders, port_clash
 from app.settings.values import is_loopback
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not bound
@@ -123,6 +124,31 @@ def test_ports_that_differ_or_have_other_addresses_do_not_clash(values: dict[str
     assert [None, None] == [
         port_clash(load_settings(None, **values), each) for each in ("metrics_port", "console_port")
     ]
+
+
+@pytest.mark.parametrize(
+    ("host", "has_login", "is_refused"),
+    [
+        ("127.0.0.1", False, False),
+        ("localhost", False, False),
+        ("::1", False, False),
+        (EVERYWHERE, False, True),
+        ("::", False, True),
+        ("10.0.0.1", False, True),
+        ("console.example.com", False, True),
+        (EVERYWHERE, True, False),
+        ("10.0.0.1", True, False),
+    ],
+)
+def test_other_machines_reach_no_console_without_a_login(
+    tmp_path: Path, host: str, has_login: bool, is_refused: bool
+) -> None:
+    logins = tmp_path / "logins.json"
+    if has_login:
+        logins.write_text("{}")
+    fault = console_fault(load_settings(None, console_host=host, console_logins=logins))
+
+    assert is_refused == (fault is not None and fault.setting == "NCCO_CONSOLE_HOST")
 
 
 @pytest.mark.parametrize("host", [EVERYWHERE, "127.0.0.1"])
