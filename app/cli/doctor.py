@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
@@ -35,6 +36,10 @@ from app.vonage.keys import rsa_modulus
 PROOF_S: Final = 10.0
 """Seconds for all proofs together."""
 LEAST_KEY_BITS: Final = 2048
+_INVENTED: Final = re.compile(
+    r"447700900\d{3}|442079460\d{3}|441632960\d{3}|44(?:11[3-8]|1[2-6]1)4960\d{3}|1\d{3}55501\d{2}"
+)
+"""Sources: Ofcom, telephone numbers for drama use; North American Numbering Plan, line numbers 555-0100 to 0199."""
 
 
 def _read_address(_: click.Context, __: click.Parameter, text: str | None) -> str:
@@ -98,6 +103,7 @@ def local_findings(settings: Settings, *, is_offline: bool = False) -> Generator
         flows = loaded.project.flows.values()
         yield from check_flows(loaded)
         yield from check_dialling(settings, flows)
+        yield from check_invented(flows)
         yield from check_recordings(settings, flows, is_offline=is_offline)
     yield from asyncio.run(check_audio(settings, is_offline=is_offline))
     return flows
@@ -308,6 +314,14 @@ def check_proof(loaded: LoadedProject, within_s: float = PROOF_S) -> Finding:
         message = f"{', '.join(unfinished)}: not proved in {within_s:g} seconds"
         return Finding("proof", "unchecked", message, "Run `ncco prove`, which takes longer.")
     return Finding("proof", "ok", f"no caller gets lost in {counted(len(roots), 'flow')}")
+
+
+def check_invented(flows: Iterable[Flow]) -> Iterator[Finding]:
+    """Whether a flow still dials numbers of the examples, which nobody has."""
+    written = {number: step for flow in flows for number, step in flow.written_numbers.items()}
+    if invented := [number for number in written if _INVENTED.fullmatch(number)]:
+        message = f"flows dial {some_of(invented)} ({written[invented[0]]}): such numbers of examples are nobody's"
+        yield Finding("dialling", "warning", message, "Write the number of your own phone, or of those who answer.")
 
 
 Check = Callable[[Settings], Iterable[Finding]]

@@ -144,6 +144,19 @@ class Flow:
         ]
 
     @property
+    def written_numbers(self) -> dict[str, str]:
+        """The phone numbers that it dials and that are written in it, each with a step that does, as `flow.step`."""
+        return {
+            str(address.render({})): f"{self.name}.{step.name}"
+            for step in self.steps.values()
+            for part in step.parts
+            if isinstance(part, ConnectPart)
+            for dial in part.targets
+            if dial.kind == "phone" and not dial.is_computed
+            for address in dial.addresses
+        }
+
+    @property
     def is_startable(self) -> bool:
         """Whether a call can begin here."""
         return bool(self.numbers) or self.default or self.entry

@@ -348,3 +348,24 @@ def test_a_database_that_must_be_upgraded_stays_as_it_is(project: Path) -> None:
 
     assert "this version needs" in found.of("database")["warning"]
     assert before == old.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("dialled", "warned"),
+    [
+        ("447700900111", "447700900111"),
+        ("442079460123", "442079460123"),
+        ("12025550142", "12025550142"),
+        ("447911123456", ""),
+        ("12025551142", ""),
+        ("sip:447700900111@pbx.example.com", ""),
+    ],
+)
+def test_numbers_that_nobody_has_are_found(project: Path, dialled: str, warned: str) -> None:
+    ring = f'  ring:\n    do: [connect: "{dialled}"]\n    on: {{completed: end, otherwise: end}}\n'
+    (project / "flows" / "shop.yaml").write_text(FLOW.replace("goto: end", "goto: ring") + ring, encoding="utf-8")
+
+    found = doctor(project, {}, "--offline").of("dialling").get("warning", "")
+
+    assert warned in found
+    assert bool(warned) == ("shop.ring" in found)
