@@ -11,11 +11,13 @@ from app.cli import options
 from app.cli.database import asynchronous, find_database
 from app.cli.output import FINE, columns, print_json
 from app.cli.project import Source
+from app.flow.model import Project
 from app.flow.report import printable
-from app.service.call_report import COLUMNS, DISPOSITIONS, count_calls, read_period, zone_of
+from app.service.call_report import COLUMNS, count_calls, read_period, zone_of
+from app.service.call_results import RESULTS, results
 from app.store import milliseconds
 
-_ENDINGS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in DISPOSITIONS.items())
+_ENDINGS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in RESULTS.items())
 
 
 @click.command(
@@ -65,14 +67,15 @@ async def command(
     """
     now = datetime.now(UTC)
     source = Source.here(flows, templates)
-    if zone is None:
-        zone = zone_of(source.load().project, flow) if source.flows.is_dir() else UTC
+    project = source.load().project if source.flows.is_dir() else Project({}, (), {})
+    zone = zone or zone_of(project, flow)
     try:
         period = read_period(first, last, zone, now)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     async with find_database().records() as records:
-        report = await count_calls(records.reported(*period.milliseconds), period, milliseconds(now), flow)
+        calls = results(records, project.flows, *period.milliseconds, milliseconds(now))
+        report = await count_calls(calls, period, flow)
     if form == "json":
         print_json(report.document)
     elif form == "csv":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from urllib.parse import urlencode
 
@@ -18,12 +18,14 @@ from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.conversation import conversation
 from app.console.messages import opened_store, shown
-from app.console.pages import render
+from app.console.pages import render, view_of
 from app.console.polled import PolledRoute
 from app.console.repetition import keep
 from app.console.state import TheConsole, console_of
 from app.errors import AppError, StoreError
-from app.service.call_results import CallResult
+from app.flow.model import Project
+from app.service.call_report import zone_of
+from app.service.call_results import RESULTS, CallResult, results_of
 from app.service.recorded_calls import call_document, csv_text, duration_text, hook_document, spoken_in, state_of
 from app.service.replay import replay
 from app.store import CallFilter, CallRow, RecordingFilter, Records, Timeline, milliseconds, open_store
@@ -40,6 +42,17 @@ PERIODS: Final[Mapping[str, timedelta]] = {
     "week": timedelta(days=7),
     "month": timedelta(days=30),
 }
+STATES: Final = {
+    "": "all",
+    "missed": "missed",
+    "message": "left a message",
+    "person": "answered by a person",
+    "open": "in progress",
+    "failed": "something failed",
+}
+"""What calls can be filtered by, in words."""
+MOST_JUDGED: Final = 5_000
+"""Calls that are looked through for those of one result."""
 _NUMBER: Final = re.compile(r"\+?[\d ()/.-]{3,}")
 _ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|CON-[0-9a-f-]+")
 _CSV_COLUMNS: Final = ("id", "began_at", "from", "to", "flow", "state", "step", "failed", "seconds", "turns", "words")
@@ -51,16 +64,18 @@ class CallSearch(BaseModel):
     q: Annotated[str, Query(max_length=200)] = ""
     """A number or a part of it, the name of a flow, words that were said, or the beginning of an id."""
     flow: Annotated[str, Query(max_length=100)] = ""
-    state: Literal["", "open", "failed"] = ""
-    since: Literal["", "hour", "day", "week", "month"] = ""
+    state: Literal["", "open", "missed", "message", "person", "failed"] = ""
+    since: Literal["", "today", "hour", "day", "week", "month"] = ""
     before: Annotated[int | None, Query(ge=0, lt=1 << 63)] = None
     """The key of the call behind which the page begins."""
 
-    def filter(self, now: datetime) -> CallFilter:
-        """The filter of the store."""
+    def filter(self, now: datetime, zone: tzinfo) -> CallFilter:
+        """The filter of the store, whose days are those of a time zone."""
         text = self.q.strip()
         number = re.sub(r"\D", "", text).lstrip("0") if _NUMBER.fullmatch(text) else ""
-        since = milliseconds(now - PERIODS[self.since]) if self.since else 0
+        today = datetime.combine(now.astimezone(zone).date(), time(), zone)
+        begin = today if self.since == "today" else now - PERIODS.get(self.since, timedelta())
+        since = milliseconds(begin) if self.since else 0
         return CallFilter(
             number,
             self.flow.strip(),
@@ -88,15 +103,28 @@ async def recorded(request: Request) -> AsyncIterator[Records]:
         yield records
 
 
-async def _find(records: Records, search: CallSearch, limit: int, now: datetime) -> list[CallRow]:
-    """The calls that a search means, newest first: those with this id, else those of its filters."""
+async def _find(
+    records: Records, search: CallSearch, limit: int, now: datetime, project: Project
+) -> list[tuple[CallRow, CallResult | None]]:
+    """The calls that a search means with what came of them, newest first.
+
+    Those with this id, else those of its filters. The legs of called parties have no result. By result only the
+    newest `MOST_JUDGED` are searched.
+    """
     if _ID.fullmatch(search.q.strip()) and (named := await records.calls_like(search.q.strip(), limit)):
-        return named
-    wanted, before = search.filter(now), search.before
-    found: list[CallRow] = []
-    while len(found) < limit:
+        known = await results_of(records, project.flows, [row.key for row in named], milliseconds(now))
+        return [(row, known.get(row.key)) for row in named]
+    wanted, before = search.filter(now, zone_of(project)), search.before
+    by_result = search.state if search.state in RESULTS and search.state != "open" else ""
+    found: list[tuple[CallRow, CallResult | None]] = []
+    judged = 0
+    while len(found) < limit and (not by_result or judged < MOST_JUDGED):
         rows = await records.calls(limit, before, wanted)
-        found += await _meant(records, rows, wanted)
+        meant = await _meant(records, rows, wanted)
+        known = await results_of(records, project.flows, [row.key for row in meant], milliseconds(now))
+        pairs = [(row, known.get(row.key)) for row in meant]
+        found += [(row, result) for row, result in pairs if not by_result or (result and result.result == by_result)]
+        judged += len(rows)
         if len(rows) < limit:
             break
         before = rows[-1].key
@@ -137,8 +165,10 @@ def plain_state(call: CallResult) -> str:
         case "open":
             return "on the line now"
         case "person":
-            spoken = (call.ended_at - (call.person_at or 0)) / 1000 if call.ended_at else None
-            return " ".join(["spoke", *([duration_text(spoken)] if spoken else []), *(["with", step] if step else [])])
+            spoken = "on the line"
+            if call.ended_at is not None and call.person_at is not None:
+                spoken = f"spoke {duration_text((call.ended_at - call.person_at) / 1000)}"
+            return f"{spoken} with {step}" if step else spoken
         case "message":
             return "left a message"
         case "served":
@@ -152,10 +182,18 @@ def plain_state(call: CallResult) -> str:
     return f"hung up in the {step}" if step.endswith("menu") else f"hung up at “{step}”" if step else "hung up"
 
 
-def _documents(calls: Sequence[CallRow], now: datetime) -> list[dict[str, Any]]:
-    now_ms = milliseconds(now)
-    documents = [call_document(call, now_ms) for call in calls]
-    return [{**each, "words": state_of(each), "took": duration_text(each["seconds"])} for each in documents]
+def _documents(found: Sequence[tuple[CallRow, CallResult | None]], now_ms: int) -> list[dict[str, Any]]:
+    documents = [(call_document(call, now_ms), result) for call, result in found]
+    return [
+        {
+            **each,
+            "words": state_of(each),
+            "took": duration_text(each["seconds"]),
+            "result": result.result if result else "",
+            "plain": plain_state(result) if result else "a called party",
+        }
+        for each, result in documents
+    ]
 
 
 @router.get("/calls")
@@ -170,8 +208,8 @@ async def calls(request: Request, console: TheConsole, search: Search, _: CanLoo
     async def rows() -> bytes:
         return bytes((await _listed(request, search, "calls_rows.html")).body)
 
-    lists = console.lists
-    _made_at, body = await lists.get(("calls", search.address(), request.state.version), rows)
+    key = ("calls", search.address(), request.state.version, view_of(request))
+    _made_at, body = await console.lists.get(key, rows)
     return HTMLResponse(body, headers=headers)
 
 
@@ -180,19 +218,21 @@ async def _listed(
 ) -> Response:
     console = console_of(request)
     now = datetime.now(UTC)
-    found = list[CallRow]()
+    found = list[tuple[CallRow, CallResult | None]]()
+    project = (await run_in_threadpool(console.project.current)).project
     is_memory = console.settings.has_memory_store
     if not is_memory:
         async with recorded(request) as records:
-            found = await _find(records, search, PAGE + 1, now)
+            found = await _find(records, search, PAGE + 1, now, project)
     page = render(
         request,
         template,
         search=search,
-        calls=_documents(found[:PAGE], now),
-        older=search.address(before=found[PAGE - 1].key) if len(found) > PAGE else "",
-        periods=PERIODS,
-        flows=sorted((await run_in_threadpool(console.project.current)).project.flows),
+        calls=_documents(found[:PAGE], milliseconds(now)),
+        older=search.address(before=found[PAGE - 1][0].key) if len(found) > PAGE else "",
+        states=STATES,
+        periods=("today", *PERIODS),
+        flows=sorted(project.flows),
         is_memory=is_memory,
     )
     page.headers.update(headers or {})
@@ -202,8 +242,9 @@ async def _listed(
 async def _exported(request: Request, search: CallSearch) -> list[dict[str, Any]]:
     """The calls of a file. Raises StoreError."""
     now = datetime.now(UTC)
+    project = (await run_in_threadpool(console_of(request).project.current)).project
     async with recorded(request) as records:
-        return _documents(await _find(records, search, MOST_EXPORTED, now), now)
+        return _documents(await _find(records, search, MOST_EXPORTED, now, project), milliseconds(now))
 
 
 @router.get("/calls.json")
@@ -246,18 +287,21 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
         async with recorded(request) as records:
             found = await records.calls_like(name, 2)
             timeline = await records.timeline(found[0].session.id) if len(found) == 1 else None
+            flows = (await run_in_threadpool(console.project.current)).project.flows
+            results = await results_of(records, flows, [row.key for row in found], now_ms)
     except StoreError as error:
         return render(request, "call_missing.html", 503, name=name, problem=str(error))
     if timeline is None:
         problem = "several calls begin like that" if found else "there is no such call"
         return render(request, "call_missing.html", 404, name=name, problem=problem)
-    document = call_document(timeline.call, now_ms)
+    (document,) = _documents([(timeline.call, results.get(timeline.call.key))], now_ms)
     recordings = (await opened_store(request)).recordings
     kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
     return render(
         request,
         "call.html",
-        call=document | {"words": state_of(document), "took": duration_text(document["seconds"])},
+        call=document,
+        call_back=called_number(document["from"]),
         entries=conversation(timeline),
         recordings={row.uuid: shown(row) for row in kept},
         hooks=[hook_document(hook) for hook in timeline.hooks],

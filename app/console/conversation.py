@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from app.service.phone_numbers import readable
 from app.service.recorded_calls import (
     MASKED,
     TimelineEntry,
@@ -125,6 +126,7 @@ def conversation(timeline: Timeline) -> list[dict[str, Any]]:
             document
             | {
                 "id": entry.webhook.id,
+                "plain": _plain(entry, timeline),
                 "reasons": list(reasons_in(trace, turn["lookups"] if turn else {})),
                 "said": list(said_in(turn["ncco"])) if turn else [],
                 "hooks": [_hook(id_, name, unsent) for id_, name in entry.inputs.get("hooks", {}).items()],
@@ -133,6 +135,42 @@ def conversation(timeline: Timeline) -> list[dict[str, Any]]:
             }
         )
     return shown
+
+
+_HAPPENS: Final = {
+    "started": "is called",
+    "ringing": "rings",
+    "answered": "answers",
+    "human": "answers",
+    "machine": "is answered by a machine",
+    "busy": "is busy",
+    "timeout": "does not answer",
+    "unanswered": "does not answer",
+    "rejected": "does not take the call",
+    "failed": "cannot be reached",
+    "completed": "hangs up",
+}
+
+
+def _plain(entry: TimelineEntry, timeline: Timeline) -> str:
+    """What a webhook means to people; "" for one that means nothing to them, or says it itself."""
+    kind, _, status = entry.webhook.kind.partition("-")
+    fields = entry.fields
+    match kind:
+        case "answer":
+            return "The call comes in"
+        case "input" if isinstance(speech := fields.get("speech"), dict):
+            heard = next((str(each.get("text", "")) for each in speech.get("results") or () if each), "")
+            return f"“{heard}”" if heard and not heard.startswith(MASKED) else ""
+        case "record":
+            return "The message ends"
+        case "event" if fields.get("direction") == "outbound" and status in _HAPPENS:
+            state = json_object(timeline.call.session.state)
+            number = readable(str(fields.get("to", "")), str(state.get("call", {}).get("to", "")))
+            return f"{number or 'The called party'} {_HAPPENS[status]}"
+        case "event" if status == "completed" and entry.webhook.leg == timeline.call.session.leg:
+            return "The call ends"
+    return ""
 
 
 def _hook(id_: str, name: str, unsent: Mapping[str, HookRow]) -> dict[str, Any]:

@@ -1,9 +1,13 @@
-"""The page of counted calls."""
+"""The page of counted calls: charts, and a table."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, tzinfo
-from typing import Annotated, Final, TypeAlias
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from math import ceil
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -15,25 +19,42 @@ from app.console.access import CanLook
 from app.console.calls import recorded
 from app.console.pages import render
 from app.console.state import TheConsole, console_of
+from app.flow.report import counted
 from app.flow.zones import find_zone
-from app.service.call_report import DISPOSITIONS, CallReport, Period, count_calls, read_period, zone_of
+from app.service.call_report import DAYS, CallReport, Period, count_calls, read_period, zone_of
+from app.service.call_results import RESULTS, results
+from app.service.recorded_calls import duration_text
 from app.store import milliseconds
 
 router = APIRouter()
 
 COLUMNS: Final = {
     "calls": "Calls",
-    "minutes": "Minutes",
-    "person": "Reached a person",
+    "person": "Answered by a person",
     "message": "Left a message",
-    "served": "Served",
-    "abandoned": "Hung up",
-    "open": "In progress",
-    "lost": "End unknown",
+    "served": "Served by the menu",
+    "missed": "Missed",
+    "minutes": "Minutes",
     "person_median_s": "Half wait up to",
     "person_p90_s": "9 of 10 wait up to",
 }
 """What the table shows of a row, in words."""
+
+BARS: Final = {
+    "person": "answered by a person",
+    "message": "left a message",
+    "served": "served by the menu",
+    "missed": "missed",
+    "other": "in progress or not known",
+}
+"""The parts of a bar from the bottom, in words."""
+
+PERIODS: Final = {"7": "7 days", "28": "4 weeks", "91": "3 months"}
+"""Periods that end today, as their days."""
+MOST_BARS: Final = 31
+"""Bars of a chart; a longer period has one for several days."""
+WIDTH, HEIGHT = 100.0, 40.0
+"""Of a chart, in its own units: the width of all bars and the height of the highest."""
 
 _Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or None)]
 """A date; an empty field is none."""
@@ -56,6 +77,8 @@ class PeriodQuery(BaseModel):
 class ReportQuery(PeriodQuery):
     """The filters of a report, as its address holds them."""
 
+    days: Literal["", "7", "28", "91"] = ""
+    """A period that ends today; it wins over the dates."""
     flow: Annotated[str, Query(max_length=100)] = ""
     timezone: Annotated[str, Query(max_length=100)] = ""
 
@@ -70,34 +93,148 @@ async def _period(request: Request, filters: ReportQuery) -> Period:
     zone = find_zone(filters.timezone) if filters.timezone else zone_of(project, filters.flow)
     if zone is None:
         raise HTTPException(422, f"{filters.timezone} is not a time zone; write one such as Europe/London.")
-    return filters.period(zone, datetime.now(UTC))
+    now = datetime.now(UTC)
+    if filters.days:
+        last = now.astimezone(zone).date()
+        return Period(last - timedelta(int(filters.days) - 1), last + timedelta(1), zone)
+    return filters.period(zone, now)
 
 
 async def _count(request: Request, period: Period, flow: str) -> CallReport:
     """The counts. Raises StoreError."""
+    now_ms = milliseconds(datetime.now(UTC))
+    project = (await run_in_threadpool(console_of(request).project.current)).project
     async with recorded(request) as records:
-        calls = records.reported(*period.milliseconds)
-        return await count_calls(calls, period, milliseconds(datetime.now(UTC)), flow)
+        return await count_calls(results(records, project.flows, *period.milliseconds, now_ms), period, flow)
+
+
+class Segment(NamedTuple):
+    """A part of a bar: which result, and where it is drawn."""
+
+    kind: str
+    y: float
+    height: float
+
+
+class Bar(NamedTuple):
+    """A bar of a chart: what it says, its place, and its parts from the bottom; `label` stands below it."""
+
+    title: str
+    label: str
+    x: float
+    width: float
+    parts: list[Segment]
+
+
+class Chart(NamedTuple):
+    """Bars, and how many calls the highest has."""
+
+    bars: list[Bar]
+    most: int
+
+
+def day_bars(report: CallReport) -> Chart:
+    """The calls of each day, or of several days each, by result."""
+    period = report.period
+    each = ceil((period.end - period.first).days / MOST_BARS)
+    firsts = [period.first + timedelta(number) for number in range(0, (period.end - period.first).days, each)]
+    counts = [
+        _parts(sum((report.days.get(first + timedelta(more), Counter()) for more in range(each)), Counter[str]()))
+        for first in firsts
+    ]
+    labels = [f"{first:%a}" if len(firsts) <= DAYS else f"{first.day} {first:%b}" for first in firsts]
+    titles = [
+        f"{first:%A} {first.day} {first:%B}" if each == 1 else f"{each} days from {first.day} {first:%B}"
+        for first in firsts
+    ]
+    return _bars(counts, titles, labels)
+
+
+def _parts(count: Counter[str]) -> Counter[str]:
+    return Counter({**{kind: count[kind] for kind in BARS}, "other": count["open"] + count["lost"]})
+
+
+def hour_bars(report: CallReport) -> Chart:
+    """The calls of each hour of the day, from the first to the last with calls."""
+    hours = range(min(report.hours), max(report.hours) + 1)
+    counts = [Counter({"calls": report.hours[hour]}) for hour in hours]
+    return _bars(counts, [f"{hour}:00 to {hour + 1}:00" for hour in hours], [str(hour) for hour in hours])
+
+
+def _bars(counts: Sequence[Counter[str]], titles: Sequence[str], labels: Sequence[str]) -> Chart:
+    most = max(count.total() for count in counts) or 1
+    step = WIDTH / len(counts)
+    every = ceil(len(counts) / 10)
+    bars = list[Bar]()
+    for number, count in enumerate(counts):
+        parts, y = list[Segment](), HEIGHT
+        for kind in ("calls", *BARS):
+            if share := HEIGHT * count[kind] / most:
+                y -= share
+                parts.append(Segment(kind, round(y, 2), round(share, 2)))
+        said = ", ".join(f"{count[kind]} {BARS[kind]}" for kind in BARS if count[kind])
+        title = f"{titles[number]}: {counted(count.total(), 'call')}" + (f", {said}" if said else "")
+        label = labels[number] if number % every == 0 else ""
+        bars.append(Bar(title, label, round(step * (number + 0.14), 2), round(step * 0.72, 2), parts))
+    return Chart(bars, most)
+
+
+class Headline(NamedTuple):
+    """A number above the charts, and how it compares with the period before."""
+
+    value: str
+    title: str
+    compared: str
+
+
+def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> list[Headline]:
+    """The first row of a report against that of the period before, which has as many days."""
+    than = "the week before" if days == DAYS else f"the {counted(days, 'day')} before"
+
+    def share(row: Mapping[str, Any], name: str) -> str:
+        return f"{100 * row[name] / row['calls']:.0f}%" if row["calls"] else "-"
+
+    def wait(row: Mapping[str, Any]) -> str:
+        return duration_text(row["person_median_s"]) if row["person_median_s"] is not None else "-"
+
+    return [
+        Headline(f"{now['calls']:,}", "calls" if now["calls"] != 1 else "call", f"{before['calls']:,} in {than}"),
+        Headline(share(now, "person"), "answered by a person", f"{share(before, 'person')} in {than}"),
+        Headline(share(now, "missed"), "missed", f"{share(before, 'missed')} in {than}"),
+        Headline(wait(now), "until a person answers, for half of them", f"{wait(before)} in {than}"),
+    ]
 
 
 @router.get("/report")
 async def report(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
-    """The counts of a period, by flow and by called number."""
+    """The counts of a period against the one before, as charts and as a table by flow and by called number."""
     period = await _period(request, filters)
-    is_memory = console.settings.has_memory_store
-    rows = [] if is_memory else (await _count(request, period, filters.flow)).rows
-    address = urlencode({**period.document, "flow": filters.flow})
+    values: dict[str, Any] = {"rows": []}
+    if not (is_memory := console.settings.has_memory_store):
+        found = await _count(request, period, filters.flow)
+        values = {"rows": found.rows, "total": found.rows[0]}
+        if found.hours:
+            length = period.end - period.first
+            before = await _count(request, replace(period, first=period.first - length, end=period.first), filters.flow)
+            values |= {
+                "headlines": headlines(found.rows[0], before.rows[0], length.days),
+                "bars": day_bars(found),
+                "hours": hour_bars(found),
+            }
     return render(
         request,
         "report.html",
         period=period,
-        rows=rows,
+        days=filters.days or ("7" if not (filters.first or filters.last) else ""),
+        periods=PERIODS,
         flow=filters.flow,
         flows=sorted(console.project.current().project.flows),
         columns=COLUMNS,
-        dispositions=DISPOSITIONS,
-        address=address,
+        parts=BARS,
+        meanings=RESULTS,
+        address=urlencode({**period.document, "flow": filters.flow}),
         is_memory=is_memory,
+        **values,
     )
 
 
@@ -110,6 +247,6 @@ async def report_json(request: Request, filters: Filters, _: CanLook) -> Respons
 @router.get("/report.csv")
 async def report_csv(request: Request, filters: Filters, _: CanLook) -> Response:
     """The same as a table for spreadsheets."""
-    counted = await _count(request, await _period(request, filters), filters.flow)
+    counts = await _count(request, await _period(request, filters), filters.flow)
     headers = {"content-disposition": "attachment; filename=report.csv"}
-    return Response(counted.csv, media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(counts.csv, media_type="text/csv; charset=utf-8", headers=headers)

@@ -1,11 +1,8 @@
-"""Counts the calls of a period: how many, how long, how they went, and how long until a person answered.
-
-Each call counts once, by its disposition. Calls of called parties, who hear a flow before they are joined, do not.
-"""
+"""Counts the calls of a period: how many, how long, what came of them, and how long until a person answered."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
@@ -13,24 +10,11 @@ from math import ceil
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import orjson
-
 from app.flow.model import Project
-from app.service.recorded_calls import csv_text, json_object
-from app.service.turns import LONGEST_CALL_MS
-from app.store import ReportedCall
+from app.service.call_results import RESULTS, CallResult
+from app.service.recorded_calls import csv_text
 
-DISPOSITIONS: Final[Mapping[str, str]] = {
-    "person": "a party that the flow dialled has answered, and is not known to be a machine",
-    "message": "no person; the caller left a recording that began with a beep or could be ended by a key",
-    "served": "neither, and the flow was played to its end",
-    "abandoned": "neither, and the caller hung up before the flow's end",
-    "open": "neither yet; the call is in progress",
-    "lost": "neither, and the end of the call was not reported",
-}
-"""What came of a call, and when: the first that fits."""
-
-COLUMNS: Final = ("by", "name", "calls", "minutes", *DISPOSITIONS, "person_median_s", "person_p90_s")
+COLUMNS: Final = ("by", "name", "calls", "minutes", *RESULTS, "person_median_s", "person_p90_s")
 
 MOST_NAMES: Final = 1_000
 """Flows and numbers that are counted by name; further ones are counted as `other`."""
@@ -45,24 +29,32 @@ class CallCounts:
 
     Attributes:
         seconds: of all calls whose end is known, from the answer webhook to the end.
-        dispositions: how many calls have each.
+        results: how many calls have each.
         until_person: whole seconds from the answer webhook until a person answered → how many calls.
     """
 
     seconds: float = 0
-    dispositions: Counter[str] = field(default_factory=Counter)
+    results: Counter[str] = field(default_factory=Counter)
     until_person: Counter[int] = field(default_factory=Counter)
 
     @property
     def document(self) -> dict[str, Any]:
         """The columns of a report behind its names. A percentile is None when no person answered."""
         return {
-            "calls": self.dispositions.total(),
+            "calls": self.results.total(),
             "minutes": round(self.seconds / 60, 1),
-            **{name: self.dispositions[name] for name in DISPOSITIONS},
+            **{name: self.results[name] for name in RESULTS},
             "person_median_s": percentile(self.until_person, 0.5),
             "person_p90_s": percentile(self.until_person, 0.9),
         }
+
+    def add(self, call: CallResult) -> None:
+        """Count a call."""
+        self.results[call.result] += 1
+        if call.ended_at is not None:
+            self.seconds += max(0, call.ended_at - call.began_at) / 1000
+        if call.person_at is not None:
+            self.until_person[max(0, call.person_at - call.began_at) // 1000] += 1
 
 
 def percentile(counts: Counter[int], share: float) -> int | None:
@@ -122,10 +114,17 @@ def zone_of(project: Project, flow: str = "") -> ZoneInfo:
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """The calls of a period: of all together, and by flow and called number, most calls first."""
+    """The calls of a period: of all together, and by flow and called number, most calls first.
+
+    Attributes:
+        days: how many calls of each result began on each day with calls.
+        hours: how many calls began in each hour of the day.
+    """
 
     period: Period
     rows: list[dict[str, Any]]
+    days: Mapping[date, Counter[str]]
+    hours: Counter[int]
 
     @property
     def document(self) -> dict[str, Any]:
@@ -138,44 +137,19 @@ class CallReport:
         return csv_text(COLUMNS, self.rows)
 
 
-async def count_calls(calls: AsyncIterable[ReportedCall], period: Period, now_ms: int, flow: str = "") -> CallReport:
-    """Count the `calls` of a period; with `flow`, those that began in it.
-
-    `now_ms`, since 1970, decides whether a call without an end is in progress.
-    """
+async def count_calls(calls: AsyncIterable[CallResult], period: Period, flow: str = "") -> CallReport:
+    """Count the `calls` of a period; with `flow`, those that began in it."""
     tallies: dict[tuple[str, str], CallCounts] = {("all", ""): CallCounts()}
+    days = defaultdict[date, Counter[str]](Counter)
+    hours = Counter[int]()
     async for call in calls:
-        state = json_object(call.state)
-        if state.get("parent") or (flow and call.flow != flow):
+        if flow and call.flow != flow:
             continue
-        to = str(state.get("call", {}).get("to", ""))
-        for by, name in (("all", ""), ("flow", call.flow), ("number", to)):
+        began = datetime.fromtimestamp(call.began_at / 1000, period.zone)
+        days[began.date()][call.result] += 1
+        hours[began.hour] += 1
+        for by, name in (("all", ""), ("flow", call.flow), ("number", call.to)):
             known = name if (by, name) in tallies or len(tallies) <= MOST_NAMES else "other"
-            _count(tallies.setdefault((by, known), CallCounts()), call, bool(state.get("is_over")), now_ms)
+            tallies.setdefault((by, known), CallCounts()).add(call)
     rows = [{"by": by, "name": name, **tally.document} for (by, name), tally in tallies.items()]
-    return CallReport(period, sorted(rows, key=lambda row: (row["by"], -row["calls"], row["name"])))
-
-
-def _count(tally: CallCounts, call: ReportedCall, is_played: bool, now_ms: int) -> None:
-    tally.dispositions[disposition_of(call, is_played, now_ms)] += 1
-    if call.is_over:
-        tally.seconds += max(0, call.updated_at - call.created_at) / 1000
-    if call.person_at is not None:
-        tally.until_person[max(0, call.person_at - call.created_at) // 1000] += 1
-
-
-def disposition_of(call: ReportedCall, is_played: bool, now_ms: int) -> str:
-    """What came of a call: the first of `DISPOSITIONS` that fits. `is_played`: its flow was played to the end."""
-    if call.person_at is not None:
-        return "person"
-    if any(map(_is_message, call.recorded)):
-        return "message"
-    if call.is_over:
-        return "served" if is_played else "abandoned"
-    return "open" if call.leg and now_ms - call.created_at <= LONGEST_CALL_MS else "lost"
-
-
-def _is_message(ncco: bytes) -> bool:
-    """Whether an NCCO records a message; a recording of the whole call has neither a beep nor a key that ends it."""
-    records = (action for action in orjson.loads(ncco or b"[]") if action["action"] == "record")
-    return any(action.get("beepStart") is True or "endOnKey" in action for action in records)
+    return CallReport(period, sorted(rows, key=lambda row: (row["by"], -row["calls"], row["name"])), days, hours)

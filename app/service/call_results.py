@@ -1,7 +1,4 @@
-"""What came of calls for the people whom they were for: who was served, and who is to be called back.
-
-`app.service.call_report` counts how calls ended. Here it also matters what the caller got before that.
-"""
+"""What came of calls for the people whom they were for: who was served, and who is to be called back."""
 
 from __future__ import annotations
 
@@ -17,27 +14,25 @@ from app.flow.actions.action import Action
 from app.flow.actions.connect import ConnectPart
 from app.flow.actions.do import values_in
 from app.flow.model import Flow, Step
-from app.service.call_report import disposition_of
 from app.service.outcomes import Following, by_file
 from app.service.recorded_calls import json_object
+from app.service.turns import LONGEST_CALL_MS
 from app.store import Records, ReportedCall
 
 ResultName: TypeAlias = Literal["person", "message", "served", "missed", "open", "lost"]
 
 RESULTS: Final[Mapping[ResultName, str]] = {
-    "person": "a person has answered",
-    "message": "no person; the caller left a message",
-    "served": "neither; the flow was played to its end, or the caller heard what they chose or when you are open",
-    "missed": "the caller hung up before that, or nobody answered whom the call was put through to",
-    "open": "the call is in progress",
-    "lost": "the end of the call was not reported",
+    "person": "a party that the flow dialled has answered, and is not known to be a machine",
+    "message": "no person; the caller left a recording that began with a beep or could be ended by a key",
+    "served": "neither; the caller heard what they chose or the hours, or the flow was played to its end",
+    "missed": "none of these: the caller hung up before, left no message, or nobody answered who was dialled",
+    "open": "no end yet; the call is in progress",
+    "lost": "none of these, and the end of the call was not reported",
 }
-"""What came of a call: the first that fits."""
+"""What came of a call: the first that fits. A caller who was put through to nobody is missed, whatever they heard."""
 
 AT_ONCE: Final = 500
 """Calls whose traces are read at once."""
-_UNCLEAR: Final = frozenset({"served", "abandoned"})
-"""Dispositions that do not say whether the caller got something."""
 _SPOKEN: Final = frozenset({"talk", "stream"})
 
 
@@ -87,53 +82,60 @@ async def results(
 async def results_of(
     records: Records, flows: Mapping[str, Flow], keys: Sequence[int], now_ms: int
 ) -> dict[int, CallResult]:
-    """What came of some calls, by their keys; at most `AT_ONCE`. Raises StoreError."""
+    """What came of some calls, by their keys. Raises StoreError."""
     calls = await records.reported_calls(keys)
     return {each.key: each for each in await _judged(records, Telling(flows), calls, now_ms)}
 
 
 async def _judged(records: Records, telling: Telling, calls: Sequence[ReportedCall], now_ms: int) -> list[CallResult]:
     states = {call.key: json_object(call.state) for call in calls}
-    found = {
-        call.key: disposition_of(call, bool(states[call.key].get("is_over")), now_ms)
-        for call in calls
-        if not states[call.key].get("parent")
-    }
-    unclear = [key for key, disposition in found.items() if disposition in _UNCLEAR and not _dialled(states[key])]
+    own = [call for call in calls if not states[call.key].get("parent")]
+    known = {call.key: known_result(call, now_ms) for call in own}
+    unclear = [key for key, result in known.items() if result is None and not states[key].get("dialled")]
     traces = defaultdict[int, list[bytes]](list)
     for key, trace in await records.traces_of(unclear):
         traces[key].append(trace)
-    judged = []
-    for call in calls:
-        if call.key not in found:
-            continue
-        state, disposition = states[call.key], found[call.key]
-        if disposition in _UNCLEAR:
-            was_served = not _dialled(state) and telling.serves(
-                call.created_at, traces[call.key], is_played=disposition == "served"
-            )
-            disposition = "served" if was_served else "missed"
-        about = state.get("call", {})
-        judged.append(
-            CallResult(
-                call.key,
-                str(state.get("id", "")),
-                call.flow,
-                str(about.get("from_number") or about.get("from_user") or ""),
-                str(about.get("to", "")),
-                disposition,  # type: ignore[arg-type]  # one of ResultName
-                str(state.get("step", "")),
-                _dialled(state),
-                call.created_at,
-                call.person_at,
-                call.updated_at if call.is_over else None,
-            )
-        )
-    return judged
+
+    def result_of(call: ReportedCall) -> ResultName:
+        is_played = bool(states[call.key].get("is_over"))
+        is_served = call.key in traces and telling.serves(call.created_at, traces[call.key], is_played=is_played)
+        return known[call.key] or ("served" if is_served else "missed")
+
+    return [_with_result(call, states[call.key], result_of(call)) for call in own]
 
 
-def _dialled(state: Mapping[str, Any]) -> bool:
-    return bool(state.get("dialled"))
+def _with_result(call: ReportedCall, state: Mapping[str, Any], result: ResultName) -> CallResult:
+    about = state.get("call", {})
+    return CallResult(
+        call.key,
+        str(state.get("id", "")),
+        call.flow,
+        str(about.get("from_number") or about.get("from_user") or ""),
+        str(about.get("to", "")),
+        result,
+        str(state.get("step", "")),
+        bool(state.get("dialled")),
+        call.created_at,
+        call.person_at,
+        call.updated_at if call.is_over else None,
+    )
+
+
+def known_result(call: ReportedCall, now_ms: int) -> ResultName | None:
+    """What came of a call; None when the caller was served or missed."""
+    if call.person_at is not None:
+        return "person"
+    if any(map(_is_message, call.recorded)):
+        return "message"
+    if call.is_over:
+        return None
+    return "open" if call.leg and now_ms - call.created_at <= LONGEST_CALL_MS else "lost"
+
+
+def _is_message(ncco: bytes) -> bool:
+    """Whether an NCCO records a message; a recording of the whole call has neither a beep nor a key that ends it."""
+    records = (action for action in orjson.loads(ncco or b"[]") if action["action"] == "record")
+    return any(action.get("beepStart") is True or "endOnKey" in action for action in records)
 
 
 class Telling:
@@ -176,7 +178,7 @@ def _is_closed(flow: Flow, at_ms: int) -> bool:
 
 
 def _records(step: Step) -> bool:
-    """Whether it records a message; a recording of the whole call has neither a beep nor a key that ends it."""
+    """Whether it records a message; as in `_is_message`."""
     actions = (part for part in step.parts if isinstance(part, Action) and part.word == "record")
     return any(action.literal("beepStart") is True or "endOnKey" in action.fields for action in actions)
 

@@ -20,7 +20,8 @@ from app.flow.graph import BEGUN, Arrow, Drawing, OutcomeKey, draw
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.flow.report import counted
-from app.service.call_report import Period, disposition_of
+from app.service.call_report import Period
+from app.service.call_results import known_result
 from app.service.library import PinnedFlows
 from app.service.outcomes import (
     Following,
@@ -149,7 +150,7 @@ class _TrafficCounter:
                 seconds = max(0, call.person_at - call.created_at) // 1000
                 traffic.until_person.setdefault(call.flow, Counter())[seconds] += 1
             where = str(state.get("at") or call.flow), str(state.get("step", ""))
-            if where[1] and disposition_of(call, bool(state.get("is_over")), self._now_ms) == "abandoned":
+            if where[1] and not state.get("is_over") and known_result(call, self._now_ms) is None:
                 if where in self._steps:
                     traffic.hung_up[where] += 1
                 else:

@@ -138,11 +138,13 @@ class Records:
         self._select = f"{_CALL}, {self._has_failed} FROM calls"
 
     async def _read_of(self, sql: str, keys: Sequence[int]) -> list[Row]:
-        """The rows of a statement whose last word is a key, for these keys; at most some hundreds."""
-        if not keys:
-            return []
-        marks = ", ".join(f"${number}" for number in range(1, len(keys) + 1))
-        return await self._read(f"{sql} IN ({marks})", *keys)
+        """The rows of a statement whose last word is a key, for these keys."""
+        found: list[Row] = []
+        for start in range(0, len(keys), REPORTED):
+            some = keys[start : start + REPORTED]
+            marks = ", ".join(f"${number}" for number in range(1, len(some) + 1))
+            found += await self._read(f"{sql} IN ({marks})", *some)
+        return found
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
         """Up to `limit` calls, newest first, starting behind the key `before` (None: with the newest)."""

@@ -19,7 +19,9 @@ import pytest
 from app.cli import main
 from app.console.app import create_console
 from app.console.services import Services
+from app.flow.loader import load
 from app.service.call_report import count_calls, read_period
+from app.service.call_results import results
 from app.settings import Settings
 from app.store import open_store
 from app.web import create_app
@@ -84,7 +86,13 @@ class Plan:
 
     @property
     def disposition(self) -> str:
-        fixed = {"direct": "person", "recorded": "abandoned", "machine": "served", "declined": "message"}
+        fixed = {
+            "direct": "person",
+            "recorded": "missed",
+            "machine": "missed",
+            "declined": "message",
+            "abandoned": "missed",
+        }
         unended = "open" if NOW - self.began < timedelta(hours=48) else "lost"
         return unended if self.kind == "unreported" else fixed.get(self.kind, self.kind)
 
@@ -170,7 +178,7 @@ def counted_by_hand(played: list[Plan], first: date, last: date, by: str, name: 
     mine = [plan for plan in days if name == {"all": "", "flow": plan.flow, "number": plan.to}[by]]
     waits = sorted(plan.until_person_s for plan in mine if plan.until_person_s is not None)
     kinds = [plan.disposition for plan in mine]
-    names = ("person", "message", "served", "abandoned", "open", "lost")
+    names = ("person", "message", "served", "missed", "open", "lost")
     return {
         "by": by,
         "name": name,
@@ -209,18 +217,20 @@ def played(settings: Settings) -> list[Plan]:
 async def test_report_of_any_days_equals_a_count_by_hand(settings: Settings, played: list[Plan]) -> None:
     dice = random.Random(11)  # noqa: S311 - a test
     seen = set()
+    flows = load({"flows/desk.yaml": DESK, "flows/direct.yaml": DIRECT}).flows
     async with open_store(settings.database_url).records() as records:
         for _ in range(40):
             first = date(2026, 10, 26) + timedelta(dice.randrange(12))
             period = read_period(first, first + timedelta(dice.randint(0, 5)), ZONE, NOW)
-            report = await count_calls(records.reported(*period.milliseconds), period, int(NOW.timestamp() * 1000))
+            calls = results(records, flows, *period.milliseconds, int(NOW.timestamp() * 1000))
+            report = await count_calls(calls, period)
             for row in report.rows:
                 assert counted_by_hand(played, period.first, period.last, row["by"], row["name"]) == row
                 seen |= {name for name, value in row.items() if value}
             for by in ("flow", "number"):
                 assert report.rows[0]["calls"] == sum(row["calls"] for row in report.rows if row["by"] == by)
 
-    assert {"person", "message", "served", "abandoned", "open", "lost", "person_p90_s"} <= seen
+    assert {"person", "message", "served", "missed", "open", "lost", "person_p90_s"} <= seen
 
 
 async def test_page_csv_and_json_show_the_same_numbers(settings: Settings, played: list[Plan]) -> None:

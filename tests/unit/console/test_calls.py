@@ -125,7 +125,7 @@ async def test_numbers_are_written_as_in_their_country(shop: Shop) -> None:
     for path in ("/calls", "/calls/aaaaaaaa-0000", "/report"):
         page = (await shop.console.get(path)).text
         assert "020 7946 0000" in page, path
-        assert "+44" not in page, path
+        assert "+44" not in page.replace("tel:+44", ""), path
 
 
 async def test_call_is_a_conversation_with_the_line_that_decided(shop: Shop) -> None:
@@ -174,7 +174,7 @@ async def test_spreadsheet_gets_no_formula(shop: Shop) -> None:
 
 
 async def test_pages_say_why_there_are_no_calls(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    assert "memory of the server" in (await client.get("/calls")).text
+    assert "Calls are not kept" in (await client.get("/calls")).text
     (tmp_path / "flows").mkdir()
     async with await logged_in(create_console(settings(tmp_path), Services(), dev=True)) as nothing_yet:
         assert "No calls yet" in (await nothing_yet.get("/calls")).text
