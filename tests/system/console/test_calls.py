@@ -15,7 +15,7 @@ def test_the_list_follows_the_filters_and_its_address_can_be_shared(page: Page) 
     expect(page.locator("tbody tr")).to_have_count(3)
     page.get_by_label("Number, flow or spoken words").press_sequentially("07700 900456")
     expect(page.locator("tbody tr")).to_have_count(1)
-    expect(page.locator("time").first).to_have_text(re.compile(r"\d+ \w+ \d{4}, \d\d:\d\d:\d\d"))
+    expect(page.locator("time").first).to_have_text(re.compile(r"^\d\d:\d\d$"))
     expect(page).to_have_url(re.compile(r"[?&]q=07700\+900456(&|$)"))
 
     page.reload()
