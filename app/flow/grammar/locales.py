@@ -85,9 +85,9 @@ class Locale(MapForm):
         return self.speech or (self.language if self.is_recognised else _DEFAULT_LANGUAGE)
 
 
-def read_locales(node: Node, reader: Reader) -> Mapping[str, Locale]:
+def read_locales(node: Node, what: str, reader: Reader) -> Mapping[str, Locale]:
     """The map under `locales`. A faulty locale is still declared; a list of languages declares one locale for each."""
-    entries = reader.entries(node, "`locales`", _EXAMPLE)
+    entries = reader.entries(node, what, _EXAMPLE)
     if isinstance(node, Map) and not entries:
         reader.report("E204", node.place, "`locales` is empty", "write `locales: {en: {language: en-GB}}`")
     read = [_read_locale(entry, reader) for entry in entries]

@@ -68,13 +68,13 @@ def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
     return reader.check_name(text, what, NAME, "use letters, digits and _", taken=RESERVED, taken_cure=taken_cure)
 
 
-def read_variables(node: Node, reader: Reader) -> dict[str, Variable]:
+def read_variables(node: Node, what: str, reader: Reader) -> Mapping[str, Variable]:
     """The map under `vars`, e.g. `ticket: {type: text, default: ""}`; a faulty variable is left out.
 
     Without a `default` a variable begins empty (`""`, 0, false, an empty list or map); one with a list of allowed
     words needs one.
     """
-    entries = reader.entries(node, "`vars`", "write `vars: {name: {type: text}}`")
+    entries = reader.entries(node, what, "write `vars: {name: {type: text}}`")
     named = [entry for entry in entries if is_variable_name(entry.key, "a variable", reader)]
     read = [_read_variable(entry, reader, needs_default=True) for entry in named]
     return {variable.name: variable for variable in read if variable is not None}

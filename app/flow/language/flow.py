@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
 from app.flow.grammar.forms import Coded, Notation, Unread
@@ -126,7 +126,7 @@ class FlowWords(Declarations):
     """What it gives back to a flow that runs it, each with its type."""
     limits: Limits | None = None
     """The limits that `ncco prove` checks."""
-    vars: Annotated[Node | None, Unread(ref("vars"))] = None
+    vars: Annotated[Mapping[str, Variable], Notation(read_variables, ref("vars"))] = field(default_factory=dict)
     """What the call remembers, each with its type."""
     steps: Annotated[Node | None, Unread(named(ref("step")))] = None
     """The steps of the call, by name."""
@@ -253,7 +253,7 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
         variables=declared,
         own=outside,
     )
-    sections, reader = read_sections(words.written, reader, context.shared, context.dates)
+    sections, reader = read_sections(words, reader, context.shared, context.dates)
     inherited = overlay(words.defaults, context.defaults)
     defaults = read_defaults(inherited, reader) if inherited else Defaults()
     reader = replace(reader, language=_language(defaults, sections), inherited=defaults.actions)
@@ -295,9 +295,8 @@ def _scope(declared: Mapping[str, Variable], flow: Map, outside: Signature, cont
     return replace(scope, shapes={**scope.shapes, **types, **texts})
 
 
-def _declare(node: Node | None, outside: Signature, steps: Map, reader: Reader) -> dict[str, Variable]:
-    """The variables of the flow: its params, those under `vars`, and those that a `collect` fills."""
-    declared = read_variables(node, reader) if node else {}
+def _declare(declared: Mapping[str, Variable], outside: Signature, steps: Map, reader: Reader) -> dict[str, Variable]:
+    """The variables of the flow: its params, those that are `declared`, and those that a `collect` fills."""
     for name in outside.params.keys() & declared.keys():
         place = declared[name].place
         reader.report("E206", place, f'"{name}" is already a param of the flow', "delete one of the two")

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
 from app.flow.actions.item import gather
-from app.flow.grammar.forms import Unread
+from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ref
 from app.flow.grammar.locales import Locale, read_locales
 from app.flow.grammar.map_form import MapForm
-from app.flow.grammar.reader import HINTS, Fields, Reader, Resolver
+from app.flow.grammar.reader import HINTS, Reader, Resolver
 from app.flow.hours.calendar import Calendar, hours_type
 from app.flow.hours.declaration import read_hours
 from app.flow.issues import RULES, Fix, FlowIssue
@@ -70,11 +70,11 @@ class Context:
 
 
 class Declarations(MapForm):
-    """The sections that flows and shared files both have. They are read later, once the names in scope are known."""
+    """The sections that flows and shared files both have; most are read once the names in scope are known."""
 
     defaults: Annotated[Node | None, Unread(ref("defaults"))] = None
     """What every step inherits; a step may say otherwise."""
-    locales: Annotated[Node | None, Unread(ref("locales"))] = None
+    locales: Annotated[Mapping[str, Locale] | None, Notation(read_locales, ref("locales"))] = None
     """The languages that are spoken; the first is the default."""
     hours: Annotated[Node | None, Unread(ref("hours"))] = None
     """Opening hours by name."""
@@ -115,21 +115,22 @@ def _read_file(node: Map, context: Context, issues: list[FlowIssue]) -> Context:
     reader = Resolver(issues=issues, scope=scope, templates=context.templates, flows=context.flows)
     fields = SharedWords.read_words(node, "the shared file", reader, place=node.entries[0].key.place)
     words = SharedWords.build(fields, reader)
-    if words is not None and words.shared is False:
+    if words is None:
+        return context
+    if words.shared is False:
         place = fields.values["shared"].place
         reader.report("E203", place, "`shared` is false", "write `shared: true`, or begin with `flow: name`")
-    sections, _ = read_sections(fields, reader, context.shared, context.dates)
+    sections, _ = read_sections(words, reader, context.shared, context.dates)
     return replace(
         context,
         shared=sections,
-        defaults=_joined(fields, "defaults", "talk: {language: en-GB}", context.defaults, reader),
-        events=_joined(fields, "events", "hangup: hook", context.events, reader),
+        defaults=_joined(words.defaults, "defaults", "talk: {language: en-GB}", context.defaults, reader),
+        events=_joined(words.events, "events", "hangup: hook", context.events, reader),
     )
 
 
-def _joined(fields: Fields, word: str, sample: str, before: Map | None, reader: Reader) -> Map | None:
+def _joined(node: Node | None, word: str, sample: str, before: Map | None, reader: Reader) -> Map | None:
     """The map under a word, over those of the shared files before."""
-    node = fields.get(word)
     joined = overlay(reader.map(node, f"`{word}`", f"write e.g. `{word}: {{{sample}}}`") if node else None, before)
     return joined if isinstance(joined, Map) else None
 
@@ -154,32 +155,32 @@ def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[F
 
 
 def read_sections(
-    fields: Fields, reader: Resolver, outer: Sections, dates: Mapping[str, str]
+    words: Declarations, reader: Resolver, outer: Sections, dates: Mapping[str, str]
 ) -> tuple[Sections, Resolver]:
     """The sections of a file, and a reader that has them in scope.
 
     Args:
-        fields: of the file.
+        words: of the file.
         reader: knows the variables.
         outer: the shared parts.
         dates: computed dates of holidays, by path.
     """
-    locales = read_locales(fields.values["locales"], reader) if "locales" in fields.values else outer.locales
-    own = read_hours(fields.values["hours"], reader, dates) if "hours" in fields.values else {}
+    locales = outer.locales if words.locales is None else words.locales
+    own = read_hours(words.hours, reader, dates) if words.hours else {}
     calendars = {**outer.calendars, **own}
     scope = reader.scope.with_name("hours", hours_type(calendars))
     if locales:
         scope = scope.with_name("locale", Word(tuple(locales)))
     reader = replace(reader, scope=scope, locales=locales)
     lookups = {name: lookup for name, lookup in outer.lookups.items() if name not in reader.variables}
-    if "lookups" in fields.values:
-        lookups |= read_lookups(fields.values["lookups"], reader)
+    if words.lookups:
+        lookups |= read_lookups(words.lookups, reader)
     for name, lookup in lookups.items():  # one that has the name of a variable (E539) may be meant by either
         is_taken = name in reader.variables
         secrets = () if is_taken else lookup.returns.secrets
         scope = scope.with_name(name, ANY if is_taken else lookup.type, secrets=secrets)
     reader = replace(reader, scope=scope, lookups=lookups)
     hooks = dict(outer.hooks)
-    if "hooks" in fields.values:
-        hooks |= read_hooks(fields.values["hooks"], reader)
+    if words.hooks:
+        hooks |= read_hooks(words.hooks, reader)
     return Sections(locales, calendars, lookups, hooks), replace(reader, hooks=hooks)
