@@ -14,7 +14,8 @@ SERVICES: Final[dict[str, dict[str, Any]]] = yaml.safe_load((ROOT / "docker-comp
     "services"
 ]
 CADDYFILE: Final = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
-NGINX: Final = re.sub(r"#.*", "", (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8"))
+NGINX: Final = re.sub(r"#.*", "", (ROOT / "deploy" / "nginx-hosts.conf").read_text(encoding="utf-8"))
+NGINX_OF_ONE: Final = re.sub(r"#.*", "", (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8"))
 PAGES: Final = ("docs/security.md", "docs/how-to/one-host.md", "docs/how-to/several-hosts.md")
 HEAD_BYTES: Final = 64 * 1024
 READ_WITHIN_S: Final = 10
@@ -26,8 +27,8 @@ def nginx(directive: str, text: str = NGINX) -> list[list[str]]:
     return [words.split() for words in re.findall(rf"^\s*{directive}\s+([^;{{]+);", text, re.M)]
 
 
-def locations() -> dict[str, str]:
-    return dict(re.findall(r"location ([^{]+?) \{(.*?)\}", NGINX, re.S))
+def locations(text: str = NGINX) -> dict[str, str]:
+    return dict(re.findall(r"location ([^{]+?) \{(.*?)\}", text, re.S))
 
 
 def caddy(option: str) -> list[str]:
@@ -40,21 +41,26 @@ def test_caddy_limits_the_head_of_a_request() -> None:
     assert [True] * 2 == [int(wait.removesuffix("s")) <= READ_WITHIN_S for wait in caddy("read_(?:header|body)")]
 
 
-def test_nginx_limits_the_head_of_a_request() -> None:
-    ((count, size),) = nginx("large_client_header_buffers")
-    waits = nginx("client_header_timeout") + nginx("client_body_timeout")
+@pytest.mark.parametrize("text", [NGINX, NGINX_OF_ONE], ids=["several", "one"])
+def test_nginx_limits_the_head_of_a_request(text: str) -> None:
+    ((count, size),) = nginx("large_client_header_buffers", text)
+    waits = nginx("client_header_timeout", text) + nginx("client_body_timeout", text)
 
     assert HEAD_BYTES == int(count) * int(size.removesuffix("k")) * 1024
     assert [True] * 2 == [int(wait.removesuffix("s")) <= READ_WITHIN_S for (wait,) in waits]
 
 
-def test_nginx_limits_the_connections_of_an_address_with_a_status_that_vonage_repeats() -> None:
-    ((key, zone),) = nginx("limit_conn_zone")
-    ((name, connections),) = nginx("limit_conn")
+@pytest.mark.parametrize("text", [NGINX, NGINX_OF_ONE], ids=["several", "one"])
+def test_nginx_limits_the_connections_of_an_address_with_a_status_that_vonage_repeats(text: str) -> None:
+    ((key, zone),) = nginx("limit_conn_zone", text)
+    ((name, connections),) = nginx("limit_conn", text)
 
     assert ("$binary_remote_addr", f"zone={name}") == (key, zone.rpartition(":")[0])
-    assert 0 < int(connections) < int(nginx("worker_connections")[0][0])
-    assert [["429"]] == nginx("limit_conn_status")  # not 503, which the error pages hand to another host
+    assert 0 < int(connections) < int(nginx("worker_connections", text)[0][0])
+    assert [["429"]] == nginx("limit_conn_status", text)  # not 503, which the error pages hand to another host
+
+
+def test_nginx_knows_whom_the_proxy_before_it_speaks_for() -> None:
     assert [["X-Forwarded-For"]] == nginx("real_ip_header")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import shlex
@@ -10,9 +11,16 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from app.web.server import FINISH_S, KEEP_ALIVE_S
 from app.web.webhook_http import DEADLINE_S
@@ -21,7 +29,7 @@ from tests.support.server import free_port
 from tests.support.tracked import ROOT
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import NCCO, plain_environment, running_server
-from tests.system.hosts.proxy import wait_until_up
+from tests.system.hosts.proxy import NGINX, wait_until_up
 
 UNIT = (ROOT / "deploy" / "ncco.service").read_text(encoding="utf-8")
 UNITS = ("ncco.service", "ncco-backup.service", "ncco-backup.timer")
@@ -35,6 +43,7 @@ CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1"}
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="Debian's systemd has systemd-analyze"
 )
+needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed; Debian has it")
 needs_caddy = pytest.mark.skipif(shutil.which("caddy") is None, reason="caddy is not installed; Debian has it")
 
 
@@ -195,3 +204,63 @@ def until_said(address: str, words: str) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+NGINX_FILE = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+
+
+@contextmanager
+def nginx(home: Path, server: str) -> Iterator[httpx.Client]:
+    """nginx with the file for one host, on free ports and with a certificate of here; a client of its port with TLS."""
+    ports = {"80": free_port(), "443": free_port()}
+    text = re.sub(r"listen \[::\]:.*;", "", NGINX_FILE)
+    text = re.sub(r"listen (80|443)", lambda found: f"listen 127.0.0.1:{ports[found[1]]}", text)
+    text = text.replace("127.0.0.1:8000", server).replace("user www-data;", f"user {getpass.getuser()};")
+    for path in ("/etc/letsencrypt/live/calls.example.com/", "/run/", "/var/log/nginx/"):
+        text = text.replace(path, f"{home}/")
+    (home / "nginx.conf").write_text(text)
+    names = [x509.NameAttribute(NameOID.COMMON_NAME, "calls.example.com")]
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(x509.Name(names), x509.Name(names), key.public_key(), 1, now, now + timedelta(1))
+    pem = made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    (home / "fullchain.pem").write_bytes(pem)
+    (home / "privkey.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    command = [str(NGINX), "-p", str(home), "-c", f"{home}/nginx.conf", "-g", "daemon off;"]
+    with (home / "nginx.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        wait_until_up(process, ports["443"], home / "nginx.log")
+        with httpx.Client(base_url=f"https://127.0.0.1:{ports['443']}", verify=False, timeout=60) as client:  # noqa: S501
+            yield client
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@needs_nginx
+def test_nginx_for_one_host_lets_webhooks_through_whole_and_nothing_else(home: Path) -> None:
+    with running_server(home, cwd=home / "srv") as server, nginx(home, server.address) as proxy:
+        answered = proxy.post("/webhooks/answer", json=CALL)
+        large = [proxy.post("/webhooks/event", content=b"x" * size) for size in (1_500_000, 9_000_000)]
+        others = [proxy.get(path).status_code for path in ("/healthz", "/metrics", "/readyz", "/docs")]
+
+    assert (200, "talk") == (answered.status_code, answered.json()[0]["action"])
+    assert [True, False] == ["NCCO_BODY_LIMIT" in response.text for response in large]
+    assert [413, 413] == [response.status_code for response in large]
+    assert [200, 404, 404, 404] == others
+
+
+@needs_nginx
+def test_nginx_for_one_host_says_503_while_the_server_is_away(home: Path) -> None:
+    with nginx(home, f"127.0.0.1:{free_port()}") as proxy:
+        statuses = [proxy.post("/webhooks/answer", json=CALL).status_code for _ in range(3)]
+
+    assert [503] * 3 == statuses
+
+
+def test_nginx_for_one_host_waits_longer_than_the_server_and_less_long_than_vonage() -> None:
+    waits_s = int(re.findall(r"/webhooks/ \{[^}]*proxy_read_timeout (\d+)ms", NGINX_FILE)[0]) / 1000
+
+    assert DEADLINE_S < waits_s < VONAGE_WAITS_S
+    assert int(re.findall(r"keepalive_timeout (\d+)s", NGINX_FILE)[0]) < KEEP_ALIVE_S

@@ -1,4 +1,4 @@
-"""nginx with deploy/nginx.conf, on free ports and in front of hosts of the tests."""
+"""nginx with deploy/nginx-hosts.conf, on free ports and in front of hosts of the tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.support.tracked import ROOT
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-CONFIGURATION = ROOT / "deploy" / "nginx.conf"
+CONFIGURATION = ROOT / "deploy" / "nginx-hosts.conf"
 UP_WITHIN_S = 30.0
 TRIED = """
 log_format tried '$upstream_addr|$upstream_response_time';
@@ -26,7 +26,7 @@ access_log {folder}/tried.log tried;
 
 
 def configured(folder: Path, port: int, addresses: Sequence[str]) -> str:
-    """What deploy/nginx.conf says, with names and folders of here: Docker's resolver is not there."""
+    """What deploy/nginx-hosts.conf says, with names and folders of here: Docker's resolver is not there."""
     text = CONFIGURATION.read_text(encoding="utf-8")
     named = {f"ncco-{place}:8000 resolve": address for place, address in enumerate(addresses, 1)}
     for name, address in named.items():

@@ -1,4 +1,4 @@
-"""deploy/nginx.conf as nginx itself understands it, in front of two servers that check signatures."""
+"""deploy/nginx-hosts.conf as nginx itself understands it, in front of two servers that check signatures."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8
 SERVICES = COMPOSE["services"]
 HOSTS = ("ncco-1", "ncco-2")
 PROFILE = {name: service for name, service in SERVICES.items() if "hosts" in service.get("profiles", ())}
-NGINX = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+NGINX = (ROOT / "deploy" / "nginx-hosts.conf").read_text(encoding="utf-8")
 VONAGE_WAITS_S = 5
 DRAINED_S, LAST_WRITE_S = 30, 5
 """What NCCO_DRAIN_S may be without another line in the compose file, and what closing the store may take."""
