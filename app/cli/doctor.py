@@ -293,9 +293,9 @@ def check_flows(loaded: LoadedProject) -> Iterator[Finding]:
     yield check_proof(loaded)
 
 
-def check_proof(loaded: LoadedProject, within_s: float = PROOF_S) -> Finding:
-    """Whether a caller can get lost, as far as that can be proved in `within_s` seconds."""
-    until = time.monotonic() + within_s
+def check_proof(loaded: LoadedProject) -> Finding:
+    """Whether a caller can get lost, as far as that can be proved in `PROOF_S` seconds."""
+    until = time.monotonic() + PROOF_S
     env = flow_variables()
     now = datetime.now(UTC)
     faults = 0
@@ -311,7 +311,7 @@ def check_proof(loaded: LoadedProject, within_s: float = PROOF_S) -> Finding:
         message = f"`ncco prove` finds {counted(faults, 'fault')} in the flows"
         return Finding("proof", "warning", message, "Run `ncco prove`, which prints the shortest call to each.")
     if unfinished:
-        message = f"{', '.join(unfinished)}: not proved in {within_s:g} seconds"
+        message = f"{', '.join(unfinished)}: not proved in {PROOF_S:g} seconds"
         return Finding("proof", "unchecked", message, "Run `ncco prove`, which takes longer.")
     return Finding("proof", "ok", f"no caller gets lost in {counted(len(roots), 'flow')}")
 

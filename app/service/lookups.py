@@ -40,9 +40,7 @@ Ask: TypeAlias = Callable[[Lookup, float], Awaitable[LookupAnswer]]
 """Answers one lookup within so many milliseconds; never raises. Metrics and tracing wrap it."""
 
 
-def lookups_of_turn(
-    ask: Ask, budget_ms: int, clock: Callable[[], float] = time.monotonic
-) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
+def lookups_of_turn(ask: Ask, budget_ms: int) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
     """A function that answers the lookups of one turn: those of one step concurrently, all within one budget.
 
     It returns one answer for each, in their order, and never raises: a failed lookup has a problem instead of a value.
@@ -51,9 +49,9 @@ def lookups_of_turn(
 
     async def look_up(lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         nonlocal left_ms
-        start = clock()
+        start = time.monotonic()
         answers = await asyncio.gather(*(ask(lookup, left_ms) for lookup in lookups))
-        left_ms -= (clock() - start) * 1000
+        left_ms -= (time.monotonic() - start) * 1000
         return tuple(answers)
 
     return look_up
@@ -138,7 +136,7 @@ class LookupClient:
         return await self._in_time(asked, left_ms, is_shared=True), False
 
     def _start(self, request: LookupRequest, key: str, digest: bytes = b"") -> _Asked:
-        asked = _Asked(self._limit_ms(request) / 1000, self.budget_ms / 1000)
+        asked = _Asked(min(request.timeout_ms, self.budget_ms) / 1000, self.budget_ms / 1000)
         asked.task = asyncio.create_task(self._ask(request, key, digest, asked))
         self._tasks.add(asked.task)
         asked.task.add_done_callback(self._finished)
@@ -173,9 +171,6 @@ class LookupClient:
             message = f"timed out after {left_ms:.0f} ms, which were left of {self.budget_ms} ms for all lookups"
             raise LookupFailure(message, is_late=True)
         raise LookupFailure(f"timed out after {asked.limit_s * 1000:.0f} ms", is_late=True)
-
-    def _limit_ms(self, request: LookupRequest) -> int:
-        return min(request.timeout_ms, self.budget_ms)
 
     async def _ask(self, request: LookupRequest, key: str, digest: bytes, asked: _Asked) -> bytes:
         """Ask outside, and keep an answer that fits under `digest`, if there is one. Raises LookupFailure."""

@@ -243,7 +243,7 @@ def _follow(platform: Vonage, leg: Leg, behaviour: Behaviour) -> Steps[None]:
         while leg.waited is None:
             yield from first_of(leg.waits)
         if isinstance(act, Words):
-            seconds = platform.durations.speech(act.text)
+            seconds = platform.durations.talk(act.text)
             yield from leg.speaking(seconds, [{"confidence": str(act.confidence), "text": act.text}])
         elif act:
             yield from leg.pressing(act)

@@ -118,6 +118,12 @@ class NetworkFault:
 NO_FAULT: Final = NetworkFault()
 
 
+MOST_LATE_S: Final = 20.0
+"""The largest delay of a delivery that the call does not wait for."""
+MOST_SLOW_S: Final = 2.0
+"""The largest delay of one that the call waits for, and of any reply."""
+
+
 class Chaos:
     """Random network faults for each delivery.
 
@@ -126,17 +132,11 @@ class Chaos:
         rate: the probability of each kind of fault, from 0 to 1.
         fallback_rate: the probability that a delivery which the call waits for loses every reply; above 0 the
             application needs a fallback URL.
-        late_s: the largest delay of a delivery that the call does not wait for.
-        slow_s: the largest delay of one that the call waits for, and of any reply.
     """
 
-    def __init__(
-        self, seed: int, rate: float = 0.25, late_s: float = 20.0, slow_s: float = 2.0, fallback_rate: float = 0.0
-    ) -> None:
+    def __init__(self, seed: int, rate: float = 0.25, fallback_rate: float = 0.0) -> None:
         self.seed = seed
         self._rate = rate
-        self._late_s = late_s
-        self._slow_s = slow_s
         self._fallback_rate = fallback_rate
         self._random = random.Random(seed)  # noqa: S311 - reproducible, not secret
 
@@ -150,10 +150,10 @@ class Chaos:
         hit = [chance < self._rate for chance in luck]
         loses_every = is_awaited and self._fallback_rate > 0 and self._random.random() < self._fallback_rate
         return NetworkFault(
-            late_s=round(luck[5] * (self._slow_s if is_awaited else self._late_s), 3) if hit[0] else 0.0,
-            slow_s=round(luck[6] * self._slow_s, 3) if hit[1] else 0.0,
+            late_s=round(luck[5] * (MOST_SLOW_S if is_awaited else MOST_LATE_S), 3) if hit[0] else 0.0,
+            slow_s=round(luck[6] * MOST_SLOW_S, 3) if hit[1] else 0.0,
             is_doubled=hit[2],
-            again_s=round(max(luck[7] * 2 - 1, 0) * self._late_s, 3) if hit[2] else 0.0,
+            again_s=round(max(luck[7] * 2 - 1, 0) * MOST_LATE_S, 3) if hit[2] else 0.0,
             loses_reply=hit[3] or loses_every,
             loses_every_reply=loses_every,
             is_unsigned=hit[4] and not hit[3] and not loses_every,

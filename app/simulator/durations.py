@@ -51,16 +51,12 @@ class Durations:
     pace: float = 1.0
 
     def talk(self, text: str, language: str = "en-US") -> float:
-        """Seconds of synthesised speech for a text, plain or SSML; at least 0.1."""
+        """Seconds of synthesised speech for a text, plain or SSML, or of a caller who says it; at least 0.1."""
         return max(0.1, round(sum(self._seconds(part, language) for part in _parts(text)), 3))
 
     def stream(self, url: str) -> float:
         """Seconds of an audio file."""
         return self.streams.get(url, self.stream_s)
-
-    def speech(self, text: str) -> float:
-        """Seconds that a caller needs to say something."""
-        return self.talk(text)
 
     def _seconds(self, part: tuple[str, float] | float, language: str) -> float:
         if isinstance(part, float):
@@ -105,7 +101,7 @@ def _parts(text: str) -> Iterable[tuple[str, float] | float]:
     try:
         root = ET.fromstring(text)  # noqa: S314 - see the import
     except ET.ParseError:
-        return [(re.sub(r"<[^<>]*>", " ", text), 1.0)]
+        return [(_TAG.sub(" ", text), 1.0)]
     return _walk(root)
 
 

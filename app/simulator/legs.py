@@ -399,7 +399,7 @@ class Leg:
         """
         guesses = [(guess, SURE) if isinstance(guess, str) else guess for guess in results]
         wire = [{"confidence": str(confidence), "text": text} for text, confidence in guesses]
-        lasts = self.platform.durations.speech(guesses[0][0] if guesses else "") if seconds is None else seconds
+        lasts = self.platform.durations.talk(guesses[0][0] if guesses else "") if seconds is None else seconds
         await self._do(self.speaking(lasts, wire, error))
 
     async def silence(self) -> None:

@@ -59,10 +59,6 @@ def test_streams_last_as_declared() -> None:
     assert (2.5, 7) == (durations.stream("https://example.com/a.mp3"), durations.stream("https://example.com/b.mp3"))
 
 
-def test_callers_speak_like_everybody() -> None:
-    assert 1.161 == Durations().speech("one two three")
-
-
 def test_tags_may_be_nested_as_deep_as_anybody_likes() -> None:
     deep = 5000
 
