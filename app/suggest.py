@@ -55,7 +55,10 @@ def nearest(word: str, known: Iterable[str], alike: float = 0.7) -> str | None:
     by_fold = {_fold(candidate): candidate for candidate in known if len(candidate) <= LONGEST}
     if comparisons is not None:
         comparisons.left -= len(by_fold)
-    matches = get_close_matches(_fold(word), by_fold, n=1, cutoff=alike)
+    written = _fold(word)
+    matches = get_close_matches(written, by_fold, n=1, cutoff=alike)
+    if not matches and len(written) > 2:  # two letters of a short word, the wrong way round
+        matches = [each for each in by_fold if len(each) == len(written) and sorted(each) == sorted(written)]
     return by_fold[matches[0]] if matches else None
 
 

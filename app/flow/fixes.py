@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 import yaml
 
 from app.flow.issues import PHASES, RULES, Fix, FlowIssue
-from app.flow.nodes import Place
+from app.flow.nodes import LINE_BREAK, Place
 from app.flow.source import LOADER, MAX_CHARACTERS, names_written_in
 from app.flow.source.edit import Member, Splice, addition, end_of, members_of, removal
 from app.flow.source.source_file import SourceFile
@@ -58,8 +58,9 @@ def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Ch
     """The fix of each issue that can be fixed: applied, the issue is gone and there is no new one.
 
     Issues of a later phase than this one may show up, since they were not looked for before, but not where the text was
-    changed. It is tried on the files that may be concerned: the file of the issue, the flows that this one names or
-    that name it, shared files and templates.
+    changed, nor in a line with a word that was written or taken away: such an issue is the work of the fix. It is tried
+    on the files that may be concerned: the file of the issue, the flows that this one names or that name it, shared
+    files and templates.
     """
 
     @cache
@@ -74,13 +75,20 @@ def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Ch
         concerned, before = untouched(issue.place.file)
         if _kind_of(issue) not in before:  # it is about all files
             concerned, before = untouched("")
+        written = with_edits(concerned, fix.edits)
         left -= sum(map(len, concerned.values()))
         if left < 0:
             break
-        after = tuple(check(with_edits(concerned, fix.edits)))
+        after = tuple(check(written))
         is_gone = Counter(map(_kind_of, after))[_kind_of(issue)] < before[_kind_of(issue)]
         new = (each for each in after if _kind_of(each) not in before)
-        if is_gone and all(_phase_of(each) > _phase_of(issue) and not _is_changed(each.place, fix) for each in new):
+        words = _words_changed(concerned, fix)
+        if is_gone and all(
+            _phase_of(each) > _phase_of(issue)
+            and not _is_changed(each.place, fix)
+            and words.isdisjoint(_WORD.findall(_line_of(written, each.place)))
+            for each in new
+        ):
             found[issue] = fix
     return found
 
@@ -103,6 +111,18 @@ def _is_changed(place: Place, fix: QuickFix) -> bool:
     return any(
         place.file == edit.file and edit.line <= place.line <= edit.line + edit.text.count("\n") for edit in fix.edits
     )
+
+
+def _words_changed(texts: Mapping[str, str], fix: QuickFix) -> set[str]:
+    """The words of what a fix writes, and of what it takes away."""
+    sources = ((SourceFile(edit.file, texts[edit.file]), edit) for edit in fix.edits)
+    gone = (source.text[slice(*_span(source, edit))] for source, edit in sources)
+    return {word for text in (*gone, *(edit.text for edit in fix.edits)) for word in _WORD.findall(text)}
+
+
+def _line_of(texts: Mapping[str, str], place: Place) -> str:
+    """The line of a place."""
+    return next(islice(LINE_BREAK.split(texts.get(place.file, "")), place.line - 1, None), "")
 
 
 def _concerned_by(file: str, texts: Mapping[str, str]) -> dict[str, str]:
@@ -137,10 +157,15 @@ def with_edits(texts: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str
     changed = dict(texts)
     for edit in sorted(edits, reverse=True):
         source = SourceFile(edit.file, changed[edit.file])
-        start = source.starts[edit.line - 1] + edit.column - 1
-        end = source.starts[edit.end_line - 1] + edit.end_column - 1
+        start, end = _span(source, edit)
         changed[edit.file] = source.text[:start] + edit.text + source.text[end:]
     return changed
+
+
+def _span(source: SourceFile, edit: Edit) -> tuple[int, int]:
+    """Where an edit begins and ends in the text of its file."""
+    start, end = source.starts[edit.line - 1], source.starts[edit.end_line - 1]
+    return start + edit.column - 1, end + edit.end_column - 1
 
 
 @lru_cache(maxsize=4)

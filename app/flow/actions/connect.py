@@ -31,7 +31,7 @@ from app.flow.grammar.fields import ENDPOINT_TYPES, action_shape, computed_type,
 from app.flow.grammar.reader import HINTS, Reader, Resolver, read_fields
 from app.flow.grammar.targets import read_run
 from app.flow.grammar.values import Array, Constant, Object, OurNumber, Supplied, find
-from app.flow.issues import did_you_mean
+from app.flow.issues import Fix, did_you_mean, meant_word
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.runtime import Callback, Draft, Frame, Runs
 from app.flow.source.source_file import quote
@@ -70,7 +70,11 @@ def _type_of(target: Map, reader: Reader) -> str | None:
         if kind in (None, "phone"):
             kind = next((kind for kind, fields in BY_FIELDS if fields <= set(target.keys())), None)
         if kind is None:
-            reader.report("E405", target.place, "this target does not say what it connects to")
+            known = {field for _, fields in BY_FIELDS for field in fields} | {"uri", "type"}
+            misspelt = next((key for key, _ in target.entries if nearest(key.value, known)), None)
+            cure = None if misspelt is None else meant_word(misspelt.value, known, "")
+            place = target.place if misspelt is None else misspelt.place
+            reader.report("E405", place, "this target does not say what it connects to", cure)
         return kind
     text = reader.text(written, "type")
     if text is None or text.value in ENDPOINT_TYPES:
@@ -380,7 +384,10 @@ def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]]
         kind = _kind_of(node.value)
         if kind is None:
             parts = [part.strip() for part in node.value.split(",")]
-            cure = f"write a list: [{', '.join(map(quote, parts))}]" if len(parts) > 1 else None
+            cure: str | Fix | None = f"write a list: [{', '.join(map(quote, parts))}]" if len(parts) > 1 else None
+            scheme, colon, rest = node.value.partition(":")
+            if colon and (meant := nearest(scheme, [each.removesuffix(":") for each in _BY_SCHEME])):
+                cure = Fix(f"write {meant}:{rest}", "characters", f"{meant}:{rest}")
             reader.report("E405", node.place, f'"{node.value}" is neither a number nor an address', cure)
             return None
         field = Entry(Text("number" if kind == "phone" else "uri", node.place), node)
@@ -426,5 +433,5 @@ def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
 
 
 def _is_answer(name: str) -> bool:
-    """Whether a key is `onAnswer`, or that in another spelling."""
-    return name.replace("_", "").replace("-", "").lower() == ON_ANSWER.lower()
+    """Whether a key is `onAnswer`, also misspelt."""
+    return nearest(name, (ON_ANSWER, *action_shape("connect").fields)) == ON_ANSWER

@@ -19,6 +19,7 @@ from app.flow.grammar.reader import HINTS, Reader, has_braces, meaning_of
 from app.flow.issues import Fix
 from app.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
 from app.flow.scope import NAME, RESERVED, Param, Signature, Variable
+from app.suggest import nearest
 from app.value_types import TYPES, JsonSchema, Kind, ListOf, MapOf, Word
 
 TYPE: Final[JsonSchema] = {"anyOf": [one_of(TYPES), {"type": ["array", "object"]}]}
@@ -34,6 +35,10 @@ def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
         allowed = [text.value for item in node.items if (text := reader.text(item, f"a word of {what}"))]
         if not node.items:
             reader.report("E203", node.place, f"{what} allows no word", "list the allowed words")
+        if len(allowed) == len(node.items) == 1 and (meant := nearest(allowed[0], TYPES)):
+            slip = Fix(f"did you mean `{meant}`? A list of allowed words has at least two", "word", meant)
+            reader.report("E203", node.items[0].place, "only one word is allowed here", slip)
+            return None
         return Word(tuple(allowed)) if allowed else None
     text = reader.text(node, what)
     if text is None or text.value in TYPES:

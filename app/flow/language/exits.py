@@ -17,6 +17,7 @@ goes to `too_long`.
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -178,6 +179,7 @@ class Goto(StepExit[GotoWords]):
 
 
 _SPLIT_KEYS: Final = (("if",), ("goto",))
+_WITHOUT_COLON: Final = re.compile(r"(if|else) +(\S.*)")
 _LIST_CURE: Final = "write a list: `- if: condition` with `goto: step` under it, and `- else: step` last"
 
 
@@ -297,10 +299,17 @@ def _is_else(line: Node) -> bool:
 def _read_arm(line: Node, source: StepSource) -> Arm | None:
     """A line with a condition; None when it cannot be read."""
     reader = source.reader
+    if isinstance(line, Text) and (glued := _WITHOUT_COLON.fullmatch(line.value)):
+        cure = f"write `- {glued[1]}: {glued[2]}`"
+        fix = cure if glued[1] == "if" else Fix(cure, "characters", f"{glued[1]}: {glued[2]}")
+        reader.report("E201", line.place, f'a colon is missing after "{glued[1]}"', fix)
+        return None
     found = reader.map(line, "a line of `branch`", _LIST_CURE)
     if found is None:
         return None
     fields = Arm.read_words(found, "a line of `branch`", reader)
+    if "else" in fields.values and found.get("else") is None:
+        return None  # a misspelt `else`, which is reported
     if "else" in fields.values:
         message = "`if` and `else` are in one line of `branch`"
         reader.report("E251", fields.at("else"), message, "write `- else: step` as a line of its own, the last one")
@@ -316,7 +325,7 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
     """Where `else` leads; E250 without one, E251 for lines behind it."""
     index, found = next(((index, line) for index, line in enumerate(lines) if _is_else(line)), (0, None))
     if found is None:
-        has_stray = any(isinstance(line, Map) and (line.get("else") or not line.get("if")) for line in lines)
+        has_stray = any(not isinstance(line, Map) or line.get("else") or not line.get("if") for line in lines)
         if not has_stray:
             reader.report("E250", place, "`branch` has no `else` for calls that fit no other line")
         return None

@@ -192,6 +192,8 @@ class ReadFlow:
         return self.words.name.value if self.words.name else ""
 
 
+_SHARED: Final = "shared"
+"""The word of a file that is no flow."""
 _OF_FLOWS: Final = frozenset({"flow", "start", "steps"})
 _NO_FLOW_CURE: Final = "write `shared: true` if it holds parts for all flows; a flow begins with `flow: name`"
 
@@ -222,7 +224,9 @@ def read_head(node: Node, issues: list[FlowIssue]) -> FlowHead | None:
     is_known = set(node.keys()) <= {*FlowWords.words()}
     node = _restore_sections(node, reader)
     first = node.entries[0].key.place if node.entries else node.place
-    fields = _fix_default(FlowWords.read_words(node, "the flow", reader, place=first), reader)
+    misspelt = () if node.get("flow") is not None else (key.value.lower() for key, _ in node.entries)
+    hints = {key: _SHARED for key in misspelt if nearest(key, (*FlowWords.words(), _SHARED)) == _SHARED}
+    fields = _fix_default(FlowWords.read_words(node, "the flow", reader, place=first, hints=hints), reader)
     if fields.is_whole and fields.values.keys().isdisjoint(_OF_FLOWS):
         message = "the file is neither a flow nor shared: it has no `flow`, `start` and `steps`"
         reader.report("E204", first, message, Fix(_NO_FLOW_CURE, "add_beside", "shared: true"))

@@ -27,7 +27,7 @@ from app.flow.source.syntax import braces
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]*)+")
 _SCHEMES = r"(?!(?:https?|wss?|sips?|tel|mailto|urn):)"
 _CONTINUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S*)")
-_GLUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(\S.*)")
+_GLUED_KEY = re.compile(rf"{_SCHEMES}([A-Za-z_][\w-]*):(?![^\s@]+@[^\s@]+$)(\S.*)")
 _SPOKEN_KEYS = frozenset({"talk", "text", "speech", "noinput", "nomatch"})
 _GLUED = re.compile(r"([A-Za-z_][\w-]*):(\S.*)")
 _LATE_QUOTE = re.compile(r"(\w)([\"'])(\w.*)\2")

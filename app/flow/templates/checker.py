@@ -495,7 +495,9 @@ class Checker(NodeVisitor):
         """What a filter makes of its operand."""
         of = operand_of(node)
         type_ = self.type_of(of)
-        args = [self.type_of(arg) for arg in node.args]
+        takes = FILTERS[node.name].args if node.name in FILTERS else ()
+        kinds = (TYPES["text"] if wanted == "text" else None for wanted in (*takes, *node.args))
+        args = [self.type_of(arg, kind) for arg, kind in zip(node.args, kinds, strict=False)]
         known = self._known_filter(node, of)
         if known is None:
             return None

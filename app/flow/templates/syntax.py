@@ -259,6 +259,8 @@ class _Scanner:
             case "integer" | "float" if not _NUMBER.match(self.source, token.start):
                 found = _LIKE_A_NUMBER.match(self.source, token.start)
                 whole = token._replace(text=found[0] if found else token.text)
+                if separated := _thousands(piece, token.start, whole.text):
+                    return separated
                 cure = f'write at most 18 digits without a leading 0, or in quotes if it is a text: "{whole.text}"'
                 return Fault("E301", whole, f"{whole.text} is not a number", cure)
         return None
@@ -461,7 +463,11 @@ class _TreeBuilder:
     def _target(self, piece: Piece, sign: str, cure: str) -> nodes.Name:
         """The local variable that `for` or `set` sets, followed by `sign`."""
         word, name = piece.at(0), piece.at(1)
-        if name.kind != "name" or not piece.at(2).says(sign):
+        wrong, after = piece.at(2), piece.at(3)
+        if name.kind == wrong.kind == after.kind == "name" and not wrong.says(sign):
+            self.reported_tags.add(word.text)
+            piece.refuse("E320", wrong, f'"{wrong.text}" instead of "{sign}"', f'write "{sign}"')
+        elif name.kind != "name" or not wrong.says(sign):
             self.reported_tags.add(word.text)
             piece.refuse("E320", word, f'"{word.text}" that cannot be read', cure)
         elif name.says(*_CONSTANTS):
@@ -553,6 +559,15 @@ def _word_faults(piece: Piece) -> Iterator[Fault]:
                 yield Fault("E302", token, '"is" asks only whether something `is defined`', cure)
 
 
+def _thousands(piece: Piece, start: int, last: str) -> Fault | None:
+    """A number with a comma in front of its last three digits, which are at `start`; None if it is none."""
+    before = next((each for each in piece.tokens if each.start + len(each.text) + 1 == start), None)
+    if before is None or before.kind != "integer" or not re.fullmatch(r"[0-9]{3}(?:\.[0-9]+)?", last):
+        return None
+    message = f"{before.text},{last} has a comma, which no number has here"
+    return Fault("E301", before._replace(text=f"{before.text},{last}"), message, f"write {before.text}{last}")
+
+
 def _explain(piece: Piece, index: int) -> Fault:
     """Why Jinja2's parser stops at a token."""
     token, before, bracket = piece.at(index), piece.before(index), piece.open_bracket()
@@ -577,7 +592,8 @@ def _explain(piece: Piece, index: int) -> Fault:
         return _bracket_not_closed(bracket)
     if token.kind == "operator" or token.says(*_WORDS):
         known = FOREIGN.misplaced.get(token.text, ("E301", f'"{token.text}" does not fit here', "leave it out"))
-        return Fault(known[0], token, *known[1:])
+        separated = _thousands(piece, token.start + 1, piece.at(index + 1).text) if token.says(",") else None
+        return separated or Fault(known[0], token, *known[1:])
     if token.kind == "name" and token.text in FOREIGN.words:
         return Fault("E302", token, f'"{token.text}" means nothing here', FOREIGN.words[token.text])
     message = f"something is missing between {shorten(piece.at(index - 1).text)} and {shorten(token.text)}"

@@ -16,6 +16,8 @@ from app.service.turns import AnswerLookups
 from app.value_types import Kind
 from app.verify.scenarios.values import json_of
 
+ANSWERS: Final = ("timeout", "error", "value")
+"""What a given answer may be instead of a map of fields."""
 NOBODY: Final = LookupAnswer(None, "nobody was asked")
 """The answer of a lookup that nobody answers; a kept scenario does not give it."""
 
@@ -191,15 +193,15 @@ class ScenarioAnswers(LookupAnswers):
         self._asked[name] += 1
         if isinstance(answer, NoAnswer):
             return no_answer(answer.error, lookup.request.timeout_ms)
-        return LookupAnswer(_answer_of(answer.node, self.definitions[lookup.flow, lookup.name].returns.type))
+        return LookupAnswer(answer_of(answer.node, self.definitions[lookup.flow, lookup.name].returns.type))
 
 
-def _answer_of(node: Node, type_: Kind | None) -> Any:
+def answer_of(node: Node, type_: Kind | None) -> Any:
     """An answer as JSON. Where the lookup declares text, `123` stays a text."""
     if isinstance(node, Map):
         fields = type_.fields if type_ else {}
-        return {entry.key.value: _answer_of(entry.value, fields.get(entry.key.value)) for entry in node.entries}
+        return {entry.key.value: answer_of(entry.value, fields.get(entry.key.value)) for entry in node.entries}
     if isinstance(node, Seq):
         item = type_.item if type_ else None
-        return [_answer_of(each, item) for each in node.items]
+        return [answer_of(each, item) for each in node.items]
     return node.value if type_ and type_.family == "text" else json_of(node)

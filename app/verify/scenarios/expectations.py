@@ -51,7 +51,7 @@ def _check_variables(result: Result) -> Iterator[Difference]:
         for level in record.session.callers:
             known |= level.variables
         known |= record.session.variables
-    for name, (place, value) in result.scenario.expect.variables.items():
+    for name, (place, value, _) in result.scenario.expect.variables.items():
         if name not in known:
             message = f'the call has no variable "{name}" in the end; it has {", ".join(sorted(known)) or "none"}'
             yield Difference(place, message, at=result.seconds)

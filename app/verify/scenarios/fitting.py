@@ -12,16 +12,20 @@ from app.flow.actions.do import values_in
 from app.flow.checks.facts import parts_of
 from app.flow.grammar.reader import Reader
 from app.flow.grammar.values import leaves
+from app.flow.issues import did_you_mean
 from app.flow.language.mail import Addresses
+from app.flow.language.returns import Misfit, read_answer
 from app.flow.model import Flow
-from app.flow.nodes import Map, Place
+from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.templates.values import Computed, Native
-from app.suggest import near_or_all
-from app.value_types import TYPES
-from app.verify.scenarios.answers import Answer, GivenAnswers, lookups_of
+from app.suggest import near_or_all, nearest
+from app.value_types import TYPES, Kind
+from app.verify.scenarios.answers import ANSWERS, Answer, GivenAnswers, answer_of, lookups_of
 from app.verify.scenarios.model import ANY_NUMBER, Scenario, ScenarioCall
 
 _ENV: Final = re.compile(r"\benv\.(\w+)")
+DIRECTION: Final = "direction"
+"""What the query of an answer URL may have besides params."""
 _WHAT: Final = {"S107": "lookup", "S108": "hook", "S109": "variable"}
 
 AnyCall = TypeVar("AnyCall", bound=ScenarioCall)
@@ -32,22 +36,26 @@ class Fitting:
 
     def __init__(self, flows: Iterable[Flow]) -> None:
         self._flows = {flow.name: flow for flow in flows}
-        self._fields: dict[str, frozenset[str]] = {}
+        self._returned: dict[str, list[Kind]] = {}
         for (flow, short), definition in lookups_of(self._flows.values()).items():
             for name in (short, f"{flow}.{short}"):
-                self._fields[name] = self._fields.get(name, frozenset()) | definition.returns.fields.keys()
+                self._returned.setdefault(name, []).append(definition.returns.type)
         self._hooks = {hook.name for flow in self._flows.values() for hook in flow.hooks}
-        self._variables = {name for flow in self._flows.values() for name in flow.variables}
+        self._variables: dict[str, list[Kind]] = {}
+        for each in self._flows.values():
+            for name, variable in each.variables.items():
+                self._variables.setdefault(name, []).append(variable.type)
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
-        """The scenario with its number and flow filled in; reports S106 to S109 for unknown names."""
+        """The scenario with its number and flow filled in; reports S106 to S109 for unknown names, S112 for values."""
         for name, given in scenario.given.items():
-            if _check("S107", name, self._fields, given.place, reader):
-                _check_fields(name, given, self._fields[name], reader)
+            if _check("S107", name, self._returned, given.place, reader):
+                _check_answers(name, given, self._returned[name], reader)
         for hook in scenario.expect.hooks or ():
             _check("S108", hook.name, self._hooks, hook.place, reader)
         for name, variable in scenario.expect.variables.items():
-            _check("S109", name, self._variables, variable.place, reader)
+            if _check("S109", name, self._variables, variable.place, reader) and variable.node is not None:
+                _check_value(f"the variable {name}", variable.node, self._variables[name], reader)
         return self.fit_call(scenario, reader)
 
     def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
@@ -77,8 +85,17 @@ class Fitting:
     def _fit_named(self, call: AnyCall, reader: Reader) -> AnyCall:
         flow = self._flows.get(call.flow)
         if flow is None:
-            reader.report("S106", call.place, f'there is no flow "{call.flow}"', near_or_all(call.flow, self._flows))
+            written = call.written.get("flow")
+            place = call.place if written is None else written.place
+            reader.report("S106", place, f'there is no flow "{call.flow}"', near_or_all(call.flow, self._flows))
             return call
+        query = call.written.get("query")
+        for key, value in query.entries if isinstance(query, Map) else ():
+            if key.value in flow.params:
+                _check_value(f"the param {key.value}", value, [flow.params[key.value].type], reader)
+            elif key.value != DIRECTION:
+                cure = near_or_all(key.value, (*flow.params, DIRECTION))
+                reader.report("S112", key.place, f'the flow "{flow.name}" has no param "{key.value}"', cure)
         if not flow.is_startable:
             cure = "call a flow that runs it, or give it `numbers`, `default: true` or `entry: true`"
             reader.report("S106", call.place, f'no call can start in flow "{flow.name}"', cure)
@@ -95,14 +112,39 @@ def _check(code: str, name: str, known: Iterable[str], place: Place, reader: Rea
     return name in names
 
 
-def _check_fields(name: str, given: GivenAnswers, fields: frozenset[str], reader: Reader) -> None:
-    """Report S107 for answer fields that the lookup does not declare; `value` is not checked."""
+def _check_answers(name: str, given: GivenAnswers, returned: list[Kind], reader: Reader) -> None:
+    """Report answer fields that the lookup does not declare, and values that do not fit; `value` is not checked."""
+    fields = {field for type_ in returned for field in type_.fields}
     nodes = [answer.node for answer in given.answers if isinstance(answer, Answer) and not answer.is_free]
     for entry in (entry for node in nodes if isinstance(node, Map) for entry in node.entries):
-        if fields and entry.key.value not in fields:
-            message = f'the lookup "{name}" returns no "{entry.key.value}"'
-            cure = f"{near_or_all(entry.key.value, fields)}; {{value: ..}} allows any answer"
-            reader.report("S107", entry.key.place, message, cure)
+        field = entry.key.value
+        if not fields or field in fields:
+            types = [type_.fields[field] for type_ in returned if field in type_.fields]
+            _check_value(f'`{field}` of the lookup "{name}"', entry.value, types, reader)
+        elif (meant := nearest(field, (*fields, *ANSWERS))) in ANSWERS:
+            reader.report("S107", entry.key.place, f'the lookup "{name}" returns no "{field}"', did_you_mean(meant))
+        else:
+            cure = f"{near_or_all(field, fields)}; {{value: ..}} allows any answer"
+            reader.report("S107", entry.key.place, f'the lookup "{name}" returns no "{field}"', cure)
+
+
+def _check_value(what: str, node: Node, types: list[Kind], reader: Reader) -> None:
+    """Report S112 for a value that fits none of some types, unless it is empty; of maps and lists, what is in them."""
+    for field, value in node.entries if isinstance(node, Map) else ():
+        inner = [type_.fields[field.value] for type_ in types if field.value in type_.fields]
+        _check_value(f"`{field.value}` of {what}", value, inner, reader)
+    for item in node.items if isinstance(node, Seq) else ():
+        _check_value(f"an entry of {what}", item, [type_.item for type_ in types if type_.item is not None], reader)
+    if isinstance(node, Text) and node.value and types and not any(_fits(node, type_) for type_ in types):
+        reader.report("S112", node.place, f'{what} is never "{node.value}"', f"write {types[0].described}")
+
+
+def _fits(node: Text, type_: Kind) -> bool:
+    try:
+        read_answer(type_, answer_of(node, type_))
+    except Misfit:
+        return False
+    return True
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -94,6 +94,7 @@ class ExpectedVariable(NamedTuple):
 
     place: Place
     value: Any
+    node: Node | None = None
 
 
 def _moment(text: str) -> datetime | None:
@@ -221,7 +222,8 @@ class Expect(ScenarioModel):
     variables: Annotated[
         Mapping[str, ExpectedVariable],
         named(
-            lambda entry, _: ExpectedVariable(entry.key.place, json_of(entry.value)), "write `variables: {name: value}`"
+            lambda entry, _: ExpectedVariable(entry.key.place, json_of(entry.value), entry.value),
+            "write `variables: {name: value}`",
         ),
     ] = field(default_factory=dict)
     said: Annotated[tuple[Excerpt, ...], EXCERPTS] = ()

@@ -405,8 +405,8 @@ def fitted(stage: Stage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenario,
             reader = ScenarioReader()
             fit = stage.fit(scenario, reader)
             issues += reader.issues
-            ready += [] if reader.issues or any(issue.is_error for issue in file.issues) else [fit]
-    return tuple(ready), tuple(sorted(issues, key=by_place))
+            ready += [] if any(issue.is_error for issue in (*reader.issues, *file.issues)) else [fit]
+    return tuple(ready), tuple(sorted(dict.fromkeys(issues), key=by_place))
 
 
 async def run_suite(
