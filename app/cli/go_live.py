@@ -131,6 +131,8 @@ def command() -> int:
         guide.pass_group("This machine", lambda settings: list(local_findings(settings)))
         guide.pass_group("The server, and its public URL", guide.server)
         guide.pass_group("The application at Vonage", guide.application)
+        if guide.is_server_outdated():
+            guide.pass_group("The server, with what has changed", guide.server)
         _watch(guide.settle(), guide.numbers)
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"\nLeft. Your answers are in {DOTENV}.")
@@ -179,8 +181,9 @@ class Guide:
         """Ask until the answer can be used, and write it to `.env`; Enter leaves things as they are."""
         name = variable(question.field)
         known = variables()
-        if name in os.environ or f"{name}{FILE_SUFFIX}" in known:
-            place = "the environment" if name in os.environ else known[f"{name}{FILE_SUFFIX}"]
+        is_exported = bool(os.environ.get(name))
+        if is_exported or f"{name}{FILE_SUFFIX}" in known:
+            place = "the environment" if is_exported else known[f"{name}{FILE_SUFFIX}"]
             click.echo(f"{name} comes from {place}, which wins over {DOTENV}: change it there.")
             return
         now = known.get(name, "")
@@ -211,7 +214,7 @@ class Guide:
                 self._api_secret = text
             elif not now or text == now or click.confirm(f"Replace {name} in {DOTENV}?"):
                 write_setting(Path(DOTENV), name, text)
-                self._outdated = self._outdated or asyncio.run(_server_here(self._settings))
+                self._outdated = asyncio.run(_server_here(self._settings))
             return
 
     def pass_group(self, title: str, find: Callable[[Settings], list[Finding]]) -> None:
@@ -249,11 +252,15 @@ class Guide:
     def server(self, settings: Settings) -> list[Finding]:
         """Whether the server runs, with the settings as they are now, and Vonage reaches it."""
         here = asyncio.run(_server_here(settings))
-        if not here or here == self._outdated:
+        if not here or self.is_server_outdated():
             what = f"the server started before {DOTENV} changed" if here else "no server runs on this machine"
             cure = f"In another terminal, in this folder: {'Ctrl-C, then ' if here else ''}ncco serve"
             return [Finding("server", "error", what, cure)]
         return asyncio.run(_server_findings(settings))
+
+    def is_server_outdated(self) -> bool:
+        """Whether the server that runs here is the one that ran when a setting was written last."""
+        return bool(self._outdated) and self._outdated == asyncio.run(_server_here(self._settings))
 
     def application(self, settings: Settings) -> list[Finding]:
         """How the application is set up at Vonage, after its URLs were replaced, if that was wanted."""
@@ -276,8 +283,11 @@ class Guide:
 
     def _offer_urls(self, settings: Settings) -> None:
         """Replace URLs at Vonage that are not this server's, if the user says yes. Raises VonageApiError."""
-        before = _call_api(settings, lambda account: read_document(account, settings.application_id))
-        found = VonageApplication.model_validate({**before, "id": settings.application_id})
+
+        def read() -> tuple[VonageApplication, dict[str, Any]]:
+            return _call_api(settings, lambda account: read_document(account, settings.application_id))
+
+        found, before = read()
         voice = found.capabilities.voice
         urls = urls_to_change(settings, voice) if voice else {}
         if not urls or before == self._declined:
@@ -289,13 +299,12 @@ class Guide:
         if not click.confirm("Change it?"):
             self._declined = before
             return
-        if _call_api(settings, lambda account: read_document(account, settings.application_id)) != before:
+        if read()[1] != before:
             raise VonageApiError(
                 "the application was changed at Vonage meanwhile, so nothing was written", "Look again."
             )
         _call_api(settings, lambda account: write_document(account, settings.application_id, wanted))
-        after = _call_api(settings, lambda account: read_document(account, settings.application_id))
-        if others := list(differences(wanted, after)):
+        if others := list(differences(wanted, read()[1])):
             rows = "; ".join(f"{path}: {_shown(old)} -> {_shown(new)}" for path, old, new in others)
             raise VonageApiError(f"Vonage stored something else: {rows}", "Correct it in the Vonage dashboard.")
         click.echo("It is changed.")

@@ -115,17 +115,14 @@ class Account(NamedTuple):
 
 async def read_application(account: Account, application_id: str) -> VonageApplication:
     """The configuration of an application, by its UUID. Raises VonageApiError."""
-    document, date = await _read(account, application_id)
-    try:
-        return VonageApplication.model_validate(document).model_copy(update={"date": date})
-    except ValidationError as error:
-        raise _no_application(account, date) from error
+    found, _ = await _read(account, application_id)
+    return found
 
 
-async def read_document(account: Account, application_id: str) -> dict[str, Any]:
-    """What of an application can be set, with everything that this server does not know. Raises VonageApiError."""
-    document, _ = await _read(account, application_id)
-    return {name: value for name, value in document.items() if name not in _REPLY_ONLY}
+async def read_document(account: Account, application_id: str) -> tuple[VonageApplication, dict[str, Any]]:
+    """The same, and all that can be set of the application, also what is unknown here. Raises VonageApiError."""
+    found, document = await _read(account, application_id)
+    return found, {name: value for name, value in document.items() if name not in _REPLY_ONLY}
 
 
 def with_urls(document: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
@@ -135,7 +132,8 @@ def with_urls(document: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str,
     switch signatures off.
     """
     changed = deepcopy(dict(document))
-    webhooks = changed["capabilities"]["voice"].setdefault("webhooks", {})
+    voice = changed["capabilities"]["voice"]
+    webhooks = voice["webhooks"] = voice.get("webhooks") or {}
     for name, address in urls.items():
         webhooks[name] = {**(webhooks.get(name) or {}), "address": address, "http_method": "POST"}
     return changed
@@ -149,23 +147,16 @@ async def write_document(account: Account, application_id: str, document: Mappin
         raise _refused(response.status_code, application_id, response.headers.get("date", ""))
 
 
-async def _read(account: Account, application_id: str) -> tuple[dict[str, Any], str]:
-    """The document of an application, and the `Date` of the reply."""
+async def _read(account: Account, application_id: str) -> tuple[VonageApplication, dict[str, Any]]:
     response, body = await _request(account, "GET", f"{account.api_url}/v2/applications/{application_id}")
     date = response.headers.get("date", "")
     if response.status_code != httpx.codes.OK:
         raise _refused(response.status_code, application_id, date)
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise _no_application(account, date) from error
-    if not isinstance(document, dict):
-        raise _no_application(account, date)
-    return document, date
-
-
-def _no_application(account: Account, date: str) -> VonageApiError:
-    return VonageApiError(f"{account.api_url} does not reply with an application", _LATER, 200, date)
+        found = VonageApplication.model_validate_json(body)
+    except ValidationError as error:
+        raise VonageApiError(f"{account.api_url} does not reply with an application", _LATER, 200, date) from error
+    return found.model_copy(update={"date": date}), json.loads(body)
 
 
 async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:

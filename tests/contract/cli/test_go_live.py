@@ -292,6 +292,16 @@ def test_an_application_that_somebody_changed_meanwhile_is_left_alone(place: Pla
     assert [] == place.api.stored
 
 
+def test_a_setting_that_changes_last_needs_a_new_start_of_the_server(place: Place) -> None:
+    place.api.status = 401
+
+    done = place.go_live("s", API_SECRET, "c", "k2", "y", API_SECRET, "s")
+
+    assert "VONAGE_API_KEY='k2'" in place.env.read_text(encoding="utf-8")
+    assert "The server, with what has changed" in done.output
+    assert "the server started before .env changed" in shown(done)
+
+
 def shown(done: Result) -> str:
     """What was printed, as one line."""
     return " ".join(done.output.split())
