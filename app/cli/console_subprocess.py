@@ -1,13 +1,15 @@
-"""Proves a flow for the console, in its subprocess: plain values in, plain values out."""
+"""Proves flows and plays calls for the console, in its subprocesses: plain values in, plain values out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 from app.cli.server_under_test import make_app
+from app.console.phone_player import PhonePlayer
 from app.flow.loader import load
 from app.verify.prove import CallLimits, SearchLimits, prove
 from app.verify.prove.rehearsal import FoundViolation, confirmed
@@ -20,6 +22,16 @@ _BY_CALLER: Final = ("press", "speak", "silence", "record", "hangup")
 _WORDS: Final = {"dial": "the called party:"}
 _UNTIMED: Final = (steps.HearStep, steps.WaitStep, steps.EndStep)
 """Steps that the phone does not need: it plays on to where the caller is waited for."""
+
+
+@cache
+def _player() -> PhonePlayer:
+    return PhonePlayer(make_app)
+
+
+def play(deed: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """See `PhonePlayer.play`; each subprocess is one person's."""
+    return _player().play(deed, values)
 
 
 def prove_flow(texts: Mapping[str, str], env: Mapping[str, str], flow: str, seconds: float) -> dict[str, Any]:

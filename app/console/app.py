@@ -22,7 +22,6 @@ from app.console.figures import Figures
 from app.console.guard import HEADERS, Guard
 from app.console.pages import STATIC, refused, wants_page
 from app.console.passwords import Passwords
-from app.console.phone_call import PhoneServer
 from app.console.phone_calls import PhoneCalls
 from app.console.project import ProjectFolder
 from app.console.results import Results
@@ -70,15 +69,13 @@ def create_console(
     logins = Logins(settings.console_logins, settings.shared_logins)
     store = open_store(settings.database_url)
     policy = settings.policy()
-    make_app = services.make_app
     app.state.console = Console(
         settings=settings,
         services=services,
         dev=dev,
         has_secure_cookies=not dev or settings.console_url.startswith("https:"),
         project=ProjectFolder(settings.flows, settings.templates, policy.env, settings.python_lookups),
-        phone_calls=PhoneCalls(settings),
-        phone_server=None if make_app is None else PhoneServer(make_app, policy, settings.flows),
+        phone_calls=PhoneCalls(services.play),
         pictures=Results(flows.MOST_PICTURES),
         results=Results(MOST_RESULTS),
         lists=Results(MOST_RESULTS),

@@ -17,12 +17,13 @@ from pydantic import BaseModel
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.conversation import conversation
+from app.console.editor import folder_of
 from app.console.messages import opened_store, shown
 from app.console.pages import render, view_of
 from app.console.polled import PolledRoute
-from app.console.repetition import keep
+from app.console.repetition import CannotRepeat, recorded_of
 from app.console.state import TheConsole, console_of
-from app.errors import AppError, StoreError
+from app.errors import StoreError
 from app.flow.model import Project
 from app.service.call_report import zone_of
 from app.service.call_results import RESULTS, CallResult, results_of
@@ -262,20 +263,21 @@ async def calls_csv(request: Request, search: Search, _: CanLook) -> Response:
 
 
 @router.post("/calls/{name:path}/keep")
-async def keep_call(request: Request, console: TheConsole, name: str, _: CanChange) -> Response:
+async def keep_call(request: Request, console: TheConsole, name: str, session: CanChange) -> Response:
     """Write a call into tests/scenarios/, to be played by `ncco test`; 422 with the reason when that cannot be."""
     async with recorded(request) as records:
         timeline = await records.timeline(name)
-    server = console.phone_server
-    if timeline is None or server is None:
-        raise HTTPException(404, "there is no such call" if server else "this console plays no calls")
-    calls = console.phone_calls
+    if timeline is None:
+        raise HTTPException(404, "there is no such call")
     try:
-        kept = await calls.thread.run(keep(timeline, console.project, server))
-    except AppError as error:
-        problem = f"{error}; {error.cure}" if error.cure else str(error)
-        return render(request, "call_kept.html", 422, problem=problem, kept=None)
-    audit(request, "scenario kept", file=str(kept.path))
+        call = recorded_of(timeline)
+        values = {"folder": folder_of(console.project), "dial_allow": console.settings.policy().dial_allow}
+        kept = await console.phone_calls.ask(request, session, "keep_recorded", recorded=call, **values)
+    except CannotRepeat as error:
+        return render(request, "call_kept.html", 422, problem=str(error), kept=None)
+    except HTTPException as error:
+        return render(request, "call_kept.html", error.status_code, problem=error.detail, kept=None)
+    audit(request, "scenario kept", file=kept["path"])
     return render(request, "call_kept.html", problem="", kept=kept)
 
 

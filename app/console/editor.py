@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.console import language
 from app.console.access import CanLook
+from app.console.project import ProjectFolder
 from app.console.sessions import ConsoleSession
 from app.console.state import console_of
 from app.console.worker import Reason, WorkNotDone
@@ -87,20 +88,23 @@ async def _answer(
     return JSONResponse(await ask(request, session, function, asker, question=question.model_dump()))
 
 
-async def ask(
-    request: Request, session: ConsoleSession, function: Callable[..., Any], asker: str = "", **values: Any
-) -> Any:
-    """What a function of `language` returns for the project on disk and the values. Raises HTTPException."""
-    console = console_of(request)
-    worker = console.worker
-    project = console.project
-    folder = {
+def folder_of(project: ProjectFolder) -> dict[str, Any]:
+    """A project for functions of `language`."""
+    return {
         "flows": str(project.flows),
         "templates": str(project.templates),
         "env": sorted(project.env),
         "modules": list(project.modules),
     }
+
+
+async def ask(
+    request: Request, session: ConsoleSession, function: Callable[..., Any], asker: str = "", **values: Any
+) -> Any:
+    """What a function of `language` returns for the project on disk and the values. Raises HTTPException."""
+    console = console_of(request)
+    asked = {"folder": folder_of(console.project), **values}
     try:
-        return await worker.run(function, {"folder": folder, **values}, asker=asker, owner=session.id)
+        return await console.worker.run(function, asked, asker=asker, owner=session.id)
     except WorkNotDone as error:
         raise HTTPException(_STATUS[error.reason], str(error)) from error

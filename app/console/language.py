@@ -67,7 +67,7 @@ def check(folder: Json, question: Json) -> Json:
     node, faults = read_yaml(file, text) if file == PASTED_YAML else (None, [])
     if isinstance(node, Seq):  # flows are maps
         return {"issues": shown_issues(faults or _listed(file, node), {file: text}, _check_listed)}
-    project = _project(folder)
+    project = project_in(folder)
     if file != PASTED_YAML:
         read = project.with_texts({**unsaved, file: text})
         return {"issues": shown_issues(read.issues, read.texts, lambda texts: _found(project, texts))}
@@ -111,7 +111,7 @@ def definition(folder: Json, question: Json) -> Json:
 
 def read(folder: Json, source: Json) -> bool:
     """Whether a text can be called; the console asks, before it reads a text that may take too long."""
-    return read_source(_project(folder), PhoneText(**source)).is_ready
+    return read_source(project_in(folder), PhoneText(**source)).is_ready
 
 
 def read_alone(folder: Json, file: str, text: str) -> None:
@@ -126,7 +126,7 @@ def read_alone(folder: Json, file: str, text: str) -> None:
 
 def picture(folder: Json, source: Json) -> str:
     """The picture of the flow of a text as SVG, or a paragraph that says why there is none; "" while it has errors."""
-    playable = read_source(_project(folder), PhoneText(**source))
+    playable = read_source(project_in(folder), PhoneText(**source))
     if playable.project is None:
         return NO_PICTURE.format("An NCCO has no picture: its actions are played one after the other.")
     own = playable.project.flows.get(playable.flow)
@@ -152,7 +152,8 @@ def _saved(folder: Json) -> dict[str, str]:
     return read_project(Path(folder["flows"]), Path(folder["templates"]))[0]
 
 
-def _project(folder: Json) -> ProjectFolder:
+def project_in(folder: Json) -> ProjectFolder:
+    """The project of a folder; it is read again only after a change."""
     return _opened(folder["flows"], folder["templates"], tuple(folder["env"]), tuple(folder["modules"]))
 
 

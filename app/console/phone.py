@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
-from functools import partial
-from typing import Annotated, Final, TypeAlias
+from datetime import datetime
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field, PlainValidator
 
 from app.console import language
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
-from app.console.editor import ask
+from app.console.editor import ask, folder_of
 from app.console.pages import render
-from app.console.phone_call import PhoneCall
 from app.console.phone_source import PASTED, PhoneText, Playable, dialled_in, read_source
-from app.console.phone_transcript import bubbles_of, explain, hooks_of, marked
-from app.console.phone_world import ChosenAnswers, World
+from app.console.phone_world import World
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.console.sessions import ConsoleSession
 from app.console.state import TheConsole, console_of
-from app.console.trial_messages import keep_messages
-from app.errors import AppError, StoreError
+from app.console.trial_messages import keep_message
+from app.errors import StoreError
 from app.flow.files import MAX_BYTES
-from app.service.phone_numbers import digits_of
-from app.verify.kept_call import CannotKeep
-from app.verify.played_call import CannotDo, Done
 from app.verify.scenarios.answers import lookups_of
-from app.verify.scenarios.model import FROM, YEARS, ScenarioCall
-from app.verify.scenarios.runner import CannotPlace
-from app.verify.scenarios.script import NotAStep, ScriptStep, step_of
+from app.verify.scenarios.model import FROM
+from app.verify.scenarios.script import NotAStep, step_of
 
 router = APIRouter()
 
@@ -52,18 +45,6 @@ KEYS: Final = (
 )  # fmt: skip
 MOST_CHARACTERS: Final = 2_000
 """Of a step that somebody does."""
-
-
-def _own_call(request: Request, session: CanLook, id_: str) -> PhoneCall:
-    calls = console_of(request).phone_calls
-    call = calls.find(id_, session.id)
-    if call is None:
-        raise HTTPException(404, "this call is no longer here; call again")
-    return call
-
-
-OwnCall: TypeAlias = Annotated[PhoneCall, Depends(_own_call)]
-"""The call that the path names, of this session."""
 
 
 class CallRequest(PhoneText):
@@ -185,10 +166,13 @@ async def _read(request: Request, session: ConsoleSession, source: PhoneText) ->
 
     Raises HTTPException.
     """
-    console = console_of(request)
+    await _check_time(request, session, source)
+    return await asyncio.to_thread(read_source, console_of(request).project, source)
+
+
+async def _check_time(request: Request, session: ConsoleSession, source: PhoneText) -> None:
     if source.text is not None:
         await ask(request, session, language.read, source=PhoneText(file=source.file, text=source.text).model_dump())
-    return await asyncio.to_thread(read_source, console.project, source)
 
 
 def _not_live(session: ConsoleSession, source: PhoneText) -> str:
@@ -218,113 +202,63 @@ async def place(request: Request, console: TheConsole, session: CanLook, wanted:
     if wanted.is_live and (problem := _not_live(session, wanted)):
         audit(request, "services not asked", is_refused=True, file=wanted.file)
         raise HTTPException(403, problem)
-    calls = console.phone_calls
-    former = calls.find(wanted.again, session.id)
-    if former is not None:
-        wanted.step, wanted.made_at = former.playable.source.step, wanted.made_at or former.made_at
-    playable = await _read(request, session, wanted)
-    if not playable.is_ready:
-        return render(request, "phone_issues.html", playable=playable)
+    await _check_time(request, session, wanted)
+    settings = console.settings
+    policy = settings.policy()
+    live = {"env": dict(policy.env), "hosts": settings.private_hosts, "budget_ms": settings.lookup_budget_ms}
+    asked = {
+        "folder": folder_of(console.project),
+        "source": wanted.model_dump(include={"file", "text", "step"}),
+        "call": wanted.model_dump(mode="json", include={"flow", "to", "caller", "made_at"}),
+        "world": wanted.world.model_dump(),
+        "dial_allow": policy.dial_allow,
+        "live": live if wanted.is_live else None,
+        "again": wanted.again,
+    }
     if wanted.is_live:
         audit(request, "services asked", file=wanted.file)
-    call = await _placed(request, session, wanted, playable)
-    await calls.add(call)
-    steps: Sequence[Done] = ()
-    if former is not None:
-        async with former.lock:
-            call.former, steps = await asyncio.to_thread(bubbles_of, former), tuple(former.done)
-
-    async def begin() -> None:
-        await call.play(0)
-        await call.repeat(steps)
-
-    return await _played(request, call, begin)
+    return await _played(request, session, "place", **asked)
 
 
-async def _placed(request: Request, session: ConsoleSession, wanted: CallRequest, playable: Playable) -> PhoneCall:
-    """The call that was asked for. Raises HTTPException."""
+async def _played(request: Request, session: ConsoleSession, deed: str, **values: Any) -> Response:
+    """Let a call go on, and show it, with the reason if the step was not possible."""
     console = console_of(request)
-    server = console.phone_server
-    if server is None:
-        raise HTTPException(503, "this console places no calls")
-    calls = console.phone_calls
-    made_at = wanted.made_at or datetime.now(UTC)
-    if made_at.year not in YEARS:
-        raise HTTPException(422, f"calls are made in the years {YEARS[0]} to {YEARS[-1]}")
-    zone = playable.zone
-    made_at = made_at.astimezone(zone) if made_at.tzinfo else made_at.replace(tzinfo=zone)
-    definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
-    answers = ChosenAnswers(definitions, wanted.world, calls.client if wanted.is_live else None)
-    names = [each.name for each in playable.startable]
-    flow = "" if wanted.to or not names else wanted.flow if wanted.flow in names else names[0]
-    line = next((number for each in playable.startable for number in each.numbers), "")
-    to = digits_of(wanted.to.strip(), line)
-    caller = digits_of(wanted.caller.strip(), to or line)
-    called = ScenarioCall(to=to, from_=caller, made_at=made_at, flow=flow)
-    try:
-        call = await calls.thread.run(server.place(playable, called, answers))
-    except CannotPlace as error:
-        raise HTTPException(422, f"{error}; {error.cure}") from error
-    except AppError as error:
-        raise HTTPException(422, f"the call cannot be placed: {error}") from error
-    call.owner = session.id
-    return call
+    call = await console.phone_calls.ask(request, session, deed, **values)
+    if "issues" in call:
+        return render(request, "phone_issues.html", playable=call["issues"])
+    has_kept = False
+    if console.dev and (files := console.settings.recording_files) is not None:
+        kept = (await console.phone_calls.person(session)).kept
+        with suppress(OSError, StoreError):  # a message of a trial call may be missing
+            for message in call["messages"][kept[call["id"]] :]:
+                await keep_message(message, console.store, files)
+                kept[call["id"]] += 1
+        has_kept = kept[call["id"]] > 0
+    can_keep = call["can_be_kept"] and session.role == "change"
+    return render(request, "phone_call.html", call=call, outcomes=OUTCOMES, can_keep=can_keep, has_kept=has_kept)
 
 
-async def _played(request: Request, call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Response:
-    """Let a call go on in the thread of the calls, and show it, with the reason if the act was not possible."""
-    console = console_of(request)
-    calls = console.phone_calls
-    refused = ""
-    async with call.lock:
-        try:
-            await calls.thread.run(call.guarded(playing))
-        except CannotDo as error:
-            refused = str(error)
-        if console.dev and (files := console.settings.recording_files) is not None:
-            with suppress(OSError, StoreError):  # a message of a trial call may be missing
-                await keep_messages(call, console.store, files)
-        return await asyncio.to_thread(_shown, request, call, refused)
-
-
-def _shown(request: Request, call: PhoneCall, refused: str) -> Response:
-    """The call as it is now. It takes seconds for a long one."""
-    can_keep = call.playable.can_be_kept and request.state.session.role == "change"
-    return render(
-        request,
-        "phone_call.html",
-        call=call,
-        bubbles=marked(bubbles_of(call), call.former),
-        where=call.where,
-        ways=call.ways(),
-        hooks=list(hooks_of(call)),
-        outcomes=OUTCOMES,
-        refused=refused,
-        can_keep=can_keep,
-        not_kept=call.blocked() if can_keep else "",
-    )
-
-
-def _read_step(value: object) -> ScriptStep:
+def _read_step(value: object) -> object:
     if len(str(value)) > MOST_CHARACTERS:
         raise ValueError(f"a step has at most {MOST_CHARACTERS} characters")
     try:
-        return step_of(value)
+        step_of(value)
     except NotAStep as error:
         raise ValueError(str(error)) from error
+    return value
 
 
 class StepRequest(BaseModel):
     """What the caller or a dialled party does, as in a script; `at`: at which second of the call, None for now."""
 
-    step: Annotated[ScriptStep, PlainValidator(_read_step)]
+    step: Annotated[Any, PlainValidator(_read_step)]
     at: float | None = Field(None, ge=0, le=1e6)
 
 
 @router.post("/phone/calls/{id_}/steps")
-async def do_step(request: Request, call: OwnCall, wanted: StepRequest) -> Response:
+async def do_step(request: Request, session: CanLook, id_: str, wanted: StepRequest) -> Response:
     """Press, speak, be silent, leave a message, hang up, or decide what the dialled party does."""
-    return await _played(request, call, partial(call.do, wanted.step, wanted.at))
+    return await _played(request, session, "step", id_=id_, step=wanted.step, at=wanted.at)
 
 
 class AdvanceRequest(BaseModel):
@@ -334,38 +268,28 @@ class AdvanceRequest(BaseModel):
 
 
 @router.post("/phone/calls/{id_}/advance")
-async def advance(request: Request, call: OwnCall, wanted: AdvanceRequest) -> Response:
+async def advance(request: Request, session: CanLook, id_: str, wanted: AdvanceRequest) -> Response:
     """Let time pass."""
-    return await _played(request, call, partial(call.play, wanted.at))
+    return await _played(request, session, "advance", id_=id_, at=wanted.at)
 
 
 @router.post("/phone/calls/{id_}/world")
-async def change_world(request: Request, call: OwnCall, world: World) -> Response:
+async def change_world(request: Request, session: CanLook, id_: str, world: World) -> Response:
     """Change who answers and what lookups answer, from now on."""
-    return await _played(request, call, partial(call.change, world))
+    return await _played(request, session, "world", id_=id_, world=world.model_dump())
 
 
 @router.get("/phone/calls/{id_}/turns/{number}")
-async def turn(request: Request, console: TheConsole, call: OwnCall, number: int) -> Response:
+async def turn(request: Request, console: TheConsole, session: CanLook, id_: str, number: int) -> Response:
     """Why a turn did what it did, with its webhook and NCCO."""
-    async with call.lock:
-        try:
-            explanation = explain(call, number, console.settings.base_url)
-        except IndexError:
-            raise HTTPException(404, f"this call has no turn {number}") from None
-    return render(request, "phone_turn.html", why=explanation)
+    base_url = console.settings.base_url
+    why = await console.phone_calls.ask(request, session, "turn", id_=id_, number=number, base_url=base_url)
+    return render(request, "phone_turn.html", why=why)
 
 
 @router.post("/phone/calls/{id_}/keep")
-async def keep(request: Request, console: TheConsole, _: CanChange, call: OwnCall) -> Mapping[str, str]:
+async def keep(request: Request, console: TheConsole, session: CanChange, id_: str) -> Mapping[str, str]:
     """Write the call into tests/scenarios/, to be played by `ncco test`."""
-    if not await asyncio.to_thread(call.playable.is_saved, console.project):
-        cure = "save it in a file of the project, or play the call again with what is saved"
-        raise HTTPException(409, f"this call was made with a text that is not saved; {cure}")
-    async with call.lock:
-        try:
-            kept = await asyncio.to_thread(call.keep)
-        except CannotKeep as error:
-            raise HTTPException(409, f"{error}; {error.cure}") from error
-    audit(request, "scenario kept", file=str(kept.path))
-    return {"path": str(kept.path), "name": kept.name, "command": kept.command}
+    kept = await console.phone_calls.ask(request, session, "keep", id_=id_, folder=folder_of(console.project))
+    audit(request, "scenario kept", file=kept["path"])
+    return kept

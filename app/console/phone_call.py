@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import shlex
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,6 @@ from app.console.phone_source import Playable
 from app.console.phone_world import ChosenAnswers, World
 from app.errors import AppError
 from app.flow.files import SCENARIO_FOLDERS
-from app.service.turns import Policy
 from app.simulator.delivery import Application
 from app.simulator.legs import CallMoment
 from app.simulator.parties import Parties
@@ -37,20 +35,20 @@ if TYPE_CHECKING:
 _SEED: Final = "the phone of the console"
 """Of the ids of a call: the same call is the same whenever it is played again."""
 LONGEST_ACT_S: Final = 10.0
-"""How many real seconds a call is played at once. Turns of other calls are played in between."""
+"""How many real seconds a call is played at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A written scenario: its file, its name, and the command that plays it."""
 
-    path: Path
+    path: str
     name: str
     command: str
 
 
 class PhoneCall(PlayedCall):
-    """One call. Await one method at a time (`lock`).
+    """One call. Await one method at a time.
 
     Args:
         placed: the call.
@@ -61,10 +59,8 @@ class PhoneCall(PlayedCall):
         folder: of the flows.
 
     Attributes:
-        owner: the session that placed it.
         made_at: when, in the time zone of the flow.
         former: the conversation of the call whose steps were repeated.
-        kept_messages: the ids of its messages that are kept.
     """
 
     def __init__(
@@ -79,14 +75,10 @@ class PhoneCall(PlayedCall):
     ) -> None:
         super().__init__(placed, stage.flows if stage is not None else (), answers.outcome_of)
         self.id = secrets.token_urlsafe(12)
-        self.owner = ""
         self.answers = answers
-        self.lock = asyncio.Lock()
-        self.touched = time.monotonic()
         self.playable = playable
         self.made_at: datetime = call.made_at
         self.former: Sequence[Bubble] = ()
-        self.kept_messages: list[str] = []
         self._call = call
         self._stage = stage
         self._folder = folder
@@ -122,7 +114,6 @@ class PhoneCall(PlayedCall):
 
         Raises CannotDo.
         """
-        self.touched = time.monotonic()
         try:
             async with asyncio.timeout(LONGEST_ACT_S):
                 await playing()
@@ -159,7 +150,7 @@ class PhoneCall(PlayedCall):
             reason = (error.strerror or str(error)).lower()
             cure = "let the server's user write there, and keep the call again"
             raise CannotKeep(f"the scenario cannot be written to {path}: {reason}", cure) from error
-        return Kept(path, name, shlex.join(("ncco", "test", str(path))))
+        return Kept(str(path), name, shlex.join(("ncco", "test", str(path))))
 
     def blocked(self) -> str:
         """Why it cannot be written as a scenario, in words for people; "" when nothing is known against it."""
@@ -179,16 +170,23 @@ class PhoneCall(PlayedCall):
 
 @dataclass(frozen=True, slots=True)
 class PhoneServer:
-    """The server that calls of the phone go to. `folder`: of the flows."""
+    """The server that calls of the phone go to.
+
+    Attributes:
+        folder: of the flows.
+        dial_allow: prefixes of computed numbers that may be dialled.
+        env: the variables of flows.
+    """
 
     make_app: MakeApp
-    policy: Policy
     folder: Path
+    dial_allow: tuple[str, ...]
+    env: Mapping[str, str]
 
     async def place(self, playable: Playable, call: ScenarioCall, answers: ChosenAnswers) -> PhoneCall:
         """Call on a stage of its own: the real application, a store in memory, a virtual clock. Raises CannotPlace.
 
-        Nothing is sent to anybody, except what `answers` asks: then flows read the real variables of the environment.
+        Nothing is sent to anybody, except what `answers` asks.
         """
         conditions = CallConditions(Parties(other=None), {})
         if playable.project is None:
@@ -197,13 +195,12 @@ class PhoneServer:
             own = PlacedCall(Application(f"{BASE}/answer", f"{BASE}/event"), network, clock, conditions, _SEED)
             await own.place(call)
             return PhoneCall(own, call, answers, playable, folder=self.folder)
-        stage = LocalStage(playable.project, self.make_app, self.policy.dial_allow)
+        stage = LocalStage(playable.project, self.make_app, self.dial_allow)
         is_live = answers.client is not None
         # Servers that are asked may remember calls by their ids.
         seed = secrets.token_hex(16) if is_live else _SEED
-        env = self.policy.env if is_live else {}
         fit = with_number(stage, call)
-        placed = await stage.ring(fit, conditions, look_ups=answers.of_turn, env=env, seed=seed)
+        placed = await stage.ring(fit, conditions, look_ups=answers.of_turn, env=self.env, seed=seed)
         shown = call if call.flow or call.to else fit
         return PhoneCall(placed, shown, answers, playable, stage=stage, folder=self.folder)
 

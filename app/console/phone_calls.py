@@ -1,100 +1,143 @@
-"""The calls of the phone that are in progress, and the thread in which they are played."""
+"""The people who call on the phone: each has a subprocess of their own, in which their calls are played.
+
+So a call that computes for long holds up nobody else, and is ended with the subprocess.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import threading
+import os
 import time
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from app.console.phone_call import PhoneCall
-from app.service.lookups import LookupClient
-from app.settings import Settings
+from fastapi import HTTPException, Request
+
+from app.console.phone_player import NO_CALL
+from app.console.sessions import ConsoleSession
+from app.console.worker import Reason, Worker, WorkNotDone
 
 IDLE_S: Final = 600.0
-"""After this many real seconds without a request a call is dropped."""
-MOST_CALLS: Final = 20
-"""Calls at once, of all people together."""
-OWN_CALLS: Final = 3
-"""Calls at once of one session; a further one ends the oldest."""
+"""After this many real seconds without a request the calls of a person are ended."""
+MOST_PEOPLE: Final = 4
+"""People who have calls at once; a further one ends the calls of who has been idle for longest."""
+MOST_S: Final = 15.0
+"""Seconds of a processor that a call may be played at once; it is stopped before, where it can be (`LONGEST_ACT_S`)."""
+LOOKS_S: Final = 0.5
+"""How often it is looked whether the page that waits is still open."""
+_LOST: Final[Mapping[Reason, tuple[int, str]]] = {
+    "time": (422, "this call took too long, so it was ended; call again"),
+    "memory": (422, "this call took too much memory, so it was ended; call again"),
+    "busy": (503, "your calls are still being played; try it again in a few seconds"),
+}
+_ENDED: Final = (503, "this call was ended from outside; call again")
 
 T = TypeVar("T")
 
 
-class PhoneThread:
-    """An event loop in a thread of its own, which starts at the first use."""
+class Person:
+    """Who calls.
 
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+    Attributes:
+        worker: plays the calls.
+        used_at: when a request came last. asking: how many are being answered.
+        kept: how many messages of a call are kept, by its id.
+    """
 
-    async def run(self, playing: Coroutine[Any, Any, T]) -> T:
-        """What a coroutine returns or raises there. All coroutines of one call must run there."""
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            self._thread = threading.Thread(target=self._loop.run_forever, name="phone", daemon=True)
-            self._thread.start()
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(playing, self._loop))
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.used_at = time.monotonic()
+        self.asking = 0
+        self.kept = Counter[str]()
 
-    async def close(self) -> None:
-        """Stop the thread, once what it computes is done."""
-        if self._loop is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            await asyncio.to_thread(self._thread.join)
-            self._loop.close()
-            self._loop = self._thread = None
+    @property
+    def order(self) -> tuple[bool, float]:
+        """Who comes first is ended first."""
+        return self.asking > 0, self.used_at
+
+
+def worker_for(session: ConsoleSession) -> Worker:
+    """A subprocess for the calls of a session; of one that may ask real services it has the server's environment."""
+    return Worker(seconds=MOST_S, env=os.environ if session.role == "change" else {})
 
 
 class PhoneCalls:
-    """The calls in progress.
+    """The people who call now.
+
+    Args:
+        play: see `Services`.
 
     Attributes:
-        thread: where they are played.
+        make_worker: makes what plays the calls of a session.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.thread = PhoneThread()
-        self._calls: dict[str, PhoneCall] = {}
-        self._settings = settings
-        self._client: LookupClient | None = None
+    def __init__(self, play: Callable[..., dict[str, Any]] | None) -> None:
+        self.make_worker: Callable[[ConsoleSession], Worker] = worker_for
+        self._play = play
+        self._people: dict[str, Person] = {}
+        self._ending: asyncio.Task[None] | None = None
 
-    @property
-    def client(self) -> LookupClient:
-        """Asks for lookups as the server does; use it in the thread."""
-        if self._client is None:
-            settings = self._settings
-            budget_ms, hosts = settings.lookup_budget_ms, settings.private_hosts
-            self._client = LookupClient(budget_ms, hosts, settings.python_modules)
-        return self._client
+    async def person(self, session: ConsoleSession) -> Person:
+        """Who has this session; somebody else's calls are ended if there are too many people."""
+        person = self._people.get(session.id)
+        if person is None:
+            person = self._people[session.id] = Person(self.make_worker(session))
+            others = {id_: each for id_, each in self._people.items() if each is not person}
+            if len(others) >= MOST_PEOPLE:
+                await self._people.pop(min(others, key=lambda id_: others[id_].order)).worker.close()
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end_idle())
+        return person
 
-    async def add(self, call: PhoneCall) -> None:
-        """Keep a call, and end idle ones, its owner's oldest, and, of too many, an unused one of who has most."""
-        self._calls[call.id] = call
-        now = time.monotonic()
-        own = [each for each in self._calls.values() if each.owner == call.owner]
-        ended = {each for each in self._calls.values() if now - each.touched > IDLE_S} | {*own[:-OWN_CALLS]}
-        left = [each for each in self._calls.values() if each not in ended]
-        if len(left) > MOST_CALLS:
-            held = Counter(each.owner for each in left)
-            ended.add(max(left, key=lambda each: (held[each.owner], now - each.touched)))
-        for each in ended:
-            del self._calls[each.id]
-        for each in ended:
-            await self.thread.run(each.close())
+    async def ask(self, request: Request, session: ConsoleSession, deed: str, **values: Any) -> dict[str, Any]:
+        """What a deed of `PhonePlayer` returns. It is stopped when the page is closed. Raises HTTPException."""
+        if self._play is None:
+            raise HTTPException(503, "this console places no calls")
+        if "id_" in values and session.id not in self._people:
+            raise HTTPException(404, NO_CALL)
+        person = await self.person(session)
+        person.asking += 1
+        try:
+            asked = person.worker.run(self._play, {"deed": deed, "values": values})
+            shown: dict[str, Any] = await _while_open(request, asked)
+        except WorkNotDone as error:
+            raise HTTPException(*_LOST.get(error.reason, _ENDED)) from error
+        finally:
+            person.asking -= 1
+            person.used_at = time.monotonic()
+        if "not_played" in shown:
+            raise HTTPException(*shown["not_played"])
+        return shown
 
-    def find(self, id_: str, owner: str) -> PhoneCall | None:
-        """A call of a session; None for any other, and for one that nobody has used for long."""
-        call = self._calls.get(id_)
-        now = time.monotonic()
-        if call is None or call.owner != owner or now - call.touched > IDLE_S:
-            return None
-        call.touched = now
-        return call
+    async def _end_idle(self) -> None:
+        while True:
+            await asyncio.sleep(IDLE_S / 10)
+            now = time.monotonic()
+            for id_, person in list(self._people.items()):
+                if not person.asking and now - person.used_at > IDLE_S:
+                    del self._people[id_]
+                    await person.worker.close()
 
     async def close(self) -> None:
-        """Stop the thread."""
-        if self._client is not None:
-            await self.thread.run(self._client.close())
-        await self.thread.close()
+        """End all calls."""
+        if self._ending is not None:
+            self._ending.cancel()
+        for person in self._people.values():
+            await person.worker.close()
+
+
+async def _while_open(request: Request, work: Awaitable[T]) -> T:
+    """What `work` returns; it is cancelled when the page that waits for it is closed."""
+    task = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait((task,), timeout=LOOKS_S))[0]:
+            if await request.is_disconnected():
+                raise HTTPException(503, "the page was closed")
+        return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task

@@ -1,4 +1,4 @@
-"""Plays a recorded call again on today's flows, with the phone, so that it can be kept as a scenario."""
+"""Plays a recorded call again on today's flows, as a call of the phone, so that it can be kept as a scenario."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from app.console.phone_call import Kept, PhoneCall, PhoneServer
-from app.console.phone_source import PhoneText, read_source
+from app.console.phone_source import PhoneText, Playable, read_source
 from app.console.phone_world import ChosenAnswers, World
 from app.console.project import ProjectFolder
 from app.engine import Lookup, LookupAnswer
@@ -74,8 +74,8 @@ class RecordedSteps:
     """
 
     inputs: deque[ScriptStep | None]
-    dials: deque[DialStep]
-    messages: deque[RecordStep]
+    dials: deque[ScriptStep]
+    messages: deque[ScriptStep]
 
     @classmethod
     def of(cls, timeline: Timeline) -> RecordedSteps:
@@ -92,6 +92,20 @@ class RecordedSteps:
             )
         except NotAStep as error:
             raise CannotRepeat("it holds something that cannot be typed or said on the phone") from error
+
+    def as_written(self) -> dict[str, list[Any]]:
+        """The same in plain values."""
+        return {
+            "inputs": [None if step is None else step.as_written() for step in self.inputs],
+            "dials": [step.as_written() for step in self.dials],
+            "messages": [step.as_written() for step in self.messages],
+        }
+
+    @classmethod
+    def read(cls, written: Mapping[str, Sequence[Any]]) -> RecordedSteps:
+        """What `as_written` has written."""
+        inputs = deque(None if step is None else step_of(step) for step in written["inputs"])
+        return cls(inputs, deque(map(step_of, written["dials"])), deque(map(step_of, written["messages"])))
 
     def take(self, kind: str, action: Mapping[str, Any], *, is_hung_up: bool) -> ScriptStep:
         """What is done next where the call waits.
@@ -201,24 +215,17 @@ class RecordedAnswers(ChosenAnswers):
         return [self._shown(each, None) for each in value] if isinstance(value, list) else value
 
 
-def _way(turns: Sequence[TurnRow]) -> list[tuple[str, str, str]]:
+def _way(turns: Sequence[TurnRow]) -> list[list[str]]:
     """Which steps were entered, what was heard and decided in them."""
     lines = (line for turn in turns for line in trace_of(turn))
-    return [(line.did, line.step, line.what) for line in lines if line.did in _COMPARED]
+    return [[line.did, line.step, line.what] for line in lines if line.did in _COMPARED]
 
 
-async def keep(timeline: Timeline, folder: ProjectFolder, server: PhoneServer) -> Kept:
-    """Play a call again, and write it into tests/scenarios/ beside the flows, without anything sensitive.
-
-    The number of the caller is written only if the flow takes another way for a sample number.
-
-    Raises:
-        CannotRepeat: it cannot be played again, or takes another way today.
-        CannotPlace: no flow takes it.
-        CannotKeep: the scenario cannot be written.
-    """
+def recorded_of(timeline: Timeline) -> dict[str, Any]:
+    """What `keep_recorded` needs of a call, in plain values. Raises CannotRepeat."""
+    row = timeline.call.session
     try:
-        session = from_json(timeline.call.session.state)
+        session = from_json(row.state)
     except ValueError as error:
         raise CannotRepeat("its record is damaged, or was written by another version") from error
     if not session.flow:
@@ -227,39 +234,65 @@ async def keep(timeline: Timeline, folder: ProjectFolder, server: PhoneServer) -
         raise CannotRepeat("it is the leg of a dialled party; keep the call that dialled instead")
     if any(turn.cause_status == REFUSED for turn in timeline.turns):
         raise CannotRepeat("Vonage refused what the server had sent, which cannot happen here")
-    flow = folder.current().project.flows.get(session.flow)
+    answers = defaultdict[str, list[Mapping[str, Any]]](list)
+    for turn in timeline.turns:
+        for name, answer in orjson.loads(turn.inputs).get("lookups", {}).items():
+            answers[name].append(answer)
+    return {
+        "flow": session.flow,
+        "named": row.flow if row.id.endswith(f"/{row.flow}") else "",
+        "to": session.call.to,
+        "from": session.call.from_number,
+        "made_at": datetime.fromtimestamp(row.created_at / 1000, UTC).isoformat(),
+        "is_hung_up": not session.is_over,
+        "steps": RecordedSteps.of(timeline).as_written(),
+        "answers": answers,
+        "way": _way(timeline.turns),
+    }
+
+
+async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, server: PhoneServer) -> Kept:
+    """Play a call again, and write it into tests/scenarios/ beside the flows, without anything sensitive.
+
+    The number of the caller is written only if the flow takes another way for a sample number.
+
+    Args:
+        recorded: see `recorded_of`.
+        folder: of today's flows.
+        server: where it is played.
+
+    Raises:
+        CannotRepeat: it cannot be played again, or takes another way today.
+        CannotPlace: no flow takes it.
+        CannotKeep: the scenario cannot be written.
+    """
+    flow = folder.current().project.flows.get(recorded["flow"])
     if flow is None:
-        raise CannotRepeat(f"the flow {session.flow} is no longer in the project, or has errors")
-    number = session.call.from_number
+        raise CannotRepeat(f"the flow {recorded['flow']} is no longer in the project, or has errors")
+    number = recorded["from"]
+    playable = read_source(folder, PhoneText(file=flow.place.file))
+    if playable.project is None or not playable.is_ready:
+        raise CannotRepeat(f"{flow.place.file} has errors")
     try:
-        return await _keep_as(timeline, SAMPLE_CALLER if number else "", flow.place.file, folder, server)
+        return await _keep_as(recorded, SAMPLE_CALLER if number else "", playable, server)
     except CannotRepeat:
         if not number or not number.isdecimal():
             raise
-    return await _keep_as(timeline, number, flow.place.file, folder, server)
+    return await _keep_as(recorded, number, playable, server)
 
 
-async def _keep_as(timeline: Timeline, caller: str, file: str, folder: ProjectFolder, server: PhoneServer) -> Kept:
+async def _keep_as(recorded: Mapping[str, Any], caller: str, playable: Playable, server: PhoneServer) -> Kept:
     """Keep it with this caller's number."""
-    row = timeline.call.session
-    state = from_json(timeline.call.session.state)
-    playable = read_source(folder, PhoneText(file=file))
-    if playable.project is None or not playable.is_ready:
-        raise CannotRepeat(f"{file} has errors")
-    steps = RecordedSteps.of(timeline)
-    left = defaultdict[str, deque[Mapping[str, Any]]](deque)
+    steps = RecordedSteps.read(recorded["steps"])
     hides_input = None in steps.inputs
-    for turn in timeline.turns:
-        for name, answer in orjson.loads(turn.inputs).get("lookups", {}).items():
-            left[name].append(answer)
-    answers = RecordedAnswers(lookups_of(playable.project.flows.values()), left)
-    made_at = datetime.fromtimestamp(row.created_at / 1000, UTC)
-    named = row.flow if row.id.endswith(f"/{row.flow}") else ""
-    called = ScenarioCall(to=state.call.to, from_=caller, made_at=made_at, flow=named)
+    flows = playable.project.flows.values() if playable.project is not None else ()
+    answers = RecordedAnswers(lookups_of(flows), {name: deque(each) for name, each in recorded["answers"].items()})
+    made_at = datetime.fromisoformat(recorded["made_at"])
+    called = ScenarioCall(to=recorded["to"], from_=caller, made_at=made_at, flow=recorded["named"])
     call = await server.place(playable, called, answers)
     try:
-        await call.guarded(partial(_play, call, steps, is_hung_up=not state.is_over))
-        _require_same(timeline, call, is_sampled=hides_input or answers.is_sampled)
+        await call.guarded(partial(_play, call, steps, is_hung_up=recorded["is_hung_up"]))
+        _require_same(recorded["way"], call, is_sampled=hides_input or answers.is_sampled)
         hidden = {
             "the caller's number": caller == SAMPLE_CALLER,
             "what the caller keyed in or said (sensitive)": hides_input,
@@ -287,7 +320,7 @@ async def _play(call: PhoneCall, steps: RecordedSteps, *, is_hung_up: bool) -> N
     raise CannotRepeat(f"more than {MOST_STEPS} things happen in it")
 
 
-def _require_same(timeline: Timeline, call: PhoneCall, *, is_sampled: bool) -> None:
+def _require_same(then: Sequence[Sequence[str]], call: PhoneCall, *, is_sampled: bool) -> None:
     """Raises CannotRepeat for a call that took another way than the recorded one."""
     why = (
         "with samples of what is sensitive and not stored it takes another way"
@@ -298,13 +331,13 @@ def _require_same(timeline: Timeline, call: PhoneCall, *, is_sampled: bool) -> N
         raise CannotRepeat(call.stopped)
     session = call.session
     own = [turn for turn in call.turns if session is not None and turn.session == session.id]
-    then, now = _way(timeline.turns), _way(own)
+    now = _way(own)
     for index, line in enumerate(then):
-        if now[index : index + 1] != [line]:
+        if now[index : index + 1] != [list(line)]:
             today = _described(now[index]) if index < len(now) else "the call is over"
             raise CannotRepeat(f"{why}: then {_described(line)}, now {today}")
 
 
-def _described(line: tuple[str, str, str]) -> str:
+def _described(line: Sequence[str]) -> str:
     did, step, what = line
     return f"the step “{step}” was entered" if did == "entered" else f"“{step}” {did} {what}"

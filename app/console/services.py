@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from app.verify.scenarios.runner import MakeApp
-
 
 class Served(NamedTuple):
     """Where the webhook server beside the console answers on this host: `http://127.0.0.1:8000`; "" is not known.
@@ -29,11 +27,11 @@ class Services:
     """The services of the console.
 
     Attributes:
-        make_app: makes the application that the calls of the phone go to; None: it cannot call.
+        play: plays calls, with plain values, in a subprocess (see `PhonePlayer.play`); None: it cannot call.
         prove: proves a flow, with plain values, in a subprocess; None: none can be proved.
         served: the webhook server.
     """
 
-    make_app: MakeApp | None = None
+    play: Callable[..., dict[str, Any]] | None = None
     prove: Callable[..., dict[str, Any]] | None = None
     served: Served = _NOT_KNOWN

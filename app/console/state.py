@@ -11,7 +11,6 @@ from starlette.requests import HTTPConnection
 from app.console.changes import CallChanges
 from app.console.figures import Figures
 from app.console.passwords import Passwords
-from app.console.phone_call import PhoneServer
 from app.console.phone_calls import PhoneCalls
 from app.console.project import ProjectFolder
 from app.console.results import Results
@@ -30,9 +29,9 @@ class Console:
     Attributes:
         dev: development.
         has_secure_cookies: whether browsers send its cookies by TLS alone.
-        phone_server: makes the applications that calls are played against; None: no calls are played.
         pictures, results, lists: pictures of flows, counts and proofs, and lists of calls, each made once.
-        worker: answers what the editor and the phone ask.
+        phone_calls: plays the calls of the phone.
+        worker: answers what the editor and the phone ask about texts.
         prover: walks flows.
     """
 
@@ -42,7 +41,6 @@ class Console:
     has_secure_cookies: bool
     project: ProjectFolder
     phone_calls: PhoneCalls
-    phone_server: PhoneServer | None
     pictures: Results
     results: Results
     lists: Results

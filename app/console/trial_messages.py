@@ -8,15 +8,12 @@ import io
 import math
 import struct
 import wave
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Final
+from typing import Any, Final
 
-from app.console.phone_call import PhoneCall
 from app.service.recording_files import RecordingFiles, in_thread, new_recording_id
-from app.service.recordings import about_call, name_of_caller
 from app.store import RecordingRow, Store
-from app.verify.scenarios.script import RecordStep
 
 PREFIX: Final = "phone-"
 """Begins the `uuid` of such a message; Vonage's ids have none."""
@@ -26,39 +23,30 @@ _KEEP_S: Final = 5.0
 _HERTZ: Final = 220.0
 
 
-async def keep_messages(call: PhoneCall, store: Store, files: RecordingFiles) -> None:
-    """Keep the messages of a call that are not kept yet. Raises OSError (also when it takes too long), StoreError."""
-    left = sum(isinstance(done.step, RecordStep) for done in call.done)
-    reported = (delivery for delivery in call.leg.log if delivery.kind == "record" and delivery.attempts)
-    session = call.session
-    if not left or session is None or call.playable.project is None:
-        return
-    for delivery in islice(reported, len(call.kept_messages), left):
-        began, ended = (datetime.fromisoformat(delivery.fields[name]) for name in ("start_time", "end_time"))
-        audio = tone((ended - began).total_seconds())
-        flow = call.playable.project.flows.get(session.at or session.flow)
-        row = RecordingRow(
-            new_recording_id(),
-            f"{PREFIX}{new_recording_id()}",
-            "record",
-            round(datetime.now(UTC).timestamp() * 1000),
-            flow=session.at or session.flow,
-            about=about_call(flow, session) if flow is not None else "",
-            caller_name=name_of_caller(flow, session) if flow is not None else "",
-            from_number=session.call.from_number or session.call.from_user,
-            to_number=session.call.to,
-            duration_ms=round((ended - began).total_seconds() * 1000),
-            size=len(audio),
-            content_type="audio/wav",
-            sha256=hashlib.sha256(audio).hexdigest(),
-            state="kept",
-            has_file=1,
-        )
-        async with asyncio.timeout(_KEEP_S):
-            await in_thread(files.put, row.id, audio)
-        await store.open()
-        await store.recordings.add(row)
-        call.kept_messages.append(row.id)
+async def keep_message(message: Mapping[str, Any], store: Store, files: RecordingFiles) -> None:
+    """Keep what was left in a call. Raises OSError (also when it takes too long), StoreError.
+
+    `message`: fields of its row, and its `seconds`.
+    """
+    seconds = message["seconds"]
+    audio = tone(seconds)
+    row = RecordingRow(
+        new_recording_id(),
+        f"{PREFIX}{new_recording_id()}",
+        "record",
+        round(datetime.now(UTC).timestamp() * 1000),
+        duration_ms=round(seconds * 1000),
+        size=len(audio),
+        content_type="audio/wav",
+        sha256=hashlib.sha256(audio).hexdigest(),
+        state="kept",
+        has_file=1,
+        **{name: value for name, value in message.items() if name != "seconds"},
+    )
+    async with asyncio.timeout(_KEEP_S):
+        await in_thread(files.put, row.id, audio)
+    await store.open()
+    await store.recordings.add(row)
 
 
 def tone(seconds: float) -> bytes:

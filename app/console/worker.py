@@ -1,11 +1,11 @@
-"""Runs work on unsaved texts in one subprocess, which is killed when it takes too long or too much memory.
+"""Runs work on texts in one subprocess, which is killed when it takes too long or too much memory.
 
     worker = Worker()
     found = await worker.run(language.check, {"file": ..., "text": ...})
 
 The function is one of a module, which the subprocess imports. It takes named values and returns one, all of them JSON.
-The subprocess gets nothing from the environment of the server, so it has no
-settings and no secrets. It ends with the server, because its standard input ends then.
+Unless it is told otherwise, the subprocess gets nothing from the environment of the server, so it has no settings and
+no secrets. It ends with the server, because its standard input ends then.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
 if sys.platform != "win32":
@@ -67,12 +67,21 @@ class Worker:
         seconds: how much time of a processor one piece of work may take, unless its request says otherwise.
         memory_bytes: how much memory the subprocess may have.
         module: is imported when the subprocess starts, outside of that time.
+        env: the variables of its environment; by default it has none of the server's.
     """
 
-    def __init__(self, *, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES, module: ModuleType = app) -> None:
+    def __init__(
+        self,
+        *,
+        seconds: float = SECONDS,
+        memory_bytes: int = MEMORY_BYTES,
+        module: ModuleType = app,
+        env: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._seconds = seconds
         self._memory_bytes = memory_bytes
         self._module = module.__name__
+        self._env = env
         self._process: Process | None = None
         self._turn = asyncio.Lock()
         self._waiting: Counter[str] = Counter()
@@ -140,7 +149,7 @@ class Worker:
         command = (sys.executable, "-P", "-m", __name__, str(self._memory_bytes), self._module)
         paths = os.pathsep.join(filter(None, sys.path))
         self._process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, env={"PYTHONPATH": paths, "PYTHONUTF8": "1"}
+            *command, stdin=PIPE, stdout=PIPE, env={**self._env, "PYTHONPATH": paths, "PYTHONUTF8": "1"}
         )
         await asyncio.wait_for(_receive(self._process), START_SECONDS)
         return self._process

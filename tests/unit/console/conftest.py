@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -15,7 +15,9 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from app.cli.console_services import console_services
+from app.cli.server_under_test import make_app
 from app.console.app import create_console
+from app.console.phone_player import PhonePlayer
 from app.settings import Settings
 
 REPOSITORY = Path(__file__).parents[3]
@@ -56,6 +58,24 @@ class SameProcess:
         """Nothing to end."""
 
 
+class OwnPlayer(SameProcess):
+    """Plays here what a person's subprocess plays."""
+
+    open: ClassVar[list[PhonePlayer]] = []
+
+    def __init__(self, *_: object) -> None:
+        self._player = PhonePlayer(make_app)
+        self.open.append(self._player)
+
+    async def run(self, _: Callable[..., Any], values: Mapping[str, Any], **__: object) -> Any:
+        return await super().run(self._player.play, values)
+
+    async def close(self) -> None:
+        """End the calls of the person."""
+        self.open.remove(self._player)
+        await asyncio.to_thread(self._player.close)
+
+
 def browser(app: FastAPI, base_url: str = BASE_URL) -> httpx.AsyncClient:
     """A client that keeps cookies, and shows pages instead of JSON."""
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url, headers={"Accept": "text/html"})
@@ -82,6 +102,14 @@ async def logged_in(app: FastAPI, *, may_change: bool = True) -> httpx.AsyncClie
         return httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url=BASE_URL, headers=headers, cookies=client.cookies
         )
+
+
+@pytest.fixture(autouse=True)
+def _no_open_calls() -> Iterator[None]:
+    """End the calls that a test has left."""
+    yield
+    while OwnPlayer.open:
+        OwnPlayer.open.pop().close()
 
 
 @pytest.fixture

@@ -1,0 +1,304 @@
+"""Plays the calls of one person, in a subprocess of that person: plain values in, plain values out.
+
+player = PhonePlayer(make_app)
+shown = player.play("place", {"source": {"file": "flows/acme.yaml"}, ...})
+shown = player.play("step", {"id": shown["id"], "step": {"press": "1"}, "at": None})
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from typing import Any, Final, TypeAlias
+
+from app.console.language import project_in
+from app.console.phone_call import PhoneCall, PhoneServer
+from app.console.phone_source import PhoneText, Playable, read_source
+from app.console.phone_transcript import bubbles_of, explain, hooks_of, marked
+from app.console.phone_world import ChosenAnswers, World
+from app.console.repetition import keep_recorded
+from app.errors import AppError
+from app.service.lookup_sources import PythonModules
+from app.service.lookups import LookupClient
+from app.service.phone_numbers import digits_of
+from app.service.recordings import about_call, name_of_caller
+from app.verify.kept_call import CannotKeep
+from app.verify.played_call import CannotDo, Done
+from app.verify.scenarios.answers import lookups_of
+from app.verify.scenarios.model import YEARS, ScenarioCall
+from app.verify.scenarios.runner import CannotPlace, MakeApp
+from app.verify.scenarios.script import RecordStep, step_of
+
+Json: TypeAlias = dict[str, Any]
+
+NO_CALL: Final = "this call is no longer here; call again"
+OWN_CALLS: Final = 3
+"""Calls at once of one person; a further one ends the oldest."""
+MOST_PROBLEMS: Final = 5
+"""Problems of a call that the page shows."""
+
+
+class NotPlayed(AppError):
+    """What the page asks for is refused.
+
+    Attributes:
+        status: of the reply.
+    """
+
+    def __init__(self, status: int, problem: str) -> None:
+        super().__init__(problem)
+        self.status = status
+
+
+class PhonePlayer:
+    """The calls of one person, which stay between the requests.
+
+    Args:
+        make_app: makes the application that they go to.
+    """
+
+    def __init__(self, make_app: MakeApp) -> None:
+        self._make_app = make_app
+        self._runner = asyncio.Runner()
+        self._calls: dict[str, PhoneCall] = {}
+        self._client: LookupClient | None = None
+        self._deeds: Mapping[str, Callable[..., Awaitable[Json]]] = {
+            "place": self._place,
+            "step": self._step,
+            "advance": self._advance,
+            "world": self._change_world,
+            "turn": self._explain,
+            "keep": self._keep,
+            "keep_recorded": self._keep_recorded,
+        }
+
+    def play(self, deed: str, values: Mapping[str, Any]) -> Json:
+        """What a page shows after a deed, or `not_played`: the status and the reason."""
+        try:
+            return self._runner.run(self._do(deed, values))
+        except NotPlayed as refusal:
+            return {"not_played": [refusal.status, str(refusal)]}
+
+    async def _do(self, deed: str, values: Mapping[str, Any]) -> Json:
+        return await self._deeds[deed](**values)
+
+    def close(self) -> None:
+        """Release what the calls hold."""
+        for call in self._calls.values():
+            self._runner.run(call.close())
+        if self._client is not None:
+            self._runner.run(self._client.close())
+        self._runner.close()
+
+    def _call(self, id_: str) -> PhoneCall:
+        if id_ not in self._calls:
+            raise NotPlayed(404, NO_CALL)
+        return self._calls[id_]
+
+    async def _place(
+        self,
+        *,
+        folder: Json,
+        source: Json,
+        call: Json,
+        world: Json,
+        dial_allow: Sequence[str],
+        live: Json | None,
+        again: str,
+    ) -> Json:
+        """Place a call; a text with errors gets its `issues` instead.
+
+        Args:
+            folder: of the project, as in `app.console.language`.
+            source: a `PhoneText`.
+            call: `flow`, `to`, `caller` and `made_at`.
+            world: a `World`.
+            dial_allow: prefixes of computed numbers that may be dialled.
+            live: `env`, `hosts` and `budget_ms`, to really ask for lookups; None: nobody is asked.
+            again: the id of a call whose steps are repeated; "" for none.
+        """
+        former = self._calls.get(again)
+        made_at = datetime.fromisoformat(call["made_at"]) if call["made_at"] else None
+        if former is not None:
+            source["step"], made_at = former.playable.source.step, made_at or former.made_at
+        project = project_in(folder)
+        playable = read_source(project, PhoneText(**source))
+        if not playable.is_ready:
+            return {"issues": _issues_of(playable)}
+        client = self._client_of(folder, live) if live is not None else None
+        env = live["env"] if live is not None else {}
+        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), env)
+        definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
+        answers = ChosenAnswers(definitions, World(**world), client)
+        called = _called(playable, call, made_at or datetime.now(UTC))
+        try:
+            placed = await server.place(playable, called, answers)
+        except CannotPlace as error:
+            raise NotPlayed(422, f"{error}; {error.cure}") from error
+        except AppError as error:
+            raise NotPlayed(422, f"the call cannot be placed: {error}") from error
+        await self._add(placed)
+        steps: Sequence[Done] = ()
+        if former is not None:
+            placed.former, steps = bubbles_of(former), tuple(former.done)
+
+        async def begin() -> None:
+            await placed.play(0)
+            await placed.repeat(steps)
+
+        return await _played(placed, begin)
+
+    def _client_of(self, folder: Json, live: Json) -> LookupClient:
+        if self._client is None:
+            project = project_in(folder)
+            modules = PythonModules(project.modules, project.flows.resolve().parent, (project.flows, project.templates))
+            self._client = LookupClient(live["budget_ms"], live["hosts"], modules)
+        return self._client
+
+    async def _add(self, call: PhoneCall) -> None:
+        self._calls[call.id] = call
+        for id_ in list(self._calls)[:-OWN_CALLS]:
+            await self._calls.pop(id_).close()
+
+    async def _step(self, *, id_: str, step: Any, at: float | None) -> Json:
+        """Press, speak, be silent, leave a message, hang up, or decide what the dialled party does."""
+        call = self._call(id_)
+        return await _played(call, partial(call.do, step_of(step), at))
+
+    async def _advance(self, *, id_: str, at: float | None) -> Json:
+        """Let time pass, up to a second of the call; None: to where the caller is waited for."""
+        call = self._call(id_)
+        return await _played(call, partial(call.play, at))
+
+    async def _change_world(self, *, id_: str, world: Json) -> Json:
+        """Change who answers and what lookups answer, from now on."""
+        call = self._call(id_)
+        return await _played(call, partial(call.change, World(**world)))
+
+    async def _explain(self, *, id_: str, number: int, base_url: str) -> Json:
+        """Why a turn did what it did."""
+        call = self._call(id_)
+        try:
+            why: Json = _plain(explain(call, number, base_url))
+        except IndexError:
+            raise NotPlayed(404, f"this call has no turn {number}") from None
+        return why
+
+    async def _keep(self, *, id_: str, folder: Json) -> Json:
+        """Write the call as a scenario."""
+        call = self._call(id_)
+        if not call.playable.is_saved(project_in(folder)):
+            cure = "save it in a file of the project, or play the call again with what is saved"
+            raise NotPlayed(409, f"this call was made with a text that is not saved; {cure}")
+        try:
+            kept: Json = _plain(call.keep())
+        except CannotKeep as error:
+            raise NotPlayed(409, f"{error}; {error.cure}") from error
+        return kept
+
+    async def _keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
+        """Play a recorded call again, and write it as a scenario."""
+        project = project_in(folder)
+        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), {})
+        try:
+            kept: Json = _plain(await keep_recorded(recorded, project, server))
+        except AppError as error:
+            raise NotPlayed(422, f"{error}; {error.cure}" if error.cure else str(error)) from error
+        return kept
+
+
+def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:
+    """Who calls whom; numbers as people write them. Raises NotPlayed."""
+    if made_at.year not in YEARS:
+        raise NotPlayed(422, f"calls are made in the years {YEARS[0]} to {YEARS[-1]}")
+    zone = playable.zone
+    made_at = made_at.astimezone(zone) if made_at.tzinfo else made_at.replace(tzinfo=zone)
+    names = [each.name for each in playable.startable]
+    flow = "" if call["to"] or not names else call["flow"] if call["flow"] in names else names[0]
+    line = next((number for each in playable.startable for number in each.numbers), "")
+    to = digits_of(call["to"].strip(), line)
+    return ScenarioCall(to=to, from_=digits_of(call["caller"].strip(), to or line), made_at=made_at, flow=flow)
+
+
+async def _played(call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Json:
+    """Let a call go on, and show it, with the reason if the step was not possible."""
+    refused = ""
+    try:
+        await call.guarded(playing)
+    except CannotDo as error:
+        refused = str(error)
+    return _shown(call, refused)
+
+
+def _shown(call: PhoneCall, refused: str) -> Json:
+    """The call as it is now."""
+    decided = call.decided
+    zone = f" in {call.made_at.tzinfo}" if call.playable.project is not None else ""
+    return {
+        "id": call.id,
+        "at": call.leg.at,
+        "next_at": call.next_at,
+        "moment": call.moment.kind,
+        "listens": call.listens,
+        "is_over": call.leg.is_over,
+        "is_live": call.is_live,
+        "made_at": f"{call.made_at:%A} {call.made_at.day} {call.made_at:%B %Y, %H:%M}{zone}",
+        "where": _plain(call.where),
+        "ways": _plain(call.ways()),
+        "bubbles": _plain(marked(bubbles_of(call), call.former)),
+        "stopped": call.stopped,
+        "ended": call.result.ended,
+        "problems": call.problems[:MOST_PROBLEMS],
+        "has_only_silence": call.has_only_silence,
+        "decided": None if decided is None else {"to": decided.to, "outcome": decided.outcome},
+        "hooks": list(hooks_of(call)),
+        "refused": refused,
+        "can_be_kept": call.playable.can_be_kept,
+        "not_kept": call.blocked() if call.playable.can_be_kept else "",
+        "messages": list(_messages_of(call)),
+    }
+
+
+def _messages_of(call: PhoneCall) -> Iterator[Json]:
+    """What was left on its recordings: whose it is, and for how many seconds somebody spoke."""
+    left = sum(isinstance(note.step, RecordStep) for note in call.notes)
+    reported = (delivery for delivery in call.leg.log if delivery.kind == "record" and delivery.attempts)
+    session = call.session
+    if not left or session is None or call.playable.project is None:
+        return
+    name = session.at or session.flow
+    flow = call.playable.project.flows.get(name)
+    for delivery in islice(reported, left):
+        began, ended = (datetime.fromisoformat(delivery.fields[time]) for time in ("start_time", "end_time"))
+        yield {
+            "flow": name,
+            "about": about_call(flow, session) if flow is not None else "",
+            "caller_name": name_of_caller(flow, session) if flow is not None else "",
+            "from_number": session.call.from_number or session.call.from_user,
+            "to_number": session.call.to,
+            "seconds": (ended - began).total_seconds(),
+        }
+
+
+def _issues_of(playable: Playable) -> Json:
+    """What is wrong with a text, for its page."""
+    shown = [
+        {"is_error": each.is_error, "place": _plain(each.place), "message": each.message, "cure": each.cure}
+        for each in playable.issues
+    ]
+    return {"is_blank": playable.is_blank, "others": playable.others, "issues": shown}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; dataclasses and named tuples are maps."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return {name: _plain(each) for name, each in zip(value._fields, value, strict=True)}
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

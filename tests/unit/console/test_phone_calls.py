@@ -1,0 +1,110 @@
+"""The people who call on the phone, each with a real subprocess."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.console.phone_calls import PhoneCalls
+from app.console.worker import Worker
+from tests.unit.console.conftest import REPOSITORY, SameProcess, logged_in, make_console
+from tests.unit.console.test_phone import Phone
+
+LOOPS = "{% for a in l.xs %}{% for b in l.xs %}{% if a == b %}{% endif %}{% endfor %}{% endfor %}"
+RUNAWAY = f"""\
+flow: slow
+default: true
+start: wait
+lookups:
+  l: {{get: "https://x.example/", returns: {{xs: [int], free: bool}}, default: {{xs: [], free: false}}}}
+steps:
+  wait:
+    lookup: l
+    do: [{{talk: "{LOOPS} Please wait."}}]
+    hold: {{until: l.free, up_to: 24h}}
+    on: {{ready: end, too_long: end, error: end}}
+"""
+"""Plays for minutes, a webhook at a time."""
+WORLD = {"given": {"l": {"value": {"xs": list(range(200)), "free": False}}}}
+
+
+@pytest.fixture
+async def console() -> AsyncIterator[FastAPI]:
+    """A console whose calls may be played for a second and a half of a processor."""
+    app = make_console(REPOSITORY)
+    parts = app.state.console
+    parts.worker = SameProcess()
+    calls: PhoneCalls = parts.phone_calls
+    calls.make_worker = lambda _: Worker(seconds=1.5)
+    yield app
+    await calls.close()
+
+
+async def test_a_call_that_takes_too_long_is_ended_and_holds_up_nobody(console: FastAPI) -> None:
+    async with await logged_in(console) as one, await logged_in(console, may_change=False) as other:
+        slow, quick = Phone(one), Phone(other)
+        await quick.call("flows/pin.yaml")
+        await slow.call("pasted.yaml", text=RUNAWAY, world=WORLD)
+        running = asyncio.create_task(slow.post(f"/phone/calls/{slow.id}/advance", at=3600))
+        answered = 0
+        while not running.done():
+            await quick.skip()
+            answered += 1
+        ended = await running
+        gone = await slow.post(f"/phone/calls/{slow.id}/advance", at=1)
+        await slow.call("flows/pin.yaml")
+
+    assert 422 == ended.status_code
+    assert "This call took too long, so it was ended; call again" in ended.text
+    assert answered > 3
+    assert 404 == gone.status_code
+    assert "This call is no longer here; call again" in gone.text
+
+
+async def test_a_closed_page_stops_the_playing(console: FastAPI) -> None:
+    console.state.console.phone_calls.make_worker = lambda _: Worker(seconds=600)
+    async with await logged_in(console) as client:
+        phone = Phone(client)
+        await phone.call("pasted.yaml", text=RUNAWAY, world=WORLD)
+        began = time.monotonic()
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(_left_after(console, 1.0)),
+            base_url=client.base_url,
+            headers={"X-CSRF-Token": client.headers["X-CSRF-Token"]},
+            cookies=client.cookies,
+        ) as page:
+            closed = await page.post(f"/phone/calls/{phone.id}/advance", json={"at": 3600})
+        took_s = time.monotonic() - began
+        gone = await phone.post(f"/phone/calls/{phone.id}/advance", at=1)
+
+    assert 503 == closed.status_code
+    assert took_s < 8  # of ten, after which it would be stopped anyway
+    assert 404 == gone.status_code
+
+
+def _left_after(app: ASGIApp, seconds: float) -> ASGIApp:
+    """The same application, of which every page is closed after some seconds."""
+
+    async def left(scope: Scope, receive: Receive, send: Send) -> None:
+        is_read = False
+
+        async def until_left() -> Message:
+            nonlocal is_read
+            if not is_read:
+                message = await receive()
+                is_read = not message.get("more_body", False)
+                return message
+            if (left_s := ends_at - time.monotonic()) > 0:
+                await asyncio.sleep(left_s)
+            return {"type": "http.disconnect"}
+
+        ends_at = time.monotonic() + seconds
+        await app(scope, until_left, send)
+
+    return left
