@@ -15,18 +15,19 @@ from typing import Any, Final, TypeVar
 
 from fastapi import HTTPException, Request
 
+from app.console.audit import audit
 from app.console.phone_player import NO_CALL
 from app.console.sessions import ConsoleSession
 from app.console.worker import Reason, Worker, WorkNotDone
 
 IDLE_S: Final = 600.0
 """After this many real seconds without a request the calls of a person are ended."""
-MOST_PEOPLE: Final = 4
+MOST_PEOPLE: Final = 3
 """People who have calls at once; a further one ends the calls of who has been idle for longest."""
 MOST_S: Final = 15.0
 """Seconds of a processor that a call may be played at once; it is stopped before, where it can be (`LONGEST_ACT_S`)."""
-LOOKS_S: Final = 0.5
-"""How often it is looked whether the page that waits is still open."""
+LOOKS_S: Final = 2.0
+"""How often it is looked whether the page that waits is still open; what takes less is played to its end."""
 _LOST: Final[Mapping[Reason, tuple[int, str]]] = {
     "time": (422, "this call took too long, so it was ended; call again"),
     "memory": (422, "this call took too much memory, so it was ended; call again"),
@@ -103,6 +104,7 @@ class PhoneCalls:
             asked = person.worker.run(self._play, {"deed": deed, "values": values})
             shown: dict[str, Any] = await _while_open(request, asked)
         except WorkNotDone as error:
+            audit(request, "calls ended", is_refused=True, why=error.reason)
             raise HTTPException(*_LOST.get(error.reason, _ENDED)) from error
         finally:
             person.asking -= 1

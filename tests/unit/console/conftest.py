@@ -67,7 +67,7 @@ class OwnPlayer(SameProcess):
         self._player = PhonePlayer(make_app)
         self.open.append(self._player)
 
-    async def run(self, _: Callable[..., Any], values: Mapping[str, Any], **__: object) -> Any:
+    async def run(self, function: Callable[..., Any], values: Mapping[str, Any], **_: object) -> Any:
         return await super().run(self._player.play, values)
 
     async def close(self) -> None:
