@@ -31,7 +31,7 @@ LOOKS_S: Final = 2.0
 _LOST: Final[Mapping[Reason, tuple[int, str]]] = {
     "time": (422, "this call took too long, so it was ended; call again"),
     "memory": (422, "this call took too much memory, so it was ended; call again"),
-    "busy": (503, "your calls are still being played; try it again in a few seconds"),
+    "busy": (503, "this machine has too much to do at the moment; try it again, or call again"),
 }
 _ENDED: Final = (503, "this call was ended from outside; call again")
 
