@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Final, Self, Union, get_args, get_origin
+from typing import Any, ClassVar, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -335,11 +335,6 @@ class NccoModel(BaseModel):
     def to_ncco(self) -> dict[str, Any]:
         """The object as it is sent: NCCO names, real types, nothing that was left out."""
         return self.model_dump(by_alias=True, exclude_none=True)
-
-    @classmethod
-    def from_ncco(cls, wire: Mapping[str, Any]) -> Self:
-        """The model of an object of an NCCO."""
-        return cls.model_validate(wire)
 
 
 def validation_error(title: str, wire: object, faults: list[Issue]) -> ValidationError:

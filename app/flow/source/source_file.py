@@ -206,11 +206,6 @@ class Line:
         self.value = after + len(rest) - len(rest.lstrip())
 
     @property
-    def is_item(self) -> bool:
-        """Whether it begins with the dash of a list item."""
-        return self.content > self.first
-
-    @property
     def column(self) -> int:
         """How many characters are before its content, the dashes of list items included."""
         return self.content - self.start
