@@ -39,7 +39,7 @@ GROUP_LIMIT: Final = 256
 """The most writes in one group, so that the first of them does not wait forever."""
 
 CHECKPOINT_AFTER: Final = 250
-"""Writes after which the write-ahead log (then about 2 MB) is written back, as soon as no write is waiting."""
+"""Writes after which the write-ahead log (then about 2 MB) is written back."""
 
 TRIM_S: Final = 1.0
 """How long `trim` tries to empty a write-ahead log that others are reading."""
@@ -285,21 +285,33 @@ class _FileWriter(_Writer):
         self._log_path = path.with_name(f"{path.name}-wal")
         self._log: tuple[int, int] | None = None
         self._written = 0  # since the log was last written back
+        self._written_back: asyncio.Future[None] | None = None
         self._thread = ThreadPoolExecutor(1, f"writer of {path.name}")
 
     async def close(self) -> None:
         """Write what is queued, and disconnect."""
         await super().close()
+        if self._written_back is not None:
+            await asyncio.wait({self._written_back})
         await self._apart(self._disconnect)
         self._thread.shutdown()
 
     async def commit(self, group: list[WriteItem]) -> None:
-        """See `GroupWriter.commit`. Then write the log back if it is long; SQLite would do it while callers wait."""
+        """See `GroupWriter.commit`. Then write the log back if it is long; SQLite would do it while callers wait.
+
+        Nearly all of it is written back in another thread while commits go on. The few pages that came meanwhile are
+        written back here, once no write is waiting: SQLite begins a log from its start only when nothing is left in it.
+        """
         await super().commit(group)
         self._log = self._log or _identity(self._log_path)
         self._written += len(group)
-        if self._written >= CHECKPOINT_AFTER and not self.queue and self._connection is not None:
-            self._written = 0
+        if self._written_back is None:
+            if self._written >= CHECKPOINT_AFTER:
+                self._written = 0
+                loop = asyncio.get_running_loop()
+                self._written_back = loop.run_in_executor(None, sqlite_file.write_back, self._path)
+        elif self._written_back.done() and not self.queue and self._connection is not None:
+            self._written_back = None
             with suppress(sqlite3.Error):  # it costs only disk space: the next one does it
                 await self._apart(sqlite_file.fetch, self._connection, "PRAGMA wal_checkpoint(PASSIVE)", ())
 

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -320,6 +320,15 @@ def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
             break
         time.sleep(_PAUSE_S)
     return not is_used
+
+
+def write_back(path: Path) -> None:
+    """Write back what the write-ahead log holds now, while others write. Blocks."""
+    with (
+        suppress(sqlite3.Error),
+        closing(connect(path, 0)) as connection,
+    ):  # it costs only disk space: the next one does it
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def trim(path: Path, patience_s: float) -> None:

@@ -611,6 +611,17 @@ async def test_log_stays_small_while_calls_come_in(path: Path) -> None:
     assert size < path.stat().st_size
 
 
+async def test_log_stays_small_while_one_call_follows_another(path: Path) -> None:
+    store = open_store(f"sqlite:///{path}")
+    await store.open()
+    for number in range(3_000):
+        await store.open_call(*new_call(f"{number}", state=b"s" * 4_000))
+    size = path.with_name(f"{path.name}-wal").stat().st_size
+    await store.close()
+
+    assert size < 24_000_000, "what 3,000 calls change is 100 MB"
+
+
 async def test_open_calls_are_counted_by_their_index_alone(path: Path) -> None:
     await (await store_with_a_call(path)).close()
     connection = sqlite3.connect(path)
