@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import TEXT
@@ -49,6 +49,9 @@ def _read_code(node: Node, what: str, reader: Reader) -> str | None:
     return None
 
 
+LanguageCode: TypeAlias = Annotated[str, Notation(_read_code, TEXT)]
+
+
 class Locale(MapForm):
     """One language that a flow speaks. A faulty `language` becomes the one that the name suggests."""
 
@@ -56,13 +59,13 @@ class Locale(MapForm):
     cures: ClassVar = {"language": "add `language` with a code such as en-GB"}
 
     name: SetByCode[str]
-    language: Annotated[str, Notation(_read_code, TEXT)] = ""
+    language: LanguageCode = ""
     """The language of the voice, such as en-GB."""
     style: int | None = None
     """The number of the voice."""
     premium: bool | None = None
     """true: the better voice, which costs more."""
-    speech: Annotated[str, Notation(_read_code, TEXT)] = ""
+    speech: LanguageCode = ""
     """The language of speech recognition, when it differs."""
 
     @property

@@ -121,9 +121,6 @@ class Choice(MapForm):
         return [text.place for text in texts if value == (fold(text.value) if word == "speech" else text.value)][-1]
 
 
-Menu: TypeAlias = Mapping[str, Choice]
-
-
 def read_menu(node: Node, what: str, reader: Resolver) -> Menu | None:
     """A map of choices by name; one that cannot be read is left out. None when it is no map."""
     found = reader.map(node, what, "write one choice a line: `sales: {dtmf: 1, speech: [sales], goto: sales}`")
@@ -131,6 +128,9 @@ def read_menu(node: Node, what: str, reader: Resolver) -> Menu | None:
         return None
     read = [_read_choice(entry, reader) for entry in found.entries]
     return {choice.name: choice for choice in read if choice is not None}
+
+
+Menu: TypeAlias = Annotated[Mapping[str, Choice], Notation(read_menu, ref("choices"))]
 
 
 def _read_choice(entry: Entry, reader: Resolver) -> Choice | None:

@@ -13,15 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, replace
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from app.flow.actions.item import ACTIONS, check_defaults
-from app.flow.grammar.forms import Notation
-from app.flow.grammar.json_schema import ref
 from app.flow.grammar.map_form import MapForm, SetByCode
 from app.flow.grammar.reader import HINTS, UNWRITTEN, Fields, Reader, Resolver
 from app.flow.grammar.targets import Destination
-from app.flow.language.choice import Confidence, Menu, read_menu
+from app.flow.language.choice import Confidence, Menu
 from app.flow.language.retry import RetryWords
 from app.flow.nodes import Map, Node
 from app.flow.runtime import Target
@@ -47,7 +45,7 @@ class Defaults(MapForm):
     """The options of every action of a kind."""
     retry: RetryWords | None = None
     """What every menu and data entry does when the caller says nothing that fits."""
-    choices: Annotated[Menu, Notation(read_menu, ref("choices"))] = field(default_factory=dict)
+    choices: Menu = field(default_factory=dict)
     """Choices that are added to every menu."""
     min_confidence: Confidence = 0.0
     """From 0 to 1: what the recogniser is less sure of does not count."""

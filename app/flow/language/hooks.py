@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Final, NamedTuple
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from app.errors import RenderError
 from app.flow.actions.action import Action
@@ -330,6 +330,8 @@ def _read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
     return tuple(SentHook(named.definition, named.place, named.given, public) for named in found)
 
 
+SentHooks: TypeAlias = Annotated[tuple[SentHook, ...], Notation(read_sent, ref("sent"))]
+
 EVENTS: Final[Mapping[str, str]] = {
     "record": "A recording is ready.",
     "transcription": "A transcription is ready.",
@@ -356,6 +358,9 @@ def read_events(node: Node, what: str, reader: Resolver) -> Mapping[str, tuple[S
         name: (_read_sent if name in _RECORDING_EVENTS else read_sent)(hooks, f"`{name}`", reader)
         for name, hooks in fields.values.items()
     }
+
+
+Events: TypeAlias = Annotated[Mapping[str, tuple[SentHook, ...]], Notation(read_events, ref("events"))]
 
 
 def check_events(source: StepSource) -> None:

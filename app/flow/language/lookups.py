@@ -343,3 +343,6 @@ def read_asked(node: Node, what: str, reader: Resolver) -> tuple[AskedLookup, ..
             message = f'the lookup "{found.name}" is asked twice; the first is in line {first.place.line}'
             reader.report("E538", found.place, message)
     return tuple(asked.values())
+
+
+AskedLookups: TypeAlias = Annotated[tuple[AskedLookup, ...], Notation(read_asked, ref("asked"))]

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from app.flow.actions.waits import InputNeeds, Needs
-from app.flow.grammar.forms import Notation
-from app.flow.grammar.json_schema import ref
 from app.flow.grammar.reader import Fields, Reader, Resolver
 from app.flow.issues import Fix
-from app.flow.language.choice import Choice, Confidence, Menu, read_menu
+from app.flow.language.choice import Choice, Confidence, Menu
 from app.flow.language.exits import AskingWords, StepExit, StepSource
 from app.flow.language.retry import FAILURES, Retry, input_outcome
 from app.flow.nodes import Entry, Map, Place
@@ -41,7 +39,7 @@ from app.flow.runtime import (
 class ChoicesWords(AskingWords):
     """The words of a step with a menu."""
 
-    choices: Annotated[Menu | None, Notation(read_menu, ref("choices"))] = None
+    choices: Menu | None = None
     """A menu: each choice with `dtmf`, `speech` or both, and where it leads."""
     min_confidence: Confidence | None = None
     """From 0 to 1: what the recogniser is less sure of does not count."""

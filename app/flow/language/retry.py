@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 
 from app.flow.actions.action import Action
 from app.flow.actions.check import check_step
@@ -116,6 +116,9 @@ class Then(MapForm):
     """When the input did not fit."""
 
 
+Prompts: TypeAlias = Annotated[tuple[RetryPrompt, ...], Notation(_read_prompts, ref("prompts"))]
+
+
 class RetryWords(MapForm):
     """A `retry` as it is written; what is None is inherited."""
 
@@ -124,9 +127,9 @@ class RetryWords(MapForm):
     is_at_key: ClassVar = True
     definition: ClassVar = "retry"
 
-    noinput: Annotated[tuple[RetryPrompt, ...] | None, Notation(_read_prompts, ref("prompts"))] = None
+    noinput: Prompts | None = None
     """Prompts for a caller who said and pressed nothing: the first after the first failed try, and so on."""
-    nomatch: Annotated[tuple[RetryPrompt, ...] | None, Notation(_read_prompts, ref("prompts"))] = None
+    nomatch: Prompts | None = None
     """Prompts for input that does not fit."""
     tries: Annotated[int | None, WholeNumber(1, MAX_TRIES)] = None
     """How often the caller is asked in total."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
@@ -10,7 +9,7 @@ from app.flow.actions.check import check_step
 from app.flow.actions.do import read_items, read_parts
 from app.flow.actions.item import ITEM_WORDS, Item, restore_items
 from app.flow.actions.waits import connect_of
-from app.flow.grammar.forms import Notation, Unread
+from app.flow.grammar.forms import Unread
 from app.flow.grammar.json_schema import mapped, ref
 from app.flow.grammar.map_form import MapForm, written_as
 from app.flow.grammar.reader import HINTS, Fields, Resolver
@@ -18,8 +17,8 @@ from app.flow.grammar.targets import NewValues, read_target
 from app.flow.language.collect import Collect
 from app.flow.language.defaults import Defaults
 from app.flow.language.exits import AskingWords, Branch, Goto, Hold, StepExit, StepSource
-from app.flow.language.hooks import SentHook, check_events, read_events, read_sent
-from app.flow.language.lookups import AskedLookup, read_asked
+from app.flow.language.hooks import Events, SentHooks, check_events
+from app.flow.language.lookups import AskedLookups
 from app.flow.language.menu import Choices
 from app.flow.language.outcomes import On, RunFlow, steers
 from app.flow.model import Step
@@ -41,17 +40,15 @@ class StepWords(MapForm):
         **{action: f"put it under `do`, as the line `- {action}: ..`" for action in ITEM_WORDS},
     }
 
-    asks: Annotated[tuple[AskedLookup, ...], Notation(read_asked, ref("asked"))] = written_as("lookup", default=())
+    asks: AskedLookups = written_as("lookup", default=())
     """Lookups that run when the step is entered: their names, or `- name: {param: value}`."""
     sets: NewValues = written_as("set", default=())
     """Variables that change when the step is entered, line by line."""
-    sends: Annotated[tuple[SentHook, ...], Notation(read_sent, ref("sent"))] = written_as("send", default=())
+    sends: SentHooks = written_as("send", default=())
     """Hooks that are sent when the step is entered: their names, or `- name: {param: value}`."""
     do: Annotated[Node | None, Unread({"type": "array", "items": ref("item")})] = None
     """What the caller hears: a list of NCCO actions."""
-    events: Annotated[Mapping[str, tuple[SentHook, ...]], Notation(read_events, ref("events"))] = field(
-        default_factory=dict
-    )
+    events: Events = field(default_factory=dict)
     """Which hooks are sent for what Vonage reports later: a recording, a transcription, the end of the call."""
 
     @classmethod
