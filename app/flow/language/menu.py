@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from app.flow.actions.waits import InputNeeds, Needs
 from app.flow.grammar.reader import Fields, Reader, Resolver
-from app.flow.issues import Fix
 from app.flow.language.choice import Choice, Confidence, Menu
 from app.flow.language.exits import AskingWords, StepExit, StepSource
 from app.flow.language.retry import FAILURES, Retry, input_outcome
@@ -44,29 +43,24 @@ class ChoicesWords(AskingWords):
     min_confidence: Confidence | None = None
     """From 0 to 1: what the recogniser is less sure of does not count."""
 
-    @classmethod
-    def build(
-        cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str | Fix] | None = None, **made: Any
-    ) -> Self | None:
-        """See `MapForm`. Words of the step that are indented into the menu are left out; E202 for each."""
-        node = fields.get("choices")
-        strays = list(_strays(node, fields)) if isinstance(node, Map) else []
-        for key, _ in strays:
-            message = f"`{key.value}` is among the choices, and belongs to the step"
-            cure = f"indent it by {fields.at('choices').column - 1} spaces, as `choices` is"
-            reader.report("E202", key.place, message, cure)
-        if isinstance(node, Map) and strays:
-            menu = node._replace(entries=tuple(entry for entry in node.entries if entry not in strays))
-            fields = replace(fields, values={**fields.values, "choices": menu})
-        return super().build(fields, reader, cures=cures, **made)
+
+def restore_menu(step: Fields, reader: Reader) -> Fields:
+    """The step without words of its own that are indented into its menu; E202 for each."""
+    menu = step.get("choices")
+    strays = [entry for entry in menu.entries if _is_stray(entry, step)] if isinstance(menu, Map) else []
+    for key, _ in strays:
+        message = f"`{key.value}` is among the choices, and belongs to the step"
+        cure = f"indent it by {step.at('choices').column - 1} spaces, as `choices` is"
+        reader.report("E202", key.place, message, cure)
+    if not isinstance(menu, Map) or not strays:
+        return step
+    return replace(step, values={**step.values, "choices": menu.without(*(key.value for key, _ in strays))})
 
 
-def _strays(menu: Map, step: Fields) -> Iterator[Entry]:
-    """The words of the step among the choices."""
-    for entry in menu.entries:
-        is_choice = isinstance(entry.value, Map) and {"dtmf", "speech", "goto"}.intersection(entry.value.keys())
-        if entry.key.value in {"retry", "tail", "min_confidence"} - step.values.keys() and not is_choice:
-            yield entry
+def _is_stray(entry: Entry, step: Fields) -> bool:
+    """Whether an entry of a menu is a word of the step, and no choice of that name."""
+    is_choice = isinstance(entry.value, Map) and {"dtmf", "speech", "goto"}.intersection(entry.value.keys())
+    return entry.key.value in {"retry", "tail", "min_confidence"} - step.values.keys() and not is_choice
 
 
 @dataclass(frozen=True, slots=True)

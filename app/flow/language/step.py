@@ -19,7 +19,7 @@ from app.flow.language.defaults import Defaults
 from app.flow.language.exits import AskingWords, Branch, Goto, Hold, StepExit, StepSource
 from app.flow.language.hooks import Events, SentHooks, check_events
 from app.flow.language.lookups import AskedLookups
-from app.flow.language.menu import Choices
+from app.flow.language.menu import Choices, restore_menu
 from app.flow.language.outcomes import On, RunFlow, steers
 from app.flow.model import Step
 from app.flow.nodes import Entry, Map, Node
@@ -82,7 +82,7 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
     found = reader.map(entry.value, f'step "{name}"', f"write `{name}: {{do: [..], goto: step}}`")
     if found is None:
         return None
-    fields = StepWords.read_words(found, f'step "{name}"', reader, place=place)
+    fields = restore_menu(StepWords.read_words(found, f'step "{name}"', reader, place=place), reader)
     words = StepWords.build(fields, reader)
     if words is None:
         return None
