@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, cast
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from markupsafe import Markup
 
 from app.console.access import CanLook
-from app.console.pages import refused, render
+from app.console.pages import STATIC, refused, render
 from app.console.paint import PERIODS, Paint, Wanted, paint_for
 from app.console.project import ReadProject
+from app.console.report import PeriodQuery, counted_report
 from app.console.state import TheConsole, console_of
 from app.console.worker import WorkNotDone
+from app.errors import StoreError
 from app.flow.files import named_flows
 from app.flow.graph import GraphNode, draw, entrances
 from app.flow.issues import FlowIssue
 from app.flow.model import Flow
 from app.flow.svg import as_svg
+from app.service.call_report import zone_of
 from app.service.phone_numbers import readable
 from app.suggest import nearest
 
@@ -83,7 +87,7 @@ async def _picture(request: Request, flow: Flow, paint: Paint, *, errors: bool) 
 
 def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
     """The painted picture of a flow; it takes a second or more for 2,000 steps."""
-    drawing = paint.apply(draw([flow], errors=errors))
+    drawing = paint.apply(draw([flow], errors=errors, shown_number=lambda number: _number(flow, number)))
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
     ways: dict[str, list[tuple[str, str]]] = {}
     for arrow in drawing.arrows:
@@ -96,6 +100,11 @@ def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
     found |= {"link"} if len(drawing.subgraphs) > 1 else set()
     svg = Markup(as_svg(drawing))  # noqa: S704 - every text in it is escaped
     return Picture(svg, steps, [kind for kind in KINDS if kind in found])
+
+
+def _number(flow: Flow, number: str) -> str:
+    """A number as people write it beside those of the flow."""
+    return readable(number, flow.numbers[0] if flow.numbers else "")
 
 
 def _name(node: GraphNode, flow: str) -> str:
@@ -135,9 +144,30 @@ def _shown(issues: list[FlowIssue]) -> dict[str, object]:
 
 @router.get("/flows")
 async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
-    """The list."""
+    """The list, with the calls of the last days."""
     read = await asyncio.to_thread(console.project.current)
-    return render(request, "flows.html", flows=list(_listed(read)), **_shown(list(read.issues)))
+    calls: dict[str, int] = {}
+    if not console.settings.has_memory_store:
+        with suppress(StoreError):  # the page of the calls says so
+            rows = (await counted_report(request, PeriodQuery(), zone_of(read.project))).rows
+            calls = {row["name"]: row["calls"] for row in rows if row["by"] == "flow"}
+    return render(request, "flows.html", flows=list(_listed(read)), calls=calls, **_shown(list(read.issues)))
+
+
+@router.get("/flows/{name}/picture.svg")
+async def picture_file(console: TheConsole, name: str, _: CanLook) -> Response:
+    """The picture of a flow as a file of its own."""
+    flow = (await asyncio.to_thread(console.project.current)).project.flows.get(name)
+    if flow is None:
+        raise HTTPException(404, "There is no such flow.")
+    key = ("file", name, *(each.revision for each in (flow, *flow.subs.values())))
+    _drawn_at, svg = await console.pictures.get(key, lambda: asyncio.to_thread(_as_file, flow))
+    return Response(svg, media_type="image/svg+xml")
+
+
+def _as_file(flow: Flow) -> str:
+    drawing = draw([flow], shown_number=lambda number: _number(flow, number))
+    return as_svg(drawing, (STATIC / "picture.css").read_text(encoding="utf-8"))
 
 
 @router.get("/flows/{name}")
@@ -153,7 +183,8 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
     values = _shown([issue for issue in read.issues if issue.place.file == file])
     if flow is None:
         return render(request, "flow_errors.html", name=name, file=file, **values)
-    if wanted.paint == "traffic":
+    is_painted = not console.settings.has_memory_store if wanted.paint == "" else wanted.paint == "traffic"
+    if is_painted:
         wanted.period_of(read, name, datetime.now(UTC))  # days that are none are refused now
     return render(
         request,
@@ -162,6 +193,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         entrances=_entrances(flow, read),
         picture=await _picture(request, flow, Paint(), errors=wanted.errors),
         wanted=wanted,
+        painted=wanted.model_copy(update={"paint": "traffic"}) if is_painted else None,
         periods=PERIODS,
         kinds=KINDS,
         can_prove=console.services.prove is not None,

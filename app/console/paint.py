@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final, Literal, TypeAlias
 from urllib.parse import urlencode
 
@@ -34,7 +34,8 @@ PAINT_S: Final = 50.0
 class PaintQuery(PeriodQuery):
     """Whether a picture is painted, and with the calls of which days. `days` wins over `first` and `last`."""
 
-    paint: Literal["", "traffic"] = ""
+    paint: Literal["", "traffic", "none"] = ""
+    """`""` paints where calls are kept."""
     days: Literal["", "1", "7", "30"] = ""
     errors: bool = False
     """Whether to draw where faults of a call lead."""
@@ -81,7 +82,7 @@ class Paint:
 async def paint_for(request: Request, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Paint:
     """The paint that is wanted for the picture of a flow. Raises HTTPException for a period that is none."""
     console = console_of(request)
-    if not wanted.paint:
+    if wanted.paint != "traffic":
         return Paint()
     if console.settings.has_memory_store:
         problem = "Calls are kept in the memory of the server, where no page can read them. Set NCCO_DATABASE_URL."
@@ -118,10 +119,14 @@ async def _traffic(request: Request, wanted: PaintQuery, flow: Flow, read: ReadP
     )
 
 
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
 def _traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str]:
     calls, waits = traffic.calls[flow.name], traffic.until_person.get(flow.name)
     first, last = period.first, period.last
-    days = f"on {last}" if last == first else f"from {first} to {last}"
+    days = f"on {_day(last)}" if last == first else f"from {_day(first)} to {_day(last)}"
     yield f"{counted(calls, 'call')} began in {flow.name} {days}."
     if waits is not None:
         median = duration_text(percentile(waits, 0.5))

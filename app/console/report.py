@@ -108,6 +108,11 @@ async def _count(request: Request, period: Period, flow: str) -> CallReport:
         return await count_calls(results(records, project.flows, *period.milliseconds, now_ms), period, flow)
 
 
+async def counted_report(request: Request, days: PeriodQuery, zone: tzinfo) -> CallReport:
+    """The counts of some days. Raises HTTPException and StoreError."""
+    return await _count(request, days.period(zone, datetime.now(UTC)), "")
+
+
 class Segment(NamedTuple):
     """A part of a bar: which result, and where it is drawn."""
 

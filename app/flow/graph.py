@@ -122,13 +122,18 @@ class Drawing:
         return replace(self, subgraphs=tuple(subgraphs))
 
 
-def draw(flows: Iterable[Flow], *, errors: bool = False) -> Drawing:
-    """The flows and all flows that a call can reach from them. With `errors`, also an arrow to each error target."""
+def draw(flows: Iterable[Flow], *, errors: bool = False, shown_number: Callable[[str], str] = str) -> Drawing:
+    """The flows and all flows that a call can reach from them.
+
+    With `errors`, also an arrow to each error target. `shown_number` is how a number is written.
+    """
     shown: dict[str, Flow] = {}
     for flow in flows:
         for each in (flow, *flow.subs.values()):
             shown.setdefault(each.name, each)
-    drawers = {name: _FlowDrawer(f"f{number}", flow) for number, (name, flow) in enumerate(shown.items(), 1)}
+    drawers = {
+        name: _FlowDrawer(f"f{number}", flow, shown_number) for number, (name, flow) in enumerate(shown.items(), 1)
+    }
     arrows = [arrow for drawer in drawers.values() for arrow in drawer.arrows(drawers, errors=errors)]
     return Drawing(tuple(drawer.subgraph() for drawer in drawers.values()), tuple(arrows))
 
@@ -139,6 +144,7 @@ class _FlowDrawer:
 
     key: str
     flow: Flow
+    shown_number: Callable[[str], str]
     ends: dict[str, GraphNode] = field(default_factory=dict)
 
     @cached_property
@@ -154,10 +160,17 @@ class _FlowDrawer:
     def subgraph(self) -> Subgraph:
         """Its nodes. Call it after `arrows`, which adds the end nodes."""
         steps = (
-            GraphNode(self.steps[name], step.exit.shape, _lines(step), name, step.place, _texts(step))
+            GraphNode(
+                self.steps[name],
+                step.exit.shape,
+                _lines(step, self.shown_number),
+                name,
+                step.place,
+                _texts(step, self.shown_number),
+            )
             for name, step in self.flow.steps.items()
         )
-        start = GraphNode(self.entry_key, "start", entrances(self.flow), place=self.flow.place)
+        start = GraphNode(self.entry_key, "start", entrances(self.flow, shown=self.shown_number), place=self.flow.place)
         return Subgraph(self.key, self.flow.name, (start, *steps, *self.ends.values()))
 
     def arrows(self, drawers: Mapping[str, _FlowDrawer], *, errors: bool) -> Iterator[Arrow]:
@@ -201,26 +214,26 @@ def entrances(flow: Flow, *, has_all: bool = False, shown: Callable[[str], str] 
     return tuple(found) or (f"run {flow.name}",)
 
 
-def _lines(step: Step) -> tuple[str, ...]:
+def _lines(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
     """The name of the step, its lookups, and the first actions that it plays."""
     asked = ", ".join(ask.name for ask in step.asks)
-    played = [text for part in step.parts if (text := _played(part, _literal_words))]
+    played = [text for part in step.parts if (text := _played(part, _literal_words, shown_number))]
     more = [f"and {len(played) - MAX_PLAYED} more"] if len(played) > MAX_PLAYED else []
     return (step.name, *([f"look up {asked}"] if asked else []), *played[:MAX_PLAYED], *more)
 
 
-def _texts(step: Step) -> tuple[str, ...]:
+def _texts(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
     """What the step plays, in full."""
-    return tuple(text for part in step.parts if (text := _played(part, str)))
+    return tuple(text for part in step.parts if (text := _played(part, str, shown_number)))
 
 
-def _played(part: Part, cut: Callable[[str], str]) -> str:
+def _played(part: Part, cut: Callable[[str], str], shown_number: Callable[[str], str]) -> str:
     """An action in a few words; "" for an action that belongs to the exit, such as the `input` of a menu.
 
     `cut` shortens its texts. A computed prompt is shown as it is written.
     """
     if isinstance(part, ConnectPart):
-        return f"connect {', '.join(cut(_dialled(target)) for target in part.targets)}"
+        return f"connect {', '.join(cut(_dialled(target, shown_number)) for target in part.targets)}"
     if not isinstance(part, Action):
         return "ncco"
     if part.word == "input" or part.checkpoint in (CONNECTED, HELD):
@@ -231,9 +244,9 @@ def _played(part: Part, cut: Callable[[str], str]) -> str:
     return f"checkpoint {part.checkpoint}" if part.checkpoint else part.word
 
 
-def _dialled(target: Action) -> str:
+def _dialled(target: Action, shown_number: Callable[[str], str]) -> str:
     endpoint = target.literal("endpoint")
-    return address_of(endpoint[0]) or str(endpoint[0]["type"]) if endpoint else "a computed number"
+    return shown_number(address_of(endpoint[0])) or str(endpoint[0]["type"]) if endpoint else "a computed number"
 
 
 def onanswer_flows(step: Step) -> tuple[str, ...]:

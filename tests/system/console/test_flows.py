@@ -65,7 +65,7 @@ def test_a_click_on_a_step_shows_its_details_and_leads_to_its_line(page: Page, p
     expect(node(page, "operator")).to_contain_class("selected")
     page.reload()
     expect(node(page, "operator")).to_contain_class("selected")
-    details.get_by_role("link").click()
+    details.get_by_role("link", name="line").click()
     expect(page).to_have_url("/phone?file=flows%2Freception.yaml&line=93")
 
 

@@ -67,6 +67,28 @@ def test_the_switch_shows_the_same_page_for_owners_and_is_remembered(page: Page)
     check_page(page)
 
 
+def test_owners_come_from_a_box_to_the_form_that_changes_it(page: Page) -> None:
+    page.goto("/flows/reception")
+    page.get_by_role("button", name="Owner").click()
+    expect(page.get_by_text("3 calls began in reception from")).to_be_visible()  # painted by default
+    page.locator('#picture .node[data-step="voicemail"]').click()
+    page.locator('details[data-step="voicemail"]').get_by_role("link", name="Change").click()
+
+    expect(page).to_have_url(re.compile("#step-voicemail$"))
+    expect(page.get_by_role("group", name="voicemail", exact=True)).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("path", ["/messages", "/calls", "/report", "/flows", "/health", "/calls/aaaaaaaa-0"])
+def test_pages_of_owners_are_accessible_and_say_nothing_technical(page: Page, path: str) -> None:
+    page.goto(path)
+    page.get_by_role("button", name="Owner").click()
+    expect(page.get_by_role("button", name="Owner")).to_have_attribute("aria-pressed", "true")
+
+    check_page(page)
+    shown = page.locator("main").inner_text()
+    assert not re.findall(r"(?i:webhook|uuid|\byaml\b|\bNCCO\b|revision)|\bline \d|[A-Z]+_[A-Z_]+", shown)
+
+
 def test_on_a_telephone_the_pages_are_behind_a_button(page: Page) -> None:
     page.set_viewport_size({"width": NARROW, "height": 844})
     page.goto("/home")

@@ -55,8 +55,8 @@ async def test_the_list_says_where_calls_begin_and_what_loads(tmp_path: Path) ->
 
     page = (await read(tmp_path, "/flows")).text
 
-    assert "broken does not load 1 error flows/broken.yaml" in words(page)
-    assert "main call to 020 7946 0000 1 loaded flows/main.yaml" in words(page)
+    assert "broken does not load 1 error 0 steps, flows/broken.yaml" in words(page)
+    assert "main call to 020 7946 0000 0 calls in 7 days loaded 1 step, flows/main.yaml" in words(page)
     assert "did you mean" in words(page)
     assert 'href="/phone?file=flows%2Fbroken.yaml&amp;line=8"' in page
 
@@ -64,9 +64,9 @@ async def test_the_list_says_where_calls_begin_and_what_loads(tmp_path: Path) ->
 async def test_a_default_flow_takes_every_number_unless_another_flow_has_one(tmp_path: Path) -> None:
     default = main().replace('numbers: ["442079460000"]', "default: true")
     write(tmp_path, main=default)
-    assert "main call to any number 1 loaded" in words((await read(tmp_path, "/flows")).text)
+    assert "main call to any number 0 calls in 7 days loaded" in words((await read(tmp_path, "/flows")).text)
     write(tmp_path, desk=main().replace("flow: main", "flow: desk"))
-    assert "main call to any other number 1 loaded" in words((await read(tmp_path, "/flows")).text)
+    assert "main call to any other number 0 calls in 7 days loaded" in words((await read(tmp_path, "/flows")).text)
 
 
 async def test_without_flows_the_page_says_what_to_do_first(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ async def test_a_flow_is_shown_as_a_picture_with_its_steps(client: httpx.AsyncCl
 
     assert 1 == page.count('class="picture"')
     assert f'data-step="voicemail" data-file="flows/reception.yaml" data-line="{line}"' in page
-    assert "“I am putting you through.” connect 447700900333 completed → end otherwise → voicemail" in words(page)
+    assert "“I am putting you through.” connect 07700 900333 completed → end otherwise → voicemail" in words(page)
     assert f'href="/phone?file=flows%2Freception.yaml&amp;line={line}"' in page
     assert 'href="/phone?flow=reception"' in page
     assert " style=" not in page
@@ -210,3 +210,20 @@ async def test_a_flow_that_does_not_load_is_not_proved(tmp_path: Path) -> None:
     async with await logged_in(make_console(write(tmp_path, main=main(target="helo")))) as client:
         assert 404 == (await client.post("/flows/main/proof")).status_code
         assert 403 == (await client.post("/flows/main/proof", headers={"X-CSRF-Token": ""})).status_code
+
+
+async def test_a_picture_stands_alone_and_shows_numbers_as_people_write_them(client: httpx.AsyncClient) -> None:
+    picture = await client.get("/flows/reception/picture.svg")
+
+    assert "image/svg+xml" == picture.headers["content-type"]
+    assert "call to 020 7946 0001" in picture.text
+    assert ".picture .node" in picture.text
+    assert 404 == (await client.get("/flows/nobody/picture.svg")).status_code
+
+
+async def test_owners_see_no_files_and_lines(client: httpx.AsyncClient) -> None:
+    await client.post("/view", data={"view": "owner"})
+
+    for path in ("/flows", "/flows/reception", "/calls", "/report", "/home", "/messages", "/health"):
+        page = re.sub(r"(?s)<details.*?</details>|<[^>]*>", " ", (await client.get(path)).text)
+        assert not re.findall(r"\.yaml|\bline \d|webhook|\bNCCO|[0-9a-f]{8}-", page), path
