@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,19 +13,10 @@ from app.cli import options
 from app.cli.database import find_database, require_file
 from app.cli.environment import server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
+from app.cli.work_tree import is_for_git
 from app.flow.report import counted
 from app.service.backup import BackupPlaces, write_backup
 from app.settings import Settings
-
-
-def is_for_git(file: Path) -> bool:
-    """Whether a file is in a work tree of Git that does not ignore it, so that it is committed with the next `add`."""
-    folder = file.parent.resolve()
-    if not any((each / ".git").exists() for each in (folder, *folder.parents)):
-        return False
-    git = shutil.which("git")
-    words = ["check-ignore", "--quiet", str(folder / file.name)]
-    return git is None or subprocess.run([git, *words], cwd=folder, check=False).returncode != 0  # noqa: S603 - no shell
 
 
 def places_of(settings: Settings) -> BackupPlaces:

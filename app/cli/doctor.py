@@ -20,6 +20,7 @@ from app.cli.findings import Finding, Status, count_of, print_findings
 from app.cli.network_checks import network_findings
 from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import LoadedProject, Source
+from app.cli.work_tree import is_for_git
 from app.errors import SettingsError, StoreError
 from app.flow.model import Flow
 from app.flow.report import as_sentence, counted, some_of
@@ -127,7 +128,7 @@ def check_secrets(settings: Settings) -> Iterator[Finding]:
 
 
 def check_files(settings: Settings) -> Iterator[Finding]:
-    """Whether other users of the machine can read a file with a secret."""
+    """Whether other users of the machine can read a file with a secret, or Git would commit it."""
     files = [Path(DOTENV), settings.console_logins, *settings.secret_files]
     if (key := variables().get("VONAGE_PRIVATE_KEY", "")) and "-----BEGIN" not in key:
         files.append(Path(key.strip()).expanduser())
@@ -138,6 +139,8 @@ def check_files(settings: Settings) -> Iterator[Finding]:
         if file.stat().st_mode & stat.S_IROTH:
             message = f"every user of this machine can read {file}"
             yield Finding("files", "warning", message, f"chmod o= {file}")
+        if is_for_git(file):
+            yield Finding("files", "warning", f"Git does not ignore {file}", "Add it to .gitignore.")
     if found and not any(file.stat().st_mode & stat.S_IROTH for file in found):
         yield Finding("files", "ok", f"other users cannot read {', '.join(map(str, found))}")
 

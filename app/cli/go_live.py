@@ -20,7 +20,7 @@ from app.cli.console_process import console_address
 from app.cli.database import find_call
 from app.cli.doctor import local_findings, settings_findings
 from app.cli.env_file import write_setting
-from app.cli.environment import DOTENV, flow_variables, variables
+from app.cli.environment import DOTENV, flow_variables, folders, variables
 from app.cli.findings import Finding, print_finding
 from app.cli.network_checks import check_clock, checking_client, local_server, server_findings
 from app.cli.output import FINE, INTERRUPTED, ISSUES, CannotRun
@@ -124,6 +124,10 @@ Ctrl-C.""",
 )
 def command() -> int:
     """Connect the project to a real phone number: ask for what is missing, check it, and show the first call."""
+    if not (flows := folders(None, None)[0]).is_dir():
+        raise CannotRun(
+            f"there is no folder of flows at {flows}", "run it in the project's folder; `ncco init DIR` makes one"
+        )
     click.echo(f"Each answer is in {DOTENV} at once. Ctrl-C leaves, and `ncco go-live` goes on from there.")
     guide = Guide()
     try:

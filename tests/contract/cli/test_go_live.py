@@ -302,6 +302,14 @@ def test_a_setting_that_changes_last_needs_a_new_start_of_the_server(place: Plac
     assert "the server started before .env changed" in shown(done)
 
 
+def test_a_folder_without_flows_gets_no_settings(tmp_path: Path) -> None:
+    done = ncco("go-live", cwd=tmp_path, stdin="https://x.test\n")
+
+    assert 2 == done.exit_code
+    assert "there is no folder of flows" in done.output
+    assert [] == [*tmp_path.iterdir()]
+
+
 def shown(done: Result) -> str:
     """What was printed, as one line."""
     return " ".join(done.output.split())

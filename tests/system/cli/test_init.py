@@ -161,3 +161,16 @@ def test_git_ignores_secrets_and_data_of_callers(tmp_path: Path) -> None:
 
     assert set() == {*OF_CALLERS, *SECRETS} & {*found}
     assert {".env.example", "flows/main.yaml", "tests/scenarios/main.yaml"} <= {*found}
+
+
+def test_a_secret_that_git_would_commit_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ncco("init", "shop")
+    shop = tmp_path / "shop"
+    subprocess.run(["git", "init", "--quiet"], cwd=shop, check=True)
+    (shop / ".env").touch(0o600)
+    monkeypatch.chdir(shop)
+    ignored = ncco("doctor", "--offline").stdout
+    (shop / ".gitignore").unlink()
+
+    assert "Git does not ignore .env" not in ignored
+    assert "Git does not ignore .env" in ncco("doctor", "--offline").stdout

@@ -1,0 +1,17 @@
+"""What Git would commit."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+
+def is_for_git(file: Path) -> bool:
+    """Whether a file is in a work tree of Git that does not ignore it, so that it is committed with the next `add`."""
+    folder = file.parent.resolve()
+    if not any((each / ".git").exists() for each in (folder, *folder.parents)):
+        return False
+    git = shutil.which("git")
+    words = ["check-ignore", "--quiet", str(folder / file.name)]
+    return git is None or subprocess.run([git, *words], cwd=folder, check=False).returncode != 0  # noqa: S603 - no shell
