@@ -12,13 +12,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
+import yaml
 
 from app.console.project import ProjectFolder
 from tests.support import loopback
+from tests.support.server import free_port
 from tests.support.tracked import ROOT
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import happens, running_server
+from tests.system.cli.running import NCCO, happens, plain_environment, running_server
+from tests.system.deploy.test_read_only import NO_RIGHTS
 from tests.system.repository.dockerfile import stages
 
 PAGE: Final = (ROOT / "docs" / "how-to" / "docker.md").read_text(encoding="utf-8")
@@ -124,3 +128,76 @@ def test_flows_of_a_config_map_are_loaded_and_loaded_again(tmp_path: Path) -> No
     shown = ProjectFolder(flows, tmp_path / "templates", {}, ()).current()
     assert ["flows/shop.yaml"] == list(shown.texts)
     assert [] == [issue for issue in shown.issues if issue.is_error]
+
+
+def sealed(home: Path) -> Sequence[str]:
+    """Words before a command: a user without rights, and a root that is read-only but for what is mounted."""
+    writable = [f"{home}/{name}" for name in ("data", "flows", "templates", "tests/scenarios")]
+    temporary = home / "temporary"
+    mounts = f"""
+        set -e
+        mount --make-rprivate /
+        {"; ".join(f"mount --bind {path} {path}" for path in writable)}
+        mount -t tmpfs tmpfs {temporary}
+        mount -o remount,ro,bind /
+        exec {" ".join(NO_RIGHTS)} "$@"
+    """
+    return ["unshare", "--mount", "sh", "-c", mounts, "sealed"]
+
+
+@needs_root
+def test_the_service_of_the_compose_file_is_the_whole_product(home: Path) -> None:
+    """What Docker would start, run by hand: a login, the console, figures, and a change that is saved."""
+    for name, mode in (("data", 0o755), ("temporary", 0o777)):
+        (home / name).mkdir()
+        (home / name).chmod(mode)
+    for path in (home, *home.rglob("*")):
+        os.chown(path, os.geteuid(), os.getegid())
+    if subprocess.run([*sealed(home), "test", "-r", str(ROOT / "app")], check=False, capture_output=True).returncode:
+        pytest.skip("this user may not mount")
+    service = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]["ncco"]
+    image = dict(pair.split("=", 1) for each in stages()[1] if each.word == "ENV" for pair in each.rest.split())
+    ports = {name: str(free_port()) for name in ("NCCO_PORT", "NCCO_METRICS_PORT", "NCCO_CONSOLE_PORT")}
+    unset = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", text) for name, text in service["environment"].items()}
+    env = {
+        name: text.replace("/data/", f"{home}/data/").replace("/srv/", f"{home}/")
+        for name, text in (image | unset | ports).items()
+        if name.startswith("NCCO_") and name != "NCCO_COMMIT"
+    }
+    env |= {
+        "NCCO_CONSOLE": "1",
+        "NCCO_INSECURE": "1",
+        "NCCO_LOG": "json",
+        "TMPDIR": f"{home}/temporary",
+        "COVERAGE_PROCESS_START": "",
+    }
+    before = sealed(home)
+    password = [*before, NCCO, "console", "password", "--name", "you", "--role", "change"]
+    made = subprocess.run(
+        password, cwd=home, env=plain_environment(home, **env), input="the password of you\n", text=True, check=False
+    )
+    assert 0 == made.returncode
+
+    with running_server(home, "--port", ports["NCCO_PORT"], cwd=home, env=env, before=before) as server:
+        console = f"http://127.0.0.1:{ports['NCCO_CONSOLE_PORT']}"
+        with httpx.Client(base_url=console, timeout=120) as you:
+            assert happens(lambda: f"console in a browser: {console}/" in server.printed)
+            assert 401 == you.get("/flows").status_code
+            opened = you.post("/login", data={"name": "you", "password": "the password of you", "next": "/flows"})
+            assert (303, "/flows") == (opened.status_code, opened.headers["location"])
+            cookie = opened.headers["set-cookie"].partition(";")[0]  # of TLS alone, but browsers send it to loopback
+            you.headers["Cookie"] = cookie
+            page = you.get("/flows")
+            token = re.findall(r'name="csrf-token" content="(\w+)"', page.text)[0]
+            form = you.get("/change/flows/shop.yaml").text
+            digest = re.findall(r'name="digest" value="(\w+)"', form)[0]
+            text = {"file": "flows/shop.yaml", "text": SHOP.replace("For sales", "For our sales"), "digest": digest}
+            saved = you.post("/phone/save", json=text, headers={"X-CSRF-Token": token})
+            assert 200 == saved.status_code, saved.text
+        call = {"to": "442079460000", "from": "447700900123"}
+        url = f"http://127.0.0.1:{ports['NCCO_PORT']}/webhooks/answer"
+        assert happens(lambda: "For our sales" in loopback.post(url, json=call).text, 30)
+        assert "ncco_webhooks_total" in loopback.get(f"http://127.0.0.1:{ports['NCCO_METRICS_PORT']}/metrics").text
+        assert 404 == loopback.get(f"http://127.0.0.1:{ports['NCCO_PORT']}/metrics").status_code
+    assert {"console-logins.json", "ncco.db"} <= {path.name for path in (home / "data").iterdir()}
+    assert 0o600 == (home / "data/console-logins.json").stat().st_mode & 0o777
