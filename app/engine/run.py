@@ -24,7 +24,7 @@ from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.runtime import Again, Decision, Frame, Jump, Part, Runs, Target
 from app.flow.templates.budget import Budget
-from app.flow.templates.values import NO_NAMES, Names
+from app.flow.templates.values import Names
 from app.ncco import Issue
 
 LEVEL_LIMIT = 20
@@ -90,7 +90,7 @@ class Run:
         self._used_exits: set[tuple[str, str]] = set()
         self._marks: list[Savepoint] = []
         self._budget = budget or Budget()
-        self._names = Names(NO_NAMES, self._budget)
+        self._names: Names
         self._names_of: tuple[Any, ...] = (None, None, None, None)
         self._set_scopes(scopes_of(root, before))
 

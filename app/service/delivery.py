@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
@@ -30,7 +31,7 @@ from app.ncco.webhooks import (
     recognise,
     webhook_type,
 )
-from app.store import HookRow, SessionRow, TurnRow, WebhookRow, milliseconds
+from app.store import HookRow, SessionRow, TurnRow, WebhookRow
 
 JOIN_SILENTLY: Final = orjson.dumps([JOINED])
 """The reply to a called party that has nothing to hear: it is joined."""
@@ -45,6 +46,7 @@ Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean p
 _SIP_HEADER: Final = "SipHeader_"
 """Prefix of a custom SIP header. Source: webhook reference, Answer."""
 _TEXT_FIELDS: Final = ("to", "from", "from_user", "uuid", "conversation_uuid", "region_url", "endpoint_type")
+_BLANKS: Final = ("",) * len(_TEXT_FIELDS)
 ANSWER_FIELDS: Final = frozenset({*_TEXT_FIELDS, "call_uuid", "custom_data"})
 """Fields of an answer webhook, which fill no params."""
 
@@ -92,33 +94,44 @@ class Delivery:
     reason: str = ""
     query: Mapping[str, object] = field(default_factory=dict, repr=False)
     received_ms: int = field(init=False)
-    _webhook: Webhook | None = field(init=False, repr=False, default=None)
-    _kind: str = field(init=False, repr=False, default="")
-    _call: Call | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
-        self.received_ms = milliseconds(self.received_at)
+        self.received_ms = int(self.received_at.timestamp() * 1000)
 
-    @property
+    @cached_property
     def webhook(self) -> Webhook:
         """What `fields` are recognised as."""
-        if self._webhook is None:
-            self._webhook = recognise(self.fields)
-        return self._webhook
+        return recognise(self.fields)
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """One word for logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
-        if not self._kind:
-            self._kind = "unreadable" if self.problem else webhook_type(self.webhook)
-        return self._kind
+        return "unreadable" if self.problem else webhook_type(self.webhook)
 
-    @property
+    @cached_property
     def call(self) -> Call:
         """The facts of an answer webhook, as flows see them: "" or {} for what is missing or cannot be read."""
-        if self._call is None:
-            self._call = _facts(self.fields, self.query)
-        return self._call
+        fields, query = self.fields, self.query
+        found = [
+            value if isinstance(value, str) else as_text(value) for value in map(fields.get, _TEXT_FIELDS, _BLANKS)
+        ]
+        to, from_number, user, uuid, conversation, region, endpoint = found
+        custom_data = fields.get("custom_data", query.get("custom_data"))
+        if isinstance(custom_data, str):
+            custom_data = decode_json_fields({"custom_data": custom_data})["custom_data"]
+        sip = [name for name in fields if name.startswith(_SIP_HEADER)]
+        return Call(
+            _digits(to),
+            _digits(from_number),
+            user,
+            uuid if fields.get("uuid") is not None else as_text(fields.get("call_uuid")),
+            conversation,
+            region,
+            endpoint,
+            "outbound" if fields.get("direction", query.get("direction")) == "outbound" else "inbound",
+            {name.removeprefix(_SIP_HEADER): value for name in sip if isinstance(value := fields[name], str)},
+            custom_data if isinstance(custom_data, dict) else {},
+        )
 
     def params(self, names: Collection[str]) -> dict[str, str]:
         """What the query of the answer URL gives for these params; Vonage's own fields are none."""
@@ -131,27 +144,6 @@ class Delivery:
         fields = {name: value for name, value in self.fields.items() if name not in ("reason", "original_request")}
         reason = next((reason for reason in FALLBACK_REASONS if reason == self.fields.get("reason")), "")
         return replace(self, fields=fields, reason=reason)
-
-
-def _facts(fields: Mapping[str, object], query: Mapping[str, object]) -> Call:
-    found = [value if isinstance(value, str) else as_text(value) for value in map(fields.get, _TEXT_FIELDS)]
-    to, from_number, user, uuid, conversation, region, endpoint = found
-    custom_data = fields.get("custom_data", query.get("custom_data"))
-    if isinstance(custom_data, str):
-        custom_data = decode_json_fields({"custom_data": custom_data})["custom_data"]
-    sip = [name for name in fields if name.startswith(_SIP_HEADER)]
-    return Call(
-        _digits(to),
-        _digits(from_number),
-        user,
-        uuid if fields.get("uuid") is not None else as_text(fields.get("call_uuid")),
-        conversation,
-        region,
-        endpoint,
-        "outbound" if fields.get("direction", query.get("direction")) == "outbound" else "inbound",
-        {name.removeprefix(_SIP_HEADER): value for name in sip if isinstance(value := fields[name], str)},
-        custom_data if isinstance(custom_data, dict) else {},
-    )
 
 
 def _digits(number: str) -> str:

@@ -6,15 +6,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
-from itertools import chain
 from secrets import token_hex
-from typing import Final, cast
+from typing import cast
 
 import structlog
 from fastapi import FastAPI, Request, Response
-from opentelemetry import trace
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from app.service.calls import CallService
@@ -26,65 +23,8 @@ from app.web.log import WriteLine, writing_to
 from app.web.metrics import Metrics
 from app.web.openapi import document_of
 from app.web.own_service import OwnService
+from app.web.request_head import RequestHeadMiddleware
 from app.web.webhook_http import DEADLINE_S, WebhookConfig, error_response
-
-MAX_HEAD_BYTES: Final = 65_536
-MAX_HEADERS: Final = 100
-
-
-_URL_ATTRIBUTES: Final = ("http.target", "http.url", "url.full", "url.path", "url.query")
-"""What OpenTelemetry calls the URL of a request. Source: its semantic conventions for HTTP, old and stable."""
-
-
-class RequestHeadMiddleware:
-    """Refuses request heads that are too large, normalises webhook paths, and closes connections while draining.
-
-    It also shortens the URL in the span of the request, if OpenTelemetry's instrumentation makes one.
-
-    Doubled and trailing slashes in the path of a webhook are ignored. While the server drains, it closes each
-    connection after the response, so that clients connect to another host.
-    """
-
-    def __init__(self, app: ASGIApp, readiness: Readiness) -> None:
-        self._app = app
-        self._readiness = readiness
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers, path = scope["headers"], scope["path"]
-        if (span := trace.get_current_span()).is_recording():
-            _shorten_url(span, path)
-        size = len(path) + len(scope["query_string"]) + sum(map(len, chain.from_iterable(headers)))
-        if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
-            problem = f"the request has more than {MAX_HEADERS} headers, or more than {MAX_HEAD_BYTES} bytes of them"
-            refused = error_response(431, problem, "Send fewer and shorter headers.", {"connection": "close"})
-            await refused(scope, receive, send)
-            return
-        if "//" in path or path.endswith("/"):
-            parts = [part for part in path.split("/") if part]
-            if parts[:1] == ["webhooks"]:
-                scope["path"] = "/" + "/".join(parts)
-        await self._app(scope, receive, _closing(send) if self._readiness.is_draining else send)
-
-
-def _shorten_url(span: trace.Span, path: str) -> None:
-    """Leave the first two segments of the path in a span: tokens of waits and numbers of callers follow them."""
-    shown = "/" + "/".join([part for part in path.split("/") if part][:2])
-    known = getattr(span, "attributes", None) or {}
-    span.set_attributes({name: shown for name in _URL_ATTRIBUTES if name in known})
-
-
-def _closing(send: Send) -> Send:
-    async def close(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], (b"connection", b"close")]
-        await send(message)
-
-    return close
-
 
 _CURES = {
     404: "Vonage's URLs are /webhooks/answer, /webhooks/event and /webhooks/fallback; others are /healthz and /readyz.",

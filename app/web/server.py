@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -25,48 +24,15 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, make_asgi_app
 from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
 from app.errors import SettingsError, StoreUnavailable
 from app.settings import Settings, require_safe
 from app.store import Schema, open_store
-from app.web.app import MAX_HEAD_BYTES, create_app
+from app.web.app import create_app
 from app.web.log import WriteLine, configure_log, with_log_form
 from app.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
-
-_REFUSAL = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-
-
-class LimitedHeadProtocol(HttpToolsProtocol):
-    """Closes a connection whose request head does not end within `MAX_HEAD_BYTES`.
-
-    A head that arrives complete is checked by `RequestHeadMiddleware`.
-    """
-
-    _is_in_head = False
-    _head_bytes = 0
-
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self._is_in_head, self._head_bytes = True, 0
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """The head is complete. The trailers of a chunked body, which would come as headers, are dropped."""
-        self._is_in_head = False
-        super().on_headers_complete()
-        self.headers = deque(maxlen=0)  # type: ignore[assignment]  # it takes what is appended, and keeps nothing
-
-    def data_received(self, data: bytes) -> None:
-        """Parse some bytes, and count those of a head that is still incomplete."""
-        super().data_received(data)
-        if self._is_in_head and not self.transport.is_closing():
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self.transport.write(_REFUSAL)
-                self.transport.close()
-
+from app.web.request_head import LimitedHeadProtocol
 
 FINISH_S: Final = 10
 """Seconds that running requests get to finish once the port is closed; none takes more than half of it."""

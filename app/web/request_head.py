@@ -1,0 +1,103 @@
+"""The head of a request: how long it may be, whatever parses it, and what is done with it before any route.
+
+uvicorn's parser knows no limit, and a middleware sees only heads that are complete; so there is one limit in each.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import chain
+from typing import Final
+
+from opentelemetry import trace
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.web.health import Readiness
+from app.web.webhook_http import error_response
+
+MAX_HEAD_BYTES: Final = 65_536
+MAX_HEADERS: Final = 100
+_REFUSAL: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+_URL_ATTRIBUTES: Final = ("http.target", "http.url", "url.full", "url.path", "url.query")
+"""What OpenTelemetry calls the URL of a request. Source: its semantic conventions for HTTP, old and stable."""
+
+
+class LimitedHeadProtocol(HttpToolsProtocol):
+    """Closes a connection whose request head does not end within `MAX_HEAD_BYTES`.
+
+    A head that arrives complete is checked by `RequestHeadMiddleware`.
+    """
+
+    _is_in_head = False
+    _head_bytes = 0
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._is_in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is complete. The trailers of a chunked body, which would come as headers, are dropped."""
+        self._is_in_head = False
+        super().on_headers_complete()
+        self.headers = deque(maxlen=0)  # type: ignore[assignment]  # it takes what is appended, and keeps nothing
+
+    def data_received(self, data: bytes) -> None:
+        """Parse some bytes, and count those of a head that is still incomplete."""
+        super().data_received(data)
+        if self._is_in_head and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.transport.write(_REFUSAL)
+                self.transport.close()
+
+
+class RequestHeadMiddleware:
+    """Refuses request heads that are too large, normalises webhook paths, and closes connections while draining.
+
+    It also shortens the URL in the span of the request, if OpenTelemetry's instrumentation makes one.
+
+    Doubled and trailing slashes in the path of a webhook are ignored. While the server drains, it closes each
+    connection after the response, so that clients connect to another host.
+    """
+
+    def __init__(self, app: ASGIApp, readiness: Readiness) -> None:
+        self._app = app
+        self._readiness = readiness
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers, path = scope["headers"], scope["path"]
+        if (span := trace.get_current_span()).is_recording():
+            _shorten_url(span, path)
+        size = len(path) + len(scope["query_string"]) + sum(map(len, chain.from_iterable(headers)))
+        if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
+            problem = f"the request has more than {MAX_HEADERS} headers, or more than {MAX_HEAD_BYTES} bytes of them"
+            refused = error_response(431, problem, "Send fewer and shorter headers.", {"connection": "close"})
+            await refused(scope, receive, send)
+            return
+        if "//" in path or path.endswith("/"):
+            parts = [part for part in path.split("/") if part]
+            if parts[:1] == ["webhooks"]:
+                scope["path"] = "/" + "/".join(parts)
+        await self._app(scope, receive, _closing(send) if self._readiness.is_draining else send)
+
+
+def _shorten_url(span: trace.Span, path: str) -> None:
+    """Leave the first two segments of the path in a span: tokens of waits and numbers of callers follow them."""
+    shown = "/" + "/".join([part for part in path.split("/") if part][:2])
+    known = getattr(span, "attributes", None) or {}
+    span.set_attributes({name: shown for name in _URL_ATTRIBUTES if name in known})
+
+
+def _closing(send: Send) -> Send:
+    async def close(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"connection", b"close")]
+        await send(message)
+
+    return close
