@@ -26,7 +26,7 @@ from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.support.keys import private_pem, public_pem, rsa_key
 from tests.support.server import free_port, write_files
-from tests.system.cli.running import NCCO, plain_environment
+from tests.system.cli.running import NCCO, happens, plain_environment
 
 SECRET = "an-invented-signature-$ecret-of-32-characters"
 API_SECRET = "an-invented-api-secret"
@@ -139,11 +139,8 @@ class Shop:
     def serving(self) -> Iterator[None]:
         """`ncco serve` as the page says, with the settings of `.env`."""
         server = subprocess.Popen([NCCO, "serve"], cwd=self.home, env=self.env, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + WITHIN_S
-        while not self._serves():
-            assert time.monotonic() < until
-            time.sleep(0.05)
         try:
+            assert happens(self._serves)
             yield
         finally:
             server.terminate()
