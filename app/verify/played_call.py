@@ -236,6 +236,7 @@ class PlayedCall:
 
         Inputs, recordings and dials time out meanwhile.
         """
+        at_s = round(at_s, 3)  # as the clock has it: a half of a millisecond would never come
         self.moment = await self.leg.listen(until=min(at_s, self.leg.at + _PIECE_S))
         most = len(self.leg.log) + most_webhooks
         while at_s - self.leg.at > TOLERANCE_S and not self.leg.is_over and len(self.leg.log) < most:

@@ -191,7 +191,7 @@ class Caller:
     async def _pass(self, until_s: float, place: Place) -> None:
         """Let time pass, up to a second of the call or to its end."""
         await self._call.reach(until_s, _MOST_WEBHOOKS)
-        left_s = until_s - self._leg.at
+        left_s = round(until_s, 3) - self._leg.at
         if left_s > TOLERANCE_S and not self._leg.is_over:
             raise self._differs(place, f"{_MOST_WEBHOOKS:,} webhooks have come, and {left_s:.1f} s are left to wait")
 

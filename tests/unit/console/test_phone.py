@@ -202,6 +202,14 @@ async def test_a_caller_who_does_nothing_is_asked_again_as_time_passes(phone: Ph
     assert "silent → menu again, try 3 of 3, reception.yaml line 20" in phone.bubbles
 
 
+async def test_time_passes_up_to_a_half_of_a_millisecond(phone: Phone) -> None:
+    await phone.call()
+    for number in range(20):
+        at = 0.2005 + number / 10
+        await phone.post(f"/phone/calls/{phone.id}/advance", at=at)
+        assert at == pytest.approx(float(phone.state("at")), abs=0.001)
+
+
 async def test_it_is_sunday_and_the_office_is_closed() -> None:
     phone = await phone_at("hours")
     await phone.call("flows/hours.yaml", made_at=SUNDAY)
