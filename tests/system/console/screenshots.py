@@ -51,6 +51,7 @@ def _pasted(page: Page) -> None:
 
 
 PAGES: Final[Mapping[str, Callable[[Page], object]]] = {
+    "home": _at("/home"),
     "phone": _at("/phone"),
     "phone-call": _in_a_call,
     "phone-pasted": _pasted,
