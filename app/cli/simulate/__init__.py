@@ -21,7 +21,7 @@ from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import Source, flow_of_file, source_of
 from app.cli.server_under_test import is_url, local_stage, refuse_remote, remote_options, remote_stage
 from app.cli.simulate.conversation import TerminalCall
-from app.cli.simulate.prompts import Person, Prompt
+from app.cli.simulate.prompts import Prompt, PromptedLookups
 from app.cli.simulate.screen import Screen
 from app.errors import AppError
 from app.flow.files import project_of
@@ -205,21 +205,22 @@ class Simulation:
         fitted = with_number(self.stage, self.call)
         stage = self.stage if isinstance(self.stage, LocalStage) else None
         outside = stage.outside if stage is not None else None
-        person = Person(self.stage.flows, prompt, self.screen, outside.look_ups if outside is not None else None)
+        look_ups = outside.look_ups if outside is not None else None
+        lookups = PromptedLookups(self.stage.flows, prompt, self.screen, look_ups)
         self._announce(fitted)
-        async with self._placed(fitted, person) as placed:
+        async with self._placed(fitted, lookups) as placed:
             call = PlayedCall(placed, self.stage.flows)
             talk = TerminalCall(call, prompt, self.screen, stage)
             talk.save = str(save or "")
-            person.show_news = talk.show_news
-            person.call = call
+            lookups.show_news = talk.show_news
+            lookups.call = call
             try:
                 await talk.hold()
             except AppError as error:
                 self.screen.say(f"the call cannot go on: {printable(str(error))}", "red")
                 return ISSUES
         if talk.save:
-            self._save(Path(talk.save), fitted, call, person)
+            self._save(Path(talk.save), fitted, call, lookups)
         if call.result.ended == "failsafe":
             self.screen.say("nothing of a flow could be played" if self.source else "no NCCO was played", "red")
         is_faulty = call.result.ended == "failsafe" or call.result.broken or any(placed.problems)
@@ -239,7 +240,7 @@ class Simulation:
             self.screen.say(f"on an unreliable network, seed {self.met.chaos}; --show webhooks shows it", "dim")
 
     @asynccontextmanager
-    async def _placed(self, call: ScenarioCall, person: Person) -> AsyncIterator[PlacedCall]:
+    async def _placed(self, call: ScenarioCall, lookups: PromptedLookups) -> AsyncIterator[PlacedCall]:
         """Place the call."""
         if isinstance(self.stage, RemoteStage):
             async with self.stage.ring(call, self.met) as line:
@@ -248,14 +249,14 @@ class Simulation:
         # Servers that are asked may remember calls by their ids.
         seed = secrets.token_hex(16) if self.stage.outside is not None else SEED
         yield await self.stage.ring(
-            call, self.met, look_ups=person.of_turn, env=self.env, seed=seed, patience_s=PATIENCE_S
+            call, self.met, look_ups=lookups.of_turn, env=self.env, seed=seed, patience_s=PATIENCE_S
         )
 
-    def _save(self, path: Path, fitted: ScenarioCall, played: PlayedCall, person: Person) -> None:
+    def _save(self, path: Path, fitted: ScenarioCall, played: PlayedCall, lookups: PromptedLookups) -> None:
         """Write the call as a scenario. Raises CannotKeep."""
         check_path(path)
         is_named = self.source is None or self.call.flow or self.call.to
-        name = keep(path, self.call if is_named else fitted, played, person.as_given(), env=self.env)
+        name = keep(path, self.call if is_named else fitted, played, lookups.as_given(), env=self.env)
         self.screen.say(f'written to {path} as "{name}"; play it again with: {self._replay_command(path)}', "green")
 
     def _replay_command(self, path: Path) -> str:

@@ -75,7 +75,7 @@ class Prompt:
         return line.rstrip("\r\n") if line else None
 
 
-class Person(LookupAnswers):
+class PromptedLookups(LookupAnswers):
     """Answers lookups, as the person at the terminal says; without a person, defaults are used.
 
     Args:

@@ -181,7 +181,7 @@ def test_with_a_password_a_server_for_real_calls_asks_for_it(tmp_path: Path) -> 
 
 def test_a_console_that_other_machines_reach_needs_a_login_and_calls_do_not(tmp_path: Path) -> None:
     port = str(free_port())
-    everywhere = {"NCCO_CONSOLE_HOST": "0.0.0.0", "NCCO_CONSOLE_PORT": port, "NCCO_CONSOLE_LOGINS": "logins.json"}  # noqa: S104
+    everywhere = {"NCCO_CONSOLE_HOST": "0.0.0.0", "NCCO_CONSOLE_PORT": port, "NCCO_CONSOLE_LOGINS": "logins.json"}  # noqa: S104 - read, not bound
     with server_with_console(tmp_path, "--dev", **everywhere) as server:
         refused = "there is no console: NCCO_CONSOLE_HOST: lets other machines reach"
         soon(lambda: refused in server.printed, "nothing was said")

@@ -111,8 +111,8 @@ def test_the_name_and_the_server_of_the_caddyfile_may_be_variables(tmp_path: Pat
     for url in ("https://calls.example.org", "calls.example.org"):
         found = subprocess.run(words, env=env | {"NCCO_PUBLIC_URL": url}, capture_output=True, text=True, check=True)
         assert {"calls.example.org"} == {*re.findall(r'"host":\["(.*?)"\]', found.stdout)}
-        assert re.findall(r'"dial":"(.*?)"', found.stdout) == ["ncco:8000"]
-        assert re.findall(r'"listen":\["(.*?)"\]', found.stdout) == [":443"]
+        assert ["ncco:8000"] == re.findall(r'"dial":"(.*?)"', found.stdout)
+        assert [":443"] == re.findall(r'"listen":\["(.*?)"\]', found.stdout)
 
 
 @contextmanager
@@ -231,7 +231,7 @@ def nginx(home: Path, server: str) -> Iterator[httpx.Client]:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         wait_until_up(process, ports["443"], home / "nginx.log")
-        with httpx.Client(base_url=f"https://127.0.0.1:{ports['443']}", verify=False, timeout=60) as client:  # noqa: S501
+        with httpx.Client(base_url=f"https://127.0.0.1:{ports['443']}", verify=False, timeout=60) as client:  # noqa: S501 - its own certificate
             yield client
     finally:
         process.terminate()

@@ -134,4 +134,4 @@ def test_urls_are_written_where_there_were_none(webhooks: dict[str, object] | No
 
     answer = {"address": "https://x.test/a", "http_method": "POST"}
     assert {"webhooks": {"answer_url": answer}, "signed_callbacks": True} == changed["capabilities"]["voice"]
-    assert webhooks == document["capabilities"]["voice"]["webhooks"]  # type: ignore[index]
+    assert webhooks == document["capabilities"]["voice"]["webhooks"]  # type: ignore[index]  # a map
