@@ -124,6 +124,10 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Vari
     if isinstance(node, Text) and not node.quoted and meaning_of(node.value, HINTS["type"]):
         read_type(node, f'"{name}"', reader)  # reports the type of another language
         return None
+    if isinstance(node, Text) and not node.quoted and (bare := node.value.strip("{}[] ")) in TYPES:
+        message = f"the type of the variable {name} has a bracket without another one"
+        reader.report("E201", node.place, message, Fix(f"write `{bare}`", "characters", bare))
+        return None
     if not isinstance(node, Map):
         shown = ".." if isinstance(node, Seq) else node.value if guess_type(node) != "text" else f'"{node.value}"'
         written = f"{{type: {guess_type(node)}, default: {shown}}}"
