@@ -38,7 +38,7 @@ from app.web.webhook_http import WebhookRequest, WebhookResponse
 class Deadline:
     """Cancels the current task when time is up, and makes a TimeoutError of that, as `asyncio.timeout` does.
 
-    That one takes five times as many instructions (docs/decisions.md).
+    That one takes more than twice as many instructions (docs/decisions.md).
     """
 
     def __init__(self, seconds: float) -> None:
