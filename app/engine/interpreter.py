@@ -325,6 +325,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
         run.note_decision(step, decision)
         if isinstance(decision.move, Go):
             run.step, run.heard, run.entered_at = step.name, heard, now
+            run.mark_decision(step)
             for name, value in decision.values.items():
                 run.assign(name, value)
             if decision.sets:

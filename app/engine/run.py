@@ -71,6 +71,7 @@ class Run:
     last_conversation = ""
     is_failsafe = False
     has_fault = False
+    _decided: tuple[Step, tuple[FlowScope, ...], str] | None = None
 
     def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget | None = None) -> None:
         self.root = root
@@ -311,10 +312,17 @@ class Run:
         self.locale = mark.locale
         self.returned = self.last_conversation = ""
 
+    def mark_decision(self, step: Step) -> None:
+        """Remember the variables before `step`, which an earlier turn entered, sets what its exit has decided."""
+        self._decided = step, self._scopes, self.locale
+
     def roll_back_last(self, step: Step | None) -> None:
-        """Remove what `step` has added, if it was entered in this turn and not taken back yet."""
+        """Remove what `step` has added or set, if that was in this turn and is not removed yet."""
         if self._marks and self._marks[-1].step is step:
             self.roll_back(self._marks[-1])
+        elif self._decided is not None and self._decided[0] is step:
+            _, scopes, self.locale = self._decided
+            self._set_scopes(scopes)
 
     def play(self, step: Step, frame: Frame, *, prompts: tuple[Part, ...] = (), reprompt: bool = True) -> None:
         """Add what a step of this flow plays; see `NccoBuilder.play`. Raises RenderError."""
