@@ -23,11 +23,11 @@ from app.console.worker import Reason, Worker, WorkNotDone
 IDLE_S: Final = 600.0
 """After this many real seconds without a request the calls of a person are ended."""
 MOST_PEOPLE: Final = 3
-"""People who have calls at once; a further one ends the calls of who has been idle for longest."""
+"""People who have calls at once. When another one calls, the calls of the person idle for longest are ended."""
 MOST_S: Final = 15.0
-"""Seconds of a processor that a call may be played at once; it is stopped before, where it can be (`LONGEST_ACT_S`)."""
+"""Processor seconds that one request may use; a call is stopped before, where it can be (`LONGEST_ACT_S`)."""
 LOOKS_S: Final = 2.0
-"""How often it is looked whether the page that waits is still open; what takes less is played to its end."""
+"""Seconds between two looks whether the page that waits is still open; what takes less is played to its end."""
 _LOST: Final[Mapping[Reason, tuple[int, str]]] = {
     "time": (422, "this call took too long, so it was ended; call again"),
     "memory": (422, "this call took too much memory, so it was ended; call again"),
@@ -55,7 +55,7 @@ class Person:
 
     @property
     def order(self) -> tuple[bool, float]:
-        """Who comes first is ended first."""
+        """Sort key: the calls of the person with the least are ended first."""
         return self.asking > 0, self.used_at
 
 
@@ -81,16 +81,15 @@ class PhoneCalls:
         self._ending: asyncio.Task[None] | None = None
 
     async def person(self, session: ConsoleSession) -> Person:
-        """Who has this session; somebody else's calls are ended if there are too many people."""
-        person = self._people.get(session.id)
-        if person is None:
-            person = self._people[session.id] = Person(self.make_worker(session))
-            others = {id_: each for id_, each in self._people.items() if each is not person}
-            if len(others) >= MOST_PEOPLE:
-                await self._people.pop(min(others, key=lambda id_: others[id_].order)).worker.close()
+        """Who has this session; somebody else's calls are ended first if there are too many people."""
+        while session.id not in self._people and len(self._people) >= MOST_PEOPLE:
+            ended = min(self._people, key=lambda id_: self._people[id_].order)
+            await self._people.pop(ended).worker.close()
+        if session.id not in self._people:
+            self._people[session.id] = Person(self.make_worker(session))
         if self._ending is None:
             self._ending = asyncio.create_task(self._end_idle())
-        return person
+        return self._people[session.id]
 
     async def ask(self, request: Request, session: ConsoleSession, deed: str, **values: Any) -> dict[str, Any]:
         """What a deed of `PhonePlayer` returns. It is stopped when the page is closed. Raises HTTPException."""

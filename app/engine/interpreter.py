@@ -224,7 +224,7 @@ def begin(
 
 def param_of_query(type_: Kind, text: str) -> Any:
     """What a text of the query is as a param: a list has its entries behind commas. Raises ValueError."""
-    return type_.cast([each for each in text.split(",") if each] if type_.family == "list" else text)
+    return type_.cast([each.strip() for each in text.split(",") if each.strip()] if type_.family == "list" else text)
 
 
 def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, context: TurnContext) -> Playing[Turn]:

@@ -80,7 +80,7 @@ class CallService:
             uuid=leg,
             conversation_uuid=webhook.conversation_uuid or "",
             problem=_reported_error(delivery),
-            caller=delivery.call.from_number,
+            caller=delivery.call.from_number or delivery.call.from_user,
             row=row,
         )
 

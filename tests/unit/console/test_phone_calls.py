@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import cast
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.console.phone_calls import PhoneCalls
+from app.console.sessions import ConsoleSession
 from app.console.worker import Worker
 from tests.unit.console.conftest import REPOSITORY, SameProcess, logged_in, make_console
 from tests.unit.console.test_phone import Phone
@@ -65,6 +67,40 @@ async def test_a_call_that_takes_too_long_is_ended_and_holds_up_nobody(console: 
     assert answered > 3
     assert 404 == gone.status_code
     assert "This call is no longer here; call again" in gone.text
+
+
+async def test_two_who_call_at_the_same_moment_end_the_calls_of_two_others() -> None:
+    """Whoever waits for that is not the one who is idle, though the others are all asking."""
+    closed: list[str] = []
+    calls = PhoneCalls(None)
+    calls.make_worker = lambda session: cast(Worker, SlowToEnd(session.id, closed))
+    names = ("one", "two", "three", "four", "five")
+    one, two, three, four, five = (ConsoleSession(name, name, "change", "", 0, 0) for name in names)
+
+    async def asks(session: ConsoleSession) -> None:
+        (await calls.person(session)).asking += 1
+
+    for session in (one, two, three):
+        await asks(session)
+    await asyncio.gather(asks(four), asks(five))
+    ended_for_them = [*closed]
+    await calls.close()
+
+    assert ["one", "two"] == ended_for_them
+    assert {*names} == {*closed}
+    assert 5 == len(closed)
+
+
+class SlowToEnd:
+    """A worker whose end takes some rounds of the event loop."""
+
+    def __init__(self, name: str, closed: list[str]) -> None:
+        self.name = name
+        self.closed = closed
+
+    async def close(self) -> None:
+        await asyncio.sleep(0.01)
+        self.closed.append(self.name)
 
 
 async def test_a_closed_page_stops_the_playing(console: FastAPI) -> None:

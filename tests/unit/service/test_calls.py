@@ -167,6 +167,14 @@ async def test_the_end_of_a_dialled_leg_does_not_end_the_call(call: ServedCall) 
     assert "Connecting you to sales." == call.said[0]
 
 
+async def test_an_event_names_the_user_who_calls_without_a_number(call: ServedCall) -> None:
+    await call.ring()
+
+    reply = await call.service.event(delivery({"status": "ringing", "uuid": "aa01", "from_user": "ann"}))
+
+    assert "ann" == reply.caller
+
+
 async def test_a_named_flow_is_another_call_of_the_same_leg(call: ServedCall) -> None:
     await call.ring()
     await call.ring("pin")
