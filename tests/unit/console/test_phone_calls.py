@@ -38,12 +38,12 @@ WORLD = {"given": {"l": {"value": {"xs": list(range(200)), "free": False}}}}
 
 @pytest.fixture
 async def console() -> AsyncIterator[FastAPI]:
-    """A console whose calls may be played for a second and a half of a processor."""
+    """A console whose calls may be played for three seconds of a processor."""
     app = make_console(REPOSITORY)
     parts = app.state.console
     parts.worker = SameProcess()
     calls: PhoneCalls = parts.phone_calls
-    calls.make_worker = lambda _: Worker(seconds=1.5)
+    calls.make_worker = lambda _: Worker(seconds=3)
     yield app
     await calls.close()
 
