@@ -167,6 +167,7 @@ def test_the_picture_shows_the_calls_of_some_days(page: Page) -> None:
 
 
 def test_the_painted_picture_replaces_the_plain_one(page: Page, picture: Locator) -> None:
+    page.goto("/flows/reception?paint=none")
     plain = picture.inner_html()
     page.get_by_role("button", name="Paint", exact=True).click()
 
