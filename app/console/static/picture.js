@@ -186,6 +186,8 @@ find.addEventListener("keydown", (event) => {
 
 // At first, and once it is painted
 
+let opened = ""; // the part that the page showed first
+
 function begin() {
   read();
   fit();
@@ -199,6 +201,16 @@ function begin() {
     if (half * 2 < size.width) view.x = isLeft ? half : Math.min(box.x + box.width / 2, size.width - half);
     show();
   }
+  opened = picture.getAttribute("viewBox");
+  search();
+  chooseByAddress();
+}
+
+/** Look at the painted picture, in the place where somebody has moved the plain one. */
+function renew() {
+  if (picture.getAttribute("viewBox") === opened) return begin();
+  read();
+  show();
   search();
   chooseByAddress();
 }
@@ -213,7 +225,7 @@ begin();
 
 const painted = document.getElementById("painted");
 const fail = () => (painted.textContent = "The picture could not be painted. Load the page again.");
-document.addEventListener("htmx:after:swap", () => frame.contains(picture) || begin());
+document.addEventListener("htmx:after:swap", () => frame.contains(picture) || renew());
 for (const failure of ["htmx:error", "htmx:response:error"]) {
   document.addEventListener(failure, ({ detail }) => {
     if (detail.ctx?.sourceElement === painted) fail();

@@ -6,15 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.system.console.browser import Watch, violations
 
 
 @pytest.fixture
 def picture(page: Page) -> Locator:
-    """The picture of the flow reception, which is open."""
-    page.goto("/flows/reception")
+    """The picture of the flow reception, which is open and painted."""
+    return painted(page, "/flows/reception")
+
+
+def painted(page: Page, address: str) -> Locator:
+    page.goto(address)
+    expect(page.get_by_text("is being painted")).to_have_count(0)
     return page.locator("#picture svg")
 
 
@@ -56,6 +61,26 @@ def test_buttons_keys_wheel_and_drag_move_and_zoom(page: Page, picture: Locator)
     assert seen(picture)[2] < fitted[2]
 
 
+def test_a_picture_that_was_moved_stays_where_it_is_when_calls_are_painted(page: Page) -> None:
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    page.route("**/painted?*", hold)
+    page.goto("/flows/reception")
+    picture = page.locator("#picture svg")
+    page.get_by_role("button", name="Zoom in").click()
+    page.locator("#picture").focus()
+    page.keyboard.press("ArrowRight")
+    zoomed = seen(picture)
+
+    waiting.pop().continue_()
+    expect(page.get_by_text("is being painted")).to_have_count(0)
+
+    assert pytest.approx(zoomed) == seen(picture)
+
+
 def test_a_click_on_a_step_shows_its_details_and_leads_to_its_line(page: Page, picture: Locator) -> None:
     node(page, "operator").click()
 
@@ -94,7 +119,7 @@ def test_a_wide_picture_is_not_cut_off_on_the_left(page: Page, project: Path, ch
     flow += "    retry: {then: end}\n"
     flow += "".join(f"  s{number}: {{do: [{{talk: One of our departments.}}], goto: end}}\n" for number in numbers)
     (project / "flows" / "wide.yaml").write_text(flow, encoding="utf-8")
-    page.goto("/flows/wide")
+    painted(page, "/flows/wide")
 
     frame, box = page.locator("#picture").bounding_box(), node(page, first).bounding_box()
     assert frame is not None
