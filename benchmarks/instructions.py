@@ -176,7 +176,7 @@ async def _count_stages(app: Any, counter: Counter) -> None:
     calls = config.calls
     pressed = _presses(await _send(app, [_answer()]))[0]
     answer, press = _received(app, _answer()), _received(app, pressed)
-    call, context = answer.call, calls.turns.policy.turn_context(answer.received_at, BASE_URL)
+    call, context = answer.call, calls.policy.turn_context(answer.received_at, BASE_URL)
     flow = calls.library.find(call.to, None)
     assert flow is not None  # noqa: S101 - for the type
 

@@ -24,8 +24,9 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
     if found is None:
         return await _answer_without_flow(turns, delivery, id_, flow)
     given = {} if flow is None else delivery.params(found.params)
+    context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
     for _ in range(2):  # a leg that was transferred into the same flow opens a session of its own
-        turn = await turns.play(engine.begin(found, id_, call, turns.turn_context(delivery), given))
+        turn = await turns.play(engine.begin(found, id_, call, context, given))
         try:
             return await turns.begin(turn, answer_row(delivery, id_, turns.policy.keys[0]), delivery)
         except AlreadyOpen:

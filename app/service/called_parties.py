@@ -30,10 +30,11 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
         return await _join_silently(turns, id_, delivery, "the store does not know the call that dialled")
     if wait is None or has_ended(row, delivery):
         return await _join_silently(turns, id_, delivery, "the call that dialled has gone on")
-    flow = await turns.flow_of(parent)
+    flow = await turns.library.pinned(parent.flow, parent.revision)
     if flow is None:
         return await _join_silently(turns, id_, delivery, lost_revision(parent))
-    turn = await turns.play(engine.begin_called(flow, id_, parent, wait, turns.turn_context(delivery)))
+    context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
+    turn = await turns.play(engine.begin_called(flow, id_, parent, wait, context))
     webhook = answer_row(delivery, id_, turns.policy.keys[0], "onanswer")
     try:
         return await turns.begin(turn, webhook, delivery, leg=delivery.call.uuid or id_)

@@ -92,11 +92,11 @@ async def _take_error_exit(
         if row.is_over:
             await turns.record(webhook)
             return Reply.recorded(session, "fallback", webhook)
-        flow = await turns.flow_of(session)
+        flow = await turns.library.pinned(session.flow, session.revision)
         if flow is None:
             break
-        because = "Vonage refused the NCCO it was sent"
-        turn = await turns.play(engine.fail(flow, session, turns.turn_context(delivery), because))
+        context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
+        turn = await turns.play(engine.fail(flow, session, context, "Vonage refused the NCCO it was sent"))
         try:
             return await turns.advance(row, turn, webhook, delivery, "input")
         except Conflict:

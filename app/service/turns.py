@@ -102,8 +102,9 @@ class Turns:
         store: Store,
         library: Library,
         policy: Policy,
-        look_ups: Callable[[], AnswerLookups],
-        hooks_written: Callable[[], None],
+        *,
+        look_ups: Callable[[], AnswerLookups] = lambda: no_lookups,
+        hooks_written: Callable[[], None] = lambda: None,
     ) -> None:
         self.store = store
         self.library = library
@@ -142,30 +143,24 @@ class Turns:
             result: Result = done.value
             return result
 
-    async def flow_of(self, session: Session) -> Flow | None:
-        """The flow of a session in the revision that it began with; None when it is lost."""
-        return await self.library.pinned(session.flow, session.revision)
-
-    def turn_context(self, delivery: Delivery) -> TurnContext:
-        """What a turn takes from outside."""
-        return self.policy.turn_context(delivery.received_at, delivery.base_url)
-
     def event_hooks(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> tuple[HookRow, ...]:
         """The hooks of an event on a wait; the store leaves out those of a second delivery."""
         if flow is None or delivery.problem or ref.kind != "event":
             return ()
-        hooks = engine.observe(flow, session, ref, delivery.webhook, self.turn_context(delivery))
+        context = self.policy.turn_context(delivery.received_at, delivery.base_url)
+        hooks = engine.observe(flow, session, ref, delivery.webhook, context)
         return hook_rows(hooks, session.id, delivery.received_ms)
 
     async def hangup_hooks(self, row: SessionRow, delivery: Delivery) -> tuple[HookRow, ...]:
         """The hooks of a call whose leg has ended before its flow did."""
         session = from_json(row.state)
-        flow = await self.flow_of(session)
+        flow = await self.library.pinned(session.flow, session.revision)
         if flow is None:
             return ()
         statuses = await self.store.statuses(session.id, session.turn)
         seen = frozenset(status.partition(":")[0] for _, status in statuses)
-        hooks = engine.hang_up(flow, session, delivery.webhook, self.turn_context(delivery), seen)
+        context = self.policy.turn_context(delivery.received_at, delivery.base_url)
+        hooks = engine.hang_up(flow, session, delivery.webhook, context, seen)
         return hook_rows(hooks, row.id, delivery.received_ms)
 
     async def advance(

@@ -42,14 +42,15 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
     if wait is None or has_ended(row, delivery):
         return await _resume_closed(turns, session, ref, delivery)
     webhook = _wait_row(turns, ref, delivery, hides=_hides_input(wait))
-    flow = await turns.flow_of(session)
+    flow = await turns.library.pinned(session.flow, session.revision)
     if flow is None:
         await turns.record(webhook, recording=turns.announced(delivery, session, ref))
         is_called = bool(session.parent)
         return turns.failsafe_reply(delivery.kind, lost_revision(session), session.call, is_called=is_called)
     seen = await _seen(turns, session, ref)
     read = None if delivery.problem else delivery.webhook
-    turn = await turns.play(engine.resume(flow, session, wait, read, turns.turn_context(delivery), seen=seen))
+    context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
+    turn = await turns.play(engine.resume(flow, session, wait, read, context, seen=seen))
     hooks = turns.event_hooks(flow, session, ref, delivery)
     recording = turns.announced(delivery, session, ref, flow, may_be_input=not wait.sensitive)
     if turn is None:
@@ -64,7 +65,7 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
     stored = await turns.store.reply(session.id, ref.turn, ref.index, REFUSED)
     if stored is None:
         stored = await turns.store.reply(session.id, ref.turn, ref.index, webhook.status)
-    flow = await turns.flow_of(session) if ref.kind == "event" else None
+    flow = await turns.library.pinned(session.flow, session.revision) if ref.kind == "event" else None
     recording = turns.announced(delivery, session, ref, flow)
     await _record_on_wait(
         turns, webhook, turns.event_hooks(flow, session, ref, delivery), ref, delivery, recording=recording

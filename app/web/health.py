@@ -56,7 +56,7 @@ class Readiness:
         """Write to the store once."""
         try:
             async with asyncio.timeout(PROBE_S):
-                await self._calls.check()
+                await self._calls.store.check()
         except StoreUnavailable as error:
             self._store_problem = f"the store cannot be written: {error}"
         except TimeoutError:

@@ -225,8 +225,8 @@ class LocalStage:
             await self._service.library.reload()
             self._is_open = True
         allowed = self._dial_allow if dial_allow is None else dial_allow
-        self._service.turns.policy = replace(self._service.turns.policy, env={**self._env, **env}, dial_allow=allowed)
-        self._service.turns.look_ups = look_ups
+        self._service.policy = replace(self._service.policy, env={**self._env, **env}, dial_allow=allowed)
+        self._service.look_ups = look_ups
         self.clock = VirtualClock(call.made_at)
         direct = AsgiServer(self._app, self.clock, patience_s)
         application = Application(

@@ -401,8 +401,6 @@ async def test_without_a_store_the_fallback_says_the_failsafe_and_others_ask_aga
     assert away.failsafe == reply.ncco
     with pytest.raises(StoreUnavailable):
         await away.answer(delivery(ANSWER))
-    with pytest.raises(StoreUnavailable):
-        await away.check()
 
 
 async def test_the_webhook_the_session_and_the_turn_are_written_before_the_reply(

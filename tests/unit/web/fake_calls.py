@@ -78,9 +78,6 @@ class FakeCalls:
         self.library = Library(self.store, lambda: EMPTY)
         self.asked: list[tuple[str, str, Delivery]] = []
 
-    async def check(self) -> None:
-        await self.store.check()
-
     async def answer(self, delivery: Delivery, flow: str | None = None) -> Reply:
         return await self._act("answer", flow or "", delivery)
 

@@ -217,7 +217,7 @@ async def test_a_service_that_was_handed_over_is_neither_opened_nor_closed(proje
     app = create_app(settings_with(), service=cast(CallService, calls))
     async with app.router.lifespan_context(app):
         pass
-    await calls.check()
+    await calls.store.check()
 
     assert calls.library.loaded_at is None
 
