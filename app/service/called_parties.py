@@ -27,7 +27,8 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     parent = from_json(row.state) if row is not None else None
     wait = wait_of(parent, ref) if parent is not None else None
     if row is None or parent is None:
-        return await _join_silently(turns, id_, delivery, "the store does not know the call that dialled")
+        # Recorded as the caller's: if the caller was forgotten, the store writes nothing.
+        return await _join_silently(turns, ref.session, delivery, "the store does not know the call that dialled")
     if wait is None or has_ended(row, delivery):
         return await _join_silently(turns, id_, delivery, "the call that dialled has gone on")
     flow = await turns.library.pinned(parent.flow, parent.revision)
@@ -43,8 +44,8 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
         return repeat or await _join_silently(turns, id_, delivery, "the party is known, its first turn is not")
 
 
-async def _join_silently(turns: Turns, id_: str, delivery: Delivery, problem: str) -> Reply:
-    await turns.record(answer_row(delivery, id_, turns.policy.keys[0], "onanswer"))
+async def _join_silently(turns: Turns, session: str, delivery: Delivery, problem: str) -> Reply:
+    await turns.record(answer_row(delivery, session, turns.policy.keys[0], "onanswer"))
     return turns.failsafe_reply("onanswer", problem, delivery.call, is_called=True)
 
 

@@ -114,13 +114,14 @@ class Turns:
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
 
     async def begin(self, turn: Turn, webhook: WebhookRow, delivery: Delivery, leg: str = "") -> Reply:
-        """Write the first turn of a call, then reply with it. Raises AlreadyOpen."""
+        """Write the first turn of a call, then reply with it, even if the call was forgotten. Raises AlreadyOpen."""
         ncco = orjson.dumps(turn.ncco)
         now = webhook.received_at
         hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
         row = session_row(turn.session, 1, now, now, leg)
-        await self.store.open_call(row, turn_row(turn, ncco, webhook, delivery, hooks), webhook, hooks=hooks)
-        if hooks:
+        played = turn_row(turn, ncco, webhook, delivery, hooks)
+        is_written = await self.store.open_call(row, played, webhook, hooks=hooks)
+        if hooks and is_written:
             self.hooks_written()
         return Reply.of_turn(turn, ncco, webhook.kind, webhook)
 

@@ -96,7 +96,7 @@ _COUNTED: Final = """
     FROM calls
     WHERE key = $1
 """
-_INSERT_FORGOTTEN: Final = f"""
+INSERT_FORGOTTEN: Final = f"""
     INSERT INTO {FORGOTTEN_TABLE} (name, forgotten_at) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING name
 """
 _DELETE_OLD_FORGOTTEN: Final = f"DELETE FROM {FORGOTTEN_TABLE} WHERE forgotten_at < $1"
@@ -275,7 +275,7 @@ async def _rows_in_batches(database: Database, sql: str, keys: int = 1, first: i
 async def _delete(database: Database, found: _MatchingRows) -> None:
     marks = [(hash_of(name), at) for name, at in found.names.items()]
     if marks:
-        await database.write(partial(_delete_all, _INSERT_FORGOTTEN, marks))
+        await database.write(partial(_delete_all, INSERT_FORGOTTEN, marks))
     for keys in _batches(found.hooks):
         await database.write(partial(delete_hooks, keys))
     for sql, all_keys in ((DELETE_CALL, found.calls), (DELETE_WEBHOOK, found.webhooks)):

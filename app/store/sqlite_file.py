@@ -41,6 +41,7 @@ _PRAGMAS: Final = (
 _IN_SQLITE: Final = {
     "left(leg, 200) = left($1, 200) AND": "",  # its index holds whole leg ids
     "$": "?",  # numbered parameters
+    "INSERT INTO calls": "INSERT OR FAIL INTO calls",  # of one row nothing is left to undo: no journal
     '"position"(': "instr(",
     "FOR UPDATE SKIP LOCKED": "",  # there is one writer, and no lock of a row
     "FOR NO KEY UPDATE": "",

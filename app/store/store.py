@@ -39,6 +39,14 @@ INSERT_CALL: Final = f"""
     ON CONFLICT (id) DO NOTHING
 """
 
+# While no call was forgotten, opening one is this statement alone. Hashes of its names would take half as long again.
+INSERT_CALL_IF_NONE_FORGOTTEN: Final = f"""
+    INSERT INTO calls ({SESSION_COLUMNS})
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+    WHERE NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE})
+    ON CONFLICT (id) DO NOTHING
+"""
+
 UPDATE_CALL: Final = """
     UPDATE calls
     SET leg = $2, conversation = $3, flow = $4, revision = $5, version = $6, state = $7, is_over = $8, created_at = $9,
@@ -224,12 +232,21 @@ COUNT_HOOKS: Final = "SELECT count(*) FILTER (WHERE NOT is_parked), count(*) FIL
 P = ParamSpec("P")
 
 
-def _open_call(session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[None]:
-    """Write a new call with its first turn. Raises AlreadyOpen."""
-    written = yield Insert(INSERT_CALL, session)
+def _open_call(session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[bool]:
+    """Write a new call with its first turn, unless it was forgotten. Raises AlreadyOpen."""
+    written = yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session)
+    if not written:
+        names = (session.id, session.leg, session.conversation)
+        hashes = tuple(map(retention.hash_of, names))
+        if (yield Keyed(SELECT_FORGOTTEN, hashes)):
+            for name in filter(None, names):
+                yield Keyed(retention.INSERT_FORGOTTEN, (retention.hash_of(name), webhook.received_at))
+            return False
+        written = yield Insert(INSERT_CALL, session)
     if not written:
         raise AlreadyOpen(session.id)
     yield from _add_turn(written[0][1], turn, webhook, hooks)
+    return True
 
 
 def _advance(
@@ -361,8 +378,11 @@ class Store:
 
     def open_call(
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
-    ) -> Coroutine[Any, Any, None]:
-        """Write a new call with its first turn. Raises AlreadyOpen and writes nothing."""
+    ) -> Coroutine[Any, Any, bool]:
+        """Write a new call with its first turn. Raises AlreadyOpen and writes nothing.
+
+        Returns False for a call whose id, leg or conversation was forgotten: of all three only hashes are kept then.
+        """
         work = partial(_open_call, session, turn, webhook, hooks)
         return self.database.write(work, (session.id, session.leg, webhook.session))
 

@@ -205,11 +205,12 @@ class CallStore(Store):
 
     async def open_call(
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
-    ) -> None:
+    ) -> bool:
         """See `Store`."""
-        await super().open_call(session, turn, webhook, hooks=hooks)
+        is_written = await super().open_call(session, turn, webhook, hooks=hooks)
         self.turns.append(StoredTurn(session, turn))
         await self._remember(webhook, hooks)
+        return is_written
 
     async def advance(
         self,

@@ -72,6 +72,42 @@ async def test_what_comes_late_of_a_forgotten_call_is_not_written(store: Store, 
     assert await store.recordings.get(announced.id) is None
 
 
+@pytest.mark.parametrize("name", ["leg", "conversation", "session"])
+async def test_a_forgotten_call_is_not_opened_again(store: Store, name: str) -> None:
+    await write_calls(store)
+    forgotten = await store.load("from")
+    assert forgotten is not None
+    await store.forget([NUMBER])
+    row = {"leg": {"leg": forgotten.leg}, "conversation": {"conversation": forgotten.conversation}}
+    id_ = forgotten.id if name == "session" else "again"
+    given = {"leg": "new-leg", "conversation": "CON-new", **row.get(name, {})}
+    is_open = await store.open_call(
+        *new_call(id_, state=NUMBER.encode(), **given), hooks=[hook_row("again", session=id_, body=NUMBER.encode())]
+    )
+
+    assert not is_open
+    assert await store.load(id_) is None
+    assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
+
+
+async def test_what_follows_a_call_that_is_not_opened_again_is_not_written(store: Store) -> None:
+    await write_calls(store)
+    await store.forget([NUMBER])
+    await store.open_call(*new_call("transferred", leg="from", conversation="CON-new"))
+    await store.record(webhook_row("", leg="", conversation="CON-new", body=NUMBER.encode()))
+    await store.record(webhook_row("transferred", leg="", conversation="", body=NUMBER.encode()))
+
+    assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
+
+
+async def test_another_call_is_opened_after_one_was_forgotten(store: Store) -> None:
+    await write_calls(store)
+    await store.forget([NUMBER])
+
+    assert await store.open_call(*new_call("leg-new", leg="leg-new", conversation=""))
+    assert await store.open_call(*new_call("leg-newer", leg="", conversation=""))
+
+
 async def test_a_forgotten_name_is_dropped_when_its_call_would_have_been(store: Store) -> None:
     await write_calls(store)
     await store.forget([NUMBER])

@@ -184,14 +184,70 @@ async def test_what_comes_late_for_a_call_that_is_deleted_brings_nothing_of_it_b
     assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
 
 
-@pytest.mark.parametrize("delete", [swept, forgotten])
-async def test_a_call_that_is_deleted_may_ring_again(
-    store: Store, interrupted: Interrupted, call: ServedCall, delete: Delete
-) -> None:
+async def ring_in_the_same_flow(call: ServedCall) -> Reply:
+    return await call.ring()
+
+
+async def ring_in_a_named_flow(call: ServedCall) -> Reply:
+    """The caller was transferred into a flow."""
+    return await call.ring("house", conversation_uuid="CON-2")
+
+
+async def ring_where_no_flow_is(call: ServedCall) -> Reply:
+    return await call.ring("nowhere")
+
+
+Ring = Callable[[ServedCall], Awaitable[Reply]]
+
+
+async def test_a_call_that_is_swept_may_ring_again(store: Store, interrupted: Interrupted, call: ServedCall) -> None:
     first = await call.ring()
-    interrupted.before_write = lambda: delete(store)
+    interrupted.before_write = lambda: swept(store)
     second = await call.ring()
 
-    assert [] == errors(second)
     assert first.ncco == second.ncco
     assert await store.load(LEG) is not None
+
+
+@pytest.mark.parametrize("ring", [ring_in_the_same_flow, ring_in_a_named_flow, ring_where_no_flow_is])
+async def test_who_was_forgotten_and_rings_again_hears_an_ncco_of_which_nothing_is_kept(
+    store: Store, interrupted: Interrupted, call: ServedCall, ring: Ring
+) -> None:
+    first = await call.ring()
+    interrupted.before_write = lambda: forgotten(store)
+    second = await ring(call)
+    third = await ring(call)
+
+    assert [] == errors(second)
+    assert second.ncco == third.ncco
+    assert second.is_failsafe == (ring is ring_where_no_flow_is)
+    assert ring is not ring_in_the_same_flow or first.ncco == second.ncco
+    assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
+
+
+async def test_of_who_was_forgotten_and_transferred_nothing_that_follows_is_kept(
+    store: Store, call: ServedCall
+) -> None:
+    await call.ring()
+    await forgotten(store)
+    await ring_in_a_named_flow(call)
+    later = {"from": NUMBER, "conversation_uuid": "CON-2"}
+    pressed = await call.post("input", {"dtmf": {"digits": "1"}, **later})
+    await call.service.event(delivery({**later, "uuid": "another leg", "status": "ringing"}))
+
+    assert pressed.is_failsafe
+    assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
+
+
+async def test_of_a_party_that_was_dialled_for_who_was_forgotten_nothing_is_kept(
+    store: Store, call: ServedCall
+) -> None:
+    await call.ring()
+    await call.press("3")
+    url = next(action for action in call.ncco if action["action"] == "connect")["endpoint"][0]["onAnswer"]["url"]
+    await forgotten(store)
+    asked = delivery({"from": NUMBER, "to": "447700900222", "uuid": "leg of the party"})
+    joined = await call.service.resume("onanswer", url.rpartition("/")[2], asked)
+
+    assert [] == errors(joined)
+    assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)

@@ -189,9 +189,9 @@ class BreakingStore(MemoryStore):
         self._refuse()
         await super().record(webhook, **hooks)
 
-    async def open_call(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, **hooks: Any) -> None:
+    async def open_call(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, **hooks: Any) -> bool:
         self._refuse()
-        await super().open_call(session, turn, webhook, **hooks)
+        return await super().open_call(session, turn, webhook, **hooks)
 
 
 @pytest.mark.parametrize("begins_broken", [True, False])
