@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,29 +13,10 @@ from typing import Any, Final, Literal, NamedTuple
 from app.engine import TraceLine
 from app.flow.nodes import Place
 from app.simulator.delivery import WebhookDelivery
-from app.simulator.durations import plain
 from app.simulator.legs import Heard
-from app.store import TurnRow
 from app.verify.played_call import PlayedCall
-from app.verify.scenarios.result import DECIDING, OF_OTHERS, trace_of
+from app.verify.transcript import Order, PlayedReply, heard_as, heard_by_others, replies_of, sentence_of
 
-_DONE: Final = frozenset({"pressed", "spoke"})
-_TEXTS: Final[Mapping[str, str]] = {
-    "ringing": "{} rings",
-    "tone": "ringback tone {}",
-    "music": "hold music {}",
-    "stream": "audio {}",
-    "beep": "beep",
-    "keys": "sends {}",
-    "joined": "{} joins the call",
-    "left": "{} leaves the call",
-    "voice": "{} speaks",
-    "pressed": "{}",
-    "hung up": "The caller hangs up.",
-    "ended": "The call is over.",
-}
-MOST_STEPS: Final = 4
-"""Steps that a turn names, when it goes through several of them."""
 MOST_SHOWN: Final = 20_000
 """Characters of a body or an NCCO that are shown."""
 
@@ -79,134 +59,42 @@ class Bubble:
     is_new: bool = False
 
 
-class PlayedReply(NamedTuple):
-    """A webhook whose reply is played, and the turn of the flow that made the reply (None: no flow did)."""
-
-    delivery: WebhookDelivery
-    turn: TurnRow | None
-    at: float
-
-    @property
-    def trace(self) -> Sequence[TraceLine]:
-        """What the turn did and why."""
-        return trace_of(self.turn) if self.turn is not None else ()
-
-
-def turns_of(call: PlayedCall) -> list[PlayedReply]:
-    """The turns of a call, each with its webhook, by time."""
-    left = list(call.turns)
-    found = []
-    for delivery in call.leg.log:
-        if not delivery.attempts or not delivery.is_played:
-            continue
-        body = delivery.attempts[-1].response.body
-        turn = next((each for each in left if each.ncco == body), None)
-        if turn is not None:
-            left.remove(turn)
-        found.append(PlayedReply(delivery, turn, delivery.at - call.leg.zero_ms / 1000))
-    return found
+def replies_in(call: PlayedCall) -> list[PlayedReply]:
+    """The webhooks of a call whose replies are played, each with its turn, by time."""
+    return replies_of(call.leg, call.turns)
 
 
 def bubbles_of(call: PlayedCall) -> list[Bubble]:
     """The conversation so far."""
-    heard = call.leg.transcript
-    times = [_ms(each.at) for each in heard]
-
-    def position(at: float) -> int:
-        """The index in the transcript before which something at `at` stands: behind what was done at that moment."""
-        first = bisect_left(times, _ms(at))
-        same = range(first, bisect_right(times, _ms(at)))
-        return max((index + 1 for index in same if heard[index].kind in _DONE), default=first)
-
+    transcript = call.leg.transcript
+    order = Order(transcript)
     placed = [
-        (index, 1, replace(_heard(f"h{index}", each), is_lost=index in call.lost)) for index, each in enumerate(heard)
+        (index, 1, replace(_heard(f"h{index}", each), is_lost=index in call.lost))
+        for index, each in enumerate(transcript)
     ]
-    placed += [(position(played.at), 0, _turn(f"t{number}", played)) for number, played in enumerate(turns_of(call))]
-    for number, other in enumerate(call.leg.dialled):
-        shift = call.leg.at - other.at
-        for index, each in enumerate(other.transcript):
-            if each.kind in OF_OTHERS:
-                bubble = _heard(f"o{number}-{index}", replace(each, at=round(each.at + shift, 3)))
-                placed.append((position(bubble.at), 2, replace(bubble, kind="other")))
+    placed += [
+        (order.index_at(reply.at), 0, _turn(f"t{number}", reply)) for number, reply in enumerate(replies_in(call))
+    ]
+    placed += [
+        (order.index_at(heard.at), 2, replace(_heard(key, heard), kind="other"))
+        for key, heard in heard_by_others(call.leg)
+    ]
     if call.diverged is not None:
         at, message = call.diverged
-        placed.append((position(at), 3, Bubble("diverged", at, "diverged", message)))
+        placed.append((order.index_at(at), 3, Bubble("diverged", at, "diverged", message)))
     return [bubble for _, _, bubble in sorted(placed, key=lambda each: each[:2])]
 
 
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
-
-
 def _heard(key: str, heard: Heard) -> Bubble:
-    bubble = Bubble(key, heard.at, "note", "", heard.seconds)
-    match heard.kind:
-        case "talk":
-            language = str((heard.action or {}).get("language", "en-US"))
-            text = plain(heard.text)
-            return replace(bubble, kind="said", text=text, language=language, is_cut=heard.is_cut)
-        case "spoke":
-            return replace(bubble, kind="did", text=heard.text or f"speaks for {heard.seconds or 0:g} s")
-        case "pressed":
-            return replace(bubble, kind="did", text=heard.text)
-    text = _TEXTS[heard.kind].format(heard.text).strip()
-    is_sound = heard.kind in ("stream", "tone", "music", "beep", "ringing")
-    return replace(bubble, kind="sound" if is_sound else "note", text=text, is_cut=heard.is_cut)
+    kind = heard_as(heard)
+    language = str((heard.action or {}).get("language", "en-US")) if kind == "said" else ""
+    return Bubble(key, heard.at, kind, sentence_of(heard), heard.seconds, language, is_cut=heard.is_cut)
 
 
-def _turn(key: str, played: PlayedReply) -> Bubble:
-    """The line that says what happened: `pressed 2 → support`."""
-    trace, result = played.trace, played.delivery.result
-    deciding = next((line for line in trace if line.did in DECIDING), trace[0] if trace else None)
-    entered = [line.step for line in trace if line.did == "entered"]
-    failure = next((line.because for line in trace if line.did == "failed" and line.what == "failsafe"), "")
-    if failure:
-        leads = f"the caller hears the failsafe, because {failure}"
-    elif result is not None and result.failure:
-        leads = f"{result.failure} {result.problem}".strip()
-    elif entered:
-        leads = " → ".join(entered[-MOST_STEPS:])
-    elif deciding is not None:
-        leads = _again(deciding)
-    else:
-        ncco = played.delivery.ncco
-        leads = ", ".join(str(action.get("action")) for action in ncco) if ncco else "the NCCO goes on"
-    return Bubble(
-        key,
-        played.at,
-        "turn",
-        f"{cause_of(played.delivery)} → {leads}",
-        place=place_of(deciding.where) if deciding is not None else None,
-        is_failure=bool(failure or (result is not None and result.failure)),
-    )
-
-
-def _again(line: TraceLine) -> str:
-    """What a decision that enters no step does."""
-    if line.attempt:
-        return f"{line.step} again, try {line.attempt + 1} of {line.attempts}"
-    return line.what or line.step
-
-
-def cause_of(delivery: WebhookDelivery) -> str:
-    """What a webhook reports, in words: `pressed 2`, `silent`, `447700900111 is busy`."""
-    fields = delivery.fields
-    if delivery.kind == "answer":
-        return "called"
-    if delivery.kind == "input":
-        digits = (fields.get("dtmf") or {}).get("digits")
-        speech = fields.get("speech") or {}
-        results = speech.get("results") or ()
-        if digits:
-            return f"pressed {digits}"
-        if results:
-            return f"said “{results[0].get('text', '')}”"
-        return f"speech error {speech['error']}" if speech.get("error") else "silent"
-    if delivery.kind == "event":
-        return f"{fields.get('to', '')}: {fields.get('status', '')}".strip(": ")
-    if delivery.kind == "fallback":
-        return f"fallback, since {fields.get('reason', 'the reply was bad')}"
-    return delivery.kind
+def _turn(key: str, reply: PlayedReply) -> Bubble:
+    decided = reply.decided
+    place = place_of(decided.where) if decided is not None else None
+    return Bubble(key, reply.at, "turn", reply.sentence, place=place, is_failure=reply.is_failure)
 
 
 def marked(now: Sequence[Bubble], before: Sequence[Bubble]) -> list[Bubble]:
@@ -258,7 +146,7 @@ class Explanation(NamedTuple):
 
 def explain(call: PlayedCall, number: int, base_url: str) -> Explanation:
     """A turn by its number. Raises IndexError. `base_url`: where the real server is, for curl."""
-    turns = turns_of(call)
+    turns = replies_in(call)
     played = turns[number]
     inputs: Mapping[str, Any] = json.loads(played.turn.inputs) if played.turn is not None else {}
     session = call.session

@@ -25,6 +25,7 @@ from app.flow.report import printable
 from app.flow.runtime import Asked
 from app.simulator.legs import CallIsOver, CallMoment, Leg, Waited
 from app.simulator.parties import Outcome
+from app.simulator.scheduler import NoProgress
 from app.store import TurnRow
 from app.verify.scenarios.model import Scenario
 from app.verify.scenarios.result import Result, trace_of
@@ -52,6 +53,8 @@ MOST_SHOWN: Final = 8
 """Phrases that are listed."""
 TOLERANCE_S: Final = 0.0005
 """Less than the resolution of the virtual clock, 1 ms."""
+MOST_ROUNDS: Final = 10_000
+"""How often a call is played on in a row without anything happening. Some steps take no time, so it happens."""
 _PIECE_S: Final = 60.0
 """A call plays on by this many seconds at a time, so that its webhooks can be counted."""
 
@@ -153,6 +156,8 @@ class PlayedCall:
         self._flow_of = {flow.place.file: flow.name for flow in self._flows.values()}
         self._outcome_of = outcome_of
         self._acted_at = 0.0
+        self._rounds = 0
+        """How often it was played on since something has happened."""
 
     @property
     def leg(self) -> Leg:
@@ -237,10 +242,10 @@ class PlayedCall:
         Inputs, recordings and dials time out meanwhile.
         """
         at_s = round(at_s, 3)  # as the clock has it: a half of a millisecond would never come
-        self.moment = await self.leg.listen(until=min(at_s, self.leg.at + _PIECE_S))
+        await self._play_on(until=min(at_s, self.leg.at + _PIECE_S))
         most = len(self.leg.log) + most_webhooks
         while at_s - self.leg.at > TOLERANCE_S and not self.leg.is_over and len(self.leg.log) < most:
-            self.moment = await self.leg.listen(until=min(at_s, self.leg.at + _PIECE_S))
+            await self._play_on(until=min(at_s, self.leg.at + _PIECE_S))
         return self.moment
 
     async def hear(self) -> CallMoment:
@@ -251,15 +256,26 @@ class PlayedCall:
     async def play_to_wait(self, longest_s: float = LONGEST_S, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
         """Play on until the caller is waited for or somebody is dialled, or to the end; idle at one of the limits."""
         latest_s, most = self.leg.at + longest_s, len(self.leg.log) + most_webhooks
-        self.moment = await self.leg.listen(at_most=min(_PIECE_S, longest_s))
+        await self._play_on(at_most=min(_PIECE_S, longest_s))
         while self.moment.kind == "idle" and len(self.leg.log) < most:
             next_at = self.next_at
             if next_at is None or next_at > latest_s:
                 break
-            self.moment = await self.leg.listen(
-                at_most=min(max(next_at, self.leg.at + _PIECE_S), latest_s) - self.leg.at
-            )
+            await self._play_on(at_most=min(max(next_at, self.leg.at + _PIECE_S), latest_s) - self.leg.at)
         return self.moment
+
+    async def _play_on(self, **limit: float) -> None:
+        """Play on to a limit of `Leg.listen`. Raises NoProgress when nothing happens however often it is called."""
+        before = self._state
+        self.moment = await self.leg.listen(**limit)
+        self._rounds = 0 if self._state != before else self._rounds + 1
+        if self._rounds > MOST_ROUNDS:
+            raise NoProgress(f"the call does not get beyond {self.leg.at:.3f} s: nothing happens in it any more")
+
+    @property
+    def _state(self) -> tuple[float, int, int]:
+        """What changes when anything happens."""
+        return self.leg.at, self.leg.heard_count, len(self.leg.log)
 
     async def play(
         self, until_s: float | None = None, *, stops_at_wait: bool = False, decides_dials: bool = True

@@ -81,7 +81,7 @@ class TerminalCall:
         for hook in hooks:
             at = (hook.created_at + 1) / 1000 - zero_s  # the store cuts off the fraction of a millisecond
             news.append(noted(at, 2, hook.id, await _hook_result(hook, outside), "yellow"))
-        self._screen.show(news)
+        self._screen.show(news, result.transcript)
 
     async def _next_line(self) -> str | None:
         """Play on to where the caller is waited for, and read what the person wants; "" when the call has ended."""

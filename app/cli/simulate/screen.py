@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -12,10 +11,12 @@ import click
 
 from app.flow.report import printable
 from app.simulator.delivery import WebhookDelivery
-from app.verify.scenarios.reports import decision, entry, ink
-from app.verify.scenarios.result import DECIDING, OF_OTHERS, Result
+from app.simulator.legs import Heard
+from app.verify.scenarios.reports import ink
+from app.verify.scenarios.result import DECIDING, Result
 from app.verify.scenarios.runner import Rename
 from app.verify.scenarios.server import PlacedCall, problem_of, warnings_of
+from app.verify.transcript import Order, decision, heard_by_others, line_of, webhook_line
 
 INDENT: Final = " " * 11
 _COLOURS: Final = {
@@ -23,8 +24,6 @@ _COLOURS: Final = {
     **dict.fromkeys(("hung up", "ended"), "yellow"),
     **dict.fromkeys(("ringing", "tone", "beep", "joined", "left", "keys", "voice"), "dim"),
 }
-_DONE: Final = frozenset({"pressed", "spoke", "hung up"})
-"""What the caller does; it is printed before its effects."""
 
 
 class News(NamedTuple):
@@ -34,6 +33,7 @@ class News(NamedTuple):
         at: in seconds of the call.
         order: among the lines of one moment.
         key: by which it is known when it comes again.
+        entry: the transcript index of what the caller hears or does; None for any other line.
     """
 
     at: float
@@ -41,11 +41,7 @@ class News(NamedTuple):
     key: object
     text: str
     colour: str = ""
-
-    @property
-    def moment(self) -> tuple[int, int]:
-        """The sort key; hundredths of a second, since times of one moment may differ by rounding."""
-        return round(self.at * 100), self.order
+    entry: int | None = None
 
 
 def noted(at: float, order: int, key: object, text: str, colour: str = "dim") -> News:
@@ -70,9 +66,12 @@ class Screen:
         """Print a line."""
         click.echo(ink(text, colour) if colour else text)
 
-    def show(self, news: Iterable[News]) -> None:
+    def show(self, news: Iterable[News], transcript: Sequence[Heard]) -> None:
         """Print the lines that were not printed before, in the order of time."""
-        for new in sorted(news, key=lambda each: each.moment):
+        order = Order(transcript)
+        for new in sorted(
+            news, key=lambda each: (order.index_at(each.at) if each.entry is None else each.entry, each.order)
+        ):
             if new.key not in self._printed:
                 self._printed.add(new.key)
                 self.say(new.text, new.colour)
@@ -80,12 +79,11 @@ class Screen:
     def news_of(self, result: Result) -> Iterator[News]:
         """What has happened in a call so far."""
         for number, heard in enumerate(result.transcript):
-            order = 0 if heard.kind in _DONE else 4
-            yield News(heard.at, order, ("heard", number), entry(heard), _COLOURS.get(heard.kind, ""))
+            yield News(heard.at, 4, ("heard", number), line_of(heard), _COLOURS.get(heard.kind, ""), number)
         for sent in result.webhooks:
             at = sent.at - result.answered_s
             if "webhooks" in self._shows:
-                yield News(at, 1, ("webhook", id(sent)), webhook_line(sent, result), "dim")
+                yield News(at, 1, ("webhook", id(sent)), webhook_line(sent, result.answered_s), "dim")
             if "ncco" in self._shows and sent.ncco is not None:
                 yield noted(at, 3, ("ncco", id(sent)), json.dumps(sent.ncco, ensure_ascii=False))
         for number, (at, _, text) in enumerate(self._decisions(result) if "why" in self._shows else ()):
@@ -103,14 +101,14 @@ class Screen:
             self.say("\n".join(last) or "nothing was decided yet")
         elif what == "webhooks":
             for delivery in result.webhooks:
-                self.say(webhook_line(delivery, result))
+                self.say(webhook_line(delivery, result.answered_s))
         elif played:
             self._show_webhook(played[-1], result)
 
     def _show_webhook(self, delivery: WebhookDelivery, result: Result) -> None:
         """A webhook, with its reply."""
         sent, reply = delivery.attempts[-1].request, delivery.attempts[-1].response
-        self.say(webhook_line(delivery, result))
+        self.say(webhook_line(delivery, result.answered_s))
         self._show_json(json.loads(sent.body) if sent.body else dict(parse_qsl(urlsplit(sent.url).query, True)))
         self.say(f"reply {reply.status or reply.failure}:")
         try:
@@ -127,7 +125,7 @@ class Screen:
             deciding = (line for line in result.decided if line.did in DECIDING)
             return [(line.at, line.turn, decision(line, self._rename)) for line in deciding]
         return [
-            (sent.at - result.answered_s, number, webhook_line(sent, result).lstrip())
+            (sent.at - result.answered_s, number, webhook_line(sent, result.answered_s).lstrip())
             for number, sent in enumerate(result.webhooks)
             if sent.is_played
         ]
@@ -144,22 +142,5 @@ def faults_of(line: PlacedCall, *, is_local: bool) -> Iterator[News]:
     for other in line.leg.dialled:
         if other.problem:
             yield noted(line.leg.at, 1, ("problem", other.uuid), other.problem, "red")
-        for number, heard in enumerate(other.transcript):
-            if heard.kind in OF_OTHERS:
-                own = replace(heard, at=heard.at + line.leg.at - other.at)
-                yield News(own.at, 4, (other.uuid, number), f"{entry(own)}  (the called party)", "dim")
-
-
-def webhook_line(delivery: WebhookDelivery, result: Result) -> str:
-    """A webhook in one line: when, which, where, and the reply."""
-    attempt = delivery.attempts[-1]
-    request, response = attempt.request, attempt.response
-    at = delivery.at - result.answered_s
-    actions = ", ".join(str(action.get("action")) for action in delivery.ncco or ())
-    came = "" if delivery.ncco is None else f": {actions}"
-    failure = f" {attempt.result.failure}" if attempt.result.failure else ""
-    what = delivery.fields.get("status") or delivery.kind
-    url = request.url.partition("?")[0]
-    fault = f"  ({attempt.fault})" if attempt.fault else ""
-    status = response.status or response.failure
-    return printable(f"{at:7.1f} s  {what:<10}{request.method} {url}  {status}{came}{failure}{fault}")
+    for key, heard in heard_by_others(line.leg):
+        yield News(heard.at, 5, key, f"{line_of(heard)}  (the called party)", "dim")

@@ -17,23 +17,12 @@ from app.service.outcomes import FlowOutcome
 from app.simulator.legs import BETWEEN_KEYS_S, Heard
 from app.simulator.parties import ENDLESS
 from app.verify.coverage import Coverage
-from app.verify.scenarios.result import DECIDING, Decided, Difference, Result
+from app.verify.scenarios.result import DECIDING, Difference, Result
 from app.verify.scenarios.runner import Rename, Suite
+from app.verify.transcript import decision, line_of, moment_of, one_line
 
 MOST_NOTES = 8
 CODES: Final = {"red": "31", "green": "32", "dim": "2", "bold": "1", "yellow": "33"}
-_WIDTH = 10
-_WORDS = {
-    **dict.fromkeys(("talk", "stream", "music", "voice", "tone", "beep"), "hears"),
-    "ringing": "rings",
-    "pressed": "presses",
-    "spoke": "says",
-    "joined": "joined by",
-    "left": "left by",
-    "hung up": "hangs up",
-    "ended": "is over",
-    "keys": "sends",
-}
 
 
 def ink(text: str, colour: str) -> str:
@@ -53,7 +42,7 @@ def as_text(result: Result, rename: Rename, *, is_shown: bool = False) -> str:
     notes = [f"  note: {printable(note)}" for note in result.notes[:MOST_NOTES]]
     if result.holds:
         first = ink(f"~ {name}{where}", "yellow") if unjudged else f"{ink('✓', 'green')} {name}{where}"
-        shown = [f"    {entry(heard)}" for _, heard in _joined(result.transcript)]
+        shown = [f"    {line_of(heard)}" for _, heard in _joined(result.transcript)]
         return "\n".join([first, *((*shown, *notes) if is_shown else ()), *unjudged, *([""] if is_shown else ())])
     lines = [ink(f"✗ {name}", "red") + where]
     for each in result.differences:
@@ -79,27 +68,18 @@ def deciding_lines(result: Result, rename: Rename) -> list[str]:
     return [f"decided by {decision(line, rename)}" for line in relevant]
 
 
-def decision(line: Decided, rename: Rename) -> str:
-    """A line of the trace as text: place, step, outcome and reason."""
-    file, _, number = line.where.rpartition(":")
-    where = f"{rename(file)}:{number}" if file else "the server"
-    step = f' step "{line.step}",' if line.step else ""
-    verb = {"failed": "failed with ", "refused": "refused "}.get(line.did, "")
-    return printable(f"{where}:{step} {verb}{line.what}{f': {line.because}' if line.because else ''}")
-
-
 def _transcript(result: Result, first: Difference) -> Iterator[str]:
     """What the caller heard and did, with the first difference marked."""
     is_marked = False
     for number, heard in _joined(result.transcript):
         here = first.entry is not None and number >= first.entry and not is_marked
         is_marked = is_marked or here
-        line = entry(heard)
+        line = line_of(heard)
         yield ink(f"  > {line}", "red") if here else (ink(f"    {line}", "dim") if is_marked else f"    {line}")
         if here and first.expected:
-            yield ink(f"  >         {'expected':<{_WIDTH}}{_quoted(first.expected)}", "green")
+            yield ink(f'  >         {"expected":<10}"{one_line(first.expected)}"', "green")
     if not is_marked:
-        yield ink(f"  > {first.at:7.1f} s  {'differs':<{_WIDTH}}{printable(first.message)}", "red")
+        yield ink(f"  > {moment_of(first.at, 'differs')}{printable(first.message)}", "red")
 
 
 def _joined(transcript: Iterable[Heard]) -> Iterable[tuple[int, Heard]]:
@@ -114,21 +94,6 @@ def _joined(transcript: Iterable[Heard]) -> Iterable[tuple[int, Heard]]:
             found.append((number, heard))
         pressed_at = heard.at if heard.kind == "pressed" else -ENDLESS
     return found
-
-
-def entry(heard: Heard) -> str:
-    """One line of a transcript."""
-    text = {"beep": "a beep", "ended": "", "hung up": ""}.get(heard.kind, heard.text)
-    is_quoted = heard.kind in ("talk", "spoke", "voice") and bool(text)
-    if heard.kind in ("spoke", "voice") and not text:
-        text = f"something, for {heard.seconds or 0:g} s"
-    shown = _quoted(text) if is_quoted else printable(text)
-    cut = " (cut short)" if heard.is_cut and heard.kind in ("talk", "stream") else ""
-    return f"{heard.at:7.1f} s  {_WORDS[heard.kind]:<{_WIDTH}}{shown}{cut}".rstrip()
-
-
-def _quoted(text: str) -> str:
-    return f'"{printable(" ".join(text.split()))}"'
 
 
 def as_json(suites: Sequence[Suite], short: Sequence[str] = ()) -> str:
@@ -168,7 +133,7 @@ def _json_result(result: Result, rename: Rename) -> dict[str, Any]:
             _json_place(each.place) | _fields(each, "at", "message", "expected", "found") for each in result.differences
         ],
         "decided": deciding_lines(result, rename),
-        "transcript": [" ".join(entry(heard).split()) for heard in result.transcript],
+        "transcript": [" ".join(line_of(heard).split()) for heard in result.transcript],
     }
 
 

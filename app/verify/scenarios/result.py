@@ -17,8 +17,6 @@ from app.verify.scenarios.values import Excerpt
 
 DECIDING: Final = ("decided", "failed", "refused")
 """Lines of a trace that say what decided."""
-OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})
-"""What is shown of what a dialled party hears and does before it is joined."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from click import unstyle
 from app.flow.files import project_of
 from app.simulator.legs import Heard
 from app.verify.scenarios.files import files_in, files_of
-from app.verify.scenarios.reports import as_github, as_junit, as_text, entry
+from app.verify.scenarios.reports import as_github, as_junit, as_text
 from app.verify.scenarios.runner import Suite
+from app.verify.transcript import line_of
 from tests.system.verify.scenarios.playing import run
 
 FLOW = """\
@@ -89,7 +90,7 @@ def test_a_difference_is_reported_with_the_transcript_and_the_line_that_decided(
     ],
 )
 def test_a_line_of_the_transcript(heard: Heard, line: str) -> None:
-    assert line == entry(heard)
+    assert line == line_of(heard)
 
 
 def test_keys_that_are_pressed_apart_stand_apart() -> None:

@@ -1,0 +1,239 @@
+"""What happened in a call, in words. A terminal, a report and a page show the same words in a form of their own."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from app.engine import TraceLine
+from app.flow.report import printable
+from app.simulator.delivery import WebhookDelivery
+from app.simulator.durations import plain
+from app.simulator.legs import Heard, HeardKind, Leg
+from app.store import TurnRow
+from app.verify.scenarios.result import DECIDING, Decided, trace_of
+from app.verify.scenarios.runner import Rename
+
+MOST_STEPS: Final = 4
+"""Steps that a turn names, when it goes through several of them."""
+_DONE: Final = frozenset({"pressed", "spoke", "hung up"})
+"""What the caller does, which comes before its effects."""
+_OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})
+"""What is shown of what a dialled party hears and does before it is joined."""
+_VERB_WIDTH: Final = 10
+
+HeardAs: TypeAlias = Literal["said", "sound", "did", "note"]
+"""What an entry is for the caller: words of the server, another sound, something that the caller does, or a fact."""
+
+
+class _Wording(NamedTuple):
+    """How an entry is said.
+
+    Attributes:
+        verb, noun: of a line that begins with the second of the call: `hears` and `a beep`.
+        alone: what says it without the rest of the call. `{}` is the text of the entry.
+    """
+
+    heard_as: HeardAs
+    verb: str
+    noun: str
+    alone: str
+
+
+_WORDS: Final[Mapping[HeardKind, _Wording]] = {
+    "ringing": _Wording("sound", "rings", "{}", "{} rings"),
+    "talk": _Wording("said", "hears", '"{}"', "{}"),
+    "stream": _Wording("sound", "hears", "{}", "audio {}"),
+    "tone": _Wording("sound", "hears", "{}", "ringback tone {}"),
+    "music": _Wording("sound", "hears", "{}", "hold music {}"),
+    "beep": _Wording("sound", "hears", "a beep", "beep"),
+    "voice": _Wording("note", "hears", '"{}"', "another party says “{}”"),
+    "pressed": _Wording("did", "presses", "{}", "{}"),
+    "spoke": _Wording("did", "says", '"{}"', "{}"),
+    "keys": _Wording("note", "sends", "{}", "sends {}"),
+    "joined": _Wording("note", "joined by", "{}", "{} joins the call"),
+    "left": _Wording("note", "left by", "{}", "{} leaves the call"),
+    "hung up": _Wording("note", "hangs up", "", "The caller hangs up."),
+    "ended": _Wording("note", "is over", "", "The call is over."),
+}
+_WORDLESS: Final[Mapping[HeardKind, tuple[str, str]]] = {
+    "talk": ("", ""),
+    "voice": ("something, for {:g} s", "another party speaks for {:g} s"),
+    "spoke": ("something, for {:g} s", "speaks for {:g} s"),
+}
+"""`noun` and `alone` of speech without a text, with its seconds."""
+
+
+def heard_as(heard: Heard) -> HeardAs:
+    """See `HeardAs`."""
+    return _WORDS[heard.kind].heard_as
+
+
+def sentence_of(heard: Heard) -> str:
+    """An entry that stands alone; a prompt without its tags."""
+    if not heard.text and heard.kind in _WORDLESS:
+        return _WORDLESS[heard.kind][1].format(heard.seconds or 0)
+    text = plain(heard.text) if heard.kind == "talk" else heard.text
+    return _WORDS[heard.kind].alone.format(text).strip()
+
+
+def line_of(heard: Heard) -> str:
+    """An entry as a line: the second, a verb, and what it is about."""
+    noun = _WORDS[heard.kind].noun
+    if not heard.text and heard.kind in _WORDLESS:
+        noun = _WORDLESS[heard.kind][0].format(heard.seconds or 0)
+    cut = " (cut short)" if heard.is_cut and heard.kind in ("talk", "stream") else ""
+    return f"{moment_of(heard.at, _WORDS[heard.kind].verb)}{noun.format(one_line(heard.text))}{cut}".rstrip()
+
+
+def moment_of(at: float, verb: str) -> str:
+    """The beginning of a line: the second, and what happens then."""
+    return f"{at:7.1f} s  {verb:<{_VERB_WIDTH}}"
+
+
+def one_line(text: str) -> str:
+    """A text of several lines as one, which can be printed."""
+    return printable(" ".join(text.split()))
+
+
+def heard_by_others(leg: Leg) -> Iterator[tuple[str, Heard]]:
+    """What dialled parties hear and do before they are joined, each with a key, in seconds of the caller's call."""
+    for number, other in enumerate(leg.dialled):
+        for index, heard in enumerate(other.transcript):
+            if heard.kind in _OF_OTHERS:
+                yield f"o{number}-{index}", replace(heard, at=round(heard.at + leg.at - other.at, 3))
+
+
+class Order:
+    """Where in a transcript something stands that the transcript does not have."""
+
+    def __init__(self, transcript: Sequence[Heard]) -> None:
+        self._transcript = transcript
+        self._moments = [_moment(heard.at) for heard in transcript]
+
+    def index_at(self, at: float) -> int:
+        """The index before which something stands that happens at a second: behind what the caller does then."""
+        first = bisect_left(self._moments, _moment(at))
+        same = range(first, bisect_right(self._moments, _moment(at)))
+        return max((index + 1 for index in same if self._transcript[index].kind in _DONE), default=first)
+
+
+def _moment(at: float) -> int:
+    """Hundredths of a second: times of one moment may differ by rounding."""
+    return round(at * 100)
+
+
+class PlayedReply(NamedTuple):
+    """A webhook whose reply is played, and the turn of the flow that made the reply (None: no flow did)."""
+
+    delivery: WebhookDelivery
+    turn: TurnRow | None
+    at: float
+
+    @property
+    def trace(self) -> Sequence[TraceLine]:
+        """What the turn did and why."""
+        return trace_of(self.turn) if self.turn is not None else ()
+
+    @property
+    def decided(self) -> TraceLine | None:
+        """The line that decided; None where no flow did."""
+        trace = self.trace
+        return next((line for line in trace if line.did in DECIDING), trace[0] if trace else None)
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether something went wrong."""
+        result = self.delivery.result
+        return bool(self._failure or (result is not None and result.failure))
+
+    @property
+    def _failure(self) -> str:
+        """Why the failsafe is played; "" if it is not."""
+        failed = (line for line in self.trace if line.did == "failed" and line.what == "failsafe")
+        return next((line.because for line in failed), "")
+
+    @property
+    def sentence(self) -> str:
+        """The webhook and what it led to: `pressed 2 → support`."""
+        return f"{cause_of(self.delivery)} → {self._effect}"
+
+    @property
+    def _effect(self) -> str:
+        result, decided = self.delivery.result, self.decided
+        entered = [line.step for line in self.trace if line.did == "entered"]
+        if self._failure:
+            return f"the caller hears the failsafe, because {self._failure}"
+        if result is not None and result.failure:
+            return f"{result.failure} {result.problem}".strip()
+        if entered:
+            return " → ".join(entered[-MOST_STEPS:])
+        if decided is None:
+            return actions_of(self.delivery) or "the NCCO goes on"
+        if decided.attempt:
+            return f"{decided.step} again, try {decided.attempt + 1} of {decided.attempts}"
+        return decided.what or decided.step
+
+
+def replies_of(leg: Leg, turns: Sequence[TurnRow]) -> list[PlayedReply]:
+    """The webhooks of a call whose replies are played, each with its turn, by time."""
+    left = list(turns)
+    found = []
+    for delivery in leg.log:
+        if not delivery.attempts or not delivery.is_played:
+            continue
+        body = delivery.attempts[-1].response.body
+        turn = next((each for each in left if each.ncco == body), None)
+        if turn is not None:
+            left.remove(turn)
+        found.append(PlayedReply(delivery, turn, delivery.at - leg.zero_ms / 1000))
+    return found
+
+
+def actions_of(delivery: WebhookDelivery) -> str:
+    """The actions of the NCCO that a webhook was answered with; "" without any."""
+    return ", ".join(str(action.get("action")) for action in delivery.ncco or ())
+
+
+def cause_of(delivery: WebhookDelivery) -> str:
+    """What a webhook reports, in words: `pressed 2`, `silent`, `447700900111 is busy`."""
+    fields: Mapping[str, Any] = delivery.fields
+    if delivery.kind == "answer":
+        return "called"
+    if delivery.kind == "input":
+        digits = (fields.get("dtmf") or {}).get("digits")
+        speech = fields.get("speech") or {}
+        results = speech.get("results") or ()
+        if digits:
+            return f"pressed {digits}"
+        if results:
+            return f"said “{results[0].get('text', '')}”"
+        return f"speech error {speech['error']}" if speech.get("error") else "silent"
+    if delivery.kind == "event":
+        return f"{fields.get('to', '')}: {fields.get('status', '')}".strip(": ")
+    if delivery.kind == "fallback":
+        return f"fallback, since {fields.get('reason', 'the reply was bad')}"
+    return delivery.kind
+
+
+def decision(line: Decided, rename: Rename) -> str:
+    """A line of the trace as text: place, step, outcome and reason."""
+    file, _, number = line.where.rpartition(":")
+    where = f"{rename(file)}:{number}" if file else "the server"
+    step = f' step "{line.step}",' if line.step else ""
+    verb = {"failed": "failed with ", "refused": "refused "}.get(line.did, "")
+    return printable(f"{where}:{step} {verb}{line.what}{f': {line.because}' if line.because else ''}")
+
+
+def webhook_line(delivery: WebhookDelivery, answered_s: float) -> str:
+    """A webhook as a line: when, which, where, and the reply. `answered_s`: when the call was answered."""
+    attempt = delivery.attempts[-1]
+    came = "" if delivery.ncco is None else f": {actions_of(delivery)}"
+    failure = f" {attempt.result.failure}" if attempt.result.failure else ""
+    fault = f"  ({attempt.fault})" if attempt.fault else ""
+    status = attempt.response.status or attempt.response.failure
+    what = moment_of(delivery.at - answered_s, str(delivery.fields.get("status") or delivery.kind))
+    url = attempt.request.url.partition("?")[0]
+    return printable(f"{what}{attempt.request.method} {url}  {status}{came}{failure}{fault}")

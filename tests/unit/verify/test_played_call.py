@@ -1,0 +1,34 @@
+"""A call that is played, on a leg that only stands in for one."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.simulator.legs import CallMoment
+from app.simulator.scheduler import NoProgress
+from app.verify.played_call import PlayedCall
+
+
+class StoppedLeg:
+    """A leg whose clock stands still although something is always about to happen."""
+
+    at = 12.0
+    zero_ms = 0
+    is_over = False
+    heard_count = 0
+    log = ()
+    waited = None
+    platform = SimpleNamespace(scheduler=SimpleNamespace(next_moment=lambda: 12_000))
+
+    async def listen(self, **_: float) -> CallMoment:
+        return CallMoment(self.at, "idle")
+
+
+@pytest.mark.parametrize("play", [lambda call: call.reach(60.0), lambda call: call.play_to_wait(60.0)])
+async def test_a_call_that_gets_no_further_is_an_error_that_names_its_second(play: Any) -> None:
+    placed: Any = SimpleNamespace(leg=StoppedLeg(), turns=[])
+    with pytest.raises(NoProgress, match=r"^the call does not get beyond 12\.000 s: nothing happens in it any more$"):
+        await play(PlayedCall(placed))
