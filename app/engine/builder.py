@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from app.engine.dialling import refusal
+from app.engine.drafts import asks, drafts_of, failsafe_tail, tail_of, wait_for
 from app.engine.session import OpenWait, TurnContext, WaitRef
-from app.engine.stretch import IN_TAIL, NOT_IN_TAIL, Stretch, asks, failsafe_tail, first_of_tail
 from app.errors import RenderError
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
-from app.flow.runtime import Callback, Draft, Frame, Part, Target
+from app.flow.runtime import Again, Draft, Frame, Part, Target
 from app.ncco import RECORD_ENDS, Issue, check, options_are_clean, order_is_clean
 
 _OPEN_ENDED = frozenset({"record", "conversation", "connect", "wait"})
@@ -28,56 +28,6 @@ class Origin(NamedTuple):
     def error(self) -> Target | None:
         """Where it leads when it fails."""
         return self.step.error or self.flow.error
-
-
-def tail_drafts(origin: Origin, failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
-    """The talk, stream and connect actions of an `error` exit, or of the failsafe NCCO without one.
-
-    They have no callback URL, since they are only played when webhooks fail.
-
-    Args:
-        origin: the step that asks, or the innermost one with an error exit that waits until its flow comes back.
-        failsafe: the failsafe NCCO.
-    """
-    start = first_of_tail(origin.flow, origin.step)
-    if start is None:
-        return _failsafe_drafts(failsafe)
-    try:
-        return _as_tail(_drafts_from(origin.flow, start, origin.frame._replace(position=0)))
-    except RenderError:
-        return _failsafe_drafts(failsafe)
-
-
-def _drafts_from(flow: Flow, name: str, frame: Frame) -> list[Draft]:
-    """The actions of a step and of those that follow it. Raises RenderError."""
-    drafts: list[Draft] = []
-    entered: set[str] = set()
-    target: str | None = name
-    while target is not None and target not in entered:
-        entered.add(target)
-        step = flow.steps[target]
-        jump = step.exit.enter(frame) if step.exit.is_early else None
-        if jump is None:
-            drafts.extend(draft for part in step.parts for draft in part.render(frame))
-            jump = None if step.exit.is_early else step.exit.enter(frame)
-        target = jump.target.step if jump else None
-    return drafts
-
-
-def _failsafe_drafts(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
-    return [Draft(action, computed=()) for action in failsafe_tail(failsafe)]
-
-
-def _as_tail(drafts: list[Draft]) -> list[Draft]:
-    heard = [draft for draft in drafts if draft.action.get("action") in IN_TAIL]
-    for draft in heard:
-        for name in NOT_IN_TAIL:
-            draft.action.pop(name, None)
-        if draft.heard is not None:  # the URL of `onAnswer` would lead to a server that does not answer
-            (endpoint,) = draft.action["endpoint"]
-            draft.action["endpoint"] = [{name: value for name, value in endpoint.items() if name != "onAnswer"}]
-        draft.callback = draft.heard = None
-    return heard
 
 
 _NO_TAIL = 1 << 30
@@ -116,50 +66,53 @@ class NccoBuilder:
         del self.drafts[drafts:]
         del self.waits[waits:]
 
-    def play(
-        self, origin: Origin, waiting: Callable[[], Iterator[Origin]], *, prompts: tuple[Part, ...], reprompt: bool
-    ) -> None:
-        """Add what a step plays; `prompts` come first, and without `reprompt` only its `input` follows them.
+    def play(self, origin: Origin, waiting: Callable[[], Iterator[Origin]], again: Again) -> None:
+        """Add what a step plays, or plays again. Raises RenderError.
 
         Args:
             origin: the step.
             waiting: gives the steps that wait until its flow comes back, the innermost first.
-            prompts: as in `app.flow.runtime.Again`.
-            reprompt: likewise.
-
-        Raises RenderError.
+            again: how the step is repeated; `Again()` also when it is entered.
         """
         flow, step, frame = origin
-        for part in prompts:
-            self._add_all(flow, step, part.render(frame))
-        drafts: list[Draft] = []
-        for part in step.parts:
-            drafts += part.render(frame)
-        if not reprompt:
-            drafts = drafts[next((index for index, draft in enumerate(drafts) if _asks(draft)), 0) :]
+        drafts = drafts_of(step, again, frame)
         self._add_all(flow, step, drafts)
-        if drafts and step.tail and _asks(drafts[-1]):
+        if drafts and step.tail and asks(drafts[-1]):
             if step.error is None and flow.error is None:
                 origin = next((outer for outer in waiting() if outer.error is not None), origin)
             self._tail_at = len(self.drafts)
             self.drafts += self._tail(origin)
 
-    def take(self, stretch: Stretch, actions: list[dict[str, Any]]) -> None:
-        """Begin with the actions of a stretch."""
-        self.drafts = [Draft(action, computed=()) for action in actions]
-        self.waits = list(stretch.waits)
-        self.dialled += stretch.dials
+    def take(self, actions: list[dict[str, Any]], waits: tuple[OpenWait, ...], dials: int) -> None:
+        """Begin with the actions of a stretch, which dials so often."""
+        self.drafts = [Draft(action, computed={}) for action in actions]
+        self.waits = list(waits)
+        self.dialled += dials
         self._is_checked = True
+
+    def _named(self, flow: Flow) -> str:
+        """The name of a flow; "" for the one that the call began in."""
+        return "" if flow is self._root else flow.name
 
     def _link(self, wait: OpenWait) -> str:
         return self._context.link(WaitRef(wait.kind, self._session, self._turn, wait.index))
 
     def _tail(self, origin: Origin) -> list[Draft]:
-        """The actions behind an `input`; the failsafe NCCO if the `error` exit may not dial its numbers."""
-        drafts = tail_drafts(origin, self._context.failsafe)
+        """What follows an `input`; the failsafe NCCO without an `error` exit, or if that fails or may not dial.
+
+        Args:
+            origin: the step that asks, or the innermost one with an error exit that waits until its flow comes back.
+        """
+        failsafe = failsafe_tail(self._context.failsafe)
+        try:
+            drafts = tail_of(origin.flow, origin.step, origin.frame._replace(position=0))
+        except RenderError:
+            return failsafe
+        if drafts is None:
+            return failsafe
         dials = [draft for draft in drafts if draft.action.get("action") == "connect"]
         if dials and not (self.dialled + len(dials) <= self._context.dial_limit and all(map(self._may_dial, dials))):
-            return _failsafe_drafts(self._context.failsafe)
+            return failsafe
         return drafts
 
     def _may_dial(self, draft: Draft) -> bool:
@@ -173,23 +126,18 @@ class NccoBuilder:
         for draft in drafts:
             if draft.action.get("action") == "connect":
                 self._check_dial(draft, step.place)
-            if draft.callback is not None:
-                self._open_wait(flow, step, draft, draft.callback)
+            wait = wait_for(draft, len(self.waits), step, self._named(flow))
+            if wait is not None:
+                self.waits.append(wait)
+                draft.action["eventUrl"] = [self._link(wait)]
+                draft.action["eventMethod"] = "POST"
             if draft.heard is not None:
                 self._open_leg(flow, step, draft, draft.heard)
             self.drafts.append(draft)
 
-    def _open_wait(self, flow: Flow, step: Step, draft: Draft, callback: Callback) -> None:
-        where = "" if flow is self._root else flow.name
-        index = len(self.waits)
-        wait = OpenWait(index, callback.kind, callback.name, step.name, callback.steers, callback.sensitive, where)
-        self.waits.append(wait)
-        draft.action["eventUrl"] = [self._link(wait)]
-        draft.action["eventMethod"] = "POST"
-
     def _open_leg(self, flow: Flow, step: Step, draft: Draft, heard: Mapping[str, Any]) -> None:
         """Let the other party of a connect ask for its NCCO. Its wait follows that of the connect's events."""
-        where = "" if flow is self._root else flow.name
+        where = self._named(flow)
         wait = OpenWait(len(self.waits), "onanswer", "onAnswer", step.name, steers=False, flow=where, runs=heard)
         self.waits.append(wait)
         (endpoint,) = draft.action["endpoint"]
@@ -215,7 +163,7 @@ class NccoBuilder:
 
     def add(self, action: Mapping[str, Any]) -> None:
         """Add an action that comes from the server, not from a flow."""
-        self.drafts.append(Draft(dict(action), computed=()))
+        self.drafts.append(Draft(dict(action), computed={}))
 
     def _check_dial(self, draft: Draft, place: Place) -> None:
         self.dialled += 1
@@ -228,7 +176,7 @@ class NccoBuilder:
 
     def play_only(self, ncco: tuple[Mapping[str, Any], ...]) -> None:
         """Replace everything that was added with these actions."""
-        self.drafts[:] = [Draft(dict(action), computed=()) for action in ncco]
+        self.drafts[:] = [Draft(dict(action), computed={}) for action in ncco]
         self.waits.clear()
 
     def fault(self) -> tuple[int, Issue] | None:
@@ -239,7 +187,7 @@ class NccoBuilder:
         found = None if self._is_checked else self._fault()
         if found is None or found[0] < self._tail_at:
             return found
-        self.drafts[self._tail_at :] = _failsafe_drafts(self._context.failsafe)
+        self.drafts[self._tail_at :] = failsafe_tail(self._context.failsafe)
         self._tail_at = _NO_TAIL
         return self._fault()
 
@@ -253,10 +201,6 @@ class NccoBuilder:
     def actions(self) -> list[dict[str, Any]]:
         """The NCCO."""
         return [draft.action for draft in self.drafts]
-
-
-def _asks(draft: Draft) -> bool:
-    return asks(draft.callback)
 
 
 def _is_clean(draft: Draft) -> bool:

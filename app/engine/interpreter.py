@@ -352,7 +352,7 @@ def _play_again(run: Run, step: Step, decision: Decision) -> Playing[None]:
         again = Again()
     if not run.play_stretch(step, again):
         run.mark(step)
-        run.play(step, run.frame(run.names(), run.position), prompts=again.prompts, reprompt=again.reprompt)
+        run.play(step, run.frame(run.names(), run.position), again)
         yield from replace_refused_steps(run)
 
 

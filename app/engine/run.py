@@ -13,7 +13,7 @@ from app.engine.outcome import APART, JOINED, REACHED
 from app.engine.scope import NOTHING_HEARD, FlowScope, call_record, new_scope, observers, scopes_of
 from app.engine.secrets import Secrets, leading_to
 from app.engine.session import OWN_LEG, Level, Observer, Session, TraceLine, Turn, TurnContext
-from app.engine.stretch import STEP_LIMIT, Stretch, decided, stretch_of, written_at
+from app.engine.stretch import ENTERED, STEP_LIMIT, Stretch, decided, stretch_of, written_at
 from app.errors import RenderError
 from app.flow.actions.action import DIAL_FAILURES, checkpoint
 from app.flow.hours.calendar import hours_view
@@ -22,7 +22,7 @@ from app.flow.language.lookups import AskedLookup
 from app.flow.language.returns import Redactor
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
-from app.flow.runtime import Again, Decision, Frame, Jump, Part, Runs, Target
+from app.flow.runtime import Again, Decision, Frame, Jump, Runs, Target
 from app.flow.templates.budget import Budget
 from app.flow.templates.values import Names
 from app.ncco import Issue
@@ -324,9 +324,9 @@ class Run:
             _, scopes, self.locale = self._decided
             self._set_scopes(scopes)
 
-    def play(self, step: Step, frame: Frame, *, prompts: tuple[Part, ...] = (), reprompt: bool = True) -> None:
+    def play(self, step: Step, frame: Frame, again: Again = ENTERED) -> None:
         """Add what a step of this flow plays; see `NccoBuilder.play`. Raises RenderError."""
-        self._builder.play(Origin(self.flow, step, frame), self._waiting, prompts=prompts, reprompt=reprompt)
+        self._builder.play(Origin(self.flow, step, frame), self._waiting, again)
 
     def enter_stretch(self, target: Target) -> bool:
         """Enter a step and play what follows it to the next wait, or to the end of the call, if all of it is ready.
@@ -338,7 +338,7 @@ class Run:
         stretch = stretch_of(self.flow, self.flow.steps[target.step], is_root=self.flow is self.root)
         return stretch is not None and stretch.is_enterable and self._play_ready(stretch, stretch.trace[1:])
 
-    def play_stretch(self, step: Step, again: Again | None = None) -> bool:
+    def play_stretch(self, step: Step, again: Again = ENTERED) -> bool:
         """Play, or play again, a step that was entered, and what follows it; as `enter_stretch`."""
         stretch = stretch_of(self.flow, step, is_root=self.flow is self.root, again=again)
         return stretch is not None and self._play_ready(stretch, stretch.trace[2:])
@@ -353,7 +353,7 @@ class Run:
         self.trace += trace
         self.step = stretch.step
         if stretch.ends:
-            self._builder.take(stretch, ncco)
+            self._builder.take(ncco, stretch.waits, stretch.dials)
             self.end()
         else:
             self._ready = stretch, ncco

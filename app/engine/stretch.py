@@ -17,26 +17,23 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from app.engine.drafts import EVERY_CALL, DependsOnCall, drafts_of, failsafe_tail, tail_of, wait_for
 from app.engine.scope import NOTHING_HEARD, FlowScope, call_record
 from app.engine.session import NOTHING, Call, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 from app.errors import RenderError
-from app.flow.actions.action import ORDERING, Action
-from app.flow.actions.connect import ConnectPart
 from app.flow.grammar.values import OurNumber
 from app.flow.hours.calendar import hours_view
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
-from app.flow.runtime import Again, Callback, Frame, Jump, Part
+from app.flow.runtime import Again, Draft, Jump
 from app.flow.templates.budget import Budget
 from app.flow.templates.values import Names, Value
 from app.ncco import check, options_are_clean
 
-IN_TAIL: Final = frozenset({"talk", "stream", "connect"})
-"""Actions that a tail keeps."""
+ENTERED: Final = Again()
+"""How a step is played that is entered: all of it."""
 STEP_LIMIT: Final = 200
 """Steps that one turn may enter. A loaded flow has no cycle without input; this bounds what a fault could do."""
-NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeIn"})
-"""Options that actions of a tail lose: they need a webhook, or an `input` behind them."""
 
 
 class ReadyAction(NamedTuple):
@@ -123,7 +120,9 @@ class Stretch:
             if any(issue.severity == "error" for issue in check(ncco)):
                 return None
             self.is_checked = True
-        return ncco + failsafe_tail(context.failsafe) if self.has_failsafe_tail else ncco
+        if self.has_failsafe_tail:
+            ncco += [draft.action for draft in failsafe_tail(context.failsafe)]
+        return ncco
 
 
 def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, budget: Budget) -> Turn | None:
@@ -163,7 +162,7 @@ def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, bu
     return Turn(ncco, session, stretch.trace, "answer", trace_json=stretch.trace_json)
 
 
-def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again | None = None) -> Stretch | None:
+def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED) -> Stretch | None:
     """The stretch that begins with what `step` plays, or plays again; None when there is none.
 
     Whatever a call does before the step plays anything is done already: lookups, assignments, hooks.
@@ -173,94 +172,72 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again | None = N
         step: the step.
         is_root: whether calls began in this flow. Then no other flow waits for it. One `Flow` is always or never that:
             a sub-flow is an object of its own, with its own cache (`app.flow.loader.link`).
-        again: how the step is repeated; None when it is entered.
+        again: how the step is repeated; ENTERED when it is entered.
     """
-    key = (step.name, None if again is None else (id(again.prompts), again.reprompt))
-    if key not in flow.stretches:  # with `again`, so that no other prompts get that id
-        flow.stretches[key] = (again, _stretch(flow, step, is_root=is_root, again=again))
+    key = step.name, id(again.prompts), again.reprompt, again is ENTERED
+    if key not in flow.stretches:
+        try:
+            stretch = _stretch(flow, step, is_root=is_root, again=again)
+        except DependsOnCall:
+            stretch = None
+        flow.stretches[key] = (again, stretch)  # with `again`, so that no other prompts get that id
     found: Stretch | None = flow.stretches[key][1]
     return found
 
 
-def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again | None) -> Stretch | None:
-    walked = _ready_steps(flow, step) if again is None else Walked(_repeated(step, again), [], step, ends=False)
-    if walked is None or walked.played is None:
-        return None
-    ready = []
-    waits = list[OpenWait]()
-    for name, action in walked.played:
-        wait = None
-        callback = action.callback
-        if callback is not None:
-            where = "" if is_root else flow.name
-            wait = OpenWait(len(waits), callback.kind, callback.name, name, callback.steers, callback.sensitive, where)
-            waits.append(wait)
-        ready.append(_ready(action.constant, action.computed, wait))
-    last = walked.last
-    tail: list[ReadyAction] | None = []
-    has_tail = bool(walked.played) and last.tail and asks(walked.played[-1][1].callback)
-    start = first_of_tail(flow, last) if has_tail else None
-    if start is not None:
-        tail = _tail(flow, start)
-    elif has_tail and not (is_root or last.error or flow.error):
-        return None  # the error exit of the flow that waits for this one
-    if tail is None:
-        return None
+def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
+    """See `stretch_of`. Raises DependsOnCall."""
+    steps, trace, ends = _walked(flow, step) if again is ENTERED else ([step], [], False)
+    last = steps[-1]
+    ready: list[ReadyAction] = []
+    waits: list[OpenWait] = []
+    for each in steps:
+        for draft in drafts_of(each, again, EVERY_CALL):
+            wait = wait_for(draft, len(waits), each, "" if is_root else flow.name)
+            waits += [] if wait is None else [wait]
+            ready.append(_ready(draft, wait))
+    tail: list[Draft] | None = []
+    if last.tail and ready and (wait := ready[-1].wait) is not None and wait.kind == "input":
+        tail = tail_of(flow, last, EVERY_CALL)
+        if tail is None and not (is_root or last.error or flow.error):
+            raise DependsOnCall("the error exit of the flow that waits for this one")
+    behind = [_ready(draft) for draft in tail or ()]
     return Stretch(
         last.name,
-        walked.ends,
-        (*ready, *tail),
+        ends,
+        (*ready, *behind),
         tuple(waits),
         not any(wait.steers for wait in waits),
-        has_tail and start is None,
-        (begun(flow), *walked.trace),
-        sum(line.did == "entered" for line in walked.trace),
+        tail is None,
+        (begun(flow), *trace),
+        sum(line.did == "entered" for line in trace),
         _is_enterable(step),
         _dials(ready),
-        _dials(tail),
-        any("hours" in value.used_names for action in (*ready, *tail) for value in action.holes.values()),
+        _dials(behind),
+        any("hours" in value.used_names for action in (*ready, *behind) for value in action.holes.values()),
     )
 
 
-class Walked(NamedTuple):
-    """What plain steps play one after another.
+def _walked(flow: Flow, step: Step) -> tuple[list[Step], list[TraceLine], bool]:
+    """The steps from `step` to a wait or to the end, their lines of the trace, and whether the call ends behind them.
 
-    Attributes:
-        played: each action with its step; None when a call decides what is played.
-        trace: the lines of the trace.
-        last: the last step. ends: whether it leads to the end of the call; otherwise it waits.
+    Raises DependsOnCall.
     """
-
-    played: list[tuple[str, Action]] | None
-    trace: list[TraceLine]
-    last: Step
-    ends: bool
-
-
-def _ready_steps(flow: Flow, step: Step) -> Walked | None:
-    """Every step from `step` to a wait or to the end; None when one of them depends on the call."""
-    played: list[tuple[str, Action]] = []
+    steps = [step]
     trace = [_entered(step)]
-    entered = {step.name}
-    while True:
-        actions = _plain(step.parts)
-        if actions is None:
-            return None
-        played += [(step.name, action) for action in actions]
-        leave = step.exit
-        if not leave.leaves_at_once:
-            return Walked(played, trace, step, ends=False)
-        jump = None if any(leave.reads()) else leave.enter(Frame({}))
+    while step.exit.leaves_at_once:
+        jump = EVERY_CALL.enter(step.exit)
         if jump is None or not jump.target.is_plain:
-            return None
+            raise DependsOnCall("what the step does on its way out")
         trace.append(decided(step, jump))
         if jump.target.step is None:
-            return Walked(played, trace, step, ends=True)
+            return steps, trace, True
         step = flow.steps[jump.target.step]
-        if step.name in entered or len(entered) == STEP_LIMIT or not _is_enterable(step):
-            return None
-        entered.add(step.name)
+        if len(steps) == STEP_LIMIT or not _is_enterable(step) or any(step is each for each in steps):
+            raise DependsOnCall("what the step does before it is played")
+        steps.append(step)
         trace.append(_entered(step))
+    return steps, trace, False
 
 
 def _entered(step: Step) -> TraceLine:
@@ -272,78 +249,14 @@ def _is_enterable(step: Step) -> bool:
     return not (step.sets or step.asks or step.sends or (step.exit.is_early and any(step.exit.reads())))
 
 
-def _plain(parts: Iterable[Part]) -> list[Action] | None:
-    """The actions that parts play in every call; None when a call decides which they are, or how they are ordered."""
-    actions = []
-    for part in parts:
-        action: Part = part
-        if isinstance(part, ConnectPart):
-            action = part.targets[0]
-            if part.may_ring_nobody or action.is_computed or action.heard is not None:
-                return None
-        if not isinstance(action, Action) or not ORDERING.isdisjoint(action.computed):
-            return None
-        actions.append(action)
-    return actions
-
-
-def _repeated(step: Step, again: Again) -> list[tuple[str, Action]] | None:
-    """What a step plays when it asks again: the prompts, then all of it or its `input`."""
-    prompts, own = _plain(again.prompts), _plain(step.parts)
-    if prompts is None or own is None:
-        return None
-    if not again.reprompt:
-        own = own[next((index for index, action in enumerate(own) if asks(action.callback)), 0) :]
-    return [(step.name, action) for action in (*prompts, *own)]
-
-
-def first_of_tail(flow: Flow, step: Step) -> str | None:
-    """The step that the `error` exit leads to; None: the failsafe NCCO is the tail."""
-    target = step.error or flow.error
-    return None if target is None or target.step == step.name else target.step  # another flow is not played there
-
-
-def _tail(flow: Flow, start: str) -> list[ReadyAction] | None:
-    """What follows an `input`: the actions of the `error` exit that need no webhook."""
-    actions: list[Action] = []
-    entered = set[str]()
-    name: str | None = start
-    while name is not None and name not in entered:
-        entered.add(name)
-        step = flow.steps[name]
-        played = _plain(step.parts)
-        leave = step.exit
-        if played is None or ((leave.leaves_at_once or leave.is_early) and any(leave.reads())):
-            return None
-        actions += played
-        jump = leave.enter(Frame({})) if leave.leaves_at_once else None
-        name = jump.target.step if jump is not None else None
-    return [
-        _ready(_without(action.constant), _without(action.computed)) for action in actions if action.word in IN_TAIL
-    ]
-
-
-def failsafe_tail(failsafe: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The failsafe NCCO as a tail."""
-    return [_without(action) for action in failsafe if action.get("action") in IN_TAIL]
-
-
-def _ready(constant: dict[str, Any], holes: Mapping[str, Value], wait: OpenWait | None = None) -> ReadyAction:
+def _ready(draft: Draft, wait: OpenWait | None = None) -> ReadyAction:
+    holes = draft.computed or {}
     unsure = tuple(name for name, value in holes.items() if not isinstance(value, OurNumber))  # it checks itself
-    return ReadyAction(constant, holes, unsure, wait)
-
-
-def _without(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name not in NOT_IN_TAIL}
+    return ReadyAction(draft.action, holes, unsure, wait)
 
 
 def _dials(actions: Iterable[ReadyAction]) -> int:
     return sum(each.constant["action"] == "connect" for each in actions)
-
-
-def asks(callback: Callback | None) -> bool:
-    """Whether an action asks the caller for input."""
-    return callback is not None and callback.kind == "input"
 
 
 def begun(flow: Flow) -> TraceLine:

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol
 
@@ -35,6 +35,14 @@ class Frame(NamedTuple):
     waited: float = 0.0
     may_dial: Callable[[str], bool] = lambda number: True
     dials_left: int = 1_000
+
+    def render(self, parts: Iterable[Part]) -> list[Draft]:
+        """The actions of `parts`. Raises RenderError."""
+        return [draft for part in parts for draft in part.render(self)]
+
+    def enter(self, leave: Exit) -> Jump | None:
+        """Where an exit leads at once; None when a webhook decides. Raises RenderError."""
+        return leave.enter(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +71,8 @@ class Draft:
         callback: the webhook that it asks for.
         dials: the computed (not literal) number or address that a connect dials, to be checked against the
             allow-list; "" when the flow file names it literally.
-        computed: the options of the action that are computed in each call. The others are written in the flow, and were
-            checked when it was loaded; None: nothing of it was.
+        computed: the options of the action that are computed in each call, with their values. The others are written
+            in the flow, and were checked when it was loaded; None: nothing of it was.
         heard: the flow that the called party hears before it is joined, and the params of that flow
             (`{"flow": .., "given": {..}}`); None when it hears no flow. The engine writes the `url` of its `onAnswer`.
     """
@@ -72,7 +80,7 @@ class Draft:
     action: dict[str, Any]
     callback: Callback | None = None
     dials: str = ""
-    computed: tuple[str, ...] | None = None
+    computed: Mapping[str, Value] | None = None
     heard: Mapping[str, Any] | None = None
 
 

@@ -71,7 +71,7 @@ class Action:
         action = self.constant.copy()
         for name, value in self.computed.items():
             action[name] = value.render(frame.names)
-        return [Draft(action, self.callback, "", tuple(self.computed))]
+        return [Draft(action, self.callback, "", self.computed)]
 
     def sample(self, sample_of: Callable[[Value], Any]) -> dict[str, Any]:
         """The action with a sample in each field."""

@@ -1,0 +1,119 @@
+"""What a step plays, and what follows its `input`: in one call (`builder`), or in every call (`stretch`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from app.engine.session import OpenWait
+from app.flow.actions.action import ORDERING, Action
+from app.flow.actions.connect import ConnectPart
+from app.flow.model import Flow, Step
+from app.flow.runtime import Again, Draft, Exit, Frame, Jump, Part
+
+_IN_TAIL: Final = frozenset({"talk", "stream", "connect"})
+"""Actions that a tail keeps."""
+_NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeIn"})
+"""Options that actions of a tail lose: they need a webhook, or an `input` behind them."""
+
+
+class DependsOnCall(Exception):
+    """It takes a call to know what is played."""
+
+
+class EveryCall:
+    """In place of the frame of one call: plays what is the same in all of them, with None for what a call fills in.
+
+    Raises DependsOnCall.
+    """
+
+    def render(self, parts: Iterable[Part]) -> list[Draft]:
+        """The actions of `parts`."""
+        drafts = []
+        for part in parts:
+            action: Part = part
+            if isinstance(part, ConnectPart):
+                action = part.targets[0]
+                if part.may_ring_nobody or action.is_computed or action.heard is not None:
+                    raise DependsOnCall("who is rung")
+            if not isinstance(action, Action) or not ORDERING.isdisjoint(action.computed):
+                raise DependsOnCall("which actions are played, and how they are ordered")
+            drafts.append(Draft(action.constant, action.callback, computed=action.computed))
+        return drafts
+
+    def enter(self, leave: Exit) -> Jump | None:
+        """Where an exit leads at once; None when a webhook decides."""
+        if (leave.leaves_at_once or leave.is_early) and any(leave.reads()):
+            raise DependsOnCall("where the step leads")
+        return leave.enter(Frame({})) if leave.leaves_at_once else None
+
+
+EVERY_CALL: Final = EveryCall()
+
+
+def drafts_of(step: Step, again: Again, frame: Frame | EveryCall) -> list[Draft]:
+    """What a step plays: the prompts of `again`, then all of the step, or only its `input` without `reprompt`."""
+    drafts = frame.render(step.parts)
+    if not again.reprompt:
+        drafts = drafts[next((index for index, draft in enumerate(drafts) if asks(draft)), 0) :]
+    return frame.render(again.prompts) + drafts
+
+
+def asks(draft: Draft) -> bool:
+    """Whether an action asks the caller for input."""
+    return draft.callback is not None and draft.callback.kind == "input"
+
+
+def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None:
+    """The wait of an action for the webhook that it asks for; None when it asks for none.
+
+    Args:
+        draft: the action.
+        index: of the wait, in its turn.
+        step: that plays the action.
+        flow: of the step, as in `OpenWait`.
+    """
+    callback = draft.callback
+    if callback is None:
+        return None
+    return OpenWait(index, callback.kind, callback.name, step.name, callback.steers, callback.sensitive, flow)
+
+
+def tail_of(flow: Flow, step: Step, frame: Frame | EveryCall) -> list[Draft] | None:
+    """What follows the `input` of a step: of all steps on its `error` exit, the actions that need no webhook.
+
+    They are played only when webhooks fail. None: the failsafe NCCO is played then.
+    """
+    target = step.error or flow.error
+    if target is None or target.step in (None, step.name):  # another flow is not played there
+        return None
+    drafts: list[Draft] = []
+    entered: set[str] = set()
+    name: str | None = target.step
+    while name is not None and name not in entered:
+        entered.add(name)
+        step = flow.steps[name]
+        jump = frame.enter(step.exit) if step.exit.is_early else None
+        if jump is None:
+            drafts += frame.render(step.parts)
+            jump = None if step.exit.is_early else frame.enter(step.exit)
+        name = jump.target.step if jump else None
+    return _as_tail(drafts)
+
+
+def failsafe_tail(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
+    """The failsafe NCCO as a tail."""
+    return _as_tail(Draft(dict(action), computed={}) for action in failsafe)
+
+
+def _as_tail(drafts: Iterable[Draft]) -> list[Draft]:
+    kept = [draft for draft in drafts if draft.action.get("action") in _IN_TAIL]
+    for draft in kept:
+        draft.action = {name: value for name, value in draft.action.items() if name not in _NOT_IN_TAIL}
+        if draft.computed is not None:
+            draft.computed = {name: value for name, value in draft.computed.items() if name in draft.action}
+        if draft.heard is not None:  # the URL of `onAnswer` would lead to a server that does not answer
+            (endpoint,) = draft.action["endpoint"]
+            draft.action["endpoint"] = [{name: value for name, value in endpoint.items() if name != "onAnswer"}]
+        draft.callback = draft.heard = None
+    return kept
