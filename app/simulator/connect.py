@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from app.simulator.platform import Vonage
     from app.simulator.player import Playback
 
+STEERING: Final = frozenset({"timeout", "failed", "rejected", "unanswered", "busy"})
+"""Statuses of a synchronous connect whose reply is played. Source: webhook reference, Connect events."""
+DETECTION_S: Final = 5.0
+"""Seconds until machine detection knows who answered; our estimate."""
+
 
 def connect(playback: Playback, action: Action) -> Steps[Ncco | None]:
     """Dial, join the parties if somebody answers, and wait until the dial is over.
@@ -116,7 +121,7 @@ class Dial:
         detail, sip_code = (None, None) if self._is_socket else DETAILS[status]
         detail, sip_code = behaviour.detail or detail, behaviour.sip_code or sip_code
         self.ringing.stop()
-        if not self._is_synchronous or status not in platform.application.steering:
+        if not self._is_synchronous or status not in STEERING:
             platform.give_up(self._leg, status, detail=detail, sip_code=sip_code)
             return None
         self._leg.over.fire()
@@ -137,7 +142,7 @@ class Dial:
             leg.note("keys", self._endpoint["dtmfAnswer"])
         if self._endpoint.get("onAnswer"):
             yield from self._play_on_answer(self._endpoint["onAnswer"]["url"], behaviour)
-        events = _detections(self._action, behaviour, platform.application.detection_s)
+        events = _detections(self._action, behaviour)
         if events and events[0].delays_joining and not leg.over.is_fired:
             if self._hangs_up_before(events[0], behaviour):
                 return (yield from self._talk(behaviour, ()))
@@ -160,7 +165,7 @@ class Dial:
         if self.ringing.kind == "ringing":
             self.ringing.stop()
         leg.conversation.join(leg)
-        fields = payloads.answer(leg, platform.application.region_url)
+        fields = payloads.answer(leg)
         asking = platform.ask("onanswer", (url, "GET"), fields, leg)
         ncco = yield from replacement(asking)
         if leg.over.is_fired:
@@ -274,7 +279,7 @@ class Detection:
     delays_joining: bool = False
 
 
-def _detections(action: Mapping[str, Any], behaviour: Behaviour, detection_s: float) -> tuple[Detection, ...]:
+def _detections(action: Mapping[str, Any], behaviour: Behaviour) -> tuple[Detection, ...]:
     """The detection events of an answered connect, in order. The advanced option overrides `machineDetection`.
 
     Source: NCCO reference, Connect (machineDetection, advancedMachineDetection); Voice API specification, beep_timeout.
@@ -286,16 +291,16 @@ def _detections(action: Mapping[str, Any], behaviour: Behaviour, detection_s: fl
     if advanced is None:
         written = action.get("machineDetection")
         hangs_up = written == "hangup" and is_machine
-        return (Detection(detection_s, status, hangs_up=hangs_up),) if written else ()
+        return (Detection(DETECTION_S, status, hangs_up=hangs_up),) if written else ()
     mode = advanced.get("mode", "detect")
     delays_joining = mode != "default"
     hangs_up = advanced.get("behavior") == "hangup" and is_machine
-    first = Detection(detection_s, status, hangs_up=hangs_up, delays_joining=delays_joining)
+    first = Detection(DETECTION_S, status, hangs_up=hangs_up, delays_joining=delays_joining)
     if not is_machine or mode == "detect" or (hangs_up and mode == "default"):
         return (first,)
-    latest_s = detection_s + float(advanced.get("beep_timeout") or BEEP_TIMEOUT_S)
+    latest_s = DETECTION_S + float(advanced.get("beep_timeout") or BEEP_TIMEOUT_S)
     if behaviour.outcome == "beep" and behaviour.beeps_s <= latest_s:
-        beep = Detection(max(behaviour.beeps_s, detection_s), status, "beep_start", hangs_up, delays_joining)
+        beep = Detection(max(behaviour.beeps_s, DETECTION_S), status, "beep_start", hangs_up, delays_joining)
     else:
         beep = Detection(latest_s, status, "beep_timeout", hangs_up, delays_joining)
     return (first, beep) if mode == "default" else (beep,)

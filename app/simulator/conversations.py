@@ -14,6 +14,9 @@ from app.simulator.scheduler import Signal, Steps, pause
 if TYPE_CHECKING:
     from app.simulator.platform import Vonage
 
+RECORDING_S: Final = 0.64
+TRANSCRIPTION_S: Final = 10.0
+"""Seconds from the end of a recording to its webhook, and from there to its text; our estimates."""
 NO_SETTINGS: Final[Mapping[str, Any]] = {}
 
 
@@ -149,12 +152,12 @@ class Recording:
 
     def _report(self, seconds: float) -> Steps[None]:
         platform, action = self._platform, self._action
-        yield from pause(platform.application.recording_s)
+        yield from pause(RECORDING_S)
         size = int(seconds * BYTES_A_SECOND[self._format()])
         fields = payloads.record(self, platform.new_file(), size)
         platform.send("record", platform.target(action), fields, self.leg)
         if action.get("transcription") is not None:
-            yield from pause(platform.application.transcription_s)
+            yield from pause(TRANSCRIPTION_S)
             target = platform.target({**action, **action["transcription"]})
             platform.send("transcription", target, payloads.transcription(self, platform.new_file()), self.leg)
 

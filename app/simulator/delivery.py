@@ -11,7 +11,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from app.ncco import Issue, check
@@ -31,13 +31,17 @@ from app.simulator.servers import (
 if TYPE_CHECKING:
     from app.simulator.legs import Leg
 
-STEERING: Final = frozenset({"timeout", "failed", "rejected", "unanswered", "busy"})
-"""Statuses of a synchronous connect whose reply is played. Source: webhook reference, Connect events."""
+CONNECT_S: Final = 1.0
+ANSWER_S: Final = 5.0
+EVENT_S: Final = 10.0
+"""Time limits: of a connection, of a reply that is played, of any other. Source: delivery rules."""
+RETRY_AFTER_S: Final = 1.0
+"""Seconds before the only retry. Source: delivery rules; former articles have two retries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """The settings of an application in the dashboard, and how to behave where the documentation is unclear.
+    """The settings of an application in the dashboard.
 
     Attributes:
         answer_url: receives the request for the first NCCO.
@@ -46,20 +50,6 @@ class Application:
         answer_method: also of the fallback. Source: webhook reference, methods (answer and fallback GET, event POST).
         signature_secret: that of the account; "" sends unsigned webhooks.
         numbers: the numbers of the application; a connect to a phone from any other fails. (): any number is accepted.
-        connect_s, answer_s, event_s: time-outs in seconds. Source: delivery rules.
-        retries: how often a failed request is sent again: 1 by the current support article, 2 by former ones.
-        retry_after_s: seconds before a retry. Only one blog post mentions it.
-        empty_array: whether `[]` in reply to an event is ignored, or replaces the NCCO and so ends the call.
-        object_reply: whether an object such as {"status": "ok"} in reply to an event is an invalid NCCO or ignored.
-        steering: statuses of a synchronous connect whose reply is played.
-        completed_after: failures of a dial that a `completed` follows; declined calls get none. Unverified in detail.
-        speech_when_off: the content of `speech` when an input collects only keys: an empty list of results, or the
-            error "Speech was not enabled". Both occur in practice.
-        records_block: whether a record with an end condition is waited for. Source: NCCO reference, Record; its own
-            table and introduction disagree.
-        detection_s: seconds until machine detection knows who answered.
-        recording_s, transcription_s: seconds from the end of a recording to its webhook, and from there to its text.
-        region_url: the REST host that webhooks name.
     """
 
     answer_url: str
@@ -71,21 +61,6 @@ class Application:
     api_key: str = ""
     application_id: str = ""
     numbers: tuple[str, ...] = ()
-    connect_s: float = 1.0
-    answer_s: float = 5.0
-    event_s: float = 10.0
-    retries: int = 1
-    retry_after_s: float = 1.0
-    empty_array: Literal["ignore", "replace"] = "ignore"
-    object_reply: Literal["invalid", "ignore"] = "invalid"
-    steering: frozenset[str] = STEERING
-    completed_after: frozenset[str] = frozenset({"busy", "cancelled", "timeout"})
-    speech_when_off: Literal["results", "error"] = "results"
-    records_block: bool = True
-    detection_s: float = 5.0
-    recording_s: float = 0.64
-    transcription_s: float = 10.0
-    region_url: str = "https://api-eu-3.vonage.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +179,11 @@ class ReplyResult:
     issues: tuple[Issue, ...] = ()
 
 
-def read_reply(response: Response, application: Application, *, is_played: bool, is_answer: bool) -> ReplyResult:
+def read_reply(response: Response, *, is_played: bool, is_answer: bool) -> ReplyResult:
     """Validate a reply.
 
     Args:
         response: the reply.
-        application: decides how to treat unclear replies.
         is_played: whether an NCCO in the reply is played; otherwise only its status matters.
         is_answer: whether the leg has no NCCO yet, so that an empty reply is an error.
     """
@@ -229,20 +203,13 @@ def read_reply(response: Response, application: Application, *, is_played: bool,
         document = json.loads(response.body)
     except ValueError:
         return ReplyResult(failure=INVALID, problem="the reply is not JSON")
-    if not is_answer and _changes_nothing(document, application):
+    if not is_answer and document in (None, []):  # `[]` to an event is unclear; Vonage's own sample sends it
         return ReplyResult()
     issues = tuple(check(document))
     error = next((issue for issue in issues if issue.is_error and issue.code not in PLAYED_ANYWAY), None)
     if error is not None:
         return ReplyResult(failure=INVALID, problem=f"{error.code} {error.path}: {error.message}", issues=issues)
     return ReplyResult(ncco=document, issues=issues)
-
-
-def _changes_nothing(document: Any, application: Application) -> bool:
-    """Whether a reply to an event lets the current NCCO continue. The documentation is unclear on `[]` and objects."""
-    if isinstance(document, dict):
-        return application.object_reply == "ignore"
-    return document is None or (document == [] and application.empty_array == "ignore")
 
 
 SYNTAX_ERROR: Final = "Syntax error in NCCO. Invalid value type or action."
@@ -374,10 +341,8 @@ class Deliveries:
         if fault.late_s:
             yield from pause(fault.late_s)
         result = yield from self._attempt(delivery, fault)
-        for _ in range(self._application.retries):
-            if not result.is_retried:
-                break
-            yield from pause(self._application.retry_after_s)
+        if result.is_retried:
+            yield from pause(RETRY_AFTER_S)
             result = yield from self._attempt(delivery, fault.of_retry)
         delivery.is_over = True
         return result
@@ -399,7 +364,7 @@ class Deliveries:
         if fault.loses_reply:
             yield from pause(request.answer_s)
             response = Response(0, failure="timeout", seconds=request.answer_s)
-        result = read_reply(response, self._application, is_played=delivery.is_played, is_answer=delivery.is_answer)
+        result = read_reply(response, is_played=delivery.is_played, is_answer=delivery.is_answer)
         delivery.attempts.append(Attempt(sent_at, request, response, result, _described(fault)))
         delivery.result = result
         return result
@@ -421,8 +386,8 @@ class Deliveries:
             accounts = {"api_key": own.api_key, "application_id": own.application_id}
             headers |= authorization(own.signature_secret, self._server.now, jti, hashed, **accounts)
         is_awaited = delivery.is_played and delivery.kind != "fallback"
-        answer_s = own.answer_s if delivery.is_played else own.event_s
-        return Request(method, url, headers, body, own.connect_s, answer_s, is_awaited)
+        answer_s = ANSWER_S if delivery.is_played else EVENT_S
+        return Request(method, url, headers, body, CONNECT_S, answer_s, is_awaited)
 
 
 def replacement(asking: Process[ReplyResult]) -> Steps[list[dict[str, Any]] | None]:

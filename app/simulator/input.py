@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from app.simulator import payloads
-from app.simulator.delivery import Application, replacement
+from app.simulator.delivery import replacement
 from app.simulator.legs import Action, InputQueue, Leg, Ncco, PartyInput, PressedKey, Speech, Waited
 from app.simulator.scheduler import Steps, milliseconds
 
@@ -82,20 +82,14 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Coll
                 break
     if digits or not is_timed_out or "speech" not in takes:
         keys = {"digits": digits, "timed_out": is_timed_out}
-        return {"speech": _overridden(takes, playback.platform.application), "dtmf": keys}
+        # Source: webhook reference, Input (speech.error). For keys alone an error comes, too: Speech was not enabled.
+        speech = {"error": "Speech overridden by DTMF"} if "speech" in takes else {"results": []}
+        return {"speech": speech, "dtmf": keys}
     if said is not None:
         return {"speech": said, "dtmf": {"digits": None, "timed_out": False}}
     is_for_both = "dtmf" in takes
     nothing = {"digits": "" if is_for_both else None, "timed_out": is_for_both}
     return {"speech": {"timeout_reason": "start_timeout", "results": []}, "dtmf": nothing}
-
-
-def _overridden(takes: frozenset[str], application: Application) -> Mapping[str, Any]:
-    """The `speech` field next to collected keys. Source: webhook reference, Input (speech.error)."""
-    if "speech" in takes:
-        return {"error": "Speech overridden by DTMF"}
-    is_error = application.speech_when_off == "error"
-    return {"error": "Speech was not enabled"} if is_error else {"results": []}
 
 
 def _sources(leg: Leg, takes: frozenset[str], speech: Mapping[str, Any]) -> Iterator[tuple[Leg, type[PartyInput]]]:

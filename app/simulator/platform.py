@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from app.simulator import payloads
 from app.simulator.conversations import SimulatedConversation
@@ -15,6 +15,9 @@ from app.simulator.player import Playback
 from app.simulator.scheduler import LONGEST_MS, Process, Scheduler, Steps, VirtualClock, milliseconds
 from app.simulator.servers import Request, Response, Server, in_time
 
+COMPLETED_AFTER: Final = frozenset({"busy", "cancelled", "timeout"})
+"""Failures of a dial that a `completed` follows; declined calls get none. Unverified in detail."""
+
 
 class Vonage:
     """The simulated platform: its clock, conversations, ids and deliveries.
@@ -23,8 +26,7 @@ class Vonage:
     one method at a time.
 
     Args:
-        application: the URLs of the server, how webhooks are signed, and how the platform behaves where the
-            documentation is unclear.
+        application: the URLs of the server, and how webhooks are signed.
         server: `AsgiServer` or `HttpServer`.
         clock: pass the same clock to the server under test, if it accepts one.
         parties: what dialled parties do; None: all answer after 4 seconds and talk for 30.
@@ -148,7 +150,7 @@ class Vonage:
 
     def complete_after(self, leg: Leg, status: str) -> None:
         """Send the `completed` event that follows some failures. Source: support article 360057200092."""
-        if status in self.application.completed_after:
+        if status in COMPLETED_AFTER:
             self.send("event", leg.target, payloads.completed(leg), leg)
 
     def leave(self, leg: Leg) -> None:
@@ -235,7 +237,7 @@ class Vonage:
         own = self.application
         self.send_status(leg, "started")
         self.send_status(leg, "ringing")
-        fields = payloads.answer(leg, own.region_url)
+        fields = payloads.answer(leg)
         ncco = yield from replacement(self.ask("answer", (own.answer_url, own.answer_method), fields, leg))
         if ncco is not None:
             leg.answered_ms = self.clock.ms

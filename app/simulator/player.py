@@ -145,8 +145,8 @@ def wait(_: Playback, action: Action) -> Steps[None]:
 def record(playback: Playback, action: Action) -> Steps[None]:
     """Record until an end condition is met; without one, record until the call ends while the NCCO continues.
 
-    The documentation is unclear on whether the NCCO waits for the condition (`Application.records_block`).
-    Source: NCCO reference, Record.
+    Source: NCCO reference, Record; its introduction says that the NCCO waits for the condition, its table of actions
+    that it does not.
     """
     platform, leg = playback.platform, playback.leg
     if action.get("beepStart"):
@@ -155,15 +155,12 @@ def record(playback: Playback, action: Action) -> Steps[None]:
         beep.stop()
     recording = Recording(platform, leg, action)
     leg.recordings.append(recording)
-    is_ended_by_itself = any(action.get(name) is not None for name in CONDITIONS)
-    if is_ended_by_itself and platform.application.records_block:
+    if any(action.get(name) is not None for name in CONDITIONS):
         leg.wait_for_party(Waited("record", action))
         try:
             yield from _until_over(playback, action, recording)
         finally:
             leg.stop_waiting()
-    elif is_ended_by_itself:
-        leg.processes.append(platform.scheduler.spawn(_until_over(playback, action, recording)))
 
 
 def _until_over(playback: Playback, action: Action, recording: Recording) -> Steps[None]:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from app.simulator.delivery import Application, read_reply
+from app.simulator.delivery import read_reply
 from app.simulator.servers import HttpServer, Method, Request, authorization, in_time, payload_hash
 from tests.system.conformance.played import Sent
 from tests.system.conformance.suite import BASE
@@ -42,7 +42,6 @@ async def faults_of(
 
     An answer and its fallback need an NCCO, everything else a status of 200 to 205; if a body comes with it, an NCCO.
     """
-    application = Application(target.urls["answer"], target.urls["event"], target.urls["fallback"])
     found = []
     async with HttpServer(transport=transport) as server:
         for sent in webhooks:
@@ -50,7 +49,7 @@ async def faults_of(
             begun = time.perf_counter()
             response = await server.deliver(request)
             response = in_time(request, replace(response, seconds=time.perf_counter() - begun))
-            verdict = read_reply(response, application, is_played=True, is_answer=_is_answer(sent))
+            verdict = read_reply(response, is_played=True, is_answer=_is_answer(sent))
             if verdict.failure:
                 found.append(f"{sent.method} {sent.path} {sent.fields}: {verdict.problem}")
     return found

@@ -70,8 +70,6 @@ class _Stage:
         clock = VirtualClock()
         self._server = CannedServer(case, clock)
         settings: dict[str, Any] = {**URLS, **ACCOUNT, **case.platform}
-        if isinstance(settings.get("steering"), list):
-            settings["steering"] = frozenset(settings["steering"])
         parties = Parties({address: _behaviours(party) for address, party in case.parties.items()})
         durations = Durations(streams=AUDIO, pace=ONE_WORD_A_SECOND)
         self._vonage = Vonage(

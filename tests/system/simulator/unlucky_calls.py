@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Final, NamedTuple, Protocol
 
 from app.service.turns import AnswerLookups
-from app.simulator.delivery import Chaos, NetworkFault
+from app.simulator.delivery import ANSWER_S, RETRY_AFTER_S, Chaos, NetworkFault
 from app.simulator.legs import CallMoment, Leg, Waited
 from app.simulator.parties import Behaviour, Parties
 from app.simulator.platform import Vonage
@@ -116,9 +116,9 @@ class Slow(Chaos):
         """
         luck = super().next_fault(is_awaited=is_awaited)
         if luck.is_unsigned:
-            return NetworkFault(late_s=luck.late_s + luck.slow_s + APPLICATION.retry_after_s)
-        lost = APPLICATION.answer_s + APPLICATION.retry_after_s if luck.loses_reply else 0.0
-        lost += APPLICATION.answer_s if luck.loses_every_reply else 0.0
+            return NetworkFault(late_s=luck.late_s + luck.slow_s + RETRY_AFTER_S)
+        lost = ANSWER_S + RETRY_AFTER_S if luck.loses_reply else 0.0
+        lost += ANSWER_S if luck.loses_every_reply else 0.0
         return NetworkFault(late_s=luck.late_s, slow_s=luck.slow_s + lost)
 
 

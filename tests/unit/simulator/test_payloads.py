@@ -105,7 +105,7 @@ OTHERS: list[tuple[str, str, str, Line, Act | None]] = [
         "21-input-dtmf",
         "input",
         "",
-        Line({"answer": [ask(eventMethod="GET")]}, speech_when_off="error"),
+        Line({"answer": [ask(eventMethod="GET")]}),
         lambda call: call.press("1234"),
     ),
     (
