@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from app.flow.nodes import Place
@@ -132,11 +132,13 @@ class ScopeTypes:
         unspoken: names and paths (`name.list[].field`) that must not be said to a caller, each with a description of
             what it is.
         env: the names that `env` has; None when that is not known.
+        undeclared: names that a variable is missing for, each with what to do.
     """
 
     shapes: Mapping[str, Kind]
     unspoken: Mapping[str, str] = field(default_factory=dict)
     env: frozenset[str] | None = None
+    undeclared: Mapping[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.shapes)
@@ -166,7 +168,7 @@ class ScopeTypes:
         kept = {known: why for known, why in self.unspoken.items() if root_of(known) != name}
         kept |= {name: unspoken} if unspoken else {}
         kept |= dict.fromkeys(sorted(written(name, path) for path in secrets), "a sensitive field of a lookup")
-        return ScopeTypes({**self.shapes, name: shape}, kept, self.env)
+        return replace(self, shapes={**self.shapes, name: shape}, unspoken=kept)
 
     def samples(self) -> dict[str, Any]:
         """A typical value for every name, to try a step out with."""

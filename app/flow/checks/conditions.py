@@ -19,7 +19,7 @@ from app.flow.scope import ScopeTypes, Variable
 from app.flow.templates.checker import known_type
 from app.flow.templates.environment import compare
 from app.flow.templates.values import Expression, Literal
-from app.value_types import Kind
+from app.value_types import TYPES, Kind
 
 Key: TypeAlias = tuple[Any, ...]
 Combination: TypeAlias = Mapping[Key, Any]
@@ -55,8 +55,15 @@ class ValueBounds:
 
     @property
     def ends(self) -> tuple[float, ...]:
-        """The bounds of numbers that are finite."""
-        return tuple(filter(isfinite, (self.least, self.most)))
+        """The bounds of numbers that are finite, and the first value."""
+        own = self.initial if isinstance(self.initial, int | float) else self.least
+        return tuple(filter(isfinite, (self.least, self.most, own)))
+
+    @property
+    def of_length(self) -> ValueBounds:
+        """The bounds of the number of characters."""
+        low, high = self.lengths or (0, inf)
+        return ValueBounds(low, high, initial=len(self.initial) if isinstance(self.initial, str) else None)
 
     def allows(self, value: Any) -> bool:
         """Whether the name can have this value. `_OTHER` is always possible."""
@@ -82,13 +89,15 @@ class Domains:
         scope: the types of names.
         known: the key of a name → every value that it can have.
         bounds: the key of another name → the bounds of its values.
-        values: the key of a name, of a field or of an atom → the values to try.
+        values: the key of a name, of a field, of a length or of an atom → the values to try.
+        lengths: the key of a length among them → its bounds.
     """
 
     scope: ScopeTypes
     known: Mapping[Key, tuple[Any, ...]] = field(default_factory=dict)
     bounds: Mapping[Key, ValueBounds] = field(default_factory=dict)
     values: dict[Key, dict[Any, None]] = field(default_factory=dict)
+    lengths: dict[Key, ValueBounds] = field(default_factory=dict)
 
     def formula(self, node: nodes.Node) -> Formula:
         """The condition as a function of a combination: a value for every key."""
@@ -119,7 +128,8 @@ class Domains:
         if key in self.known:
             return self.known[key]
         between = _with_between(values)
-        return tuple(filter(self.bounds[key].allows, between)) if key in self.bounds else between
+        bounds = self.bounds.get(key) or self.lengths.get(key)
+        return tuple(filter(bounds.allows, between)) if bounds else between
 
     def _atom(self, node: nodes.Node) -> Formula:
         key = key_of(node)
@@ -137,18 +147,31 @@ class Domains:
         return formula if written == op else lambda combination: not formula(combination)
 
     def _with_literal(self, node: nodes.Node, op: str, literal: Any) -> Formula | None:
-        shape = known_type(self.scope, node)
+        key = key_of(node)
+        length = self._length_of(node)
+        shape = TYPES["int"] if length is not None else known_type(self.scope, node)
         written = literal if isinstance(literal, tuple) else (literal,)
         if shape is None or None in written or (op == "in") != isinstance(literal, tuple):
             return None
         values = _values(shape, written)
         if values is None or (op in ("lt", "gt") and shape.family != "number"):
             return None
-        key = key_of(node)
-        if key in self.bounds and shape.family == "number":
-            values = (*values, *self.bounds[key].ends)
+        if length is not None:
+            self.lengths[key] = length
+        bounds = length or self.bounds.get(key)
+        if bounds is not None and shape.family == "number":
+            values = (*values, *bounds.ends)
         self.values.setdefault(key, {}).update(dict.fromkeys(values))
         return lambda combination: compare(op, combination[key], literal)
+
+    def _length_of(self, node: nodes.Node) -> ValueBounds | None:
+        """The bounds of `entry | length`; None for anything else, and for a text of any length."""
+        if not isinstance(node, nodes.Filter) or node.name != "length" or node.node is None:
+            return None
+        bounds = self.bounds.get(key_of(node.node))
+        shape = known_type(self.scope, node.node)
+        is_entry = bounds is not None and bounds.lengths is not None and shape is not None and shape.family == "text"
+        return bounds.of_length if bounds is not None and is_entry else None
 
 
 def _literal(node: nodes.Node) -> Any:

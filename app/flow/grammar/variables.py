@@ -235,11 +235,34 @@ def constant_types(
 
 def _changed(flow: Map) -> Iterator[str]:
     """The names that some `set` or `into` may give another value."""
-    for key, value in (entry for node in walk(flow) if isinstance(node, Map) for entry in node.entries):
+    for key, value in _entries_in(flow):
         if isinstance(value, Text) and key.value == "into":
             yield value.value
         elif isinstance(value, Map) and key.value == "set":
             yield from value.keys()
+
+
+def undeclared_names(flow: Map, own: Signature, flows: Mapping[str, Signature]) -> Mapping[str, str]:
+    """The values that this flow returns, or one that it runs, each with how a variable of this flow keeps it."""
+    run = {value.value for key, value in _entries_in(flow) if key.value == "run" and isinstance(value, Text)}
+    found = {name: f"to read it here too, {_declaring(each)}" for name, each in own.returns.items()}
+    for callee in sorted(run & flows.keys()):
+        kept = {
+            name: f"to keep what {callee} returns, {_declaring(each)}" for name, each in flows[callee].returns.items()
+        }
+        found |= kept
+    return found
+
+
+def _declaring(returned: Variable) -> str:
+    words = returned.type.words
+    type_ = f"[{', '.join(words)}], default: {words[0]}" if words else returned.type.name
+    secret = ", sensitive: true" if returned.sensitive else ""
+    return f"add `{returned.name}: {{type: {type_}{secret}}}` to `vars`"
+
+
+def _entries_in(flow: Map) -> Iterator[Entry]:
+    return (entry for node in walk(flow) if isinstance(node, Map) for entry in node.entries)
 
 
 def _type_of(default: object) -> Kind | None:

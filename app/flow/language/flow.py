@@ -19,6 +19,7 @@ from app.flow.grammar.variables import (
     read_params,
     read_returned_types,
     read_variables,
+    undeclared_names,
     with_collected,
 )
 from app.flow.issues import Fix, FlowIssue
@@ -296,7 +297,8 @@ def _scope(declared: Mapping[str, Variable], flow: Map, outside: Signature, cont
     scope = scope_types(declared, context.env, context.kept.get(outside.name, ()))
     types = constant_types(declared, flow, outside, context.flows.values())
     texts = {name: NO_BEGINNING for name in declared if scope.get(name) == TYPES["url"]}
-    return replace(scope, shapes={**scope.shapes, **types, **texts})
+    undeclared = undeclared_names(flow, outside, context.flows)
+    return replace(scope, shapes={**scope.shapes, **types, **texts}, undeclared=undeclared)
 
 
 def _declare(declared: Mapping[str, Variable], outside: Signature, steps: Map, reader: Reader) -> dict[str, Variable]:

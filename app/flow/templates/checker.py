@@ -191,6 +191,7 @@ class Checker(NodeVisitor):
                 cure = "`event` is known in hooks only: delete it here"
             if beside is not None and beside.family == "text" and (name in beside.words or not near):
                 cure = f'if it is a text, put quotes around it: "{name}"'
+            cure = self.scope.undeclared.get(name, cure)
             self.report("E303", node, f'unknown name "{name}"', cure)
         return type_
 
