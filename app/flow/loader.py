@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import UserDict
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -22,8 +22,7 @@ from app.flow.hours.calendar import Calendar
 from app.flow.hours.declaration import calendar_sources, check_overrides
 from app.flow.issues import FlowIssue, by_place
 from app.flow.language.flow import FlowHead, ReadFlow, is_flow_name, read_flow, read_head
-from app.flow.language.lookups import LookupDefinition
-from app.flow.language.shared import Context, is_shared, read_shared
+from app.flow.language.shared import Context, Sections, is_shared, read_shared
 from app.flow.model import Flow, Project
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.phases import first_faults, up_to_first_fault
@@ -122,41 +121,39 @@ def _load(
     extent: Extent,
     today: date | None,
 ) -> Project:
-    files = [_File(path, texts[path]) for path in sorted(filter(_is_flow_file, texts))]
-    for file in files:
-        file.node, file.found = read_yaml(file.path, file.text)
-        if file.node is not None and not is_shared(file.node):
-            file.is_parsed = not file.has_errors
-            file.head = read_head(file.node, file.found if file.is_parsed else [])
-    templates = {path.removeprefix(_TEMPLATES): texts[path] for path in texts if path.startswith(_TEMPLATES)}
+    files = [_parsed(path, texts[path]) for path in sorted(filter(_is_flow_file, texts))]
+    parts = [file for file in files if is_shared(file.node)]
+    shared = [(file.node, file.issues) for file in parts if isinstance(file.node, Map)]
+    templates = {path.removeprefix(_TEMPLATES): text for path, text in texts.items() if path.startswith(_TEMPLATES)}
     tracked = TrackedTemplates(templates)
-    dates = {path: text for path, text in texts.items() if path.startswith(_CALENDARS)}
     named = _named(files) if extent != "revision" else {}
-    shared = [file.node for file in files if isinstance(file.node, Map) and is_shared(file.node)]
     context = Context(
         tracked,
         env,
-        dates,
+        dates={path: text for path, text in texts.items() if path.startswith(_CALENDARS)},
         flows=_signatures(files),
-        kept=filled_with_settings(named, shared, templates),
+        kept=filled_with_settings(named, [node for node, _ in shared], templates),
     )
-    parts = [file for file in files if is_shared(file.node)]
-    context = read_shared([(file.node, file.found) for file in parts if isinstance(file.node, Map)], context)
-    for file in parts:
-        _check_modules(file, context.shared.lookups, modules)
+    context = read_shared(shared, context)
     shared_sources = {file.path: file.text for file in parts} | tracked.pop_used()
-    for file in files:
-        if file.head is not None and file.is_parsed:
-            file.read = read_flow(file.head, context, file.found)
-            _check_modules(file, file.read.sections.lookups, modules)
-            file.templates = tracked.pop_used()
-    _check_flows(files)
-    project = _project(files, context, shared_sources, texts)
-    issues = set(project.issues)
+
+    flows = [_read(file, file.head, context, tracked) for file in files if file.head is not None and file.is_parsed]
+    if modules is not None:
+        _check_lookups(files, [context.shared, *(each.read.sections for each in flows)], modules)
+    _check_flows(flows)
+    flows = [each.without_faulty_flow() for each in flows]
+    reads = [each.read for each in flows]
+
+    linked = link(
+        {read.name: read.flow for read in reversed(reads) if read.flow is not None},
+        {each.read.name: {**each.sources(context), **shared_sources} for each in reversed(flows)},
+    )
+    calendars = _calendars(context, linked)
+    issues = {issue for file in files for issue in up_to_first_fault(file.issues)} | {*check_project(reads)}
     if extent != "revision":
-        flows = [file.read for file in files if file not in parts]
-        issues |= {*check_usage(flows, context.shared, tracked.unused(), issues, is_whole=extent == "project")}
-        issues |= {*check_overrides(project.calendars.values(), today)} if today is not None else set()
+        is_whole = extent == "project" and len(flows) + len(parts) == len(files)
+        issues |= {*check_usage(reads, context.shared, tracked.unused(), issues, is_whole=is_whole)}
+        issues |= {*check_overrides(calendars.values(), today)} if today is not None else set()
         for name, text in templates.items():
             issues |= {*SourceFile(f"{_TEMPLATES}{name}", text).invisible_characters()}
     shown = first_faults(
@@ -164,28 +161,28 @@ def _load(
         {file.path: file.node for file in files if file.node is not None},
         texts,
         frozenset[str]().union(*(names_written_in(file.text)[1] for file in files if not file.is_recognised)),
-        {file.path for file in files if file.read and file.read.flow and file.read.name not in project.flows},
+        {each.file.path for each in flows if each.read.flow and each.read.name not in linked},
     )
-    return replace(project, issues=tuple(shown))
+    return Project(linked, tuple(shown), dict(texts), calendars)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class _File:
-    """One file while the project is loaded: what was read from it, and its issues.
+    """One file of flows/.
 
     Attributes:
+        node: None if its YAML cannot be parsed at all.
+        head: of a flow; None for any other file.
         is_parsed: its YAML has no error.
-        head: of a flow.
+        issues: what is found in it, by one step of loading after the other.
     """
 
     path: str
     text: str
-    node: Node | None = None
-    found: list[FlowIssue] = field(default_factory=list)
-    is_parsed: bool = False
-    head: FlowHead | None = None
-    read: ReadFlow | None = None
-    templates: Mapping[str, str] = field(default_factory=dict)
+    node: Node | None
+    head: FlowHead | None
+    is_parsed: bool
+    issues: list[FlowIssue]
 
     @property
     def is_recognised(self) -> bool:
@@ -194,29 +191,61 @@ class _File:
 
     @property
     def has_errors(self) -> bool:
-        """Whether a phase found an error in it."""
-        return any(issue.is_error for issue in self.found)
+        """Whether an error has been found in it."""
+        return any(issue.is_error for issue in self.issues)
 
 
-def _check_modules(file: _File, lookups: Mapping[str, LookupDefinition], allowed: Collection[str] | None) -> None:
-    """Report the lookups of a file that call a function of a module that is not `allowed`, unless that is not known."""
-    if allowed is not None:
-        file.found += check_modules((each for each in lookups.values() if each.place.file == file.path), allowed)
+@dataclass(frozen=True, slots=True, eq=False)
+class _FlowFile:
+    """A file with what was read from it, and the templates that it uses, by path."""
+
+    file: _File
+    read: ReadFlow
+    templates: Mapping[str, str]
+
+    def without_faulty_flow(self) -> _FlowFile:
+        """The same without its flow, if the file has an error."""
+        return replace(self, read=replace(self.read, flow=None)) if self.file.has_errors else self
+
+    def sources(self, context: Context) -> dict[str, str]:
+        """Path → text of what its flow is made of, without the shared files."""
+        own = self.read.flow.calendars.values() if self.read.flow is not None else ()
+        dates = calendar_sources((*context.shared.calendars.values(), *own))
+        return {self.file.path: self.file.text, **self.templates, **dates}
 
 
-def _check_flows(files: Collection[_File]) -> None:
-    """Check each flow without an error as a whole, and the cycles among these. A flow with an error is left out."""
-    owners = {file.path: file for file in files if not file.has_errors}
-    reads = {path: file.read for path, file in owners.items() if file.read is not None}
-    names = {read.name: path for path, read in reversed(reads.items())}
-    by_name = {read.name if names[read.name] == path else path: read for path, read in reversed(reads.items())}
-    for issue in check_cycles(by_name):
-        owners[issue.place.file].found.append(issue)
-    for path, read in reads.items():
-        owners[path].found += (*check_prompts(read), *check_reachable(read))
+def _parsed(path: str, text: str) -> _File:
+    node, issues = read_yaml(path, text)
+    is_parsed = not any(issue.is_error for issue in issues)
+    is_flow = node is not None and not is_shared(node)
+    head = read_head(node, issues if is_parsed else []) if node is not None and is_flow else None
+    return _File(path, text, node, head, is_parsed, issues)
+
+
+def _read(file: _File, head: FlowHead, context: Context, tracked: TrackedTemplates) -> _FlowFile:
+    read = read_flow(head, context, file.issues)
+    return _FlowFile(file, read, tracked.pop_used())
+
+
+def _check_lookups(files: Iterable[_File], sections: Iterable[Sections], allowed: Collection[str]) -> None:
+    """Report the lookups that call a function of a module that is not `allowed`, each in its file."""
+    lookups = (lookup for each in sections for lookup in each.lookups.values())
+    found = {*check_modules(lookups, allowed)}
     for file in files:
-        if file.read is not None and file.has_errors:
-            file.read = replace(file.read, flow=None)
+        file.issues.extend(issue for issue in found if issue.place.file == file.path)
+
+
+def _check_flows(flows: Iterable[_FlowFile]) -> None:
+    """Check each flow without an error as a whole, and the cycles among these."""
+    sound = {each.file.path: each for each in flows if not each.file.has_errors}
+    first = {each.read.name: path for path, each in reversed(sound.items())}
+    by_name = {
+        each.read.name if first[each.read.name] == path else path: each.read for path, each in reversed(sound.items())
+    }
+    for issue in check_cycles(by_name):
+        sound[issue.place.file].file.issues.append(issue)
+    for each in sound.values():
+        each.file.issues.extend((*check_prompts(each.read), *check_reachable(each.read)))
 
 
 def _is_flow_file(path: str) -> bool:
@@ -247,22 +276,6 @@ def _named(files: list[_File]) -> dict[str, Map]:
     """The nodes of each flow, by its name."""
     named = [(file.node.get("flow"), file.node) for file in files if isinstance(file.node, Map)]
     return {name.value: node for name, node in named if isinstance(name, Text)}
-
-
-def _project(
-    files: list[_File], context: Context, shared_sources: Mapping[str, str], texts: Mapping[str, str]
-) -> Project:
-    read = [file.read for file in files if file.read is not None]
-    between = check_project(read)
-    issues = {issue for file in files for issue in up_to_first_fault(file.found)} | set(between)
-    sources: dict[str, dict[str, str]] = {}
-    for file in reversed(files):
-        if file.read is not None:
-            own = file.read.flow.calendars.values() if file.read.flow is not None else ()
-            dates = calendar_sources((*context.shared.calendars.values(), *own))
-            sources[file.read.name] = {file.path: file.text, **file.templates, **shared_sources, **dates}
-    flows = link({one.name: one.flow for one in reversed(read) if one.flow is not None}, sources)
-    return Project(flows, tuple(sorted(issues, key=by_place)), dict(texts), _calendars(context, flows))
 
 
 def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calendar]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -28,7 +28,7 @@ _USES: Final = (
 
 
 def check_usage(
-    flows: Iterable[ReadFlow | None],
+    flows: Collection[ReadFlow],
     shared: Sections,
     unused: Iterable[str],
     found: Iterable[FlowIssue] = (),
@@ -38,15 +38,14 @@ def check_usage(
     """The issues of the flows without errors: next to an error, an unused name may just be misspelt elsewhere.
 
     Args:
-        flows: every flow file; None for one that could not be read.
+        flows: those that could be read.
         shared: the shared parts.
         unused: the template files that no flow takes.
         found: the issues so far.
         is_whole: these are all flows of the project. Only then is a shared part, a template or a locale unused.
     """
-    files = tuple(flows)
     meant = frozenset[str]().union(*(issue.names for issue in found))
-    each = facts_of((flow for flow in files if flow is not None), meant)
+    each = facts_of(flows, meant)
     by_name = {facts.flow.name: facts for facts in reversed(each)}
     secrets = SensitiveReads(each)
     for facts in each:
@@ -56,7 +55,7 @@ def check_usage(
         yield from secrets.check(facts)
         yield from check_conditions(facts)
         yield from check_actions(facts)
-    if is_whole and each and len(each) == len(files):
+    if is_whole and each and len(each) == len(flows):
         yield from _shared(shared, each)
         yield from _templates(name for name in unused if name not in meant)
 
