@@ -14,7 +14,6 @@ from app.simulator.parties import DETAILS, ENDLESS, MACHINES, UNSPECIFIC, Behavi
 from app.simulator.scheduler import Process, Signal, Steps, first_of
 
 if TYPE_CHECKING:
-    from app.simulator.platform import Vonage
     from app.simulator.player import Playback
 
 STEERING: Final = frozenset({"timeout", "failed", "rejected", "unanswered", "busy"})
@@ -60,15 +59,7 @@ class Dial:
         """Dial; returns the NCCO with which a reply to an event replaces this one, None if it continues."""
         self._platform.send_status(self._leg, "started")
         self._platform.send_status(self._leg, "ringing")
-        behaviour = yield from self._behaviour()
-        longest = float(self._action.get("timeout", 60))
-        rung = self._leg.at
-        rings = 0.0 if self._is_socket else behaviour.rings_s
-        if behaviour.outcome == "timeout" or rings >= longest:
-            behaviour = replace(behaviour, outcome="timeout")
-            rings = longest
-        if (yield from first_of(self._leg.declined, within=rings - rung)) is not None:
-            behaviour = replace(behaviour, outcome="rejected")
+        behaviour = yield from ring(self._leg, self._caller, self._action)
         if behaviour.outcome in DETAILS:
             return (yield from self._fail(behaviour))
         return (yield from self._answered(behaviour))
@@ -86,30 +77,6 @@ class Dial:
         on_answer = self._endpoint.get("onAnswer") or {}
         tone = self._action.get("ringbackTone") or on_answer.get("ringbackTone") or on_answer.get("ringback")
         return self._caller.conversation.play("tone" if tone else "ringing", tone or self._address, None, self._action)
-
-    def _behaviour(self) -> Steps[Behaviour]:
-        """The behaviour of the dialled party. A phone dial from a number that is not ours fails.
-
-        Source: NCCO reference, Connect (from).
-        """
-        own, shown = self._platform.application.numbers, self._leg.identity.from_
-        if self._endpoint["type"] == "phone" and (shown is None or (own and shown not in own)):
-            theirs = f"{shown} is not a number of the application" if shown else "a phone is dialled `from` a number"
-            self._leg.problem = f"{theirs}, so {self._address} is not reached"
-            return Behaviour("failed", rings_s=0)
-        known = self._platform.parties.next_dial(self._address)
-        return known if known is not None else (yield from self._decided())
-
-    def _decided(self) -> Steps[Behaviour]:
-        """Wait for `Leg.decide`; a timeout if that takes too long."""
-        caller = self._caller
-        caller.decision, caller.decided = Behaviour("timeout"), Signal()
-        caller.wait_for_party(Waited("dial", self._action, address=self._address))
-        try:
-            yield from first_of(caller.decided, within=float(self._action.get("timeout", 60)))
-        finally:
-            caller.stop_waiting()
-        return caller.decision
 
     def _fail(self, behaviour: Behaviour) -> Steps[Ncco | None]:
         """Nobody answers. With a synchronous eventType some replies are played.
@@ -142,7 +109,7 @@ class Dial:
             leg.note("keys", self._endpoint["dtmfAnswer"])
         if self._endpoint.get("onAnswer"):
             yield from self._play_on_answer(self._endpoint["onAnswer"]["url"], behaviour)
-        events = _detections(self._action, behaviour)
+        events = detections(self._action, behaviour)
         if events and events[0].delays_joining and not leg.over.is_fired:
             if self._hangs_up_before(events[0], behaviour):
                 return (yield from self._talk(behaviour, ()))
@@ -174,7 +141,7 @@ class Dial:
             platform.end(leg, "platform")
             return
         leg.player = platform.scheduler.spawn(platform.play(leg, ncco or []))
-        script = platform.scheduler.spawn(_follow(platform, leg, behaviour))
+        script = platform.scheduler.spawn(follow(leg, behaviour))
         leg.processes += [leg.player, script]
         yield from first_of(leg.player.done, leg.over)
         script.cancel()
@@ -226,24 +193,81 @@ class Dial:
         return (yield from replacement(asking))
 
     def _detect(self, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
-        """Send the events of machine detection. Source: webhook reference, Machine detection."""
-        leg = self._leg
-        for event in events:
-            if (yield from first_of(leg.over, within=event.after_s - leg.at)) is not None:
-                return None
-            if event.hangs_up:
-                self._platform.send_status(leg, event.status, sub_state=event.sub_state)
-                self._platform.end(leg, "platform")
-                return None
-            ncco = yield from replacement(self._ask(event.status, sub_state=event.sub_state))
-            if ncco is not None:
-                self._platform.end(leg, "platform")
-                return ncco
-        return None
+        ncco = yield from detect(self._leg, events)
+        if ncco is not None:
+            self._platform.end(self._leg, "platform")
+        return ncco
 
 
-def _follow(platform: Vonage, leg: Leg, behaviour: Behaviour) -> Steps[None]:
+def ring(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
+    """Let a dialled party ring; returns how it behaves, with the outcome that the ringing had.
+
+    Args:
+        leg: the leg of the dialled party.
+        decider: the leg whose `decide` says what the party does, where that is not known.
+        action: the connect that dials it.
+    """
+    behaviour = yield from _behaviour(leg, decider, action)
+    longest = float(action.get("timeout", 60))
+    rung = leg.at
+    rings = 0.0 if action["endpoint"][0]["type"] == "websocket" else behaviour.rings_s
+    if behaviour.outcome == "timeout" or rings >= longest:
+        behaviour = replace(behaviour, outcome="timeout")
+        rings = longest
+    if (yield from first_of(leg.declined, within=rings - rung)) is not None:
+        behaviour = replace(behaviour, outcome="rejected")
+    return behaviour
+
+
+def _behaviour(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
+    """The behaviour of the dialled party. A phone dial from a number that is not ours fails.
+
+    Source: NCCO reference, Connect (from).
+    """
+    platform, endpoint = leg.platform, action["endpoint"][0]
+    own, shown = platform.application.numbers, leg.identity.from_
+    if endpoint["type"] == "phone" and (shown is None or (own and shown not in own)):
+        theirs = f"{shown} is not a number of the application" if shown else "a phone is dialled `from` a number"
+        leg.problem = f"{theirs}, so {leg.identity.to} is not reached"
+        return Behaviour("failed", rings_s=0)
+    known = platform.parties.next_dial(address_of(endpoint))
+    return known if known is not None else (yield from _decided(decider, action))
+
+
+def _decided(leg: Leg, action: Action) -> Steps[Behaviour]:
+    """Wait for `Leg.decide`; a timeout if that takes too long."""
+    leg.decision, leg.decided = Behaviour("timeout"), Signal()
+    leg.wait_for_party(Waited("dial", action, address=address_of(action["endpoint"][0])))
+    try:
+        yield from first_of(leg.decided, within=float(action.get("timeout", 60)))
+    finally:
+        leg.stop_waiting()
+    return leg.decision
+
+
+def detect(leg: Leg, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
+    """Send the events of machine detection; returns the NCCO of the first reply that has one.
+
+    Source: webhook reference, Machine detection.
+    """
+    platform = leg.platform
+    for event in events:
+        if (yield from first_of(leg.over, within=event.after_s - leg.at)) is not None:
+            return None
+        if event.hangs_up:
+            platform.send_status(leg, event.status, sub_state=event.sub_state)
+            platform.end(leg, "platform")
+            return None
+        fields = payloads.status(leg, event.status, sub_state=event.sub_state)
+        ncco = yield from replacement(platform.ask("event", leg.target, fields, leg))
+        if ncco is not None:
+            return ncco
+    return None
+
+
+def follow(leg: Leg, behaviour: Behaviour) -> Steps[None]:
     """Play the script of a dialled party while its own NCCO plays; then it hangs up, unless it is joined first."""
+    platform = leg.platform
     for act in behaviour.script:
         while leg.waited is None:
             yield from first_of(leg.waits)
@@ -279,7 +303,7 @@ class Detection:
     delays_joining: bool = False
 
 
-def _detections(action: Mapping[str, Any], behaviour: Behaviour) -> tuple[Detection, ...]:
+def detections(action: Mapping[str, Any], behaviour: Behaviour) -> tuple[Detection, ...]:
     """The detection events of an answered connect, in order. The advanced option overrides `machineDetection`.
 
     Source: NCCO reference, Connect (machineDetection, advancedMachineDetection); Voice API specification, beep_timeout.

@@ -112,9 +112,11 @@ class SimulatedConversation:
         Source: NCCO reference, Conversation (canSpeak, canHear, mute).
         """
         speaks, hears = self.legs[speaker], self.legs[listener]
-        is_muted = str(speaks.get("mute", "")).lower() == "true"
+        is_muted = str(speaks.get("mute", "")).lower() == "true" if speaker.is_muted is None else speaker.is_muted
+        if is_muted or listener.is_earmuffed:
+            return False
         is_allowed = listener.uuid in speaks.get("canSpeak", (listener.uuid,))
-        return not is_muted and is_allowed and speaker.uuid in hears.get("canHear", (speaker.uuid,))
+        return is_allowed and speaker.uuid in hears.get("canHear", (speaker.uuid,))
 
 
 BYTES_A_SECOND: Final = {"mp3": 4000, "ogg": 4000, "wav": 32000}

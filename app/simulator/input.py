@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from app.simulator import payloads
 from app.simulator.delivery import replacement
-from app.simulator.legs import Action, InputQueue, Leg, Ncco, PartyInput, PressedKey, Speech, Waited
+from app.simulator.legs import Action, InputQueue, Leg, Ncco, PartyInput, PressedKey, Speech, Target, Waited
 from app.simulator.scheduler import Steps, milliseconds
 
 if TYPE_CHECKING:
@@ -109,19 +109,19 @@ def _each_key(playback: Playback, action: Action) -> Steps[None]:
 
     Source: NCCO reference, Input (mode).
     """
-    queue = InputQueue((playback.leg, PressedKey))
-    with queue:  # until the prompts end or a key interrupts them
-        first = yield from playback.play_until(queue)
-    if first is not None:
-        queue.put(first)
-    playback.leg.processes.append(playback.platform.scheduler.spawn(_send_keys(playback, action, queue)))
-
-
-def _send_keys(playback: Playback, action: Action, queue: InputQueue) -> Steps[None]:
     platform, leg = playback.platform, playback.leg
-    with queue:
+    with InputQueue((leg, PressedKey)) as queue:  # until the prompts end or a key interrupts them
+        first = yield from playback.play_until(queue)
+    leg.processes.append(platform.scheduler.spawn(listen_for_keys(leg, platform.target(action), first)))
+
+
+def listen_for_keys(leg: Leg, target: Target, first: PartyInput | None = None) -> Steps[None]:
+    """Send each key that a party presses; `first` was pressed before."""
+    with InputQueue((leg, PressedKey)) as queue:
+        if first is not None:
+            queue.put(first)
         while True:
             key = yield from queue.take(within=None)
             if isinstance(key, PressedKey):
                 fields = payloads.collected(leg, {"dtmf": {"digits": key.digit, "timed_out": False}})
-                platform.send("input", platform.target(action), fields, leg)
+                leg.platform.send("input", target, fields, leg)

@@ -220,6 +220,9 @@ class Leg:
         is_transferred: whether a transfer moved it to its conversation, so that only that conversation ends it.
         dialled: the legs that it has dialled, which end with it.
         recordings: the recordings to end with it.
+        status: the one that the REST API shows. Source: Voice API specification, status of a call.
+        is_muted, is_earmuffed: what the REST API has said: others do not hear it, it does not hear others. None: the
+            NCCO decides.
         decision, decided: the behaviour set by `decide`, and the signal that it was set.
         listeners: the queues that collect its input, each with a type of input.
         performed: for a root, the NCCO actions performed in its call, as written, in order.
@@ -244,6 +247,9 @@ class Leg:
         self.target = target
         self.root = root or self
         self.is_transferred = False
+        self.status = "started"
+        self.is_muted: bool | None = None
+        self.is_earmuffed = False
         self.started_ms = self.clock.ms
         self.answered_ms: int | None = None
         self.ended_ms: int | None = None
@@ -260,6 +266,7 @@ class Leg:
         self.waits, self.declined, self.decided, self.over = Signal(), Signal(), Signal(), Signal()
         self.listeners: list[tuple[InputQueue, type[PartyInput]]] = []
         self._heard: list[tuple[int, Heard]] = []
+        platform.legs[self.uuid] = self
 
     @property
     def name(self) -> str:

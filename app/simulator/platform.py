@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from app.simulator import payloads
-from app.simulator.conversations import SimulatedConversation
+from app.simulator.conversations import NO_SETTINGS, SimulatedConversation
 from app.simulator.delivery import Application, Chaos, Deliveries, ReplyResult, WebhookDelivery, replacement
 from app.simulator.durations import Durations
 from app.simulator.legs import EndedBy, Identity, Leg, Ncco, Target, ids_of
-from app.simulator.parties import Parties
+from app.simulator.outbound import OutboundCall, run
+from app.simulator.parties import Parties, address_of
 from app.simulator.player import Playback
 from app.simulator.scheduler import LONGEST_MS, Process, Scheduler, Steps, VirtualClock, milliseconds
-from app.simulator.servers import Request, Response, Server, in_time
+from app.simulator.servers import Server, ask_in_time
+
+LEG_STATUSES: Final = frozenset({
+    "started", "ringing", "answered", "machine", "busy", "cancelled", "failed", "rejected", "timeout", "unanswered",
+    "completed",
+})  # fmt: skip
+"""What the REST API says of a leg; it has no `human` and no `disconnected`. Source: webhook reference, notes."""
 
 COMPLETED_AFTER: Final = frozenset({"busy", "cancelled", "timeout"})
 """Failures of a dial that a `completed` follows; declined calls get none. Unverified in detail."""
@@ -33,6 +41,7 @@ class Vonage:
         durations: how long speech and audio last.
         chaos: random network faults; None: no faults.
         seed: determines the ids, so that they are the same in every run.
+        scheduler: how time passes; None: as fast as it can.
     """
 
     def __init__(
@@ -45,21 +54,18 @@ class Vonage:
         durations: Durations | None = None,
         chaos: Chaos | None = None,
         seed: str = "",
+        scheduler: Scheduler | None = None,
     ) -> None:
         self.application = application
         self.clock = clock
         self.parties = Parties() if parties is None else parties
         self.durations = durations or Durations()
         self.ids = ids_of(seed)
-        self._server = server
-        self.scheduler = Scheduler(clock, self._deliver)
+        self.scheduler = scheduler or Scheduler(clock, partial(ask_in_time, server))
         self.deliveries = Deliveries(self.scheduler, server, application, ids_of(f"tokens of {seed}"), chaos)
+        self.legs: dict[str, Leg] = {}
         self.conversations: dict[str, SimulatedConversation] = {}
         self.named: dict[str, SimulatedConversation] = {}
-
-    async def _deliver(self, request: Request) -> Response:
-        """Send a request; a response that comes too late is a timeout."""
-        return in_time(request, await self._server.deliver(request))
 
     def own_conversation(self, leg: Leg, conversation: SimulatedConversation) -> None:
         """Put a leg into a conversation that its own NCCO controls."""
@@ -101,6 +107,8 @@ class Vonage:
 
     def send_status(self, leg: Leg, name: str, **extra: Any) -> None:
         """Send a status event of a leg."""
+        if name in LEG_STATUSES:
+            leg.status = name
         self.send("event", leg.target, payloads.status(leg, name, **extra), leg)
 
     def ask(self, kind: str, target: Target, fields: Mapping[str, Any], leg: Leg) -> Process[ReplyResult]:
@@ -127,17 +135,31 @@ class Vonage:
         for process in leg.processes:
             process.cancel()
         self.leave(leg)
+        self._end_dialled(leg)
+        leg.over.fire()
+        if leg.is_answered or by == "platform":  # the latter without an answer is unverified
+            leg.status = "completed"
+            self.send("event", leg.target, payloads.completed(leg), leg)
+        else:
+            self.send_status(leg, "cancelled")
+            self.complete_after(leg, "cancelled")
+
+    def _end_dialled(self, leg: Leg) -> None:
+        """End the legs that a leg has dialled."""
         for other in leg.dialled:
             if not other.is_answered:
                 self.give_up(other)
             elif not other.is_transferred:
                 self.end(other, "platform")
-        leg.over.fire()
-        if leg.is_answered or by == "platform":  # the latter without an answer is unverified
-            self.send("event", leg.target, payloads.completed(leg), leg)
+
+    def hang_up(self, leg: Leg) -> None:
+        """End a leg by the REST API; that one which still rings is `cancelled` is unverified."""
+        if leg.is_answered or leg.identity.direction == "inbound":
+            self.end(leg, "platform")
         else:
-            self.send_status(leg, "cancelled")
-            self.complete_after(leg, "cancelled")
+            if leg.player is not None:
+                leg.player.cancel()
+            self.give_up(leg)
 
     def give_up(self, leg: Leg, status: str = "cancelled", **extra: Any) -> None:
         """End a dialled leg that was not answered. Source: webhook reference, Call status events."""
@@ -170,6 +192,50 @@ class Vonage:
             self.close(conversation)
         elif leg is conversation.controller:
             self._end_guests(conversation)
+
+    def move(self, leg: Leg, conversation: SimulatedConversation, action: Mapping[str, Any] = NO_SETTINGS) -> None:
+        """Move a leg into a conversation.
+
+        Source: webhook reference, Transfer: also raised when a conversation action moves a leg.
+        """
+        left = leg.conversation.uuid
+        self.leave(leg)
+        for listener in conversation.legs:
+            listener.note("joined", leg.name)
+        conversation.join(leg, action)
+        if left != conversation.uuid:
+            self.send("transfer", self.target({}), payloads.transfer(leg, left), leg)
+
+    def replace(self, leg: Leg, ncco: Ncco | Target) -> None:
+        """Let a leg leave its NCCO and play another one, in a conversation of its own; a target is asked for it.
+
+        What the leg has dialled ends. Source: Voice API specification, transfer; webhook reference, Transfer. What
+        becomes of the other parties is unverified.
+        """
+        if leg.player is not None:
+            leg.player.cancel()
+        self._end_dialled(leg)
+        conversation = SimulatedConversation(f"CON-{next(self.ids)}")
+        self.conversations[conversation.uuid] = conversation
+        self.move(leg, conversation)
+        conversation.controller = leg
+        self.begin(leg, self.play_to_the_end(leg, ncco))
+
+    def begin(self, leg: Leg, steps: Steps[None]) -> None:
+        """Let a process play the NCCOs of a leg from now on; it ends with the leg."""
+        leg.player = self.scheduler.spawn(steps)
+        leg.processes.append(leg.player)
+
+    def play_to_the_end(self, leg: Leg, ncco: Ncco | Target) -> Steps[None]:
+        """Play an NCCO, or the one that a target replies, and then end the leg."""
+        found: Ncco | None
+        if isinstance(ncco, tuple):
+            fields = payloads.answer(leg)
+            found = yield from replacement(self.ask("answer", ncco, fields, leg))
+        else:
+            found = ncco
+        yield from self.play(leg, found or [])
+        self.end(leg, "platform")
 
     def close(self, conversation: SimulatedConversation) -> None:
         """Close a named conversation: end its recordings, and let every leg continue with its own NCCO."""
@@ -223,9 +289,22 @@ class Vonage:
         conversation = SimulatedConversation(f"CON-{next(self.ids)}")
         leg = Leg(identity, self, conversation, self.target({}))
         self.own_conversation(leg, conversation)
-        leg.player = self.scheduler.spawn(self._answer(leg))
-        leg.processes.append(leg.player)
+        self.begin(leg, self._answer(leg))
         await self.scheduler.advance(lambda: leg.is_answered or leg.is_over)
+        return leg
+
+    def place(self, call: OutboundCall) -> Leg:
+        """Place an outbound call, as the REST API does; nothing happens before virtual time advances."""
+        endpoint = call.action["endpoint"][0]
+        from_ = call.action.get("from") or next(iter(self.application.numbers), None)
+        headers = endpoint.get("headers") or {}
+        identity = Identity(
+            next(self.ids).hex, "outbound", endpoint["type"], address_of(endpoint), from_, headers=headers
+        )
+        conversation = SimulatedConversation(f"CON-{next(self.ids)}")
+        leg = Leg(identity, self, conversation, call.event)
+        self.own_conversation(leg, conversation)
+        self.begin(leg, run(leg, call))
         return leg
 
     def _answer(self, leg: Leg) -> Steps[None]:

@@ -37,14 +37,17 @@ class Playback:
     def play(self, ncco: Ncco) -> Steps[None]:
         """Play a valid NCCO and each one that replaces it. The leg is not ended afterwards."""
         pending = self.load(ncco)
-        while pending:
-            action, written = pending.popleft()
-            # Only now: a prompt may still wait for the prompts before it.
-            self.leg.root.performed.append(written)
-            following = yield from PERFORMERS[action["action"]](self, action)
-            if following is not None:
-                pending = self.load(following)
-        yield from first_of(self.prompts_over)
+        try:
+            while pending:
+                action, written = pending.popleft()
+                # Only now: a prompt may still wait for the prompts before it.
+                self.leg.root.performed.append(written)
+                following = yield from PERFORMERS[action["action"]](self, action)
+                if following is not None:
+                    pending = self.load(following)
+            yield from first_of(self.prompts_over)
+        finally:
+            self.silence()
 
     def load(self, ncco: Ncco) -> deque[tuple[Action, Action]]:
         """Stop the prompts of the previous NCCO; returns the new actions, each in canonical form and as written.
@@ -188,7 +191,7 @@ def converse(playback: Playback, action: Action) -> Steps[None]:
     """
     platform, leg = playback.platform, playback.leg
     conversation = platform.conversation_named(action["name"])
-    _move(playback, leg, conversation, action)
+    platform.move(leg, conversation, action)
     if action.get("endOnExit"):
         conversation.moderators.add(leg)
     if action.get("startOnEnter", True):
@@ -232,23 +235,11 @@ def transfer(playback: Playback, action: Action) -> Steps[None]:
     else:
         leg.conversation.controller = None
         for moved in tuple(leg.conversation.legs):
-            _move(playback, moved, conversation, action)
+            platform.move(moved, conversation, action)
             moved.is_transferred = True
             if moved.player is not None:
                 moved.player.cancel()
     yield from first_of()  # forever: this player was cancelled
-
-
-def _move(playback: Playback, leg: Leg, conversation: SimulatedConversation, action: Action) -> None:
-    """Source: webhook reference, Transfer: also raised when a conversation action moves a leg."""
-    platform = playback.platform
-    left = leg.conversation.uuid
-    platform.leave(leg)
-    for listener in conversation.legs:
-        listener.note("joined", leg.name)
-    conversation.join(leg, action)
-    if left != conversation.uuid:
-        platform.send("transfer", platform.target({}), payloads.transfer(leg, left), leg)
 
 
 PERFORMERS: Final[Mapping[str, Perform]] = {

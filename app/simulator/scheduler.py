@@ -223,9 +223,7 @@ class Scheduler:
         """Arrange for the process to be resumed when what it waits for has happened."""
         turn = process.turn
         if isinstance(command, Request):
-            await asyncio.sleep(0)  # other tasks get a turn, time limits and Ctrl-C too
-            response = await self._ask(command)
-            self._at(milliseconds(response.seconds), process, turn, response)
+            await self._request(process, command)
         elif command is not None:
             fired = next((signal for signal in command.signals if signal.is_fired), None)
             if fired is not None:
@@ -235,6 +233,13 @@ class Scheduler:
                 signal.subscribe(partial(self._ready.append, (process, turn, signal)))
             if command.ms is not None:
                 self._at(command.ms, process, turn, None)
+
+    async def _request(self, process: Process[Any], request: Request) -> None:
+        """Send a request, and resume the process after the virtual time that it took."""
+        await asyncio.sleep(0)  # other tasks get a turn, time limits and Ctrl-C too
+        turn = process.turn
+        response = await self._ask(request)
+        self._at(milliseconds(response.seconds), process, turn, response)
 
     def _at(self, ms: int, process: Process[Any], turn: int, value: object) -> None:
         self._count += 1

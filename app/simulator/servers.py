@@ -71,6 +71,11 @@ class Server(Protocol):
         """Send one request. Never raises because of the server."""
 
 
+async def ask_in_time(server: Server, request: Request) -> Response:
+    """Send a request; a response that comes too late is a timeout."""
+    return in_time(request, await server.deliver(request))
+
+
 def in_time(request: Request, response: Response) -> Response:
     """The response, or a timeout if it takes too long.
 

@@ -1,0 +1,84 @@
+"""Calls that the REST API places.
+
+Source: Voice API specification, createCall; webhook reference, Answer (outbound: only after the callee picked up).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.simulator.connect import detect, detections, follow, ring
+from app.simulator.legs import Action, Leg, Ncco, Target
+from app.simulator.parties import DETAILS, Behaviour
+from app.simulator.scheduler import Steps, first_of
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundCall:
+    """What a call is placed with.
+
+    Attributes:
+        action: the connect that dials the same endpoint in the same way: `endpoint`, `from`, `timeout` (ringing),
+            machine detection.
+        ncco: what the callee hears, or the target that replies it.
+        event: receives the status events.
+        longest_s: seconds after the answer when the platform ends the call.
+    """
+
+    action: Action
+    ncco: Ncco | Target
+    event: Target
+    longest_s: float = 7200.0
+
+
+def run(leg: Leg, call: OutboundCall) -> Steps[None]:
+    """Ring; play the NCCO to whoever answers, and end the leg.
+
+    The status events come before the answer webhook. That synchronous machine detection delays the answer webhook, and
+    that an NCCO in reply to a detection replaces the one that plays, is unverified.
+    Source: webhook reference, Answer (live timing) and Machine detection.
+    """
+    platform = leg.platform
+    platform.send_status(leg, "started")
+    platform.send_status(leg, "ringing")
+    behaviour = yield from ring(leg, leg, call.action)
+    if behaviour.outcome in DETAILS:
+        detail, sip_code = DETAILS[behaviour.outcome]
+        platform.give_up(
+            leg, behaviour.outcome, detail=behaviour.detail or detail, sip_code=behaviour.sip_code or sip_code
+        )
+        return
+    leg.answered_ms = platform.clock.ms
+    platform.send_status(leg, "answered")
+    keys = call.action["endpoint"][0].get("dtmfAnswer")
+    if keys:
+        leg.note("keys", keys)
+    leg.processes.append(platform.scheduler.spawn(_end_at_the_limit(leg, call.longest_s)))
+    leg.processes.append(platform.scheduler.spawn(follow(leg, behaviour)))
+    yield from _detect_and_play(leg, call, behaviour)
+
+
+def _detect_and_play(leg: Leg, call: OutboundCall, behaviour: Behaviour) -> Steps[None]:
+    platform = leg.platform
+    events = detections(call.action, behaviour)
+    ncco = call.ncco
+    if events and events[0].delays_joining:
+        ncco = (yield from detect(leg, events)) or ncco
+        events = ()
+    if leg.is_over:
+        return
+
+    def detecting() -> Steps[None]:
+        replaced = yield from detect(leg, events)
+        if replaced is not None and not leg.is_over:
+            platform.replace(leg, replaced)
+
+    if events:
+        leg.processes.append(platform.scheduler.spawn(detecting()))
+    yield from platform.play_to_the_end(leg, ncco)
+
+
+def _end_at_the_limit(leg: Leg, seconds: float) -> Steps[None]:
+    """Source: Voice API specification, length_timer."""
+    yield from first_of(within=seconds)
+    leg.platform.end(leg, "platform")

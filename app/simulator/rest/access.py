@@ -1,0 +1,78 @@
+"""Who may call the API, and how often. Source: Outbound REST, Auth and errors."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.types import Options
+
+from app.simulator.rest.problems import ProblemError
+
+NEW_CALLS_PER_SECOND: Final = 3
+OTHERS_PER_SECOND: Final = 15
+_OPTIONS: Final[Options] = {
+    "require": ["application_id", "iat", "jti"],
+    "verify_exp": False,  # `Access` compares times with its own clock
+    "verify_iat": False,
+    "verify_nbf": False,
+    "verify_aud": False,
+}
+_DRIFT_S: Final = 300
+"""How far the clocks may differ; our choice."""
+
+
+class Access:
+    """Reads the tokens of an application.
+
+    Args:
+        key: the public key of the application.
+        now: the time that tokens are compared with, aware.
+    """
+
+    def __init__(self, application_id: str, key: RSAPublicKey, now: Callable[[], datetime]) -> None:
+        self._application_id = application_id
+        self._key = key
+        self._now = now
+
+    def require(self, authorization: str) -> None:
+        """Raise ProblemError unless the header has a valid token of the application."""
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise _unauthorized("The request has no bearer token: sign a JWT with the application's private key.")
+        try:
+            claims = jwt.decode(token, self._key, algorithms=["RS256"], options=_OPTIONS)
+            issued, ends = float(claims["iat"]), float(claims.get("exp", "inf"))
+        except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+            raise _unauthorized(f"The token is not valid: {error}") from error
+        if claims["application_id"] != self._application_id:
+            raise _unauthorized(f"The token is for another application than {self._application_id}.")
+        now = self._now().timestamp()
+        if not issued - _DRIFT_S <= now < ends:
+            raise _unauthorized("The token has expired, or begins later.")
+
+
+def _unauthorized(detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.UNAUTHORIZED, detail)
+
+
+class RateLimit:
+    """At most so many requests in any second of virtual time."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._times: deque[int] = deque()
+
+    def count(self, ms: int) -> None:
+        """Count a request at this time. Raises ProblemError: there are too many."""
+        while self._times and self._times[0] <= ms - 1000:
+            self._times.popleft()
+        if len(self._times) >= self._most:
+            detail = f"More than {self._most} requests of this kind in a second."
+            raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, detail)
+        self._times.append(ms)

@@ -1,0 +1,287 @@
+"""The routes of `/v1/calls`, as an application of its own.
+
+    api = calls_api(Platform(vonage, Access(application_id, public_key, vonage.clock)))
+
+Source: Voice API specification; Outbound REST.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Final, TypeAlias
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from app.ncco import Issue, check
+from app.simulator import payloads
+from app.simulator.input import listen_for_keys
+from app.simulator.legs import HeardKind, Leg
+from app.simulator.outbound import OutboundCall
+from app.simulator.platform import Vonage
+from app.simulator.rest.access import NEW_CALLS_PER_SECOND, OTHERS_PER_SECOND, Access, RateLimit
+from app.simulator.rest.models import (
+    CreateCall,
+    ListedCalls,
+    ListenForDtmf,
+    PlayStream,
+    PlayTalk,
+    SendDtmf,
+    TransferCall,
+    UpdateCall,
+)
+from app.simulator.rest.problems import ProblemError, refused
+from app.simulator.scheduler import Process, Steps, first_of
+
+NOT_BEFORE_MS: Final = 1000
+"""A call cannot be changed in its first second. Source: support article 10359615124380 (1 to 2 s)."""
+PARAMETERS: Final = {
+    "endpoint": "to", "from": "from.number", "timeout": "ringing_timer", "machineDetection": "machine_detection",
+    "advancedMachineDetection": "advanced_machine_detection",
+}  # fmt: skip
+"""The names of a connect's options in the body of a new call."""
+
+
+@dataclass(slots=True)
+class Platform:
+    """What the routes work with.
+
+    Attributes:
+        in_step: entered around each request; lets virtual time catch up before it, where that follows real time.
+        running: what a request has begun for a leg (talk, stream, listening for keys), by leg and name.
+    """
+
+    vonage: Vonage
+    access: Access
+    in_step: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    creations: RateLimit = field(default_factory=lambda: RateLimit(NEW_CALLS_PER_SECOND))
+    others: RateLimit = field(default_factory=lambda: RateLimit(OTHERS_PER_SECOND))
+    running: dict[tuple[str, str], Process[None]] = field(default_factory=dict)
+
+    def leg(self, uuid: str) -> Leg:
+        """A leg that can be changed. Raises ProblemError: it is unknown, over, or too young."""
+        leg = self.vonage.legs.get(uuid)
+        if leg is None or leg.is_over:
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no call {uuid}, or it is over.")
+        if self.vonage.clock.ms - leg.started_ms < NOT_BEFORE_MS:
+            detail = "The call has just begun: wait one to two seconds before you change it."
+            raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
+        return leg
+
+    def begin(self, leg: Leg, name: str, steps: Steps[None]) -> None:
+        """Begin something for a leg, instead of what was begun under this name before."""
+        self.stop(leg, name)
+        self.running[leg.uuid, name] = process = self.vonage.scheduler.spawn(steps)
+        leg.processes.append(process)
+
+    def stop(self, leg: Leg, name: str) -> None:
+        """Stop what was begun."""
+        process = self.running.pop((leg.uuid, name), None)
+        if process is not None:
+            process.cancel()
+
+
+def _playing(leg: Leg, kind: HeardKind, text: str, once: float, loop: int) -> Steps[None]:
+    """Play something to one leg `loop` times; 0: until it is stopped."""
+    seconds = once * loop if loop else None
+    number = leg.note(kind, text, seconds)
+    try:
+        yield from first_of(leg.over, within=seconds)
+    finally:
+        leg.cut(number)
+
+
+def calls_api(platform: Platform) -> FastAPI:
+    """An application that serves the API of a platform."""
+    app = FastAPI(title="A virtual Vonage", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.platform = platform
+    app.include_router(_ROUTER)
+    app.add_exception_handler(HTTPException, refused)
+    app.add_exception_handler(RequestValidationError, refused)
+    return app
+
+
+async def _authorized(request: Request) -> AsyncIterator[Platform]:
+    platform: Platform = request.app.state.platform
+    platform.access.require(request.headers.get("authorization", ""))
+    async with platform.in_step():
+        is_new = request.method == "POST"
+        (platform.creations if is_new else platform.others).count(platform.vonage.clock.ms)
+        yield platform
+
+
+Authorized: TypeAlias = Annotated[Platform, Depends(_authorized)]
+Reply: TypeAlias = dict[str, Any]
+_ROUTER = APIRouter(prefix="/v1/calls")
+
+
+@_ROUTER.post("", status_code=HTTPStatus.CREATED)
+async def create(platform: Authorized, body: CreateCall) -> Reply:
+    """Place a call; it begins to ring after the reply."""
+    vonage, connect = platform.vonage, body.connect
+    invalid = {_parameter(issue): issue.message for issue in check([connect]) if issue.is_error}
+    if invalid:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "Some parameters are wrong.", invalid)
+    event = (body.event_url[0], body.event_method) if body.event_url else vonage.target({})
+    ncco = body.ncco if body.answer_url is None else (body.answer_url[0], body.answer_method)
+    leg = vonage.place(OutboundCall(connect, ncco or [], event, body.length_timer))
+    names = {"uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
+    return {**names, "status": "started", "direction": "outbound"}
+
+
+def _parameter(issue: Issue) -> str:
+    """The parameter that an issue of the connect is about: `/0/endpoint/0/number` is `to[0].number`."""
+    _, _, option, *deeper = f"{issue.path}".split("/")
+    name = PARAMETERS.get(option, option)
+    return name + "".join(f"[{each}]" if each.isdigit() else f".{each}" for each in deeper)
+
+
+@_ROUTER.get("")
+async def list_calls(platform: Authorized, wanted: Annotated[ListedCalls, Query()], request: Request) -> Reply:
+    """The calls that fit, from `record_index` on."""
+    found = list(_found(platform.vonage, wanted))
+    if wanted.order == "desc":
+        found.reverse()
+    size, index = wanted.page_size, wanted.record_index
+    query = {name: value for name, value in request.query_params.items() if name != "record_index"}
+
+    def link(first: int) -> Reply:
+        return {"href": f"/v1/calls?{urlencode({**query, 'record_index': first})}"}
+
+    links = {"self": link(index), "first": link(0), "last": link(max(len(found) - 1, 0) // size * size)}
+    links |= {"prev": link(max(index - size, 0))} if index else {}
+    links |= {"next": link(index + size)} if index + size < len(found) else {}
+    calls = [_shown(leg) for leg in found[index : index + size]]
+    pages = {"count": len(found), "page_size": size, "record_index": index}
+    return {**pages, "_links": links, "_embedded": {"calls": calls}}
+
+
+def _found(vonage: Vonage, wanted: ListedCalls) -> Iterator[Leg]:
+    for leg in vonage.legs.values():
+        begun = vonage.clock.at(leg.started_ms)
+        fits = (
+            wanted.status in (None, leg.status)
+            and wanted.conversation_uuid in (None, leg.conversation.uuid)
+            and (wanted.date_start is None or begun >= _aware(wanted.date_start))
+            and (wanted.date_end is None or begun <= _aware(wanted.date_end))
+        )
+        if fits:
+            yield leg
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@_ROUTER.get("/{uuid}")
+async def get_call(platform: Authorized, uuid: str) -> Reply:
+    """One call, also when it is over."""
+    leg = platform.vonage.legs.get(uuid)
+    if leg is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no call {uuid}.")
+    return _shown(leg)
+
+
+def _shown(leg: Leg) -> Reply:
+    """Source: Outbound REST: times without a zone; times, rate, price and duration only once it is completed."""
+    identity = leg.identity
+    document: Reply = {"_links": {"self": {"href": f"/v1/calls/{leg.uuid}"}}}
+    document |= {"uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
+    document |= {"to": _endpoint(identity.endpoint_type, identity.to), "from": _endpoint("phone", identity.from_ or "")}
+    document |= {"status": leg.status, "direction": identity.direction}
+    if leg.status == "completed":
+        over = payloads.completed(leg)
+        times = {name: str(over[name])[:19].replace("T", " ") for name in ("start_time", "end_time")}
+        document |= {"rate": over["rate"], "price": over["price"], "duration": over["duration"], **times}
+        document["network"] = "23410"
+    return document
+
+
+ADDRESS_NAMES: Final = {"phone": "number", "app": "user", "vbc": "extension"}
+
+
+def _endpoint(kind: str, address: str) -> Reply:
+    return {"type": kind, ADDRESS_NAMES.get(kind, "uri"): address}
+
+
+@_ROUTER.put("/{uuid}", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
+async def update(platform: Authorized, uuid: str, body: UpdateCall) -> None:
+    """Hang up, mute, earmuff or transfer a leg."""
+    leg, vonage = platform.leg(uuid), platform.vonage
+    if isinstance(body, TransferCall):
+        where = body.destination
+        vonage.replace(leg, where.ncco if where.ncco is not None else ((where.url or [""])[0], "GET"))
+    elif body.action == "hangup":
+        vonage.hang_up(leg)
+    elif body.action in ("mute", "unmute"):
+        leg.is_muted = body.action == "mute"
+    else:
+        leg.is_earmuffed = body.action == "earmuff"
+
+
+@_ROUTER.put("/{uuid}/talk")
+async def play_talk(platform: Authorized, uuid: str, body: PlayTalk) -> Reply:
+    """Say a text to a leg."""
+    leg = platform.leg(uuid)
+    once = platform.vonage.durations.talk(body.text, body.language)
+    platform.begin(leg, "talk", _playing(leg, "talk", body.text, once, body.loop))
+    return _message("Talk started", leg)
+
+
+@_ROUTER.delete("/{uuid}/talk")
+async def stop_talk(platform: Authorized, uuid: str) -> Reply:
+    """Stop the text."""
+    leg = platform.leg(uuid)
+    platform.stop(leg, "talk")
+    return _message("Talk stopped", leg)
+
+
+@_ROUTER.put("/{uuid}/stream")
+async def play_stream(platform: Authorized, uuid: str, body: PlayStream) -> Reply:
+    """Play audio to a leg."""
+    leg, url = platform.leg(uuid), body.stream_url[0]
+    platform.begin(leg, "stream", _playing(leg, "stream", url, platform.vonage.durations.stream(url), body.loop))
+    return _message("Stream started", leg)
+
+
+@_ROUTER.delete("/{uuid}/stream")
+async def stop_stream(platform: Authorized, uuid: str) -> Reply:
+    """Stop the audio."""
+    leg = platform.leg(uuid)
+    platform.stop(leg, "stream")
+    return _message("Stream stopped", leg)
+
+
+@_ROUTER.put("/{uuid}/dtmf")
+async def send_dtmf(platform: Authorized, uuid: str, body: SendDtmf) -> Reply:
+    """Send keys to a leg."""
+    leg = platform.leg(uuid)
+    leg.note("keys", body.digits)
+    return _message("DTMF sent", leg)
+
+
+@_ROUTER.put("/{uuid}/input/dtmf")
+async def listen_for_dtmf(platform: Authorized, uuid: str, body: ListenForDtmf) -> Reply:
+    """Send each key that the party presses from now on to a URL."""
+    leg = platform.leg(uuid)
+    platform.begin(leg, "input", listen_for_keys(leg, (body.event_url[0], "POST")))
+    return _message("DTMF listener started", leg)
+
+
+@_ROUTER.delete("/{uuid}/input/dtmf")
+async def stop_listening(platform: Authorized, uuid: str) -> Reply:
+    """Send no more keys."""
+    leg = platform.leg(uuid)
+    platform.stop(leg, "input")
+    return _message("DTMF listener stopped", leg)
+
+
+def _message(message: str, leg: Leg) -> Reply:
+    return {"message": message, "uuid": leg.uuid}

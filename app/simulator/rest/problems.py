@@ -1,0 +1,51 @@
+"""Errors as the API replies them: RFC 7807. Source: Voice API specification, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+
+class ProblemError(HTTPException):
+    """A refused request.
+
+    Attributes:
+        invalid: the parameters that are wrong, by name as in `to[0].number`, each with the reason.
+    """
+
+    def __init__(self, status: HTTPStatus, detail: str, invalid: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, detail)
+        self.invalid = invalid or {}
+
+
+async def refused(_: Request, error: Exception) -> JSONResponse:
+    """The reply to what was refused, or is not there."""
+    if isinstance(error, RequestValidationError):
+        error = _of_parameters(error)
+    if not isinstance(error, HTTPException):
+        raise error
+    invalid = error.invalid if isinstance(error, ProblemError) else {}
+    document: dict[str, object] = {
+        "type": "about:blank",
+        "title": HTTPStatus(error.status_code).phrase,
+        "detail": error.detail,
+    }
+    if invalid:
+        document |= {"invalid_parameters": [{"name": name, "reason": reason} for name, reason in invalid.items()]}
+    return JSONResponse(document, error.status_code, media_type="application/problem+json")
+
+
+def _of_parameters(error: RequestValidationError) -> ProblemError:
+    invalid = {_name(each["loc"]): str(each["msg"]).removeprefix("Value error, ") for each in error.errors()}
+    return ProblemError(HTTPStatus.BAD_REQUEST, "Some parameters are wrong.", invalid)
+
+
+def _name(place: Sequence[str | int]) -> str:
+    """The place in a body or query: `("body", "to", 0, "number")` is `to[0].number`."""
+    text = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in place[1:])
+    return text.removeprefix(".") or "body"

@@ -1,0 +1,356 @@
+"""The REST API of the virtual Vonage: calls that a program places and controls."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+
+from app.simulator.legs import Leg
+from app.simulator.parties import Behaviour
+from app.simulator.rest.access import Access
+from app.simulator.rest.api import Platform, calls_api
+from app.simulator.servers import Response
+from tests.support.keys import rsa_key
+from tests.unit.simulator.scripted_server import BASE, FROM, TO, Line, ask, dial, sounds, talk
+
+APPLICATION = "4d1f5c1e-6a55-4d0e-9c7b-0a1b2c3d4e5f"
+KEY, OTHER_KEY = rsa_key(), rsa_key()
+NEW = {
+    "to": [{"type": "phone", "number": FROM}],
+    "from": {"type": "phone", "number": TO},
+    "ncco": [talk("Your taxi is here.")],
+}
+LONG = "Your taxi is here, at the corner of the street." + " It waits." * 10
+ASKED = {name: value for name, value in NEW.items() if name != "ncco"} | {"answer_url": [f"{BASE}/placed"]}
+
+
+class Client:
+    """A program that uses the API of a line."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        access = Access(APPLICATION, KEY.public_key(), line.clock)
+        transport = httpx.ASGITransport(calls_api(Platform(line.vonage, access)))
+        self._http = httpx.AsyncClient(transport=transport, base_url="http://vonage.test")
+
+    def token(self, key: Any = KEY, **claims: Any) -> str:
+        """A token as the SDKs make them; None leaves a claim out."""
+        now: datetime = self.line.clock()
+        own = {"application_id": APPLICATION, "iat": now, "exp": now + timedelta(minutes=15), "jti": "1"}
+        given = {name: value for name, value in (own | claims).items() if value is not None}
+        return jwt.encode(given, key, algorithm="RS256")
+
+    async def ask(self, method: str, path: str = "", body: Any = None, token: str | None = None) -> httpx.Response:
+        headers = {"authorization": f"Bearer {self.token() if token is None else token}"}
+        return await self._http.request(method, f"/v1/calls{path}", json=body, headers=headers)
+
+    async def place(self, **body: Any) -> Leg:
+        """Place a call, and let two seconds pass."""
+        reply = await self.ask("POST", body=body or NEW)
+        assert 201 == reply.status_code, reply.text
+        await self.line.vonage.run(2)
+        return self.line.vonage.legs[reply.json()["uuid"]]
+
+
+async def problem(reply: httpx.Response) -> tuple[int, str]:
+    assert "application/problem+json" == reply.headers["content-type"]
+    return reply.status_code, reply.json()["title"]
+
+
+async def test_a_placed_call_rings_and_plays_its_ncco_to_who_answers() -> None:
+    client = Client(line := Line({}))
+
+    reply = await client.ask("POST", body=NEW)
+    call = line.vonage.legs[reply.json()["uuid"]]
+    await line.vonage.run()
+
+    assert 201 == reply.status_code
+    assert {"status": "started", "direction": "outbound"} == {key: reply.json()[key] for key in ("status", "direction")}
+    assert ["talk Your taxi is here.", "ended"] == sounds(call)
+    assert ["event started", "event ringing", "event answered", "event completed"] == line.sent
+    assert (TO, FROM, "outbound") == tuple(line.bodies("event")[0][key] for key in ("from", "to", "direction"))
+
+
+async def test_the_answer_url_is_asked_once_somebody_has_answered() -> None:
+    client = Client(line := Line({"placed": [talk("Hello.")]}))
+
+    call = await client.place(**ASKED, answer_method="POST")
+    assert [] == line.bodies("placed")
+    await line.vonage.run()
+
+    (body,) = line.bodies("placed")
+    assert (FROM, TO, call.uuid, "phone") == tuple(body[key] for key in ("to", "from", "uuid", "endpoint_type"))
+    assert ["event started", "event ringing", "event answered", "placed", "event completed"] == line.sent
+
+
+@pytest.mark.parametrize("outcome", ["busy", "timeout", "unanswered", "rejected", "failed"])
+async def test_a_call_that_nobody_answers_says_why(outcome: Any) -> None:
+    client = Client(line := Line({}, {FROM: Behaviour(outcome)}))
+
+    call = await client.place()
+    await line.vonage.run()
+
+    assert outcome == line.bodies("event")[2]["status"]
+    shown = (await client.ask("GET", f"/{call.uuid}")).json()
+    assert outcome == shown["status"]
+    assert "duration" not in shown
+
+
+async def test_the_ringing_timer_and_the_length_timer_end_a_call() -> None:
+    client = Client(line := Line({}, {FROM: Behaviour(rings_s=30)}))
+
+    await client.place(**NEW, ringing_timer=20)
+    await line.vonage.run()
+    long = await client.place(
+        **{**NEW, "ncco": [{"action": "stream", "streamUrl": [f"{BASE}/ten.mp3"], "loop": 0}]}, length_timer=9
+    )
+    await line.vonage.run()
+
+    assert "timeout" == line.bodies("event")[2]["status"]
+    assert (9.0, "platform") == ((long.ended_ms or 0) / 1000 - long.zero_ms / 1000, long.ended_by)
+
+
+async def test_the_called_person_presses_keys() -> None:
+    client = Client(line := Line({"input": [talk("You are confirmed.")]}, {FROM: Behaviour(script=("1",))}))
+
+    call = await client.place(**{**NEW, "ncco": [talk("Press 1."), ask(dtmf={"maxDigits": 1})]})
+    await line.vonage.run()
+
+    assert ["talk Press 1.", "pressed 1", "talk You are confirmed.", "ended"] == sounds(call)
+
+
+@pytest.mark.parametrize(
+    ("options", "outcome", "expected"),
+    [
+        ({"machine_detection": "continue"}, "human", [f"talk {LONG}", "ended"]),
+        ({"machine_detection": "hangup"}, "machine", [f"talk {LONG}", "ended"]),
+        ({"advanced_machine_detection": {"mode": "detect", "behavior": "hangup"}}, "machine", ["ended"]),
+        ({"advanced_machine_detection": {"mode": "detect_beep"}}, "beep", ["talk After the beep.", "ended"]),
+    ],
+)
+async def test_machine_detection(options: dict[str, Any], outcome: Any, expected: list[str]) -> None:
+    beep = Response(200, {"content-type": "application/json"}, b'[{"action": "talk", "text": "After the beep."}]')
+    replies = {"event": (*[Response(200)] * 3, beep, Response(200))} if outcome == "beep" else {}
+    client = Client(line := Line(replies, {FROM: Behaviour(outcome)}))
+
+    call = await client.place(**{**NEW, "ncco": [talk(LONG)]}, **options)
+    await line.vonage.run()
+
+    assert expected == sounds(call)
+    detected = [body for body in line.bodies("event") if body["status"] in ("human", "machine")]
+    assert ["human" if outcome == "human" else "machine"] == [body["status"] for body in detected]
+    assert [call.uuid] == [body["call_uuid"] for body in detected]
+
+
+async def test_a_transfer_replaces_what_is_played() -> None:
+    client = Client(line := Line({"new": [talk("By URL.")]}, {FROM: Behaviour(talks_s=600)}))
+    call = await client.place(**{**NEW, "ncco": [talk("A long story. " * 100)]})
+    await line.vonage.run(5)
+
+    inline = await client.ask("PUT", f"/{call.uuid}", transfer(ncco=[talk("By NCCO. " * 50)]))
+    await line.vonage.run(1)
+    by_url = await client.ask("PUT", f"/{call.uuid}", transfer(url=[f"{BASE}/new"]))
+    await line.vonage.run()
+
+    assert [204, 204] == [inline.status_code, by_url.status_code]
+    assert ["By NCCO.", "By URL."] == [text.removeprefix("talk ")[:8].strip() for text in sounds(call)[1:3]]
+    assert 2 == sum("conversation_uuid_to" in body for body in line.bodies("event"))
+
+
+def transfer(**destination: Any) -> dict[str, Any]:
+    return {"action": "transfer", "destination": {"type": "ncco", **destination}}
+
+
+async def test_who_was_dialled_is_let_go_when_the_call_is_transferred() -> None:
+    client = Client(line := Line({"answer": [dial()]}))
+    call = await line.call()
+    await call.listen(until=10)
+
+    await client.ask("PUT", f"/{call.uuid}", transfer(ncco=[talk("Goodbye.")]))
+    await line.vonage.run()
+
+    assert call.dialled[0].is_over
+    assert "talk Goodbye." in sounds(call)
+
+
+async def test_a_program_talks_streams_and_sends_keys_into_a_call() -> None:
+    client = Client(line := Line({}, {FROM: Behaviour(talks_s=60)}))
+    call = await client.place(**{**NEW, "ncco": [{"action": "wait", "timeout": 50}]})
+    await line.vonage.run(5)
+
+    replies = [
+        await client.ask("PUT", f"/{call.uuid}/talk", {"text": "One moment."}),
+        await client.ask("PUT", f"/{call.uuid}/stream", {"stream_url": [f"{BASE}/ten.mp3"], "loop": 0}),
+        await client.ask("PUT", f"/{call.uuid}/dtmf", {"digits": "12#"}),
+    ]
+    await line.vonage.run(25)
+    replies.append(await client.ask("DELETE", f"/{call.uuid}/stream"))
+    await line.vonage.run()
+
+    messages = ["Talk started", "Stream started", "DTMF sent", "Stream stopped"]
+    assert [{"message": message, "uuid": call.uuid} for message in messages] == [reply.json() for reply in replies]
+    assert {"keys 12#", "talk One moment.", f"stream {BASE}/ten.mp3", "ended"} == set(sounds(call))
+    assert 25.0 == next(entry.seconds for entry in call.transcript if entry.kind == "stream")
+
+
+async def test_keys_are_sent_to_a_listener() -> None:
+    client = Client(line := Line({}, {FROM: Behaviour(talks_s=60)}))
+    call = await client.place(**{**NEW, "ncco": [{"action": "wait", "timeout": 50}]})
+    await line.vonage.run(5)
+
+    await client.ask("PUT", f"/{call.uuid}/input/dtmf", {"event_url": [f"{BASE}/keys"]})
+    await call.press("12")
+    await client.ask("DELETE", f"/{call.uuid}/input/dtmf")
+    await call.press("3")
+    await line.vonage.run(1)
+
+    assert ["1", "2"] == [body["dtmf"]["digits"] for body in line.bodies("keys")]
+
+
+@pytest.mark.parametrize(("action", "is_heard"), [("mute", False), ("unmute", True)])
+async def test_a_muted_party_is_not_heard(action: str, *, is_heard: bool) -> None:
+    client = Client(line := Line({"answer": [dial()]}))
+    call = await line.call()
+    await call.listen(until=10)
+
+    await client.ask("PUT", f"/{call.uuid}", {"action": "mute"})
+    await client.ask("PUT", f"/{call.uuid}", {"action": action})
+    await call.speak("Hello?")
+
+    assert is_heard == ("voice Hello?" in sounds(call.dialled[0]))
+
+
+@pytest.mark.parametrize(("action", "is_heard"), [("earmuff", False), ("unearmuff", True)])
+async def test_a_party_with_earmuffs_hears_nobody(action: str, *, is_heard: bool) -> None:
+    client = Client(line := Line({"answer": [dial()]}))
+    call = await line.call()
+    await call.listen(until=10)
+
+    await client.ask("PUT", f"/{call.uuid}", {"action": "earmuff"})
+    await client.ask("PUT", f"/{call.uuid}", {"action": action})
+    await call.dialled[0].speak("Hello?")
+
+    assert is_heard == ("voice Hello?" in sounds(call))
+
+
+async def test_hanging_up() -> None:
+    client = Client(line := Line({}))
+    ringing = await client.place()
+    await client.ask("PUT", f"/{ringing.uuid}", {"action": "hangup"})
+    talking = await client.place()
+    await line.vonage.run(3)
+
+    reply = await client.ask("PUT", f"/{talking.uuid}", {"action": "hangup"})
+    shown = (await client.ask("GET", f"/{talking.uuid}")).json()
+
+    assert 204 == reply.status_code
+    assert ("cancelled", "platform") == (ringing.status, ringing.ended_by)
+    assert ("completed", "1") == (shown["status"], shown["duration"])
+    assert "2026-03-04 09:15:33" == shown["start_time"]
+
+
+async def test_a_call_that_has_just_begun_or_is_over_cannot_be_changed() -> None:
+    client = Client(line := Line({}))
+    uuid = (await client.ask("POST", body=NEW)).json()["uuid"]
+
+    too_early = await client.ask("PUT", f"/{uuid}", {"action": "hangup"})
+    await line.vonage.run()
+    too_late = await client.ask("PUT", f"/{uuid}", {"action": "hangup"})
+    unknown = await client.ask("GET", "/3f9a1c77d2e84b0c9a5566778899aabb")
+
+    assert (400, "Bad Request") == await problem(too_early)
+    assert (404, "Not Found") == await problem(too_late)
+    assert (404, "Not Found") == await problem(unknown)
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"to": []}, "to"),
+        ({"to": [{"type": "phone", "number": "0770"}]}, "to[0].number"),
+        ({"to": [{"type": "fax", "number": FROM}]}, "to[0].type"),
+        ({"to": [{"type": "phone", "number": FROM}] * 2}, "to"),
+        ({"from": {"type": "phone", "number": "abc"}}, "from.number"),
+        ({"ncco": [{"action": "shout"}]}, "ncco"),
+        ({"ncco": None}, "body"),
+        ({"answer_url": [f"{BASE}/placed"]}, "body"),
+        ({"random_from_number": True}, "body"),
+        ({"length_timer": 86_401}, "length_timer"),
+        ({"ringing_timer": 121}, "ringing_timer"),
+        ({"machine_detection": "guess"}, "machine_detection"),
+        ({"advanced_machine_detection": {"beep_timeout": 1}}, "advanced_machine_detection.beep_timeout"),
+        ({"event_url": ["calls.example.com"]}, "event_url[0]"),
+    ],
+)
+async def test_a_wrong_body_is_refused_with_the_place(change: dict[str, Any], name: str) -> None:
+    client = Client(line := Line({}))
+
+    reply = await client.ask("POST", body={**NEW, **change})
+
+    assert (400, "Bad Request") == await problem(reply)
+    assert [name] == [each["name"] for each in reply.json()["invalid_parameters"]]
+    assert {} == line.vonage.legs
+
+
+async def test_three_calls_and_fifteen_other_requests_a_second() -> None:
+    client = Client(line := Line({}))
+
+    placed = [(await client.ask("POST", body=NEW)).status_code for _ in range(4)]
+    others = [(await client.ask("GET")).status_code for _ in range(16)]
+    await line.vonage.run(1)
+
+    assert [201, 201, 201, 429] == placed
+    assert [*[200] * 15, 429] == others
+    assert 201 == (await client.ask("POST", body=NEW)).status_code
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"application_id": "another"},
+        {"jti": None},
+        {"iat": None},
+        {"application_id": None},
+        {"exp": datetime(2026, 3, 4).astimezone()},
+        {"iat": datetime(2027, 3, 4).astimezone()},
+        {"iat": "soon"},
+    ],
+)
+async def test_a_token_must_be_the_application_s(claims: dict[str, Any]) -> None:
+    client = Client(Line({}))
+
+    reply = await client.ask("GET", token=client.token(**claims))
+
+    assert (401, "Unauthorized") == await problem(reply)
+
+
+async def test_a_token_of_another_key_or_algorithm_is_refused() -> None:
+    client = Client(Line({}))
+    claims = {"application_id": APPLICATION, "iat": client.line.clock(), "jti": "1"}
+    forged = [client.token(OTHER_KEY), jwt.encode(claims, "secret" * 10, "HS256"), jwt.encode(claims, "", "none"), ""]
+
+    replies = [await client.ask("GET", token=token) for token in forged]
+
+    assert [401] * 4 == [reply.status_code for reply in replies]
+
+
+async def test_calls_are_listed_by_pages_and_filters() -> None:
+    client = Client(line := Line({}))
+    first = await client.place()
+    await line.vonage.run(120)
+    later = [await client.place() for _ in range(3)]  # the last ones are still ringing or talking
+
+    everything = (await client.ask("GET", "?page_size=3")).json()
+    second = (await client.ask("GET", everything["_links"]["next"]["href"].removeprefix("/v1/calls"))).json()
+    done = (await client.ask("GET", "?status=completed&date_end=2026-03-04T09:16:00")).json()
+    since = (await client.ask("GET", "?date_start=2026-03-04T09:16:00Z&order=desc")).json()
+
+    assert (4, 3, 0) == tuple(everything[key] for key in ("count", "page_size", "record_index"))
+    assert [later[2].uuid] == [call["uuid"] for call in second["_embedded"]["calls"]]
+    assert "next" not in second["_links"]
+    assert [first.uuid] == [call["uuid"] for call in done["_embedded"]["calls"]]
+    assert [leg.uuid for leg in reversed(later)] == [call["uuid"] for call in since["_embedded"]["calls"]]
