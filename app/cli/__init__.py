@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "simulate": "Call a flow, or any webhook server, in the terminal: hear, press, speak.",
     "test": "Play the scenarios of a project, and report which outcomes they cover.",
     "prove": "Explore every path through flows, and print the shortest call that goes wrong.",
+    "vonage": "Run a virtual Vonage on this machine, with its REST API for calls.",
     "calls": "List recorded calls, or explain one with its timeline.",
     "report": "Count the calls of some days: minutes, what came of them, time to a person.",
     "replay": "Play a recorded call again, and compare what goes out.",

@@ -70,15 +70,17 @@ def running_server(
     stdout: int | None = None,
     before: Sequence[str] = (),
     ncco: str = NCCO,
+    command: str = "serve",
 ) -> Iterator[RunningServer]:
     """`ncco serve` with `words` (`--dev` when there are none); kills what is still there at the end.
 
     Yields when it listens. What it prints is read, both streams; with `stdout` only its standard error is. `before` are
-    words of a program that becomes the server, as `env` and `setpriv` do; `ncco` another command than this version's.
+    words of a program that becomes the server, as `env` and `setpriv` do; `ncco` another version's, and
+    `command` another command that listens.
     """
     reading, writing = os.pipe()
     process = subprocess.Popen(
-        [*before, ncco, "serve", *(words or ("--dev",))],
+        [*before, ncco, command, *(words or ("--dev",))],
         cwd=cwd,
         env=plain_environment(home, **(env or {})),
         stdout=writing if stdout is None else stdout,
@@ -111,7 +113,7 @@ def _address(server: RunningServer, arrived: queue.Queue[str]) -> str:
     deadline = time.monotonic() + STARTS_WITHIN_S
     with suppress(queue.Empty):
         while line := arrived.get(timeout=max(deadline - time.monotonic(), 0.1)):
-            if found := re.search(r"listens on http://(\S+)", line):
+            if found := re.search(r"listens on https?://(\S+)", line):
                 return found[1]
     raise AssertionError(f"the server did not start:\n{server.printed}")
 

@@ -1,0 +1,231 @@
+"""`ncco vonage`: a virtual Vonage on this machine, for any application that uses the Voice API."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from ipaddress import IPv4Address
+from itertools import islice
+from pathlib import Path
+from secrets import token_hex
+from typing import Final, get_args
+from uuid import NAMESPACE_URL, uuid5
+
+import click
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from uvicorn import Config, Server
+
+from app.cli import options
+from app.cli.environment import variables
+from app.cli.output import FINE, CannotRun
+from app.flow.report import printable
+from app.settings.values import read_private_key
+from app.simulator.delivery import Application, WebhookDelivery
+from app.simulator.legs import Leg
+from app.simulator.live import LiveScheduler
+from app.simulator.parties import Behaviour, Outcome, Parties
+from app.simulator.platform import Vonage
+from app.simulator.rest.access import Access
+from app.simulator.rest.api import Platform, calls_api
+from app.simulator.scheduler import VirtualClock
+from app.simulator.servers import HttpServer, ask_in_time
+from app.verify.transcript import line_of, moment_of, webhook_line
+from app.vonage.keys import rsa_private_key
+
+HOST: Final = "127.0.0.1"
+APPLICATION_ID: Final = str(uuid5(NAMESPACE_URL, "urn:virtual-vonage"))
+FOLDER: Final = Path(".virtual-vonage")
+KEY_FILE: Final = FOLDER / "private.key"
+CERTIFICATE_FILE: Final = FOLDER / "certificate.pem"
+CERTIFICATE_KEY_FILE: Final = FOLDER / "certificate.key"
+
+
+def _parties(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> Mapping[str, Behaviour]:
+    """What called parties do, by number. Raises BadParameter."""
+    found = {}
+    for each in given:
+        number, _, outcome = each.partition("=")
+        known = next((name for name in get_args(Outcome) if name == outcome), None)
+        if known is None:
+            words = ", ".join(get_args(Outcome))
+            raise click.BadParameter(f"{each} is not NUMBER=OUTCOME; the outcomes are {words}")
+        found[options.digits_of(number)] = Behaviour(known)
+    return found
+
+
+@click.command(
+    "vonage",
+    epilog="""\b
+Examples:
+  ncco vonage                                            for clients that can use http
+  ncco vonage --tls --speed 10                           for SDKs that only use https
+  ncco vonage --party 447700900001=busy
+
+Nothing leaves this machine but webhooks, and nobody is called. Exit codes: 0 stopped, 2 the address is in use or
+an option is wrong.""",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=9000, show_default=True, help="Port on 127.0.0.1.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.1, 1000),
+    default=1.0,
+    show_default=True,
+    help="How many seconds of the calls pass in a second.",
+)
+@click.option("--tls", is_flag=True, help="Use https, with a certificate of its own.")
+@click.option("--event-url", default="", callback=options.read_url, help="The application's event URL [none].")
+@click.option(
+    "--party",
+    "parties",
+    multiple=True,
+    metavar="NUMBER=OUTCOME",
+    callback=_parties,
+    help="What a called party does; the others answer after 4 seconds and talk for 30.",
+)
+def command(*, port: int, speed: float, tls: bool, event_url: str, parties: Mapping[str, Behaviour]) -> int:
+    """Run a virtual Vonage: the REST API for calls, and the webhooks of those calls."""
+    known = variables()
+    key = _private_key(known.get("VONAGE_PRIVATE_KEY", ""))
+    application = Application(
+        "",
+        event_url,
+        signature_secret=known.get("VONAGE_SIGNATURE_SECRET", ""),
+        api_key=known.get("VONAGE_API_KEY", ""),
+        application_id=known.get("VONAGE_APPLICATION_ID") or APPLICATION_ID,
+    )
+    listener = _listen(port)
+    address = f"{'https' if tls else 'http'}://{HOST}:{listener.getsockname()[1]}"
+    if tls:
+        _write_certificate()
+    click.echo(_greeting(address, application, is_own_key=not known.get("VONAGE_PRIVATE_KEY"), is_tls=tls))
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(application, Parties(parties), key, listener, speed=speed, is_tls=tls))
+    return FINE
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise CannotRun(f"port {port} cannot be used: {error.strerror}", "name another one with --port") from error
+
+
+def _private_key(text: str) -> RSAPrivateKey:
+    """The key of VONAGE_PRIVATE_KEY, else that of the folder, which is made once. Raises CannotRun."""
+    try:
+        if text:
+            return rsa_private_key(read_private_key(text))
+        if not KEY_FILE.exists():
+            _write_private(KEY_FILE, generate_private_key(65537, 2048))
+        return rsa_private_key(KEY_FILE.read_text(encoding="ascii"))
+    except OSError as error:
+        raise CannotRun(
+            f"{KEY_FILE} cannot be used: {error.strerror}", "start in a folder that you may write to"
+        ) from error
+    except ValueError as error:
+        where, cure = ("VONAGE_PRIVATE_KEY", "name another key") if text else (KEY_FILE, "delete it")
+        raise CannotRun(f"{where} {error}", cure) from error
+
+
+def _write_private(file: Path, key: RSAPrivateKey) -> None:
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as opened:
+        opened.write(pem)
+
+
+def _write_certificate() -> None:
+    """Make a certificate of this address for a day, so that clients have something to trust."""
+    key, now = generate_private_key(65537, 2048), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "virtual Vonage")])
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address(HOST))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    _write_private(CERTIFICATE_KEY_FILE, key)
+    CERTIFICATE_FILE.write_bytes(certificate.public_bytes(Encoding.PEM))
+
+
+def _greeting(address: str, application: Application, *, is_own_key: bool, is_tls: bool) -> str:
+    lines = [
+        f"A virtual Vonage, which calls nobody, listens on {address}",
+        f"  application   {application.application_id}",
+        f"  private key   {KEY_FILE if is_own_key else 'that of VONAGE_PRIVATE_KEY'}",
+    ]
+    if is_tls:
+        lines.append(f"  certificate   {CERTIFICATE_FILE} (REQUESTS_CA_BUNDLE or NODE_EXTRA_CA_CERTS)")
+    signed = "signed with VONAGE_SIGNATURE_SECRET" if application.signature_secret else "not signed"
+    return "\n".join([*lines, f"  webhooks      {signed}", ""])
+
+
+async def _serve(
+    application: Application,
+    parties: Parties,
+    key: RSAPrivateKey,
+    listener: socket.socket,
+    speed: float,
+    *,
+    is_tls: bool,
+) -> None:
+    """Serve until a signal comes."""
+    async with HttpServer() as http:
+        clock = VirtualClock(datetime.now(UTC))
+        scheduler = LiveScheduler(clock, partial(ask_in_time, http), speed)
+        vonage = Vonage(application, http, clock, parties, seed=token_hex(), scheduler=scheduler)
+        access = Access(application.application_id, key.public_key(), lambda: http.now)
+        config = Config(calls_api(Platform(vonage, access, scheduler.in_step)), log_level="warning", lifespan="off")
+        if is_tls:
+            config.ssl_certfile, config.ssl_keyfile = CERTIFICATE_FILE, CERTIFICATE_KEY_FILE
+        server = Server(config)
+        playing = asyncio.create_task(scheduler.run(_Narrator(vonage).tell))
+        playing.add_done_callback(lambda _: server.handle_exit(signal.SIGTERM, None))
+        await server.serve([listener])
+        playing.cancel()
+        with suppress(asyncio.CancelledError):
+            await playing
+
+
+class _Narrator:
+    """Prints what is heard in calls, and which webhooks are sent."""
+
+    def __init__(self, vonage: Vonage) -> None:
+        self._vonage = vonage
+        self._legs = 0
+        self._open: dict[Leg, tuple[int, str]] = {}
+        self._known = 0
+        self._sending: list[WebhookDelivery] = []
+
+    def tell(self) -> None:
+        """Print what is new."""
+        vonage = self._vonage
+        self._open |= dict.fromkeys(islice(vonage.legs.values(), self._legs, None), (0, ""))
+        self._legs = len(vonage.legs)
+        for leg, (first, status) in tuple(self._open.items()):
+            if leg.status != status:
+                click.echo(printable(f"{leg.name}{moment_of(leg.at, leg.status)}"))
+            for heard in leg.heard_since(first):
+                click.echo(printable(f"{leg.name}{line_of(heard)}"))
+            self._open[leg] = leg.heard_count, leg.status
+            if leg.is_over:
+                del self._open[leg]
+        log = vonage.deliveries.log
+        self._sending += log[self._known :]
+        self._known = len(log)
+        for delivery in self._sending:
+            if delivery.is_over and delivery.attempts:
+                click.echo(f"{delivery.leg.name}{webhook_line(delivery, delivery.leg.zero_ms / 1000)}")
+        self._sending = [delivery for delivery in self._sending if not delivery.is_over]
