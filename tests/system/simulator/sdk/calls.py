@@ -10,8 +10,8 @@ import sys
 import time
 from urllib.parse import urlsplit
 
-from vonage import Auth, HttpClientOptions, Vonage
-from vonage_voice import CreateCallRequest, Phone, Talk, ToPhone, TtsStreamOptions
+from vonage import Auth, HttpClientOptions, Vonage  # type: ignore[import-untyped]  # it has no types
+from vonage_voice import CreateCallRequest, Phone, Talk, ToPhone, TtsStreamOptions  # type: ignore[import-untyped]  # it has no types
 
 api_url, application_id, key_file, answer_url = sys.argv[1:]
 auth = Auth(application_id=application_id, private_key=key_file)
