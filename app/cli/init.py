@@ -11,8 +11,8 @@ from typing import Final
 import click
 
 from app.cli.output import FINE, CannotRun, columns
+from app.flow.editing.names import ProjectNames
 from app.flow.language.schema import flow_schema
-from app.flow.names import ProjectNames
 from app.flow.report import printable
 from app.verify.scenarios.model import scenario_schema
 

@@ -10,9 +10,9 @@ import click
 from app.cli import options
 from app.cli.environment import folders
 from app.cli.output import FINE, print_json
+from app.flow.editing.names import ProjectNames
 from app.flow.files import read_project
 from app.flow.language.schema import OfferedNames, flow_schema
-from app.flow.names import ProjectNames
 from app.ncco import json_schema
 from app.verify.scenarios.model import scenario_schema
 

@@ -17,16 +17,16 @@ import yaml
 
 from app.console.phone_source import PhoneText, read_source
 from app.console.project import ProjectFolder
-from app.flow import assist
+from app.flow.editing import assist
+from app.flow.editing.fixes import Checked, tried_fixes
+from app.flow.editing.utf16 import Utf16Columns, character_column, utf16_position, utf16_units
 from app.flow.files import read_project
-from app.flow.fixes import Checked, tried_fixes
 from app.flow.graph import draw
 from app.flow.issues import FlowIssue
 from app.flow.loader import load
 from app.flow.nodes import Map, Node, Seq
 from app.flow.source import names_written_in, read_yaml
 from app.flow.svg import as_svg
-from app.flow.utf16 import Utf16Columns, character_column, utf16_position, utf16_units
 from app.ncco import Issue as NccoIssue
 from app.ncco import check as check_ncco
 from app.ncco.json_text import TextIssue, check_text

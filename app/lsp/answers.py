@@ -17,15 +17,15 @@ from typing import Any, Final, TypeAlias
 from app.console import language
 from app.console.language import asked, shown_issues
 from app.engine import Call, LookupAnswer, Turn, begin
-from app.flow import assist
+from app.flow.editing import assist
+from app.flow.editing.names import ProjectNames
+from app.flow.editing.rename import CannotRename, edits_of, name_at, rename
+from app.flow.editing.utf16 import Utf16Columns
 from app.flow.files import MAX_BYTES, read_project, too_large
 from app.flow.issues import FlowIssue
 from app.flow.loader import load
 from app.flow.model import Flow, Project
-from app.flow.names import ProjectNames
 from app.flow.nodes import Place, walk
-from app.flow.rename import CannotRename, edits_of, name_at, rename
-from app.flow.utf16 import Utf16Columns
 from app.verify.prove.triggers import context_at
 from app.verify.scenarios.files import files_of
 from app.verify.scenarios.fitting import Fitting, placeholder_env

@@ -52,7 +52,7 @@ from app.ncco.actions import ENDPOINT, SHAPES
 from app.value_types import TYPES, JsonSchema
 
 OfferedNames: TypeAlias = Mapping[str, Iterable[str]]
-"""The names that a project gives to things, by the kinds of `app.flow.names`: what an editor offers."""
+"""The names that a project gives to things, by the kinds of `app.flow.editing.names`: what an editor offers."""
 
 _PLACEHOLDERS: Final = frozenset({"offered", "more", "offered_words"})
 """Our own keys in a schema, which are replaced by standard ones at the end."""

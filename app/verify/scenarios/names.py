@@ -7,10 +7,10 @@ from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
+from app.flow.editing.names import FileNames, Name, NameKind, ProjectNames
+from app.flow.editing.rename import CannotRename
 from app.flow.grammar.reader import items
-from app.flow.names import FileNames, Name, NameKind, ProjectNames
 from app.flow.nodes import Map, Node, Place, Text
-from app.flow.rename import CannotRename
 from app.flow.source import read_yaml
 from app.verify.scenarios.model import DEFAULTS
 

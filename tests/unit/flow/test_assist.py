@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.flow.assist import completions, definition, hover
+from app.flow.editing.assist import completions, definition, hover
 
 CASES: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").with_stem("assist").read_bytes())
 HEAD = """\

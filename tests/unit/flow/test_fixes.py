@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 import yaml
 
-from app.flow.fixes import quick_fix, tried_fixes, with_edits
+from app.flow.editing.fixes import quick_fix, tried_fixes, with_edits
 from app.flow.issues import PHASES, RULES, FlowIssue
 from app.flow.loader import load
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.flow.fixes import with_edits
+from app.flow.editing.fixes import with_edits
+from app.flow.editing.names import Name, ProjectNames
+from app.flow.editing.rename import NOUNS, CannotRename, name_at, rename
 from app.flow.loader import load
-from app.flow.names import Name, ProjectNames
-from app.flow.rename import NOUNS, CannotRename, name_at, rename
 from tests.unit.flow.test_changed_projects import FOLDERS, project_in
 
 NAMED: Final = [

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from app.cli.explain import write_example
+from app.flow.editing.fixes import quick_fix, with_edits
 from app.flow.files import read_project
-from app.flow.fixes import quick_fix, with_edits
 from app.flow.issues import RULES, RUNNING_RULES, FlowIssue
 from app.flow.loader import load, load_files
 from app.verify.prove import prove, roots_of

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from app.flow.fixes import with_edits
-from app.flow.names import Name, NameKind, ProjectNames
-from app.flow.rename import CannotRename, edits_of
+from app.flow.editing.fixes import with_edits
+from app.flow.editing.names import Name, NameKind, ProjectNames
+from app.flow.editing.rename import CannotRename, edits_of
 from app.verify.scenarios.names import Meanings
 
 DECLARED = 'lookups: {b: {get: "https://crm.example.com", returns: {x: text}}}'

@@ -9,8 +9,9 @@ import jsonschema
 import pytest
 
 from app.cli.explain import write_example
-from app.flow import names as flow_names
 from app.flow.actions.item import ACTIONS, ITEM_WORDS
+from app.flow.editing import names as flow_names
+from app.flow.editing.names import ProjectNames
 from app.flow.grammar.fields import ENDPOINT_TYPES
 from app.flow.grammar.locales import Locale
 from app.flow.grammar.variables import Declaration
@@ -27,7 +28,6 @@ from app.flow.language.schema import flow_schema
 from app.flow.language.shared import SharedWords
 from app.flow.language.step import STEP_WORDS
 from app.flow.loader import load_files
-from app.flow.names import ProjectNames
 from tests.support.tracked import ROOT, tracked_files
 from tests.unit.flow.schema.editor_yaml import as_editor_reads
 

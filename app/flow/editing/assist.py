@@ -11,19 +11,19 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from app.flow.editing.names import NAME_KINDS, Name, NameKind, ProjectNames
+from app.flow.editing.words import MARK, Cursor, WrittenWord, alternatives, cursors, member_schemas, words_of
 from app.flow.grammar.json_schema import BRACES
 from app.flow.hours.calendar import hours_type
 from app.flow.language.flow import read_flow, read_head
 from app.flow.language.outcomes import ERROR
 from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.language.step import EXITS
-from app.flow.names import NAME_KINDS, Name, NameKind, ProjectNames
 from app.flow.nodes import LINE_BREAK, Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes, scope_types
 from app.flow.source import read_yaml
 from app.flow.source.source_file import EXPRESSION_KEYS
 from app.flow.templates.filters import FILTERS, Filter
-from app.flow.words import MARK, Cursor, WrittenWord, alternatives, cursors, member_schemas, words_of
 from app.ncco.languages import LANGUAGE_NAMES, RECOGNISED, VOICES
 from app.value_types import JsonSchema
 

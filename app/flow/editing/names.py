@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
+from app.flow.editing.words import words_of
 from app.flow.grammar.reader import items
 from app.flow.issues import FlowIssue
 from app.flow.nodes import LINE_BREAK, Map, Node, Place, Text
 from app.flow.source import read_yaml
 from app.flow.source.source_file import EXPRESSION_KEYS, SourceFile
-from app.flow.words import words_of
 
 NameKind: TypeAlias = Literal[
     "flows", "steps", "variables", "lookups", "hooks", "hours", "locales", "outcomes", "templates"

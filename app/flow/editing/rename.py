@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from app.errors import AppError
-from app.flow.fixes import Edit, with_edits
+from app.flow.editing.fixes import Edit, with_edits
+from app.flow.editing.names import Name, NameKind, ProjectNames
 from app.flow.issues import FlowIssue
 from app.flow.loader import load
-from app.flow.names import Name, NameKind, ProjectNames
 from app.flow.nodes import Place
 from app.flow.source.source_file import SourceFile
 

@@ -1,0 +1,1 @@
+"""What an editor asks about flow files: completion, definitions, renaming, quick fixes."""
