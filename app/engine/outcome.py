@@ -174,7 +174,7 @@ def _hear_answer(step: Step, session: Session, webhook: Webhook | None) -> Outco
         webhook = InputWebhook()
     if asked is None or not isinstance(webhook, InputWebhook):
         return Outcome("error", because="the input webhook could not be read")
-    outcome = hear_input(asked.in_locale(session.locale), webhook)
+    outcome = hear_input(asked.by_locale.get(session.locale, asked), webhook)
     if outcome.name == "asr_error" and session.asr_errors >= ASR_ERRORS:
         return Outcome("noinput", reason="asr_error", because="the recogniser failed more than twice")
     return outcome

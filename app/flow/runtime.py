@@ -244,7 +244,8 @@ class Asked:
         free_speech: whether any words count as an answer.
         min_confidence: 0 to 1; speech results below it do not count.
         sensitive: what the caller keys in must not be written anywhere.
-        by_locale: what it asked for in each locale of the flow; empty when that is the same in all.
+        by_locale: what it asked for in each locale of the flow; empty when that is the same in all. A name that it does
+            not have stands for the default locale, which this is.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -254,10 +255,6 @@ class Asked:
     min_confidence: float = 0.0
     sensitive: bool = False
     by_locale: Mapping[str, Asked] = field(default_factory=dict)
-
-    def in_locale(self, locale: str) -> Asked:
-        """What it asked for in one locale; for an unknown name, what it asked for in the default locale."""
-        return self.by_locale.get(locale, self)
 
 
 class Outcome(NamedTuple):

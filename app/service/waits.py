@@ -47,7 +47,7 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
         await turns.record(webhook, recording=turns.announced(delivery, session, ref))
         is_called = bool(session.parent)
         return turns.failsafe_reply(delivery.kind, lost_revision(session), session.call, is_called=is_called)
-    seen = await _seen(turns, session, ref)
+    seen = await _seen(turns, session) if ref.kind == "notify" else frozenset()
     read = None if delivery.problem else delivery.webhook
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
     turn = await turns.play(engine.resume(flow, session, wait, read, context, seen=seen))
@@ -81,10 +81,8 @@ async def _resume_unknown(turns: Turns, ref: WaitRef, delivery: Delivery) -> Rep
     return turns.failsafe_reply(delivery.kind, "the store does not know this call", Call(uuid=ref.session))
 
 
-async def _seen(turns: Turns, session: Session, ref: WaitRef) -> frozenset[str]:
-    """The statuses and refusals of the dials of this turn; empty for other webhooks than a notify."""
-    if ref.kind != "notify":
-        return frozenset()
+async def _seen(turns: Turns, session: Session) -> frozenset[str]:
+    """The statuses and refusals of the dials of this turn."""
     statuses = await turns.store.statuses(session.id, session.turn)
     return frozenset(status.partition(":")[0] for _, status in statuses) | await called_parties.refusals(turns, session)
 

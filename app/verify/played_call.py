@@ -490,7 +490,7 @@ def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | Non
     step = flow.steps.get(session.step) if flow is not None and session is not None else None
     if session is None or step is None or step.exit.asked is None:
         return None
-    return step.exit.asked.in_locale(session.locale)
+    return step.exit.asked.by_locale.get(session.locale, step.exit.asked)
 
 
 def _ways(waited: Waited, asked: Asked | None, verb: str) -> Ways:

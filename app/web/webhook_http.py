@@ -110,7 +110,7 @@ class WebhookRequest(HTTPConnection):
         super().__init__(scope)
         self.method: str = scope["method"]
         self.is_read = self.method == "GET"
-        self.config: WebhookConfig = scope["app"].state.webhooks
+        self.config: WebhookConfig = scope["app"].state["webhooks"]
         self.calls: CallService = self.config.calls
         self._receive = receive
 

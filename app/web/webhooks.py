@@ -159,7 +159,7 @@ ACTION_EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, Inpu
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=WebhookRoute, responses=_RESPONSES)
 rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)
 
-# Routes are tried in this order, a POST before its GET: the most frequent webhooks come first.
+# Routes are tried in this order, the most frequent webhooks first, and a GET after every POST (see the last lines).
 
 
 @router.get("/answer")
@@ -229,3 +229,6 @@ async def fallback(request: WebhookRequest) -> WebhookResponse:
 async def rtc() -> Response:
     """Ignore events of Vonage's other voice interface, which an application may be configured to send here too."""
     return Response(status_code=204)
+
+
+router.routes.sort(key=lambda route: isinstance(route, APIRoute) and "GET" in (route.methods or ()))

@@ -89,8 +89,9 @@ class Triggers:
         step = flow.steps[session.step]
         for wait in (wait for wait in session.waits if wait.steers):
             if wait.kind == "input" and step.exit.asked is not None:
-                asked = step.exit.asked.in_locale(flow.locale_for(session.locale))
-                yield from self._answers(flow, step, asked, wait)
+                asked = step.exit.asked
+                in_locale = asked.by_locale.get(flow.locale_for(session.locale), asked)
+                yield from self._answers(flow, step, in_locale, wait)
             elif wait.kind == "event":
                 yield from _statuses(step, wait)
             else:
