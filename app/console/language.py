@@ -31,6 +31,7 @@ from app.ncco import Issue as NccoIssue
 from app.ncco import check as check_ncco
 from app.ncco.json_text import TextIssue, check_text
 from app.ncco.model import UNKNOWN_OPTION
+from app.service.phone_numbers import readable
 
 Json: TypeAlias = dict[str, Any]
 
@@ -133,7 +134,8 @@ def picture(folder: Json, source: Json) -> str:
     flows = playable.startable or ([own] if own is not None else [])
     if sum(len(flow.steps) for flow in flows) > MOST_DRAWN:
         return NO_PICTURE.format(f"A flow of more than {MOST_DRAWN} steps is drawn on its own page only.")
-    return as_svg(draw(flows)) if flows else ""
+    line = next((number for flow in flows for number in flow.numbers), "")
+    return as_svg(draw(flows, shown_number=lambda number: readable(number, line))) if flows else ""
 
 
 def asked(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:

@@ -25,6 +25,7 @@ from app.console.trial_messages import keep_message
 from app.errors import StoreError
 from app.flow.files import MAX_BYTES
 from app.verify.scenarios.answers import lookups_of
+from app.verify.scenarios.fitting import env_names
 from app.verify.scenarios.model import FROM
 from app.verify.scenarios.script import NotAStep, step_of
 
@@ -55,6 +56,7 @@ class CallRequest(PhoneText):
             later than the text), the called number ("" for that of the flow), who calls; numbers as people write them.
         made_at: when, in the time zone of the flow unless it names an offset; None: now.
         is_live: really ask for lookups. Only of a saved text (`text` is None), and with the right to change.
+        env: variables that the flows read as `env.NAME`; one that is "" or left out gets a placeholder.
         again: the id of a call whose steps are repeated; "" for none.
     """
 
@@ -64,6 +66,7 @@ class CallRequest(PhoneText):
     made_at: datetime | None = None
     is_live: bool = False
     world: World = World()
+    env: dict[str, Annotated[str, Field(max_length=2_000)]] = Field({}, max_length=100)
     again: str = ""
 
 
@@ -89,6 +92,7 @@ async def phone(
         "phone.html",
         **_opened(console.project, session, read, shown),
         files=sorted(read.texts),
+        lines=[each for each in preferred if each.is_startable],
         line=line,
         keys=KEYS,
         **_setup_values(playable, session),
@@ -191,6 +195,7 @@ def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, obje
         "lookups": {name: definition for (_, name), definition in definitions.items()},
         "dialled": dialled_in(playable.project) if playable.project is not None else [],
         "outcomes": OUTCOMES,
+        "env": env_names(each for flow in playable.startable for each in (flow, *flow.subs.values())),
         "caller": FROM,
         "not_live": _not_live(session, playable.source),
     }
@@ -212,6 +217,7 @@ async def place(request: Request, console: TheConsole, session: CanLook, wanted:
         "call": wanted.model_dump(mode="json", include={"flow", "to", "caller", "made_at"}),
         "world": wanted.world.model_dump(),
         "dial_allow": policy.dial_allow,
+        "env": {name: value for name, value in wanted.env.items() if value},
         "live": live if wanted.is_live else None,
         "again": wanted.again,
     }

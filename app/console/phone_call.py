@@ -57,6 +57,7 @@ class PhoneCall(PlayedCall):
         playable: what is called.
         stage: where it is played; None: it plays an NCCO that no flow makes.
         folder: of the flows.
+        env: variables of the flows that somebody chose.
 
     Attributes:
         made_at: when, in the time zone of the flow.
@@ -72,6 +73,7 @@ class PhoneCall(PlayedCall):
         *,
         stage: LocalStage | None = None,
         folder: Path,
+        env: Mapping[str, str],
     ) -> None:
         super().__init__(placed, stage.flows if stage is not None else (), answers.outcome_of)
         self.id = secrets.token_urlsafe(12)
@@ -82,6 +84,7 @@ class PhoneCall(PlayedCall):
         self._call = call
         self._stage = stage
         self._folder = folder
+        self._env = env
 
     @property
     def is_live(self) -> bool:
@@ -95,6 +98,11 @@ class PhoneCall(PlayedCall):
         if waited is None or "speech" not in waited.takes:
             return ""
         return str((waited.action.get("speech") or {}).get("language", "en-US"))
+
+    @property
+    def line(self) -> str:
+        """The number that was called; "" for an NCCO that no flow makes."""
+        return self.session.call.to if self.session is not None else ""
 
     @property
     def has_only_silence(self) -> bool:
@@ -143,7 +151,7 @@ class PhoneCall(PlayedCall):
         if not path.resolve().is_relative_to(project.resolve()):
             raise CannotKeep(f"{path} leads out of the project", "put the folder or the file itself there")
         try:
-            name = keep(path, self._call, self, self.answers.as_given(), note=note)
+            name = keep(path, self._call, self, self.answers.as_given(), env=self._env, note=note)
         except CannotKeep as error:
             raise CannotKeep(f"the scenario cannot be written to {path}: {error}", error.cure) from error
         except OSError as error:
@@ -194,7 +202,7 @@ class PhoneServer:
             network = FaultyServer(NccoServer(playable.ncco, clock))
             own = PlacedCall(Application(f"{BASE}/answer", f"{BASE}/event"), network, clock, conditions, _SEED)
             await own.place(call)
-            return PhoneCall(own, call, answers, playable, folder=self.folder)
+            return PhoneCall(own, call, answers, playable, folder=self.folder, env={})
         stage = LocalStage(playable.project, self.make_app, self.dial_allow)
         is_live = answers.client is not None
         # Servers that are asked may remember calls by their ids.
@@ -202,7 +210,8 @@ class PhoneServer:
         fit = with_number(stage, call)
         placed = await stage.ring(fit, conditions, look_ups=answers.of_turn, env=self.env, seed=seed)
         shown = call if call.flow or call.to else fit
-        return PhoneCall(placed, shown, answers, playable, stage=stage, folder=self.folder)
+        env = {} if is_live else self.env  # the settings of the server do not go into a scenario
+        return PhoneCall(placed, shown, answers, playable, stage=stage, folder=self.folder, env=env)
 
 
 class NccoServer:

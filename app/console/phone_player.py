@@ -107,6 +107,7 @@ class PhonePlayer:
         call: Json,
         world: Json,
         dial_allow: Sequence[str],
+        env: Mapping[str, str],
         live: Json | None,
         again: str,
     ) -> Json:
@@ -118,6 +119,7 @@ class PhonePlayer:
             call: `flow`, `to`, `caller` and `made_at`.
             world: a `World`.
             dial_allow: prefixes of computed numbers that may be dialled.
+            env: variables of the flows; those of `live` come first.
             live: `env`, `hosts` and `budget_ms`, to really ask for lookups; None: nobody is asked.
             again: the id of a call whose steps are repeated; "" for none.
         """
@@ -130,8 +132,7 @@ class PhonePlayer:
         if not playable.is_ready:
             return {"issues": _issues_of(playable)}
         client = self._client_of(folder, live) if live is not None else None
-        env = live["env"] if live is not None else {}
-        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), env)
+        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), live["env"] if live is not None else env)
         definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
         answers = ChosenAnswers(definitions, World(**world), client)
         called = _called(playable, call, made_at or datetime.now(UTC))
@@ -244,6 +245,8 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "next_at": call.next_at,
         "moment": call.moment.kind,
         "listens": call.listens,
+        "takes_keys": call.leg.open is not None,
+        "line": call.line,
         "is_over": call.leg.is_over,
         "is_live": call.is_live,
         "made_at": f"{call.made_at:%A} {call.made_at.day} {call.made_at:%B %Y, %H:%M}{zone}",

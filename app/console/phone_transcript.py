@@ -12,11 +12,30 @@ from typing import Any, Final, Literal, NamedTuple
 
 from app.engine import TraceLine
 from app.flow.nodes import Place
+from app.service.phone_numbers import readable
 from app.simulator.delivery import WebhookDelivery
 from app.simulator.legs import Heard
 from app.verify.played_call import PlayedCall
 from app.verify.transcript import Order, PlayedReply, heard_as, heard_by_others, replies_of, sentence_of
 
+_PLAIN_SOUNDS: Final[Mapping[str, str]] = {
+    "tone": "ringing tone",
+    "music": "music",
+    "stream": "a recorded announcement",
+}
+"""What owners read in place of the address of an audio file."""
+_PARTIES: Final = ("ringing", "joined", "left")
+"""Entries whose text is an address."""
+_PLAIN_STATUS: Final[Mapping[str, str]] = {
+    "answered": "answers",
+    "busy": "is busy",
+    "timeout": "does not answer",
+    "unanswered": "does not answer",
+    "machine": "is a machine",
+    "rejected": "rejects the call",
+    "failed": "cannot be reached",
+}
+"""What a dialled party did, for owners."""
 MOST_SHOWN: Final = 20_000
 """Characters of a body or an NCCO that are shown."""
 
@@ -35,7 +54,8 @@ class Bubble:
         key: the same whenever this entry is shown again.
         at, seconds: when it begins, in seconds since the answer, and how long it takes; None: without an end.
         kind: `said`, `sound`, `did`, `note`, `turn`, `other` (what a dialled party hears or does), `diverged`.
-        text: as a person reads it.
+        text: as a developer reads it.
+        plain: as an owner reads it, without technical words; "" for a turn that only a developer wants to see.
         language: of what is said, such as `en-GB`.
         is_cut: whether the caller has interrupted it.
         is_lost: whether nothing listened to what the caller did.
@@ -57,6 +77,7 @@ class Bubble:
     is_failure: bool = False
     was: str = ""
     is_new: bool = False
+    plain: str = ""
 
 
 def replies_in(call: PlayedCall) -> list[PlayedReply]:
@@ -67,34 +88,44 @@ def replies_in(call: PlayedCall) -> list[PlayedReply]:
 def bubbles_of(call: PlayedCall) -> list[Bubble]:
     """The conversation so far."""
     transcript = call.leg.transcript
+    line = call.session.call.to if call.session is not None else ""
     order = Order(transcript)
     placed = [
-        (index, 1, replace(_heard(f"h{index}", each), is_lost=index in call.lost))
+        (index, 1, replace(_heard(f"h{index}", each, line), is_lost=index in call.lost))
         for index, each in enumerate(transcript)
     ]
     placed += [
-        (order.index_at(reply.at), 0, _turn(f"t{number}", reply)) for number, reply in enumerate(replies_in(call))
+        (order.index_at(reply.at), 0, _turn(f"t{number}", reply, line)) for number, reply in enumerate(replies_in(call))
     ]
     placed += [
-        (order.index_at(heard.at), 2, replace(_heard(key, heard), kind="other"))
+        (order.index_at(heard.at), 2, replace(_heard(key, heard, line), kind="other"))
         for key, heard in heard_by_others(call.leg)
     ]
     if call.diverged is not None:
         at, message = call.diverged
-        placed.append((order.index_at(at), 3, Bubble("diverged", at, "diverged", message)))
+        placed.append((order.index_at(at), 3, Bubble("diverged", at, "diverged", message, plain=message)))
     return [bubble for _, _, bubble in sorted(placed, key=lambda each: each[:2])]
 
 
-def _heard(key: str, heard: Heard) -> Bubble:
+def _heard(key: str, heard: Heard, line: str) -> Bubble:
     kind = heard_as(heard)
     language = str((heard.action or {}).get("language", "en-US")) if kind == "said" else ""
-    return Bubble(key, heard.at, kind, sentence_of(heard), heard.seconds, language, is_cut=heard.is_cut)
+    national = replace(heard, text=readable(heard.text, line)) if heard.kind in _PARTIES else heard
+    plain = _PLAIN_SOUNDS.get(heard.kind) or sentence_of(national)
+    return Bubble(key, heard.at, kind, sentence_of(heard), heard.seconds, language, is_cut=heard.is_cut, plain=plain)
 
 
-def _turn(key: str, reply: PlayedReply) -> Bubble:
+def _turn(key: str, reply: PlayedReply, line: str) -> Bubble:
     decided = reply.decided
     place = place_of(decided.where) if decided is not None else None
-    return Bubble(key, reply.at, "turn", reply.sentence, place=place, is_failure=reply.is_failure)
+    plain = _plain_result(reply.delivery, line)
+    return Bubble(key, reply.at, "turn", reply.sentence, place=place, is_failure=reply.is_failure, plain=plain)
+
+
+def _plain_result(delivery: WebhookDelivery, line: str) -> str:
+    """What became of a dial, for owners; "" for other webhooks: what the caller does is in the conversation already."""
+    words = _PLAIN_STATUS.get(str(delivery.fields.get("status"))) if delivery.kind == "event" else None
+    return f"{readable(str(delivery.fields.get('to', '')), line)} {words}".strip() if words else ""
 
 
 def marked(now: Sequence[Bubble], before: Sequence[Bubble]) -> list[Bubble]:

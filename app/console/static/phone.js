@@ -1,25 +1,21 @@
 // The phone: places calls, keeps them, and joins its parts. What the caller does is in phone_caller.js.
 import "./phone_caller.js";
-import { call, send } from "./phone_call.js";
+import { call, isPlacing, placeCall, send } from "./phone_call.js";
 import { callRequest, isFilledIn, showAnswers, world } from "./phone_setup.js";
 import { goTo, source } from "./phone_text.js";
 import { announce, fail, post, succeed } from "./request.js";
 
 const $ = (id) => document.getElementById(id);
 
-async function place(again = "") {
-  if ($("place").disabled || !isFilledIn()) return;
-  $("place").disabled = true;
-  await send("/phone/calls", { ...source(), ...callRequest(again) });
-  $("place").disabled = false;
+function place(again = "") {
+  if (isPlacing() || !isFilledIn()) return;
+  $("settings").togglePopover(false);
+  placeCall({ ...source(), ...callRequest(again) });
 }
 
 $("place").addEventListener("click", () => place());
 $("again").addEventListener("click", () => place(call?.id));
-$("setup").addEventListener("submit", (event) => {
-  event.preventDefault();
-  place();
-});
+$("setup").addEventListener("submit", (event) => event.preventDefault());
 $("setup").addEventListener("change", ({ target }) => {
   showAnswers();
   const isWorld = target.matches("[data-party], [data-lookup] *");

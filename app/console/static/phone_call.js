@@ -8,7 +8,10 @@ const SHORTEST_MS = 60; // between two requests for what happens next
 const ASKS = ["dial", "record"]; // moments in which the clock stands until somebody says what happens
 const $ = (id) => document.getElementById(id);
 
-export let call = null; // {id, at, seen (performance.now() at `at`), next, moment, listens (language of awaited speech), isOver}
+// {id, at, seen (performance.now() at `at`), next, moment, listens (language of awaited speech), hasListened (to keys), isOver}
+export let call = null;
+let placing = false;
+let early = ""; // keys that were pressed before the call has listened to any
 const stops = new Set(); // why the clock stands: "hold", "speech"
 let timer;
 let requests = Promise.resolve();
@@ -29,9 +32,53 @@ export function send(path, data) {
   return requests;
 }
 
+export const isPlacing = () => placing;
+
+/** Whether there is a call that is not over, or one is being placed. */
+export const isOn = () => placing || (call !== null && !call.isOver);
+
+/** Place a call; one that goes on is left for it. */
+export async function placeCall(data) {
+  placing = true;
+  early = "";
+  showState();
+  await send("/phone/calls", data);
+  placing = false;
+  showState();
+}
+
+/** Press a key now. Before the call has listened to keys at all, it waits until the call does. */
+export function press(key) {
+  if (!placing && call.hasListened) act({ press: key });
+  else early += key;
+  showEarly();
+}
+
+function pressEarly() {
+  if (call.isOver) early = "";
+  if (!call.hasListened) return;
+  for (const key of early) act({ press: key });
+  early = "";
+}
+
+function showEarly() {
+  $("early").hidden = early === "";
+  $("early").textContent = `${[...early].join(", ")} will be pressed as soon as the call takes keys. A real line loses keys that come so early.`;
+}
+
+/** Show what can be done now: call, or what the caller does. */
+function showState() {
+  $("phone").dataset.state = placing ? "placing" : isOn() ? "on" : call ? "over" : "idle";
+  $("place").hidden = isOn();
+  $("hangup").hidden = !isOn();
+  $("hangup").disabled = placing;
+  $("caller").disabled = !isOn();
+  $("line").disabled = isOn();
+}
+
 /** Do now what a step of a script says; false when that was not possible. A voice that is late behind the call is cut off. */
 export async function act(step) {
-  if (!call) return false;
+  if (!call || placing) return false;
   succeed("act");
   if (call.moment !== "until") voice.stop();
   return send(`/phone/calls/${call.id}/steps`, { step, at: now() });
@@ -62,38 +109,37 @@ function show(html) {
     fail("place", "This text cannot be called yet.");
     return false;
   }
-  const { call: id, at, next, moment, listens, over, flow, step, refused, kept, blocked } = state.dataset;
+  const { call: id, at, next, moment, listens, takesKeys, over, flow, step, refused, kept, blocked } = state.dataset;
   const isNew = call?.id !== id;
-  const isAsked = ASKS.includes(moment) && (isNew || call.moment !== moment);
   const heldAt = stops.size > 0 && !isNew ? call.at : 0;
   call = {
-    id, moment, listens, at: Math.max(Number(at), heldAt), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
+    id, moment, listens, hasListened: takesKeys === "true" || (!isNew && call.hasListened), at: Math.max(Number(at), heldAt), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
   };
-  const log = $("log");
-  const isAtEnd = isNew || log.scrollTop + log.clientHeight > log.scrollHeight - 60;
+  const isAtEnd = isNew || $("log").scrollTop + $("log").clientHeight > $("log").scrollHeight - 60;
   if (isNew) {
     succeed();
     voice.reset();
     stops.clear();
     $("call").replaceChildren(...shown.body.children);
-    $("place").blur();
+    placing = false;
+    $("log").focus({ preventScroll: true }); // whoever presses Enter once more does not hang up
   } else {
     merge(shown.body);
   }
-  $("caller").hidden = $("hold").hidden = call.isOver;
+  showState();
   $("hold").setAttribute("aria-pressed", String(stops.has("hold")));
   $("again").hidden = false;
   $("keep").hidden = kept !== "true";
   $("keep").disabled = blocked === "true";
   if (refused) fail("act", refused);
-  if (isAtEnd) $("log").scrollTop = $("log").scrollHeight;
-  if (isNew) $("caller").scrollIntoView({ block: "nearest" });
-  if (isAsked) $("call-panel").scrollIntoView({ block: "nearest" });
   const bubbles = [...$("bubbles").querySelectorAll("[data-say]")];
   voice.speak(bubbles, { at: call.at, isOver: call.isOver, isHeld: stops.has("hold") });
   tick();
   schedule();
   light(flow, step);
+  pressEarly();
+  showEarly();
+  if (isAtEnd) $("log").scrollTop = $("log").scrollHeight;
   return !refused;
 }
 
@@ -101,7 +147,7 @@ function end() {
   clearTimeout(timer);
   voice.reset();
   call = null;
-  $("caller").hidden = $("hold").hidden = true;
+  showState();
 }
 
 // The clock

@@ -1,11 +1,11 @@
 // What the caller does: keys, words, silence, a message, hanging up; and what happens when another phone rings.
-import { act, call, hold, skip } from "./phone_call.js";
+import { act, hold, isOn, press, skip } from "./phone_call.js";
 
 const $ = (id) => document.getElementById(id);
 
-function press(key) {
-  if (!call || call.isOver) return;
-  act({ press: key });
+function pressKey(key) {
+  if (!isOn()) return;
+  press(key);
   const { classList } = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
   classList.add("pressed");
   setTimeout(() => classList.remove("pressed"), 150);
@@ -14,9 +14,9 @@ function press(key) {
 document.addEventListener("keydown", (event) => {
   const isTyping = event.target.closest?.("input, textarea, select, flow-editor, [contenteditable]");
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-  if (/^[0-9*#]$/.test(event.key) && call && !call.isOver) {
+  if (/^[0-9*#]$/.test(event.key) && isOn()) {
     event.preventDefault();
-    press(event.key);
+    pressKey(event.key);
   }
 });
 
@@ -30,7 +30,7 @@ async function actBy(button, what) {
 $("phone").addEventListener("click", ({ target }) => {
   const button = target.closest("button");
   const { key, outcome, message } = button?.dataset ?? {};
-  if (key) press(key);
+  if (key) pressKey(key);
   if (outcome) actBy(button, { dial: { outcome } });
   if (message !== undefined && $("seconds").reportValidity()) actBy(button, { record: { seconds: $("seconds").valueAsNumber, key: message } });
 });
@@ -45,6 +45,6 @@ $("speak").addEventListener("submit", async (event) => {
 });
 
 $("silence").addEventListener("click", () => act("silence"));
-$("hangup").addEventListener("click", () => act("hangup"));
+$("hangup").addEventListener("click", ({ detail: clicks }) => clicks < 2 && act("hangup")); // not by a double click on Call
 $("skip").addEventListener("click", skip);
 $("hold").addEventListener("click", hold);

@@ -14,7 +14,10 @@ export function light(flow, step) {
   if (!node) return;
   node.classList.toggle("current", step !== "");
   const [box, around] = [node.getBoundingClientRect(), $("picture").getBoundingClientRect()];
-  $("picture").scrollBy(box.x + box.width / 2 - around.x - around.width / 2, box.y + box.height / 2 - around.y - around.height / 2);
+  $("picture").scrollBy({
+    left: box.x + box.width / 2 - around.x - around.width / 2, top: box.y + box.height / 2 - around.y - around.height / 2,
+    behavior: step === "" || matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth",
+  });
 }
 
 /** Draw a text. While it has errors, the picture of the same file before them stays. */

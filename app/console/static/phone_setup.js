@@ -1,4 +1,4 @@
-// The form above a call: who calls, when, and the outside world.
+// The settings of a call: who calls, when, and the outside world.
 
 const form = document.getElementById("setup");
 const live = () => document.getElementById("live"); // only where something is looked up
@@ -13,6 +13,7 @@ export function callRequest(again) {
     is_live: live()?.checked ?? false,
     made_at: setup.get("at") || null,
     world: world(),
+    env: Object.fromEntries([...form.querySelectorAll("[data-env]")].map(({ dataset, value }) => [dataset.env, value])),
     again,
   };
 }
@@ -20,7 +21,8 @@ export function callRequest(again) {
 /** Whether the form can be sent; otherwise the browser says beside a field why not. */
 export function isFilledIn() {
   const wrong = form.querySelector(":invalid");
-  if (wrong?.closest("details")) wrong.closest("details").open = true; // nothing can be said beside a hidden field
+  if (wrong) document.getElementById("settings").togglePopover(true); // nothing can be said beside a hidden field
+  if (wrong?.closest("details")) wrong.closest("details").open = true;
   return form.reportValidity();
 }
 
@@ -44,7 +46,7 @@ export function world() {
 /** Show the form for another text. What is chosen already stays chosen. */
 export function showSetup(html) {
   const chosen = new Map([...form.elements].filter(({ id }) => id).map((each) => [each.id, each]));
-  const isOpen = form.querySelector("details")?.open ?? false;
+  const isOpen = form.querySelector("details").open;
   form.innerHTML = html;
   for (const each of form.elements) {
     if (!chosen.has(each.id)) continue;
@@ -53,9 +55,14 @@ export function showSetup(html) {
     if (each.type === "checkbox") each.checked = checked && !each.disabled;
     else if (isKnown) each.value = value;
   }
-  const details = form.querySelector("details");
-  if (details) details.open = isOpen;
+  form.querySelector("details").open = isOpen;
   showAnswers();
+  showIssues();
+}
+
+/** Show the issues, which come with the settings, above the call. */
+export function showIssues() {
+  document.getElementById("issues").replaceChildren(form.querySelector("#phone-issues"));
 }
 
 /** Show the fields of chosen answers; none can be chosen while the real services are asked. */

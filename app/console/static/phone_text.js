@@ -1,24 +1,29 @@
 // The text that is played: a file of the project, which can be saved, or a pasted one, which a link can hold.
 import { fragmentOf, textOf } from "./phone_link.js";
 import { draw } from "./phone_picture.js";
-import { askNobody, showSetup } from "./phone_setup.js";
+import { askNobody, showIssues, showSetup } from "./phone_setup.js";
 import { announce, fail, post, succeed } from "./request.js";
 
 const LONGEST_LINK = 100_000; // characters; browsers cut longer addresses
 const $ = (id) => document.getElementById(id);
 
 const editor = $("text");
+$("details")?.addEventListener("toggle", () => import("./editor.js"), { once: true }); // owners seldom want to see the text
+
+/** The text now: also where its editor is not loaded. */
+const written = () => editor.value ?? editor.textContent;
+
 let opened = {
-  file: $("file").value, digest: $("phone").dataset.digest, text: editor.value, hasCrLf: "crlf" in $("phone").dataset,
+  file: $("file").value, digest: $("phone").dataset.digest, text: written(), hasCrLf: "crlf" in $("phone").dataset,
   blocked: $("blocked").textContent,
 };
 
 const isPasted = () => opened.file === "pasted";
-const isChanged = () => !isPasted() && editor.value !== opened.text;
+const isChanged = () => !isPasted() && written() !== opened.text;
 
 /** The file and its text; without the text where it is as on disk. */
 export function source() {
-  return { file: editor.name, text: isPasted() || isChanged() ? editor.value : null };
+  return { file: editor.getAttribute("name"), text: isPasted() || isChanged() ? written() : null };
 }
 
 /** Show a line of a file; "" for the one that is open. */
@@ -30,7 +35,7 @@ export async function goTo(file, line, column) {
     }
     await open(file);
   }
-  editor.goTo(line, column);
+  editor.goTo?.(line, column);
 }
 
 async function open(file) {
@@ -40,9 +45,9 @@ async function open(file) {
 }
 
 async function setText({ file, text, digest = "", blocked = "" }) {
-  $("file").value = file;
-  editor.value = text;
-  opened = { file, digest, text: editor.value, hasCrLf: text.includes("\r\n"), blocked };
+  showFile(file);
+  editor["value" in editor ? "value" : "textContent"] = text;
+  opened = { file, digest, text: written(), hasCrLf: text.includes("\r\n"), blocked };
   name();
   askNobody();
   $("save").disabled = true;
@@ -51,14 +56,19 @@ async function setText({ file, text, digest = "", blocked = "" }) {
   await refresh();
 }
 
+function showFile(file) {
+  $("file").value = file;
+  $("line").value = [...$("line").options].some(({ value }) => value === file) ? file : "";
+}
+
 /** Name the text for the editor, which checks a pasted NCCO by other rules than a flow. */
 function name() {
-  const isJson = isPasted() && editor.value.trimStart().startsWith("[");
+  const isJson = isPasted() && written().trimStart().startsWith("[");
   const wanted = isPasted() ? `pasted.${isJson ? "json" : "yaml"}` : opened.file;
-  if (editor.name === wanted) return;
+  if (editor.getAttribute("name") === wanted) return;
   editor.setAttribute("language", isJson ? "json" : "yaml");
-  editor.name = wanted;
-  editor.check();
+  editor.setAttribute("name", wanted);
+  editor.check?.();
 }
 
 let asked = 0; // requests for what can be called; an older one that is answered late is out of date
@@ -79,14 +89,16 @@ async function refresh() {
   showPicture();
 }
 
-const showPicture = () => draw(source(), editor.value.trim() === "");
+const showPicture = () => draw(source(), written().trim() === "");
 $("drawing").addEventListener("toggle", showPicture);
 
-$("file").addEventListener("change", ({ target: { value: file } }) => {
-  if (isChanged() && !confirm(`${opened.file} is not saved. Leave it?`)) $("file").value = opened.file;
-  else if (file === "pasted") setText({ file, text: "" });
-  else open(file);
-});
+for (const id of ["file", "line"]) {
+  $(id).addEventListener("change", ({ target: { value: file } }) => {
+    if (isChanged() && !confirm(`${opened.file} is not saved. Leave it?`)) showFile(opened.file);
+    else if (file === "pasted") setText({ file, text: "" });
+    else open(file);
+  });
+}
 
 editor.addEventListener("edited", () => {
   name();
@@ -96,11 +108,11 @@ editor.addEventListener("edited", () => {
 
 $("save").addEventListener("click", async () => {
   const { file, digest, hasCrLf } = opened;
-  const text = editor.value;
+  const text = written();
   try {
     const saved = await post("/phone/save", { file, text: hasCrLf ? text.replaceAll("\n", "\r\n") : text, digest });
     opened = { ...opened, text, digest: saved.digest };
-    $("save").disabled = editor.value === text;
+    $("save").disabled = written() === text;
     refresh();
     succeed("save", "keep");
     if (saved.problem) fail("save", saved.problem);
@@ -112,7 +124,7 @@ $("save").addEventListener("click", async () => {
 addEventListener("beforeunload", (event) => isChanged() && event.preventDefault());
 
 $("link").addEventListener("click", async () => {
-  const address = `${location.origin}/phone${await fragmentOf(editor.value)}`;
+  const address = `${location.origin}/phone${await fragmentOf(written())}`;
   if (address.length > LONGEST_LINK) {
     announce("The text is too long for a link; send the file instead.", { error: true });
     return;
@@ -135,4 +147,5 @@ async function openShared() {
 }
 
 addEventListener("hashchange", openShared);
+showIssues();
 openShared().then(showPicture);

@@ -161,11 +161,16 @@ def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:
     )
 
 
+def env_names(flows: Iterable[Flow]) -> list[str]:
+    """The environment variables that the flows read, by name."""
+    texts = {path: text for flow in flows for path, text in flow.sources.items()}
+    return sorted({name for text in texts.values() for name in _ENV.findall(text)})
+
+
 def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
     """A value for each environment variable that the flows read: a number, if dialled, a mail address, or a URL."""
     flows = tuple(flows)
-    texts = {path: text for flow in flows for path, text in flow.sources.items()}
-    names = sorted({name for text in texts.values() for name in _ENV.findall(text)})
+    names = env_names(flows)
     found = {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}
     played = (part for flow in flows for step in flow.steps.values() for part in parts_of(step))
     mails = (hook.definition.mail for flow in flows for hook in flow.hooks if hook.definition.mail is not None)

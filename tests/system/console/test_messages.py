@@ -161,7 +161,7 @@ def test_a_message_left_on_the_phone_appears_by_itself(page: Page, context: Brow
     call_and_press(phone, "1")
     phone.get_by_role("button", name="is busy").click()
     phone.get_by_role("button", name="Skip ahead").click()
-    phone.get_by_role("button", name="and press #").click()
+    phone.get_by_role("button", name="Finish with #").click()
     phone.get_by_role("button", name="Skip ahead").click()
     expect(phone.locator("#call-panel").get_by_role("link", name="Messages")).to_be_visible()
     message = page.locator(".message", has_text="trial")

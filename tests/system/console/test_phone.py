@@ -40,7 +40,9 @@ def heard(page: Page, text: str) -> Locator:
 
 
 def call(page: Page) -> Locator:
+    page.locator("#hangup").evaluate("button => button.hidden || button.click()")
     page.get_by_role("button", name="Call", exact=True).click()
+    expect(page.locator("#phone")).not_to_have_attribute("data-state", "placing")
     bubbles = page.locator("#bubbles")
     expect(bubbles.locator(".bubble").first).to_be_visible()
     return bubbles
@@ -64,7 +66,7 @@ def test_a_call_is_made_in_the_time_zone_of_the_flow(browser: Browser, console: 
     with browser.new_context(**elsewhere) as window:
         page = window.new_page()
         opened(page)
-        page.get_by_text("Who calls, when, and the outside world").click()
+        page.get_by_role("button", name="Settings").click()
         page.get_by_label("When, in Europe/London").fill("2026-07-05T09:30")
         call(page)
         expect(page.get_by_text("Sunday 5 July 2026, 09:30 in Europe/London")).to_be_visible()
@@ -83,6 +85,7 @@ def test_on_a_telephone_a_call_can_be_hung_up_without_scrolling(page: Page) -> N
 
 
 def test_a_caller_meets_a_busy_line_and_leaves_a_message_by_keyboard(page: Page) -> None:
+    page.clock.install()
     opened(page)
     call_and_press(page, "1")
     expect(heard(page, "pressed 1 → sales, reception.yaml line 48")).to_be_visible()
@@ -92,9 +95,9 @@ def test_a_caller_meets_a_busy_line_and_leaves_a_message_by_keyboard(page: Page)
     page.get_by_role("button", name="is busy").click()
     expect(page.get_by_text("You chose: is busy.")).to_be_visible()
     page.get_by_role("button", name="Skip ahead").click()
-    expect(page.get_by_role("button", name="and press #")).to_be_in_viewport()
-    page.wait_for_timeout(5_500)  # longer than the silence that ends the recording: the call waits for a choice
-    page.get_by_role("button", name="and press #").click()
+    expect(page.get_by_role("button", name="Finish with #")).to_be_in_viewport()
+    page.clock.run_for(5_500)  # longer than the silence that ends the recording: the call waits for a choice
+    page.get_by_role("button", name="Finish with #").click()
     page.get_by_role("button", name="Skip ahead").click()
     expect(heard(page, "Thank you for your message. Goodbye.")).to_be_visible()
     expect(heard(page, "The call is over.")).to_be_visible()
@@ -148,21 +151,24 @@ def test_a_paused_clock_stays_paused_though_an_answer_is_late(page: Page) -> Non
 
 def test_spoken_words_are_recognised_only_while_the_call_waits_for_them(page: Page) -> None:
     page.add_init_script(RECOGNITION)
+    page.clock.install()
     listening = page.locator('body[data-heard-in="en-GB"]')
     opened(page)
     call(page)
-    expect(page.get_by_text("Its maker may receive the audio.")).to_be_visible()
     page.get_by_role("button", name="Skip ahead").click()
     expect(page.locator('#call-state[data-listens="en-GB"]')).to_be_attached()
-    page.wait_for_timeout(600)
+    page.clock.run_for(600)
     expect(listening).not_to_be_attached()
 
     microphone = page.get_by_label("Use the microphone")
+    page.get_by_role("button", name="Settings").click()
+    expect(page.get_by_text("Its maker may receive the audio.")).to_be_visible()
     microphone.check()
+    page.keyboard.press("Escape")
     expect(listening).to_be_attached()
     page.evaluate("recognition.onspeechstart({})")
     stopped_at = page.locator("#clock").text_content()
-    page.wait_for_timeout(2_200)
+    page.clock.run_for(2_200)
     expect(page.locator("#clock")).to_have_text(stopped_at or "")
     page.evaluate("recognition.onresult({results: [[{transcript: ' sales please ', confidence: 0.8}]]})")
     expect(heard(page, "said “sales please” → sales")).to_be_visible()
@@ -177,7 +183,7 @@ def test_spoken_words_are_recognised_only_while_the_call_waits_for_them(page: Pa
     page.evaluate("recognition.onerror({error: 'not-allowed'}); recognition.onend({})")
     expect(page.locator("#status")).to_contain_text("The browser may not use the microphone. Allow it")
     expect(microphone).not_to_be_checked()
-    page.wait_for_timeout(600)
+    page.clock.run_for(600)
     expect(listening).not_to_be_attached()
     check_page(page)
 
@@ -185,8 +191,8 @@ def test_spoken_words_are_recognised_only_while_the_call_waits_for_them(page: Pa
 def test_a_browser_without_recognition_has_no_switch_for_it(page: Page) -> None:
     page.add_init_script("window.SpeechRecognition = window.webkitSpeechRecognition = undefined")
     opened(page)
-    call(page)
-    expect(page.get_by_label("What the caller says")).to_be_visible()
+    page.get_by_role("button", name="Settings").click()
+    expect(page.get_by_label("Confidence of the speech recognition")).to_be_visible()
     expect(page.get_by_label("Use the microphone")).to_be_hidden()
 
 
@@ -245,6 +251,7 @@ def test_a_text_is_saved_and_a_call_of_it_is_kept(page: Page, project: Path, wat
 
     call(page)
     page.get_by_role("button", name="Skip ahead").click()
+    page.get_by_role("button", name="Hold").click()
     for key in "2580":
         page.keyboard.press(key)
     expect(heard(page, "Your balance")).to_be_visible()
@@ -321,6 +328,7 @@ def test_real_services_are_asked_by_a_switch_that_an_edit_takes_away(page: Page,
     opened(page, "flows/crm.yaml")
     call(page)
     expect(page.locator(".bubble").first).to_have_text("You have 0 points.")
+    page.get_by_role("button", name="Settings").click()
     switch.check()
     expect(page.get_by_label("The lookup points")).to_be_disabled()
     call(page)
@@ -328,10 +336,12 @@ def test_real_services_are_asked_by_a_switch_that_an_edit_takes_away(page: Page,
     expect(page.get_by_text("asks the real services")).to_be_visible()
     check_page(page)
 
+    page.get_by_role("button", name="Settings").click()
     edit(page, "You have", "There are")
     expect(page.get_by_text("Save this text first.")).to_be_visible()
     expect(switch).to_be_disabled()
     expect(switch).not_to_be_checked()
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Save").click()
     expect(switch).to_be_enabled()
     expect(switch).not_to_be_checked()
@@ -339,21 +349,21 @@ def test_real_services_are_asked_by_a_switch_that_an_edit_takes_away(page: Page,
 
 def test_what_cannot_be_sent_is_said_beside_its_field(page: Page) -> None:
     opened(page)
-    page.get_by_text("Who calls, when, and the outside world").click()
+    page.get_by_role("button", name="Settings").click()
     page.get_by_label("Everybody who is dialled").select_option("timeout")
     page.get_by_label("When, in Europe/London").fill("2199-07-05T09:30")
-    page.get_by_text("Who calls, when, and the outside world").click()
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Call", exact=True).click()
     expect(page.locator("#at:focus")).to_be_visible()
     page.get_by_label("When, in Europe/London").fill("")
     call_and_press(page, "1")
     page.get_by_role("button", name="Skip ahead").click()
     page.get_by_label("Speak for").fill("")
-    page.get_by_role("button", name="and press #").click()
+    page.get_by_role("button", name="Finish with #").click()
     expect(page.locator("#seconds:focus")).to_be_visible()
     expect(page.get_by_role("group", name="Leave a message")).to_be_visible()
     page.get_by_label("Speak for").fill("7")
-    page.get_by_role("button", name="and press #").click()
+    page.get_by_role("button", name="Finish with #").click()
     expect(heard(page, "speaks for 7 s")).to_be_visible()
 
 

@@ -23,13 +23,14 @@ from tests.unit.console.test_phone import Phone
 HEAD = "| on the phone | the caller hears |\n|---|---|\n"
 _ROWS = re.compile(re.escape(HEAD) + r"((?:\|.*\|\n)+)")
 _ANSWER = re.compile(r"\*(\w+)\* answers? `(\{.*?\})`")
+_VARIABLE = re.compile(r"\*(\w+)\* is `([^`]+)`")
 _WHEN = re.compile(r"\*When\* (\d{4}-\d\d-\d\d \d\d:\d\d)")
 _SAID, _RUNG = re.compile('"(.*?)"'), re.compile(r"`(\d+)` rings")
 _STEPS: tuple[tuple[str, Any], ...] = (
     (r"press \*\*([\d*#]+)\*\*", lambda keys: {"press": keys}),
     (r"say \*(.+?)\*", lambda text: {"speak": text}),
     (r"\*\*(Silence)\*\*", lambda _: "silence"),
-    (r"\*\*(and press #)\*\*", lambda _: {"record": {"seconds": 5, "key": "#"}}),
+    (r"\*\*(Finish with #)\*\*", lambda _: {"record": {"seconds": 5, "key": "#"}}),
     (
         rf"\*\*({'|'.join(OUTCOMES.values())})\*\*",
         lambda words: {"dial": next(key for key, value in OUTCOMES.items() if value == words)},
@@ -46,7 +47,7 @@ async def act(phone: Phone, row: str, world: dict[str, Any], called: dict[str, s
     if "**Call**" in row:
         when = _WHEN.search(row)
         at = datetime.fromisoformat(when[1]).replace(tzinfo=ZoneInfo("Europe/London")).isoformat() if when else None
-        await phone.call(**called, made_at=at, world=world)
+        await phone.call(**called, made_at=at, world=world, env=dict(_VARIABLE.findall(row)))
     else:
         await phone.post(f"/phone/calls/{phone.id}/world", **world)
         (step,) = [as_step(found[1]) for pattern, as_step in _STEPS if (found := re.search(pattern, row))]
