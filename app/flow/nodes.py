@@ -101,6 +101,11 @@ def is_missing(node: Node) -> bool:
     return isinstance(node, Text) and not node.value and not node.quoted
 
 
+def text_of(node: Node | None) -> str:
+    """What a text says; "" for any other node."""
+    return node.value if isinstance(node, Text) else ""
+
+
 def walk(node: Node) -> Iterator[Node]:
     """The node, and everything within it in the order of its file; keys are left out."""
     yield node

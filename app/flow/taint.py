@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from app.flow.grammar.reader import has_braces
-from app.flow.nodes import Map, Node, Seq, Text, texts_in, walk
+from app.flow.nodes import Map, Node, Seq, Text, text_of, texts_in, walk
 from app.flow.templates.analysis import read_with_includes
 from app.flow.templates.references import Occurrence, Walk, references_in
 from app.flow.templates.tree import Template
@@ -74,8 +74,7 @@ def _is_harmless(name: str, flow: Map | None) -> bool:
 
 def _edges(node: Map, flow: str, flows: Mapping[str, Map], templates: Mapping[str, str]) -> Iterator[tuple[Cell, Cell]]:
     """Source and target of what a map of a flow fills: by `set` and `with`, and by what a sub-flow returns."""
-    run = node.get("run")
-    callee = run.value if isinstance(run, Text) else ""
+    callee = text_of(node.get("run"))
     is_returned = node.get("return") is not None
     for word, filled in (("set", flow), ("with", callee)):
         values = node.get(word)

@@ -13,7 +13,7 @@ from app.simulator.delivery import WebhookDelivery
 from app.simulator.durations import plain
 from app.simulator.legs import Heard, HeardKind, Leg
 from app.store import TurnRow
-from app.verify.scenarios.result import DECIDING, Decided, trace_of
+from app.verify.scenarios.result import DECIDING, Decided, failsafe_in, trace_of
 from app.verify.scenarios.runner import Rename
 
 MOST_STEPS: Final = 4
@@ -152,8 +152,8 @@ class PlayedReply(NamedTuple):
     @property
     def _failure(self) -> str:
         """Why the failsafe is played; "" if it is not."""
-        failed = (line for line in self.trace if line.did == "failed" and line.what == "failsafe")
-        return next((line.because for line in failed), "")
+        found = failsafe_in(self.trace)
+        return found.because if found is not None else ""
 
     @property
     def sentence(self) -> str:

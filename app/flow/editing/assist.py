@@ -19,7 +19,7 @@ from app.flow.language.flow import read_flow, read_head
 from app.flow.language.outcomes import ERROR
 from app.flow.language.shared import Context, is_shared, read_shared
 from app.flow.language.step import EXITS
-from app.flow.nodes import LINE_BREAK, Map, Node, Place, Seq, Text
+from app.flow.nodes import LINE_BREAK, Map, Node, Place, Seq, Text, text_of
 from app.flow.scope import ScopeTypes, scope_types
 from app.flow.source import read_yaml
 from app.flow.source.source_file import EXPRESSION_KEYS
@@ -212,8 +212,7 @@ def _spoken(word: WrittenWord, project: _Project) -> Iterator[Completion]:
             yield from project.named("locales")
             return
         case (*_, "style"):
-            language = word.map.get("language") if word.map else None
-            voice = VOICES.get(language.value if isinstance(language, Text) else "")
+            voice = VOICES.get(text_of(word.map.get("language"))) if word.map else None
             codes = map(str, sorted(voice.styles or ())) if voice else ()
         case _:
             return

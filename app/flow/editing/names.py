@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 from app.flow.editing.words import words_of
 from app.flow.grammar.reader import items
 from app.flow.issues import FlowIssue
-from app.flow.nodes import LINE_BREAK, Map, Node, Place, Text
+from app.flow.nodes import LINE_BREAK, Map, Node, Place, Text, text_of
 from app.flow.source import read_yaml
 from app.flow.source.source_file import EXPRESSION_KEYS, SourceFile
 
@@ -155,9 +155,8 @@ def names_in_file(path: str, text: str) -> FileNames:
     node, issues = read_yaml(path, text)
     if not isinstance(node, Map):
         return _scanned(path, text)._replace(problem=issues[0] if node is None and issues else None)
-    flow = node.get("flow")
     names = (*_defined(node), *_used(node))
-    return FileNames(path, flow.value if isinstance(flow, Text) else "", names)
+    return FileNames(path, text_of(node.get("flow")), names)
 
 
 @lru_cache(maxsize=1024)

@@ -52,9 +52,9 @@ class Reader:
         """`node` as a map; E201 otherwise, with `cure` to show how it is written."""
         return self._shaped(node, Map, what, cure)
 
-    def seq(self, node: Node, what: str, cure: str | None = None) -> Seq | None:
+    def seq(self, node: Node, what: str) -> Seq | None:
         """`node` as a list; E201 otherwise."""
-        return self._shaped(node, Seq, what, cure)
+        return self._shaped(node, Seq, what, None)
 
     def text(self, node: Node, what: str, cure: str | None = None) -> Text | None:
         """`node` as a text; E201 otherwise."""

@@ -34,7 +34,7 @@ from app.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, read
 from app.flow.grammar.targets import RETURNED, declared_under, read_run, read_target
 from app.flow.issues import RULES, Fix
 from app.flow.language.exits import StepExit, StepSource
-from app.flow.nodes import Map, Node, Place, Text, texts_in
+from app.flow.nodes import Map, Node, Place, text_of, texts_in
 from app.flow.runtime import (
     AT_ONCE,
     Decision,
@@ -204,12 +204,12 @@ class On(StepExit[OnWords]):
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
         """What may come of its connect, and its checkpoints."""
         played = [item for item in items(step.get("do")) if isinstance(item, Map)]
-        connects = (item for item in played if item.get("connect") or _text(item.get("action")) == "connect")
+        connects = (item for item in played if item.get("connect") or text_of(item.get("action")) == "connect")
         connect = next(connects, None)
         if connect is not None:
             has_websocket = any(text.value == "websocket" or text.value.startswith("ws") for text in texts_in(connect))
             yield from (name for name in OUTCOMES if has_websocket or name != DISCONNECTED)
-        yield from filter(None, (_text(item.get("checkpoint")) for item in played))
+        yield from filter(None, (text_of(item.get("checkpoint")) for item in played))
 
 
 class RunWords(OnWords):
@@ -284,12 +284,8 @@ class RunFlow(StepExit[RunWords]):
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
         """What the flow may return."""
-        yield from tuple(outcomes_of(_text(step.get("run")))) or (RETURNED,)
+        yield from tuple(outcomes_of(text_of(step.get("run")))) or (RETURNED,)
         yield OTHERWISE
-
-
-def _text(node: Node | None) -> str:
-    return node.value if isinstance(node, Text) else ""
 
 
 def steers(node: Map) -> bool:

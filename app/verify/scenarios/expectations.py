@@ -13,7 +13,7 @@ from app.simulator.durations import is_spoken, longest_pause
 from app.simulator.legs import Heard
 from app.verify.scenarios.caller import FOREVER
 from app.verify.scenarios.listener import first_unheard
-from app.verify.scenarios.result import Decided, Difference, Result
+from app.verify.scenarios.result import Decided, Difference, Result, failsafe_in
 
 
 def check_expectations(result: Result, *, is_explained: bool = False) -> Iterator[Difference]:
@@ -214,7 +214,7 @@ def _silent_party(result: Result, bound: float) -> Moment | None:
 
 
 def _failsafe(result: Result) -> Moment | None:
-    found = next((line for line in result.decided if line.did == "failed" and line.what == "failsafe"), None)
+    found = failsafe_in(result.decided)
     return None if found is None else (found.at, f"the failsafe is all that is heard: {found.because}")
 
 

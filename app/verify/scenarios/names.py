@@ -10,7 +10,7 @@ from typing import NamedTuple
 from app.flow.editing.names import FileNames, Name, NameKind, ProjectNames
 from app.flow.editing.rename import CannotRename
 from app.flow.grammar.reader import items
-from app.flow.nodes import Map, Node, Place, Text
+from app.flow.nodes import Map, Node, Place, Text, text_of
 from app.flow.source import read_yaml
 from app.verify.scenarios.model import DEFAULTS
 
@@ -129,15 +129,16 @@ class Meanings:
 
     def _taken_by(self, call: Iterable[Map]) -> list[str]:
         """The flows that may take a call: the one that it names, that of its number, the default one, or any."""
-        flow, to = (next(filter(None, (_text(each.get(word)) for each in call)), "") for word in ("flow", "to"))
+        flow, to = (next(filter(None, (text_of(each.get(word)) for each in call)), "") for word in ("flow", "to"))
         if flow:
             return [flow]
         digits = "".join(filter(str.isdigit, to))
         roots = {name: _head(file).node for name, file in self._flows.items()}
         maps = {name: node for name, node in roots.items() if isinstance(node, Map)}
-        numbers = {name: [_text(item) for item in items(node.get("numbers"))] for name, node in maps.items()}
+        numbers = {name: [text_of(item) for item in items(node.get("numbers"))] for name, node in maps.items()}
         found = [name for name, known in numbers.items() if digits in known]
-        return found or [name for name, node in maps.items() if _text(node.get("default")) == "true"] or [*self._flows]
+        defaults = [name for name, node in maps.items() if text_of(node.get("default")) == "true"]
+        return found or defaults or [*self._flows]
 
     def _reached_from(self, flow: str) -> frozenset[str]:
         """The flow and those that it runs, directly or not."""
@@ -164,10 +165,6 @@ def _described_by(scenario: Map) -> tuple[Map, ...]:
 
 def _keys(node: Node | None) -> list[Text]:
     return [entry.key for entry in node.entries] if isinstance(node, Map) else []
-
-
-def _text(node: Node | None) -> str:
-    return node.value if isinstance(node, Text) else ""
 
 
 def _named(kind: NameKind, node: Node | None, calls: tuple[tuple[Map, ...], ...] = ()) -> Iterator[ScenarioName]:

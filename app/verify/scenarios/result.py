@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from app.engine import Session, TraceLine
 from app.flow.nodes import Place
@@ -15,6 +15,7 @@ from app.store import HookRow, TurnRow
 from app.verify.scenarios.model import Scenario
 from app.verify.scenarios.values import Excerpt
 
+Line = TypeVar("Line", bound=TraceLine)
 DECIDING: Final = ("decided", "failed", "refused")
 """Lines of a trace that say what decided."""
 
@@ -121,9 +122,14 @@ class Result:
     @property
     def ended(self) -> str:
         """How the call ended: `hangup`, `completed`, or `failsafe` if the failsafe NCCO or nothing was played."""
-        if not self.is_answered or any(line.what == "failsafe" for line in self.decided if line.did == "failed"):
+        if not self.is_answered or failsafe_in(self.decided) is not None:
             return "failsafe"
         return "hangup" if any(heard.kind == "hung up" for heard in self.transcript) else "completed"
+
+
+def failsafe_in(lines: Iterable[Line]) -> Line | None:
+    """The line of a trace that says why the failsafe is played; None if it is not."""
+    return next((line for line in lines if line.did == "failed" and line.what == "failsafe"), None)
 
 
 def trace_of(turn: TurnRow) -> list[TraceLine]:
