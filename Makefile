@@ -73,14 +73,15 @@ fmt: $(READY) ## fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY) ## write docs/errors.md, the pages of settings, commands and options, the table of filters, and .env.example
+docs: $(READY) ## write the pages and tables that repeat the code, .env.example, and the moving picture of the README
 	$(BIN)/python -m tests.system.docs.errors_page
 	$(BIN)/python -m tests.system.docs.settings_pages
 	$(BIN)/python -m tests.system.docs.commands_page
 	$(BIN)/python -m tests.system.docs.options_page
 	$(BIN)/python -m tests.system.docs.filters_table
+	$(BIN)/python -m tests.system.docs.prove_picture
 
-picture: $(READY) ## take the picture of the README from the real page; needs chromium
+picture: $(READY) ## take the picture of the phone from the real page; needs chromium
 	$(BIN)/python -m tests.system.console.screenshots build/pictures phone-call
 	cp build/pictures/phone-call-light-1280.png docs/console.png
 

@@ -1,16 +1,16 @@
 """How the YAML of a page becomes a project that can be loaded.
 
 Blocks with a title are files: those under one heading are one project, and those of a how-to page are one. A block
-without a title is a whole file when it begins as one; else it is a part of a flow, and stands in a frame that has what
-such parts use: steps to go to, variables, lookups, hooks, hours, and flows to run. What stands so in a file is checked
-with that file.
+without a title is a whole file when it begins as one; else it is a part of a flow, at any depth, and is put into a
+frame that has what such parts use: steps to go to, variables, lookups, hooks, hours, and flows to run. An excerpt of a
+file is checked with that file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from textwrap import indent
+from textwrap import dedent, indent
 from typing import Final
 
 from app.flow.language.flow import FlowWords
@@ -21,6 +21,7 @@ HOW_TO: Final = "docs/how-to/"
 STEPS: Final = (
     *("menu", "person", "reception", "sales", "support", "sorry", "account", "locked", "agent", "message", "closed"),
     *("vip", "staff", "desk", "ask", "thanks", "next", "accept", "again", "welcome", "sales_busy", "voicemail", "shop"),
+    "address",
 )
 """Steps that the parts of a flow may lead to."""
 
@@ -76,7 +77,7 @@ def projects(page: str) -> Iterator[tuple[Block, dict[str, str]]]:
         yield files[0], {file.title: file.code for file in files}
     for block in blocks:
         if not (block.title or block.source) and block.language == "yaml":
-            yield block, as_project(block.code)
+            yield block, as_project(dedent(block.code))
 
 
 def as_project(code: str) -> dict[str, str]:
