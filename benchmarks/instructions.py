@@ -30,7 +30,8 @@ import orjson
 
 from app import engine
 from app.engine.session import from_json, to_json
-from app.service.delivery import Delivery, Reply, answer_row, session_row, turn_row, webhook_row
+from app.service.delivery import Delivery, Reply
+from app.service.written_rows import answer_row, session_row, turn_row, webhook_row
 from app.settings import load_settings
 from app.web.app import create_app
 from app.web.log import configure_log, log_webhook

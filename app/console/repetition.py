@@ -20,8 +20,8 @@ from app.engine.session import from_json
 from app.errors import AppError
 from app.flow.language.returns import OK
 from app.ncco.webhooks import EXPECTED_SPEECH_ERRORS, AnswerWebhook, InputWebhook, RecordWebhook, recognise
-from app.service.delivery import REFUSED
 from app.service.recorded_calls import MASKED, TimelineEntry, entries_of
+from app.service.written_rows import REFUSED
 from app.simulator.parties import Outcome
 from app.store import Timeline, TurnRow
 from app.verify.played_call import MOST_STEPS, CannotDo

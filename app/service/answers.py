@@ -6,8 +6,9 @@ from app import engine
 from app.engine import Call, Session, TraceLine, Turn
 from app.engine.session import from_json
 from app.errors import AlreadyOpen, StoreUnavailable
-from app.service.delivery import Delivery, Reply, answer_row, session_id, transfer_id
+from app.service.delivery import Delivery, Reply, session_id, transfer_id
 from app.service.turns import Turns
+from app.service.written_rows import answer_row
 
 
 async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> Reply:

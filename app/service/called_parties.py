@@ -11,8 +11,9 @@ from app import engine
 from app.engine import Session, WaitRef
 from app.engine.session import from_json
 from app.errors import AlreadyOpen
-from app.service.delivery import Delivery, Reply, answer_row
+from app.service.delivery import Delivery, Reply
 from app.service.turns import Turns, has_ended, lost_revision, wait_of
+from app.service.written_rows import answer_row
 
 
 async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:

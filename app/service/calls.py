@@ -8,8 +8,9 @@ from typing import Final
 from app.errors import StoreUnavailable, UnknownWait
 from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook
 from app.service import answers, fallbacks, waits
-from app.service.delivery import Delivery, Reply, may_hold_input, status_of, webhook_row
+from app.service.delivery import Delivery, Reply
 from app.service.turns import Turns
+from app.service.written_rows import may_hold_input, status_of, webhook_row
 from app.store import HookRow
 
 _NUMBER: Final = re.compile(r"[0-9]{5,}")

@@ -12,9 +12,10 @@ from app.errors import Conflict
 from app.flow.runtime import CallbackKind
 from app.ncco.webhooks import FallbackWebhook
 from app.service import answers, called_parties, waits
-from app.service.delivery import REFUSED, Delivery, Reply, session_id, webhook_row
+from app.service.delivery import Delivery, Reply, session_id
 from app.service.tokens import read_token
 from app.service.turns import ANSWERED, ATTEMPTS, Turns
+from app.service.written_rows import REFUSED, webhook_row
 
 BAD_STATUS: Final = "Invalid response code."
 REFUSALS: Final = frozenset({"Invalid NCCO.", BAD_STATUS})

@@ -16,20 +16,11 @@ from app.engine.session import from_json
 from app.flow.model import Flow
 from app.flow.runtime import CallbackKind
 from app.ncco.webhooks import InputWebhook
-from app.service.delivery import (
-    END_OF_INPUT,
-    JOIN_SILENTLY,
-    Delivery,
-    Reply,
-    answer_row,
-    hook_rows,
-    mask,
-    session_row,
-    turn_row,
-)
+from app.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from app.service.library import Library
 from app.service.recordings import announced
 from app.service.tokens import make_token
+from app.service.written_rows import answer_row, hook_rows, mask, session_row, turn_row
 from app.store import HookRow, RecordingRow, SessionRow, Store, WebhookRow
 
 AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]

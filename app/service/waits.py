@@ -11,9 +11,10 @@ from app.errors import Conflict, StoreUnavailable
 from app.flow.runtime import CallbackKind
 from app.ncco.webhooks import StatusWebhook
 from app.service import called_parties
-from app.service.delivery import REFUSED, Delivery, Reply, status_of, webhook_row
+from app.service.delivery import Delivery, Reply
 from app.service.tokens import read_token
 from app.service.turns import ATTEMPTS, Turns, has_ended, lost_revision, wait_of
+from app.service.written_rows import REFUSED, status_of, webhook_row
 from app.store import HookRow, RecordingRow, SessionRow, WebhookRow
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.flow.language.hooks import Hook
-from app.service.delivery import hook_rows
+from app.service.written_rows import hook_rows
 
 AT = 1_772_625_600_000
 
