@@ -28,7 +28,7 @@ from app.service.outgoing import new_client
 from app.settings import Settings
 from app.simulator.delivery import Application
 from app.store import HookRow
-from app.verify.scenarios.runner import BASE, BROKEN, LocalStage, RemoteStage
+from app.verify.scenarios.runner import BASE, BROKEN, LocalStage, PathOf, RemoteStage
 from app.verify.scenarios.server import Outside
 from app.web import create_app
 from app.web.webhook_http import DEADLINE_S
@@ -56,9 +56,11 @@ def _logger(log: list[str]) -> FilteringBoundLogger:
 
 @asynccontextmanager
 async def local_stage(
-    project: Project, *, is_live: bool, chaos: int | None, deadline_s: float = DEADLINE_S
+    project: Project, path_of: PathOf, *, is_live: bool, chaos: int | None, deadline_s: float = DEADLINE_S
 ) -> AsyncIterator[LocalStage]:
-    """Where calls to a project are played; `deadline_s` as in `create_app`. Raises CannotRun, SettingsError.
+    """Where calls to a project are played. Raises CannotRun, SettingsError.
+
+    `path_of` is as in `LocalStage`, `deadline_s` as in `create_app`.
 
     With `is_live` lookups are asked and hooks are sent as the server would.
     """
@@ -78,7 +80,7 @@ async def local_stage(
 
             outside = Outside(flow_variables(), lambda: lookups_of_turn(lookups.answer, budget_ms), post)
         make = partial(make_app, deadline_s=deadline_s)
-        yield LocalStage(project, make, settings.dial_allow, outside=outside, chaos=chaos)
+        yield LocalStage(project, make, settings.dial_allow, outside=outside, chaos=chaos, path_of=path_of)
 
 
 def is_url(what: str | None) -> bool:

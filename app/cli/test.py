@@ -24,7 +24,7 @@ from app.verify.coverage import paint, percent, told_coverage
 from app.verify.scenarios.files import ScenarioFile, read_files, updated
 from app.verify.scenarios.reports import as_github, as_json, as_junit, as_text, ink
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.runner import Rename, Stage, Suite, run_suite
+from app.verify.scenarios.runner import Stage, Suite, run_suite
 
 DRAWINGS: Final[Mapping[str, Callable[[Drawing], str]]] = {
     ".mmd": as_mermaid,
@@ -110,7 +110,7 @@ def command(
             raise CannotRun(f"{name} is for the flows of a project", "leave it out; a server at a URL shows no flows")
         found = find_files(paths)
         server = nullcontext(remote_stage(url, remote, chaos=chaos, scenarios=found))
-        suites.append(asyncio.run(play(server, found, str)))
+        suites.append(asyncio.run(play(server, found)))
     else:
         refuse_remote(remote)
         scenarios = find_scenarios(paths, flows, templates)
@@ -156,13 +156,12 @@ def _play_projects(
         except FlowsHaveErrors as error:
             error.show()
         else:
-            yield asyncio.run(play(local_stage(project, is_live=live, chaos=chaos), files, source.path_of))
+            yield asyncio.run(play(local_stage(project, source.path_of, is_live=live, chaos=chaos), files))
 
 
 async def _play(
     server: AbstractAsyncContextManager[Stage],
     files: Sequence[Path],
-    rename: Rename,
     *,
     words: str,
     form: str,
@@ -173,15 +172,15 @@ async def _play(
 
     def played(result: Result) -> None:
         if form == "text" and (is_shown or not result.holds or result.unjudged):
-            click.echo(as_text(result, rename, is_shown=is_shown))
+            click.echo(as_text(result, is_shown=is_shown))
 
     async with server as stage:
-        suite = await run_suite(stage, read_files(files), words, leaves_open=update, played=played, rename=rename)
+        suite = await run_suite(stage, read_files(files), words, leaves_open=update, played=played)
     if form == "text":
         texts = {file.name: file.text for file in suite.files}
         click.echo(report(suite.issues, texts, "text", colour=True), nl=False)
         if suite.results:
-            for line in told_coverage(suite.coverage, suite.rename, is_whole=not suite.left_out):
+            for line in told_coverage(suite.coverage, is_whole=not suite.left_out):
                 click.echo(line)
     return suite
 

@@ -82,9 +82,15 @@ class Coverage:
 
 
 class OutcomeCounter:
-    """Counts what calls take in the flows of a project, call after call."""
+    """Counts what calls take in the flows of a project, call after call.
 
-    def __init__(self, flows: Iterable[Flow]) -> None:
+    Args:
+        flows: of the project.
+        path_of: returns the path of a flow file that a person can open.
+    """
+
+    def __init__(self, flows: Iterable[Flow], path_of: Callable[[str], str] = str) -> None:
+        self._path_of = path_of
         self._flows: Mapping[str, Flow] = {flow.name: flow for flow in flows}
         self._files = by_file(self._flows.values())
         self._counts: Counter[OutcomeKey] = Counter()
@@ -113,7 +119,10 @@ class OutcomeCounter:
         )
 
     def _counted(self, outcomes: Iterable[FlowOutcome]) -> dict[FlowOutcome, int]:
-        return {outcome: self._counts[outcome[:3]] for outcome in outcomes}
+        return {self._shown(outcome): self._counts[outcome[:3]] for outcome in outcomes}
+
+    def _shown(self, outcome: FlowOutcome) -> FlowOutcome:
+        return outcome._replace(place=outcome.place._replace(file=self._path_of(outcome.place.file)))
 
     def _taken_in(self, lines: Iterable[TraceLine]) -> Iterator[OutcomeKey]:
         """What one turn has taken."""
@@ -133,7 +142,7 @@ def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:
     return tuple(map(TraceLine.read, json.loads(trace)))
 
 
-def told_coverage(coverage: Coverage, rename: Callable[[str], str], *, is_whole: bool = True) -> Iterator[str]:
+def told_coverage(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str]:
     """Lines without colours: a table of the flows, then what is missing, if all scenarios were played (`is_whole`)."""
     if not coverage.flows:
         return
@@ -149,8 +158,7 @@ def told_coverage(coverage: Coverage, rename: Callable[[str], str], *, is_whole:
         yield ""
         yield "never taken:"
     for outcome in missing:
-        where = f"{rename(outcome.place.file)}:{outcome.place.line}"
-        yield f"  {where}  {outcome.flow}: {outcome.step}: {outcome.name}"
+        yield f"  {outcome.place.file}:{outcome.place.line}  {outcome.flow}: {outcome.step}: {outcome.name}"
 
 
 def percent(value: float) -> str:

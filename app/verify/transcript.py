@@ -14,7 +14,6 @@ from app.simulator.durations import plain
 from app.simulator.legs import Heard, HeardKind, Leg
 from app.store import TurnRow
 from app.verify.scenarios.result import DECIDING, Decided, failsafe_in, trace_of
-from app.verify.scenarios.runner import Rename
 
 MOST_STEPS: Final = 4
 """Steps that a turn names, when it goes through several of them."""
@@ -218,13 +217,13 @@ def cause_of(delivery: WebhookDelivery) -> str:
     return delivery.kind
 
 
-def decision(line: Decided, rename: Rename) -> str:
+def decision(line: Decided) -> str:
     """A line of the trace as text: place, step, outcome and reason."""
-    file, _, number = line.where.rpartition(":")
-    where = f"{rename(file)}:{number}" if file else "the server"
     step = f' step "{line.step}",' if line.step else ""
     verb = {"failed": "failed with ", "refused": "refused "}.get(line.did, "")
-    return printable(f"{where}:{step} {verb}{line.what}{f': {line.because}' if line.because else ''}")
+    return printable(
+        f"{line.shown or 'the server'}:{step} {verb}{line.what}{f': {line.because}' if line.because else ''}"
+    )
 
 
 def webhook_line(delivery: WebhookDelivery, answered_s: float) -> str:

@@ -165,10 +165,10 @@ def command(
         source, name = source_of(what, flows, templates)
         loaded = source.load_flow(name)
         name = name or flow_of_file(loaded)
-        server = local_stage(loaded.project, is_live=live, chaos=chaos, deadline_s=PATIENCE_S)
+        server = local_stage(loaded.project, source.path_of, is_live=live, chaos=chaos, deadline_s=PATIENCE_S)
     call = ScenarioCall(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at, flow=name)
     met = CallConditions(Parties(other=None), {}, chaos)
-    screen = Screen(shows, source.path_of if source is not None else str)
+    screen = Screen(shows)
 
     async def run() -> int:
         async with server as stage:

@@ -14,7 +14,6 @@ from app.simulator.delivery import WebhookDelivery
 from app.simulator.legs import Heard
 from app.verify.scenarios.reports import ink
 from app.verify.scenarios.result import DECIDING, Result
-from app.verify.scenarios.runner import Rename
 from app.verify.scenarios.server import PlacedCall, problem_of, warnings_of
 from app.verify.transcript import Order, decision, heard_by_others, line_of, webhook_line
 
@@ -54,12 +53,10 @@ class Screen:
 
     Args:
         shows: what is printed all along: `why`, `ncco`, `webhooks`.
-        rename: names a file of a flow as the person can open it.
     """
 
-    def __init__(self, shows: Iterable[str], rename: Rename) -> None:
+    def __init__(self, shows: Iterable[str]) -> None:
         self._shows = frozenset(shows)
-        self._rename = rename
         self._printed: set[object] = set()
 
     def say(self, text: str, colour: str = "") -> None:
@@ -123,7 +120,7 @@ class Screen:
         """What decided, when, in which turn; of a server that does not show it, which replies are played."""
         if result.records:
             deciding = (line for line in result.decided if line.did in DECIDING)
-            return [(line.at, line.turn, decision(line, self._rename)) for line in deciding]
+            return [(line.at, line.turn, decision(line)) for line in deciding]
         return [
             (sent.at - result.answered_s, number, webhook_line(sent, result.answered_s).lstrip())
             for number, sent in enumerate(result.webhooks)

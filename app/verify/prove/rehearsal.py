@@ -16,7 +16,7 @@ from app.verify.prove.properties import Violation
 from app.verify.scenarios.files import WrittenScenario
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.runner import LocalStage, MakeApp, Rename, play
+from app.verify.scenarios.runner import LocalStage, MakeApp, PathOf, play
 from app.verify.scenarios.script import HearStep
 from app.verify.scenarios.values import Excerpt, ScenarioReader, UpperLimit
 
@@ -50,7 +50,7 @@ class FoundViolation:
 
 
 def confirmed(
-    project: Project, proofs: Sequence[Proof], make_app: MakeApp, rename: Rename = str
+    project: Project, proofs: Sequence[Proof], make_app: MakeApp, path_of: PathOf = str
 ) -> tuple[list[Proof], list[FoundViolation]]:
     """Each violation once, also when several flows run the flow that has it, and the proofs.
 
@@ -69,7 +69,7 @@ def confirmed(
             found[key] = FoundViolation(violation, proof, example.written if example is not None else None)
         elif not proof.space.stopped:
             problem = f"the simulator does not reproduce {violation.kind}: {example.problem}"
-            proof.space.stopped = f"{rename(violation.place.file)}:{violation.place.line}: {problem}"
+            proof.space.stopped = f"{path_of(violation.place.file)}:{violation.place.line}: {problem}"
     left = [
         replace(proof, violations=tuple(each for each in proof.violations if _key(each) in found)) for proof in proofs
     ]

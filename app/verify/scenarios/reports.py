@@ -18,7 +18,7 @@ from app.simulator.legs import BETWEEN_KEYS_S, Heard
 from app.simulator.parties import ENDLESS
 from app.verify.coverage import Coverage
 from app.verify.scenarios.result import DECIDING, Difference, Result
-from app.verify.scenarios.runner import Rename, Suite
+from app.verify.scenarios.runner import Suite
 from app.verify.transcript import decision, line_of, moment_of, one_line
 
 MOST_NOTES = 8
@@ -30,7 +30,7 @@ def ink(text: str, colour: str) -> str:
     return f"\x1b[{CODES[colour]}m{text}\x1b[0m" if text else text
 
 
-def as_text(result: Result, rename: Rename, *, is_shown: bool = False) -> str:
+def as_text(result: Result, *, is_shown: bool = False) -> str:
     """The report of one scenario: its differences, the deciding flow lines, the transcript and what was not judged.
 
     `is_shown`: with the transcript and the notes of a scenario that holds, too.
@@ -49,13 +49,13 @@ def as_text(result: Result, rename: Rename, *, is_shown: bool = False) -> str:
         lines.append(f"  {each.place.file}:{each.place.line}: {ink(printable(each.message), 'bold')}")
         lines += [f"      expected: {ink(printable(each.expected), 'green')}"] if each.expected else []
         lines += [f"      instead:  {ink(printable(each.found), 'red')}"] if each.found else []
-    lines += [f"  {line}" for line in deciding_lines(result, rename)]
+    lines += [f"  {line}" for line in deciding_lines(result)]
     lines += ["", *_transcript(result, result.differences[0])]
     lines += notes
     return "\n".join([*lines, *unjudged, ""])
 
 
-def deciding_lines(result: Result, rename: Rename) -> list[str]:
+def deciding_lines(result: Result) -> list[str]:
     """The flow lines of the last decision before the first difference."""
     at = result.differences[0].at + 0.001
     before = [line for line in result.decided if line.at <= at and line.did in DECIDING]
@@ -65,7 +65,7 @@ def deciding_lines(result: Result, rename: Rename) -> list[str]:
     gotos = {line.step: line.where for line in result.decided if line.did == "entered" and line.what == Goto.word}
     relevant = [line for line in last if line.did != "decided" or gotos.get(line.step, line.where) == line.where]
     relevant = relevant or last[-1:]
-    return [f"decided by {decision(line, rename)}" for line in relevant]
+    return [f"decided by {decision(line)}" for line in relevant]
 
 
 def _transcript(result: Result, first: Difference) -> Iterator[str]:
@@ -107,9 +107,9 @@ def as_json(suites: Sequence[Suite], short: Sequence[str] = ()) -> str:
             for suite in suites
             for issue in suite.issues
         ],
-        "scenarios": [_json_result(result, suite.rename) for suite in suites for result in suite.results],
+        "scenarios": [_json_result(result) for suite in suites for result in suite.results],
         "short": list(short),
-        "coverage": [_json_coverage(suite.coverage, suite.rename) for suite in suites],
+        "coverage": [_json_coverage(suite.coverage) for suite in suites],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
@@ -122,7 +122,7 @@ def _fields(value: object, *names: str) -> dict[str, Any]:
     return {name: getattr(value, name) for name in names}
 
 
-def _json_result(result: Result, rename: Rename) -> dict[str, Any]:
+def _json_result(result: Result) -> dict[str, Any]:
     place = result.scenario.place
     found = {"name": result.scenario.name, "file": place.file, "line": place.line}
     found |= _fields(result, "holds", "seconds", "unjudged")
@@ -132,15 +132,15 @@ def _json_result(result: Result, rename: Rename) -> dict[str, Any]:
         "differences": [
             _json_place(each.place) | _fields(each, "at", "message", "expected", "found") for each in result.differences
         ],
-        "decided": deciding_lines(result, rename),
+        "decided": deciding_lines(result),
         "transcript": [" ".join(line_of(heard).split()) for heard in result.transcript],
     }
 
 
-def _json_coverage(coverage: Coverage, rename: Rename) -> dict[str, Any]:
+def _json_coverage(coverage: Coverage) -> dict[str, Any]:
     def rows(outcomes: Mapping[FlowOutcome, int]) -> list[dict[str, Any]]:
         return [
-            {"step": step, "outcome": name, "calls": count, "file": rename(place.file), "line": place.line}
+            {"step": step, "outcome": name, "calls": count, "file": place.file, "line": place.line}
             for (_, step, name, place), count in outcomes.items()
         ]
 
@@ -161,15 +161,14 @@ def as_github(suites: Sequence[Suite], *, needs_all: bool) -> str:
             for each in result.differences:
                 values = {"expected": each.expected, "instead": each.found}
                 details = [f"{name}: {value}" for name, value in values.items() if value]
-                text = "\n".join([each.message, *details, *deciding_lines(result, suite.rename)])
+                text = "\n".join([each.message, *details, *deciding_lines(result)])
                 lines.append(_annotation("error", text, each.place, result.scenario.name))
         for result in suite.results:
             place, name = result.scenario.place, result.scenario.name
             lines += [_annotation("notice", f"not judged: {what}", place, name) for what in result.unjudged]
         for flow, step, name, place in suite.coverage.missing:
             text = f'flow {flow}, step {step}: "{name}" is taken by no scenario'
-            where = place._replace(file=suite.rename(place.file))
-            lines.append(_annotation("error" if needs_all else "notice", text, where, "never taken"))
+            lines.append(_annotation("error" if needs_all else "notice", text, place, "never taken"))
     return "".join(lines)
 
 
@@ -191,17 +190,17 @@ def as_junit(suites: Sequence[Suite]) -> str:
                 case = _child(cases, "testcase", classname=file.name, name=issue.place)
                 _child(case, "error", type=issue.code, message=f"{issue.place}: {issue.message}; {issue.cure}")
             for result in results:
-                _add_case(cases, file.name, result, suite.rename)
+                _add_case(cases, file.name, result)
     indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(root, encoding="unicode")}\n'
 
 
-def _add_case(cases: Element, file: str, result: Result, rename: Rename) -> None:
+def _add_case(cases: Element, file: str, result: Result) -> None:
     name, line = result.scenario.name, result.scenario.place.line
     case = _child(cases, "testcase", classname=file, name=name, line=line, time=f"{result.took_s:.3f}")
     if not result.holds:
         failure = _child(case, "failure", message=result.differences[0].message)
-        failure.text = _printable_lines(click.unstyle(as_text(result, rename)))
+        failure.text = _printable_lines(click.unstyle(as_text(result)))
     if result.unjudged:
         _child(case, "system-out").text = _printable_lines("\n".join(f"not judged: {what}" for what in result.unjudged))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -48,10 +48,12 @@ class Decided(TraceLine):
 
     Attributes:
         at: seconds since the call was answered. turn: the number of the turn in its session.
+        shown: `where` with a path that a person can open; "" where no line of a flow decided.
     """
 
     at: float = 0.0
     turn: int = 0
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +139,19 @@ def trace_of(turn: TurnRow) -> list[TraceLine]:
     return [TraceLine.read(line) for line in json.loads(turn.trace)]
 
 
-def decided_in(turns: Iterable[TurnRow], zero_ms: int) -> list[Decided]:
-    """The trace lines of some turns, sorted by time; `zero_ms` is the time at which seconds start."""
-    found = [
-        Decided.read({**line, "at": (turn.created_at - zero_ms) / 1000, "turn": turn.number})
-        for turn in turns
-        for line in json.loads(turn.trace)
-    ]
+def decided_in(turns: Iterable[TurnRow], zero_ms: int, path_of: Callable[[str], str]) -> list[Decided]:
+    """The trace lines of some turns, sorted by time.
+
+    Args:
+        turns: whose they are.
+        zero_ms: the time at which seconds start.
+        path_of: returns the path of a flow file that a person can open.
+    """
+    found = []
+    for turn in turns:
+        at = (turn.created_at - zero_ms) / 1000
+        for line in trace_of(turn):
+            file, colon, number = line.where.rpartition(":")
+            shown = f"{path_of(file)}{colon}{number}" if file else ""
+            found.append(Decided(**vars(line), at=at, turn=turn.number, shown=shown))
     return sorted(found, key=lambda line: line.at)

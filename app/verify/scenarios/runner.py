@@ -66,6 +66,9 @@ _KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"
 _NOT_VISIBLE: Final = "a server at a URL does not show it"
 _OWN_SETTINGS: Final = "the server has its own"
 
+PathOf: TypeAlias = Callable[[str], str]
+"""Returns the path of a flow file that a person can open: `shop/flows/acme.yaml` for `flows/acme.yaml`."""
+
 MakeApp: TypeAlias = Callable[[CallService, Callable[[], datetime], list[str]], App]
 """Makes the ASGI application under test from its service, its clock and a list to which it appends warnings and errors.
 It is passed in because `verify` does not import `web`."""
@@ -102,7 +105,8 @@ class LocalCall(PlacedCall):
         came = self._stage.store.webhooks[webhooks:]
         result.records = tuple([_record_of(turns, came) for turns in written.values()])
         zero_ms = round(self.vonage.clock.at(self.leg.zero_ms).timestamp() * 1000)
-        result.decided = tuple(decided_in((turn for each in result.records for turn in each.turns), zero_ms))
+        turns = (turn for each in result.records for turn in each.turns)
+        result.decided = tuple(decided_in(turns, zero_ms, self._stage.path_of))
         result.hooks = sorted(self._stage.store.sent[hooks:], key=lambda row: row.created_at)
         result.log = tuple(self._stage.log[logged:])
         raised = (f"the server has raised {type(fault).__name__}: {fault}" for fault in self._direct.faults)
@@ -130,6 +134,7 @@ class LocalStage:
             missing environment variables get placeholders, and lookups without an answer take their defaults.
         chaos: the seed of random network faults, the same for each scenario; None: no faults. With faults, the length
             of a call and its hooks are not judged. A scenario with its own `fault` steps gets no random faults.
+        path_of: see `PathOf`; also an attribute.
 
     Attributes:
         clock: the clock of the latest call.
@@ -145,9 +150,11 @@ class LocalStage:
         *,
         outside: Outside | None = None,
         chaos: int | None = None,
+        path_of: PathOf = str,
     ) -> None:
         self.flows: tuple[Flow, ...] = tuple(project.flows.values())
         self.outside = outside
+        self.path_of = path_of
         self._fitting = Fitting(self.flows)
         self._lookups = lookups_of(self.flows)
         self._dial_allow = dial_allow
@@ -250,6 +257,7 @@ class RemoteStage:
     """
 
     flows: tuple[Flow, ...] = ()
+    path_of: PathOf = str
 
     def __init__(
         self,
@@ -364,10 +372,6 @@ def _judged(scenario: Scenario, conditions: CallConditions, **expected: Any) -> 
     return replace(scenario, expect=replace(scenario.expect, **expected))
 
 
-Rename: TypeAlias = Callable[[str], str]
-"""Converts the name of a flow file to a path that the reader can open."""
-
-
 @dataclass(frozen=True, slots=True, repr=False)  # asyncio.run() writes out the repr of what its task returns
 class Suite:
     """The results of the scenarios of a project.
@@ -375,7 +379,6 @@ class Suite:
     Attributes:
         issues: of the scenario files, sorted by place; a scenario with an error is not played.
         left_out: how many scenarios were filtered out.
-        rename: see `Rename`.
     """
 
     files: tuple[ScenarioFile, ...]
@@ -383,7 +386,6 @@ class Suite:
     results: tuple[Result, ...]
     coverage: Coverage
     left_out: int = 0
-    rename: Rename = str
 
     @property
     def differing(self) -> tuple[Result, ...]:
@@ -416,7 +418,6 @@ async def run_suite(
     *,
     leaves_open: bool = False,
     played: Callable[[Result], None] = lambda _: None,
-    rename: Rename = str,
 ) -> Suite:
     """Play the scenarios of some files.
 
@@ -426,18 +427,17 @@ async def run_suite(
         words: play only scenarios whose name or file contains each of these words; "" plays all.
         leaves_open: accept a `hear` without a text, since its text is about to be written.
         played: called with each result as soon as it is known.
-        rename: as in `Suite`.
     """
     ready, issues = fitted(stage, files)
     wanted = named(ready, words)
-    tally = OutcomeCounter(stage.flows)
+    tally = OutcomeCounter(stage.flows, stage.path_of)
     results = list[Result]()
     for scenario in wanted:
         result = await play(stage, scenario, leaves_open=leaves_open)
         tally.add(result)
         results.append(result)
         played(result)
-    return Suite(tuple(files), issues, tuple(results), tally.coverage(), len(ready) - len(wanted), rename)
+    return Suite(tuple(files), issues, tuple(results), tally.coverage(), len(ready) - len(wanted))
 
 
 async def play(stage: Stage, scenario: Scenario, *, leaves_open: bool = False) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,9 +13,9 @@ from app.flow.files import project_of
 from app.simulator.legs import Heard
 from app.verify.scenarios.files import files_in, files_of
 from app.verify.scenarios.reports import as_github, as_junit, as_text
-from app.verify.scenarios.runner import Suite
+from app.verify.scenarios.runner import Suite, run_suite
 from app.verify.transcript import line_of
-from tests.system.verify.scenarios.playing import run
+from tests.system.verify.scenarios.playing import file_of, run, stage_for
 
 FLOW = """\
 flow: main
@@ -51,14 +52,11 @@ it has a fault:
 """
 
 
-def rename(file: str) -> str:
-    return f"shop/{file}"
-
-
 @pytest.fixture
 def suite() -> Suite:
-    found = run(FLOW, TEXT)
-    return Suite(found.files, found.issues, found.results, found.coverage, rename=rename)
+    stage = stage_for(FLOW)
+    stage.path_of = lambda file: f"shop/{file}"
+    return asyncio.run(run_suite(stage, [file_of(TEXT)]))
 
 
 def test_a_difference_is_reported_with_the_transcript_and_the_line_that_decided(suite: Suite) -> None:
@@ -74,7 +72,7 @@ def test_a_difference_is_reported_with_the_transcript_and_the_line_that_decided(
   >     1.0 s  hears     "Then 2."
   >         expected  "Good: bye, 100%"
         1.8 s  hangs up
-""" == unstyle(as_text(suite.differing[0], rename))
+""" == unstyle(as_text(suite.differing[0]))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +94,7 @@ def test_a_line_of_the_transcript(heard: Heard, line: str) -> None:
 def test_keys_that_are_pressed_apart_stand_apart() -> None:
     asking = FLOW.replace("pin: {dtmf: 25,", "pin: {dtmf: 258,")
     script = "a call:\n  script: [{press: 2, at: 1s}, {press: 58, at: 2s}, hear: nothing]\n"
-    lines = unstyle(as_text(run(asking, script).results[0], rename)).splitlines()
+    lines = unstyle(as_text(run(asking, script).results[0])).splitlines()
 
     assert ["    1.0 s  presses   2", "    2.0 s  presses   58"] == [
         line.removeprefix("    ") for line in lines if "presses" in line
