@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from difflib import SequenceMatcher, unified_diff
 from itertools import zip_longest
+from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -17,12 +18,14 @@ from fastapi.responses import RedirectResponse
 from app.console import language
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
-from app.console.change_fields import FormField, fields_in, new_lines_in, pointer
+from app.console.change_fields import SECTIONS, FormField, NewLine, fields_in, group_title, new_lines_in, pointer
 from app.console.change_form import NOT_SAVED, CannotChange, changed, is_removed, tidied
+from app.console.change_notation import days_in_words
 from app.console.editor import ask
 from app.console.pages import render
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.console.state import console_of
+from app.flow.hours.weekly import shown_days
 from app.flow.issues import FlowIssue
 from app.flow.source import read_yaml
 from app.flow.source.edit import Path
@@ -37,6 +40,64 @@ SHOWN_HOLIDAYS: Final = timedelta(days=366)
 
 def _fields(file: str, text: str, line: str) -> list[FormField]:
     return list(fields_in(read_yaml(file, text)[0], line))
+
+
+class FormGroup(NamedTuple):
+    """The fields of a step or calendar in one section, and what can be added to them."""
+
+    name: str
+    fields: list[FormField]
+    new_lines: list[NewLine]
+
+    @property
+    def title(self) -> str:
+        """Its heading."""
+        return group_title(self.name)
+
+    @property
+    def closed(self) -> str:
+        """The days of the week without hours, in words; "" when there are none."""
+        open_days = frozenset().union(*(field.days for field in self.fields))
+        return days_in_words(shown_days(set(range(7)) - open_days)) if open_days else ""
+
+
+class FormSection(NamedTuple):
+    """A part of the form: what callers hear, opening hours, ..."""
+
+    title: str
+    groups: list[FormGroup]
+
+    @property
+    def size(self) -> int:
+        """How many fields it has."""
+        return sum(len(group.fields) for group in self.groups)
+
+    def has(self, inputs: Collection[str]) -> bool:
+        """Whether one of these inputs is in it."""
+        return any(
+            field.name in inputs or f"remove:{field.name}" in inputs for group in self.groups for field in group.fields
+        ) or any(
+            f"{part}:{line.name}" in inputs
+            for group in self.groups
+            for line in group.new_lines
+            for part in ("key", "value")
+        )
+
+
+def sections_of(fields: Iterable[FormField], new_lines: Iterable[NewLine]) -> list[FormSection]:
+    """The form by what a change means to callers."""
+    found: dict[str, dict[str, FormGroup]] = {title: {} for title in SECTIONS}
+    for field in fields:
+        found[field.section].setdefault(field.group, FormGroup(field.group, [], [])).fields.append(field)
+    for line in new_lines:
+        found[line.section].setdefault(line.group, FormGroup(line.group, [], [])).new_lines.append(line)
+    return [FormSection(title, list(groups.values())) for title, groups in found.items() if groups]
+
+
+def title_of(read: ReadProject, file: str) -> str:
+    """What people call a file: the names of its flows as words."""
+    flows = [group_title(flow.name) for flow in read.project.flows.values() if flow.place.file == file]
+    return ", ".join(flows) or group_title(PurePosixPath(file).stem)
 
 
 def _line(read: ReadProject) -> str:
@@ -166,7 +227,10 @@ def change_list(request: Request, _: CanLook) -> Response:
     read = _folder(request).current()
     line = _line(read)
     files = {file: _fields(file, text, line) for file, text in read.texts.items() if file.endswith("ml")}
-    return render(request, "change_list.html", files={file: found for file, found in files.items() if found})
+    titles = {file: title_of(read, file) for file in files}
+    return render(
+        request, "change_list.html", files={file: found for file, found in files.items() if found}, titles=titles
+    )
 
 
 @router.get("/change/{file:path}")
@@ -210,9 +274,10 @@ def _form(
         "change.html",
         422 if problem else 200,
         file=file,
-        groups=list(dict.fromkeys(field.group for field in fields)),
-        fields=fields,
-        new_lines=list(new_lines_in(root)),
+        title=title_of(read, file),
+        numbers=[field.value for field in fields if field.path[0] == "numbers"],
+        sections=sections_of(fields, new_lines_in(root)),
+        marked={*(faults or {}), *issues, *_changes(form or {}, fields)},
         digest=digest_of(text),
         typed=form or {},
         problem=problem,
@@ -274,15 +339,16 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
         return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
     if "edit" in form:
         return _form(request, file, form=form, draft=draft)
+    title, typed = title_of(read, file), _changes(form, fields)
+    return render(request, "change_review.html", draft=draft, title=title, typed=typed, is_version="version" in form)
+
+
+def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, str]:
+    """The values and lines of a form that differ from the file's, without what only steers it."""
     values = {field.name: tidied(field.value) for field in fields}
-    typed = {name: value for name, value in _typed(form).items() if tidied(value) != values.get(name)}
-    return render(request, "change_review.html", draft=draft, typed=typed, is_version="version" in form)
-
-
-def _typed(form: Mapping[str, str]) -> dict[str, str]:
-    """The values and lines of a form, without what only steers it."""
     steers = ("remove:", "key:", "value:", "/")
-    return {name: value for name, value in form.items() if name.startswith(steers) and (value or name[0] == "/")}
+    typed = {name: value for name, value in form.items() if name.startswith(steers) and (value or name[0] == "/")}
+    return {name: value for name, value in typed.items() if tidied(value) != values.get(name)}
 
 
 @router.post("/change-save")
@@ -314,6 +380,14 @@ def _save(request: Request, form: Mapping[str, str], by: str) -> Response:
 
 
 async def _posted(request: Request) -> dict[str, str]:
-    """The texts of a form."""
+    """The texts of a form: days that are ticked as one text, and the last day of several dates behind the first."""
     form = await request.form(max_fields=MOST_FIELDS)
-    return {name: value for name, value in form.items() if isinstance(value, str)}
+    texts: dict[str, str] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            texts[name] = f"{texts[name]},{value}" if name.startswith("key:") and name in texts else value
+    for name in [name for name in texts if name.startswith("until:")]:
+        until, key = texts.pop(name), f"key:{name.removeprefix('until:')}"
+        if until and until != texts.get(key):
+            texts[key] = f"{texts.get(key, '')} to {until}"
+    return texts

@@ -1,4 +1,4 @@
-"""What of a flow file its owner can change in a form: prompts, opening hours with exceptions, and phone numbers."""
+"""What of a flow file its owner can change in a form: prompts, opening hours with exceptions, numbers and keys."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from app.console.change_notation import days_in_words, is_number
+from app.flow.hours.weekly import days_of
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.source.edit import Path
 from app.service.phone_numbers import readable
 
-FieldKind: TypeAlias = Literal["prompt", "hours", "number", "date", "name", "country", "template"]
+FieldKind: TypeAlias = Literal["prompt", "hours", "number", "key", "date", "name", "country", "template"]
 """The value of a `template` is the name of a file, which the form shows and does not change."""
 _LINE: Final = "Numbers of this line"
+_HOURS_OF: Final = "Opening hours: "
+SECTIONS: Final = ("What callers hear", "Opening hours", "Who is called", "Menu keys", _LINE)
+"""The parts of the form, by what a change means to callers."""
 
 
 class FormField(NamedTuple):
@@ -42,6 +46,26 @@ class FormField(NamedTuple):
         """The name of its input: the path as a JSON Pointer."""
         return pointer(self.path)
 
+    @property
+    def section(self) -> str:
+        """The part of the form that it belongs to."""
+        if self.path[0] in ("hours", "numbers"):
+            return _section_of(self.path)
+        return {"number": "Who is called", "key": "Menu keys"}.get(self.kind, SECTIONS[0])
+
+    @property
+    def days(self) -> frozenset[int]:
+        """The days of a line of the week, Monday being 0; none for anything else."""
+        return (
+            frozenset(days_of(self.path[3]) or ())
+            if self.path[0] == "hours" and self.path[2] == "week"
+            else frozenset()
+        )
+
+
+def _section_of(path: Path) -> str:
+    return _LINE if path[0] == "numbers" else "Opening hours"
+
 
 class NewLine(NamedTuple):
     """A place where a line can be added: a number, a day of the week, or a date."""
@@ -58,6 +82,11 @@ class NewLine(NamedTuple):
     def part(self) -> NewPart:
         """What is asked for."""
         return NEW_PARTS[self.path[-1]]
+
+    @property
+    def section(self) -> str:
+        """The part of the form that it belongs to."""
+        return _section_of(self.path)
 
 
 class NewPart(NamedTuple):
@@ -120,7 +149,7 @@ def _fields_in(root: Map) -> Iterator[FormField]:
     for calendar in _entries(root.get("hours")):
         for part in _entries(calendar.value):
             path = ("hours", calendar.key.value, part.key.value)
-            yield from _of_calendar(part, path, f"Opening hours: {calendar.key.value}")
+            yield from _of_calendar(part, path, f"{_HOURS_OF}{calendar.key.value}")
     for step in _entries(root.get("steps")):
         yield from _of_step(step.value, ("steps", step.key.value), step.key.value)
     yield from _of_step(root.get("defaults"), ("defaults",), "Everywhere")
@@ -133,7 +162,12 @@ def new_lines_in(root: Node | None) -> Iterator[NewLine]:
             yield NewLine(("numbers",), _LINE)
         for calendar in _entries(root.get("hours")):
             for part in ("override", "holidays", "week"):
-                yield NewLine(("hours", calendar.key.value, part), f"Opening hours: {calendar.key.value}")
+                yield NewLine(("hours", calendar.key.value, part), f"{_HOURS_OF}{calendar.key.value}")
+
+
+def group_title(group: str) -> str:
+    """The heading of a group within its section: a step or calendar by its name as words."""
+    return group.removeprefix(_HOURS_OF).replace("_", " ").capitalize()
 
 
 def _entries(node: Node | None) -> tuple[Entry, ...]:
@@ -178,7 +212,7 @@ def _of_holiday(node: Node, path: Path, group: str) -> Iterator[FormField]:
 
 
 def _of_step(step: Node | None, path: Path, group: str) -> Iterator[FormField]:
-    """The prompts and dialled numbers of a step, or of the defaults of all steps."""
+    """The prompts, dialled numbers and keys of a step, or of the defaults of all steps."""
     if not isinstance(step, Map):
         return
     for place, part in _items(step.get("do"), (*path, "do")):
@@ -187,10 +221,19 @@ def _of_step(step: Node | None, path: Path, group: str) -> Iterator[FormField]:
                 yield from _texts(entry, (*place, "talk"), "prompt", group, "says")
             elif entry.key.value == "connect":
                 yield from _dialled(entry, (*place, "connect"), group)
+    for choice in _entries(step.get("choices")):
+        yield from _of_choice(choice, (*path, "choices", choice.key.value), group)
     for entry in _entries(step.get("retry")):
         label = {"noinput": "after silence", "nomatch": "after a wrong answer"}.get(entry.key.value)
         if label:
             yield from _texts(entry, (*path, "retry", entry.key.value), "prompt", group, label)
+
+
+def _of_choice(choice: Entry, path: Path, group: str) -> Iterator[FormField]:
+    """The keys of a choice."""
+    for entry in _entries(choice.value):
+        if entry.key.value == "dtmf":
+            yield from _texts(entry, (*path, "dtmf"), "key", group, f"key for {choice.key.value.replace('_', ' ')}")
 
 
 def _dialled(connect: Entry, path: Path, group: str) -> Iterator[FormField]:

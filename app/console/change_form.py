@@ -16,6 +16,7 @@ from app.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written
 
 NOT_SAVED: Final = "Correct what is marked below. Nothing is saved yet, and nothing that you wrote is lost."
 _NOON: Final = re.compile(r"\b(?:noon|midday)\b", re.IGNORECASE)
+_KEYS: Final = re.compile(r"[0-9*#]+")
 MOST_CHARACTERS: Final = 20_000
 """Characters of one value of the form."""
 
@@ -86,6 +87,8 @@ def _checked(value: str, kind: FieldKind, line: str = "") -> str:
         if not is_hours(hours):
             raise CannotChange(f"{value}: write from when to when, such as 9am to 5:30pm, or closed")
         return hours
+    if kind == "key" and not _KEYS.fullmatch(value):
+        raise CannotChange(f"{value}: write what callers press: digits, * or #")
     if kind == "date":
         return date_key(value)
     return _number(value, line) if kind == "number" else value

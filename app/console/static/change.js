@@ -1,4 +1,4 @@
-// Asks before a page with changes that are not saved is left, and plays on the phone what was saved.
+// Asks before a page with changes that are not saved is left, says prompts, finds them, and plays on the phone what was saved.
 import { announce, post } from "./request.js";
 
 const form = document.querySelector("form[data-warns]");
@@ -24,3 +24,36 @@ document.getElementById("hear")?.addEventListener("click", async (event) => {
     announce(problem.message, { error: true });
   }
 });
+
+// A prompt as the browser says it: without tags, and with a pause for what is put in during the call
+
+for (const button of document.querySelectorAll("[data-play]")) {
+  button.addEventListener("click", () => {
+    const text = document.getElementById(button.dataset.play).value.replace(/<[^>]*>/g, " ").replace(/\{[{%].*?[%}]\}/gs, " ... ");
+    window.speechSynthesis?.cancel();
+    if (!window.speechSynthesis?.getVoices().length) announce("This browser has no voices.", { error: true });
+    else window.speechSynthesis.speak(new SpeechSynthesisUtterance(text));
+  });
+}
+
+for (const find of document.querySelectorAll("[data-find]")) {
+  const groups = [...find.parentElement.querySelectorAll(":scope > fieldset")];
+  find.addEventListener("input", () => {
+    const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const group of groups) {
+      const text = [group.textContent, ...[...group.querySelectorAll("input, textarea")].map(({ value }) => value)].join(" ").toLowerCase();
+      group.hidden = !words.every((word) => text.includes(word));
+    }
+  });
+}
+
+// A link from a picture leads to a step, whose section may be closed
+function openTarget() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const section = target?.closest("details.section");
+  if (!section) return;
+  section.open = true;
+  target.scrollIntoView();
+}
+addEventListener("hashchange", openTarget);
+openTarget();

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import Dialog, Page, expect
+import pytest
+import yaml
+from playwright.sync_api import Dialog, Locator, Page, expect
 
 from tests.system.console.browser import Watch, check_page
 
@@ -26,7 +28,13 @@ steps:
   open:
     do:
       - talk: "We are open."   # as long as there is bread
-    goto: end
+    choices:
+      orders: {dtmf: 1, goto: orders}
+    retry: {then: end}
+  orders:
+    do:
+      - connect: "447700900111"
+    on: {completed: end, otherwise: closed}
   closed:
     do:
       - talk: "We are closed."
@@ -34,13 +42,87 @@ steps:
 """
 
 
+def section(page: Page, name: str) -> Locator:
+    """A part of the form, which is opened."""
+    found = page.locator("details.section").filter(has=page.get_by_role("heading", name=name, exact=True))
+    if found.get_attribute("open") is None:
+        found.locator("summary").first.click()
+    return found
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Review changes").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text(re.compile("^Saved"))).to_be_visible()
+
+
+@pytest.fixture
+def form(page: Page, project: Path) -> Page:
+    """The form of the bakery, as owners see it."""
+    (project / "flows" / "bakery.yaml").write_text(FLOW, encoding="utf-8")
+    page.goto("/change/flows/bakery.yaml")
+    page.get_by_role("button", name="Owner").click()
+    expect(page.get_by_role("heading", name="Bakery")).to_be_visible()
+    return page
+
+
+def test_owners_change_by_meaning(form: Page, project: Path) -> None:
+    hours = section(form, "Opening hours")
+    expect(hours.get_by_text("Closed on Saturday, Sunday.")).to_be_visible()
+    hours.get_by_text("Another day").click()
+    hours.get_by_role("checkbox", name="Saturday").check()
+    hours.get_by_role("checkbox", name="Sunday").check()
+    hours.get_by_label("Hours", exact=True).nth(1).fill("9am to 12:30pm")
+    hours.get_by_text("Other hours on a date").click()
+    hours.get_by_label("From").first.fill("2030-12-24")
+    hours.get_by_label("to (if several days)").first.fill("2030-12-26")
+    hours.get_by_label("Hours", exact=True).first.fill("closed")
+    section(form, "Who is called").get_by_role("textbox", name="connects to").fill("07700 900123")
+    section(form, "Menu keys").get_by_role("textbox", name="key for orders").fill("2")
+    section(form, "What callers hear").get_by_role("textbox", name="says").first.fill("To order, press 2.")
+    check_page(form)
+    save(form)
+
+    read = yaml.load((project / "flows" / "bakery.yaml").read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - it makes texts only
+    shop = read["hours"]["shop"]
+    assert {"mon-fri": "09:00-17:30", "sat,sun": "09:00-12:30"} == shop["week"]
+    assert {"2030-12-24..2030-12-26": "closed"} == shop["override"]
+    assert "2" == read["steps"]["open"]["choices"]["orders"]["dtmf"]
+    assert [{"connect": "447700900123"}] == read["steps"]["orders"]["do"]
+    assert "# never on Sundays" in (project / "flows" / "bakery.yaml").read_text(encoding="utf-8")
+
+
+def test_what_is_wrong_is_said_in_its_section(form: Page, watch: Watch) -> None:
+    watch.expected.append("422")
+    section(form, "Menu keys").get_by_role("textbox", name="key for orders").fill("one")
+    form.get_by_role("button", name="Review changes").click()
+
+    key = form.get_by_role("textbox", name="key for orders")
+    expect(key).to_have_accessible_description("one: write what callers press: digits, * or #")
+    expect(key).to_be_focused()
+    expect(form.get_by_role("textbox", name="connects to")).to_be_hidden()
+    check_page(form)
+
+
+def test_a_prompt_can_be_heard_before_it_is_saved(form: Page) -> None:
+    form.evaluate(
+        "() => { window.said = []; speechSynthesis.getVoices = () => [{}];"
+        " speechSynthesis.speak = ({ text }) => said.push(text); }"
+    )
+    form.get_by_role("textbox", name="says").first.fill("For {{ call.to }}, press <b>1</b>.")
+    form.get_by_role("button", name="Listen: says").first.click()
+
+    assert ["For  ... , press  1 ."] == form.evaluate("said")
+
+
 def test_a_prompt_and_the_hours_change_and_go_back(page: Page, project: Path) -> None:
     flow = project / "flows" / "bakery.yaml"
     flow.write_text(FLOW, encoding="utf-8")
 
     page.goto("/change")
-    page.get_by_role("link", name="bakery").click()
+    page.get_by_role("link", name="Bakery").click()
     page.get_by_role("textbox", name="says").first.fill("Fresh bread until six.")
+    section(page, "Opening hours")
     page.get_by_role("textbox", name="Monday to Friday").fill("08:00-18:00")
     page.get_by_role("button", name="Review changes").click()
     expect(page.get_by_role("listitem").filter(has_text="Monday to Friday")).to_contain_text(
@@ -84,10 +166,11 @@ def test_leaving_with_changes_that_are_not_saved_asks_first(page: Page, watch: W
     says = page.get_by_role("textbox", name="says").first
     says.fill("Fresh bread.")
     with page.expect_event("dialog"):
-        page.get_by_role("link", name="Flows").click()
+        page.get_by_role("link", name="Flows", exact=True).click()
     expect(says).to_have_value("Fresh bread.")
     assert ["beforeunload"] == asked
 
+    section(page, "Opening hours")
     page.get_by_role("textbox", name="Monday to Friday").fill("25:00-26:00")
     page.get_by_role("button", name="Review changes").click()
     expect(page.get_by_role("textbox", name="Monday to Friday")).to_have_accessible_description(
@@ -96,7 +179,7 @@ def test_leaving_with_changes_that_are_not_saved_asks_first(page: Page, watch: W
     expect(page.get_by_role("textbox", name="Monday to Friday")).to_be_focused()
     check_page(page)
     with page.expect_event("dialog"):
-        page.get_by_role("link", name="All files").click()
+        page.get_by_role("link", name="Everything that can be changed").click()
     assert ["beforeunload"] * 2 == asked
 
     page.get_by_role("textbox", name="Monday to Friday").fill("09:00-17:00")
@@ -106,6 +189,6 @@ def test_leaving_with_changes_that_are_not_saved_asks_first(page: Page, watch: W
         page.get_by_role("link", name="Calls").click()
     assert ["beforeunload"] * 3 == asked
     page.get_by_role("link", name="Cancel").click()
-    page.get_by_role("link", name="All files").click()
+    page.get_by_role("link", name="Everything that can be changed").click()
     expect(page.get_by_role("heading", name="Change texts, hours and numbers")).to_be_visible()
     assert ["beforeunload"] * 3 == asked

@@ -75,10 +75,16 @@ def test_owners_come_from_a_box_to_the_form_that_changes_it(page: Page) -> None:
     page.locator('details[data-step="voicemail"]').get_by_role("link", name="Change").click()
 
     expect(page).to_have_url(re.compile("#step-voicemail$"))
-    expect(page.get_by_role("group", name="voicemail", exact=True)).to_be_in_viewport()
+    expect(page.get_by_role("group", name="Voicemail", exact=True)).to_be_in_viewport()
 
 
-@pytest.mark.parametrize("path", ["/messages", "/calls", "/report", "/flows", "/health", "/calls/aaaaaaaa-0"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/messages", "/calls", "/report", "/flows", "/health", "/calls/aaaaaaaa-0", "/change",
+        "/change/flows/reception.yaml",
+    ],
+)  # fmt: skip
 def test_pages_of_owners_are_accessible_and_say_nothing_technical(page: Page, path: str) -> None:
     page.goto(path)
     page.get_by_role("button", name="Owner").click()
