@@ -2,7 +2,7 @@
 
 Calls that behave the same from here on share a state, so the number of states stays small. What is known already is
 not played again: a state by its key (`_known`), the outcome of a wait whose exit decides by its name alone (`_taken`),
-turns that do not depend on the number of failed tries (`_left_alike`), and the flow of a called party
+turns that are the same after other numbers of failures (`_left_alike`), and the flow of a called party
 (`_heard_by_parties`).
 """
 
@@ -21,8 +21,9 @@ import orjson
 
 from app.engine import OpenWait, Session, Turn, begin, begin_called, fail, resume
 from app.engine.interpreter import Playing
-from app.engine.outcome import APART
+from app.engine.outcome import APART, hear
 from app.engine.scope import call_record
+from app.flow.language.retry import FAILURES
 from app.ncco import check
 from app.service.outcomes import ENTERED, Following, by_file, outcomes_of
 from app.verify.prove.environment import Arrival, calls_to, settings_of
@@ -85,9 +86,9 @@ class Explorer:
         self._known: dict[Any, State] = {}
         self._waiting = deque[State]()
         self._taken = set[Any]()
-        """The outcomes already taken, by state and number of failed tries."""
+        """The outcomes already taken, by state and number of failures."""
         self._left_alike: dict[Any, list[Transition]] = {}
-        """The turns that do not depend on the number of failed tries, by state without it and by trigger."""
+        """Turns that are the same after other numbers of failures, by state without them and by trigger."""
         self._heard_by_parties = set[Any]()
         """Keys of the flows already played to dialled parties."""
         self._nccos: dict[Any, PlayedNcco] = {}
@@ -146,19 +147,56 @@ class Explorer:
         """Add every turn that a trigger can lead to from a state.
 
         Accepted input and failures lead to the same turns after any number of failed tries, which is then not played.
+        A failed try leads to the same turns however it failed and however often the recogniser failed before.
         """
-        key = (state.key, trigger.kind, trigger.fault, frozen(trigger.line))
+        key: Any = (state.key, trigger.kind, trigger.fault, frozen(trigger.line))
+        tried = None if key in self._left_alike else self._failed_try(state, trigger)
+        key = key if tried is None else (state.key, tried)
         known = self._left_alike.get(key)
         if known is not None:
-            for each in known:
-                self.space.add(replace(each, source=state, trigger=trigger))
+            for each in known[:1] if tried and self._was_taken(state, tried) else known:
+                target = self._asked_again(each, state) if tried else each.target
+                self.space.add(replace(each, source=state, target=target, trigger=trigger))
             return
         moment, env = state.first.moment, state.first.env
         turns = self._at_moments(moment, state, partial(self._resume, state.session, trigger, env))
         added = [self._add(state, trigger, at, env, played) for at, played in turns]
         found = [each for each in added if each is not None]
-        if found and all(each.kind in ("accepted", "fault") for each in found):
+        if found and (tried or all(each.kind in ("accepted", "fault") for each in found)):
             self._left_alike[key] = found
+            self._was_taken(state, tried)
+
+    def _failed_try(self, state: State, trigger: Trigger) -> Any:
+        """What decides the turns that follow an input which no choice takes; None for any other trigger."""
+        if trigger.kind != "input" or trigger.fault:
+            return None
+        session = state.session
+        step = self.root.named(session.at).steps[session.step]
+        outcome = hear(step, session, session.waits[trigger.wait], trigger.webhook, trigger.seen)
+        if outcome is None or outcome.name not in (*FAILURES, "asr_error"):
+            return None
+        return outcome.name, session.tries, session.position, frozen(trigger.line) if self._reads_input else ()
+
+    def _was_taken(self, state: State, outcome: Any) -> bool:
+        """Whether an outcome was taken before in a state where it alone decides what follows; notes that it is."""
+        key = (state, outcome)
+        is_known = key in self._taken
+        self._taken.add(key)
+        return is_known and self._decides_by_name(state)
+
+    def _decides_by_name(self, state: State) -> bool:
+        return not self._reads_input and self.root.named(state.where[0]).steps[state.where[1]].exit.decides_by_name
+
+    def _asked_again(self, known: Transition, state: State) -> State | None:
+        """Where a failed try leads from `state`: as from the source of `known`, but for the recogniser's errors."""
+        source, target = known.source, known.target
+        if source is None or target is None or source.session.asr_errors == state.session.asr_errors:
+            return target
+        session = target.session
+        if not (session.tries or session.asr_errors or session.position):
+            return target  # it went on to a step, where these counts begin again
+        errors = session.asr_errors - source.session.asr_errors + state.session.asr_errors
+        return self._state_of(session._replace(asr_errors=errors), known.moment, known.env)
 
     def _resume(
         self, session: Session, trigger: Trigger, env: Env, now: datetime, dials: int = NO_DIAL_LIMIT
@@ -241,9 +279,8 @@ class Explorer:
 
     def _is_known(self, state: State, played: PlayedTurn) -> bool:
         """Whether a turn repeats an outcome already taken in this state, and only the outcome decides what follows."""
-        exit_ = self.root.named(state.where[0]).steps[state.where[1]].exit
         turn = played.turn
-        if turn is None or played.follow is None or self._reads_input or not exit_.decides_by_name:
+        if turn is None or played.follow is None or not self._decides_by_name(state):
             return False
         taken = [key for key in played.follow.taken[:1] if key[:2] == state.where]
         session = turn.session
