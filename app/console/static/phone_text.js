@@ -8,7 +8,10 @@ const LONGEST_LINK = 100_000; // characters; browsers cut longer addresses
 const $ = (id) => document.getElementById(id);
 
 const editor = $("text");
-$("details")?.addEventListener("toggle", () => import("./editor.js"), { once: true }); // owners seldom want to see the text
+$("details")?.addEventListener("toggle", () => { // owners seldom want to see the text
+  import("./editor.js");
+  showPicture(); // it has another height now
+});
 
 /** The text now: also where its editor is not loaded. */
 const written = () => editor.value ?? editor.textContent;
