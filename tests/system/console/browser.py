@@ -26,7 +26,7 @@ AXE: Final = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 WIDE, NARROW = 1280, 390
 """Pixels of a desktop's window and of a telephone's."""
-PATIENCE_MS: Final = 30_000
+PATIENCE_MS: Final = 90_000
 """How long a busy machine may take for what comes by itself."""
 
 

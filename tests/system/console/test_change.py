@@ -178,6 +178,7 @@ def test_leaving_with_changes_that_are_not_saved_asks_first(page: Page, watch: W
     )
     expect(page.get_by_role("textbox", name="Monday to Friday")).to_be_focused()
     check_page(page)
+    page.wait_for_load_state()  # its module asks
     with page.expect_event("dialog"):
         page.get_by_role("link", name="Everything that can be changed").click()
     assert ["beforeunload"] * 2 == asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def test_a_picture_that_was_moved_stays_where_it_is_when_calls_are_painted(page:
         waiting.append(route)
 
     page.route("**/painted?*", hold)
-    page.goto("/flows/reception")
+    with page.expect_request("**/painted?*"):
+        page.goto("/flows/reception")
     picture = page.locator("#picture svg")
     page.get_by_role("button", name="Zoom in").click()
     page.locator("#picture").focus()
@@ -184,6 +186,7 @@ def test_the_picture_shows_the_calls_of_some_days(page: Page) -> None:
     expect(page.get_by_text("3 calls began in reception from")).to_be_visible()
     expect(page.locator("#picture .edge.w5")).not_to_have_count(0)
     page.get_by_role("link", name="Show where faults lead").click()
+    expect(page).to_have_url(re.compile("[?&]errors=true"))
     expect(page.get_by_text("3 calls began in reception from")).to_be_visible()
     assert [] == violations(page)
     page.get_by_role("link", name="Without calls").click()

@@ -88,7 +88,7 @@ def test_a_link_from_another_site_opens_its_page(browser: Browser, address: str)
 def test_a_right_password_passes_soon_after_many_wrong_ones(window: Page, address: str) -> None:
     window.goto(f"{address}/calls")
     for _ in range(6):
-        with window.expect_response("**/login") as refused:
+        with window.expect_event("load"), window.expect_response("**/login") as refused:
             log_in(window, "wrong")
         assert 401 == refused.value.status
     log_in(window, PASSWORDS["change"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -17,8 +16,6 @@ from tests.system.console.browser import Watch, check_page
 from tests.system.console.inbox import Inbox
 from tests.system.console.test_phone import call_and_press, opened
 
-NOON: Final = datetime.now(ZoneInfo("Europe/London")).replace(hour=12, minute=0)
-
 
 @pytest.fixture
 def inbox(project: Path) -> Inbox:
@@ -26,10 +23,11 @@ def inbox(project: Path) -> Inbox:
 
 
 def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, inbox: Inbox) -> None:
-    page.clock.install(time=NOON)
+    noon = datetime.now(ZoneInfo("Europe/London")).replace(hour=12, minute=0)
+    page.clock.install(time=noon)
     page.goto("/messages")
     expect(page.get_by_role("heading", name="Nothing to do")).to_be_visible()
-    inbox.put("447700900123", transcript="The roof leaks.", created_at=round(NOON.timestamp() * 1000))
+    inbox.put("447700900123", transcript="The roof leaks.", created_at=round(noon.timestamp() * 1000))
     message = page.locator(".message", has_text="07700 900123")
     expect(message).to_contain_text("Today 12:00, 0:34, for 020 7946 0001")
     expect(message).to_contain_text("The roof leaks.")

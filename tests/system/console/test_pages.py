@@ -56,9 +56,16 @@ def test_owners_find_no_technical_words(page: Page, path: str, last: str) -> Non
     )
 
 
+def show_to_owners(page: Page) -> None:
+    """Switch to the pages for owners; the page that comes next has the switch pressed."""
+    page.get_by_role("button", name="Owner").click()
+    expect(page.get_by_role("button", name="Owner")).to_have_attribute("aria-pressed", "true")
+    page.wait_for_load_state()
+
+
 def test_the_switch_shows_the_same_page_for_owners_and_is_remembered(page: Page) -> None:
     page.goto("/calls?since=day")
-    page.get_by_role("button", name="Owner").click()
+    show_to_owners(page)
     expect(page).to_have_url(re.compile(r"/calls\?since=day$"))
     page.goto("/home")
     expect(page.get_by_role("button", name="Owner")).to_have_attribute("aria-pressed", "true")
@@ -69,7 +76,7 @@ def test_the_switch_shows_the_same_page_for_owners_and_is_remembered(page: Page)
 
 def test_owners_come_from_a_box_to_the_form_that_changes_it(page: Page) -> None:
     page.goto("/flows/reception")
-    page.get_by_role("button", name="Owner").click()
+    show_to_owners(page)
     expect(page.get_by_text("3 calls began in reception from")).to_be_visible()  # painted by default
     page.locator('#picture .node[data-step="voicemail"]').click()
     page.locator('details[data-step="voicemail"]').get_by_role("link", name="Change").click()
@@ -87,8 +94,7 @@ def test_owners_come_from_a_box_to_the_form_that_changes_it(page: Page) -> None:
 )  # fmt: skip
 def test_pages_of_owners_are_accessible_and_say_nothing_technical(page: Page, path: str) -> None:
     page.goto(path)
-    page.get_by_role("button", name="Owner").click()
-    expect(page.get_by_role("button", name="Owner")).to_have_attribute("aria-pressed", "true")
+    show_to_owners(page)
 
     check_page(page)
     shown = page.locator("main").inner_text()

@@ -120,13 +120,26 @@ def test_a_port_in_use_is_said_and_the_server_serves(tmp_path: Path) -> None:
     assert "token=" not in server.printed
 
 
+def port_with_a_free_one_above() -> tuple[int, socket.socket]:
+    """A free port, and a socket that has the next one: ports of other tests are between those of this process."""
+    while True:
+        port, above = free_port(), socket.socket()
+        try:
+            above.bind(("127.0.0.1", port + 1))
+        except OSError:
+            above.close()
+        else:
+            return port, above
+
+
 @pytest.mark.parametrize("is_taken", [False, True])
 def test_a_console_whose_port_is_not_set_is_beside_its_server_or_anywhere(tmp_path: Path, is_taken: bool) -> None:
-    port = free_port()
-    with socket.socket() as other:
+    port, other = port_with_a_free_one_above()
+    with other:
         if is_taken:
-            other.bind(("127.0.0.1", port + 1))
             other.listen()
+        else:
+            other.close()
         with server_with_console(tmp_path, NCCO_PORT=str(port), NCCO_CONSOLE_PORT=None) as server:
             address = urlsplit(link(server))
             assert 303 == loopback.get(link(server), timeout=WITHIN_S).status_code
