@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,11 +68,30 @@ def interpreted(flow: Flow) -> Flow:
     return replace(flow, stretches=NoStretches(), subs=subs)
 
 
-def flows() -> Iterator[Any]:
-    for folder in FOLDERS:
-        project = load_files(folder, folder.parent / "templates", {})
-        for name, flow in project.flows.items():
-            yield pytest.param(flow, id=f"{folder.parent.name}-{name}")
+FLOWS: Final = [
+    pytest.param((folder, file.stem), id=f"{folder.parent.name}-{file.stem}")
+    for folder in FOLDERS
+    for file in sorted(folder.glob("*.yaml"))
+    if file.name != "shared.yaml"
+]
+
+
+@cache
+def flows_of(folder: Path) -> Mapping[str, Flow]:
+    return load_files(folder, folder.parent / "templates", {}).flows
+
+
+@pytest.fixture
+def flow(request: pytest.FixtureRequest) -> Flow:
+    """A flow by its folder and name; projects are loaded once they are needed, not when tests are collected."""
+    folder, name = request.param
+    return flows_of(folder)[name]
+
+
+def test_every_flow_of_the_folders_is_played() -> None:
+    loaded = {(folder, name) for folder in FOLDERS for name in flows_of(folder)}
+
+    assert loaded == {flow.values[0] for flow in FLOWS}
 
 
 def driven(playing: Playing[Result]) -> Result:
@@ -125,7 +145,7 @@ def heard(flow: Flow, session: Session, wait: OpenWait, webhook: Webhook, **arou
     return both(flow, lambda played: resume(played, session, wait, webhook, context(**around)))
 
 
-@pytest.mark.parametrize("flow", tuple(flows()))
+@pytest.mark.parametrize("flow", FLOWS, indirect=True)
 def test_turns_are_the_same_as_those_of_the_interpreter(flow: Flow) -> None:
     for caller in HOSTILE:
         turn = answered(flow, caller)
@@ -133,12 +153,12 @@ def test_turns_are_the_same_as_those_of_the_interpreter(flow: Flow) -> None:
             follow(flow, turn, DEPTH)
 
 
-@pytest.mark.parametrize("flow", tuple(flows()))
+@pytest.mark.parametrize("flow", FLOWS, indirect=True)
 def test_a_call_that_may_not_dial_is_played_by_the_interpreter(flow: Flow) -> None:
     follow(flow, answered(flow, "447700900123", dial_limit=0), 1, dial_limit=0)
 
 
-@pytest.mark.parametrize("flow", tuple(flows()))
+@pytest.mark.parametrize("flow", FLOWS, indirect=True)
 def test_a_call_can_begin_in_every_step(flow: Flow) -> None:
     for name in flow.steps:
         for caller in HOSTILE[:2]:
