@@ -13,7 +13,7 @@ JOBS   ?= 2
 FAST := $(wildcard tests/contract tests/unit)
 # They start workers of the console, whole servers and PostgreSQL, or wait for real timeouts.
 SLOW := tests/contract/http tests/unit/service/test_fetcher.py tests/unit/store/test_postgres.py \
-	$(addprefix tests/unit/console/,test_editor.py test_flows.py test_worker.py)
+	$(addprefix tests/unit/console/,test_editor.py test_flows.py test_phone_calls.py test_worker.py)
 
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
