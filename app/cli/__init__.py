@@ -12,30 +12,30 @@ from app.cli.output import exit_code_of, open_closed_streams, shows_colours
 COMMANDS: Final = {
     "init": "Write a new project that works at once.",
     "serve": "Run the server; prints the URLs to enter at Vonage.",
-    "console": "Set the passwords of the console, or open it by a link.",
-    "check": "Report all faults of flow files, each with its place and its cure.",
-    "explain": "Explain the code of an issue, with a wrong and a right example.",
+    "console": "Set the console's passwords, or print a link that opens it.",
+    "check": "Report every issue in the flow files, with its place and its fix.",
+    "explain": "Explain an issue's code, with a wrong and a right example.",
     "graph": "Draw flows: their steps, and the paths between them.",
     "schema": "Print the JSON Schema of flow files, of scenarios, or of the NCCO.",
     "validate": "Check an NCCO document (JSON) against every rule.",
     "render": "Print the NCCO of a call, without a server.",
-    "simulate": "Call a flow, or any webhook server, in the terminal: hear, press, speak.",
-    "test": "Play the scenarios of a project, and report which outcomes they cover.",
-    "prove": "Explore every path through flows, and print the shortest call that goes wrong.",
+    "simulate": "Call a flow, or any webhook server, from the terminal: listen, press keys, speak.",
+    "test": "Play a project's scenarios, and report which outcomes they cover.",
+    "prove": "Explore every path through the flows, and print the shortest call that goes wrong.",
     "vonage": "Run a virtual Vonage on this machine, with its REST API for calls.",
     "calls": "List recorded calls, or explain one with its timeline.",
-    "report": "Count the calls of some days: minutes, what came of them, time to a person.",
-    "replay": "Play a recorded call again, and compare what goes out.",
-    "hooks": "List waiting and parked hooks; try them again, or delete them.",
-    "recordings": "List the recordings of callers; write one to a file, fetch it again or delete it.",
+    "report": "Count the calls of a period: minutes, results, time until a person answered.",
+    "replay": "Play a recorded call again, and compare each reply.",
+    "hooks": "List waiting and parked hooks; retry or delete them.",
+    "recordings": "List callers' recordings; save one to a file, fetch it again or delete it.",
     "lsp": "Run the language server for an editor, on standard input and output.",
-    "hours": "List opening hours, and whether they are open now.",
+    "hours": "List the opening hours, and whether each is open now.",
     "go-live": "Connect the project to a real phone number, one question at a time.",
-    "doctor": "Check everything that real calls need, from settings to the URLs at Vonage.",
-    "release": "Confirm that flows take away what callers can reach.",
-    "forget": "Permanently delete every call of a phone number.",
-    "backup": "Write the calls, their key and the recordings into one file, while servers run.",
-    "restore": "Put a backup in the place of the database.",
+    "doctor": "Check everything that real calls need, from the settings to the URLs at Vonage.",
+    "release": "Confirm that flows, numbers or defaults were removed on purpose.",
+    "forget": "Permanently delete every call with a phone number.",
+    "backup": "Back up the calls, their key and the recordings to one file, while servers run.",
+    "restore": "Restore the database from a backup.",
     "db": "Show the version of the database schema, or migrate it.",
 }
 """What each command does, in the order in which a project needs them. Its module is `app.cli.<name>`, with _ for -."""
@@ -78,11 +78,11 @@ class _Commands(click.Group):
 Examples:
   ncco init shop                                     a new project in the folder shop
   ncco serve --dev                                   answer calls on 127.0.0.1:8000
-  ncco check                                         every fault in flows/ and templates/
+  ncco check                                         every issue in flows/ and templates/
   ncco validate answer.json                          one NCCO against the rules
   ncco render reception --from 447700900123          what a caller hears first
 
-Exit codes: 0 fine, 1 faults were found, 2 the command cannot run.""",
+Exit codes: 0 fine, 1 issues were found, 2 the command cannot run.""",
 )
 @click.version_option(package_name="ncco-server", prog_name="ncco")
 def main() -> None:

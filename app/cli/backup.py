@@ -31,14 +31,14 @@ def places_of(settings: Settings) -> BackupPlaces:
     epilog="""\b
 Examples:
   ncco backup /var/backups/ncco                 a new file in that folder: ncco-20261225T031500Z.tar
-  ncco backup --keep 14 /var/backups/ncco       the same, and the newest 14 stay
+  ncco backup --keep 14 /var/backups/ncco       the same, keeping the newest 14
   ncco backup ncco.tar.gz                       compressed
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco backup ncco.tar
 
-It works on the database that NCCO_DATABASE_URL names, also while servers run, and holds one moment of it, the key file
-beside a SQLite database, and the recordings. Secrets in settings are not in it. Every byte is read again before the
-file appears under its name; only its owner can read it. `ncco restore` reads it. Exit codes: 0 written, 1 written
-without recordings whose files are lost (no older backup is deleted then), 2 it cannot run.""",
+It backs up the database in NCCO_DATABASE_URL as of one moment, also while servers run, with the key file of a SQLite
+database and the recordings. It does not contain the secrets in the settings. Every byte is read back before the file
+gets its name; only its owner can read it. `ncco restore` reads it. Exit codes: 0 written, 1 written, but the files of
+some recordings are lost (no older backup is deleted then), 2 it cannot run.""",
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--keep", type=click.IntRange(1), metavar="N", help="Delete all but the newest N backups of the folder.")
@@ -50,11 +50,11 @@ def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
     now = datetime.now(UTC)
     folder = file if file.is_dir() else None
     if keep and folder is None:
-        raise CannotRun(f"{file} is no folder", "name the folder of the backups, or leave out --keep")
+        raise CannotRun(f"{file} is not a folder", "name the folder for the backups, or leave out --keep")
     if folder is not None:
         file = folder / f"ncco-{now:%Y%m%dT%H%M%SZ}.tar"
     if not file.parent.is_dir():
-        raise CannotRun(f"there is no folder {file.parent}", "make it, or name another")
+        raise CannotRun(f"there is no folder {file.parent}", "create it, or name another")
     if file.exists() and not replace:
         raise CannotRun(f"{file} exists", "name another file, or add --replace")
     places = places_of(settings)
@@ -69,12 +69,14 @@ def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
     else:
         click.echo(f"{places.store.label} is in {file} ({size:,} bytes), and was read again")
     if is_for_git(file):
-        click.echo(f"warning: Git does not ignore {file}, which holds numbers and messages of callers", err=True)
-        click.echo("  cure: write backups outside of the work tree, or add their folder to .gitignore", err=True)
+        click.echo(f"warning: Git does not ignore {file}, which contains callers' numbers and messages", err=True)
+        click.echo("  fix: write backups outside the work tree, or add their folder to .gitignore", err=True)
     if lost:
         count = counted(
-            len(lost), "recording is not in it: its file is lost", "recordings are not in it: their files are lost"
+            len(lost),
+            "recording is missing from it: its file is lost",
+            "recordings are missing from it: their files are lost",
         )
         click.echo(f"warning: {count}. No older backup was deleted", err=True)
-        click.echo("  cure: `ncco recordings retry --lost`, or put them back from an older backup", err=True)
+        click.echo("  fix: `ncco recordings retry --lost`, or put them back from an older backup", err=True)
     return ISSUES if lost else FINE

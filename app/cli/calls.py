@@ -66,26 +66,26 @@ def _number(_: click.Context, __: click.Parameter, text: str | None) -> str:
 Examples:
   ncco calls                                 the newest calls
   ncco calls --number 447700900123           from or to this number
-  ncco calls --failed --since 2h             in which a step could not be played
-  ncco calls --timezone Europe/London        with the times of that time zone
+  ncco calls --failed --since 2h             with a step that could not be played
+  ncco calls --timezone Europe/London        with times in that time zone
   ncco calls 3f9a1c77                        one call: each webhook, each NCCO, and why
-  ncco calls 3f9a1c77 --ncco                 with the NCCOs as they went out
-  ncco calls --follow                        new calls, and each change of a call, until Ctrl-C
-  ncco calls --follow --format json          the same, one JSON document a line
+  ncco calls 3f9a1c77 --ncco                 with the NCCOs as they were sent
+  ncco calls --follow                        new calls, and each change to a call, until Ctrl-C
+  ncco calls --follow --format json          the same, one JSON document per line
 
-It only reads the database that NCCO_DATABASE_URL names, also while a server runs. Sensitive digits and words are not in
-it. Exit codes: 0 shown, 1 there is no such call, 2 there is no database that can be read.""",
+It only reads the database in NCCO_DATABASE_URL, also while a server runs. Sensitive digits and words are never shown.
+Exit codes: 0 shown, 1 there is no such call, 2 no database can be read.""",
 )
 @click.argument("session", required=False)
-@click.option("--number", callback=_number, help="Calls from or to this number, or a part of it.")
+@click.option("--number", callback=_number, help="Calls from or to this number, or part of it.")
 @click.option("--flow", default="", help="Calls that began in this flow.")
 @click.option("--since", callback=_since, help="Calls since then: 90m, 2h, 3d, or a point in time.")
 @click.option("--open", "is_open", is_flag=True, help="Calls in progress.")
-@click.option("--failed", "has_failed", is_flag=True, help="Calls in which a step could not be played as written.")
+@click.option("--failed", "has_failed", is_flag=True, help="Calls with a step that could not be played as written.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many to show.")
 @click.option("--timezone", "zone", default="UTC", show_default=True, callback=options.read_zone, help="Of the times.")
-@click.option("--ncco", "whole", is_flag=True, help="Of one call: the NCCOs as they went out.")
-@click.option("--follow", is_flag=True, help="Keep showing what is new, until Ctrl-C.")
+@click.option("--ncco", "whole", is_flag=True, help="For one call: show the NCCOs as they were sent.")
+@click.option("--follow", is_flag=True, help="Keep showing new calls and changes, until Ctrl-C.")
 @options.output("text", "json")
 def command(
     *,
@@ -107,7 +107,7 @@ def command(
     flow decided, and the hooks that are not sent yet. Times in JSON are UTC.
     """
     if session is not None and (number or flow or since or is_open or has_failed):
-        raise click.UsageError("one call is named; leave out the options that choose among calls")
+        raise click.UsageError("you named one call; leave out the options that filter calls")
     if session is None and whole:
         raise click.UsageError("--ncco is for one call: name it")
     earliest = milliseconds(since if since.tzinfo else since.replace(tzinfo=zone)) if since else 0
@@ -201,7 +201,7 @@ class CallPrinter:
         for call in calls:
             self.print_call(call)
         if has_more:
-            click.echo("there are more: see --limit, --since, --number", err=True)
+            click.echo("there are more: use --limit, --since or --number", err=True)
 
     def print_call(self, row: CallRow) -> None:
         """One call, on one line."""
@@ -269,7 +269,7 @@ call {shown["id"]}{dialled_by}
 
     def _ncco_lines(self, ncco: Sequence[Mapping[str, Any]] | None) -> Iterable[str]:
         if ncco is None:
-            return ["nothing: the call continues as it was"]
+            return ["nothing: the call continues as before"]
         if self.whole:
             return ["", *json.dumps(ncco, ensure_ascii=False, indent=2).splitlines()]
         return (printable(action_summary(action)) for action in ncco)

@@ -35,15 +35,15 @@ Examples:
   ncco check --format github               annotations for GitHub Actions
   ncco check --watch                       again whenever a file is saved; Ctrl-C ends
 
-Exit codes: 0 no errors (there may be warnings), 1 errors, 2 nothing could be read; with --watch that of the last check.
-To see what a code means: ncco explain E214""",
+Exit codes: 0 no errors (there may be warnings), 1 errors, 2 nothing could be read; with --watch, the code of the last
+check. To see what a code means: ncco explain E214""",
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @options.flows
 @options.templates
 @options.output("text", "json", "github")
 @click.option("--watch", "-w", is_flag=True, help="Check again whenever a file is saved, until Ctrl-C.")
-@click.option("--today", callback=options.read_day, metavar="DATE", help="Check as on this date [today].")
+@click.option("--today", callback=options.read_day, metavar="DATE", help="Check as of this date [today].")
 def command(
     paths: tuple[Path, ...],
     flows: Path | None,

@@ -29,10 +29,10 @@ ROLES: Final[tuple[Role, ...]] = get_args(Role)
     epilog="""\b
 Examples:
   ncco console password --name anna --role change    a login for Anna
-  ncco console password --remove anna                Anna may not log in any more
+  ncco console password --remove anna                Anna can no longer log in
   ncco console password --list                       who has a login
   ncco console password              a shared password: prints the line for .env
-  ncco console password --viewer     the same for people who may look, and change nothing
+  ncco console password --viewer     the same for people who may look but not change anything
   ncco console link                  another link to the console of `ncco serve --dev`
 
 `ncco serve` starts the console, with --dev or once a password is set. Exit codes: 0 done, 2 it could not be done.""",
@@ -42,13 +42,17 @@ def command() -> None:
 
 
 @command.command("password", short_help="Give a person a login, or hash a password for .env.")
-@click.option("--name", metavar="NAME", help="Whose password; it goes into the file of logins, not into .env.")
+@click.option("--name", metavar="NAME", help="Whose password it is; it goes into the login file, not into .env.")
 @click.option(
-    "--role", type=click.Choice(ROLES), help="With --name: listen looks and listens, change may change everything."
+    "--role",
+    type=click.Choice(ROLES),
+    help="With --name: `listen` may look and listen, `change` may change everything.",
 )
-@click.option("--remove", metavar="NAME", help="Remove the login of a person, whose sessions end at once.")
+@click.option("--remove", metavar="NAME", help="Remove a person's login; their sessions end at once.")
 @click.option("--list", "is_list", is_flag=True, help="List the people with a login.")
-@click.option("--viewer", is_flag=True, help="Without --name: for people who may look and listen, and change nothing.")
+@click.option(
+    "--viewer", is_flag=True, help="Without --name: for people who may look and listen, but not change anything."
+)
 def password(name: str | None, role: Role | None, remove: str | None, is_list: bool, viewer: bool) -> int:
     """Ask for a password twice, or read it from standard input, and keep its hash.
 
@@ -70,7 +74,8 @@ def password(name: str | None, role: Role | None, remove: str | None, is_list: b
         setting = variable("console_viewer_password_hash" if viewer else "console_password_hash")
         click.echo(f"{setting}='{_asked()}'")
         click.echo(
-            "Write this line to .env, with its single quotes, and restart the server: it reads passwords only then.",
+            "Write this line to .env, with its single quotes, and restart the server: it reads passwords only at the "
+            "start.",
             err=True,
         )
     return FINE
@@ -95,8 +100,8 @@ def _asked() -> str:
 def hashed(password: str) -> str:
     """The hash of a password. Raises CannotRun for one that can be guessed."""
     if len(password) < MIN_PASSWORD_CHARACTERS:
-        cure = f"take one of at least {MIN_PASSWORD_CHARACTERS}, such as four random words"
-        raise CannotRun(f"the password has {len(password)} characters, which can be guessed", cure)
+        cure = f"choose one with at least {MIN_PASSWORD_CHARACTERS}, such as four random words"
+        raise CannotRun(f"the password has {len(password)} characters, so it can be guessed", cure)
     return hash_password(password)
 
 
@@ -104,18 +109,24 @@ def _save(name: str, role: Role | None) -> None:
     """Give a person a login, or a new password. Raises CannotRun, SettingsError."""
     tidy = tidy_name(name)
     if not NAME.fullmatch(tidy):
-        cure = "take up to 32 letters from a to z, digits, and . _ @ - between them, such as anna or anna@example.com"
-        raise CannotRun(f"{printable(name)} is no name for a login", cure)
+        cure = "use up to 32 letters from a to z, digits, and . _ @ - between them, such as anna or anna@example.com"
+        raise CannotRun(f"{printable(name)} cannot be the name of a login", cure)
     file = server_settings().console_logins
     if role is None and all(login.name != tidy for login in read_logins(file)):
-        raise CannotRun(f"{tidy} has no login yet, and no --role is given", "add --role listen or --role change")
+        raise CannotRun(f"{tidy} has no login yet, and --role is missing", "add --role listen or --role change")
     hash_ = _asked()
     with changed_logins(file) as logins:
         before = logins.get(tidy)
         given = role or (before.role if before else ROLES[0])
         logins[tidy] = Login(tidy, given, hash_)
     click.echo(f"{tidy} may {given}: written to {file}")
-    click.echo("A console that asks for passwords takes it from now on; the first one needs a restart.", err=True)
+    click.echo(
+        (
+            "A running console that asks for passwords accepts it at once; after the very first password, "
+            "restart the server."
+        ),
+        err=True,
+    )
 
 
 def _remove(name: str) -> None:
@@ -124,7 +135,7 @@ def _remove(name: str) -> None:
     with changed_logins(server_settings().console_logins) as logins:
         if logins.pop(tidy, None) is None:
             raise CannotRun(f"{printable(tidy)} has no login", "`ncco console password --list` shows who has one")
-    click.echo(f"{tidy} has no login any more, and their sessions have ended")
+    click.echo(f"{tidy} no longer has a login, and their sessions have ended")
 
 
 def _list() -> None:
@@ -132,27 +143,29 @@ def _list() -> None:
     for line in columns([(login.name, login.role) for login in read_logins(file)]):
         click.echo(line)
     if not read_logins(file):
-        click.echo(f"nobody has a login of their own ({file})", err=True)
+        click.echo(f"nobody has a personal login ({file})", err=True)
 
 
 @command.command("link", short_help="Print a link that opens the console of `ncco serve --dev` once.")
 def link() -> int:
     """Print a link that opens the console of a running `ncco serve --dev` once, within 12 hours.
 
-    It works in the folder of the server, with its settings. A server without --dev accepts no link.
+    Run it in the server's folder, with the server's settings. A link opens nothing unless the server runs with --dev.
     """
     settings = server_settings()
     if settings.has_logins:  # a server without --dev has no console otherwise
         cure = f"open {console_address(settings)} and log in with the password"
-        raise CannotRun("the console has a password, and a link opens it only in development without one", cure)
+        raise CannotRun("the console has a password; a link opens it only in development without one", cure)
     if settings.console_port == 0 and not settings.console_url:
         raise CannotRun("the port of the console is not known", f"set {variable('console_port')}, such as to 8001")
     require_file(find_database())
     click.echo(console_address(settings, new_link(settings.console_keys(), datetime.now(UTC))))
     if not settings.console_url and not _listens(settings.console_port):
         where = f"127.0.0.1:{settings.console_port}"
-        cure = f"start `ncco serve --dev`, which prints a link, or set {variable('console_port')} as in its terminal"
-        click.echo(f"note: nothing listens on {where}, and a link opens no console that starts later: {cure}", err=True)
+        cure = f"start `ncco serve --dev`, which prints a link, or set {variable('console_port')} as its terminal shows"
+        click.echo(
+            f"note: nothing listens on {where}, and a link does not open a console that starts later: {cure}", err=True
+        )
     return FINE
 
 

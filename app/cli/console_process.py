@@ -115,7 +115,7 @@ class ConsoleProcess:
             if self._is_stopping.is_set():
                 return
             if not problem:
-                structlog.get_logger().warning("console ended", cure="start the server again to have it again")
+                structlog.get_logger().warning("console ended", cure="restart the server to bring it back")
                 return
             structlog.get_logger().error("console failed", problem=problem, next_start_s=pause_s)
             if self._is_stopping.wait(pause_s):
@@ -155,7 +155,7 @@ def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None])
         try:
             bound = stack.enter_context(_listening(settings, dev=dev))
         except SettingsError as error:
-            say(f"note: there is no console: {error}\n  cure: {error.cure}")
+            say(f"note: there is no console: {error}\n  fix: {error.cure}")
             bound = None
         if bound is None:
             yield None

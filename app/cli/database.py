@@ -33,7 +33,7 @@ def find_database() -> Store:
     store = open_store(url)
     if not store.is_durable:
         cure = "let the server use a file: NCCO_DATABASE_URL=sqlite:///ncco.db"
-        raise CannotRun(f"{url.partition(':')[0]}:// stores nothing outside of the server", cure)
+        raise CannotRun(f"{url.partition(':')[0]}:// stores nothing outside the server", cure)
     return store
 
 
@@ -47,7 +47,7 @@ def server_store() -> Store:
 def require_file(database: Store) -> None:
     """Raises CannotRun when a database is a file that does not exist."""
     if database.path is not None and not database.path.is_file():
-        cure = "run it in the server's folder, or set NCCO_DATABASE_URL to the server's database"
+        cure = "run the command in the server's folder, or set NCCO_DATABASE_URL to the server's database"
         raise CannotRun(f"there is no database at {database.label}", cure)
 
 
@@ -62,7 +62,7 @@ async def find_call(records: Records, name: str) -> Timeline:
     found = await records.calls_like(name, MOST_ALIKE)
     if len(found) > 1:
         ids = ", ".join(call.session.id for call in found)
-        raise NoSuchCall(f'several calls begin with "{name}": {ids}', "write more of its id")
+        raise NoSuchCall(f'several calls begin with "{name}": {ids}', "write more of the id")
     timeline = await records.timeline(found[0].session.id) if found else None
     if timeline is None:
         raise NoSuchCall(f'there is no call "{name}"', "`ncco calls` lists the newest")

@@ -13,16 +13,16 @@ from app.cli.output import FINE, ISSUES, print_json
     "db",
     epilog="""\b
 Examples:
-  ncco db status                     which schema it has, and which this version needs
-  ncco db upgrade                    bring it to the newest one, before servers start
+  ncco db status                     its schema, and the schema that this version needs
+  ncco db upgrade                    upgrade it, before servers start
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco db status --format json
 
-A server brings its database to the newest schema when it starts. With several hosts do it once, before the first of
-them starts with a new version; those that run continue meanwhile. Exit codes: 0 it is the newest, 1 it is older or
-does not exist yet, 2 it is newer than this version knows, or cannot be reached or changed.""",
+A server upgrades its database when it starts. With several hosts, upgrade once before the first host starts a new
+version; running hosts continue meanwhile. Exit codes: 0 it has the newest schema, 1 it is older or does not exist yet,
+2 it is newer than this version knows, or cannot be reached or changed.""",
 )
 def command() -> None:
-    """Show the schema of the database that NCCO_DATABASE_URL names, or bring it to the newest."""
+    """Show or upgrade the schema of the database in NCCO_DATABASE_URL."""
 
 
 @command.command("status", short_help="Show the schema; change nothing.")
@@ -42,16 +42,16 @@ async def status(form: str) -> int:
     elif schema.is_complete:
         click.echo(f"{label} has schema {schema.found}, the newest")
     elif not schema.missing:
-        click.echo(f"{label} has schema {schema.found}, without what this version adds")
-        click.echo("  cure: run `ncco db upgrade`, or start the server, which adds it")
+        click.echo(f"{label} has schema {schema.found}, but lacks what this version adds")
+        click.echo("  fix: run `ncco db upgrade`, or start the server, which adds it")
     else:
         has = f"has schema {schema.found}" if schema.found else "has no tables yet"
         click.echo(f"{label} {has}; this version needs {schema.newest}")
-        click.echo("  cure: run `ncco db upgrade`, or start the server, which upgrades it")
+        click.echo("  fix: run `ncco db upgrade`, or start the server, which upgrades it")
     return FINE if schema.is_complete else ISSUES
 
 
-@command.command("upgrade", short_help="Bring the database to the newest schema.")
+@command.command("upgrade", short_help="Upgrade the database to the newest schema.")
 @asynchronous
 async def upgrade() -> int:
     """Bring the database to the newest schema, in one transaction. A new database gets its tables.
@@ -65,7 +65,7 @@ async def upgrade() -> int:
     if before.is_complete:
         done = f"has schema {before.found}, the newest: nothing to do"
     elif not before.missing:
-        done = f"has schema {before.found}, the newest, and now what this version adds"
+        done = f"has schema {before.found}, the newest, and now has what this version adds"
     elif before.found:
         done = f"was upgraded from schema {before.found} to {before.newest}"
     else:

@@ -47,7 +47,7 @@ def _read_address(_: click.Context, __: click.Parameter, text: str | None) -> st
     try:
         return read_mail_address(text or "")
     except ValueError:
-        raise click.BadParameter(f"{text} is not one mail address, such as office@example.com") from None
+        raise click.BadParameter(f"{text} is not one mail address such as office@example.com") from None
 
 
 @click.command(
@@ -55,21 +55,21 @@ def _read_address(_: click.Context, __: click.Parameter, text: str | None) -> st
     epilog="""\b
 Examples:
   ncco doctor                              settings, flows, database, public URL
-  VONAGE_API_SECRET=... ncco doctor        also what is configured at Vonage
-  ncco doctor --mail-to you@example.com    the same, and a test mail
-  ncco doctor --offline --format json      this machine and its database, for a script
+  VONAGE_API_SECRET=... ncco doctor        also check the configuration at Vonage
+  ncco doctor --mail-to you@example.com    the same, and send a test mail
+  ncco doctor --offline --format json      only this machine and its database, for a script
 
-It changes nothing here or at Vonage; in a bucket of recordings it writes an object and removes it. Run it in the
-server's folder, as the server's user, while the server runs. Exit codes: 0 no errors (there may be warnings), 1 errors,
-2 it cannot run.""",
+It changes nothing here or at Vonage, except that it writes one object to the recordings' bucket and removes it. Run it
+in the server's folder, as the server's user, while the server runs. Exit codes: 0 no errors (there may be warnings), 1
+errors, 2 it cannot run.""",
 )
 @options.output("text", "json")
-@click.option("--offline", is_flag=True, help="Ask nobody but this machine and the database.")
+@click.option("--offline", is_flag=True, help="Check only this machine and the database.")
 @click.option("--mail-to", callback=_read_address, help="Send a test mail to this address.")
 def command(form: str, *, offline: bool, mail_to: str) -> int:
     """Check everything that real calls need: settings, secrets, flows, database, public URL, the URLs at Vonage."""
     if offline and mail_to:
-        raise click.UsageError("--offline sends no mail; leave one of the two out")
+        raise click.UsageError("--offline sends no mail; leave out one of the two")
     findings = list(_findings(is_offline=offline, mail_to=mail_to))
     print_findings(findings, form)
     return ISSUES if count_of(findings, "error") else FINE
@@ -80,7 +80,7 @@ def _findings(*, is_offline: bool, mail_to: str) -> Iterator[Finding]:
         settings = load_settings()
     except SettingsError as error:
         yield from settings_findings(error)
-        yield Finding("others", "unchecked", "nothing else can be checked before the settings can be read")
+        yield Finding("others", "unchecked", "nothing else can be checked until the settings are right")
         return
     flows = yield from local_findings(settings, is_offline=is_offline)
     yield from asyncio.run(network_findings(settings, flows, is_offline=is_offline, mail_to=mail_to))
@@ -115,7 +115,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     wrong = (*unsafe(settings, dev=False), *placeholders(settings))
     errors = [Finding("settings", "error", str(error), error.cure, error.setting) for error in wrong]
     doubts = [Finding("settings", "warning", text) for text in settings.warnings]
-    yield from [*errors, *doubts] or [Finding("settings", "ok", "the settings can be used")]
+    yield from [*errors, *doubts] or [Finding("settings", "ok", "the settings are valid")]
 
 
 def check_secrets(settings: Settings) -> Iterator[Finding]:
@@ -150,7 +150,7 @@ def check_application_id(settings: Settings) -> Iterator[Finding]:
     given = settings.application_id
     cure = "Copy the application ID from the Vonage dashboard into VONAGE_APPLICATION_ID."
     if not given:
-        message = "VONAGE_APPLICATION_ID is not set, so webhooks of all applications of the account are accepted"
+        message = "VONAGE_APPLICATION_ID is not set, so webhooks from every application of the account are accepted"
         yield Finding("application", "warning", message, cure)
     elif UUID.fullmatch(given) and given not in PLACEHOLDERS:
         yield Finding("application", "ok", f"VONAGE_APPLICATION_ID is {given}")
@@ -183,19 +183,19 @@ def check_database(settings: Settings) -> Iterator[Finding]:
     store = open_store(settings.database_url)
     if not store.is_durable:
         cure = "Write NCCO_DATABASE_URL=sqlite:///ncco.db."
-        yield Finding("database", "warning", "memory:// loses all calls when the server ends", cure)
+        yield Finding("database", "warning", "memory:// loses all calls when the server stops", cure)
         return
     try:
         schema = asyncio.run(store.schema())
     except StoreError as error:
-        yield Finding("database", "error", str(error), error.cure or "Try it again in a moment.")
+        yield Finding("database", "error", str(error), error.cure or "Try again in a moment.")
         return
     except OSError as error:
-        yield Finding("database", "error", f"{store.label}: {error.strerror}", "Let the server's user reach it.")
+        yield Finding("database", "error", f"{store.label}: {error.strerror}", "Give the server's user access to it.")
         return
     if store.path is not None and (blocked := _not_writable(store.path)) is not None:
-        cure = "Run this as the server's user; if it is that user, give it the right to write there."
-        yield Finding("database", "error", f"{blocked} cannot be written by this user", cure)
+        cure = "Run this as the server's user; if you already do, give that user permission to write there."
+        yield Finding("database", "error", f"{blocked} is not writable for this user", cure)
     elif not schema.found:
         yield Finding("database", "ok", f"{store.label} does not exist yet; the server creates it")
     elif not schema.is_complete:
@@ -221,10 +221,10 @@ def check_dialling(settings: Settings, flows: Iterable[Flow]) -> Iterator[Findin
     if steps and settings.dial_allow:
         prefixes = ", ".join(settings.dial_allow)
         yield Finding(
-            "dialling", "ok", f"computed numbers are dialled ({some_of(steps)}) if they begin with {prefixes}"
+            "dialling", "ok", f"computed numbers ({some_of(steps)}) are dialled if they begin with {prefixes}"
         )
     elif steps:
-        message = f"no number that is computed is dialled ({some_of(steps)}): those callers take the exit `error`"
+        message = f"computed numbers ({some_of(steps)}) are never dialled: those callers take the `error` exit"
         cure = "Set NCCO_DIAL_ALLOW to the prefixes that may be dialled, such as 44,4930."
         yield Finding("dialling", "warning", message, cure)
 
@@ -240,11 +240,11 @@ def check_recordings(settings: Settings, flows: Iterable[Flow], *, is_offline: b
         yield Finding("recordings", "warning", f"recordings are not fetched without {names}", cure)
     folder = settings.recordings_folder
     if open_store(settings.database_url).path is None and not settings.recordings and folder is not None:
-        cure = "Name a bucket, or a folder that all hosts share, in NCCO_RECORDINGS; one host may name any folder."
+        cure = "Set NCCO_RECORDINGS to a bucket, or to a folder that all hosts share; a single host may use any folder."
         message = f"each host keeps its own recordings, here in {folder.absolute()}"
         yield Finding("recordings", "warning", message, cure)
     if is_offline and settings.bucket is not None:
-        yield Finding("recordings", "unchecked", f"{settings.bucket} is left out by --offline")
+        yield Finding("recordings", "unchecked", f"{settings.bucket} is not checked because of --offline")
         return
     try:
         files = settings.recording_files
@@ -269,7 +269,7 @@ async def check_audio(settings: Settings, *, is_offline: bool) -> list[Finding]:
             lost = await count_lost(records, files) if files is not None else 0
     except (SettingsError, StoreError, OSError):
         return []
-    message = f"the audio of {counted(lost, 'recording')} is lost; only the newest {NEWEST} were looked for"
+    message = f"the audio of {counted(lost, 'recording')} is lost; only the newest {NEWEST} were checked"
     return [Finding("recordings", "error", message, f"{as_sentence(PUT_BACK)}.")] if lost else []
 
 
@@ -280,10 +280,10 @@ def check_flows(loaded: LoadedProject) -> Iterator[Finding]:
     if errors:
         first = f"{errors[0].place} {errors[0].code} {errors[0].message}"
         message = f"the flows have {counted(len(errors), 'error')}; the first: {first}"
-        yield Finding("flows", "error", message, "Run `ncco check`, and correct them.")
+        yield Finding("flows", "error", message, "Run `ncco check`, and fix them.")
         return
     if not any(flow.is_startable for flow in flows):
-        cure = "Write your number into `numbers` of a flow, or `default: true`."
+        cure = "Add your number to a flow's `numbers`, or write `default: true`."
         yield Finding("flows", "error", "no flow takes calls", cure)
         return
     if loaded.issues:
@@ -291,7 +291,7 @@ def check_flows(loaded: LoadedProject) -> Iterator[Finding]:
         yield Finding("flows", "warning", message, "Run `ncco check` to see them.")
     else:
         numbers = sorted(number for flow in flows for number in flow.numbers)
-        shown = f"they take calls to {', '.join(numbers)}" if numbers else "one takes calls to every number"
+        shown = f"they take calls to {', '.join(numbers)}" if numbers else "one takes calls to any number"
         yield Finding("flows", "ok", f"{counted(len(flows), 'flow')} without issues; {shown}")
     yield check_proof(loaded)
 
@@ -312,7 +312,9 @@ def check_proof(loaded: LoadedProject) -> Finding:
             unfinished.append(flow.name)
     if faults:
         message = f"`ncco prove` finds {counted(faults, 'fault')} in the flows"
-        return Finding("proof", "warning", message, "Run `ncco prove`, which prints the shortest call to each.")
+        return Finding(
+            "proof", "warning", message, "Run `ncco prove`, which prints the shortest call that leads to each."
+        )
     if unfinished:
         message = f"{', '.join(unfinished)}: not proved in {PROOF_S:g} seconds"
         return Finding("proof", "unchecked", message, "Run `ncco prove`, which takes longer.")
@@ -323,8 +325,10 @@ def check_invented(flows: Iterable[Flow]) -> Iterator[Finding]:
     """Whether a flow still dials numbers of the examples, which nobody has."""
     written = {number: step for flow in flows for number, step in flow.written_numbers.items()}
     if invented := [number for number in written if _INVENTED.fullmatch(number)]:
-        message = f"flows dial {some_of(invented)} ({written[invented[0]]}): such numbers of examples are nobody's"
-        yield Finding("dialling", "warning", message, "Write the number of your own phone, or of those who answer.")
+        message = f"flows dial {some_of(invented)} ({written[invented[0]]}): these are example numbers that nobody has"
+        yield Finding(
+            "dialling", "warning", message, "Write your own phone's number, or the number of whoever answers."
+        )
 
 
 Check = Callable[[Settings], Iterable[Finding]]

@@ -24,14 +24,16 @@ def write_setting(file: Path, name: str, value: str) -> None:
         CannotRun: the file is a link, somebody else's, or could not be read back as it was meant; it stays as it was.
     """
     if file.is_symlink():
-        raise CannotRun(f"{file} is a symbolic link", f"put a file in its place, or {_BY_HAND} where it leads")
+        raise CannotRun(
+            f"{file} is a symbolic link", f"replace it with a file, or {_BY_HAND} in the file that it points to"
+        )
     before = dotenv_values(file) if file.exists() else {}
     draft = file.with_name(f"{file.name}.{os.getpid()}")
     try:
         _create(draft, file)
         set_key(draft, name, value)
         if dotenv_values(draft) != {**before, name: value}:
-            raise CannotRun(f"{name} cannot be written so that it is read as the same", f"set {name} elsewhere")
+            raise CannotRun(f"{name} cannot be written to the file without changing its value", f"set {name} elsewhere")
         with draft.open("rb") as written:
             os.fsync(written.fileno())
         draft.replace(file)
@@ -47,7 +49,7 @@ def _create(draft: Path, file: Path) -> None:
         shares = found.st_mode & stat.S_IRGRP and found.st_gid not in {os.getegid(), *os.getgroups()}
         if found.st_uid != os.geteuid() or shares:
             cure = f"run this as that user, or {_BY_HAND}"
-            raise CannotRun(f"{file} is for another user, who could no longer read it", cure)
+            raise CannotRun(f"{file} belongs to another user, who could no longer read it", cure)
         text = file.read_bytes()
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "wb") as out:
         out.write(text)

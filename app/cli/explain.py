@@ -50,10 +50,10 @@ RULES: Final[Mapping[str, Rule]] = {
     "explain",
     epilog="""\b
 Examples:
-  ncco explain E214                  what it means, a file that has it, and the same file without it
-  ncco explain N108                  the same for a rule of the NCCO
+  ncco explain E214                  what it means, a file with the issue, and the same file without it
+  ncco explain N108                  the same for an NCCO rule
   ncco explain dead_end              a fault that `ncco prove` finds
-  ncco explain                       every code, one a line
+  ncco explain                       every code, one per line
 
 Exit codes: 0 explained, 2 there is no such code.""",
 )
@@ -80,7 +80,7 @@ def command(code: str | None, form: str) -> int:
         return FINE
     ink = {"error": "red", "warning": "yellow"}[rule.severity]
     shown_code = click.style(rule.code, fg=ink, bold=True)
-    title = f"{shown_code}  {rule.severity}: {rule.title.removesuffix('.')}\ncure: {rule.cure}"
+    title = f"{shown_code}  {rule.severity}: {rule.title.removesuffix('.')}\nfix: {rule.cure}"
     parts = {"Wrong": wrong, "What is reported": _report(rule), "Right": right}
     blocks = [_block(name, text, is_plain=name != "What is reported") for name, text in parts.items() if text.strip()]
     filled = textwrap.fill(about, WIDTH, break_long_words=False, break_on_hyphens=False)

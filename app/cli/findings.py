@@ -60,7 +60,7 @@ def print_finding(finding: Finding) -> None:
     status = click.style(finding.status.ljust(9), fg=_COLOURS[finding.status])
     _echo(f"{status}  {finding.check:<12}  {_wrapped(finding.message)}")
     if finding.cure:
-        _echo(f"{_INDENT}{_wrapped(f'cure: {finding.cure}')}")
+        _echo(f"{_INDENT}{_wrapped(f'fix: {finding.cure}')}")
 
 
 def _echo(text: str) -> None:

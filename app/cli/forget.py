@@ -25,16 +25,17 @@ _PHONE_NUMBER: Final = re.compile(r"[1-9][0-9]{6,14}")
     "forget",
     epilog="""\b
 Examples:
-  ncco forget --number +447700900123 --dry-run      how many there are
+  ncco forget --number +447700900123 --dry-run      count the calls
   ncco forget --number +447700900123                delete them
   ncco forget --number +447700900123 --number +447700900456 --format json
 
-It works on the database that NCCO_DATABASE_URL names, also while a server runs. A call in progress is deleted too: its
-caller hears the failsafe NCCO next. Webhooks that still come of these calls are not written. It does not reach backups,
-or what hooks have sent to others. In a SQLite file deleted rows are overwritten, and its log is emptied; on PostgreSQL
-they remain until their space is reused. --rewrite removes old copies in unused parts of pages too.
+It works on the database in NCCO_DATABASE_URL, also while a server runs. A call in progress is deleted too: its caller
+then hears the failsafe NCCO. Later webhooks of these calls are not stored. It does not change backups, or what hooks
+have already sent. In a SQLite file deleted rows are overwritten, and its log is emptied; on PostgreSQL they remain
+until their space is reused. --rewrite removes old copies in unused parts of pages too.
 
-Exit codes: 0 deleted, 1 a program holds the log of a SQLite file, or audio cannot be removed yet, 2 it cannot run.""",
+Exit codes: 0 deleted, 1 a program is using the log of a SQLite file, or audio cannot be removed yet, 2 it cannot
+run.""",
 )
 @click.option(
     "--number",
@@ -43,10 +44,8 @@ Exit codes: 0 deleted, 1 a program holds the log of a SQLite file, or audio cann
     required=True,
     help="The number, with + and the country code. May be given several times.",
 )
-@click.option("--dry-run", is_flag=True, help="Count, and delete nothing.")
-@click.option(
-    "--rewrite", is_flag=True, help="Write the file or the tables again (VACUUM), which delays calls meanwhile."
-)
+@click.option("--dry-run", is_flag=True, help="Only count; delete nothing.")
+@click.option("--rewrite", is_flag=True, help="Rewrite the file or the tables (VACUUM); calls wait while it runs.")
 @options.output("text", "json")
 @asynchronous
 async def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: str) -> int:
@@ -63,8 +62,8 @@ async def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: 
     else:
         _print(wanted, found, dry_run=dry_run)
         if found.purged is None and not dry_run:
-            click.echo("no row names it any more; PostgreSQL's files keep deleted rows until their space is reused")
-            click.echo("  --rewrite removes them from the tables at once, which delays calls meanwhile")
+            click.echo("no row contains it any more; PostgreSQL's files keep deleted rows until their space is reused")
+            click.echo("  --rewrite removes them at once, while calls wait")
     return FINE if is_removed and found.purged is not False else ISSUES
 
 
@@ -79,9 +78,7 @@ def international(written: str) -> str:
         cure = "write it with + and the country code, such as +447700900123 for 07700 900123"
         raise CannotRun(f'"{written}" has no country code', cure)
     if not _PHONE_NUMBER.fullmatch(digits):
-        raise CannotRun(
-            f'"{written}" has {len(digits)} digits, and phone numbers have 7 to 15', "write the whole number"
-        )
+        raise CannotRun(f'"{written}" has {len(digits)} digits; phone numbers have 7 to 15', "write the whole number")
     return digits
 
 
@@ -92,11 +89,13 @@ def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
     )
     done = "would be deleted" if dry_run else "deleted"
     is_named = any(found._replace(revisions=0, purged=None))
-    click.echo(f"{shown}: {counts} {done}" if is_named else f"{shown}: nothing names it")
+    click.echo(f"{shown}: {counts} {done}" if is_named else f"{shown}: nothing contains it")
     if found.running:
-        click.echo(f"{counted(found.running, 'call')} of them had not ended")
+        click.echo(f"{counted(found.running, 'call was', 'calls were')} still in progress")
     if found.revisions:
-        click.echo(f"{counted(found.revisions, 'revision')} of your flows name it: their author wrote it, so they stay")
+        click.echo(
+            f"{counted(found.revisions, 'revision')} of your flows contain it as written by their author, so they stay"
+        )
     if found.purged is False:
-        click.echo("the log of the file still holds deleted rows, since a program uses the database")
-        click.echo("  cure: stop the programs that read it, and run the command again")
+        click.echo("the file's log still holds deleted rows, since a program is using the database")
+        click.echo("  fix: stop the programs that use it, and run the command again")

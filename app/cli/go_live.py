@@ -75,7 +75,7 @@ class Question:
 
 def _path_of_key(answer: str) -> str:
     if "-----BEGIN" in answer:
-        raise CannotRun("that is the key itself, and .env holds only its path", "write the path of its file")
+        raise CannotRun("that is the key itself, but .env needs its path", "write the path of the key file")
     return answer.strip()
 
 
@@ -93,7 +93,7 @@ QUESTIONS: Final = (
     ),
     Question(
         "dial_allow",
-        "Your flows compute numbers that they dial. Which prefixes may those have, such as 44,4930?",
+        "Your flows dial computed numbers. Which prefixes may they have, such as 44,4930?",
         is_for_computed=True,
     ),
     Question(
@@ -118,17 +118,18 @@ Examples:
   VONAGE_API_SECRET=... ncco go-live       does not ask for the API secret
 
 Run it in the project's folder, with `ncco serve` and the tunnel in other terminals. Each answer is written to .env at
-once, so leave it with Ctrl-C and start it again as you like. Nothing that is set already, here or at Vonage, is
-replaced without a yes. Exit codes: 0 the number is live, 1 something was left as it is, 2 it cannot run, 130 left by
-Ctrl-C.""",
+once, so you can leave with Ctrl-C and start again at any time. It replaces nothing, here or at Vonage, unless you say
+yes. Exit codes: 0 the number is live, 1 something was left unfinished, 2 it cannot run, 130 stopped with Ctrl-C.""",
 )
 def command() -> int:
     """Connect the project to a real phone number: ask for what is missing, check it, and show the first call."""
     if not (flows := folders(None, None)[0]).is_dir():
         raise CannotRun(
-            f"there is no folder of flows at {flows}", "run it in the project's folder; `ncco init DIR` makes one"
+            f"there is no folder of flows at {flows}", "run it in the project's folder; `ncco init DIR` creates one"
         )
-    click.echo(f"Each answer is in {DOTENV} at once. Ctrl-C leaves, and `ncco go-live` goes on from there.")
+    click.echo(
+        f"Each answer is written to {DOTENV} at once. Press Ctrl-C to leave; `ncco go-live` continues from there."
+    )
     guide = Guide()
     try:
         guide.settle()
@@ -136,7 +137,7 @@ def command() -> int:
         guide.pass_group("The server, and its public URL", guide.server)
         guide.pass_group("The application at Vonage", guide.application)
         if guide.is_server_outdated():
-            guide.pass_group("The server, with what has changed", guide.server)
+            guide.pass_group("The server, with the new settings", guide.server)
         _watch(guide.settle(), guide.numbers)
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"\nLeft. Your answers are in {DOTENV}.")
@@ -188,13 +189,13 @@ class Guide:
         is_exported = bool(os.environ.get(name))
         if is_exported or f"{name}{FILE_SUFFIX}" in known:
             place = "the environment" if is_exported else known[f"{name}{FILE_SUFFIX}"]
-            click.echo(f"{name} comes from {place}, which wins over {DOTENV}: change it there.")
+            click.echo(f"{name} comes from {place}, which overrides {DOTENV}: change it there.")
             return
         now = known.get(name, "")
         offered = asyncio.run(_tunnel(self._settings)) if question.field == "public_url" else ""
         click.echo(f"\n{question.text}.")
         if offered:
-            click.echo("A tunnel runs at the address below: Enter takes it.")
+            click.echo("A tunnel runs at the address below: press Enter to use it.")
         elif now or not question.is_needed:
             click.echo(f"Enter leaves it {'as it is' if now else 'out'}.")
         while True:
@@ -212,7 +213,7 @@ class Guide:
                 text = question.prepared(answer)
                 _check(question.field, text)
             except (SettingsError, CannotRun) as error:
-                click.echo(f"{error}\n  cure: {error.cure}" if isinstance(error, SettingsError) else error.message)
+                click.echo(f"{error}\n  fix: {error.cure}" if isinstance(error, SettingsError) else error.message)
                 continue
             if question is API_SECRET:
                 self._api_secret = text
@@ -297,7 +298,7 @@ class Guide:
         if not urls or before == self._declined:
             return
         wanted = with_urls(before, urls)
-        click.echo(f'The application "{printable(found.name)}" at Vonage would change, and nothing else of it:')
+        click.echo(f'The application "{printable(found.name)}" at Vonage will change as follows, and nothing else:')
         for path, old, new in differences(before, wanted):
             click.echo(f"  {path}: {_shown(old)} -> {_shown(new)}")
         if not click.confirm("Change it?"):
@@ -305,7 +306,7 @@ class Guide:
             return
         if read()[1] != before:
             raise VonageApiError(
-                "the application was changed at Vonage meanwhile, so nothing was written", "Look again."
+                "the application has changed at Vonage in the meantime, so nothing was written", "Look again."
             )
         _call_api(settings, lambda account: write_document(account, settings.application_id, wanted))
         if others := list(differences(wanted, read()[1])):
@@ -414,10 +415,10 @@ def _call_api(settings: Settings, work: Callable[[Account], Awaitable[T]]) -> T:
 def _watch(settings: Settings, numbers: list[str]) -> None:
     """Ask for a call, and show it as it arrives, until it is over."""
     named = " or ".join(readable(number) for number in numbers) or "your number"
-    click.echo(f"\n{click.style(f'Call {named} now.', bold=True)} Ctrl-C ends the wait.")
+    click.echo(f"\n{click.style(f'Call {named} now.', bold=True)} Press Ctrl-C to stop waiting.")
     store = open_store(settings.database_url)
     if not store.is_durable:
-        click.echo("The server keeps calls in its memory: look at its log.")
+        click.echo("The server keeps calls only in memory: look at its log.")
         return
     asyncio.run(_show_first_call(store, milliseconds(datetime.now(UTC))))
     if settings.has_console(dev=False):
@@ -433,7 +434,7 @@ async def _show_first_call(store: Store, since: int) -> None:
             waited += POLL_S
             if waited == PATIENCE_S:
                 click.echo(
-                    "Nothing yet. Look at the terminal of the server: `signature does not match` there means that "
-                    "VONAGE_SIGNATURE_SECRET is wrong; no line at all, that Vonage does not reach it."
+                    "Nothing yet. Look at the server's terminal: `signature does not match` means that "
+                    "VONAGE_SIGNATURE_SECRET is wrong; no line at all means that Vonage does not reach the server."
                 )
         await follow_call(records, await find_call(records, found[0].session.id), screen, to_its_end=True)

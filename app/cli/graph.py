@@ -20,14 +20,14 @@ from app.flow.svg import as_svg
     epilog="""\b
 Examples:
   ncco graph reception                           Mermaid, for a Markdown page
-  ncco graph reception --errors                  also where a fault of the call leads
+  ncco graph reception --errors                  with the error paths
   ncco graph reception --format dot | dot -Tpng -o reception.png
   ncco graph --format svg > flows.svg            every flow, for a browser
 
 Exit codes: 0 drawn, 1 the flows have errors, 2 there is no such flow.""",
 )
 @click.argument("flow", required=False)
-@click.option("--errors", is_flag=True, help="Draw where a value that cannot be computed leads, too.")
+@click.option("--errors", is_flag=True, help="Draw the error paths too.")
 @options.flows
 @options.templates
 @options.output("mermaid", "dot", "svg")

@@ -25,14 +25,14 @@ MOST_HOOKS: Final = 100_000
     invoke_without_command=True,
     epilog="""\b
 Examples:
-  ncco hooks                                what waits, and what was given up
+  ncco hooks                                the hooks that wait, and those that were given up
   ncco hooks --format json                  the same for a program
-  ncco hooks retry msg_0c6f...              try one again, now
-  ncco hooks retry --all                    try all of them again, now
-  ncco hooks drop msg_0c6f...               forget one that was given up
+  ncco hooks retry msg_0c6f...              retry one now
+  ncco hooks retry --all                    retry all of them now
+  ncco hooks drop msg_0c6f...               delete one that was given up
 
-It works on the database that NCCO_DATABASE_URL names, also while a server runs. Exit codes: 0 nothing is
-parked, 1 something is, 2 there is no database.""",
+It works on the database in NCCO_DATABASE_URL, also while a server runs. Exit codes: 0 no hook is parked, 1 some are, 2
+there is no database.""",
 )
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many to show.")
 @options.output("text", "json")
@@ -49,13 +49,13 @@ async def command(context: click.Context, limit: int, form: str) -> int:
     if form == "json":
         print_json({**counts._asdict(), "hooks": [_document(hook, now) for hook in hooks]})
     elif not hooks:
-        click.echo("no hooks wait: all of them are sent")
+        click.echo("no hooks are waiting: all of them were sent")
     else:
         _print(hooks, counts, now)
     return ISSUES if counts.parked else FINE
 
 
-@command.command("retry", short_help="Try hooks again, now.")
+@command.command("retry", short_help="Retry hooks now.")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--all", "all_", is_flag=True, help="All of them.")
 @asynchronous
@@ -72,20 +72,20 @@ async def retry(ids: tuple[str, ...], all_: bool) -> int:
         sendable = [id_ for id_ in (named if all_ else ids) if id_ not in unsendable]
         wanted = None if all_ and not unsendable else sendable
         count = await store.retry_hooks(wanted, time.time_ns() // 1_000_000)
-    click.echo(f"{counted(count, 'hook is', 'hooks are')} tried again now, or when the server starts")
+    click.echo(f"{counted(count, 'hook is', 'hooks are')} retried now, or when the server starts")
     missing = 0 if all_ else len(set(ids)) - count - len(unsendable)
     if missing:
-        click.echo(f"{missing} of them: no such hook, or it waits for an earlier hook of its call", err=True)
+        click.echo(f"{missing} of them: no such hook, or it waits for an earlier hook of the same call", err=True)
     if unsendable:
         click.echo(
-            f"{len(unsendable)} of them: incomplete since the call, so never sent: `ncco hooks` says why", err=True
+            f"{len(unsendable)} of them: never sent, because they are incomplete: `ncco hooks` says why", err=True
         )
     return ISSUES if missing or unsendable else FINE
 
 
 @command.command("drop", short_help="Delete hooks that were given up.")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "all_", is_flag=True, help="All that are parked.")
+@click.option("--all", "all_", is_flag=True, help="All parked hooks.")
 @asynchronous
 async def drop(ids: tuple[str, ...], all_: bool) -> int:
     """Delete hooks that were given up: their receivers never get them. Those that wait stay.
@@ -98,14 +98,14 @@ async def drop(ids: tuple[str, ...], all_: bool) -> int:
     click.echo(f"{counted(count, 'hook is', 'hooks are')} deleted")
     missing = 0 if all_ else len(set(ids)) - count
     if missing:
-        click.echo(f"{missing} of them: not parked, but sent already or still waiting", err=True)
+        click.echo(f"{missing} of them: not parked: already sent or still waiting", err=True)
     return ISSUES if missing else FINE
 
 
 def _require_ids_or_all(ids: tuple[str, ...], all_: bool) -> None:
     """Raises UsageError unless it is one or the other."""
     if all_ == bool(ids):
-        raise click.UsageError("name the hooks, or write --all")
+        raise click.UsageError("name the hooks, or add --all")
 
 
 def _document(hook: HookRow, now: datetime) -> dict[str, Any]:
@@ -128,13 +128,13 @@ def _print(hooks: Sequence[HookRow], counts: HookCounts, now: datetime) -> None:
         click.echo(f"{hook.id}  {hook.name}  call {hook.session or 'unknown'}")
         click.echo(f"    {_progress(hook, now)}")
     is_cut = len(hooks) < sum(counts)
-    more = f"; {len(hooks)} of them are shown, see --limit" if is_cut else ""
+    more = f"; {len(hooks)} of them are shown; use --limit" if is_cut else ""
     click.echo(f"{counts.waiting} waiting, {counts.parked} parked{more}")
     if any(hook.is_parked and hook.url for hook in hooks) or (counts.parked and is_cut):
         click.echo("check their receivers, then run `ncco hooks retry ID` or `ncco hooks retry --all`")
     if any(hook.is_parked and not hook.url for hook in hooks):
-        click.echo("a hook that could not be computed is never sent: correct the flow for later calls;")
-        click.echo("`ncco calls ID` shows what it was about, and `ncco hooks drop ID` deletes it")
+        click.echo("a hook that could not be computed is never sent: fix the flow for later calls;")
+        click.echo("`ncco calls ID` shows its call, and `ncco hooks drop ID` deletes it")
 
 
 def _progress(hook: HookRow, now: datetime) -> str:
@@ -143,7 +143,7 @@ def _progress(hook: HookRow, now: datetime) -> str:
     words = {
         "parked": "parked" if hook.url else "could not be computed",
         "sending": "is being sent",
-        "behind": "waits for an earlier hook of its call",
+        "behind": "waits for an earlier hook of the same call",
         "waiting": f"next try in {wait}" if wait else "next try now",
     }
     tries = counted(hook.tries, "try", "tries") if hook.tries else "not tried yet"

@@ -19,8 +19,8 @@ from app.flow.hours.weekly import DAYS, shown_time
     "hours",
     epilog="""\b
 Examples:
-  ncco hours                             all opening hours of the project, and whether they are open now
-  ncco hours --format json               the same for a program, with the hours of each day of the week
+  ncco hours                             all opening hours of the project, and whether each is open now
+  ncco hours --format json               the same for a program, with the hours of each weekday
   ncco render main --at 2026-12-25T10:00  what a caller hears at another time
 
 Exit codes: 0 shown, 1 the flows have errors.""",
@@ -51,7 +51,7 @@ def state_of(moment: CurrentHours) -> str:
     """Whether a calendar is open, and until when."""
     year = moment.now.year
     if not moment.reopens:
-        return "closed, and does not open any more"
+        return "closed, and does not open again"
     if moment.open:
         closes = moment.next_close < moment.horizon
         return f"open until {_shown_time(moment.next_close, year)}" if closes else "always open"

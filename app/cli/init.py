@@ -20,8 +20,8 @@ SKELETON: Final = Path(__file__).parent / "skeleton"
 HIDDEN: Final = "dot-"
 """A file `dot-env.example` of the skeleton becomes `.env.example` in a project."""
 NEXT_COMMANDS: Final = (
-    ("ncco serve --dev", "open the address that it prints, and call it in the browser"),
-    ("ncco check", "every fault of the flows; there is none yet"),
+    ("ncco serve --dev", "open the address that it prints, and make a call in the browser"),
+    ("ncco check", "find issues in the flows; there are none yet"),
     ("ncco simulate", "call it in this terminal"),
     ("ncco test", "play its scenarios"),
     ("ncco prove", "explore every path through it"),
@@ -39,7 +39,7 @@ Examples:
 Exit codes: 0 written, 2 the folder has files already, or cannot be written.""",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Write into a folder that has files; they stay unchanged.")
+@click.option("--force", is_flag=True, help="Write into a folder that has files; existing files stay unchanged.")
 def command(folder: Path, *, force: bool) -> int:
     """Write a new project into DIR: a flow, a template, settings, an editor's schema, a compose file."""
     _refuse_used_folder(folder, force=force)

@@ -18,7 +18,7 @@ from app.cli.output import FINE, CannotRun
     "lsp",
     epilog="""\b
 Examples:
-  ncco lsp                 what the settings of an editor name as the command
+  ncco lsp                 the command to name in an editor's settings
 
 Exit codes: 0 the editor ended it, 2 it cannot run.
 How to set up VS Code and Neovim: docs/how-to/editor.md""",

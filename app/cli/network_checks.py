@@ -39,7 +39,7 @@ async def network_findings(
     async with checking_client() as client:
         findings, headers = await server_findings(client, settings, is_offline=is_offline)
         if is_offline:
-            left_out = "the public URL, mail, Vonage and the clock are left out by --offline"
+            left_out = "the public URL, mail, Vonage and the clock are not checked because of --offline"
             return [*findings, Finding("network", "unchecked", left_out)]
         findings += await check_mail(settings, flows, mail_to)
         application, date = await vonage_findings(client, settings, flows)
@@ -93,13 +93,15 @@ def check_local_server(settings: Settings, here: Probe, ready: Probe) -> Finding
         shown = ", ".join(map(str, reasons))
         return Finding("server", "error", f"it runs, but takes no calls: {shown}", "Look at its log.")
     if here.server and ready.document.get("rejected"):
-        cure = f"Run `ncco check`; {url}/readyz lists what it refuses."
-        return Finding("server", "warning", "it runs, but not with the flows as they are on disk", cure)
+        cure = f"Run `ncco check`; {url}/readyz lists the reasons."
+        return Finding("server", "warning", "it runs, but not with the flows on disk", cure)
     if here.server:
         return Finding("server", "ok", f"it runs, and answers at {url}")
     if here.status or _is_taken(url):
         cure = "Choose another NCCO_PORT, or stop that program."
-        return Finding("server", "error", f"another program, or another version, has the port of {url}", cure)
+        return Finding(
+            "server", "error", f"another program, or another version of the server, uses the port of {url}", cure
+        )
     cure = "Start it with `ncco serve`, and run this again while it runs."
     return Finding("server", "unchecked", f"nothing answers at {url}", cure)
 
@@ -117,10 +119,10 @@ async def check_console(client: httpx.AsyncClient, settings: Settings, here: Pro
         return Finding("console", "ok", f"it has a password, and answers at {url}")
     if _is_taken(url):
         cure = "Choose another NCCO_CONSOLE_PORT, or stop that program."
-        return Finding("console", "error", f"another program has its port {port}", cure)
+        return Finding("console", "error", f"another program uses its port {port}", cure)
     if here.server:
-        cure = "Look at what the server said when it started."
-        return Finding("console", "warning", f"the server runs, and no console answers at port {port}", cure)
+        cure = "Look at what the server printed when it started."
+        return Finding("console", "warning", f"the server runs, but no console answers on port {port}", cure)
     return Finding("console", "ok", f"it has a password, and port {port} is free")
 
 
@@ -150,7 +152,7 @@ async def check_ways_to_console(client: httpx.AsyncClient, settings: Settings) -
 def check_console_reach(url: str, reply: Probe) -> Iterator[Finding]:
     """That the console's own port answers at the public host, past its proxy; `reply` is from there."""
     if reply.is_console:
-        cure = "Let nothing forward that port. People elsewhere use an SSH tunnel, or a proxy with NCCO_CONSOLE_URL."
+        cure = "Do not forward that port. From elsewhere, use an SSH tunnel, or a proxy with NCCO_CONSOLE_URL."
         yield Finding("console", "error", f"it can be reached from outside, without TLS, at {url}", cure)
 
 
@@ -158,7 +160,7 @@ def check_console_url(url: str, reply: Probe) -> Finding:
     """Whether the proxy of the console leads to it; `reply` is that of its login page."""
     if reply.is_console and reply.status == httpx.codes.OK:
         return Finding("console", "ok", f"{url} leads to it, and asks for a password")
-    cure = "Let the proxy pass this name on to the console's port with its Host header, or remove NCCO_CONSOLE_URL."
+    cure = "Let the proxy forward this name to the console's port, with its Host header, or remove NCCO_CONSOLE_URL."
     message = f"{url} does not lead to it: {reply.problem or f'the reply has status {reply.status}'}"
     return Finding("console", "warning", message, cure)
 
@@ -173,7 +175,7 @@ async def check_mail(settings: Settings, flows: Collection[Flow], to: str = "") 
             return [Finding("mail", "error", "no test mail without NCCO_SMTP_URL and NCCO_MAIL_FROM", "Set both.")]
         if not any(hook.definition.mail for flow in flows for hook in flow.hooks):
             return []
-        cure = "Set both, or take the mail out of the flows. `ncco hooks retry` sends what is parked."
+        cure = "Set both, or remove mail from the flows. `ncco hooks retry` sends the parked mail."
         return [Finding("mail", "warning", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so mail is parked", cure)]
     server = settings.mail_server
     if problem := await (send_test(server, to) if to else problem_with(server, WITHIN_S)):
@@ -181,8 +183,10 @@ async def check_mail(settings: Settings, flows: Collection[Flow], to: str = "") 
         cure = f"Correct {wrong}, or ask the administrator of the mail server."
         return [Finding("mail", "error", problem, cure)]
     if to:
-        return [Finding("mail", "ok", f"the mail server {server.host} took a test mail to {to}: look whether it came")]
-    return [Finding("mail", "ok", f"the mail server {server.host} lets this server in")]
+        return [
+            Finding("mail", "ok", f"the mail server {server.host} accepted a test mail to {to}: check that it arrived")
+        ]
+    return [Finding("mail", "ok", f"the mail server {server.host} accepts this server")]
 
 
 async def _addresses(url: str) -> list[str]:
@@ -201,11 +205,11 @@ async def check_address(public_url: str) -> list[Finding]:
     host = urlsplit(public_url).hostname or ""
     addresses = await _addresses(public_url)
     if not addresses:
-        cure = "Correct NCCO_PUBLIC_URL, or add the name to the DNS. A tunnel's name ends with the tunnel."
+        cure = "Correct NCCO_PUBLIC_URL, or add the name to the DNS. A tunnel's name disappears with the tunnel."
         return [Finding("public url", "error", f"the name {host} cannot be resolved", cure, "NCCO_PUBLIC_URL")]
     if any(ipaddress.ip_address(address.partition("%")[0]).is_global for address in addresses):
         return [Finding("public url", "ok", f"{host} has the address {', '.join(addresses)}")]
-    cure = "Set NCCO_PUBLIC_URL to a name with a public address, such as that of a tunnel."
+    cure = "Set NCCO_PUBLIC_URL to a name with a public address, such as a tunnel's."
     message = f"{host} has only private addresses ({', '.join(addresses)})"
     return [Finding("public url", "error", message, cure, "NCCO_PUBLIC_URL")]
 
@@ -214,11 +218,14 @@ def check_public_url(settings: Settings, here: Probe, there: Probe) -> Iterator[
     """Whether the public URL is encrypted, and leads to this server."""
     public_url = settings.public_url
     if there.is_untrusted:
-        cure = "Install a certificate of a public authority with its chain; Vonage refuses others without a retry."
+        cure = (
+            "Install a certificate from a public authority, with "
+            "its chain; Vonage refuses any other and does not retry."
+        )
         yield Finding("tls", "error", f"{public_url}: {there.problem}", cure)
         return
     if there.problem:
-        cure = "Start the proxy or the tunnel, and let it pass /healthz and /webhooks/ to this server."
+        cure = "Start the proxy or the tunnel, and let it forward /healthz and /webhooks/ to this server."
         message = f"{public_url} cannot be reached: {there.problem}"
         yield Finding("public url", "error", message, cure, "NCCO_PUBLIC_URL")
         return
@@ -228,22 +235,27 @@ def check_public_url(settings: Settings, here: Probe, there: Probe) -> Iterator[
 def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:
     url = f"{settings.public_url}/healthz"
     if there.is_console:
-        cure = f"Point the proxy or the tunnel at NCCO_PORT, {settings.port}. Nobody else must reach the console."
+        cure = (
+            f"Point the proxy or the tunnel at NCCO_PORT, {settings.port}. The console must not be "
+            "reachable from outside."
+        )
         return Finding("public url", "error", f"{settings.public_url} leads to the console instead of the server", cure)
     if not there.server:
-        cure = "Let the proxy or tunnel pass /healthz and /webhooks/ on to this server."
-        message = f"{url} replies {there.status}, and not as this server does"
+        cure = "Let the proxy or tunnel forward /healthz and /webhooks/ to this server."
+        message = f"{url} replies {there.status}, not as this server would"
         return Finding("public url", "error", message, cure, "NCCO_PUBLIC_URL")
     if not here.server:
-        cure = "Start the server on this machine, so that both can be compared."
-        return Finding("public url", "unchecked", f"{url} leads to a server; whether it is this one is unknown", cure)
+        cure = "Start the server on this machine, so that the two can be compared."
+        return Finding(
+            "public url", "unchecked", f"{url} leads to a server, but it is unknown whether it is this one", cure
+        )
     if here.server == there.server:
         return Finding("public url", "ok", f"{url} leads to this server, in {there.ms:.0f} ms")
-    message = f"{url} leads to another server than the one on this machine"
+    message = f"{url} leads to a different server from the one on this machine"
     cure = "Otherwise point the proxy or the tunnel at this machine and its NCCO_PORT."
     store = open_store(settings.database_url)
     if store.is_durable and store.path is None:
-        return Finding("public url", "warning", message, f"With several hosts that is right. {cure}")
+        return Finding("public url", "warning", message, f"With several hosts, that is fine. {cure}")
     shared = "Several hosts need one database: NCCO_DATABASE_URL=postgresql://user:password@host/database."
     message += f", and they cannot share {store.label}"
     return Finding("public url", "error", message, f"{shared} {cure}", "NCCO_PUBLIC_URL")
@@ -253,7 +265,7 @@ def check_webhooks(reply: Probe) -> Finding:
     """Whether `/webhooks/` leads to a server; `reply` is that of a path there which no server has."""
     if reply.status == httpx.codes.NOT_FOUND and {"error", "cure"} <= reply.document.keys():
         return Finding("webhooks", "ok", "/webhooks/ leads there too")
-    cure = "Let the proxy or tunnel pass /webhooks/ on, by GET and POST."
+    cure = "Let the proxy or tunnel forward /webhooks/, with GET and POST."
     message = f"/webhooks/ leads elsewhere: {reply.problem or f'the reply has status {reply.status}'}"
     return Finding("webhooks", "error", message, cure)
 
@@ -281,8 +293,8 @@ def check_clock(date: str, headers: Mapping[str, str]) -> Finding:
         there = parsedate_to_datetime(date)
         off_s = (datetime.now(UTC) - there.astimezone(UTC)).total_seconds()
     except (ValueError, TypeError, OverflowError):
-        cure = "Compare `date -u` with another clock, or let Vonage or the public URL answer, and run this again."
-        return Finding("clock", "unchecked", "the clock has nothing to be compared with", cure)
+        cure = "Compare `date -u` with another clock, or run this again once Vonage or the public URL answers."
+        return Finding("clock", "unchecked", "there is nothing to compare the clock with", cure)
     if abs(off_s) <= MOST_CLOCK_S:
         return Finding("clock", "ok", f"the clock differs from {source} by {abs(off_s):.0f} s")
     cure = "Synchronise the clock (NTP): signatures are valid for five minutes."

@@ -35,7 +35,7 @@ chaos = click.option(
 def output(*formats: str) -> Callable[[Command], Command]:
     """`--format`, whose default is the first one."""
     return click.option(
-        "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="How to print it."
+        "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="The output format."
     )
 
 
@@ -57,7 +57,7 @@ def read_time(_: click.Context, __: click.Parameter, text: str | None) -> dateti
         cure = "write it as 2026-12-25T10:00, or with a time zone as 2026-12-25T10:00+01:00"
         raise click.BadParameter(f"{text} is not a point in time; {cure}") from None
     if time.year not in YEARS:
-        raise click.BadParameter(f"{text} is too far away; take a year from {YEARS[0]} to {YEARS[-1]}")
+        raise click.BadParameter(f"{text} is too far away; use a year from {YEARS[0]} to {YEARS[-1]}")
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 

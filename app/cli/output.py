@@ -34,7 +34,7 @@ class CannotRun(click.ClickException):
     def __init__(self, message: str, cure: str) -> None:
         self.problem = message
         self.cure = cure
-        text = f"{message}\n  cure: {cure}"  # it may quote a setting or the name of a file
+        text = f"{message}\n  fix: {cure}"  # it may quote a setting or the name of a file
         super().__init__("".join(char if char.isprintable() or char == "\n" else f"<{ord(char):02X}>" for char in text))
 
 
@@ -51,13 +51,13 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
     except BrokenPipeError:
         code = BROKEN_PIPE
     except StoreError as error:
-        cure = error.cure or "try it again in a moment"
+        cure = error.cure or "try again in a moment"
         raise CannotRun(f"the store cannot be used: {error}", cure) from error
     except AppError as error:
         if not error.cure:
             raise
         others = error.others if isinstance(error, SettingsError) else ()
-        rest = (f"{other}\n  cure: {other.cure}" for other in others)
+        rest = (f"{other}\n  fix: {other.cure}" for other in others)
         raise CannotRun(str(error), "\n".join([error.cure, *rest])) from error
     except OSError as error:
         if error.filename is not None:  # not of standard output, which has no name
@@ -67,7 +67,7 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
         if error.errno not in _DISK_FULL:
             raise
         _flush_streams()
-        cure = "free some space where standard output goes, or send it elsewhere"
+        cure = "free some space at the destination of standard output, or redirect it elsewhere"
         raise CannotRun(f"the output cannot be written: {error.strerror}", cure) from error
     _flush_streams()
     return code

@@ -37,19 +37,19 @@ _KEPT_OBJECTS: Final = 200_000
     "prove",
     epilog="""\b
 Examples:
-  ncco prove                             every flow of the project that calls begin in
-  ncco prove reception                   one flow, with those that it runs
+  ncco prove                             every flow of the project that takes calls
+  ncco prove reception                   one flow, with the flows that it runs
   ncco prove examples/shop               every flow of another project
-  ncco prove --save tests/scenarios      each fault as a scenario that `ncco test` plays
-  ncco prove --tests tests/scenarios     a few scenarios that take every outcome of the flows
+  ncco prove --save tests/scenarios      each fault as a scenario for `ncco test`
+  ncco prove --tests tests/scenarios     a few scenarios that cover every outcome of the flows
   ncco prove --format github             annotations for GitHub Actions
 
-Exit codes: 0 nothing is wrong, 1 something is, or it has stopped early, 2 there is no such flow, or nothing could be
+Exit codes: 0 nothing is wrong, 1 something is wrong or it stopped early, 2 there is no such flow or nothing could be
 read.
 
-It says `refuted` when something is wrong, `proved` when everything that can happen was explored, `walked` when
-texts, numbers and digits were represented by sample values, and `stopped` when --states or --seconds did not
-suffice. What --save and --tests write was played first.""",
+It says `refuted` when something is wrong, `proved` when everything that can happen was explored, `walked` when sample
+values stood in for text, numbers or digits, and `stopped` when --states or --seconds was too low. Scenarios from --save
+and --tests were played before they are written.""",
 )
 @click.argument("what", required=False, metavar="[FLOW|PROJECT]")
 @options.flows
@@ -66,14 +66,18 @@ suffice. What --save and --tests write was played first.""",
     type=click.FloatRange(1),
     default=20.0,
     show_default=True,
-    help="Most seconds of silence for a caller.",
+    help="Longest silence for a caller, in seconds.",
 )
 @click.option(
     "--steps", type=click.IntRange(1), default=500, show_default=True, help="Most steps that a call may enter."
 )
-@click.option("--save", type=click.Path(path_type=Path, file_okay=False), help="Write each fault there as a scenario.")
 @click.option(
-    "--tests", type=click.Path(path_type=Path, file_okay=False), help="Write scenarios there that take every outcome."
+    "--save", type=click.Path(path_type=Path, file_okay=False), help="Write each fault to this folder as a scenario."
+)
+@click.option(
+    "--tests",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write scenarios to this folder that cover every outcome.",
 )
 def command(
     *,
@@ -169,7 +173,7 @@ def _summary(proof: Proof) -> Iterator[str]:
     yield f"{proof.flow.name}: {verdict}: {counts}, {space.seconds:.2f} s"
     for name, values in proof.representatives.items():
         shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:MOST_VALUES])
-        yield f"  {name} represents others: {shown}{', ...' if len(values) > MOST_VALUES else ''}"
+        yield f"  {name} stands for similar values: {shown}{', ...' if len(values) > MOST_VALUES else ''}"
     if proof.never and not space.stopped:
         never = ", ".join(f"{each.step}: {each.name}" for each in proof.never[:MOST_OUTCOMES])
         more = len(proof.never) - MOST_OUTCOMES
@@ -217,9 +221,11 @@ def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[Writ
     played, missing = coverings(project, proofs, make_app)
     for outcome in missing:
         taken = f"{outcome.flow}, step {outcome.step}: {outcome.name}"
-        click.echo(f"left out, since no scenario took it when it was played: {taken}", err=True)
+        click.echo(f"left out, since no scenario reached it when played: {taken}", err=True)
     for each in (each for scenarios in played.values() for each in scenarios if each.problem):
-        click.echo(f'left out, since the simulator differs: "{each.written.name}": {each.problem}', err=True)
+        click.echo(
+            f'left out, since the simulator behaves differently: "{each.written.name}": {each.problem}', err=True
+        )
     return {
         f"prove-{flow}": [each.written for each in scenarios if not each.problem] for flow, scenarios in played.items()
     }

@@ -36,26 +36,26 @@ class NoSuchRecording(CannotRun):
     invoke_without_command=True,
     epilog="""\b
 Examples:
-  ncco recordings                            the newest, and why some are not there
+  ncco recordings                            the newest, and why some are missing
   ncco recordings list --number 900123       from or to this number
   ncco recordings list --format json         the same for a program
-  ncco recordings get 5f0c...                write it to a file beside you
+  ncco recordings get 5f0c...                save it in the current folder
   ncco recordings get 5f0c... - | mpv -      play it
-  ncco recordings retry                      fetch again what failed, now
-  ncco recordings retry --lost               fetch again what the folder or the bucket has lost
+  ncco recordings retry                      fetch the failed ones again, now
+  ncco recordings retry --lost               fetch again what was lost from the folder or bucket
   ncco recordings delete 5f0c...             delete it for good
 
-It works on the database that NCCO_DATABASE_URL names and the folder or bucket NCCO_RECORDINGS, also while a server
-runs. Exit codes: 0 fine, 1 there is no such recording, or some have failed, 2 there is no database.""",
+It works on the database in NCCO_DATABASE_URL and the folder or bucket in NCCO_RECORDINGS, also while a server runs.
+Exit codes: 0 fine, 1 there is no such recording, or some have failed, 2 there is no database.""",
 )
 @click.pass_context
 def command(context: click.Context) -> int:
-    """List the recordings of callers; write one to a file, fetch it again or delete it."""
+    """List callers' recordings; save one to a file, fetch it again or delete it."""
     return FINE if context.invoked_subcommand is not None else int(context.invoke(list_))
 
 
 @command.command("list", short_help="List the newest recordings.")
-@click.option("--number", default="", help="From or to this number, or a part of it.")
+@click.option("--number", default="", help="From or to this number, or part of it.")
 @click.option("--flow", default="", help="Recorded in this flow.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many to show.")
 @options.output("text", "json")
@@ -93,7 +93,9 @@ async def get(id_: str, file: Path | None) -> int:
     if row is None or row.state == "deleted":
         raise NoSuchRecording(f'there is no recording "{id_}"', "`ncco recordings` lists the newest")
     if row.state != "kept":
-        raise NoSuchRecording(f"{id_} is not there: {row.problem or _state(row, _now())}", row.cure or "try it later")
+        raise NoSuchRecording(
+            f"{id_} is not available: {row.problem or _state(row, _now())}", row.cure or "try it later"
+        )
     files = _files()
     try:
         with files.open(id_) as audio:
@@ -103,7 +105,7 @@ async def get(id_: str, file: Path | None) -> int:
             target = file or Path(f"{id_}{row.suffix}")
             _copy(audio, target)
     except FileNotFoundError as error:
-        cure = "set NCCO_RECORDINGS as the server has it; if the file is lost, run `ncco recordings retry --lost`"
+        cure = "set NCCO_RECORDINGS as on the server; if the file is lost, run `ncco recordings retry --lost`"
         raise NoSuchRecording(f"the file of {id_} is not in {files.place}", cure) from error
     click.echo(f"{target}: {row.content_type}, {row.size:,} bytes")
     return FINE
@@ -122,12 +124,12 @@ def _copy(audio: Any, target: Path) -> None:
     except FileExistsError as error:
         raise CannotRun(f"{target} exists", "name another file") from error
     except OSError as error:
-        raise CannotRun(f"{target} cannot be written: {error.strerror}", "name a file that can be") from error
+        raise CannotRun(f"{target} cannot be written: {error.strerror}", "name a file that you can write") from error
 
 
 @command.command("retry", short_help="Fetch recordings again, now.")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--lost", is_flag=True, help="Only those that were fetched, and whose file is lost.")
+@click.option("--lost", is_flag=True, help="Only those whose file was fetched and then lost.")
 @asynchronous
 async def retry(ids: tuple[str, ...], *, lost: bool) -> int:
     """Fetch recordings again, now: those with these IDs, or all that wait or have failed.
@@ -173,7 +175,7 @@ async def remove_audio(store: Store, files: RecordingFiles) -> bool:
         await remove_files(store.recordings, files, datetime.now(UTC))
     except OSError as error:
         click.echo(f"warning: the audio is not removed yet: {error}", err=True)
-        click.echo("  cure: let a server run, which tries it again every minute", err=True)
+        click.echo("  fix: start a server; it retries every minute", err=True)
         return False
     return True
 
@@ -192,7 +194,7 @@ def _now() -> int:
 
 def _state(row: RecordingRow, now: int) -> str:
     if row.deleted_at is not None:
-        return "deleted, which the console can undo"
+        return "deleted; the console can undo this"
     return "being fetched" if row.is_being_fetched(now) else row.state
 
 
@@ -204,7 +206,7 @@ def _print(row: RecordingRow, now: int) -> None:
     marks = [name for name, at in (("heard", row.heard_at), ("done", row.done_at)) if at is not None]
     click.echo(f"    {', '.join([_state(row, now), *marks])}" + (f": {row.problem}" if row.problem else ""))
     if row.problem:
-        click.echo(f"    cure: {row.cure}")
+        click.echo(f"    fix: {row.cure}")
     if row.transcript:
         click.echo(f"    {printable(' '.join(row.transcript.split()))[:200]}")
 

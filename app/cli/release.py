@@ -17,13 +17,13 @@ from app.service.library import RELEASED, project_of, released_row, removals
     "release",
     epilog="""\b
 Examples:
-  ncco release                             in the folder of the server, with its settings
+  ncco release                             in the server's folder, with its settings
   docker compose exec ncco ncco release    in its container
 
-A server refuses flows that lack a number, a flow or the default that callers can reach: a missing file may be an
-accident. This confirms the flows as they are on disk, once for all servers that share the database and have the same
-files. They load them within a second, or with NCCO_RELOAD=0 at their next start. Exit codes: 0 confirmed, or there is
-nothing to confirm, 1 the flows have errors, 2 there is no database that can be used.""",
+A server refuses to load flows when a number, a flow or the default that callers can reach has disappeared, since a file
+may be missing by accident. This command confirms the flows on disk for all servers that share the database and have the
+same files. They load them within a second, or, with NCCO_RELOAD=0, at their next start. Exit codes: 0 confirmed, or
+there is nothing to confirm, 1 the flows have errors, 2 no database can be used.""",
 )
 @asynchronous
 async def command() -> int:
@@ -38,5 +38,5 @@ async def command() -> int:
             await store.replace_revision(released_row(project, datetime.now(UTC)))
     for place, message in removed:
         click.echo(f"{place.file}:{place.line}: {message}")
-    click.echo("confirmed" if removed else "nothing to confirm: the flows lack nothing that callers can reach")
+    click.echo("confirmed" if removed else "nothing to confirm: nothing that callers can reach has disappeared")
     return FINE

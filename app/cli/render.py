@@ -49,15 +49,15 @@ def _base_url(context: click.Context, parameter: click.Parameter, url: str) -> s
     epilog="""\b
 Examples:
   ncco render reception --to 442079460000 --from 447700900123
-  ncco render reception --digits 1                what comes after the caller has pressed 1
-  ncco render reception --digits 9 --digits 1     a wrong key first
+  ncco render reception --digits 1                what comes after the caller presses 1
+  ncco render reception --digits 9 --digits 1     after a wrong key
   ncco render clinic --at 2026-12-25T10:00        a call on Christmas Day
   ncco render reception | ncco validate -
 
-Exit codes: 0 printed, 1 the flows have errors, 2 there is no such flow, or it did not get that far.""",
+Exit codes: 0 printed, 1 the flows have errors, 2 there is no such flow, or the call did not get that far.""",
 )
 @click.argument("flow")
-@click.option("--to", help="The number called [the flow's first number].")
+@click.option("--to", help="The called number [the flow's first number].")
 @click.option("--from", "caller", default="447700900000", show_default=True, help="The caller's number.")
 @click.option("--uuid", default="00000000000000000000000000000001", show_default=True, help="The caller's leg.")
 @click.option(
@@ -68,15 +68,15 @@ Exit codes: 0 printed, 1 the flows have errors, 2 there is no such flow, or it d
     help="The conversation.",
 )
 @click.option(
-    "--digits", multiple=True, callback=_keys, help="Keys pressed at each menu in turn; repeat it for each menu."
+    "--digits", multiple=True, callback=_keys, help="Keys to press at the next menu; repeat it for each menu."
 )
-@click.option("--at", callback=options.read_time, help="When the call is made, UTC without a time zone [now].")
+@click.option("--at", callback=options.read_time, help="When the call is made; UTC if no time zone is given [now].")
 @click.option(
     "--public-url",
     default="https://example.com",
     show_default=True,
     callback=_base_url,
-    help="Where callback URLs start.",
+    help="The base of callback URLs.",
 )
 @options.flows
 @options.templates
@@ -129,7 +129,7 @@ def command(
     actions = json.loads(reply.ncco or b"[]")
     click.echo(json.dumps(actions, ensure_ascii=False, indent=None if form == "json" else 2))
     if reply.is_failsafe:
-        click.echo("the caller hears the failsafe: nothing of the flow could be played", err=True)
+        click.echo("the caller hears the failsafe: nothing in the flow could be played", err=True)
     elif form == "text":
         state = f'waits in step "{reply.step}"' if reply.step else "ends after this"
         click.echo(f'flow "{reply.flow}": {reply.outcome}; the call {state}', err=True)
@@ -150,5 +150,7 @@ def _input_token(reply: Reply, keys: str) -> str:
     url = next((str(action["eventUrl"][0]) for action in actions if action["action"] == "input"), None)
     if url is None:
         where = f'step "{reply.step}"' if reply.step else "the end of the call"
-        raise CannotRun(f"nothing waits for the keys {keys} at {where}", "leave out this --digits and those after it")
+        raise CannotRun(
+            f"nothing waits for the keys {keys} at {where}", "leave out this --digits and the ones after it"
+        )
     return urlsplit(url).path.rpartition("/")[2]

@@ -26,11 +26,11 @@ from app.store import RevisionRow, Timeline
     "replay",
     epilog="""\b
 Examples:
-  ncco replay 3f9a1c77                     each turn: the same bytes, or the first difference
+  ncco replay 3f9a1c77                     for each turn: the same bytes, or the first difference
   ncco replay 3f9a1c77 --format json       the same for a program
 
-It only reads the database that NCCO_DATABASE_URL names, asks no lookup and sends nothing. Exit codes: 0 what could
-be played again is the same, 1 something differs or there is no such call, 2 there is no database that can be read.""",
+It only reads the database in NCCO_DATABASE_URL, asks no lookup and sends nothing. Exit codes: 0 everything that could
+be played again is the same, 1 something differs or there is no such call, 2 no database can be read.""",
 )
 @click.argument("session")
 @options.output("text", "json")
@@ -60,8 +60,8 @@ def _flow(timeline: Timeline, revision: RevisionRow | None) -> Flow:
     row = timeline.call.session
     flows = load(orjson.loads(revision.sources)).flows if revision is not None else {}
     if row.flow not in flows:
-        message = f"revision {row.revision[:8]} of flow {row.flow} is not stored, or cannot be read any more"
-        raise CannotRun(message, "play a later call, or use the version of ncco that recorded this one")
+        message = f"revision {row.revision[:8]} of flow {row.flow} is not stored, or can no longer be read"
+        raise CannotRun(message, "replay a newer call, or use the version of ncco that recorded this one")
     return replace(flows[row.flow], revision=row.revision)
 
 
@@ -80,4 +80,4 @@ def _shown(turns: Sequence[Mapping[str, Any]], count: int) -> Iterator[str]:
                 shown = "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False))
                 yield f"  {name:<4}  {shown}"
     if len(turns) < count:
-        yield f"{count - len(turns)} more turns depend on it, and were not played"
+        yield f"{count - len(turns)} more turns depend on it and were not replayed"

@@ -24,28 +24,28 @@ _ENDINGS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in RESULTS.item
     "report",
     epilog=f"""\b
 Examples:
-  ncco report                                    the last seven days, with today
+  ncco report                                    the last seven days, including today
   ncco report --from 2026-11-01 --to 2026-11-30  November
   ncco report --flow reception --format csv      one flow, for a spreadsheet
 
 \b
-Each call counts once, as the first of these that fits:
+Each call counts once, under the first of these that fits:
 {_ENDINGS}
 
-Minutes are those of calls that are over, from the answer webhook to the end. Seconds until a person count from the
-answer webhook too: `median` is what half of the calls that reached a person did not exceed, `p90` nine of ten. Exit
-codes: 0 shown, 2 there is no database that can be read.""",
+Minutes are counted for calls that are over, from the answer webhook to the end. Seconds until a person answered also
+count from the answer webhook: half of the callers who reached a person waited no longer than `median`, 90% no longer
+than `p90`. Exit codes: 0 shown, 2 no database can be read.""",
 )
 @click.option(
     "--from", "first", callback=options.read_day, help="First day, such as 2026-11-01 [six days before --to]."
 )
-@click.option("--to", "last", callback=options.read_day, help="Last day, which is counted too [today].")
+@click.option("--to", "last", callback=options.read_day, help="Last day, inclusive [today].")
 @click.option("--flow", default="", help="Calls that began in this flow.")
 @click.option(
     "--timezone",
     "zone",
     callback=lambda context, parameter, name: name and options.read_zone(context, parameter, name),
-    help="Whose days they are [that of the opening hours in the flows; UTC if there are none, or several].",
+    help="Time zone of the days [the one of the opening hours in the flows; UTC if there are none or several].",
 )
 @options.flows
 @options.templates

@@ -20,17 +20,17 @@ from app.settings import Settings
     "restore",
     epilog="""\b
 Examples:
-  ncco restore /var/backups/ncco/ncco-20261225T031500Z.tar     where nothing is yet
-  ncco restore ncco.tar --replace                              in place of what is there
+  ncco restore /var/backups/ncco/ncco-20261225T031500Z.tar     into an empty place
+  ncco restore ncco.tar --replace                              replacing what is there
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco restore ncco.tar
 
-A backup of SQLite can be restored into PostgreSQL, which is how calls move there; one of PostgreSQL into PostgreSQL.
-It writes the database that NCCO_DATABASE_URL names, its key file and the folder or bucket of recordings, and refuses
-while a server uses them. The file is checked first; a fault leaves everything as it was. Exit codes: 0 restored,
-2 refused.""",
+A SQLite backup can be restored into SQLite or PostgreSQL (this is how to move calls there), a PostgreSQL backup only
+into PostgreSQL. It writes the database in NCCO_DATABASE_URL, its key file and the folder or bucket of recordings, and
+refuses while a server uses them. It checks the file first; if anything is wrong, nothing changes. Exit codes: 0
+restored, 2 refused.""",
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--replace", is_flag=True, help="Delete the calls and recordings that are there now.")
+@click.option("--replace", is_flag=True, help="Delete the existing calls and recordings.")
 def command(file: Path, *, replace: bool) -> int:
     """Restore the calls, the key file and the recordings of FILE, which `ncco backup` wrote."""
     settings = server_settings()
@@ -39,7 +39,9 @@ def command(file: Path, *, replace: bool) -> int:
     if places.store.path is None and asyncio.run(places.store.schema()).found:
         present.insert(0, places.store.label)
     if present and not replace:
-        raise CannotRun(f"there is something at {', '.join(present)}", "add --replace to delete it, or name another")
+        raise CannotRun(
+            f"there is already something at {', '.join(present)}", "add --replace to delete it, or name another"
+        )
     manifest = read_manifest(file)
     if places.store.path is not None and manifest.database.startswith("postgresql:"):
         cure = "name a PostgreSQL database in NCCO_DATABASE_URL"
@@ -56,8 +58,8 @@ def command(file: Path, *, replace: bool) -> int:
         cure = "set NCCO_KEY, or VONAGE_SIGNATURE_SECRET and NCCO_PUBLIC_URL, as the server had them"
         if KEY in manifest.files and places.key is None:
             cure = f"set NCCO_KEY to what `tar -xOf {file} {KEY}` prints"
-        problem = "another key signed the callback URLs of these calls: those in progress cannot go on"
-        click.echo(f"warning: {problem}\n  cure: {cure}", err=True)
+        problem = "another key signed the callback URLs of these calls: calls in progress cannot continue"
+        click.echo(f"warning: {problem}\n  fix: {cure}", err=True)
     return FINE
 
 

@@ -13,7 +13,7 @@ from app.flow.files import SCENARIO_FOLDERS, SUFFIXES, project_of
 from app.verify.scenarios.files import files_in, files_of
 
 _CURE: Final = (
-    f"name a project, or a folder or .yaml file of scenarios; those of a project are in {SCENARIO_FOLDERS[0]}/"
+    f"name a project, or a folder or .yaml file of scenarios; a project's scenarios are in {SCENARIO_FOLDERS[0]}/"
 )
 
 
@@ -27,7 +27,7 @@ def find_scenarios(paths: Sequence[Path], flows: Path | None, templates: Path | 
         files = find_files([path])
         project = project_of(path)
         if project is None:
-            cure = "put it below the project's folder, which holds `flows`, or name the folder with --flows"
+            cure = "put it inside the project's folder (the one with `flows`), or name that folder with --flows"
             raise CannotRun(f"{path} does not belong to a project", cure)
         home = Path(os.path.relpath(project))
         source = Source(home / "flows", templates or home / "templates")

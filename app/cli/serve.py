@@ -38,10 +38,9 @@ Examples:
   NCCO_PUBLIC_URL=https://calls.example.com \\
   VONAGE_SIGNATURE_SECRET=... ncco serve                 for real calls
 
-Every option is a setting too (NCCO_HOST, NCCO_PORT, ...); an option wins over the environment, the environment
-over .env. Exit codes: 0 stopped, 1 the flows have errors and the database
-has no earlier ones without errors, 2 a setting is wrong or the address is in use,
-3 a worker cannot start.""",
+Every option is also a setting (NCCO_HOST, NCCO_PORT, ...); an option overrides the environment, which overrides .env.
+Exit codes: 0 stopped, 1 the flows have errors and the database has no earlier, valid flows, 2 a setting is wrong
+or the address is in use, 3 a worker cannot start.""",
 )
 @click.option("--dev", is_flag=True, help="Development mode: accept unsigned webhooks, on loopback only.")
 @click.option(
@@ -49,14 +48,14 @@ has no earlier ones without errors, 2 a setting is wrong or the address is in us
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="Processes that serve; several need PostgreSQL.",
+    help="Number of worker processes; more than one needs PostgreSQL.",
 )
 @click.option("--host", help="Address to listen on [NCCO_HOST, else 127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on [NCCO_PORT, else 8000].")
 @click.option(
     "--log",
     type=click.Choice(["pretty", "console", "json", "auto"]),
-    help="Form of the log [NCCO_LOG, else auto: on a terminal pretty with --dev and console without, else json].",
+    help="Log format [NCCO_LOG, else auto: on a terminal `pretty` with --dev and `console` without, otherwise json].",
 )
 @options.flows
 @options.templates
@@ -111,10 +110,10 @@ def _usable_workers(database_url: str, workers: int) -> int:
     kind = database_url.partition(":")[0].lower()
     if workers > 1 and kind == "memory":
         cure = "name a database that they share: NCCO_DATABASE_URL=postgresql://..."
-        raise CannotRun(f"memory:// is the memory of one process, and --workers {workers} are {workers}", cure)
+        raise CannotRun(f"memory:// is the memory of one process, but --workers {workers} starts {workers}", cure)
     if workers > 1 and kind == "sqlite":
-        _say("note: one worker starts: on a SQLite file several wait for each other at every commit")
-        _say("  cure: leave out --workers, or set NCCO_DATABASE_URL=postgresql://...")
+        _say("note: only one worker starts: with a SQLite file, several would wait for each other at every commit")
+        _say("  fix: leave out --workers, or set NCCO_DATABASE_URL=postgresql://...")
         return 1
     return workers
 
@@ -132,15 +131,18 @@ def _served(settings: Settings, found: LoadedProject, *, dev: bool) -> Project |
     since = f"{time:%Y-%m-%d %H:%M} UTC"
     if found.has_errors:
         _say(
-            f"the flows have errors, so calls use the flows of {since}; correct the errors, and the running server "
-            "loads the flows"
+            f"the flows have errors, so calls use the flows of {since}; fix the errors, and the running server loads "
+            f"the flows"
         )
         return project
     removed = removals(project, found.project)
     if not removed:
         return found.project
     places = "".join(f"  {place.file}:{place.line}: {message}\n" for place, message in removed)
-    _say(f"the flows lack what callers can reach, so calls use the flows of {since}\n{places}cure: {CURE}")
+    _say(
+        "something that callers can reach has disappeared from the flows, so calls use the flows of "
+        f"{since}\n{places}fix: {CURE}"
+    )
     return project
 
 
@@ -176,7 +178,7 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: 
         f"ncco {version('ncco-server')} listens on {address}{' (development)' if dev else ''}",
         *(["", console] if console else []),
         "",
-        "Enter at Vonage, in the Voice capability of the application (all three by POST; GET works too):",
+        "Enter at Vonage, in the application's Voice capability (all three with POST; GET works too):",
         *(f"  {name:<8}  POST  {settings.base_url}{path}" for name, path in URLS),
         "",
         "Flows:",
@@ -193,7 +195,10 @@ def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
     if not settings.console or settings.has_console(dev):
         return ""
     address = console_address(settings)
-    return f"No console without a password: `ncco console password` makes the line for .env. It is then at {address}"
+    return (
+        "No console without a password: `ncco console password` prints the line for .env. The console is "
+        f"then at {address}"
+    )
 
 
 def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:
@@ -215,12 +220,9 @@ def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:
 def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[str]:
     """What is missing for real calls."""
     if not settings.is_signed and not settings.insecure:
-        yield "Webhooks are not checked: VONAGE_SIGNATURE_SECRET is not set. For real calls, set it."
+        yield "Signatures are not checked: VONAGE_SIGNATURE_SECRET is not set. Set it for real calls."
     if not settings.public_url and not settings.is_signed:
-        yield (
-            f"Vonage cannot reach {address}: put a tunnel in front of it and enter the tunnel's address, "
-            "or set NCCO_PUBLIC_URL."
-        )
+        yield (f"Vonage cannot reach {address}: start a tunnel and enter the tunnel's address, or set NCCO_PUBLIC_URL.")
     hooks = [hook.definition for flow in flows for hook in flow.hooks]
     if any(hook.mail is None for hook in hooks) and not settings.hook_secrets:
         yield "Hooks are not signed, so their receivers cannot verify the sender: set NCCO_HOOK_SECRET."
@@ -233,6 +235,6 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
     dialling = [step for flow in flows for step in flow.computing_numbers]
     if dialling and not settings.dial_allow:
         yield (
-            f"NCCO_DIAL_ALLOW is not set, so no computed number is dialled ({some_of(dialling)}): set the allowed "
+            f"NCCO_DIAL_ALLOW is not set, so computed numbers ({some_of(dialling)}) are never dialled: set the allowed "
             "prefixes, such as 44,4930."
         )

@@ -41,37 +41,37 @@ Examples:
   ncco test                                 every scenario of the project in this folder
   ncco test tests/scenarios/reception.yaml  one file
   ncco test -k "busy sales"                 scenarios with both words in their name or file
-  ncco test -k "busy sales" --show          what is heard and done in them, line by line
-  ncco test --min 100                       fail when a flow has an outcome that no scenario takes
-  ncco test --update                        write what is heard where a scenario leaves it open
-  ncco test --graph coverage.mmd            the flows as a drawing, coloured by what was taken
-  ncco test --chaos 7                       webhooks come late, twice, out of order, and replies get lost
+  ncco test -k "busy sales" --show          show what is heard and done, line by line
+  ncco test --min 100                       fail when no scenario covers some outcome of a flow
+  ncco test --update                        fill in what is heard where a scenario leaves it open
+  ncco test --graph coverage.mmd            draw the flows, coloured by coverage
+  ncco test --chaos 7                       webhooks arrive late, twice or out of order, and replies get lost
   ncco test --format github                 annotations for GitHub Actions
   ncco test calls.yaml --url https://calls.example.com/answer --event-url https://calls.example.com/event
-                                            a server at a URL, in whatever language it is written
+                                            a server at a URL, written in any language
 
-Exit codes: 0 all hold, 1 a scenario differs or has a fault, or too few outcomes are taken, 2 nothing can be played.
+Exit codes: 0 all pass, 1 a scenario fails or has an issue, or too few outcomes are covered, 2 nothing can be played.
 How to write scenarios: docs/reference/scenarios.md""",
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("-k", "words", default="", metavar="WORDS", help="Only scenarios that hold each of these words.")
+@click.option("-k", "words", default="", metavar="WORDS", help="Only scenarios that contain all of these words.")
 @click.option(
     "--min",
     "least",
     type=click.FloatRange(0, 100),
     metavar="PERCENT",
-    help="Fail when fewer of a flow's outcomes are taken.",
+    help="Fail when fewer of a flow's outcomes are covered.",
 )
 @click.option("--show", "is_shown", is_flag=True, help="Show what is heard and done in each call, line by line.")
-@click.option("--update", is_flag=True, help="Write what is heard where a `hear` has no text.")
+@click.option("--update", is_flag=True, help="Fill in what is heard where a `hear` has no text.")
 @click.option("--live", is_flag=True, help="Ask lookups that a scenario does not answer, and send hooks, for real.")
 @options.chaos
-@click.option("--graph", type=click.Path(path_type=Path), help="Write a drawing: .mmd, or .dot.")
+@click.option("--graph", type=click.Path(path_type=Path), help="Write a drawing: .mmd or .dot.")
 @click.option(
     "--url",
     default="",
     callback=options.read_url,
-    help="Play them on the webhook server that answers calls at this URL.",
+    help="Play them against the webhook server with this answer URL.",
 )
 @remote_options
 @options.flows
@@ -219,7 +219,7 @@ def _summary(suites: Sequence[Suite], written: Sequence[str], short: Sequence[st
     held = ink(f"{differing} differ", "red") if differing else ink("all hold", "green")
     parts = [f"{counted(len(results), 'scenario')} played", held]
     if in_part := sum(bool(result.unjudged) for result in results):
-        parts.append(f"{in_part} of them judged in part")
+        parts.append(f"{in_part} of them checked only in part")
     if outcomes := sum(suite.coverage.outcomes for suite in suites):
         taken = sum(suite.coverage.taken for suite in suites)
         parts.append(f"{percent(100 * taken / outcomes)} of the outcomes taken ({taken} of {outcomes})")

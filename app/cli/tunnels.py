@@ -16,7 +16,10 @@ NGROK: Final = ("http://127.0.0.1:4040",)
 """Source: ngrok's Agent API, base URL, `GET /api/tunnels`."""
 CLOUDFLARED: Final = tuple(f"http://127.0.0.1:{port}" for port in range(20241, 20246))
 """Source: Cloudflare Tunnel, default metrics server address; `/quicktunnel` has the host of a quick tunnel."""
-_CURE: Final = "Set NCCO_PUBLIC_URL to that address, and enter it at Vonage: without a domain, a tunnel's changes."
+_CURE: Final = (
+    "Set NCCO_PUBLIC_URL to that address, and enter it at Vonage: without a domain of its own, a "
+    "tunnel's address changes."
+)
 
 
 class Tunnel(NamedTuple):
@@ -51,9 +54,9 @@ def check_tunnels(settings: Settings, tunnels: Collection[Tunnel]) -> Iterator[F
     """Whether a tunnel to this server has the public URL; nothing without a tunnel."""
     for tunnel in tunnels:
         if tunnel.url == settings.public_url and tunnel.port not in (None, settings.port):
-            message = f"{tunnel.program} leads to port {tunnel.port}, and the server has port {settings.port}"
+            message = f"{tunnel.program} leads to port {tunnel.port}, but the server uses port {settings.port}"
             yield Finding("tunnel", "error", message, f"Start it again: {tunnel.program} http {settings.port}")
     ours = [tunnel for tunnel in tunnels if tunnel.port in (None, settings.port)]
     if ours and settings.public_url not in {tunnel.url for tunnel in tunnels}:
-        message = f"{ours[0].program} runs at {ours[0].url}, and NCCO_PUBLIC_URL is another address"
+        message = f"{ours[0].program} runs at {ours[0].url}, but NCCO_PUBLIC_URL is another address"
         yield Finding("tunnel", "warning", message, _CURE, "NCCO_PUBLIC_URL")

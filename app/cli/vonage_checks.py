@@ -40,8 +40,8 @@ async def vonage_findings(
         "VONAGE_API_SECRET": secret,
     }
     if missing := [name for name, value in needed.items() if not value]:
-        cure = "Set the others in .env, and the secret for this command alone: VONAGE_API_SECRET=... ncco doctor"
-        message = f"the URLs and numbers at Vonage are not checked, for want of {' and '.join(missing)}"
+        cure = "Set the others in .env, and the secret for this command only: VONAGE_API_SECRET=... ncco doctor"
+        message = f"the URLs and numbers at Vonage are not checked, for lack of {' and '.join(missing)}"
         return [Finding("vonage", "unchecked", message, cure)], ""
     account = Account(client, settings.vonage_api_url, settings.api_key, secret)
     try:
@@ -61,13 +61,13 @@ def check_numbers(owned: OwnedNumbers, flows: Collection[Flow]) -> Iterator[Find
     """Whether calls reach the application, and a flow takes each of them."""
     linked = {number.msisdn for number in owned.numbers}
     if not linked:
-        cure = "Link your number: in the Vonage dashboard, the tab Numbers of the application."
+        cure = "Link your number in the Vonage dashboard, on the application's Numbers tab."
         yield Finding("numbers", "error", "no number is linked to the application, so no call reaches it", cure)
         return
     taken = {number for flow in flows for number in flow.numbers}
     takes_all = any(flow.default or flow.entry for flow in flows)
     if lost := sorted(linked - taken) if flows and not takes_all else []:
-        cure = "Write it into `numbers` of a flow, or `default: true`."
+        cure = "Add it to a flow's `numbers`, or write `default: true`."
         yield Finding("numbers", "error", f"no flow takes the calls to {', '.join(lost)}, linked at Vonage", cure)
     if owned.count <= len(linked) and (silent := sorted(taken - linked)):
         cure = "Link it to this application in the Vonage dashboard, or remove it from the flow."
@@ -80,7 +80,7 @@ def check_application(settings: Settings, found: VonageApplication) -> Iterator[
     """Whether the application is configured for this server."""
     voice = found.capabilities.voice
     if voice is None:
-        cure = "Switch Voice on in the Vonage dashboard, and enter the URLs that `ncco serve` prints."
+        cure = "Switch on Voice in the Vonage dashboard, and enter the URLs that `ncco serve` prints."
         yield Finding("vonage", "error", f'the application "{found.name}" has no Voice capability', cure)
         return
     for name, wanted, url in _urls(settings, voice):
@@ -128,13 +128,13 @@ def _check_url(name: str, wanted: str, url: ConfiguredUrl) -> Iterator[Finding]:
         yield Finding(check, "ok", f"{label} at Vonage is {url.address}")
     method = (url.http_method or _METHODS[name]).upper()
     if method not in ("POST", "GET"):
-        yield Finding(check, "error", f"{label} is requested by {method}", "Choose POST in the Vonage dashboard.")
+        yield Finding(check, "error", f"{label} is requested with {method}", "Choose POST in the Vonage dashboard.")
     elif method == "GET":
-        cure = "Choose POST in the Vonage dashboard: with GET, numbers and keys get into the logs of proxies."
-        yield Finding(check, "warning", f"{label} is requested by GET", cure)
+        cure = "Choose POST in the Vonage dashboard: with GET, numbers and keys end up in the logs of proxies."
+        yield Finding(check, "warning", f"{label} is requested with GET", cure)
     if url.socket_timeout is not None and url.socket_timeout <= DEADLINE_S * 1000:
         cure = "Set its socket timeout to 5000 ms in the Vonage dashboard."
-        message = f"Vonage waits {url.socket_timeout} ms for {label}, and the server may take {DEADLINE_S * 1000:.0f}"
+        message = f"Vonage waits {url.socket_timeout} ms for {label}, but the server may take {DEADLINE_S * 1000:.0f}"
         yield Finding(check, "warning", message, cure)
 
 
@@ -153,7 +153,7 @@ def _is_same(name: str, wanted: str, address: str) -> bool:
 def _check_signing(settings: Settings, voice: VoiceCapability) -> Finding:
     if voice.signed_callbacks:
         return Finding("signing", "ok", "Vonage signs the webhooks of the application")
-    cure = "Switch signed webhooks on for the application in the Vonage dashboard."
+    cure = "Switch on signed webhooks for the application in the Vonage dashboard."
     if voice.signed_callbacks is None:
         return Finding("signing", "unchecked", "Vonage does not say whether it signs the webhooks", cure)
     status: Status = "error" if settings.is_signed else "warning"

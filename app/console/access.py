@@ -29,7 +29,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _WITH_FORMS: Final = ("/change", "/logout", "/view")
 """Paths to which pages send forms, which work without JavaScript; other requests have the token in their header."""
 _TOKEN: Final = "x-csrf-token"  # noqa: S105 - the name of a header
-_NO_TOKEN: Final = "The page is out of date. Load it again."  # noqa: S105 - a message
+_NO_TOKEN: Final = "The page is out of date. Reload it."  # noqa: S105 - a message
 
 
 class RequireSession:
@@ -173,7 +173,7 @@ def _is_form(request: Request) -> bool:
 async def _may_change(session: CanLook) -> ConsoleSession:
     """The session of a request, which may change something."""
     if session.role != "change":
-        raise HTTPException(403, "Your password lets you look, but change nothing.")
+        raise HTTPException(403, "Your password lets you look, but not change anything.")
     return session
 
 

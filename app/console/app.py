@@ -114,8 +114,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 _PROBLEMS: Final = {
-    404: ("There is no such page.", "Check the address. What you look for may have been deleted or renamed."),
-    405: ("This address does not take such a request.", "Use the console's pages."),
+    404: ("There is no such page.", "Check the address. The page may have been deleted or renamed."),
+    405: ("This address does not accept this kind of request.", "Use the console's pages."),
 }
 
 
@@ -141,11 +141,11 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _store_error(request: Request, error: Exception) -> Response:
     """Calls or recordings cannot be read."""
     away = cast(StoreError, error)
-    cure = away.cure or "try it again in a moment"
+    cure = away.cure or "try again in a moment"
     return refused(request, 503, f"The database cannot be used: {away}.", f"{as_sentence(cure)}.")
 
 
 async def _server_error(request: Request, _: Exception) -> Response:
     """An unexpected error; it is answered outside of the guard."""
-    problem, cure = "Something went wrong in the console.", "Try it again. The server's log says what it was."
+    problem, cure = "Something went wrong in the console.", "Try again. The server's log has the details."
     return refused(request, 500, problem, cure, HEADERS | {"Cache-Control": "no-store"})

@@ -294,7 +294,7 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
     except StoreError as error:
         return render(request, "call_missing.html", 503, name=name, problem=str(error))
     if timeline is None:
-        problem = "several calls begin like that" if found else "there is no such call"
+        problem = "several calls begin with this" if found else "there is no such call"
         return render(request, "call_missing.html", 404, name=name, problem=problem)
     (document,) = _documents([(timeline.call, results.get(timeline.call.key))], now_ms)
     recordings = (await opened_store(request)).recordings

@@ -327,7 +327,7 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
             after = kept.text if kept else before
         else:
             if form.get("digest") != digest_of(before):
-                raise CannotChange("the file has changed on disk since the form was opened; check your changes again")
+                raise CannotChange("the file has changed on disk since you opened the form; check your changes again")
             after = changed(before, fields, form, line)
     except CannotChange as error:
         draft = change_of(folder, file, before, error.text) if error.text else None

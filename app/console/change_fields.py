@@ -107,14 +107,14 @@ NEW_PARTS: Final = {
         "Other hours on a date",
         "24 December 2026",
         _HOURS[0],
-        "a date with its month in letters and its year, such as 24 December 2026",
+        "a date with the month as a word and the year, such as 24 December 2026",
         _HOURS[1],
     ),
     "holidays": NewPart(
         "Another holiday",
         "27 December 2026",
         "Founders' Day",
-        "a date with its month in letters and its year, such as 27 December 2026",
+        "a date with the month as a word and the year, such as 27 December 2026",
         "its name, such as Founders' Day",
     ),
 }

@@ -14,7 +14,7 @@ from app.flow.hours.holidays import countries
 from app.flow.hours.weekly import days_of, is_hours, meant_hours, shown_days
 from app.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written
 
-NOT_SAVED: Final = "Correct what is marked below. Nothing is saved yet, and nothing that you wrote is lost."
+NOT_SAVED: Final = "Fix the marked fields below. Nothing is saved yet, and nothing that you wrote is lost."
 _NOON: Final = re.compile(r"\b(?:noon|midday)\b", re.IGNORECASE)
 _KEYS: Final = re.compile(r"[0-9*#]+")
 MOST_CHARACTERS: Final = 20_000
@@ -59,7 +59,9 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], lin
             yaml_text.remove(path)
         _add_all(yaml_text, [name for name in added if path_of(name) != ("numbers",)], form, faults, line)
     except (NoSuchValue, yaml.YAMLError) as error:
-        raise CannotChange("this file is written in a way that the form cannot change; use the editor") from error
+        raise CannotChange(
+            "the form cannot change this file because of the way it is written; use the editor"
+        ) from error
     if faults:
         raise CannotChange(NOT_SAVED, faults, yaml_text.text)
     return yaml_text.text
@@ -85,7 +87,7 @@ def _checked(value: str, kind: FieldKind, line: str = "") -> str:
     if kind == "hours":
         hours = meant_hours(_NOON.sub("12:00", value))
         if not is_hours(hours):
-            raise CannotChange(f"{value}: write from when to when, such as 9am to 5:30pm, or closed")
+            raise CannotChange(f"{value}: write opening and closing times, such as 9am to 5:30pm, or closed")
         return hours
     if kind == "key" and not _KEYS.fullmatch(value):
         raise CannotChange(f"{value}: write what callers press: digits, * or #")
@@ -107,7 +109,7 @@ def _add_all(text: YamlText, names: Iterable[str], form: Mapping[str, str], faul
         key = form.get(f"key:{name}", "").strip()
         value = form[f"value:{name}"].strip()
         if path != ("numbers",) and (len(path) != 3 or path[0] != "hours" or path[-1] not in NEW_PARTS):
-            raise CannotChange("the form adds numbers, days and dates only")
+            raise CannotChange("the form can only add numbers, days and dates")
         try:
             if key or value:
                 _add(text, path, key, value, line)
@@ -137,7 +139,7 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str) -> None:
     if part == "week":
         _take_out(text, path, keys, key)
     elif key in keys:
-        problem = f"{days_in_words(key)} has a line already: change that"
+        problem = f"{days_in_words(key)} already has a line: change that one"
         raise CannotChange(problem, {f"key:{pointer(path)}": problem})
     if "country" in keys:
         text.put_into_list(path)
@@ -156,7 +158,7 @@ def _take_out(text: YamlText, week: Path, keys: Iterable[str], added: str) -> No
     for key in keys:
         own = set(days_of(key) or ())
         if own and own <= days:
-            problem = f"{days_in_words(key)} has a line already: change its hours there, or remove it"
+            problem = f"{days_in_words(key)} already has a line: change its hours there, or remove it"
             raise CannotChange(problem, {f"key:{pointer(week)}": problem})
         if own & days:
             text.rename((*week, key), shown_days(own - days))

@@ -146,7 +146,7 @@ _HAPPENS: Final = {
     "busy": "is busy",
     "timeout": "does not answer",
     "unanswered": "does not answer",
-    "rejected": "does not take the call",
+    "rejected": "declines the call",
     "failed": "cannot be reached",
     "completed": "hangs up",
 }
@@ -201,7 +201,7 @@ def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[st
         return Lost(f"Vonage reported: {entry.fields.get('reason', '')}", *_place(entered))
     elif row.kind.startswith("input") and turn is None and not entry.is_again:
         if not any(each.cause_turn == row.turn for each in call.turns) and not _has_ended(call, row.received_at):
-            return Lost("the flow could not go on, and the failsafe was played; the log says why", *_place(entered))
+            return Lost("the flow could not continue, and the failsafe was played; the log says why", *_place(entered))
     elif (
         row.kind == "event-completed"
         and row.leg == call.call.session.leg
@@ -214,7 +214,7 @@ def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[st
 
 
 def _is_over(call: Timeline) -> bool:
-    """Whether the flow was played to its end."""
+    """Whether the flow was played to the end."""
     return bool(call_document(call.call, 0)["state"] == "ended")
 
 

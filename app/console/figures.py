@@ -170,7 +170,7 @@ def _counters(text: str) -> dict[Series, float]:
             if sample.name in kept:
                 found[sample.name, *(sample.labels.get(label, "") for label in kept[sample.name])] += sample.value
     if not any("ncco_webhook_seconds_bucket" in series for series in found):
-        raise ValueError("these are not the counters of the server")
+        raise ValueError("these are not the server's counters")
     return found
 
 

@@ -53,9 +53,9 @@ KINDS: Final = {
 
 
 VERDICTS: Final = {
-    "proved": "Every call was explored, and nothing is wrong.",
-    "walked": "Every call was explored, some inputs with sample values only; nothing is wrong.",
-    "stopped": "The time was not enough for every call; nothing wrong was found so far.",
+    "proved": "Every possible call was explored, and nothing is wrong.",
+    "walked": "Every possible call was explored, some inputs only with sample values; nothing is wrong.",
+    "stopped": "There was not enough time for every possible call; nothing wrong was found so far.",
     "refuted": "Something is wrong.",
 }
 """What each verdict means."""
@@ -178,7 +178,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
     file = flow.place.file if flow else named_flows(read.texts).get(name, "")
     if not file:
         near = nearest(name, sorted(named_flows(read.texts)))
-        cure = f"Did you mean {near}?" if near else "The list of flows has all of them."
+        cure = f"Did you mean {near}?" if near else "The list of flows shows them all."
         return refused(request, 404, f"The project has no flow {name}.", cure)
     values = _shown([issue for issue in read.issues if issue.place.file == file])
     if flow is None:
@@ -206,7 +206,7 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
     """The painted picture of a flow for its page, which was sent without waiting for it; or why there is none."""
     read = await asyncio.to_thread(console.project.current)
     flow = read.project.flows.get(name)
-    paint = Paint(problem=f"The flow {name} was removed or has errors now. Load the page again.")
+    paint = Paint(problem=f"The flow {name} was removed or now has errors. Reload the page.")
     if flow is not None:
         paint = await paint_for(request, wanted, flow, read)
     picture = await _picture(request, flow, paint, errors=wanted.errors) if flow and not paint.problem else None
@@ -223,7 +223,7 @@ async def proof(request: Request, console: TheConsole, name: str, _: CanLook) ->
     try:
         found = await _prove(request, services.prove, read.project.flows[name], read)
     except WorkNotDone as error:
-        return refused(request, 503, str(error), "ncco prove on the command line has no such limits.")
+        return refused(request, 503, str(error), "ncco prove on the command line does not have these limits.")
     return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS)
 
 

@@ -17,7 +17,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES: Final = 4_194_304
 """The largest body of a request; an editor sends the texts of several files."""
 _TOO_LARGE: Final = f"The request has more than {MAX_BODY_BYTES:,} bytes."
-_OTHER_ORIGIN: Final = "The request comes from a page of another origin."
+_OTHER_ORIGIN: Final = "The request comes from a page with another origin."
 POLICY: Final = "; ".join(
     (
         "default-src 'none'",
@@ -72,7 +72,7 @@ class Guard:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_known(hosts[0]):
             problem = f'The console is not served under the name "{", ".join(hosts)[:100]}".'
-            cure = "Open it as http://127.0.0.1 with its port; for another name, set NCCO_CONSOLE_URL."
+            cure = "Open it as http://127.0.0.1 with its port; to use another name, set NCCO_CONSOLE_URL."
             app = refused(request, 421, problem, cure)
         elif scope["method"] not in SAFE_METHODS and not _is_same_origin(headers):
             app = refused(request, 403, _OTHER_ORIGIN, "Open the console, and do it there.")

@@ -166,8 +166,8 @@ async def _revisions(request: Request, now: datetime) -> tuple[list[tuple[str, s
 def _of_store(error: StoreError) -> HealthProblem:
     plain = "The list of calls cannot be used, and callers may hear only the emergency announcement."
     text = f"The database cannot be used: {error}. Callers may hear only the emergency announcement (failsafe)."
-    cure = error.cure or "start it, or look at its disk; `ncco doctor` tries it"
-    cure = f"{as_sentence(cure)}. The server goes on by itself when it is back."
+    cure = error.cure or "start it, or check its disk; `ncco doctor` tests it"
+    cure = f"{as_sentence(cure)}. The server recovers by itself when the database is back."
     return HealthProblem("error", plain, text, cure, FAULTS)
 
 
@@ -175,8 +175,8 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
     """What the server reports about itself, or that it reports nothing."""
     state = figures.state
     if state is None:
-        cure = "Open the console that `ncco serve` starts; it reads the server beside it."
-        plain = "These pages do not know the telephone service."
+        cure = "Open the console that `ncco serve` starts; it reads the server next to it."
+        plain = "These pages cannot see the telephone service."
         yield HealthProblem("error", plain, "This console does not know its server.", cure, CONSOLE)
         return
     if state.problem:
@@ -185,18 +185,19 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
         yield HealthProblem("error", "The telephone service is down: callers hear nothing.", text, cure, FAULTS)
     elif not figures.is_counted:
         text = "The server answers, but its counters cannot be read."
-        plain = "The telephone service works, but does not say how it is doing."
+        plain = "The telephone service works, but its figures are missing."
         yield HealthProblem("warning", plain, text, "Start it again.", MONITOR)
     for reason in state.reasons:
         cure = (
-            "Correct that; the log says more. A server that shuts down finishes its calls first: start it again then."
+            "Fix that; the log has the details. A server that is shutting down finishes its calls first; then start it "
+            "again."
         )
         plain = "The telephone service takes no new calls."
         yield HealthProblem("error", plain, f"The server takes no new calls: {reason}.", cure, FAULTS)
     for rejected in state.rejected:
-        text = f"The flows on disk are not in use; calls go on with the last good ones. {rejected}"
-        cure = "Correct it: the server loads the flows by itself."
-        plain = "The last change is not in use: callers hear what was there before."
+        text = f"The flows on disk are not in use; calls continue with the last good ones. {rejected}"
+        cure = "Fix it: the server then loads the flows by itself."
+        plain = "The last change is not in use: callers still hear the previous version."
         yield HealthProblem("warning", plain, text, cure, REVISIONS, "the flows", "/flows")
 
 
@@ -207,31 +208,33 @@ def _of_hour(
     webhooks, failsafes = sum_of(hour, "ncco_webhooks_total"), sum_of(hour, "ncco_failsafes_total")
     if failsafes:
         text = f"{counted(failsafes, 'caller')} heard the emergency announcement (failsafe) in the last hour."
-        cure = "Open the calls in which something failed: each says which step, and why."
+        cure = "Open the failed calls: each shows which step failed, and why."
         plain = f"{counted(failsafes, 'caller')} heard only the emergency announcement in the last hour."
         yield HealthProblem("error", plain, text, cure, FAULTS, "such calls", "/calls?state=failed&since=hour")
     refused = {series[1]: value for series, value in hour.items() if series[0] == "ncco_signature_rejections_total"}
     if refused:
         reasons = ", ".join(f"{reason} ({value:.0f})" for reason, value in refused.items())
         many = counted(round(sum(refused.values())), "webhook")
-        text = f"{many} had no valid signature of Vonage in the last hour: {reasons}."
+        text = f"{many} did not have a valid Vonage signature in the last hour: {reasons}."
         if webhooks:
-            cure = f"It is right to refuse strangers who try the address. If Vonage sent them: {_SIGNATURE_CURE}"
+            cure = f"Refusing strangers is right. If Vonage sent these webhooks: {_SIGNATURE_CURE}"
             plain = "Strangers tried to reach this server in the last hour, and were refused."
             yield HealthProblem("warning", plain, text, cure, SECURITY)
         else:
-            text += " No webhook had one, so every caller hears a dead line."
+            text += " None had a valid signature, so every caller hears a dead line."
             plain = "All calls of the last hour were refused: callers hear a dead line."
             yield HealthProblem("error", plain, text, _SIGNATURE_CURE, SECURITY)
     if away := sum_of(hour, "ncco_store_unavailable_total"):
-        text = f"{counted(away, 'webhook')} could not be answered in the last hour, since the database was away."
+        text = (
+            f"{counted(away, 'webhook')} could not be answered in the last hour, because the database was unavailable."
+        )
         plain = "Some callers were not served in the last hour."
         yield HealthProblem("error", plain, text, "Check the database, its disk, and the log.", FAULTS)
     slowest = quantile(hour, 0.99)
     if slowest is not None and slowest >= SLOW_S:
         text = f"One answer in a hundred takes {slowest:.1f} seconds or more; Vonage gives up after 5."
-        cure = "Look at slow lookups below, at the disk of the database and at the load."
-        yield HealthProblem("error", "Some callers wait too long until they hear something.", text, cure, MONITOR)
+        cure = "Check the slow lookups below, the database's disk and the load."
+        yield HealthProblem("error", "Some callers wait too long before they hear anything.", text, cure, MONITOR)
     for lookup in lookups:
         yield from _of_lookup(lookup, project)
 
@@ -239,7 +242,7 @@ def _of_hour(
 def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: datetime) -> Iterator[HealthProblem]:
     """What needs somebody: it was given up, refused or not done."""
     if parked := sum_of(gauges, "ncco_hooks", "parked"):
-        text = f"{counted(parked, 'hook')} could not be delivered and {'is' if parked == 1 else 'are'} given up."
+        text = f"{counted(parked, 'hook')} could not be delivered, and the server gave up."
         cure = "`ncco hooks` says why; `ncco hooks retry --all` sends them again."
         plain = f"{counted(parked, 'notification')} could not be sent."
         yield HealthProblem("warning", plain, text, cure, MONITOR)
@@ -249,7 +252,7 @@ def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: dat
         plain = f"{counted(failed, 'message')} could not be fetched."
         yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
     if lost := sum_of(gauges, "ncco_recordings", "lost"):
-        text = f"The audio of {counted(lost, 'recording')} is lost. Only the newest {NEWEST} were looked for."
+        text = f"The audio of {counted(lost, 'recording')} is lost. Only the newest {NEWEST} were checked."
         plain = f"{counted(lost, 'message')} can no longer be played."
         yield HealthProblem("error", plain, text, f"{as_sentence(PUT_BACK)}.", RECORDINGS)
     if backup is not None and now - backup > OLD_BACKUP:
@@ -267,7 +270,7 @@ def _of_waiting(
         text = (
             f"{counted(waiting, 'hook')} {'waits' if waiting == 1 else 'wait'}: {tries} tries failed in the last hour."
         )
-        cure = "`ncco hooks` says why. They are tried again by themselves."
+        cure = "`ncco hooks` says why. The server retries them."
         plain = f"{counted(waiting, 'notification')} {'has' if waiting == 1 else 'have'} not been sent yet."
         yield HealthProblem("warning", plain, text, cure, MONITOR)
     if not (waiting := sum_of(gauges, "ncco_recordings", "waiting")):
@@ -279,7 +282,7 @@ def _of_waiting(
         cure = f"{as_sentence(SET_KEY)}."
         yield HealthProblem("warning", plain, f"{text}{NO_KEY}.", cure, RECORDINGS, "the messages", "/messages")
     elif tries >= MANY_FAILED_TRIES and not hour.get(("ncco_recording_tries_total", "kept")):
-        cure = "Each says why, and is tried again by itself."
+        cure = "Each says why. The server retries them."
         text += f"{tries} tries failed in the last hour."
         yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
 

@@ -129,11 +129,11 @@ def picture(folder: Json, source: Json) -> str:
     """The picture of the flow of a text as SVG, or a paragraph that says why there is none; "" while it has errors."""
     playable = read_source(project_in(folder), PhoneText(**source))
     if playable.project is None:
-        return NO_PICTURE.format("An NCCO has no picture: its actions are played one after the other.")
+        return NO_PICTURE.format("There is no picture of an NCCO: its actions are played one after the other.")
     own = playable.project.flows.get(playable.flow)
     flows = playable.startable or ([own] if own is not None else [])
     if sum(len(flow.steps) for flow in flows) > MOST_DRAWN:
-        return NO_PICTURE.format(f"A flow of more than {MOST_DRAWN} steps is drawn on its own page only.")
+        return NO_PICTURE.format(f"A flow with more than {MOST_DRAWN} steps is drawn only on its own page.")
     line = next((number for flow in flows for number in flow.numbers), "")
     return as_svg(draw(flows, shown_number=lambda number: readable(number, line))) if flows else ""
 

@@ -32,8 +32,10 @@ async def home(request: Request, console: TheConsole, token: str = "") -> Respon
         if request.state.session is not None:  # the page was loaded again, or the link was opened twice
             return RedirectResponse("/", 303)
         audit(request, "console link refused", is_refused=True)
-        cure = "Run `ncco console link` in the folder of the project, or start the server again; open what it prints."
-        return refused(request, 403, "This link was used already, or is too old. It opens the console once.", cure)
+        cure = (
+            "Run `ncco console link` in the project's folder, or restart the server; then open the link that it prints."
+        )
+        return refused(request, 403, "This link was already used, or is too old. It opens the console only once.", cure)
     audit(request, "console login", session=session, by="link")
     return _logged_in(request, "/", session)
 

@@ -85,7 +85,7 @@ async def paint_for(request: Request, wanted: PaintQuery, flow: Flow, read: Read
     if wanted.paint != "traffic":
         return Paint()
     if console.settings.has_memory_store:
-        problem = "Calls are kept in the memory of the server, where no page can read them. Set NCCO_DATABASE_URL."
+        problem = "Calls are kept in the server's memory, where this page cannot read them. Set NCCO_DATABASE_URL."
         return Paint(problem=problem)
     try:
         async with asyncio.timeout(PAINT_S):
@@ -130,11 +130,11 @@ def _traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str
     yield f"{counted(calls, 'call')} began in {flow.name} {days}."
     if waits is not None:
         median = duration_text(percentile(waits, 0.5))
-        yield f"{counted(waits.total(), 'call')} reached a person, half of them within {median}."
+        yield f"{counted(waits.total(), 'call')} reached a person; half of them within {median}."
     if lost := sum(count for (name, _), count in traffic.hung_up.items() if name in _drawn(flow)):
         yield f"{counted(lost, 'caller')} hung up before the end, in the steps with a red frame."
     for name in _drawn(flow):
         if gone := traffic.gone[name]:
-            yield f"{counted(gone, 'call')} on steps or ways of {name} that no longer exist."
+            yield f"{counted(gone, 'call')} used steps or paths of {name} that no longer exist."
     if traffic.is_cut:
         yield f"Only the first {MOST_CALLS:,} calls of these days are counted."

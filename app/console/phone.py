@@ -182,9 +182,9 @@ async def _check_time(request: Request, session: ConsoleSession, source: PhoneTe
 def _not_live(session: ConsoleSession, source: PhoneText) -> str:
     """Why a text cannot ask for its lookups; "" if it can."""
     if session.role != "change":
-        return "Real services are asked with the password that may change things only."
+        return "Only the password that may change things allows real services."
     if source.text is not None or source.file in PASTED:
-        return "Only a saved file of the project asks real services. Save this text first."
+        return "Real services work only with a saved file of the project. Save this text first."
     return ""
 
 

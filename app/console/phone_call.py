@@ -133,7 +133,7 @@ class PhoneCall(PlayedCall):
             await self._stop(str(error))
 
     async def _stop(self, why: str) -> None:
-        self.stopped = f"The call cannot go on: {why}."
+        self.stopped = f"The call cannot continue: {why}."
         self.leg.platform.end(self.leg, "user")
         self.moment = CallMoment(self.leg.at, "end")
 
@@ -156,7 +156,7 @@ class PhoneCall(PlayedCall):
             raise CannotKeep(f"the scenario cannot be written to {path}: {error}", error.cure) from error
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            cure = "let the server's user write there, and keep the call again"
+            cure = "give the server's user write permission there, and keep the call again"
             raise CannotKeep(f"the scenario cannot be written to {path}: {reason}", cure) from error
         return Kept(str(path), name, shlex.join(("ncco", "test", str(path))))
 
@@ -168,7 +168,7 @@ class PhoneCall(PlayedCall):
         found = next(each for each in (folder, *folder.parents) if each.exists())
         if found.is_dir() and os.access(found, os.W_OK):
             return ""
-        return f"{found} cannot be written by the server's user, so this call cannot be kept as a scenario."
+        return f"{found} is not writable for the server's user, so this call cannot be kept as a scenario."
 
     async def close(self) -> None:
         """Release what it holds."""

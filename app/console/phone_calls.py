@@ -27,13 +27,13 @@ MOST_PEOPLE: Final = 3
 MOST_S: Final = 15.0
 """Processor seconds that one request may use; a call is stopped before, where it can be (`LONGEST_ACT_S`)."""
 LOOKS_S: Final = 2.0
-"""Seconds between two looks whether the page that waits is still open; what takes less is played to its end."""
+"""Seconds between two looks whether the page that waits is still open; what takes less is played to the end."""
 _LOST: Final[Mapping[Reason, tuple[int, str]]] = {
     "time": (422, "this call took too long, so it was ended; call again"),
     "memory": (422, "this call took too much memory, so it was ended; call again"),
-    "busy": (503, "this machine has too much to do at the moment; try it again, or call again"),
+    "busy": (503, "this machine is too busy at the moment; try again, or call again"),
 }
-_ENDED: Final = (503, "this call was ended from outside; call again")
+_ENDED: Final = (503, "something outside the console ended this call; call again")
 
 T = TypeVar("T")
 
@@ -94,7 +94,7 @@ class PhoneCalls:
     async def ask(self, request: Request, session: ConsoleSession, deed: str, **values: Any) -> dict[str, Any]:
         """What a deed of `PhonePlayer` returns. It is stopped when the page is closed. Raises HTTPException."""
         if self._play is None:
-            raise HTTPException(503, "this console places no calls")
+            raise HTTPException(503, "this console cannot place calls")
         if "id_" in values and session.id not in self._people:
             raise HTTPException(404, NO_CALL)
         person = await self.person(session)

@@ -35,7 +35,7 @@ from app.verify.scenarios.script import RecordStep, step_of
 
 Json: TypeAlias = dict[str, Any]
 
-NO_CALL: Final = "this call is no longer here; call again"
+NO_CALL: Final = "this call no longer exists; call again"
 OWN_CALLS: Final = 3
 """Calls at once of one person; a further one ends the oldest."""
 MOST_PROBLEMS: Final = 5
@@ -186,15 +186,15 @@ class PhonePlayer:
         try:
             why: Json = _plain(explain(call, number, base_url))
         except IndexError:
-            raise NotPlayed(404, f"this call has no turn {number}") from None
+            raise NotPlayed(404, f"this call does not have a turn {number}") from None
         return why
 
     async def _keep(self, *, id_: str, folder: Json) -> Json:
         """Write the call as a scenario."""
         call = self._call(id_)
         if not call.playable.is_saved(project_in(folder)):
-            cure = "save it in a file of the project, or play the call again with what is saved"
-            raise NotPlayed(409, f"this call was made with a text that is not saved; {cure}")
+            cure = "save it in a file of the project, or replay the call with the saved version"
+            raise NotPlayed(409, f"this call was made with text that is not saved; {cure}")
         try:
             kept: Json = _plain(call.keep())
         except CannotKeep as error:
@@ -215,7 +215,7 @@ class PhonePlayer:
 def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:
     """Who calls whom; numbers as people write them. Raises NotPlayed."""
     if made_at.year not in YEARS:
-        raise NotPlayed(422, f"calls are made in the years {YEARS[0]} to {YEARS[-1]}")
+        raise NotPlayed(422, f"write a year from {YEARS[0]} to {YEARS[-1]}")
     zone = playable.zone
     made_at = made_at.astimezone(zone) if made_at.tzinfo else made_at.replace(tzinfo=zone)
     names = [each.name for each in playable.startable]

@@ -73,5 +73,5 @@ class ChosenAnswers(LookupAnswers):
 
     async def _ask(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
         if self.client is None or len(self.answered) >= MOST_ASKED:
-            return LookupAnswer(None, f"not asked: a call of the phone asks {MOST_ASKED} times at most")
+            return LookupAnswer(None, f"not asked: a phone call asks at most {MOST_ASKED} times")
         return await self.client.answer(lookup, left_ms)

@@ -72,7 +72,7 @@ class ReadProject:
             return ""
         where = "" if file in errors else " in other files"
         count = f"{counted(len(errors), 'error')}{where}"
-        return f"Saved, but calls go on with the last good flow: {count}."
+        return f"Saved, but calls continue with the last good flow: {count}."
 
 
 class ProjectFolder:
@@ -138,7 +138,7 @@ class ProjectFolder:
         except OSError as error:
             message = f"{file} cannot be written: {(error.strerror or str(error)).lower()}"
             raise CannotSave(
-                message, "let the server's user write to the folder, or change the file elsewhere"
+                message, "give the server's user write permission for the folder, or change the file elsewhere"
             ) from error
 
     def blocked(self, file: str) -> str:
@@ -149,12 +149,12 @@ class ProjectFolder:
             return str(error)
         if folder.is_dir() and os.statvfs(folder).f_flag & os.ST_RDONLY:
             where = f"The folder {folder} is read-only on this server, as in an image or a ConfigMap"
-            return f"{where}, so nothing can be saved here. Change the files where they come from."
+            return f"{where}, so nothing can be saved here. Change the files at their source."
         if os.access(folder, os.W_OK):
             return ""
         return (
-            f"The folder {folder} cannot be written by the server's user, so nothing can be saved here. "
-            "Let that user write there, or change the files elsewhere."
+            f"The folder {folder} is not writable for the server's user, so nothing can be saved here. Give that user "
+            f"write permission, or change the files elsewhere."
         )
 
     def versions(self, file: str) -> dict[str, Version]:
@@ -177,7 +177,9 @@ class ProjectFolder:
         if folder == "templates" and not rest.lower().endswith(TEMPLATE_SUFFIXES):
             raise CannotSave(f"{file} is not a template", "write a name that ends in .j2")
         if len(file) > LONGEST_NAME or not file.isprintable():
-            raise CannotSave(f"{file[:LONGEST_NAME]!r} is no name for a file", "write a short name without line breaks")
+            raise CannotSave(
+                f"{file[:LONGEST_NAME]!r} is not a valid file name", "write a short name without line breaks"
+            )
         path = root.joinpath(*parts)
         if not path.resolve().is_relative_to(root.resolve()):
             raise CannotSave(f"{file} leads out of the project", "put the file itself there")

@@ -91,7 +91,7 @@ class RecordedSteps:
                 deque(RecordStep(message=message) for message in messages),
             )
         except NotAStep as error:
-            raise CannotRepeat("it holds something that cannot be typed or said on the phone") from error
+            raise CannotRepeat("it contains something that cannot be keyed in or said on the phone") from error
 
     def as_written(self) -> dict[str, list[Any]]:
         """The same in plain values."""
@@ -140,7 +140,7 @@ def _input_of(entry: TimelineEntry) -> ScriptStep | None:
             {"speak": {"text": best.text, "confidence": 0.9 if best.confidence is None else best.confidence}}
         )
     if webhook.speech_error and webhook.speech_error not in EXPECTED_SPEECH_ERRORS:
-        raise CannotRepeat("the recogniser of speech failed in it, which the phone cannot play")
+        raise CannotRepeat("the speech recogniser failed, which the phone cannot reproduce")
     return SilenceStep()
 
 
@@ -227,11 +227,11 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
     try:
         session = from_json(row.state)
     except ValueError as error:
-        raise CannotRepeat("its record is damaged, or was written by another version") from error
+        raise CannotRepeat("its record is damaged, or another version wrote it") from error
     if not session.flow:
-        raise CannotRepeat("no flow took it, so there is nothing to test; give a flow the called number first")
+        raise CannotRepeat("no flow took it, so there is nothing to test; add the called number to a flow first")
     if session.parent:
-        raise CannotRepeat("it is the leg of a dialled party; keep the call that dialled instead")
+        raise CannotRepeat("it is the leg of a called party; keep the call that dialled it instead")
     if any(turn.cause_status == REFUSED for turn in timeline.turns):
         raise CannotRepeat("Vonage refused what the server had sent, which cannot happen here")
     answers = defaultdict[str, list[Mapping[str, Any]]](list)
@@ -299,7 +299,7 @@ async def _keep_as(recorded: Mapping[str, Any], caller: str, playable: Playable,
             "what lookups answered (sensitive)": answers.is_sampled,
         }
         samples = ", ".join(what for what, is_hidden in hidden.items() if is_hidden)
-        note = f"A recorded call. Samples stand for: {samples}." if samples else "A recorded call."
+        note = f"A recorded call. Sample values replace: {samples}." if samples else "A recorded call."
         return call.keep(note)
     finally:
         await call.close()
@@ -316,16 +316,16 @@ async def _play(call: PhoneCall, steps: RecordedSteps, *, is_hung_up: bool) -> N
         try:
             await call.do(step)
         except CannotDo as refused:
-            raise CannotRepeat(f"today the call goes another way: {refused}") from refused
+            raise CannotRepeat(f"today the call takes another path: {refused}") from refused
     raise CannotRepeat(f"more than {MOST_STEPS} things happen in it")
 
 
 def _require_same(then: Sequence[Sequence[str]], call: PhoneCall, *, is_sampled: bool) -> None:
     """Raises CannotRepeat for a call that took another way than the recorded one."""
     why = (
-        "with samples of what is sensitive and not stored it takes another way"
+        "with sample values in place of sensitive data, it takes another path"
         if is_sampled
-        else "it takes another way today"
+        else "today it takes another path"
     )
     if call.stopped:
         raise CannotRepeat(call.stopped)

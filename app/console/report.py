@@ -35,8 +35,8 @@ COLUMNS: Final = {
     "served": "Served by the menu",
     "missed": "Missed",
     "minutes": "Minutes",
-    "person_median_s": "Half wait up to",
-    "person_p90_s": "9 of 10 wait up to",
+    "person_median_s": "Median wait",
+    "person_p90_s": "90% wait less than",
 }
 """What the table shows of a row, in words."""
 
@@ -206,7 +206,7 @@ def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> l
         Headline(f"{now['calls']:,}", "calls" if now["calls"] != 1 else "call", f"{before['calls']:,} in {than}"),
         Headline(share(now, "person"), "answered by a person", f"{share(before, 'person')} in {than}"),
         Headline(share(now, "missed"), "missed", f"{share(before, 'missed')} in {than}"),
-        Headline(wait(now), "until a person answers, for half of them", f"{wait(before)} in {than}"),
+        Headline(wait(now), "median wait until a person answers", f"{wait(before)} in {than}"),
     ]
 
 

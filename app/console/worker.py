@@ -43,12 +43,12 @@ _LENGTH_BYTES: Final = 4
 Reason: TypeAlias = Literal["time", "memory", "killed", "busy", "superseded", "failed"]
 
 _CURES: Final[Mapping[Reason, str]] = {
-    "time": "It took longer than {seconds:g} seconds and was stopped. Make the text shorter, or divide it.",
-    "memory": "It took too much memory and was stopped. Make the text shorter, or divide it.",
-    "killed": "It was ended from outside, perhaps since this machine has too little memory. Try it again.",
-    "busy": "Too much is being checked at the moment. Try it again in a few seconds.",
-    "superseded": "A newer request of the same editor replaced this one.",
-    "failed": "It could not be done. Please report this text, with the server's log.",
+    "time": "It took longer than {seconds:g} seconds and was stopped. Shorten the text, or split it.",
+    "memory": "It took too much memory and was stopped. Shorten the text, or split it.",
+    "killed": "Something outside the server ended it, perhaps because this machine is low on memory. Try again.",
+    "busy": "Too much is being checked at the moment. Try again in a few seconds.",
+    "superseded": "A newer request from the same editor replaced this one.",
+    "failed": "It could not be done. Please report this text along with the server's log.",
 }
 
 

@@ -168,7 +168,7 @@ class NccoBuilder:
     def _check_dial(self, draft: Draft, place: Place) -> None:
         self.dialled += 1
         if self.dialled > self._context.dial_limit:
-            message = f"this call has dialled {self._context.dial_limit} times, which is the limit"
+            message = f"this call has reached its limit of {self._context.dial_limit} dials"
             raise RenderError("R102", message, str(place))
         if not self._may_dial(draft):
             message = f"the computed number {draft.dials} {self._refusal(draft.dials)}"

@@ -38,7 +38,7 @@ _ADDRESS: Final = re.compile(
 Source: RFC 3261, 19.1.1; NCCO reference, SIP (transport, media).
 """
 
-_NO_PREFIX: Final = "has no prefix of NCCO_DIAL_ALLOW"
+_NO_PREFIX: Final = "has none of the prefixes in NCCO_DIAL_ALLOW"
 
 
 def refusal(number: str, allowed: Sequence[str]) -> str:

@@ -92,7 +92,9 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
     outcome = Outcome(target.returns, because=f"{left.name} returned {target.returns}")
     decision = step.exit.decide(outcome, run.frame(run.names()), 0)
     if decision is None or not isinstance(decision.move, Go):
-        raise RenderError("R106", f'the step "{step.name}" does not say where {target.returns} leads', str(step.place))
+        raise RenderError(
+            "R106", f'the step "{step.name}" does not handle the outcome {target.returns}', str(step.place)
+        )
     run.note_decision(step, decision)
     return decision.move.target
 
@@ -185,7 +187,7 @@ def replace_refused_steps(run: Run) -> Playing[None]:
         run.roll_back(mark)
         target, origin = run.error_target(mark.step)
         if target is None:
-            run.fall_back("what the error exit plays is refused too")
+            run.fall_back("the error exit's NCCO is refused too")
         else:
             run.start_step(run.context.now)
             yield from _walk(run, target, origin)

@@ -133,9 +133,9 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
     """
     declined = sorted(seen & set(DIAL_FAILURES))
     if declined:
-        return Outcome(declined[0], because="the other party has answered and was not joined")
+        return Outcome(declined[0], because="the other party answered but was not connected")
     if seen & _SOMEBODY_ANSWERED:
-        return Outcome("completed", because="the connect is over and the other party had answered")
+        return Outcome("completed", because="the connect is over, and the other party had answered")
     return Outcome("failed", because="the connect is over, and no answer was reported")
 
 
@@ -144,7 +144,7 @@ def refusal(returned: str, *, is_over: bool) -> str:
 
     Args:
         returned: the outcome that the flow returned; "" for none.
-        is_over: whether the flow was played to its end.
+        is_over: whether the flow was played to the end.
     """
     if returned in DIAL_FAILURES:
         return returned

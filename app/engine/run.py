@@ -30,7 +30,7 @@ from app.ncco import Issue
 LEVEL_LIMIT = 20
 """Flows that may wait for each other. Load refuses flows that run themselves; this bounds what a fault could do."""
 
-NOT_SHOWN = "not shown: it may hold a sensitive value"
+NOT_SHOWN = "not shown: it may contain a sensitive value"
 """What the trace shows instead of the message of an error."""
 
 _NO_NUMBER = "an entry of the list is not a phone number"

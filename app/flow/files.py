@@ -79,7 +79,7 @@ class _FolderReader:
         """Read every wanted file below `folder`, sorted by name."""
         if not folder.is_dir():
             what = "is a file, not a folder" if folder.exists() else "does not exist"
-            self.report("E123", display, f"{folder} {what}", "name the folder that holds these files")
+            self.report("E123", display, f"{folder} {what}", "name the folder with these files")
             return
         root = folder.resolve()
         for path, shown in self._walk(root, root, display):

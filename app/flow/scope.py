@@ -73,8 +73,8 @@ _BASE: dict[str, Kind] = {
     "now": DATETIME,
     "locale": _TEXT,
 }
-_ENV_UNSPOKEN = "a setting of the server"
-_KEPT_UNSPOKEN = "filled with a setting of the server"
+_ENV_UNSPOKEN = "a server setting"
+_KEPT_UNSPOKEN = "filled with a server setting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def scope_types(
     Args:
         variables: of the flow.
         env: the names that are set on this server.
-        kept: the variables that may hold a setting of the server.
+        kept: the variables that may hold a server setting.
     """
     unspoken = {"env": _ENV_UNSPOKEN} | dict.fromkeys(sorted(variables.keys() & kept), _KEPT_UNSPOKEN)
     unspoken |= {name: "a sensitive variable" for name, variable in variables.items() if variable.sensitive}

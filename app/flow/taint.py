@@ -1,4 +1,4 @@
-"""Which variables may hold a setting of the server (`env`): they may not be spoken (E330).
+"""Which variables may hold a server setting (`env`): they may not be spoken (E330).
 
 `set`, `with` and the values that a sub-flow returns fill variables. A variable may hold a setting if a text that fills
 it uses `env`, or a variable that may hold one. Names that a template sets and the files that it includes are followed.

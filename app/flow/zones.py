@@ -28,7 +28,7 @@ def find_zone(name: str) -> ZoneInfo | None:
 def zone_cure(name: str) -> str | Fix:
     """What to write in place of an unknown name."""
     if _OFFSET.fullmatch(name):
-        return "name the zone of a city, which knows when its clocks change, such as Europe/London"
+        return "write a city's zone, such as Europe/London, which knows when its clocks change, such as Europe/London"
     known, cities = _known_zones()
     wanted = name.replace(" ", "_")
     city = nearest(wanted.rpartition("/")[2], cities, ALIKE_NAMES)
@@ -36,7 +36,7 @@ def zone_cure(name: str) -> str | Fix:
     return (
         did_you_mean(near)
         if near
-        else 'write continent and city: the largest city of the zone, such as "Europe/London"'
+        else 'write continent and city, using the largest city of the zone, such as "Europe/London"'
     )
 
 

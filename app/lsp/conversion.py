@@ -81,7 +81,7 @@ def completion_item(option: Json, number: int, replaced: types.Range) -> types.C
 def hover_text(text: str, ncco: str) -> str:
     """What a word is, in Markdown, with the NCCO of a step; "" where there is none."""
     escaped = _MARKED.sub(lambda found: f"\\{found[1]}" if found[1] else found[0], text)
-    shown = f"\n\nThe NCCO of a call that comes here first, with every lookup at its default:\n```json\n{ncco}\n```"
+    shown = f"\n\nThe NCCO when a call starts here, with every lookup at its default:\n```json\n{ncco}\n```"
     return escaped + (shown if ncco else "")
 
 

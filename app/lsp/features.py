@@ -40,7 +40,7 @@ async def _open(ls: FlowServer, uris: Iterable[str]) -> None:
     for folder in folders:
         if not (folder / "flows").is_dir() and not any(folder.glob("*/flows")):
             cure = "a project is a folder with flows/ in it; `ncco init` writes a new one"
-            ls.say(types.MessageType.Info, f"{folder} holds no project of flows: {cure}.")
+            ls.say(types.MessageType.Info, f"{folder} does not contain a flow project: {cure}.")
     projects = [ls.project_in(folder) for folder in folders if (folder / "flows").is_dir()]
     for project in projects:  # also starts the subprocess that answers
         await ls.ask(ls.answers, answers.symbols, project, question=ls.question(project), query="")
@@ -132,7 +132,7 @@ async def rename(ls: FlowServer, params: types.RenameParams) -> types.WorkspaceE
     project, answer = found
     edits = _without_problem(answer)["edits"]
     if ls.versions(project) != before:
-        raise refused("the files have changed meanwhile: rename again")
+        raise refused("the files have changed in the meantime: rename again")
     return ls.workspace_edit(project, [{**edit, "text": new} for edit in edits])
 
 

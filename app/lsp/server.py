@@ -236,9 +236,7 @@ class FlowServer(LanguageServer):
             return
         if issues is None:
             if not project.is_stuck:
-                self.say(
-                    types.MessageType.Warning, f"{project.root} cannot be checked; the log of the server says why."
-                )
+                self.say(types.MessageType.Warning, f"{project.root} cannot be checked; see the server's log.")
             project.is_stuck = True
             return
         project.issues, project.checked, project.versions, project.is_stuck = issues, change, versions, False

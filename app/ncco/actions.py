@@ -227,7 +227,7 @@ ENDPOINT = Tagged({model.model_fields["type"].default: model.shape() for model i
 
 
 _NO_EVENTS = {
-    name: Note("N909", f"{name} is not an option of this action, which sends no webhook of its own.")
+    name: Note("N909", f"{name} is not an option of this action, which does not send a webhook.")
     for name in ("eventUrl", "eventMethod", "eventOnCompletion")
 }
 
@@ -413,7 +413,7 @@ class Connect(NccoModel):
         Literal["synchronous", "asynchronous"] | None,
         Word(
             ("synchronous",),
-            {"asynchronous": "Leave it out: events are asynchronous without it."},
+            {"asynchronous": "Leave it out: events are asynchronous by default."},
             other_words={"sync": "synchronous"},
         ),
     ] = None

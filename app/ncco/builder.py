@@ -83,7 +83,7 @@ def _each(given: object) -> Iterator[NccoModel]:
 
 
 def _no_action(given: object) -> str:
-    cure = 'write Ncco.Talk(text="..."), or make actions of a list of dicts with Ncco.read_ncco'
+    cure = 'write Ncco.Talk(text="..."), or use Ncco.read_ncco to turn a list of dicts into actions'
     return f"build_ncco takes actions, not a {type(given).__name__}: {cure}"
 
 

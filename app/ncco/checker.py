@@ -52,7 +52,7 @@ def order_is_clean(actions: Sequence[Mapping[str, Any]]) -> bool:
 
 def _not_an_array(document: object) -> Issue:
     if isinstance(document, tuple):
-        return fault("N101", "The document is a tuple of Python, not a list.", "Send a list: list(document).")
+        return fault("N101", "The document is a Python tuple, not a list.", "Send a list: list(document).")
     cure: str | Fix | None = None
     if isinstance(document, dict):
         inner = next((name for name in ("ncco", "NCCO", "actions") if isinstance(document.get(name), list)), None)

@@ -97,7 +97,7 @@ def sip_parts_are_names(options: Options) -> Iterator[Issue]:
     headers = options.get("headers")
     for name, value in headers.items() if isinstance(headers, dict) else ():
         if _NOT_A_TOKEN.search(str(name)) or (isinstance(value, str) and _CONTROL.search(value)):
-            message = "The name or the value of the header holds what a header cannot carry."
+            message = "The header's name or value has characters that a header cannot have."
             yield fault("N920", message, path=f"/headers{pointer(name)}")
 
 
@@ -116,7 +116,7 @@ def websocket_handshake(options: Options) -> Iterator[Issue]:
             message = f"The value of the authorization has {len(value)} characters; {limit} is the limit."
             yield fault("N920", message, path="/authorization")
         elif isinstance(value, str) and not (value.isascii() and value.isprintable()):
-            message = "The value of the authorization holds a character that headers do not."
+            message = "The value of the authorization has a character that a header cannot have."
             yield fault("N920", message, path="/authorization")
     if options.get("content-type") is None:
         yield fault("N919", "The WebSocket endpoint has no content-type.")
@@ -156,7 +156,7 @@ def stream_is_audio(options: Options) -> Iterator[Issue]:
     urls = options.get("streamUrl")
     url = urls[0] if isinstance(urls, list) and urls else urls
     if isinstance(url, str) and _OTHER_AUDIO.search(url.partition("?")[0]):
-        yield fault("N917", "The file is neither mp3 nor wav by its name.", path="/streamUrl")
+        yield fault("N917", "By its name, the file is neither mp3 nor wav.", path="/streamUrl")
 
 
 def settings_fit_the_input(options: Options) -> Iterator[Issue]:
@@ -168,11 +168,11 @@ def settings_fit_the_input(options: Options) -> Iterator[Issue]:
         if isinstance(dtmf, dict) and any(setting is not None for setting in dtmf.values()):
             yield fault("N207", "dtmf has settings, but mode is asynchronous.", path="/dtmf")
         if "dtmf" not in asked and types is not None:
-            yield fault("N909", "mode applies to DTMF only, which type does not name.", path="/mode")
+            yield fault("N909", "mode applies only to DTMF, which type does not include.", path="/mode")
     for name in ("dtmf", "speech"):
         if options.get(name) and name not in asked and types is not None:
             cure = f'Add "{name}" to type, or leave {name} out.'
-            yield fault("N909", f"{name} has settings, but type does not name it.", cure, f"/{name}")
+            yield fault("N909", f"{name} has settings, but type does not include it.", cure, f"/{name}")
 
 
 def one_ringback(options: Options) -> Iterator[Issue]:

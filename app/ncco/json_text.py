@@ -134,7 +134,7 @@ def _value(text: str) -> Any:
         raise
     except ValueError as error:
         longest = max(re.finditer(r"\d+", text), key=lambda digits: len(digits.group()))
-        raise NotJsonError("a number has more digits than can be read", longest.start()) from error
+        raise NotJsonError("a number has too many digits", longest.start()) from error
 
 
 def open_closers(text: str) -> str:

@@ -125,7 +125,9 @@ def _check_ssml(text: str) -> Iterator[Issue]:
         if unknown:
             names = listed([f"<{name}>" for name in unknown], "and")
             start = _characters(data, found.starts[unknown[0]])
-            yield replace(fault("N916", f"Vonage's list of tags lacks {names}."), span=(start, len(unknown[0]) + 1))
+            yield replace(
+                fault("N916", f"Vonage's list of tags does not include {names}."), span=(start, len(unknown[0]) + 1)
+            )
 
 
 def _refuse_doctype(*_: object) -> None:
@@ -169,5 +171,5 @@ _UNENDED_BREAK = re.compile(r"<break\b[^<>]*(?<!/)>(?!\s*</break)")
 
 def _xml_cure(text: str, error: expat.ExpatError) -> str | None:
     if error.code == expat.errors.codes[expat.errors.XML_ERROR_TAG_MISMATCH] and _UNENDED_BREAK.search(text):
-        return "End the tag in itself: <break ... />."
+        return "Close the tag itself: <break ... />."
     return None

@@ -62,7 +62,7 @@ class SpokenText(PlainText):
     def check(self, value: object) -> list[Issue]:
         """See `Kind`."""
         if not isinstance(value, str):
-            return [wrong_type(value, "text", "Write what is to be said in quotes.")]
+            return [wrong_type(value, "text", "Put the text to say in quotes.")]
         return [] if value.strip() else [fault("N914", "The text is empty.")]
 
     def json_schema(self) -> JsonSchema:
@@ -172,7 +172,9 @@ class StandardHeaders(MapOf):
             return "is not text"
         if len(entry) > 256:
             return f"has {len(entry)} characters; 256 is the limit"
-        return None if all(" " <= character <= "~" for character in entry) else "holds a character that headers do not"
+        return (
+            None if all(" " <= character <= "~" for character in entry) else "has a character that a header cannot have"
+        )
 
     def json_schema(self) -> JsonSchema:
         """One header."""

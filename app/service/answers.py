@@ -34,7 +34,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
             id_ = await answered_session(turns, id_, call)
         if (repeat := await turns.repeat_answer(id_, delivery)) is not None:
             return repeat
-    return turns.failsafe_reply("answer", "the call is known, its first turn is not", call)
+    return turns.failsafe_reply("answer", "the call is known, but not its first turn", call)
 
 
 async def answered_session(turns: Turns, id_: str, call: Call) -> str:
@@ -52,7 +52,7 @@ async def answered_session(turns: Turns, id_: str, call: Call) -> str:
 async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow: str | None) -> Reply:
     """The failsafe NCCO; the stored reply if a flow took the call when it began."""
     if turns.library.is_awaited:
-        raise StoreUnavailable("the flows wait for the store")
+        raise StoreUnavailable("the flows are waiting for the store")
     id_ = await answered_session(turns, id_, delivery.call)
     if (repeat := await turns.repeat_answer(id_, delivery)) is not None:
         return repeat
@@ -72,10 +72,10 @@ async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow:
 
 def _why_no_flow(delivery: Delivery, flow: str | None) -> str:
     if flow:
-        return f'there is no flow "{flow}" to start a call in'
+        return f'no call can start in "{flow}": there is no such flow'
     to = delivery.call.to
     if delivery.problem or not to:
-        what = delivery.problem or "the webhook has no called number"
-        return f"{what}; no flow has `default: true`, which would take such a call"
+        what = delivery.problem or "the webhook does not name the called number"
+        return f"{what}, and no flow has `default: true` to take such a call"
     wanted = f"no flow takes calls to the number ending in {to[-4:]}"
     return f"{wanted}; add the number to a flow's `numbers`, or give one flow `default: true`"

@@ -240,12 +240,12 @@ def read_manifest(file: Path) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
-        problem = "is not a backup of this program, or of a newer version"
+        problem = "is not a backup made by this program, or was made by a newer version"
         raise NotABackup(file, problem, "name a file that `ncco backup` wrote") from error
     wrong = sorted(name for name in {*sums, *manifest.files} if sums.get(name) != manifest.files.get(name))
     if wrong or DATABASE not in sums:
         raise NotABackup(
-            file, f"is damaged: {(wrong or [DATABASE])[0]} is not as it was written", "take another backup"
+            file, f"is damaged: {(wrong or [DATABASE])[0]} has changed since it was written", "take another backup"
         )
     return manifest
 
@@ -269,7 +269,7 @@ def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]
     except (tarfile.TarError, zlib.error, EOFError, ValueError, OverflowError, OSError) as error:
         if isinstance(error, OSError) and error.filename is not None:
             raise
-        raise NotABackup(file, f"is damaged, or no backup ({error})", "take another backup") from error
+        raise NotABackup(file, f"is damaged, or not a backup ({error})", "take another backup") from error
 
 
 class _BackupEntry(tarfile.TarInfo):
@@ -279,7 +279,7 @@ class _BackupEntry(tarfile.TarInfo):
     def frombuf(cls, *header: Any) -> Self:
         entry = super().frombuf(*header)
         if not entry.isreg() and entry.size > _BLOCK:
-            raise ValueError(f"an entry that is no file has {entry.size:,} bytes")
+            raise ValueError(f"an entry that is not a file has {entry.size:,} bytes")
         return entry
 
 
@@ -329,7 +329,7 @@ def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitSt
             if target is None:
                 continue
             if entry.name not in manifest.files or entry.size != manifest.files[entry.name].bytes:
-                raise NotABackup(file, "has changed while it was read", "try it again")
+                raise NotABackup(file, "changed while it was being read", "try it again")
             path = target / rest if rest else target
             with (
                 _written_to(folders[f"{part}{found}"]),

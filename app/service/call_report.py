@@ -77,7 +77,7 @@ class Period:
 
     def __post_init__(self) -> None:
         if self.first >= self.end:
-            raise ValueError(f"no day is in it: {self.first} is after {self.last}")
+            raise ValueError(f"there are no days in this period: {self.first} is after {self.last}")
 
     @property
     def last(self) -> date:

@@ -23,9 +23,9 @@ ResultName: TypeAlias = Literal["person", "message", "served", "missed", "open",
 
 RESULTS: Final[Mapping[ResultName, str]] = {
     "person": "a party that the flow dialled has answered, and is not known to be a machine",
-    "message": "no person; the caller left a recording that began with a beep or could be ended by a key",
-    "served": "neither; the caller heard what they chose or the hours, or the flow was played to its end",
-    "missed": "none of these: the caller hung up before, left no message, or nobody answered who was dialled",
+    "message": "no person; the caller left a recording that began with a beep or could be ended with a key",
+    "served": "neither; the caller heard what they chose or the opening hours, or the flow was played to the end",
+    "missed": "none of these: the caller hung up before, left no message, or nobody who was dialled answered",
     "open": "no end yet; the call is in progress",
     "lost": "none of these, and the end of the call was not reported",
 }
@@ -149,7 +149,7 @@ class Telling:
         """Whether a call without a person and a message, whose turns have these traces, has served its caller.
 
         It has when it told them something: what they have chosen, unless that asks again or records; the opening
-        hours; or, while it is closed, what the call was led to because of that. Else when it was played to its end
+        hours; or, while it is closed, what the call was led to because of that. Else when it was played to the end
         (`is_played`) without asking for a message.
         """
         turns = [[TraceLine.read(line) for line in orjson.loads(trace)] for trace in traces]

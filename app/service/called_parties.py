@@ -29,9 +29,11 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     wait = wait_of(parent, ref) if parent is not None else None
     if row is None or parent is None:
         # Recorded as the caller's: if the caller was forgotten, the store writes nothing.
-        return await _join_silently(turns, ref.session, delivery, "the store does not know the call that dialled")
+        return await _join_silently(
+            turns, ref.session, delivery, "the store does not know the call that dialled this party"
+        )
     if wait is None or has_ended(row, delivery):
-        return await _join_silently(turns, id_, delivery, "the call that dialled has gone on")
+        return await _join_silently(turns, id_, delivery, "the call that dialled this party has moved on")
     flow = await turns.library.pinned(parent.flow, parent.revision)
     if flow is None:
         return await _join_silently(turns, id_, delivery, lost_revision(parent))
@@ -42,7 +44,7 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
         return await turns.begin(turn, webhook, delivery, leg=delivery.call.uuid or id_)
     except AlreadyOpen:
         repeat = await turns.repeat_answer(id_, delivery, "onanswer")
-        return repeat or await _join_silently(turns, id_, delivery, "the party is known, its first turn is not")
+        return repeat or await _join_silently(turns, id_, delivery, "the party is known, but not its first turn")
 
 
 async def _join_silently(turns: Turns, session: str, delivery: Delivery, problem: str) -> Reply:

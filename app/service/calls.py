@@ -60,5 +60,5 @@ def _reported_error(delivery: Delivery) -> str:
     if webhook.kind != "error" or not hasattr(webhook, "reason"):
         return ""
     if may_hold_input(delivery):
-        return "Vonage reports an error, not shown: it may hold what a caller gave"
+        return "Vonage reports an error, not shown: it may contain what a caller said or pressed"
     return f"Vonage reports: {_NUMBER.sub('(number)', str(webhook.reason))}"

@@ -140,7 +140,7 @@ class Reply(NamedTuple):
         outcome: what it was taken for (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
         flow, step: where the call is after it; "" when no call is known.
         uuid, conversation_uuid: of the call.
-        is_failsafe: nothing of a flow could be played.
+        is_failsafe: nothing in a flow could be played.
         is_repeat: a second delivery; the bytes are those of the first.
         problem: what went wrong, in one sentence for the log and the `ncco-problem` response header.
         heard_in: the step whose wait the webhook was for; "" when it moved nothing.
@@ -217,7 +217,7 @@ def _problem_of(turn: Turn) -> str:
         if line.did == "failed" and line.step:
             return f'step "{line.step}" could not be played: {line.what} ({line.where})'
         if line.did == "refused":
-            refused = refused or f'step "{line.step}" passed over a number: {line.what} ({line.where})'
+            refused = refused or f'step "{line.step}" skipped a number: {line.what} ({line.where})'
     return refused
 
 

@@ -274,7 +274,7 @@ def removals(before: Project, after: Project) -> tuple[Removal, ...]:
     found: list[Removal] = []
     for flow in before.flows.values():
         if flow.default and not has_default:
-            found.append(Removal(flow.place, "no flow is the default any more"))
+            found.append(Removal(flow.place, "there is no default flow any more"))
         missing = (number for number in flow.numbers if number not in numbers)
         found += [Removal(flow.place, f"no flow has the number {number} any more") for number in missing]
         now = after.flows.get(flow.name)

@@ -80,7 +80,7 @@ Attach: TypeAlias = Callable[[str, str], Awaitable[Attachment | None]]
 
 async def attach_nothing(_: str, __: str) -> Attachment | None:
     """Where recordings are not kept."""
-    raise NoAttachment("the server fetches no recordings")
+    raise NoAttachment("the server does not fetch recordings")
 
 
 def attach_from(recordings: Recordings, files: RecordingFiles, *, has_key: bool) -> Attach:
@@ -211,7 +211,7 @@ async def send_test(server: MailServer, to: str) -> str:
     message["From"], message["To"], message["Subject"] = server.sender, to, "A test mail of ncco-server"
     message["Date"] = datetime.now(UTC)
     message["Message-ID"] = make_msgid(domain=_domain(server))
-    message.set_content("`ncco doctor` sent this mail. Messages of callers can be sent to this address, too.")
+    message.set_content("`ncco doctor` sent this mail. Callers' messages can be sent to this address too.")
     return (await _send(message, server, asyncio.get_running_loop().time() + TRY_S)).problem
 
 
@@ -240,8 +240,8 @@ async def _send(message: EmailMessage, server: MailServer, until: float) -> Verd
         return Verdict("again", _problem_of(error))
     late = [address for address, reply in refused.items() if reply.code < _PERMANENT]
     if late:
-        return Verdict("again", f"the mail server does not yet take the mail for {len(late)} of its addresses")
-    return Verdict("sent", f"the mail server refuses {len(refused)} of its addresses" if refused else "")
+        return Verdict("again", f"the mail server does not accept mail for {len(late)} of the addresses yet")
+    return Verdict("sent", f"the mail server refuses {len(refused)} of the addresses" if refused else "")
 
 
 def _refused(what: str, code: int) -> Verdict:
@@ -261,7 +261,7 @@ def _problem_of(error: Exception) -> str:
         case aiosmtplib.SMTPConnectResponseError(code=code):
             return f"the mail server refuses the connection ({code})"
         case aiosmtplib.SMTPResponseException(code=aiosmtplib.SMTPStatus.invalid_response):
-            return "what answers there is no mail server"
+            return "the server there is not a mail server"
         case aiosmtplib.SMTPServerDisconnected():
             return "the mail server closed the connection"
         case OSError() | aiosmtplib.SMTPConnectError():

@@ -33,7 +33,7 @@ CHECK_KEY: Final = (
     "check that VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY belong to the application that takes the calls, restart "
     "the server, then `ncco recordings retry`"
 )
-WAIT: Final = "nothing yet: it is tried again; `ncco recordings retry` does so at once"
+WAIT: Final = "nothing yet: the server retries; `ncco recordings retry` retries at once"
 NOT_VONAGE: Final = (
     "a simulated call has no recording; for a real one behind a proxy, set NCCO_MEDIA_URL and `ncco recordings retry`"
 )
@@ -46,7 +46,7 @@ class DownloadFailed(AppError):
     """There is no file, or not yet.
 
     Attributes:
-        state: `waiting`: it may come later; `gone`: Vonage has it no longer; `failed`: it never comes.
+        state: `waiting`: it may come later; `gone`: Vonage no longer has it; `failed`: it never comes.
         wait_s: how long Vonage asks to wait, in seconds; 0 when it does not.
         sha256: of what came and was not kept; "" for nothing.
     """
@@ -101,7 +101,7 @@ class MediaClient:
             host = ""
         is_vonage = target.scheme == "https" and target.port is None and HOSTS.fullmatch(host)
         if target.userinfo or not (is_vonage or _origin(target) == self._own):
-            raise DownloadFailed("failed", "its address is not one of Vonage", NOT_VONAGE)
+            raise DownloadFailed("failed", "its address is not Vonage's", NOT_VONAGE)
         return target
 
     async def _download(self, url: httpx.URL, limit: int, now: datetime, take: Take) -> None:
@@ -143,7 +143,7 @@ def _require_file(answer: httpx.Response, now: datetime) -> None:
             raise DownloadFailed("waiting", f"status {status}: Vonage does not accept the application's key", CHECK_KEY)
         case HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
             cure = "nothing: Vonage keeps recordings for a limited time"
-            raise DownloadFailed("gone", f"status {status}: Vonage has it no longer", cure)
+            raise DownloadFailed("gone", f"status {status}: Vonage no longer has it", cure)
     if answer.is_redirect:
         cure = "set NCCO_MEDIA_URL if a proxy is in between"
         raise DownloadFailed("waiting", f"status {status}: redirects are not followed", cure)
@@ -161,7 +161,7 @@ def audio_type(beginning: bytes) -> str:
         return "audio/ogg"
     if beginning[:3] == b"ID3" or (beginning[:1] == b"\xff" and beginning[1:2] >= b"\xe0"):
         return "audio/mpeg"
-    raise DownloadFailed("waiting", "what was sent is not MP3, WAV or Ogg" if beginning else "what was sent is empty")
+    raise DownloadFailed("waiting", "the response is not MP3, WAV or Ogg" if beginning else "the response is empty")
 
 
 def shortage(beginning: bytes, size: int, announced: int) -> str:
@@ -172,7 +172,7 @@ def shortage(beginning: bytes, size: int, announced: int) -> str:
     """
     named = 8 + int.from_bytes(beginning[4:8], "little") if beginning[:4] == b"RIFF" else 0
     whole = max(announced, named if named <= AUDIO_LIMIT else 0)
-    return f"only {size:,} of {whole:,} bytes came" if size < whole else ""
+    return f"only {size:,} of {whole:,} bytes arrived" if size < whole else ""
 
 
 def transcript_text(document: bytes) -> str:

@@ -150,7 +150,7 @@ def _verdict(answer: httpx.Response, now: datetime) -> Verdict:
     if answer.is_success:
         return Verdict("sent")
     if status == HTTPStatus.GONE:  # Source: Standard Webhooks, Operational considerations
-        return Verdict("never", "status 410: the receiver wants no more of them")
+        return Verdict("never", "status 410: the receiver does not want any more")
     if answer.is_redirect:
         return Verdict("again", f"status {status}: redirects are not followed")
     return Verdict("again", f"status {status}", retry_after_s(answer, now))
@@ -263,7 +263,7 @@ class Sender(Poller[HookRow, HookCounts]):
     async def run_one(self, row: HookRow) -> None:
         """See `Poller`."""
         if row.tries > self.schedule.tries:  # each try ended with its process, or its result could not be written
-            await self._conclude(row, Verdict("never", f"{self.schedule.tries} tries were not finished"))
+            await self._conclude(row, Verdict("never", f"{self.schedule.tries} attempts did not finish"))
         elif self._receivers.may_begin(row.url):
             verdict: Verdict | None = None
             try:

@@ -27,7 +27,7 @@ MASKED: Final = "secret:"
 def call_document(row: CallRow, now: int) -> dict[str, Any]:
     """A call at a time in milliseconds since 1970.
 
-    Its state is `open`; `ended`: the flow was played to its end, and the leg ended; `hung-up`: it ended before; or
+    Its state is `open`; `ended`: the flow was played to the end, and the leg ended; `hung-up`: it ended before; or
     `lost`: its end was not reported, or cannot be, since it has no leg. `step` is where it is or ended.
     """
     session = row.session
@@ -256,16 +256,16 @@ def json_time(at_ms: int | None) -> str | None:
 def state_of(call: Mapping[str, Any]) -> str:
     """The state of a call in a few words."""
     step = call["step"]
-    words = "played to its end"
+    words = "played to the end"
     if not call["flow"]:
-        return "no flow took it; the failsafe was played"
+        return "no flow took the call; the failsafe was played"
     match call["state"]:
         case "open":
-            words = f"waits in {step}" if step else "plays its last words"
+            words = f"waits in {step}" if step else "saying goodbye"
         case "hung-up":
             words = f"hung up in {step}" if step else "hung up"
         case "lost":
-            words = "no end was reported" if call["leg"] else "not a Vonage call"
+            words = "the end was not reported" if call["leg"] else "not a Vonage call"
             words += f", last in {step}" if step else ""
     return f"{words}; something failed" if call["failed"] else words
 

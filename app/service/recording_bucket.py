@@ -66,10 +66,12 @@ class BucketError(AppError, OSError):
 
 
 _RIGHTS: Final = "allow this user to put, get and delete objects under the prefix, and to list the bucket"
-_KEYS: Final = "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; outside of `.env` and files, restart the server"
+_KEYS: Final = (
+    "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; if they are not in `.env` or in files, restart the server"
+)
 _REGION: Final = "set AWS_REGION to the region of the bucket, and restart the server"
-_ROOM: Final = "make room in the bucket, or raise its quota; it is tried again"
-_REACH: Final = "check NCCO_S3_ENDPOINT, AWS_REGION, the keys and the network; it is tried again"
+_ROOM: Final = "make room in the bucket, or raise its quota; the server retries"
+_REACH: Final = "check NCCO_S3_ENDPOINT, AWS_REGION, the keys and the network; the server retries"
 _BUCKET: Final = "create the bucket, or correct NCCO_RECORDINGS and NCCO_S3_ENDPOINT"
 _CURES: Final[Mapping[str, str]] = {
     "AccessDenied": _RIGHTS,
@@ -80,7 +82,7 @@ _CURES: Final[Mapping[str, str]] = {
     "InvalidToken": _KEYS,
     "NoSuchBucket": _BUCKET,
     "QuotaExceeded": _ROOM,
-    "RequestTimeTooSkewed": "set the clock of this machine",
+    "RequestTimeTooSkewed": "set this machine's clock",
     "SignatureDoesNotMatch": _KEYS,
     "XMinioAdminBucketQuotaExceeded": _ROOM,
     "XMinioStorageFull": _ROOM,
@@ -104,7 +106,7 @@ def _translated() -> Iterator[None]:
         if isinstance(error, PermissionDeniedError | UnauthenticatedError):
             raise BucketError("the bucket denies access", _RIGHTS) from error
         reason = " ".join(text.rpartition(" - ")[2].split())[:100]
-        raise BucketError(f"the bucket does not answer as it should: {reason}", _REACH) from error
+        raise BucketError(f"the bucket does not answer as expected: {reason}", _REACH) from error
 
 
 class RecordingBucket(RecordingFiles):
@@ -209,16 +211,16 @@ class RecordingBucket(RecordingFiles):
             try:
                 with self.open(id_) as file:
                     if file.read() != content or id_ not in {each.id for each in self.stored()}:
-                        yield StorageProblem(True, f"{self.place} does not give back what was written", _REACH)
+                        yield StorageProblem(True, f"{self.place} does not return what was written", _REACH)
                 if self._is_public(id_):
-                    message = f"everybody can read what is in {self.place}"
-                    yield StorageProblem(True, message, "block public access to the bucket at its provider")
+                    message = f"everybody can read {self.place}"
+                    yield StorageProblem(True, message, "block public access to the bucket at the provider")
             finally:
                 self.remove([id_])
         except BucketError as error:
             yield StorageProblem(True, f"{self.place}: {error}", error.cure)
         except OSError as error:
-            cure = "make room there: what is uploaded to the bucket waits there"
+            cure = "make room there: files wait there until they are uploaded"
             yield StorageProblem(True, f"{error.filename}: {error.strerror}", cure)
 
     def _is_public(self, id_: str) -> bool:
@@ -259,7 +261,7 @@ def _put(store: S3Store, id_: str, file: IO[bytes] | Path, size: int) -> None:
     with _translated():
         store.put(id_, file, chunk_size=PART_BYTES, max_concurrency=2)
     if _size_of(store, id_) != size:
-        raise BucketError("the bucket does not have what was uploaded", _REACH)
+        raise BucketError("the bucket does not have the uploaded file", _REACH)
 
 
 def _size_of(store: S3Store, id_: str) -> int | None:

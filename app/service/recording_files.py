@@ -51,7 +51,7 @@ def new_recording_id() -> str:
 def checked_id(id_: str) -> str:
     """The id. Raises ValueError for what is none, and could lead to another file."""
     if not ID.fullmatch(id_):
-        raise ValueError("no id of a recording")
+        raise ValueError("not the id of a recording")
     return id_
 
 

@@ -54,13 +54,13 @@ BATCH: Final = 100
 NEWEST: Final = 100
 """Among that many a server looks for files that are lost: each may cost a request to a bucket."""
 
-NO_KEY: Final = "the server has no key to fetch it with"
+NO_KEY: Final = "the server has no key to fetch it"
 SET_KEY: Final = (
     "set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY, and restart the server; Vonage keeps recordings for a month"
 )
 PUT_BACK: Final = (
-    "put the folder or the bucket of NCCO_RECORDINGS back, from a backup if need be; `ncco recordings retry --lost` "
-    "then fetches from Vonage what is still missing"
+    "restore the folder or bucket in NCCO_RECORDINGS, from a backup if needed; then `ncco recordings retry --lost` "
+    "fetches what is still missing from Vonage"
 )
 _OF_PART: Final = {"state": "", "transcript_state": "its transcript: "}
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -327,7 +327,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
     async def _download(self, row: RecordingRow, url: str, limit: int, take: Take) -> _Lease:
         """Download a file while the row stays claimed. Raises DownloadFailed, LostClaim, and what `take` raises."""
         if row.tries > self.schedule.tries:  # each try ended with its process
-            raise DownloadFailed("failed", f"{self.schedule.tries} tries were not finished")
+            raise DownloadFailed("failed", f"{self.schedule.tries} attempts did not finish")
         if self._media is None:
             raise DownloadFailed("waiting", NO_KEY, SET_KEY)
         lease = _Lease(self._recordings, row, self.now, self._lease_ms)
@@ -382,9 +382,9 @@ def _storage_failure(error: OSError) -> DownloadFailed:
         return DownloadFailed("waiting", str(error), error.cure)
     if error.errno in _DISK_FULL:
         place = f" at {error.filename}" if error.filename else ""
-        return DownloadFailed("waiting", "the disk is full", f"make room{place}; it is tried again")
-    cure = "give the user that runs the server the right to write to the folder of recordings"
-    return DownloadFailed("waiting", f"the folder of recordings cannot be written: {error.strerror}", cure)
+        return DownloadFailed("waiting", "the disk is full", f"make room{place}; the server retries")
+    cure = "give the user who runs the server permission to write to the recordings folder"
+    return DownloadFailed("waiting", f"the recordings folder cannot be written to: {error.strerror}", cure)
 
 
 async def remove_files(recordings: Recordings, files: RecordingFiles, now: datetime) -> int:

@@ -71,7 +71,7 @@ def _played(playing: Playing, entry: TimelineEntry) -> Turn:
             lookups = playing.send(tuple(_answer(lookup, recorded.get(lookup.name)) for lookup in lookups))
     except StopIteration as done:
         if done.value is None:
-            raise CannotReplay("its webhook does not steer the call now") from done
+            raise CannotReplay("its webhook no longer steers the call") from done
         turn: Turn = done.value
         return turn
 
@@ -79,7 +79,7 @@ def _played(playing: Playing, entry: TimelineEntry) -> Turn:
 def _begun(final: Session, flow: Flow, context: TurnContext) -> Playing:
     """The first turn of a call whose session was `final` in the end. Raises CannotReplay."""
     if final.parent:
-        raise CannotReplay("it is the leg of a dialled party, whose parameters are part of another call")
+        raise CannotReplay("it is the leg of a called party, whose parameters belong to another call")
     return begin(flow, final.id, final.call, context)
 
 
@@ -91,10 +91,10 @@ def _resumed(
     if entry.turn is not None and entry.turn.cause_status == REFUSED:
         return fail(flow, session, context, "Vonage refused it")
     if not 0 <= row.wait < len(session.waits):
-        raise CannotReplay("its webhook answered a wait that is not open now")
+        raise CannotReplay("with the current flows, the call does not wait for its webhook here")
     wait = session.waits[row.wait]
     if wait.sensitive or MASKED.encode() in row.body:
-        raise CannotReplay("what the caller gave is sensitive, and was not stored")
+        raise CannotReplay("what the caller said or pressed is sensitive, so it was not stored")
     webhook = None if "not_kept" in entry.fields else recognise(entry.fields)
     if isinstance(webhook, FallbackWebhook):
         webhook = webhook.original
@@ -106,9 +106,9 @@ def _resumed(
 def _answer(lookup: Lookup, record: Any) -> LookupAnswer:
     """The recorded answer. Raises CannotReplay when the lookup was not asked then, or its answer was not stored."""
     if not isinstance(record, dict):
-        raise CannotReplay(f"it asks the lookup {lookup.name} now, and did not then")
+        raise CannotReplay(f"it now asks the lookup {lookup.name}, which it did not then")
     if f'"{MASKED}'.encode() in orjson.dumps(record):
-        raise CannotReplay(f"the answer of the lookup {lookup.name} is sensitive, and was not stored")
+        raise CannotReplay(f"the answer of the lookup {lookup.name} is sensitive, so it was not stored")
     if not record.get("ok"):
         return LookupAnswer(None, "it was not ok")
     return LookupAnswer({name: value for name, value in record.items() if name != "ok"})

@@ -48,7 +48,7 @@ def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef
             raise ValueError("too long")
         raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         if _encode(raw) != token:
-            raise ValueError("not written as this server writes them")
+            raise ValueError("not in the form that this server writes")
         payload, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
         if not any(hmac.compare_digest(mac, _mac(key, payload)) for key in keys):
             raise ValueError("not signed by this server")
@@ -58,7 +58,7 @@ def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef
             raise ValueError("of another kind")
         return WaitRef(kind, _unpack(payload[0] & 0x0F, session), turn, index)
     except IndexError as error:
-        raise UnknownWait("no such wait: the token is cut short") from error
+        raise UnknownWait("no such wait: the token is truncated") from error
     except ValueError as error:
         raise UnknownWait(f"no such wait: the token is {error}") from error
 

@@ -173,7 +173,7 @@ def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
     try:
         body, headers = orjson.dumps(hook.json), orjson.dumps(dict(hook.headers))
     except TypeError:  # a lone surrogate, which JSON cannot hold
-        problem = problem or "its body or its headers hold what JSON cannot"
+        problem = problem or "its body or headers hold something that JSON cannot express"
     return HookRow(
         id=f"msg_{secrets.token_hex(16)}",
         session=session,

@@ -55,7 +55,9 @@ class Cure:
 _AnyCase = BeforeValidator(values.read_word)
 _PORT: Final = (Field(ge=0, le=65535), Cure("Write a whole number from 0 to 65535, such as 8000."))
 _Host = Annotated[
-    str, AfterValidator(values.read_host), Cure("Write an address alone, such as 127.0.0.1; the port has its own.")
+    str,
+    AfterValidator(values.read_host),
+    Cure("Write only an address, such as 127.0.0.1; the port is a separate setting."),
 ]
 _Switch = Annotated[bool, Cure("Write 1 or 0.")]
 
@@ -67,7 +69,7 @@ def _read_by(read: Callable[[str], str]) -> AfterValidator:
 
 _COPY: Final = Cure("Copy the signature secret from the API settings of the Vonage dashboard.")
 _COPY_API: Final = Cure("Copy the API secret from the API settings of the Vonage dashboard.")
-_ENCODE: Final = Cure("Write whsec_ and 24 to 64 random bytes in base64; `openssl rand -base64 32` makes them.")
+_ENCODE: Final = Cure("Write whsec_ and 24 to 64 random bytes in base64; `openssl rand -base64 32` prints some.")
 _Secret = Annotated[SecretStr, _read_by(values.read_secret), _COPY]
 _HookSecret = Annotated[SecretStr, _read_by(values.read_hook_secret), _ENCODE]
 _PasswordHash = Annotated[
@@ -75,9 +77,9 @@ _PasswordHash = Annotated[
     _read_by(values.read_password_hash),
     Cure("Copy the whole line that `ncco console password` prints, with its single quotes."),
 ]
-_COPY_S3: Final = Cure("Copy the key from your provider of storage.")
+_COPY_S3: Final = Cure("Copy the key from your storage provider.")
 _S3Secret = Annotated[SecretStr, _read_by(values.secret_text), _COPY_S3]
-_Key = Annotated[SecretStr, _read_by(values.read_key), Cure("Write a random text of at least 32 characters.")]
+_Key = Annotated[SecretStr, _read_by(values.read_key), Cure("Write at least 32 random characters.")]
 
 
 class Settings(BaseSettings):
@@ -102,7 +104,7 @@ class Settings(BaseSettings):
     public_url: Annotated[
         str,
         AfterValidator(values.read_public_url),
-        Cure("Write the address that Vonage reaches this server at, such as https://calls.example.com."),
+        Cure("Write the address at which Vonage reaches this server, such as https://calls.example.com."),
     ] = ""
     """Where Vonage reaches this server: the beginning of every callback URL. With `--dev` it may be left out."""
     flows: Annotated[Path, Cure("Write the path of a folder.")] = Path("flows")
@@ -147,21 +149,21 @@ class Settings(BaseSettings):
     """Where recordings may be fetched from besides the hosts of vonage.com and nexmo.com: a proxy or a stand-in that
     may get the application's token. https, or http on this machine; without a path."""
     lookup_budget_ms: Annotated[
-        int, Field(ge=0, le=3500), Cure("Write milliseconds, 0 to 3500: Vonage waits 5 seconds for the whole answer.")
+        int, Field(ge=0, le=3500), Cure("Write milliseconds, 0 to 3500: Vonage waits 5 seconds for the whole reply.")
     ] = 2000
     """Milliseconds that all lookups of one webhook may take together, 0 to 3500."""
     private_hosts: Annotated[
         tuple[str, ...],
         NoDecode,
         BeforeValidator(values.read_hosts),
-        Cure("Write host names between commas, such as crm.corp.example.com."),
+        Cure("Write host names separated by commas, such as crm.corp.example.com."),
     ] = ()
     """Host names, between commas, that may lead to private addresses as `localhost` and names without dots may."""
     python_lookups: Annotated[
         tuple[str, ...],
         NoDecode,
         BeforeValidator(values.read_modules),
-        Cure("Write names of modules between commas, such as crm,shop.stock, without functions."),
+        Cure("Write module names separated by commas, such as crm,shop.stock, without function names."),
     ] = ()
     """Python modules, between commas, whose functions lookups with `python` may call. Not set: none. Anybody
     who may write flows, as in the console, can then call every function of these modules with any arguments.
@@ -170,7 +172,7 @@ class Settings(BaseSettings):
         tuple[str, ...],
         NoDecode,
         BeforeValidator(values.read_prefixes),
-        Cure("Write prefixes of international numbers between commas, such as 44,4930."),
+        Cure("Write prefixes of international numbers, separated by commas, such as 44,4930."),
     ] = ()
     """Prefixes, between commas, that a computed number must have to be dialled; numbers written in a flow need none.
 
@@ -180,7 +182,7 @@ class Settings(BaseSettings):
         tuple[Mapping[str, Any], ...],
         NoDecode,
         BeforeValidator(values.read_failsafe),
-        Cure("Write what is to be said, or an NCCO as JSON."),
+        Cure("Write the text to say, or an NCCO as JSON."),
     ] = Field(default_factory=lambda: values.read_failsafe(values.DEFAULT))
     """What a caller hears when no flow can be played: a text to say, or an NCCO as JSON."""
     insecure: _Switch = False
@@ -237,9 +239,7 @@ class Settings(BaseSettings):
     vonage_api_url: Annotated[
         str,
         AfterValidator(values.read_api_url),
-        Cure(
-            "Write https://api.nexmo.com; only hosts of vonage.com and nexmo.com, and this machine, get the API secret."
-        ),
+        Cure("Write https://api.nexmo.com; the API secret is only sent to vonage.com, nexmo.com and this machine."),
     ] = "https://api.nexmo.com"
     """Where `ncco doctor` and `ncco go-live` find Vonage's Application API: a host of vonage.com or nexmo.com, or a
     stand-in on this machine for tests."""
@@ -258,7 +258,7 @@ class Settings(BaseSettings):
     console_url: Annotated[
         str,
         AfterValidator(values.read_console_url),
-        Cure("Write the address that a proxy serves the console at, such as https://console.example.com."),
+        Cure("Write the address at which a proxy serves the console, such as https://console.example.com."),
     ] = ""
     """Where a proxy serves the console: https, without a path. Not needed for an SSH tunnel."""
     console_password_hash: _PasswordHash = SecretStr("")

@@ -97,7 +97,7 @@ def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> Setting
     elif Settings.model_fields[field].annotation is SecretStr:
         said = "is not text"  # without the value: it is a secret
     else:
-        said = f'"{shown}" does not fit'
+        said = f'"{shown}" is not valid'
     cure = next((item.text for item in Settings.model_fields[field].metadata if isinstance(item, Cure)), "")
     return SettingsError(name, said, cure)
 
@@ -127,11 +127,11 @@ def _questionable(settings: Settings) -> Iterator[str]:
     if settings.insecure and settings.is_signed:
         yield "NCCO_INSECURE does nothing: a signature secret is set, so signatures are checked."
     elif settings.insecure:
-        yield "NCCO_INSECURE is set: webhooks are not checked, so anybody can send them."
+        yield "NCCO_INSECURE is set: signatures are not checked, so anybody can send webhooks."
     if settings.is_signed and not settings.public_url and values.is_loopback(settings.host):
         yield f"NCCO_PUBLIC_URL is not set: callback URLs start with {settings.base_url}, which Vonage cannot reach."
     elif settings.is_signed and values.is_loopback(url.hostname or ""):
-        yield f"NCCO_PUBLIC_URL is {settings.public_url}: Vonage cannot reach this machine by that name."
+        yield f"NCCO_PUBLIC_URL is {settings.public_url}: Vonage cannot reach this machine under that name."
     elif settings.is_signed and url.scheme == "http":
         yield "NCCO_PUBLIC_URL begins with http://: what callers press is sent unencrypted."
     if settings.hook_secret_previous.get_secret_value() and not settings.hook_secret.get_secret_value():

@@ -64,7 +64,7 @@ def tidy_name(text: str) -> str:
 
 def read_logins(file: Path) -> tuple[Login, ...]:
     """The logins of a file, by name; none when there is no file. Raises SettingsError."""
-    cure = "Let the server's user read it; or remove it, and give each person a password again."
+    cure = "Let the server's user read it; or remove it, and set everybody's password again."
     try:
         if not stat.S_ISREG(file.stat().st_mode):
             raise SettingsError(_VARIABLE, f"{file} is not a file", cure)
@@ -75,7 +75,7 @@ def read_logins(file: Path) -> tuple[Login, ...]:
     except OSError as error:
         raise SettingsError(_VARIABLE, f"{file} cannot be read: {error.strerror}", cure) from error
     except ValidationError as error:
-        raise SettingsError(_VARIABLE, f"{file} is not a file of logins", cure) from error
+        raise SettingsError(_VARIABLE, f"{file} is not a login file", cure) from error
     return tuple(Login(name, entry.role, entry.hash) for name, entry in sorted(entries.items()))
 
 
@@ -116,7 +116,7 @@ def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Log
             raise
         _flush_folder(file.parent)
     except OSError as error:
-        cure = "Set it to a file in a folder that this user may write to, such as the one of the database."
+        cure = "Set it to a file in a folder that this user may write to, such as the database's folder."
         raise SettingsError(_VARIABLE, f"{file} cannot be written: {error.strerror}", cure) from error
 
 
@@ -137,7 +137,7 @@ def _created(draft: Path, wait_s: float) -> int:
             return os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         except FileExistsError as error:
             if time.monotonic() > end:
-                cure = f"Try again. If no other command is running, one was killed: remove {draft}."
+                cure = f"Try again. If no other command is running, an earlier one was killed: remove {draft}."
                 raise SettingsError(_VARIABLE, "is being changed by another command", cure) from error
         time.sleep(_POLL_S)
 

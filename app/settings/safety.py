@@ -51,23 +51,21 @@ def unsafe(settings: Settings, dev: bool) -> Iterator[SettingsError]:
         where = f"{settings.host}:{settings.port}"
         yield SettingsError(
             "VONAGE_SIGNATURE_SECRET",
-            f"is not set, so anybody who reaches {where} could send webhooks",
+            f"is not set, so anybody who can reach {where} could send webhooks",
             "Set it to the signature secret from the API settings of the Vonage dashboard. To try things out, use "
             "`ncco serve --dev` with NCCO_HOST=127.0.0.1; NCCO_INSECURE=1 accepts unsigned webhooks everywhere.",
         )
     for field, cure in _REFUSING.items() if settings.is_signed else ():
         if _text(settings, field) in PLACEHOLDERS:
-            yield SettingsError(
-                variable(field), "is the placeholder of the guide, so every webhook would be refused", cure
-            )
+            yield SettingsError(variable(field), "is the guide's placeholder, so every webhook would be refused", cure)
         elif field == "application_id" and settings.application_id and not UUID.fullmatch(settings.application_id):
             yield SettingsError(variable(field), "is not a UUID, so every webhook would be refused", cure)
     if not (settings.public_url or dev or settings.insecure):  # behind a proxy, every request comes from loopback
         yield SettingsError(
             "NCCO_PUBLIC_URL",
             "is not set, so Vonage would not know where to send what a caller presses",
-            "Set it to the address that Vonage reaches this server at, such as https://calls.example.com; "
-            "`ncco serve --dev` does without.",
+            "Set it to the address at which Vonage reaches this server, such as https://calls.example.com; `ncco serve "
+            "--dev` does not need it.",
         )
     if (clash := port_clash(settings, "metrics_port")) is not None:
         yield clash
@@ -79,12 +77,12 @@ def placeholders(settings: Settings) -> Iterator[SettingsError]:
     if f".{host}".endswith(_PLACEHOLDER_HOSTS):
         yield SettingsError(
             "NCCO_PUBLIC_URL",
-            f"has the host of the guides, {host}, so what callers press is sent there",
+            f"has the guides' example host, {host}, so what callers press would be sent there",
             "Set it to the address of your proxy or tunnel.",
         )
     for field in ("api_secret", *(() if settings.is_signed else _REFUSING)):
         if _text(settings, field) in PLACEHOLDERS:
-            yield SettingsError(variable(field), "is the placeholder of the guide", "Set it to your own, or remove it.")
+            yield SettingsError(variable(field), "is the guide's placeholder", "Set it to your own, or remove it.")
 
 
 def console_fault(settings: Settings) -> SettingsError | None:
@@ -93,8 +91,8 @@ def console_fault(settings: Settings) -> SettingsError | None:
         where = f"{settings.console_host}:{settings.console_port}"
         return SettingsError(
             "NCCO_CONSOLE_HOST",
-            f"lets other machines reach {where}, and the console has no login",
-            "Make one with `ncco console password --name`, or set it to 127.0.0.1.",
+            f"lets other machines reach {where}, but the console has no login",
+            "Create one with `ncco console password --name`, or set it to 127.0.0.1.",
         )
     return port_clash(settings, "console_port")
 

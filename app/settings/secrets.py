@@ -46,7 +46,7 @@ def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
         is_optional: whether a missing or empty file is allowed; it is then "".
     """
     name = f"{variable}{FILE_SUFFIX}"
-    cure = "Write the secret alone into the file, readable for the user that runs the server."
+    cure = "Put only the secret in the file, readable by the user who runs the server."
     try:
         with file.open("rb") as secret:
             text = secret.read(MAX_BYTES + 1).decode("utf-8").strip(" \t\r\n")
@@ -70,7 +70,7 @@ CONSOLE_KEY_SUFFIX: Final = "-console-key"
 """Of the one with the secret of the console's sessions. It is in no backup: the key would let a reader of
 the backup log in, and an archive made by somebody else would let its maker log in."""
 _KEY_BYTES: Final = 32
-_CURE: Final = "Set NCCO_KEY to a random text of at least 32 characters."
+_CURE: Final = "Set NCCO_KEY to at least 32 random characters."
 
 
 def derived_keys(texts: Iterable[str], label: bytes = WAIT_TOKENS) -> tuple[bytes, ...]:

@@ -125,11 +125,11 @@ def read_recordings(text: str) -> str:
     bucket, _, prefix = rest.partition("/")
     if not _BUCKET.fullmatch(bucket):
         raise ValueError(
-            f"{_quoted(text)} has no name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens"
+            f"{_quoted(text)} does not name a bucket: 3 to 63 lower-case letters, digits, dots and hyphens"
         )
     prefix = prefix.removesuffix("/")
     if prefix and not all(_PREFIX_PART.fullmatch(part) for part in prefix.split("/")):
-        raise ValueError(f"{_quoted(text)} has a prefix with other characters than letters, digits, dots, _ and -")
+        raise ValueError(f"{_quoted(text)} has a prefix with characters other than letters, digits, dots, _ and -")
     return "/".join(filter(None, (f"s3://{bucket}", prefix)))
 
 
@@ -179,7 +179,7 @@ def read_smtp_url(text: str) -> str:
     except ValueError:
         raise ValueError("is not a URL") from None
     if url.scheme not in ("smtp", "smtps") or not url.hostname or not has_port:
-        raise ValueError("is no smtp:// or smtps:// URL with a host")
+        raise ValueError("is not an smtp:// or smtps:// URL with a host")
     if url.path.strip("/") or url.query or url.fragment:
         raise ValueError("has more than a user, a password, a host and a port; write special characters as %40")
     if bool(url.username) != bool(url.password):
@@ -217,7 +217,7 @@ def read_word(text: object) -> object:
 def read_plain(text: str) -> str:
     """A name without spaces and quotes."""
     if not re.fullmatch(r"[!-~]*", text) or re.search("[\"'<>]", text):
-        raise ValueError(f'"{text}" has spaces, quotes or characters that no name has')
+        raise ValueError(f'"{text}" has spaces, quotes or other characters that are not allowed in a name')
     return text
 
 
@@ -227,12 +227,12 @@ def secret_text(text: str) -> str:
     HMAC pads a key with zero bytes, so a key of NUL characters is the empty key. The error never contains the secret.
 
     Raises:
-        ValueError: it has only spaces or quotes, or characters that cannot be printed (control characters, a
+        ValueError: it consists only of spaces or quotes, or characters that cannot be printed (control characters, a
             byte order mark, bytes that are not UTF-8).
     """
     secret = text.strip(" \t\r\n")
     if text and not secret.strip("\"' "):
-        raise ValueError("has only spaces or quotes")
+        raise ValueError("consists only of spaces or quotes")
     if not secret.isprintable():
         code, place = next(
             (ord(character), at) for at, character in enumerate(secret, 1) if not character.isprintable()
@@ -252,7 +252,7 @@ def read_key(text: str) -> str:
     """The secret that signs callback URLs; never printed."""
     key = secret_text(text)
     if key and len(key) < MIN_KEY_CHARACTERS:
-        raise ValueError(f"has {len(key)} characters, which can be guessed")
+        raise ValueError(f"has {len(key)} characters, so it can be guessed")
     return key
 
 
@@ -289,7 +289,7 @@ def read_private_key(text: str) -> str:
         return ""
     pem = text.replace("\\n", "\n") if "-----BEGIN" in text else _file_text(Path(text.strip()))
     if "PRIVATE KEY-----" not in pem:
-        raise ValueError("holds no private key in PEM form")
+        raise ValueError("does not contain a private key in PEM format")
     if not re.sub(r"[\t\r\n]", "", pem).isprintable():
         raise ValueError("has characters that cannot be printed")
     return pem.strip() + "\n"
@@ -329,7 +329,7 @@ def read_failsafe(text: object) -> tuple[Mapping[str, Any], ...]:
     if faults:
         raise ValueError(f"is not a valid NCCO: {faults[0].path or '/'}: {faults[0].message} ({faults[0].cure})")
     if not any(action["action"] in _AUDIBLE_ACTIONS for action in actions):
-        raise ValueError("plays nothing that a caller could hear")
+        raise ValueError("plays nothing that a caller can hear")
     return tuple(actions)
 
 

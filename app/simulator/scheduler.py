@@ -215,7 +215,9 @@ class Scheduler:
             if process.turn == turn and not process.is_over:
                 self._steps += 1
                 if self._steps > MOST_STEPS:
-                    message = f"{MOST_STEPS:,} steps at one moment: NCCOs replace each other without any time passing"
+                    message = (
+                        f"{MOST_STEPS:,} steps at one moment: NCCOs keep replacing each other while no time passes"
+                    )
                     raise NoProgress(message)
                 await self._wait(process, process.step(value))
 

@@ -90,7 +90,7 @@ def open_store(url: str) -> Store:
     """
     scheme, found, rest = url.strip().partition("://")
     if not found:
-        raise ValueError(f"a database URL has a scheme and ://; {_CURE}")
+        raise ValueError(f"a database URL starts with a scheme and ://; {_CURE}")
     match scheme.lower():
         case "sqlite":
             return Store(SqliteDatabase(_file(rest)))
@@ -101,7 +101,7 @@ def open_store(url: str) -> Store:
         case "memory":
             raise ValueError("memory:// takes no path; write memory://")
         case _:
-            raise ValueError(f"this version has no store for {scheme}://; {_CURE}")
+            raise ValueError(f"this version does not support {scheme}://; {_CURE}")
 
 
 def _postgres(url: str) -> Database:
@@ -128,7 +128,7 @@ def _file(rest: str) -> Path:
     if name.endswith("/"):
         raise ValueError(f"{name} is the name of a folder; write sqlite:///{name}calls.db")
     if "?" in name or "\0" in name:
-        raise ValueError(f"a database URL takes no options and no control characters; {_CURE}")
+        raise ValueError(f"this database URL takes no options and no control characters; {_CURE}")
     try:
         return Path(name).expanduser() if name.startswith("~/") else Path(name)
     except RuntimeError as error:

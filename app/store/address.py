@@ -71,7 +71,7 @@ def _split(url: str) -> SplitResult:
         raise ValueError(f"a # in a password is written %23; write {EXAMPLE}")
     if "/" in parts.path.removeprefix("/") or not parts.path.removeprefix("/"):
         cure = f"write {EXAMPLE}, with %2F for a / in the password"
-        raise ValueError(f"it names no database: write one name after the host and a slash; {cure}")
+        raise ValueError(f"it does not name a database: write one name after the host and a slash; {cure}")
     place = parts.netloc.rpartition("@")[2]
     if any(not _is_port(port) for host in place.split(",") if (port := _port_of(host)) is not None):
         raise ValueError(f"a port is a number from 1 to 65535; write {EXAMPLE}, with %3A for a : in the user's name")

@@ -185,7 +185,7 @@ class GroupWriter(ABC):
     async def write(self, work: Callable[[], Work[T]], keys: Sequence[str]) -> T:
         """Write an operation with a group; returns or raises what it does, once that is committed."""
         if len(self.queue) >= self._queue_limit:
-            raise StoreUnavailable(f"{self._queue_limit} writes to {self.label} are waiting already")
+            raise StoreUnavailable(f"{self._queue_limit} writes to {self.label} are already waiting")
         item = WriteItem(work, asyncio.get_running_loop().create_future(), keys)
         self.queue.append(item)
         if self._task is None or self._task.done():

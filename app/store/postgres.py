@@ -489,8 +489,10 @@ async def _prepare(connection: Connection, label: str) -> None:
     """Migrate the database and see that it can be written. Of hosts that start at once, one migrates."""
     encoding = await connection.fetchval("SHOW server_encoding")
     if encoding != "UTF8":
-        cure = "name one in UTF-8: createdb --encoding=UTF8 --template=template0 NAME"
-        raise StoreUnusable(f"{label} keeps texts in {encoding}, which lacks characters that callers may send", cure)
+        cure = "use a database in UTF-8: createdb --encoding=UTF8 --template=template0 NAME"
+        raise StoreUnusable(
+            f"{label} uses the encoding {encoding}, which lacks characters that webhooks may contain", cure
+        )
     if not await _run(connection, is_complete(POSTGRES, LIST_TABLES, label)):
         async with _transaction(connection):
             await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")

@@ -23,30 +23,32 @@ class PostgresFault(NamedTuple):
 
 
 _OTHER: Final = PostgresFault(
-    "cannot be used", "read what PostgreSQL says, or name another database in NCCO_DATABASE_URL"
+    "cannot be used", "see PostgreSQL's message, or name another database in NCCO_DATABASE_URL"
 )
 _UNREACHABLE: Final = PostgresFault(
-    "cannot be reached", "see that PostgreSQL runs, and that NCCO_DATABASE_URL names its host and port"
+    "cannot be reached", "check that PostgreSQL runs, and that NCCO_DATABASE_URL has its host and port"
 )
 _SLOW: Final = PostgresFault("does not answer in time", "check its load, its disk and the network")
 
 _FAULTS: Final = {
-    "25006": PostgresFault("can only be read", "name the primary, or add ?target_session_attrs=read-write to the URL"),
+    "25006": PostgresFault("is read-only", "name the primary, or add ?target_session_attrs=read-write to the URL"),
     "28": PostgresFault(
-        "refuses the user", "write the right user and password into NCCO_DATABASE_URL, and see pg_hba.conf"
+        "refuses the user", "put the right user and password in NCCO_DATABASE_URL, and check pg_hba.conf"
     ),
     "3D": PostgresFault("does not exist", "create it: createdb --owner=USER NAME"),
     "42501": PostgresFault(
-        "may not be written by this user",
+        "does not allow this user to write",
         "let the user own the database, or GRANT CREATE, USAGE ON SCHEMA public TO it",
     ),
-    "53100": PostgresFault("has no room on its disk", "free space on the disk of PostgreSQL"),
+    "53100": PostgresFault("has a full disk", "free space on PostgreSQL's disk"),
     "53300": PostgresFault("has too many connections", "raise max_connections, or use a pooler"),
-    "55P03": PostgresFault("is locked by another transaction", "look into pg_stat_activity for one that does not end"),
+    "55P03": PostgresFault(
+        "is locked by another transaction", "look in pg_stat_activity for a transaction that does not end"
+    ),
     "57014": _SLOW,
     "57P01": PostgresFault("is being stopped", "start it again"),
     "57P02": PostgresFault("has crashed", "read PostgreSQL's log"),
-    "57P03": PostgresFault("is starting or stopping", "wait until it is up"),
+    "57P03": PostgresFault("is starting or stopping", "wait until it is running"),
     "XX001": PostgresFault("is damaged", "restore a backup"),
     "XX002": PostgresFault("has a damaged index", "REINDEX DATABASE"),
 }
@@ -108,7 +110,7 @@ def _error_text(error: BaseException) -> str:
 
 def refused(label: str, error: BaseException) -> StoreError:
     """One operation cannot be written, now or later."""
-    return StoreError(f"{label} refuses what was to be written ({_error_text(error)})")
+    return StoreError(f"{label} refuses the write ({_error_text(error)})")
 
 
 def own_error(label: str, error: Exception) -> Exception | None:

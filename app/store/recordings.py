@@ -36,8 +36,8 @@ RecordingKind: TypeAlias = Literal["record", "conversation", "voice-input"]
 `saveAudio` has heard."""
 
 RecordingState: TypeAlias = Literal["waiting", "kept", "failed", "gone", "deleted"]
-"""`waiting` for its next try, or being fetched; `kept` in the folder; `failed`: given up; `gone`: Vonage has it no
-longer; `deleted` for good: only its id is left, so that a second webhook does not bring it back."""
+"""`waiting` for its next try, or being fetched; `kept` in the folder; `failed`: given up; `gone`: Vonage no longer has
+it; `deleted` for good: only its id is left, so that a second webhook does not bring it back."""
 
 
 _SUFFIXES: Final = {"audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/ogg": ".ogg"}

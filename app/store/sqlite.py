@@ -345,10 +345,11 @@ class _FileWriter(_Writer):
     def _require_in_place(self) -> None:
         if _identity(self._path) != self._file:
             raise FileNotFoundError(
-                "it was moved or replaced while the server runs; put it back, or move its -wal to it and restart"
+                "it was moved or replaced while the server was running; put it back, or move its -wal next to it and "
+                "restart"
             )
         if self._log is not None and _identity(self._log_path) != self._log:
-            raise FileNotFoundError("its write-ahead log was deleted while the server runs; restart the server")
+            raise FileNotFoundError("its write-ahead log was deleted while the server was running; restart the server")
 
     def _disconnect(self) -> None:
         connection, self._connection, self._log = self._connection, None, None

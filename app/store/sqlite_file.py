@@ -60,29 +60,29 @@ class SqliteFault(NamedTuple):
     cure: str
 
 
-_RIGHTS: Final = "give the user that runs the server the right to write to the file and to its folder"
+_RIGHTS: Final = "give the user who runs the server permission to write to the file and its folder"
 _OTHER: Final = SqliteFault(
-    "cannot be used", "read what SQLite says, repair the file or name another in NCCO_DATABASE_URL"
+    "cannot be used", "see SQLite's message, repair the file or name another in NCCO_DATABASE_URL"
 )
 _FAULTS: Final = {
     sqlite3.SQLITE_BUSY: SqliteFault(
-        "is locked by another process", "end the process that holds it; `fuser` on the file names it"
+        "is locked by another process", "stop the process that holds the lock; `fuser` on the file shows it"
     ),
     sqlite3.SQLITE_LOCKED: SqliteFault("is locked", "stop other programs that use the file"),
     sqlite3.SQLITE_CANTOPEN: SqliteFault("cannot be opened", _RIGHTS),
-    sqlite3.SQLITE_PERM: SqliteFault("may not be opened", _RIGHTS),
-    sqlite3.SQLITE_AUTH: SqliteFault("may not be used", _RIGHTS),
-    sqlite3.SQLITE_READONLY: SqliteFault("cannot be written", f"{_RIGHTS}; a read-only file system cannot hold it"),
+    sqlite3.SQLITE_PERM: SqliteFault("must not be opened", _RIGHTS),
+    sqlite3.SQLITE_AUTH: SqliteFault("must not be used", _RIGHTS),
+    sqlite3.SQLITE_READONLY: SqliteFault("cannot be written", f"{_RIGHTS}; it cannot be on a read-only file system"),
     sqlite3.SQLITE_FULL: SqliteFault("has no room to grow", "free space on its disk, or raise the quota"),
     sqlite3.SQLITE_IOERR: SqliteFault(
-        "cannot be read or written to disk", "look at the disk: is it full, over quota or failing?"
+        "cannot be read from or written to disk", "check the disk: it may be full, over quota or failing"
     ),
     sqlite3.SQLITE_NOTADB: SqliteFault(
         "is not a SQLite database", "name another file in NCCO_DATABASE_URL, or move this one away"
     ),
     sqlite3.SQLITE_CORRUPT: SqliteFault(
         "is damaged",
-        "move a -wal of another database away, or put a backup in its place, or move both away to start empty "
+        "move away a -wal of another database, restore a backup, or move both files away to start empty "
         "(`sqlite3 FILE .recover` saves what can be read)",
     ),
 }
@@ -111,7 +111,7 @@ def own_error(label: str, error: Exception) -> Exception | None:
     """What the operation that raised `error` fails with; None when the file is at fault, and all operations fail."""
     is_value = isinstance(error, OverflowError | UnicodeEncodeError | sqlite3.InterfaceError)
     if is_value or isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError):
-        return StoreError(f"{label} refuses what was to be written ({error})")
+        return StoreError(f"{label} refuses the write ({error})")
     return None if isinstance(error, sqlite3.Error) else error
 
 
@@ -208,8 +208,8 @@ def prepare(path: Path, wait_ms: int) -> None:
     A new file can be read and written by its owner alone. Waits at most `wait_ms` for another process.
     """
     if sqlite3.sqlite_version_info < MIN_SQLITE_VERSION:
-        cure = "run it with a Python that brings a newer one, such as those of uv or of the Docker image"
-        raise StoreUnusable(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 is needed", cure)
+        cure = "use a Python with a newer SQLite, such as uv's or the Docker image's"
+        raise StoreUnusable(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or newer is needed", cure)
     require_no_lost_log(path)
     _make_file(path)
     try:
@@ -244,8 +244,8 @@ def require_no_lost_log(path: Path) -> None:
     """
     log = _log_of(path)
     if _size(log) and not _size(path):
-        cure = f"put its database back as {path.name}, or move {log.name} away to do without its calls"
-        raise StoreUnavailable(f"{log} holds calls of a database that is not beside it", cure)
+        cure = f"restore its database as {path.name}, or move {log.name} away, which loses its calls"
+        raise StoreUnavailable(f"{log} holds calls of a database that is not next to it", cure)
 
 
 def _size(path: Path) -> int:
@@ -271,9 +271,9 @@ def _make_file(path: Path) -> None:
         is_other = path.exists() and not path.is_file()
     except OSError as error:
         if error.errno in _TEMPORARY_FOLDER_ERRORS:
-            cure = "check its disk, or what mounts it"
+            cure = "check its disk or its mount"
             raise StoreUnavailable(f"{path} cannot be reached ({error})", cure) from error
-        cure = "make the folder, writable for the user that runs the server, or name another in NCCO_DATABASE_URL"
+        cure = "create the folder, writable for the user who runs the server, or name another in NCCO_DATABASE_URL"
         raise StoreUnusable(f"{path} cannot be reached ({error})", cure) from error
     if is_folder:
         raise StoreUnusable(f"{path} is a folder", f"name a file in NCCO_DATABASE_URL, such as {path / 'ncco.db'}")

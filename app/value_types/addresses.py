@@ -139,7 +139,7 @@ class Url(Kind):
             return url
         written = value.strip() if isinstance(value, str) else ""
         if _BLANKS_BEHIND_HOST.match(written) and _URL.fullmatch(written.replace(" ", "%20")):
-            raise ValueError("a URL without blanks is needed: write %20 for each")
+            raise ValueError("a URL without spaces is needed: write %20 for each")
         if _CREDENTIALS.match(written):
             raise ValueError("a URL without user and password is needed: credentials in a URL are refused")
         raise ValueError("a URL is needed, such as https://example.com/hold.mp3")
@@ -163,7 +163,7 @@ class Url(Kind):
 
     def _fault(self, value: str) -> str | None:
         if _BLANK.search(value):
-            return "holds blanks or control characters"
+            return "contains spaces or control characters"
         parts = _PARTS.fullmatch(value)
         scheme, authority = (parts[1], parts[2]) if parts else (None, None)
         if scheme is None or scheme.lower() not in self.schemes or authority is None:
@@ -171,7 +171,7 @@ class Url(Kind):
         found = _AUTHORITY.fullmatch(authority)
         if not found or not re.search(r"\w", found[1]):
             return "names no host"
-        return "names a port that does not exist" if found[2] and int(found[2][:9]) > 65535 else None
+        return "has an invalid port" if found[2] and int(found[2][:9]) > 65535 else None
 
     def _url_meant(self, value: object) -> str | Fix:
         scheme = self.schemes[-1]

@@ -177,7 +177,7 @@ def unwritable(value: object) -> str | None:
         layer = inner
         depth = depth + 1
         if layer and depth > MAX_JSON_DEPTH:
-            return f"it is nested over {MAX_JSON_DEPTH} levels deep"
+            return f"it is nested more than {MAX_JSON_DEPTH} levels deep"
     return None
 
 
@@ -187,7 +187,7 @@ def _unwritable_scalar(value: object) -> str | None:
     if isinstance(value, float):
         return None if math.isfinite(value) else "NaN and Infinity are not JSON numbers"
     if isinstance(value, int):
-        return None if -(2**63) <= value < 2**64 else "a number has over 64 bits"
+        return None if -(2**63) <= value < 2**64 else "a number has more than 64 bits"
     if value is None:
         return None
     return f"a {type(value).__name__} is not a JSON value"

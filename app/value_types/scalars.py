@@ -321,7 +321,7 @@ class Word(Kind):
             fix = Fix(f'Write "{value.upper()}".', "word", value.upper())
             return [fault("N955", f"{shown(value)} is not written as in the reference.", fix)]
         if words := self.words_in(value):
-            cure: str | Fix = f"Write {', '.join(map(shown, words))}: each in quotes of its own."
+            cure: str | Fix = f"Write {', '.join(map(shown, words))}, each in its own quotes."
         else:
             meant = self.other_words.get(folded(value)) or near(value, self.words)
             cure = Fix(f'Did you mean "{meant}"?', "word", meant) if meant else f"Write {expected}."

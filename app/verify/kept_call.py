@@ -101,5 +101,5 @@ def _read(path: Path) -> tuple[str, tuple[Scenario, ...]]:
     if not file.text.strip() and not any(issue.code == "S110" for issue in file.issues):
         return "", ()
     for first in (issue for issue in file.issues if issue.is_error):
-        raise CannotKeep(f"{first.place} has a fault, so nothing is added: {first.message}", first.cure)
+        raise CannotKeep(f"{first.place} has an issue, so nothing is added: {first.message}", first.cure)
     return file.text, file.scenarios

@@ -313,7 +313,7 @@ class PlayedCall:
     async def do(self, step: ScriptStep, at_s: float | None = None) -> None:
         """Do what a step says, at a second of the call (None: when the step says, else now). Raises CannotDo."""
         if step.moment_s is not None and step.moment_s < self.leg.at:
-            raise CannotDo(f"{step.moment_s:g} s have passed already: it is {self.leg.at:.1f} s since the answer")
+            raise CannotDo(f"{step.moment_s:g} s have already passed: it is {self.leg.at:.1f} s since the answer")
         at_s = step.moment_s if at_s is None else at_s
         if at_s is not None and at_s > self.leg.at:
             await self.play(at_s)
@@ -337,7 +337,7 @@ class PlayedCall:
         """Do the same again, up to where the call goes another way (`diverged`)."""
         for done in steps:
             if problem := await self._repeated(done):
-                self.diverged = self.leg.at, f"Here the call goes another way: {problem}."
+                self.diverged = self.leg.at, f"From here the call takes another path: {problem}."
                 return
 
     async def _repeated(self, done: Done) -> str:
@@ -347,7 +347,7 @@ class PlayedCall:
         await self.play(until_s, stops_at_wait=True, decides_dials=False)
         now = self.where if is_awaited else self.where._replace(waits=done.where.waits)
         if now != done.where:
-            return f"it {self.where} now; before, it {done.where}"
+            return f"now it {self.where}; before, it {done.where}"
         step = done.step
         if isinstance(step, DialStep) and (outcome := self._outcome_of(step.party.to)) is not None:
             step = DialStep(party=replace(step.party, outcome=outcome))
@@ -396,7 +396,7 @@ class PlayedCall:
 
     def _end_if_too_long(self) -> None:
         for what, count, most in (
-            ("things that are heard", self.leg.heard_count, MOST_HEARD),
+            ("things to hear", self.leg.heard_count, MOST_HEARD),
             ("webhooks", len(self.leg.log), MOST_WEBHOOKS),
         ):
             if count > most and not self.leg.is_over:
@@ -448,7 +448,7 @@ class PlayedCall:
         elif sum(note.step is not None for note in self.notes) >= MOST_STEPS and not isinstance(step, HangUpStep):
             problem = f"this call has reached the limit of {MOST_STEPS} inputs; call again"
         elif seconds > LONGEST_S:
-            problem = "an hour is the most that a caller waits or speaks at once"
+            problem = "a caller can wait or speak for at most an hour at once"
         if problem:
             raise CannotDo(problem)
 

@@ -170,7 +170,7 @@ class PlayedReply(NamedTuple):
         if entered:
             return " → ".join(entered[-MOST_STEPS:])
         if decided is None:
-            return actions_of(self.delivery) or "the NCCO goes on"
+            return actions_of(self.delivery) or "the NCCO continues"
         if decided.attempt:
             return f"{decided.step} again, try {decided.attempt + 1} of {decided.attempts}"
         return decided.what or decided.step

@@ -21,7 +21,7 @@ MAX_BYTES: Final = 1_000_000
 _NUMBERS_URL: Final = "https://rest.nexmo.com"
 _REPLY_ONLY: Final = ("id", "_links")
 """What the API replies beside what can be set."""
-_LATER: Final = "Try again later, or look at the application in the Vonage dashboard."
+_LATER: Final = "Try again later, or check the application in the Vonage dashboard."
 
 
 class ApiDocument(BaseModel):
@@ -193,7 +193,7 @@ async def _request(
     except (TimeoutError, httpx.TimeoutException) as error:
         raise VonageApiError(f"{base} does not reply in time", _LATER) from error
     except httpx.HTTPError as error:
-        cure = f"Let this machine reach {base}, or look at the Vonage dashboard."
+        cure = f"Allow this machine to reach {base}, or check the Vonage dashboard."
         raise VonageApiError(f"{base} cannot be reached: {error}", cure) from error
     return response, body
 
@@ -208,7 +208,10 @@ def _refused(status: int, application_id: str, date: str) -> VonageApiError:
         case 404:
             setting = "VONAGE_APPLICATION_ID"
             message = f"this account has no application {application_id}"
-            cure = "Copy VONAGE_APPLICATION_ID from the Vonage dashboard, and look at which account VONAGE_API_KEY is."
+            cure = (
+                "Copy VONAGE_APPLICATION_ID from the Vonage "
+                "dashboard, and check which account VONAGE_API_KEY belongs to."
+            )
         case 429:
             message, cure = "Vonage refuses further requests for now (429)", "Try again in a minute."
         case _:

@@ -32,7 +32,7 @@ def rsa_modulus(pem: str) -> int:
 def _loaded(pem: str) -> object:
     found = _PEM.search(pem)
     if found is None:
-        raise ValueError("has no complete key in PEM form")
+        raise ValueError("does not contain a complete key in PEM format")
     try:
         if "PUBLIC" in found[1]:
             return load_pem_public_key(pem.encode())

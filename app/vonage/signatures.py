@@ -214,9 +214,9 @@ def _check_times(claims: Mapping[str, Any], now_s: float) -> None:
         raise WrongSignature(Refusal.ISSUED_AT)
     age = int(now_s) - issued_at
     if age > MAX_AGE_S:
-        raise WrongSignature(Refusal.TOO_OLD, f"{_shown_seconds(age)} s ago by the clock of this machine")
+        raise WrongSignature(Refusal.TOO_OLD, f"{_shown_seconds(age)} s ago by this machine's clock")
     if age < -MAX_AHEAD_S:
-        raise WrongSignature(Refusal.TOO_NEW, f"in {_shown_seconds(-age)} s by the clock of this machine")
+        raise WrongSignature(Refusal.TOO_NEW, f"in {_shown_seconds(-age)} s by this machine's clock")
     if "exp" in claims or "nbf" in claims:
         _check_validity(claims, now_s)
 

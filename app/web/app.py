@@ -27,8 +27,10 @@ from app.web.request_head import RequestHeadMiddleware
 from app.web.webhook_http import DEADLINE_S, WebhookConfig, error_response
 
 _CURES = {
-    404: "Vonage's URLs are /webhooks/answer, /webhooks/event and /webhooks/fallback; others are /healthz and /readyz.",
-    405: "Look at the Allow header.",
+    404: (
+        "The webhook URLs are /webhooks/answer, /webhooks/event and /webhooks/fallback; /healthz and /readyz exist too."
+    ),
+    405: "See the Allow header.",
 }
 
 
@@ -106,10 +108,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
     headers = {name.lower(): value for name, value in (refused.headers or {}).items()}
     if refused.status_code == 405 and request.url.path.startswith("/webhooks/"):
         headers["allow"] = "GET, POST"
-    cure = _CURES.get(refused.status_code, "Look at the documentation.")
+    cure = _CURES.get(refused.status_code, "See the documentation.")
     return error_response(refused.status_code, str(refused.detail).lower(), cure, headers)
 
 
 async def _server_error(_: Request, __: Exception) -> Response:
     """An unexpected error outside of the webhook routes, as JSON."""
-    return error_response(500, "internal error", "Look at the server's log.")
+    return error_response(500, "internal error", "See the server's log.")

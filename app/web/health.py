@@ -20,7 +20,7 @@ from app.web.metrics import CONTENT_TYPE, Metrics
 PROBE_S: Final = 2.0
 """How often the store is probed, and how long one probe may take."""
 ISSUES_SHOWN: Final = 20
-DRAINING: Final = "the server is shutting down, and still answers"
+DRAINING: Final = "the server is shutting down, but still answers"
 
 router = APIRouter(tags=["health"])
 dev_router = APIRouter(tags=["health"])
@@ -58,7 +58,7 @@ class Readiness:
             async with asyncio.timeout(PROBE_S):
                 await self._calls.store.check()
         except StoreUnavailable as error:
-            self._store_problem = f"the store cannot be written: {error}"
+            self._store_problem = f"the store cannot be written to: {error}"
         except TimeoutError:
             self._store_problem = f"the store does not answer within {PROBE_S:g} seconds"
         except Exception as error:  # noqa: BLE001 - an unexpected error must not end the probing

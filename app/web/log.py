@@ -307,7 +307,7 @@ def _message(error: BaseException, delivery: Delivery | None) -> str:
     given = Secrets()
     fields = delivery.fields if delivery is not None else {}
     given.learn([fields.get("dtmf"), fields.get("speech")])
-    return "not shown: it holds what the caller gave" if given.are_in(str(error)) else str(error)
+    return "not shown: it contains what the caller said or pressed" if given.are_in(str(error)) else str(error)
 
 
 def _short(text: str) -> str:

@@ -68,7 +68,9 @@ def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> As
         if not problem and misfit is not None and (why := misfit(answer.value)):
             problem = f"the answer does not fit `returns`: {why}"
         if problem and answer.status != HTTPStatus.NOT_FOUND:
-            cure = "let its server answer within `timeout` with what `returns` declares; until then the default applies"
+            cure = (
+                "make its server answer within `timeout` with what `returns` declares; until then the default applies"
+            )
             log.warning("lookup not ok", flow=lookup.flow, lookup=lookup.name, problem=problem, cure=cure)
         return answer
 

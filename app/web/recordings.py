@@ -81,11 +81,11 @@ async def watch_files(store: Store, files: RecordingFiles, metrics: Metrics, log
                 lost = await count_lost(records, files)
             metrics.missing_recordings.labels("lost").set(lost)
         except Exception as error:  # noqa: BLE001 - also a fault of ours must not end the looking for good
-            log.warning("recordings not looked for", problem=f"{type(error).__name__}: {error}")
+            log.warning("recordings not checked", problem=f"{type(error).__name__}: {error}")
         if lost > before:
             log.error(
                 "recordings lost",
-                problem=f"{lost} have no file; only the newest {NEWEST} were looked for",
+                problem=f"{lost} have no file; only the newest {NEWEST} were checked",
                 cure=PUT_BACK,
             )
         await asyncio.sleep(SWEEP_S if lost else LOST_S)

@@ -44,7 +44,7 @@ WORKER_S: Final = 30
 """Seconds after which the supervisor replaces a worker that does not answer, or kills one that does not end. Starting
 takes some on a busy machine."""
 BACKLOG: Final = 2048
-_OWN_ADDRESS: Final = "Write an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of its addresses."
+_OWN_ADDRESS: Final = "Write an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all addresses."
 
 Ready = Callable[[str, int], None]
 """Called with the address and port that the server listens on, once it does."""

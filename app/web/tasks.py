@@ -163,5 +163,5 @@ async def delete_old_calls(
             log.info("old calls deleted", rows=swept.rows, revisions=swept.revisions)
         await asyncio.sleep(SWEEP_CALLS_S)
     if setting is None and service.store.is_durable:
-        cure = "set NCCO_RETENTION_DAYS to the days that they are needed, or to 0 to keep them"
+        cure = "set NCCO_RETENTION_DAYS to the number of days to keep calls, or to 0 to keep them all"
         log.warning("calls are never deleted", problem="the database was made by version 0.1", cure=cure)

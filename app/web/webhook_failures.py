@@ -17,7 +17,7 @@ REPLACING_STATUSES: Final = frozenset(
 )
 """Statuses of a connect whose reply Vonage plays. Source: webhook reference; connect with synchronous events."""
 
-_SIGN: Final = "Switch signed webhooks on for the application in the Vonage dashboard."
+_SIGN: Final = "Switch on signed webhooks for the application in the Vonage dashboard."
 _COMPARE: Final = "Compare VONAGE_SIGNATURE_SECRET with the API settings of the Vonage dashboard."
 _CLOCK: Final = "Check that the clock of this host is right (NTP): signatures are valid for five minutes."
 _CURES: Final[Mapping[str, str]] = {
@@ -26,12 +26,12 @@ _CURES: Final[Mapping[str, str]] = {
     Refusal.TOO_OLD: _CLOCK,
     Refusal.TOO_NEW: _CLOCK,
     Refusal.NOT_VALID_NOW: _CLOCK,
-    Refusal.PAYLOAD: "Find out what changes the body or the query on the way: a proxy must pass on both unchanged.",
-    Refusal.SEVERAL: "Find out what adds a header on the way: a proxy must pass on Vonage's header alone.",
+    Refusal.PAYLOAD: "Find out what changes the body or the query on the way: a proxy must forward both unchanged.",
+    Refusal.SEVERAL: "Find out what adds a header on the way: a proxy must forward only Vonage's header.",
 }
 """By reason; for any other reason the secret is the likeliest cause."""
-_SEND_AGAIN: Final = "Send it again; the server's log says more."
-_OWN_URLS: Final = "Callback URLs are written by this server into its NCCOs; they cannot be made up."
+_SEND_AGAIN: Final = "Send it again; the server's log has the details."
+_OWN_URLS: Final = "This server writes callback URLs into its NCCOs; they cannot be made up."
 
 
 class Failure(NamedTuple):
@@ -65,14 +65,14 @@ def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
         case UnknownWait() if path.endswith("/{wait}"):
             return Failure("unknown-wait", 404, str(error), _OWN_URLS)
         case StoreUnavailable():
-            return Failure("no-store", 503, f"the store is away: {error}", is_playable=is_last)
+            return Failure("no-store", 503, f"the store is unavailable: {error}", is_playable=is_last)
         case BodyTooLarge():
             problem = f"the body is larger than {request.config.settings.body_limit} bytes"
             return Failure("too-large", 413, problem, "Send less, or raise NCCO_BODY_LIMIT.", is_playable=True)
         case TimeoutError() if is_store_wait(error.__context__):  # no cause before Python 3.11.3
-            return Failure("no-store", 503, f"the store is away: no answer of it {limit}", is_playable=is_last)
+            return Failure("no-store", 503, f"the store is unavailable: no answer {limit}", is_playable=is_last)
         case TimeoutError() if not request.is_read:
-            return Failure("too-slow", 408, f"the body did not come {limit}", "Send it in one go.", is_playable=True)
+            return Failure("too-slow", 408, f"the body did not arrive {limit}", "Send it in one go.", is_playable=True)
         case TimeoutError():
             return Failure("failed", 503, f"no answer {limit}", is_playable=True, is_fault=True)
     return Failure("failed", 503, "internal error", is_playable=True, is_fault=True)

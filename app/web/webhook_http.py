@@ -85,7 +85,7 @@ class WebhookConfig:
         self.verifier = self.settings.verifier()
 
     def base_url(self, request: HTTPConnection) -> str:
-        """Where callback URLs start. The Host header, which any client can forge, is used in development only."""
+        """The base of callback URLs. The Host header, which any client can forge, is used in development only."""
         if self.dev and not self.settings.public_url:
             host = request.headers.get("host", "")
             if _HOST.fullmatch(host):
@@ -210,7 +210,7 @@ def read_fields(body: bytes, content_type: bytes) -> Fields:
     if not body or body.isspace():
         return {}, "the body is empty"
     if content_type.startswith(b"multipart/"):
-        return {}, "the body is multipart, where JSON or a form is expected"
+        return {}, "the body is multipart, but JSON or a form is expected"
     is_form = _FORM.match(body) is not None and b"json" not in content_type
     return read_query(body.strip(), "form") if is_form else _read_json(body)
 
@@ -225,7 +225,7 @@ def _read_json(body: bytes) -> Fields:
         if value is None:
             return {}, f"the body is not JSON: {fault.msg} at byte {fault.pos}"
     if not isinstance(value, dict):
-        return {}, f"the body is a JSON {_NAMES[type(value)]}, where an object is expected"
+        return {}, f"the body is a JSON {_NAMES[type(value)]}, but an object is expected"
     return value, ""
 
 

@@ -144,12 +144,12 @@ def _require_playable(response: WebhookResponse, path: str) -> None:
 
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "An NCCO, or an empty reply, after which the call goes on as it is",
+        "description": "An NCCO, or an empty reply, which leaves the call as it is",
         "content": {"application/json": {"schema": reference("NCCO")}},
     },
     401: {"description": "The signature is wrong"},
-    503: {"description": "Not signed, or the store is away: send it again"},
-    "default": {"description": "An error: what is wrong, and what to do"},
+    503: {"description": "Not signed, or the store is unavailable: send it again"},
+    "default": {"description": "An error: what is wrong, and how to fix it"},
 }
 
 EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, TransferWebhook, ErrorWebhook, PaymentWebhook)

@@ -91,17 +91,17 @@ Examples:
   ncco simulate pin --from 447700900123          call the flow pin
   ncco simulate shop --user anna --custom-data '{"order": 17}'
   ncco simulate examples/shop --at 2026-12-25T10:00
-  ncco simulate --save tests/scenarios/calls.yaml      and keep it as a scenario
+  ncco simulate --save tests/scenarios/calls.yaml      and save the call as a scenario
   ncco simulate --chaos 7                        on an unreliable network
-  printf '2\\ndial busy\\n' | ncco simulate --show why        the call of a script, and what decided
+  printf '2\\ndial busy\\n' | ncco simulate --show why        a scripted call, and why it went that way
   ncco simulate https://calls.example.com/answer --event-url https://calls.example.com/event
 
-In the call, ? lists what can be typed. The call never waits in real time: two hours take as long as you type.
-Exit codes: 0 the call was played, 1 the server did something wrong in it or its flows have errors, 2 there is nothing
+During the call, type ? for help. The call never waits in real time: two hours pass as fast as you type.
+Exit codes: 0 the call was played, 1 the server did something wrong or its flows have errors, 2 there is nothing
 to call.""",
 )
 @click.argument("what", required=False, metavar="[FLOW|PROJECT|URL]", callback=_called_at)
-@click.option("--to", callback=_called, help="The number or the app user called [the flow's first number].")
+@click.option("--to", callback=_called, help="The called number or app user [the flow's first number].")
 @click.option(
     "--from",
     "caller",
@@ -111,17 +111,17 @@ to call.""",
     help="The caller: a number, sip:..., or anonymous.",
 )
 @click.option("--user", default="", help="The app user who calls, instead of a number.")
-@click.option("--custom-data", callback=_custom_data, metavar="JSON", help="What the app of the caller sends along.")
-@click.option("--at", callback=options.read_time, help="When the call is made, UTC without a time zone [now].")
+@click.option("--custom-data", callback=_custom_data, metavar="JSON", help="Custom data from the caller's app.")
+@click.option("--at", callback=options.read_time, help="When the call is made; UTC if no time zone is given [now].")
 @click.option("--save", type=click.Path(path_type=Path), help="Add the call to a file of scenarios.")
 @click.option(
     "--show",
     "shows",
     type=click.Choice(("why", "ncco", "webhooks")),
     multiple=True,
-    help="Always show what decided, the NCCOs or the webhooks; repeat it for more.",
+    help="Always show the decisions (why), the NCCOs or the webhooks; can be repeated.",
 )
-@click.option("--live", is_flag=True, help="Ask lookups and send hooks for real, with the variables FLOW_...")
+@click.option("--live", is_flag=True, help="Ask lookups and send hooks for real, with the FLOW_... variables.")
 @click.option(
     "--env", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable that flows read as env.NAME."
 )
@@ -177,7 +177,7 @@ def command(
     try:
         return asyncio.run(run())
     except KeyboardInterrupt:
-        click.echo("\nthe call was left")
+        click.echo("\nyou left the call")
         return FINE
 
 
@@ -217,12 +217,12 @@ class Simulation:
             try:
                 await talk.hold()
             except AppError as error:
-                self.screen.say(f"the call cannot go on: {printable(str(error))}", "red")
+                self.screen.say(f"the call cannot continue: {printable(str(error))}", "red")
                 return ISSUES
         if talk.save:
             self._save(Path(talk.save), fitted, call, lookups)
         if call.result.ended == "failsafe":
-            self.screen.say("nothing of a flow could be played" if self.source else "no NCCO was played", "red")
+            self.screen.say("nothing in a flow could be played" if self.source else "no NCCO was played", "red")
         is_faulty = call.result.ended == "failsafe" or call.result.broken or any(placed.problems)
         return ISSUES if is_faulty else FINE
 

@@ -36,17 +36,17 @@ Steps, as in the script of a scenario; the colon may be left out:
   speak sales              say something; or {{text: sales, confidence: 0.4, alternatives: [sails]}}
   silence                  say and press nothing until the server stops listening
   record 12                speak onto a recording for 12 seconds; or {{seconds: 12, key: "#"}}, which a key ends
-  dial busy                what the dialled party does: {", ".join(OUTCOMES)};
+  dial busy                what the called party does: {", ".join(OUTCOMES)};
                            or {{outcome: completed, rings: 10s, talks: 90s, presses: [1], hangs_up: caller}}
-  wait 5                   let 5 seconds pass; what follows interrupts what is played: wait 2; 1
+  wait 5                   let 5 seconds pass; whatever follows interrupts playback: wait 2; 1
   hangup                   end the call; so do quit, Ctrl-C and Ctrl-D
-  fault lost               what goes wrong with the next webhook: {", ".join(FAULTS)}
+  fault lost               make the next webhook go wrong: {", ".join(FAULTS)}
 Commands:
   why                      which step, rule and line decided
   ncco                     what is played now
-  webhook   webhooks       the last webhook with its reply; all of them
-  save FILE                write the call as a scenario when it is over
-Several things on one line: 1; wait 2; 0"""
+  webhook   webhooks       the last webhook with its reply; all webhooks
+  save FILE                save the call as a scenario when it is over
+Several steps on one line: 1; wait 2; 0"""
 
 _ALWAYS: Final = ("why", "ncco", "webhook", "webhooks", "wait ", "hangup", "save ", "help", "quit")
 
@@ -106,7 +106,7 @@ def _unknown(piece: str) -> str:
     words = (*STEPS, *COMMANDS)
     word = re.split(r"[:\s]", piece, maxsplit=1)[0]
     near = nearest(word, words) or next((each for each in words if sorted(each) == sorted(word)), None)
-    meant = ScriptStep.hints.get(word) or (f"did you mean `{near}`?" if near is not None else "? lists what there is.")
+    meant = ScriptStep.hints.get(word) or (f"did you mean `{near}`?" if near is not None else "? lists them all.")
     return f'there is no step or command "{piece}"; {meant} To say it, type: speak {piece}'
 
 
@@ -124,7 +124,7 @@ def hint(call: PlayedCall) -> Hint:
     offers: tuple[str, ...] = ("speak ",)
     if ways.text:
         then = "silence" if moment.kind == "input" else "hang up"
-        more = "" if moment.kind == "input" else "; nothing more happens by itself"
+        more = "" if moment.kind == "input" else "; nothing more will happen on its own"
         text = f"{ways.text}{more}; Enter: {then}"
         offers = (*ways.keys, *(f"speak {phrase}" for phrase in ways.phrases), "silence")
     elif moment.kind == "record":
@@ -135,7 +135,7 @@ def hint(call: PlayedCall) -> Hint:
         text = f"{printable(moment.waited.address)} is dialled: dial {', '.join(outcomes)}; Enter: dial completed"
         offers = tuple(f"dial {outcome}" for outcome in outcomes)
     elif moment.kind == "until":
-        text = "press or speak to interrupt; Enter: listen on"
+        text = "press or speak to interrupt; Enter: keep listening"
     return Hint(f"[{text}; ?: help]", (*offers, *_ALWAYS))
 
 

@@ -120,7 +120,7 @@ class TerminalCall:
                 elif isinstance(typed, Command):
                     await self._run_command(typed)
                 elif self._call.leg.is_over:
-                    self._screen.say(printable(f"the call is over, so this was not done: {piece}"), "yellow")
+                    self._screen.say(printable(f"the call is over, so this was skipped: {piece}"), "yellow")
                 else:
                     await self._do(typed)
             except (Mistake, CannotDo, CannotKeep) as problem:

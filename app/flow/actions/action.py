@@ -144,7 +144,7 @@ def read_checkpoint(item: Item, reader: Reader) -> Action | None:
         reader.report("E409", name.place, message, "use letters, digits, _ and -")
         return None
     if name.value in _RESERVED:
-        message = f'"{name.value}" is the name of an outcome already'
+        message = f'"{name.value}" is already the name of an outcome'
         reader.report("E409", name.place, message, "give the checkpoint another name")
         return None
     return checkpoint(name.value, item.place, steers=False)

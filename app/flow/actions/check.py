@@ -164,7 +164,9 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
         if draft.callback is not None:
             draft.action.setdefault("eventUrl", _URL)
     repeated = [
-        RULES["W413"].at(_place_in(part, names, span), "this name is written twice, and the last one counts", _KEEP_ONE)
+        RULES["W413"].at(
+            _place_in(part, names, span), "this name is written twice, and only the last one counts", _KEEP_ONE
+        )
         for _, span in found.repeated
     ]
     return [_Tried(draft.action, part, found, index) for index, draft in enumerate(drafts)], repeated

@@ -74,7 +74,7 @@ def _type_of(target: Map, reader: Reader) -> str | None:
             misspelt = next((key for key, _ in target.entries if nearest(key.value, known)), None)
             cure = None if misspelt is None else meant_word(misspelt.value, known, "")
             place = target.place if misspelt is None else misspelt.place
-            reader.report("E405", place, "this target does not say what it connects to", cure)
+            reader.report("E405", place, "this target does not say what to connect to", cure)
         return kind
     text = reader.text(written, "type")
     if text is None or text.value in ENDPOINT_TYPES:
@@ -128,7 +128,7 @@ def read_answering(endpoint: Map, reader: Resolver) -> tuple[Map, Runs | None]:
 def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
     url = node.entry("url")
     if url is not None:
-        message = "`onAnswer` names a flow and another server, and the other party hears one of them"
+        message = "`onAnswer` names both a flow and another server, but the other party hears only one of them"
         reader.report("E285", url.key.place, message)
     words = ("run", "with", *_TONES)
     kept = node.without("url")
@@ -150,12 +150,12 @@ def _check_answering(runs: Runs, place: Place, reader: Resolver) -> None:
     for given in runs.given if signature else ():
         param = signature.params.get(given.name) if signature else None
         if param is not None and param.variable.sensitive:
-            message = f'"{given.name}" of the flow "{runs.flow}" is sensitive, and would be stored for some time'
+            message = f'"{given.name}" of the flow "{runs.flow}" is sensitive, but would be stored for some time'
             reader.report("E286", given.place, message)
     for outcome in signature.outcomes if signature else ():
         if outcome.lower() in _REFUSALS:
-            cure = f"call it `rejected`: only {', '.join(DIAL_FAILURES)} keep the parties apart"
-            reader.report("W286", place, f'"{outcome}" of the flow "{runs.flow}" joins the parties', cure)
+            cure = f"call it `rejected`: only {', '.join(DIAL_FAILURES)} keep the parties from being connected"
+            reader.report("W286", place, f'"{outcome}" of the flow "{runs.flow}" connects the parties', cure)
 
 
 _CURRENT_NUMBER = "\0number"
@@ -187,7 +187,7 @@ def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
     if text is None or dialled is None:
         return None
     if _never_fits(dialled) or (is_list and dialled.name not in _NUMBER_TYPES):
-        reader.report("E287", text.place, f"what is dialled is {dialled.described}, not a phone number")
+        reader.report("E287", text.place, f"the value to dial is {dialled.described}, not a phone number")
     return read_list(text, TYPES["list"], reader, "the list of numbers") if is_list else None
 
 
@@ -400,7 +400,7 @@ def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]]
         wrapped = wrapped.items[0]
     if wrapped is not None and not isinstance(wrapped, Map):
         cure = "write several targets as a list under `connect:`" if isinstance(wrapped, Seq) else None
-        reader.report("E405", wrapped.place, "`endpoint` is not one endpoint", cure)
+        reader.report("E405", wrapped.place, "`endpoint` must be a single endpoint", cure)
         return None
     kind = _type_of(wrapped or target, reader)
     if kind is None:

@@ -81,7 +81,7 @@ def refuse_fields(item: Item, what: str, reader: Reader) -> None:
     """E202 for every field beside an item that takes none."""
     for entry in item.beside:
         message = f'{item.word} has no "{entry.key.value}"'
-        reader.report("E202", entry.key.place, message, f"delete it: {item.word} takes {what} only")
+        reader.report("E202", entry.key.place, message, f"delete it: {item.word} takes only {what}")
 
 
 def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: Reader) -> bool:
@@ -92,7 +92,7 @@ def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: R
     message = f"`{beside.value}` repeats the main value of `{item.word}`"
     cure = "keep one of the two"
     if is_map:
-        message = f"`{beside.value}` is next to a map of the fields of `{item.word}`"
+        message = f"`{beside.value}` is next to a map with the fields of `{item.word}`"
         cure = f"move `{beside.value}` into that map"
     reader.report("E403", beside.place, message, cure)
     return True
@@ -165,7 +165,7 @@ def _report_nameless(node: Map, reader: Reader) -> None:
     first = next((key for key in keys if meaning_of(key.value, FOREIGN) or nearest(key.value, ITEM_WORDS)), keys[0])
     named = next((key for key in keys if key.value.lower() == "action"), None)
     if named is not None:
-        reader.report("E402", named.place, f'"{named.value}" names no action', "write `action` in small letters")
+        reader.report("E402", named.place, f'"{named.value}" is not an action', "write `action` in lower case")
     else:
         _report_unknown(first, reader)
 
@@ -196,7 +196,7 @@ def _without(step_words: Collection[str], item: Node, reader: Reader) -> Node | 
     pasted = item.get("action")
     names = [entry.key.value for entry in _names(item)] + ([pasted.value] if isinstance(pasted, Text) else ["do"])
     for key in strays:
-        message = f"`{key.value}` belongs to the step, not into `{names[0]}`"
+        message = f"`{key.value}` belongs to the step, not inside `{names[0]}`"
         reader.report("E403", key.place, message, f"move `{key.value}` to the left, under `do`")
     return item.without(*(key.value for key in strays)) if len(strays) < len(item.entries) else None
 

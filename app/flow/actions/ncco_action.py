@@ -90,7 +90,7 @@ def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Resolve
         names = ", ".join(reader.locales)
         message = f"this text is spoken as written in every locale: {names}"
         shown = ", ".join(f'{name}: ".."' for name in reader.locales)
-        cure = f"write `{{{shown}}}` in its place, or give the talk a `language` of its own"
+        cure = f"write `{{{shown}}}` in its place, or give the talk its own `language`"
         reader.report("W565", written.place, message, cure)
 
 

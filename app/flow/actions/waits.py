@@ -91,25 +91,28 @@ class InputNeeds:
         """What is written on the `input` and cannot hear what the exit needs: E406 and E412."""
         for name in _FILLED_FOR_INPUT:
             if name in written.fields:
-                message = f"`{name}` is written on the input of a step that asks: the answer has to come to this server"
+                message = (
+                    f"`{name}` is written on the input of a step that "
+                    "asks the caller: the answer must come to this server"
+                )
                 yield RULES["E412"].at(written.fields[name].place, message, "leave it out")
         rule = RULES["E406"]
         if written.literal("mode") == "asynchronous":
-            message = "an asynchronous input only reports keys, so the exit of this step never gets an answer"
+            message = "an asynchronous input only reports keys, so this step's exit never gets an answer"
             yield rule.at(written.fields["mode"].place, message)
         kinds = written.literal("type")
         for kind in self.kinds:
             if kinds is not None and kind not in kinds:
-                message = f"`type` lacks {kind}, and the exit at line {place.line} asks for it"
-                yield rule.at(written.fields["type"].place, message, f"add {kind}, or leave `type` out")
+                message = f"`type` lacks {kind}, but the exit in line {place.line} asks for it"
+                yield rule.at(written.fields["type"].place, message, f"add {kind}, or leave out `type`")
         settings = _member(written, "dtmf")
         most = literal(settings, "maxDigits")
         if most is not None and most < self.max_digits:
-            message = f"maxDigits is {most}, and the exit waits for up to {self.max_digits} digits"
+            message = f"maxDigits is {most}, but the exit waits for up to {self.max_digits} digits"
             yield rule.at(settings["maxDigits"].place, message)
         if literal(settings, "submitOnHash") and self.hash_chooses:
             message = "with submitOnHash the key # ends the input, so it cannot be a choice"
-            cure = "leave `submitOnHash` out, or give the choice another key"
+            cure = "leave out `submitOnHash`, or give the choice another key"
             yield rule.at(settings["submitOnHash"].place, message, cure)
 
     def _fields(self, written: Action, before: tuple[Part, ...], place: Place, reader: Resolver) -> dict[str, Value]:
@@ -196,12 +199,12 @@ def _allows_detection(target: ConnectTarget, named: frozenset[str], reader: Read
     mode = literal(members, "mode")
     behavior = members.get("behavior", simple)
     if "beep" in named and simple is not None:
-        reader.report("E410", simple.place, "machineDetection does not listen for the beep that `on` names")
+        reader.report("E410", simple.place, "machineDetection does not listen for the beep in `on`")
     elif "beep" in named and mode not in (None, *_BEEP_MODES):
-        message = f"mode {mode} does not listen for the beep that `on` names"
-        reader.report("E410", members["mode"].place, message, "write `mode: detect_beep`, or leave it out")
+        message = f"mode {mode} does not listen for the beep in `on`"
+        reader.report("E410", members["mode"].place, message, "write `mode: detect_beep`, or leave out `mode`")
     elif named and behavior is not None and behavior.is_literal and behavior.render({}) != "continue":
-        message = f"with `hangup` the call is over before `on: {min(named)}` can decide"
+        message = f"with `hangup` the call ends before `on: {min(named)}` can decide"
         reader.report("E410", behavior.place, message, "write `continue`, or leave it out")
     else:
         return True
@@ -307,7 +310,7 @@ def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> Conn
     if len(connects) == 1 and parts[-1] is connects[0]:
         return connects[0]
     if not connects:
-        message = "`on` names outcomes of a `connect`, and this step has none"
+        message = "`on` has outcomes of a `connect`, but this step does not have a `connect`"
         if parts and isinstance(parts[-1], Document):
             message = "`on` cannot steer a `connect` inside an `ncco` document"
         reader.report("E408", place, message)
@@ -316,9 +319,9 @@ def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> Conn
         cure = "write one `connect` with a list of targets, or one step for each"
         reader.report("E408", connects[1].place, message, cure)
     else:
-        message = "something follows the `connect` whose outcome `on` decides on"
+        message = "something follows the `connect`, but `on` decides what comes after it"
         behind = parts[parts.index(connects[0]) + 1]
-        reader.report("E408", behind.place, message, "move it into the step that `completed` leads to")
+        reader.report("E408", behind.place, message, "move it to the step that `completed` leads to")
     return None
 
 
@@ -328,7 +331,7 @@ def _allows_outcomes(target: ConnectTarget, detections: frozenset[str], reader: 
     if target.literal("eventType") == "synchronous":
         filled.remove("eventType")
     for name in filled:
-        message = f"`{name}` is written on a connect whose outcome `on` decides on"
+        message = f"`{name}` is set on a connect, but its outcome must reach `on`"
         reader.report("E412", target.fields[name].place, message)
     return _allows_detection(target, detections, reader) and not filled
 
@@ -342,10 +345,10 @@ def _with_checkpoint(parts: tuple[Part, ...], name: str, place: Place, reader: R
     found = [part for part in parts if isinstance(part, Action) and part.checkpoint == name]
     last = parts[-1] if parts else None
     if not found:
-        reader.report("E409", place, f'this step has no checkpoint "{name}"')
+        reader.report("E409", place, f'this step does not have a checkpoint "{name}"')
         return parts
     if last is not found[-1]:
-        message = f"something follows the checkpoint `{name}` that `on` decides on"
+        message = f"something follows the checkpoint `{name}`, but `on` decides what comes after it"
         behind = parts[parts.index(found[-1]) + 1]
         reader.report("E409", behind.place, message, f"move it into the step that `{name}` leads to")
         return parts

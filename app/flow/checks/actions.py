@@ -72,7 +72,7 @@ def _check_dialled_number(target: ConnectTarget, numbers: Collection[str]) -> It
     shown = number.render({}) if number.is_literal else ""
     if shown in numbers or _is_called_number(number):
         why = f"calls to {shown} start in this flow" if shown else "this is the number that the call came in on"
-        message = f"{why}: a caller who is put through here starts again"
+        message = f"{why}: a caller who is put through here starts over"
         yield RULES["W640"].at(number.place, message)
 
 
@@ -113,11 +113,11 @@ def _check_errors(facts: Facts) -> Iterator[FlowIssue]:
     error, steps = facts.flow.error, facts.flow.steps
     for step in steps.values():
         if step.error is not None and step.error.step == step.name:
-            message = f'when the step "{step.name}" fails, this leads back to it, but it is not tried again'
+            message = f'when the step "{step.name}" fails, this leads back to it, but the server does not retry it'
             yield RULES["W645"].at(step.error.place, message)
     led = [name for name, step in steps.items() if step.error is None]
     if error is not None and led == [error.step]:
-        message = f'only the step "{error.step}" itself leads here when it fails, and it is not tried again'
+        message = f'only a failure of the step "{error.step}" leads here, but the server does not retry it'
         yield RULES["W645"].at(error.place, message)
     dialled = {name: frozenset(_computed_addresses(step)) for name, step in steps.items()}
     reported: set[Place] = set()
@@ -127,7 +127,7 @@ def _check_errors(facts: Facts) -> Iterator[FlowIssue]:
             continue
         if computed & dialled.get(str(target.step), frozenset()):
             reported.add(target.place)
-            message = f'when the step "{name}" cannot dial, this leads to "{target.step}", which dials the same'
+            message = f'when the step "{name}" cannot dial, this leads to "{target.step}", which dials the same target'
             yield RULES["W645"].at(target.place, message)
 
 
@@ -194,7 +194,7 @@ def _try(
     try:
         leaf.render(names)
     except RenderError as error:
-        return RULES["E313"].at(leaf.place, f"this does not fit when {shown}: {error.message}", "allow other words")
+        return RULES["E313"].at(leaf.place, f"this is not valid when {shown}: {error.message}", "allow other words")
     whole = Object(action.fields, action.place)
     for issue in check([as_sent(action, names)]):
         if find(whole, path_of(issue)[1:]) is leaf:

@@ -281,9 +281,9 @@ def _never_fits(exit_: Exit) -> FlowIssue | None:
     entries = [*variable.type.words, *("4" * length for length in range(low, high + 1))]
     if any(entry.isdigit() and low <= len(entry) <= high and _fits(variable.type, entry) for entry in entries):
         return None
-    message = f"no entry of digits fits {variable.name}, which is {variable.type.described}"
+    message = f"no digits fit {variable.name}, which is {variable.type.described}"
     place = next(way.filled_at for way in exit_.ways() if way.filled_at is not None)
-    return RULES["W642"].at(place, message, "name a variable of type text or int")
+    return RULES["W642"].at(place, message, "use a variable of type text or int")
 
 
 def _entered(exit_: Exit) -> tuple[Variable | None, tuple[int, int] | None]:
@@ -309,7 +309,7 @@ def _check_entry(exit_: Exit, scope: ScopeTypes) -> Iterator[FlowIssue]:
         if combinations is not None and not any(map(formula, combinations)):
             digits_taken = f"{low}" if low == high else f"{low} to {high}"
             message = f"{check.source} never holds: `digits` takes {digits_taken}"
-            yield RULES["W642"].at(check.place, message, "correct it, or `digits`")
+            yield RULES["W642"].at(check.place, message, "fix it, or change `digits`")
 
 
 def _fits(type_: Kind, text: str) -> bool:
@@ -327,5 +327,7 @@ def _other_operator(test: Expression, written: str, other: str) -> str | None:
 
 
 def _covered(test: Expression, covering: Sequence[Expression]) -> FlowIssue:
-    before = f"line {covering[0].place.line} holds and comes first" if covering else "one of the lines above holds too"
+    before = (
+        f"line {covering[0].place.line} comes first and holds too" if covering else "one of the lines above holds too"
+    )
     return RULES["W644"].at(test.place, f"this line never decides: whenever {test.source} holds, {before}")

@@ -94,7 +94,7 @@ def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]
         path = shortest_path(start, start, graph)
         names = [(step, way.name) for (_, step), way in path]
         last = path[-1][1]
-        cure = "ask the caller, end the call, or count the rounds and leave by a `branch`"
+        cure = "ask the caller, end the call, or count the rounds and leave with a `branch`"
     else:
         node, to, last = crossing
         path = [(node, last), *(shortest_path(to, node, graph) if to != node else ())]
@@ -228,7 +228,7 @@ def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
         start = next(name for name in graph if name in group)
         cycle = shortest_path(start, start, graph)
         path = " → ".join([*(name for name, _ in cycle), start])
-        yield RULES["E280"].at(cycle[-1][1].target.place, f"this flow waits for itself to come back: {path}")
+        yield RULES["E280"].at(cycle[-1][1].target.place, f"this flow waits for itself to return: {path}")
 
 
 class _FlowWays:

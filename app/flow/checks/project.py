@@ -35,7 +35,7 @@ def check_modules(lookups: Iterable[LookupDefinition], allowed: Collection[str])
     for lookup in lookups:
         if lookup.module and lookup.module not in allowed:
             cure = f"if this module is yours, set NCCO_PYTHON_LOOKUPS={','.join((*allowed, lookup.module))} in .env"
-            message = f'NCCO_PYTHON_LOOKUPS does not name the module "{lookup.module}"'
+            message = f'NCCO_PYTHON_LOOKUPS does not include the module "{lookup.module}"'
             yield RULES["E542"].at(
                 lookup.written.values["python"].place, message, f"{cure}, or ask a server with `get`"
             )
@@ -75,5 +75,5 @@ def check_conversations(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
             waiting.setdefault(name, action)
     for name, action in waiting.items():
         if name not in started and None not in started:
-            message = f'everybody in the conversation "{name}" waits for somebody who starts it'
+            message = f'everybody in the conversation "{name}" waits for somebody to start it'
             yield RULES["W287"].at(action.fields["startOnEnter"].place, message)

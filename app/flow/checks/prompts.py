@@ -86,7 +86,7 @@ def _check_order(do: Node | None) -> Iterator[FlowIssue]:
             yield RULES["W608"].at(text.place, "the caller hears this text twice in a row")
         record = next((entry.key for entry in before.entries if entry.key.value == "record"), None)
         if record is not None and (found := _AFTER_THE_TONE.search(text.value)):
-            message = f'the recording has begun, and its tone is over, when the caller hears "{found[0]}"'
+            message = f'the recording has already begun, and the tone has played, when the caller hears "{found[0]}"'
             yield RULES["W609"].at(record.place, message)
 
 
@@ -132,8 +132,14 @@ def _check_promises(steps: Mapping[str, ReadStep], reader: Resolver) -> Iterator
                     menu = _menu_without(key.key, read.step.name, steps)
                     if menu:
                         words = prompt.words(key.start, key.end)
-                        message = f'the prompt says "{words}" at any time, and the menu "{menu}" has no key {key.key}'
-                        cure = "add the choice to that menu, or to every menu under `defaults`; or say it there only"
+                        message = (
+                            f'the prompt says "{words}" at any time, but '
+                            f'the menu "{menu}" does not have the key {key.key}'
+                        )
+                        cure = (
+                            "add the choice to that menu, or to every menu "
+                            "under `defaults`; or mention it only where it works"
+                        )
                         found[RULES["W600"].at(prompt.place(key.start, key.end), message, cure)] = None
     yield from found
 
@@ -273,11 +279,11 @@ def _is_forbidden(text: PromptText, mention: Mention) -> bool:
 
 
 def _unknown_key(prompt: SpokenPrompt, key: NamedKey, menu: Sequence[MenuEntry]) -> FlowIssue:
-    which = "not every menu that says so" if prompt.is_inherited else "no choice of this menu"
+    which = "not every menu that plays it" if prompt.is_inherited else "no choice of this menu"
     message = f'the prompt says "{prompt.words(key.start, key.end)}", and {which} has the key {key.key}'
     keys = ", ".join(key for entry in menu for key in entry.keys) or "none"
     written = key.key if key.key.isdigit() else f'"{key.key}"'
-    cure = f"the keys are {keys}: say one of them, or add a choice with `dtmf: {written}`"
+    cure = f"the keys are {keys}: mention one of them, or add a choice with `dtmf: {written}`"
     return RULES["W600"].at(prompt.place(key.start, key.end), message, cure)
 
 
@@ -307,7 +313,7 @@ def _can_mean_any(text: PromptText, terms: Sequence[str]) -> bool:
 
 def _not_mentioned(entry: MenuEntry) -> FlowIssue:
     said = f"press {entry.keys[0]}" if entry.keys else f"say {entry.phrases[0]}"
-    message = f'no prompt of this menu offers the choice "{entry.name}"'
+    message = f'no prompt of this menu mentions the choice "{entry.name}"'
     cure = f'say e.g. "for {entry.name.replace("_", " ")}, {said}", or delete the choice'
     return RULES["W601"].at(entry.place, message, cure)
 
@@ -342,7 +348,7 @@ def _check_keys(prompt: SpokenPrompt, lengths: Lengths) -> Iterator[FlowIssue]:
         if mention.way != "press" or mention.is_range or not _ends_or_explains(prompt.text, mention):
             continue
         for key in (key for key in mention.keys if not _is_taken(key.key, lengths)):
-            which = "not every step that says so" if prompt.is_inherited else "this step"
+            which = "not every step that plays it" if prompt.is_inherited else "this step"
             message = f'the prompt says "{prompt.words(key.start, key.end)}", and {which} takes {_shown(lengths)}'
             yield RULES["W605"].at(prompt.place(key.start, key.end), message)
 
@@ -386,7 +392,7 @@ def _check_hash(prompt: SpokenPrompt) -> Iterator[FlowIssue]:
         if found and not text.language.pattern("{negations}").search(text.tokens, start, end):
             last = text.tokens.rindex(" ", start, found.end())
             words = prompt.words(last, found.end())
-            message = f'the prompt asks for "{words}" at the end, and this entry ends with its last digit'
+            message = f'the prompt asks for "{words}" at the end, but this entry ends with its last digit'
             yield RULES["W607"].at(prompt.place(last, found.end()), message, "leave the hash key out of the prompt")
             return
 

@@ -192,7 +192,7 @@ def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Ite
         if isinstance(key, str) and key not in known:
             near = nearest(key, known)
             cure = f'did you mean "{near}"?' if near else f"known are: {', '.join(known)}"
-            yield RULES["W646"].at(read.place, f'nothing sets "{key}" of {read.name}: it is never there', cure)
+            yield RULES["W646"].at(read.place, f'nothing sets "{key}" in {read.name}: it never exists', cure)
 
 
 _SHOWN_EMPTY = {"int": "0", "number": "0", "bool": "false", "list": "an empty list", "map": "an empty map"}
@@ -250,16 +250,16 @@ def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]
     if (name in presence.own[step] and not read.is_early) or (read.is_guarded and read.place in answered):
         return None
     if presence.is_reached(step) and not presence.may_have(step, name):
-        message = f'the lookup "{name}" is read here, and no step before asks it: it only holds its default'
-        where = "a step before this one" if read.is_early else "this step, or to one before it"
+        message = f'the lookup "{name}" is read here, but no earlier step asks it, so it only has its default'
+        where = "an earlier step" if read.is_early else "this step or an earlier one"
         cure = f"add `lookup: {name}` to {where}"
         is_plain = read.step_place and not read.is_early
         fix = Fix(cure, "add", f"lookup: {name}", read.step_place) if is_plain else cure
         return RULES["E630"].at(read.place, message, fix)
     if read.is_guarded or not presence.may_lack(step, name):
         return None
-    message = f'a call may come here without asking the lookup "{name}"'
-    cure = f"ask it in a step that every call passes before: `lookup: {name}`; or test `{name}.ok` first"
+    message = f'a call can get here without asking the lookup "{name}"'
+    cure = f"ask it in an earlier step that every call passes: `lookup: {name}`; or test `{name}.ok` first"
     return RULES["W638"].at(read.place, message, cure)
 
 
@@ -269,4 +269,4 @@ def _check_text_read(read: _StepRead, presence: Presence) -> FlowIssue | None:
     if name in presence.own[read.step] or not presence.may_lack(read.step, name):
         return None
     cure = f'write `{{% if {name} %}}` around it, `{name} | default("..", true)`, or a `default` under `vars`'
-    return RULES["W639"].at(read.place, f'"{name}" is empty here, unless a step before sets it', cure)
+    return RULES["W639"].at(read.place, f'"{name}" is empty here unless an earlier step sets it', cure)

@@ -21,7 +21,7 @@ from app.flow.templates.values import Literal
 
 _USES: Final = (
     ("lookups", "no step asks the lookup", "write `lookup: {name}` in a step, or delete it"),
-    ("hooks", "nothing sends the hook", "write `send: {name}` in a step or name it under `events`, or delete it"),
+    ("hooks", "nothing sends the hook", "write `send: {name}` in a step or under `events`, or delete it"),
     ("calendars", "nothing uses the opening hours", "test `hours.{name}.open` in a `branch`, or delete it"),
 )
 """Sections, what W635 says of a part that nothing uses, and its cure."""
@@ -73,7 +73,7 @@ def _variables(facts: Facts) -> Iterator[FlowIssue]:
             continue
         if name in facts.written | facts.collected.keys():
             how = "set" if name in facts.written else "collected"
-            yield RULES["W631"].at(variable.place, f'the variable "{name}" is {how}, and nothing reads it')
+            yield RULES["W631"].at(variable.place, f'the variable "{name}" is {how}, but nothing reads it')
         else:
             yield RULES["W630"].at(variable.place, f'nothing uses the variable "{name}"')
 
@@ -86,7 +86,7 @@ def _outside(facts: Facts) -> Iterator[FlowIssue]:
     for name, variable in outside.returns.items():
         if name not in facts.returned:
             cure = f'write `{{return: {_outcome(facts)}, set: {{{name}: ".."}}}}` where the flow returns, or delete it'
-            message = f'this flow declares the returned value "{name}", and no return sets it'
+            message = f'this flow declares the returned value "{name}", but no return sets it'
             yield RULES["W633"].at(variable.place, message, cure)
     for name in outside.outcomes:
         if name not in facts.outcomes:
@@ -122,8 +122,8 @@ def _locales(locales: Sequence[Locale], chosen: Set[object]) -> Iterator[FlowIss
     """W637 at the first locale that no call can be in."""
     never = [locale for locale in locales[1:] if locale.name not in chosen]
     if never:
-        message = f"no call is ever in the locale {', '.join(locale.name for locale in never)}: nothing sets it"
-        cure = f"a call begins in {locales[0].name}: add `set: {{locale: {never[0].name}}}` to a choice or a step"
+        message = f"no call ever uses the locale {', '.join(locale.name for locale in never)}: nothing sets it"
+        cure = f"calls begin in {locales[0].name}: add `set: {{locale: {never[0].name}}}` to a choice or a step"
         yield RULES["W637"].at(never[0].place, message, cure)
 
 

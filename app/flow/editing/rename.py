@@ -32,7 +32,7 @@ def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Nam
     """The name that is written at a place, and its definition. Raises CannotRename."""
     definition = names.definition_at(file, line, column)
     if definition is None:
-        raise CannotRename("there is no name here that the project defines: put the cursor on a step or a lookup")
+        raise CannotRename("the project does not define a name here: put the cursor on a step or a lookup")
     if definition.kind not in NOUNS:
         raise CannotRename(f'"{definition.name}" cannot be renamed here: only steps, lookups, hooks and flows can')
     at = (each for each in names.occurrences(definition) if each.place.file == file and each.place.covers(line, column))
@@ -52,7 +52,7 @@ def rename(texts: Mapping[str, str], definition: Name, new: str) -> tuple[Edit, 
     for _, file in sorted(names.files.items()):
         if file.problem is not None:
             where = f"{file.problem.place} {file.problem.message}"
-            raise CannotRename(f"{where}: correct that first, since it may hide a name")
+            raise CannotRename(f"{where}: fix that first, since it may hide a name")
     found = names.occurrences(definition)
     _refuse_clash(names, definition, found, new)
     edits = edits_of(found, texts, new)
@@ -80,7 +80,7 @@ def _edit(name: Name, text: str, new: str) -> Edit:
     source = SourceFile(file, text)
     start = source.starts[line - 1] + column - 1
     if source.text[start : start + length] != name.name:
-        raise CannotRename(f'{name.place} does not write "{name.name}" plainly: write it without escapes first')
+        raise CannotRename(f'{name.place} writes "{name.name}" with escapes: write it without them first')
     return Edit(file, line, column, line, column + length, new)
 
 
@@ -119,7 +119,7 @@ def _refuse_change(texts: Mapping[str, str], edits: tuple[Edit, ...], defined: P
     edited = {(edit.file, edit.line) for edit in edits}
     for key in sorted(key for key in before.keys() - after.keys() if key[:2] not in edited):
         issue = before[key]
-        raise CannotRename(f"{issue.place} uses that name already: {issue.message}; correct that first")
+        raise CannotRename(f"{issue.place} already uses that name: {issue.message}; fix that first")
 
 
 def _issues(texts: Mapping[str, str]) -> dict[tuple[str, int, str, int], FlowIssue]:

@@ -66,7 +66,7 @@ class SpeechField:
         if text is None:
             return None
         if not is_file and text.value in reader.templates:
-            message = f'the caller hears the name "{text.value}", not what is in the file'
+            message = f'the caller hears the name "{text.value}", not the content of the file'
             written = f"{{template: {text.value}}}"
             fix = Fix(f"write `{written}`", "characters", written)
             reader.report("W414", text.place, message, fix, names=[text.value])

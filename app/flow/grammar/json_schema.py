@@ -81,7 +81,7 @@ def choose(cases: Iterable[tuple[JsonSchema, JsonSchema]], otherwise: JsonSchema
 
 
 FILE: Final = mapped(
-    {"template": about(offered("templates"), "A file of templates/ that is filled in for each call.")},
+    {"template": about(offered("templates"), "A file in templates/ that is filled in for each call.")},
     required=["template"],
 )
 """`{template: greeting.j2}`."""

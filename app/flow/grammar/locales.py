@@ -44,7 +44,7 @@ def _read_code(node: Node, what: str, reader: Reader) -> str | None:
         return text.value if text else None
     hyphened = text.value.strip().replace("_", "-")
     shown = hyphened if BCP47.fullmatch(hyphened) else "en-GB"
-    cure = f"write the code of a language, such as {shown}"
+    cure = f"write a language code, such as {shown}"
     reader.report("E203", text.place, f'{what} cannot be "{text.value}"', cure)
     return None
 
@@ -113,8 +113,8 @@ def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
     place = entry.key.place
     what = f'the locale "{entry.key.value}"'
     cure, taken_cure = (
-        "use letters, digits, _ and -, a letter first, e.g. en or en-GB",
-        "name it by its language, e.g. en",
+        "use letters, digits, _ and -, beginning with a letter, e.g. en or en-GB",
+        "name it after its language, e.g. en",
     )
     reader.check_name(entry.key, "a locale", _NAME, cure, taken=_TAKEN, taken_cure=taken_cure)
     known = _language_for(name)
@@ -183,7 +183,7 @@ def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
             f"{entry.key.value}: {{language: {_language_for(entry.key.value)}}}" for entry in node.entries
         )
         cure = f"add `locales: {{{shown}}}` at the top of the flow"
-        reader.report("E562", node.place, f"{what} is written by locale, and this flow has no `locales`", cure)
+        reader.report("E562", node.place, f"{what} is written per locale, but this flow has no `locales`", cure)
         return None
     strange = [entry.key for entry in node.entries if entry.key.value not in reader.locales]
     for key in strange:

@@ -220,7 +220,7 @@ def _form(name: str, annotation: Any) -> Form | None:
         return written
     form: Form | None = type_ if isinstance(type_, type) and issubclass(type_, MapForm) else kind_of(type_)
     if form is None:
-        raise TypeError(f"`{name}` has the type {type_}, which no flow file can write")
+        raise TypeError(f"`{name}` has the type {type_}, which a flow file cannot express")
     return form
 
 

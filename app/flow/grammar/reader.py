@@ -162,7 +162,7 @@ class Resolver(Reader):
         """W305 for a text that repeats its key, as in `reason: reason`, if a variable has that name."""
         key, value = entry
         if isinstance(value, Text) and not value.quoted and value.value == key.value and key.value in self.variables:
-            message = f'"{key.value}" is the text that is written here, not the value of {key.value}'
+            message = f'"{key.value}" is plain text here, not the value of {key.value}'
             braces = f"{{{{ {key.value} }}}}"
             self.report("W305", value.place, message, Fix(f'write "{braces}"', "word", braces), [key.value])
 

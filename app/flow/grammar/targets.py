@@ -46,7 +46,7 @@ def read_sets(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]
         if name == "locale" and locales:
             known[name] = Variable(name, Word(locales), locales[0], entry.key.place)
             if isinstance(value, Text) and "{" not in value.value and value.value not in locales:
-                report_unknown(value, f'this flow has no locale "{value.value}"', reader)
+                report_unknown(value, f'this flow does not have a locale "{value.value}"', reader)
                 continue
         if name not in known:
             _report_undeclared(entry, known, reader)
@@ -57,7 +57,7 @@ def read_sets(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]
 def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Resolver) -> None:
     name, place = entry.key.value, entry.key.place
     if name == "locale":
-        reader.report("E562", place, "`locale` is set, and this flow has no `locales`")
+        reader.report("E562", place, "`locale` is set, but this flow has no `locales`")
     elif name in RESERVED:
         reader.report("E206", place, f'"{name}" belongs to the call and cannot be set')
     else:
@@ -143,8 +143,8 @@ def read_given(
         form: how the params are written, for cures; `..` stands for the missing ones.
     """
     shown = ", ".join(f"{name}: .." for name in params)
-    whole = f"write `{form.replace('..', shown, 1)}`" if params else "delete it: nothing is taken"
-    if node is not None and reader.map(node, f"what {what} is given", whole) is None:
+    whole = f"write `{form.replace('..', shown, 1)}`" if params else "delete it: there are no params"
+    if node is not None and reader.map(node, f"the values for {what}", whole) is None:
         return ()
     entries = node.entries if isinstance(node, Map) else ()
     for key in (entry.key for entry in entries if entry.key.value not in params):
@@ -259,16 +259,16 @@ def _report_step(text: Text, reader: Resolver) -> None:
     cure: str | Fix | None = None
     form, _, rest = name.partition(" ")
     if name in reader.flows:
-        words, written = f"to go on in the flow of this name write `{{run: {name}}}`", f"{{run: {name}}}"
+        words, written = f"to continue in the flow with this name, write `{{run: {name}}}`", f"{{run: {name}}}"
         is_bare = not any(param.is_required for param in reader.flows[name].params.values())
         cure = Fix(words, "characters", written) if is_bare else words
     elif own is not None and name in own.outcomes:
         written = f"{{return: {name}}}"
-        cure = Fix(f"to come back with the outcome of this name write `{written}`", "characters", written)
+        cure = Fix(f"to return the outcome with this name, write `{written}`", "characters", written)
     elif form.rstrip(":") in FORMS:
         cure = f"write `{{{form.rstrip(':')}: {rest.strip()}}}`"
     elif name.lower().replace("_", "") in _ENDINGS and not nearest(name, reader.steps):
-        cure = Fix('to end the call write "end"', "word", "end")
+        cure = Fix('to end the call, write "end"', "word", "end")
     known = (*reader.steps, "end")
     if cure is None and _NEW_STEP.fullmatch(name) and not nearest(name, known):
         step = f'{name}: {{do: [{{talk: "Goodbye."}}], goto: end}}'
@@ -299,7 +299,7 @@ def read_run(name: Node, given: Node | None, reader: Resolver, *, comes_back: bo
     if signature is None:
         is_step = text.value in reader.steps
         cure = (
-            f"flows are: {', '.join(sorted(reader.flows))}; to go on at this step write `goto: {text.value}`"
+            f"flows are: {', '.join(sorted(reader.flows))}; to continue at this step, write `goto: {text.value}`"
             if is_step
             else None
         )
@@ -327,10 +327,10 @@ def _check_outcome(name: Text, reader: Resolver) -> None:
     message = f'this flow has no outcome "{name.value}"'
     cure = None
     if name.value == RETURNED:
-        message = "this flow declares outcomes, and `return` names none of them"
+        message = "this flow declares outcomes, but `return` does not name one of them"
         cure = f"write `{{return: {own.outcomes[0]}}}`, or another of its outcomes"
     elif not own.outcomes:
         if any(issue.code == "E273" for issue in reader.issues):
             return
-        cure = f"add `outcomes: [{name.value}]` to the flow, with every other outcome that it returns"
+        cure = f"add `outcomes: [{name.value}]` to the flow, with all the other outcomes that it returns"
     reader.unknown("E273", name, own.outcomes, message, cure)

@@ -34,7 +34,7 @@ def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
     if isinstance(node, Seq):
         allowed = [text.value for item in node.items if (text := reader.text(item, f"a word of {what}"))]
         if not node.items:
-            reader.report("E203", node.place, f"{what} allows no word", "list the allowed words")
+            reader.report("E203", node.place, f"{what} does not allow any words", "list the allowed words")
         if len(allowed) == len(node.items) == 1 and (meant := nearest(allowed[0], TYPES)):
             slip = Fix(f"did you mean `{meant}`? A list of allowed words has at least two", "word", meant)
             reader.report("E203", node.items[0].place, "only one word is allowed here", slip)
@@ -69,7 +69,7 @@ class Declaration(MapForm):
 
 def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
     """Whether a variable may have this name; E205 or E206 otherwise."""
-    taken_cure = "choose another name: this one has a meaning in every call"
+    taken_cure = "choose another name: this one already has a meaning in every call"
     return reader.check_name(text, what, NAME, "use letters, digits and _", taken=RESERVED, taken_cure=taken_cure)
 
 
@@ -125,7 +125,7 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Vari
         read_type(node, f'"{name}"', reader)  # reports the type of another language
         return None
     if isinstance(node, Text) and not node.quoted and (bare := node.value.strip("{}[] ")) in TYPES:
-        message = f"the type of the variable {name} has a bracket without another one"
+        message = f"the type of the variable {name} has an unmatched bracket"
         reader.report("E201", node.place, message, Fix(f"write `{bare}`", "characters", bare))
         return None
     if not isinstance(node, Map):
@@ -134,7 +134,7 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Vari
         is_one_line = isinstance(node, Text) and not node.origins
         cure = f"write `{name}: {written}`"
         fix = Fix(cure, "characters", written) if is_one_line else cure
-        reader.report("E201", node.place, f"the variable {name} is not described by a map", fix)
+        reader.report("E201", node.place, f"the variable {name} must be described by a map", fix)
         return None
     fields = Declaration.read_words(node, f'the variable "{name}"', reader, place=place)
     written = f"type: {guess_type(fields.get('default'))}"
@@ -164,7 +164,7 @@ def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
     if computed := [text for text in texts_in(node) if has_braces(text)]:
         cure = f"write the value itself; a step computes one: `set: {{{variable.name}: ..}}`"
         for text in computed:
-            reader.report("E203", text.place, f'`default` of the variable "{variable.name}" has braces', cure)
+            reader.report("E203", text.place, f'the `default` of the variable "{variable.name}" has braces', cure)
         return variable.default
     warn_of_flags(node, reader)
     value = plain(node)
@@ -173,7 +173,7 @@ def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
     try:
         return variable.type.cast(value)
     except ValueError as error:
-        message = f'`default` of the variable "{variable.name}" does not fit its type'
+        message = f'the `default` of the variable "{variable.name}" does not fit its type'
         reader.report("E203", node.place, message, str(error))
         return variable.default
 
@@ -182,8 +182,8 @@ def warn_of_flags(node: Node, reader: Reader) -> None:
     """W265 for each bare true and false within a list or a map: there it is a text, and "false" counts as true."""
     for text in () if isinstance(node, Text) else texts_in(node):
         if not text.quoted and text.value in ("true", "false"):
-            message = f"what is written in a list or a map is text, {text.value} too"
-            cure = f'write "{text.value}" in quotes, and ask for the text: == "{text.value}"'
+            message = f"values in a list or a map are text, and so is {text.value}"
+            cure = f'write "{text.value}" in quotes, and compare it as text: == "{text.value}"'
             reader.report("W265", text.place, message, cure)
 
 

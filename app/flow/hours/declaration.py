@@ -60,7 +60,7 @@ def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
     if zone is None:
         reader.report("E500", text.place, f'{what} is the unknown "{text.value}"', zone_cure(text.value))
     elif _FIXED_OFFSET.fullmatch(text.value):
-        reader.report("W523", text.place, f"the clocks of {text.value} never change", _ZONE_CURES.get(text.value))
+        reader.report("W523", text.place, f"the clocks in {text.value} never change", _ZONE_CURES.get(text.value))
     return zone
 
 
@@ -131,7 +131,7 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
 
 
 _ZONE_CURES: Final = {
-    name: Fix(f"write {zone}, or the zone of another city", "word", zone)
+    name: Fix(f"write {zone}, or another city's zone", "word", zone)
     for name, zone in (("EST", "America/New_York"), ("MST", "America/Denver"), ("HST", "Pacific/Honolulu"))
 }
 
@@ -146,9 +146,9 @@ def _check_summer_time(words: HoursWords, reader: Reader) -> None:
     for country in sorted(countries):
         zones = [zone for name in territories.get(country, ()) if (zone := find_zone(name)) is not None]
         if zones and all(offset_changes(zone, FIRST_YEAR) for zone in zones):
-            message = f"the clocks of {words.zone.key} never change, and those of {country} do"
+            message = f"the clocks in {words.zone.key} never change, but in {country} they do"
             fix = Fix(f"write `timezone: {zones[0].key}`", "word", zones[0].key)
-            cure = fix if len(zones) == 1 else "name the zone of a city"
+            cure = fix if len(zones) == 1 else "write a city's zone, such as Europe/London"
             reader.report("W523", written.place, message, cure)
             return
 
@@ -184,7 +184,7 @@ def _check_openings(calendar: Calendar, reader: Reader) -> None:
     if any(calendar.week):
         return
     last = max((day for day, special in calendar.override.items() if special.spans), default=None)
-    message = f'hours "{calendar.name}" never open' + (f" after {last}" if last else "")
+    message = f'the hours "{calendar.name}" never open' + (f" after {last}" if last else "")
     reader.report("W522", calendar.place, message)
 
 
@@ -197,4 +197,4 @@ def check_overrides(calendars: Iterable[Calendar], today: date) -> Iterator[Flow
                 last[special.place, calendar.name] = day
     for (place, name), day in last.items():
         if day < today:
-            yield RULES["W524"].at(place, f'this override of hours "{name}" ended on {day}')
+            yield RULES["W524"].at(place, f'this override of the hours "{name}" ended on {day}')

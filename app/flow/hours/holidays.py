@@ -112,9 +112,9 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
     known = country_class(region.country)
     if known is None:
         place = region.written.values["country"].place
-        message = f'{region.written.what}: "{region.country}" is not a country with known holidays'
+        message = f'{region.written.what}: "{region.country}" is not a country whose holidays are known'
         near = nearest(region.country.lower(), countries(), ALIKE_NAMES)
-        words = f"write {countries()[near]} for {near.title()}, or the two letters of another country" if near else ""
+        words = f"write {countries()[near]} for {near.title()}, or another country's two letters" if near else ""
         cure = Fix(words, "word", countries()[near]) if near else None
         reader.report("E508", place, message, cure)
         return None
@@ -186,7 +186,7 @@ def _read_named(entry: Entry, holidays: Holidays, what: str, reader: Reader) -> 
     name = reader.text(entry.value, f"the name of {entry.key.value} in {what}")
     if name is not None and looks_like_hours(name.value):
         message = f'{what}: "{name.value}" is not the name of a holiday'
-        cure = f"write hours of a date under `override`: {{{entry.key.value}: {name.value}}}"
+        cure = f"write the hours of a date under `override`: {{{entry.key.value}: {name.value}}}"
         reader.report("E513", name.place, message, cure)
         name = None
     _read_own(entry.key, name.value.strip() if name else "", holidays, what, reader)

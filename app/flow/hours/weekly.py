@@ -25,7 +25,7 @@ _ANY_NOTATION: Final = re.compile(
     re.IGNORECASE,
 )
 _LIKE_HOURS: Final = re.compile(r"[0-9]{1,2}\b.*(?:[-\u2010-\u2014/]|\.\.|to|till?|until).*[0-9].*", re.IGNORECASE)
-_EXAMPLE: Final = "24-hour times such as `09:00-17:30`, several with commas between them, or closed"
+_EXAMPLE: Final = "24-hour times such as `09:00-17:30`, several separated by commas, or closed"
 
 _FULL: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NUMBERS: Final = {name: number for names in (DAYS, _FULL) for number, name in enumerate(names)}
@@ -45,7 +45,7 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
         hours = read_spans(entry.value, f"{what}, {entry.key.value}", reader) if days else None
         repeated = [day for day in days if day in named]
         if repeated:
-            message = f'{shown_days(repeated)} is named twice: here and under "{named[repeated[0]].value}"'
+            message = f'{shown_days(repeated)} is listed twice: here and under "{named[repeated[0]].value}"'
             reader.report("E505", entry.key.place, message)
         for day in days:
             if day not in named:
@@ -63,7 +63,7 @@ def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
     longer than twelve hours and no night service: the times are probably swapped.
     """
     if isinstance(node, Map):
-        cure = "write a text such as 09:00-17:30, or a list of them"
+        cure = "write hours such as 09:00-17:30, or a list of them"
         reader.report("E201", node.place, f"{what} is a map", cure)
         return None
     pieces = list(_texts_of(node, what, reader))
@@ -191,7 +191,7 @@ def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], wh
         return
     first, second = DAYS[day], DAYS[following]
     begin, end = shown_time(after[0].start), shown_time(late)
-    message = f"{what}: the hours of {first} last until {end} of {second}, which already opens at {begin}"
+    message = f"{what}: the hours of {first} last until {end} on {second}, but {second} already opens at {begin}"
     cure = f"let {first} end at {begin}, or {second} begin at {end}"
     reader.report("W521", named[following].place, message, cure)
 
@@ -212,7 +212,7 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
         reader.report("E501", place, f'{what}: "{text}" is not a range of hours', cure)
         return None
     if span.start == span.end:
-        reader.report("E502", place, f"{what}: {text} ends when it begins")
+        reader.report("E502", place, f"{what}: {text} ends at the time it begins")
         return None
     if span.end > span.start:
         return span
@@ -221,7 +221,7 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
     if span.end - span.start > _HALF_DAY and not is_night:
         duration = shown_duration(span.end - span.start)
         end = shown_time(span.end)
-        message = f"{what}: {text} goes on until {end} of the next day, {duration}"
+        message = f"{what}: {text} continues until {end} the next day, {duration}"
         swapped = f"{end}-{shown_time(span.start)}"
         reader.report("W520", place, message, Fix(f"did you mean {swapped}?", "word", swapped))
     return span

@@ -33,7 +33,7 @@ _TAKEN: Final = frozenset({"noinput", "nomatch", "asr_error", "error", "collecte
 def _read_texts(node: Node, what: str, code: str, reader: Reader) -> list[Text]:
     """A text, or a list of them that is not empty."""
     if isinstance(node, Seq) and not node.items:
-        reader.report(code, node.place, f"{what} is an empty list", "list what a caller may press or say")
+        reader.report(code, node.place, f"{what} is an empty list", "list what a caller can press or say")
     return [text for item in items(node) if (text := reader.text(item, what)) is not None]
 
 
@@ -123,7 +123,7 @@ class Choice(MapForm):
 
 def read_menu(node: Node, what: str, reader: Resolver) -> Menu | None:
     """A map of choices by name; one that cannot be read is left out. None when it is no map."""
-    found = reader.map(node, what, "write one choice a line: `sales: {dtmf: 1, speech: [sales], goto: sales}`")
+    found = reader.map(node, what, "write one choice per line: `sales: {dtmf: 1, speech: [sales], goto: sales}`")
     if found is None:
         return None
     read = [_read_choice(entry, reader) for entry in found.entries]
@@ -139,7 +139,7 @@ def _read_choice(entry: Entry, reader: Resolver) -> Choice | None:
     taken_cure = "give the choice another name"
     if name in FAILURES:
         taken_cure = f"write it under `retry`: `retry: {{{name}: [..], then: step}}`"
-    cure = "name the choice by its meaning; keys go into `dtmf`"
+    cure = "name the choice after its meaning; keys go in `dtmf`"
     reader.check_name(entry.key, "a choice", _NAME, cure, taken=_TAKEN, taken_cure=taken_cure)
     found = reader.map(entry.value, what, f"write `{name}: {{dtmf: 1, goto: step}}`")
     if found is None:
@@ -153,5 +153,5 @@ def _read_choice(entry: Entry, reader: Resolver) -> Choice | None:
         message = f"`speech` of {what} is the same in every locale: {', '.join(reader.locales)}"
         reader.report("W566", speech.place, message, f"write `speech: {{{shown}}}`")
     if not {"dtmf", "speech"} & fields.keys.keys():
-        reader.report("E231", place, f"{what} can be neither pressed nor said")
+        reader.report("E231", place, f"{what} can neither be pressed nor said")
     return choice

@@ -74,7 +74,7 @@ def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | Non
         first, last = (int(miswritten[1]), int(miswritten[2])) if miswritten else (high, low)
         cure = Fix(f"write {first}..{last}", "word", f"{first}..{last}")
     elif found:
-        cure = f"an `input` takes 1 to {_MAX_DIGITS} digits: write a number or a range in these limits"
+        cure = f"an `input` takes 1 to {_MAX_DIGITS} digits: write a number or a range within these limits"
     reader.report("E246", text.place, f'{what} is "{text.value}"', cure)
     return None
 
@@ -83,7 +83,7 @@ def _read_speech(node: Node, what: str, reader: Reader) -> bool:
     is_any = isinstance(node, Text) and node.value == "any"
     if not is_any:
         fix = Fix("write `speech: any`, or use `choices`", "word", "any")
-        reader.report("E203", node.place, f"{what} takes any words", fix if isinstance(node, Text) else fix.cure)
+        reader.report("E203", node.place, f"{what} accepts any words", fix if isinstance(node, Text) else fix.cure)
     return is_any
 
 
@@ -104,7 +104,7 @@ class Collect(MapForm, StepExit[CollectWords]):
     example: ClassVar = "collect: {into: name, digits: 4}"
     shape: ClassVar[StepShape] = "ask"
     hints: ClassVar = HINTS["collect"]
-    cures: ClassVar = {"into": Fix("add `into: name`, the variable that keeps what was given", "add", "into: name")}
+    cures: ClassVar = {"into": Fix("add `into: name`, the variable that stores the answer", "add", "into: name")}
 
     variable: Annotated[Variable, Notation(_read_into, offered("variables"))] = written_as("into")
     """The variable that receives the input."""
@@ -227,7 +227,7 @@ class Collect(MapForm, StepExit[CollectWords]):
             return "keys were pressed, but speech was asked for"
         low, high = self.digits
         if not outcome.digits.isdigit():
-            return "digits are needed, and another key was pressed"
+            return "digits are needed, but another key was pressed"
         if low <= len(outcome.digits) <= high:
             return ""
         needed = f"{low}" if low == high else f"{low} to {high}"
@@ -248,13 +248,13 @@ class Collect(MapForm, StepExit[CollectWords]):
             message = "`min_confidence` is in a `collect` without speech"
             reader.report("E219", fields.at("min_confidence"), message, "delete it, or add `speech: any`")
         if not {"digits", "speech"} & fields.values.keys():
-            reader.report("E245", place, "`collect` takes neither digits nor speech")
+            reader.report("E245", place, "`collect` needs digits or speech")
             return None
         if collect is None or target is None or retry is None:
             return None
         secret = collect.variable.sensitive
         failed = retry.then["nomatch"]
         if secret and collect.check is not None and failed.is_plain and failed.step and failed.step == target.step:
-            message = f'a wrong entry leads to the step "{failed.step}" in the end, as a right one does'
+            message = f'after all tries, a wrong entry leads to the step "{failed.step}", just like a right one'
             reader.report("W268", failed.place, message)
         return collect

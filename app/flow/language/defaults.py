@@ -72,7 +72,7 @@ def _read_actions(fields: Fields, reader: Reader) -> dict[str, Map]:
     """The options of each action, which are checked whether or not a step plays one."""
     written = {name: fields.values[name] for name in ACTIONS if name in fields.values}
     found = {
-        name: reader.map(node, f"`{name}`", f"write the options that every {name} has: `{name}: {{..}}`")
+        name: reader.map(node, f"`{name}`", f"write the options for every {name}: `{name}: {{..}}`")
         for name, node in written.items()
     }
     actions = {name: action for name, action in found.items() if action is not None}

@@ -286,7 +286,7 @@ def _report_split_lines(lines: tuple[Node, ...], reader: Reader) -> list[Node]:
     split: list[Node] = []
     for line, following in pairwise(lines):
         if isinstance(line, Map) and isinstance(following, Map) and (line.keys(), following.keys()) == _SPLIT_KEYS:
-            message = "this `goto` is a line of its own, and the `if` above it has none"
+            message = "this `goto` is on a separate line, and the `if` above it does not have one"
             reader.report("E204", following.place, message, "put it under the `if`: without the dash, indented as far")
             split += [line, following]
     return split
@@ -311,8 +311,8 @@ def _read_arm(line: Node, source: StepSource) -> Arm | None:
     if "else" in fields.values and found.get("else") is None:
         return None  # a misspelt `else`, which is reported
     if "else" in fields.values:
-        message = "`if` and `else` are in one line of `branch`"
-        reader.report("E251", fields.at("else"), message, "write `- else: step` as a line of its own, the last one")
+        message = "`if` and `else` are in the same line of `branch`"
+        reader.report("E251", fields.at("else"), message, "write `- else: step` as a separate line, the last one")
         return None
     target = fields.get("goto")
     step = target.value if isinstance(target, Text) else "step"
@@ -327,7 +327,7 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
     if found is None:
         has_stray = any(not isinstance(line, Map) or line.get("else") or not line.get("if") for line in lines)
         if not has_stray:
-            reader.report("E250", place, "`branch` has no `else` for calls that fit no other line")
+            reader.report("E250", place, "`branch` has no `else` for calls that match no other line")
         return None
     for behind in lines[index + 1 :]:
         fix = Fix(RULES["E251"].cure, "delete_item")
@@ -425,7 +425,7 @@ class Hold(MapForm, StepExit[HoldWords]):
         if not self.until.evaluate(frame.names):
             return None
         target = self.lines.ready
-        return Jump(target, target.place, f"{self.shown} holds already")
+        return Jump(target, target.place, f"{self.shown} already holds")
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
         """Continue when the condition holds or the time is up, else wait once more. Raises RenderError."""
@@ -435,7 +435,7 @@ class Hold(MapForm, StepExit[HoldWords]):
         if self.until.evaluate(frame.names):
             return _go("ready", self.lines.ready, f"{self.shown} holds {waited}")
         if frame.waited * 1000 >= self.up_to_ms:
-            return _go("too_long", self.lines.too_long, f"{self.shown} does not hold {waited}, and the time is up")
+            return _go("too_long", self.lines.too_long, f"{self.shown} does not hold {waited}, and time is up")
         because = f"{self.shown} does not hold {waited}: the caller keeps waiting"
         return Decision(Again(counts_try=False), HELD, self.place, because)
 

@@ -94,7 +94,7 @@ def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Pla
         number = reader.literal(item, TYPES["phone"], "`numbers`")
         if isinstance(number, str):
             if number in found:
-                reader.report("E211", item.place, f"{number} is given twice", Fix("delete one of the two", "delete"))
+                reader.report("E211", item.place, f"{number} is listed twice", Fix("delete one of the two", "delete"))
             found.setdefault(number, item.place)
     return tuple(found.items())
 
@@ -196,7 +196,7 @@ class ReadFlow:
 _SHARED: Final = "shared"
 """The word of a file that is no flow."""
 _OF_FLOWS: Final = frozenset({"flow", "start", "steps"})
-_NO_FLOW_CURE: Final = "write `shared: true` if it holds parts for all flows; a flow begins with `flow: name`"
+_NO_FLOW_CURE: Final = "write `shared: true` if it contains parts for all flows; a flow begins with `flow: name`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,7 @@ def read_head(node: Node, issues: list[FlowIssue]) -> FlowHead | None:
     reader = Reader(issues)
     if not isinstance(node, Map):
         cure = "begin with `flow: name`, `start: step` and `steps:`"
-        reader.report("E201", node.place, "a flow file is a map, and this is not", cure)
+        reader.report("E201", node.place, "a flow file must be a map, but this is not", cure)
         return None
     is_known = set(node.keys()) <= {*FlowWords.words()}
     node = _restore_sections(node, reader)
@@ -229,7 +229,7 @@ def read_head(node: Node, issues: list[FlowIssue]) -> FlowHead | None:
     hints = {key: _SHARED for key in misspelt if nearest(key, (*FlowWords.words(), _SHARED)) == _SHARED}
     fields = _fix_default(FlowWords.read_words(node, "the flow", reader, place=first, hints=hints), reader)
     if fields.is_whole and fields.values.keys().isdisjoint(_OF_FLOWS):
-        message = "the file is neither a flow nor shared: it has no `flow`, `start` and `steps`"
+        message = "the file is neither a flow nor shared: it has no `flow`, `start` or `steps`"
         reader.report("E204", first, message, Fix(_NO_FLOW_CURE, "add_beside", "shared: true"))
         fields = replace(fields, is_whole=False)
     entry = f"start: {_first_step(fields.get('steps'))}"
@@ -355,7 +355,7 @@ def _restore_sections(node: Map, reader: Reader) -> Map:
     for section, entries in lost.items():
         place = entries[0].key.place
         reader.report(
-            "E204", place, f"`{section}:` is missing above this line", f"write `{section}:` in a line above it"
+            "E204", place, f"`{section}:` is missing above this line", f"write `{section}:` on a line above it"
         )
         kept.append(Entry(Text(section, place), Map(tuple(entries), place)))
     return node._replace(entries=tuple(kept))
@@ -375,13 +375,13 @@ def _fix_default(fields: Fields, reader: Reader) -> Fields:
     if not isinstance(node, Map) or "defaults" in fields.values:
         return fields
     fix = Fix("write `defaults`", "word", "defaults")
-    reader.report("E201", fields.at("default"), "`default` is a map, and it takes true or false", fix)
+    reader.report("E201", fields.at("default"), "`default` is a map, but it takes true or false", fix)
     return replace(fields, values={**fields.without("default").values, "defaults": node})
 
 
 def _read_steps_map(words: FlowWords, reader: Reader) -> Map:
     """The map of steps; an empty one when there is none."""
-    cure = "write the steps one below another, each with its name: `welcome:`"
+    cure = "write the steps below each other, each with its name: `welcome:`"
     found = reader.map(words.steps, "`steps`", cure) if words.steps else None
     if found is not None and not found.entries:
         reader.report("E204", words.at("steps"), "`steps` is empty", words.cures["steps"])
@@ -402,7 +402,7 @@ def _read_start(node: Node | None, steps: Map, reader: Resolver) -> str | None:
     target = read_target(node, "`start`", reader) if node else None
     if target is not None and target.step is None:
         cure = f"name a step, e.g. `start: {_first_step(steps)}`"
-        reader.report("E214", target.place, "a call cannot start at its end", cure)
+        reader.report("E214", target.place, "a call cannot start at `end`", cure)
     return target.step if target else None
 
 
@@ -410,7 +410,7 @@ def _read_steps(steps: Map, defaults: Defaults, reader: Resolver) -> dict[str, R
     """The steps that could be read, by name."""
     found: dict[str, ReadStep] = {}
     for entry in steps.entries:
-        cure = "give the step another name: as a target this is the end of the call"
+        cure = "give the step another name: as a target, `end` means the end of the call"
         reader.check_name(entry.key, "a step", _STEP_NAME, taken=_RESERVED_STEPS, taken_cure=cure)
         if (read := read_step(entry, defaults, reader)) is not None:
             found[read.step.name] = read

@@ -133,10 +133,10 @@ def _read_body(node: Node, what: str, reader: Resolver) -> Value | None:
     json = JSON.read(node, what, reader)
     for leaf in leaves(json) if json else ():
         for name in sorted(leaf.used_names & reader.scope.secrets):
-            message = f"{name} would be sent, and stored until then; it is {reader.scope.unspoken[name]}"
+            message = f"{name} would be sent, and stored until it is sent; it is {reader.scope.unspoken[name]}"
             reader.report("E331", leaf.place, message)
         if isinstance(leaf, Native) and "env" in leaf.used_names and not leaf.used_env:
-            reader.report("E583", leaf.place, "`env` as a whole would be sent: every setting, with its secrets")
+            reader.report("E583", leaf.place, "all of `env` would be sent: every setting, including secrets")
     return json
 
 
@@ -145,7 +145,7 @@ def _read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
     if isinstance(node, Map):
         reserved = [entry for entry in node.entries if entry.key.value.lower() in _SERVER_HEADERS]
         for key, _ in reserved:
-            reader.report("E581", key.place, f'hooks set the header "{key.value.lower()}" themselves')
+            reader.report("E581", key.place, f'the server sets the header "{key.value.lower()}" of hooks')
         node = node._replace(entries=tuple(entry for entry in node.entries if entry not in reserved))
     return read_headers(node, what, reader)
 
@@ -272,7 +272,7 @@ def _read_hook(entry: Entry, reader: Resolver) -> HookDefinition | None:
     hidden = OWN_NAMES & reader.variables.keys()
     leaves_of = [leaf for value in hook.values for leaf in leaves(value)] if hook and hidden else []
     for at, own in sorted({(leaf.place, own) for leaf in leaves_of for own in hidden & leaf.used_names}):
-        message = f'in a hook "{own}" is not the variable of that name'
+        message = f'in a hook, "{own}" is not the variable with that name'
         reader.report("E582", at, message, f'give the variable "{own}" another name')
     return hook
 
@@ -320,7 +320,7 @@ def read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
     found = _read_sent(node, what, reader)
     for hook in found:
         if hook.definition.mail is not None and hook.definition.mail.attach:
-            reader.report("E586", hook.place, f'the mail "{hook.name}" attaches a recording, and {what} has none')
+            reader.report("E586", hook.place, f'the mail "{hook.name}" attaches a recording, but {what} has none')
     return found
 
 
@@ -336,11 +336,11 @@ EVENTS: Final[Mapping[str, str]] = {
     "record": "A recording is ready.",
     "transcription": "A transcription is ready.",
     "hangup": "The call is over.",
-    "started": "A call to somebody begins.",
+    "started": "A call to another party begins.",
     "ringing": "It rings.",
-    "answered": "Somebody, or a machine, has answered.",
+    "answered": "A person or a machine answered.",
     **{outcome: meaning for outcome, meaning in OUTCOMES.items() if outcome != OTHERWISE},
-    "cancelled": "The caller hung up before somebody answered.",
+    "cancelled": "The caller hung up before anybody answered.",
 }
 """What Vonage reports, and `hangup`, which is ours. Source: webhook reference, Call status, Record, Transcription."""
 
@@ -375,6 +375,6 @@ def check_events(source: StepSource) -> None:
         if key.value in _RECORDING_EVENTS and not records:
             reader.report("W288", key.place, f"`{key.value}` never comes: nothing in this step records")
         elif key.value == "transcription" and not transcribes:
-            message = "`transcription` never comes: no record of this step asks for one"
-            cure = "write `transcription: {}` in the record, or delete the line"
+            message = "`transcription` never comes: no `record` in this step asks for one"
+            cure = "write `transcription: {}` in the `record`, or delete the line"
             reader.report("W288", key.place, message, cure)

@@ -45,7 +45,7 @@ def check_segments(written: Value | None, url: str) -> None:
     rendered = _PATH_END.split(url)[0].split("/")
     for index in range(1, min(len(meant), len(rendered)) + 1):
         if meant[-index] == _COMPUTED and not rendered[-index]:
-            raise RenderError("E392", "a value in the path of the URL is empty", str(written.place) if written else "")
+            raise RenderError("E392", "a value in the URL's path is empty", str(written.place) if written else "")
 
 
 def _segments(written: Computed) -> Iterator[str]:
@@ -75,8 +75,8 @@ _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
     ("get", "json"): "write `post` instead of `get` to send a body, or delete `json`",
     ("get", "with"): _QUERY,
     ("post", "with"): "write `json`",
-    ("python", "json"): "write `with: {name: value}`: the arguments of the function",
-    ("python", "headers"): "delete it: a function is called, nothing is sent",
+    ("python", "json"): "write `with: {name: value}`: the function's arguments",
+    ("python", "headers"): "delete it: a function is called, so nothing is sent",
 }
 """A method and a word that it does not send → what to write instead."""
 
@@ -126,7 +126,7 @@ def _read_function(node: Node, what: str, reader: Reader) -> str | None:
     if text is None or _FUNCTION.fullmatch(text.value):
         return text.value if text else None
     cure = "it cannot be computed" if has_braces(text) else _function_cure(text.value)
-    reader.report("E536", text.place, f'"{text.value}" names no function', cure)
+    reader.report("E536", text.place, f'"{text.value}" is not the name of a function', cure)
     return None
 
 
@@ -138,7 +138,7 @@ def _function_cure(text: str) -> str:
     module, _, function = bare.rpartition(".")
     if module and _DOTTED_NAME.fullmatch(bare):
         return f'write "{module}:{function}"'
-    return 'write its module and its name: "package.module:function"'
+    return 'write the module and the name: "package.module:function"'
 
 
 def _read_arguments(node: Node, what: str, reader: Resolver) -> Value | None:
@@ -148,7 +148,7 @@ def _read_arguments(node: Node, what: str, reader: Resolver) -> Value | None:
         return None
     for key, _ in found.entries:
         if not _DOTTED_NAME.fullmatch(key.value) or "." in key.value:
-            cure = "write the name of an argument of the function"
+            cure = "write the name of one of the function's arguments"
             reader.report("E536", key.place, f'"{key.value}" cannot be the name of an argument', cure)
     return JSON.read(found, what, reader)
 
@@ -264,7 +264,7 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
     what = f'the lookup "{name}"'
     is_named = is_variable_name(entry.key, "a lookup", reader)
     if is_named and name in reader.variables:
-        reader.report("E539", place, f'a variable has the name of the lookup "{name}" too')
+        reader.report("E539", place, f'a variable has the same name as the lookup "{name}"')
     found = reader.map(entry.value, what, f"write `{name}: {LookupDefinition.example}`")
     if found is None:
         return None
@@ -310,7 +310,7 @@ def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
     if isinstance(node, Map):
         values = [entry for entry in node.entries if isinstance(entry.value, Text) and has_braces(entry.value)]
         for key, value in values:
-            message = f"`params` says which values a step gives, with their types, and `{key.value}` is a value"
+            message = f"`params` lists the values that a step passes, with their types, but `{key.value}` is a value"
             reader.report("E203", value.place, message, _QUERY.replace("number", key.value))
         node = node._replace(entries=tuple(entry for entry in node.entries if entry not in values))
     return read_params(node, "`params`", reader) if node is not None else {}
@@ -321,7 +321,9 @@ def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: 
     used = frozenset[str]().union(*(value.used_names for value in definition.values))
     sensitive = {written("", path).removeprefix(".") for path in definition.returns.secrets}
     if found := sorted(used & secrets) or sorted(sensitive):
-        message = f'"{found[0]}" is sensitive, and `cache` of the lookup "{definition.name}" would keep it in memory'
+        message = (
+            f'"{found[0]}" is sensitive, but the `cache` of the lookup "{definition.name}" would keep it in memory'
+        )
         reader.report("E541", definition.at("cache"), message)
 
 

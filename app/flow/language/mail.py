@@ -31,7 +31,9 @@ from app.value_types import TYPES, PlainText
 
 MOST_ADDRESSES: Final = 20
 """Our choice: more people are reached by a list of the mail server."""
-_CURE: Final = f"mail addresses alone are needed, such as office@example.com, at most {MOST_ADDRESSES} between commas"
+_CURE: Final = (
+    f"only mail addresses are allowed, such as office@example.com, at most {MOST_ADDRESSES}, separated by commas"
+)
 _BRACES: Final = re.compile(r"\{\{.*?\}\}")
 
 

@@ -49,8 +49,8 @@ def restore_menu(step: Fields, reader: Reader) -> Fields:
     menu = step.get("choices")
     strays = [entry for entry in menu.entries if _is_stray(entry, step)] if isinstance(menu, Map) else []
     for key, _ in strays:
-        message = f"`{key.value}` is among the choices, and belongs to the step"
-        cure = f"indent it by {step.at('choices').column - 1} spaces, as `choices` is"
+        message = f"`{key.value}` is among the choices, but belongs to the step"
+        cure = f"indent it by {step.at('choices').column - 1} spaces, like `choices`"
         reader.report("E202", key.place, message, cure)
     if not isinstance(menu, Map) or not strays:
         return step
@@ -156,7 +156,7 @@ class Choices(StepExit[ChoicesWords]):
             return None
         choices = {**own, **{name: choice for name, choice in defaults.choices.items() if name not in own}}
         if not choices:
-            reader.report("E230", place, "this menu has no choice")
+            reader.report("E230", place, "this menu has no choices")
         least = defaults.min_confidence if words.min_confidence is None else words.min_confidence
         asked = _asked(choices, least, reader)
         is_heard = any("speech" in choice.written.values for choice in choices.values())

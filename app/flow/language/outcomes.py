@@ -53,7 +53,7 @@ from app.flow.scope import Signature
 from app.value_types import Kind
 
 OUTCOMES: Final = {
-    "completed": "They spoke, and the other party hung up.",
+    "completed": "They talked, and the other party hung up.",
     "busy": "The other party is on the phone.",
     "timeout": "It rang for too long.",
     "unanswered": "Nobody answered, or the call was declined.",
@@ -62,8 +62,8 @@ OUTCOMES: Final = {
     "disconnected": "A websocket was closed at the other end.",
     "machine": "A machine answered.",
     "human": "A person answered.",
-    "beep": "A machine has played its tone.",
-    "otherwise": "Whatever has no line of its own.",
+    "beep": "A machine played its tone.",
+    "otherwise": "Everything that does not have its own line.",
 }
 """Every line of `on` that decides what came of a connect, and what it means."""
 
@@ -158,9 +158,9 @@ class On(StepExit[OnWords]):
             return None
         line = self.lines.get("otherwise") or self.lines["failed"]
         why = (
-            "no number of its list can be dialled"
+            "none of the numbers in the list can be dialled"
             if frame.dials_left > 0
-            else "the call has dialled as often as it may"
+            else "the call has reached its limit of dials"
         )
         return Jump(line.target, line.place, why)
 
@@ -177,7 +177,11 @@ class On(StepExit[OnWords]):
         line = self.lines.get(found)
         if line is None:
             return None
-        how = 'no line of its own, so "otherwise" decides' if found == "otherwise" else f'the line "{name}" decides'
+        how = (
+            'it does not have its own line, so "otherwise" decides'
+            if found == "otherwise"
+            else f'the line "{name}" decides'
+        )
         others = tuple(f"{other}: it was {name}" for other in self.lines if other != found)
         return Decision(Go(line.target), name, line.place, f"{outcome.because}; {how}", others)
 
@@ -194,7 +198,7 @@ class On(StepExit[OnWords]):
         dialled = [name for name in fields.values if name in OUTCOMES]
         failures = (*DIAL_FAILURES, DISCONNECTED) if connect and connect.has_websocket else DIAL_FAILURES
         if dialled and connect is None:
-            message = f"`{dialled[0]}` is an outcome of a connect, and this step has none"
+            message = f"`{dialled[0]}` is an outcome of a connect, but this step does not have one"
             reader.report("E264", fields.at(dialled[0]), message)
         elif dialled:
             _check_dial(fields, failures, source)
@@ -301,7 +305,7 @@ def _read_dial_lines(node: Map, source: StepSource) -> Fields:
     reader = source.reader
     observed = [entry for entry in node.entries if entry.key.value in _OBSERVED - source.checkpoints]
     for key, _ in observed:
-        cure = "delete it, or write `completed` for what follows; what only observes a call belongs under `events`"
+        cure = "delete it, or write `completed` for what comes next; to only observe a call, use `events`"
         fix = cure if key.value == "answered" else Fix(RULES["E262"].cure, "delete")
         reader.report("E262", key.place, f"`{key.value}` cannot steer a call", fix)
     kept = Map(tuple(entry for entry in node.entries if entry not in observed), node.place)
@@ -314,13 +318,13 @@ def _read_dial_lines(node: Map, source: StepSource) -> Fields:
 def _check_dial(fields: Fields, failures: tuple[str, ...], source: StepSource) -> None:
     reader = source.reader
     if DISCONNECTED in fields.values and DISCONNECTED not in failures:
-        message = "`disconnected` is an outcome of a websocket, and this connect has no websocket"
+        message = "`disconnected` is an outcome of a websocket, but this connect does not have a websocket"
         reader.report("E263", fields.at(DISCONNECTED), message, Fix("delete the line", "delete"))
     connect = connect_of(source.parts)
     may_be_empty = connect is not None and any(target.numbers is not None for target in connect.targets)
     _check_otherwise(fields, failures, "E260", reader, may_be_empty=may_be_empty)
     if fields.is_whole and "completed" not in fields.values:
-        reader.report("E261", fields.place, "`on` does not say what follows a completed call")
+        reader.report("E261", fields.place, "`on` does not say what comes after a completed call")
 
 
 def _check_otherwise(
@@ -329,10 +333,10 @@ def _check_otherwise(
     """W267 for an `otherwise` that catches none of the outcomes; `code` for outcomes that lead nowhere."""
     missing = ", ".join(name for name in outcomes if name not in fields.values)
     if OTHERWISE in fields.values and not missing and not may_be_empty:
-        reader.report("W267", fields.at(OTHERWISE), "`otherwise` catches nothing: every outcome has its own line")
+        reader.report("W267", fields.at(OTHERWISE), "`otherwise` is never used: every outcome has its own line")
     elif OTHERWISE not in fields.values and missing and fields.is_whole:
         message = f"`on` does not say where a call goes on {missing}"
-        reader.report(code, fields.place, message, f"add `otherwise: step`, or a line each for {missing}")
+        reader.report(code, fields.place, message, f"add `otherwise: step`, or a line for each of {missing}")
 
 
 _GRANTED: Final = frozenset({"verified", "authenticated", "authorised", "authorized", "granted", "unlocked"})
@@ -365,10 +369,10 @@ def _check_returned(signature: Signature, place: Place, reader: Resolver) -> Non
             continue
         if not _fits(returned.type, variable.type):
             message = f'the flow "{signature.name}" returns "{name}" as {returned.type.described}'
-            message = f"{message}, and the variable of this flow is {variable.type.described}"
-            reader.report("E203", place, message, "declare both alike, or give one of them another name")
+            message = f"{message}, but this flow's variable is {variable.type.described}"
+            reader.report("E203", place, message, "declare both with the same type, or rename one of them")
         if returned.sensitive and not variable.sensitive:
-            message = f'the flow "{signature.name}" returns the sensitive "{name}", and this flow stores it unmasked'
+            message = f'the flow "{signature.name}" returns the sensitive "{name}", but this flow stores it unmasked'
             cure = f"declare `{name}` with `sensitive: true` under {declared_under(name, reader)}"
             reader.report("E226", place, message, cure)
 

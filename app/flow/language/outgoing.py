@@ -47,7 +47,7 @@ class RequestUrl(Url):
         if not url.lower().startswith(("http://", "https://")):
             raise ValueError("a URL that begins with https:// or http:// is needed")
         if "#" in url:
-            raise ValueError("a URL without # is needed: what comes after it is never sent")
+            raise ValueError("a URL without # is needed: anything after it is never sent")
         _check_host(url)
         return url
 
@@ -67,7 +67,7 @@ def _check_host(url: str) -> None:
         or _NOT_IN_HOST.search(host)
         or (_ENDS_IN_NUMBER.search(host) and not is_address(host))
     ):
-        raise ValueError("a host that is a name, or an address written as 192.0.2.1 or [2001:db8::1], is needed")
+        raise ValueError("the host must be a name, or an address such as 192.0.2.1 or [2001:db8::1]")
 
 
 def without_urls(scope: ScopeTypes) -> ScopeTypes:
@@ -172,7 +172,7 @@ def plain_text(text: str) -> str:
     if len(text) > MAX_TEXT:
         raise ValueError(f"text of at most {MAX_TEXT:,} characters is needed")
     if not is_encodable(text):
-        raise ValueError("text of whole characters is needed")
+        raise ValueError("text with complete characters is needed")
     return text
 
 
@@ -225,7 +225,9 @@ class Definition(MapForm):
             return entries
         key, value = entries[0]
         message = f"a name for the {cls.noun} is missing above `{key.value}`"
-        reader.report("E201", value.place, message, "write its name above this line, and indent what belongs to it")
+        reader.report(
+            "E201", value.place, message, "write its name above this line, and indent the lines that belong to it"
+        )
         return ()
 
     @property
@@ -292,7 +294,7 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolv
         given = [(item, None)] if isinstance(item, Text) else item.entries
         declared = next((key for key, value in given if value is not None and key.value in declaring), None)
         if declared is not None:
-            message = f'{what} cannot declare a {kind.noun}, and "{declared.value}" belongs to one'
+            message = f'{what} cannot declare a {kind.noun}, but "{declared.value}" belongs to one'
             cure = f"declare it under `{kind.section}` of the flow, and write its name"
             reader.report(kind.undeclared_code, declared.place, message, cure)
             continue
@@ -312,7 +314,7 @@ def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader
         more = f", or name a {kind.noun}: {', '.join(sorted(known))}" if known else ""
         message, cure = f'"{name.value}" is a {noun}', f"write `{word}: {name.value}`{more}"
     elif name.value in reader.variables and kind.section == "lookups":
-        message = f'"{name.value}" is a variable of this flow, and hides any {kind.noun} of that name'
+        message = f'"{name.value}" is a variable of this flow, which hides any {kind.noun} with that name'
         cure = "give the variable another name"
     elif len(parts) > 1 and all(part in known for part in parts):
         cure = f"write a list: [{', '.join(parts)}]"

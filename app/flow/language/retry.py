@@ -85,7 +85,7 @@ def _read_prompt(node: Node, reader: Resolver) -> RetryPrompt | None:
     item = as_item(node)
     kind = next((kind for kind in ("talk", "stream") if item and item.get(kind) is not None), None)
     if item is None or kind is None:
-        cure = "write a text, {template: file.j2} or {stream: url}"
+        cure = "write text, {template: file.j2} or {stream: url}"
         reader.report("E201", node.place, "a prompt of `retry` is neither spoken nor streamed", cure)
         return None
     parts = read_do(Seq((item,), node.place), reader)
@@ -151,7 +151,7 @@ class RetryWords(MapForm):
         tries = words.tries if words is not None else None
         for name, prompts in words.prompts.items() if words and tries else ():
             if tries and len(prompts) >= tries:
-                message = f"prompt {tries} of `{name}` is never played: after try {tries} comes `then`"
+                message = f"prompt {tries} of `{name}` is never played: after try {tries} the call goes to `then`"
                 cure = f"write `tries: {len(prompts) + 1}`, or delete the prompt"
                 reader.report("W241", prompts[tries - 1].place, message, cure)
         return words
@@ -238,10 +238,10 @@ def merge_retry(
     then = {name: target for words in layers for name, target in (words.then or {}).items()}
     place = layers[-1].written.place if layers else place
     if missing := [name for name in FAILURES if name not in then]:
-        message = "a caller who never answers is asked forever: no `then` says what follows the last try"
+        message = "a caller who never answers is asked forever: there is no `then` for after the last try"
         cure = None
         if then:
-            message = f"`then` does not say what follows the last try after {missing[0]}"
+            message = f"`then` does not say what comes after the last {missing[0]}"
             cure = f"add `{missing[0]}: step` to `then`"
         reader.report("E240", place, message, cure)
         return None
@@ -289,8 +289,8 @@ def _merge_locales(by_locale: Mapping[str, Node], place: Place, reader: Reader) 
     entries = {name: item.entries[0] for name, item in made.items() if item is not None and len(item.entries) == 1}
     kinds = {entry.key.value for entry in entries.values()}
     if len(entries) < len(made) or len(kinds) > 1 or not kinds <= {"talk", "stream"}:
-        message = "a prompt is a text in every locale, or a stream in every locale"
-        cure = "write a text for each, with options next to `talk: {en: .., fr: ..}`, or {stream: url} for each"
+        message = "a prompt must be text in every locale, or a stream in every locale"
+        cure = "write text for each, with options next to `talk: {en: .., fr: ..}`, or {stream: url} for each"
         reader.report("E564", place, message, cure)
         return None
     inner = tuple(Entry(Text(name, entry.key.place), entry.value) for name, entry in entries.items())

@@ -101,7 +101,7 @@ def _cast(type_: Kind, value: object, path: str) -> Any:
     try:
         return plain_json(found)
     except ValueError:
-        raise Misfit(path, "holds something that cannot be stored") from None
+        raise Misfit(path, "contains something that cannot be stored") from None
 
 
 class SensitiveValues(Protocol):
@@ -151,7 +151,7 @@ class Redactor:
             return value
         if type_ == ANY:
             return self._mask(str(value))
-        raise Misfit(path, "holds something sensitive, and is not declared `sensitive`")
+        raise Misfit(path, "contains something sensitive, but is not declared `sensitive`")
 
     def _text(self, text: str) -> str:
         return self._mask(text) if self._sensitive.are_in(text) else text
@@ -164,7 +164,7 @@ OPTIONAL: Final = {"phone?": "phone", "url?": "url"}
 """Types of which an answer may hold "" for "there is none"."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
-_RETURNS_CURE: Final = "add `returns: {name: text, tier: [gold, standard]}`, each field of the answer with its type"
+_RETURNS_CURE: Final = "add `returns: {name: text, tier: [gold, standard]}`, with the type of each field of the answer"
 _SENSITIVE: Final = "sensitive"
 _HOSTS: Final = "hosts"
 _BESIDE: Final = frozenset({"cache", "timeout", "default", "headers", "params", "json", "with"})
@@ -190,7 +190,7 @@ def read_returns(fields: Fields, reader: Reader) -> Returned:
     return Returned(_read_fields(found, (), secrets, reader), outermost(secrets))
 
 
-_SENSITIVE_CURE: Final = "write it at each such field: `pin: {type: text, sensitive: true}`"
+_SENSITIVE_CURE: Final = "write it at each sensitive field: `pin: {type: text, sensitive: true}`"
 
 
 def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> Kind:
@@ -200,12 +200,12 @@ def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> K
         name = key.value
         if not path and name == OK:
             message = "every lookup already has a field `ok`, which says whether the answer is real"
-            reader.report("E532", key.place, message, "give the field of the answer another name")
+            reader.report("E532", key.place, message, "rename the field in the answer")
         elif not path and name in _BESIDE and not _looks_like_type(value):
             message = f"`{name}` is among the fields of the answer"
             reader.report("E532", key.place, message, f"write `{name}` next to `returns`, not in it")
         elif not name or has_braces(key):
-            reader.report("E532", key.place, f'a field cannot be named "{name}"', "write its name in the answer")
+            reader.report("E532", key.place, f'a field cannot be named "{name}"', "write the name used in the answer")
         elif type_ := _read_type(value, f'the field "{name}"', (*path, name), secrets, reader):
             known[name] = type_
     return record(known, None if len(known) == len(node.entries) else ANY)
@@ -228,7 +228,7 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
             return _read_url(hosts, what, reader, may_be_empty=isinstance(node, Text) and node.value == "url?")
     if len(path) > MAX_NESTED + 1:
         message = f"{what} is more than {MAX_NESTED} levels deep"
-        reader.report("E532", node.place, message, "write `map` without its fields")
+        reader.report("E532", node.place, message, "write `map` without fields")
         return None
     if isinstance(node, Map):
         is_wrong = _report_misdescribed(node, what, reader)
@@ -312,7 +312,7 @@ def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
         reader.report("E532", flag.place, f"`sensitive` is among the fields of {what}", _SENSITIVE_CURE)
     elif not keys or is_words or is_variable:
         message = f"{what} is described by {', '.join(keys)}" if keys else f"{what} is a map without fields"
-        reader.report("E532", node.place, message, "write its type alone, a list of words, or a map of its fields")
+        reader.report("E532", node.place, message, "write only its type, a list of words, or a map of its fields")
     else:
         return False
     return True
@@ -350,7 +350,7 @@ def _fill_map(node: Map, type_: Kind, within: str, reader: Resolver) -> dict[str
             found[name] = inner.empty
             if inner.empty is None:
                 cure = f"add `{name}: {inner.words[-1]}` to `default`, or another of {', '.join(inner.words)}"
-                reader.report("E533", node.place, f'{within} does not say what "{name}" is', cure)
+                reader.report("E533", node.place, f'{within} does not give a value for "{name}"', cure)
     return found
 
 
@@ -368,6 +368,6 @@ def _read_value(node: Node, inner: Kind, within: str, reader: Resolver) -> Any:
     except Misfit as misfit:
         shown = f": {misfit}" if misfit.path else f" {misfit.problem}"
         message = f'{within} cannot be "{node.value}"' if isinstance(node, Text) else f"{within}{shown}"
-        cure = f"write {inner.described}" if not misfit.path else "write it as the answer has it"
+        cure = f"write {inner.described}" if not misfit.path else "write it as it appears in the answer"
         reader.report("E533", node.place, message, cure)
         return inner.empty

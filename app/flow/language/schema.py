@@ -56,7 +56,7 @@ OfferedNames: TypeAlias = Mapping[str, Iterable[str]]
 
 _PLACEHOLDERS: Final = frozenset({"offered", "more", "offered_words"})
 """Our own keys in a schema, which are replaced by standard ones at the end."""
-_HOSTS: Final = "The hosts that the URL may have; an answer with another one does not count."
+_HOSTS: Final = "The hosts allowed in the URL; any other host makes the answer invalid."
 
 
 _SHORT_TYPE: Final = {"type": ["object", "string"], "if": {"type": "string"}, "then": one_of(TYPES)}
@@ -71,7 +71,7 @@ def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Flow",
-        "description": "A flow of ncco-server, or parts that its flows share.",
+        "description": "A flow of ncco-server, or parts shared by its flows.",
         "type": "object",
         "if": has("shared"),
         "then": ref("shared_file"),
@@ -199,8 +199,9 @@ def resolved(schema: Any, names: OfferedNames) -> Any:
 
 
 _OURS: Final = {
-    "checkpoint": "Tells the server that the call has come this far; named in `on`, it decides how the call goes on.",
-    "ncco": "A file of templates/ that gives a whole list of actions as JSON.",
+    "checkpoint": "Reports to the server that the call got this far; a line for it in `on` decides how the call "
+    "continues.",
+    "ncco": "A file in templates/ that produces a whole list of actions as JSON.",
 }
 ABOUT: Final = {word: SHAPES[word].about for word in ACTIONS} | _OURS
 """What each item of `do` is."""
@@ -223,7 +224,7 @@ def options_of(word: str) -> dict[str, JsonSchema]:
         found |= options_around()
         found["endpoint"] = about(listed(ref("target_of_connect")), "Where the call is connected to.")
     if word == "talk":
-        found["template"] = about(offered("templates"), "A file of templates/ that says what is said.")
+        found["template"] = about(offered("templates"), "A file in templates/ with the text to say.")
     if word == "transfer":
         found["conversation_id"] = found["conversationId"]
     return found
@@ -237,7 +238,7 @@ def _any_item() -> JsonSchema:
     cases += [(has(word), ref(f"{word}_item")) for word in first]
     words = {word: about({}, ABOUT[word]) for word in ITEM_WORDS}
     nameless = mapped(words) | {"minProperties": 1}
-    action = about({}, "An action as the NCCO reference writes it, with its fields beside it.")
+    action = about({}, "An action as in the NCCO reference, with its fields next to it.")
     return {"type": "object", "properties": {**words, "action": action}, **choose(cases, nameless)}
 
 
@@ -288,7 +289,7 @@ def _on_answer() -> JsonSchema:
     """What the called party of a phone hears first: a flow of ours, or another server's NCCO."""
     phone = endpoint_shape("phone")
     plain = phone.fields[ON_ANSWER].json_schema()
-    run = about(offered("flows"), "The flow that the called party hears before it is joined.")
+    run = about(offered("flows"), "The flow that the called party hears before being connected.")
     tones = {name: schema for name, schema in plain["properties"].items() if name != "url"}
     given = about(named(ANYTHING), "The params of that flow.")
     ours = mapped({"run": run, "with": given, **tones}, required=["run"])

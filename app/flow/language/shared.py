@@ -56,7 +56,7 @@ class Context:
         defaults: what every flow inherits.
         events: hooks that every flow sends for what Vonage reports later.
         flows: the signatures of the flows, by name.
-        kept: by flow, the names of variables that may hold a setting of the server.
+        kept: by flow, the names of variables that may hold a server setting.
     """
 
     templates: Mapping[str, str]

@@ -128,11 +128,11 @@ def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
     for kind in kinds[1:]:
         if kind.word not in kinds[0].form.words():
             message = f"{fields.what} has two exits, `{kinds[0].word}` and `{kind.word}`"
-            cure = f"keep one of them; `{kind.word}` goes into a step of its own"
+            cure = f"keep one of them; `{kind.word}` goes in a separate step"
             if kind is On and source.first("connect") is None and not source.checkpoints:
-                cure = "keep only `error` in `on`: this step dials nobody. What only notifies goes under `events`"
+                cure = "keep only `error` in `on`: this step dials nobody. Mere notifications go under `events`"
             elif kind is On and kinds[0] is Goto:
-                cure = "delete `goto`; where it leads becomes a line of `on`, e.g. `completed: step`"
+                cure = "delete `goto`; move its target to a line of `on`, e.g. `completed: step`"
             source.reader.report("E218", fields.at(kind.word), message, cure)
     return kinds[0] if kinds else None
 
@@ -151,10 +151,10 @@ def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
     written = source.first("input")
     if written and kind not in (Choices, Collect):
         if (url := written.field("eventUrl")) is not None:
-            message = "another server gets the answer of this input and decides on it"
+            message = "another server gets the answer to this input and decides what comes next"
             reader.report("W221", url.place, message)
         elif not written.is_asynchronous:
-            reader.report("E220", written.place, "nothing decides on the answer of this input")
+            reader.report("E220", written.place, "nothing uses the answer to this input")
     _check_connect(kind, source)
 
 
@@ -187,10 +187,10 @@ def _has_dial_lines(on: Map, source: StepSource) -> bool:
 def _report_undecided(connect: Item, kind: type[StepExit[Any]] | None, source: StepSource) -> None:
     read = connect_of(source.parts)
     if connect.targets > 1 or (read is not None and read.rings_several):
-        message = "only `on` rings the targets of a list one after another, and this step has none"
+        message = "a list of targets is dialled one by one only with `on`, but this step does not have one"
         source.reader.report("E265", connect.place, message)
     elif all(item.word != "input" for item in source.played[: source.played.index(connect)]):
-        message = "this connect has no `on`: whether it was busy, unanswered or completed decides nothing"
-        where = "replace `goto` by" if kind is Goto else "put the connect into a step of its own, with"
+        message = "this connect has no `on`, so the call does not react when it is busy, unanswered or completed"
+        where = "replace `goto` by" if kind is Goto else "put the connect in a separate step, with"
         cure = None if kind in (None, On) else f"{where} `on: {{completed: step, otherwise: step}}`"
         source.reader.report("W266", connect.place, message, cure)

@@ -79,7 +79,7 @@ def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], Flo
                 return events, RULES["E119"].at(source.extent(event), message)
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
-                message = f"more than {MAX_DEPTH} levels, one inside the other"
+                message = f"more than {MAX_DEPTH} nested levels"
                 return events, RULES["E119"].at(source.extent(event), message)
     except yaml.MarkedYAMLError as error:
         return events, diagnose(source, error, events)
@@ -134,7 +134,7 @@ class _Builder:
             if key is None:
                 continue
             if first := entries.get(key.value):
-                message = f'"{key.value}" is here for the second time; the first is in line {first.key.place.line}'
+                message = f'"{key.value}" appears a second time here; the first is in line {first.key.place.line}'
                 self.issues.append(RULES["E102"].at(key.place, message))
                 if is_missing(first.value):
                     entries[key.value] = Entry(first.key, value)
@@ -145,7 +145,7 @@ class _Builder:
         written = self.source.text[marks(start)[0].index : marks(event)[1].index]
         if start.flow_style and entries and ":" not in written and "{" not in written[1:]:
             fix = Fix(f"write a list: [{', '.join(entries)}]", "characters", f"[{', '.join(entries)}]")
-            self.issues[earlier:] = [RULES["E103"].at(place, "these braces hold names without values", fix)]
+            self.issues[earlier:] = [RULES["E103"].at(place, "these braces contain names without values", fix)]
         return Map(tuple(entries.values()), place)
 
     def _is_split_text(self, value: yaml.Event) -> bool:

@@ -78,7 +78,7 @@ def _merge(source: SourceFile, key: yaml.ScalarEvent) -> FlowIssue:
 def _alias(source: SourceFile, event: yaml.Event) -> FlowIssue:
     start, end = (mark.index for mark in marks(event))
     name = source.text[start:end]
-    cure = f"write the value itself here; if it is a text, write {quote(name)}"
+    cure = f"write the value itself here; if it is text, write {quote(name)}"
     return RULES["E106"].at(source.extent(event), f"{name} refers to a value elsewhere (an alias)", cure)
 
 
@@ -88,7 +88,7 @@ def _tag_or_anchor(source: SourceFile, event: yaml.Event) -> FlowIssue:
     name = found[0].rstrip() if found else source.text[start]
     whole = source.text[start : max(start + len(name), stop)]
     is_text = isinstance(event, yaml.ScalarEvent) and not event.style
-    cure = f"delete it; if it is a text, write {quote(whole)}" if is_text else "delete it"
+    cure = f"delete it; if it is text, write {quote(whole)}" if is_text else "delete it"
     if source.line_at(start).key in EXPRESSION_KEYS:
         cure = f"write not {whole.removeprefix('!').lstrip()}"
     code, what = ("E105", "a YAML tag") if name.startswith("!") else ("E106", "a YAML anchor")
@@ -109,7 +109,7 @@ def check_scalar(source: SourceFile, event: yaml.ScalarEvent, key: str) -> FlowI
         return issue
     if key in _SPOKEN_KEYS and (found := _LATE_QUOTE.fullmatch(event.value)):
         place = source.place(start.index + found.start(2))
-        message = "this quote is inside the text: a voice reads it, and YAML does not"
+        message = "this quote is inside the text: YAML ignores it, and the voice reads it aloud"
         text = found[1] + found[3]
         return RULES["W127"].at(
             place, message, source.rewritten(start.index, end.index, in_quotes(text), f"write {quote(text)}")
@@ -124,7 +124,7 @@ def check_missing_space(source: SourceFile, event: yaml.ScalarEvent) -> FlowIssu
     if not found or source.parsed[source.starts[start.line] : start.index].strip(" -"):
         return None
     at = start.index + found.end(1)
-    cure = f"write {found[1]}: {found[2]}; if it is one text, put quotes around it"
+    cure = f"write {found[1]}: {found[2]}; if it is all one text, put quotes around it"
     return RULES["E116"].at(
         source.place(at), "a space is missing after the colon", source.rewritten(at, at + 1, ": ", cure)
     )
@@ -134,7 +134,7 @@ def _typographic_quotes(source: SourceFile, start: int, end: int) -> FlowIssue |
     text = source.text[start:end]
     if text[-1] not in _TYPOGRAPHIC_QUOTES and any(char in _TYPOGRAPHIC_QUOTES for char in text[1:]):
         return None
-    message = f"{text[0]} is a typographic quote: YAML takes it for a letter of the text"
+    message = f"{text[0]} is a typographic quote: for YAML it is an ordinary character of the text"
     inner = text.strip(_TYPOGRAPHIC_QUOTES)
     fix = source.rewritten(start, end, in_quotes(inner), f"write {quote(inner)}")
     return RULES["E118"].at(source.place(start, start + 1), message, fix if text[-1] in _TYPOGRAPHIC_QUOTES else None)
@@ -149,11 +149,11 @@ def _continued(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> FlowIssu
         place = source.place(line.first, line.content_end)
         if found := _CONTINUED_KEY.match(text):
             message = f"this line is read as the rest of the text in line {first}: no space after the colon"
-            cure = f"write {found[1]}: {found[2]}, indented like its neighbours; a text of several lines needs quotes"
+            cure = f"write {found[1]}: {found[2]}, indented like its neighbours; text over several lines needs quotes"
             return RULES["E116"].at(place, message, cure)
         if re.match(r"-[ A-Za-z]", text):
             message = f"this line is read as the rest of the text in line {first}, not as a list item"
-            cure = "delete that text or indent this line like its neighbours; a text of several lines needs quotes"
+            cure = "delete that text or indent this line like its neighbours; text over several lines needs quotes"
             return RULES["E115"].at(place, message, cure)
     return None
 
@@ -165,8 +165,8 @@ def _late_closing_quote(source: SourceFile, start: yaml.Mark, end: yaml.Mark) ->
     if not any(_OWN_LINE.match(line.text, line.indent) for line in lines if line.indent <= above.indent):
         return None
     mark = source.text[start.index]
-    message = f"this {mark} is closed only in line {lines[-1].number}: all between is read as one text"
-    cure = f"write {mark} at the end of the text as well; if it is one text, indent its lines further"
+    message = f"this {mark} is not closed until line {lines[-1].number}: everything in between is read as one text"
+    cure = f"write {mark} at the end of the text as well; if it is all one text, indent its lines further"
     return RULES["E113"].at(source.place(start.index), message, cure)
 
 
@@ -179,7 +179,7 @@ def _cut_by_comment(source: SourceFile, event: yaml.ScalarEvent, key: str) -> Fl
     stop = end + len(found[0].rstrip())
     cure = f"if it belongs to the text, write {quote(source.text[start:stop])}; else put two spaces before #"
     fix = source.rewritten(start, stop, in_quotes(source.text[start:stop]), cure)
-    return RULES["E104"].at(source.place(found.start(2) - 1, stop), "the text is cut here: # begins a comment", fix)
+    return RULES["E104"].at(source.place(found.start(2) - 1, stop), "the text is cut off here: # begins a comment", fix)
 
 
 def _looks_like_one_text(value: str, space: str, comment: str, key: str) -> bool:
@@ -214,15 +214,15 @@ def check_empty(source: SourceFile, event: yaml.ScalarEvent, key: Text | None) -
         return None
     start = marks(event)[0].index
     if event.value:
-        message = f"{event.value} means nothing at all in YAML"
-        cure = f'write a value: "{event.value}" in quotes if it is a word, "" for an empty text'
+        message = f"{event.value} means an empty value in YAML"
+        cure = f'write a value: "{event.value}" in quotes if it is a word, "" for empty text'
         return RULES["E103"].at(source.extent(event), message, Fix(cure, "characters", f'"{event.value}"')), ""
     found = _COMMENT.match(source.parsed, start)
     if found and (not found[2].strip() or (key is not None and key.value in _KEYPRESS_KEYS)):
         place = source.place(found.start(2) - 1)
         at = found.start(2) - 1
         fix = 'write "#"' if found[2].strip() else source.rewritten(at, at + 1, '"#"', 'write "#"')
-        return RULES["E108"].at(place, "YAML takes # for the beginning of a comment", fix), "#"
+        return RULES["E108"].at(place, "for YAML, # begins a comment", fix), "#"
     return _missing_value(source, start, key), ""
 
 
@@ -241,11 +241,11 @@ def _missing_value(source: SourceFile, start: int, key: Text | None) -> FlowIssu
     if has_colon and (found := _LATE_COLON.fullmatch(bare)):
         message = f"the colon is at the end of the line instead of after {found[1]}"
         return RULES["E116"].at(key.place, message, f"write {found[1]}: {found[2]}")
-    cure = 'write a value after its colon, or indented below it; "" is an empty text, {} an empty map'
+    cure = 'write a value after its colon, or indented below it; "" is empty text, {} an empty map'
     if not has_colon:
-        cure = "write a colon and a value after it; if it is part of a text, put quotes around all of that"
+        cure = "write a colon and a value after it; if it is part of some text, put quotes around all of it"
     elif below := _sibling_block(source, key):
-        cure = f'indent line {below} and what belongs to it by two more spaces, or delete "{key.value}:"'
+        cure = f'indent line {below} and the lines that belong to it by two more spaces, or delete "{key.value}:"'
     return RULES["E103"].at(key.place, f'"{key.value}" has no value', cure)
 
 

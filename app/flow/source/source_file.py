@@ -133,7 +133,7 @@ class SourceFile:
         what = "an invisible character"
         fix = Fix("delete it", "characters")
         if unicodedata.category(char) == "Zs":
-            what = "a space that YAML does not know"
+            what = "a space that YAML does not recognise"
             fix = Fix("type a normal space instead", "characters", " " * (end - start))
         return RULES["E117"].at(self.place(start, end), f"{what} ({name})", fix)
 

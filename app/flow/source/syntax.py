@@ -135,7 +135,7 @@ def find_tab(fault: SyntaxFault) -> FlowIssue | None:
     at = fault.at if found < 0 else fault.line.start + found
     if fault.source.parsed[at : at + 1] != "\t":
         return None
-    return fault.issue("E110", at, at + 1, "there is a tab here, which YAML does not take for spaces")
+    return fault.issue("E110", at, at + 1, "there is a tab here; YAML needs spaces")
 
 
 def find_escape(fault: SyntaxFault) -> FlowIssue | None:
@@ -144,7 +144,9 @@ def find_escape(fault: SyntaxFault) -> FlowIssue | None:
     if at < 0 or not fault.mentions("escape", "hexdecimal", "hexadecimal"):
         return None
     fix = fault.source.rewritten(at, at + 1, "\\\\", RULES["E125"].cure)
-    return fault.issue("E125", at, at + 2, f"{fault.source.text[at : at + 2]} means nothing between double quotes", fix)
+    return fault.issue(
+        "E125", at, at + 2, f"{fault.source.text[at : at + 2]} does not mean anything in double quotes", fix
+    )
 
 
 def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
@@ -192,7 +194,7 @@ def find_equals(fault: SyntaxFault) -> FlowIssue | None:
     fix = fault.source.rewritten(
         front, at + 1, ":" if fault.source.parsed[at + 1 : at + 2] == " " else ": ", f"write {found[1]}: ..."
     )
-    return fault.issue("E101", at, at + 1, "= is not YAML's colon", fix)
+    return fault.issue("E101", at, at + 1, "YAML needs a colon, not =", fix)
 
 
 def find_braces(fault: SyntaxFault) -> FlowIssue | None:
@@ -214,7 +216,7 @@ def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> Flow
         return RULES["E124"].at(place, "a key cannot be computed", "write the word itself")
     bare = _BRACES.sub(lambda found: FILLER * len(found[0]), line.bare)
     begin, end = enclosing(line, bare, start, in_flow=in_flow)
-    message = "without quotes, YAML does not read these braces as a value to fill in"
+    message = "without quotes, YAML does not see these braces as a value to fill in"
     whole = source.text[begin:end].rstrip()
     cure = f"put quotes around the whole text: {quote(whole)}"
     fix = source.rewritten(begin, begin + len(whole), in_quotes(whole), cure)
@@ -230,7 +232,7 @@ def find_reserved(fault: SyntaxFault) -> FlowIssue | None:
         at = fault.at
     line, char = fault.source.line_at(at), fault.source.text[at]
     whole = fault.source.text[at : enclosing(line, line.bare, at, in_flow=fault.in_flow)[1]].rstrip()
-    message = f"a text cannot begin with {char} without quotes"
+    message = f"text that begins with {char} needs quotes"
     text = whole or char
     fix = fault.source.rewritten(at, at + len(text), in_quotes(text), f"write {quote(text)}")
     return fault.issue("E108", at, at + 1, message, fix)
@@ -244,7 +246,7 @@ def find_hash(fault: SyntaxFault) -> FlowIssue | None:
         if found:
             at = line.text.index("#", found.start())
             code = "E108" if _VALUE_START.search(line.text[:at]) else "E104"
-            message = "YAML takes # and the rest of the line for a comment, the closing bracket too"
+            message = "for YAML, # and the rest of the line are a comment, including the closing bracket"
             begin, end = enclosing(line, line.text, line.start + at, in_flow=True)
             cure = f"write {quote(fault.source.text[begin:end].rstrip())}"
             return fault.issue(code, line.start + at, line.start + at + 1, message, cure)
@@ -306,9 +308,9 @@ def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
     if item := _LIST_TYPE.fullmatch(whole):
         written = f"[{item[1] or item[2]}]"
         fix = source.rewritten(start, end, written, f"write a list of them as {written}")
-        return fault.issue("E114", start, end, "brackets stand around the type of a list's entries", fix)
+        return fault.issue("E114", start, end, "brackets go around the type of a list's entries", fix)
     fix = source.rewritten(start, end, in_quotes(whole), f"put quotes around it: {quote(whole)}")
-    return fault.issue("E114", start, end, "a text with brackets needs quotes here", fix)
+    return fault.issue("E114", start, end, "text with brackets needs quotes here", fix)
 
 
 def _value(rest: str) -> str:
@@ -337,7 +339,7 @@ def find_mismatch(fault: SyntaxFault) -> FlowIssue | None:
     closer = _CLOSERS[opener]
     cure: str | Fix = fault.source.rewritten(fault.at, fault.at + 1, closer, f"write {closer}")
     if char == "]" and "}" in line.bare[fault.at - line.start :]:
-        message, cure = "no [ is open for this ]", "write [ where the list begins, or delete the ]"
+        message, cure = "there is no open [ for this ]", "write [ where the list begins, or delete the ]"
     return fault.issue("E114", fault.at, fault.at + 1, message, cure)
 
 
@@ -411,7 +413,7 @@ def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
         return fault.issue("E112", at, end, "a colon at the end of a condition", fix)
     if _PARENTHESISED_MAP.match(text):
         return fault.issue("E114", start, start + 1, "( does not begin a map", "write { and } around the keys")
-    message = "a second colon in this line: YAML takes it for a key"
+    message = "a second colon in this line: YAML reads the text before it as a key"
     source = fault.source
     fix = source.rewritten(start, end, in_quotes(text), f"put quotes around the text: {quote(text)}")
     if _PAIRS.match(text):
@@ -432,13 +434,13 @@ def find_missing_space(fault: SyntaxFault) -> FlowIssue | None:
     if glued := _GLUED_KEY.match(text):
         key, colon, value = glued.groups()
         at = start + len(key)
-        message = "a space is missing after the colon" if colon == ":" else f"{colon} is not YAML's colon"
+        message = "a space is missing after the colon" if colon == ":" else f"{colon} is not a YAML colon"
         fix = fault.source.rewritten(at, at + 1, ": ", f"write {key}: {value.strip()}")
         return fault.issue("E116", at, at + 1, message, fix)
     pair = _PAIR.match(text)
     cure = f"write {pair[1]}: {pair[2] or '..'}" if pair else "write a key and a colon before it"
     cure += "; if it continues the text above, indent it further than the key there"
-    message = "this line has no colon: it is neither a key with a value nor the rest of a text above"
+    message = "this line has no colon: it is neither a key with a value nor a continuation of the text above"
     if not pair or not pair[2]:
         return fault.issue("E101", start, start + len(text), message, cure)
     fix = fault.source.rewritten(start, start + len(text), f"{pair[1]}: {pair[2]}", cure)
@@ -481,13 +483,13 @@ def _second_value(fault: SyntaxFault) -> FlowIssue | None:
         return fault.issue("E116", head.first, head.first + 1, "a space is missing after the dash", cure)
     higher = head.above
     if head.key in OPTION_KEYS and higher and higher.column == line.indent > head.column:
-        message = "this line begins further left than the lines around it, which belong to what is above it"
+        message = "this line begins further left than the lines around it, which belong to the block above"
         return fault.issue("E115", head.first, head.content_end, message, _indent_by(line.indent))
     name = head.key or fault.source.text[head.content : head.content_end]
     if found := _CONDITION.fullmatch(name):
         cure, message = f"write {found[1]}: {found[2]}", f"a colon is missing after {found[1]}"
         return fault.issue("E116", head.content, head.content_end, message, cure)
-    message = f'"{name}" in line {head.number} has its value already; this line is indented below it'
+    message = f'"{name}" in line {head.number} already has its value, but this line is indented below it'
     cure = f'{_indent_by(head.column)}, like "{name}", or delete that value'
     if not head.key:
         cure = f'write "{name}: ..." there, or {_indent_by(head.indent)}, like its dash'
@@ -508,15 +510,15 @@ def find_wrong_column(fault: SyntaxFault) -> FlowIssue | None:
         return _wrong_kind(fault, columns)
     nearest = sorted(columns, key=lambda column: (abs(column - indent), column))[:2]
     cure = " or ".join(f"{_indent_by(column)} (like line {columns[column]})" for column in sorted(nearest))
-    message = f"this line begins in column {indent + 1}, where no block does"
-    return fault.issue("E115", line.first, line.content_end, message, cure or "begin every line above further left")
+    message = f"this line begins in column {indent + 1}, where no block begins"
+    return fault.issue("E115", line.first, line.content_end, message, cure or "move all lines above to the left")
 
 
 def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> FlowIssue:
     """A key among list items, or a list item among keys."""
     line = fault.line
     if dash := _stray_dash(line):
-        cure = "delete the dash and the space after it: here are keys"
+        cure = "delete the dash and the space after it: keys go here"
         fix = fault.source.rewritten(dash.first, dash.content, "", cure)
         return fault.issue("E115", dash.first, dash.first + 1, "this dash turns a key into a list item", fix)
     if line.content > line.first:
@@ -524,14 +526,14 @@ def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> FlowIssue:
         first = next((at for at, each in enumerate(beside) if each.indent < line.indent), len(beside)) - 1
         if 0 <= first < len(beside) - 1 and beside[first + 1].key in LIST_KEYS:
             key = beside[first]
-            cure = "write a dash and a space before it, and two spaces before each line that belongs to it"
+            cure = "write a dash and a space before it, and indent each line that belongs to it by two spaces"
             return fault.issue("E115", key.first, key.content_end, f'"{key.key}" has no dash', cure)
         message, cure = (
             "a list item is among keys",
             "indent it like the other items of its list, or begin the lines above with a dash",
         )
     elif line.key in ("if", "else"):
-        message, cure = "a key is among list items", "write a dash and a space before it: it is a line of the list"
+        message, cure = "a key is among list items", "write a dash and a space before it: it is an item of the list"
     else:
         message, cure = "a key is among list items", f"{_indent_by(line.indent + 2)} if it belongs to the item above"
         outer = max((column for column in columns if column < line.indent), default=None)

@@ -81,7 +81,9 @@ def _written(value: object) -> str:
         text = "".join(str(int(sign)) if sign.isdecimal() else sign for sign in value)
         if _WRITTEN.fullmatch(text):
             return text
-    raise ValueError("digits are needed: a text of digits, or a whole number from 0; to say letters, use `spell`")
+    raise ValueError(
+        "digits are needed: text that consists of digits, or a whole number from 0; to say letters, use `spell`"
+    )
 
 
 def _chunks(whole: str, size: int) -> list[str]:
@@ -103,7 +105,7 @@ def _grouped(whole: str) -> list[str]:
 def spelled(value: object, language: str) -> str:
     """`value` character by character, with pauses: `A, N, N, at, X, dot, D, E`. A space becomes a full stop."""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError("a text is needed to spell it")
+        raise ValueError("only text can be spelled")
     locale = locale_of(language)
     words = unicodedata.normalize("NFC", str(value)).split()
     return ". ".join(", ".join(_character(sign, locale) for sign in word if sign.isprintable()) for word in words)
@@ -124,7 +126,7 @@ def listed(value: object, language: str, word: object = "and") -> str:
     if not isinstance(value, list | tuple):
         raise ValueError("a list is needed")
     if not isinstance(word, str) or word not in WORDS:
-        raise ValueError('a list is said with "and" or with "or"')
+        raise ValueError('a list is spoken with "and" or "or"')
     entries = [_entry(entry, language) for entry in value]
     if len(entries) < 2:
         return "".join(entries)
@@ -142,4 +144,4 @@ def _entry(entry: object, language: str) -> str:
         return entry
     if isinstance(entry, int | float | datetime) and not isinstance(entry, bool):
         return spoken(entry, language)
-    raise ValueError("entries that are texts, numbers or points in time are needed")
+    raise ValueError("the entries must be text, numbers or points in time")

@@ -36,12 +36,12 @@ def spoken(value: object, language: str, form: object = "") -> str:
     """
     locale = locale_of(language)
     if not isinstance(form, str):
-        raise ValueError("the way to say it is needed as a text")
+        raise ValueError("the spoken form must be text")
     count = number_of(value)
     if count is None:
         return _point(_point_of(value), form, locale)
     if form and not is_currency(form.upper()):
-        raise ValueError("a number is said as it is or as an amount of money")
+        raise ValueError("a number is spoken as it is or as an amount of money")
     return amount(count, form, locale) if form else number(count, locale)
 
 
@@ -52,7 +52,7 @@ def in_zone(value: object, language: str, zone: object) -> datetime:
         raise ValueError("a date and a time are needed, such as 2026-03-05T09:30")
     place = find_zone(zone) if isinstance(zone, str) else None
     if place is None:
-        raise ValueError("the name of a time zone is needed, such as Europe/London")
+        raise ValueError("a time zone name is needed, such as Europe/London")
     if moment.tzinfo is None:
         return moment.replace(tzinfo=place)
     try:
@@ -75,7 +75,7 @@ def _point_of(value: object) -> Point:
             return time.fromisoformat(text if text[1] != ":" else f"0{text}")
     except ValueError:
         pass  # such as the 30th of February; the error raised by Python would repeat the value
-    raise ValueError("a number, a point in time, or the text of one such as 2026-03-05T09:30 is needed")
+    raise ValueError("a number, a point in time, or text such as 2026-03-05T09:30 is needed")
 
 
 def _point(point: Point, form: str, locale: Locale) -> str:
@@ -83,11 +83,11 @@ def _point(point: Point, form: str, locale: Locale) -> str:
         return _day_and_time(point, locale)
     form = form or ("time" if isinstance(point, time) else "date")
     if form not in FORMS:
-        raise ValueError(f"a point in time is said as {', '.join(FORMS)}")
+        raise ValueError(f"a point in time is spoken as {', '.join(FORMS)}")
     if isinstance(point, time) and form != "time":
-        raise ValueError("a time alone has no day")
+        raise ValueError("a time on its own does not have a day")
     if not isinstance(point, time | datetime) and form == "time":
-        raise ValueError("a date alone has no time")
+        raise ValueError("a date on its own does not have a time")
     return FORMS[form](point, locale)
 
 

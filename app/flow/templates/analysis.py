@@ -151,7 +151,7 @@ class Analysis(Walk):
         """The context behind branches; E335 when they end differently."""
         context = self._contexts.joined(set(contexts))
         if context is None:
-            message = "some of the branches end within quotes, a tag or a host, others elsewhere"
+            message = "some of the branches end inside quotes, a tag or a host, and others do not"
             self.check.report("E335", self._tag(node), message)
         return contexts[0] if context is None else context
 
@@ -159,13 +159,13 @@ class Analysis(Walk):
         """Update the context, and report braces in the text."""
         context = self._contexts.after(self.state.context, node.data)
         if context == "key":
-            message, cure = "a value in the name of a field", "write the name out, without braces"
+            message, cure = "a value inside a field name", "write out the name, without braces"
             self.check.report("E334", Token(node.lineno, "", ""), message, cure)
             context = ""
         if context == "torn":
             written = node.data.strip()
-            message = f'"{written}" directly after a value changes where the URL leads'
-            cure = "begin the path with one /, or write the scheme and the host in front"
+            message = f'"{written}" directly after a value changes the host of the URL'
+            cure = "begin the path with a single /, or write the scheme and the host before it"
             at = Token(node.lineno + node.data.index(written), "", written)
             self.check.report("E332", at, message, cure)
             context = "path"
@@ -192,7 +192,7 @@ class Analysis(Walk):
     def _check_loop(self, of: nodes.Node) -> None:
         type_ = self.check.type_of(of)
         if type_ is not None and type_.family not in ("list", "any"):
-            self.check.report("E308", of, f"a loop goes over a list; {self.check.described(of)}", "name a list")
+            self.check.report("E308", of, f"a loop needs a list; {self.check.described(of)}", "name a list")
         self.state = self.state._replace(scope=self.state.scope.with_name("loop", _LOOP))
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
@@ -208,7 +208,7 @@ class Analysis(Walk):
             return
         message = f'"{name}" is a name of the flow' if name in self._flow_scope.shapes else f'"{name}" cannot be a name'
         if is_name(name) and name not in self._flow_scope.shapes:
-            message = f'"{name}" is set outside the loop, and a loop changes nothing outside itself'
+            message = f'"{name}" is set outside the loop, and a loop cannot change anything outside itself'
         self.check.report("E325", target, message)
 
     # values that are written
@@ -263,7 +263,7 @@ class Analysis(Walk):
         shown = self.check.shown(node)
         cures = {
             "list": f"write {shown} | list, or loop over it",
-            "map": f'name an entry of it: {shown}["{next(iter(type_.fields), "key")}"]',
+            "map": f'use one of its entries: {shown}["{next(iter(type_.fields), "key")}"]',
         }
         cure = cures.get(type_.family, f"write {shown} | spoken")
         self.check.report("E336", node, f"{shown} is {type_.described}", cure)
@@ -271,7 +271,7 @@ class Analysis(Walk):
 
 
 def _is_fixed(node: nodes.Node) -> bool:
-    """Whether a value is a setting of the server, or a literal text."""
+    """Whether a value is a server setting, or a literal text."""
     return root_names(node) == {"env"} or (isinstance(node, nodes.Const) and isinstance(node.value, str))
 
 

@@ -171,7 +171,7 @@ class Checker(NodeVisitor):
         """Braces in it are not filled in (E312)."""
         if isinstance(node.value, str) and "{{" in node.value:
             cure = "write the name itself, without quotes and braces"
-            self.report("E312", node, "braces in a text within an expression are not filled in", cure)
+            self.report("E312", node, "braces inside quoted text in an expression are not filled in", cure)
         return literal_type(node.value)
 
     def visit_List(self, node: nodes.List) -> Kind:
@@ -188,9 +188,9 @@ class Checker(NodeVisitor):
             if near:
                 cure = did_you_mean(*near)
             if name == "event":
-                cure = "`event` is known in hooks only: delete it here"
+                cure = "`event` exists only in hooks: delete it here"
             if beside is not None and beside.family == "text" and (name in beside.words or not near):
-                cure = f'if it is a text, put quotes around it: "{name}"'
+                cure = f'if it is text, put quotes around it: "{name}"'
             cure = self.scope.undeclared.get(name, cure)
             self.report("E303", node, f'unknown name "{name}"', cure)
         return type_
@@ -214,12 +214,12 @@ class Checker(NodeVisitor):
         of = self.type_of(node.node)
         key = node.arg
         if isinstance(key, nodes.Const) and type(key.value) not in (str, int):
-            self.report("E310", key, "only a text or a whole number can be in brackets", 'write ["X-Tenant"] or [0]')
+            self.report("E310", key, "only text or a whole number can be in brackets", 'write ["X-Tenant"] or [0]')
             return None
         if isinstance(key, nodes.Const) and self.template.token(node.lineno).text == ".":
             written = self.template.between(node.lineno, self.template.end(node))
             cure = f"write {self.shown(node.node)}[{key.value}]"
-            self.report("E302", written, "an entry of a list is named in brackets", cure)
+            self.report("E302", written, "write a list entry in brackets", cure)
             return None
         if not isinstance(key, nodes.Const | nodes.Slice):
             found = self.type_of(key, TYPES["text"] if of is not None and of.family == "map" else None)
@@ -245,11 +245,11 @@ class Checker(NodeVisitor):
         elif of.is_record and shown == "hours":
             cure = f"declare it, in this flow or in a shared file, as `{key}` under `hours`"
         elif of.family == "map":
-            cure = f'the keys of a map are texts: write {shown}["{key}"]'
+            cure = f'map keys are text: write {shown}["{key}"]'
         elif key in FOREIGN.calls:
             cure = f"write {shown} | {FOREIGN.calls[str(key)]}"
         else:
-            cure = f"{of.described} has no fields; write {shown}{'[0]' if of.family == 'list' else ' alone'}"
+            cure = f"{of.described} does not have fields; write {shown}{'[0]' if of.family == 'list' else ' alone'}"
         message = f'{shown} has no "{key}"' if of.is_record else f'{shown} is {of.described} and has no "{key}"'
         self.report("E304", self.template.whole_key(node), message, cure)
         return None
@@ -257,7 +257,7 @@ class Checker(NodeVisitor):
     def _check_env(self, key: Token, name: str) -> None:
         known = self.scope.env
         if known is not None and name not in known:
-            otherwise = f"set {_PREFIX}{name} in .env, or in the environment of the server"
+            otherwise = f"set {_PREFIX}{name} in .env, or in the server's environment"
             cure = meant_word(name.removeprefix(_PREFIX), known, otherwise)
             self.report("W302", key, f"{_PREFIX}{name} is not set", cure)
 
@@ -269,7 +269,7 @@ class Checker(NodeVisitor):
             cure = f'write the name of the setting: {shown}["NAME"]'
             self.report("E343", arg, "the name of a setting cannot be computed", cure)
         elif of.family == "list" and key.family != "any" and key.name != "int":
-            message = f"an entry of a list is named by a whole number; {self.described(arg)}"
+            message = f"a list entry needs a whole number; {self.described(arg)}"
             self.report("E343", arg, message, f"write {shown}[{self.shown(arg)} | int]")
         elif of.family not in ("list", "map", "any"):
             where = self.template.whole_key(node)
@@ -282,10 +282,10 @@ class Checker(NodeVisitor):
         for bound in (part.start, part.stop, part.step):
             is_fixed = isinstance(bound, nodes.Const) and type(bound.value) is int and bound is not part.step
             if bound is not None and not is_fixed:
-                self.report("E301", bound, "a part is cut out by two fixed whole numbers", "such as [0:3] or [-4:]")
+                self.report("E301", bound, "a slice needs two fixed whole numbers", "such as [0:3] or [-4:]")
                 return None
         if of.family not in ("list", "text", "any"):
-            self.report("E308", node, f"only a text or a list can be cut; {self.described(node.node)}")
+            self.report("E308", node, f"only text or a list can be sliced; {self.described(node.node)}")
             return None
         return TYPES["text"] if of.family == "text" else of
 
@@ -296,8 +296,8 @@ class Checker(NodeVisitor):
         for arg in node.args:
             self.report("E301", arg, "something is missing here")
         if self.type_of(node.node) is not None and not may_be_missing(node.node):
-            message = f'"is defined" follows a name; {self.shown(node.node)} is computed'
-            self.report("E306", node.node, message, "write `is defined` after the name within it")
+            message = f'"is defined" needs a name; {self.shown(node.node)} is computed'
+            self.report("E306", node.node, message, "write `is defined` after the name inside it")
         return TYPES["bool"]
 
     def visit_Not(self, node: nodes.Not) -> Kind:
@@ -374,7 +374,7 @@ class Checker(NodeVisitor):
             length = f"{self.template.written_as(other).text} | length"
             cure = self._rewritten(other, length, f"write {self.shown(other)} | length")
         elif kinds[other] == "bool":
-            cure = "compare it with true or false, or write it alone"
+            cure = "compare it with true or false, or write it on its own"
         self.report("E307", where, self.described(left, right), cure)
         return False
 
@@ -403,7 +403,7 @@ class Checker(NodeVisitor):
         if (is_local or digits != written) and _NUMBER.fullmatch(written) and sum(map(str.isdigit, written)) >= least:
             cure = "write the country code in place of the leading 0: 447700900123 for 07700 900123"
             cure = cure if is_local else f'write "{digits}"'
-            self.report("W301", node, f'a number in a call is never written "{written}"', cure)
+            self.report("W301", node, f'Vonage never writes a number as "{written}"', cure)
 
     def _check_contained(self, left: nodes.Expr, op: str, right: nodes.Expr) -> None:
         type_, sought = self.types[right] or ANY, self.types[left] or ANY
@@ -472,7 +472,7 @@ class Checker(NodeVisitor):
             return TYPES["int" if left.name == right.name == "int" else "number"]
         if is_sum and kinds in ({"text"}, {"list"}):
             return common_type(left, right) if left.family == right.family else TYPES[kinds.pop()]
-        work = "adds numbers, or joins texts or lists" if is_sum else "subtracts numbers"
+        work = "adds numbers, or joins text or lists" if is_sum else "subtracts numbers"
         wanted = ("number", "text") if is_sum else ("number",)
         casts = [cast.cure for kind in wanted for side in (node.left, node.right) if (cast := self._cast(side, [kind]))]
         cure = next(iter(casts), None) if kinds <= {"text", "number"} else None
@@ -523,7 +523,7 @@ class Checker(NodeVisitor):
         name = Token(node.lineno, "name", node.name)
         if node.kwargs:
             sign = self.template.before(node.kwargs[0].value)
-            self.report("E302", sign, "a filter takes values without names", "write the value alone")
+            self.report("E302", sign, "a filter takes values without names", "write only the value")
         elif known is None:
             cure = meant_word(node.name, FILTERS, f"filters are: {', '.join(FILTERS)}")
             self.report("E305", name, f'unknown filter "{node.name}"', FOREIGN.filters.get(node.name, cure))
@@ -531,8 +531,8 @@ class Checker(NodeVisitor):
             message = f"{node.name} takes {known.needed} to {len(known.args)} values in brackets"
             self.report("E306", name, message, f"write {known.usage}")
         elif node.name == "default" and not may_be_missing(of):
-            cure = f"write {known.usage} after the name within it"
-            self.report("E306", of, f"default follows a name; {self.shown(of)} is computed", cure)
+            cure = f"write {known.usage} after the name inside it"
+            self.report("E306", of, f"default needs a name; {self.shown(of)} is computed", cure)
         else:
             return known
         return None
@@ -545,16 +545,16 @@ class Checker(NodeVisitor):
         if known.part == "begins":
             self._check_phone_number(part, part.value, is_beginning=True)
         elif _NUMBER.fullmatch(part.value) and not part.value.isdigit():
-            self.report("W301", part, f'a number in a call never contains "{part.value}"', "write digits only")
+            self.report("W301", part, f'a number from Vonage never contains "{part.value}"', "write digits only")
 
     def _default_type(self, node: nodes.Filter, type_: Kind, args: list[Kind | None]) -> Kind:
         of = operand_of(node)
         if len(args) < 2 and self._is_always_there(of):
-            cure = f"to replace what is empty, write | default({self.shown(node.args[0])}, true)" if args else None
+            cure = f"to replace an empty value, write | default({self.shown(node.args[0])}, true)" if args else None
             name = Token(node.lineno, "name", node.name)
             written = self.template.written_as(node.args[0]).text if args else ""
             fix = self._rewritten(node.args[0], f"{written}, true", cure) if cure else None
-            self.report("W304", name, f"{self.shown(of)} is never missing, at most empty", fix)
+            self.report("W304", name, f"{self.shown(of)} may be empty, but is never missing", fix)
         return common_type(type_, args[0] if args else TYPES["text"])
 
     def _is_always_there(self, node: nodes.Node) -> bool:

@@ -143,7 +143,7 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
         text = text.strip()
     try:
         if unit.escape == "header" and _CONTROL.search(text):
-            raise ValueError("a header without line ends and control characters is needed")
+            raise ValueError("a header without line breaks and control characters is needed")
         value = unit.type.cast(text)
     except ValueError as error:
         is_name = re.split(r"\W", text, maxsplit=1)[0] in unit.scope.shapes
@@ -152,7 +152,7 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
     if check.has_errors:
         return None, check.issues
     if (path := _PATH.fullmatch(text)) and unit.scope.shape_at(names := path[1].split(".")) is not None:
-        message = f'"{text}" is the text that is written here, not the value of {path[1]}'
+        message = f'"{text}" is plain text here, not the value of {path[1]}'
         fix = Fix(f'write "{{{{ {text} }}}}"', "word", f"{{{{ {text} }}}}")
         check.issues.append(RULES["W305"].at(_whole_place(unit.text), message, fix, names[:1]))
     return Literal(value, unit.place, unit.text), check.issues

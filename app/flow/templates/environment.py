@@ -118,11 +118,11 @@ def _computed_entry(of: Any, key: Any, path: str) -> Any:
     if isinstance(key, float) and key.is_integer():
         key = int(key)
     if isinstance(key, bool) or not isinstance(key, str | int):
-        raise Unfit("an entry is named by a whole number or a text")
+        raise Unfit("an entry needs a whole number or text")
     if isinstance(of, list | tuple) and isinstance(key, str):
-        raise Unfit("an entry of a list is named by a whole number")
+        raise Unfit("a list entry needs a whole number")
     if isinstance(of, Mapping) and isinstance(key, int):
-        raise Unfit("an entry of a map is named by a text")
+        raise Unfit("a map entry needs text")
     return Missing(name=path) if isinstance(key, int) and key < 0 else _entry(of, key, path)
 
 
@@ -167,19 +167,19 @@ def _add(left: Any, right: Any) -> Any:
         return bounded(left + right)
     if _is_number(left) and _is_number(right):
         return left + right
-    raise Unfit(f'"+" cannot be computed with {_described(left, right)}')
+    raise Unfit(f'"+" cannot be used with {_described(left, right)}')
 
 
 def _subtract(left: Any, right: Any) -> Any:
     if _is_number(left) and _is_number(right):
         return left - right
-    raise Unfit(f'"-" cannot be computed with {_described(left, right)}')
+    raise Unfit(f'"-" cannot be used with {_described(left, right)}')
 
 
 def _cut(of: Any, low: int | str, high: int | str) -> Any:
     """A slice of a text or a list; "" is a bound that is not written."""
     if not isinstance(of, str | list | tuple):
-        raise Unfit("only a text or a list can be cut")
+        raise Unfit("only text or a list can be sliced")
     return of[low if isinstance(low, int) else None : high if isinstance(high, int) else None]
 
 
@@ -196,7 +196,7 @@ def _described(left: Any, right: Any) -> str:
         next((name for type_, name in (*_TYPE_NAMES, (Mapping, "a map")) if isinstance(side, type_)), "a point in time")
         for side in (left, right)
     ]
-    hint = "; a text of digits needs `| number`" if set(types) == {"a text", "a number"} else ""
+    hint = "; text that consists of digits needs `| number`" if set(types) == {"a text", "a number"} else ""
     return f"{types[0]} and {types[1]}{hint}"
 
 
@@ -214,9 +214,9 @@ def _items(context: Context, value: Any, steps: int) -> list[Any]:
     if is_absent(value):
         iter(Missing() if value is None else value)
     if not isinstance(value, list | tuple):
-        raise Unfit("a loop goes over a list")
+        raise Unfit("a loop needs a list")
     if len(value) > MAX_ITEMS:
-        raise Unfit(f"a loop goes over at most {MAX_ITEMS} entries")
+        raise Unfit(f"a loop may have at most {MAX_ITEMS} entries")
     spend(context.parent, len(value) * steps)
     return list(value)
 

@@ -62,7 +62,7 @@ def url(value: object) -> str:
 
 
 def url_base(value: object) -> str:
-    """The beginning of a URL, from a setting of the server or a variable of type url."""
+    """The beginning of a URL, from a server setting or a variable of type url."""
     written = _matching(_BASE, value, "a setting with characters that are not allowed in a URL")
     if written and not _BEGINS_URL.match(written):
         raise Unfit("a URL with its scheme and host is needed, such as https://example.com", "E392")
@@ -70,7 +70,7 @@ def url_base(value: object) -> str:
 
 
 def url_host(value: object) -> str:
-    """The host of a URL, or a part of it, from a setting of the server."""
+    """The host of a URL, or a part of it, from a server setting."""
     return _matching(_HOST, value, "a setting with characters that are not allowed in a host")
 
 
@@ -105,7 +105,7 @@ def json_bare(value: object) -> str:
     """A number, true or false outside of JSON's quotes."""
     if isinstance(value, int | float | Undefined):
         return _written(value)
-    raise Unfit("only a number, true or false can be outside of JSON's quotes", "E393")
+    raise Unfit("only a number, true or false can be outside JSON quotes", "E393")
 
 
 def text(value: object) -> str:
@@ -232,7 +232,7 @@ def _after_ssml(context: str, text: str) -> str:
 
 def _ssml_escaper(context: str, value: WrittenValue) -> str:
     if context == "tag":
-        raise Misplaced("E333", f"{value.shown} is within a tag or a comment, outside of quotes")
+        raise Misplaced("E333", f"{value.shown} is inside a tag or a comment, outside quotes")
     return "_ssml"
 
 
@@ -322,22 +322,22 @@ def _json_escaper(context: str, value: WrittenValue) -> str:
     if context == "tag":
         raise _behind_bracket(value)
     if context == "backslash":
-        cure = "leave the backslash out; values are escaped automatically"
+        cure = "leave out the backslash; values are escaped automatically"
         raise Misplaced("E334", "a backslash before the braces", cure)
     if context in ("user", "path"):
         return "_url"
     if (context == "start" and not value.is_url) or (context in ("base", "host") and not value.is_fixed):
-        raise Misplaced("E332", f"{value.shown} decides where the URL leads")
+        raise Misplaced("E332", f"{value.shown} determines the URL's host")
     if context in _WITHIN:
         return "_json_ssml" if context == "speak" else "_json"
     if value.shape.family not in ("number", "bool", "any"):
         cure = f'put quotes around the braces: "{{{{ {value.shown} }}}}"'
-        raise Misplaced("E334", f"{value.shown} is {value.shape.described} and is outside of quotes", cure)
+        raise Misplaced("E334", f"{value.shown} is {value.shape.described} and is outside quotes", cure)
     return "_json_bare"
 
 
 def _behind_bracket(value: WrittenValue) -> Misplaced:
-    cure = 'leave the "<" out, or put a blank after it'
+    cure = 'leave out the "<", or put a space after it'
     return Misplaced("E333", f'{value.shown} directly follows a "<"', cure)
 
 
@@ -368,7 +368,7 @@ def _url_escaper(context: str, value: WrittenValue) -> str:
         cure = "begin with https:// and the host, or with a setting: {{ env.NAME }}"
         message = "the URL does not begin with a scheme and a host"
         raise Misplaced("E332", message, cure, is_all_before=True)
-    raise Misplaced("E332", f"{value.shown} decides where the URL leads")
+    raise Misplaced("E332", f"{value.shown} determines the URL's host")
 
 
 CONTEXTS: dict[str, Contexts] = {

@@ -177,7 +177,7 @@ def _entry_at(position: int) -> Callable[[object], Any]:
 
     def entry(value: object) -> Any:
         if not isinstance(value, str | list | tuple):
-            raise Unfit("only a text or a list has a first and a last entry")
+            raise Unfit("only text or a list has a first and a last entry")
         if not value:
             raise Absent("entry in an empty list or text")
         return value[position]
@@ -193,7 +193,7 @@ def _join(value: object, between: object = "") -> str:
 
 def _length(value: object) -> int:
     if not isinstance(value, str | list | tuple | Mapping):
-        raise Unfit("only a text, a list or a map has a length")
+        raise Unfit("only text, a list or a map has a length")
     return len(value)
 
 
@@ -228,7 +228,7 @@ _BOOL: Final = TYPES["bool"]
 _ALL: Final = (
     Filter(
         name="capitalize",
-        summary="First letter upper case, the others lower case.",
+        summary="The first letter in upper case, the others in lower case.",
         example="{{ topic | capitalize }}",
         apply=_text_change(str.capitalize),
         takes=("text",),
@@ -238,7 +238,7 @@ _ALL: Final = (
     ),
     Filter(
         name="contains",
-        summary="Whether it contains a text.",
+        summary="Whether it contains the given text.",
         example='{{ "yes" if topic | contains("refund") else "no" }}',
         apply=_text_test(str.__contains__),
         takes=("text",),
@@ -250,7 +250,7 @@ _ALL: Final = (
     ),
     Filter(
         name="default",
-        summary="Another value instead of a missing one; with `true`, also instead of an empty one.",
+        summary="Replaces a missing value; with `true`, also an empty one.",
         example='{{ topic | default("friend", true) }}',
         apply=default,
         takes=(),
@@ -261,7 +261,7 @@ _ALL: Final = (
     ),
     Filter(
         name="digits",
-        summary="Digit by digit, in groups as phone numbers are said, or of a given size.",
+        summary="Digit by digit, in groups like a phone number, or in groups of a given size.",
         example="{{ call.from | digits }}, or {{ account | digits(2) }}",
         apply=_localised("digits"),
         takes=("text", "number"),
@@ -275,7 +275,7 @@ _ALL: Final = (
     ),
     Filter(
         name="ends_with",
-        summary="Whether a text ends with another.",
+        summary="Whether the text ends with the given text.",
         example='{{ "free" if account | ends_with("00") else "paid" }}',
         apply=_text_test(str.endswith),
         takes=("text",),
@@ -287,7 +287,7 @@ _ALL: Final = (
     ),
     Filter(
         name="first",
-        summary="The first entry of a list, or letter of a text; missing if empty.",
+        summary="The first entry of a list, or the first letter of text; missing if empty.",
         example='{{ answers | first | default("none") }}',
         apply=_entry_at(0),
         takes=("text", "list"),
@@ -299,7 +299,7 @@ _ALL: Final = (
     ),
     Filter(
         name="in_zone",
-        summary="A point in time in a time zone.",
+        summary="Converts a point in time to a time zone.",
         example='{{ now | in_zone("Europe/London") | spoken("time") }}',
         apply=_localised("in_zone"),
         takes=("datetime", "text"),
@@ -314,7 +314,7 @@ _ALL: Final = (
     ),
     Filter(
         name="int",
-        summary="A text as a whole number. Anything else takes the `error` exit, or is the given number.",
+        summary="Converts text to a whole number. Anything else takes the `error` exit, or becomes the given number.",
         example="{{ (account | int(0)) + 1 }}",
         apply=_cast(_INT),
         takes=("text", "number"),
@@ -326,7 +326,7 @@ _ALL: Final = (
     ),
     Filter(
         name="join",
-        summary="The entries of a list as one text, with a separator.",
+        summary="Joins the entries of a list, with a separator.",
         example='{{ answers | join(", ") }}',
         apply=_join,
         takes=("list",),
@@ -337,7 +337,7 @@ _ALL: Final = (
     ),
     Filter(
         name="last",
-        summary="The last entry of a list, or letter of a text; missing if empty.",
+        summary="The last entry of a list, or the last letter of text; missing if empty.",
         example='{{ answers | last | default("none") }}',
         apply=_entry_at(-1),
         takes=("text", "list"),
@@ -361,7 +361,7 @@ _ALL: Final = (
     ),
     Filter(
         name="list",
-        summary="A list as it is spoken: commas, and a word before the last.",
+        summary="A list as people say it: commas, and a word before the last entry.",
         example='{{ answers | list }}, or {{ answers | list("or") }}',
         apply=_localised("list"),
         takes=("list",),
@@ -384,7 +384,7 @@ _ALL: Final = (
     ),
     Filter(
         name="number",
-        summary="A text as a number; otherwise like `int`.",
+        summary="Converts text to a number; otherwise like `int`.",
         example="{{ (account | number(0)) + 0.5 }}",
         apply=_cast(_NUMBER),
         takes=("text", "number"),
@@ -396,7 +396,7 @@ _ALL: Final = (
     ),
     Filter(
         name="replace",
-        summary="One text instead of another, everywhere.",
+        summary="Replaces one text with another, everywhere.",
         example='{{ topic | replace("-", " ") }}',
         apply=_replace,
         takes=("text",),
@@ -407,7 +407,7 @@ _ALL: Final = (
     ),
     Filter(
         name="round",
-        summary="A number rounded to some decimals.",
+        summary="Rounds a number to a number of decimals.",
         example="{{ 2.345 | round(2) }}",
         apply=_round,
         takes=("number",),
@@ -419,7 +419,7 @@ _ALL: Final = (
     ),
     Filter(
         name="spell",
-        summary="Letter by letter, with the names of signs.",
+        summary="Letter by letter, naming punctuation.",
         example="{{ call.from_user | spell }}",
         apply=_localised("spell"),
         takes=("text", "number"),
@@ -431,7 +431,7 @@ _ALL: Final = (
     ),
     Filter(
         name="spoken",
-        summary="Dates, times, numbers and amounts as they are spoken; see below.",
+        summary="Dates, times, numbers and amounts as people say them; see below.",
         example='{{ hours.office.next_open | spoken }}, {{ 12.5 | spoken("GBP") }}',
         apply=_localised("spoken"),
         takes=("datetime", "number", "text"),
@@ -447,7 +447,7 @@ _ALL: Final = (
     ),
     Filter(
         name="starts_with",
-        summary="Whether a text begins with another.",
+        summary="Whether the text begins with the given text.",
         example='{{ "home" if call.from | starts_with("44") else "away" }}',
         apply=_text_test(str.startswith),
         takes=("text",),
@@ -479,7 +479,7 @@ _ALL: Final = (
     ),
     Filter(
         name="trim",
-        summary="Without blanks at both ends.",
+        summary="Removes spaces at both ends.",
         example="{{ topic | trim }}",
         apply=_text_change(str.strip),
         takes=("text",),

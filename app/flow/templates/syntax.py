@@ -86,8 +86,8 @@ _LIKE_A_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\w*")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _UNKNOWN_ESCAPE = re.compile(r"(?:[^\\]|\\[nt\\\"'])*?(\\[^nt\\\"'])", re.DOTALL)
 
-_VALUE: Final = "write a name, a text in quotes or a number"
-_NO_MAP: Final = 'maps cannot be written here; to name an entry of one, write name["key"]'
+_VALUE: Final = "write a name, text in quotes or a number"
+_NO_MAP: Final = 'maps cannot be written here; for an entry of a map, write name["key"]'
 
 
 class Fault(NamedTuple):
@@ -253,7 +253,7 @@ class _Scanner:
         match token.kind:
             case "string" if escape := _UNKNOWN_ESCAPE.match(token.text):
                 at = Token(token.start + escape.start(1), "", escape[1])
-                return Fault("E301", at, f'"{at.text}" means nothing here', "write \\\\ for a backslash")
+                return Fault("E301", at, f'"{at.text}" does not mean anything here', "write \\\\ for a backslash")
             case "name" if not token.text.isidentifier():
                 return _meaningless(token._replace(text=token.text[0]))
             case "integer" | "float" if not _NUMBER.match(self.source, token.start):
@@ -261,7 +261,7 @@ class _Scanner:
                 whole = token._replace(text=found[0] if found else token.text)
                 if separated := _thousands(piece, token.start, whole.text):
                     return separated
-                cure = f'write at most 18 digits without a leading 0, or in quotes if it is a text: "{whole.text}"'
+                cure = f'write at most 18 digits without a leading 0, or in quotes if it is text: "{whole.text}"'
                 return Fault("E301", whole, f"{whole.text} is not a number", cure)
         return None
 
@@ -286,7 +286,10 @@ class _Scanner:
         if not _OPERATOR.match(self.source, at) and (foreign := _FOREIGN.match(self.source, at)):
             code, cure = FOREIGN.operators[foreign[0]]
             return Fault(
-                code, Token(at, "", foreign[0]), f'"{foreign[0]}" means nothing here', FOREIGN.fix(foreign[0], cure)
+                code,
+                Token(at, "", foreign[0]),
+                f'"{foreign[0]}" does not mean anything here',
+                FOREIGN.fix(foreign[0], cure),
             )
         return None
 
@@ -295,7 +298,7 @@ class _Scanner:
         closer = _CLOSERS[piece.opener]
         bracket = piece.open_bracket()
         if self.is_bare:
-            cure = _NO_MAP if written == "{" else "write the names without braces; this is an expression already"
+            cure = _NO_MAP if written == "{" else "write the names without braces; this is already an expression"
             return Fault("E312", at, f'"{written}" in an expression', cure)
         if written == closer and bracket is not None:
             return _bracket_not_closed(bracket)
@@ -313,7 +316,7 @@ def _closing(opener: str) -> str:
 
 def _meaningless(at: Token) -> Fault:
     shown = f'"{at.text}"' if at.text.isprintable() else f"the character U+{ord(at.text):04X}"
-    return Fault("E301", at, f"{shown} means nothing here")
+    return Fault("E301", at, f"{shown} does not mean anything here")
 
 
 def _bracket_not_closed(bracket: Token) -> Fault:
@@ -396,7 +399,7 @@ class _TreeBuilder:
                     self._open_body().append(nodes.Assign(target, value, lineno=word.start))
             case "include":
                 if len(piece.tokens) != 1 and [token.kind for token in piece.tokens[1:]] != ["string"]:
-                    cure = 'write the name of a file in quotes and nothing else: {% include "greeting.j2" %}'
+                    cure = 'write only the name of a file, in quotes: {% include "greeting.j2" %}'
                     piece.refuse("E321", word, '"include" takes one fixed file name', cure)
                 if (file := self._expression(piece)) is not None:
                     self._open_body().append(nodes.Include(file, True, False, lineno=word.start))
@@ -414,8 +417,8 @@ class _TreeBuilder:
         else:
             target = self._target(piece, "in", "write {% for item in list %}, with one name")
             if behind := next((token for token in piece.tokens[3:] if token.says("if", "recursive")), None):
-                cure = "write {% if test %} within the loop"
-                piece.refuse("E321", behind, f'"{behind.text}" in the head of a loop', cure)
+                cure = "write {% if test %} inside the loop"
+                piece.refuse("E321", behind, f'"{behind.text}" in the first line of a loop', cure)
             items = self._expression(piece) or nodes.List([], lineno=word.start)
             node = nodes.For(target, items, [], [], None, False, lineno=word.start)
         self.blocks.append(_Block(piece, node, node.body))
@@ -564,7 +567,7 @@ def _thousands(piece: Piece, start: int, last: str) -> Fault | None:
     before = next((each for each in piece.tokens if each.start + len(each.text) + 1 == start), None)
     if before is None or before.kind != "integer" or not re.fullmatch(r"[0-9]{3}(?:\.[0-9]+)?", last):
         return None
-    message = f"{before.text},{last} has a comma, which no number has here"
+    message = f"{before.text},{last} has a comma, which numbers cannot have here"
     return Fault("E301", before._replace(text=f"{before.text},{last}"), message, f"write {before.text}{last}")
 
 
@@ -578,7 +581,7 @@ def _explain(piece: Piece, index: int) -> Fault:
         left = piece.at(index - 2)
         if left.kind in ("string", "integer", "float"):
             cure = "write two comparisons: name >= 1 and name <= 3"
-            return Fault("E310", left, "a range within an expression", cure)
+            return Fault("E310", left, "a range in an expression", cure)
         cure = f'such as `call.from`, or {left.text}["any-name"]'
         return Fault("E301", before, 'the name of a field is missing after "."', cure)
     if piece.expects_operand(index):
@@ -595,7 +598,7 @@ def _explain(piece: Piece, index: int) -> Fault:
         separated = _thousands(piece, token.start + 1, piece.at(index + 1).text) if token.says(",") else None
         return separated or Fault(known[0], token, *known[1:])
     if token.kind == "name" and token.text in FOREIGN.words:
-        return Fault("E302", token, f'"{token.text}" means nothing here', FOREIGN.words[token.text])
+        return Fault("E302", token, f'"{token.text}" does not mean anything here', FOREIGN.words[token.text])
     message = f"something is missing between {shorten(piece.at(index - 1).text)} and {shorten(token.text)}"
     return Fault("E301", token, message, "write an operator between them, such as == or and")
 

@@ -32,8 +32,8 @@ _AFTER_CONVERSATION: Final = frozenset({"completed", DISCONNECTED, *DETECTIONS})
 """Dial outcomes after which the caller has talked to somebody, or does so now: after machine detection the party is
 joined with the caller unless the reply is an NCCO. Source: webhook reference, machine detection (`continue`).
 """
-_COUNTS_AWAY: Final = "change the counter or the condition, so that it counts towards the line that leads out"
-_TURNS_BACK: Final = "let one of the flows return before it runs the next one"
+_COUNTS_AWAY: Final = "change the counter or the condition, so that counting eventually leaves the loop"
+_TURNS_BACK: Final = "make one of the flows return before it runs the next one"
 _UNESCAPABLE: Final = "E393"
 """The issue code of a value that cannot be escaped for its place."""
 
@@ -137,10 +137,10 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
             message = f'a caller who does nothing repeats step "{step}" until it takes its error exit: {code} {because}'
             other = {"cure": RULES["circle"].cure}
         elif code == "R103":
-            message = f'a call goes on from step "{step}" without an end, and takes its error exit: {code} {because}'
+            message = f'a call continues from step "{step}" endlessly, and takes its error exit: {code} {because}'
             other = {"cure": _TURNS_BACK if explored.step((flow, step)).exit.runs is not None else _COUNTS_AWAY}
         elif code == _UNESCAPABLE and _has_line_end(turn):
-            message = f'a value has a line end, and step "{step}" takes its error exit: {code} {because}'
+            message = f'a value has a line break, and step "{step}" takes its error exit: {code} {because}'
             other = {"cure": r'write `{{ value | replace("\n", " ") }}`', "severity": "warning"}
         kind = "invalid_ncco" if is_ncco else "error_exit"
         yield explored.found(kind, (flow, step), message, turn, code=code, **other)
@@ -155,8 +155,8 @@ def _has_line_end(turn: Transition) -> bool:
 def _endless(explored: Explored, turn: Transition) -> Iterator[Violation]:
     """Prompts that repeat forever and that no input can interrupt."""
     if turn.heard.is_endless:
-        message = f'the prompt of step "{turn.where[1]}" never ends, and nothing leads out of it'
-        cure = "play it a few times and lead on, to a person or a voicemail; `hold` repeats it with a bound"
+        message = f'the prompt of step "{turn.where[1]}" never ends, and there is no way out of it'
+        cure = "play it a few times and go on to a person or voicemail; `hold` repeats it with a limit"
         yield explored.found("trap", turn.where, message, turn, cure=cure)
 
 
@@ -222,7 +222,7 @@ def _failsafes(explored: Explored, turn: Transition) -> Iterator[Violation]:
     if turn.kind == "fault" and not turn.is_party and turn.is_failsafe and turn.entered:
         where = turn.entered[-1]
         why = f": {turn.failed[-1][2]} {turn.failed[-1][3]}" if turn.failed else ""
-        message = f'step "{where[1]}" of an error exit fails itself, and the caller hears only the failsafe{why}'
+        message = f'step "{where[1]}" of an error exit fails too, and the caller hears only the failsafe{why}'
         yield explored.found("failsafe", where, message, turn)
 
 
@@ -232,7 +232,7 @@ def _too_many_options(explored: Explored, turn: Transition) -> Iterator[Violatio
         step = explored.step(where)
         count = len(step.exit.offers)
         if limit and count > limit.most:
-            message = f'the menu "{where[1]}" has {count} choices, and the limit is {limit.most}'
+            message = f'the menu "{where[1]}" has {count} choices, but the limit is {limit.most}'
             yield explored.found("menu_options", where, message, turn, place=step.exit_place)
 
 
@@ -241,7 +241,7 @@ def _too_long_prompts(explored: Explored, turn: Transition) -> Iterator[Violatio
     is_own = turn.kind != "fault" and not turn.is_failsafe and not turn.is_party
     if limit and is_own and turn.heard.prompt_s > limit.most:
         seconds = f"{turn.heard.prompt_s:.0f} seconds"
-        message = f'the caller listens for {seconds} up to step "{turn.where[1]}", and the limit is {limit.most}'
+        message = f'the caller listens for {seconds} up to step "{turn.where[1]}", but the limit is {limit.most}'
         yield explored.found("prompt_seconds", turn.where, message, turn)
 
 
@@ -315,7 +315,7 @@ def _silent_while_party_is_asked(explored: Explored) -> Iterator[Violation]:
         if seconds > explored.call_limits.silence_s and not _has_ringback(dialling):
             step = dialling.where[1]
             message = f'the caller hears nothing {_duration(seconds)} while the other party of step "{step}" is asked'
-            cure = "give `onAnswer` a `ringbackTone`, or ask the other party more briefly"
+            cure = "give `onAnswer` a `ringbackTone`, or ask the other party a shorter question"
             yield explored.found("silence", dialling.where, message, last, cure=cure)
 
 
@@ -340,7 +340,9 @@ def _never_joined(explored: Explored) -> Iterator[Violation]:
             legs.setdefault((*each.dialled_by.where, each.where[0]), []).append(each)
     for (flow, step, heard), firsts in legs.items():
         if not any(map(paths.to_joined, firsts)):
-            message = f'no party that step "{step}" dials is ever joined with the caller: flow "{heard}" accepts nobody'
+            message = (
+                f'no party that step "{step}" dials is ever connected to the caller: flow "{heard}" accepts nobody'
+            )
             yield explored.found("never_joined", (flow, step), message)
 
 
@@ -354,7 +356,7 @@ def _too_many_steps(explored: Explored) -> Iterator[Violation]:
     steps, walked = next(((each.steps, walked) for each in longest if (walked := each.walk(most))), (0, []))
     if walked:
         place = limit.place if limit else explored.step(walked[-1].where).place
-        message = f"a call may enter {steps} steps, and the limit is {most}"
+        message = f"a call may enter {steps} steps, but the limit is {most}"
         yield explored.found("steps", walked[-1].where, message, walked[-1], place=place, path=tuple(walked))
 
 
@@ -366,7 +368,7 @@ def _far_from_a_person(explored: Explored) -> Iterator[Violation]:
         root = explored.space.root.name
         yield Violation("seconds_to_person", root, "", limit.place, "no path leads to a person", cure)
     elif limit and turn and seconds > limit.most:
-        message = f"the quickest path to a person takes {seconds:.0f} seconds, and the limit is {limit.most}"
+        message = f"the quickest path to a person takes {seconds:.0f} seconds, but the limit is {limit.most}"
         yield explored.found("seconds_to_person", turn.where, message, turn, place=limit.place)
 
 
@@ -392,7 +394,7 @@ def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[Where], *, is_
             yield Violation("unreachable", flow.name, step.name, step.place, message, RULES["unreachable"].cure)
         else:
             message = f'no call with the sample values reaches step "{step.name}"; other values might'
-            cure = "compare values with literals, or declare the words that are possible"
+            cure = "compare values with literals, or declare the possible words"
             yield Violation("unreachable", flow.name, step.name, step.place, message, cure, severity="warning")
 
 

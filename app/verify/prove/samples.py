@@ -119,7 +119,7 @@ class Representatives:
         known = self.literals
         fields = {*self._fields_read(flow, path), *known.keys_of(flow, path), *known.of(flow, path).texts}
         choices = {name: self.untyped(flow, (*path, name)) for name in sorted(fields - {ENTRY, LENGTH})}
-        self.chosen[".".join(path)] = ("a map without entries, and maps with every entry that is read",)
+        self.chosen[".".join(path)] = ("an empty map, and maps with every entry that is read",)
         return [{}, *combined(choices, MOST_ANSWERS)[0]] if choices else [{}]
 
     def untyped(self, flow: str, path: Path) -> list[Any]:
@@ -235,7 +235,7 @@ def _cast(type_: Kind, literal: object) -> Any:
 MOST_PAIR_ROWS: Final = 4
 """How many times `most` the rows for pairs may be."""
 EACH_ONCE: Final = "each value of each field once"
-EACH_PAIR: Final = "each two values of two fields together"
+EACH_PAIR: Final = "each pair of values of two fields"
 
 
 def combined(choices: Mapping[Name, list[Any]], most: int) -> tuple[list[dict[Name, Any]], str]:

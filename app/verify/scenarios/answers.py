@@ -55,8 +55,8 @@ class GivenAnswers:
 def read_given(entry: Entry, reader: Reader) -> GivenAnswers:
     """What `given` of a scenario says about one lookup."""
     if isinstance(entry.value, Seq) and not entry.value.items:
-        cure = "write what it answers first, then what it does next"
-        reader.report("S103", entry.value.place, "no answer is listed", cure)
+        cure = "write the first answer, then the next"
+        reader.report("S103", entry.value.place, "the list has no answers", cure)
     answers = tuple(_read_answer(item, reader) for item in items(entry.value))
     return GivenAnswers(entry.key.place, answers or (NoAnswer(),))
 

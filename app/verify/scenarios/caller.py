@@ -30,7 +30,7 @@ _LONGEST_S: Final = 24 * 3600
 """No call takes longer. Source: Voice API specification, length_timer."""
 _LOOK_AHEAD: Final = 4
 """How many more sounds are played after a difference, to find what was expected."""
-LATER: Final = " first: each talk is heard in turn, and this one comes later"
+LATER: Final = " first: talks are heard in order, and this one comes later"
 UNSCRIPTED: Final = Behaviour("completed")
 """The behaviour of parties dialled after the last `dial` of a script."""
 
@@ -183,7 +183,7 @@ class Caller:
         """Continue to a time, in seconds since the call was answered."""
         if at_s < self._leg.at:
             now = f"the call was answered {self._leg.at:.1f} s ago"
-            raise self._differs(place, f"{at_s:g} s have passed already: {now}")
+            raise self._differs(place, f"{at_s:g} s have already passed: {now}")
         await self._pass(at_s, place)
         if self._leg.is_over:
             raise self._differs(place, f"the call is over before {at_s:g} s")
@@ -234,7 +234,7 @@ class Caller:
         found, entry = self._listener.next_piece, self._listener.next_entry
         if found and entry is not None:
             at = self._leg.transcript[entry].at
-            message = "the call does not end here: something more is heard"
+            message = "the call does not end here: the caller hears more"
             raise ScriptMismatch(Difference(step.place, message, "the end of the call", found, entry, at))
         if moment.kind != "end":
             raise self._differs(step.place, f"the call does not end here: {described(moment)}")
@@ -255,7 +255,10 @@ def described(moment: CallMoment) -> str:
     match moment.kind:
         case "input":
             kinds = sorted(moment.waited.takes) if moment.waited else ()
-            return f"the caller is waited for ({' or '.join('a key' if kind == 'dtmf' else kind for kind in kinds)})"
+            return (
+                "the server waits for the caller "
+                f"({' or '.join('a key' if kind == 'dtmf' else kind for kind in kinds)})"
+            )
         case "record":
             return "the caller is recorded"
         case "dial":

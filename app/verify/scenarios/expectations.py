@@ -26,17 +26,17 @@ def check_expectations(result: Result, *, is_explained: bool = False) -> Iterato
     yield from (Difference(place, message, at=result.seconds) for message in result.broken)
     if result.ended == "failsafe" and expect.end != "failsafe" and not (is_explained and result.is_answered):
         why = next((line.because for line in reversed(result.decided) if line.did == "failed"), "")
-        heard = "the caller hears the failsafe: nothing of the flow could be played"
+        heard = "the caller hears the failsafe: nothing in the flow could be played"
         message = heard if result.is_answered else "the caller hears nothing: no NCCO was played"
         yield Difference(place, f"{message}{f' ({why})' if why else ''}", at=result.seconds)
     if result.differences:
         return
     if expect.end is not None and result.ended not in (expect.end, "failsafe"):
-        message = "the call ends in another way"
+        message = "the call ends differently"
         yield Difference(expect.at("end"), message, expect.end, result.ended, at=result.seconds)
     if expect.seconds is not None and not expect.seconds.low <= result.seconds <= expect.seconds.high:
         wanted, found = f"{expect.seconds.written} seconds", f"{result.seconds:.1f} seconds"
-        yield Difference(expect.at("seconds"), "the call has another length", wanted, found, at=result.seconds)
+        yield Difference(expect.at("seconds"), "the call has a different length", wanted, found, at=result.seconds)
     if (missing := first_unheard(expect.said, result.transcript)) is not None:
         message = "this is not heard, or not in this order"
         yield Difference(missing.place, message, missing.text or "", at=result.seconds)
@@ -56,7 +56,7 @@ def _check_variables(result: Result) -> Iterator[Difference]:
             message = f'the call has no variable "{name}" in the end; it has {", ".join(sorted(known)) or "none"}'
             yield Difference(place, message, at=result.seconds)
         elif not is_part(value, known[name]):
-            message = f'the variable "{name}" has another value'
+            message = f'the variable "{name}" has a different value'
             yield Difference(place, message, shown(value), shown(known[name]), at=result.seconds)
 
 
@@ -68,13 +68,13 @@ def _check_hooks(result: Result) -> Iterator[Difference]:
     if sent != wanted:
         place = result.scenario.expect.at("hooks")
         names = (", ".join(wanted) or "none", ", ".join(sent) or "none")
-        yield Difference(place, "other hooks are sent", *names, at=result.seconds)
+        yield Difference(place, "different hooks are sent", *names, at=result.seconds)
         return
     for hook, row in zip(expected, result.hooks, strict=True):
         if row.problem:
             yield Difference(hook.place, f'the hook "{row.name}" cannot be sent: {row.problem}', at=result.seconds)
         elif hook.json is not None and not is_part(hook.json, body := json.loads(row.body)):
-            message = f'the hook "{row.name}" says something else'
+            message = f'the hook "{row.name}" has a different body'
             yield Difference(hook.place, message, shown(hook.json), shown(body), at=result.seconds)
 
 
@@ -200,7 +200,7 @@ def _is_intended(last: list[Decided]) -> bool:
 
 
 def _forever(result: Result) -> Moment | None:
-    return (result.seconds, "the call goes on forever when nobody does anything more") if result.is_endless else None
+    return (result.seconds, "the call goes on forever if nobody does anything more") if result.is_endless else None
 
 
 def _silent_party(result: Result, bound: float) -> Moment | None:
@@ -215,7 +215,7 @@ def _silent_party(result: Result, bound: float) -> Moment | None:
 
 def _failsafe(result: Result) -> Moment | None:
     found = failsafe_in(result.decided)
-    return None if found is None else (found.at, f"the failsafe is all that is heard: {found.because}")
+    return None if found is None else (found.at, f"the caller hears only the failsafe: {found.because}")
 
 
 def _silence(transcript: Iterable[Heard], end: float, bound: float) -> Moment | None:

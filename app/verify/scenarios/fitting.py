@@ -65,7 +65,7 @@ class Fitting:
         if call.flow:
             return self._fit_named(call, reader)
         if call.query:
-            reader.report("S106", call.place, "`query` is part of the answer URL of a flow", "name the `flow`")
+            reader.report("S106", call.place, "`query` is already part of a flow's answer URL", "name the `flow`")
         if call.to:
             digits = "".join(char for char in call.to if char.isdigit())
             if default is None and not any(digits in flow.numbers for flow in startable):
@@ -76,7 +76,7 @@ class Fitting:
         only = default or (startable[0] if len(startable) == 1 else None)
         if only is None:
             cure = f"name the flow, one of: {_listed(flow.name for flow in startable)}"
-            reader.report("S106", call.place, "it is not clear which flow takes the call", cure)
+            reader.report("S106", call.place, "it is unclear which flow takes the call", cure)
             return call
         if only.numbers:
             return replace(call, to=only.numbers[0])

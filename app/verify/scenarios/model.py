@@ -184,7 +184,7 @@ def _read_without(node: Node, what: str, reader: Reader) -> dict[str, UpperLimit
         if isinstance(item, Map):
             for entry in item.entries:
                 if entry.key.value not in COUNTED:
-                    reader.unknown("S102", entry.key, COUNTED, f'{what} counts no "{entry.key.value}"')
+                    reader.unknown("S102", entry.key, COUNTED, f'{what} does not count "{entry.key.value}"')
                 elif (most := read_seconds(entry.value, f"`{entry.key.value}`", reader)) is not None:
                     found[entry.key.value] = UpperLimit(most, entry.key.place)
         elif word := read_word(item, BOUNDS, what, reader):
@@ -200,7 +200,7 @@ def _read_action(node: Node, what: str, reader: Reader) -> Any:
     return json_of(node) if isinstance(node, Map) else {"action": node.value}
 
 
-_HOOKS = {"description": "every hook that is sent, in this order: its name, or {name: a part of its body}"}
+_HOOKS = {"description": "every hook sent, in order: its name, or {name: a part of its body}"}
 _RANGE = {"type": ["number", "string"], "description": '<40, ">10", 30..40 or 35'}
 
 
@@ -305,7 +305,7 @@ def read_scenarios(file: str, text: str) -> tuple[tuple[Scenario, ...], list[Flo
 
 
 def _read_file(node: Node, reader: Reader) -> tuple[Scenario, ...]:
-    cure = "write `name of the scenario:` and indented below it `script:`"
+    cure = "write `name of the scenario:` and, indented below it, `script:`"
     found = reader.map(node, "a scenario file", cure)
     if found is None:
         return ()
@@ -319,7 +319,7 @@ def _read_file(node: Node, reader: Reader) -> tuple[Scenario, ...]:
         shared = Map((), found.place)
     named = [entry for entry in found.entries if entry.key.value != DEFAULTS]
     if not named:
-        reader.report("S103", found.place, "the file has no scenario", cure)
+        reader.report("S103", found.place, "the file does not contain a scenario", cure)
     read = [_read_scenario(entry, shared, reader) for entry in named]
     return () if is_broken else tuple(scenario for scenario in read if scenario is not None)
 
@@ -343,7 +343,7 @@ def _read_scenario(entry: Entry, shared: Map, reader: Reader) -> Scenario | None
 
 def _words_of(node: Node, what: str, reader: Reader) -> Map | None:
     """The fields of a scenario, with those under `call` moved up to the others."""
-    found = reader.map(node, what, "write `script:` below it, and one step a line")
+    found = reader.map(node, what, "write `script:` below it, and one step per line")
     inner = found.get("call") if found else None
     call = reader.map(inner, "`call`", 'write `call: {to: "44.."}`') if inner is not None else None
     if found is None or call is None:
@@ -353,7 +353,7 @@ def _words_of(node: Node, what: str, reader: Reader) -> Map | None:
     for entry in beside:
         if entry.key.value in words.values:
             word = entry.key.value
-            reader.report("S102", entry.key.place, f"`{word}` is written under `call` too", "delete one of the two")
+            reader.report("S102", entry.key.place, f"`{word}` is also written under `call`", "delete one of the two")
     from_call = [Entry(words.keys[word], value) for word, value in words.values.items()]
     return Map((*(entry for entry in beside if entry.key.value not in words.values), *from_call), found.place)
 
@@ -383,10 +383,10 @@ def scenario_schema() -> JsonSchema:
     }
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "Scenarios: scripted calls, and what must be heard in them",
+        "title": "Scenarios: scripted calls, and what callers must hear",
         "type": "object",
         "properties": {
-            DEFAULTS: ScenarioDefaults.json_schema() | {"description": "what all scenarios of this file share"}
+            DEFAULTS: ScenarioDefaults.json_schema() | {"description": "shared by all scenarios of this file"}
         },
         "additionalProperties": Scenario.json_schema(),
         "definitions": definitions,

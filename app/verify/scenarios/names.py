@@ -89,13 +89,13 @@ class Meanings:
         for each in self._written:
             is_new = each.name[:2] == (kind, new) and kind != "flows"
             if is_new and any(definition.place in self._used_in(file, kind, old) for file in self._files(each)):
-                raise CannotRename(f'{each.name.place} says something about "{new}" already: choose another name')
+                raise CannotRename(f'{each.name.place} already uses "{new}": choose another name')
         found = [each for each in self._written if definition.place in self._meant_by(each)]
         for each in found:
             if len(self._meant_by(each)) > 1:
                 flows = sorted(file.flow for file in self._files(each) if self._used_in(file, kind, old) and file.flow)
                 cure = f"write {' and '.join(f'`{flow}.{old}`' for flow in flows)} first"
-                cure = cure if kind == "lookups" else "give the scenarios a file and a `flow` each"
+                cure = cure if kind == "lookups" else "give each of these flows its own scenario file, with `flow`"
                 message = f'{each.name.place} means "{old}" of the flows {", ".join(flows)}'
                 raise CannotRename(f"{message}: {cure}")
             if any(self._used_in(file, kind, new) for file in self._files(each) if kind != "flows"):

@@ -167,7 +167,7 @@ def as_github(suites: Sequence[Suite], *, needs_all: bool) -> str:
             place, name = result.scenario.place, result.scenario.name
             lines += [_annotation("notice", f"not judged: {what}", place, name) for what in result.unjudged]
         for flow, step, name, place in suite.coverage.missing:
-            text = f'flow {flow}, step {step}: "{name}" is taken by no scenario'
+            text = f'flow {flow}, step {step}: "{name}" is not covered by any scenario'
             lines.append(_annotation("error" if needs_all else "notice", text, place, "never taken"))
     return "".join(lines)
 

@@ -58,7 +58,7 @@ BROKEN: Final = "the server: error: "
 DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "failsafe", "steps", "menu_options"})
 """Entries of `without` that only the trace of a flow shows."""
 _DIAL_ALLOW: Final = (
-    "a scenario allows computed numbers by their first digits: write them beside its `script`, "
+    "a scenario allows computed numbers by their first digits: write them next to its `script`, "
     'such as `dial_allow: ["44"]`'
 )
 _KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"
@@ -109,7 +109,7 @@ class LocalCall(PlacedCall):
         result.decided = tuple(decided_in(turns, zero_ms, self._stage.path_of))
         result.hooks = sorted(self._stage.store.sent[hooks:], key=lambda row: row.created_at)
         result.log = tuple(self._stage.log[logged:])
-        raised = (f"the server has raised {type(fault).__name__}: {fault}" for fault in self._direct.faults)
+        raised = (f"the server raised {type(fault).__name__}: {fault}" for fault in self._direct.faults)
         result.broken = (*raised, *(each for each in result.log if each.startswith(BROKEN)))
 
 
@@ -304,7 +304,7 @@ class RemoteStage:
         warnings = dict.fromkeys(text for sent in placed.leg.log for text in warnings_of(sent))
         result.notes = (*placed.problems, *warnings)
         if not self.application.fallback_url and _has(scenario, FaultStep):
-            result.notes += ("without --fallback-url nothing follows the `fault` of this scenario",)
+            result.notes += ("without --fallback-url, nothing happens after this scenario's `fault`",)
         result.unjudged = tuple(self._unjudged(scenario, result))
         if expect.end == "failsafe" != result.ended:
             result.scenario = _judged(result.scenario, conditions, end=None)
@@ -318,12 +318,12 @@ class RemoteStage:
             "given (the server asks its own lookups)": scenario.given,
             f"env ({_OWN_SETTINGS})": scenario.env,
             f"dial_allow ({_OWN_SETTINGS})": scenario.dial_allow is not None,
-            "query (the answer URL has its own)": scenario.query,
-            "flow (the answer URL decides it)": scenario.flow and self._numbers.get(scenario.flow) != scenario.to,
-            "at (the server has its own clock)": scenario.made_at != AT,
+            "query (it is part of the answer URL)": scenario.query,
+            "flow (the answer URL determines it)": scenario.flow and self._numbers.get(scenario.flow) != scenario.to,
+            "at (the server uses its own clock)": scenario.made_at != AT,
             f"expect.hooks ({_NOT_VISIBLE})": expect.hooks is not None,
             f"expect.variables ({_NOT_VISIBLE})": expect.variables,
-            f"expect.without of what only a flow shows ({_NOT_VISIBLE})": DECIDED & expect.without.keys(),
+            f"expect.without for things that only a flow shows ({_NOT_VISIBLE})": DECIDED & expect.without.keys(),
             f"expect.end: failsafe ({_NOT_VISIBLE})": expect.end == "failsafe" != result.ended,
             "event (no --event-url was given)": not self.application.event_url and _has(scenario, EventStep),
         }
@@ -444,7 +444,7 @@ async def play(stage: Stage, scenario: Scenario, *, leaves_open: bool = False) -
     """Play one scenario and check its expectations."""
     result = await stage.play(scenario)
     if not leaves_open:
-        message = "this `hear` has no text yet; `ncco test --update` writes what is heard"
+        message = "this `hear` does not have a text yet; `ncco test --update` fills it in"
         result.differences += [
             Difference(excerpt.place, message, found=found, at=result.seconds) for excerpt, found in result.heard
         ]

@@ -50,7 +50,7 @@ STATUSES: Final = (
 """Source: webhook reference, Call status events, Transcription and Payment."""
 _ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
 """A text that is taken for an address rather than an outcome; an app user needs `to`."""
-_EXPECTED: Final = "this says what a scenario expects; nobody does it"
+_EXPECTED: Final = "this is an expectation, not a step"
 _NO_WORD: Final = re.compile(r"[^\w ]")
 UNSURE: Final = 0.5
 """The default confidence of an alternative."""
@@ -74,7 +74,7 @@ class ScriptStep(ScenarioModel):
         "noinput": "write `silence`",
         "sleep": "write `wait`",
         "hang_up": "write `hangup`",
-        "expect": "write it next to `script`, not in it",
+        "expect": "write it next to `script`, not inside it",
     }
     deed: ClassVar[str] = ""
     """What the caller does, as part of a sentence; `{0}` is the step. "" if nothing."""
@@ -228,7 +228,7 @@ class SpeakStep(ScriptStep):
         if found is not None and isinstance(fields.get("speak"), Map):
             said = found.speech.written
             if said.is_whole and not said.values.keys() & {"text", "error"}:
-                cure = "add `text: ...`, or `error: ...` of the recogniser"
+                cure = "add `text: ...`, or `error: ...` for an error of the recogniser"
                 reader.report("S103", fields.place, "`speak` has no `text`", cure)
         return found
 
@@ -240,7 +240,7 @@ class SilenceStep(ScriptStep):
     deed: ClassVar = "is silent"
     when_done: ClassVar = ("input", "record")
     awaits: ClassVar = ("input", "record")
-    otherwise: ClassVar = "nobody waits for the caller now; let time pass"
+    otherwise: ClassVar = "nothing waits for the caller now; let time pass"
 
     async def perform(self, call: PlacedCall) -> None:
         """See `ScriptStep`."""
@@ -315,7 +315,7 @@ class DialStep(ScriptStep):
         """See `ScriptStep`."""
         address = moment.waited.address if moment.waited is not None else ""
         is_other = address and self.party.to and not same_address(self.party.to, address)
-        other = f"{address} is dialled, and not {self.party.to}" if is_other else ""
+        other = f"{address} is dialled, not {self.party.to}" if is_other else ""
         return super().problem_at(moment, leg) or other
 
     async def perform(self, call: PlacedCall) -> None:
@@ -340,7 +340,7 @@ class RecordStep(ScriptStep):
     deed: ClassVar = "leaves a message"
     when_done: ClassVar = ("record",)
     awaits: ClassVar = ("record",)
-    otherwise: ClassVar = "nothing is recorded now"
+    otherwise: ClassVar = "nothing is being recorded now"
 
     message: RecordedMessage = written_as("record", default=RecordedMessage())
 
@@ -361,7 +361,7 @@ class WaitStep(ScriptStep):
     seconds: Annotated[float, SECONDS] = written_as("wait")
 
 
-_read_until = read_as(lambda text: text if plain(text) else None, "write a part of what the caller is to hear")
+_read_until = read_as(lambda text: text if plain(text) else None, "write a part of what the caller should hear")
 
 
 class UntilStep(ScriptStep):
@@ -466,7 +466,7 @@ def _read_step(node: Node, reader: Reader) -> ScriptStep | None:
     if isinstance(node, Text):
         return _read_alone(node, reader)
     if not isinstance(node, Map) or not node.entries:
-        reader.report("S105", node.place, "this is not a step", "write one step a line, such as `- press: 1`")
+        reader.report("S105", node.place, "this is not a step", "write one step per line, such as `- press: 1`")
         return None
     keys = [entry.key for entry in node.entries if entry.key.value in STEPS]
     if len(keys) == 1:
@@ -475,14 +475,14 @@ def _read_step(node: Node, reader: Reader) -> ScriptStep | None:
         what = f"the step `{word.value}`"
         if kind.words():
             return kind.read(node, what, reader, place=word.place)
-        reader.report("S101", word.place, "this step takes no value", f"write the word alone: `- {word.value}`")
+        reader.report("S101", word.place, "this step does not take a value", f"write only the word: `- {word.value}`")
         read_fields(node, (word.value,), what, reader, hints=kind.hints)
     elif keys:
         words = " and ".join(f"`{key.value}`" for key in keys)
-        reader.report("S105", keys[1].place, f"{words} are two steps", "write each of them on a line of its own")
+        reader.report("S105", keys[1].place, f"{words} are two steps", "write each of them on a separate line")
     else:
         key = node.entries[0].key
-        reader.report("S102", key.place, f'a script has no "{key.value}"', _cure(key.value))
+        reader.report("S102", key.place, f'a script cannot have "{key.value}"', _cure(key.value))
     return None
 
 

@@ -178,7 +178,7 @@ class FailingDatabase(SqliteDatabase):
 
     def _require(self) -> None:
         if self.is_away:
-            raise StoreUnavailable("the scenario has made it unavailable")
+            raise StoreUnavailable("the scenario made it unavailable")
 
 
 class StoredTurn(NamedTuple):

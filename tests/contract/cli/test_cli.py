@@ -120,5 +120,5 @@ def test_a_setting_of_any_length_is_refused_with_a_short_message(setting: str, t
     shown = ncco("serve", cwd=tmp_path, env={"NCCO_INSECURE": "1", "NCCO_PUBLIC_URL": "http://x", setting: "9" * 5_000})
 
     assert 2 == shown.exit_code
-    assert "  cure: " in shown.stderr
+    assert "  fix: " in shown.stderr
     assert len(shown.stderr) < 1_000

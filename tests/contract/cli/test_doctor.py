@@ -123,7 +123,7 @@ def test_what_is_configured_at_vonage_is_compared(server: Server, api: Applicati
     found = asked(server, api)
 
     assert f"{public}/old" in found.of("answer url")["error"]
-    assert "by GET" in found.of("event url")["warning"]
+    assert "with GET" in found.of("event url")["warning"]
     assert "refuses all" in found.of("signing")["error"]
 
 
@@ -200,7 +200,7 @@ def test_another_program_on_the_port_is_an_error(project: Path, api: Application
     found = doctor(project, {"NCCO_PORT": port, "NCCO_PUBLIC_URL": api.url})
 
     assert "another program" in found.of("server")["error"]
-    assert "not as this server does" in found.of("public url")["error"]
+    assert "not as this server would" in found.of("public url")["error"]
 
 
 @pytest.mark.parametrize("taken", ["NCCO_PORT", "NCCO_CONSOLE_PORT"])
@@ -304,7 +304,7 @@ def test_computed_numbers_that_nobody_allows_are_found(project: Path) -> None:
     )
     refused, allowed = (doctor(project, given, "--offline") for given in ({}, {"NCCO_DIAL_ALLOW": "44,49"}))
 
-    assert "no number that is computed is dialled (shop.hello)" in refused.of("dialling")["warning"]
+    assert "computed numbers (shop.hello) are never dialled" in refused.of("dialling")["warning"]
     assert "NCCO_DIAL_ALLOW" in refused.output
     assert "if they begin with 44, 49" in allowed.of("dialling")["ok"]
 
@@ -320,7 +320,7 @@ def test_files_of_recordings_that_are_lost_are_counted(project: Path) -> None:
     (folder / ("1" * 32)).write_bytes(b"audio")
     found = doctor(project, {}, "--offline")
 
-    assert "the audio of 1 recording is lost; only the newest 100 were looked for" == found.of("recordings")["error"]
+    assert "the audio of 1 recording is lost; only the newest 100 were checked" == found.of("recordings")["error"]
     assert "ncco recordings retry --lost" in found.output
     (folder / ("2" * 32)).write_bytes(b"audio")
     assert "error" not in doctor(project, {}, "--offline").of("recordings")

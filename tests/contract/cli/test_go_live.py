@@ -116,22 +116,22 @@ def at_vonage(place: Place, **changes: Any) -> dict[str, Any]:
 ANSWERS: list[tuple[dict[str, str | None], list[str], str]] = [
     ({"NCCO_PUBLIC_URL": None}, ["calls.example.net"], "is not an http or https URL"),
     ({"NCCO_PUBLIC_URL": None}, ["https://x.test/webhooks/answer"], "is the address of a webhook"),
-    ({"NCCO_PUBLIC_URL": "https://calls.example.com"}, [], "has the host of the guides"),
+    ({"NCCO_PUBLIC_URL": "https://calls.example.com"}, [], "has the guides' example host"),
     ({"VONAGE_SIGNATURE_SECRET": None}, ["-----BEGIN PRIVATE KEY-----"], "is a private or public key"),
     (
         {"VONAGE_SIGNATURE_SECRET": "the signature secret of the Vonage dashboard"},
         [],
-        "is the placeholder of the guide",
+        "is the guide's placeholder",
     ),
     ({"VONAGE_APPLICATION_ID": None}, ["My line"], "is not a UUID"),
     ({"VONAGE_PRIVATE_KEY": None}, ["no/such.key"], "neither a private key nor the path of a file"),
     (
         {"VONAGE_PRIVATE_KEY": None},
         ["-----BEGIN PRIVATE KEY-----"],
-        "that is the key itself, and .env holds only its path",
+        "that is the key itself, but .env needs its path",
     ),
-    ({"VONAGE_PRIVATE_KEY": None}, ["flows/shop.yaml"], "holds no private key in PEM form"),
-    ({"NCCO_CONSOLE_PASSWORD_HASH": None}, ["secret", "secret"], "which can be guessed"),
+    ({"VONAGE_PRIVATE_KEY": None}, ["flows/shop.yaml"], "does not contain a private key in PEM format"),
+    ({"NCCO_CONSOLE_PASSWORD_HASH": None}, ["secret", "secret"], "so it can be guessed"),
     ({"NCCO_HOOK_TRIES": "many"}, [], "NCCO_HOOK_TRIES"),
     ({"VONAGE_SIGNATURE_SECRET_FILE": "secret.txt", "VONAGE_SIGNATURE_SECRET": None}, [], "secret.txt cannot be read"),
 ]
@@ -219,7 +219,7 @@ def test_a_server_with_earlier_settings_has_to_start_again(place: Place) -> None
 def test_what_the_environment_says_is_not_asked(place: Place) -> None:
     done = place.go_live("c", VONAGE_APPLICATION_ID="My line")
 
-    assert "VONAGE_APPLICATION_ID comes from the environment, which wins over .env" in shown(done)
+    assert "VONAGE_APPLICATION_ID comes from the environment, which overrides .env" in shown(done)
 
 
 def test_a_link_in_the_place_of_the_file_is_refused(place: Place) -> None:
@@ -288,7 +288,7 @@ def test_an_application_that_somebody_changed_meanwhile_is_left_alone(place: Pla
 
     done = place.go_live("s", API_SECRET, "y")
 
-    assert "was changed at Vonage meanwhile" in shown(done)
+    assert "has changed at Vonage in the meantime" in shown(done)
     assert [] == place.api.stored
 
 
@@ -298,7 +298,7 @@ def test_a_setting_that_changes_last_needs_a_new_start_of_the_server(place: Plac
     done = place.go_live("s", API_SECRET, "c", "k2", "y", API_SECRET, "s")
 
     assert "VONAGE_API_KEY='k2'" in place.env.read_text(encoding="utf-8")
-    assert "The server, with what has changed" in done.output
+    assert "The server, with the new settings" in done.output
     assert "the server started before .env changed" in shown(done)
 
 

@@ -76,7 +76,7 @@ def test_recordings_are_listed_with_what_is_wrong_and_without_their_address(home
 
     assert 1 == listed.exit_code
     assert "3 new, 1 waiting, 1 failed" in listed.stdout
-    assert "failed: status 401\n    cure: check the key" in listed.stdout
+    assert "failed: status 401\n    fix: check the key" in listed.stdout
     assert "0:34" in listed.stdout or "34 s" in listed.stdout
     assert "secret" not in listed.stdout + json.dumps(documents)
     assert [WAITING, KEPT, FAILED] == [each["id"] for each in documents["recordings"]]
@@ -131,7 +131,7 @@ def test_a_recording_whose_file_is_lost_is_missed_by_a_backup_and_fetched_again(
     assert ("kept", "waiting", 0) == (kept.state, found.state, found.tries)
     assert (1, 1, 0) == (got.exit_code, missed.exit_code, again.exit_code)
     assert "retry --lost" in got.output
-    assert "1 recording is not in it" in missed.output
+    assert "1 recording is missing from it" in missed.output
     assert (home / "ncco-20260101T000000Z.tar").exists()
     assert [KEPT] == document["lost_recordings"]
     assert "1 recording is fetched again" in again.stdout

@@ -220,7 +220,7 @@ def test_a_backup_of_postgres_is_no_sqlite_file(made_under_load: Backup, tmp_pat
 
     assert (2, False) == (refused.exit_code, (new.path / "data").exists())
     assert "is a backup of PostgreSQL" in refused.stderr
-    assert "cure: name a PostgreSQL database" in refused.stderr
+    assert "fix: name a PostgreSQL database" in refused.stderr
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +279,7 @@ def test_restore_brings_back_what_was_deleted_and_asks_before_it_deletes(backed_
     done = home.ncco("restore", archive, "--replace")
 
     assert 2 == refused.exit_code
-    assert "cure: add --replace to delete it" in refused.stderr
+    assert "fix: add --replace to delete it" in refused.stderr
     assert here == unchanged
     assert 0 == done.exit_code, done.stderr
     assert "1 recording:" in done.stdout
@@ -300,7 +300,7 @@ def test_restore_refuses_while_a_server_runs(kind: str, tmp_path: Path, backed_u
 
     assert 2 == refused.exit_code
     assert "is in use" in refused.stderr
-    assert "cure: stop every server" in refused.stderr
+    assert "fix: stop every server" in refused.stderr
     assert "For the end, press 1." == played[0]["text"]
 
 
@@ -318,8 +318,8 @@ def test_restore_leaves_the_log_of_a_database_that_was_moved_away(backed_up: tup
     done = home.ncco("restore", archive, "--replace")
 
     assert [2, 2] == [each.exit_code for each in refused]
-    assert "holds calls of a database that is not beside it" in refused[1].stderr
-    assert "cure: put its database back as ncco.db" in refused[1].stderr
+    assert "holds calls of a database that is not next to it" in refused[1].stderr
+    assert "fix: restore its database as ncco.db" in refused[1].stderr
     assert 2 == calls
     assert 0 == done.exit_code, done.stderr
 
@@ -370,7 +370,7 @@ def test_a_damaged_or_hostile_archive_changes_nothing(kind: str, backed_up: tupl
     refused = home.ncco("restore", bad, "--replace")
 
     assert 2 == refused.exit_code
-    assert "cure: " in refused.stderr
+    assert "fix: " in refused.stderr
     assert "Traceback" not in refused.stderr
     assert before == state_of(home)
     assert [] == list(home.path.parent.rglob("evil"))
@@ -417,7 +417,7 @@ def test_a_backup_on_a_full_disk_names_that_disk_and_leaves_nothing(
 
     assert "2\nother\n" == tried.stdout, tried.stderr
     assert str(folder) in tried.stderr
-    assert re.search(r"cure: free (some )?space", tried.stderr)
+    assert re.search(r"fix: free (some )?space", tried.stderr)
 
 
 def test_a_restore_on_a_full_disk_blames_the_disk_and_leaves_nothing(
@@ -429,7 +429,7 @@ def test_a_restore_on_a_full_disk_blames_the_disk_and_leaves_nothing(
 
     assert f"2\n{folder}/other\n" == tried.stdout, tried.stderr
     assert f"Error: {folder}: No space left on device" in tried.stderr
-    assert "cure: free some space there" in tried.stderr
+    assert "fix: free some space there" in tried.stderr
 
 
 OPENED = """\
@@ -448,7 +448,7 @@ def test_a_database_on_a_full_disk_is_backed_up_elsewhere(disk: SmallDisk, tmp_p
     tried = shell(f"{moved}; {sys.executable} -c '{OPENED}' {folder}/ncco.db '{script}'")
 
     assert 0 == tried.returncode, tried.stderr
-    assert "was read again" in tried.stdout
+    assert "was verified" in tried.stdout
 
 
 def test_backup_into_a_folder_names_the_file_and_keeps_what_is_there(backed_up: tuple[Home, Path]) -> None:

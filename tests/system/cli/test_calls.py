@@ -113,7 +113,7 @@ def test_timeline_says_what_came_in_why_and_what_went_out() -> None:
 call {LEG}
   from 447700900123 to 442079460000
   flow desk, revision {revision[:8]}
-  began 2026-03-04 12:00:00 UTC, 4 turns, 0 s: played to its end
+  began 2026-03-04 12:00:00 UTC, 4 turns, 0 s: played to the end
 12:00:00.000  answer
     why  answered desk (the flow that this call starts in)  flows/desk.yaml:1
     ncco talk "For sales, press 1 or say sales."
@@ -129,8 +129,8 @@ call {LEG}
     ncco connect phone 447700900111, for 20 s
 12:00:00.000  event-ringing: to 447700900111
 12:00:00.000  event-busy: to 447700900111
-    why  decided sales: busy (Vonage reported busy; no line of its own, so "otherwise" decides)  flows/desk.yaml:22
-    ncco nothing: the call continues as it was
+    why  decided sales: busy (Vonage reported busy; it does not have its own line, so "otherwise" decides)  flows/desk.yaml:22
+    ncco nothing: the call continues as before
 12:00:00.000  event-completed: after 42 s
   hook called  HOOK  not sent yet, 0 tries
 """.splitlines()
@@ -150,7 +150,7 @@ def test_call_that_no_flow_took_is_listed_too() -> None:
     text = ncco("calls", "aa09").stdout
 
     assert ("aa09", "", True, 1) == (call["id"], call["flow"], call["failed"], call["turns"])
-    assert "no flow took it" in text
+    assert "no flow took the call" in text
     assert "failed failsafe (" in text
 
 

@@ -30,7 +30,7 @@ def test_status_of_an_older_schema_names_the_cure_and_changes_nothing(old: Path)
 
     assert 1 == shown.exit_code
     assert f"{old} has schema 0001; this version needs" in shown.output
-    assert "cure: run `ncco db upgrade`" in shown.output
+    assert "fix: run `ncco db upgrade`" in shown.output
     assert shown.output == ncco("db", "status").output
 
 
@@ -52,8 +52,8 @@ def test_newer_schema_cannot_be_used(old: Path) -> None:
     for words in (("db", "status"), ("db", "upgrade")):
         refused = ncco(*words)
         assert 2 == refused.exit_code
-        assert "has schema 9999, and this version knows none after" in refused.output
-        assert "cure: start the newer version" in refused.output
+        assert "has schema 9999, and this version knows none later than" in refused.output
+        assert "fix: start the newer version" in refused.output
 
 
 def test_the_page_of_upgrades_names_the_newest_schemas() -> None:
@@ -81,5 +81,5 @@ def test_postgresql_that_is_away_cannot_be_used(monkeypatch: pytest.MonkeyPatch)
 
     assert 2 == refused.exit_code
     assert "postgresql://127.0.0.1:1/ncco cannot be reached" in refused.output
-    assert "cure: see that PostgreSQL runs" in refused.output.replace("; see", "\n  cure: see")
+    assert "fix: check that PostgreSQL runs" in refused.output.replace("; check", "\n  fix: check")
     assert "s3cret" not in refused.output

@@ -10,7 +10,7 @@ from app.cli.environment import folders
 from tests.system.cli.projects import SHOP, ncco, write_project
 
 UNREADABLE = Path("/proc/self/mem")
-UNREAD = "Error: .env cannot be read\n  cure: make it a readable file of UTF-8 text, or delete it\n"
+UNREAD = "Error: .env cannot be read\n  fix: make it a readable file of UTF-8 text, or delete it\n"
 
 
 def test_the_environment_wins_over_dotenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,6 +13,6 @@ def test_every_code_is_explained_with_a_wrong_and_a_right_example(code: str) -> 
     shown = ncco("explain", code)
 
     assert 0 == shown.exit_code
-    assert shown.stdout.startswith(f"{code}  {RULES[code].severity}: {RULES[code].title.removesuffix('.')}\ncure: ")
+    assert shown.stdout.startswith(f"{code}  {RULES[code].severity}: {RULES[code].title.removesuffix('.')}\nfix: ")
     assert "\nWrong:\n" in shown.stdout, f"{code} has no bad example"
     assert "\nRight:\n" in shown.stdout, f"{code} has no good example"

@@ -60,8 +60,8 @@ def test_every_call_of_a_number_is_deleted_and_counted(database: Path) -> None:
 
     assert 0 == done.exit_code
     assert "+447700900123: 1 call, 1 turn, 1 webhook, 0 hooks, 0 recordings deleted\n" in done.output
-    assert "1 call of them had not ended" in done.output
-    assert "1 revision of your flows name it: their author wrote it, so they stay" in done.output
+    assert "1 call was still in progress" in done.output
+    assert "1 revision of your flows contain it as written by their author, so they stay" in done.output
     assert 1 == bytes_of(database).count(NUMBER.encode())
 
 
@@ -74,8 +74,8 @@ def test_a_program_that_holds_the_log_is_reported(database: Path) -> None:
     done = ncco("forget", "--number", NUMBER)
 
     assert (1, 0) == (busy.exit_code, done.exit_code)
-    assert "the log of the file still holds deleted rows" in busy.output
-    assert "cure: stop the programs that read it" in busy.output
+    assert "the file's log still holds deleted rows" in busy.output
+    assert "fix: stop the programs that use it" in busy.output
     assert 1 == bytes_of(database).count(NUMBER.encode())
 
 
@@ -100,7 +100,7 @@ def test_a_number_that_may_mean_somebody_else_is_refused(database: Path, number:
 
     assert 2 == done.exit_code
     assert said in done.output
-    assert "cure: " in done.output
+    assert "fix: " in done.output
 
 
 @pytest.mark.parametrize("number", ["+4930123456", "00447700900123", "447700900123", "+1 (202) 555-0123"])
@@ -148,8 +148,10 @@ def test_postgres_is_promised_no_more_than_was_looked_at(tmp_path: Path, monkeyp
 
     assert [0, 0, 0] == [ran.exit_code for ran in (counted, done, again)]
     assert "1 call, 1 turn, 1 webhook, 0 hooks, 0 recordings deleted\n" in done.output
-    assert "no row names it any more; PostgreSQL's files keep deleted rows until their space is reused" in done.output
-    assert "no row names it" not in counted.output
+    assert (
+        "no row contains it any more; PostgreSQL's files keep deleted rows until their space is reused" in done.output
+    )
+    assert "no row contains it" not in counted.output
     assert (0, None) == (json.loads(again.output)["calls"], json.loads(again.output)["purged"])
 
 

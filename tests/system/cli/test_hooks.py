@@ -120,7 +120,7 @@ def test_no_more_are_listed_than_asked_for(database: Path) -> None:
 
     shown = ncco("hooks", "--limit", "2")
 
-    assert "5 waiting, 0 parked; 2 of them are shown, see --limit" == shown.stdout.splitlines()[-1]
+    assert "5 waiting, 0 parked; 2 of them are shown; use --limit" == shown.stdout.splitlines()[-1]
     assert 2 == shown.stdout.count("voicemail_saved")
 
 
@@ -137,8 +137,8 @@ def test_hook_that_is_being_sent_is_reported_as_such(database: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "tried", "told"),
     [
-        (["--all"], "1 hook is", "1 of them: incomplete since the call, so never sent"),
-        (["msg_2"], "0 hooks are", "1 of them: incomplete since the call, so never sent"),
+        (["--all"], "1 hook is", "1 of them: never sent, because they are incomplete"),
+        (["msg_2"], "0 hooks are", "1 of them: never sent, because they are incomplete"),
         (["msg_1"], "1 hook is", ""),
     ],
 )
@@ -165,8 +165,8 @@ def test_hook_that_is_not_there_is_said(database: Path) -> None:
     shown = ncco("hooks", "retry", "msg_2", "msg_9", "msg_1")
 
     assert 1 == shown.exit_code
-    assert "1 hook is tried again now" in shown.stdout
-    assert "2 of them: no such hook, or it waits for an earlier hook of its call\n" == shown.stderr
+    assert "1 hook is retried now" in shown.stdout
+    assert "2 of them: no such hook, or it waits for an earlier hook of the same call\n" == shown.stderr
 
 
 @pytest.mark.parametrize("words", [[], ["--all", "msg_1"]])
@@ -175,7 +175,7 @@ def test_either_some_or_all_are_named(word: str, words: list[str], database: Pat
     shown = ncco("hooks", word, *words)
 
     assert 2 == shown.exit_code
-    assert "name the hooks, or write --all" in shown.stderr
+    assert "name the hooks, or add --all" in shown.stderr
 
 
 # Forgetting
@@ -188,7 +188,7 @@ def test_parked_hooks_are_dropped(database: Path) -> None:
     rest = ncco("hooks", "drop", "--all")
 
     assert (1, "1 hook is deleted\n") == (some.exit_code, some.stdout)
-    assert "2 of them: not parked, but sent already or still waiting\n" == some.stderr
+    assert "2 of them: not parked: already sent or still waiting\n" == some.stderr
     assert (0, "1 hook is deleted\n") == (rest.exit_code, rest.stdout)
     assert ["msg_2", "msg_3"] == [hook.id for hook in listed(database)]
 
@@ -223,7 +223,7 @@ def test_hooks_of_a_call_arrive_signed_and_in_order(tmp_path: Path, database: Pa
     assert "447700900123" == heard.headers["x-caller"]
     assert {"caller": "447700900123", "event": "completed"} == Webhook(SECRET).verify(hung_up.body, hung_up.headers)
     assert 'ncco_hook_tries_total{outcome="sent"} 3.0' in metrics
-    assert (0, "no hooks wait: all of them are sent\n") == (ncco("hooks").exit_code, ncco("hooks").stdout)
+    assert (0, "no hooks are waiting: all of them were sent\n") == (ncco("hooks").exit_code, ncco("hooks").stdout)
 
 
 def test_parked_hook_is_sent_by_the_running_server_once_it_is_asked_to(tmp_path: Path, database: Path) -> None:
@@ -236,7 +236,7 @@ def test_parked_hook_is_sent_by_the_running_server_once_it_is_asked_to(tmp_path:
         retried = ncco("hooks", "retry", before["hooks"][0]["id"])
         receiver.wait_for(3)
 
-    assert (1, "called", "status 410: the receiver wants no more of them") == (
+    assert (1, "called", "status 410: the receiver does not want any more") == (
         before["parked"],
         before["hooks"][0]["hook"],
         before["hooks"][0]["problem"],

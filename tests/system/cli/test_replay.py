@@ -167,7 +167,7 @@ def test_sensitive_input_ends_it() -> None:
 
     assert 0 == done.exit_code
     assert (
-        "turn 3: not played again: what the caller gave is sensitive, and was not stored"
+        "turn 3: not played again: what the caller said or pressed is sensitive, so it was not stored"
         == done.stdout.splitlines()[-1]
     )
     assert replayed()[3]["same"] is False
@@ -196,14 +196,14 @@ def test_wait_that_is_not_there_now_ends_it() -> None:
     record(to_sales)
     change("UPDATE webhooks SET wait = 9 WHERE kind = 'input-dtmf'")
 
-    assert "its webhook answered a wait that is not open now" in ncco("replay", LEG).stdout
+    assert "with the current flows, the call does not wait for its webhook here" in ncco("replay", LEG).stdout
 
 
 def test_leg_of_a_dialled_party_is_not_played() -> None:
     record(to_sales)
     change("""UPDATE calls SET state = CAST(json_set(CAST(state AS TEXT), '$.parent', 'leg-0') AS BLOB)""")
 
-    assert "turn 1: not played again: it is the leg of a dialled party" in ncco("replay", LEG).stdout
+    assert "turn 1: not played again: it is the leg of a called party" in ncco("replay", LEG).stdout
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM revisions", "UPDATE revisions SET sources = '{}'"])
@@ -214,7 +214,7 @@ def test_revision_that_is_lost_is_reported(statement: str) -> None:
     done = ncco("replay", LEG)
 
     assert 2 == done.exit_code
-    assert "of flow desk is not stored, or cannot be read any more\n  cure: " in done.stderr
+    assert "of flow desk is not stored, or can no longer be read\n  fix: " in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_a_scenario_file_that_cannot_be_updated_is_reported(tmp_path: Path) -> N
 
     assert (
         2,
-        "Error: tests/scenarios/shop.yaml: Permission denied\n  cure: change its permissions, or name another\n",
+        "Error: tests/scenarios/shop.yaml: Permission denied\n  fix: change its permissions, or name another\n",
     ) == (
         code,
         said,
@@ -53,7 +53,7 @@ def test_where_a_call_cannot_be_kept_is_reported_before_the_call(tmp_path: Path)
     code, heard, said = run(tmp_path, "simulate", "--save", "tests/scenarios/calls.yaml")
 
     assert (2, "") == (code, heard)
-    assert said.startswith("Error: tests/scenarios/calls.yaml cannot be written\n  cure: name a file in a folder of ")
+    assert said.startswith("Error: tests/scenarios/calls.yaml cannot be written\n  fix: name a file in a folder of ")
 
 
 def test_a_folder_that_cannot_be_looked_into_is_reported(tmp_path: Path) -> None:
@@ -63,4 +63,4 @@ def test_a_folder_that_cannot_be_looked_into_is_reported(tmp_path: Path) -> None
     folder.chmod(0o755)
 
     assert 2 == code
-    assert said.startswith("Error: tests/scenarios/shop.yaml: Permission denied\n  cure: change its permissions")
+    assert said.startswith("Error: tests/scenarios/shop.yaml: Permission denied\n  fix: change its permissions")

@@ -54,8 +54,8 @@ def test_one_worker_starts_on_a_sqlite_file(tmp_path: Path) -> None:
         server.stop(signal.SIGTERM)
 
     assert (200, []) == (status, below)
-    assert "note: one worker starts" in server.printed
-    assert "cure: leave out --workers" in server.printed
+    assert "note: only one worker starts" in server.printed
+    assert "fix: leave out --workers" in server.printed
 
 
 def test_a_reader_of_the_log_that_goes_away_costs_no_call(tmp_path: Path) -> None:
@@ -106,12 +106,12 @@ def test_flows_that_were_saved_with_a_fault_cost_no_caller_anything_after_a_rest
 @pytest.mark.parametrize(
     ("words", "env", "message"),
     [
-        (["--dev"], {"NCCO_PORT": "eighty"}, 'NCCO_PORT: "eighty" does not fit\n  cure: Write a whole number'),
+        (["--dev"], {"NCCO_PORT": "eighty"}, 'NCCO_PORT: "eighty" is not valid\n  fix: Write a whole number'),
         ([], {}, "VONAGE_SIGNATURE_SECRET: is not set, "),
         (["--dev", "--host", "0.0.0.0"], {}, "VONAGE_SIGNATURE_SECRET: is not set, "),  # noqa: S104 - is refused
         (["--dev"], {"NCCO_DATABASE_URL": "mysql://x"}, "NCCO_DATABASE_URL: "),
         (["--dev"], {"NCCO_DATABASE_URL": "sqlite:///not.db"}, "the store cannot be used: "),
-        (["--dev", "--flows", "nowhere"], {}, "there is no folder of flows at nowhere\n  cure: "),
+        (["--dev", "--flows", "nowhere"], {}, "there is no folder of flows at nowhere\n  fix: "),
     ],
 )
 def test_what_keeps_the_server_from_starting_is_said_with_its_cure(
@@ -126,7 +126,7 @@ def test_what_keeps_the_server_from_starting_is_said_with_its_cure(
 
     assert 2 == shown.exit_code
     assert f"Error: {message}" in shown.stderr
-    assert "\n  cure: " in shown.stderr
+    assert "\n  fix: " in shown.stderr
 
 
 def test_every_wrong_setting_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,8 @@ def test_the_greeting_says_that_a_value_of_the_guides_was_left() -> None:
     shown = greeting(load_settings(None, public_url="https://calls.example.com"), FLOWS, dev=True)
 
     assert (
-        "NCCO_PUBLIC_URL: has the host of the guides, calls.example.com, so what callers press is sent there." in shown
+        "NCCO_PUBLIC_URL: has the guides' example host, calls.example.com, so what callers press would be sent there."
+        in shown
     )
 
 
@@ -241,7 +242,7 @@ def test_the_greeting_says_that_computed_numbers_are_not_dialled(connect: str, a
     flow = f"flow: masked\ndefault: true\nstart: ring\nsteps:\n{steps}"
     shown = greeting(load_settings(None, dial_allow=allow), load({"flows/a.yaml": flow}).flows.values(), dev=True)
 
-    assert is_told == ("no computed number is dialled (masked.ring): set the allowed prefixes" in shown)
+    assert is_told == ("computed numbers (masked.ring) are never dialled: set the allowed prefixes" in shown)
 
 
 def test_an_address_of_version_6_is_in_brackets() -> None:
@@ -256,8 +257,8 @@ def test_several_processes_have_no_memory_in_common(tmp_path: Path, monkeypatch:
     refused = ncco("serve", "--dev", "--workers", "2")
 
     assert 2 == refused.exit_code
-    assert "memory:// is the memory of one process, and --workers 2 are 2" in refused.output
-    assert "cure: name a database that they share" in refused.output
+    assert "memory:// is the memory of one process, but --workers 2 starts 2" in refused.output
+    assert "fix: name a database that they share" in refused.output
 
 
 def test_server_says_that_it_brought_an_old_database_to_the_newest_schema(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def test_a_call_that_never_waits_for_the_caller_is_left_after_an_hour(tmp_path: 
 def test_enter_goes_on_after_a_wait() -> None:
     done = call(typed="1; wait 0.3\n\ndial busy\n")
 
-    assert "[press or speak to interrupt; Enter: listen on; ?: help]" in done.output
+    assert "[press or speak to interrupt; Enter: keep listening; ?: help]" in done.output
     assert "Leave a message." in done.output
 
 
@@ -200,7 +200,7 @@ def test_enter_goes_on_after_a_wait() -> None:
     [
         (
             "frobnicate now\n",
-            'there is no step or command "frobnicate now"; ? lists what there is. To say it, type: speak ',
+            'there is no step or command "frobnicate now"; ? lists them all. To say it, type: speak ',
         ),
         ("speka order\n", 'there is no step or command "speka order"; did you mean `speak`?'),
         ("wiat 5\n", 'there is no step or command "wiat 5"; did you mean `wait`? To say it, type: speak wiat 5'),
@@ -208,22 +208,22 @@ def test_enter_goes_on_after_a_wait() -> None:
         ("speak\n", "`speak` has no value"),
         ("speak {text: sales, confidence: 7}\n", '`confidence` cannot be "7"; write a number from 0 to 1'),
         ("wait\n", "`wait` has no value"),
-        ("wait 2h\n", "an hour is the most that a caller waits or speaks at once"),
-        ("record\n", "nothing is recorded now"),
+        ("wait 2h\n", "a caller can wait or speak for at most an hour at once"),
+        ("record\n", "nothing is being recorded now"),
         ("record x\n", '`seconds` cannot be "x"; write seconds, such as 12s or 12'),
         ("save\n", "write a file, such as"),
         ("save calls.txt\n", "calls.txt is not the name of a scenario file"),
-        ("silence please\n", "this step takes no value"),
+        ("silence please\n", "this step does not take a value"),
         ("why not\n", "`why` takes no argument"),
-        ("1\nsilence\n", "nobody waits for the caller now; let time pass"),
+        ("1\nsilence\n", "nothing waits for the caller now; let time pass"),
         ("1\ndial {outcome: busy, loudly: yes}\n", '`dial` has no "loudly"'),
-        ("1\ndial {to: 447700900999, outcome: busy}\n", "447700900111 is dialled, and not 447700900999"),
+        ("1\ndial {to: 447700900999, outcome: busy}\n", "447700900111 is dialled, not 447700900999"),
         ("1\ndial busy\nsilence; silence\n", "Goodbye"),
         ("dial busy\n", "no phone is ringing now"),
-        ("{press: 1, at: 1}\n", "1 s have passed already: it is 3.6 s since the answer"),
-        ("hear Hello\n", "this says what a scenario expects; nobody does it"),
-        ("hangup; 1; 2\n", "the call is over, so this was not done: 2"),
-        ("wait 1; silence; wait 1; silence; 1; dial busy\n", "nobody waits for the caller now; let time pass"),
+        ("{press: 1, at: 1}\n", "1 s have already passed: it is 3.6 s since the answer"),
+        ("hear Hello\n", "this is an expectation, not a step"),
+        ("hangup; 1; 2\n", "the call is over, so this was skipped: 2"),
+        ("wait 1; silence; wait 1; silence; 1; dial busy\n", "nothing waits for the caller now; let time pass"),
     ],
 )
 def test_what_cannot_be_done_is_reported(typed: str, told: str) -> None:
@@ -299,7 +299,7 @@ def test_variables_are_given() -> None:
         (["http://[x/answer"], "'http://[x/answer' is not the URL of a server"),
         (["https://example.com/answer", "--live"], "--live and --env are for flows"),
         (["--at", "tomorrow"], "tomorrow is not a point in time"),
-        (["--at", "9999-12-31T23:59-14:00"], "is too far away; take a year from 2000 to 2100"),
+        (["--at", "9999-12-31T23:59-14:00"], "is too far away; use a year from 2000 to 2100"),
         (["--from", "bob"], "bob is not a phone number"),
         (["--env", "CRM"], "CRM is not NAME=VALUE"),
         (["--save", "calls.txt"], "calls.txt is not the name of a scenario file"),
@@ -328,7 +328,7 @@ def test_several_flows_need_a_name_or_a_number(tmp_path: Path) -> None:
     write_project(tmp_path, other=SHOP.replace("flow: shop", "flow: other").replace("460000", "460001"))
 
     assert 2 == call().exit_code
-    assert "it is not clear which flow takes the call" in call().output
+    assert "it is unclear which flow takes the call" in call().output
     assert "name the flow, one of: other, shop" in call().output
     assert 0 == call("other").exit_code
     assert 0 == call("--to", "442079460001").exit_code
@@ -368,7 +368,7 @@ def test_a_flow_that_cannot_be_played_ends_with_1(tmp_path: Path) -> None:
     done = call("--save", "failed.yaml")
 
     assert 1 == done.exit_code, done.output
-    assert "nothing of a flow could be played" in done.output
+    assert "nothing in a flow could be played" in done.output
     assert {"end": "failsafe"} == saved(tmp_path / "failed.yaml")["expect"]
     assert 0 == ncco("test", "failed.yaml").exit_code
 

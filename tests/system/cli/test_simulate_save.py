@@ -33,7 +33,7 @@ def test_a_file_with_faults_is_left_alone(tmp_path: Path) -> None:
     done = call("--save", "calls.yaml")
 
     assert 2 == done.exit_code
-    assert "has a fault, so nothing is added" in done.output
+    assert "has an issue, so nothing is added" in done.output
     assert "a: [\n" == Path("calls.yaml").read_text()
 
 
@@ -43,7 +43,7 @@ def test_a_file_that_cannot_be_written_is_reported_before_the_call(tmp_path: Pat
     done = call("--save", "file/calls.yaml")
 
     assert (2, "") == (done.exit_code, done.stdout)
-    assert "Error: file/calls.yaml cannot be written\n  cure: name a file in a folder of your own" in done.stderr
+    assert "Error: file/calls.yaml cannot be written\n  fix: name a file in a folder of your own" in done.stderr
 
 
 def test_a_file_that_cannot_be_written_is_reported_in_the_call_which_goes_on(tmp_path: Path) -> None:

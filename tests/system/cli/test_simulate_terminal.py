@@ -85,7 +85,7 @@ def test_a_person_answers_lookups_and_is_asked_again_for_what_does_not_fit(folde
     terminal.types("name=Ann tier=silver")
     terminal.sees("that is not an answer: `tier` is not one of gold, standard")
     terminal.types("nme=Ann")
-    terminal.sees('"nme=Ann" gives no field a value; its fields are: name, tier')
+    terminal.sees('"nme=Ann" does not set a field; the fields are: name, tier')
     terminal.types("name=Ann tier=gold")
     terminal.sees("Hello Ann.")
     terminal.types("hangup")

@@ -173,7 +173,7 @@ def test_a_signal_before_the_call_is_answered_leaves_it(tmp_path: Path) -> None:
         code, seen = interrupted(tmp_path, f"{address}/slow", asked)
 
     assert 0 == code, seen
-    assert "the call was left" in seen
+    assert "you left the call" in seen
 
 
 def signed_server(seen: list[tuple[str, Any]]) -> FastAPI:
@@ -221,7 +221,7 @@ def test_a_call_without_progress_ends_with_1(monkeypatch: pytest.MonkeyPatch) ->
         done = call(f"{address}/again")
 
     assert 1 == done.exit_code, done.output
-    assert "the call cannot go on: " in done.output
+    assert "the call cannot continue: " in done.output
 
 
 def careless_server() -> FastAPI:
@@ -263,7 +263,7 @@ CARELESS: dict[str, list[dict[str, Any]]] = {
             "[wss://bot.example.com/socket is dialled: dial completed, disconnected, ",
             0,
         ),
-        ("music", "", "[press a key; nothing more happens by itself; Enter: hang up; ?: help]", 0),
+        ("music", "", "[press a key; nothing more will happen on its own; Enter: hang up; ?: help]", 0),
     ],
 )
 def test_what_a_careless_server_should_not_do_is_reported(what: str, typed: str, told: str, code: int) -> None:

@@ -56,7 +56,7 @@ def test_output_that_cannot_be_written_ends_with_2(tmp_path: Path, words: str) -
 
     assert 2 == done.returncode
     assert done.stderr.startswith(
-        "Error: the output cannot be written: No space left on device\n  cure: free some space "
+        "Error: the output cannot be written: No space left on device\n  fix: free some space "
     )
 
 

@@ -39,7 +39,7 @@ def test_what_is_heard_is_written_where_it_is_left_open(tmp_path: Path) -> None:
     done = invoke_in(folder, "test", "--update")
 
     assert (1, 0) == (before.exit_code, done.exit_code)
-    assert "`ncco test --update` writes what is heard" in before.output
+    assert "`ncco test --update` fills it in" in before.output
     assert "written: tests/scenarios/shop.yaml" in done.output
     assert (
         '\ufeff# mine\na:\n  script:\n    - hear: "For sales, press 1."  # what?\n    - press: 1\n' == file.read_text()
@@ -65,7 +65,7 @@ def test_the_place_of_the_first_scenario_is_shown_for_the_project(tmp_path: Path
     done = [invoke_in(tmp_path, "test", path) for path in ("shop", "shop/tests", "shop/tests/scenarios")]
 
     assert [2, 2, 2] == [each.exit_code for each in done]
-    assert [True] * 3 == ["those of a project are in tests/scenarios/" in each.stderr for each in done]
+    assert [True] * 3 == ["a project's scenarios are in tests/scenarios/" in each.stderr for each in done]
 
 
 def test_several_projects_are_distinguished(tmp_path: Path) -> None:

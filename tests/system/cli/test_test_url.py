@@ -54,7 +54,7 @@ def test_what_is_not_judged_is_said_aloud(address: str) -> None:
     assert "~ who presses 1 hears the news  scenarios/holds.yaml:1" in done.output
     assert "  not judged: given (the server asks its own lookups)" in done.output
     assert "  not judged: expect.hooks (a server at a URL does not show it)" in done.output
-    assert "1 scenario played, all hold, 1 of them judged in part, " in done.output
+    assert "1 scenario played, all hold, 1 of them checked only in part, " in done.output
     assert "outcomes" not in done.output
 
 
@@ -73,8 +73,8 @@ def test_a_flow_of_the_project_at_hand_is_called_on_its_number(address: str, tmp
         ("  given: {customer: {name: Ann}}\n", "given (the server asks its own lookups)"),
         ("  env: {CRM_URL: https://crm.example}\n", "env (the server has its own)"),
         ("  dial_allow: ['44']\n", "dial_allow (the server has its own)"),
-        ("  flow: shop\n", "flow (the answer URL decides it)"),
-        ("  at: 2027-01-01T10:00\n", "at (the server has its own clock)"),
+        ("  flow: shop\n", "flow (the answer URL determines it)"),
+        ("  at: 2027-01-01T10:00\n", "at (the server uses its own clock)"),
         ("  expect: {hooks: []}\n", "expect.hooks (a server at a URL does not show it)"),
         ("  expect: {variables: {a: 1}}\n", "expect.variables (a server at a URL does not show it)"),
         ("  expect: {end: failsafe}\n", "expect.end: failsafe (a server at a URL does not show it)"),
@@ -106,7 +106,10 @@ def test_the_length_of_a_call_is_judged_save_on_an_unlucky_network(address: str,
 @pytest.mark.parametrize(
     ("script", "told"),
     [
-        ("[fault: refused, hear: There is no news]", "without --fallback-url nothing follows the `fault`"),
+        (
+            "[fault: refused, hear: There is no news]",
+            "without --fallback-url, nothing happens after this scenario's `fault`",
+        ),
         ("[hear: Press 1, fault: refused, press: 1, hear: x]", "Invalid NCCO."),
         ("[hear: Press 1, fault: unreadable, press: 1, hear: x]", "Invalid response code."),
     ],

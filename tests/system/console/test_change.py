@@ -174,7 +174,7 @@ def test_leaving_with_changes_that_are_not_saved_asks_first(page: Page, watch: W
     page.get_by_role("textbox", name="Monday to Friday").fill("25:00-26:00")
     page.get_by_role("button", name="Review changes").click()
     expect(page.get_by_role("textbox", name="Monday to Friday")).to_have_accessible_description(
-        re.compile("write from when to when")
+        re.compile("write opening and closing times")
     )
     expect(page.get_by_role("textbox", name="Monday to Friday")).to_be_focused()
     check_page(page)

@@ -209,7 +209,7 @@ def test_an_edited_prompt_is_heard_at_the_same_inputs_and_another_way_stops_it(p
     expect(page.locator(".changed .bubble")).to_have_text("Everybody is talking.")
     edit(page, "busy: sales_busy", "busy: menu")
     page.get_by_role("button", name="Play again").click()
-    expect(heard(page, "Here the call goes another way")).to_be_visible()
+    expect(heard(page, "From here the call takes another path")).to_be_visible()
 
     edit(page, "busy: menu", "busy: mneu")
     page.get_by_role("button", name="Play again").click()
@@ -217,13 +217,13 @@ def test_an_edited_prompt_is_heard_at_the_same_inputs_and_another_way_stops_it(p
     expect(page.get_by_text("This text cannot be called yet.")).to_be_visible()
     expect(page.get_by_text("This is the picture before them.")).to_be_visible()
     expect(page.locator('#picture .node[data-step="sales"]')).to_be_visible()
-    expect(heard(page, "Here the call goes another way")).to_be_visible()
+    expect(heard(page, "From here the call takes another path")).to_be_visible()
     page.locator("flow-editor").get_by_role("button", name="Change to menu").click()
     expect(page.locator("#phone-issues")).to_be_empty()
     expect(page.get_by_text("This text cannot be called yet.")).to_have_count(0)
     expect(page.get_by_text("This is the picture before them.")).to_be_hidden()
     page.get_by_role("button", name="Play again").click()
-    expect(heard(page, "Here the call goes another way")).to_be_visible()
+    expect(heard(page, "From here the call takes another path")).to_be_visible()
 
 
 def test_a_shared_link_opens_as_text_and_waits_for_call(page: Page, context: BrowserContext) -> None:
@@ -268,7 +268,7 @@ def test_a_text_is_saved_and_a_call_of_it_is_kept(page: Page, project: Path, wat
 
     edit(page, "Your PIN, please.", "Your PIN, {{ please.")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator("#status")).to_contain_text("Saved, but calls go on with the last good flow: 1 error.")
+    expect(page.locator("#status")).to_contain_text("Saved, but calls continue with the last good flow: 1 error.")
     edit(page, "Your PIN, {{ please.", "Your PIN, please.")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#status")).to_have_text("flows/pin.yaml is saved.Close")
@@ -301,7 +301,7 @@ def test_a_pasted_ncco_is_played_or_its_issue_is_shown(page: Page, text: str) ->
     if "tlak" in text:
         expect(page.locator("flow-editor .issues")).to_contain_text("talk")
     else:
-        expect(page.get_by_text("An NCCO has no picture")).to_be_visible()
+        expect(page.get_by_text("There is no picture of an NCCO")).to_be_visible()
         call(page)
         expect(page.locator(".bubble")).to_have_text("Hello")
 

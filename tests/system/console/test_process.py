@@ -116,7 +116,7 @@ def test_a_port_in_use_is_said_and_the_server_serves(tmp_path: Path) -> None:
             nothing = loopback.get(f"http://{server.address}/").status_code
     assert (200, 404) == (status, nothing)
     assert f"there is no console: NCCO_CONSOLE_PORT: cannot listen on 127.0.0.1:{port}" in server.printed
-    assert "cure: Choose another port" in server.printed
+    assert "fix: Choose another port" in server.printed
     assert "token=" not in server.printed
 
 

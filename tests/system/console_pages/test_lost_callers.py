@@ -110,7 +110,7 @@ CASES: Final[dict[str, tuple[Sequence[tuple[str, dict[str, Any]]], str, str]]] =
         [("/webhooks/fallback", REFUSED), END],
         "the failsafe was played", "  menu:\n",
     ),
-    "the revision is lost": ([("the revision is lost", {}), pressed("4")], "could not go on", "  menu:\n"),
+    "the revision is lost": ([("the revision is lost", {}), pressed("4")], "could not continue", "  menu:\n"),
     "Vonage hangs up": (
         [("/webhooks/event", {**ENDED, "disconnected_by": "platform"})], "Vonage ended the call", "  menu:\n"
     ),
@@ -138,7 +138,7 @@ async def test_call_that_no_flow_took_says_what_to_do(tmp_path: Path) -> None:
 
 
 FINE: Final = {
-    "played to its end": [pressed("4"), END],
+    "played to the end": [pressed("4"), END],
     "the error exit leads to a recording": [pressed("3"), END],
     "the caller hangs up": [END],
     "the input comes after the end": [END, pressed("")],

@@ -66,7 +66,7 @@ async def test_a_proof_that_fails_says_why_and_what_to_do(
 
     assert 503 == reply.status_code
     assert said in reply.text
-    assert "ncco prove on the command line has no such limits." in reply.text
+    assert "ncco prove on the command line does not have these limits." in reply.text
 
 
 async def test_a_flow_that_is_saved_meanwhile_is_proved_again(tmp_path: Path) -> None:
@@ -82,4 +82,4 @@ async def test_a_flow_that_is_saved_meanwhile_is_proved_again(tmp_path: Path) ->
 
     assert [200, 200, 404] == [each.status_code for each in (await before, after, broken)]
     assert 2 == proofs_begun(tmp_path)
-    assert "The flow main was removed or has errors now. Load the page again." in painted.text
+    assert "The flow main was removed or now has errors. Reload the page." in painted.text

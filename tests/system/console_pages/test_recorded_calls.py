@@ -217,18 +217,18 @@ async def test_sensitive_values_and_the_number_of_the_caller_are_not_written(pro
 
     text = (project / "tests/scenarios/bank.yaml").read_text()
     assert not [secret for secret in ("84021739", "4711835529", CALLER, "secret:") if secret in text], text
-    assert text.startswith("# A recorded call. Samples stand for: the caller's number, what the caller keyed in")
+    assert text.startswith("# A recorded call. Sample values replace: the caller's number, what the caller keyed in")
     assert "Ann" in text
 
 
 REFUSED: Final[Sequence[tuple[str, str, Acts, tuple[str, str], str]]] = (
     (
         "the flow has changed", "442079460001", pressing("3", "1"),
-        ("dtmf: 3, speech: [hours", "dtmf: 4, speech: [hours"), "it takes another way today",
+        ("dtmf: 3, speech: [hours", "dtmf: 4, speech: [hours"), "today it takes another path",
     ),
     ("the flow has errors", "442079460001", pressing("3"), ("goto: menu", "goto: menue"), "has errors"),
     ("the flow is gone", "442079460001", pressing("3"), ("flow: reception", "flow: front"), "no longer in the project"),
-    ("a right PIN", "442079460002", pressing("2580"), ("", ""), "with samples of what is sensitive"),
+    ("a right PIN", "442079460002", pressing("2580"), ("", ""), "with sample values in place of sensitive data"),
 )  # fmt: skip
 
 
@@ -267,7 +267,7 @@ async def test_call_that_no_flow_took_is_not_kept(project: Path) -> None:
     reply = await keep(project, id_)
 
     assert 422 == reply.status_code
-    assert "no flow took it" in reply.text
+    assert "no flow took the call" in reply.text
 
 
 async def page_of(project: Path, id_: str) -> str:

@@ -79,7 +79,7 @@ def test_the_image_saves_flows_once_the_lines_of_the_page_gave_it_the_folders(ho
     saved = as_user(USER, sys.executable, "-c", SAVES, str(home))
     edited = as_user(SOMEBODY, "sh", "-c", f"echo '# by hand' >> {shop}")
 
-    assert "cannot be written by the server's user, so nothing can be saved here" in refused.stdout
+    assert "is not writable for the server's user, so nothing can be saved here" in refused.stdout
     assert "flows/shop.yaml cannot be written: permission denied" in refused.stdout
     assert SHOP == before
     assert ("free\n", "") == (saved.stdout, saved.stderr)
@@ -99,7 +99,7 @@ def test_a_folder_that_is_mounted_read_only_is_said_to_be_so(home: Path) -> None
         pytest.skip("this user may not mount")
 
     assert f"The folder {home}/flows is read-only on this server, as in an image or a ConfigMap" in ran.stdout
-    assert "Change the files where they come from." in ran.stdout
+    assert "Change the files at their source." in ran.stdout
     assert "flows/shop.yaml cannot be written: read-only file system" in ran.stdout
 
 

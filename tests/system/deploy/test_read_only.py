@@ -115,5 +115,5 @@ def test_a_volume_that_cannot_be_written_is_reported_before_anything_listens(hom
 
     assert 2 == ended.returncode
     assert f"{home}/data/ncco.db cannot be opened" in ended.stderr
-    assert "give the user that runs the server the right to write to the file and to its folder" in ended.stderr
+    assert "give the user who runs the server permission to write to the file and its folder" in ended.stderr
     assert "Traceback" not in ended.stderr

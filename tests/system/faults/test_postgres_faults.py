@@ -190,7 +190,7 @@ def test_a_database_that_fails_is_asked_again_and_the_server_heals(line: Line, f
 
     assert (200, 503, 503, 200) == tuple(answer.status for answer in (before, refused, event, fallback)), refused
     assert is_unready
-    assert b"the store is away" in refused.body
+    assert b"the store is unavailable" in refused.body
     assert ([], []) == (errors(before), errors(fallback))
     assert (True, True) == heals
 

@@ -74,7 +74,7 @@ def test_a_store_that_cannot_be_written_is_asked_again_and_heals(server: Served,
         refused
     )
     assert ([], [], []) == (errors(before), errors(fallback), errors(after))
-    assert b"the store is away" in refused.body
+    assert b"the store is unavailable" in refused.body
     with closing(sqlite3.connect(server.database)) as connection:
         assert ("ok",) == connection.execute("PRAGMA integrity_check").fetchone()
 
@@ -213,8 +213,8 @@ def test_a_server_without_the_database_of_its_log_keeps_the_log_and_takes_calls_
 
     assert [2, 2, 1] == [command.returncode for command in commands], printed
     for text in printed:
-        assert "calls.db-wal holds calls of a database that is not beside it" in text
-        assert "put its database back as calls.db" in text
+        assert "calls.db-wal holds calls of a database that is not next to it" in text
+        assert "restore its database as calls.db" in text
     assert (503, 200, []) == (refused.status, fallback.status, errors(fallback))
     assert (written, 0) == (kept, code)
     assert [answer.ncco for answer in before] == [answer.ncco for answer in after]

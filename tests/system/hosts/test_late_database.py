@@ -50,7 +50,7 @@ def test_a_host_that_starts_before_its_database_says_the_failsafe_and_takes_the_
     assert ([503] * 3, 200, 503) == (refused, fallback.status_code, unready)
     assert [] == check(fallback.json())
     assert (200, "talk", 0) == (answer.status_code, answer.json()[0]["action"], code)
-    assert 1 == server.printed.count("see that PostgreSQL runs"), server.printed
+    assert 1 == server.printed.count("check that PostgreSQL runs"), server.printed
     assert 1 == server.printed.count('"store opened"')
 
 
@@ -72,4 +72,4 @@ def test_a_database_that_no_waiting_cures_is_no_start(
 
     assert 2 == shown.exit_code
     assert message in shown.output
-    assert "\n  cure: " in shown.output
+    assert "\n  fix: " in shown.output

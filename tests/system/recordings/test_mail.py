@@ -122,7 +122,7 @@ def test_a_mail_does_not_wait_for_a_recording_that_no_key_can_fetch(tmp_path: Pa
     [(_, mail)] = mailbox.taken
     text = mail.get_body()
     assert text is not None
-    assert "The recording is not attached: the server has no key to fetch it with." in text.get_content()
+    assert "The recording is not attached: the server has no key to fetch it." in text.get_content()
 
 
 def test_a_mail_that_waits_holds_back_no_hook_and_is_never_sent_once_its_caller_is_forgotten(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_a_description_of_gigabytes_is_not_read(kind: bytes, tmp_path: Path, dat
         content = first + bytes(-len(first) % 512) + entry.tobuf(tarfile.USTAR_FORMAT) + bytes(64 << 20)
         file.write_bytes(gzip.compress(content, 1))
         tracemalloc.start()
-        with pytest.raises(NotABackup, match="an entry that is no file has 2,147,483,648 bytes"):
+        with pytest.raises(NotABackup, match="an entry that is not a file has 2,147,483,648 bytes"):
             read_manifest(file)
         assert tracemalloc.get_traced_memory()[1] < 16 << 20
         tracemalloc.stop()

@@ -60,7 +60,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 def test_a_value_that_would_be_read_differently_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("A=1\n", encoding="utf-8")
 
-    with pytest.raises(CannotRun, match="read as the same"):
+    with pytest.raises(CannotRun, match="without changing its value"):
         write_setting(tmp_path / ".env", "SECRET", "a${HOME}b")
 
     assert "A=1\n" == (tmp_path / ".env").read_text(encoding="utf-8")

@@ -56,10 +56,10 @@ CONSOLE = Probe(status=421, headers={"content-security-policy": POLICY})
         ({"event_url__address": ""}, "event url", ("error", "not set")),
         ({"fallback_answer_url": None}, "fallback url", ("warning", "not set")),
         ({"fallback_answer_url__address": "https://static.example.net/a"}, "fallback url", ("warning", "static.")),
-        ({"answer_url__http_method": "GET"}, "answer url", ("warning", "by GET")),
-        ({"answer_url__http_method": None}, "answer url", ("warning", "by GET")),
+        ({"answer_url__http_method": "GET"}, "answer url", ("warning", "with GET")),
+        ({"answer_url__http_method": None}, "answer url", ("warning", "with GET")),
         ({"event_url__http_method": None}, "event url", ("ok", "/webhooks/event")),
-        ({"event_url__http_method": "PUT"}, "event url", ("error", "by PUT")),
+        ({"event_url__http_method": "PUT"}, "event url", ("error", "with PUT")),
         ({"answer_url__socket_timeout": 1000}, "answer url", ("warning", "1000 ms")),
         ({"signed_callbacks": False}, "signing", ("error", "refuses all")),
         ({"signed_callbacks": None}, "signing", ("unchecked", "does not say")),
@@ -81,7 +81,7 @@ def test_each_part_of_an_application_is_compared(
     ("there", "check", "expected"),
     [
         (HERE, "public url", ("ok", "this server")),
-        (THERE, "public url", ("error", "another server")),
+        (THERE, "public url", ("error", "a different server")),
         (CONSOLE, "public url", ("error", "leads to the console")),
         (Probe(status=502), "public url", ("error", "502")),
         (Probe("there is no reply within 5 seconds"), "public url", ("error", "no reply")),
@@ -279,8 +279,8 @@ async def test_mail_is_checked_by_logging_in_and_sent_only_if_asked() -> None:
     found += await check_mail(load_settings(), (), "owner@example.com")
 
     assert [
-        ("ok", "the mail server localhost lets this server in"),
-        ("ok", "the mail server localhost took a test mail to owner@example.com: look whether it came"),
+        ("ok", "the mail server localhost accepts this server"),
+        ("ok", "the mail server localhost accepted a test mail to owner@example.com: check that it arrived"),
         ("error", "the mail server cannot be reached"),
         ("warning", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so mail is parked"),
         ("error", "no test mail without NCCO_SMTP_URL and NCCO_MAIL_FROM"),

@@ -28,11 +28,11 @@ def test_open_call_waits_in_its_step() -> None:
 @pytest.mark.parametrize(
     ("expected", "state", "is_over", "later"),
     [
-        ("plays its last words", {"is_over": True, "step": ""}, False, 0),
+        ("saying goodbye", {"is_over": True, "step": ""}, False, 0),
         ("hung up in menu", {}, True, 0),
         ("hung up", {"step": ""}, True, 0),
-        ("no end was reported, last in menu", {}, False, 49 * 3_600_000),
-        ("no end was reported", {"step": ""}, False, 49 * 3_600_000),
+        ("the end was not reported, last in menu", {}, False, 49 * 3_600_000),
+        ("the end was not reported", {"step": ""}, False, 49 * 3_600_000),
     ],
 )
 def test_state_of_a_call_in_words(expected: str, state: dict[str, Any], is_over: bool, later: int) -> None:

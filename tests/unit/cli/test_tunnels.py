@@ -62,7 +62,7 @@ async def test_another_program_on_the_port_is_no_tunnel(reply: bytes) -> None:
         (NGROK, 8000, Tunnel("ngrok", NGROK, 8000), None),
         ("https://old.ngrok.app", 8000, Tunnel("ngrok", NGROK, 8000), f"ngrok runs at {NGROK}"),
         ("https://old.ngrok.app", 8000, Tunnel("ngrok", NGROK, 3000), None),
-        (NGROK, 8100, Tunnel("ngrok", NGROK, 8000), "ngrok leads to port 8000, and the server has port 8100"),
+        (NGROK, 8100, Tunnel("ngrok", NGROK, 8000), "ngrok leads to port 8000, but the server uses port 8100"),
         ("https://old.ngrok.app", 8100, Tunnel("cloudflared", CLOUDFLARED, None), "cloudflared runs at"),
     ],
 )

@@ -169,12 +169,15 @@ async def test_saved_change_can_be_undone(owner: httpx.AsyncClient, flow: Path, 
     ("changes", "says"),
     [
         ({"/steps/open/do/1/connect": "07700"}, "country code"),
-        ({"/hours/office/week/mon-fri": "9am to noonish"}, "write from when to when"),
-        ({"/hours/office/week/mon-fri": "9am"}, "9am: write from when to when, such as 9am to 5:30pm, or closed"),
+        ({"/hours/office/week/mon-fri": "9am to noonish"}, "write opening and closing times"),
+        (
+            {"/hours/office/week/mon-fri": "9am"},
+            "9am: write opening and closing times, such as 9am to 5:30pm, or closed",
+        ),
         ({"/steps/open/do/0/talk": "  "}, "write something"),
         ({"key:/hours/office/override": "Christmas", "value:/hours/office/override": "closed"}, "is not a date"),
         ({"key:/hours/office/week": "some day", "value:/hours/office/week": "closed"}, "is not a day"),
-        ({"key:/steps": "x", "value:/steps": "y"}, "adds numbers, days and dates only"),
+        ({"key:/steps": "x", "value:/steps": "y"}, "can only add numbers, days and dates"),
         ({}, "Nothing was changed"),
     ],
 )
@@ -205,7 +208,7 @@ async def test_error_is_shown_beside_its_field_with_all_that_was_typed_and_is_no
 
     page = html.unescape(reviewed.text)
     assert 422 == reviewed.status_code
-    assert "write from when to when" in fault_of(page, "nine")
+    assert "write opening and closing times" in fault_of(page, "nine")
     assert "country code" in fault_of(page, "07700")
     assert '"2026-02-30" is not a date' in fault_of(page, "2026-02-30")
     assert 'name="key:/hours/office/week" value="sun" checked' in page
@@ -436,7 +439,7 @@ async def test_saved_step_is_played_on_the_phone(tmp_path: Path, flow: Path) -> 
         assert "hold on" not in played
         assert 'data-kept="false"' in played
         write(flow, text_of(flow) + "  broken\n")
-        assert "calls go on with the last good flow" in (await owner.get(saved.headers["location"])).text
+        assert "calls continue with the last good flow" in (await owner.get(saved.headers["location"])).text
 
 
 async def test_who_may_only_look_finds_no_form_to_send(flow: Path) -> None:
@@ -466,12 +469,12 @@ async def test_prompt_in_a_file_of_its_own_leads_to_the_editor(owner: httpx.Asyn
 async def test_folder_that_cannot_be_written_is_said_before_somebody_types(
     owner: httpx.AsyncClient, flow: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "cannot be written" not in (await owner.get(PAGE)).text + (await owner.get("/phone")).text
+    assert "is not writable" not in (await owner.get(PAGE)).text + (await owner.get("/phone")).text
     monkeypatch.setattr(os, "access", lambda *_: False)  # for root every folder can be written
     page = (await owner.get(PAGE)).text
-    assert "cannot be written by the server" in page
+    assert "is not writable for the server" in page
     assert "Review changes" not in page
-    assert "cannot be written by the server" in (await owner.get("/phone")).text
+    assert "is not writable for the server" in (await owner.get("/phone")).text
 
 
 async def test_file_that_changed_meanwhile_is_kept(owner: httpx.AsyncClient, flow: Path) -> None:

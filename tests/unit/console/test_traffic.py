@@ -162,7 +162,7 @@ async def test_a_call_that_reached_a_person_was_not_hung_up(line: Line) -> None:
 
     assert 1 == painted(page)["person → end"]
     assert [("shop", "person", "1")] == _MARK.findall(page)
-    assert re.search(r"1 call reached a person, half of them within \d+ s\.", page)
+    assert re.search(r"1 call reached a person; half of them within \d+ s\.", page)
     assert "1 caller hung up before the end" in page
 
 
@@ -178,7 +178,7 @@ async def test_calls_of_an_older_revision_count_where_their_ways_still_exist(lin
 
     found = painted(page)
     assert (3, 2, 1, 1) == (found["hello → menu"], found["menu → bikes"], found["bikes → bye"], found["lamps → bye"])
-    assert "1 call on steps or ways of shop that no longer exist." in page
+    assert "1 call used steps or paths of shop that no longer exist." in page
 
 
 async def test_other_days_have_other_calls(line: Line) -> None:

@@ -53,8 +53,8 @@ def test_nobody_is_held_longer_than_the_flow_says() -> None:
 
     assert ["You are number 2.", MUSIC] == before
     assert ["Please call again."] == caller.said
-    (why,) = [line.because for line in caller.turn.trace if line.because.endswith("the time is up")]
-    assert re.fullmatch(r"place\.agent_free does not hold after [0-9]+ s, and the time is up", why)
+    (why,) = [line.because for line in caller.turn.trace if line.because.endswith("time is up")]
+    assert re.fullmatch(r"place\.agent_free does not hold after [0-9]+ s, and time is up", why)
 
 
 OPENING = """
@@ -100,7 +100,7 @@ def test_a_clock_that_goes_back_holds_nobody_longer_for_it() -> None:
         (
             "until: place.agent_free",
             'until: call.from == "1"',
-            "wait for what a lookup of the step returns; it is asked",
+            "wait for a field of one of the step's lookups",
         ),
         ("    lookup: place\n", "    lookup: [{other: {}}]\n", "add `lookup: place` to this step"),
     ],

@@ -34,7 +34,7 @@ hello:
     [
         (
             "{{ total + prices[key] }}",
-            'E308 "+" adds numbers, or joins texts or lists; total is a number, prices[key] is text'
+            'E308 "+" adds numbers, or joins text or lists; total is a number, prices[key] is text'
             " → write prices[key] | number",
         ),
         (
@@ -49,7 +49,7 @@ hello:
             '{{ 1 if prices["2"] > 8 else 2 }}',
             'E307 prices["2"] is text, 8 is a whole number → write prices["2"] | number',
         ),
-        ("{{ prices[1] }}", 'E304 prices is a map and has no "1" → the keys of a map are texts: write prices["1"]'),
+        ("{{ prices[1] }}", 'E304 prices is a map and has no "1" → map keys are text: write prices["1"]'),
     ],
 )
 def test_an_entry_of_a_constant_is_text(talk: str, fault: str) -> None:
@@ -127,7 +127,7 @@ steps:
     ],
 )
 def test_a_bare_true_in_a_list_or_a_map_is_warned_of(head: str, steps: str) -> None:
-    cure = 'write "true" in quotes, and ask for the text: == "true"'
+    cure = 'write "true" in quotes, and compare it as text: == "true"'
 
-    assert [f"W265 what is written in a list or a map is text, true too → {cure}"] == faults_of(steps, head)
+    assert [f"W265 values in a list or a map are text, and so is true → {cure}"] == faults_of(steps, head)
     assert [] == faults_of(steps.replace("true", '"true"'), head.replace("true", '"true"'))

@@ -202,4 +202,4 @@ def test_a_city_without_a_zone_of_its_own_is_taken_for_no_other(zone: str) -> No
 
     cures = [issue.cure for issue in issues_of(texts) if issue.is_error]
 
-    assert ['write continent and city: the largest city of the zone, such as "Europe/London"'] == cures
+    assert ['write continent and city, using the largest city of the zone, such as "Europe/London"'] == cures

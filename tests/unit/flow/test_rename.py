@@ -134,7 +134,7 @@ def test_a_name_that_clashes_or_is_invalid_is_refused_with_the_reason(
 
 def test_a_file_that_cannot_be_read_may_hide_a_name() -> None:
     texts = {**SHARED, "flows/broken.yaml": "flow: [\n"}
-    with pytest.raises(CannotRename, match=r"flows/broken.yaml:.* correct that first"):
+    with pytest.raises(CannotRename, match=r"flows/broken.yaml:.* fix that first"):
         rename(texts, definition("hooks", "crm", "flows/shared.yaml"), "renamed")
 
 
@@ -149,7 +149,7 @@ def test_what_is_at_the_cursor_is_found_in_templates_too() -> None:
     names = ProjectNames(SHARED)
     at, defined = name_at(names, "templates/more.j2", 1, 24)
     assert ("customer", 21, "flows/shared.yaml") == (at.name, at.place.column, defined.place.file)
-    with pytest.raises(CannotRename, match="no name here"):
+    with pytest.raises(CannotRename, match="does not define a name here"):
         name_at(names, "templates/more.j2", 1, 2)
     with pytest.raises(CannotRename, match="only steps, lookups, hooks and flows can"):
         name_at(names, "flows/sub.yaml", 2, 13)

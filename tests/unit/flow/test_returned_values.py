@@ -60,14 +60,14 @@ def test_a_returned_value_that_fits_the_variable_is_right(variable: str, returne
 @pytest.mark.parametrize(
     ("variable", "returned", "message"),
     [
-        ("{type: text}", "int", "a whole number, and the variable of this flow is text"),
-        ("{type: int}", "number", "a number, and the variable of this flow is a whole number"),
-        ("{type: list}", "text", "text, and the variable of this flow is a list"),
-        ('{type: ["4712"], default: "4712"}', "text", "text, and the variable of this flow is one of 4712"),
+        ("{type: text}", "int", "a whole number, but this flow's variable is text"),
+        ("{type: int}", "number", "a number, but this flow's variable is a whole number"),
+        ("{type: list}", "text", "text, but this flow's variable is a list"),
+        ('{type: ["4712"], default: "4712"}', "text", "text, but this flow's variable is one of 4712"),
         (
             '{type: ["4712"], default: "4712"}',
             '["4711", "4712"]',
-            "one of 4711, 4712, and the variable of this flow is one of 4712",
+            "one of 4711, 4712, but this flow's variable is one of 4712",
         ),
     ],
 )
@@ -75,13 +75,13 @@ def test_a_returned_value_of_another_type_is_an_error(variable: str, returned: s
     [(code, told, cure)] = faults(variable, returned)
 
     assert ("E203", f'the flow "sub" returns "pin" as {message}') == (code, told)
-    assert "declare both alike, or give one of them another name" == cure
+    assert "declare both with the same type, or rename one of them" == cure
 
 
 def test_a_secret_that_comes_back_into_the_open_is_an_error() -> None:
     [(code, message, cure)] = faults("{type: text}", "{type: text, sensitive: true}", '"{{ entered }}"')
 
-    assert ("E226", 'the flow "sub" returns the sensitive "pin", and this flow stores it unmasked') == (
+    assert ("E226", 'the flow "sub" returns the sensitive "pin", but this flow stores it unmasked') == (
         code,
         message,
     )

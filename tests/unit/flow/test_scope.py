@@ -14,13 +14,13 @@ def test_a_scope_has_the_call_and_the_variables() -> None:
 
 
 def test_settings_and_sensitive_variables_may_not_be_spoken() -> None:
-    assert {"env": "a setting of the server", "pin": "a sensitive variable"} == SCOPE.unspoken
+    assert {"env": "a server setting", "pin": "a sensitive variable"} == SCOPE.unspoken
 
 
 def test_a_name_that_is_added_may_be_unspoken_too() -> None:
     added = SCOPE.with_name("code", ANY, "a secret").with_name("pin", ANY)
 
-    assert {"env": "a setting of the server", "code": "a secret"} == added.unspoken
+    assert {"env": "a server setting", "code": "a secret"} == added.unspoken
     assert SCOPE.get("code") is None
 
 

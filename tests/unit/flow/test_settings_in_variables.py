@@ -18,7 +18,7 @@ vars:
   pin: {type: text, sensitive: true}
 defaults: {on: {error: end}}
 """
-SAID = "k would be spoken; it is filled with a setting of the server"
+SAID = "k would be spoken; it is filled with a server setting"
 
 
 def spoken(sets: str, said: str = "{{ k }}", do: str = "", **others: str) -> list[str]:
@@ -124,7 +124,7 @@ def test_a_setting_goes_along_with_a_flow_that_is_run() -> None:
     other = "flow: other\nstart: a\nparams: {key: text}\noutcomes: [done]\ndefaults: {on: {error: end}}\nsteps:\n"
     other += '  a: {do: [{talk: "It is {{ key }}."}], goto: {return: done}}\n'
 
-    assert ["E330 key would be spoken; it is filled with a setting of the server"] == errors(steps, other=other)
+    assert ["E330 key would be spoken; it is filled with a server setting"] == errors(steps, other=other)
 
 
 def test_a_setting_comes_back_from_a_flow() -> None:

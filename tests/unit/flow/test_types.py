@@ -106,7 +106,7 @@ URL = "a URL is needed, such as https://example.com/hold.mp3"
         ("bool", "yes", "true or false is needed: write true"),
         ("bool", " OFF", "true or false is needed: write false"),
         ("bool", "maybe", "true or false is needed"),
-        ("url", "https://x.example.com/a b", "a URL without blanks is needed: write %20 for each"),
+        ("url", "https://x.example.com/a b", "a URL without spaces is needed: write %20 for each"),
         ("bool", 1, "true or false is needed"),
         (
             "phone",
@@ -143,7 +143,7 @@ URL = "a URL is needed, such as https://example.com/hold.mp3"
         ("list", "a, b", "a list is needed"),
         ("list", ["x"] * (MAX_ITEMS + 1), f"a list of at most {MAX_ITEMS} entries is needed"),
         ("list", nested(MAX_NESTING + 1), f"lists and maps nested at most {MAX_NESTING} deep are needed"),
-        ("list", [["x"] * 100] * 60, f"lists and maps of at most {MAX_ENTRIES:,} entries altogether are needed"),
+        ("list", [["x"] * 100] * 60, f"lists and maps with at most {MAX_ENTRIES:,} entries in total are needed"),
         ("list", [float("nan")], ENTRIES),
         ("list", [10**18], ENTRIES),
         ("map", {"a": {"b": object()}}, ENTRIES),

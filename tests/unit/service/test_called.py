@@ -232,7 +232,7 @@ async def test_who_asks_for_a_call_that_has_gone_on_is_joined_without_a_word(cal
     late = await party.ask()
 
     assert SILENT == late.ncco
-    assert "the call that dialled has gone on" == late.problem
+    assert "the call that dialled this party has moved on" == late.problem
 
 
 async def test_who_asks_for_a_call_that_is_over_is_joined_without_a_word(caller: ServedCall) -> None:
@@ -247,7 +247,7 @@ async def test_who_asks_for_a_call_that_nobody_knows_is_joined_without_a_word(se
     reply = await service.resume("onanswer", token, delivery(ASKED))
 
     assert SILENT == reply.ncco
-    assert "the store does not know the call that dialled" == reply.problem
+    assert "the store does not know the call that dialled this party" == reply.problem
 
 
 async def test_a_token_that_was_never_given_out_is_none(service: CallService) -> None:

@@ -16,7 +16,10 @@ from tests.unit.service.served_call import POLICY, delivery, library
     [
         ("The NCCO is invalid.", "Vonage reports: The NCCO is invalid."),
         ("+447700900123 could not be reached (480)", "Vonage reports: +(number) could not be reached (480)"),
-        ("/webhooks/input/t?dtmf=4711", "Vonage reports an error, not shown: it may hold what a caller gave"),
+        (
+            "/webhooks/input/t?dtmf=4711",
+            "Vonage reports an error, not shown: it may contain what a caller said or pressed",
+        ),
     ],
 )
 async def test_an_error_is_logged_without_numbers_and_keys(reason: str, problem: str, tmp_path: Path) -> None:

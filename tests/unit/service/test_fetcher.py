@@ -151,7 +151,7 @@ async def test_audio_and_transcript_are_fetched_whatever_happens_to_the_other(
 
     states = (found.state, found.transcript_state, found.transcript)
     assert (("gone", "kept", "Please call me back.") if is_gone else ("kept", "gone", "")) == states
-    assert ("" if is_gone else "its transcript: ") + "status 404: Vonage has it no longer" == found.problem
+    assert ("" if is_gone else "its transcript: ") + "status 404: Vonage no longer has it" == found.problem
 
 
 LONG_WAV = b"RIFF" + (9_992).to_bytes(4, "little") + b"WAVEfmt " + bytes(9_984)
@@ -180,7 +180,7 @@ async def test_a_part_of_a_file_is_fetched_again_until_it_is_whole_or_comes_the_
     if state == "kept":
         assert (body[: 100 + kept] if kept else body) == folder.file(found.id).read_bytes()
     else:
-        assert f"only 150 of {len(body):,} bytes came" == found.problem
+        assert f"only 150 of {len(body):,} bytes arrived" == found.problem
         assert [] == list(folder.path.iterdir())
 
 
@@ -260,10 +260,10 @@ async def test_what_fails_is_tried_again(
     ("fault", "because"),
     [
         (File(status=500), "failed: status 500"),
-        (File(status=404), "gone: status 404: Vonage has it no longer"),
-        (File(status=410), "gone: status 410: Vonage has it no longer"),
+        (File(status=404), "gone: status 404: Vonage no longer has it"),
+        (File(status=410), "gone: status 410: Vonage no longer has it"),
         (File(dies=True), "failed: its answer is not HTTP"),
-        (File(b"GIF89a"), "failed: what was sent is not MP3, WAV or Ogg"),
+        (File(b"GIF89a"), "failed: the response is not MP3, WAV or Ogg"),
         (
             File(status=307, headers={"location": "https://evil.example.com/"}),
             "failed: status 307: redirects are not followed",
@@ -321,7 +321,7 @@ async def test_no_token_goes_to_another_host(
     found = await fetched(store, folder, server, row(url.format(other=other.url)))
 
     assert ("failed", 1, []) == (found.state, found.tries, [*server.requests, *other.requests])
-    assert "its address is not one of Vonage" == found.problem
+    assert "its address is not Vonage's" == found.problem
 
 
 @pytest.mark.parametrize("url", ["https://api.nexmo.com/v1/files/1", "https://api-eu-3.vonage.com:443/v1/files/1"])
@@ -480,5 +480,5 @@ def test_a_transcript_is_bounded_and_its_channels_are_lines() -> None:
 
 @pytest.mark.parametrize("beginning", [b"", b"RIFF", b"RIFF0000AVI ", b"<html>", b"\xff\x00", b"%PDF", b"Ogg"])
 def test_only_audio_is_audio(beginning: bytes) -> None:
-    with pytest.raises(DownloadFailed, match="what was sent is"):
+    with pytest.raises(DownloadFailed, match="the response is"):
         audio_type(beginning)

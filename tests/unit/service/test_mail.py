@@ -109,8 +109,8 @@ async def test_refused_mail_is_tried_again_unless_it_is_for_good(reply: str, exp
 @pytest.mark.parametrize(
     ("refused", "expected"),
     [
-        ({"a@example.com": "550 no"}, Verdict("sent", "the mail server refuses 1 of its addresses")),
-        ({"a@example.com": "450 later"}, Verdict("again", "the mail server does not yet take the mail for 1 of its")),
+        ({"a@example.com": "550 no"}, Verdict("sent", "the mail server refuses 1 of the addresses")),
+        ({"a@example.com": "450 later"}, Verdict("again", "the mail server does not accept mail for 1 of the")),
         (
             {"a@example.com": "550 no", "b@example.com": "550 no"},
             Verdict("never", "the mail server refuses every address (550)"),
@@ -134,7 +134,7 @@ async def test_refused_addresses(refused: dict[str, str], expected: Verdict) -> 
     ("greeting", "is_tls", "problem"),
     [
         (b"554 not you\r\n", False, "the mail server refuses the connection (554)"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", False, "what answers there is no mail server"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", False, "the server there is not a mail server"),
         (
             b"220 hello\r\n",
             True,

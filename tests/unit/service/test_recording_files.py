@@ -148,14 +148,14 @@ def test_only_old_recordings_are_swept(storage: S3Server) -> None:
     [
         (Fault(403, "AccessDenied"), "the bucket answers AccessDenied", "allow this user to put"),
         (Fault(507, "XMinioStorageFull"), "the bucket answers XMinioStorageFull", "make room in the bucket"),
-        (Fault(500), "the bucket answers InternalError", "it is tried again"),
+        (Fault(500), "the bucket answers InternalError", "the server retries"),
         (Fault(403, "ExpiredToken"), "the bucket answers ExpiredToken", "AWS_SECRET_ACCESS_KEY"),
         (
             Fault(301),
-            "the bucket does not answer as it should: Received redirect",
+            "the bucket does not answer as expected: Received redirect",
             "AWS_REGION",
         ),
-        (Fault(418, "<b>"), "the bucket does not answer as it should: ", "check NCCO_S3_ENDPOINT"),
+        (Fault(418, "<b>"), "the bucket does not answer as expected: ", "check NCCO_S3_ENDPOINT"),
     ],
 )
 def test_an_upload_that_fails_leaves_nothing_and_says_why(
@@ -305,5 +305,5 @@ def test_without_room_for_what_is_uploaded_the_place_is_said(
 
 def test_without_a_server_the_bucket_is_away() -> None:
     nobody = S3Server(port=9)
-    with pytest.raises(BucketError, match="does not answer as it should"):
+    with pytest.raises(BucketError, match="does not answer as expected"):
         bucket(nobody).put(new_recording_id(), b"audio")

@@ -184,7 +184,7 @@ async def test_hook_whose_tries_never_ended_is_parked_without_another(
         await until(lambda: heard.told)
 
     assert [] == post.tried
-    assert ["3 tries were not finished"] == [hook.problem for hook in await store.hooks(10)]
+    assert ["3 attempts did not finish"] == [hook.problem for hook in await store.hooks(10)]
 
 
 async def test_wake_up_sends_without_waiting_for_the_next_look(

@@ -97,7 +97,7 @@ def test_a_known_variable_in_small_letters_is_read(monkeypatch: pytest.MonkeyPat
     ("said", "values"),
     [
         ("which Vonage cannot reach", {"signature_secret": "the-secret-of-the-account"}),
-        ("NCCO_INSECURE is set: webhooks are not checked", {"insecure": True}),
+        ("NCCO_INSECURE is set: signatures are not checked", {"insecure": True}),
         (
             "NCCO_INSECURE does nothing",
             {"insecure": True, "signature_secret": "the-secret-of-the-account", "public_url": "https://x.example"},

@@ -83,7 +83,7 @@ def test_values_of_the_guide_that_refuse_every_webhook_are_not_served(setting: s
     with pytest.raises(SettingsError) as caught:
         require_safe(settings, dev=False)
 
-    assert (setting, "is the placeholder of the guide, so every webhook would be refused", ()) == (
+    assert (setting, "is the guide's placeholder, so every webhook would be refused", ()) == (
         caught.value.setting,
         caught.value.message,
         caught.value.others,

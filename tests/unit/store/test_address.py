@@ -40,8 +40,8 @@ def test_pooler_is_ours_and_not_sent_on(is_pooled: bool, pooler: str) -> None:
 @pytest.mark.parametrize(
     ("expected", "url"),
     [
-        ("it names no database", "postgresql://ann:secret@db"),
-        ("it names no database", "postgresql://ann:secret@db/"),
+        ("it does not name a database", "postgresql://ann:secret@db"),
+        ("it does not name a database", "postgresql://ann:secret@db/"),
         ("with %2F for a / in the password", "postgresql://ann:secret/x@db/ncco"),
         ("a # in a password is written %23", "postgresql://ann:secret#x@db/ncco"),
         ("a port is a number from 1 to 65535", "postgresql://ann:secret@db:secret/ncco"),

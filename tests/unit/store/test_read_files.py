@@ -46,7 +46,7 @@ def test_moved_file_whose_log_stayed_is_distinguished_from_one_that_never_was(pa
     log = path.with_name(f"{path.name}-wal")
     log.write_bytes(b"calls")
 
-    with pytest.raises(StoreUnavailable, match="holds calls of a database that is not beside it"):
+    with pytest.raises(StoreUnavailable, match="holds calls of a database that is not next to it"):
         asyncio.run(found(Store(SqliteDatabase(path))))
     assert b"calls" == log.read_bytes()
 
@@ -74,7 +74,7 @@ async def test_file_of_another_program_is_refused(path: Path) -> None:
     ("expected", "schema"),
     [
         ("has the old schema 0001", "0001"),
-        ("has schema 9999, and this version knows none after", "9999"),
+        ("has schema 9999, and this version knows none later than", "9999"),
     ],
 )
 async def test_file_of_another_schema_is_refused_and_left_as_it_is(expected: str, schema: str, path: Path) -> None:

@@ -135,7 +135,7 @@ def test_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
     refused = refusal(tmp_path / "file" / "below" / "calls.db")
 
     assert "cannot be reached" in str(refused)
-    assert "make the folder, writable for the user" in refused.cure
+    assert "create the folder, writable for the user" in refused.cure
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFDIR])
@@ -176,7 +176,7 @@ def test_folder_without_the_right_to_write_is_refused(public_folder: Path, expec
         refused = refusal(public_folder / name)
 
     assert expected in str(refused)
-    assert "the user that runs the server" in refused.cure
+    assert "the user who runs the server" in refused.cure
 
 
 @pytest.mark.parametrize(("expected", "mode"), [("cannot be written", 0o444), ("cannot be opened", 0o000)])
@@ -189,7 +189,7 @@ def test_file_without_the_right_to_write_is_refused(public_folder: Path, expecte
         refused = refusal(path)
 
     assert expected in str(refused)
-    assert "the right to write to the file and to its folder" in refused.cure
+    assert "permission to write to the file and its folder" in refused.cure
 
 
 # What is in the file
@@ -220,7 +220,7 @@ def test_damaged_file_is_refused(path: Path, first_page: int, pages: int) -> Non
     refused = refusal(path)
 
     assert "is damaged" in str(refused)
-    assert "put a backup in its place" in refused.cure
+    assert "restore a backup" in refused.cure
 
 
 def test_large_file_is_not_read_whole(path: Path) -> None:
@@ -244,7 +244,7 @@ def test_newer_schema_is_refused(path: Path, schema: str) -> None:
     make(path, f"UPDATE ncco_schema SET version_num = '{schema}'")
     refused = refusal(path)
 
-    assert f"{path} has schema {schema}, and this version knows none after {NEWEST}" == str(refused)
+    assert f"{path} has schema {schema}, and this version knows none later than {NEWEST}" == str(refused)
     assert "start the newer version" in refused.cure
 
 
@@ -265,7 +265,7 @@ def test_file_that_stays_locked_is_away(path: Path, other: sqlite3.Connection, h
     absent = absence(path)
 
     assert "is locked by another process" in str(absent)
-    assert "end the process that holds it" in absent.cure
+    assert "stop the process that holds the lock" in absent.cure
     assert time.monotonic() - before < 20
 
 
@@ -415,7 +415,7 @@ async def test_full_queue_refuses_at_once(path: Path, other: sqlite3.Connection)
     begun += [asyncio.ensure_future(store.record(webhook_row())) for _ in range(2)]
     await asyncio.sleep(0)
 
-    with pytest.raises(StoreUnavailable, match=r"2 writes to .* are waiting already"):
+    with pytest.raises(StoreUnavailable, match=r"2 writes to .* are already waiting"):
         await store.record(webhook_row())
 
     other.execute("COMMIT")
@@ -496,7 +496,7 @@ def test_new_file_on_a_full_disk_is_away(path: Path) -> None:
     with largest_file(8_000):
         absent = absence(path)
 
-    assert "cannot be read or written to disk" in str(absent) or "no room" in str(absent)
+    assert "cannot be read from or written to disk" in str(absent) or "no room" in str(absent)
 
 
 async def test_file_that_is_damaged_while_it_runs_is_unavailable(path: Path) -> None:
@@ -587,8 +587,7 @@ def test_log_of_another_database_is_kept_until_its_own_is_back(path: Path, found
 
     assert ("is damaged" if found == "other" else f"{log_of(path)} holds calls of a database") in str(refused)
     assert (
-        f"put its database back as {path.name}" in refused.cure
-        or "move a -wal of another database away" in refused.cure
+        f"restore its database as {path.name}" in refused.cure or "move away a -wal of another database" in refused.cure
     )
     assert log == log_of(path).read_bytes()
     assert before == (path.read_bytes() if path.exists() else None)

@@ -58,8 +58,8 @@ def test_a_name_is_changed_where_it_is_meant(
         ("one", "c: {flow: one, given: {b: {x: 1}}}", "fee", 'calls.yaml:1:24 means "b" of the flows one, sub: write `one.b` and `sub.b` first'),  # noqa: E501 - one case, one line
         ("sub", "c: {flow: one, given: {b: {x: 1}}}", "fee", "write `one.b` and `sub.b` first"),
         ("two", "defaults: {given: {b: 1}}\nc: {flow: two}\nd: {flow: one}", "fee", "means \"b\" of the flows one, sub, two"),  # noqa: E501 - one case, one line
-        ("two", "c: {flow: two, given: {fee: {x: 1}}}", "fee", 'says something about "fee" already'),
-        ("two", 'c: {flow: two, given: {"\\x62": {x: 1}}}', "fee", "write it without escapes first"),
+        ("two", "c: {flow: two, given: {fee: {x: 1}}}", "fee", 'already uses "fee"'),
+        ("two", 'c: {flow: two, given: {"\\x62": {x: 1}}}', "fee", "write it without them first"),
     ],
 )  # fmt: skip
 def test_a_name_that_means_two_things_is_refused_with_the_reason(flow: str, text: str, new: str, reason: str) -> None:

@@ -185,7 +185,7 @@ async def test_a_body_that_never_ends_is_not_waited_for(status: int, path: str) 
     response: httpx.Response = await client_of(FakeCalls(), deadline_s=0.05).post(path, content=slowly())
 
     assert (status, "close") == (response.status_code, response.headers["connection"])
-    assert "the body did not come within 0.05 seconds" == response.headers["ncco-problem"]
+    assert "the body did not arrive within 0.05 seconds" == response.headers["ncco-problem"]
 
 
 async def test_an_event_that_breaks_before_it_is_read_is_asked_for_again() -> None:

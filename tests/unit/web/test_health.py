@@ -83,7 +83,7 @@ async def test_a_server_whose_store_is_closed_is_not_ready() -> None:
     response = await readyz(calls)
 
     assert 503 == response.status_code
-    assert response.json()["reasons"][0].startswith("the store cannot be written: ")
+    assert response.json()["reasons"][0].startswith("the store cannot be written to: ")
 
 
 async def test_a_request_for_readiness_does_not_write_to_the_store() -> None:

@@ -100,7 +100,7 @@ async def test_in_development_a_fault_does_not_show_what_a_caller_gave(given: di
     with capture_logs() as lines:
         await client_of(FakeCalls(crash)).post("/webhooks/input/t", json={**INPUT, **given})
 
-    assert ["not shown: it holds what the caller gave"] == [line["message"] for line in lines]
+    assert ["not shown: it contains what the caller said or pressed"] == [line["message"] for line in lines]
 
 
 @pytest.mark.parametrize(("log", "is_terminal"), [("json", True), ("auto", False)])

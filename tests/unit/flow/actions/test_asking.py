@@ -126,7 +126,8 @@ def test_free_speech_is_recognised_in_the_language_that_was_spoken() -> None:
     [
         (
             "- input: {eventUrl: https://example.com/a}",
-            "E412 1:21 `eventUrl` is written on the input of a step that asks: the answer has to come to this server",
+            "E412 1:21 `eventUrl` is written on the input of a step that asks the caller: the answer must come to this "
+            "server",
         ),
         ("- input: {eventMethod: GET}", "E412 1:24 `eventMethod` is written on the input of a step that asks"),
         (
@@ -135,12 +136,12 @@ def test_free_speech_is_recognised_in_the_language_that_was_spoken() -> None:
         ),
         (
             "- input: {type: [dtmf]}",
-            "E406 1:17 `type` lacks speech, and the exit at line 90 asks for it | add speech",
+            "E406 1:17 `type` lacks speech, but the exit in line 90 asks for it | add speech",
         ),
-        ("- input: {type: speech}", "E406 1:17 `type` lacks dtmf, and the exit at line 90 asks for it | add dtmf"),
+        ("- input: {type: speech}", "E406 1:17 `type` lacks dtmf, but the exit in line 90 asks for it | add dtmf"),
         (
             "- input: {dtmf: {maxDigits: 2}}",
-            "E406 1:29 maxDigits is 2, and the exit waits for up to 3 digits | leave the field out",
+            "E406 1:29 maxDigits is 2, but the exit waits for up to 3 digits | leave the field out",
         ),
         ("- input: {dtmf: {submitOnHash: true}}", "E406 1:32 with submitOnHash the key # ends the input"),
         ("- input: {}\n- input: {}", "E407 2:3 this step has more than one `input` | ask once per step"),

@@ -117,7 +117,7 @@ def test_a_synchronous_connect_may_be_written() -> None:
         (
             "- talk: a",
             ("busy",),
-            "E408 90:5 `on` names outcomes of a `connect`, and this step has none | end `do` with",
+            "E408 90:5 `on` has outcomes of a `connect`, but this step does not have a `connect` | end `do` with",
         ),
         ("- ncco: list.json.j2", ("busy",), "E408 90:5 `on` cannot steer a `connect` inside an `ncco` document | "),
         (
@@ -128,38 +128,38 @@ def test_a_synchronous_connect_may_be_written() -> None:
         (
             "- connect: {user: a}\n- talk: b",
             ("busy",),
-            "E408 2:3 something follows the `connect` whose outcome `on` decides on | move it into",
+            "E408 2:3 something follows the `connect`, but `on` decides what comes after it | move it into",
         ),
-        ("- talk: a", ("heard",), 'E409 90:5 this step has no checkpoint "heard" | '),
+        ("- talk: a", ("heard",), 'E409 90:5 this step does not have a checkpoint "heard" | '),
         (
             "- checkpoint: heard\n- talk: b",
             ("heard",),
-            "E409 2:3 something follows the checkpoint `heard` that `on` decides on | move it into",
+            "E409 2:3 something follows the checkpoint `heard`, but `on` decides what comes after it | move it to",
         ),
         (
             "- connect: {user: a}\n  eventUrl: https://example.com",
             ("busy",),
-            "E412 2:13 `eventUrl` is written on a connect whose outcome `on` decides on | leave it out",
+            "E412 2:13 `eventUrl` is set on a connect, but its outcome must reach `on` | leave it out",
         ),
         (
             "- connect: {user: a}\n  machineDetection: hangup",
             ("machine",),
-            "E410 2:21 with `hangup` the call is over before `on: machine` can decide | write `continue`",
+            "E410 2:21 with `hangup` the call ends before `on: machine` can decide | write `continue`",
         ),
         (
             "- connect: {user: a}\n  machineDetection: continue",
             ("beep",),
-            "E410 2:21 machineDetection does not listen for the beep that `on` names | ",
+            "E410 2:21 machineDetection does not listen for the beep in `on` | ",
         ),
         (
             "- connect: {user: a}\n  advancedMachineDetection: {mode: detect}",
             ("beep",),
-            "E410 2:36 mode detect does not listen for the beep that `on` names | write `mode: detect_beep`",
+            "E410 2:36 mode detect does not listen for the beep in `on` | write `mode: detect_beep`",
         ),
         (
             "- connect: {user: a}\n  advancedMachineDetection: {behavior: hangup}",
             ("human",),
-            "E410 2:40 with `hangup` the call is over before `on: human` can decide | ",
+            "E410 2:40 with `hangup` the call ends before `on: human` can decide | ",
         ),
     ],
 )

@@ -67,14 +67,14 @@ def test_a_list_is_recognised_by_its_type(connect: str, lists: list[bool]) -> No
     [('"{{ oncall.flags }}"', "true or false"), ('"{{ oncall.people }}"', "a map")],
 )
 def test_a_list_of_anything_else_cannot_be_rung(connect: str, what: str) -> None:
-    message = f"E287 what is dialled is {what}, not a phone number"
+    message = f"E287 the value to dial is {what}, not a phone number"
 
     assert [f"{message} → use a phone number, or a list of them"] == faults_of(steps(connect), HEAD)
 
 
 @pytest.mark.parametrize("connect", ['"{{ oncall.tier }}"', '{number: "{{ oncall.tier }}", timeout: 15}'])
 def test_a_word_of_which_none_is_a_number_cannot_be_rung(connect: str) -> None:
-    message = "E287 what is dialled is one of a, b, not a phone number"
+    message = "E287 the value to dial is one of a, b, not a phone number"
 
     assert [f"{message} → use a phone number, or a list of them"] == faults_of(steps(connect), HEAD)
 

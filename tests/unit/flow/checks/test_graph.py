@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.flow.loading_flows import codes_of, faults_of, marked
 
-CURE = "ask the caller, end the call, or count the rounds and leave by a `branch`"
+CURE = "ask the caller, end the call, or count the rounds and leave with a `branch`"
 
 
 def said(name: str, goto: str) -> str:

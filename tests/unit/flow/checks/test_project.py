@@ -62,7 +62,7 @@ def test_a_number_that_is_taken_names_both_places() -> None:
 
 
 def test_a_number_that_is_given_twice_in_one_flow_is_reported_once() -> None:
-    assert ["flows/0.yaml:2:27 E211 442079460000 is given twice"] == faults(
+    assert ["flows/0.yaml:2:27 E211 442079460000 is listed twice"] == faults(
         'flow: a\nnumbers: ["442079460000", "+442079460000"]'
     )
 

@@ -34,7 +34,7 @@ def test_a_lookup_is_asked_by_its_name(lookup: str) -> None:
         ('"customer, customer"', 'E537 there is no lookup "customer, customer" → write a list: [customer, customer]'),
         (
             "item",
-            'E537 "item" is a variable of this flow, and hides any lookup of that name → give the variable '
+            'E537 "item" is a variable of this flow, which hides any lookup with that name → give the variable '
             "another name",
         ),
         (
@@ -56,7 +56,7 @@ def test_a_lookup_is_asked_by_its_name(lookup: str) -> None:
         ),
         (
             "[{customer: a}]",
-            'E201 what the lookup "customer" is given is a text → delete it: nothing is taken',
+            'E201 what the lookup "customer" is given is a text → delete it: there are no params',
         ),
     ],
 )

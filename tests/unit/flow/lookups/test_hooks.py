@@ -120,7 +120,7 @@ def test_param_that_cannot_be_rendered_is_the_hooks_problem_too() -> None:
 def test_value_that_json_cannot_hold_is_the_hooks_problem() -> None:
     hook = sent(CRM + "vars: {note: {type: text}}\n", note="\ud800")
 
-    assert "flows/test.yaml:4:9: text of whole characters is needed" == hook.problem
+    assert "flows/test.yaml:4:9: text with complete characters is needed" == hook.problem
 
 
 def test_setting_that_is_missing_is_the_hooks_problem() -> None:

@@ -85,5 +85,5 @@ def test_a_text_that_reveals_something_is_a_token(name: str, value: Any, kept: A
 def test_where_no_token_can_stand_the_answer_is_none(name: str, value: Any) -> None:
     answer, problem = redacted(**{name: value})
 
-    assert f"`{name}` holds something sensitive, and is not declared `sensitive`" == problem
+    assert f"`{name}` contains something sensitive, but is not declared `sensitive`" == problem
     assert (False, "", 0) == (answer["ok"], answer["text"], answer["count"])

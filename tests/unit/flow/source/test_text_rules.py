@@ -56,10 +56,10 @@ def test_every_rule_of_text_is_broken_by_a_text_or_is_about_files() -> None:
     ("text", "cure"),
     [
         ("if: !done and x", "write not done and x"),
-        ("{a: }", 'write a value after its colon, or indented below it; "" is an empty text, {} an empty map'),
-        ("a: |", 'write a value after its colon, or indented below it; "" is an empty text, {} an empty map'),
+        ("{a: }", 'write a value after its colon, or indented below it; "" is empty text, {} an empty map'),
+        ("a: |", 'write a value after its colon, or indented below it; "" is empty text, {} an empty map'),
         ("{a}", "write a list: [a]"),
-        ("steps:\na:\n  do: x", 'indent line 2 and what belongs to it by two more spaces, or delete "steps:"'),
+        ("steps:\na:\n  do: x", 'indent line 2 and the lines that belong to it by two more spaces, or delete "steps:"'),
         ("talk: Hello: press 1", 'put quotes around the text: "Hello: press 1"'),
         ('talk: Say "a": b', "put quotes around the text: 'Say \"a\": b'"),
         ('talk: it\'s "a": b', "put quotes around the text: 'it''s \"a\": b'"),
