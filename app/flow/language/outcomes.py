@@ -177,11 +177,7 @@ class On(StepExit[OnWords]):
         line = self.lines.get(found)
         if line is None:
             return None
-        how = (
-            'it does not have its own line, so "otherwise" decides'
-            if found == "otherwise"
-            else f'the line "{name}" decides'
-        )
+        how = 'no line for it, so "otherwise" decides' if found == "otherwise" else f'the line "{name}" decides'
         others = tuple(f"{other}: it was {name}" for other in self.lines if other != found)
         return Decision(Go(line.target), name, line.place, f"{outcome.because}; {how}", others)
 

@@ -129,7 +129,7 @@ call {LEG}
     ncco connect phone 447700900111, for 20 s
 12:00:00.000  event-ringing: to 447700900111
 12:00:00.000  event-busy: to 447700900111
-    why  decided sales: busy (Vonage reported busy; it does not have its own line, so "otherwise" decides)  flows/desk.yaml:22
+    why  decided sales: busy (Vonage reported busy; no line for it, so "otherwise" decides)  flows/desk.yaml:22
     ncco nothing: the call continues as before
 12:00:00.000  event-completed: after 42 s
   hook called  HOOK  not sent yet, 0 tries
