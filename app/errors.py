@@ -1,14 +1,14 @@
-"""The errors of the server, and what a caller does about each.
+"""The errors of the server, and how each is handled.
 
 AppError
-├── SettingsError          a setting is missing or wrong; the command prints it with its cure and exits 2
+├── SettingsError          a setting is missing or wrong; the command prints it with its fix and exits 2
 ├── RenderError            a value of a running call could not be computed; the caller takes the `error` exit
 ├── SignatureError         a webhook cannot be shown to come from Vonage
 │   ├── MissingSignature   no signature: 503, so that Vonage sends it again with one
 │   └── WrongSignature     a wrong signature: 401
 ├── UnknownWait            a callback token that this server did not issue: 404
-├── VonageApiError         Vonage's API did not give what was asked
-└── StoreError             the store could not do what was asked
+├── VonageApiError         Vonage's API did not answer the request
+└── StoreError             the store could not perform the operation
     ├── StoreUnavailable   it is down, full, read-only or locked: 503, Vonage sends it again; the server still starts
     ├── StoreUnusable      it cannot be used at all (corrupt, wrong schema): the server does not start
     ├── AlreadyOpen        a call with this session id exists: the webhook is a second delivery
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 
 class AppError(Exception):
-    """Anything this server raises on purpose.
+    """Base class of the errors that this server raises on purpose.
 
     Attributes:
         cure: one sentence that says what to do; "" if nothing can be done.
@@ -88,7 +88,7 @@ class UnknownWait(AppError):
 
 
 class VonageApiError(AppError):
-    """Vonage's API did not give what was asked.
+    """Vonage's API did not answer the request.
 
     Attributes:
         status: of the reply; None without one.
@@ -104,7 +104,7 @@ class VonageApiError(AppError):
 
 
 class StoreError(AppError):
-    """The store could not do what was asked."""
+    """The store could not perform the operation."""
 
 
 class StoreUnavailable(StoreError):

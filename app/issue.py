@@ -23,11 +23,11 @@ FixKind: TypeAlias = Literal["word", "name", "characters", "wrap", "delete", "de
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A cure that an editor can apply, to an NCCO or to a flow file.
+    """A fix that an editor can apply to an NCCO or a flow file.
 
     Attributes:
         cure: what to write, in words.
-        kind: what happens at its place. `word`: the key or the text there becomes `text`, within quotes if it has some.
+        kind: what changes at its place. `word`: the key or the text there becomes `text`, within quotes if it has some.
             `name`: the key of the value there does, in an NCCO. `characters`: what is written there becomes `text`.
             `wrap`: the value there becomes the only item of a list, in an NCCO.
             `delete`: the entry or the list item there goes, with all that is in it. `delete_item`: the list item
@@ -43,7 +43,7 @@ class Fix:
 
     @property
     def title(self) -> str:
-        """What an editor calls it."""
+        """The title shown in an editor."""
         match self.kind:
             case "word" | "name":
                 return f"Change to {self.text}"
@@ -55,7 +55,7 @@ class Fix:
 
 
 def parts_of(cure: str | Fix | None, own: str, fix: Mapping[str, Any] | None) -> tuple[str, Fix | None]:
-    """The words and the fix of an issue: those of its cure, or of its rule."""
+    """An issue's cure in words and its fix, from the given cure or from the rule."""
     cure = own if cure is None else cure
     if isinstance(cure, Fix):
         return cure.cure, cure

@@ -1,4 +1,4 @@
-"""For "did you mean": the known word that is most similar to an unknown one."""
+"""For "did you mean": the known word most similar to an unknown one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALIKE_NAMES: Final = 0.8
 LONGEST: Final = 80
 """Characters of a word that is compared."""
 MOST_COMPARISONS: Final = 200_000
-"""Of words, in one search that is limited: about a second."""
+"""Most words to compare in one search: about a second."""
 
 
 @dataclass
@@ -73,7 +73,7 @@ def near(word: object, names: Collection[str]) -> str | None:
 
 
 def near_or_all(name: str, known: Iterable[str]) -> str:
-    """The cure for an unknown name: the nearest known one, or all of them."""
+    """The fix for an unknown name: the nearest known one, or the whole list."""
     names = sorted(known)
     near = nearest(name, names)
     return f'did you mean "{near}"?' if near else f"there are: {', '.join(names) or 'none'}"

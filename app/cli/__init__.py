@@ -38,7 +38,8 @@ COMMANDS: Final = {
     "restore": "Restore the database from a backup.",
     "db": "Show the version of the database schema, or migrate it.",
 }
-"""What each command does, in the order in which a project needs them. Its module is `app.cli.<name>`, with _ for -."""
+"""The commands in the order in which a project needs them, each with a short description. Its module is
+`app.cli.<name>`, with _ for -."""
 
 
 class _Commands(click.Group):

@@ -235,7 +235,7 @@ class CallPrinter:
             click.echo(f"  hook {printable(hook.name)}  {hook.id}  {state}, {tries}")
 
     def print_heading(self, row: CallRow) -> None:
-        """What is above a timeline; nothing in JSON."""
+        """The heading above a timeline; nothing in JSON."""
         if self.is_json:
             return
         call = call_document(row, _now())
@@ -285,7 +285,7 @@ def _print_labelled(label: str, lines: Iterable[str]) -> None:
 
 
 def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What a turn did and why. The line that led to a step says that it was entered."""
+    """What a turn did and why. Entering a step is shown by the line that led to it."""
     for line, following in zip(trace, (*trace[1:], None), strict=True):
         is_repeated = line["did"] == "heard" and following is not None and following["did"] == "decided"
         if line["did"] == "entered" or is_repeated:

@@ -1,4 +1,4 @@
-"""`ncco check`: every fault of flow files, with its place and its cure."""
+"""`ncco check`: reports every issue in flow files, with its place and its fix."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def command(
     watch: bool,
     today: date | None,
 ) -> int:
-    """Show every fault of flows and templates, with its place and its cure.
+    """Show every issue in flows and templates, with its place and its fix.
 
     PATHS are project folders (with a flows folder in them), folders of flow files, or flow files.
     """

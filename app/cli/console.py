@@ -56,7 +56,7 @@ def command() -> None:
 def password(name: str | None, role: Role | None, remove: str | None, is_list: bool, viewer: bool) -> int:
     """Ask for a password twice, or read it from standard input, and keep its hash.
 
-    With --name it is written to the file of logins (NCCO_CONSOLE_LOGINS). Without, it is one that people share, and the
+    With --name it is written to the login file (NCCO_CONSOLE_LOGINS). Without, it is one that people share, and the
     setting with its hash is printed.
     """
     wanted = [option for option, value in _exclusive(name, remove, is_list, viewer) if value]

@@ -1,4 +1,4 @@
-"""The console in a process of its own, beside the one that answers webhooks."""
+"""Runs the console in a separate process, next to the one that answers webhooks."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ class ConsoleProcess:
         self._settings = settings.model_copy(update={"console_port": self.port})
         self._bound = bound
         self._dev = dev
-        self._keys = settings.console_keys()  # once: those of a server without a database are random
+        self._keys = (
+            settings.console_keys()
+        )  # only once: without a database, a server's settings contain random secrets
         self._say = say
         self._lock = threading.Lock()
         self._is_stopping = threading.Event()
@@ -85,7 +87,7 @@ class ConsoleProcess:
         self._watcher = threading.Thread(target=self._watch, name="console", daemon=True)
 
     def start(self, server_url: str) -> None:
-        """Start the process beside the server at this URL."""
+        """Start the process next to the server at this URL."""
         self._served = (server_url, f"http://{_LOOPBACK}:{self.metrics.getsockname()[1]}")
         self._watcher.start()
 
@@ -144,7 +146,7 @@ class ConsoleProcess:
 
 @contextmanager
 def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None]) -> Iterator[ConsoleProcess | None]:
-    """The console for a server, not started yet; None when it is off or its port cannot be used, which is said.
+    """The console for a server, not started yet; None when it is off, or its port cannot be used (reported).
 
     Its port and the one of the counters are bound. It ends with the context.
     """

@@ -1,4 +1,4 @@
-"""What the console gets of `web`, and of commands."""
+"""What the console uses from `web` and from commands."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from app.console.services import Served, Services
 
 
 def console_services(served: Served | None = None) -> Services:
-    """The services of the console, beside the server that is `served`."""
+    """The console's services, for the `served` server."""
     return Services(play, prove_flow, served or Served())

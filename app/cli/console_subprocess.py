@@ -69,7 +69,7 @@ def _document(found: FoundViolation, flow: str) -> dict[str, Any]:
 
 
 def _conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
-    """The call in lines: who (`said`, `caller` or `note`), and what."""
+    """The call as lines: who speaks (`said`, `caller` or `note`), and the text."""
     for name, answer in written.body.get("given", {}).items():
         yield "note", f"{name} answers {answer}"
     for line in written.body["script"]:

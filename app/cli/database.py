@@ -1,4 +1,4 @@
-"""The database of a server, for commands that work beside it."""
+"""A server's database, for commands that run next to the server."""
 
 from __future__ import annotations
 

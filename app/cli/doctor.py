@@ -87,12 +87,12 @@ def _findings(*, is_offline: bool, mail_to: str) -> Iterator[Finding]:
 
 
 def settings_findings(error: SettingsError) -> Iterator[Finding]:
-    """What is wrong with settings that cannot be read."""
+    """The errors of invalid settings."""
     return (Finding("settings", "error", str(each), each.cure, each.setting) for each in (error, *error.others))
 
 
 def local_findings(settings: Settings, *, is_offline: bool = False) -> Generator[Finding, None, Collection[Flow]]:
-    """What is found on this machine, in the database and in a bucket of recordings; returns the flows."""
+    """Checks this machine, the database and the recordings' bucket; returns the flows."""
     for check in CHECKS:
         yield from check(settings)
     flows: Collection[Flow] = ()
@@ -111,7 +111,7 @@ def local_findings(settings: Settings, *, is_offline: bool = False) -> Generator
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
-    """Whether the server would start outside of development, and what is doubtful."""
+    """Whether the server would start outside development, and which settings are questionable."""
     wrong = (*unsafe(settings, dev=False), *placeholders(settings))
     errors = [Finding("settings", "error", str(error), error.cure, error.setting) for error in wrong]
     doubts = [Finding("settings", "warning", text) for text in settings.warnings]
@@ -119,7 +119,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
 
 
 def check_secrets(settings: Settings) -> Iterator[Finding]:
-    """Which secrets are set. Never says what they are."""
+    """Which secrets are set, without their values."""
     names = (*SECRETS, "api_secret")
     texts = {variable(name): getattr(settings, name).get_secret_value() for name in names}
     lengths = [f"{name} ({len(text)} characters)" for name, text in texts.items() if text and text not in PLACEHOLDERS]
@@ -208,7 +208,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
 
 
 def _not_writable(file: Path) -> Path | None:
-    """What prevents writing a file: itself, or the nearest folder that exists; None for nothing."""
+    """What makes a file unwritable: the file itself or the nearest existing folder; None if it is writable."""
     if file.exists() and not os.access(file, os.W_OK):
         return file
     folder = next(each for each in file.absolute().parents if each.exists())
@@ -297,7 +297,7 @@ def check_flows(loaded: LoadedProject) -> Iterator[Finding]:
 
 
 def check_proof(loaded: LoadedProject) -> Finding:
-    """Whether a caller can get lost, as far as that can be proved in `PROOF_S` seconds."""
+    """Whether a caller can get lost, if that can be proved within `PROOF_S` seconds."""
     until = time.monotonic() + PROOF_S
     env = flow_variables()
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What the environment and `.env` say: settings, folders, and the variables of flows."""
+"""Reads the environment and `.env`: settings, folders and the flows' variables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FLOW_PREFIX: Final = "FLOW_"
 
 
 def variables(folder: Path = Path()) -> Mapping[str, str]:
-    """The environment variables, and those of `.env` that it does not set. Raises CannotRun if `.env` is unreadable."""
+    """The environment variables, and those only set in `.env`. Raises CannotRun if `.env` is unreadable."""
     try:
         found = dotenv_values(folder / DOTENV)
     except (OSError, UnicodeDecodeError) as error:
@@ -50,7 +50,7 @@ def project_folders(path: Path) -> tuple[Path, Path]:
 def folders(flows: Path | None, templates: Path | None) -> tuple[Path, Path]:
     """The folders of flows and templates: from the options, else the environment, else `flows` and `templates`.
 
-    If only the flows are named, the templates are beside them; the folder of a project names both. Raises CannotRun.
+    If only the flows are named, the templates are next to them; the folder of a project names both. Raises CannotRun.
     """
     known = variables()
     if flows is not None and templates is None and not known.get("NCCO_TEMPLATES"):

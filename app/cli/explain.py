@@ -1,4 +1,4 @@
-"""`ncco explain`: what the code of an issue means."""
+"""`ncco explain`: explains an issue's code."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ Exit codes: 0 explained, 2 there is no such code.""",
 @click.argument("code", required=False)
 @options.output("text", "json")
 def command(code: str | None, form: str) -> int:
-    """Explain the CODE of an issue: what it means, what causes it, and how it is fixed.
+    """Explain an issue's CODE: what it means, what causes it, and how to fix it.
 
     Without CODE, list the codes.
     """
@@ -119,7 +119,7 @@ def _decoded(example: str | bytes) -> str:
 
 
 def _report(rule: Rule) -> str:
-    """What the commands print about the wrong example; "" for what only a call shows."""
+    """What the commands print for the wrong example; "" if only a call shows the issue."""
     if rule.code in FLOW_RULES:
         with TemporaryDirectory() as folder:
             root = Path(folder)

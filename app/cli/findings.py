@@ -1,4 +1,4 @@
-"""What `ncco doctor` finds, as text or JSON."""
+"""Prints the findings of `ncco doctor` as text or JSON."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Finding:
         status: `unchecked` when it could not be checked; the message says why.
         message: one sentence, without secrets.
         cure: what to do; "" for nothing.
-        setting: the setting whose new value cures it; "" when something else does.
+        setting: the setting whose new value fixes it; "" when something else does.
     """
 
     check: str

@@ -48,7 +48,7 @@ from app.vonage.applications import (
 T = TypeVar("T")
 
 PATIENCE_S: Final = 30.0
-"""How long nothing arrives before it is said where to look."""
+"""How long to wait for a webhook before printing where to look."""
 _DASHBOARD: Final = "in the Vonage dashboard, https://dashboard.vonage.com"
 
 
@@ -58,11 +58,11 @@ class Question:
 
     Attributes:
         field: its name in `Settings`.
-        text: what is asked for, and where people find it.
+        text: the question, and where to find the answer.
         is_secret: nothing that is typed is shown.
         is_needed: without it, no call can be taken.
         is_for_computed: asked only when a flow computes the numbers that it dials.
-        prepared: what is written for an answer; raises CannotRun for one that cannot be used.
+        prepared: the value to store for an answer; raises CannotRun for one that cannot be used.
     """
 
     field: str
@@ -103,7 +103,7 @@ QUESTIONS: Final = (
         prepared=hashed,
     ),
 )
-"""What is asked when it is not set, in this order. Each answer is in `.env` at once."""
+"""The questions for missing settings, in this order. Each answer is written to `.env` at once."""
 API_SECRET: Final = Question(
     "api_secret", f"The API secret: API settings {_DASHBOARD}. It is not stored", is_secret=True, is_needed=True
 )
@@ -122,7 +122,7 @@ once, so you can leave with Ctrl-C and start again at any time. It replaces noth
 yes. Exit codes: 0 the number is live, 1 something was left unfinished, 2 it cannot run, 130 stopped with Ctrl-C.""",
 )
 def command() -> int:
-    """Connect the project to a real phone number: ask for what is missing, check it, and show the first call."""
+    """Connect the project to a real phone number: ask for missing settings, check them, and show the first call."""
     if not (flows := folders(None, None)[0]).is_dir():
         raise CannotRun(
             f"there is no folder of flows at {flows}", "run it in the project's folder; `ncco init DIR` creates one"
@@ -163,7 +163,7 @@ class Guide:
     _declined: Mapping[str, Any] | None = None
 
     def settle(self) -> Settings:
-        """The settings, once they can be read and have what is needed; asks for what they lack."""
+        """The settings, once they are valid and complete; asks for missing ones."""
         while True:
             try:
                 settings = load_settings()
@@ -351,7 +351,7 @@ def _names(findings: Iterable[Finding]) -> Iterator[str]:
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Where two JSON documents differ: the path, and both values; None for what is not there."""
+    """The differences of two JSON documents: the path and both values; None where a value is missing."""
     if isinstance(before, dict) and isinstance(after, dict):
         for name in sorted(before.keys() | after.keys()):
             yield from differences(before.get(name), after.get(name), f"{path}.{name}" if path else name)
@@ -403,7 +403,7 @@ def _account(client: Any, settings: Settings) -> Account:
 
 
 def _call_api(settings: Settings, work: Callable[[Account], Awaitable[T]]) -> T:
-    """What a request to Vonage's API gives. Raises VonageApiError."""
+    """The result of a request to Vonage's API. Raises VonageApiError."""
 
     async def run() -> T:
         async with checking_client() as client:

@@ -62,8 +62,8 @@ async def command(context: click.Context, limit: int, form: str) -> int:
 async def retry(ids: tuple[str, ...], all_: bool) -> int:
     """Try hooks again, now: parked ones with all their tries, waiting ones before their time.
 
-    A running server sends them within a second; otherwise they go out when it starts. Exit codes: 0 they will be tried,
-    1 one of them does not exist or waits for an earlier one of its call, 2 there is no database.
+    A running server sends them within a second; otherwise they go out when it starts. Exit codes: 0 they will be
+    retried, 1 one of them does not exist or waits for an earlier one of the same call, 2 there is no database.
     """
     _require_ids_or_all(ids, all_)
     async with server_store() as store:

@@ -55,7 +55,7 @@ def command(folder: Path, *, force: bool) -> int:
 
 
 def _refuse_used_folder(folder: Path, *, force: bool) -> None:
-    """Raises CannotRun for a folder with files other than those of Git, unless it is forced."""
+    """Raises CannotRun for a folder that has files other than Git's, unless forced."""
     if folder.exists() and not folder.is_dir():
         raise CannotRun(f"{folder} is a file", "name a folder that does not exist yet")
     if folder.exists() and not force and any(path.name != ".git" for path in folder.iterdir()):
@@ -76,7 +76,7 @@ def _files() -> dict[str, str]:
 
 
 def _print_next(folder: Path, written: list[str], kept: Iterable[str]) -> None:
-    """Print what was written, and what to do next."""
+    """Print the files written, and the next steps."""
     click.echo(f"wrote {len(written)} files into {printable(str(folder))}:")
     for name in written:
         click.echo(f"  {name}")

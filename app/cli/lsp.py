@@ -43,7 +43,7 @@ def command() -> int:
 
 
 def _settings_of(project: Path) -> Mapping[str, Sequence[str]]:
-    """What `.env` says for the flows of a project: see `OpenProject.folder`."""
+    """The settings in `.env` that concern a project's flows: see `OpenProject.folder`."""
     try:
         return {"env": sorted(flow_variables(project)), "modules": python_lookups(project)}
     except CannotRun:  # a `.env` that cannot be read says nothing; `ncco check` reports it

@@ -1,7 +1,4 @@
-"""What is found on the network: server, console, public URL, mail and clock.
-
-It only reads; a test mail is sent when one is asked for.
-"""
+"""Checks the network: server, console, public URL, mail and clock. Only reads; sends a test mail if asked to."""
 
 from __future__ import annotations
 
@@ -77,7 +74,7 @@ async def server_findings(
 
 
 async def local_server(client: httpx.AsyncClient, settings: Settings) -> Probe:
-    """What answers on this machine at `/healthz`."""
+    """The reply of `/healthz` on this machine."""
     return await probe(client, f"{_local_url(settings)}/healthz")
 
 
@@ -157,7 +154,7 @@ def check_console_reach(url: str, reply: Probe) -> Iterator[Finding]:
 
 
 def check_console_url(url: str, reply: Probe) -> Finding:
-    """Whether the proxy of the console leads to it; `reply` is that of its login page."""
+    """Whether the console's proxy leads to it; `reply` is the login page's."""
     if reply.is_console and reply.status == httpx.codes.OK:
         return Finding("console", "ok", f"{url} leads to it, and asks for a password")
     cure = "Let the proxy forward this name to the console's port, with its Host header, or remove NCCO_CONSOLE_URL."
@@ -262,7 +259,7 @@ def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:
 
 
 def check_webhooks(reply: Probe) -> Finding:
-    """Whether `/webhooks/` leads to a server; `reply` is that of a path there which no server has."""
+    """Whether `/webhooks/` leads to a server; `reply` is for a path there that no server has."""
     if reply.status == httpx.codes.NOT_FOUND and {"error", "cure"} <= reply.document.keys():
         return Finding("webhooks", "ok", "/webhooks/ leads there too")
     cure = "Let the proxy or tunnel forward /webhooks/, with GET and POST."
@@ -286,7 +283,7 @@ async def check_plain_http(client: httpx.AsyncClient, public_url: str) -> list[F
 
 
 def check_clock(date: str, headers: Mapping[str, str]) -> Finding:
-    """Compare the clock with the `Date` of Vonage's reply, else with that of the public URL."""
+    """Compare the clock with the `Date` header of Vonage's reply, or else of the public URL's."""
     source = "Vonage's" if date else "the public URL's"
     date = date or headers.get("date", "")
     try:

@@ -83,5 +83,5 @@ def read_url(_: click.Context, __: click.Parameter, url: str) -> str:
 
 
 def digits_of(number: str) -> str:
-    """A phone number as people write it, without its sign, blanks, brackets and dashes."""
+    """A phone number as people write it, without the +, spaces, brackets and dashes."""
     return re.sub(r"[\s().-]", "", number).removeprefix("+")

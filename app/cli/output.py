@@ -1,4 +1,4 @@
-"""Exit codes, and what commands print."""
+"""Exit codes and output of commands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EI
 
 
 class CannotRun(click.ClickException):
-    """The command cannot do its work; ends with 2 and prints what is wrong and what to do."""
+    """The command cannot run; it exits with 2 and prints what is wrong and how to fix it."""
 
     exit_code = CANNOT_RUN
 

@@ -21,7 +21,7 @@ MAX_BYTES: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a GET gave.
+    """The result of a GET.
 
     Attributes:
         problem: why there was no reply; "" when there was one.
@@ -51,7 +51,7 @@ class Probe:
 
 
 async def probe(client: httpx.AsyncClient, url: str) -> Probe:
-    """What a GET gives, within `WITHIN_S`."""
+    """The result of a GET, within `WITHIN_S`."""
     begun = time.perf_counter()
     try:
         async with asyncio.timeout(WITHIN_S), client.stream("GET", url) as response:

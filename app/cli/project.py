@@ -35,7 +35,7 @@ class Source:
 
     @classmethod
     def here(cls, flows: Path | None, templates: Path | None) -> Self:
-        """The project that options or the environment name, else that of this folder. Raises CannotRun."""
+        """The project named by options or the environment, else the one in this folder. Raises CannotRun."""
         return cls(*folders(flows, templates))
 
     def path_of(self, name: str) -> str:
@@ -64,7 +64,7 @@ class Source:
         return LoadedProject(self, project, issues, {self.path_of(name): text for name, text in texts.items()})
 
     def load_flow(self, name: str) -> LoadedProject:
-        """Load a flow with what it needs, whatever the faults of the others; the project if none has that name.
+        """Load a flow and everything it needs, even if other flows have errors; the project if no flow has that name.
 
         Raises CannotRun, FlowsHaveErrors.
         """
@@ -96,7 +96,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class LoadedProject:
-    """What was loaded. Issues and texts carry paths that the user can open."""
+    """The loaded project. Issues and texts have paths that the user can open."""
 
     source: Source
     project: Project

@@ -26,7 +26,7 @@ from app.verify.prove.rehearsal import FoundViolation, confirmed, coverings
 from app.verify.scenarios.files import WrittenScenario, numbered
 
 MOST_SCENARIOS: Final = 100
-"""In one file that is written: a larger file might not be read."""
+"""Most scenarios per file: a larger file might not be loaded."""
 MOST_VALUES: Final = 6
 MOST_OUTCOMES: Final = 5
 _KEPT_OBJECTS: Final = 200_000
@@ -182,7 +182,7 @@ def _summary(proof: Proof) -> Iterator[str]:
 
 
 def _proof_document(proof: Proof) -> dict[str, Any]:
-    """What was walked in a flow, as JSON."""
+    """What was explored in a flow, as JSON."""
     return {
         "flow": proof.flow.name,
         "verdict": proof.status,

@@ -61,7 +61,7 @@ def command(context: click.Context) -> int:
 @options.output("text", "json")
 @asynchronous
 async def list_(number: str, flow: str, limit: int, form: str) -> int:
-    """List the newest recordings, deleted ones too as long as that can be undone. Times are UTC.
+    """List the newest recordings, including deleted ones that can still be restored. Times are UTC.
 
     Exit codes: 0 shown, 1 some have failed, 2 there is no database.
     """
@@ -170,7 +170,7 @@ async def delete(ids: tuple[str, ...]) -> int:
 
 
 async def remove_audio(store: Store, files: RecordingFiles) -> bool:
-    """Remove the audio of what is deleted for good; False, with a warning, when a server must do it later."""
+    """Remove the audio of permanently deleted recordings; False, with a warning, when a server must do it later."""
     try:
         await remove_files(store.recordings, files, datetime.now(UTC))
     except OSError as error:

@@ -36,7 +36,7 @@ be played again is the same, 1 something differs or there is no such call, 2 no 
 @options.output("text", "json")
 @asynchronous
 async def command(*, session: str, form: str) -> int:
-    """Play the turns of a call again, and compare what goes out. SESSION is its leg's uuid, or how that begins.
+    """Play a call's turns again, and compare the replies. SESSION is its leg's uuid, or how that begins.
 
     The flow has the revision that the call began with; times, webhooks and the answers of lookups are the recorded
     ones, settings the current ones. A turn that needs something sensitive, which is not stored, ends it. Callback URLs
@@ -66,7 +66,7 @@ def _flow(timeline: Timeline, revision: RevisionRow | None) -> Flow:
 
 
 def _shown(turns: Sequence[Mapping[str, Any]], count: int) -> Iterator[str]:
-    """What became of each turn, in lines."""
+    """The result for each turn, as lines."""
     for turn in turns:
         differs = turn["differs"]
         if turn["because"]:

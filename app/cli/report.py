@@ -61,7 +61,7 @@ async def command(
     templates: Path | None,
     form: str,
 ) -> int:
-    """Count the calls of some days: minutes, what came of them, and how long until a person answered.
+    """Count the calls of some days: minutes, results, and how long until a person answered.
 
     A day begins at midnight in the time zone of the line. Calls are counted together, by flow and by called number.
     """

@@ -36,7 +36,7 @@ def find_scenarios(paths: Sequence[Path], flows: Path | None, templates: Path | 
 
 
 def find_files(paths: Sequence[Path], home: Path = Path()) -> tuple[Path, ...]:
-    """The scenario files at some paths; those of the project in `home` without any. Raises CannotRun for none."""
+    """The scenario files at the given paths; without paths, the project's. Raises CannotRun if there are none."""
     found: dict[Path, None] = {}
     for path in paths or (home,):
         if paths and not path.exists():

@@ -106,7 +106,7 @@ def _say(text: str, *, is_line: bool = True) -> None:
 
 
 def _usable_workers(database_url: str, workers: int) -> int:
-    """How many workers to start: one on SQLite, which is said. Raises CannotRun when several would lose calls."""
+    """How many workers to start: one on SQLite, with a note. Raises CannotRun when several would lose calls."""
     kind = database_url.partition(":")[0].lower()
     if workers > 1 and kind == "memory":
         cure = "name a database that they share: NCCO_DATABASE_URL=postgresql://..."
@@ -122,7 +122,7 @@ def _served(settings: Settings, found: LoadedProject, *, dev: bool) -> Project |
     """The flows on disk, or the ones that were served before; None when there are none without errors.
 
     The earlier ones stay in use while the flows on disk have errors, or lack something that callers can reach. In
-    development there are no callers, and the author can correct the flows.
+    development there are no callers, and the author can fix the flows.
     """
     before = None if dev else asyncio.run(last_served(settings.database_url, found.project))
     if before is None:
@@ -170,7 +170,7 @@ def _database(url: str) -> str:
 
 
 def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: str = "", console: str = "") -> str:
-    """What the server says when it listens: its address, the console's line, the URLs for Vonage, what is missing."""
+    """The server's greeting: its address, the console, the URLs for Vonage, and what is missing."""
     flows = tuple(flows)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
@@ -191,7 +191,7 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: 
 
 
 def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
-    """What to say when there is no console for want of a password; "" for any other reason."""
+    """The note when there is no console because no password is set; "" for any other reason."""
     if not settings.console or settings.has_console(dev):
         return ""
     address = console_address(settings)
@@ -218,7 +218,7 @@ def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:
 
 
 def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[str]:
-    """What is missing for real calls."""
+    """The settings that real calls still need."""
     if not settings.is_signed and not settings.insecure:
         yield "Signatures are not checked: VONAGE_SIGNATURE_SECRET is not set. Set it for real calls."
     if not settings.public_url and not settings.is_signed:

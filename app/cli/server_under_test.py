@@ -62,7 +62,7 @@ async def local_stage(
 
     `path_of` is as in `LocalStage`, `deadline_s` as in `create_app`.
 
-    With `is_live` lookups are asked and hooks are sent as the server would.
+    With `is_live`, lookups are asked and hooks are sent as on a real server.
     """
     settings = server_settings()
     outside = None

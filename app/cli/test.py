@@ -95,7 +95,7 @@ def command(
 ) -> int:
     """Play scenarios against the real server, in virtual time: no phone rings, and no lookup is asked.
 
-    With --url they play on any webhook server; what cannot be seen or ordered there is reported.
+    With --url they play against any webhook server; anything that cannot be seen or controlled there is reported.
 
     PATHS are project folders (with a folder of flows), scenario files, or folders of them; without any, the
     scenarios of the project in this folder, which are in tests/scenarios or scenarios.
@@ -186,7 +186,7 @@ async def _play(
 
 
 def _update(file: ScenarioFile, suite: Suite) -> bool:
-    """Write what was heard into a file that asks for it; whether it changed."""
+    """Fill in what was heard in a file with empty `hear` steps; returns whether it changed."""
     heard = [pair for result in suite.results if result.scenario.place.file == file.name for pair in result.heard]
     text = updated(file.text, heard)
     if text == file.text:
@@ -197,7 +197,7 @@ def _update(file: ScenarioFile, suite: Suite) -> bool:
 
 
 def _shortfalls(suites: Sequence[Suite], least: float | None) -> list[str]:
-    """The flows of which too few outcomes are taken, in words."""
+    """The flows with too few covered outcomes, in words."""
     return [
         f"flow {flow.flow.name}: {percent(flow.percent)} of the outcomes are taken, {least:g} % are required"
         for suite in suites

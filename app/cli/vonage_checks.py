@@ -1,4 +1,4 @@
-"""What is found about the application at Vonage: its URLs, signing, keys and numbers. It only reads."""
+"""Checks the application at Vonage: its URLs, signing, keys and numbers. Only reads."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def check_application(settings: Settings, found: VonageApplication) -> Iterator[
 
 
 def urls_to_change(settings: Settings, voice: VoiceCapability) -> dict[str, str]:
-    """The webhook URLs that are not those of this server by POST, by the API's names, and what they should be."""
+    """The webhook URLs that should change, by the API's names, with the new values (this server's URLs, with POST)."""
     api_names = {"answer": "answer_url", "fallback": "fallback_answer_url", "event": "event_url"}
     return {
         api_names[name]: wanted
@@ -102,7 +102,7 @@ def urls_to_change(settings: Settings, voice: VoiceCapability) -> dict[str, str]
 
 
 def _urls(settings: Settings, voice: VoiceCapability) -> Iterator[tuple[str, str, ConfiguredUrl]]:
-    """Each webhook: its name, the URL that it should have ("" without a public URL), and what is configured."""
+    """Each webhook: its name, its intended URL ("" without a public URL), and the configured one."""
     urls = voice.webhooks
     configured = (urls.answer_url, urls.fallback_answer_url, urls.event_url)
     for (name, path), url in zip(URLS, configured, strict=True):

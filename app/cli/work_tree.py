@@ -1,4 +1,4 @@
-"""What Git would commit."""
+"""Finds out what Git would commit."""
 
 from __future__ import annotations
 

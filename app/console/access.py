@@ -22,12 +22,12 @@ LOGIN: Final = "/login"
 PUBLIC: Final = ("/", LOGIN)
 """Paths that are served without a session, beside static files: they show nothing of the project."""
 UNATTENDED: Final = "x-unattended"
-"""The header of requests that a page makes by itself, every few seconds."""
+"""The header of requests that a page sends automatically every few seconds."""
 _NETWORK: Final = 64
 """Bits of the prefix of an IPv6 network. A client can choose the other bits of its address."""
 _FORM: Final = "application/x-www-form-urlencoded"
 _WITH_FORMS: Final = ("/change", "/logout", "/view")
-"""Paths to which pages send forms, which work without JavaScript; other requests have the token in their header."""
+"""Paths for forms, which work without JavaScript; other requests have the token in their header."""
 _TOKEN: Final = "x-csrf-token"  # noqa: S105 - the name of a header
 _NO_TOKEN: Final = "The page is out of date. Reload it."  # noqa: S105 - a message
 
@@ -84,7 +84,9 @@ def _login_required(request: Request) -> Response:
         return refused(request, 401, "You are not logged in.", "Log in, and try again.", {"HX-Redirect": LOGIN})
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     response = login_page(request, path, status=401)
-    if request.headers.get("sec-fetch-site") == "cross-site":  # a link elsewhere brings no cookie: come again by itself
+    if (
+        request.headers.get("sec-fetch-site") == "cross-site"
+    ):  # a link from elsewhere sends no cookie: reload automatically
         response.headers["Refresh"] = f"0; url={LOGIN}?{urlencode({'next': path})}"
     return response
 
@@ -97,7 +99,7 @@ def login_page(request: Request, path: str, problem: str = "", status: int = 200
 
 
 def client_of(request: HTTPConnection) -> str:
-    """By which failed logins are counted: the address of the client, of IPv6 its network.
+    """The key for counting failed logins: the address of the client, of IPv6 its network.
 
     Behind the proxy of NCCO_CONSOLE_URL it is the last address in X-Forwarded-For: the proxy has added that one, and a
     client can forge those before it. Otherwise it is the address of the connection.

@@ -52,7 +52,7 @@ def create_console(
 
     Args:
         settings: checked already.
-        services: what the command line hands over.
+        services: passed by the command line.
         dev: development.
         keys: sign its sessions, and links to it in development; none given: those of the settings.
         links_since: when links that open it may have been made first; None: now.
@@ -105,7 +105,7 @@ def create_console(
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Read the server's figures meanwhile, and close at the end what requests have opened."""
+    """Read the server's figures while the console runs, and close resources at the end."""
     console: Console = app.state.console
     reading = asyncio.create_task(console.figures.read_forever())
     yield

@@ -36,7 +36,7 @@ def wanted(header: str, size: int) -> range | None:
 
 
 def audio_response(file: IO[bytes], size: int, asked: str, content_type: str, headers: Mapping[str, str]) -> Response:
-    """What answers a request with the Range header `asked` ("" for none). Closes the file once it is sent."""
+    """The response to a request with the Range header `asked` ("" for none). Closes the file once it is sent."""
     shared = {"accept-ranges": "bytes", **headers}
     part = wanted(asked, size)
     if part is None:

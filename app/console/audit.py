@@ -1,4 +1,4 @@
-"""The audit log: logins and saves as lines of the server's log, without passwords and without what was saved."""
+"""The audit log: logins and saves as lines of the server's log, without passwords and saved content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from app.console.sessions import ConsoleSession, hash_of
 
 HASH_CHARACTERS: Final = 8
-"""Of a session's hash: enough to find the lines that belong together."""
+"""Characters of a session's hash: enough to find the lines that belong together."""
 _MOST_CHARACTERS: Final = 100
 
 
@@ -21,7 +21,8 @@ def audit(
     """Log what somebody did, or was refused, with the address of the client.
 
     Args:
-        request: of a client; behind a proxy the address is the proxy's, and `forwarded_for` what the proxy says.
+        request: of a client; behind a proxy the address is the proxy's, and `forwarded_for` is the client's, as the
+            proxy reports it.
         event: what happened.
         is_refused: whether it was not done.
         session: the one that was opened; None: that of the request.

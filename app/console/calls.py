@@ -51,9 +51,9 @@ STATES: Final = {
     "open": "in progress",
     "failed": "something failed",
 }
-"""What calls can be filtered by, in words."""
+"""The names of the call filters."""
 MOST_JUDGED: Final = 5_000
-"""Calls that are looked through for those of one result."""
+"""How many calls are searched for those with one result."""
 _NUMBER: Final = re.compile(r"\+?[\d ()/.-]{3,}")
 _ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|CON-[0-9a-f-]+")
 _CSV_COLUMNS: Final = ("id", "began_at", "from", "to", "flow", "state", "step", "failed", "seconds", "turns", "words")
@@ -71,7 +71,7 @@ class CallSearch(BaseModel):
     """The key of the call behind which the page begins."""
 
     def filter(self, now: datetime, zone: tzinfo) -> CallFilter:
-        """The filter of the store, whose days are those of a time zone."""
+        """The store's filter, with days in a time zone."""
         text = self.q.strip()
         number = re.sub(r"\D", "", text).lstrip("0") if _NUMBER.fullmatch(text) else ""
         today = datetime.combine(now.astimezone(zone).date(), time(), zone)
@@ -107,9 +107,9 @@ async def recorded(request: Request) -> AsyncIterator[Records]:
 async def _find(
     records: Records, search: CallSearch, limit: int, now: datetime, project: Project
 ) -> list[tuple[CallRow, CallResult | None]]:
-    """The calls that a search means with what came of them, newest first.
+    """The calls that match a search, with their results, newest first.
 
-    Those with this id, else those of its filters. The legs of called parties have no result. By result only the
+    Calls with this id, else calls that match the filters. The legs of called parties have no result. By result only the
     newest `MOST_JUDGED` are searched.
     """
     if _ID.fullmatch(search.q.strip()) and (named := await records.calls_like(search.q.strip(), limit)):
@@ -133,9 +133,9 @@ async def _find(
 
 
 async def _meant(records: Records, rows: Sequence[CallRow], wanted: CallFilter) -> list[CallRow]:
-    """Those of some calls with what is looked for in their numbers, their flow or what was said.
+    """The calls that contain the search text in their numbers, their flow or what was said.
 
-    The store also finds it in what nobody sees, such as URLs and the names of fields.
+    The store also finds it in hidden parts, such as URLs and field names.
     """
     if not rows or not (wanted.word or wanted.number):
         return list(rows)
@@ -155,12 +155,12 @@ async def _meant(records: Records, rows: Sequence[CallRow], wanted: CallFilter) 
 
 
 def called_number(caller: str) -> str:
-    """What a telephone dials to call somebody back: `+447700900123`; "" without a number."""
+    """The number to dial to call somebody back: `+447700900123`; "" without a number."""
     return f"+{caller}" if caller.isascii() and caller.isdecimal() else ""
 
 
 def plain_state(call: CallResult) -> str:
-    """What came of a call, in the words of its owner."""
+    """A call's result, in words for the line's owner."""
     step = call.step.replace("_", " ")
     match call.result:
         case "open":
@@ -199,7 +199,7 @@ def _documents(found: Sequence[tuple[CallRow, CallResult | None]], now_ms: int) 
 
 @router.get("/calls")
 async def calls(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
-    """The list, or only its rows when the page asks for what is new: then the same rows are for all who ask."""
+    """The list, or only its rows when the page polls for changes: everybody who polls gets the same rows."""
     if not request.headers.get("hx-request"):
         return await _listed(request, search, "calls.html")
     headers = {"HX-Replace-Url": f"/calls{search.address()}"}
@@ -315,7 +315,7 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
 
 
 def _replayed(request: Request, timeline: Timeline) -> dict[str, Any]:
-    """What today's flow plays for the recorded inputs: each turn, or why it cannot be played."""
+    """The turns that today's flow plays for the recorded inputs, or why they cannot be played."""
     console = console_of(request)
     name = timeline.call.session.flow
     flow = console.project.current().project.flows.get(name)

@@ -106,7 +106,7 @@ def _line(read: ReadProject) -> str:
 
 
 class FieldChange(NamedTuple):
-    """What a change does to one thing in the form; `before` is "" for what is new, `after` for what goes."""
+    """One change in the form; `before` is "" for an addition, `after` is "" for a removal."""
 
     group: str
     label: str
@@ -115,7 +115,7 @@ class FieldChange(NamedTuple):
 
 
 def differences(before: Iterable[FormField], after: Iterable[FormField]) -> list[FieldChange]:
-    """What changes, in the order of the form. Values under one label are compared as a list."""
+    """The changes, in the form's order. Values under one label are compared as a list."""
     old, new = _by_label(before), _by_label(after)
     found = []
     labels = list(dict.fromkeys((*old, *new)))
@@ -141,9 +141,9 @@ class FileChange:
     """A changed file before it is saved.
 
     Attributes:
-        before, text: what the file holds, and what it would hold.
+        before, text: the file's text, and the text it would have.
         fields, after: the fields of both.
-        issues: what is new in the whole project; nothing is saved while one of them is an error.
+        issues: the new issues of the whole project; nothing is saved while one of them is an error.
     """
 
     file: str
@@ -155,7 +155,7 @@ class FileChange:
 
     @property
     def digest(self) -> str:
-        """Of the text that the file holds."""
+        """A hash of the file's text."""
         return digest_of(self.before)
 
     @property
@@ -248,7 +248,7 @@ def _form(
     faults: Mapping[str, str] | None = None,
     draft: FileChange | None = None,
 ) -> Response:
-    """The form, again with what was typed when there is a problem.
+    """The form, with the previous input when there is a problem.
 
     Args:
         request: what is answered.
@@ -309,7 +309,7 @@ def _holidays(read: ReadProject, file: str) -> dict[str, list[tuple[date, str]]]
 
 @router.post("/change/{file:path}")
 async def change_review(request: Request, file: str, _: CanChange) -> Response:
-    """What would be saved, to confirm; the form again where it has errors, or with `edit`."""
+    """The changes to confirm; the form again if it has errors, or with `edit`."""
     return await run_in_threadpool(_review, request, file, await _posted(request))
 
 

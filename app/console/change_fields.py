@@ -90,7 +90,7 @@ class NewLine(NamedTuple):
 
 
 class NewPart(NamedTuple):
-    """What a new line is, with examples of its key ("" when it has none) and value, and what they have to be."""
+    """A new line, with examples of its key ("" if it has none) and value, and the forms they must have."""
 
     label: str
     key: str
@@ -118,7 +118,7 @@ NEW_PARTS: Final = {
         "its name, such as Founders' Day",
     ),
 }
-"""What can be added, by the key under which it is written; all but numbers in a calendar."""
+"""What can be added, by the key it is written under; all but numbers belong to a calendar."""
 
 
 def pointer(path: Path) -> str:
@@ -175,7 +175,7 @@ def _entries(node: Node | None) -> tuple[Entry, ...]:
 
 
 def _items(node: Node | None, path: Path) -> list[tuple[Path, Node]]:
-    """The items of a list, or what is no list as the only one."""
+    """The items of a list; any other node as the only item."""
     if isinstance(node, Seq):
         return [((*path, str(number)), item) for number, item in enumerate(node.items)]
     return [(path, node)] if node is not None else []
@@ -276,7 +276,7 @@ def _text(
     removes: Path | None = None,
     key: Text | None = None,
 ) -> Iterator[FormField]:
-    """The field of a text; none for anything else."""
+    """A field for text; none for anything else."""
     if isinstance(node, Text):
         key_at = (key or node).place
         line, column = node.origins[-1] if node.origins else (node.place.line, node.place.column + node.place.length)

@@ -1,4 +1,4 @@
-"""What a form changes in a flow file, and what it cannot."""
+"""Applies a form's changes to a flow file."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ MOST_CHARACTERS: Final = 20_000
 
 
 class CannotChange(Exception):
-    """The form asks for something that cannot be done; says what and how to cure it.
+    """The form asks for something that cannot be done; the message says what and how to fix it.
 
     Attributes:
-        faults: the name of an input → what is wrong with it; empty when it is about the whole file.
-        text: what the file would hold with everything else that was typed; "" when it is about the whole file.
+        faults: the name of an input → its error; empty when it is about the whole file.
+        text: the file's text with all the other changes; "" when it is about the whole file.
     """
 
     def __init__(self, problem: str, faults: Mapping[str, str] | None = None, text: str = "") -> None:
@@ -36,10 +36,11 @@ class CannotChange(Exception):
 
 
 def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], line: str = "") -> str:
-    """The text of a file with what a form says. Raises CannotChange.
+    """The text of a file with a form's changes. Raises CannotChange.
 
     `form` has the new value of each field under its name, `remove:NAME` for lines that go, and `key:NAME` and
-    `value:NAME` of lines that are added. `line` is a number of the project, beside which others are national.
+    `value:NAME` of lines that are added. `line` is a number of the project, which decides how national numbers are
+    read.
     """
     known = [field for field in fields if field.kind != "template"]
     yaml_text = YamlText(text)
@@ -132,7 +133,7 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str) -> None:
     value = _checked(value, "name" if part == "holidays" else "hours")
     try:
         holder = text.node(path)
-    except NoSuchValue:  # the calendar has no such part yet
+    except NoSuchValue:  # the calendar does not have this part yet
         text.add(tuple(calendar), part, f"{{{written(key)}: {written(value)}}}")
         return
     keys = [name.value for name, _ in holder.value] if isinstance(holder, yaml.MappingNode) else []
@@ -150,7 +151,7 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str) -> None:
 
 
 def _take_out(text: YamlText, week: Path, keys: Iterable[str], added: str) -> None:
-    """Take the days of a new line out of the lines that have them: beside `wed`, `mon-fri` becomes `mon,tue,thu,fri`.
+    """Take the days of a new line out of the lines that have them: next to `wed`, `mon-fri` becomes `mon,tue,thu,fri`.
 
     Raises CannotChange for a line that has no other days.
     """

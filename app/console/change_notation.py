@@ -17,7 +17,7 @@ _DAYS: Final = {
     day[:3].lower(): day for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 }
 _DAY_SIGNS: Final = ((re.compile(r"\s*(?:\u2013|\bto\b)\s*"), "-"), (re.compile(r"\s*(?:&|\band\b)\s*"), ","))
-"""The words between days, and what flows write instead."""
+"""Words between days, and how flows write them."""
 
 
 def days_in_words(key: str) -> str:
@@ -37,7 +37,7 @@ def _date_in_words(text: str) -> str:
 
 
 def day_key(words: str) -> str:
-    """The days of a line as flows write them: "Monday to Friday" as `mon-fri`; "" when they are no days."""
+    """The days of a line as flows write them: "Monday to Friday" as `mon-fri`; "" when they are not days."""
     key = words.lower().replace("days", "day")
     for sign, written_sign in _DAY_SIGNS:
         key = sign.sub(written_sign, key)
@@ -46,7 +46,7 @@ def day_key(words: str) -> str:
 
 
 def date_key(words: str) -> str:
-    """A date, or a range with "to", as flows write it: "24 December 2026" as `2026-12-24`; what is no date stays."""
+    """A date, or a range with "to", as flows write it: "24 December 2026" as `2026-12-24`; else unchanged."""
     return "..".join(map(_iso_date, re.split(r"\s*(?:\.\.|\bto\b)\s*", words)))
 
 

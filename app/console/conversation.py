@@ -1,4 +1,4 @@
-"""A recorded call as a conversation: what each webhook said, what was decided and looked up, and what was played."""
+"""A recorded call as a conversation: the webhooks, decisions and lookups, and what was played."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.store import HookRow, Timeline
 DOTS: Final = "••••"
 """In place of a sensitive value."""
 _SERVES: Final = frozenset({"record", "connect", "conversation"})
-"""Actions by which an error exit still does something for the caller before the call ends."""
+"""Actions with which an error exit still helps the caller before the call ends."""
 
 
 class Said(NamedTuple):
@@ -29,7 +29,7 @@ class Said(NamedTuple):
 
     Attributes:
         kind: the name of the action.
-        text: what is spoken, or the action in a few words.
+        text: the spoken text, or the action in a few words.
         is_spare: it follows an `input`, so it is heard only if no webhook is answered.
     """
 
@@ -39,13 +39,13 @@ class Said(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """A line of a trace: what was decided, looked up or failed, and the line of the flow that decided.
+    """A line of a trace: the decision, lookup or failure, and the line of the flow behind it.
 
     Attributes:
-        text: what was decided, or the lookup.
+        text: the decision, or the lookup.
         because: why; of a lookup `ok, in 12 ms`, or why its default was used.
         file, line: of the flow; "" for both without a place.
-        answer: of a lookup as JSON, with dots for what is sensitive; "" when it was not stored.
+        answer: of a lookup as JSON, with dots for sensitive values; "" when it was not stored.
         has_failed: whether something went wrong.
     """
 
@@ -66,7 +66,7 @@ class Lost(NamedTuple):
 
 
 def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
-    """What an NCCO plays, in order."""
+    """The parts of an NCCO, in order."""
     is_spare = False
     for action in ncco or ():
         kind = str(action.get("action", "?"))
@@ -76,7 +76,7 @@ def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
 
 
 def reasons_in(trace: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]) -> Iterator[Reason]:
-    """What a turn decided, looked up and what failed in it, in order; `answers` are those of its lookups."""
+    """A turn's decisions, lookups and failures, in order; `answers` are its lookups' answers."""
     for line in trace:
         did = line["did"]
         what = line["what"]
@@ -113,7 +113,7 @@ def _place(line: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def conversation(timeline: Timeline) -> list[dict[str, Any]]:
-    """Each webhook of a call with what it brought about: what the caller did, why, and what was played."""
+    """Each webhook of a call with its effect: what the caller did, the decision, and what was played."""
     shown: list[dict[str, Any]] = []
     unsent = {hook.id: hook for hook in timeline.hooks}
     entered: Mapping[str, Any] = {"where": ""}
@@ -153,7 +153,7 @@ _HAPPENS: Final = {
 
 
 def _plain(entry: TimelineEntry, timeline: Timeline) -> str:
-    """What a webhook means to people; "" for one that means nothing to them, or says it itself."""
+    """A webhook in words; "" if people do not need it, or if it speaks for itself."""
     kind, _, status = entry.webhook.kind.partition("-")
     fields = entry.fields
     match kind:

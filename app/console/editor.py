@@ -1,4 +1,4 @@
-"""What the editor asks while somebody types: issues with fixes, completions, hover texts, definitions."""
+"""Answers the editor while somebody types: issues with fixes, completions, hover texts, definitions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.console.state import console_of
 from app.console.worker import Reason, WorkNotDone
 
 MAX_CHARACTERS: Final = 1 << 20
-"""Of one text, as of a file that is read from disk."""
+"""The largest text, the same as for a file on disk."""
 _FILE: Final = r"(?:flows|templates)/[^\x00]{1,300}|pasted\.(?:json|yaml)"
 _STATUS: Final[dict[Reason, int]] = {
     "time": 422,
@@ -33,14 +33,15 @@ FileText = Annotated[str, Field(max_length=MAX_CHARACTERS)]
 
 
 class EditorQuestion(BaseModel):
-    """What an editor sends.
+    """A request from an editor.
 
     Attributes:
         file: a path of the project, which need not exist, or `pasted.json` or `pasted.yaml`.
-        text: what the editor holds.
+        text: the editor's text.
         unsaved: further files of the project that are not saved yet.
         line, column: where the cursor is, from 1; the column in UTF-16 code units.
-        editor: tells two editors of one file apart; an older question of the same editor that still waits is dropped.
+        editor: distinguishes two editors of the same file; an older question of the same editor that still waits is
+            dropped.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -64,26 +65,26 @@ async def check(request: Request, question: EditorQuestion, session: CanLook) ->
 
 @router.post("/complete")
 async def complete(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
-    """What may be written at the cursor."""
+    """The completions at the cursor."""
     return await _answer(request, language.complete, question, session)
 
 
 @router.post("/hover")
 async def hover(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
-    """What the word at the cursor is."""
+    """The description of the word at the cursor."""
     return await _answer(request, language.hover, question, session)
 
 
 @router.post("/definition")
 async def definition(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
-    """Where what is named at the cursor is defined."""
+    """The definition of the name at the cursor."""
     return await _answer(request, language.definition, question, session)
 
 
 async def _answer(
     request: Request, function: Callable[..., Any], question: EditorQuestion, session: ConsoleSession
 ) -> JSONResponse:
-    """What the subprocess answers; an older question of the same editor that still waits is dropped."""
+    """The subprocess's answer; drops an older question of the same editor that still waits."""
     asker = f"{function.__name__} {session.csrf_token} {question.editor} {question.file}"
     return JSONResponse(await ask(request, session, function, asker, question=question.model_dump()))
 
@@ -101,7 +102,7 @@ def folder_of(project: ProjectFolder) -> dict[str, Any]:
 async def ask(
     request: Request, session: ConsoleSession, function: Callable[..., Any], asker: str = "", **values: Any
 ) -> Any:
-    """What a function of `language` returns for the project on disk and the values. Raises HTTPException."""
+    """Call a function of `language` with the project on disk and the values. Raises HTTPException."""
     console = console_of(request)
     asked = {"folder": folder_of(console.project), **values}
     try:

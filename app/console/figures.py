@@ -1,4 +1,4 @@
-"""What the webhook server beside the console reports of itself: what the last hour was like, and its readiness.
+"""What the webhook server next to the console reports about itself: the figures of the last hour, and its readiness.
 
 They are those of one host. The console reads them while it runs, and forgets them when it ends.
 """
@@ -22,11 +22,11 @@ from app.console.services import Served
 READ_S: Final = 10.0
 """How often the server is read."""
 FRESH_S: Final = 2.0
-"""A page shows what was read within this time, and reads again otherwise."""
+"""A page shows figures at most this old, and otherwise reads them again."""
 PATIENCE_S: Final = 2.0
 """How long an answer may take."""
 HOUR_S: Final = 3600.0
-"""How long what was counted is kept."""
+"""How long counts are kept."""
 _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_webhooks_total": (),
     "ncco_webhook_seconds_bucket": ("le",),
@@ -38,26 +38,26 @@ _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_hook_tries_total": ("outcome",),
     "ncco_recording_tries_total": ("outcome",),
 }
-"""The counters that are kept, and by which of their labels; those with other labels are added up."""
+"""The counters to keep, and the labels to keep them by; other labels are summed."""
 _GAUGES: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_hooks": ("state",),
     "ncco_recordings": ("state",),
     "ncco_last_backup_timestamp_seconds": (),
 }
-"""What has a present value, and its labels."""
+"""The gauges to keep, and their labels."""
 
 Series: TypeAlias = tuple[str, ...]
 """The name of a counter and the values of its labels."""
 
 
 class ServerState(NamedTuple):
-    """What `/readyz` says.
+    """The content of `/readyz`.
 
     Attributes:
         problem: why the server does not answer; "" when it does.
         reasons: why it takes no calls.
         flows: those that new calls can begin in.
-        rejected: what is wrong with the flows on disk that are not in use, with places and cures.
+        rejected: the issues of the flows on disk that are not in use, with places and fixes.
         loaded_at: when the flows in use were loaded (ISO 8601), "" when none are.
     """
 
@@ -96,7 +96,7 @@ class Figures:
         self._client = client or httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, verify=no_certificates)
         self._clock = clock
         self._grown: deque[tuple[float, Mapping[Series, float]]] = deque()
-        """What each reading has found more than the one before, and when."""
+        """The increase at each reading, and its time."""
         self._latest: Mapping[Series, float] | None = None
         self._read_at = -math.inf
         self._reading = asyncio.Lock()
@@ -137,7 +137,7 @@ class Figures:
             return ServerState(f"{self._served.url}/readyz cannot be read ({type(error).__name__})")
 
     def _add(self, found: Mapping[Series, float], now: float) -> None:
-        """Keep what was counted since the last reading; after a restart the counters begin from 0 again."""
+        """Keep the counts since the last reading; after a restart the counters begin at 0 again."""
         self.gauges = {series: value for series, value in found.items() if series[0] in _GAUGES}
         counters = {series: value for series, value in found.items() if series[0] in _LABELS}
         before = counters if self._latest is None else self._latest
@@ -152,7 +152,7 @@ class Figures:
         self._latest = counters
 
     def hour(self) -> Mapping[Series, float]:
-        """What was counted in the last hour, since the console has started."""
+        """The counts of the last hour, or since the console started."""
         since = self._clock() - HOUR_S
         found = defaultdict[Series, float](float)
         for at, grown in self._grown:
@@ -182,7 +182,7 @@ def sum_of(counts: Mapping[Series, float], *begins: str) -> int:
 def quantile(counts: Mapping[Series, float], share: float) -> float | None:
     """The time in seconds within which this share of the webhooks was answered; None without any.
 
-    It is estimated inside of a bucket as Prometheus does; what is longer than all buckets counts as the longest.
+    It is estimated inside of a bucket as Prometheus does; anything longer than all buckets counts as the longest.
     """
     buckets = sorted((float(series[1]), value) for series, value in counts.items() if "bucket" in series[0])
     if not buckets or not buckets[-1][1]:

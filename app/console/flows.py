@@ -1,4 +1,4 @@
-"""The flows of the project: a list with what is wrong, and each flow as a picture with the details of its steps."""
+"""The flows of the project: a list with their issues, and each flow as a picture with the details of its steps."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ VERDICTS: Final = {
     "stopped": "There was not enough time for every possible call; nothing wrong was found so far.",
     "refuted": "Something is wrong.",
 }
-"""What each verdict means."""
+"""The meaning of each verdict."""
 
 
 class ShownStep(NamedTuple):
-    """A step beside the picture: its node, and the ways out as (label, where it leads)."""
+    """The details of a step next to the picture: its node, and the ways out as (label, target)."""
 
     node: GraphNode
     ways: list[tuple[str, str]]
@@ -103,7 +103,7 @@ def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
 
 
 def _number(flow: Flow, number: str) -> str:
-    """A number as people write it beside those of the flow."""
+    """A number as people write it, given the flow's own numbers."""
     return readable(number, flow.numbers[0] if flow.numbers else "")
 
 
@@ -230,7 +230,7 @@ async def proof(request: Request, console: TheConsole, name: str, _: CanLook) ->
 async def _prove(
     request: Request, prove: Callable[..., dict[str, Any]], flow: Flow, read: ReadProject
 ) -> dict[str, Any]:
-    """What a proof of a flow has found; those who ask for the same one wait together. Raises WorkNotDone."""
+    """The result of proving a flow; simultaneous requests share one proof. Raises WorkNotDone."""
     console = console_of(request)
     prover = console.prover
     results = console.results

@@ -1,4 +1,4 @@
-"""Refuses requests that no page of the console has sent, and adds the headers that protect its pages."""
+"""Refuses requests that do not come from a console page, and adds the headers that protect its pages."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ _KEPT: Final = "public, max-age=31536000, immutable"
 class Guard:
     """Middleware around the whole console.
 
-    The Host of a request must be a name of the loopback, or that of `url`: a page of another name that is made to
+    The Host of a request must be a loopback name or the host of `url`: a page of another name that is made to
     lead to this machine (DNS rebinding) gets nothing. Ports are not compared, since an SSH tunnel may have another
     one. A request that may change something must come from a page of the same origin.
 
     Args:
-        app: what is guarded.
+        app: the application to guard.
         url: where a proxy serves the console, "" for none.
     """
 

@@ -1,4 +1,4 @@
-"""How the server is: what needs somebody, what the last hour was like, and what is in use."""
+"""The server's health: problems that need attention, the last hour, and what is in use."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from app.store import milliseconds, open_store
 router = APIRouter()
 
 OFTEN: Final = 0.1
-"""The share of lookups without an answer from which that is an error."""
+"""The share of lookups without an answer that counts as an error."""
 OLD_BACKUP: Final = timedelta(hours=36)
-"""The age from which a backup is old: one a day may take its time."""
+"""The age at which a backup is old: a daily one may take a while."""
 MANY_FAILED_TRIES: Final = 3
-"""The failed tries in an hour from which what waits is a problem: a first try may come too early."""
+"""The failed tries in an hour that count as a problem: a first try may come too early."""
 SLOW_S: Final = 2.5
-"""The time of the slowest webhooks from which callers wait too long; Vonage gives up after 5 s."""
+"""The time of the slowest webhooks that counts as too slow; Vonage gives up after 5 s."""
 BACKUP: Final = "how-to/backup"
 CONSOLE: Final = "how-to/console"
 FAULTS: Final = "explanation/faults"
@@ -53,7 +53,7 @@ class HealthProblem(NamedTuple):
 
     Attributes:
         severity: `error`: callers notice it; `warning`.
-        plain: what it means for the owner of the line, in a sentence; `text`: what is known about it.
+        plain: what it means for the line's owner, in a sentence; `text`: what is known about it.
         page: of the documentation.
         link: the page of the console with more, "" for none, and `where` in words.
     """
@@ -109,7 +109,7 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
 
 
 async def problems_of(request: Request, now: datetime, away: StoreError | None) -> list[HealthProblem]:
-    """What needs somebody, errors first. `away`: why the database cannot be used."""
+    """The problems that need attention, errors first. `away`: why the database cannot be used."""
     console = console_of(request)
     figures = console.figures
     await figures.read()
@@ -240,7 +240,7 @@ def _of_hour(
 
 
 def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: datetime) -> Iterator[HealthProblem]:
-    """What needs somebody: it was given up, refused or not done."""
+    """Problems that need attention: something was given up, refused or not done."""
     if parked := sum_of(gauges, "ncco_hooks", "parked"):
         text = f"{counted(parked, 'hook')} could not be delivered, and the server gave up."
         cure = "`ncco hooks` says why; `ncco hooks retry --all` sends them again."
@@ -264,7 +264,7 @@ def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: dat
 def _of_waiting(
     hour: Mapping[Series, float], gauges: Mapping[Series, float], settings: Settings
 ) -> Iterator[HealthProblem]:
-    """What waits although it was tried, or cannot be tried."""
+    """Things that still wait after a try, or that cannot be tried."""
     tries = sum_of(hour, "ncco_hook_tries_total", "failed")
     if (waiting := sum_of(gauges, "ncco_hooks", "waiting")) and tries >= MANY_FAILED_TRIES:
         text = (

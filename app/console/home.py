@@ -40,7 +40,7 @@ MOST_MISSED: Final = 8
 FEW_MESSAGES: Final = 3
 """Messages on the page."""
 CALLS_KEPT_S: Final = 5.0
-"""How long what the calls came to is shown before it is counted again."""
+"""How long the calls' results are shown before they are counted again."""
 WEEK: Final = timedelta(7)
 
 
@@ -100,7 +100,7 @@ class MissedCaller(NamedTuple):
 
     Attributes:
         call_back: `+447700900123`; "" when the caller has no number.
-        call: the id of their last call, which began `at` (ISO 8601), and what came of it in words.
+        call: the id of their last call, which began `at` (ISO 8601), and its result in words.
         times: how often they tried.
     """
 
@@ -114,7 +114,7 @@ class MissedCaller(NamedTuple):
 
 @dataclass
 class RecentCalls:
-    """What came of the calls of the last days.
+    """The results of the last days' calls.
 
     Attributes:
         today: today's calls by result.
@@ -130,7 +130,7 @@ class RecentCalls:
 
 
 def counted_calls(calls: Iterable[CallResult], zone: tzinfo, now: datetime) -> RecentCalls:
-    """What some calls come to, which are in the order of their beginning."""
+    """The results of some calls, given in the order in which they began."""
     found = RecentCalls()
     today = now.astimezone(zone).date()
     missed = dict[str, list[CallResult]]()
@@ -205,7 +205,7 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
 
 
 def _compared(calls: RecentCalls, now: datetime) -> str:
-    """Today's calls against those of the same day last week, at this time of the day."""
+    """Today's calls compared with the same day last week, up to the same time of day."""
     more = calls.today.total() - calls.before
     day = f"last {now:%A}"
     if not calls.before and not more:

@@ -1,4 +1,4 @@
-"""Answers what an editor asks about texts. Everything here runs in the subprocess of `app.console.worker`.
+"""Answers an editor's questions about texts. Everything here runs in the subprocess of `app.console.worker`.
 
 An editor counts columns in UTF-16 code units. The language server of `app.lsp` asks for the same answers.
 """
@@ -51,7 +51,7 @@ start: says
 steps: {{says: {{do: [{{talk: {{template: {template}}}}}], goto: end}}}}
 """
 _BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
-"""Rules about the entrances of all flows of a project, to which a pasted flow does not belong."""
+"""Rules about how calls enter a project's flows, which do not apply to a pasted flow."""
 
 
 def check(folder: Json, question: Json) -> Json:
@@ -86,7 +86,7 @@ def check(folder: Json, question: Json) -> Json:
 
 
 def complete(folder: Json, question: Json) -> Json:
-    """What may be written at the cursor, and from where it replaces what is there."""
+    """The completions at the cursor, and the column from which they replace text."""
     path, texts, line, column = asked(folder, question)
     found = assist.completions(texts, path, line, column, folder["env"])
     options = [option._asdict() for option in found.options[:MOST_OPTIONS]]
@@ -94,14 +94,14 @@ def complete(folder: Json, question: Json) -> Json:
 
 
 def hover(folder: Json, question: Json) -> Json:
-    """What the word at the cursor is."""
+    """The description of the word at the cursor."""
     path, texts, line, column = asked(folder, question)
     found = assist.hover(texts, path, line, column)
     return {"text": found} if found else {}
 
 
 def definition(folder: Json, question: Json) -> Json:
-    """Where what is named at the cursor is defined."""
+    """The definition of the name at the cursor."""
     path, texts, line, column = asked(folder, question)
     place = assist.definition(texts, path, line, column)
     if place is None:
@@ -118,8 +118,8 @@ def read(folder: Json, source: Json) -> bool:
 def read_alone(folder: Json, file: str, text: str) -> None:
     """Read a text without the rest of its project; the console asks before it saves a text.
 
-    Every page reads what is saved, so a text that takes too long would stop them all. A template is read as what a
-    flow says.
+    Every page reads saved files, so a text that takes too long would stop them all. A template is read as if a flow
+    spoke it.
     """
     flow = {_PASTED_FLOW: _SAYS.format(template=json.dumps(file.removeprefix("templates/")))}
     load({file: text, **({} if file.startswith("flows/") else flow)}, modules=folder["modules"], extent="files")
@@ -253,7 +253,7 @@ _SCALAR: Final = re.compile(r"true|false|null|-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
 
 def _json_value(node: Node) -> Any:
-    """What a part of an NCCO in YAML is in JSON."""
+    """A part of a YAML NCCO as JSON."""
     if isinstance(node, Map):
         return {key.value: _json_value(value) for key, value in node.entries}
     if isinstance(node, Seq):

@@ -81,13 +81,13 @@ async def messages(
     before: Annotated[str, Query(pattern=r"^([0-9a-f]{32})?$")] = "",
     few: Annotated[int, Query(ge=0, le=PAGE)] = 0,
 ) -> Response:
-    """The list, or only its rows when the page asks for what is new."""
+    """The list, or only its rows when the page polls for changes."""
     values = await inbox_values(request, box, before, few)
     return render(request, "messages_rows.html" if request.headers.get("hx-request") else "messages.html", **values)
 
 
 async def inbox_values(request: Request, box: Box = "new", before: str = "", few: int = 0) -> dict[str, Any]:
-    """What `messages_rows.html` needs; with `few`, the newest ones alone. Raises StoreError."""
+    """The values for `messages_rows.html`; with `few`, only the newest. Raises StoreError."""
     console = console_of(request)
     recordings = (await opened_store(request)).recordings
     settings = console.settings
@@ -139,7 +139,7 @@ async def audio(
     if row.heard_at is None:
         await recordings.mark_heard(id_, milliseconds(datetime.now(UTC)), session.by)
     part = request.headers.get("range", "bytes=0-")[:100]
-    where: dict[str, Any] = {} if part.startswith("bytes=0-") else {"part": part}  # a player that goes on, or skips
+    where: dict[str, Any] = {} if part.startswith("bytes=0-") else {"part": part}  # a player that continues, or skips
     audit(request, f"message {use}", message=id_, **where)
     disposition = f"{'attachment' if use == 'downloaded' else 'inline'}; filename={row.file_name}"
     headers = {"content-disposition": disposition, "cache-control": "private, no-store"}

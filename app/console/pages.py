@@ -59,7 +59,7 @@ def _as_json(value: Any) -> str:
 
 
 def _with_code(text: str) -> Markup:
-    """The text with what is between backticks as code; all of it is escaped."""
+    """The escaped text, with parts in backticks as code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - it is escaped
 
 

@@ -32,7 +32,7 @@ PAINT_S: Final = 50.0
 
 
 class PaintQuery(PeriodQuery):
-    """Whether a picture is painted, and with the calls of which days. `days` wins over `first` and `last`."""
+    """Whether to paint a picture, and with which days' calls. `days` wins over `first` and `last`."""
 
     paint: Literal["", "traffic", "none"] = ""
     """`""` paints where calls are kept."""
@@ -70,7 +70,7 @@ class Paint:
         key: the same for the same paint of the same flow.
         apply: paints a drawing.
         words: what it shows, in sentences.
-        problem: why the picture is not painted, with a cure; "" when it is.
+        problem: why the picture is not painted, with a fix; "" when it is.
     """
 
     key: object = None

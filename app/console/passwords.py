@@ -22,7 +22,7 @@ FREE_FAILURES: Final = 5
 MAX_FAILURES_OF_ALL: Final = 100
 """Failures of all clients with one name after which every try of that name takes longest."""
 _REMEMBERED: Final = 1000
-"""Failures that are remembered, of all names. To push one out takes so many tries that waiting is quicker."""
+"""Most failures to remember, over all names. Pushing one out takes so many tries that waiting is quicker."""
 LONGEST_S: Final = 4.0
 """How long a try is held up at most. It takes 1 s at first, and then twice as long each time."""
 MAX_WAITING_OF_ONE: Final = 4
@@ -38,7 +38,7 @@ _STRANGER: Final = Login(
     f"${base64.b64encode(bytes(_HASHER.salt_len)).decode().rstrip('=')}"
     f"${base64.b64encode(bytes(_HASHER.hash_len)).decode().rstrip('=')}",
 )
-"""Its hash is one that no password has, and that takes as long to check as one of `hash_password`."""
+"""Its hash matches no password, and takes as long to check as one from `hash_password`."""
 
 
 class TooManyLogins(Exception):
@@ -84,7 +84,7 @@ class Passwords:
         Args:
             name: `tidy_name` of what was typed, "" for the passwords without a name.
             password: as it was typed.
-            client: by which its failures are counted.
+            client: the key for counting its failures.
         """
         who = (client, name)
         queue = name if any(login.name == name for login in self._logins()) else None

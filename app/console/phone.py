@@ -39,13 +39,13 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "rejected": "rejects the call",
     "failed": "cannot be reached",
 }
-"""What a dialled party can do, in words."""
+"""What a called party can do, in words."""
 KEYS: Final = (
     ("1", ""), ("2", "ABC"), ("3", "DEF"), ("4", "GHI"), ("5", "JKL"), ("6", "MNO"),
     ("7", "PQRS"), ("8", "TUV"), ("9", "WXYZ"), ("*", ""), ("0", "+"), ("#", ""),
 )  # fmt: skip
 MOST_CHARACTERS: Final = 2_000
-"""Of a step that somebody does."""
+"""Most characters of a step."""
 
 
 class CallRequest(PhoneText):
@@ -153,7 +153,7 @@ async def save_text(
 
 @router.post("/phone/setup")
 async def setup(request: Request, session: CanLook, source: PhoneText) -> Response:
-    """What can be called in a text, whom it dials, what it looks up, and its issues."""
+    """The entrances of a text, the addresses it dials, its lookups and its issues."""
     playable = await _read(request, session, source)
     return render(request, "phone_setup.html", **_setup_values(playable, session))
 
@@ -166,7 +166,7 @@ async def picture(request: Request, session: CanLook, source: PhoneText) -> Resp
 
 
 async def _read(request: Request, session: ConsoleSession, source: PhoneText) -> Playable:
-    """What a text is. Of one that may be unsaved, the subprocess finds out first whether it takes too long.
+    """Read a text. If it may be unsaved, the subprocess first checks whether it takes too long.
 
     Raises HTTPException.
     """
@@ -255,7 +255,7 @@ def _read_step(value: object) -> object:
 
 
 class StepRequest(BaseModel):
-    """What the caller or a dialled party does, as in a script; `at`: at which second of the call, None for now."""
+    """A step of the caller or a called party, as in a script; `at`: the second of the call, None for now."""
 
     step: Annotated[Any, PlainValidator(_read_step)]
     at: float | None = Field(None, ge=0, le=1e6)
@@ -263,7 +263,7 @@ class StepRequest(BaseModel):
 
 @router.post("/phone/calls/{id_}/steps")
 async def do_step(request: Request, session: CanLook, id_: str, wanted: StepRequest) -> Response:
-    """Press, speak, be silent, leave a message, hang up, or decide what the dialled party does."""
+    """Press, speak, be silent, leave a message, hang up, or decide what the called party does."""
     return await _played(request, session, "step", id_=id_, step=wanted.step, at=wanted.at)
 
 

@@ -1,4 +1,4 @@
-"""One call of the phone: who plays it, in which outside world, and how it is kept as a scenario."""
+"""One call of the phone: the flow, its surroundings, and how it is kept as a scenario."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from app.console.phone_transcript import Bubble
 
 _SEED: Final = "the phone of the console"
-"""Of the ids of a call: the same call is the same whenever it is played again."""
+"""Seed for a call's ids, so that replaying a call gives the same ids."""
 LONGEST_ACT_S: Final = 10.0
 """How many real seconds a call is played at once."""
 
@@ -53,8 +53,8 @@ class PhoneCall(PlayedCall):
     Args:
         placed: the call.
         call: who calls whom, as a scenario says it.
-        answers: its lookups, and what dialled parties do.
-        playable: what is called.
+        answers: its lookups, and what called parties do.
+        playable: the source being called.
         stage: where it is played; None: it plays an NCCO that no flow makes.
         folder: of the flows.
         env: variables of the flows that somebody chose.
@@ -93,7 +93,7 @@ class PhoneCall(PlayedCall):
 
     @property
     def listens(self) -> str:
-        """The language in which the call waits for speech now, such as `en-GB`; "" when it does not."""
+        """The language in which the call now waits for speech, such as `en-GB`; "" when it does not wait."""
         waited = self.moment.waited
         if waited is None or "speech" not in waited.takes:
             return ""
@@ -112,13 +112,13 @@ class PhoneCall(PlayedCall):
 
     @property
     def decided(self) -> ScriptedParty | None:
-        """What the person has chosen for a party that still rings; None if nothing rings."""
+        """The person's choice for a party that is still ringing; None if nothing rings."""
         rings = any(not leg.is_answered and not leg.is_over for leg in self.leg.dialled)
         last = self.done[-1].step if self.done else None
         return last.party if rings and isinstance(last, DialStep) else None
 
     async def guarded(self, playing: Callable[[], Awaitable[None]]) -> None:
-        """Play, for at most `LONGEST_ACT_S`; what cannot go on ends the call with the reason in `stopped`.
+        """Play, for at most `LONGEST_ACT_S`; an error ends the call, with the reason in `stopped`.
 
         Raises CannotDo.
         """
@@ -171,7 +171,7 @@ class PhoneCall(PlayedCall):
         return f"{found} is not writable for the server's user, so this call cannot be kept as a scenario."
 
     async def close(self) -> None:
-        """Release what it holds."""
+        """Release its resources."""
         if self._stage is not None:
             await self._stage.store.close()
 

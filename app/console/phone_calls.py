@@ -1,4 +1,4 @@
-"""The people who call on the phone: each has a subprocess of their own, in which their calls are played.
+"""The people who call on the phone: each has its own subprocess, which plays its calls.
 
 So a call that computes for long holds up nobody else, and is ended with the subprocess.
 """
@@ -27,7 +27,7 @@ MOST_PEOPLE: Final = 3
 MOST_S: Final = 15.0
 """Processor seconds that one request may use; a call is stopped before, where it can be (`LONGEST_ACT_S`)."""
 LOOKS_S: Final = 2.0
-"""Seconds between two looks whether the page that waits is still open; what takes less is played to the end."""
+"""Seconds between checks whether the waiting page is still open; shorter work runs to the end."""
 _LOST: Final[Mapping[Reason, tuple[int, str]]] = {
     "time": (422, "this call took too long, so it was ended; call again"),
     "memory": (422, "this call took too much memory, so it was ended; call again"),
@@ -92,7 +92,7 @@ class PhoneCalls:
         return self._people[session.id]
 
     async def ask(self, request: Request, session: ConsoleSession, deed: str, **values: Any) -> dict[str, Any]:
-        """What a deed of `PhonePlayer` returns. It is stopped when the page is closed. Raises HTTPException."""
+        """Run a method of `PhonePlayer`. It is stopped when the page is closed. Raises HTTPException."""
         if self._play is None:
             raise HTTPException(503, "this console cannot place calls")
         if "id_" in values and session.id not in self._people:
@@ -130,7 +130,7 @@ class PhoneCalls:
 
 
 async def _while_open(request: Request, work: Awaitable[T]) -> T:
-    """What `work` returns; it is cancelled when the page that waits for it is closed."""
+    """The result of `work`; it is cancelled when the waiting page is closed."""
     task = asyncio.ensure_future(work)
     try:
         while not (await asyncio.wait((task,), timeout=LOOKS_S))[0]:

@@ -43,7 +43,7 @@ MOST_PROBLEMS: Final = 5
 
 
 class NotPlayed(AppError):
-    """What the page asks for is refused.
+    """The page's request is refused.
 
     Attributes:
         status: of the reply.
@@ -77,7 +77,7 @@ class PhonePlayer:
         }
 
     def play(self, deed: str, values: Mapping[str, Any]) -> Json:
-        """What a page shows after a deed, or `not_played`: the status and the reason."""
+        """The page after a step, or `not_played`: the status and the reason."""
         try:
             return self._runner.run(self._do(deed, values))
         except NotPlayed as refusal:
@@ -87,7 +87,7 @@ class PhonePlayer:
         return await self._deeds[deed](**values)
 
     def close(self) -> None:
-        """Release what the calls hold."""
+        """Release the calls' resources."""
         for call in self._calls.values():
             self._runner.run(call.close())
         if self._client is not None:
@@ -166,7 +166,7 @@ class PhonePlayer:
             await self._calls.pop(id_).close()
 
     async def _step(self, *, id_: str, step: Any, at: float | None) -> Json:
-        """Press, speak, be silent, leave a message, hang up, or decide what the dialled party does."""
+        """Press, speak, be silent, leave a message, hang up, or decide what the called party does."""
         call = self._call(id_)
         return await _played(call, partial(call.do, step_of(step), at))
 
@@ -267,7 +267,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
 
 
 def _messages_of(call: PhoneCall) -> Iterator[Json]:
-    """What was left on its recordings: whose it is, and for how many seconds somebody spoke."""
+    """The recordings: whose they are, and how many seconds were spoken."""
     left = sum(isinstance(note.step, RecordStep) for note in call.notes)
     reported = (delivery for delivery in call.leg.log if delivery.kind == "record" and delivery.attempts)
     session = call.session
@@ -288,7 +288,7 @@ def _messages_of(call: PhoneCall) -> Iterator[Json]:
 
 
 def _issues_of(playable: Playable) -> Json:
-    """What is wrong with a text, for its page."""
+    """The issues of a text, for its page."""
     shown = [
         {"is_error": each.is_error, "place": _plain(each.place), "message": each.message, "cure": each.cure}
         for each in playable.issues

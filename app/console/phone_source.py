@@ -21,7 +21,7 @@ from app.service.call_report import zone_of
 from app.simulator.parties import address_of
 
 PASTED: Final = ("pasted.yaml", "pasted.json")
-"""In place of the path of a file: a text of no file, a flow or an NCCO."""
+"""Used as the path of a text without a file: a flow or an NCCO."""
 _PASTED_FLOW: Final = "flows/pasted.yaml"
 
 
@@ -65,7 +65,7 @@ class Playable:
 
     @property
     def is_blank(self) -> bool:
-        """Whether it is a text of no file in which nothing is written yet."""
+        """Whether it is an empty text without a file."""
         return self.source.file in PASTED and not (self.source.text or "").strip()
 
     @property
@@ -83,7 +83,7 @@ class Playable:
 
     @property
     def startable(self) -> list[Flow]:
-        """The flows in which a call can start: its own one first; only that one if it can."""
+        """The flows in which a call can start: its own flow first, or only its own if a call can start there."""
         flows = self.project.flows if self.project is not None else {}
         own = flows.get(self.flow)
         if own is not None and own.is_startable:
@@ -92,13 +92,13 @@ class Playable:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone in which people say when it is called: that of its opening hours, or UTC."""
+        """The time zone for the call's time: the opening hours' zone, or UTC."""
         flows = self.startable
         return zone_of(self.project, flows[0].name) if self.project is not None and flows else ZoneInfo("UTC")
 
 
 def dialled_in(project: Project) -> list[str]:
-    """The addresses that the flows of a project dial, as far as they are written."""
+    """The addresses that a project's flows dial, if they are literal."""
     found: dict[str, None] = {}
     for part in (part for flow in project.flows.values() for step in flow.steps.values() for part in step.parts):
         for target in part.targets if isinstance(part, ConnectPart) else ():
@@ -108,7 +108,7 @@ def dialled_in(project: Project) -> list[str]:
 
 
 def read_source(folder: ProjectFolder, source: PhoneText) -> Playable:
-    """What a text is. It may take seconds for a large one."""
+    """Read a text. A large one may take seconds."""
     text = source.text or ""
     if source.file in PASTED and text.lstrip().startswith("["):
         return _ncco(text, source)
@@ -135,7 +135,7 @@ def _flow(project: Project, file: str, issues: Sequence[FlowIssue], source: Phon
 
 
 def _ncco(text: str, source: PhoneText) -> Playable:
-    """An NCCO; what is wrong with it is found by the same rules as for the NCCOs of a flow."""
+    """An NCCO, checked by the same rules as a flow's NCCOs."""
     found, document = check_text(text)
     issues = tuple(
         FlowIssue(each.code, each.severity, _place(text, source.file, span.start), each.message, each.cure)

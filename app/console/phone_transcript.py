@@ -1,4 +1,4 @@
-"""A call as a conversation: bubbles of what is said and done, and for each turn what decided, with its webhook."""
+"""A call as a conversation: bubbles for what is said and done, and for each turn the decision with its webhook."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Bubble:
         is_lost: whether nothing listened to what the caller did.
         place: for a turn, the line that decided.
         is_failure: whether something went wrong.
-        was: what the call before said here instead; "" if nothing has changed.
+        was: what the previous call said here; "" if nothing has changed.
         is_new: whether the call before said nothing here.
     """
 
@@ -129,7 +129,7 @@ def _plain_result(delivery: WebhookDelivery, line: str) -> str:
 
 
 def marked(now: Sequence[Bubble], before: Sequence[Bubble]) -> list[Bubble]:
-    """The bubbles with what differs from the call before, as far as that was played."""
+    """The bubbles, marked where they differ from the previous call, as far as that was played."""
     found = list(now)
     old, new = ([(each.kind, each.text) for each in side] for side in (before, now))
     for tag, first, last, start, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():

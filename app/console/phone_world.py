@@ -1,4 +1,4 @@
-"""What surrounds a call of the phone: what dialled parties do, and what lookups answer."""
+"""The surroundings of a phone call: what called parties do, and what lookups answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_ASKED: Final = 100
 
 
 class GivenAnswer(BaseModel, extra="forbid"):
-    """What a lookup answers, as `given` of a scenario says it; fields that `value` leaves out are those of the default.
+    """A lookup's answer, as in a scenario's `given`; fields missing from `value` come from the default.
 
     Attributes:
         error: a status or a reason; "" with no value is a timeout.
@@ -34,7 +34,7 @@ class World(BaseModel, extra="forbid"):
     """The outside world of a call.
 
     Attributes:
-        parties: what a dialled address does; `*` for all others. An address without an entry is decided at the dial.
+        parties: what a called address does; `*` for all others. An address without an entry is decided at the dial.
         given: by lookup; one without an entry answers its default.
     """
 
@@ -58,7 +58,7 @@ class ChosenAnswers(LookupAnswers):
         self.client = client
 
     def outcome_of(self, address: str) -> Outcome | None:
-        """What a dialled address does; None: the person decides at the dial."""
+        """What a called address does; None: the person decides when it is dialled."""
         return self.world.parties.get(address, self.world.parties.get(ANYBODY))
 
     async def chosen(self, lookup: Lookup) -> LookupAnswer | None:

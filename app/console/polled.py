@@ -13,7 +13,7 @@ from app.console.state import console_of
 
 
 class PolledRoute(APIRoute):
-    """A route that shows calls or recordings. A page that asks by itself gets 304 while none has changed.
+    """A route that shows calls or recordings. A polling page gets 304 while nothing has changed.
 
     The version that such a request gets is in `request.state.version`; "" for any other request.
     """

@@ -22,9 +22,9 @@ from app.flow.report import counted
 from app.settings.logins import NAME
 
 HISTORY: Final = ".history"
-"""The folder beside the flows that keeps what saved files held before; the loader skips names with a dot."""
+"""The folder next to the flows that keeps earlier versions of saved files; the loader skips names with a dot."""
 _VERSION: Final = "%Y%m%dT%H%M%S%f"
-"""What is added to the name of a file that is kept: when it was replaced, UTC."""
+"""Added to the name of an earlier version: when it was replaced, in UTC."""
 _VERSION_NAME: Final = re.compile(rf"(.+)\.(\d{{8}}T\d{{12}})(?:,({NAME.pattern}))?")
 """The name of the file, when it was replaced, and who did it, if that person has a name."""
 LONGEST_NAME: Final = 190
@@ -40,7 +40,7 @@ class CannotSave(AppError):
 
 
 class Version(NamedTuple):
-    """What a file held before it was saved; `by`: who saved it, "" for somebody without a name."""
+    """An earlier version of a file; `by`: who replaced it, "" for somebody without a name."""
 
     text: str
     by: str
@@ -104,7 +104,7 @@ class ProjectFolder:
             return self._read
 
     def with_texts(self, unsaved: Mapping[str, str]) -> ReadProject:
-        """The project with `unsaved` texts (display path → text) instead of, or beside, those on disk. Blocks."""
+        """The project with `unsaved` texts (display path → text) added to, or replacing, those on disk. Blocks."""
         texts, issues = read_project(self.flows, self.templates)
         texts |= unsaved
         unread = [issue for issue in issues if issue.place.file not in unsaved]
@@ -113,7 +113,7 @@ class ProjectFolder:
         return ReadProject(project, texts, tuple(sorted({*unread, *project.issues}, key=by_place)))
 
     def save(self, file: str, text: str, digest: str, by: str = "") -> None:
-        """Replace a file of the project at once, and keep what it held before.
+        """Replace a file of the project at once, and keep its earlier version.
 
         Args:
             file: its display path, `flows/acme.yaml`. A new file may be made in the folders of the project only.
@@ -158,7 +158,7 @@ class ProjectFolder:
         )
 
     def versions(self, file: str) -> dict[str, Version]:
-        """What a file held before it was saved: when (ISO 8601, UTC) → version, newest first."""
+        """A file's earlier versions: when (ISO 8601, UTC) → version, newest first."""
         try:
             kept = reversed(self._versions(self._path(file)))
         except CannotSave:  # such as one that a link leads to
@@ -186,7 +186,7 @@ class ProjectFolder:
         return path
 
     def _versions(self, path: Path) -> list[tuple[datetime, str, Path]]:
-        """The versions of a file that are kept: when it was replaced, by whom, and the version; oldest first."""
+        """The kept versions of a file: when it was replaced, by whom, and the version; oldest first."""
         found = []
         for kept in (path.parent / HISTORY).glob("*"):
             if (parts := _VERSION_NAME.fullmatch(kept.name)) and parts[1] == path.name:
@@ -208,7 +208,7 @@ class ProjectFolder:
 
 
 def digest_of(text: str) -> str:
-    """A short hash by which a changed file is noticed."""
+    """A short hash that detects a changed file."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 

@@ -65,12 +65,12 @@ class CannotRepeat(AppError):
 
 @dataclass
 class RecordedSteps:
-    """What happened in a call, in order, apart from what the server did.
+    """The inputs of a call, in order, without what the server did.
 
     Attributes:
         inputs: of the caller; None: keys or words that are not stored.
-        dials: what the dialled parties did.
-        messages: what the caller left on recordings.
+        dials: what the called parties did.
+        messages: the caller's recordings.
     """
 
     inputs: deque[ScriptStep | None]
@@ -103,12 +103,12 @@ class RecordedSteps:
 
     @classmethod
     def read(cls, written: Mapping[str, Sequence[Any]]) -> RecordedSteps:
-        """What `as_written` has written."""
+        """The result of `as_written`."""
         inputs = deque(None if step is None else step_of(step) for step in written["inputs"])
         return cls(inputs, deque(map(step_of, written["dials"])), deque(map(step_of, written["messages"])))
 
     def take(self, kind: str, action: Mapping[str, Any], *, is_hung_up: bool) -> ScriptStep:
-        """What is done next where the call waits.
+        """The next step where the call waits.
 
         Args:
             kind: what it waits for: `input`, `record`, `dial` or nothing.
@@ -145,7 +145,7 @@ def _input_of(entry: TimelineEntry) -> ScriptStep | None:
 
 
 def _sample(action: Mapping[str, Any]) -> ScriptStep:
-    """In place of keys or words that are not stored."""
+    """Used for keys or words that were not stored."""
     if "dtmf" not in (action.get("type") or ("dtmf",)):
         return SpeakStep(speech=SpokenInput(text=SAMPLE_WORDS))
     most = (action.get("dtmf") or {}).get("maxDigits", USUAL_DIGITS)
@@ -153,7 +153,7 @@ def _sample(action: Mapping[str, Any]) -> ScriptStep:
 
 
 def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[DialStep]:
-    """What each dialled party did; one that was still ringing in the end decided nothing."""
+    """What each called party did, without one that was still ringing at the end."""
     events: dict[str, list[TimelineEntry]] = defaultdict(list)
     for entry in entries:
         if entry.webhook.kind.startswith("event") and entry.webhook.leg not in ("", leg):
@@ -177,14 +177,14 @@ def _seconds(webhook: RecordWebhook) -> float:
 
 
 class RecordedAnswers(ChosenAnswers):
-    """Answers lookups as they were answered then; what was sensitive has its default.
+    """Answers lookups as they were answered then; sensitive fields have their default.
 
     Args:
         definitions: the lookups of the flows.
         left: the answers by name, in order; they are used up.
 
     Attributes:
-        is_sampled: whether a default stands for a sensitive value.
+        is_sampled: whether a default replaces a sensitive value.
     """
 
     def __init__(self, definitions: Definitions, left: Mapping[str, deque[Mapping[str, Any]]]) -> None:
@@ -216,13 +216,13 @@ class RecordedAnswers(ChosenAnswers):
 
 
 def _way(turns: Sequence[TurnRow]) -> list[list[str]]:
-    """Which steps were entered, what was heard and decided in them."""
+    """The steps entered, with what was heard and decided there."""
     lines = (line for turn in turns for line in trace_of(turn))
     return [[line.did, line.step, line.what] for line in lines if line.did in _COMPARED]
 
 
 def recorded_of(timeline: Timeline) -> dict[str, Any]:
-    """What `keep_recorded` needs of a call, in plain values. Raises CannotRepeat."""
+    """The facts of a call that `keep_recorded` needs, as plain values. Raises CannotRepeat."""
     row = timeline.call.session
     try:
         session = from_json(row.state)
@@ -252,7 +252,7 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
 
 
 async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, server: PhoneServer) -> Kept:
-    """Play a call again, and write it into tests/scenarios/ beside the flows, without anything sensitive.
+    """Play a call again, and write it to tests/scenarios/ next to the flows, without anything sensitive.
 
     The number of the caller is written only if the flow takes another way for a sample number.
 
@@ -306,7 +306,7 @@ async def _keep_as(recorded: Mapping[str, Any], caller: str, playable: Playable,
 
 
 async def _play(call: PhoneCall, steps: RecordedSteps, *, is_hung_up: bool) -> None:
-    """Do what was done, wherever the call waits."""
+    """Repeat the recorded steps wherever the call waits."""
     for _ in range(MOST_STEPS):
         await call.play()
         if call.leg.is_over:

@@ -38,7 +38,7 @@ COLUMNS: Final = {
     "person_median_s": "Median wait",
     "person_p90_s": "90% wait less than",
 }
-"""What the table shows of a row, in words."""
+"""The columns of the table, in words."""
 
 BARS: Final = {
     "person": "answered by a person",
@@ -54,7 +54,7 @@ PERIODS: Final = {"7": "7 days", "28": "4 weeks", "91": "3 months"}
 MOST_BARS: Final = 31
 """Bars of a chart; a longer period has one for several days."""
 WIDTH, HEIGHT = 100.0, 40.0
-"""Of a chart, in its own units: the width of all bars and the height of the highest."""
+"""A chart's size in its own units: the width of all bars and the height of the highest."""
 
 _Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or None)]
 """A date; an empty field is none."""
@@ -122,7 +122,7 @@ class Segment(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A bar of a chart: what it says, its place, and its parts from the bottom; `label` stands below it."""
+    """A bar of a chart: what it says, its place, and its parts from the bottom; `label` is printed below it."""
 
     title: str
     label: str
@@ -193,7 +193,7 @@ class Headline(NamedTuple):
 
 
 def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> list[Headline]:
-    """The first row of a report against that of the period before, which has as many days."""
+    """A report's first row compared with the previous period of the same length."""
     than = "the week before" if days == DAYS else f"the {counted(days, 'day')} before"
 
     def share(row: Mapping[str, Any], name: str) -> str:

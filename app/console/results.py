@@ -27,7 +27,7 @@ class Results:
     async def get(
         self, key: tuple[object, ...], compute: Callable[[], Awaitable[Any]], most_s: float = math.inf
     ) -> tuple[float, Any]:
-        """What `compute` gives, or gave in the last `most_s` seconds, and when (monotonic seconds)."""
+        """The result of `compute`, at most `most_s` seconds old, and its time (monotonic seconds)."""
         oldest = time.monotonic() - most_s
         async with self._turns[key[0]]:
             known = self._known.pop(key, None)

@@ -1,4 +1,4 @@
-"""What the command line hands to the console, which does not import `web`."""
+"""What the command line passes to the console, which does not import `web`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 
 class Served(NamedTuple):
-    """Where the webhook server beside the console answers on this host: `http://127.0.0.1:8000`; "" is not known.
+    """The address of the webhook server next to the console on this host: `http://127.0.0.1:8000`; "" is not known.
 
     Attributes:
         url: its webhooks and probes.

@@ -1,4 +1,4 @@
-"""Sessions of the console: what one may do, and until when. They are in signed cookies, and in no database."""
+"""Sessions of the console: what somebody may do, and until when. They live in signed cookies, not in a database."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class ConsoleSession:
     Attributes:
         id: random. Only the browser keeps it.
         name: of the login; "" for a shared password, and for a link.
-        role: what one may do with it.
-        credential: what it was opened with.
+        role: the role that it grants.
+        credential: the credential that opened it.
         began_at: milliseconds since 1970.
         used_at: the last use that its cookie knows of, in milliseconds since 1970.
     """
@@ -50,7 +50,7 @@ class ConsoleSession:
 
     @property
     def csrf_token(self) -> str:
-        """What each request that changes something must repeat."""
+        """The token that each changing request must repeat."""
         return hmac.digest(self.id.encode(), b"csrf", "sha256").hex()
 
     @property
@@ -60,12 +60,12 @@ class ConsoleSession:
 
 
 def hash_of(text: str) -> str:
-    """SHA-256 in hexadecimal digits. Enough for what is random, and not for passwords."""
+    """SHA-256 in hexadecimal digits. Good enough for random values, not for passwords."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def credential_of(login: Login) -> str:
-    """What a session is bound to that a password has opened: another password is another credential."""
+    """The credential of a session opened with a password: a new password is a new credential."""
     return hash_of(f"{login.name}\0{login.hash}" if login.name else login.hash)
 
 
@@ -142,7 +142,7 @@ class Sessions:
         return None if is_new else replace(session, used_at=milliseconds(now))
 
     def cookie_of(self, session: ConsoleSession) -> str:
-        """What the browser keeps of a session."""
+        """The cookie of a session."""
         return self._cookies(session.credential).dumps([session.id, session.began_at, session.used_at])
 
     def _credentials(self) -> Mapping[str, Login]:

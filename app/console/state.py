@@ -1,4 +1,4 @@
-"""What an application of the console keeps between requests, and how a route gets it."""
+"""The console's state between requests, and how a route gets it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Console:
         has_secure_cookies: whether browsers send its cookies by TLS alone.
         pictures, results, lists: pictures of flows, counts and proofs, and lists of calls, each made once.
         phone_calls: plays the calls of the phone.
-        worker: answers what the editor and the phone ask about texts.
+        worker: answers the editor's and the phone's questions about texts.
         prover: walks flows.
     """
 

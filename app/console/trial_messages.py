@@ -1,4 +1,4 @@
-"""Messages that are left on the phone in the browser: in development they stand among the others, with a tone."""
+"""Messages left on the phone in the browser: in development they are listed with the others, with a tone as audio."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HERTZ: Final = 220.0
 
 
 async def keep_message(message: Mapping[str, Any], store: Store, files: RecordingFiles) -> None:
-    """Keep what was left in a call. Raises OSError (also when it takes too long), StoreError.
+    """Keep a message left in a call. Raises OSError (also when it takes too long), StoreError.
 
     `message`: fields of its row, and its `seconds`.
     """

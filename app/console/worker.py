@@ -4,8 +4,8 @@
     found = await worker.run(language.check, {"file": ..., "text": ...})
 
 The function is one of a module, which the subprocess imports. It takes named values and returns one, all of them JSON.
-Unless it is told otherwise, the subprocess gets nothing from the environment of the server, so it has no settings and
-no secrets. It ends with the server, because its standard input ends then.
+By default the subprocess does not get the server's environment, so it has no settings and no secrets. It ends with the
+server, because its standard input ends then.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Worker:
         owner: str = "",
         seconds: float | None = None,
     ) -> Any:
-        """What a function returns. Raises WorkNotDone.
+        """The result of a function. Raises WorkNotDone.
 
         Args:
             function: of a module; never taken from a request.
@@ -137,7 +137,7 @@ class Worker:
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise WorkNotDone(await self._why_it_ended(), seconds) from error
         finally:
-            if not is_done:  # also when this request is cancelled: the reply would be taken for that of the next
+            if not is_done:  # also when this request is cancelled: the next request would get this reply
                 await self.close()
         if not is_done:
             raise WorkNotDone(reply["failed"])
@@ -188,8 +188,8 @@ async def _receive(process: Process) -> dict[str, Any]:
 
 
 def _serve(memory_bytes: int, module: str) -> None:
-    """Do what is asked on standard input, until it ends."""
-    if sys.platform != "win32":  # uvloop leaves what may be inherited open, such as the port of the console
+    """Process requests from standard input until it ends."""
+    if sys.platform != "win32":  # uvloop leaves inheritable descriptors open, such as the console's port
         os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what anything prints must not be taken for a reply

@@ -59,7 +59,7 @@ class NccoBuilder:
         return len(self.drafts), len(self.waits), self.dialled
 
     def roll_back(self, mark: tuple[int, int, int]) -> None:
-        """Remove what was added since `mark`."""
+        """Remove everything added since `mark`."""
         drafts, waits, self.dialled = mark
         self._tail_at = _NO_TAIL
         self._is_checked = False
@@ -71,7 +71,7 @@ class NccoBuilder:
 
         Args:
             origin: the step.
-            waiting: gives the steps that wait until its flow comes back, the innermost first.
+            waiting: returns the steps that wait for its flow to return, innermost first.
             again: how the step is repeated; `Again()` also when it is entered.
         """
         flow, step, frame = origin
@@ -136,7 +136,7 @@ class NccoBuilder:
             self.drafts.append(draft)
 
     def _open_leg(self, flow: Flow, step: Step, draft: Draft, heard: Mapping[str, Any]) -> None:
-        """Let the other party of a connect ask for its NCCO. Its wait follows that of the connect's events."""
+        """Let the other party of a connect fetch its NCCO. Its wait comes after the wait for the connect's events."""
         where = self._named(flow)
         wait = OpenWait(len(self.waits), "onanswer", "onAnswer", step.name, steers=False, flow=where, runs=heard)
         self.waits.append(wait)
@@ -204,7 +204,7 @@ class NccoBuilder:
 
 
 def _is_clean(draft: Draft) -> bool:
-    """Whether its computed options have no issue; what a flow writes was checked when it was loaded."""
+    """Whether its computed options are valid; literal ones were checked when the flow was loaded."""
     return draft.computed is not None and (not draft.computed or options_are_clean(draft.action, draft.computed))
 
 

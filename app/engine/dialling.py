@@ -45,9 +45,9 @@ def refusal(number: str, allowed: Sequence[str]) -> str:
     """Why a computed number or address may not be dialled; "" when it may.
 
     A prefix allows what begins with it, except numbers with a longer prefix of `PREMIUM_PREFIXES`: `44` allows the
-    United Kingdom without its premium numbers, `449` allows those. A text that is no number is an address, which only a
-    prefix of addresses allows: `sip:` all of them, `sip:desk` each user that begins so, `sip:@pbx.example.com` every
-    user of that host, `sip:desk@pbx.example.com` that address. The empty prefix, which no setting is, allows all.
+    United Kingdom without its premium numbers, `449` allows those. Text that is not a number is an address, which only
+    an address prefix allows: `sip:` all of them, `sip:desk` each user that begins so, `sip:@pbx.example.com` every user
+    of that host, `sip:desk@pbx.example.com` that address. The empty prefix, which cannot be set, allows everything.
     """
     if not (number.isascii() and number.isdecimal()):
         if "" in allowed:

@@ -1,7 +1,7 @@
 """Plays a flow, from one webhook to the next NCCO; and finds the hooks that events of a call send.
 
 A function that plays a turn is a generator: it yields what it needs from outside (a tuple of `Lookup`s, to be asked
-side by side), is sent a tuple with their answers, and returns a `Turn`. The code that drives it stores nothing before
+concurrently), is sent a tuple with their answers, and returns a `Turn`. The code that drives it stores nothing before
 it returns.
 """
 
@@ -42,7 +42,7 @@ Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Res
 
 
 def _enter(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
-    """Enter `target`, to which `step` led, and what follows it; roll back steps that Vonage would refuse."""
+    """Enter `target`, to which `step` led, and the steps after it; roll back steps that Vonage would refuse."""
     run.start_step(run.context.now)
     if not run.enter_stretch(target):
         yield from _walk(run, target, step)
@@ -50,7 +50,7 @@ def _enter(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
 
 
 def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
-    """Enter `target` and what follows it, until a step waits or the call ends; `step` is where it comes from."""
+    """Enter `target` and the steps after it, until a step waits or the call ends; `step` is the previous step."""
     following: Target | None = target
     while following is not None:
         try:
@@ -88,7 +88,7 @@ def _follow(run: Run, target: Target) -> Step | None:
 
 
 def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
-    """Where `step` goes on, now that the flow that it ran has returned what `target` says. Raises RenderError."""
+    """The target of `step`, now that the flow it ran has returned `target`. Raises RenderError."""
     outcome = Outcome(target.returns, because=f"{left.name} returned {target.returns}")
     decision = step.exit.decide(outcome, run.frame(run.names()), 0)
     if decision is None or not isinstance(decision.move, Go):
@@ -121,7 +121,7 @@ def _play(run: Run, step: Step) -> Target | None:
 
 
 def ask(run: Run, step: Step) -> Playing[None]:
-    """Ask the lookups of a step side by side; one that fails is not ok, and the call goes on."""
+    """Ask a step's lookups concurrently; a failed one has `ok` false, and the call continues."""
     names = run.names()
     asked = []
     for lookup in step.asks:
@@ -156,7 +156,7 @@ def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, LookupA
 
 
 def _roll_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
-    """Roll back the failed step; return where its failure leads, and from which step. None: the failsafe."""
+    """Roll back the failed step; return its error exit's target, and the step that has it. None: the failsafe."""
     where = step.place if step else None
     run.note("failed", step.name if step else "", error.code, where=where, because=run.shown(error))
     run.roll_back_last(step)
@@ -194,7 +194,7 @@ def replace_refused_steps(run: Run) -> Playing[None]:
 
 
 def set_all(run: Run, assignments: Iterable[Assignment]) -> None:
-    """Set what a flow sets, one after another: each sees what those before it have set. Raises RenderError."""
+    """Assign variables in order: each value sees the assignments before it. Raises RenderError."""
     for assignment in assignments:
         value = assignment.value
         run.assign(assignment.name, value.render(run.names()), is_literal=value.is_literal)
@@ -210,7 +210,7 @@ def begin(
         session_id: its key.
         call: the facts of the answer webhook.
         context: what the turn may look at.
-        given: texts for params of the flow; one that is no value of its type leaves the default.
+        given: texts for params of the flow; one that does not fit its type leaves the default.
     """
     budget = Budget()
     turn = None if given else first_turn(flow, session_id, call, context, budget)
@@ -225,7 +225,7 @@ def begin(
 
 
 def param_of_query(type_: Kind, text: str) -> Any:
-    """What a text of the query is as a param: a list has its entries behind commas. Raises ValueError."""
+    """Text from the query as a param's value: commas separate the entries of a list. Raises ValueError."""
     return type_.cast([each.strip() for each in text.split(",") if each.strip()] if type_.family == "list" else text)
 
 
@@ -344,7 +344,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
 
 
 def _play_again(run: Run, step: Step, decision: Decision) -> Playing[None]:
-    """Ask the same step again, or ring the next of its list; what it says keeps the values it had on entering."""
+    """Ask the same step again, or dial the next target of its list; its texts keep their first values."""
     if isinstance(decision.move, Again):
         run.tries += decision.move.counts_try
         run.asr_errors += not decision.move.counts_try
@@ -363,9 +363,9 @@ HANGUP = "hangup"
 
 
 def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> tuple[Any, ...]:
-    """The hooks that the webhook of a wait brings, whether or not that wait is still open.
+    """The hooks for a wait's webhook, whether or not the wait is still open.
 
-    The `events` of the step decide, else those of its flow.
+    The step's `events` decide, else its flow's.
     """
     where = place_of_wait(session, ref)
     if where is None:

@@ -107,7 +107,7 @@ def _longest_phrase(phrases: Mapping[str, str], text: str) -> str | None:
 
 
 def hear_status(webhook: StatusWebhook) -> Outcome:
-    """What a call status means to a dial: its status, except that a machine whose beep was heard is `beep`.
+    """The meaning of a call status for a dial: its status, except that a machine whose beep was heard is `beep`.
 
     Source: webhook reference, Call status events and machine detection.
     """
@@ -125,7 +125,7 @@ def event_of(webhook: Webhook) -> str:
 
 
 def hear_connected(seen: frozenset[str]) -> Outcome:
-    """What the notify behind a connect means, by the statuses that were reported of the dialled party.
+    """The meaning of the notify after a connect, by the statuses reported for the called party.
 
     The caller reaches the notify after talking to that party, and also when the event of a failed dial was lost.
     Unless an answer was reported, it means `failed`, so that a lost `busy` never takes the path of a completed call.

@@ -1,4 +1,4 @@
-"""One turn in progress: where the call is, what it plays so far, and how a failed step is rolled back."""
+"""One turn in progress: where the call is, its actions so far, and how a failed step is rolled back."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from app.flow.templates.values import Names
 from app.ncco import Issue
 
 LEVEL_LIMIT = 20
-"""Flows that may wait for each other. Load refuses flows that run themselves; this bounds what a fault could do."""
+"""Flows that may wait for each other. Load refuses flows that run themselves; this limits the damage of a bug."""
 
 NOT_SHOWN = "not shown: it may contain a sensitive value"
-"""What the trace shows instead of the message of an error."""
+"""Shown in the trace instead of an error's message."""
 
 _NO_NUMBER = "an entry of the list is not a phone number"
 
@@ -108,7 +108,7 @@ class Run:
 
     @property
     def _builder(self) -> NccoBuilder:
-        """Builds what the interpreter plays; made when it plays something."""
+        """Builds the interpreter's actions; created with the first action."""
         if self._built is None:
             before = self.before
             self._built = NccoBuilder(self.root, before.id, before.turn + 1, before.dialled, self.context)
@@ -120,7 +120,7 @@ class Run:
         self.flow = self._scope.flow
 
     def _set_scope(self, scope: FlowScope) -> None:
-        """Change what the flow sees that the call is in now."""
+        """Change the variables of the current flow."""
         self._scopes = (*self._scopes[:-1], scope)
         self._scope = scope
 
@@ -132,7 +132,7 @@ class Run:
         self.flow = self._scope.flow
 
     def frame(self, names: Mapping[str, Any], position: int = 0, waited: float = 0.0) -> Frame:
-        """What the parts and the exit of a step may look at."""
+        """The names that a step's parts and exit may use."""
         dialled = self._built.dialled if self._built else self.before.dialled
         return Frame(names, position, waited, self._may_dial, self.context.dial_limit - dialled)
 
@@ -155,7 +155,7 @@ class Run:
             self.has_fault = True
 
     def note_decision(self, step: Step, decision: Decision) -> None:
-        """Add to the trace what the exit of a step has made of an outcome."""
+        """Add an exit's decision to the trace."""
         self.trace.append(
             TraceLine(
                 "decided",
@@ -175,13 +175,13 @@ class Run:
         self.trace.append(decided(step, jump))
 
     def names(self, now: datetime | None = None, heard: Mapping[str, Any] | None = None) -> Names:
-        """What the values of the current step may look at.
+        """The names that the current step's values may use.
 
         It is made again only when something in it has changed. Callers must not change it.
 
         Args:
             now: a moment other than that when the step was entered.
-            heard: what the caller has entered, if not what was in scope when the step was entered.
+            heard: the caller's input, if it differs from when the step was entered.
         """
         now = now or self.entered_at
         heard = self.heard if heard is None else heard
@@ -252,7 +252,7 @@ class Run:
         return self.flow.steps[self.flow.start]
 
     def come_back(self, target: Target) -> Step | None:
-        """Go back to the step that ran this flow, with what `target` returns; None when nobody waits.
+        """Return to the step that ran this flow, with `target`'s result; None when no step waits.
 
         Raises RenderError.
         """
@@ -313,7 +313,7 @@ class Run:
         self.returned = self.last_conversation = ""
 
     def mark_decision(self, step: Step) -> None:
-        """Remember the variables before `step`, which an earlier turn entered, sets what its exit has decided."""
+        """Remember the variables as they are before the exit of `step`, entered in an earlier turn, sets its own."""
         self._decided = step, self._scopes, self.locale
 
     def roll_back_last(self, step: Step | None) -> None:
@@ -329,7 +329,7 @@ class Run:
         self._builder.play(Origin(self.flow, step, frame), self._waiting, again)
 
     def enter_stretch(self, target: Target) -> bool:
-        """Enter a step and play what follows it to the next wait, or to the end of the call, if all of it is ready.
+        """Enter a step and play everything up to the next wait or the end of the call, if all of it is precomputed.
 
         Otherwise, and if this call cannot have it so, nothing is played: the steps have to be played one by one.
         """
@@ -339,7 +339,7 @@ class Run:
         return stretch is not None and stretch.is_enterable and self._play_ready(stretch, stretch.trace[1:])
 
     def play_stretch(self, step: Step, again: Again = ENTERED) -> bool:
-        """Play, or play again, a step that was entered, and what follows it; as `enter_stretch`."""
+        """Play, or repeat, a step that was entered, and everything after it; like `enter_stretch`."""
         stretch = stretch_of(self.flow, step, is_root=self.flow is self.root, again=again)
         return stretch is not None and self._play_ready(stretch, stretch.trace[2:])
 
@@ -366,7 +366,7 @@ class Run:
             yield Origin(scope.flow, scope.flow.steps[scope.step], self.frame(names))
 
     def end(self) -> None:
-        """The call ends when what was added has been played; the other party of a connect is then joined."""
+        """The call ends after the added actions have played; the other party of a connect is then connected."""
         self.last_conversation = self.step if self._builder.ends_in_conversation else ""
         self.step = ""
         if self.before.parent and self.returned in DIAL_FAILURES:

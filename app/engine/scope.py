@@ -1,4 +1,4 @@
-"""What values may look at while a turn is made: the variables and lookups of each flow that a call is in, and more."""
+"""The names that values may use during a turn: the variables and lookups of each flow in the call, and more."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class FlowScope(NamedTuple):
     def names(
         self, call: Mapping[str, Any], heard: Mapping[str, Any], env: Mapping[str, str], now: datetime, locale: str
     ) -> dict[str, Any]:
-        """What a value may look at, without opening hours; of the variables those whose value is not gone.
+        """The names that a value may use, without opening hours; of the variables those whose value is not gone.
 
         Args:
             call: as `call_record` returns it.

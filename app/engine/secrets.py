@@ -18,10 +18,10 @@ from app.flow.paths import Path, by_first_key
 from app.flow.phrases import LONGEST
 
 ANYWHERE_LENGTH: Final = 6
-"""A secret of so many characters or more is also found within longer words and numbers."""
+"""A secret with at least this many characters is also found inside longer words and numbers."""
 
 PART_LENGTH: Final = 4
-"""A secret of so many characters or more is also found as a part of a text."""
+"""A secret with at least this many characters is also found inside longer text."""
 
 
 class Secrets:
@@ -55,7 +55,7 @@ class Secrets:
 
 
 def _as_part(secret: str) -> re.Pattern[str]:
-    """What finds a secret in a text; a short one neither within a number nor within a word."""
+    """A pattern that finds a secret in text; a short secret is not matched inside a number or a word."""
     written = re.escape(secret)
     if len(secret) >= ANYWHERE_LENGTH:
         return re.compile(written)
@@ -77,7 +77,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _folded(text: str) -> str:
-    """The text without what may be written in several ways: case, width, the encoding of URLs, digits of a script."""
+    """The text in a normal form: case, width, URL encoding and digits of other scripts."""
     decoded = unquote_plus(text) if "%" in text else text
     if not decoded.isascii():
         decoded = "".join(_digit(char) for char in unicodedata.normalize("NFKC", decoded))

@@ -1,4 +1,4 @@
-"""The state of one call between two webhooks, what a turn gets and returns, and its trace: what it did and why."""
+"""The state of one call between two webhooks, the input and result of a turn, and its trace: what it did and why."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import orjson
 from app.flow.runtime import CallbackKind
 
 NOTHING: Final[Mapping[str, Any]] = {}
-"""The empty map, for what Vonage did not send. Never modified."""
+"""An empty map, for values that Vonage did not send. Never modified."""
 
 
 class Call(NamedTuple):
@@ -23,7 +23,7 @@ class Call(NamedTuple):
         to, from_number: digits as sent. `from_user`: the Client SDK user instead of a number.
         uuid: the leg; opaque. conversation_uuid: opaque, changes when the leg is moved.
         sip: SIP headers by their own name (`X-Tenant`, `User-to-User`).
-        custom_data: what the Client SDK passed to the call.
+        custom_data: the custom data from the Client SDK.
     """
 
     to: str = ""
@@ -39,7 +39,7 @@ class Call(NamedTuple):
 
 
 class WaitRef(NamedTuple):
-    """Which wait a callback URL names: what its token carries."""
+    """The wait that a callback URL's token names."""
 
     kind: CallbackKind
     session: str
@@ -58,7 +58,7 @@ class OpenWait(NamedTuple):
         steers: whether its reply may replace the NCCO.
         sensitive: whether the digits and words in its webhook must not be written anywhere.
         flow: the flow of that step; "" is the flow that the call began in.
-        runs: the flow that the other party of a connect hears, and what it is given; None when it hears none.
+        runs: the flow that the other party of a connect hears, and its params; None when it hears none.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
@@ -86,7 +86,7 @@ class Level(NamedTuple):
 
 
 OWN_LEG: Final = -1
-"""In place of the number of a wait: the caller's own leg."""
+"""Used instead of a wait's number for the caller's own leg."""
 
 
 class Observer(NamedTuple):
@@ -111,7 +111,7 @@ class Session(NamedTuple):
         id: the leg uuid of its answer webhook, or a random id.
         turn: number of the turn that was played last, from 1.
         step: the step that waits; "" once the call is over.
-        tries: failed tries of that step. asr_errors: errors of the recogniser, which are no tries.
+        tries: failed tries of that step. asr_errors: errors of the recogniser, which do not count as tries.
         position: which item of the step's list is played (connect list).
         dialled: how often this call has dialled.
         variables: by name; of a sensitive one only its token.
@@ -220,9 +220,9 @@ def _wait_fields(wait: OpenWait) -> dict[str, Any]:
 
 
 def _reader(kind: type[R]) -> Callable[[Mapping[str, Any]], R]:
-    """What makes a record of its fields by name. It raises TypeError for unknown fields, KeyError for missing ones.
+    """Creates a record from its fields by name. It raises TypeError for unknown fields, KeyError for missing ones.
 
-    A call with names would do the same with twice as many instructions (docs/decisions.md).
+    Keyword arguments would do the same with twice as many instructions (docs/decisions.md).
     """
     defaults, size, values = kind._field_defaults, len(kind._fields), itemgetter(*kind._fields)
 
@@ -297,7 +297,7 @@ class LookupAnswer(NamedTuple):
     """The answer to a lookup; one is sent back for each, in their order.
 
     Attributes:
-        value: what `json.loads` gave, or what the function returned; None when there is none.
+        value: the result of `json.loads`, or of the function; None when there is none.
         problem: why there is no value, in one short sentence; "" when there is one.
         ms: how long it took.
         is_cached: whether it is an earlier answer. is_late: whether there was no time left for an answer.
@@ -317,13 +317,13 @@ class LookupAnswer(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What happens between two decisions: one webhook in, one NCCO out.
+    """The work between two decisions: one webhook in, one NCCO out.
 
     Attributes:
         ncco: valid; plain JSON values. Empty if there is nothing to play.
         session: the state after it.
         trace: what it did and why.
-        outcome: what the webhook was taken for (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
+        outcome: how the webhook was understood (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
         is_failsafe: nothing of the flow could be played.
         hooks: webhooks of ours to send after the reply (`app.flow.language.hooks.Hook`).
         lookups: the answers of lookups by name, as the turn saw them.
@@ -344,7 +344,7 @@ class Turn(NamedTuple):
 
 @dataclass
 class TraceLine:
-    """One thing a turn did. orjson writes dataclasses by itself, and fastest without slots.
+    """One thing a turn did. orjson serialises dataclasses itself, and fastest without slots.
 
     Attributes:
         did: `answered`, `heard`, `decided`, `entered`, `asked`, `ran`, `reaches`, `refused` or `failed`.
@@ -371,5 +371,5 @@ class TraceLine:
 
     @classmethod
     def read(cls, line: Mapping[str, Any]) -> Self:
-        """A line as JSON holds it, with the defaults for what older lines do not have."""
+        """A line from JSON, with defaults for fields that older lines lack."""
         return cls(**{each.name: line[each.name] for each in fields(cls) if each.name in line})

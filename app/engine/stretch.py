@@ -1,10 +1,9 @@
-"""What a call plays from one step to its next wait, made ready when the first call gets there.
+"""The actions from one step to its next wait, precomputed when the first call gets there.
 
-Most steps look at a call only in the fields of their actions. What they play, the waits that they open, what follows
-their `input` and their lines of the trace are then the same in every call, but for these fields. A `Stretch` holds all
-of it, and a call fills in the fields.
+Most steps look at a call only in the fields of their actions. Their actions, waits, tail and trace lines are then the
+same in every call, except for these fields. A `Stretch` holds all of it, and a call fills in the fields.
 
-There is no stretch where anything else depends on the call: a condition, a lookup, a list of numbers, a computed number
+There is no stretch if anything else depends on the call: a condition, a lookup, a list of numbers, a computed number
 that is dialled. A stretch that cannot be filled for a call gives None. The interpreter then plays the same steps one by
 one, and rolls back those that fail.
 """
@@ -33,7 +32,7 @@ from app.ncco import check, options_are_clean
 ENTERED: Final = Again()
 """How a step is played that is entered: all of it."""
 STEP_LIMIT: Final = 200
-"""Steps that one turn may enter. A loaded flow has no cycle without input; this bounds what a fault could do."""
+"""Steps that one turn may enter. A loaded flow has no cycle without input; this limits the damage of a bug."""
 
 
 class ReadyAction(NamedTuple):
@@ -41,7 +40,7 @@ class ReadyAction(NamedTuple):
 
     Attributes:
         constant: the action as every call plays it, with None in each hole.
-        holes: the options that a call computes. unsure: those of them that may turn out to be wrong.
+        holes: the options that a call computes. unsure: the ones that may turn out invalid.
         wait: what it opens; None for most actions.
     """
 
@@ -53,13 +52,13 @@ class ReadyAction(NamedTuple):
 
 @dataclass(slots=True)
 class Stretch:
-    """What calls play from one step to their next wait, or to their end.
+    """The actions of a call from one step to its next wait, or to its end.
 
     Attributes:
         step: the last step.
         ends: whether the last step leads to the end of the call.
         waits: those that it opens. is_over: whether none of them steers, so that the call ends behind it.
-        actions: what it plays, with the tail behind its `input`.
+        actions: its actions, with the tail after its `input`.
         has_failsafe_tail: whether the failsafe NCCO is the tail.
         trace: its lines; the first one says that a call begins here, the second one that the first step is entered.
         trace_json: all of them as JSON.
@@ -67,7 +66,7 @@ class Stretch:
         is_enterable: whether a call can enter the first step without doing anything before it is played.
         dials: how often it dials. tail_dials: how often its tail does.
         reads_hours: whether a value looks at opening hours.
-        is_checked: whether it was valid as a whole in a call; then only what is filled in can be wrong.
+        is_checked: whether it was valid as a whole in a call; then only the filled-in values can be wrong.
     """
 
     step: str
@@ -128,7 +127,7 @@ class Stretch:
 def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, budget: Budget) -> Turn | None:
     """The first turn of a call, if it is one stretch up to a wait; otherwise None: it has to be played step by step.
 
-    Args: those of `app.engine.interpreter.begin`, and the budget of the turn.
+    Args: the names from `app.engine.interpreter.begin`, and the turn's budget.
     """
     stretch = stretch_of(flow, flow.steps[flow.start], is_root=True)
     if stretch is None or stretch.ends or not stretch.is_enterable:
@@ -163,7 +162,7 @@ def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, bu
 
 
 def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED) -> Stretch | None:
-    """The stretch that begins with what `step` plays, or plays again; None when there is none.
+    """The stretch that begins when `step` plays, or repeats; None when there is none.
 
     Whatever a call does before the step plays anything is done already: lookups, assignments, hooks.
 

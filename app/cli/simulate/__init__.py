@@ -36,9 +36,9 @@ from app.verify.scenarios.server import CallConditions, PlacedCall
 PATIENCE_S: Final = 24 * 3600.0
 """Real seconds that a webhook may take: a person may be asked for the answer of a lookup."""
 SEED: Final = "ncco simulate"
-"""Of the ids of a call to a server of our own: the same call is the same in every run."""
+"""Seed for the ids of calls to our own server, so that every run of a call is the same."""
 WITHHELD: Final = frozenset({"", "anonymous", "unknown", "restricted", "private", "unavailable"})
-"""What is sent instead of a number that the caller withholds."""
+"""Sent instead of a withheld number."""
 
 
 def _digits(number: str) -> str:
@@ -59,7 +59,7 @@ def _called(_: click.Context, __: click.Parameter, called: str | None) -> str:
 
 
 def _caller(_: click.Context, __: click.Parameter, caller: str) -> str:
-    """A number; `sip:` and what follows; "", anonymous and the like for a withheld number."""
+    """A number; a `sip:` address; "", anonymous and the like for a withheld number."""
     text = caller.strip()
     if text.lower() in WITHHELD or text.lower().startswith(("sip:", "sips:")):
         return text

@@ -1,4 +1,4 @@
-"""What a person types in a call: steps of a script, and a few commands. `;` separates several on one line."""
+"""Input during a call: steps of a script, and a few commands; `;` separates several on one line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from app.verify.scenarios.script import (
 )
 
 COMMANDS: Final = ("why", "ncco", "webhook", "webhooks", "save", "help", "quit")
-"""What is no step: it changes nothing in the call."""
+"""Commands, which are not steps: they do not change the call."""
 OUTCOMES: Final = ("completed", "busy", "timeout", "rejected", "failed", "unanswered", "machine")
 OF_SOCKETS: Final = ("completed", "disconnected", "unanswered", "failed")
 """The outcomes of dialling a WebSocket. Source: WebSocket guide."""
@@ -52,14 +52,14 @@ _ALWAYS: Final = ("why", "ncco", "webhook", "webhooks", "wait ", "hangup", "save
 
 
 class Command(NamedTuple):
-    """A command of the person that is no step, such as `why`, `save`, `quit` or `listen`."""
+    """A command that is not a step, such as `why`, `save`, `quit` or `listen`."""
 
     name: str
     file: str = ""
 
 
 class Mistake(AppError):
-    """What was typed is no step and no command; the message says what to type instead."""
+    """The input is neither a step nor a command; the message says what to type instead."""
 
 
 Typed: TypeAlias = ScriptStep | Command
@@ -71,7 +71,7 @@ def pieces_of(line: str) -> list[str]:
 
 
 def read_piece(piece: str, moment: CallMoment) -> Typed:
-    """What one of them means; "", which is Enter alone, means the most likely step at this moment. Raises Mistake."""
+    """The step or command for one input; "" (just Enter) means the most likely step at this moment. Raises Mistake."""
     if not piece:
         return _most_likely(moment)
     word, _, rest = piece.partition(" ")
@@ -111,14 +111,14 @@ def _unknown(piece: str) -> str:
 
 
 class Hint(NamedTuple):
-    """What can be done now: in words, and what the terminal completes."""
+    """The possible steps now: in words, and for completion."""
 
     text: str
     offers: tuple[str, ...]
 
 
 def hint(call: PlayedCall) -> Hint:
-    """What the person can do at this moment of a call."""
+    """The steps possible at this moment of a call."""
     moment, ways = call.moment, call.ways("speak")
     text = "the server no longer waits for the caller; Enter: hang up"
     offers: tuple[str, ...] = ("speak ",)
@@ -140,7 +140,7 @@ def hint(call: PlayedCall) -> Hint:
 
 
 def outcomes_of(dialled: Waited) -> tuple[str, ...]:
-    """What the dialled party can do; `human` and `beep` only where the connect asks for machine detection."""
+    """What the called party can do; `human` and `beep` only if the connect uses machine detection."""
     if dialled.address.startswith(("ws:", "wss:")):
         return OF_SOCKETS
     is_heard_out = "advancedMachineDetection" in dialled.action

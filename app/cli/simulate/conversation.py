@@ -1,4 +1,4 @@
-"""A call in which a person plays the caller: hear, press, speak, stay silent, hang up."""
+"""A call in which a person plays the caller: listen, press keys, speak, stay silent, hang up."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class TerminalCall:
         self._screen.show(news, result.transcript)
 
     async def _next_line(self) -> str | None:
-        """Play on to where the caller is waited for, and read what the person wants; "" when the call has ended."""
+        """Play until the server waits for the caller, and read the person's input; "" when the call has ended."""
         line: str | None = ""
         is_ahead = self._is_first and not self._prompt.is_person
         self._is_first = False
@@ -100,14 +100,14 @@ class TerminalCall:
         return line if is_ahead else await self._prompt.read()
 
     async def _listen(self) -> None:
-        """Play on, unless the caller is waited for already. What the person thinks meanwhile takes no time."""
+        """Play on, unless the server already waits for the caller. The person's thinking takes no time."""
         if self._is_stale and not self._call.leg.is_over:
             await self._call.play()
             self._is_stale = False
         await self.show_news()
 
     async def _do_all(self, line: str) -> bool:
-        """Do what is on a line, up to the first thing that cannot be done; False to leave a call that is over."""
+        """Run the steps on a line, up to the first that is impossible; False to leave a call that is over."""
         for number, piece in enumerate(pieces_of(line)):
             try:
                 typed = read_piece(piece, self._call.moment)
@@ -129,7 +129,7 @@ class TerminalCall:
         return True
 
     async def _do(self, step: steps.ScriptStep) -> None:
-        """Do what the caller or a dialled party does now. Raises CannotDo."""
+        """Perform a step of the caller or a called party now. Raises CannotDo."""
         await self._call.do(step)
         if not isinstance(step, steps.FaultStep):
             self._is_stale = not isinstance(step, steps.WaitStep)
@@ -157,7 +157,7 @@ class TerminalCall:
 
 
 async def _hook_result(hook: HookRow, outside: Outside | None) -> str:
-    """What became of a hook."""
+    """Print a hook's result."""
     if hook.problem:
         return f"hook {hook.name} cannot be sent: {hook.problem}"
     problem = "" if outside is None else await outside.post(hook)

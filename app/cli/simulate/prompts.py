@@ -26,18 +26,18 @@ from app.verify.played_call import PlayedCall
 from app.verify.scenarios.answers import FAILED, NOBODY, LookupAnswers, lookups_of, no_answer
 
 _COMMAND: Final = re.compile(r"[^;]*[^;\s]")
-"""What is completed: the last command of a line. The completer reads it from right to left."""
+"""The text to complete: the last command of a line. The completer reads it from right to left."""
 _ERROR: Final = re.compile(r"error(?:\s+(.+))?")
 
 
 class Prompt:
     """Reads lines: by a line editor when a person sits at a terminal, else as they come.
 
-    Its history ends with the command: what callers key in may be PINs, and no file is to keep them.
+    Its history ends with the command: callers' digits may be PINs, which no file should contain.
 
     Attributes:
         is_person: whether a person types, who can be asked for more than a script would hold.
-        offers: what can be typed now, for completion.
+        offers: the possible inputs now, for completion.
     """
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class PromptedLookups(LookupAnswers):
         look_ups: returns what asks the network instead, for one turn; None: lookups are not sent.
 
     Attributes:
-        show_news: prints what has happened so far in the call; None: it has not been placed yet.
+        show_news: prints what has happened in the call so far; None: it has not been placed yet.
         call: whose sensitive values are not printed; None: it has not been placed yet.
     """
 
@@ -120,7 +120,7 @@ class PromptedLookups(LookupAnswers):
         return await self._typed(self.definitions[lookup.flow, lookup.name]) if self._is_asked else None
 
     async def _typed(self, definition: LookupDefinition) -> LookupAnswer:
-        """Ask until what is typed fits."""
+        """Ask until the input is valid."""
         names = definition.returns.fields
         fields = " ".join(f"{name}=.." for name in names)
         self._say(f"answer with {fields}, JSON, timeout or error 503; Enter: its default", "dim")
@@ -137,7 +137,7 @@ class PromptedLookups(LookupAnswers):
 
 
 def read_answer(text: str, definition: LookupDefinition) -> LookupAnswer:
-    """The answer that is typed; fields that are left out are those of the default. Raises ValueError."""
+    """The typed answer; missing fields come from the default. Raises ValueError."""
     if not text:
         return NOBODY
     if text == "timeout":
@@ -178,7 +178,7 @@ def _json(value: Any, secrets: Secrets) -> str:
 
 
 def _without(value: Any, secrets: Secrets) -> Any:
-    """A value with stars instead of what is sensitive."""
+    """A value with sensitive parts replaced by stars."""
     if isinstance(value, Mapping):
         return {key: _without(each, secrets) for key, each in value.items()}
     if isinstance(value, list | tuple):

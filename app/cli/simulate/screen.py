@@ -1,4 +1,4 @@
-"""What a person sees of a call, while it lasts or afterwards: what is heard, webhooks, NCCOs, and what decided."""
+"""Shows a call, during or after it: what is heard, webhooks, NCCOs, and decisions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class News(NamedTuple):
     Attributes:
         at: in seconds of the call.
         order: among the lines of one moment.
-        key: by which it is known when it comes again.
+        key: identifies the line when it comes again.
         entry: the transcript index of what the caller hears or does; None for any other line.
     """
 
@@ -44,15 +44,15 @@ class News(NamedTuple):
 
 
 def noted(at: float, order: int, key: object, text: str, colour: str = "dim") -> News:
-    """A line that stands below what is heard."""
+    """A line below something heard."""
     return News(at, order, key, printable(f"{INDENT}{text}"), colour)
 
 
 class Screen:
-    """Prints what is new, once.
+    """Prints new lines, each once.
 
     Args:
-        shows: what is printed all along: `why`, `ncco`, `webhooks`.
+        shows: what to print throughout: `why`, `ncco`, `webhooks`.
     """
 
     def __init__(self, shows: Iterable[str]) -> None:
@@ -87,7 +87,7 @@ class Screen:
             yield noted(at, 2, ("decision", number), text)
 
     def show_asked(self, what: str, result: Result) -> None:
-        """What a person asks for in a call."""
+        """Output requested by a person during a call."""
         played = [each for each in result.webhooks if each.is_played]
         if what == "ncco":
             for ncco in [each.ncco for each in result.webhooks if each.ncco is not None][-1:]:
@@ -117,7 +117,7 @@ class Screen:
         self.say("\n".join(map(printable, json.dumps(value, indent=2, ensure_ascii=False).splitlines())))
 
     def _decisions(self, result: Result) -> Sequence[tuple[float, int, str]]:
-        """What decided, when, in which turn; of a server that does not show it, which replies are played."""
+        """The decisions, with time and turn; for a server that does not show them, the replies played."""
         if result.records:
             deciding = (line for line in result.decided if line.did in DECIDING)
             return [(line.at, line.turn, decision(line)) for line in deciding]
@@ -129,7 +129,7 @@ class Screen:
 
 
 def faults_of(line: PlacedCall, *, is_local: bool) -> Iterator[News]:
-    """What the server did wrong, each when the platform noticed it, and what it should not do; what others hear."""
+    """The server's errors, each when the platform noticed it, and warnings; what other parties hear."""
     for delivery in line.vonage.log:
         at = (delivery.attempts[-1].at if delivery.attempts else delivery.at) - line.leg.zero_ms / 1000
         if problem := problem_of(delivery):

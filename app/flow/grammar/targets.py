@@ -144,7 +144,7 @@ def read_given(
     """
     shown = ", ".join(f"{name}: .." for name in params)
     whole = f"write `{form.replace('..', shown, 1)}`" if params else "delete it: there are no params"
-    if node is not None and reader.map(node, f"the values for {what}", whole) is None:
+    if node is not None and reader.map(node, f"the input of {what}", whole) is None:
         return ()
     entries = node.entries if isinstance(node, Map) else ()
     for key in (entry.key for entry in entries if entry.key.value not in params):

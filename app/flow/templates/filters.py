@@ -115,7 +115,7 @@ def speech_package() -> ModuleType:
 def bounded(text: str) -> str:
     """`text`, unless it is too long. Raises Unfit."""
     if len(text) > MAX_TEXT:
-        raise Unfit(f"a text became longer than {MAX_TEXT:,} characters")
+        raise Unfit(f"text became longer than {MAX_TEXT:,} characters")
     return text
 
 
@@ -200,7 +200,7 @@ def _length(value: object) -> int:
 def _replace(value: object, old: object, new: object) -> str:
     text, part, other = _text(value), _text(old), _text(new)
     if len(text) + text.count(part) * len(other) > 2 * MAX_TEXT:
-        raise Unfit(f"a text became longer than {MAX_TEXT:,} characters")
+        raise Unfit(f"text became longer than {MAX_TEXT:,} characters")
     return bounded(text.replace(part, other))
 
 

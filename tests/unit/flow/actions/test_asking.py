@@ -132,7 +132,7 @@ def test_free_speech_is_recognised_in_the_language_that_was_spoken() -> None:
         ("- input: {eventMethod: GET}", "E412 1:24 `eventMethod` is written on the input of a step that asks"),
         (
             "- input: {mode: asynchronous}",
-            "E406 1:17 an asynchronous input only reports keys, so the exit of this step never",
+            "E406 1:17 an asynchronous input only reports keys, so this step's exit never",
         ),
         (
             "- input: {type: [dtmf]}",

@@ -128,7 +128,7 @@ def test_a_synchronous_connect_may_be_written() -> None:
         (
             "- connect: {user: a}\n- talk: b",
             ("busy",),
-            "E408 2:3 something follows the `connect`, but `on` decides what comes after it | move it into",
+            "E408 2:3 something follows the `connect`, but `on` decides what comes after it | move it to",
         ),
         ("- talk: a", ("heard",), 'E409 90:5 this step does not have a checkpoint "heard" | '),
         (

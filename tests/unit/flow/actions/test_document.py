@@ -93,7 +93,7 @@ def test_what_is_no_action_list_takes_the_error_exit(document: str, message: str
             "- ncco: {template: a}",
             "E404 1:3 `ncco` takes the name of a file in templates/ | write `ncco: queue.json.j2`",
         ),
-        ("- ncco: list.json.j2\n  loop: 1", 'E202 2:3 ncco has no "loop" | delete it: ncco takes a file name only'),
+        ("- ncco: list.json.j2\n  loop: 1", 'E202 2:3 ncco has no "loop" | delete it: ncco takes only a file name'),
     ],
 )
 def test_a_document_is_named_by_its_file_alone(item: str, fault: str) -> None:

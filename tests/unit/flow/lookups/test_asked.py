@@ -47,7 +47,7 @@ def test_a_lookup_is_asked_by_its_name(lookup: str) -> None:
         ),
         (
             '{get: "https://crm.example.com"}',
-            'E537 `lookup` cannot declare a lookup, and "get" belongs to one → declare it under `lookups` of the '
+            'E537 `lookup` cannot declare a lookup, but "get" belongs to one → declare it under `lookups` of the '
             "flow, and write its name",
         ),
         (
@@ -56,7 +56,7 @@ def test_a_lookup_is_asked_by_its_name(lookup: str) -> None:
         ),
         (
             "[{customer: a}]",
-            'E201 what the lookup "customer" is given is a text → delete it: there are no params',
+            'E201 the input of the lookup "customer" is a text → delete it: there are no params',
         ),
     ],
 )
@@ -70,7 +70,7 @@ def test_what_cannot_be_asked_is_an_error(lookup: str, fault: str) -> None:
         ("customer", 'E271 the lookup "customer" needs "item" → write `{customer: {item: ..}}`'),
         (
             "[{customer: a}]",
-            'E201 what the lookup "customer" is given is a text → write `{customer: {item: .., size: ..}}`',
+            'E201 the input of the lookup "customer" is a text → write `{customer: {item: .., size: ..}}`',
         ),
         ("[{customer: {itm: a}}]", 'E270 the lookup "customer" takes no "itm" → did you mean "item"?'),
         (
