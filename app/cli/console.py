@@ -150,7 +150,7 @@ def _list() -> None:
 def link() -> int:
     """Print a link that opens the console of a running `ncco serve --dev` once, within 12 hours.
 
-    Run it in the server's folder, with the server's settings. A link opens nothing unless the server runs with --dev.
+    Run it in the server's folder. Only a server with --dev accepts links.
     """
     settings = server_settings()
     if settings.has_logins:  # a server without --dev has no console otherwise

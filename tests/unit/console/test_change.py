@@ -353,7 +353,7 @@ async def test_day_of_a_range_gets_hours_of_its_own(owner: httpx.AsyncClient, fl
     assert week == yaml.safe_load(text_of(flow))["hours"]["office"]["week"]
     assert "# never on Sundays" in text_of(flow)
     refused = await review(owner, **added)
-    assert "Wednesday has a line already: change its hours there" in refused.text
+    assert "Wednesday already has a line: change its hours there" in refused.text
     replaced = await review(owner, **added, **{"remove:/hours/office/week/wed": "on"})
     assert 422 == replaced.status_code
     assert "Nothing was changed" in replaced.text

@@ -31,10 +31,10 @@ def test_a_small_key_has_its_size() -> None:
         (private_pem(ed25519.Ed25519PrivateKey.generate()), "not an RSA key"),
         (private_pem(KEY, password="abcd"), "encrypted"),
         (private_pem(KEY, password="abcd", is_traditional=True), "encrypted"),
-        (PEM[:MIDDLE], "no complete key"),
+        (PEM[:MIDDLE], "does not contain a complete key"),
         (PEM[:MIDDLE] + "!" + PEM[MIDDLE:], "damaged"),
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n", "damaged"),
-        ("", "no complete key"),
+        ("", "does not contain a complete key"),
     ],
     ids=["ec", "ed25519", "encrypted", "encrypted traditional", "half", "not base64", "cut off", "nothing"],
 )
