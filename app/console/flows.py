@@ -21,7 +21,7 @@ from app.console.state import TheConsole, console_of
 from app.console.worker import WorkNotDone
 from app.errors import StoreError
 from app.flow.files import named_flows
-from app.flow.graph import GraphNode, draw, entrances
+from app.flow.graph import Drawing, GraphNode, draw, entrances
 from app.flow.issues import FlowIssue
 from app.flow.model import Flow
 from app.flow.svg import as_svg
@@ -87,7 +87,7 @@ async def _picture(request: Request, flow: Flow, paint: Paint, *, errors: bool) 
 
 def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
     """The painted picture of a flow; it takes a second or more for 2,000 steps."""
-    drawing = paint.apply(draw([flow], errors=errors, shown_number=lambda number: _number(flow, number)))
+    drawing = paint.apply(_drawing(flow, errors=errors))
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
     ways: dict[str, list[tuple[str, str]]] = {}
     for arrow in drawing.arrows:
@@ -100,6 +100,11 @@ def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
     found |= {"link"} if len(drawing.subgraphs) > 1 else set()
     svg = Markup(as_svg(drawing))  # noqa: S704 - every text in it is escaped
     return Picture(svg, steps, [kind for kind in KINDS if kind in found])
+
+
+def _drawing(flow: Flow, *, errors: bool = False) -> Drawing:
+    """What the picture of a flow shows, in words for people who never see an address of the server."""
+    return draw([flow], errors=errors, shown_number=lambda number: _number(flow, number), has_addresses=False)
 
 
 def _number(flow: Flow, number: str) -> str:
@@ -166,8 +171,7 @@ async def picture_file(console: TheConsole, name: str, _: CanLook) -> Response:
 
 
 def _as_file(flow: Flow) -> str:
-    drawing = draw([flow], shown_number=lambda number: _number(flow, number))
-    return as_svg(drawing, (STATIC / "picture.css").read_text(encoding="utf-8"))
+    return as_svg(_drawing(flow), (STATIC / "picture.css").read_text(encoding="utf-8"))
 
 
 @router.get("/flows/{name}")

@@ -135,7 +135,7 @@ def picture(folder: Json, source: Json) -> str:
     if sum(len(flow.steps) for flow in flows) > MOST_DRAWN:
         return NO_PICTURE.format(f"A flow with more than {MOST_DRAWN} steps is drawn only on its own page.")
     line = next((number for flow in flows for number in flow.numbers), "")
-    return as_svg(draw(flows, shown_number=lambda number: readable(number, line))) if flows else ""
+    return as_svg(draw(flows, shown_number=lambda number: readable(number, line), has_addresses=False)) if flows else ""
 
 
 def asked(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:

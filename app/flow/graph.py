@@ -122,17 +122,25 @@ class Drawing:
         return replace(self, subgraphs=tuple(subgraphs))
 
 
-def draw(flows: Iterable[Flow], *, errors: bool = False, shown_number: Callable[[str], str] = str) -> Drawing:
+def draw(
+    flows: Iterable[Flow],
+    *,
+    errors: bool = False,
+    shown_number: Callable[[str], str] = str,
+    has_addresses: bool = True,
+) -> Drawing:
     """The flows and all flows that a call can reach from them.
 
-    With `errors`, also an arrow to each error target. `shown_number` is how a number is written.
+    With `errors`, also an arrow to each error target. `shown_number` is how a number is written. Without
+    `has_addresses`, words are in place of the address that answers a flow's linked numbers.
     """
     shown: dict[str, Flow] = {}
     for flow in flows:
         for each in (flow, *flow.subs.values()):
             shown.setdefault(each.name, each)
     drawers = {
-        name: _FlowDrawer(f"f{number}", flow, shown_number) for number, (name, flow) in enumerate(shown.items(), 1)
+        name: _FlowDrawer(f"f{number}", flow, shown_number, has_addresses)
+        for number, (name, flow) in enumerate(shown.items(), 1)
     }
     arrows = [arrow for drawer in drawers.values() for arrow in drawer.arrows(drawers, errors=errors)]
     return Drawing(tuple(drawer.subgraph() for drawer in drawers.values()), tuple(arrows))
@@ -145,6 +153,7 @@ class _FlowDrawer:
     key: str
     flow: Flow
     shown_number: Callable[[str], str]
+    has_addresses: bool
     ends: dict[str, GraphNode] = field(default_factory=dict)
 
     @cached_property
@@ -170,7 +179,8 @@ class _FlowDrawer:
             )
             for name, step in self.flow.steps.items()
         )
-        start = GraphNode(self.entry_key, "start", entrances(self.flow, shown=self.shown_number), place=self.flow.place)
+        lines = entrances(self.flow, shown=self.shown_number, has_addresses=self.has_addresses)
+        start = GraphNode(self.entry_key, "start", lines, place=self.flow.place)
         return Subgraph(self.key, self.flow.name, (start, *steps, *self.ends.values()))
 
     def arrows(self, drawers: Mapping[str, _FlowDrawer], *, errors: bool) -> Iterator[Arrow]:
@@ -206,11 +216,14 @@ class _FlowDrawer:
         return self.ends.setdefault(name, GraphNode(f"{self.key}_e{len(self.ends)}", "end", (line,))).key
 
 
-def entrances(flow: Flow, *, has_all: bool = False, shown: Callable[[str], str] = str) -> tuple[str, ...]:
+def entrances(
+    flow: Flow, *, has_all: bool = False, shown: Callable[[str], str] = str, has_addresses: bool = True
+) -> tuple[str, ...]:
     """How calls enter the flow. `has_all`: no flow has a number of its own, so the default flow takes every call."""
     found = [f"call to {shown(number)}" for number in flow.numbers]
     found += [f"call to any{'' if has_all else ' other'} number"] if flow.default else []
-    found += [f"/webhooks/answer/{flow.name}"] if flow.entry else []
+    if flow.entry:
+        found.append(f"/webhooks/answer/{flow.name}" if has_addresses else "call to a number linked to it")
     return tuple(found) or (f"run {flow.name}",)
 
 

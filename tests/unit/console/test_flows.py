@@ -221,6 +221,15 @@ async def test_a_picture_stands_alone_and_shows_numbers_as_people_write_them(cli
     assert 404 == (await client.get("/flows/nobody/picture.svg")).status_code
 
 
+async def test_a_picture_has_words_in_place_of_the_address_of_a_flow(tmp_path: Path) -> None:
+    linked = main().replace('numbers: ["442079460000"]', "entry: true")
+
+    picture = await read(write(tmp_path, main=linked), "/flows/main/picture.svg")
+
+    assert "call to a number linked to it" in words(picture.text)
+    assert "/webhooks/" not in picture.text
+
+
 async def test_owners_see_no_files_and_lines(client: httpx.AsyncClient) -> None:
     await client.post("/view", data={"view": "owner"})
 
