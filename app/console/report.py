@@ -143,10 +143,9 @@ def day_bars(report: CallReport) -> Chart:
     period = report.period
     each = ceil((period.end - period.first).days / MOST_BARS)
     firsts = [period.first + timedelta(number) for number in range(0, (period.end - period.first).days, each)]
-    counts = [
-        _parts(sum((report.days.get(first + timedelta(more), Counter()) for more in range(each)), Counter[str]()))
-        for first in firsts
-    ]
+    counts = [Counter[str]() for _ in firsts]
+    for day, count in report.days.items():
+        counts[(day - period.first).days // each].update(_parts(count))
     labels = [f"{first:%a}" if len(firsts) <= DAYS else f"{first.day} {first:%b}" for first in firsts]
     titles = [
         f"{first:%A} {first.day} {first:%B}" if each == 1 else f"{each} days from {first.day} {first:%B}"
@@ -220,7 +219,9 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
         values = {"rows": found.rows, "total": found.rows[0]}
         if found.hours:
             length = period.end - period.first
-            before = await _count(request, replace(period, first=period.first - length, end=period.first), filters.flow)
+            end = max(period.first, date.min + timedelta(1))  # the calendar begins in the year 1
+            first = date.fromordinal(max(1, end.toordinal() - length.days))
+            before = await _count(request, replace(period, first=first, end=end), filters.flow)
             values |= {
                 "headlines": headlines(found.rows[0], before.rows[0], length.days),
                 "bars": day_bars(found),

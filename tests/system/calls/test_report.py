@@ -241,6 +241,7 @@ async def test_page_csv_and_json_show_the_same_numbers(settings: Settings, playe
         document = (await console.get(f"/report.json?{days}")).json()
         table = list(csv.DictReader(io.StringIO((await console.get(f"/report.csv?{days}")).text)))
         empty = (await console.get("/report?to=2020-01-01")).text
+        longest = [await console.get(f"/report?from={day}&to=9999-12-30") for day in ("0001-01-01", "1990-01-01")]
         refused = await console.get("/report.json?from=2026-11-03&to=2026-11-02")
     await app.state.console.store.close()
 
@@ -251,6 +252,7 @@ async def test_page_csv_and_json_show_the_same_numbers(settings: Settings, playe
     assert {name: "" if value is None else str(value) for name, value in expected.items()} in table
     assert f'data-label="Minutes">{expected["minutes"]}</td>' in page
     assert "No call began on these days" in empty
+    assert [200, 200] == [reply.status_code for reply in longest]
     assert 422 == refused.status_code
     assert "2026-11-03 is after 2026-11-02" in refused.text
 
