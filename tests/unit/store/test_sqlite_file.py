@@ -477,7 +477,7 @@ def largest_file(size: int) -> Iterator[None]:
 async def test_full_disk_is_unavailable_and_heals(path: Path) -> None:
     store = await store_with_a_call(path)
     acknowledged = ["leg-1"]
-    with largest_file(400_000), pytest.raises(StoreUnavailable, match=r"cannot be read or written|has no room"):
+    with largest_file(400_000), pytest.raises(StoreUnavailable, match=r"cannot be read from or written|has no room"):
         for number in range(5_000):
             await store.open_call(*new_call(f"call-{number}", state=b"s" * 2_000))
             acknowledged.append(f"call-{number}")
