@@ -181,7 +181,7 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
         "1 hook could not be delivered, and the server gave up.",
         "2 recordings could not be fetched from Vonage.",
         "The audio of 3 recordings is lost. Only the newest 100 were checked.",
-        "<code>ncco recordings retry --lost</code> then fetches",
+        "<code>ncco recordings retry --lost</code> fetches",
         "The last backup is 50 hours old.",
         "<code>ncco hooks</code> says why",
     ):
@@ -194,9 +194,9 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
         (
             False,
             {},
-            "1 recording has not arrived yet: the server has no key to fetch it. Set VONAGE_APPLICATION_ID and",
+            "1 recording is not here yet: the server has no key to fetch it. Set VONAGE_APPLICATION_ID and",
         ),
-        (True, {"failed": 4}, "1 recording has not arrived yet: 4 tries failed in the last hour."),
+        (True, {"failed": 4}, "1 recording is not here yet: 4 tries failed in the last hour."),
         (True, {"failed": 4, "kept": 1}, "All is well."),
     ],
 )

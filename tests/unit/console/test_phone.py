@@ -405,12 +405,15 @@ async def test_a_folder_that_cannot_be_written_is_said_before_a_call_is_kept(
     await own_phone.call("flows/pin.yaml")
     await own_phone.do("hangup")
     assert "true" == own_phone.state("blocked")
-    assert f"{project}/tests cannot be written by the server&#39;s user" in own_phone.shown
+    assert f"{project}/tests is not writable for the server&#39;s user" in own_phone.shown
     assert "keep the call as a scenario" not in own_phone.shown
     refused = await own_phone.post(f"/phone/calls/{own_phone.id}/keep")
     assert 409 == refused.status_code
     assert "/reception.yaml" not in refused.json()["detail"]
-    assert "tests/scenarios/pin.yaml: not a directory; let the server's user write there" in refused.json()["detail"]
+    assert (
+        "tests/scenarios/pin.yaml: not a directory; give the server's user write permission there"
+        in refused.json()["detail"]
+    )
     (project / "tests").unlink()
     await own_phone.post(f"/phone/calls/{own_phone.id}/advance")
     assert "false" == own_phone.state("blocked")
@@ -733,11 +736,11 @@ async def test_a_call_that_is_played_for_long_is_stopped(phone: Phone, monkeypat
 async def test_an_act_that_is_not_possible_says_what_is(phone: Phone) -> None:
     await phone.call()
     for step, reason in (
-        ("silence", "Nobody waits for the caller now"),
-        ("record", "Nothing is recorded now"),
+        ("silence", "Nothing waits for the caller now"),
+        ("record", "Nothing is being recorded now"),
         ({"dial": "busy"}, "No phone is ringing now"),
-        ("end", "This says what a scenario expects"),
-        ({"record": "9999s"}, "An hour is the most that a caller waits or speaks at once"),
+        ("end", "This is an expectation, not a step"),
+        ({"record": "9999s"}, "A caller can wait or speak for at most an hour at once"),
     ):
         await phone.post(f"/phone/calls/{phone.id}/steps", step=step)
         assert reason in phone.state("refused")
