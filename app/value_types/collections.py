@@ -51,7 +51,7 @@ class _SizeBudget:
         """A copy of an entry for JSON: a point in time becomes text."""
         self.left -= 1
         if self.left < 0:
-            raise ValueError(f"lists and maps of at most {MAX_ENTRIES:,} entries altogether are needed")
+            raise ValueError(f"lists and maps with at most {MAX_ENTRIES:,} entries in total are needed")
         if depth > MAX_NESTING:
             raise ValueError(f"lists and maps nested at most {MAX_NESTING} deep are needed")
         match value:

@@ -344,9 +344,9 @@ async def test_a_caller_of_a_flow_that_has_gone_still_gets_the_stored_bytes(call
     [
         (
             "the body is not JSON: trailing comma at byte 7",
-            "the body is not JSON: trailing comma at byte 7; no flow has",
+            "the body is not JSON: trailing comma at byte 7, and no flow has",
         ),
-        ("", "the webhook does not name the called number; no flow has"),
+        ("", "the webhook does not name the called number, and no flow has"),
     ],
 )
 async def test_a_call_that_cannot_be_read_is_logged_as_such(

@@ -190,7 +190,7 @@ async def test_all_steps_of_a_turn_share_one_budget(server: LookUpServer) -> Non
 
     assert "" == first.problem
     assert second.problem.startswith("timed out after ")
-    assert second.problem.endswith(" ms, which were left of 2000 ms for all lookups")
+    assert second.problem.endswith(" ms, which were left of the 2000 ms for all lookups")
     assert "not asked: the 2000 ms for all lookups of a turn are used up" == third.problem
     assert "" == another.problem
 

@@ -103,7 +103,7 @@ def test_what_is_not_kept_or_removed_is_not_there(files: RecordingFiles) -> None
         with pytest.raises(FileNotFoundError):
             files.open(id_)
     for wrong in ("../escaped", "A" * 32, ""):
-        with pytest.raises(ValueError, match="no id"):
+        with pytest.raises(ValueError, match="not the id of a recording"):
             files.open(wrong)
 
 

@@ -146,11 +146,11 @@ def test_a_file_of_anything_else_logs_nobody_in_and_is_not_quoted(file: Path, te
 
 def test_a_pipe_or_a_folder_is_no_file(file: Path) -> None:
     os.mkfifo(file)
-    with pytest.raises(SettingsError, match="is not a"):
+    with pytest.raises(SettingsError, match="is not a file"):
         read_logins(file)
     file.unlink()
     file.mkdir()
-    with pytest.raises(SettingsError, match="is not a"):
+    with pytest.raises(SettingsError, match="is not a file"):
         read_logins(file)
 
 
