@@ -67,7 +67,7 @@ def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
     if form == "json":
         print_json({"file": str(file), "bytes": size, "made_at": now.isoformat(), "lost_recordings": lost})
     else:
-        click.echo(f"{places.store.label} is in {file} ({size:,} bytes), and was read again")
+        click.echo(f"{places.store.label} is in {file} ({size:,} bytes), and was verified")
     if is_for_git(file):
         click.echo(f"warning: Git does not ignore {file}, which contains callers' numbers and messages", err=True)
         click.echo("  fix: write backups outside the work tree, or add their folder to .gitignore", err=True)

@@ -267,7 +267,7 @@ async def test_call_that_no_flow_took_is_not_kept(project: Path) -> None:
     reply = await keep(project, id_)
 
     assert 422 == reply.status_code
-    assert "no flow took the call" in reply.text
+    assert "no flow took it" in reply.text
 
 
 async def page_of(project: Path, id_: str) -> str:

@@ -66,7 +66,7 @@ async def test_a_call_that_takes_too_long_is_ended_and_holds_up_nobody(console: 
     assert said[ended.status_code] in ended.text  # the other one where others have the processors
     assert answered > 3
     assert 404 == gone.status_code
-    assert "This call is no longer here; call again" in gone.text
+    assert "This call no longer exists; call again" in gone.text
 
 
 async def test_two_who_call_at_the_same_moment_end_the_calls_of_two_others() -> None:

@@ -460,7 +460,7 @@ async def test_what_is_deleted_or_old_is_removed_with_its_file(store: Store, fol
 
 @pytest.mark.parametrize("name", ["../calls", "a" * 31, "A" * 32, "", "0" * 32 + "/.."])
 def test_a_file_has_the_name_of_an_id_alone(folder: RecordingFolder, name: str) -> None:
-    with pytest.raises(ValueError, match="no id"):
+    with pytest.raises(ValueError, match="not the id of a recording"):
         folder.file(name)
 
 
