@@ -327,7 +327,7 @@ def check_invented(flows: Iterable[Flow]) -> Iterator[Finding]:
     if invented := [number for number in written if _INVENTED.fullmatch(number)]:
         message = f"flows dial {some_of(invented)} ({written[invented[0]]}): these are example numbers that nobody has"
         yield Finding(
-            "dialling", "warning", message, "Write your own phone's number, or the number of whoever answers."
+            "dialling", "warning", message, "Write the number of your own phone, or of the person who answers."
         )
 
 

@@ -70,8 +70,8 @@ Examples:
   ncco vonage --tls --speed 10                           for SDKs that only use https
   ncco vonage --party 447700900001=busy
 
-Nothing leaves this machine but webhooks, and nobody is called. Exit codes: 0 stopped, 2 the address is in use or
-an option is wrong.""",
+Only webhooks leave this machine, and no phone rings. Exit codes: 0 stopped, 2 the address is in use or an option
+is wrong.""",
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=9000, show_default=True, help="Port on 127.0.0.1.")
 @click.option(

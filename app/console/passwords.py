@@ -22,7 +22,7 @@ FREE_FAILURES: Final = 5
 MAX_FAILURES_OF_ALL: Final = 100
 """Failures of all clients with one name after which every try of that name takes longest."""
 _REMEMBERED: Final = 1000
-"""Most failures to remember, over all names. Pushing one out takes so many tries that waiting is quicker."""
+"""The most failures remembered, over all names. Waiting is quicker than pushing one out."""
 LONGEST_S: Final = 4.0
 """How long a try is held up at most. It takes 1 s at first, and then twice as long each time."""
 MAX_WAITING_OF_ONE: Final = 4

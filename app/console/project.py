@@ -186,7 +186,7 @@ class ProjectFolder:
         return path
 
     def _versions(self, path: Path) -> list[tuple[datetime, str, Path]]:
-        """The kept versions of a file: when it was replaced, by whom, and the version; oldest first."""
+        """The kept versions of a file by the time when each was replaced, oldest first."""
         found = []
         for kept in (path.parent / HISTORY).glob("*"):
             if (parts := _VERSION_NAME.fullmatch(kept.name)) and parts[1] == path.name:

@@ -20,7 +20,7 @@ class OutboundCall:
     Attributes:
         action: the connect that dials the same endpoint in the same way: `endpoint`, `from`, `timeout` (ringing),
             machine detection.
-        ncco: what the callee hears, or the target that replies it.
+        ncco: what the called person hears, or the target that replies with it.
         event: receives the status events.
         longest_s: seconds after the answer when the platform ends the call.
     """
@@ -32,7 +32,7 @@ class OutboundCall:
 
 
 def run(leg: Leg, call: OutboundCall) -> Steps[None]:
-    """Ring; play the NCCO to whoever answers, and end the leg.
+    """Ring, play the NCCO to the person who answers, and end the leg.
 
     The status events come before the answer webhook. That synchronous machine detection delays the answer webhook, and
     that an NCCO in reply to a detection replaces the one that plays, is unverified.

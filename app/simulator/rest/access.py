@@ -62,7 +62,7 @@ def _unauthorized(detail: str) -> ProblemError:
 
 
 class RateLimit:
-    """At most so many requests in any second of virtual time."""
+    """Limits the requests in any second of virtual time."""
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -1,4 +1,4 @@
-"""A call that is played, on a leg that only stands in for one."""
+"""A played call, on a fake leg."""
 
 from __future__ import annotations
 
