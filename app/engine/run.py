@@ -86,7 +86,7 @@ class Run:
         self.trace: list[TraceLine] = []
         self._ready: tuple[Stretch, list[dict[str, Any]]] | None = None
         self._built: NccoBuilder | None = None
-        self._call_record: Mapping[str, Any] | None = None
+        self._call = call_record(before.call)
         self._refused: set[str] = set()
         self._used_exits: set[tuple[str, str]] = set()
         self._marks: list[Savepoint] = []
@@ -99,12 +99,6 @@ class Run:
     def secrets(self) -> Secrets:
         """The sensitive values that the turn has received so far. Rolling back a step forgets none of them."""
         return Secrets()
-
-    @property
-    def _call(self) -> Mapping[str, Any]:
-        if self._call_record is None:
-            self._call_record = call_record(self.before.call)
-        return self._call_record
 
     @property
     def _builder(self) -> NccoBuilder:

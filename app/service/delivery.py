@@ -178,7 +178,7 @@ class Reply(NamedTuple):
             call.uuid,
             call.conversation_uuid,
             turn.is_failsafe,
-            problem=_problem_of(turn),
+            problem=_problem_of(turn) if turn.has_fault else "",
             heard_in=first.step if first is not None and first.did == "heard" else "",
             revision=session.revision,
             caller=call.from_number or call.from_user,
@@ -213,7 +213,7 @@ class Reply(NamedTuple):
 def _problem_of(turn: Turn) -> str:
     """Which step could not be played, by code and place: the sentence in the trace may hold what a caller gave."""
     refused = ""
-    for line in turn.trace if turn.has_fault else ():
+    for line in turn.trace:
         if line.did == "failed" and line.step:
             return f'step "{line.step}" could not be played: {line.what} ({line.where})'
         if line.did == "refused":

@@ -137,7 +137,7 @@ class Turns:
 
     def event_hooks(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> tuple[HookRow, ...]:
         """The hooks of an event on a wait; the store leaves out those of a second delivery."""
-        if flow is None or delivery.problem or ref.kind != "event":
+        if flow is None or delivery.problem:
             return ()
         context = self.policy.turn_context(delivery.received_at, delivery.base_url)
         hooks = engine.observe(flow, session, ref, delivery.webhook, context)

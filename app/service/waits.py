@@ -52,7 +52,7 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
     read = None if delivery.problem else delivery.webhook
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
     turn = await turns.play(engine.resume(flow, session, wait, read, context, seen=seen))
-    hooks = turns.event_hooks(flow, session, ref, delivery)
+    hooks = turns.event_hooks(flow, session, ref, delivery) if ref.kind == "event" else ()
     recording = turns.announced(delivery, session, ref, flow, may_be_input=not wait.sensitive)
     if turn is None:
         await _record_on_wait(turns, webhook, hooks, ref, delivery, recording=recording)

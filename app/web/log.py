@@ -148,22 +148,19 @@ class LineStream:
         for text in [b"".join(lines)] if self._poll is None else lines:
             self._write_or_drop(text)
 
-    def _write_or_drop(self, rest: bytes) -> None:
-        try:
-            if not self._is_writable():
-                self._lost += 1
-                return
-            if self._lost:
-                rest = self._notice() + rest
-            while rest:
-                if not self._is_writable():
-                    self._is_cut = True
-                    self._lost += 1
-                    break
-                size = len(rest) if self._poll is None else PIPE_BYTES
+    def _write_or_drop(self, text: bytes) -> None:
+        whole = self._notice() + text if self._lost else text
+        rest = whole
+        size = len(whole) if self._poll is None else PIPE_BYTES
+        with suppress(OSError, ValueError):  # the reader has gone, as in `ncco serve | head`
+            while rest and self._is_writable():
                 rest = rest[self._write(rest[:size]) or len(rest) :]
-        except (OSError, ValueError):  # the reader has gone, as in `ncco serve | head`
-            pass
+        if not rest:
+            self._lost, self._is_cut = 0, False
+        elif rest is whole:
+            self._lost += 1
+        else:
+            self._lost, self._is_cut = 1, True
 
     def flush(self) -> None:
         """Do nothing: what calls this after each line need not wait for it."""
@@ -173,11 +170,9 @@ class LineStream:
 
     def _notice(self) -> bytes:
         """What precedes the next line: the end of one that was cut, and the number of lines that were dropped."""
-        lost, is_cut = self._lost, self._is_cut
-        self._lost, self._is_cut = 0, False
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = {"event": "log lines lost", "lost": lost, "level": "error", "timestamp": now}
-        return (b"\n" if is_cut else b"") + json.dumps(line).encode() + b"\n"
+        line = {"event": "log lines lost", "lost": self._lost, "level": "error", "timestamp": now}
+        return (b"\n" if self._is_cut else b"") + json.dumps(line).encode() + b"\n"
 
 
 def _poll(stream: TextIO) -> select.poll | None:
