@@ -83,12 +83,12 @@ def create_app(
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # FastAPI's own would log exceptions
-        routes=webhooks.router.routes,  # of an included router, FastAPI looks for each route twice
         lifespan=None if own is None else make_lifespan(config, own, readiness),
     )
     app.state.webhooks = config
     app.state.readiness = readiness
     app.state.server_id = server_id or token_hex(8)
+    app.include_router(webhooks.router)
     app.include_router(webhooks.rtc_router)
     app.include_router(health.router)
     if dev:
@@ -96,18 +96,16 @@ def create_app(
     if settings.has_console(dev):
         app.include_router(health.console_router)
     app.openapi = partial(document_of, app)  # type: ignore[method-assign]  # as FastAPI documents it
-    app.add_middleware(RequestHeadMiddleware, readiness=readiness)
+    app.add_middleware(RequestHeadMiddleware, readiness=readiness, webhooks=webhooks.router.routes)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _server_error)
     return app
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def _http_error(_: Request, error: Exception) -> Response:
     """An unknown path, a wrong method, or anything else that the framework refuses, as JSON."""
     refused = cast(HTTPException, error)
     headers = {name.lower(): value for name, value in (refused.headers or {}).items()}
-    if refused.status_code == 405 and request.url.path.startswith("/webhooks/"):
-        headers["allow"] = "GET, POST"
     cure = _CURES.get(refused.status_code, "See the documentation.")
     return error_response(refused.status_code, str(refused.detail).lower(), cure, headers)
 

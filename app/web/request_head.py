@@ -6,10 +6,12 @@ uvicorn's parser knows no limit, and a middleware sees only heads that are compl
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 
 from opentelemetry import trace
+from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -60,16 +62,19 @@ class RequestHeadMiddleware:
 
     Doubled and trailing slashes in the path of a webhook are ignored. While the server drains, it closes each
     connection after the response, so that clients connect to another host.
+
+    Webhooks go straight to their routes, which answer every error themselves (docs/decisions.md).
     """
 
-    def __init__(self, app: ASGIApp, readiness: Readiness) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, readiness: Readiness, webhooks: Sequence[BaseRoute]) -> None:
+        self._app = Router(webhooks, redirect_slashes=False, default=app)
+        self._others = app
         self._readiness = readiness
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._others(scope, receive, send)
             return
         headers, path = scope["headers"], scope["path"]
         if (span := trace.get_current_span()).is_recording():

@@ -32,7 +32,7 @@ from app.ncco.webhooks import (
 from app.web.log import log_webhook
 from app.web.openapi import body_of, reference
 from app.web.webhook_failures import failure_response
-from app.web.webhook_http import WebhookRequest, WebhookResponse
+from app.web.webhook_http import WebhookRequest, WebhookResponse, error_response
 
 
 class Deadline:
@@ -79,7 +79,8 @@ class WebhookRoute(APIRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a response in any case; then count and log the webhook, where an error no longer affects the caller."""
         if scope["method"] not in (self.methods or ()):
-            await super().handle(scope, receive, send)
+            refused = error_response(405, "method not allowed", "See the Allow header.", {"allow": "GET, POST"})
+            await refused(scope, receive, send)
             return
         started = perf_counter()
         request = WebhookRequest(scope, receive)
@@ -224,8 +225,7 @@ async def fallback(request: WebhookRequest) -> WebhookResponse:
     return WebhookResponse(await request.calls.fallback(request.webhook))
 
 
-@rtc_router.get("/rtc")
-@rtc_router.post("/rtc")
+@rtc_router.api_route("/rtc", methods=["GET", "POST"])
 async def rtc() -> Response:
     """Ignore events of Vonage's other voice interface, which an application may be configured to send here too."""
     return Response(status_code=204)
