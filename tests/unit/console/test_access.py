@@ -367,6 +367,30 @@ async def test_without_its_database_people_log_in_and_see_what_is_wrong() -> Non
         assert "NCCO_DATABASE_URL" in page.text
 
 
+async def test_who_may_look_is_refused_exactly_where_something_is_kept(
+    look_only: httpx.AsyncClient, console: FastAPI
+) -> None:
+    """What security.md and colleagues.md promise of the role `listen`, for every route that is not only read."""
+    routes = {
+        (method, route.path or "")
+        for route in iter_route_contexts(console.routes)
+        if isinstance(route.original_route, APIRoute)
+        for method in (route.methods or set()) - {"GET", "HEAD"}
+    }
+    refused = set()
+    for method, path in sorted(routes, key=lambda route: route[1] == "/logout"):
+        response = await look_only.request(method, re.sub(r"\{[^}]*\}", "1", path))
+        if 403 == response.status_code:
+            assert "lets you look, but not change anything" in response.text, path
+            refused.add((method, path))
+    keeping = {
+        *("/calls/{name:path}/keep", "/change/{file:path}", "/change-save", "/messages/{id_}/{action}"),
+        *("/phone/save", "/phone/calls/{id_}/keep"),
+    }
+    assert {("POST", path) for path in keeping} == refused
+    assert len(keeping) < len(routes)
+
+
 async def test_who_may_look_changes_nothing(look_only: httpx.AsyncClient, console: FastAPI) -> None:
     @console.post("/change-something")
     async def change(_: CanChange) -> None: ...
