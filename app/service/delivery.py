@@ -35,9 +35,9 @@ Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean p
 
 _SIP_HEADER: Final = "SipHeader_"
 """Prefix of a custom SIP header. Source: webhook reference, Answer."""
-_TEXT_FIELDS: Final = ("to", "from", "from_user", "uuid", "conversation_uuid", "region_url", "endpoint_type")
-_BLANKS: Final = ("",) * len(_TEXT_FIELDS)
-ANSWER_FIELDS: Final = frozenset({*_TEXT_FIELDS, "call_uuid", "custom_data"})
+ANSWER_FIELDS: Final = frozenset(
+    {"to", "from", "from_user", "uuid", "call_uuid", "conversation_uuid", "region_url", "endpoint_type", "custom_data"}
+)
 """Fields of an answer webhook, which fill no params."""
 
 ID_LIMIT: Final = 64
@@ -89,24 +89,25 @@ class Delivery:
     def call(self) -> Call:
         """The facts of an answer webhook, as flows see them: "" or {} for what is missing or cannot be read."""
         fields, query = self.fields, self.query
-        found = [
-            value if isinstance(value, str) else as_text(value) for value in map(fields.get, _TEXT_FIELDS, _BLANKS)
-        ]
-        to, from_number, user, uuid, conversation, region, endpoint = found
         custom_data = fields.get("custom_data", query.get("custom_data"))
         if isinstance(custom_data, str):
             custom_data = decode_json_fields({"custom_data": custom_data})["custom_data"]
-        sip = [name for name in fields if name.startswith(_SIP_HEADER)]
         return Call(
-            _digits(to),
-            _digits(from_number),
-            user,
-            uuid if fields.get("uuid") is not None else as_text(fields.get("call_uuid")),
-            conversation,
-            region,
-            endpoint,
+            _digits(_text(fields, "to")),
+            _digits(_text(fields, "from")),
+            _text(fields, "from_user"),
+            _text(fields, "uuid" if fields.get("uuid") is not None else "call_uuid"),
+            _text(fields, "conversation_uuid"),
+            _text(fields, "region_url"),
+            _text(fields, "endpoint_type"),
             "outbound" if fields.get("direction", query.get("direction")) == "outbound" else "inbound",
-            {name.removeprefix(_SIP_HEADER): value for name in sip if isinstance(value := fields[name], str)},
+            {
+                name.removeprefix(_SIP_HEADER): value
+                for name, value in fields.items()
+                if _SIP_HEADER in name  # costs a third of the next test, and nearly always ends here
+                and name.startswith(_SIP_HEADER)
+                and isinstance(value, str)
+            },
             custom_data if isinstance(custom_data, dict) else {},
         )
 
@@ -121,6 +122,12 @@ class Delivery:
         fields = {name: value for name, value in self.fields.items() if name not in ("reason", "original_request")}
         reason = next((reason for reason in FALLBACK_REASONS if reason == self.fields.get("reason")), "")
         return replace(self, fields=fields, reason=reason)
+
+
+def _text(fields: Mapping[str, object], name: str) -> str:
+    """A field; a number as text, and "" for anything else or nothing."""
+    value = fields.get(name, "")
+    return value if isinstance(value, str) else as_text(value)
 
 
 def _digits(number: str) -> str:

@@ -85,6 +85,8 @@ def _unpack(packing: int, session: bytes) -> str:
 
 
 def _varints(*numbers: int) -> bytes:
+    if max(numbers) <= 0x7F:  # nearly always
+        return bytes(numbers)
     out = bytearray()
     for number in numbers:
         rest = number

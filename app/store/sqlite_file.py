@@ -137,23 +137,26 @@ def in_sqlite(sql: str) -> str:
 
 def fetch(connection: sqlite3.Connection, sql: str, values: Sequence[object]) -> list[Row]:
     """Run one statement; returns its rows."""
-    return _execute(connection, sql, values).fetchall()
+    cursor = connection.cursor()
+    _execute(cursor, sql, values)
+    return cursor.fetchall()
 
 
-def _execute(connection: sqlite3.Connection, sql: str, values: Sequence[object]) -> sqlite3.Cursor:
+def _execute(cursor: sqlite3.Cursor, sql: str, values: Sequence[object]) -> None:
     """Run one statement. Lone surrogates, which UTF-8 cannot hold, become their escape."""
     statement = in_sqlite(sql)
     try:
-        return connection.execute(statement, tuple(values))  # of another sequence the driver asks for each value
+        cursor.execute(statement, tuple(values))  # of another sequence the driver asks for each value
     except UnicodeEncodeError:
         escaped = [
             each.encode("utf-8", "backslashreplace").decode() if isinstance(each, str) else each for each in values
         ]
-        return connection.execute(statement, escaped)
+        cursor.execute(statement, escaped)
 
 
 def run(connection: sqlite3.Connection, work: Work[T]) -> T:
     """Run an operation inside a transaction of the caller; returns or raises what it does."""
+    cursor = connection.cursor()
     try:
         statement = next(work)
         while True:
@@ -161,7 +164,7 @@ def run(connection: sqlite3.Connection, work: Work[T]) -> T:
             if isinstance(statement, Many):
                 rows = [row for each in values for row in fetch(connection, sql, each)]
             else:
-                cursor = _execute(connection, sql, values)
+                _execute(cursor, sql, values)
                 if not isinstance(statement, Insert):
                     rows = cursor.fetchall()
                 else:

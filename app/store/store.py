@@ -264,7 +264,8 @@ def _advance(
 def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[None]:
     yield INSERT_TURN, (call_key, *turn[1:])
     yield INSERT_WEBHOOK, (*webhook, call_key if webhook.session == turn.session else None)
-    yield from _add_hooks(hooks)
+    if hooks:
+        yield from _add_hooks(hooks)
 
 
 def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None = None) -> Work[None]:

@@ -125,7 +125,7 @@ class Verifier:
             raise WrongSignature(problem)
         document = _decoded(claims_part)
         if True not in [hmac.compare_digest(signature_part, _signature(keyed, signed)) for keyed in self._hmacs]:
-            is_readable = document is not None and _decoded(signature_part) is not None
+            is_readable = document is not None and _is_canonical(signature_part)
             raise WrongSignature(Refusal.SIGNATURE if is_readable else Refusal.MALFORMED)
         claims = None if document is None else _object(document)
         if claims is None:
@@ -187,17 +187,26 @@ def _signature(keyed: hmac.HMAC, signed: bytes) -> bytes:
     """The last part of a token. Copying a keyed HMAC costs less than keying a new one."""
     made = keyed.copy()
     made.update(signed)
-    return binascii.b2a_base64(made.digest(), newline=False).translate(_SWAP_ALPHABETS, b"=")
+    return _encoded(made.digest())
 
 
 def _decoded(part: bytes) -> bytes | None:
-    """The bytes of one part of a token; None unless it is canonical base64url without padding."""
+    """The bytes of one part of a token; None unless it is base64url without padding."""
     plain = part.translate(_SWAP_ALPHABETS)
     try:
-        document = binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
+        return binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
     except (binascii.Error, ValueError):
         return None
-    return document if binascii.b2a_base64(document, newline=False).rstrip(b"=") == plain else None
+
+
+def _encoded(document: bytes) -> bytes:
+    return binascii.b2a_base64(document, newline=False).translate(_SWAP_ALPHABETS, b"=")
+
+
+def _is_canonical(part: bytes) -> bool:
+    """Whether it is base64url in the one form that `_encoded` writes."""
+    document = _decoded(part)
+    return document is not None and _encoded(document) == part
 
 
 def _object(document: bytes) -> dict[str, Any] | None:
