@@ -114,6 +114,10 @@ class Domains:
                 return lambda combination: value
             case nodes.Compare(expr=left, ops=[nodes.Operand(op=op, expr=right)]):
                 return self._compared(left, op, right)
+            case nodes.Filter(
+                name="starts_with", node=nodes.Expr() as of, args=[nodes.Const(value=str() as beginning)]
+            ):
+                return self._beginning(of, beginning) or self._atom(node)
             case _:
                 return self._atom(node)
 
@@ -163,6 +167,16 @@ class Domains:
             values = (*values, *bounds.ends)
         self.values.setdefault(key, {}).update(dict.fromkeys(values))
         return lambda combination: compare(op, combination[key], literal)
+
+    def _beginning(self, node: nodes.Expr, beginning: str) -> Formula | None:
+        """Whether a text begins with a literal: the longest of these that fits decides all others."""
+        key = key_of(node)
+        shape = known_type(self.scope, node)
+        values = _values(shape, (beginning + _OTHER,)) if shape is not None and shape.family == "text" else None
+        if values is None or key in self.bounds:
+            return None
+        self.values.setdefault(key, {}).update(dict.fromkeys(values))
+        return lambda combination: str(combination[key]).startswith(beginning)
 
     def _length_of(self, node: nodes.Node) -> ValueBounds | None:
         """The bounds of `entry | length`; None for anything else, and for a text of any length."""

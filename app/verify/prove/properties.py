@@ -296,12 +296,17 @@ def _silences(explored: Explored) -> Iterator[Violation]:
 
 
 def _quiet_step(explored: Explored, turn: Transition) -> Where:
-    """The step that causes the silence of a turn: the last one with a `wait`, unless its `input` waits longer."""
+    """The step that causes the silence of a turn.
+
+    The last one with a `conversation` that is silent forever, or with a `wait`, unless its `input` waits longer.
+    """
     waits = [float(action.get("timeout", 0)) for action in turn.ncco.actions if action["action"] == "wait"]
-    if max(waits, default=0.0) > turn.heard.input_s:
-        for where in reversed(turn.entered):
-            if any(action.word == "wait" for part in explored.step(where).parts for action in actions_of(part)):
-                return where
+    silent = "wait" if max(waits, default=0.0) > turn.heard.input_s else ""
+    if ENDLESS in turn.heard:
+        silent = "conversation"
+    for where in reversed(turn.entered):
+        if any(action.word == silent for part in explored.step(where).parts for action in actions_of(part)):
+            return where
     return turn.where
 
 

@@ -81,6 +81,9 @@ steps:
         '("x" in customer.tags) and "y" in customer.tags',
         'said in customer.tags and plan in [said, "small"]',
         "said[0:1] == 'a' and said[0:2] == 'b'",
+        "said | starts_with('ab') and said != 'abc' or said | ends_with('a')",
+        "call.from | starts_with('44') and not (call.from | starts_with('4420'))",
+        "account | starts_with('12') and account == '123456'",
         "now > hours.office.next_open or days == []",
     ],
 )
@@ -108,6 +111,8 @@ ATOMS = st.one_of(
     st.builds("tries {} {}".format, st.sampled_from(["<", "<=", "==", ">", ">=", "!="]), st.integers(0, 4)),
     st.builds("{1} {0} tries".format, st.sampled_from(["<", "<=", ">", ">="]), st.integers(0, 4)),
     st.builds("said {} '{}'".format, st.sampled_from(["==", "!="]), st.sampled_from("xy")),
+    st.builds("(said | starts_with('{}'))".format, st.sampled_from(["x", "xy", "xyz", "y", "ot", ""])),
+    st.builds("(plan | starts_with('{}'))".format, st.sampled_from("abx")),
     st.just("said == plan"),
     st.just("vip"),
 )
@@ -124,7 +129,7 @@ NAMES = st.fixed_dictionaries(
     {
         "plan": st.sampled_from("abc"),
         "tries": st.integers(-1, 6),
-        "said": st.sampled_from(["", "x", "y", "a", "other"]),
+        "said": st.sampled_from(["", "x", "y", "a", "xy", "xyz", "xyzz", "other"]),
         "vip": st.booleans(),
     }
 )
