@@ -47,6 +47,8 @@ FOLDER: Final = Path(".virtual-vonage")
 KEY_FILE: Final = FOLDER / "private.key"
 CERTIFICATE_FILE: Final = FOLDER / "certificate.pem"
 CERTIFICATE_KEY_FILE: Final = FOLDER / "certificate.key"
+ENDED_CALLS: Final = 1_000
+"""The calls that `GET /v1/calls` still lists after their end."""
 
 
 def _parties(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> Mapping[str, Behaviour]:
@@ -200,7 +202,7 @@ async def _serve(
 
 
 class _Narrator:
-    """Prints what is heard in calls, and which webhooks are sent."""
+    """Prints what is heard in calls, and which webhooks are sent; then old calls are forgotten."""
 
     def __init__(self, vonage: Vonage) -> None:
         self._vonage = vonage
@@ -229,3 +231,7 @@ class _Narrator:
             if delivery.is_over and delivery.attempts:
                 click.echo(f"{delivery.leg.name}{webhook_line(delivery, delivery.leg.zero_ms / 1000)}")
         self._sending = [delivery for delivery in self._sending if not delivery.is_over]
+        if self._legs > 2 * ENDED_CALLS:
+            vonage.forget_ended(ENDED_CALLS)
+            self._legs = len(vonage.legs)
+            self._known = len(vonage.deliveries.log)

@@ -67,5 +67,5 @@ class LiveScheduler(Scheduler):
 
     async def _reply(self, process: Process[Any], turn: int, request: Request) -> None:
         response = await self._ask(request)
-        self._ready.append((process, turn, response))
+        self._at(max(self._now_ms - self.clock.ms, 0), process, turn, response)
         self._changed.set()

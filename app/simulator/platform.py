@@ -258,6 +258,15 @@ class Vonage:
         self.deliveries.send(delivery)
         await self.scheduler.advance(lambda: delivery.is_over)
 
+    def forget_ended(self, keep: int) -> None:
+        """Forget the legs that are over, except for the last `keep`, with their webhooks and conversations."""
+        over = [uuid for uuid, leg in self.legs.items() if leg.is_over]
+        for uuid in over[: max(len(over) - keep, 0)]:
+            del self.legs[uuid]
+        kept = {leg.conversation.uuid for leg in self.legs.values()}
+        self.conversations = {uuid: each for uuid, each in self.conversations.items() if each.legs or uuid in kept}
+        self.deliveries.log = [each for each in self.deliveries.log if each.leg.uuid in self.legs or not each.is_over]
+
     @property
     def log(self) -> tuple[WebhookDelivery, ...]:
         """Every webhook so far, in the order in which they were due."""

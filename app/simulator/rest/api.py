@@ -78,6 +78,7 @@ class Platform:
     def begin(self, leg: Leg, name: str, steps: Steps[None]) -> None:
         """Begin something for a leg, instead of what was begun under this name before."""
         self.stop(leg, name)
+        self.running = {key: each for key, each in self.running.items() if not each.is_over}
         self.running[leg.uuid, name] = process = self.vonage.scheduler.spawn(steps)
         leg.processes.append(process)
 

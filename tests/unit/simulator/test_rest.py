@@ -354,3 +354,22 @@ async def test_calls_are_listed_by_pages_and_filters() -> None:
     assert "next" not in second["_links"]
     assert [first.uuid] == [call["uuid"] for call in done["_embedded"]["calls"]]
     assert [leg.uuid for leg in reversed(later)] == [call["uuid"] for call in since["_embedded"]["calls"]]
+
+
+async def test_calls_that_ended_first_are_forgotten_with_their_webhooks() -> None:
+    client = Client(line := Line({}))
+    ended = [await client.place() for _ in range(3)]
+    await line.vonage.run(120)
+    running = await client.place()
+
+    line.vonage.forget_ended(keep=1)
+    listed = (await client.ask("GET")).json()
+    gone = await client.ask("GET", f"/{ended[0].uuid}")
+
+    kept = [ended[2].uuid, running.uuid]
+    assert kept == [call["uuid"] for call in listed["_embedded"]["calls"]]
+    assert (404, "Not Found") == await problem(gone)
+    assert set(kept) == {delivery.leg.uuid for delivery in line.vonage.log}
+    assert {ended[2].conversation.uuid, running.conversation.uuid} == set(line.vonage.conversations)
+    await line.vonage.run()
+    assert running.is_over
