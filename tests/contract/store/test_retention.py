@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.errors import AlreadyOpen
 from app.store import Forgotten, RecordingRow, Store, StoreUnavailable
 from tests.support.stored_rows import (
     NOON_MS,
@@ -106,6 +107,17 @@ async def test_another_call_is_opened_after_one_was_forgotten(store: Store) -> N
 
     assert await store.open_call(*new_call("leg-new", leg="leg-new", conversation=""))
     assert await store.open_call(*new_call("leg-newer", leg="", conversation=""))
+
+
+async def test_a_call_is_not_opened_twice_after_another_was_forgotten(store: Store) -> None:
+    await write_calls(store)
+    await store.forget([NUMBER])
+    await store.open_call(*new_call("leg-new"))
+
+    for _ in range(2):
+        with pytest.raises(AlreadyOpen):
+            await store.open_call(*new_call("leg-new"))
+    assert not await store.open_call(*new_call("from"))
 
 
 async def test_a_forgotten_name_is_dropped_when_its_call_would_have_been(store: Store) -> None:
