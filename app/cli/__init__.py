@@ -38,7 +38,7 @@ COMMANDS: Final = {
     "restore": "Restore the database from a backup.",
     "db": "Show the version of the database schema, or migrate it.",
 }
-"""The commands in the order in which a project needs them, each with a short description. Its module is
+"""The commands in the order a project needs them, each with a short description. Its module is
 `app.cli.<name>`, with _ for -."""
 
 
@@ -73,7 +73,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    commands={name: click.Command(name) for name in COMMANDS},  # whose names are suggested for a misspelt one
+    commands={name: click.Command(name) for name in COMMANDS},  # suggested for a misspelt name
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Examples:

@@ -215,7 +215,7 @@ class CallPrinter:
         click.echo(self._row(id_, began, *others, *rest))
 
     def _row(self, id_: str, *cells: object) -> str:
-        """The cells of a call. A program gets whole ids, a person those that fit."""
+        """The cells of a call. Programs get whole ids, people get shortened ones."""
         size = SHORT_ID if sys.stdout.isatty() else WHOLE_ID
         return f"{id_[:size]:<{size}} " + "{:<21} {:<15} {:<15} {:<14} {:<8} {:>5} {:>8}  {}".format(*cells)
 

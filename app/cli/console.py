@@ -153,7 +153,7 @@ def link() -> int:
     Run it in the server's folder. Only a server with --dev accepts links.
     """
     settings = server_settings()
-    if settings.has_logins:  # a server without --dev has no console otherwise
+    if settings.has_logins:  # otherwise a server without --dev has no console
         cure = f"open {console_address(settings)} and log in with the password"
         raise CannotRun("the console has a password; a link opens it only in development without one", cure)
     if settings.console_port == 0 and not settings.console_url:

@@ -180,7 +180,7 @@ def _listening(settings: Settings, *, dev: bool) -> Iterator[socket.socket]:
         settings = settings.model_copy(update={"console_port": settings.port + 1 if 0 < settings.port < 65535 else 0})
     with ExitStack() as stack:
         try:
-            if (fault := console_fault(settings)) is not None:  # listeners that matter more have their ports
+            if (fault := console_fault(settings)) is not None:  # more important listeners have their ports
                 raise fault
             bound = stack.enter_context(listening(settings.console_host, settings.console_port, names=names))
         except SettingsError:
@@ -203,7 +203,7 @@ def run_console(
 
     `served` are the URLs of the webhook server and of its counters. For the others, see `create_console`.
     """
-    end_with_parent(signal.SIGKILL)  # at once, whatever is being played
+    end_with_parent(signal.SIGKILL)  # immediately, even during a call
     os.nice(NICE)
     configure_log(settings)
     if (instrumentation := sys.modules.get("opentelemetry.instrumentation.fastapi")) is not None:

@@ -104,6 +104,6 @@ def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
 
 
 def _plays(step: steps.ScriptStep) -> bool:
-    """Whether the phone can do a step: it shows neither faults nor what dialled parties press."""
+    """Whether the phone can do a step: it shows neither faults nor keys of called parties."""
     is_other = isinstance(step, steps.FaultStep | steps.EventStep | steps.UntilStep)
     return not (is_other or (isinstance(step, steps.DialStep) and step.party.presses))

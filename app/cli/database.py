@@ -28,7 +28,7 @@ def asynchronous(command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, 
 
 
 def find_database() -> Store:
-    """The database that the settings name; it need not exist yet. Raises CannotRun, SettingsError."""
+    """The database of the settings; it may not exist yet. Raises CannotRun, SettingsError."""
     url = server_settings().database_url
     store = open_store(url)
     if not store.is_durable:
@@ -52,7 +52,7 @@ def require_file(database: Store) -> None:
 
 
 class NoSuchCall(CannotRun):
-    """There is not exactly one call whose id begins like that; ends with 1."""
+    """Not exactly one call has an id that starts like this; ends with 1."""
 
     exit_code = ISSUES
 

@@ -260,7 +260,7 @@ def check_recordings(settings: Settings, flows: Iterable[Flow], *, is_offline: b
 
 
 async def check_audio(settings: Settings, *, is_offline: bool) -> list[Finding]:
-    """Whether files of recordings are missing; a database or bucket that cannot be read is a finding of its own."""
+    """Whether files of recordings are missing; an unreadable database or bucket is a separate finding."""
     if not settings.keeps_recordings or settings.has_memory_store or (is_offline and settings.bucket is not None):
         return []
     try:
@@ -341,4 +341,4 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_private_key,
     check_database,
 )
-"""The checks that need the settings alone, in their order."""
+"""The checks that need only the settings, in order."""

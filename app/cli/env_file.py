@@ -42,7 +42,7 @@ def write_setting(file: Path, name: str, value: str) -> None:
 
 
 def _create(draft: Path, file: Path) -> None:
-    """A copy of a file, or an empty one, for its owner alone. Raises CannotRun when others have a right to the file."""
+    """A copy of a file, or an empty one, only for its owner. Raises CannotRun if others have access to the file."""
     text = b""
     if file.exists():
         found = file.stat()

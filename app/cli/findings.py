@@ -28,7 +28,7 @@ class Finding:
         status: `unchecked` when it could not be checked; the message says why.
         message: one sentence, without secrets.
         cure: what to do; "" for nothing.
-        setting: the setting whose new value fixes it; "" when something else does.
+        setting: the setting to change; "" if the fix is elsewhere.
     """
 
     check: str

@@ -103,7 +103,7 @@ QUESTIONS: Final = (
         prepared=hashed,
     ),
 )
-"""The questions for missing settings, in this order. Each answer is written to `.env` at once."""
+"""The questions for missing settings, in this order. Each answer is written to `.env` immediately."""
 API_SECRET: Final = Question(
     "api_secret", f"The API secret: API settings {_DASHBOARD}. It is not stored", is_secret=True, is_needed=True
 )
@@ -151,7 +151,7 @@ class Guide:
 
     Attributes:
         is_incomplete: an error was left as it is.
-        numbers: those that are linked to the application and taken by a flow.
+        numbers: numbers of the application that a flow answers.
     """
 
     is_incomplete: bool = False
@@ -239,7 +239,7 @@ class Guide:
                 return
 
     def _decide(self, errors: list[Finding], *, can_skip: bool = True) -> bool:
-        """Show errors, and ask what to do; False when they are left as they are."""
+        """Show errors, and ask what to do; False if the user leaves them."""
         for error in errors:
             print_finding(error)
         named = [_BY_SETTING[name] for name in dict.fromkeys(each.setting for each in errors) if name in _BY_SETTING]
@@ -339,7 +339,7 @@ def _check(field: str, text: str) -> None:
 
 
 def _flows(settings: Settings) -> list[Flow]:
-    """The flows without errors; none when they cannot be read, which is a finding of its own."""
+    """The flows without errors; none if they are unreadable, which is a separate finding."""
     with suppress(CannotRun):
         return list(Source(settings.flows, settings.templates).load(flow_variables()).project.flows.values())
     return []

@@ -39,7 +39,7 @@ there is no database.""",
 @click.pass_context
 @asynchronous
 async def command(context: click.Context, limit: int, form: str) -> int:
-    """Show the hooks that are not sent yet: those that wait for their next try, and those that were given up."""
+    """Show unsent hooks: those waiting for their next try, and those that were given up."""
     if context.invoked_subcommand is not None:
         return FINE
 

@@ -32,7 +32,7 @@ MOST_CLOCK_S: Final = 30
 async def network_findings(
     settings: Settings, flows: Collection[Flow], *, is_offline: bool, mail_to: str = ""
 ) -> list[Finding]:
-    """All checks that send something, to this machine alone when `is_offline`; `flows` are those without errors."""
+    """All checks that send something, only to this machine if `is_offline`; `flows` have no errors."""
     async with checking_client() as client:
         findings, headers = await server_findings(client, settings, is_offline=is_offline)
         if is_offline:
@@ -104,7 +104,7 @@ def check_local_server(settings: Settings, here: Probe, ready: Probe) -> Finding
 
 
 async def check_console(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:
-    """Whether the console has a password and a port of its own. It is only asked for a page."""
+    """Whether the console has a password and its own port. The check only requests a page."""
     if not settings.has_console(dev=False):
         why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
         return Finding("console", "ok", f"it is off outside of `--dev`: {why}")

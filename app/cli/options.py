@@ -33,7 +33,7 @@ chaos = click.option(
 
 
 def output(*formats: str) -> Callable[[Command], Command]:
-    """`--format`, whose default is the first one."""
+    """`--format`; the first one is the default."""
     return click.option(
         "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="The output format."
     )

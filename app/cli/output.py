@@ -18,7 +18,7 @@ FINE: Final = 0
 ISSUES: Final = 1
 CANNOT_RUN: Final = 2
 INTERRUPTED: Final = 130
-"""After Ctrl-C, as in shells; 1 would mean faults."""
+"""After Ctrl-C, as in shells; 1 would mean issues."""
 BROKEN_PIPE: Final = 141
 """When nothing reads the output any more (`| head`), as in shells."""
 
@@ -60,7 +60,7 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
         rest = (f"{other}\n  fix: {other.cure}" for other in others)
         raise CannotRun(str(error), "\n".join([error.cure, *rest])) from error
     except OSError as error:
-        if error.filename is not None:  # not of standard output, which has no name
+        if error.filename is not None:  # standard output has no name
             cure = "change its permissions, or name another" if isinstance(error, PermissionError) else "name another"
             cure = "free some space there, or name another" if error.errno in _DISK_FULL else cure
             raise CannotRun(f"{str(error.filename)[:_LONGEST_NAME]}: {error.strerror}", cure) from error
@@ -91,7 +91,7 @@ def _flush_streams() -> None:
 
 
 def shows_colours() -> bool:
-    """Whether standard output is a terminal with colours, and neither NO_COLOR nor TERM=dumb is set."""
+    """Whether standard output is a terminal with colours; NO_COLOR and TERM=dumb switch them off."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

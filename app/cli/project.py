@@ -141,7 +141,7 @@ def source_at(path: Path, templates: Path | None) -> Source:
 
 
 def _home_of_scenarios(path: Path) -> Path | None:
-    """The project whose scenarios are at a path, or below it; None for any other path."""
+    """The project with scenarios at or below a path; None for any other path."""
     home, whole = project_of(path), path.resolve()
     if home is None or whole in (home, *home.parents):
         return None
@@ -176,7 +176,7 @@ def flow_of_file(loaded: LoadedProject) -> str:
 def _needed_by(texts: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
     """Which `others` the flows in `texts` need: shared parts, and the flows that they run.
 
-    The rest is left out: the user did not ask about its faults.
+    Other issues are left out: the user did not ask about them.
     """
     file_of_flow, own = named_flows(others), named_flows(texts)
     parts = others.keys() - file_of_flow.values()

@@ -133,7 +133,7 @@ def command(
 
 
 def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
-    """The flow of that name; for "" those that calls begin in, by name. Raises CannotRun."""
+    """The flow with this name; for "" all entry flows, by name. Raises CannotRun."""
     if not flows:
         raise CannotRun("there is no flow", "run it in the project's folder, or name the folder")
     if not name:
@@ -208,7 +208,7 @@ def _document(fault: FoundViolation, source: Source) -> dict[str, Any]:
 
 
 def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[WrittenScenario]]:
-    """File name → its counter-examples, one file for each flow that calls begin in."""
+    """File name → its counter-examples, one file for each entry flow."""
     files: dict[str, list[WrittenScenario]] = {}
     for fault in faults:
         if fault.proof is not None and fault.example is not None:

@@ -140,7 +140,7 @@ def command(
 
 
 def _valid_text(value: Any) -> Any:
-    """A text as JSON can hold it: words of the command line need not be UTF-8."""
+    """A text that JSON can hold: command-line arguments may not be UTF-8."""
     return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 

@@ -52,7 +52,7 @@ def find_files(paths: Sequence[Path], home: Path = Path()) -> tuple[Path, ...]:
 
 
 def first_numbers(files: Iterable[Path]) -> dict[str, str]:
-    """The first number of each flow, by name, in the projects of scenario files; faults do not matter."""
+    """The first number of each flow, by name, in the projects of scenario files; issues are ignored."""
     found: dict[str, str] = {}
     for home in dict.fromkeys(home for file in files if (home := project_of(file)) is not None):
         flows = Source(home / "flows", home / "templates").load({}).project.flows

@@ -170,7 +170,7 @@ def _database(url: str) -> str:
 
 
 def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: str = "", console: str = "") -> str:
-    """The server's greeting: its address, the console, the URLs for Vonage, and what is missing."""
+    """The server's greeting: its address, the console, the URLs for Vonage, and missing settings."""
     flows = tuple(flows)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
@@ -191,7 +191,7 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: 
 
 
 def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
-    """The note when there is no console because no password is set; "" for any other reason."""
+    """The note for a missing console password; "" if the console is missing for another reason."""
     if not settings.console or settings.has_console(dev):
         return ""
     address = console_address(settings)

@@ -114,7 +114,7 @@ def remote_options(command: Callable[..., int]) -> Callable[..., int]:
 def remote_stage(
     answer_url: str, remote: Mapping[str, Any], *, chaos: int | None, scenarios: Iterable[Path] = ()
 ) -> RemoteStage:
-    """The server at a URL, whose webhooks are signed with the account of the environment, if it has a secret.
+    """The server at a URL. Webhooks are signed with the environment's secret, if it has one.
 
     A scenario of a project that names a flow calls the flow's number. Without a method it is asked by GET.
     """

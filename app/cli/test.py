@@ -168,7 +168,7 @@ async def _play(
     is_shown: bool,
     update: bool,
 ) -> Suite:
-    """Play scenarios; in text form, print each difference at once, then which outcomes are left. Raises NoServer."""
+    """Play scenarios; as text, print each difference immediately, then the uncovered outcomes. Raises NoServer."""
 
     def played(result: Result) -> None:
         if form == "text" and (is_shown or not result.holds or result.unjudged):
@@ -186,7 +186,7 @@ async def _play(
 
 
 def _update(file: ScenarioFile, suite: Suite) -> bool:
-    """Fill in what was heard in a file with empty `hear` steps; returns whether it changed."""
+    """Fill in empty `hear` steps of a file; returns whether it changed."""
     heard = [pair for result in suite.results if result.scenario.place.file == file.name for pair in result.heard]
     text = updated(file.text, heard)
     if text == file.text:

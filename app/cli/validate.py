@@ -72,7 +72,7 @@ class PlacedIssue:
 
 
 def faults_of(name: str, text: str) -> tuple[Sequence[PlacedIssue], Any]:
-    """Every fault of the text of an NCCO by place, and its value; J100 alone and None when it is not JSON."""
+    """Every issue of the text of an NCCO by place, and its value; only J100 and None if it is not JSON."""
 
     def place(span: TextSpan) -> Place:
         line = text.count("\n", 0, span.start) + 1

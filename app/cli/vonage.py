@@ -202,7 +202,7 @@ async def _serve(
 
 
 class _Narrator:
-    """Prints what is heard in calls, and which webhooks are sent; then old calls are forgotten."""
+    """Prints the calls' prompts and webhooks, and then forgets old calls."""
 
     def __init__(self, vonage: Vonage) -> None:
         self._vonage = vonage
@@ -212,7 +212,7 @@ class _Narrator:
         self._sending: list[WebhookDelivery] = []
 
     def tell(self) -> None:
-        """Print what is new."""
+        """Print everything new."""
         vonage = self._vonage
         self._open |= dict.fromkeys(islice(vonage.legs.values(), self._legs, None), (0, ""))
         self._legs = len(vonage.legs)

@@ -1,7 +1,7 @@
 """What the language server is asked. Everything here runs in the subprocesses of `app.console.worker`.
 
 Like those of `app.console.language`, the functions take `folder` and `question`; lines and columns count from 1, in
-UTF-16 code units. A subprocess has no settings, asks no lookup and runs no function that a flow names.
+UTF-16 code units. A subprocess has no settings, sends no lookup requests and runs no functions of flows.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def check(folder: Json, question: Json) -> list[Json]:
     Args:
         folder: `root`, `flows` and `templates`, folders, `env`, the names of settings, and `modules`, the Python
             modules whose functions lookups may call.
-        question: `unsaved`, path → text of what is open, and `too_large`, the paths of what is open and not sent. Other
+        question: `unsaved`, path → text of open files, and `too_large`, the paths of unsent open files. Other
             functions use `file`, `line` and `column`; `text` is None.
     """
     texts, issues = read_project(Path(folder["flows"]), Path(folder["templates"]))
@@ -102,7 +102,7 @@ def hover(folder: Json, question: Json) -> Json:
 
 
 def references(folder: Json, question: Json) -> list[Json]:
-    """Every place that names what is named at the cursor, the definition included."""
+    """Every use of the name at the cursor, including its definition."""
     path, texts, line, column = asked(folder, question)
     names = ProjectNames(texts)
     definition = names.definition_at(path, line, column)
@@ -139,7 +139,7 @@ def renamed(folder: Json, question: Json, new: str) -> Json:
 
 
 def symbols(folder: Json, question: Json, query: str | None = None) -> list[Json]:
-    """What a file defines, or what all files define whose name has `query` in it, upper or lower case."""
+    """The definitions of a file, or those of all files whose name contains `query`, in upper or lower case."""
     _, texts, _, _ = asked(folder, question)
     names = ProjectNames(texts)
     column = Utf16Columns(texts)
@@ -212,7 +212,7 @@ def _ranges(places: Iterable[Place], texts: Mapping[str, str]) -> list[Json]:
 
 
 def _ncco_of(flow: Flow, step: str) -> str:
-    """The NCCO of a call that begins in a step, as JSON: lookups and variables have their defaults. "" without one."""
+    """The NCCO of a call that starts in a step, as JSON, with the defaults of lookups and variables; "" for none."""
     call = Call(next(iter(flow.numbers), ANY_NUMBER), FROM, uuid="leg", conversation_uuid="CON-1")
     playing = begin(replace(flow, start=step), "leg", call, context_at(AT, placeholder_env([flow])))
     try:

@@ -1,4 +1,4 @@
-"""What an editor can ask the language server, and what it reports to it: one function for each method."""
+"""The requests and notifications of the language server: one function for each method."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ async def hover(ls: FlowServer, params: types.HoverParams) -> types.Hover | None
 
 
 async def definition(ls: FlowServer, params: types.DefinitionParams) -> types.Location | None:
-    """Where what is named at the cursor is defined."""
+    """The definition of the name at the cursor."""
     found = await ls.ask_at(ls.answers, language.definition, params.text_document.uri, params.position)
     if found is None:
         return None
@@ -105,7 +105,7 @@ async def definition(ls: FlowServer, params: types.DefinitionParams) -> types.Lo
 
 
 async def references(ls: FlowServer, params: types.ReferenceParams) -> list[types.Location] | None:
-    """Where what is named at the cursor is named."""
+    """Every use of the name at the cursor."""
     found = await ls.ask_at(ls.answers, answers.references, params.text_document.uri, params.position)
     if found is None:
         return None
@@ -120,7 +120,7 @@ async def prepare_rename(ls: FlowServer, params: types.PrepareRenameParams) -> t
 
 
 async def rename(ls: FlowServer, params: types.RenameParams) -> types.WorkspaceEdit | None:
-    """The edits that give what is at the cursor another name. Raises JsonRpcException with the reason."""
+    """The edits that rename what is at the cursor. Raises JsonRpcException with the reason."""
     known = ls.project_of(params.text_document.uri)
     before = ls.versions(known[0]) if known else {}
     new = params.new_name
@@ -148,7 +148,7 @@ def refused(reason: str) -> JsonRpcException:
 
 
 def is_unexpected(record: logging.LogRecord) -> bool:
-    """Whether a line of the log is not about a refused request, for which pygls writes a traceback."""
+    """False for log lines about refused requests, for which pygls writes a traceback."""
     error = record.exc_info[1] if record.exc_info else None
     return not (isinstance(error, JsonRpcException) and error.code == types.LSPErrorCodes.RequestFailed)
 
@@ -190,7 +190,7 @@ async def document_symbols(ls: FlowServer, params: types.DocumentSymbolParams) -
 
 
 async def workspace_symbols(ls: FlowServer, params: types.WorkspaceSymbolParams) -> list[types.WorkspaceSymbol]:
-    """What the projects define whose name contains a text."""
+    """Definitions in the projects whose name contains a text."""
     found: list[types.WorkspaceSymbol] = []
     for project in ls.projects:
         question = ls.question(project)

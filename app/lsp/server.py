@@ -206,14 +206,14 @@ class FlowServer(LanguageServer):
         return (project, answer) if answer else None
 
     def question(self, project: OpenProject, file: str = "", at: types.Position | None = None) -> Json:
-        """What the functions of the subprocesses are asked about; "" is no file."""
+        """The arguments for the functions of the subprocesses; "" for no file."""
         large = self.too_large(project)
         at = at or types.Position(0, 0)
         unsaved = {path: text for path, text in self.texts(project).items() if path not in large}
         return {"file": file, "text": None, "unsaved": unsaved, "line": at.line + 1, "column": at.character + 1}
 
     def too_large(self, project: OpenProject) -> list[str]:
-        """The files whose texts are larger than a file that is read from disk; they are not sent."""
+        """Open files that exceed the size limit of files on disk; they are not sent."""
         return [file for file, text in self.texts(project).items() if len(text) > MAX_BYTES]
 
     # checks
@@ -243,7 +243,7 @@ class FlowServer(LanguageServer):
         self.publish(project, issues)
 
     def publish(self, project: OpenProject, issues: Iterable[Json]) -> None:
-        """Show the issues of a project, instead of those that were shown before."""
+        """Show the issues of a project instead of the earlier ones."""
         issues = tuple(issues)
         files = frozenset(issue["file"] for issue in issues)
         for file in sorted(files | project.published):

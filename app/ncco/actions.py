@@ -143,7 +143,7 @@ class PhoneEndpoint(NccoModel):
 
     type: Literal["phone"] = "phone"
     number: Annotated[str, Phone()]
-    """The number to call in E.164 format: digits alone."""
+    """The number to call in E.164 format: only digits."""
     dtmf_answer: Annotated[str | None, TONES] = None
     """Keys to send when the call is answered; p is a pause of half a second."""
     on_answer: OnAnswer | None = None
@@ -247,7 +247,7 @@ class Record(NccoModel):
     format: Annotated[Literal["mp3", "wav", "ogg"] | None, Default("mp3")] = None
     """The file's format; wav is the default over 2 channels."""
     split: Literal["conversation"] | None = None
-    """Whether each party gets a channel of its own."""
+    """Whether each party gets a separate channel."""
     channels: Annotated[int | None, WholeNumber(1, 32)] = None
     """How many channels, 1 to 32; needs split."""
     end_on_silence: Annotated[int | float | None, WholeNumber(3, 10, is_usual=True, unit="seconds")] = None
@@ -345,7 +345,7 @@ class Input(NccoModel):
         Word(("synchronous", "asynchronous"), other_words={"sync": "synchronous", "async": "asynchronous"}),
         Default("synchronous"),
     ] = None
-    """asynchronous sends each key at once, and takes no dtmf settings."""
+    """asynchronous sends each key immediately, and takes no dtmf settings."""
     event_url: Annotated[list[str] | None, EVENT_URL] = None
     """Where the input webhook goes, as an array of one URL."""
     event_method: Annotated[Method | None, METHOD, Default("POST")] = None

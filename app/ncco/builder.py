@@ -51,7 +51,7 @@ class Ncco:
 
         Raises:
             pydantic.ValidationError: the actions break a rule between actions, such as bargeIn without an input.
-            TypeError: something is no action, such as a dict.
+            TypeError: an item is not an action, such as a dict.
         """
         flat = [action for given in actions for action in _each(given)]
         document = [action.to_ncco() for action in flat]

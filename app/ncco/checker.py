@@ -16,7 +16,7 @@ _DISTINCTIVE_OPTIONS = {
     name: {option.name for option in shape.options.values() if option.required} - {"name", "type"}
     for name, shape in SHAPES.items()
 }
-"""The required options by which an action without a name is recognised; few other objects have them."""
+"""Required options that identify an action without a name; few other objects have them."""
 
 
 def check(document: object) -> list[Issue]:
@@ -36,9 +36,9 @@ def check(document: object) -> list[Issue]:
 
 
 def options_are_clean(action: Mapping[str, Any], names: Iterable[str]) -> bool:
-    """Whether the options `names` of an action have no issue, alone and together with its other options.
+    """Whether the options `names` of an action have no issue, each by itself and together with its other options.
 
-    The other options must be valid by themselves already. The order of actions is not checked.
+    The other options must already be valid by themselves. The order of actions is not checked.
     """
     if action["action"] == "talk" and list(names) == ["text"] and is_plain(action["text"]):
         return True

@@ -16,7 +16,7 @@ from app.value_types.kind import is_encodable, size_as_json
 from app.value_types.scalars import as_number, is_false, is_true
 
 RECORD_ENDS: Final = frozenset({"endOnSilence", "endOnKey", "timeOut"})
-"""A record with one of them ends by itself, and the call waits for that. Source: NCCO reference, Record."""
+"""A record with one of them ends by itself, and the call waits for its end. Source: NCCO reference, Record."""
 
 Options = Mapping[str, Any]
 
@@ -184,7 +184,7 @@ def one_ringback(options: Options) -> Iterator[Issue]:
 
 PROMPTS = ("talk", "stream")
 UNKNOWN = "?"
-"""Stands for the name of an unknown action; the order of what follows it cannot be checked."""
+"""Replaces the name of an unknown action; the order of the actions after it cannot be checked."""
 
 
 def check_order(actions: Sequence[object], known: Collection[str]) -> Iterator[Issue]:

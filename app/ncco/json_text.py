@@ -193,7 +193,7 @@ class TextIssue(NamedTuple):
 
 
 def check_text(text: str) -> tuple[tuple[TextIssue, ...], Any]:
-    """Every issue of the text of an NCCO by place, and its value; J100 alone and None when it is not JSON."""
+    """Every issue of the text of an NCCO by place, and its value; only J100 and None if it is not JSON."""
     try:
         document = read_json(text)
     except NotJsonError as error:
@@ -214,7 +214,7 @@ _COMMA_BEFORE: Final = re.compile(r",\s*\Z")
 
 
 def _change_of(issue: Issue, document: JsonText) -> tuple[TextSpan, str] | None:
-    """The characters that are replaced, and by what; None if the issue has no fix."""
+    """The characters to replace, and the replacement; None if the issue has no fix."""
     fix = issue.fix
     text = document.text
     if fix is None or issue.path not in document.values:

@@ -14,7 +14,7 @@ class VoiceStyles:
     """The styles of one language.
 
     Attributes:
-        styles: numbers of all its styles, standard and premium; None when they are not known.
+        styles: numbers of all its styles, standard and premium; None if unknown.
         ssml_styles: those that support SSML; None when they are not known.
     """
 

@@ -79,13 +79,13 @@ class Shape:
     """An object made of options.
 
     Attributes:
-        title: what it is called in messages, e.g. `talk` or `phone endpoint`.
-        about: what it is, in a sentence.
+        title: its name in messages, e.g. `talk` or `phone endpoint`.
+        about: one sentence that describes it.
         tag: the key that names it (`action` or `type`) and its value; None for settings.
-        main: the option whose value may stand for the whole object in a flow; "" when none does.
-        spellings: other accepted spellings, and the option each stands for.
+        main: the option whose value can replace the whole object in a flow; "" for none.
+        spellings: other accepted spellings, with their option.
         notes: warnings by key.
-        rules: rules between its options, and those of settings inside it; settings have no rules of their own.
+        rules: rules between its options, and those of settings inside it; settings themselves have no rules.
     """
 
     title: str
@@ -151,7 +151,7 @@ class Shape:
         return issues
 
     def _check_spellings(self, value: Mapping[Any, Any]) -> list[Issue]:
-        """Our own choice: two spellings of one option at once are a mistake."""
+        """Our own choice: two spellings of one option in the same object are a mistake."""
         twice = [pair for pair in self.spellings.items() if all(value.get(name) is not None for name in pair)]
         return [fault("N960", f"{name} is given in two spellings.", f"Leave out {key}.") for key, name in twice]
 
@@ -171,7 +171,7 @@ class Shape:
 
     @cached_property
     def python_names(self) -> Mapping[str, str]:
-        """Every spelling that the models accept, and the option each stands for."""
+        """Every spelling that the models accept, with its option."""
         return dict(self.spellings) | {option.field: option.name for option in self.options.values()}
 
     @cached_property
@@ -302,7 +302,7 @@ class NccoModel(BaseModel):
     """An object of an NCCO.
 
     Takes arguments in Python's spelling and in the NCCO's, a single value for an array, and digits as text.
-    Raises pydantic's `ValidationError` with every fault, each with its cure.
+    Raises pydantic's `ValidationError` with every error and its fix.
     """
 
     model_config = ConfigDict(alias_generator=to_wire, frozen=True, use_attribute_docstrings=True, **_SPELLINGS)
@@ -310,7 +310,7 @@ class NccoModel(BaseModel):
     title: ClassVar[str]
     """What it is called in messages, e.g. `talk` or `phone endpoint`."""
     main: ClassVar[str] = ""
-    """The option whose value may stand for the whole object in a flow, as in `talk: Hello`."""
+    """The option whose value can replace the whole object in a flow, as in `talk: Hello`."""
     spellings: ClassVar[Mapping[str, str]] = {}
     notes: ClassVar[Mapping[str, Note]] = {}
     rules: ClassVar[tuple[OptionRule, ...]] = ()
@@ -323,7 +323,7 @@ class NccoModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _explain(cls, data: Any) -> Any:
-        """Refuse wrong options before pydantic does, with all faults and their cures."""
+        """Refuse wrong options before pydantic does, with all errors and their fixes."""
         if not isinstance(data, Mapping):
             return data
         wire = cls.shape().read(_plain(data))
@@ -357,7 +357,7 @@ def _detail(wire: object, issue: Issue) -> InitErrorDetails:
 
 
 def _plain(value: Any) -> Any:
-    """The value with models inside it as the objects they stand for."""
+    """The value with the models inside it converted to objects."""
     if isinstance(value, NccoModel):
         return value.to_ncco()
     if isinstance(value, (list, tuple)):

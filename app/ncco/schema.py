@@ -9,7 +9,7 @@ from app.value_types import JsonSchema
 def json_schema() -> JsonSchema:
     """The JSON Schema (draft 2020-12) of an NCCO document.
 
-    A document that `check` finds no error in is valid. The rules between options and between actions, and what is
+    A document without errors in `check` is valid. The rules between options and between actions, and what is
     inside a text, are left to `check`. Definitions are named after the actions (`talk`) and endpoints
     (`phone_endpoint`).
     """

@@ -16,10 +16,10 @@ TAGS = frozenset({"speak", "break", "emphasis", "lang", "p", "phoneme", "prosody
 """Source: Text-To-Speech guide, customizing spoken text."""
 
 SILENT = frozenset({"speak", "p", "s", "lang", "emphasis", "prosody", "phoneme", "say-as", "voice"})
-"""Tags that make no sound by themselves; a break is a pause, and sub says its alias."""
+"""Tags that are silent by themselves; a break is a pause, and sub speaks its alias."""
 
 OTHER_TAGS = frozenset({"audio", "mark", "voice", "w", "amazon:effect", "google:style", "desc", "par", "seq", "media"})
-"""Tags of other SSML dialects: a text with one is meant as SSML, but Vonage does not list them."""
+"""Tags of other SSML dialects: a text that contains one is SSML, but Vonage does not list them."""
 
 _ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:speak[\s>/]|!DOCTYPE)", re.DOTALL)
 _NAMES = "|".join(sorted((re.escape(name) for name in TAGS | OTHER_TAGS), key=len, reverse=True))
@@ -27,7 +27,7 @@ _TAG = re.compile(rf"</?({_NAMES})(?=[\s/>])[^<>]*>", re.IGNORECASE)
 
 
 class _DoctypeFound(Exception):
-    """A document type declaration has begun."""
+    """Called at a document type declaration."""
 
 
 @dataclass(slots=True)

@@ -153,7 +153,7 @@ class FreeForm(MapOf):
 
 
 class StandardHeaders(MapOf):
-    """The standard SIP headers: User-to-User alone. Source: NCCO reference, SIP (standardHeaders)."""
+    """The standard SIP headers: only User-to-User. Source: NCCO reference, SIP (standardHeaders)."""
 
     def check(self, value: object) -> list[Issue]:
         """One header of at most 256 printable ASCII characters."""
@@ -187,7 +187,7 @@ class StandardHeaders(MapOf):
 
 
 class OneOrList(ListOf):
-    """A value that Vonage's documents show both alone and in an array of one."""
+    """A value that Vonage's documents show both by itself and in an array of one."""
 
     def check(self, value: object) -> list[Issue]:
         """See `Kind`."""

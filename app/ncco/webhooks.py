@@ -25,7 +25,7 @@ JSON_FIELDS = frozenset({"dtmf", "speech", "payload", "custom_data", "original_r
 def decode_json_fields(fields: Mapping[str, object]) -> dict[str, object]:
     """The fields, with JSON text in a nested field decoded.
 
-    Text that is no JSON object, array or null stays as it came.
+    Text that is not a JSON object, array or null is unchanged.
     """
     decoded = dict(fields)
     for name in JSON_FIELDS & decoded.keys():
@@ -130,7 +130,7 @@ class Webhook(BaseModel):
 
     @property
     def extras(self) -> dict[str, Any]:
-        """Fields that the class does not name, and the raw values of those that could not be read."""
+        """Fields that the class does not have, and the raw values of unreadable ones."""
         extras = self.model_extra
         return {} if extras is None else extras
 
@@ -335,7 +335,7 @@ class UnknownWebhook(Webhook):
 
 
 EXPECTED_SPEECH_ERRORS = ("Speech was not enabled", "Speech overridden by DTMF")
-"""Texts of `speech.error` when keys were requested or pressed; any other text is a fault of the recogniser.
+"""Texts of `speech.error` when keys were requested or pressed; any other text is an error of the recogniser.
 
 Source: webhook reference, Input (speech recognition results).
 """
@@ -463,7 +463,7 @@ def _is_transfer(fields: Fields) -> bool:
 
 
 def _is_transcription(fields: Fields) -> bool:
-    """By its URL or status, or by the type alone: a transcription that failed has neither, and is no event of a leg."""
+    """By its URL or status, or only by the type: a failed transcription has neither, and is not an event of a leg."""
     if "transcription_url" in fields or fields.get("status") == "transcribed":
         return True
     return fields.get("type") == "record" and "recording_url" not in fields

@@ -1,4 +1,4 @@
-"""Every setting: its type, its range and what it does. `Cure` says what to write instead of a wrong value."""
+"""Every setting: its type, its range and what it does. `Cure` says how to correct a wrong value."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Settings(BaseSettings):
         AfterValidator(values.read_recordings),
         Cure("Write the path of a folder, s3://bucket/prefix, or off."),
     ] = ""
-    """Where recordings are kept: a folder, `s3://bucket/prefix` (S3-compatible storage), or `off`. Not set: beside the
+    """Where recordings are kept: a folder, `s3://bucket/prefix` (S3-compatible storage), or `off`. Not set: next to the
     SQLite database (`ncco.db-recordings`), else `recordings`. Several hosts need a bucket, or a folder that they share.
     """
     s3_endpoint: Annotated[
@@ -222,7 +222,7 @@ class Settings(BaseSettings):
     metrics_host: _Host = "127.0.0.1"
     """Address that the metrics port listens on."""
     metrics_port: Annotated[int | None, *_PORT] = None
-    """Port that serves `/metrics` alone. Not set: metrics are served in `--dev` only, on the port of the webhooks."""
+    """Port that serves only `/metrics`. Not set: metrics are served in `--dev` only, on the port of the webhooks."""
     commit: Annotated[
         str, Field(pattern="^([0-9a-f]{7,64})?$"), Cure("Write what `git rev-parse HEAD` prints, or remove it.")
     ] = ""
@@ -230,9 +230,9 @@ class Settings(BaseSettings):
     reload: _Switch = True
     """1 watches the flow and template files, and reloads them when they have no errors."""
     drain_s: Annotated[int, Field(ge=0, le=300), Cure("Write a whole number of seconds from 0 to 300.")] = 0
-    """Seconds after SIGTERM in which webhooks are answered and `/readyz` says 503, 0 to 300; then the port closes.
+    """Seconds after SIGTERM during which webhooks are answered and `/readyz` says 503, 0 to 300; then the port closes.
 
-    For load balancers that poll `/readyz`: a little more than they need to notice. With 0 the port closes at once.
+    For load balancers that poll `/readyz`: a little more than they need to notice. With 0 the port closes immediately.
     """
     body_limit: Annotated[int, Field(ge=1024, le=67_108_864), Cure("Write bytes, 1024 to 67108864.")] = 1_048_576
     """Largest request body in bytes, 1024 to 67108864."""
@@ -248,7 +248,7 @@ class Settings(BaseSettings):
     """0 switches the console off. Outside of `--dev` it is off until a password is set."""
     console_host: _Host = "127.0.0.1"
     """Address that the console listens on. Another one than 127.0.0.1 is for containers, and needs a login: there is no
-    console without one. Browsers reach it as `NCCO_CONSOLE_URL`, or as a port of their own machine.
+    console without one. Browsers reach it as `NCCO_CONSOLE_URL`, or as a local port.
     """
     console_port: Annotated[int, *_PORT] = 8001
     """Port of the console, 0 to 65535; 0 takes any free one.
@@ -266,8 +266,8 @@ class Settings(BaseSettings):
     console_viewer_password_hash: _PasswordHash = SecretStr("")
     """Hash of the password that lets people look and listen in the console, and change nothing."""
     console_logins: Annotated[Path, Cure("Write the path of a file.")] = Path("console-logins.json")
-    """File of the people who log in to the console with a name of their own; written by
-    `ncco console password --name`. It need not exist. In Docker it is on the volume."""
+    """File of the console's named logins, written by
+    `ncco console password --name`. It may be missing. In Docker it is on the volume."""
 
     s3_region: Annotated[
         str, AfterValidator(values.read_plain), Cure("Write the name of the region, such as eu-central-1.")
@@ -318,13 +318,13 @@ class Settings(BaseSettings):
     def add_origin(
         self, flow_env: Mapping[str, str], secret_files: tuple[Path, ...], read_again: Callable[[], Settings]
     ) -> None:
-        """Remember what was read beside the fields: the variables of flows, and where secrets come from."""
+        """Remember what was read besides the fields: the flows' variables and the sources of secrets."""
         self._flow_env = flow_env
         self._secret_files = secret_files
         self._read_again = read_again
 
     def add_warnings(self, warnings: tuple[str, ...]) -> None:
-        """Remember what is allowed but probably not intended."""
+        """Remember values that are allowed but probably unintended."""
         self._warnings = warnings
 
     @property
@@ -477,11 +477,11 @@ class Settings(BaseSettings):
 
     @property
     def python_modules(self) -> PythonModules:
-        """The modules whose functions lookups may call; they may be beside the folder of the flows."""
+        """The modules whose functions lookups may call; they may be in the folder that holds the flows."""
         return PythonModules(self.python_lookups, self.flows.resolve().parent, (self.flows, self.templates))
 
     def policy(self) -> Policy:
-        """The settings that the service needs. May create the key file beside the database. Raises SettingsError."""
+        """The settings that the service needs. May create the key file next to the database. Raises SettingsError."""
         own = (self.keys(), self.failsafe, self._flow_env, self.dial_allow)
         return Policy(*own, keeps_recordings=self.keeps_recordings)
 

@@ -1,4 +1,4 @@
-"""The file of logins: people who log in to the console with a name and a password of their own."""
+"""The file of named logins to the console."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Login:
 
     Attributes:
         name: in small letters; "" for a password that people share.
-        role: what it allows.
+        role: what the login may do.
         hash: the Argon2 hash of the password.
     """
 
@@ -63,7 +63,7 @@ def tidy_name(text: str) -> str:
 
 
 def read_logins(file: Path) -> tuple[Login, ...]:
-    """The logins of a file, by name; none when there is no file. Raises SettingsError."""
+    """The logins of a file, by name; empty if there is no file. Raises SettingsError."""
     cure = "Let the server's user read it; or remove it, and set everybody's password again."
     try:
         if not stat.S_ISREG(file.stat().st_mode):
@@ -146,7 +146,7 @@ class Logins:
     """The logins of a file, read again when it changes. None of a file that cannot be used, which is logged once.
 
     Args:
-        file: which need not exist.
+        file: may be missing.
         shared: logins besides those of the file.
     """
 

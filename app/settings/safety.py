@@ -1,4 +1,4 @@
-"""What keeps a server from starting although each setting by itself can be used."""
+"""Combinations of valid settings that a server must not start with."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def placeholders(settings: Settings) -> Iterator[SettingsError]:
 
 
 def console_fault(settings: Settings) -> SettingsError | None:
-    """Why there can be no console beside the server, which answers calls without one; None when there can."""
+    """Why the server runs without a console; None if a console can run."""
     if not settings.has_logins and not values.is_loopback(settings.console_host):
         where = f"{settings.console_host}:{settings.console_port}"
         return SettingsError(
@@ -98,7 +98,7 @@ def console_fault(settings: Settings) -> SettingsError | None:
 
 
 def port_clash(settings: Settings, field: Literal["metrics_port", "console_port"]) -> SettingsError | None:
-    """That a port is also that of a listener which is bound before; None for a port of its own."""
+    """An error if another listener already has this port, else None."""
     hosts = {"port": settings.host, "metrics_port": settings.metrics_host, "console_port": settings.console_host}
     ports = {each: getattr(settings, each) for each in _PORTS}
     for other in _PORTS[: _PORTS.index(field)]:

@@ -65,7 +65,7 @@ def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
 WAIT_TOKENS: Final = b"ncco-server: wait tokens, first version"
 CONSOLE: Final = b"ncco-server: console, first version"
 KEY_SUFFIX: Final = "-key"
-"""Of the file beside a SQLite database with the secret of callback URLs. It is part of every backup."""
+"""Of the file next to a SQLite database that holds the secret of callback URLs. Every backup includes it."""
 CONSOLE_KEY_SUFFIX: Final = "-console-key"
 """Of the one with the secret of the console's sessions. It is in no backup: the key would let a reader of
 the backup log in, and an archive made by somebody else would let its maker log in."""
@@ -84,7 +84,7 @@ def derived_keys(texts: Iterable[str], label: bytes = WAIT_TOKENS) -> tuple[byte
 
 
 def stored_secret(database_url: str, suffix: str = KEY_SUFFIX) -> str:
-    """The secret of a server for which none is set: kept in a file beside the SQLite database, readable by its owner.
+    """The secret of a server without the setting: in a file next to the SQLite database that only its owner can read.
 
     Without it, running calls would be lost at every restart; a fixed one would let anybody forge callbacks. A
     memory store keeps no calls, so its secret is not kept either.

@@ -56,7 +56,7 @@ class Dial:
         self.ringing = self._ring()
 
     def run(self) -> Steps[Ncco | None]:
-        """Dial; returns the NCCO with which a reply to an event replaces this one, None if it continues."""
+        """Dial; returns the NCCO from a reply to an event that replaces this one, None if this one continues."""
         self._platform.send_status(self._leg, "started")
         self._platform.send_status(self._leg, "ringing")
         behaviour = yield from ring(self._leg, self._caller, self._action)
@@ -101,7 +101,7 @@ class Dial:
         return self._platform.ask("event", self._leg.target, payloads.status(self._leg, status, **extra), self._leg)
 
     def _answered(self, behaviour: Behaviour) -> Steps[Ncco | None]:
-        """Somebody answers. Source: NCCO reference, Phone (dtmfAnswer): the digits are sent at once."""
+        """Somebody answers. Source: NCCO reference, Phone (dtmfAnswer): the digits are sent immediately."""
         leg, platform = self._leg, self._platform
         leg.answered_ms = platform.clock.ms
         platform.send_status(leg, "answered")
@@ -123,7 +123,7 @@ class Dial:
         return (yield from self._talk(behaviour, events))
 
     def _play_on_answer(self, url: str, behaviour: Behaviour) -> Steps[None]:
-        """Play the dialled party an NCCO of its own before it is joined.
+        """Play the called party its own NCCO before it is connected.
 
         The request is not documented; here it is a GET with the fields of an answer webhook. Without a ringback tone
         the caller hears silence in the meantime. Source: NCCO reference, Phone (onAnswer).
@@ -149,7 +149,7 @@ class Dial:
     def _hangs_up_before(self, detection: Detection, behaviour: Behaviour) -> bool:
         """Whether the party hangs up before detection has a result. With the outcome `human` or a machine it stays.
 
-        Source: webhook reference, Machine detection (about 5 s of analysis); that there is no event then is inferred.
+        Source: webhook reference, Machine detection (about 5 s of analysis); it is inferred that no event is sent then.
         """
         return behaviour.outcome in UNSPECIFIC and behaviour.talks_s < detection.after_s - self._leg.at
 
@@ -204,7 +204,7 @@ def ring(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
 
     Args:
         leg: the leg of the dialled party.
-        decider: the leg whose `decide` says what the party does, where that is not known.
+        decider: the leg whose `decide` says what the party does, if that is open.
         action: the connect that dials it.
     """
     behaviour = yield from _behaviour(leg, decider, action)

@@ -127,7 +127,7 @@ class Recording:
     """A recording in progress or finished.
 
     Args:
-        leg: the leg whose call is recorded.
+        leg: the recorded leg.
         action: the record or conversation action that started it.
 
     Attributes:

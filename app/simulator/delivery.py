@@ -45,7 +45,7 @@ class Application:
 
     Attributes:
         answer_url: receives the request for the first NCCO.
-        event_url: receives every other webhook without a URL of its own.
+        event_url: receives every other webhook that has no URL.
         fallback_url: receives the request after another one for an NCCO has failed; "" for none.
         answer_method: also of the fallback. Source: webhook reference, methods (answer and fallback GET, event POST).
         signature_secret: that of the account; "" sends unsigned webhooks.
@@ -65,7 +65,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class NetworkFault:
-    """The faults of one delivery. It always succeeds in the end, by its retry or by the fallback.
+    """The faults of one delivery. It always succeeds eventually, by its retry or by the fallback.
 
     Attributes:
         late_s: delay before sending. Later webhooks may overtake it, unless the call waits for its reply.
@@ -147,14 +147,14 @@ REASONS: Final = {
     "closed": "Connection closed.",
     "reset": "Connection reset.",
 }
-"""The `reason` of a fallback request by failure. That a connect timeout has no reason of its own is unverified.
+"""The `reason` of a fallback request by failure. It is unverified that a connect timeout has no separate reason.
 
 Source: webhook reference, Fallback.
 """
 REFUSED_TYPES: Final = ("text/html", "application/xml", "text/xml")
 """Content types that are rejected without reading the NCCO. Source: support article 115016024247."""
 PLAYED_ANYWAY: Final = frozenset({"N301", "N302", "N303"})
-"""Errors in the order of actions, with which an NCCO is still played (unverified).
+"""Errors in the order of actions that do not keep an NCCO from being played (unverified).
 
 Source: webhook reference, Error: a refused NCCO has an "invalid value type or action".
 """
@@ -243,9 +243,9 @@ class WebhookDelivery:
         leg: the leg that it is about.
         is_played: whether the call waits for the reply and plays the NCCO in it.
         is_answer: whether the leg has no NCCO yet.
-        skips_chaos: whether no random faults apply.
+        skips_chaos: whether random faults are left out.
         at: when it was due, in seconds of the clock.
-        attempts: every request; the fallback is a delivery of its own.
+        attempts: every request; the fallback is a separate delivery.
         result: the result of the last attempt; None before the first.
         is_over: whether no further attempt will be made.
     """

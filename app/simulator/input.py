@@ -82,7 +82,7 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Coll
                 break
     if digits or not is_timed_out or "speech" not in takes:
         keys = {"digits": digits, "timed_out": is_timed_out}
-        # Source: webhook reference, Input (speech.error). For keys alone an error comes, too: Speech was not enabled.
+        # Source: webhook reference, Input (speech.error). With keys only, an error comes, too: Speech was not enabled.
         speech = {"error": "Speech overridden by DTMF"} if "speech" in takes else {"results": []}
         return {"speech": speech, "dtmf": keys}
     if said is not None:
@@ -105,7 +105,7 @@ def _sources(leg: Leg, takes: frozenset[str], speech: Mapping[str, Any]) -> Iter
 
 
 def _each_key(playback: Playback, action: Action) -> Steps[None]:
-    """Asynchronous mode: the NCCO continues, and each key is sent at once until the leg ends (unverified).
+    """Asynchronous mode: the NCCO continues, and each key is sent immediately until the leg ends (unverified).
 
     Source: NCCO reference, Input (mode).
     """

@@ -88,7 +88,7 @@ class PressedKey:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """A party begins to speak.
+    """A party starts to speak.
 
     Attributes:
         seconds: how long the party speaks.
@@ -156,7 +156,7 @@ class Waited:
     address: str = ""
 
     def is_ended_by(self, given: PartyInput) -> bool:
-        """Whether this input is enough, so that the call then continues by itself; never for a dial."""
+        """Whether this input is enough for the call to continue by itself; never for a dial."""
         if self.kind == "input":
             return ("dtmf" if isinstance(given, PressedKey) else "speech") in self.takes
         if isinstance(given, PressedKey):
@@ -215,13 +215,13 @@ class Leg:
         target: receives its status events.
         open: the input, recording or dial that its party can act on; for an input also while a prompt still plays.
         waited: as `open`, but only while the call waits for the party: no prompt plays and the party has not acted.
-        player: the process that plays its NCCO; None for a leg without an NCCO of its own.
+        player: the process that plays its NCCO; None for a leg without its own NCCO.
         processes: the processes to cancel when it ends, including the player.
         is_transferred: whether a transfer moved it to its conversation, so that only that conversation ends it.
         dialled: the legs that it has dialled, which end with it.
         recordings: the recordings to end with it.
         status: the one that the REST API shows. Source: Voice API specification, status of a call.
-        is_muted, is_earmuffed: what the REST API has said: others do not hear it, it does not hear others. None: the
+        is_muted, is_earmuffed: set by the REST API: others do not hear it, it does not hear others. None: the
             NCCO decides.
         decision, decided: the behaviour set by `decide`, and the signal that it was set.
         listeners: the queues that collect its input, each with a type of input.
@@ -365,8 +365,8 @@ class Leg:
 
         Without `until` the result is `idle` if the call does not wait for the party within `at_most` seconds.
 
-        If the call already waits for the party, this returns at once without `until`; with it, the party stays silent
-        up to that time.
+        If the call already waits for the party, this returns immediately. With `until`, the party then stays silent up
+        to that time.
         """
         scheduler = self.platform.scheduler
         if until is not None:

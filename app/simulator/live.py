@@ -13,7 +13,7 @@ from app.simulator.servers import Request, Response
 
 
 class LiveScheduler(Scheduler):
-    """Lets virtual time follow real time; several calls can wait for replies at once.
+    """Lets virtual time follow real time; several calls can wait for replies at the same time.
 
     Args:
         clock, ask: as in `Scheduler`.
@@ -60,7 +60,7 @@ class LiveScheduler(Scheduler):
         return milliseconds((time.monotonic() - self._begun) * self._speed)
 
     async def _request(self, process: Process[Any], request: Request) -> None:
-        """Send a request while time goes on."""
+        """Send a request while time continues."""
         task = asyncio.create_task(self._reply(process, process.turn, request))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)

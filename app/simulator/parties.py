@@ -43,7 +43,7 @@ class Behaviour:
         outcome: the result of the dial.
         rings_s: seconds of ringing before the outcome; more than the `timeout` of the connect is a timeout.
         talks_s: seconds from joining until one party hangs up; `ENDLESS`: until somebody calls `hang_up`. If machine
-            detection takes longer, there is no detection, unless the outcome says what is detected.
+            detection takes longer, there is no detection, unless the outcome is a detection.
         hangs_up_first: whether the dialled party hangs up, otherwise the caller.
         script: what the dialled party does each time that its own NCCO waits for it (`onAnswer`): keys, words, or ""
             for nothing; after the last entry it stays silent.

@@ -207,7 +207,7 @@ class Vonage:
             self.send("transfer", self.target({}), payloads.transfer(leg, left), leg)
 
     def replace(self, leg: Leg, ncco: Ncco | Target) -> None:
-        """Let a leg leave its NCCO and play another one, in a conversation of its own; a target is asked for it.
+        """Let a leg leave its NCCO and play another one in its own conversation; a target is asked for the NCCO.
 
         What the leg has dialled ends. Source: Voice API specification, transfer; webhook reference, Transfer. What
         becomes of the other parties is unverified.
@@ -245,7 +245,7 @@ class Vonage:
         self._end_guests(conversation)
 
     def _end_guests(self, conversation: SimulatedConversation) -> None:
-        """End the legs that were moved here and have no NCCO of their own to continue."""
+        """End the legs that were moved here and have no own NCCO to continue."""
         for guest in [leg for leg in conversation.legs if leg.player is None or leg.player.is_over]:
             self.end(guest, "platform")
 

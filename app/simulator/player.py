@@ -23,7 +23,7 @@ class Playback:
     """One NCCO that is being played for a leg, and its prompts.
 
     Attributes:
-        leg: the leg whose NCCO it is.
+        leg: the leg that plays the NCCO.
         allows_barge_in: whether prompts can be interrupted: from the first one with `bargeIn` to the next input.
     """
 
@@ -222,7 +222,7 @@ def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> S
 
 
 def transfer(playback: Playback, action: Action) -> Steps[None]:
-    """Move all legs of this conversation into another one, whose NCCO controls them from now on.
+    """Move all legs of this conversation into another one; its NCCO controls them from now on.
 
     Source: NCCO reference, Transfer. That an unknown conversation ends the call with an error event is unverified.
     """

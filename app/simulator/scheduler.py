@@ -31,7 +31,7 @@ MOST_STEPS: Final = 20_000
 
 
 class NoProgress(AppError):
-    """Processes keep running while no time passes, such as for a notify whose reply is the same notify."""
+    """Processes keep running while no time passes, for example when the reply to a notify is the same notify."""
 
 
 class VirtualClock:
@@ -132,7 +132,7 @@ class Process(Generic[T]):
             self._close()
 
     def step(self, value: object) -> Command | None:
-        """Resume it; returns what it waits for next, None when it is over."""
+        """Resume it; returns its next wait, None if it is over."""
         self.turn += 1
         self._is_running = True
         try:
@@ -222,7 +222,7 @@ class Scheduler:
                 await self._wait(process, process.step(value))
 
     async def _wait(self, process: Process[Any], command: Command | None) -> None:
-        """Arrange for the process to be resumed when what it waits for has happened."""
+        """Arrange for the process to be resumed after its wait."""
         turn = process.turn
         if isinstance(command, Request):
             await self._request(process, command)

@@ -33,7 +33,7 @@ class Address:
     Attributes:
         dsn: what the driver connects to, with the password: never printed.
         label: the same without user, password and options, for messages.
-        is_pooled: a pooler is in between, which may use a different server connection for each transaction.
+        is_pooled: the connection goes through a pooler, which may use another server connection for each transaction.
     """
 
     dsn: str = field(repr=False)

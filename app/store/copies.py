@@ -1,4 +1,4 @@
-"""Copies of a database, always a SQLite file: what a backup holds, whichever database it is of.
+"""Copies of a database for backups: always a SQLite file.
 
 A copy holds the rows of one moment, except the sessions of consoles of version 0.2: a restore logs nobody in.
 """
@@ -28,7 +28,7 @@ WAIT_MS: Final = 5_000
 """How long to wait for another process that writes."""
 
 COPIED: Final = tuple(name for name in TABLES if name not in (VERSION_TABLE, ADDITIONS_TABLE, PROBES_TABLE))
-"""Tables whose rows are copied to another kind of database, those first that others refer to."""
+"""Tables that are copied to another kind of database; referenced tables come first."""
 
 SESSIONS_OF_0_2: Final = "ncco_console_sessions"
 """Hosts of version 0.2 that share the database make this table and keep sessions of their consoles in it."""
@@ -38,7 +38,7 @@ IN_USE: Final = "stop every server and every `ncco` command that uses it, its co
 
 @contextmanager
 def opened_copy(path: Path, *, is_new: bool = False) -> Iterator[sqlite3.Connection]:
-    """A copy as one file without a log; what was written is on disk at the end. Raises StoreError.
+    """A copy as one file without a log; at the end it is synced to disk. Raises StoreError.
 
     Args:
         path: absolute; where the copy is.
@@ -148,7 +148,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def move_into(draft: Path, target: Path, undo: ExitStack) -> None:
-    """Put a file, or the files of a folder, in their place; `undo` puts back what was there.
+    """Move a file, or the files of a folder, into place; `undo` restores the former ones.
 
     The folder itself stays: it may be where a disk is mounted.
     """

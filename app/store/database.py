@@ -36,7 +36,7 @@ class Many(NamedTuple):
 
 
 class Keyed(NamedTuple):
-    """A statement whose rows begin with its first value.
+    """A statement that repeats its first value at the start of each row.
 
     Where the same statement of several operations is sent at once, that value leads each row to its operation. No other
     statement of a grouped operation returns rows, except an `Insert`.
@@ -64,7 +64,7 @@ Work: TypeAlias = Generator[Statement, list[Row], T]
 
 
 class Read(Protocol):
-    """Reads a database beside the servers that write it."""
+    """Reads a database while servers write it."""
 
     async def __call__(self, sql: str, *values: object) -> list[Row]:
         """Every row of a query. Blocks no event loop, and may take long. Raises StoreUnavailable."""
@@ -90,10 +90,10 @@ class Database(Protocol):
         """
 
     async def close(self) -> None:
-        """Finish what was begun and disconnect; a closed database can be opened again."""
+        """Finish pending writes and disconnect; a closed database can be opened again."""
 
     async def schema(self) -> Schema:
-        """Which schema it has; changes nothing, creates nothing. It need not be open.
+        """The schema of the database, which is not changed or created. It does not have to be open.
 
         Raises StoreUnusable when it belongs to a newer version or to another program, and StoreUnavailable.
         """
@@ -117,9 +117,9 @@ class Database(Protocol):
         """Remove deleted rows from the write-ahead log too, as far as that is possible quickly."""
 
     async def copy_to(self, path: Path) -> None:
-        """Write a copy of one moment (`app.store.copies`) to the new file `path`, while servers go on.
+        """Write a copy of one moment (`app.store.copies`) to the new file `path`, while servers run.
 
-        It need not be open. Raises StoreError.
+        It does not have to be open. Raises StoreError.
         """
 
     async def require_unused(self) -> None:
@@ -132,14 +132,14 @@ class Database(Protocol):
         """
 
     async def purge(self, *, rewrite: bool) -> bool | None:
-        """Remove what was deleted from the files too; `rewrite` writes all data again, which blocks writers meanwhile.
+        """Remove deleted data from the files, too; `rewrite` writes all data again and blocks writers meanwhile.
 
         Returns whether it is done: False while a program holds it up, None where deleted rows stay in the files until
         their space is used again.
         """
 
     def reading(self) -> AbstractAsyncContextManager[tuple[Read, Schema]]:
-        """A reader with a connection of its own, and the schema that it reads; this database need not be open.
+        """A reader with its own connection, and the schema it reads; this database does not have to be open.
 
         Raises StoreUnusable for a database that is not ours or cannot be read by this version.
         """
@@ -167,13 +167,13 @@ class WriteItem:
 
 
 class GroupWriter(ABC):
-    """Commits operations in groups, one after another: while one group waits for the disk, the next one gathers.
+    """Commits operations in groups: while one group waits for the disk, the next one gathers.
 
-    A group begins once the tasks that are ready now have run, so that what they write is one group.
+    A group starts after all tasks that are ready have run, so their writes are one group.
 
     Args:
         label: names the database in messages.
-        queue_limit: writes that may wait; a further one is refused at once, since it would miss the caller's deadline.
+        queue_limit: writes that may wait; another one is refused, since it would miss the caller's deadline.
     """
 
     def __init__(self, label: str, queue_limit: int) -> None:
@@ -183,7 +183,7 @@ class GroupWriter(ABC):
         self._task: asyncio.Task[None] | None = None
 
     async def write(self, work: Callable[[], Work[T]], keys: Sequence[str]) -> T:
-        """Write an operation with a group; returns or raises what it does, once that is committed."""
+        """Write an operation with a group; returns its result or raises its error after the commit."""
         if len(self.queue) >= self._queue_limit:
             raise StoreUnavailable(f"{self._queue_limit} writes to {self.label} are already waiting")
         item = WriteItem(work, asyncio.get_running_loop().create_future(), keys)
@@ -197,7 +197,7 @@ class GroupWriter(ABC):
         return result
 
     async def close(self) -> None:
-        """Write what is queued."""
+        """Write the queue."""
         if self._task is not None and not self._task.done():
             await asyncio.wait({self._task})
 

@@ -1,6 +1,6 @@
 """The tables of both databases, version by version. A released version is never changed: another one follows it.
 
-While hosts are restarted one after another, old ones use the newer tables: a version only adds, and removes nothing
+During a rolling restart, old hosts use the newer tables: a version only adds, and removes nothing
 that the previous version needs. A server refuses a schema that it does not know, so what must not stop it (hosts of the
 previous version beside this one, or a return to it) is an addition: tables and columns that have versions of their own,
 of which a server ignores those it does not know.
@@ -63,7 +63,7 @@ class Migration(NamedTuple):
 
 
 def _read_migrations(name: str) -> tuple[Migration, ...]:
-    """The migrations of a file beside this one: each begins with `-- version` and ends its statements with `;`."""
+    """The migrations of a file in this folder: each starts with `-- version` and ends its statements with `;`."""
     text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     _, *parts = re.split(r"^-- version (\d+)\n", text, flags=re.MULTILINE)
     return tuple(
@@ -82,7 +82,7 @@ def find_schema(migrations: tuple[Migration, ...], list_tables: str, label: str)
 
     Args:
         migrations: of this kind of database.
-        list_tables: gives the names of tables, of which only ours may be there.
+        list_tables: returns the names of tables; the database may have only ours.
         label: names the database.
     """
     tables = {row[0] for row in (yield list_tables, ())}

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from app.store.postgres_copy import Connection
 
 QUEUE_LIMIT: Final = 2_000
-"""Writes that may wait; a further one is refused at once, since it would miss the caller's deadline."""
+"""Writes that may wait; another one is refused, since it would miss the caller's deadline."""
 
 GROUP_LIMIT: Final = 128
 """Writes committed together at most, so that the first of them does not wait forever."""
@@ -53,7 +53,7 @@ BACKGROUND: Final = 2
 """Connections for what no caller waits for."""
 
 TRIES: Final = 3
-"""Attempts at a write that conflicts with another host, or at a read whose connection was lost."""
+"""Attempts at a write that conflicts with another host, or at a read after a lost connection."""
 
 CONNECT_S: Final = 3.0
 READ_S: Final = 2.0
@@ -156,7 +156,7 @@ class PostgresDatabase:
         """See `Database.trim`. Autovacuum does it."""
 
     async def purge(self, *, rewrite: bool) -> None:
-        """See `Database.purge`. VACUUM FULL cuts what was deleted out of the tables, not of the log."""
+        """See `Database.purge`. VACUUM FULL removes deleted data from the tables, not from the log."""
         if self._writer is None:
             raise self._not_open()
 
@@ -226,7 +226,7 @@ class _Connections:
     async def opened(
         cls, address: Address, size: int, limit_s: float, *, statement_s: float | None = None
     ) -> _Connections:
-        """A pool that is ready. It has no connection yet."""
+        """A new pool, still without connections."""
         made = cls(address, size, limit_s, statement_s=statement_s)
         await made._pool
         return made
@@ -236,7 +236,7 @@ class _Connections:
         return await self.use(lambda connection: _fetch(connection, sql, values), is_lost)
 
     async def use(self, work: Callable[[Connection], Awaitable[T]], may_retry: Callable[[BaseException], bool]) -> T:
-        """What `work` returns. Raises StoreUnavailable, StoreError for rows that cannot be stored, and what it raises.
+        """The result of `work`. Raises its errors, StoreUnavailable, and StoreError for rows that cannot be stored.
 
         After a restart of PostgreSQL all connections of the pool are lost; each is replaced when it is used.
         """
@@ -280,7 +280,7 @@ class _Connections:
 
 
 class _PostgresWriter(GroupWriter):
-    """Writes groups on a connection of its own.
+    """Writes groups on its own connection.
 
     When the connection is lost during a commit, nobody knows whether PostgreSQL has committed: the whole group has
     StoreUnavailable, and a webhook that comes again finds what was written, or writes it.
@@ -291,7 +291,7 @@ class _PostgresWriter(GroupWriter):
         self._connections = connections
 
     async def close(self) -> None:
-        """Write what is queued, and disconnect."""
+        """Write the queue, and disconnect."""
         await super().close()
         await self._connections.close()
 
@@ -394,7 +394,7 @@ async def _transact(connection: Connection, work: Callable[[], Work[T]]) -> T:
 
 
 async def _run(connection: Connection, work: Work[T]) -> T:
-    """Run an operation inside a transaction of the caller; returns or raises what it does."""
+    """Run an operation inside a transaction of the caller; returns its result."""
     try:
         statement = next(work)
         while True:
@@ -469,7 +469,7 @@ async def _keep(_: object) -> None:
 async def _on_a_connection(
     address: Address, work: Callable[[Connection, str], Awaitable[T]], *, limit_s: float | None = OPEN_S
 ) -> T:
-    """What `work` returns on a connection of its own. Raises StoreUnusable, StoreUnavailable."""
+    """The result of `work` on a separate connection. Raises StoreUnusable, StoreUnavailable."""
     try:
         async with asyncio.timeout(limit_s):
             connection = await asyncpg.connect(**_options(address))
@@ -486,7 +486,7 @@ async def _schema(connection: Connection, label: str) -> Schema:
 
 
 async def _prepare(connection: Connection, label: str) -> None:
-    """Migrate the database and see that it can be written. Of hosts that start at once, one migrates."""
+    """Migrate the database and check that it is writable. If several hosts start together, one migrates."""
     encoding = await connection.fetchval("SHOW server_encoding")
     if encoding != "UTF8":
         cure = "use a database in UTF-8: createdb --encoding=UTF8 --template=template0 NAME"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 
 ROWS: Final = 100
-"""Rows that are read at once; one may have a megabyte."""
+"""Rows per read; one may have a megabyte."""
 
 NO_LIMITS: Final = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 
@@ -38,7 +38,7 @@ COUNT_OTHERS: Final = """
 
 
 async def copy_out(connection: Connection, path: Path) -> None:
-    """Write the rows of one moment to a new SQLite file; servers go on meanwhile."""
+    """Write a consistent copy to a new SQLite file while servers run."""
     with opened_copy(path, is_new=True) as copy:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             await connection.execute(NO_LIMITS)

@@ -53,7 +53,7 @@ _FAULTS: Final = {
     "XX002": PostgresFault("has a damaged index", "REINDEX DATABASE"),
 }
 _OF_ROWS: Final = ("22", "23", "54")
-"""Classes of faults of what was to be written: data, constraints, limits."""
+"""Classes of errors that the written data causes: data, constraints, limits."""
 
 _ENDING: Final = ("57P01", "57P02", "57P03")
 """PostgreSQL ended the connection without running the statement."""
@@ -94,7 +94,7 @@ def is_conflict(error: BaseException) -> bool:
 
 
 def is_row_error(error: BaseException) -> bool:
-    """Whether what was to be written cannot be stored, and the database itself is fine."""
+    """Whether the data cannot be stored, although the database itself is fine."""
     is_refused_here = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
     return is_refused_here or _state(error)[:2] in _OF_ROWS
 
@@ -114,7 +114,7 @@ def refused(label: str, error: BaseException) -> StoreError:
 
 
 def own_error(label: str, error: Exception) -> Exception | None:
-    """What the operation that raised `error` fails with; None when the database is at fault, which fails its group."""
+    """The error of the operation that raised `error`; None if the database is at fault, and the whole group fails."""
     if is_row_error(error):
         return refused(label, error)
     return None if isinstance(error, DRIVER_ERRORS) else error

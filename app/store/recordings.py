@@ -1,4 +1,4 @@
-"""Recordings: what callers have spoken onto a recording, and spoken input whose audio is kept.
+"""Recordings: of `record` actions, and of speech input if its audio is kept.
 
     rows = await store.recordings.list(50, wanted=RecordingFilter(kind="record", is_done=False))
     rows = await store.recordings.list(50, before=rows[-1].id)                   # the next page
@@ -44,7 +44,7 @@ _SUFFIXES: Final = {"audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/ogg": ".og
 
 
 class RecordingRow(NamedTuple):
-    """A recording. All times are milliseconds since 1970; None for what has not happened or is not known.
+    """A recording. All times are milliseconds since 1970; None for what has not happened or is unknown.
 
     Attributes:
         id: random, 32 hexadecimal digits; also the name of the file.
@@ -65,13 +65,13 @@ class RecordingRow(NamedTuple):
         problem, cure: why it is not kept yet, or its transcript is not, without any value of the call; "" for no
             reason.
         due_at: when to try next; None: there is nothing to fetch.
-        leased_until: until then, only the process that claimed it may fetch it.
-        claim: random, of those that were claimed together; "" while nobody fetches it.
+        leased_until: only the claiming process may fetch it before this time.
+        claim: random, shared by recordings claimed together; "" while nobody fetches it.
         tries: how often it was claimed.
         has_file: 1 when a file of it may exist.
         transcript_url: as `url`.
         transcript_state: as `state`; "" when no transcript was announced.
-        transcript: what was said, as text; its channels are lines.
+        transcript: the spoken words as text, a line for each channel.
         heard_at, heard_by: who was first to listen to it.
         done_at, done_by: who has dealt with it.
         deleted_at, deleted_by: who has deleted it. Until its state is `deleted` that can be undone.
@@ -161,7 +161,7 @@ class RecordingCounts(NamedTuple):
     Attributes:
         new: messages (kind `record`) that nobody has listened to, dealt with or deleted.
         waiting: recordings and transcripts that wait to be fetched, or are being fetched.
-        failed: those that were given up, or that Vonage has no longer; not counting deleted ones.
+        failed: recordings that were given up or that Vonage no longer has, without deleted ones.
     """
 
     new: int = 0
@@ -259,7 +259,7 @@ EXPLAIN: Final = f"""
     UPDATE {RECORDINGS_TABLE} SET problem = $1, cure = $2, due_at = $4
     WHERE id IN (SELECT id FROM {RECORDINGS_TABLE} WHERE due_at <= $3 AND leased_until <= $3 LIMIT 1000)
 """
-"""Not all at once: calls wait for a transaction on SQLite."""
+"""In small transactions, because calls wait for them on SQLite."""
 
 RETRY: Final = f"""
     UPDATE {RECORDINGS_TABLE}
@@ -329,7 +329,7 @@ DELETE_REMAINS: Final = f"""
 
 
 def add_recording(row: RecordingRow) -> Work[None]:
-    """Write a recording, or its transcript alone (`url` is ""); a second webhook about the same changes nothing."""
+    """Write a recording, or only its transcript (`url` is ""); a repeated webhook changes nothing."""
     if (yield Keyed(SELECT_UUID, (_hash(row.uuid),))):  # it was forgotten
         return
     yield ADD_AUDIO if row.url or not row.transcript_url else ADD_TRANSCRIPT, row
@@ -368,7 +368,7 @@ class Recordings:
         return list(map(RecordingRow._make, rows))
 
     async def changes(self, limit: int) -> Sequence[Row]:
-        """What can change in the newest `limit` recordings, to be compared with what it was."""
+        """A value that changes whenever the newest `limit` recordings change."""
         return await self._database.read(SELECT_CHANGES, limit)
 
     async def get(self, id_: str) -> RecordingRow | None:
@@ -398,7 +398,7 @@ class Recordings:
         return await self._changed(SET_DELETED, id_, now, by if now is not None else "")
 
     async def retry(self, now: int, id_: str = "") -> int:
-        """Let what is waiting, failed or gone (with this id, or all) be due `now` with all its tries; how many."""
+        """Make waiting, failed or gone recordings (with this id, or all) due `now` with all tries; returns how many."""
         return len(await self._database.write(partial(_rows, RETRY, now, id_)))
 
     async def kept(self) -> Sequence[str]:
@@ -406,7 +406,7 @@ class Recordings:
         return [id_ for (id_,) in await self._database.read(SELECT_KEPT)]
 
     async def mark_lost(self, id_: str, now: int) -> bool:
-        """Let a kept recording, whose file is lost, be fetched again `now`; whether it will be."""
+        """Fetch a kept recording with a lost file again `now`; returns whether it will be."""
         return await self._changed(LOSE, now, id_)
 
     # For what fetches and removes them
@@ -438,7 +438,7 @@ class Recordings:
 
         Args:
             row: as it was claimed, with the result.
-            next_at: when to try again what is still `waiting`.
+            next_at: the time of the next try while it is `waiting`.
         """
         return await self._database.write(partial(_finish, row, next_at))
 
@@ -447,7 +447,7 @@ class Recordings:
         await self._database.write(partial(_rows, EXPLAIN, problem, cure, now, due_at))
 
     async def expired(self, now: int, deleted_until: int, before: int, limit: int) -> Sequence[str]:
-        """Ids of those that were deleted at `deleted_until` or earlier, or came before `before`."""
+        """Ids of recordings that were deleted at `deleted_until` or earlier, or came before `before`."""
         rows = await self._database.read(SELECT_EXPIRED, now, deleted_until, before, limit)
         return [row[0] for row in rows]
 
@@ -456,7 +456,7 @@ class Recordings:
         return await self._database.write(partial(erase, ids))
 
     async def removable(self, now: int, limit: int) -> Sequence[str]:
-        """Ids of those whose files are to be removed."""
+        """Ids of recordings with files to remove."""
         return [row[0] for row in await self._database.read(SELECT_REMOVABLE, now, limit)]
 
     async def removed(self, ids: Sequence[str]) -> None:
@@ -464,7 +464,7 @@ class Recordings:
         await self._database.write(partial(_many, REMOVED, [(id_,) for id_ in ids]))
 
     async def delete_remains(self, before: int) -> None:
-        """Delete what is left of those that were deleted for good and came before `before`."""
+        """Delete the rows of permanently deleted recordings that came before `before`."""
         await self._database.write(partial(_rows, DELETE_REMAINS, before))
 
     async def _changed(self, sql: str, *values: object) -> bool:

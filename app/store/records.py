@@ -27,7 +27,7 @@ from app.store.rows import (
 )
 
 FAILURE_IN_0_2: Final = b'"did":"failed"'
-"""Occurs in the trace of a turn in which something could not be played, which a host of 0.2 marks in no other way."""
+"""Occurs in the trace of a turn with an error; hosts of 0.2 have no other mark for it."""
 
 FAILURES: Final = "0002"
 """The addition to the schema since which each turn says whether it failed."""
@@ -83,10 +83,10 @@ SELECT_NEAR: Final = f"""
 
 
 CLOCKS_MS: Final = 3_600_000
-"""How far the clocks of hosts may differ: keys grow with time, but for that."""
+"""How far the clocks of hosts may differ; apart from this, keys grow with time."""
 
 REPORTED: Final = 1_000
-"""Calls that are read at once for a report."""
+"""Calls per read of a report."""
 
 SELECT_LAST_KEY_BEFORE: Final = "SELECT key FROM calls WHERE created_at < $1 ORDER BY key DESC LIMIT 1"
 
@@ -127,7 +127,7 @@ class Records:
     """Reads what a store holds; `Store.records` makes it. Every method may raise StoreUnavailable.
 
     Args:
-        read: with a connection of its own.
+        read: has its own connection.
         schema: that of the database.
     """
 
@@ -138,7 +138,7 @@ class Records:
         self._select = f"{_CALL}, {self._has_failed} FROM calls"
 
     async def _read_of(self, sql: str, keys: Sequence[int]) -> list[Row]:
-        """The rows of a statement whose last word is a key, for these keys."""
+        """The rows for these keys, of a statement that ends with a list of keys."""
         found: list[Row] = []
         for start in range(0, len(keys), REPORTED):
             some = keys[start : start + REPORTED]
@@ -210,7 +210,7 @@ class Records:
         return [id_ for (id_,) in await self._read(SELECT_KEPT_RECORDINGS, limit)]
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
-        """The call with this id; if there is none, up to `limit` whose ids begin so, in their order."""
+        """The call with this id; otherwise up to `limit` calls with ids that start like this, in order."""
         found = await self._read(f"{self._select} WHERE id = $2", FAILURE_IN_0_2, name)
         if not found and name:
             sql = f"{self._select} WHERE id >= $2 AND id < $3 ORDER BY id LIMIT $4"

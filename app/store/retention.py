@@ -1,4 +1,4 @@
-"""Deletes old rows in small batches, and everything about a phone number at once.
+"""Deletes old rows in small batches, and everything about a phone number.
 
 Keys grow with time, so old rows come first: the first row that is not old ends the search, and no index is needed.
 Deleting a call also deletes its turns and webhooks.
@@ -21,7 +21,7 @@ from app.store.recordings import RECORDINGS_TABLE, erase
 from app.store.rows import IS_MAIL, Forgotten
 
 PIECE: Final = 500
-"""Rows that are read at once, and deleted in one transaction."""
+"""Rows per read and per transaction."""
 
 ROUNDS: Final = 3
 """How often to look for a number: a running call may write on while it is being deleted."""
@@ -106,7 +106,7 @@ _ESCAPED: Final = re.compile(rb"\\u00([0-9a-fA-F]{2})")
 
 
 class Numbers:
-    """Finds phone numbers in what is stored.
+    """Finds phone numbers in stored data.
 
     Args:
         numbers: digits with the country code.
@@ -140,7 +140,7 @@ def sweep(before: int, limit: int) -> Work[int]:
 
     What late webhooks of forgotten calls name is kept as long as their last webhooks would have been.
 
-    The webhooks of old calls come before others that are old: those follow once there are no more such calls.
+    Old calls go first with their webhooks; other old webhooks follow.
     """
     calls = yield from _old_keys(OLDEST_CALLS, before, limit)
     deleted = len((yield Many(DELETE_OLD_CALL, [(key, before) for key in calls])))
@@ -166,7 +166,7 @@ def _old_keys(sql: str, before: int, limit: int) -> Work[list[int]]:
 
 
 def delete_hooks(keys: Iterable[int]) -> Work[int]:
-    """Delete hooks, even waiting ones; the next hook of each session becomes due at once."""
+    """Delete hooks, even waiting ones; the next hook of each session becomes due."""
     deleted = yield Many(DELETE_HOOK_BY_KEY, [(key,) for key in keys])
     yield Many(RELEASE_NEXT_HOOK, [*dict.fromkeys(deleted)])
     return len(deleted)

@@ -106,9 +106,9 @@ class HookRow(NamedTuple):
     Attributes:
         id: random; the receiver recognises a second delivery by it.
         name: of the hook in its flow.
-        headers: those that the flow writes, as JSON.
+        headers: the flow's headers, as JSON.
         due_at: when to try next; None while an earlier hook of its session waits.
-        leased_until: until then, only the sender that claimed it may try.
+        leased_until: only the claiming sender may try before this time.
         tries: how often it was claimed.
         problem: the result of the last try, "" before it.
         is_parked: given up until somebody asks to try again. A hook that could not be built is parked from the start.
@@ -151,7 +151,7 @@ class HookCounts(NamedTuple):
 
 
 class Schema(NamedTuple):
-    """The version of a store's tables, and of those that this program knows.
+    """The version of a store's tables, and the version that this program knows.
 
     Attributes:
         found: the version that it has, "" when it is empty or does not exist.
@@ -187,7 +187,7 @@ class CallFilter(NamedTuple):
         since: opened then or later (milliseconds since 1970).
         is_open: not marked as over.
         has_failed: a turn of it could not be played as it is written.
-        word: occurs in the name of the flow, in what was played or in a webhook, with the same upper and lower case.
+        word: occurs in the flow's name, in a prompt or in a webhook, case-sensitive.
             Only the newest `WORD_CALLS` calls are searched.
     """
 
@@ -220,7 +220,7 @@ class ReportedCall(NamedTuple):
 
     Attributes:
         person_at: when a party that was dialled answered first, unless it is known to be a machine.
-        recorded: the NCCOs in which the recordings that were reported were made.
+        recorded: the NCCOs that made the reported recordings.
     """
 
     key: int

@@ -4,7 +4,7 @@ Writes are committed in groups: what the tasks of one round of the event loop wr
 the disk. In memory nothing waits for a disk.
 
 Statements of single calls run in the event loop: one takes some 10 µs, and a hop to another thread and back ten times
-as long; in a thread of their own they would also wait for the interpreter lock, several times each. A COMMIT, which
+as long; in a separate thread they would also wait for the interpreter lock several times. A COMMIT, which
 waits for the disk, runs in a thread. In WAL mode a reader does not wait for a writer.
 """
 
@@ -33,7 +33,7 @@ OPEN_WAIT_MS: Final = 5_000
 """How long `open` waits for another process, which may be migrating the same file."""
 
 QUEUE_LIMIT: Final = 2_000
-"""Writes that may wait; a further one is refused at once, since it would miss the caller's deadline."""
+"""Writes that may wait; another one is refused, since it would miss the caller's deadline."""
 
 GROUP_LIMIT: Final = 256
 """The most writes in one group, so that the first of them does not wait forever."""
@@ -136,7 +136,7 @@ class SqliteDatabase:
                 await asyncio.to_thread(sqlite_file.trim, self._require_open(), TRIM_S)
 
     async def purge(self, *, rewrite: bool) -> bool:
-        """See `Database.purge`. What is deleted is overwritten at once; this empties the log."""
+        """See `Database.purge`. SQLite overwrites deleted data itself; this empties the log."""
         if self.path is None:
             return True
         path = self._require_open()
@@ -161,7 +161,7 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[tuple[Read, Schema]]:
-        """See `Database.reading`. Each query of a file has a connection of its own, in another thread.
+        """See `Database.reading`. Each query of a file has its own connection, in another thread.
 
         Closing one that another thread uses would end the process.
         """
@@ -184,7 +184,7 @@ class SqliteDatabase:
         return await asyncio.to_thread(self.read_apart, sql, values)
 
     def read_apart(self, sql: str, values: Sequence[object]) -> list[Row]:
-        """Every row of a query, on a connection of its own that writes nothing. Raises StoreUnavailable. Blocks."""
+        """Every row of a query, on a separate read-only connection. Raises StoreUnavailable. Blocks."""
         try:
             if self._memory is not None:
                 return sqlite_file.fetch(self._memory, sql, values)
@@ -235,7 +235,7 @@ class _Writer(GroupWriter):
             item.settle()
 
     async def _write(self, group: list[WriteItem], run: Run) -> None:
-        """Run operations one after another in one transaction; each has its result or its error afterwards."""
+        """Run operations in one transaction; afterwards each has its result or its error."""
         connection = await self._begun()
         try:
             if all(item.keys for item in group):
@@ -289,7 +289,7 @@ class _FileWriter(_Writer):
         self._thread = ThreadPoolExecutor(1, f"writer of {path.name}")
 
     async def close(self) -> None:
-        """Write what is queued, and disconnect."""
+        """Write the queue, and disconnect."""
         await super().close()
         if self._written_back is not None:
             await asyncio.wait({self._written_back})

@@ -1,4 +1,4 @@
-"""A SQLite file: connecting, preparing it for a server, running statements, and what its faults mean."""
+"""A SQLite file: connecting, preparing it for a server, running statements, and reading its errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA fullfsync = ON",  # macOS: a plain fsync leaves data in the drive's cache
     "PRAGMA foreign_keys = ON",
-    "PRAGMA secure_delete = ON",  # what is deleted or replaced is overwritten with zeros
+    "PRAGMA secure_delete = ON",  # deleted or replaced data is overwritten with zeros
     "PRAGMA cache_size = -16384",  # KiB
     "PRAGMA wal_autocheckpoint = 16384",  # pages; long before, the writer does it while nobody waits
     "PRAGMA journal_size_limit = 67108864",  # bytes; a burst leaves no large log behind
@@ -103,12 +103,12 @@ def is_busy(error: sqlite3.Error) -> bool:
 
 
 def is_full(error: sqlite3.Error) -> bool:
-    """Whether there is no room for what was to be written."""
+    """Whether the disk has no room for the data."""
     return _code(error) == sqlite3.SQLITE_FULL
 
 
 def own_error(label: str, error: Exception) -> Exception | None:
-    """What the operation that raised `error` fails with; None when the file is at fault, and all operations fail."""
+    """The error of the operation that raised `error`; None if the file is at fault, and all operations fail."""
     is_value = isinstance(error, OverflowError | UnicodeEncodeError | sqlite3.InterfaceError)
     if is_value or isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError):
         return StoreError(f"{label} refuses the write ({error})")
@@ -155,7 +155,7 @@ def _execute(cursor: sqlite3.Cursor, sql: str, values: Sequence[object]) -> None
 
 
 def run(connection: sqlite3.Connection, work: Work[T]) -> T:
-    """Run an operation inside a transaction of the caller; returns or raises what it does."""
+    """Run an operation inside a transaction of the caller; returns its result."""
     cursor = connection.cursor()
     try:
         statement = next(work)
@@ -175,18 +175,18 @@ def run(connection: sqlite3.Connection, work: Work[T]) -> T:
         return result
 
 
-# For a value that is no int, float or str, the driver looks for an adapter, and then for two methods that may adapt it.
+# For a value that is not an int, float or str, the driver looks for an adapter, and then for two methods.
 sqlite3.register_adapter(bytes, bytes)
 sqlite3.register_adapter(bool, int)
 
 
 def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connection:
-    """A connection whose statements wait `busy_ms` for another process. Raises sqlite3.Error.
+    """A connection that waits `busy_ms` for another process. Raises sqlite3.Error.
 
     Args:
         path: absolute; None for a database in memory.
         busy_ms: milliseconds.
-        mode: `rw`, or `ro` for reading alone.
+        mode: `rw`, or `ro` for reading only.
     """
     connection = sqlite3.connect(
         f"{path.as_uri()}?mode={mode}" if path else ":memory:",
@@ -208,7 +208,7 @@ def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connec
 def prepare(path: Path, wait_ms: int) -> None:
     """Make `path` a file that the server can use: migrated, whole and writable. Raises StoreUnusable, StoreUnavailable.
 
-    A new file can be read and written by its owner alone. Waits at most `wait_ms` for another process.
+    Only its owner can read and write a new file. Waits at most `wait_ms` for another process.
     """
     if sqlite3.sqlite_version_info < MIN_SQLITE_VERSION:
         cure = "use a Python with a newer SQLite, such as uv's or the Docker image's"
@@ -252,7 +252,7 @@ def require_no_lost_log(path: Path) -> None:
 
 
 def _size(path: Path) -> int:
-    """In bytes; 0 for a file that cannot be found, whose fault SQLite names."""
+    """In bytes; 0 for a missing file, which SQLite reports."""
     try:
         return path.stat().st_size
     except OSError:

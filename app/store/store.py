@@ -33,7 +33,7 @@ from app.store.rows import (
     session_row,
 )
 
-# While no call was forgotten, opening one is this statement alone, without the hashes of its names.
+# While no call was forgotten, opening one takes only this statement, without the hashes of its names.
 INSERT_CALL_IF_NONE_FORGOTTEN: Final = f"""
     INSERT INTO calls ({SESSION_COLUMNS})
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
@@ -344,7 +344,7 @@ class Store:
         await self.database.open()
 
     async def close(self) -> None:
-        """Finish what was begun and disconnect; a closed store can be opened again."""
+        """Finish pending writes and disconnect; a closed store can be opened again."""
         await self.database.close()
 
     async def __aenter__(self) -> Self:
@@ -355,7 +355,7 @@ class Store:
         await self.close()
 
     async def schema(self) -> Schema:
-        """Which schema the database has; changes nothing, creates nothing. The store need not be open.
+        """The schema of the database, which is not changed or created. The store does not have to be open.
 
         Raises StoreUnusable when it belongs to a newer version or to another program.
         """
@@ -363,7 +363,7 @@ class Store:
 
     @asynccontextmanager
     async def records(self) -> AsyncIterator[Records]:
-        """Reads what is recorded, beside this store, which need not be open.
+        """Reads records; this store does not have to be open.
 
         Raises StoreUnusable for a database that is not ours or cannot be read by this version.
         """
@@ -526,7 +526,7 @@ class Store:
     def retry_hooks(self, ids: Sequence[str] | None, now: int) -> Work[int]:
         """Let hooks with these ids (None: all) be due `now`, parked ones with all their tries; returns how many.
 
-        One that waits for an earlier one of its session goes on waiting, and is not counted; nor is one that is gone.
+        Hooks that wait for an earlier one of their session still wait, and are not counted; nor are deleted ones.
         """
         if ids is None:
             return len((yield RETRY_HOOKS, (now,)))
@@ -565,7 +565,7 @@ class Store:
         return await retention.forget(self.database, numbers, dry_run=dry_run, rewrite=rewrite)
 
     async def sweep(self, before: int, limit: int) -> int:
-        """Delete a little of what is older than `before` (milliseconds since 1970).
+        """Delete some rows older than `before` (milliseconds since 1970).
 
         Up to `limit` calls whose last change is older, with their turns and webhooks; where there are fewer, up to as
         many webhooks that belong to no call; and as many hooks. It costs the same however much is too old. Returns how

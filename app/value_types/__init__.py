@@ -70,7 +70,7 @@ class _NoBeginning(PlainText):
 
 
 NO_BEGINNING: Final = _NoBeginning()
-"""What expressions see of a variable of type url: it may not begin a URL, since callers may fill variables."""
+"""The type of a url variable in expressions: it must not start a URL, because callers can set variables."""
 
 
 _PLAIN: Final[dict[Any, Kind]] = {bool: Flag(), int: WholeNumber(), float: Number(), str: PlainText()}
@@ -82,7 +82,7 @@ def kind_of(annotation: Any) -> Kind | None:
 
 
 def list_of(item: Kind) -> ListOf:
-    """The type of a list whose entries are all of the type `item`; of any list when that is not known."""
+    """The type of a list whose entries are all of the type `item`; of any list if `item` is unknown."""
     return ListOf(None if item == ANY else item)
 
 

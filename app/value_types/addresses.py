@@ -110,7 +110,7 @@ class Url(Kind):
     """An absolute URL; in an NCCO, characters that should be percent-encoded are a warning.
 
     Attributes:
-        schemes: those that an NCCO allows here. A cast takes every scheme that some option allows.
+        schemes: the schemes that an NCCO allows here. A cast accepts every scheme that any option allows.
         array_of_one: in an NCCO an array with one URL is a warning, not an error.
     """
 

@@ -74,10 +74,10 @@ class ListOf(Kind):
 
     Attributes:
         low: fewest entries.
-        high: most entries; None is no limit.
+        high: most entries; None for no limit.
         usually_one: another number of entries within the limits is a warning.
         distinct: no entry may be repeated.
-        noun: what the entries are called.
+        noun: the name of the entries in messages.
     """
 
     item: Kind | None = None

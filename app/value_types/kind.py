@@ -27,7 +27,7 @@ class LiteralReader(Protocol):
     """A flow file that is being read (`app.flow.grammar.reader`)."""
 
     def literal(self, node: Any, kind: Kind, what: str) -> Any:
-        """The value that a node writes, cast to a kind; None once its fault is reported."""
+        """The value of a node, cast to a kind; None after an error was reported."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Kind(ABC):
         hosts: the allowed hosts of a URL, in lower case, when only those are allowed.
         item: the type of every entry of a list, or of a map of any keys, when it is known.
         fields: the types of the known entries of a map.
-        is_record: whether a map has no other entries, unless `item` is their type; otherwise it may have any.
+        is_record: whether a map may only have the declared entries, and others of type `item` if that is set.
         may_be_empty: whether an answer may hold "" in place of it.
         escape: how data is escaped in a value of an NCCO.
     """
@@ -71,7 +71,7 @@ class Kind(ABC):
     def cast(self, value: object) -> Any:
         """A value of a flow file or a running call (mostly text) as this type.
 
-        Raises ValueError with a sentence that says what is needed. The sentence never repeats the value: it may be a
+        Raises ValueError with a sentence that says what is expected. The sentence never repeats the value: it may be a
         caller's PIN.
         """
 
@@ -80,12 +80,12 @@ class Kind(ABC):
         """The JSON Schema of values without an error, as far as JSON Schema can say it."""
 
     def read(self, node: Any, what: str, source: LiteralReader) -> Any:
-        """The value that a flow file writes at a node; None once its faults are reported.
+        """The value of a node in a flow file; None after its errors were reported.
 
         Args:
             node: of the file.
             what: the name of the value in messages.
-            source: reads the node and collects the faults.
+            source: reads the node and collects the errors.
         """
         return source.literal(node, self, what)
 
@@ -111,7 +111,7 @@ class Kind(ABC):
 
     @property
     def cure(self) -> str:
-        """What to write in a flow file; "" when the fault of a cast says it."""
+        """What to write in a flow file; "" if the error of a cast says it."""
         return ""
 
     @property

@@ -108,7 +108,7 @@ class Flag(Kind):
 
 
 def as_number(value: object) -> int | float | None:
-    """The number that a value stands for, including text of digits; None when it stands for none."""
+    """The number in a value or in a text of digits; None if it is not a number."""
     if isinstance(value, str) and _NUMERAL.fullmatch(value):
         number = float(value)
         return int(number) if number.is_integer() else number
@@ -129,7 +129,7 @@ def is_whole_number(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """A number from `low` to `high`, both included; None is no limit. In an NCCO text of digits is a warning.
+    """A number from `low` to `high`, both included; None for no limit. In an NCCO text of digits is a warning.
 
     A cast ignores the limits: the value of a running call is checked with the NCCO that it is in.
 

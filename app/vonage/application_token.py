@@ -1,4 +1,4 @@
-"""Tokens by which an application shows Vonage who it is: RS256, signed with its private key.
+"""Tokens that authenticate an application at Vonage: RS256, signed with its private key.
 
 Source: Voice API specification, security; the claims `application_id`, `iat`, `exp` and `jti`.
 """
@@ -14,7 +14,7 @@ import jwt
 from app.vonage.keys import rsa_private_key
 
 VALID_FOR: Final = timedelta(minutes=2)
-"""Each request has a token of its own, so it need not last. Our choice; Vonage's libraries take 15 minutes."""
+"""Each request has its own token, so a token can be short-lived. Our choice; Vonage's libraries take 15 minutes."""
 
 
 class ApplicationTokens:

@@ -20,7 +20,7 @@ WITHIN_S: Final = 10.0
 MAX_BYTES: Final = 1_000_000
 _NUMBERS_URL: Final = "https://rest.nexmo.com"
 _REPLY_ONLY: Final = ("id", "_links")
-"""What the API replies beside what can be set."""
+"""Parts of a reply that cannot be set."""
 _LATER: Final = "Try again later, or check the application in the Vonage dashboard."
 
 
@@ -36,7 +36,7 @@ class ApiDocument(BaseModel):
 
 
 class ConfiguredUrl(ApiDocument):
-    """A webhook URL of an application; "" for what is not set."""
+    """A webhook URL of an application; "" for unset fields."""
 
     address: str = ""
     http_method: str = ""
@@ -104,7 +104,7 @@ class Account(NamedTuple):
 
     Attributes:
         client: must follow no redirects, which could lead the secret to another host.
-        api_url: `https://api.nexmo.com`, or that of a stand-in, which serves all APIs; without a trailing slash.
+        api_url: `https://api.nexmo.com`, or the URL of a stand-in that serves all APIs; without a trailing slash.
     """
 
     client: httpx.AsyncClient
@@ -120,13 +120,13 @@ async def read_application(account: Account, application_id: str) -> VonageAppli
 
 
 async def read_document(account: Account, application_id: str) -> tuple[VonageApplication, dict[str, Any]]:
-    """The same, and all that can be set of the application, also what is unknown here. Raises VonageApiError."""
+    """The same, with everything that can be set, including options that are unknown here. Raises VonageApiError."""
     found, document = await _read(account, application_id)
     return found, {name: value for name, value in document.items() if name not in _REPLY_ONLY}
 
 
 def with_urls(document: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
-    """A copy of the document of an application with Voice, in which these webhooks have new URLs, all by POST.
+    """A copy of the document of an application with Voice, with new URLs for these webhooks, all by POST.
 
     Everything else stays, for a `PUT` replaces the whole application: without `signed_callbacks`, for example, it would
     switch signatures off.

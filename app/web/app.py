@@ -52,7 +52,7 @@ def create_app(
         settings: checked already; the caller has called `require_safe`.
         service: serves the calls; the caller has opened its store and loaded its flows. None: a service is made from
             the settings, and opened and closed with the application.
-        dev: development: documentation and metrics are served beside the webhooks, and callback URLs start with the
+        dev: development: documentation and metrics are served on the webhooks' port, and callback URLs start with the
             address of the request unless there is a public one.
         metrics: counts webhooks, lookups and hooks; None: the application makes its own.
         deadline_s: seconds until a caller hears the failsafe NCCO.

@@ -1,4 +1,4 @@
-"""The lifespan of the application: what it opens at startup, its background tasks, and how it shuts down."""
+"""The lifespan of the application: startup, background tasks and shutdown."""
 
 from __future__ import annotations
 

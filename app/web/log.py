@@ -34,7 +34,7 @@ TEXT_LIMIT: Final = 300
 FRAMES: Final = 12
 """Innermost frames of a stack in a line."""
 PIPE_BYTES: Final = 4096
-"""Bytes that a pipe takes at once when it is writable. Source: POSIX, PIPE_BUF on Linux."""
+"""Bytes that a writable pipe takes in one write. Source: POSIX, PIPE_BUF on Linux."""
 
 WriteLine: TypeAlias = Callable[[str, EventDict], None]
 """Writes a line with its `event` as one of a level (`info`, `warning`, ...), unless the log leaves that level out."""
@@ -163,7 +163,7 @@ class LineStream:
             self._lost, self._is_cut = 1, True
 
     def flush(self) -> None:
-        """Do nothing: what calls this after each line need not wait for it."""
+        """Do nothing, so that callers do not wait after each line."""
 
     def _is_writable(self) -> bool:
         return self._poll is None or bool(self._poll.poll(0))

@@ -26,7 +26,7 @@ from app.vonage.signatures import Refusal
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 MULTIPROCESS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable that tells the Prometheus library to share its counters among processes."""
+"""The variable that makes the Prometheus library share counters among processes."""
 
 SERIES_LIMIT: Final = 500
 """Pairs of kind and outcome that are counted by name. Outcomes have names that authors chose."""

@@ -48,7 +48,7 @@ def _webhook_schemas() -> dict[str, Any]:
 
 
 def _ncco_schemas() -> dict[str, Any]:
-    """The NCCO, and its definitions beside it, with references that lead into the document."""
+    """The NCCO and its definitions, with references into the document."""
     ncco: dict[str, Any] = orjson.loads(orjson.dumps(json_schema()).replace(b"#/$defs/", _SCHEMAS.encode()))
     own = {name: part for name, part in ncco.items() if name not in ("$schema", "$defs")}
     return {"NCCO": own, **ncco["$defs"]}

@@ -1,4 +1,4 @@
-"""The service that the settings describe, with its clients, and what is logged and counted of them."""
+"""The service of the settings, with its clients, log and metrics."""
 
 from __future__ import annotations
 

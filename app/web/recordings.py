@@ -72,7 +72,7 @@ def make_fetcher(
 
 
 async def watch_files(store: Store, files: RecordingFiles, metrics: Metrics, log: FilteringBoundLogger) -> None:
-    """Count the newest recordings whose files are lost, again and again."""
+    """Regularly count the newest recordings with lost files."""
     lost = 0
     while True:
         before = lost

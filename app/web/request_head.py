@@ -1,4 +1,4 @@
-"""The head of a request: how long it may be, whatever parses it, and what is done with it before any route.
+"""The head of a request: its limit, independent of the parser, and its handling before any route.
 
 uvicorn's parser knows no limit, and a middleware sees only heads that are complete; so there is one limit in each.
 """
@@ -26,7 +26,7 @@ _URL_ATTRIBUTES: Final = ("http.target", "http.url", "url.full", "url.path", "ur
 
 
 class LimitedHeadProtocol(HttpToolsProtocol):
-    """Closes a connection whose request head does not end within `MAX_HEAD_BYTES`.
+    """Closes a connection if a request head exceeds `MAX_HEAD_BYTES`.
 
     A head that arrives complete is checked by `RequestHeadMiddleware`.
     """
@@ -35,7 +35,7 @@ class LimitedHeadProtocol(HttpToolsProtocol):
     _head_bytes = 0
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Called at the start of a request."""
         self._is_in_head, self._head_bytes = True, 0
         super().on_message_begin()
 
@@ -43,7 +43,7 @@ class LimitedHeadProtocol(HttpToolsProtocol):
         """The head is complete. The trailers of a chunked body, which would come as headers, are dropped."""
         self._is_in_head = False
         super().on_headers_complete()
-        self.headers = deque(maxlen=0)  # type: ignore[assignment]  # it takes what is appended, and keeps nothing
+        self.headers = deque(maxlen=0)  # type: ignore[assignment]  # accepts appends, and keeps nothing
 
     def data_received(self, data: bytes) -> None:
         """Parse some bytes, and count those of a head that is still incomplete."""

@@ -67,7 +67,7 @@ def serve(
         dev: see `create_app`.
         workers: processes that serve, at least 1.
         ready: called once the port is bound, before the first request.
-        metrics: a bound socket that serves the counters, too, beside the port that the settings name.
+        metrics: a bound socket that serves the counters in addition to the port in the settings.
 
     Raises:
         SettingsError: serving would be unsafe, or an address cannot be listened on.
@@ -123,7 +123,7 @@ def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "N
 
 
 async def _try_store(settings: Settings) -> Schema | None:
-    """Open the store once before anything listens, so that what is wrong with it is reported in one sentence.
+    """Open the store once before anything listens, so that its error is reported in one sentence.
 
     Returns the schema that it had before; None when it is not known. A store that is away is waited for later.
     """
@@ -137,7 +137,7 @@ async def _try_store(settings: Settings) -> Schema | None:
 
 def _raise_file_limit() -> None:
     """Let this process and its workers open more files than the usual 1,024."""
-    with suppress(ImportError, OSError, ValueError):  # a system without such a limit, or with another one below
+    with suppress(ImportError, OSError, ValueError):  # a system without this limit, or with a lower one
         resource = import_module("resource")
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
@@ -219,7 +219,7 @@ class Workers(Multiprocess):
     Args:
         config: of uvicorn.
         bound: the socket to listen on.
-        drain_s: how long the workers go on after SIGTERM.
+        drain_s: how long the workers continue after SIGTERM.
     """
 
     def __init__(self, config: Config, bound: socket.socket, drain_s: float) -> None:
@@ -281,7 +281,7 @@ class Workers(Multiprocess):
 def _run_workers(config: Config, bound: socket.socket, drain_s: float) -> None:
     """Serve from uvicorn's workers until a signal. Raises SystemExit when one cannot start.
 
-    uvicorn handles a signal only after it has waited for a worker that hangs, so ours is handled at once.
+    uvicorn handles a signal only after it has waited for a worker that hangs, so ours is handled first.
     """
     workers = Workers(config, bound, drain_s)
     signal.signal(signal.SIGTERM, workers.stop)
@@ -330,7 +330,7 @@ def config_of(app: Callable[..., Any], *, lifespan: Literal["on", "off"] = "on",
 def _metrics_ports(settings: Settings, registry: CollectorRegistry, own: socket.socket | None) -> Iterator[None]:
     """Serve the counters on the socket `own`, and on the port that the settings name.
 
-    One thread with an event loop serves any number of connections, beside one process as beside a supervisor.
+    One thread with an event loop serves any number of connections, next to one process or a supervisor.
     """
     with ExitStack() as stack:
         sockets = [own] if own is not None else []

@@ -4,7 +4,7 @@ Who handles a signal, in a server of one process:
 
     before and after uvicorn serves    SIGTERM          `app.web.server` ends the server quietly
     while it serves                    SIGTERM          `draining_on_sigterm`, if there is a time to drain; then uvicorn
-                                       second SIGTERM   `draining_on_sigterm` hands it to uvicorn at once
+                                       second SIGTERM   `draining_on_sigterm` hands it to uvicorn immediately
                                        SIGINT           uvicorn
     always                             SIGHUP           nobody
 

@@ -1,4 +1,4 @@
-"""What the server does in the background: opens its store, counts open calls, and deletes what is old."""
+"""Background tasks: open the store, count open calls, delete old data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.web.metrics import Metrics
 RETRY_S: Final = 1.0
 """Seconds between attempts to open a store that is unavailable."""
 PATIENCE_S: Final = 2.0
-"""Seconds that startup waits for the store to open; after that, the server starts while the attempts go on."""
+"""Seconds that startup waits for the store to open; after that, the server starts while the attempts continue."""
 COUNT_S: Final = 15.0
 """How often open calls are counted: as often as Prometheus usually asks."""
 COUNT_SHARE: Final = 0.01

@@ -15,7 +15,7 @@ from app.service.library import CURE, Library
 from app.web.metrics import Metrics
 
 FLOWS_POLL_S: Final = 0.5
-"""Seconds between comparisons of the files. File system notifications are no substitute: network drives, some mounts
+"""Seconds between comparisons of the files. File system notifications cannot replace them: network drives, some mounts
 and replaced folders send none."""
 SETTLE_S: Final = 0.1
 """How long files must be unchanged before they are read, so that a save of many files is read once."""
@@ -62,7 +62,7 @@ class FlowReader:
         return await asyncio.to_thread(stamps, self._folders)
 
     async def has_changed(self) -> bool:
-        """Whether the files differ from those that were read last."""
+        """Whether the files have changed since they were read."""
         return await self.stamps() != self._seen
 
     async def read(self, *, confirms_removals: bool = False, removal_wait_s: float = 0.0) -> None:
@@ -82,7 +82,7 @@ class FlowReader:
         except (AppError, OSError) as error:
             log.error("flows not read", problem=str(error))
             return
-        except Exception:  # a fault of the loader must end neither the calls nor the watching
+        except Exception:  # an error in the loader must not end calls or the watching
             log.exception("flows not read", problem="internal error")
             return
         self._metrics.loaded(project, library.current, len(library.removed))

@@ -15,7 +15,7 @@ from app.web.webhook_http import BodyTooLarge, WebhookRequest, WebhookResponse, 
 REPLACING_STATUSES: Final = frozenset(
     {"busy", "timeout", "unanswered", "rejected", "failed", "disconnected", "machine", "human"}
 )
-"""Statuses of a connect whose reply Vonage plays. Source: webhook reference; connect with synchronous events."""
+"""Statuses of a connect for which Vonage plays the reply. Source: webhook reference, synchronous connect."""
 
 _SIGN: Final = "Switch on signed webhooks for the application in the Vonage dashboard."
 _COMPARE: Final = "Compare VONAGE_SIGNATURE_SECRET with the API settings of the Vonage dashboard."
@@ -42,7 +42,7 @@ class Failure(NamedTuple):
         status: of HTTP.
         problem, cure: the body.
         is_playable: whether a caller who is waiting hears the failsafe NCCO instead.
-        is_fault: whether it is an error of the server, whose stack the log shows.
+        is_fault: whether it is an error of the server; the log then shows the stack.
     """
 
     outcome: str

@@ -63,7 +63,7 @@ class WebhookConfig:
         settings: checked.
         calls: serves the calls.
         metrics: counts every webhook.
-        log: gets what happens beside the webhooks.
+        log: for events other than webhooks.
         write_line: gets one line for every webhook.
         dev: development: callback URLs start with the address of the request unless there is a public one.
         deadline_s: seconds until a caller hears the failsafe NCCO.
@@ -178,7 +178,7 @@ class WebhookRequest(HTTPConnection):
         return b"".join(chunks)
 
     async def _discard_body(self) -> None:
-        """Read the body of a request that is refused already, if it is there or comes at once."""
+        """Read the body of a refused request if it is there or comes immediately."""
         try:
             async with asyncio.timeout(REFUSED_BODY_S):
                 await self._read_body()
@@ -205,7 +205,7 @@ def read_query(query: bytes, source: str = "query") -> Fields:
 def read_fields(body: bytes, content_type: bytes) -> Fields:
     """The fields of a body, which is a JSON object or a form.
 
-    A body that begins like a form is read as one, unless the content type is JSON; any other body is read as JSON.
+    A body that starts like a form is read as one, unless the content type is JSON; any other body is read as JSON.
     """
     if not body or body.isspace():
         return {}, "the body is empty"
@@ -275,7 +275,7 @@ class WebhookResponse(Response):
 
 
 def error_response(status: int, error: str, cure: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An error as JSON: what is wrong, and what to do."""
+    """An error as JSON, with its fix."""
     return Response(error_body(error, cure), status, headers, "application/json")
 
 

@@ -46,7 +46,7 @@ class Deadline:
         self._is_over = False
 
     def __enter__(self) -> None:
-        """The time begins."""
+        """Start the time."""
         loop = asyncio.get_running_loop()
         self._task = asyncio.current_task(loop)
         self._timer = loop.call_later(self._seconds, self._end)
@@ -57,7 +57,7 @@ class Deadline:
             self._task.cancel()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Raise TimeoutError if it alone has cancelled the task."""
+        """Raise TimeoutError if only the deadline has cancelled the task."""
         self._timer.cancel()
         if self._is_over and self._task is not None:
             others = self._task.uncancel()

@@ -66,7 +66,7 @@ Typed: TypeAlias = ScriptStep | Command
 
 
 def pieces_of(line: str) -> list[str]:
-    """The steps and commands on a line; [""] for an empty line, which has a meaning of its own."""
+    """The steps and commands on a line; [""] for an empty line, which has its own meaning."""
     return [piece.strip() for piece in line.split(";") if piece.strip()] if line.strip() else [""]
 
 

@@ -17,7 +17,7 @@ from app.verify.scenarios.runner import LocalStage
 from app.verify.scenarios.server import Outside
 
 _AHEAD = steps.WaitStep | steps.HangUpStep | steps.FaultStep | steps.EventStep
-"""Steps that are done at once, not only when the server listens."""
+"""Steps that are done immediately, not only when the server listens."""
 
 
 class TerminalCall:
@@ -88,7 +88,7 @@ class TerminalCall:
         line: str | None = ""
         is_ahead = self._is_first and not self._prompt.is_person
         self._is_first = False
-        if is_ahead:  # a first line that begins with `wait` counts from the answer
+        if is_ahead:  # a first line with `wait` counts from the answer
             line = await self._prompt.read()
             if line is not None and line.startswith("wait"):
                 return line

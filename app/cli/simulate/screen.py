@@ -1,4 +1,4 @@
-"""Shows a call, during or after it: what is heard, webhooks, NCCOs, and decisions."""
+"""Shows a call while it runs or afterwards: prompts, webhooks, NCCOs and decisions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class News(NamedTuple):
         at: in seconds of the call.
         order: among the lines of one moment.
         key: identifies the line when it comes again.
-        entry: the transcript index of what the caller hears or does; None for any other line.
+        entry: the index in the transcript; None for lines that are not in it.
     """
 
     at: float

@@ -1,4 +1,4 @@
-"""The routes of `/v1/calls`, as an application of its own.
+"""The routes of `/v1/calls`, as a separate application.
 
     api = calls_api(Platform(vonage, Access(application_id, public_key, vonage.clock)))
 
@@ -55,7 +55,7 @@ class Platform:
 
     Attributes:
         in_step: entered around each request; lets virtual time catch up before it, where that follows real time.
-        running: what a request has begun for a leg (talk, stream, listening for keys), by leg and name.
+        running: the processes that requests started for a leg (talk, stream, listening for keys), by leg and name.
     """
 
     vonage: Vonage
@@ -76,14 +76,14 @@ class Platform:
         return leg
 
     def begin(self, leg: Leg, name: str, steps: Steps[None]) -> None:
-        """Begin something for a leg, instead of what was begun under this name before."""
+        """Start a process for a leg; it replaces the one with the same name."""
         self.stop(leg, name)
         self.running = {key: each for key, each in self.running.items() if not each.is_over}
         self.running[leg.uuid, name] = process = self.vonage.scheduler.spawn(steps)
         leg.processes.append(process)
 
     def stop(self, leg: Leg, name: str) -> None:
-        """Stop what was begun."""
+        """Stop the process with this name."""
         process = self.running.pop((leg.uuid, name), None)
         if process is not None:
             process.cancel()
@@ -125,7 +125,7 @@ _ROUTER = APIRouter(prefix="/v1/calls")
 
 @_ROUTER.post("", status_code=HTTPStatus.CREATED)
 async def create(platform: Authorized, body: CreateCall) -> Reply:
-    """Place a call; it begins to ring after the reply."""
+    """Place a call; it rings after the reply."""
     vonage, connect = platform.vonage, body.connect
     invalid = {_parameter(issue): issue.message for issue in check([connect]) if issue.is_error}
     if invalid:

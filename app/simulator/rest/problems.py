@@ -24,7 +24,7 @@ class ProblemError(HTTPException):
 
 
 async def refused(_: Request, error: Exception) -> JSONResponse:
-    """The reply to what was refused, or is not there."""
+    """The reply to a refused request, or to an unknown path."""
     if isinstance(error, RequestValidationError):
         error = _of_parameters(error)
     if not isinstance(error, HTTPException):
