@@ -45,7 +45,7 @@ class Limits(MapForm):
 
     seconds_to_person: Annotated[int | None, Coded(WholeNumber(1, 86_400), "E291")] = None
     """Seconds until the phone of a person rings, at most, on the quickest way there."""
-    steps: Annotated[int | None, Coded(WholeNumber(1, 1_000), "E291")] = None
+    steps: Annotated[int | None, Coded(WholeNumber(1, 10_000), "E291")] = None
     """Steps that a call enters at most; loops that the caller asks for count once."""
     prompt_seconds: Annotated[int | None, Coded(WholeNumber(1, 3_600), "E291")] = None
     """Seconds that a caller listens, at most, before an answer is possible."""

@@ -362,7 +362,8 @@ def _too_many_steps(explored: Explored) -> Iterator[Violation]:
     if walked:
         place = limit.place if limit else explored.step(walked[-1].where).place
         message = f"a call may enter {steps} steps, but the limit is {most}"
-        yield explored.found("steps", walked[-1].where, message, walked[-1], place=place, path=tuple(walked))
+        cure = RULES["steps"].cure + ("" if limit else f", or allow it: `limits: {{steps: {steps}}}`")
+        yield explored.found("steps", walked[-1].where, message, walked[-1], place=place, path=tuple(walked), cure=cure)
 
 
 def _far_from_a_person(explored: Explored) -> Iterator[Violation]:

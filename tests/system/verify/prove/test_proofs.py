@@ -57,6 +57,20 @@ def test_the_silence_and_the_steps_that_a_caller_may_bear_can_be_set() -> None:
     assert {"steps"} == {each.kind for each in prove(flow, NOW, call_limits=CallLimits(steps=1)).violations}
 
 
+def test_a_long_flow_is_refuted_by_the_usual_limit_and_proved_with_the_one_that_the_cure_names() -> None:
+    menus = (
+        f'  m{n}: {{do: [{{talk: "Press 1."}}], choices: {{on: {{dtmf: 1, goto: m{n + 1}}}}}}}\n' for n in range(1, 601)
+    )
+    steps = "".join(menus) + '  m601: {do: [{talk: "That is all."}], goto: bye}\n'
+
+    (refuted,) = prove(flow_of(steps), NOW).violations
+    proof = prove(flow_of(steps, head="limits: {steps: 602}\n"), NOW)
+
+    assert "a call may enter 602 steps, but the limit is 500" == refuted.message
+    assert refuted.cure.endswith(", or allow it: `limits: {steps: 602}`")
+    assert ("proved", ()) == (proof.status, proof.violations)
+
+
 def test_a_variable_of_the_server_is_a_number_where_it_is_dialled_unless_it_is_set() -> None:
     steps = """  hello:
     do:
