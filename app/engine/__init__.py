@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.engine.interpreter import begin, begin_called, fail, hang_up, observe, place_of_wait, resume
+from app.engine.event_hooks import hang_up, observe, place_of_wait
+from app.engine.interpreter import begin, begin_called, fail, resume
 from app.engine.outcome import JOINED, refusal
 from app.engine.session import Call, Lookup, LookupAnswer, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 

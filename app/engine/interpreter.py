@@ -1,6 +1,6 @@
-"""Plays a flow, from one webhook to the next NCCO; and finds the hooks that events of a call send.
+"""Plays a flow, from one webhook to the next NCCO.
 
-A function that plays a turn is a generator: it yields what it needs from outside (a tuple of `Lookup`s, to be asked
+Each function that plays a turn is a generator: it yields what it needs from outside (a tuple of `Lookup`s, to be asked
 concurrently), is sent a tuple with their answers, and returns a `Turn`. The code that drives it stores nothing before
 it returns.
 """
@@ -11,12 +11,11 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
-from app.engine.outcome import REACHED, event_of, hear
-from app.engine.run import NOT_SHOWN, Run
-from app.engine.scope import heard_record, new_scope
+from app.engine.outcome import REACHED, hear
+from app.engine.run import Run
+from app.engine.scope import NOT_SHOWN, heard_record, new_scope
 from app.engine.session import (
     NOTHING,
-    OWN_LEG,
     Call,
     Lookup,
     LookupAnswer,
@@ -24,12 +23,9 @@ from app.engine.session import (
     Session,
     Turn,
     TurnContext,
-    WaitRef,
 )
 from app.engine.stretch import begun, first_turn
 from app.errors import RenderError
-from app.flow.actions.action import CONNECTED
-from app.flow.language.hooks import SentHook, event_record
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Flow, Step
 from app.flow.runtime import Again, Assignment, Decision, Go, Outcome, Target
@@ -54,7 +50,7 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
     following: Target | None = target
     while following is not None:
         try:
-            left = run.flow
+            left = run.scopes.flow
             entering = run.come_back(following) if following.returns else _follow(run, following)
             if entering is None:
                 run.end()
@@ -84,13 +80,13 @@ def _follow(run: Run, target: Target) -> Step | None:
         return None
     if target.sets:
         set_all(run, target.sets)
-    return run.flow.steps[target.step]
+    return run.scopes.flow.steps[target.step]
 
 
 def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
     """The target of `step`, now that the flow it ran has returned `target`. Raises RenderError."""
     outcome = Outcome(target.returns, because=f"{left.name} returned {target.returns}")
-    decision = step.exit.decide(outcome, run.frame(run.names()), 0)
+    decision = step.exit.decide(outcome, run.frame(run.scopes.names()), 0)
     if decision is None or not isinstance(decision.move, Go):
         raise RenderError(
             "R106", f'the step "{step.name}" does not handle the outcome {target.returns}', str(step.place)
@@ -103,10 +99,10 @@ def _play(run: Run, step: Step) -> Target | None:
     """Set the variables of a step, play it; where it jumps to, or None when it waits. Raises RenderError."""
     if step.sets:
         set_all(run, step.sets)
-    names = run.names()
+    names = run.scopes.names()
     leave = step.exit
     for hook in step.sends:
-        run.send(hook, {**names, "step": step.name, "flow": run.flow.name})
+        run.send(hook, {**names, "step": step.name, "flow": run.scopes.flow.name})
     frame = run.frame(names)
     jump = leave.enter(frame) if leave.is_early and not run.holds_again(step) else None
     if jump is None:
@@ -122,15 +118,15 @@ def _play(run: Run, step: Step) -> Target | None:
 
 def ask(run: Run, step: Step) -> Playing[None]:
     """Ask a step's lookups concurrently; a failed one has `ok` false, and the call continues."""
-    names = run.names()
+    names = run.scopes.names()
     asked = []
     for lookup in step.asks:
         try:
             request = lookup.request(names)
             key = _key(run, step, lookup)
-            asked.append((lookup, Lookup(step.name, lookup.name, request, key, run.flow.name)))
+            asked.append((lookup, Lookup(step.name, lookup.name, request, key, run.scopes.flow.name)))
         except RenderError as error:
-            _keep_answers(run, step, [(lookup, LookupAnswer(None, f"it cannot be asked: {run.shown(error)}"))])
+            _keep_answers(run, step, [(lookup, LookupAnswer(None, f"it cannot be asked: {run.scopes.shown(error)}"))])
     if asked:
         answers = yield tuple(wanted for _, wanted in asked)
         _keep_answers(run, step, list(zip((lookup for lookup, _ in asked), answers, strict=True)))
@@ -138,14 +134,14 @@ def ask(run: Run, step: Step) -> Playing[None]:
 
 def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
     """The idempotency key of a lookup: the same in each try of the turn, a new one each time the turn asks it."""
-    asked = f"{run.before.id}:{run.before.turn + 1}:{run.flow.name}.{step.name}.{lookup.name}"
+    asked = f"{run.before.id}:{run.before.turn + 1}:{run.scopes.flow.name}.{step.name}.{lookup.name}"
     times = run.asked[asked] = run.asked.get(asked, 0) + 1
     return asked if times == 1 else f"{asked}:{times}"
 
 
 def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, LookupAnswer]]) -> None:
     """Put the answers of one step into scope together, since one may repeat a sensitive value of another."""
-    problems = run.keep(
+    problems = run.scopes.keep(
         [(lookup, *lookup.definition.cast_answer(answer.value, answer.problem)) for lookup, answer in answers]
     )
     for (lookup, answer), problem in zip(answers, problems, strict=True):
@@ -158,7 +154,7 @@ def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, LookupA
 def _roll_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
     """Roll back the failed step; return its error exit's target, and the step that has it. None: the failsafe."""
     where = step.place if step else None
-    run.note("failed", step.name if step else "", error.code, where=where, because=run.shown(error))
+    run.note("failed", step.name if step else "", error.code, where=where, because=run.scopes.shown(error))
     run.roll_back_last(step)
     target, origin = run.error_target(step)
     if target is None:
@@ -197,7 +193,7 @@ def set_all(run: Run, assignments: Iterable[Assignment]) -> None:
     """Assign variables in order: each value sees the assignments before it. Raises RenderError."""
     for assignment in assignments:
         value = assignment.value
-        run.assign(assignment.name, value.render(run.names()), is_literal=value.is_literal)
+        run.scopes.assign(assignment.name, value.render(run.scopes.names()), is_literal=value.is_literal)
 
 
 def begin(
@@ -220,7 +216,7 @@ def begin(
     run = Run(flow, Session(session_id, flow.name, flow.revision, call, variables=variables), context, budget)
     for name, text in given.items():
         with suppress(ValueError):
-            run.assign(name, param_of_query(flow.params[name].type, text))
+            run.scopes.assign(name, param_of_query(flow.params[name].type, text))
     return (yield from _start(run, flow))
 
 
@@ -285,7 +281,7 @@ def resume(
     if not wait.steers:
         return None
     run = Run(flow, session, context)
-    step = run.flow.steps[wait.step]
+    step = run.scopes.flow.steps[wait.step]
     outcome = hear(step, session, wait, webhook, seen)
     if outcome is None:
         return None
@@ -298,7 +294,7 @@ def resume(
 def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Playing[Turn]:
     """The turn after Vonage has refused an NCCO: it takes the `error` exit of the current step."""
     run = Run(flow, session, context)
-    yield from take_error_exit(run, run.flow.steps.get(session.step), because)
+    yield from take_error_exit(run, run.scopes.flow.steps.get(session.step), because)
     return run.finish("error")
 
 
@@ -306,7 +302,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
     """Let the step's exit decide, and play where it leads."""
     before = run.before
     if wait.sensitive:
-        run.secrets.learn([outcome.digits, outcome.text])
+        run.scopes.secrets.learn([outcome.digits, outcome.text])
     by = "keys" if outcome.digits else "speech" if outcome.text else ""
     run.note("heard", step.name, outcome.name, where=step.exit_place, because=outcome.because, by=by)
     if outcome.name == REACHED:
@@ -314,29 +310,29 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
         return run.finish(outcome.name)
     run.tries, run.asr_errors, run.position = before.tries, before.asr_errors, before.position
     now = run.context.now
-    run.entered_at = min(before.entered_at or now, now)  # a clock may have been put back
+    run.scopes.entered_at = min(before.entered_at or now, now)  # a clock may have been put back
     if step.exit.asks_again:
         yield from ask(run, step)
     try:
-        waited = (now - run.entered_at).total_seconds()
-        heard = heard_record(outcome, sensitive=wait.sensitive) if wait.kind == "input" else run.heard
-        frame = run.frame(run.names(now, heard), before.position, waited)
+        waited = (now - run.scopes.entered_at).total_seconds()
+        heard = heard_record(outcome, sensitive=wait.sensitive) if wait.kind == "input" else run.scopes.heard
+        frame = run.frame(run.scopes.names(now, heard), before.position, waited)
         decision = step.exit.decide(outcome, frame, before.tries)
         if decision is None:
             return None
         run.note_decision(step, decision)
         if isinstance(decision.move, Go):
-            run.step, run.heard, run.entered_at = step.name, heard, now
+            run.step, run.scopes.heard, run.scopes.entered_at = step.name, heard, now
             run.mark_decision(step)
             for name, value in decision.values.items():
-                run.assign(name, value)
+                run.scopes.assign(name, value)
             if decision.sets:
                 set_all(run, decision.sets)
             yield from _enter(run, decision.move.target, step)
         else:
             yield from _play_again(run, step, decision)
     except RenderError as error:
-        because = NOT_SHOWN if wait.sensitive else run.shown(error)
+        because = NOT_SHOWN if wait.sensitive else run.scopes.shown(error)
         run.roll_back_last(step)
         yield from take_error_exit(run, step, because)
         return run.finish("error")
@@ -354,77 +350,5 @@ def _play_again(run: Run, step: Step, decision: Decision) -> Playing[None]:
         again = Again()
     if not run.play_stretch(step, again):
         run.mark(step)
-        run.play(step, run.frame(run.names(), run.position), again)
+        run.play(step, run.frame(run.scopes.names(), run.position), again)
         yield from replace_refused_steps(run)
-
-
-HANGUP = "hangup"
-"""The event of a caller who leaves before the flow has ended."""
-
-
-def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> tuple[Any, ...]:
-    """The hooks for a wait's webhook, whether or not the wait is still open.
-
-    The step's `events` decide, else its flow's.
-    """
-    where = place_of_wait(session, ref)
-    if where is None:
-        return ()
-    name = event_of(webhook)
-    run = Run(flow, session, context)
-    run.use_scope_of(where[0])
-    step = run.flow.steps[where[1]]
-    return _render(run, step.events.get(name) or run.flow.events.get(name, ()), step.name, name, webhook)
-
-
-def hang_up(
-    flow: Flow, session: Session, webhook: Webhook, context: TurnContext, seen: frozenset[str] = frozenset()
-) -> tuple[Any, ...]:
-    """The hooks of a call that its caller leaves in the middle; none once the flow has come to its end.
-
-    A flow that ends with a `conversation` has not come to its end before the platform ends that.
-
-    The innermost `events` decide: those of the step, of its flow, then of the flows that wait for it.
-
-    Args:
-        flow: in the revision that the session began with.
-        session: of the leg that has ended.
-        webhook: says so.
-        context: what the hooks may look at.
-        seen: the statuses that were recorded for the waits of the latest turn.
-    """
-    ended_by = getattr(webhook, "disconnected_by", None)
-    last = [observer.step for observer in session.observers if observer.wait == OWN_LEG and ended_by != "platform"]
-    step = session.step or (last[-1] if last else "")
-    if not step or _dial_was_last(session, ended_by, seen):
-        return ()
-    run = Run(flow, session, context)
-    for name, inner in [(session.at, step), *((level.flow, level.step) for level in reversed(session.callers))]:
-        run.use_scope_of(name)
-        hooks = run.flow.steps[inner].events.get(HANGUP) or run.flow.events.get(HANGUP)
-        if hooks:
-            return _render(run, hooks, inner, HANGUP, webhook)
-    return ()
-
-
-def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str]) -> bool:
-    """Whether the call ended because the called party hung up after a dial with `completed: end`.
-
-    After any other dial there is a notify. When the caller hangs up, the platform ends the leg of the called party too.
-    Source: webhook reference, Completed (`disconnected_by`).
-    """
-    names = {wait.name for wait in session.waits if wait.steers}
-    return "completed" in seen and "connect" in names and CONNECTED not in names and ended_by != "user"
-
-
-def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
-    """The flow and the step of a wait, of the latest turn or of one before it; None when that is not known."""
-    if ref.turn == session.turn:
-        return next(((wait.flow, wait.step) for wait in session.waits if wait.index == ref.index), None)
-    known = (observer for observer in session.observers if (observer.turn, observer.wait) == (ref.turn, ref.index))
-    return next(((observer.flow, observer.step) for observer in known), None)
-
-
-def _render(run: Run, hooks: tuple[SentHook, ...], step: str, name: str, webhook: Webhook) -> tuple[Any, ...]:
-    names = run.names() | {"event": event_record(name, webhook), "flow": run.flow.name, "step": step}
-    return tuple(hook.render(names) for hook in hooks)

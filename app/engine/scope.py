@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 
-from app.engine.secrets import masked, without
-from app.engine.session import NOTHING, Call, Observer, Session
-from app.flow.model import Flow
+from app.engine.secrets import Secrets, leading_to, masked, without
+from app.engine.session import NOTHING, Call, Level, Observer, Session, TurnContext
+from app.errors import RenderError
+from app.flow.hours.calendar import hours_view
+from app.flow.language.lookups import AskedLookup
+from app.flow.language.returns import Redactor
+from app.flow.model import Flow, Step
 from app.flow.paths import written
-from app.flow.runtime import Outcome
+from app.flow.runtime import Outcome, Runs, Target
+from app.flow.templates.budget import Budget
+from app.flow.templates.values import Names
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 """`input` before the caller has been asked anything."""
 
 
-_NUMBER_LENGTHS = range(7, 16)
-"""How many digits a phone number has. Source: ITU-T E.164 (15 at most); the fewest are our choice."""
+_NUMBER = re.compile(r"\+?[1-9][0-9]{6,14}")
+"""A caller who can be called back: no word such as `anonymous`, no SIP address, not "".
+
+Source: ITU-T E.164 (15 digits at most); the fewest are our choice.
+"""
 
 
 def call_record(call: Call) -> dict[str, Any]:
@@ -33,14 +44,8 @@ def call_record(call: Call) -> dict[str, Any]:
         "direction": call.direction,
         "sip": call.sip,
         "custom_data": call.custom_data,
-        "is_hidden": not _is_number(call.from_number),
+        "is_hidden": _NUMBER.fullmatch(call.from_number) is None,
     }
-
-
-def _is_number(text: str) -> bool:
-    """Whether it identifies a caller who can be called back: no word such as `anonymous`, no SIP address, not ""."""
-    digits = text.removeprefix("+")
-    return digits.isascii() and digits.isdigit() and len(digits) in _NUMBER_LENGTHS and not digits.startswith("0")
 
 
 def heard_record(outcome: Outcome, *, sensitive: bool) -> dict[str, Any]:
@@ -80,9 +85,17 @@ class FlowScope(NamedTuple):
         return f"<scope of {self.flow.name}>"
 
     def names(
-        self, call: Mapping[str, Any], heard: Mapping[str, Any], env: Mapping[str, str], now: datetime, locale: str
-    ) -> dict[str, Any]:
-        """The names that a value may use, without opening hours; of the variables those whose value is not gone.
+        self,
+        call: Mapping[str, Any],
+        heard: Mapping[str, Any],
+        env: Mapping[str, str],
+        *,
+        now: datetime,
+        locale: str,
+        budget: Budget,
+        with_hours: bool = True,
+    ) -> Names:
+        """The names that a value may use; of the variables those whose value is not gone.
 
         Args:
             call: as `call_record` returns it.
@@ -90,9 +103,11 @@ class FlowScope(NamedTuple):
             env: the settings for flows.
             now: when the step was entered.
             locale: the one that the caller chose.
+            budget: of the turn.
+            with_hours: whether a value may look at opening hours.
         """
         flow = self.flow
-        names = {
+        names: dict[str, Any] = {
             "call": call,
             "input": heard,
             "env": env,
@@ -105,7 +120,9 @@ class FlowScope(NamedTuple):
         names.update(self.variables)
         for gone in self.tokens:
             names.pop(gone, None)
-        return names
+        if with_hours and flow.calendars:
+            names["hours"] = hours_view(flow.calendars, now)
+        return Names(names, budget)
 
     def with_variable(self, name: str, value: Any) -> FlowScope:
         """The scope with a variable set; only a token of a sensitive one leaves the turn."""
@@ -179,6 +196,190 @@ def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, An
     if hidden:
         lookups = {**lookups, **{name: without(kept, flow.sensitive_paths[name]) for name, kept in hidden.items()}}
     return FlowScope(flow, variables, lookups, step, tokens=tokens, hidden=hidden)
+
+
+LEVEL_LIMIT = 20
+"""Flows that may wait for each other. Load refuses flows that run themselves; this limits the damage of a bug."""
+
+NOT_SHOWN = "not shown: it may contain a sensitive value"
+"""Shown in the trace instead of an error's message."""
+
+
+class Scopes:
+    """The flows that a call is in during one turn, and what the values of the innermost one may look at.
+
+    Args:
+        root: the flow that the call began in.
+        before: the session before the turn.
+        context: of the turn.
+        budget: of the turn.
+
+    Attributes:
+        flow: the flow that the call is in now.
+        locale: the one that the caller has chosen; "" until then.
+        heard: the caller's input before the current step was entered.
+        entered_at: when that was (aware, UTC).
+        answers: the answer of each lookup by name, masked, as the store keeps it.
+    """
+
+    def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget) -> None:
+        self._root = root
+        self._session = before.id
+        self._context = context
+        self._budget = budget
+        self._call = call_record(before.call)
+        self.locale = before.locale
+        self.heard: Mapping[str, Any] = before.heard or NOTHING_HEARD
+        self.entered_at = context.now
+        self.answers: dict[str, Any] = {}
+        self._names: Names
+        self._names_of: tuple[Any, ...] = (None, None, None, None)
+        self._set(scopes_of(root, before))
+
+    def _set(self, scopes: tuple[FlowScope, ...]) -> None:
+        self._scopes = scopes
+        self._scope = scopes[-1]
+        self.flow = self._scope.flow
+
+    def _change(self, scope: FlowScope) -> None:
+        """Put another scope of the same flow in the place of the innermost one."""
+        self._scopes = (*self._scopes[:-1], scope)
+        self._scope = scope
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The sensitive values that the turn has received so far. Rolling back a step forgets none of them."""
+        return Secrets()
+
+    @property
+    def is_outermost(self) -> bool:
+        """Whether no flow waits for this one."""
+        return len(self._scopes) == 1
+
+    @property
+    def state(self) -> tuple[tuple[FlowScope, ...], str]:
+        """The flows and their variables, and the locale, for `restore`."""
+        return self._scopes, self.locale
+
+    def restore(self, state: tuple[tuple[FlowScope, ...], str]) -> None:
+        """Go back to what `state` was."""
+        scopes, self.locale = state
+        self._set(scopes)
+
+    def use(self, flow: str) -> None:
+        """Compute values in the scope of the flow with this name; a flow that the call has left has its defaults."""
+        name = flow or self._root.name
+        known = [scope for scope in self._scopes if scope.flow.name == name]
+        self._scope = known[-1] if known else new_scope(self._root.named(name), {})
+        self.flow = self._scope.flow
+
+    def names(self, now: datetime | None = None, heard: Mapping[str, Any] | None = None) -> Names:
+        """The names that the current step's values may use.
+
+        It is made again only when something in it has changed. Callers must not change it.
+
+        Args:
+            now: a moment other than that when the step was entered.
+            heard: the caller's input, if it differs from when the step was entered.
+        """
+        now = now or self.entered_at
+        heard = self.heard if heard is None else heard
+        scope, known, locale, moment = self._names_of
+        if scope is not self._scope or known is not heard or locale != self.locale or moment != now:
+            self._names_of = self._scope, heard, self.locale, now
+            self._names = self._scope.names(
+                self._call, heard, self._context.env, now=now, locale=self.locale, budget=self._budget
+            )
+        return self._names
+
+    def waiting(self) -> Iterator[tuple[Flow, Step, Names]]:
+        """The steps that wait for this flow, each with its flow and its names, the innermost first."""
+        for scope in reversed(self._scopes[:-1]):
+            names = scope.names(
+                self._call,
+                self.heard,
+                self._context.env,
+                now=self.entered_at,
+                locale=self.locale,
+                budget=self._budget,
+            )
+            yield scope.flow, scope.flow.steps[scope.step], names
+
+    def assign(self, name: str, value: Any, *, is_literal: bool = False) -> None:
+        """Set a variable, or the locale of the call; `is_literal`: the value is written in the flow."""
+        if name == "locale":
+            self.locale = str(value)
+            return
+        self._change(self._scope.with_variable(name, value))
+        if name in self._scope.secrets and not is_literal:
+            self.secrets.learn(value)
+
+    def keep(self, read: list[tuple[AskedLookup, Mapping[str, Any], str]]) -> list[str]:
+        """Put the answers of one step's lookups into scope; return why each is only a default, "" for a real answer.
+
+        The sensitive values of all answers are collected first. An answer that repeats one gets a token in its place.
+
+        Args:
+            read: each lookup with its answer, and why that is only the default; "" for a real answer.
+        """
+        for lookup, answer, problem in read:
+            if not problem:
+                for secret in leading_to(answer, self.flow.sensitive_paths.get(lookup.name, ())):
+                    self.secrets.learn(secret)
+        problems = []
+        for lookup, answer, problem in read:
+            known, why = answer, problem
+            if self.secrets and not problem:
+                known, why = lookup.definition.redact(answer, Redactor(self.secrets, self._mask))
+            self._change(self._scope.with_answer(lookup.name, known))
+            self.answers[lookup.name] = self._scope.masked(lookup.name, self._mask)
+            problems.append(why)
+        return problems
+
+    def begin(self, runs: Runs, step: str) -> None:
+        """Begin another flow, while this one waits for it in `step` or is left for good. Raises RenderError."""
+        names = self.names()
+        given = {assignment.name: assignment.value.render(names) for assignment in runs.given}
+        sub = new_scope(self._root.named(runs.flow), given)
+        self.secrets.learn([given[name] for name in sub.secrets])
+        if not runs.comes_back:
+            self._set((sub,))
+        elif len(self._scopes) < LEVEL_LIMIT:
+            self._set((*self._scopes[:-1], self._scope._replace(step=step), sub))
+        else:
+            raise RenderError("R103", f"more than {LEVEL_LIMIT} flows wait for each other", runs.flow)
+
+    def come_back(self, target: Target) -> Step:
+        """Return to the flow that waits, with `target`'s result; give its step. Raises RenderError."""
+        names = self.names()
+        returned = {assignment.name: assignment.value.render(names) for assignment in target.sets}
+        step = self.leave()
+        for name, value in returned.items():
+            if name in self.flow.variables:
+                self.assign(name, value)
+        return step
+
+    def leave(self) -> Step:
+        """Return to the flow that waits for this one, and give the step that ran it."""
+        *outer, scope = self._scopes[:-1]
+        self._set((*outer, scope._replace(step="")))
+        return self.flow.steps[scope.step]
+
+    def shown(self, error: RenderError) -> str:
+        """The message of an error for the trace; `NOT_SHOWN` if it may quote a sensitive value."""
+        secrets = {name for scope in self._scopes for name in scope.secret_names}
+        is_hidden = bool(secrets) if error.reads is None else not secrets.isdisjoint(error.reads)
+        return NOT_SHOWN if is_hidden or self.secrets.are_in(str(error)) else str(error)
+
+    def kept(self) -> list[Level]:
+        """The flows with their variables and lookups as they leave the turn, the outermost first."""
+        return [
+            Level(each.flow.name, each.step, each.kept(self._mask), each.kept_lookups(self._mask))
+            for each in self._scopes
+        ]
+
+    def _mask(self, secret: str) -> str:
+        return self._context.mask(self._session, secret)
 
 
 def observers(root: Flow, before: Session) -> tuple[Observer, ...]:

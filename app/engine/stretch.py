@@ -21,12 +21,11 @@ from app.engine.scope import NOTHING_HEARD, FlowScope, call_record
 from app.engine.session import NOTHING, Call, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 from app.errors import RenderError
 from app.flow.grammar.values import OurNumber
-from app.flow.hours.calendar import hours_view
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.runtime import Again, Draft, Jump
 from app.flow.templates.budget import Budget
-from app.flow.templates.values import Names, Value
+from app.flow.templates.values import Value
 from app.ncco import check, options_are_clean
 
 ENTERED: Final = Again()
@@ -135,9 +134,15 @@ def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, bu
     variables = {name: variable.default for name, variable in flow.variables.items()}
     now = context.now
     scope = FlowScope(flow, variables, NOTHING)
-    names = Names(scope.names(call_record(call), NOTHING_HEARD, context.env, now, ""), budget)
-    if stretch.reads_hours:
-        names["hours"] = hours_view(flow.calendars, now)
+    names = scope.names(
+        call_record(call),
+        NOTHING_HEARD,
+        context.env,
+        now=now,
+        locale="",
+        budget=budget,
+        with_hours=stretch.reads_hours,
+    )
     ncco = stretch.play(names, context, session_id, 1, 0)
     if ncco is None:
         return None

@@ -52,8 +52,7 @@ def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef
         payload, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
         if not any(hmac.compare_digest(mac, _mac(key, payload)) for key in keys):
             raise ValueError("not signed by this server")
-        turn, rest = _read_varint(payload[1:])
-        index, session = _read_varint(rest)
+        (turn, index), session = _read_varints(payload[1:], 2)
         if _KINDS[payload[0] >> 4] != kind:
             raise ValueError("of another kind")
         return WaitRef(kind, _unpack(payload[0] & 0x0F, session), turn, index)
@@ -97,10 +96,17 @@ def _varints(*numbers: int) -> bytes:
     return bytes(out)
 
 
-def _read_varint(data: bytes) -> tuple[int, bytes]:
-    number = 0
-    for place, byte in enumerate(data):
-        number |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:
-            return number, data[place + 1 :]
-    raise ValueError("cut short")
+def _read_varints(data: bytes, count: int) -> tuple[list[int], bytes]:
+    """So many numbers, and what follows them. Raises IndexError when there are not so many."""
+    numbers = []
+    at = 0
+    for _ in range(count):
+        number = data[at] & 0x7F
+        shift = 7
+        while data[at] > 0x7F:
+            at += 1
+            number |= (data[at] & 0x7F) << shift
+            shift += 7
+        at += 1
+        numbers.append(number)
+    return numbers, data[at:]

@@ -1,0 +1,85 @@
+"""The hooks that events of a call send: while it goes on, and when its caller leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.engine.outcome import event_of
+from app.engine.scope import Scopes
+from app.engine.session import OWN_LEG, Session, TurnContext, WaitRef
+from app.flow.actions.action import CONNECTED
+from app.flow.language.hooks import SentHook, event_record
+from app.flow.model import Flow
+from app.flow.templates.budget import Budget
+from app.ncco.webhooks import Webhook
+
+HANGUP = "hangup"
+"""The event of a caller who leaves before the flow has ended."""
+
+
+def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> tuple[Any, ...]:
+    """The hooks for a wait's webhook, whether or not the wait is still open.
+
+    The step's `events` decide, else its flow's.
+    """
+    where = place_of_wait(session, ref)
+    if where is None:
+        return ()
+    name = event_of(webhook)
+    scopes = Scopes(flow, session, context, Budget())
+    scopes.use(where[0])
+    step = scopes.flow.steps[where[1]]
+    return _render(scopes, step.events.get(name) or scopes.flow.events.get(name, ()), step.name, name, webhook)
+
+
+def hang_up(
+    flow: Flow, session: Session, webhook: Webhook, context: TurnContext, seen: frozenset[str] = frozenset()
+) -> tuple[Any, ...]:
+    """The hooks of a call that its caller leaves in the middle; none once the flow has come to its end.
+
+    A flow that ends with a `conversation` has not come to its end before the platform ends that.
+
+    The innermost `events` decide: those of the step, of its flow, then of the flows that wait for it.
+
+    Args:
+        flow: in the revision that the session began with.
+        session: of the leg that has ended.
+        webhook: says so.
+        context: what the hooks may look at.
+        seen: the statuses that were recorded for the waits of the latest turn.
+    """
+    ended_by = getattr(webhook, "disconnected_by", None)
+    last = [observer.step for observer in session.observers if observer.wait == OWN_LEG and ended_by != "platform"]
+    step = session.step or (last[-1] if last else "")
+    if not step or _dial_was_last(session, ended_by, seen):
+        return ()
+    scopes = Scopes(flow, session, context, Budget())
+    for name, inner in [(session.at, step), *((level.flow, level.step) for level in reversed(session.callers))]:
+        scopes.use(name)
+        hooks = scopes.flow.steps[inner].events.get(HANGUP) or scopes.flow.events.get(HANGUP)
+        if hooks:
+            return _render(scopes, hooks, inner, HANGUP, webhook)
+    return ()
+
+
+def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str]) -> bool:
+    """Whether the call ended because the called party hung up after a dial with `completed: end`.
+
+    After any other dial there is a notify. When the caller hangs up, the platform ends the leg of the called party too.
+    Source: webhook reference, Completed (`disconnected_by`).
+    """
+    names = {wait.name for wait in session.waits if wait.steers}
+    return "completed" in seen and "connect" in names and CONNECTED not in names and ended_by != "user"
+
+
+def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
+    """The flow and the step of a wait, of the latest turn or of one before it; None when that is not known."""
+    if ref.turn == session.turn:
+        return next(((wait.flow, wait.step) for wait in session.waits if wait.index == ref.index), None)
+    known = (observer for observer in session.observers if (observer.turn, observer.wait) == (ref.turn, ref.index))
+    return next(((observer.flow, observer.step) for observer in known), None)
+
+
+def _render(scopes: Scopes, hooks: tuple[SentHook, ...], step: str, name: str, webhook: Webhook) -> tuple[Any, ...]:
+    names = scopes.names() | {"event": event_record(name, webhook), "flow": scopes.flow.name, "step": step}
+    return tuple(hook.render(names) for hook in hooks)
