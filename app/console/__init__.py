@@ -1,1 +1,1 @@
-"""The console: pages for people, with a phone in the browser. An application of its own, on a port of its own."""
+"""The console: pages for people, with a phone in the browser. A separate application on its own port."""

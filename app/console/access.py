@@ -20,7 +20,7 @@ from app.console.state import console_of
 
 LOGIN: Final = "/login"
 PUBLIC: Final = ("/", LOGIN)
-"""Paths that are served without a session, beside static files: they show nothing of the project."""
+"""Paths that are served without a session, besides static files: they show nothing of the project."""
 UNATTENDED: Final = "x-unattended"
 """The header of requests that a page sends automatically every few seconds."""
 _NETWORK: Final = 64

@@ -131,7 +131,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     """A query or a body that a route does not take: the list of FastAPI for scripts."""
     fault = cast(RequestValidationError, error)
-    if not wants_page(request):  # without the input, which need not be Unicode or JSON
+    if not wants_page(request):  # without the input, which may not be Unicode or JSON
         details = [{name: each[name] for name in ("type", "loc", "msg")} for each in fault.errors()]
         return JSONResponse({"detail": details}, 422)
     problem = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in fault.errors())

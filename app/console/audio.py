@@ -1,4 +1,4 @@
-"""Audio as a browser's player asks for it: whole, or a part. It is read from wherever it is kept while it is sent."""
+"""Audio as a browser's player requests it: whole, or a part. It is read from its storage while it is sent."""
 
 from __future__ import annotations
 

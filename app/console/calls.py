@@ -68,7 +68,7 @@ class CallSearch(BaseModel):
     state: Literal["", "open", "missed", "message", "person", "failed"] = ""
     since: Literal["", "today", "hour", "day", "week", "month"] = ""
     before: Annotated[int | None, Query(ge=0, lt=1 << 63)] = None
-    """The key of the call behind which the page begins."""
+    """The key of the call after which the page starts."""
 
     def filter(self, now: datetime, zone: tzinfo) -> CallFilter:
         """The store's filter, with days in a time zone."""
@@ -133,7 +133,7 @@ async def _find(
 
 
 async def _meant(records: Records, rows: Sequence[CallRow], wanted: CallFilter) -> list[CallRow]:
-    """The calls that contain the search text in their numbers, their flow or what was said.
+    """The calls that contain the search text in their numbers, flow or spoken words.
 
     The store also finds it in hidden parts, such as URLs and field names.
     """

@@ -251,12 +251,12 @@ def _form(
     """The form, with the previous input when there is a problem.
 
     Args:
-        request: what is answered.
-        file: whose form.
+        request: the request to answer.
+        file: the file of the form.
         problem: why nothing can be saved.
-        form: what was typed.
+        form: the typed values.
         faults: see CannotChange.
-        draft: what it makes of the file, whose issues are shown beside their fields.
+        draft: the changed file; its issues are shown next to their fields.
     """
     folder = _folder(request)
     read = folder.current()

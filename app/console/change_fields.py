@@ -25,10 +25,10 @@ class FormField(NamedTuple):
     Attributes:
         path: of the value in its file.
         group: the heading above it, such as "menu" or "Opening hours: office".
-        label: what it is, within its group.
+        label: its name within its group.
         value: the text now; numbers and dates as people write them.
-        key_at, start, end: line and column where its key begins, if it has one, where it does, and behind it.
-        removes: the path of what "remove" removes; None when it has to stay.
+        key_at, start, end: line and column of its key, if it has one, of its start, and of its end.
+        removes: the path that "remove" removes; None if it cannot be removed.
     """
 
     kind: FieldKind

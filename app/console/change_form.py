@@ -25,7 +25,7 @@ class CannotChange(Exception):
     """The form asks for something that cannot be done; the message says what and how to fix it.
 
     Attributes:
-        faults: the name of an input → its error; empty when it is about the whole file.
+        faults: the name of an input → its error; empty for an error of the whole file.
         text: the file's text with all the other changes; "" when it is about the whole file.
     """
 

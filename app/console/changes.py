@@ -14,7 +14,7 @@ from app.store import Records, Store
 LOOK_S: Final = 1.0
 """How often the store is looked at, at most, however many pages ask."""
 WATCHED: Final = 200
-"""The newest calls and recordings, whose changes are noticed."""
+"""The number of newest calls and recordings to watch for changes."""
 
 
 class CallChanges:

@@ -1,4 +1,4 @@
-"""A recorded call as a conversation: the webhooks, decisions and lookups, and what was played."""
+"""A recorded call as a conversation: webhooks, decisions, lookups and prompts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Reason(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """Where the flow lost its caller: why, and the line to fix; "" for both where no line is at fault."""
+    """Where the flow lost its caller: the reason and the line to fix; "" for both if no line is wrong."""
 
     why: str
     file: str = ""
@@ -113,7 +113,7 @@ def _place(line: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def conversation(timeline: Timeline) -> list[dict[str, Any]]:
-    """Each webhook of a call with its effect: what the caller did, the decision, and what was played."""
+    """Each webhook of a call with its effect: the caller's action, the decision and the prompts."""
     shown: list[dict[str, Any]] = []
     unsent = {hook.id: hook for hook in timeline.hooks}
     entered: Mapping[str, Any] = {"where": ""}

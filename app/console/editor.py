@@ -36,7 +36,7 @@ class EditorQuestion(BaseModel):
     """A request from an editor.
 
     Attributes:
-        file: a path of the project, which need not exist, or `pasted.json` or `pasted.yaml`.
+        file: a path in the project, which may not exist, or `pasted.json` or `pasted.yaml`.
         text: the editor's text.
         unsaved: further files of the project that are not saved yet.
         line, column: where the cursor is, from 1; the column in UTF-16 code units.

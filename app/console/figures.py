@@ -56,7 +56,7 @@ class ServerState(NamedTuple):
     Attributes:
         problem: why the server does not answer; "" when it does.
         reasons: why it takes no calls.
-        flows: those that new calls can begin in.
+        flows: the flows in which new calls can start.
         rejected: the issues of the flows on disk that are not in use, with places and fixes.
         loaded_at: when the flows in use were loaded (ISO 8601), "" when none are.
     """
@@ -137,7 +137,7 @@ class Figures:
             return ServerState(f"{self._served.url}/readyz cannot be read ({type(error).__name__})")
 
     def _add(self, found: Mapping[Series, float], now: float) -> None:
-        """Keep the counts since the last reading; after a restart the counters begin at 0 again."""
+        """Keep the counts since the last reading; after a restart the counters start at 0 again."""
         self.gauges = {series: value for series, value in found.items() if series[0] in _GAUGES}
         counters = {series: value for series, value in found.items() if series[0] in _LABELS}
         before = counters if self._latest is None else self._latest
@@ -175,7 +175,7 @@ def _counters(text: str) -> dict[Series, float]:
 
 
 def sum_of(counts: Mapping[Series, float], *begins: str) -> int:
-    """How much was counted in the series that begin like that."""
+    """The total of the series that start like this."""
     return round(sum(value for series, value in counts.items() if series[: len(begins)] == begins))
 
 

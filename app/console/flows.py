@@ -137,7 +137,7 @@ def _listed(read: ReadProject) -> Iterator[ListedFlow]:
 
 
 def _entrances(flow: Flow, read: ReadProject) -> tuple[str, ...]:
-    """Where its calls begin, with numbers as they are written in their country."""
+    """The ways into a flow, with numbers in national form."""
     has_all = not any(each.numbers for each in read.project.flows.values())
     return entrances(flow, has_all=has_all, shown=lambda number: readable(number, number))
 
@@ -161,7 +161,7 @@ async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
 
 @router.get("/flows/{name}/picture.svg")
 async def picture_file(console: TheConsole, name: str, _: CanLook) -> Response:
-    """The picture of a flow as a file of its own."""
+    """The picture of a flow as a file."""
     flow = (await asyncio.to_thread(console.project.current)).project.flows.get(name)
     if flow is None:
         raise HTTPException(404, "There is no such flow.")
@@ -176,7 +176,7 @@ def _as_file(flow: Flow) -> str:
 
 @router.get("/flows/{name}")
 async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wanted: Wanted) -> Response:
-    """A flow as a picture, or why it does not load. With `wanted.errors` also where faults of the call lead."""
+    """A flow as a picture, or why it does not load. With `wanted.errors` also its error paths."""
     read = await asyncio.to_thread(console.project.current)
     flow = read.project.flows.get(name)
     file = flow.place.file if flow else named_flows(read.texts).get(name, "")

@@ -42,7 +42,7 @@ HEADERS: Final = {
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
 }
 _KEPT: Final = "public, max-age=31536000, immutable"
-"""For static files, whose address changes with them."""
+"""For static files, whose URL changes with their content."""
 
 
 class Guard:

@@ -1,4 +1,4 @@
-"""The server's health: problems that need attention, the last hour, and what is in use."""
+"""The server's health: problems that need attention, the last hour, and current use."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ class RecentCalls:
 
 
 def counted_calls(calls: Iterable[CallResult], zone: tzinfo, now: datetime) -> RecentCalls:
-    """The results of some calls, given in the order in which they began."""
+    """The results of some calls, in the order of their start."""
     found = RecentCalls()
     today = now.astimezone(zone).date()
     missed = dict[str, list[CallResult]]()

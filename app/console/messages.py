@@ -166,7 +166,7 @@ async def change(request: Request, id_: MessageId, action: Action, session: CanC
 
 
 async def _fetch_again(request: Request, id_: str, now: int) -> bool:
-    """Let a message be fetched that is not there, or whose file is lost; False when it does not exist."""
+    """Fetch a message without a file again; False if the message does not exist."""
     console = console_of(request)
     recordings = (await opened_store(request)).recordings
     files = console.settings.recording_files

@@ -36,7 +36,7 @@ NAVIGATION: Final = (
 View: TypeAlias = Literal["owner", "developer"]
 """How pages present things: to those who own the phone line, or with files, lines and webhooks to developers.
 
-It gives no permission: what somebody may do comes from the role of their session alone.
+It gives no permission: only the role of the session does.
 """
 VIEWS: Final[tuple[View, ...]] = ("owner", "developer")
 _CODE: Final = re.compile("`([^`]+)`")

@@ -38,7 +38,7 @@ class PaintQuery(PeriodQuery):
     """`""` paints where calls are kept."""
     days: Literal["", "1", "7", "30"] = ""
     errors: bool = False
-    """Whether to draw where faults of a call lead."""
+    """Whether to draw error paths."""
 
     def period_of(self, read: ReadProject, flow: str, now: datetime) -> Period:
         """The days, in the time zone of the flow. Raises HTTPException."""
@@ -69,7 +69,7 @@ class Paint:
     Attributes:
         key: the same for the same paint of the same flow.
         apply: paints a drawing.
-        words: what it shows, in sentences.
+        words: a description in sentences.
         problem: why the picture is not painted, with a fix; "" when it is.
     """
 

@@ -26,7 +26,7 @@ _REMEMBERED: Final = 1000
 LONGEST_S: Final = 4.0
 """How long a try is held up at most. It takes 1 s at first, and then twice as long each time."""
 MAX_WAITING_OF_ONE: Final = 4
-"""Logins of one client with one name at a time, which are checked one after another."""
+"""Waiting logins of one client with one name, which are checked one at a time."""
 MAX_WAITING: Final = 16
 """Logins with one name at a time, and with all unknown names together. With `LONGEST_S`: four guesses a second."""
 
@@ -82,7 +82,7 @@ class Passwords:
         """The login of this name that the password fits, or None. Raises TooManyLogins.
 
         Args:
-            name: `tidy_name` of what was typed, "" for the passwords without a name.
+            name: `tidy_name` of the typed name, "" for the passwords without a name.
             password: as it was typed.
             client: the key for counting its failures.
         """

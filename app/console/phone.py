@@ -57,7 +57,7 @@ class CallRequest(PhoneText):
         made_at: when, in the time zone of the flow unless it names an offset; None: now.
         is_live: really ask for lookups. Only of a saved text (`text` is None), and with the right to change.
         env: variables that the flows read as `env.NAME`; one that is "" or left out gets a placeholder.
-        again: the id of a call whose steps are repeated; "" for none.
+        again: the id of the call to repeat; "" for none.
     """
 
     flow: str = Field("", max_length=200)
@@ -227,7 +227,7 @@ async def place(request: Request, console: TheConsole, session: CanLook, wanted:
 
 
 async def _played(request: Request, session: ConsoleSession, deed: str, **values: Any) -> Response:
-    """Let a call go on, and show it, with the reason if the step was not possible."""
+    """Continue a call and show it, with the reason if the step was not possible."""
     console = console_of(request)
     call = await console.phone_calls.ask(request, session, deed, **values)
     if "issues" in call:
@@ -287,7 +287,7 @@ async def change_world(request: Request, session: CanLook, id_: str, world: Worl
 
 @router.get("/phone/calls/{id_}/turns/{number}")
 async def turn(request: Request, console: TheConsole, session: CanLook, id_: str, number: int) -> Response:
-    """Why a turn did what it did, with its webhook and NCCO."""
+    """The reasons for a turn, with its webhook and NCCO."""
     base_url = console.settings.base_url
     why = await console.phone_calls.ask(request, session, "turn", id_=id_, number=number, base_url=base_url)
     return render(request, "phone_turn.html", why=why)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _SEED: Final = "the phone of the console"
 """Seed for a call's ids, so that replaying a call gives the same ids."""
 LONGEST_ACT_S: Final = 10.0
-"""How many real seconds a call is played at once."""
+"""The most real seconds to play a call in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class PhoneCall(PlayedCall):
 
     Attributes:
         made_at: when, in the time zone of the flow.
-        former: the conversation of the call whose steps were repeated.
+        former: the conversation of the repeated call.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class PhoneCall(PlayedCall):
 
     @property
     def listens(self) -> str:
-        """The language in which the call now waits for speech, such as `en-GB`; "" when it does not wait."""
+        """The language of the speech that the call waits for, such as `en-GB`; "" if it does not wait."""
         waited = self.moment.waited
         if waited is None or "speech" not in waited.takes:
             return ""
@@ -192,7 +192,7 @@ class PhoneServer:
     env: Mapping[str, str]
 
     async def place(self, playable: Playable, call: ScenarioCall, answers: ChosenAnswers) -> PhoneCall:
-        """Call on a stage of its own: the real application, a store in memory, a virtual clock. Raises CannotPlace.
+        """Call on a separate stage: the real application, a store in memory, a virtual clock. Raises CannotPlace.
 
         Nothing is sent to anybody, except what `answers` asks.
         """

@@ -23,7 +23,7 @@ from app.console.worker import Reason, Worker, WorkNotDone
 IDLE_S: Final = 600.0
 """After this many real seconds without a request the calls of a person are ended."""
 MOST_PEOPLE: Final = 3
-"""People who have calls at once. When another one calls, the calls of the person idle for longest are ended."""
+"""The most people with calls. When another one calls, the calls of the person idle for longest are ended."""
 MOST_S: Final = 15.0
 """Processor seconds that one request may use; a call is stopped before, where it can be (`LONGEST_ACT_S`)."""
 LOOKS_S: Final = 2.0

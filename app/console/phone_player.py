@@ -37,7 +37,7 @@ Json: TypeAlias = dict[str, Any]
 
 NO_CALL: Final = "this call no longer exists; call again"
 OWN_CALLS: Final = 3
-"""Calls at once of one person; a further one ends the oldest."""
+"""The most calls of one person; another one ends the oldest."""
 MOST_PROBLEMS: Final = 5
 """Problems of a call that the page shows."""
 
@@ -121,7 +121,7 @@ class PhonePlayer:
             dial_allow: prefixes of computed numbers that may be dialled.
             env: variables of the flows; those of `live` come first.
             live: `env`, `hosts` and `budget_ms`, to really ask for lookups; None: nobody is asked.
-            again: the id of a call whose steps are repeated; "" for none.
+            again: the id of the call to repeat; "" for none.
         """
         former = self._calls.get(again)
         made_at = datetime.fromisoformat(call["made_at"]) if call["made_at"] else None
@@ -181,7 +181,7 @@ class PhonePlayer:
         return await _played(call, partial(call.change, World(**world)))
 
     async def _explain(self, *, id_: str, number: int, base_url: str) -> Json:
-        """Why a turn did what it did."""
+        """The reasons for a turn."""
         call = self._call(id_)
         try:
             why: Json = _plain(explain(call, number, base_url))
@@ -226,7 +226,7 @@ def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:
 
 
 async def _played(call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Json:
-    """Let a call go on, and show it, with the reason if the step was not possible."""
+    """Continue a call and show it, with the reason if the step was not possible."""
     refused = ""
     try:
         await call.guarded(playing)
@@ -267,7 +267,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
 
 
 def _messages_of(call: PhoneCall) -> Iterator[Json]:
-    """The recordings: whose they are, and how many seconds were spoken."""
+    """The recordings, with their seconds of speech."""
     left = sum(isinstance(note.step, RecordStep) for note in call.notes)
     reported = (delivery for delivery in call.leg.log if delivery.kind == "record" and delivery.attempts)
     session = call.session

@@ -31,7 +31,7 @@ class PhoneText(BaseModel):
     Attributes:
         file: its display path (`flows/acme.yaml`), or one of `PASTED`.
         text: the text; None: as it is on disk.
-        step: where calls of its own flow begin; "": where the flow says.
+        step: where calls of its own flow start; "": at the flow's `start`.
     """
 
     file: str = Field(PASTED[0], max_length=500)
@@ -45,7 +45,7 @@ class Playable:
 
     Attributes:
         project: the flows that can be played with it; None: it is an NCCO.
-        source: what was read.
+        source: the input.
         flow: the name of its own flow; "" when it has errors or is an NCCO.
         ncco: its actions; () when it is a flow, or no NCCO at all.
         issues: of this text, by place. others: how many errors the other files have.
@@ -70,7 +70,7 @@ class Playable:
 
     @property
     def can_be_kept(self) -> bool:
-        """Whether a call of it can be a scenario, which begins where the flow says."""
+        """Whether a call of it can be a scenario, which starts at the flow's `start`."""
         return self.project is not None and not self.source.step
 
     def is_saved(self, folder: ProjectFolder) -> bool:

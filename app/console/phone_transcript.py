@@ -1,4 +1,4 @@
-"""A call as a conversation: bubbles for what is said and done, and for each turn the decision with its webhook."""
+"""A call as a conversation: bubbles for speech and actions, and for each turn the decision with its webhook."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ class Bubble:
 
     Attributes:
         key: the same whenever this entry is shown again.
-        at, seconds: when it begins, in seconds since the answer, and how long it takes; None: without an end.
+        at, seconds: its start in seconds since the answer, and its duration; None: without an end.
         kind: `said`, `sound`, `did`, `note`, `turn`, `other` (what a dialled party hears or does), `diverged`.
         text: as a developer reads it.
         plain: as an owner reads it, without technical words; "" for a turn that only a developer wants to see.
-        language: of what is said, such as `en-GB`.
+        language: of the speech, such as `en-GB`.
         is_cut: whether the caller has interrupted it.
         is_lost: whether nothing listened to what the caller did.
         place: for a turn, the line that decided.
@@ -158,7 +158,7 @@ class Exchange(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """Why a turn did what it did.
+    """The reasons for a turn.
 
     Attributes:
         lines: of its trace, each with its place.

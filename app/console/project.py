@@ -113,7 +113,7 @@ class ProjectFolder:
         return ReadProject(project, texts, tuple(sorted({*unread, *project.issues}, key=by_place)))
 
     def save(self, file: str, text: str, digest: str, by: str = "") -> None:
-        """Replace a file of the project at once, and keep its earlier version.
+        """Replace a file of the project atomically, and keep its earlier version.
 
         Args:
             file: its display path, `flows/acme.yaml`. A new file may be made in the folders of the project only.

@@ -44,7 +44,7 @@ from app.verify.scenarios.script import (
 )
 
 SAMPLE_CALLER: Final = FROM
-"""Calls in place of the caller whose number is not written."""
+"""The calling number if the caller's is not written."""
 SAMPLE_KEYS: Final = "12345678901234567890"
 SAMPLE_WORDS: Final = "sample words"
 USUAL_DIGITS: Final = 4
@@ -216,7 +216,7 @@ class RecordedAnswers(ChosenAnswers):
 
 
 def _way(turns: Sequence[TurnRow]) -> list[list[str]]:
-    """The steps entered, with what was heard and decided there."""
+    """The entered steps, with their input and decisions."""
     lines = (line for turn in turns for line in trace_of(turn))
     return [[line.did, line.step, line.what] for line in lines if line.did in _COMPARED]
 

@@ -122,7 +122,7 @@ class Segment(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A bar of a chart: what it says, its place, and its parts from the bottom; `label` is printed below it."""
+    """A bar of a chart: its text, its place, and its parts from the bottom; `label` is printed below it."""
 
     title: str
     label: str
@@ -219,7 +219,7 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
         values = {"rows": found.rows, "total": found.rows[0]}
         if found.hours:
             length = period.end - period.first
-            end = max(period.first, date.min + timedelta(1))  # the calendar begins in the year 1
+            end = max(period.first, date.min + timedelta(1))  # the calendar starts in the year 1
             first = date.fromordinal(max(1, end.toordinal() - length.days))
             before = await _count(request, replace(period, first=first, end=end), filters.flow)
             values |= {

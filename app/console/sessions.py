@@ -154,7 +154,7 @@ class Sessions:
 
 
 def _serializer(keys: Sequence[bytes], purpose: str) -> URLSafeSerializer:
-    """Signs JSON with a key for this purpose alone, derived from the first of `keys`."""
+    """Signs JSON with a key for only this purpose, derived from the first of `keys`."""
     return URLSafeSerializer(
         list(reversed(keys)),  # the last one signs
         salt=f"ncco-server: console {purpose}",

@@ -28,7 +28,7 @@ class Console:
 
     Attributes:
         dev: development.
-        has_secure_cookies: whether browsers send its cookies by TLS alone.
+        has_secure_cookies: whether browsers send its cookies only over TLS.
         pictures, results, lists: pictures of flows, counts and proofs, and lists of calls, each made once.
         phone_calls: plays the calls of the phone.
         worker: answers the editor's and the phone's questions about texts.

@@ -16,7 +16,7 @@ from app.service.recording_files import RecordingFiles, in_thread, new_recording
 from app.store import RecordingRow, Store
 
 PREFIX: Final = "phone-"
-"""Begins the `uuid` of such a message; Vonage's ids have none."""
+"""The start of such a message's `uuid`; Vonage's ids do not have it."""
 _RATE: Final = 8_000
 _LONGEST_S: Final = 60.0
 _KEEP_S: Final = 5.0

@@ -103,7 +103,7 @@ class Worker:
             function: of a module; never taken from a request.
             values: its named arguments.
             asker: an older request of the same asker that still waits is dropped; "" drops none.
-            owner: whose turn it takes; one with many requests does not keep others waiting.
+            owner: owners take turns; one with many requests does not keep others waiting.
             seconds: how much time of a processor it may take.
         """
         if self._waiting[owner] >= MOST_WAITING:

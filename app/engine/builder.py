@@ -31,7 +31,7 @@ class Origin(NamedTuple):
 
 
 _NO_TAIL = 1 << 30
-"""The beginning of the tail in an NCCO without a tail, or whose tail is the failsafe NCCO."""
+"""The index of the tail in an NCCO without a tail, or with the failsafe NCCO as its tail."""
 
 
 class NccoBuilder:
@@ -98,7 +98,7 @@ class NccoBuilder:
         return self._context.link(WaitRef(wait.kind, self._session, self._turn, wait.index))
 
     def _tail(self, origin: Origin) -> list[Draft]:
-        """What follows an `input`; the failsafe NCCO without an `error` exit, or if that fails or may not dial.
+        """The actions after an `input`; the failsafe NCCO without an `error` exit, or if that fails or may not dial.
 
         Args:
             origin: the step that asks, or the innermost one with an error exit that waits until its flow comes back.
@@ -119,7 +119,7 @@ class NccoBuilder:
         return not draft.dials or not self._refusal(draft.dials)
 
     def _refusal(self, number: str) -> str:
-        """Why a computed number or address may not be dialled; "" when it may."""
+        """Why a computed number or address must not be dialled; "" if it may."""
         return refusal(number, self._context.dial_allow)
 
     def _add_all(self, flow: Flow, step: Step, drafts: list[Draft]) -> None:

@@ -42,9 +42,9 @@ _NO_PREFIX: Final = "has none of the prefixes in NCCO_DIAL_ALLOW"
 
 
 def refusal(number: str, allowed: Sequence[str]) -> str:
-    """Why a computed number or address may not be dialled; "" when it may.
+    """Why a computed number or address must not be dialled; "" if it may.
 
-    A prefix allows what begins with it, except numbers with a longer prefix of `PREMIUM_PREFIXES`: `44` allows the
+    A prefix allows what starts with it, except numbers with a longer prefix of `PREMIUM_PREFIXES`: `44` allows the
     United Kingdom without its premium numbers, `449` allows those. Text that is not a number is an address, which only
     an address prefix allows: `sip:` all of them, `sip:desk` each user that begins so, `sip:@pbx.example.com` every user
     of that host, `sip:desk@pbx.example.com` that address. The empty prefix, which cannot be set, allows everything.
@@ -65,7 +65,7 @@ def refusal(number: str, allowed: Sequence[str]) -> str:
 
 
 def _covers(prefix: str, address: re.Match[str]) -> bool:
-    """Whether a prefix allows an address. A host counts as a whole: what begins with it is another one."""
+    """Whether a prefix allows an address. A host must match as a whole: a longer one is another host."""
     scheme, _, rest = prefix.partition(":")
     user, at, host = rest.partition("@")
     if scheme.lower() != address["scheme"].lower():

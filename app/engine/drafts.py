@@ -18,11 +18,11 @@ _NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeI
 
 
 class DependsOnCall(Exception):
-    """It takes a call to know what is played."""
+    """The prompts depend on the call."""
 
 
 class EveryCall:
-    """In place of the frame of one call: plays what is the same in all of them, with None for what a call fills in.
+    """Replaces the frame of a call: plays what is the same in all calls, with None for values of the call.
 
     Raises DependsOnCall.
     """
@@ -42,7 +42,7 @@ class EveryCall:
         return drafts
 
     def enter(self, leave: Exit) -> Jump | None:
-        """Where an exit leads at once; None when a webhook decides."""
+        """Where an exit leads immediately; None if a webhook decides."""
         if (leave.leaves_at_once or leave.is_early) and any(leave.reads()):
             raise DependsOnCall("where the step leads")
         return leave.enter(Frame({})) if leave.leaves_at_once else None

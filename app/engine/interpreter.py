@@ -38,7 +38,7 @@ Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Res
 
 
 def _enter(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
-    """Enter `target`, to which `step` led, and the steps after it; roll back steps that Vonage would refuse."""
+    """Enter `target`, where `step` led, and the steps after it; roll back steps that Vonage would refuse."""
     run.start_step(run.context.now)
     if not run.enter_stretch(target):
         yield from _walk(run, target, step)

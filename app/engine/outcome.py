@@ -1,6 +1,6 @@
 """How a webhook becomes an outcome: one table, shared by the server, the simulator and the prover.
 
-The other party of a connect may hear a flow of its own before it is joined. The parties are joined when that NCCO ends,
+The called party of a connect may hear its own flow first. The parties are connected when that NCCO ends,
 and no action hangs up. So a party that declines is kept waiting until it hangs up itself. If anything fails, the party
 is joined, because a caller is waiting for it. Source: NCCO reference, Phone (onAnswer).
 """
@@ -18,7 +18,7 @@ from app.flow.runtime import Asked, Outcome
 from app.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, SpeechResult, StatusWebhook, Webhook
 
 REACHED = "step.reached"
-"""Name of the notify in front of a step that begins when the caller gets there; no author can write it."""
+"""Name of the notify in front of a step that starts when the caller gets there; no author can write it."""
 
 JOINED: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 0.1}
 """Plays nothing, since an NCCO needs at least one action. Source: NCCO reference, Wait (the shortest timeout)."""
@@ -140,7 +140,7 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
 
 
 def refusal(returned: str, *, is_over: bool) -> str:
-    """The outcome of a dial whose called party heard a flow and has left; "" when the party was joined.
+    """The outcome of a dial whose called party heard a flow and left; "" if the party was connected.
 
     Args:
         returned: the outcome that the flow returned; "" for none.

@@ -127,7 +127,7 @@ class Run:
         )
 
     def note_jump(self, step: Step, jump: Jump) -> None:
-        """Add to the trace where the exit of a step leads at once."""
+        """Add to the trace where the exit of a step leads immediately."""
         self.trace.append(decided(step, jump))
 
     def send(self, hook: SentHook, names: Mapping[str, Any]) -> None:
@@ -165,10 +165,10 @@ class Run:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
 
     def begins_later(self, step: Step) -> bool:
-        """Whether a step begins only when the caller gets there, not while the NCCO in front of it is built.
+        """Whether a step starts only when the caller gets there, not while the NCCO in front of it is built.
 
         That is so for a step that asks a lookup, sends a hook or holds the caller, after an action of unknown length.
-        After prompts it begins at once, so that its data is there when they end. Our choice.
+        After prompts it starts immediately, so that its data is there when they end. Our choice.
         """
         return bool(step.asks or step.sends or step.exit.asks_again) and self._builder.is_open_ended
 
@@ -265,7 +265,7 @@ class Run:
         self.note("failed", "", "failsafe", because=because)
 
     def _error_exit(self, step: Step | None) -> Target | None:
-        """Where a failure of `step` leads: its own `error`, else that of its flow; None when neither is left.
+        """Where a failure of `step` leads: its own `error`, otherwise that of its flow; None if both are used.
 
         It never leads to a step that has failed in this turn, nor twice to the same place.
         """
@@ -280,7 +280,7 @@ class Run:
         return None
 
     def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
-        """Where a failure of `step` leads, and the step whose exit leads there; None: the failsafe.
+        """Where a failure of `step` leads, and the step with that exit; None: the failsafe.
 
         If a flow does not handle it, the call leaves that flow, and the step that runs it fails.
         """

@@ -95,7 +95,7 @@ class FlowScope(NamedTuple):
         budget: Budget,
         with_hours: bool = True,
     ) -> Names:
-        """The names that a value may use; of the variables those whose value is not gone.
+        """The names that a value may use, without variables that have lost their value.
 
         Args:
             call: as `call_record` returns it.
@@ -383,7 +383,7 @@ class Scopes:
 
 
 def observers(root: Flow, before: Session) -> tuple[Observer, ...]:
-    """The waits of earlier turns whose events send hooks, and those of the turn that is over now."""
+    """The waits of earlier turns whose events send hooks, and those of this turn."""
     observed = list(before.observers)
     for wait in before.waits:
         if wait.kind != "event":

@@ -1,6 +1,6 @@
 """Finds sensitive values that a lookup answer repeats in fields that are not declared sensitive.
 
-A server that receives a PIN may return it, in a message or in a field of its own. Every text is therefore compared with
+A server that receives a PIN may return it, in a message or in a separate field. Every text is therefore compared with
 the sensitive values that the turn has received, character by character; only case, width and the encoding of URLs do
 not count. A value of six or more characters is found anywhere in a text. One of four or five must be a whole word or
 number: one phone number in a thousand contains 2580 by chance. A shorter one must be the whole text. Our choice.

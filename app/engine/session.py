@@ -1,4 +1,4 @@
-"""The state of one call between two webhooks, the input and result of a turn, and its trace: what it did and why."""
+"""The state of one call between two webhooks, the input and result of a turn, and its trace."""
 
 from __future__ import annotations
 
@@ -90,9 +90,9 @@ OWN_LEG: Final = -1
 
 
 class Observer(NamedTuple):
-    """A wait of an earlier turn whose events still send hooks, hours later if need be.
+    """A wait of an earlier turn whose events still send hooks, even hours later.
 
-    A call whose flow is over, but which lasts until its caller leaves a `conversation`, has one for its own leg.
+    A call that has finished its flow, but lasts until its caller leaves a `conversation`, has one for its own leg.
 
     Attributes:
         turn, wait: which one; `wait` is OWN_LEG for the caller's own leg. flow, step: whose hooks are sent.
@@ -122,9 +122,9 @@ class Session(NamedTuple):
         at: the flow of `step` when it is not the one that the call began in.
         callers: the flows that wait for it, the outermost first.
         lookups: the answers of the lookups of this flow, by name.
-        locale: the one that the caller chose; "" until then.
+        locale: chosen by the caller; "" before.
         observers: the waits of earlier turns whose events still send hooks.
-        parent: the session whose connect made this leg; "" for a call that came in.
+        parent: the session whose connect made this leg; "" for an incoming call.
         returned: the outcome that the flow returned when no other flow waited for it.
     """
 
@@ -281,7 +281,7 @@ class Lookup(NamedTuple):
     """What the interpreter needs from outside. It yields a tuple of them, to be asked side by side.
 
     Attributes:
-        step: where in the flow. name: of the lookup. flow: whose it is.
+        step: where in the flow. name: of the lookup. flow: of the lookup.
         request: what to ask (`app.flow.language.lookups.LookupRequest`).
         key: the same for each try of the same turn: an idempotency key.
     """
@@ -298,7 +298,7 @@ class LookupAnswer(NamedTuple):
 
     Attributes:
         value: the result of `json.loads`, or of the function; None when there is none.
-        problem: why there is no value, in one short sentence; "" when there is one.
+        problem: why the value is missing, in one short sentence; "" if it is there.
         ms: how long it took.
         is_cached: whether it is an earlier answer. is_late: whether there was no time left for an answer.
         status: of a server's answer that is not a success; 0 for none.
@@ -322,7 +322,7 @@ class Turn(NamedTuple):
     Attributes:
         ncco: valid; plain JSON values. Empty if there is nothing to play.
         session: the state after it.
-        trace: what it did and why.
+        trace: its actions and reasons.
         outcome: how the webhook was understood (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
         is_failsafe: nothing of the flow could be played.
         hooks: webhooks of ours to send after the reply (`app.flow.language.hooks.Hook`).
@@ -353,7 +353,7 @@ class TraceLine:
         where: `file:line` of the flow line that decided, "" where none did.
         because: which rule decided, in one sentence.
         others: why the others did not fit.
-        by: of what was heard: `keys` or `speech`; of a lookup: `answer` or `default`; "" otherwise.
+        by: for input `keys` or `speech`; for a lookup `answer` or `default`; "" otherwise.
         attempt, attempts: which failed try of how many a `retry` has decided on; 0 otherwise.
         next_target: the number of the target of a list that is rung next; 0 otherwise.
     """

@@ -31,7 +31,7 @@ from app.ncco import check, options_are_clean
 ENTERED: Final = Again()
 """How a step is played that is entered: all of it."""
 STEP_LIMIT: Final = 200
-"""Steps that one turn may enter. A loaded flow has no cycle without input; this limits the damage of a bug."""
+"""The most steps in one turn. A loaded flow has no cycle without input; this limits the damage of a bug."""
 
 
 class ReadyAction(NamedTuple):
@@ -40,7 +40,7 @@ class ReadyAction(NamedTuple):
     Attributes:
         constant: the action as every call plays it, with None in each hole.
         holes: the options that a call computes. unsure: the ones that may turn out invalid.
-        wait: what it opens; None for most actions.
+        wait: the wait it opens; None for most actions.
     """
 
     constant: dict[str, Any]
@@ -56,10 +56,10 @@ class Stretch:
     Attributes:
         step: the last step.
         ends: whether the last step leads to the end of the call.
-        waits: those that it opens. is_over: whether none of them steers, so that the call ends behind it.
+        waits: the waits it opens. is_over: whether none of them steers, so that the call ends after it.
         actions: its actions, with the tail after its `input`.
         has_failsafe_tail: whether the failsafe NCCO is the tail.
-        trace: its lines; the first one says that a call begins here, the second one that the first step is entered.
+        trace: its lines; the first one says that a call starts here, the second one that the first step is entered.
         trace_json: all of them as JSON.
         entered: how many steps it enters.
         is_enterable: whether a call can enter the first step without doing anything before it is played.
@@ -167,7 +167,7 @@ def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, bu
 
 
 def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED) -> Stretch | None:
-    """The stretch that begins when `step` plays, or repeats; None when there is none.
+    """The stretch that starts when `step` plays or repeats; None if there is none.
 
     Whatever a call does before the step plays anything is done already: lookups, assignments, hooks.
 
@@ -175,7 +175,7 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED)
         flow: that the step belongs to.
         step: the step.
         is_root: whether calls began in this flow. Then no other flow waits for it. One `Flow` is always or never that:
-            a sub-flow is an object of its own, with its own cache (`app.flow.loader.link`).
+            a sub-flow is a separate object with its own cache (`app.flow.loader.link`).
         again: how the step is repeated; ENTERED when it is entered.
     """
     key = step.name, id(again.prompts), again.reprompt, again is ENTERED
@@ -264,12 +264,12 @@ def _dials(actions: Iterable[ReadyAction]) -> int:
 
 
 def begun(flow: Flow) -> TraceLine:
-    """The line of the trace for a call that begins in `flow`."""
+    """The line of the trace for a call that starts in `flow`."""
     return TraceLine("answered", "", flow.name, written_at(flow.place), "the flow that this call starts in")
 
 
 def decided(step: Step, jump: Jump) -> TraceLine:
-    """The line of the trace for an exit that leads on at once."""
+    """The line of the trace for an exit without a wait."""
     return TraceLine("decided", step.name, jump.target.shown, written_at(jump.place), jump.because, jump.others)
 
 

@@ -1,1 +1,1 @@
-"""What each webhook does to a call: CallService, and what it needs. Knows store, engine, network and clock."""
+"""What each webhook does to a call: CallService and its parts. They use the store, engine, network and clock."""

@@ -26,7 +26,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
         return await _answer_without_flow(turns, delivery, id_, flow)
     given = {} if flow is None else delivery.params(found.params)
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
-    for _ in range(2):  # a leg that was transferred into the same flow opens a session of its own
+    for _ in range(2):  # a leg that was transferred into the same flow opens another session
         turn = await turns.play(engine.begin(found, id_, call, context, given))
         try:
             return await turns.begin(turn, answer_row(delivery, id_, turns.policy.keys[0]), delivery)
@@ -38,7 +38,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
 
 
 async def answered_session(turns: Turns, id_: str, call: Call) -> str:
-    """The session that an answer webhook of an open call belongs to: `id_`, or one of its own after a transfer.
+    """The session of an answer webhook in an open call: `id_`, or a new one after a transfer.
 
     A REST transfer into the same flow asks for a new NCCO in another conversation; a second delivery repeats the
     conversation that the first one named.

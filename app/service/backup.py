@@ -41,7 +41,7 @@ MANIFEST: Final = "manifest.json"
 _RECORDING: Final = re.compile(r"recordings/[0-9a-f]{32}")
 _BLOCK: Final = 1 << 20
 _MANIFEST_BYTES: Final = 1 << 16
-"""What a manifest may have beside its files."""
+"""Keys of a manifest besides its files."""
 _ENTRY_BYTES: Final = 256
 """What it may have for each file; a recording needs some 160."""
 _FEW_FILES: Final = 1_000
@@ -90,7 +90,7 @@ class BackupPlaces:
 
     Attributes:
         store: not open.
-        key: the file beside a SQLite database with the secret that signs callback URLs; None where settings hold it.
+        key: the file next to a SQLite database with the secret of callback URLs; None if settings hold the secret.
         recordings: where their audio is; None when none are kept.
     """
 
@@ -112,7 +112,7 @@ def fingerprint(key: bytes) -> str:
 
 
 class _HashedFile:
-    """Hashes what is read from a file."""
+    """Hashes a file while it is read."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -133,7 +133,7 @@ class _HashedFile:
 async def write_backup(
     target: Path, places: BackupPlaces, keys: Iterable[bytes], version: str, now: datetime
 ) -> tuple[int, list[str]]:
-    """Write an archive while servers go on; returns its bytes, and the ids of recordings whose files are lost.
+    """Write an archive while servers run; returns its bytes, and the ids of recordings with lost files.
 
     It appears under its name once all of it is verified.
 
@@ -142,7 +142,7 @@ async def write_backup(
     Args:
         target: an absolute path. What is there is replaced.
         places: where everything is.
-        keys: those that sign callback URLs.
+        keys: the keys that sign callback URLs.
         version: of this program.
         now: everything that was acknowledged before is in the backup.
     """
@@ -273,7 +273,7 @@ def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]
 
 
 class _BackupEntry(tarfile.TarInfo):
-    """An entry of an archive. What describes the next one, such as a long name, is read into memory at once."""
+    """An entry of an archive. A header of the next entry, such as a long name, is read into memory as a whole."""
 
     @classmethod
     def frombuf(cls, *header: Any) -> Self:
@@ -311,7 +311,7 @@ async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -
 
 
 def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitStack) -> Mapping[str, Path]:
-    """Write the parts of an archive into folders beside their places; `stack` deletes these. The paths of the parts."""
+    """Write the parts of an archive into folders next to their places, which `stack` deletes. Returns their paths."""
     drafts: dict[str, Path] = {}
     parts = {f"{part}{found}" for part, found, _ in (name.partition("/") for name in manifest.files)}
     folders = {DATABASE: (places.store.path or Path(DATABASE)).absolute().parent}

@@ -20,7 +20,7 @@ MOST_NAMES: Final = 1_000
 """Flows and numbers that are counted by name; further ones are counted as `other`."""
 
 DAYS: Final = 7
-"""Of a report whose period is not given; the last one is today."""
+"""Days of a report without a period; the last one is today."""
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class CallCounts:
     """Counts of calls.
 
     Attributes:
-        seconds: of all calls whose end is known, from the answer webhook to the end.
+        seconds: total from answer webhook to end, of calls with a known end.
         results: how many calls have each.
         until_person: whole seconds from the answer webhook until a person answered → how many calls.
     """
@@ -138,7 +138,7 @@ class CallReport:
 
 
 async def count_calls(calls: AsyncIterable[CallResult], period: Period, flow: str = "") -> CallReport:
-    """Count the `calls` of a period; with `flow`, those that began in it."""
+    """Count the `calls` of a period; with `flow`, only calls that started in it."""
     tallies: dict[tuple[str, str], CallCounts] = {("all", ""): CallCounts()}
     days = defaultdict[date, Counter[str]](Counter)
     hours = Counter[int]()

@@ -32,7 +32,7 @@ RESULTS: Final[Mapping[ResultName, str]] = {
 """What came of a call: the first that fits. A caller who was put through to nobody is missed, whatever they heard."""
 
 AT_ONCE: Final = 500
-"""Calls whose traces are read at once."""
+"""Calls per read of traces."""
 _SPOKEN: Final = frozenset({"talk", "stream"})
 
 
@@ -139,14 +139,14 @@ def _is_message(ncco: bytes) -> bool:
 
 
 class Telling:
-    """Knows which steps of the flows tell a caller what they wanted to know."""
+    """Knows which steps of the flows give callers the information they called for."""
 
     def __init__(self, flows: Mapping[str, Flow]) -> None:
         self._flows = flows
         self._files = by_file(flows.values())
 
     def serves(self, began_at: int, traces: Iterable[bytes], *, is_played: bool) -> bool:
-        """Whether a call without a person and a message, whose turns have these traces, has served its caller.
+        """Whether a call with these traces, but without a person and a message, has served its caller.
 
         It has when it told them something: what they have chosen, unless that asks again or records; the opening
         hours; or, while it is closed, what the call was led to because of that. Else when it was played to the end
@@ -184,7 +184,7 @@ def _records(step: Step) -> bool:
 
 
 def _announces(step: Step) -> bool:
-    """Whether it says something and goes on by itself."""
+    """Whether it says something and continues by itself."""
     speaks = any(isinstance(part, Action) and part.word in _SPOKEN for part in step.parts)
     dials = any(isinstance(part, ConnectPart) for part in step.parts)
     return speaks and not dials and not _records(step) and step.exit.asked is None

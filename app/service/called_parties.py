@@ -1,4 +1,4 @@
-"""Called parties: the other end of a connect hears a flow of its own (`onAnswer`) before it is joined.
+"""Called parties: the other end of a connect hears its own flow (`onAnswer`) before it is connected.
 
 Its session is a child of the caller's. If anything fails, it is joined in silence: the caller is waiting for it.
 """
@@ -53,7 +53,7 @@ async def _join_silently(turns: Turns, session: str, delivery: Delivery, problem
 
 
 async def refusals(turns: Turns, session: Session) -> frozenset[str]:
-    """The outcomes of this turn's dials whose parties answered and were not joined."""
+    """The outcomes of this turn's dials whose parties answered but were not connected."""
     found = set()
     for wait in session.waits:
         if wait.runs is not None:

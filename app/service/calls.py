@@ -55,7 +55,7 @@ class CallService(Turns):
 
 
 def _reported_error(delivery: Delivery) -> str:
-    """An error that Vonage reports, for the log: without numbers of callers, and what they may have given."""
+    """An error that Vonage reports, for the log, without callers' numbers and input."""
     webhook = delivery.webhook
     if webhook.kind != "error" or not hasattr(webhook, "reason"):
         return ""

@@ -28,7 +28,7 @@ JOIN_SILENTLY: Final = orjson.dumps([JOINED])
 
 END_OF_INPUT: Final = JOIN_SILENTLY
 """The reply to an input after which the call ends: the shortest wait. After an empty reply Vonage would play the tail
-of the input; what it does after an empty list is not documented.
+of the input; it is not documented what it does after an empty list.
 
 Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean per kind.
 """
@@ -87,7 +87,7 @@ class Delivery:
 
     @cached_property
     def call(self) -> Call:
-        """The facts of an answer webhook, as flows see them: "" or {} for what is missing or cannot be read."""
+        """The facts of an answer webhook, as flows see them: "" or {} for missing or unreadable ones."""
         fields, query = self.fields, self.query
         custom_data = fields.get("custom_data", query.get("custom_data"))
         if isinstance(custom_data, str):
@@ -144,16 +144,16 @@ class Reply(NamedTuple):
     Attributes:
         ncco: the JSON bytes to send; None: an empty 200.
         kind: what the webhook was (`answer`, `input-dtmf`, `event-busy`, ...).
-        outcome: what it was taken for (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
+        outcome: how it was understood (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
         flow, step: where the call is after it; "" when no call is known.
         uuid, conversation_uuid: of the call.
         is_failsafe: nothing in a flow could be played.
         is_repeat: a second delivery; the bytes are those of the first.
         problem: what went wrong, in one sentence for the log and the `ncco-problem` response header.
-        heard_in: the step whose wait the webhook was for; "" when it moved nothing.
+        heard_in: the step whose wait it ended; "" for none.
         revision: of the flow, when the webhook moved the call.
         caller: the number or the user of the call, "" when no call is known.
-        row: the webhook as it is stored, with what is sensitive masked; None when it is not known or a repeat.
+        row: the webhook as stored, with sensitive values masked; None if unknown or repeated.
     """
 
     ncco: bytes | None

@@ -1,4 +1,4 @@
-"""Fallback webhooks: a call goes on after one of our replies failed."""
+"""Fallback webhooks: a call continues after one of our replies failed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def _fall_back_on_wait(turns: Turns, kind: CallbackKind, token: str, reaso
 
 
 async def _fall_back_on_event(turns: Turns, delivery: Delivery) -> Reply:
-    """An event that steers nothing came to the fallback: the running NCCO goes on."""
+    """An event that cannot steer came to the fallback: the running NCCO continues."""
     leg = delivery.call.uuid
     row = await turns.store.load(session_id(leg, None)) if leg else None
     rows = [row] if row is not None else await turns.store.calls_of(leg)

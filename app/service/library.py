@@ -49,7 +49,7 @@ class Removal(NamedTuple):
 class Library:
     """Swaps whole projects, and finds the flow of a call.
 
-    A server that starts on flows with errors begins with the released project: the one that was last good for any
+    A server that starts on flows with errors uses the released project: the one that was last good for any
     server on its store. It does the same for flows that lack something callers can reach, until that is confirmed.
 
     Attributes:
@@ -80,11 +80,11 @@ class Library:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether no call can begin yet, because the store was never available to save the flows."""
+        """Whether no call can start yet, because the store was never available to save the flows."""
         return self.is_stale and self.loaded_at is None
 
     async def reload(self, *, confirms_removals: bool = False) -> Project:
-        """Read the files again; swap them in whole when they have no errors and lack nothing that callers can reach.
+        """Read the files again; replace the flows if there are no errors and callers can still reach all they could.
 
         Returns what was read. With errors, or with removals that nobody confirms, the last good project stays. Raises
         StoreUnavailable when the revisions cannot be saved or found, and keeps the last good project too: a call must
@@ -129,7 +129,7 @@ class Library:
         return row is not None and orjson.loads(row.sources) == _sources(project)
 
     async def preloaded(self, seconds: float) -> None:
-        """Wait until the older revisions of open calls are loaded, at most for some seconds; then it goes on."""
+        """Wait until the older revisions of open calls are loaded, at most for some seconds."""
         if self._preloading is not None:
             await asyncio.wait({self._preloading}, timeout=seconds)
 
@@ -180,7 +180,7 @@ class Library:
         return await asyncio.shield(loading)
 
     async def _load(self, name: str, revision: str) -> Flow | None:
-        """Load a flow from the store, in a thread and one at a time, so that other calls go on."""
+        """Load a flow from the store, in a thread and one at a time, so that other calls continue."""
         row = await self._store.revision(revision)
         if row is None:
             return None

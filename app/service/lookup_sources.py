@@ -29,7 +29,7 @@ BODY_LIMIT: Final = 64 * 1024
 KEY_LIMIT: Final = 255
 """Characters of an `Idempotency-Key` header."""
 CALLS_PER_FUNCTION: Final = 16
-"""How many calls of one function may run at once. One that never returns counts until the server stops."""
+"""How many calls of one function may run in parallel. One that never returns counts until the server stops."""
 
 _TOO_LARGE: Final = f"larger than {BODY_LIMIT // 1024} KiB"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -39,7 +39,7 @@ _DEFAULT_HEADERS: Final[Mapping[str, str]] = {"Accept": "application/json", "Acc
 
 
 class LookupFailure(Exception):
-    """A lookup has no answer. The message goes into the trace and holds nothing of what was sent or came back.
+    """A lookup has no answer. The message goes into the trace, and contains nothing from the request or response.
 
     Attributes:
         is_outage: whether the source is down or overloaded, so that its circuit breaker counts this.
@@ -170,7 +170,7 @@ class PythonModules:
     Attributes:
         allowed: their names, as the operator of the server wrote them; a package does not allow the modules in it.
         folder: where they are looked for after `sys.path`; None: nowhere else.
-        writable: folders whose files are no modules, because people write them in the console.
+        writable: folders that people write in the console; their files are not modules.
     """
 
     allowed: Collection[str] = ()
@@ -229,10 +229,10 @@ class PythonFunctions:
                 return _as_json(await _awaited(result))
         finally:
             if inspect.iscoroutine(result):
-                result.close()  # it may not have begun
+                result.close()  # it may not have started
 
     def _call(self, function: str, arguments: Mapping[str, Any]) -> bytes | Awaitable[Any]:
-        """In a thread: what the function returns as JSON, or what is still to be awaited. Raises LookupFailure."""
+        """In a thread: the function's result as JSON, or its awaitable. Raises LookupFailure."""
         found = self._modules.function(function)
         _check_arguments(found, arguments)
         try:

@@ -24,7 +24,7 @@ from app.service.outgoing import new_client
 
 BUDGET_MS: Final = 2000
 GRACE_MS: Final = 50
-"""How much longer than its limit a lookup may take to end by itself."""
+"""Milliseconds after its limit in which a lookup may end by itself."""
 CACHE_SIZE: Final = 512
 """Answers that are kept, of at most 64 KiB each."""
 FAILURES: Final = 5
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 Ask: TypeAlias = Callable[[Lookup, float], Awaitable[LookupAnswer]]
-"""Answers one lookup within so many milliseconds; never raises. Metrics and tracing wrap it."""
+"""Answers one lookup within this many milliseconds; never raises. Metrics and tracing wrap it."""
 
 
 def lookups_of_turn(ask: Ask, budget_ms: int) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
@@ -66,7 +66,7 @@ class LookupClient:
     Args:
         budget_ms: what all lookups of one turn may take together.
         private_hosts: names that may lead to private addresses.
-        modules: those whose functions may be called; none by default.
+        modules: modules whose functions may be called; none by default.
         http: the client to use, which is closed with this.
         breakers: circuit breakers, to set other limits.
         clock: monotonic seconds.
@@ -92,7 +92,7 @@ class LookupClient:
         self._tasks: set[asyncio.Task[bytes]] = set()
 
     async def close(self) -> None:
-        """Cancel what is still being asked, and close every connection."""
+        """Cancel pending requests, and close every connection."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
@@ -200,12 +200,12 @@ class LookupClient:
 
 
 class _Asked:
-    """A lookup on its way. Its limit begins when it has waited for others, with the time of the source itself.
+    """A running lookup. Its limit starts after it has waited for others, when the source is asked.
 
     Attributes:
         limit_s: its own limit.
         ends_at: when it is given up, in seconds of the event loop.
-        has_begun: is done when its limit has begun.
+        has_begun: is done when its limit has started.
         task: asks outside.
     """
 
@@ -217,7 +217,7 @@ class _Asked:
         self.has_begun: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def begin(self) -> None:
-        """The source is asked now: its limit begins."""
+        """The source is asked now: start the limit."""
         if not self.has_begun.done():
             self.has_begun.set_result(True)
         self.ends_at = asyncio.get_running_loop().time() + self.limit_s
@@ -233,7 +233,7 @@ def _is_accepted(request: LookupRequest, body: bytes) -> bool:
 
 
 class AnswerCache:
-    """Good answers as JSON text, by what was asked. The least recently used one is dropped first."""
+    """Good answers as JSON text, by request. The least recently used one is dropped first."""
 
     def __init__(self, clock: Callable[[], float], size: int = CACHE_SIZE) -> None:
         self._clock = clock

@@ -28,7 +28,7 @@ from app.store import HookRow, Recordings
 TRY_S: Final = 25.0
 """Seconds for one try, the recording included; less than a try of the outbox may take."""
 QUIT_S: Final = 1.0
-"""Seconds for the mail server to end the connection; a try may take longer by so many."""
+"""Seconds for the mail server to end the connection; a try may take this much longer."""
 READ_S: Final = 15.0
 """Seconds for reading the recording; then it is tried again."""
 RECORDING_WAIT_S: Final = 600.0
@@ -71,7 +71,7 @@ class Attachment(NamedTuple):
 
 
 class NoAttachment(Exception):
-    """There is no file; the message says why, for the reader of the mail."""
+    """The file is missing; the message says why, for the reader of the mail."""
 
 
 Attach: TypeAlias = Callable[[str, str], Awaitable[Attachment | None]]
@@ -114,7 +114,7 @@ def attach_from(recordings: Recordings, files: RecordingFiles, *, has_key: bool)
 
 def _content(files: RecordingFiles, id_: str) -> bytes:
     with files.open(id_) as audio:
-        return audio.read(ATTACHMENT_LIMIT + 1)  # what is there may be longer than what was kept
+        return audio.read(ATTACHMENT_LIMIT + 1)  # the file may be longer than the kept one
 
 
 _STATES: Final = {"failed": "it could not be fetched", "gone": "Vonage no longer has it"}
@@ -174,7 +174,7 @@ class Mailer:
 
 @asynccontextmanager
 async def _connected(server: MailServer) -> AsyncIterator[aiosmtplib.SMTP]:
-    """A connection, with TLS and logged in. How it ends changes nothing: what was taken must not be sent again."""
+    """A connection, with TLS and logged in. Errors at its end are ignored: an accepted mail must not be sent again."""
     client = aiosmtplib.SMTP(
         hostname=server.host,
         port=server.port,
@@ -216,7 +216,7 @@ async def send_test(server: MailServer, to: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text without control characters, for which servers refuse a mail; callers may choose their name."""
+    """The text without control characters, since servers refuse mails with them; callers may choose their name."""
     return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc")
 
 

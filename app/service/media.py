@@ -43,12 +43,12 @@ Take: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 
 class DownloadFailed(AppError):
-    """There is no file, or not yet.
+    """The file is missing, or not ready.
 
     Attributes:
         state: `waiting`: it may come later; `gone`: Vonage no longer has it; `failed`: it never comes.
         wait_s: how long Vonage asks to wait, in seconds; 0 when it does not.
-        sha256: of what came and was not kept; "" for nothing.
+        sha256: of the discarded response; "" for none.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ def _require_file(answer: httpx.Response, now: datetime) -> None:
 
 
 def audio_type(beginning: bytes) -> str:
-    """The type of audio that begins like this, whatever was declared. Raises DownloadFailed for anything else.
+    """The type of audio that starts like this, regardless of the declared one. Raises DownloadFailed for anything else.
 
     Source: NCCO reference, Record (format: mp3, wav, ogg).
     """

@@ -36,7 +36,7 @@ ANSWER_S: Final = 1.0
 LEASE_MS: Final = 60_000
 """How long a claimed hook belongs to its process; longer than any try takes. After a crash it is tried again then."""
 SLOW_SHARE: Final = 4
-"""A receiver that did not answer in time gets one of so many slots until it answers; further hooks are postponed."""
+"""Slots for receivers that did not answer in time, until they answer; further hooks are postponed."""
 POSTPONE_S: Final = 30.0
 """How long the hooks of a slow receiver are postponed."""
 
@@ -131,7 +131,7 @@ class Poster:
 
 
 def failure_of_request(error: httpx.RequestError) -> Verdict:
-    """Why a request could not be sent. Messages that may repeat what was sent or received are left out."""
+    """Why a request could not be sent, without messages that may repeat its content."""
     match error:
         case httpx.UnsupportedProtocol():
             return Verdict("never", f"its address cannot be used: {error}")
@@ -186,7 +186,7 @@ class Receivers:
     """Keeps a slow receiver from taking all slots.
 
     Args:
-        share: how many tries a slow receiver may have at once; any other may have all.
+        share: how many parallel tries a slow receiver may have; any other may have all.
     """
 
     def __init__(self, share: int) -> None:
@@ -195,7 +195,7 @@ class Receivers:
         self._slow: set[str] = set()
 
     def may_begin(self, url: str) -> bool:
-        """Whether one more try may begin. If so it counts as begun, and the caller reports its end with `ended`."""
+        """Whether one more try may start. It is then counted, and the caller reports its end with `ended`."""
         receiver = _origin(url)
         if receiver in self._slow and self._running[receiver] >= self._share:
             return False
@@ -215,7 +215,7 @@ class Receivers:
 
 
 def _origin(url: str) -> str:
-    """Scheme, host and port; a URL without them stands for itself."""
+    """Scheme, host and port; a URL without them is returned as it is."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Every outcome that a call can take in a flow, and which of them the trace of a turn has taken.
+"""Every outcome in a flow, and those that the trace of a turn took.
 
 Coverage and the traffic of a flow read the traces that the server has kept, and `prove` those of the engine.
 """
@@ -50,7 +50,7 @@ def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
 
 
 def error_exits_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """Where faults lead, which only faults take and which are counted apart: of steps, then of the flow (step "")."""
+    """The error exits, which are counted separately: those of steps, then that of the flow (step "")."""
     own = [FlowOutcome(flow.name, step.name, ERROR, step.error.place) for step in flow.steps.values() if step.error]
     return (*own, *([FlowOutcome(flow.name, "", ERROR, flow.error.place)] if flow.error else ()))
 
@@ -83,7 +83,7 @@ class Following:
         at: the flow that it waits in; None: the trace says.
 
     Attributes:
-        begun: the flow that the call, or a party, was answered with; None when it was answered before.
+        begun: the flow that answered the call or a party in this turn; None if it was answered before.
         entered: the steps that were entered, as (flow, step), in order.
         taken: the outcomes, in order.
         jumped: those of the steps that were left without an outcome: by `goto`, or for the flow that they run.
@@ -160,7 +160,7 @@ def error_exit(flow: Flow, step: str) -> OutcomeKey:
 
 
 def paint_taken(drawing: Drawing, counts: Mapping[OutcomeKey, int]) -> Drawing:
-    """A drawing with what was taken by how many calls, and what never was; `counts` has every outcome."""
+    """A drawing that shows how many calls took each outcome; `counts` has every outcome."""
 
     def painted(arrow: Arrow) -> Arrow:
         known = [counts[key] for key in arrow.outcomes if key in counts]

@@ -29,9 +29,9 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 
 REQUESTS_PER_HOST: Final = 500
-"""Requests to one host at once; further ones wait."""
+"""Parallel requests to one host; further ones wait."""
 CONNECTING_PER_HOST: Final = 16
-"""Connections to one host that are being opened at once. The event loop opens about a thousand a second: were hundreds
+"""Connections to one host that are opened in parallel. The event loop opens about a thousand a second: were hundreds
 begun together, each would take as long as all of them."""
 IDLE_PER_HOST: Final = 50
 """Connections to one host that stay open while nobody uses them."""
@@ -178,7 +178,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
 
 
 def _nothing() -> None:
-    """For requests that need not know when they begin."""
+    """For requests that do not need to know when they start."""
 
 
 class HostConnections:
@@ -266,7 +266,7 @@ class HostConnections:
             self._close(connection)
 
     def _close(self, connection: httpcore.AsyncHTTPConnection) -> None:
-        """Close it in a task of its own, which is not cancelled with the request."""
+        """Close it in a separate task, which is not cancelled with the request."""
         task = asyncio.create_task(connection.aclose())
         self._closing.add(task)
         task.add_done_callback(self._closed)
@@ -441,7 +441,7 @@ def _is_one_answer(received: bytes) -> bool:
 
 
 def is_allowed(host: str, address: str, private_hosts: Collection[str] = ()) -> bool:
-    """Whether a connection that is meant for `host` may be opened to `address`; never to a cloud's metadata server.
+    """Whether a connection for `host` may be opened to `address`; never to a cloud's metadata server.
 
     A host may lead to a private address when it is that address itself (`127.0.0.1`, `[::1]`), or a name that exists
     only in a local network: one without dots (`localhost`, `crm`), or one in a reserved zone (`crm.local`). Names never
@@ -475,7 +475,7 @@ def _parsed(text: str) -> Address | None:
 
 
 def _embedded(address: Address | None) -> Address | None:
-    """The IPv4 address that an IPv6 one stands for; else the address itself."""
+    """The IPv4 address inside an IPv6 one, otherwise the address itself."""
     if not isinstance(address, ipaddress.IPv6Address):
         return address
     if address.ipv4_mapped is not None:

@@ -14,7 +14,7 @@ _LEAST_DIGITS: Final = 7
 
 
 def readable(number: str, line: str = "") -> str:
-    """A number as people write it: `447700900123` is `+44 7700 900123`, and `07700 900123` beside a British line.
+    """A number as people write it: `447700900123` is `+44 7700 900123`, and `07700 900123` on a British line.
 
     Args:
         number: digits with the country code. Anything else, such as the name of a user, stays as it is.
@@ -33,7 +33,7 @@ def digits_of(words: str, line: str = "") -> str:
     """A number as webhooks have it, in digits with the country code: the reverse of `readable`.
 
     Args:
-        words: `+44 (0)7700 900123`, or `07700 900123` beside a British line. Anything else stays as it is.
+        words: `+44 (0)7700 900123`, or `07700 900123` on a British line. Anything else is unchanged.
         line: the number that was called, in digits.
     """
     called = _parsed(line)
@@ -50,7 +50,7 @@ def digits_of(words: str, line: str = "") -> str:
 
 
 def _parsed(number: str) -> phonenumbers.PhoneNumber | None:
-    """The number; None for what is none, or has no known country code."""
+    """The number; None for other texts, or for an unknown country code."""
     if not (number.isascii() and number.isdecimal() and _LEAST_DIGITS <= len(number) <= _MOST_DIGITS):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Processes the rows of a store that are due: claims them, several at once, until the server stops.
+"""Processes due rows of a store, several in parallel, until the server stops.
 
 Several processes may work on one store: a claimed row belongs to one of them for the length of a lease.
 """
@@ -33,17 +33,17 @@ C = TypeVar("C")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How often to try, and when; how many at once, and for how long.
+    """How often and when to try, how many in parallel, and for how long.
 
     Attributes:
         tries: after that many it is given up.
         draw: gives a random number from 0 to 1.
         first_s: seconds before the second try.
         poll_s: seconds between two looks for rows that are due; other processes write some, too.
-        slots: tries that one process makes at once.
-        drain_s: seconds that running tries get when the server stops; what is not finished is tried again at the next
+        slots: parallel tries of one process.
+        drain_s: seconds for running tries when the server stops; unfinished ones are tried again at the next
             start.
-        look_s: how long the store may take to return what is claimed. What it returns too late is tried later.
+        look_s: how long the store may take to return claimed rows. Rows that come too late are tried later.
         limit_s: how long a try may take, and also how long writing its result may take. Both must fit in the lease.
     """
 
@@ -57,7 +57,7 @@ class Schedule:
     limit_s: float = 30.0
 
     def wait_s(self, tries: int, asked_s: float = 0.0) -> float:
-        """Seconds to wait after so many tries (at least 1), not less than the other side asked for, within bounds."""
+        """Seconds to wait after this many tries (at least 1), not less than the other side asked for, within bounds."""
         grown = min(self.first_s * BACKOFF_FACTOR ** min(tries - 1, 20), LONGEST_BACKOFF_S)
         own = grown * (1 - JITTER + 2 * JITTER * self.draw())
         return max(own, min(asked_s, LONGEST_BACKOFF_S))
@@ -77,7 +77,7 @@ class Poller(ABC, Generic[R, C]):
     """Makes tries while it runs.
 
     Args:
-        schedule: how many at once, and how often to look.
+        schedule: how many in parallel, and how often to look.
         listener: gets what happens.
         clock: the time, aware, UTC.
     """

@@ -28,7 +28,7 @@ def call_document(row: CallRow, now: int) -> dict[str, Any]:
     """A call at a time in milliseconds since 1970.
 
     Its state is `open`; `ended`: the flow was played to the end, and the leg ended; `hung-up`: it ended before; or
-    `lost`: its end was not reported, or cannot be, since it has no leg. `step` is where it is or ended.
+    `lost`: its end was not reported, or cannot be, since it has no leg. `step` is its current or last step.
     """
     session = row.session
     state = json_object(session.state)
@@ -73,7 +73,7 @@ class TimelineEntry:
     """One webhook of a call.
 
     Attributes:
-        fields: what it holds, as it is stored.
+        fields: its content, as stored.
         turn: the turn that answered it; None when it does not steer the call.
         is_again: a second delivery of an earlier one.
     """
@@ -227,7 +227,7 @@ def hook_document(hook: HookRow) -> dict[str, Any]:
 
 
 _FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""Letters that begin a formula, also in their full-width forms. Source: OWASP, CSV Injection."""
+"""Characters that start a formula, also in their full-width forms. Source: OWASP, CSV Injection."""
 
 
 def csv_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
@@ -281,7 +281,7 @@ def duration_text(seconds: float | None) -> str:
 
 
 def action_summary(action: Mapping[str, Any]) -> str:
-    """An action of an NCCO in one line: what it plays, whom it rings, what it asks for."""
+    """An action of an NCCO in one line: its prompt, called party or input."""
     name = str(action.get("action", "?"))
     value = action.get(ACTIONS[name].main) if name in ACTIONS else None
     words = "" if value is None else json.dumps(value, ensure_ascii=False)

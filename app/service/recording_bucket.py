@@ -42,7 +42,7 @@ CONNECT_S: Final = 5
 REQUEST_S: Final = 30
 """Seconds for one request, its 8 MB included: then the bucket does not answer."""
 RETRY_S: Final = 5
-"""Until then a request is repeated, which spares the player most faults; longer ones are for the outbox's rules."""
+"""Seconds in which a request is repeated, which hides most faults from the player; the outbox handles longer ones."""
 PART_BYTES: Final = 8 * 1024 * 1024
 """Up to this size audio is uploaded by one request, and waits for it in memory; the rest in parts, from a file."""
 READ_BYTES: Final = 1024 * 1024
@@ -50,7 +50,7 @@ READ_BYTES: Final = 1024 * 1024
 KEYS_S: Final = 30.0
 """How often to read the keys again, which may have been rotated."""
 SWEEP_EVERY_S: Final = 3600.0
-"""How often to list the bucket for what is to be removed: each list of 1,000 objects is paid for."""
+"""How often to list the bucket for recordings to remove: each list of 1,000 objects costs money."""
 
 
 class BucketError(AppError, OSError):
@@ -61,7 +61,7 @@ class BucketError(AppError, OSError):
         self.cure = cure
 
     def __str__(self) -> str:
-        """The problem alone."""
+        """Only the problem."""
         return str(self.args[0])
 
 
@@ -110,7 +110,7 @@ def _translated() -> Iterator[None]:
 
 
 class RecordingBucket(RecordingFiles):
-    """A bucket, or what is under a prefix of it. Raises ValueError for options that cannot be used."""
+    """A bucket, or a prefix of it. Raises ValueError for unusable options."""
 
     def __init__(
         self, address: BucketAddress, current: Callable[[BucketAddress], BucketAddress], keys_s: float = KEYS_S

@@ -1,6 +1,6 @@
 """Where the audio of recordings is kept: what a folder and a bucket have in common.
 
-    with closing(files.begin(id_)) as file:      # it does not exist for others until it is kept
+    with closing(files.begin(id_)) as file:      # invisible to others until it is kept
         file.write(block)
         file.keep()
     with files.open(id_) as audio:               # FileNotFoundError when there is none
@@ -39,7 +39,7 @@ _THREADS: Final = Threads(16)
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The result of what blocks on the folder or the bucket. Raises what it raises."""
+    """The result of a blocking operation on the folder or the bucket. Raises its errors."""
     return await _THREADS.run("recordings", partial(work, *args, **kwargs))
 
 
@@ -49,7 +49,7 @@ def new_recording_id() -> str:
 
 
 def checked_id(id_: str) -> str:
-    """The id. Raises ValueError for what is none, and could lead to another file."""
+    """The id. Raises ValueError for any other text, which could lead to another file."""
     if not ID.fullmatch(id_):
         raise ValueError("not the id of a recording")
     return id_
@@ -81,7 +81,7 @@ class UnfinishedFile(ABC):
 
     Attributes:
         size: bytes so far.
-        beginning: the first of them, by which its type is known.
+        beginning: its first bytes, which show its type.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -92,7 +92,7 @@ class UnfinishedFile(ABC):
 
     @property
     def sha256(self) -> str:
-        """Of what was written so far, in hexadecimal digits."""
+        """Of the bytes written so far, in hexadecimal digits."""
         return self._hash.hexdigest()
 
     def write(self, block: bytes) -> None:
@@ -125,7 +125,7 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def open(self, id_: str) -> IO[bytes]:
-        """Audio to read, from any position. Raises FileNotFoundError, and ValueError for what is no id."""
+        """Audio to read, from any position. Raises FileNotFoundError, and ValueError for an invalid id."""
 
     @abstractmethod
     def stored(self) -> Iterator[StoredAudio]:
@@ -137,9 +137,9 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def sweep(self, before_s: float) -> int:
-        """Remove what was left unfinished, and what was written before `before_s` (seconds since 1970); how many.
+        """Remove unfinished files, and files from before `before_s` (seconds since 1970); returns how many.
 
-        The second is for audio whose recording the database does not know, after it was put back from a backup.
+        The latter are audio that a restored database does not know.
         """
 
     @abstractmethod
@@ -152,17 +152,17 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def draft_folder(self, beside: Path) -> Path:
-        """Where to write the files for `replace`: `beside`, or on the disk where they will stay."""
+        """Where to write the files for `replace`: `beside`, or on the disk of the final folder."""
 
     @abstractmethod
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
         """Put the files of a folder in place of all that is kept.
 
-        `undo` puts back what was there; `done` removes what is then no longer needed.
+        `undo` restores the former files; `done` removes them.
         """
 
     def put(self, id_: str, audio: bytes) -> None:
-        """Keep audio that need not be fetched."""
+        """Keep audio that does not have to be fetched."""
         with closing(self.begin(id_)) as file:
             file.write(audio)
             file.keep()

@@ -1,6 +1,6 @@
-"""The folder of recordings: one file for each, named by our own random id alone, readable by its owner alone.
+"""The folder of recordings: one file for each, named only by our own random id, and readable only by its owner.
 
-A file has its name only once it is whole and on disk; until then its name ends with `.part`.
+A file gets its name when it is complete and on disk; before that, its name ends with `.part`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from app.service.recording_files import (
 from app.store.copies import move_into, sync_folder
 
 PART_S: Final = 3600.0
-"""After this many seconds an unfinished file is abandoned: a download may not take that long."""
+"""After this many seconds an unfinished file is abandoned: no download takes that long."""
 _PART: Final = ".part"
 
 
@@ -42,7 +42,7 @@ class RecordingFolder(RecordingFiles):
         return str(self.path)
 
     def file(self, id_: str) -> Path:
-        """The file of a recording, which need not exist. Raises ValueError for what is no id."""
+        """The file of a recording, which may not exist. Raises ValueError for an invalid id."""
         return self.path / checked_id(id_)
 
     def begin(self, id_: str) -> UnfinishedFile:

@@ -43,13 +43,13 @@ LEASE_MS: Final = 30_000
 """How long a claimed recording belongs to its process, unless it says that it goes on. After a crash it is fetched
 again then."""
 EARLY_TRIES: Final = 3
-"""Vonage may report a recording before its file can be had: until then a missing one is tried again. Our choice."""
+"""Vonage may report a recording before its file is available: a missing file is tried again. Our choice."""
 NO_KEY_S: Final = 60.0
 """How often what waits for a key is looked at."""
 UNDO_FOR: Final = timedelta(days=1)
 """How long a deleted recording can be brought back."""
 SWEEP_S: Final = 60.0
-"""How often to look for what is to be removed."""
+"""How often to look for recordings to remove."""
 BATCH: Final = 100
 NEWEST: Final = 100
 """Among that many a server looks for files that are lost: each may cost a request to a bucket."""
@@ -73,7 +73,7 @@ _LARGEST: Final = 1 << 50
 _LONGEST: Final = timedelta(days=2)
 
 FETCH_SCHEDULE: Final = Schedule(slots=8, poll_s=2.0)
-"""As hooks are tried, but fewer at once."""
+"""As hooks, but fewer in parallel."""
 
 
 def announced(
@@ -85,7 +85,7 @@ def announced(
     """The recording, or the transcript of one, that a webhook announces; None when it announces none.
 
     Args:
-        delivery: the webhook; what it holds is not sensitive.
+        delivery: the webhook; its content is not sensitive.
         session: of the call, if it is known.
         place: the flow and the step that recorded it, as far as they are known.
         flow: that flow, if it is known.
@@ -124,7 +124,7 @@ def announced(
 
 
 def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
-    """A record that ends by itself waits for a message; any other goes on while people talk."""
+    """A record that ends by itself waits for a message; any other continues while people talk."""
     if isinstance(webhook, InputWebhook):
         return "voice-input"
     parts = step.parts if step is not None else ()
@@ -162,7 +162,7 @@ def _url(webhook: Webhook) -> str:
 
 
 def _uuid(webhook: Webhook, url: str) -> str:
-    """Vonage's id of the recording; a hash where it has none, or one that is no id."""
+    """Vonage's id of the recording; a hash if it has no valid one."""
     given = getattr(webhook, "recording_uuid", None) or url
     return given if _ID.fullmatch(given) else hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
 
@@ -190,7 +190,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
     Args:
         recordings: of a store that is open for as long as this runs.
         files: where to keep them.
-        media: downloads them; None: there is no key, and all that waits says so.
+        media: downloads them; None: the key is missing, which waiting recordings report.
         schedule: when to try again, and how often.
         listener: gets the results.
         clock: the time, aware, UTC.
@@ -285,7 +285,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
                 lease = await self._download(row, row.url, AUDIO_LIMIT, take)
                 content_type = audio_type(file.beginning)
                 problem = shortage(file.beginning, file.size, row.size or 0)
-                if problem and file.sha256 != row.sha256:  # what comes twice the same is all that Vonage has
+                if problem and file.sha256 != row.sha256:  # the same bytes twice: Vonage has no more
                     raise DownloadFailed("waiting", problem, sha256=file.sha256)
                 await lease.renew(is_forced=True)
                 await self._keep(file, lease)
@@ -402,13 +402,13 @@ async def remove_files(recordings: Recordings, files: RecordingFiles, now: datet
 
 
 async def lost_recordings(recordings: Recordings, files: RecordingFiles) -> list[str]:
-    """The ids of recordings that are kept, and whose file is not there. Raises OSError, StoreUnavailable."""
+    """The ids of kept recordings without a file. Raises OSError, StoreUnavailable."""
     stored = await in_thread(lambda: {audio.id for audio in files.stored()})
     return [id_ for id_ in await recordings.kept() if id_ not in stored and not await in_thread(has_file, files, id_)]
 
 
 async def count_lost(records: Records, files: RecordingFiles) -> int:
-    """How many of the `NEWEST` recordings that are kept have no file. Raises OSError, StoreUnavailable."""
+    """How many of the `NEWEST` kept recordings have no file. Raises OSError, StoreUnavailable."""
     return sum([not await in_thread(has_file, files, id_) for id_ in await records.kept_recordings(NEWEST)])
 
 

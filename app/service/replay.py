@@ -115,7 +115,7 @@ def _answer(lookup: Lookup, record: Any) -> LookupAnswer:
 
 
 def _unsigned(ncco: bytes) -> bytes:
-    """An NCCO whose callback URLs name their wait without a signature: the key may have changed since."""
+    """An NCCO with unsigned callback URLs: the key may have changed since."""
 
     def without_mac(url: re.Match[bytes]) -> bytes:
         token = url[2]

@@ -1,4 +1,4 @@
-"""Deletes what is older than the retention, in small batches while calls go on."""
+"""Deletes data older than the retention, in small batches beside the calls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BATCH_SIZE: Final = 20
 """Calls that one transaction deletes."""
 
 REST_FACTOR: Final = 9
-"""After each batch a sweep rests so many times as long as the batch took, and leaves the store to calls."""
+"""After each batch a sweep rests this many times as long as the batch took, and leaves the store to calls."""
 
 SHORTEST_REST_S: Final = 0.02
 
@@ -29,11 +29,11 @@ class Swept(NamedTuple):
 
 
 async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: timedelta) -> Swept:
-    """Delete all that is too old by now. Raises nothing: what is left is deleted the next time.
+    """Delete all data that is too old. Raises nothing: the rest is deleted the next time.
 
     Args:
         store: open.
-        library: whose flows must be in the store, used or not.
+        library: its flows stay in the store, used or not.
         now: aware, UTC.
         kept_for: how long a call is kept after its last change; at least a day, which is as long as a call may last.
             Source: Voice API specification, length_timer.

@@ -14,7 +14,7 @@ T = TypeVar("T")
 class Threads:
     """Runs blocking functions in threads, at most `each` at a time for one key.
 
-    A function that never returns only takes one of these places: others go on, and the process does not wait for it
+    A function that never returns only takes one of these places: others continue, and the process does not wait for it
     when it ends.
     """
 
@@ -23,7 +23,7 @@ class Threads:
         self._places: dict[str, asyncio.Semaphore] = {}
 
     async def run(self, key: str, function: Callable[[], T], begins: Callable[[], None] | None = None) -> T:
-        """What `function` gives back; `begins` is called once there is a place for it.
+        """The result of `function`; `begins` is called when it gets a place.
 
         Raises what `function` raises, as an Exception.
         """

@@ -1,7 +1,7 @@
 """The token in a callback URL: which wait it names, signed so that only this server can have made it.
 
 A token is URL-safe base64 of: one byte (kind, and how the session id is packed), turn and index as varints, the
-session id, and a keyed BLAKE2b of 16 bytes over all of it. It is a function of the wait alone: the same turn
+session id, and a keyed BLAKE2b of 16 bytes over all of it. It depends only on the wait: the same turn
 rendered twice holds the same URLs.
 """
 

@@ -35,7 +35,7 @@ from app.service.recorded_calls import json_object
 from app.store import ConnectStatus, Records, ReportedCall
 
 AT_ONCE: Final = 200
-"""Calls whose traces are read at once."""
+"""Calls per read of traces."""
 MOST_CALLS: Final = 100_000
 """Calls that are counted, the oldest first."""
 WIDEST: Final = 5
@@ -51,7 +51,7 @@ class Traffic:
         ways: how many took each way, by its first outcome (`Arrow.outcomes`).
         hung_up: how many callers hung up in each step, as (flow, step), before the flow's end and without a person.
         gone: how many were on steps or ways that a flow no longer has, by flow.
-        until_person: whole seconds until a person answered → how many calls, by the flow in which they began.
+        until_person: whole seconds until a person answered → number of calls, by entry flow.
         is_cut: there were more calls than `MOST_CALLS`.
     """
 
@@ -86,7 +86,7 @@ class _TrafficCounter:
     """Counts calls, some after others.
 
     Args:
-        records: what is known of the calls.
+        records: the recorded calls.
         flows: as they are now.
         now_ms: the present.
     """

@@ -38,7 +38,7 @@ ANSWERED: Final = (-1, -1)
 
 
 async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-    """The answers of a server that has no lookup client."""
+    """The answers of a server without a lookup client."""
     return tuple(LookupAnswer(None, "this server has no lookup client") for _ in wanted)
 
 
@@ -144,7 +144,7 @@ class Turns:
         return hook_rows(hooks, session.id, delivery.received_ms)
 
     async def hangup_hooks(self, row: SessionRow, delivery: Delivery) -> tuple[HookRow, ...]:
-        """The hooks of a call whose leg has ended before its flow did."""
+        """The hooks of a call whose leg ended before its flow."""
         session = from_json(row.state)
         flow = await self.library.pinned(session.flow, session.revision)
         if flow is None:
@@ -179,7 +179,7 @@ class Turns:
     async def record(
         self, webhook: WebhookRow, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
     ) -> None:
-        """Write a webhook that does not change the call, with what it sends and announces."""
+        """Write a webhook that does not change the call, with its hooks and recording."""
         await self.store.record(webhook, hooks=hooks, recording=recording)
         if hooks:
             self.hooks_written()
@@ -231,5 +231,5 @@ def has_ended(row: SessionRow, delivery: Delivery) -> bool:
 
 
 def lost_revision(session: Session) -> str:
-    """Why a call whose flow is not stored cannot go on."""
+    """Why a call whose flow is not stored cannot continue."""
     return f"revision {session.revision} of flow {session.flow} is lost"

@@ -20,7 +20,7 @@ from app.store import HookRow, SessionRow, TurnRow, WebhookRow
 _INPUT_FIELDS: Final = frozenset(
     {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}
 )
-"""Fields of an input webhook, whose names are kept and whose values are not."""
+"""Fields of an input webhook; their names are kept, their values are not."""
 
 _PUBLIC_FIELDS: Final = frozenset(
     {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}
@@ -28,7 +28,7 @@ _PUBLIC_FIELDS: Final = frozenset(
 """Fields that hold no secret of a caller."""
 
 REFUSED: Final = "refused"
-"""The status of a webhook by which Vonage reports that it refused an NCCO."""
+"""The status of a webhook that reports a refused NCCO."""
 
 
 def mask(key: bytes, session: str, secret: str) -> str:
@@ -87,7 +87,7 @@ def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None 
     Args:
         delivery: the webhook.
         session: of the call.
-        key: makes the tokens that stand for digits and words.
+        key: makes the tokens that replace digits and words.
         hides: whether it may hold a secret. None: the caller was asked for nothing, so a webhook is secret only if it
             contains keys or words of a caller, or cannot be read.
     """
@@ -130,7 +130,7 @@ def session_row(session: Session, version: int, opened_at: int, now: int, leg: s
 def turn_row(
     turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery, hooks: Sequence[HookRow] = ()
 ) -> TurnRow:
-    """The turn, with what is needed to play it again: its time, what lookups answered, its webhook.
+    """The turn, with everything to play it again: its time, answers of lookups, its webhook.
 
     The names of the hooks that are written with it are kept by their ids, since a hook that is sent is deleted.
 

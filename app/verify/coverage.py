@@ -31,7 +31,7 @@ class FlowCoverage:
 
     Attributes:
         outcomes: every one, with how many calls have taken it.
-        error_exits: the same of the exits that only faults take; they do not count towards `percent`.
+        error_exits: the same for error exits, which do not count towards `percent`.
     """
 
     flow: Flow
@@ -143,7 +143,7 @@ def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:
 
 
 def told_coverage(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str]:
-    """Lines without colours: a table of the flows, then what is missing, if all scenarios were played (`is_whole`)."""
+    """Lines without colours: a table of the flows, then the gaps, if all scenarios were played (`is_whole`)."""
     if not coverage.flows:
         return
     width = max(len(name) for name in coverage.flows)
@@ -167,7 +167,7 @@ def percent(value: float) -> str:
 
 
 def paint(coverage: Coverage) -> Drawing:
-    """Every flow of a project: what was taken with the number of calls, and what never was."""
+    """Every flow of a project, with the number of calls that took each outcome."""
     flows = [flow.flow for flow in coverage.flows.values()]
     counts = {outcome[:3]: count for flow in coverage.flows.values() for outcome, count in flow.outcomes.items()}
     return paint_taken(draw(flows), counts)

@@ -20,7 +20,7 @@ from app.verify.scenarios.script import ScriptStep
 MOST_ACTS: Final = 6
 """How many actions of a caller a name lists."""
 _WRITING: Final = Lock()
-"""Two calls may be written into one file at once."""
+"""Two calls may be written into one file at the same time."""
 
 
 class CannotKeep(AppError):
@@ -94,7 +94,7 @@ def name_of(script: Sequence[ScriptStep]) -> str:
 
 
 def _read(path: Path) -> tuple[str, tuple[Scenario, ...]]:
-    """The text and the scenarios of a file, which need not exist. Raises CannotKeep when it has faults."""
+    """The text and the scenarios of a file, which may not exist. Raises CannotKeep if it has errors."""
     if not path.exists():
         return "", ()
     file = read_file(path)

@@ -46,9 +46,9 @@ MOST_STEPS: Final = 300
 MOST_HEARD: Final = 1_000
 MOST_WEBHOOKS: Final = 1_000
 MOST_MOMENTS: Final = 2_000
-"""Moments that are played at once."""
+"""The most moments of one `play`."""
 LONGEST_S: Final = 3600.0
-"""How far the clock of a call that somebody plays moves at once."""
+"""How far the clock of an interactive call moves in one step."""
 MOST_SHOWN: Final = 8
 """Phrases that are listed."""
 TOLERANCE_S: Final = 0.0005
@@ -60,7 +60,7 @@ _PIECE_S: Final = 60.0
 
 
 class CannotDo(AppError):
-    """The step is not possible at this moment of the call; the message says what is."""
+    """The step is not possible at this moment of the call; the message says which steps are."""
 
 
 class Where(NamedTuple):
@@ -79,10 +79,10 @@ class Where(NamedTuple):
 
 
 class Noted(NamedTuple):
-    """A step that is done, or a wait for the caller that has begun.
+    """A finished step, or the start of a wait for the caller.
 
     Attributes:
-        step: what is done; None where a wait has begun, and before a `wait`.
+        step: the finished step; None at the start of a wait, and before a `wait`.
         moment: of the call.
         at: seconds since the answer.
         open, waited: as those of the leg.
@@ -127,12 +127,12 @@ class PlayedCall:
     Args:
         placed: the call.
         flows: those of the server; () where they are not known.
-        outcome_of: what a dialled address does; None where that is a step of its own (`dial`).
-        result: receives what the server has done.
+        outcome_of: what a dialled address does; None if that is a separate step (`dial`).
+        result: receives the server's actions.
 
     Attributes:
         moment: where the call has stopped.
-        notes: what was done so far, and each wait for the caller.
+        notes: the finished steps, and each wait for the caller.
         stopped: why a limit has ended the call; "" if none has.
         diverged: why the steps of another call could not be repeated, and at which second; None if they could.
     """
@@ -178,7 +178,7 @@ class PlayedCall:
 
     @property
     def turns(self) -> list[TurnRow]:
-        """The turns of the call and of what its dialled parties hear, by time."""
+        """The turns of the call and of its called parties, by time."""
         return [each.turn for each in self.placed.turns]
 
     @property
@@ -193,7 +193,7 @@ class PlayedCall:
 
     @property
     def secrets(self) -> Secrets:
-        """What the caller has given to steps whose input is sensitive."""
+        """The caller's input to sensitive steps."""
         found = Secrets()
         keyed: tuple[Waited | None, str] = (None, "")
         for note in self.notes:
@@ -228,7 +228,7 @@ class PlayedCall:
         return self._where_at(self.moment, self.turns)
 
     def ways(self, verb: str = "say") -> Ways:
-        """What the caller can do at the input that is open: what the step asks for or, without one, what it takes."""
+        """What the caller can do at the open input: what its step asks for or, without a step, what it accepts."""
         waited = self.leg.open if self.moment.kind == "idle" else self.moment.waited
         if waited is None or waited.kind != "input":
             return Ways()
@@ -282,7 +282,7 @@ class PlayedCall:
     ) -> None:
         """Play on to a second of the call; without one, to where the caller is waited for.
 
-        Stops earlier at a dial of which nobody has said what happens, and at the end.
+        Stops earlier at a dial without a given outcome, and at the end.
 
         Args:
             until_s: seconds since the answer, at most `LONGEST_S` from now.
@@ -358,14 +358,14 @@ class PlayedCall:
         return ""
 
     def observe(self) -> None:
-        """See what the server has done, also in the midst of a step."""
+        """Read the server's actions, also during a step."""
         self.placed.observe(self._result)
         self._observed = self.moment
 
     async def _settle(self, *, is_idle: bool = False) -> None:
         """Stop here, and see why; after the end, let late webhooks come.
 
-        `is_idle`: the call waits for nothing, however long it goes on.
+        `is_idle`: the call waits for nothing, regardless of time.
         """
         await self.reach(self.leg.at)
         if self.leg.is_over:
@@ -376,7 +376,7 @@ class PlayedCall:
         self._note_wait()
 
     async def _decide_dial(self) -> bool:
-        """Decide a dial as `outcome_of` says; False if that is a step of its own."""
+        """Decide a dial as `outcome_of` says; False if that is a separate step."""
         address = self.moment.waited.address if self.moment.waited else ""
         outcome = self._outcome_of(address)
         if outcome is None:
@@ -386,7 +386,7 @@ class PlayedCall:
         return True
 
     async def _play_moment(self, at: float) -> None:
-        """Play up to the next moment in which something happens; note a wait that ends by itself as silence."""
+        """Play to the next event; note a wait that ends by itself as silence."""
         waited, before, turns = self.leg.waited, self.moment, len(self.placed.turns)
         await self.reach(at)
         if waited is not None and waited.kind != "dial" and self.leg.open is not waited and not self.leg.is_over:
@@ -406,7 +406,7 @@ class PlayedCall:
     # what is done
 
     def _note(self, step: ScriptStep | None, moment: CallMoment, turns: int | None = None) -> None:
-        """Write down a step that is done at a moment, or (None) what was heard up to it.
+        """Record a step at a moment, or (None) the sounds up to it.
 
         `turns`: how many there were; None: those of now.
         """
@@ -461,7 +461,7 @@ class PlayedCall:
         return HangUpStep() if isinstance(step, HangUpStep) else step
 
     async def _wait(self, seconds: float) -> None:
-        """Let time pass, at most to where another party is dialled, of which a step says what happens."""
+        """Let time pass, at most to the next dial whose outcome a step decides."""
         begun, until = self.moment, round(self.leg.at + seconds, 3)
         dialled = begun.waited if begun.kind == "dial" else None
         if begun.kind != "until":

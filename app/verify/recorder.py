@@ -48,7 +48,7 @@ class _ScriptWriter:
         """Seconds that the caller of a scenario does not take: it acts as soon as it is waited for."""
 
     def write(self, note: Noted) -> None:
-        """Write what was heard before it, and its step; keys that continue an input extend the step before."""
+        """Write the sounds before it, and its step; keys that continue an input extend the previous step."""
         step, moment = note.step, note.moment
         if step is None:
             self._hear(note.heard, moment)
@@ -56,7 +56,7 @@ class _ScriptWriter:
                 self._awaited = note.waited
                 self._waits_at = moment.at
             return
-        if isinstance(step, WaitStep):  # a scenario skips what is heard meanwhile
+        if isinstance(step, WaitStep):  # a scenario skips the prompts in between
             self.script.append(step)
             self._written = note.heard
             self._awaited = note.waited
@@ -95,7 +95,7 @@ class _ScriptWriter:
         return step
 
     def _hear(self, heard: int, moment: CallMoment) -> None:
-        """Write what was heard up to a moment; what began after an `until` comes later."""
+        """Write the sounds up to a moment; sounds that started after an `until` come later."""
         for each in self._transcript[self._written : heard]:
             if moment.kind == "until" and each.at > moment.at:
                 return

@@ -1,4 +1,4 @@
-"""What happened in a call, in words. A terminal, a report and a page show the same words in a form of their own."""
+"""The transcript of a call in words. A terminal, a report and a page show the same words, each in its own form."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_STEPS: Final = 4
 _DONE: Final = frozenset({"pressed", "spoke", "hung up"})
 """What the caller does, which comes before its effects."""
 _OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})
-"""What is shown of what a dialled party hears and does before it is joined."""
+"""The prompts and actions of a called party that are shown before it is connected."""
 _VERB_WIDTH: Final = 10
 
 HeardAs: TypeAlias = Literal["said", "sound", "did", "note"]
@@ -31,8 +31,8 @@ class _Wording(NamedTuple):
     """How an entry is said.
 
     Attributes:
-        verb, noun: of a line that begins with the second of the call: `hears` and `a beep`.
-        alone: what says it without the rest of the call. `{}` is the text of the entry.
+        verb, noun: for a line that starts with the second of the call: `hears` and `a beep`.
+        alone: the words without the rest of the call. `{}` is the text of the entry.
     """
 
     heard_as: HeardAs
@@ -71,7 +71,7 @@ def heard_as(heard: Heard) -> HeardAs:
 
 
 def sentence_of(heard: Heard) -> str:
-    """An entry that stands alone; a prompt without its tags."""
+    """An entry by itself; a prompt without its tags."""
     if not heard.text and heard.kind in _WORDLESS:
         return _WORDLESS[heard.kind][1].format(heard.seconds or 0)
     text = plain(heard.text) if heard.kind == "talk" else heard.text
@@ -79,7 +79,7 @@ def sentence_of(heard: Heard) -> str:
 
 
 def line_of(heard: Heard) -> str:
-    """An entry as a line: the second, a verb, and what it is about."""
+    """An entry as a line: the second, a verb and a noun."""
     noun = _WORDS[heard.kind].noun
     if not heard.text and heard.kind in _WORDLESS:
         noun = _WORDLESS[heard.kind][0].format(heard.seconds or 0)
@@ -106,14 +106,14 @@ def heard_by_others(leg: Leg) -> Iterator[tuple[str, Heard]]:
 
 
 class Order:
-    """Where in a transcript something stands that the transcript does not have."""
+    """The position in a transcript of something that is not in it."""
 
     def __init__(self, transcript: Sequence[Heard]) -> None:
         self._transcript = transcript
         self._moments = [_moment(heard.at) for heard in transcript]
 
     def index_at(self, at: float) -> int:
-        """The index before which something stands that happens at a second: behind what the caller does then."""
+        """The index to insert an event of a second at: after the caller's actions in that second."""
         first = bisect_left(self._moments, _moment(at))
         same = range(first, bisect_right(self._moments, _moment(at)))
         return max((index + 1 for index in same if self._transcript[index].kind in _DONE), default=first)
@@ -156,7 +156,7 @@ class PlayedReply(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """The webhook and what it led to: `pressed 2 → support`."""
+        """The webhook and its result: `pressed 2 → support`."""
         return f"{cause_of(self.delivery)} → {self._effect}"
 
     @property

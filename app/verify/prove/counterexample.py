@@ -37,7 +37,7 @@ Source: webhook reference, Machine detection (about 5 s of analysis).
 _EXCERPT_LENGTH: Final = 60
 """The longest excerpt of a text in `hear`."""
 _CHANGES_AUDIO: Final = frozenset({"error_exit", "invalid_ncco", "refused_ncco", "failsafe"})
-"""Violations whose fix changes what is heard last, so the scenario must not expect it."""
+"""Violations whose fix changes the end of the call, so the scenario must not expect it."""
 _SILENT: Final = frozenset({"silence", "silent_party"})
 _SHORT_WAIT: Final = {"wait": f"{_MARGIN_S}s"}
 """Comes before a fault at the start of a script, which would otherwise apply to the answer webhook."""
@@ -202,14 +202,14 @@ def _script(proof: Proof, path: list[Transition]) -> list[Any]:
 
 
 def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any]) -> Iterator[Any]:
-    """The lines that trigger a turn, with the fault of its webhook, and the lines for what is then heard."""
+    """The lines that trigger a turn, with the fault of its webhook, and the lines for its prompts."""
     each = path[number]
     before = path[number - 1] if number else None
     fault = _fault_of(path, number)
     is_automatic = _is_automatic(each)
     if fault and not is_automatic:
         if before is not None and before.trigger.kind == each.trigger.kind == "dial":
-            yield {"wait": "5s"}  # so that the end of the first dial is reported before the next dial begins
+            yield {"wait": "5s"}  # so that the end of the first dial is reported before the next one starts
         yield {"fault": fault}
     if each.trigger.kind == "held" and before is not None and not fault:
         yield _until_held(_hold(proof, path, number)[1], before)

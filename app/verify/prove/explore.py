@@ -1,7 +1,7 @@
 """Explores the state space of a flow: plays every possible trigger in every state in which a call can wait.
 
 Calls that behave the same from here on share a state, so the number of states stays small. What is known already is
-not played again: a state by its key (`_known`), the outcome of a wait whose exit decides by its name alone (`_taken`),
+not played again: a state by its key (`_known`), the outcome of a wait whose exit only depends on its name (`_taken`),
 turns that are the same after other numbers of failures (`_left_alike`), and the flow of a called party
 (`_heard_by_parties`).
 """
@@ -178,7 +178,7 @@ class Explorer:
         return outcome.name, session.tries, session.position, frozen(trigger.line) if self._reads_input else ()
 
     def _was_taken(self, state: State, outcome: Any) -> bool:
-        """Whether an outcome was taken before in a state where it alone decides what follows; notes that it is."""
+        """Whether an outcome was taken before in a state where only it decides; marks it as taken."""
         key = (state, outcome)
         is_known = key in self._taken
         self._taken.add(key)
@@ -194,7 +194,7 @@ class Explorer:
             return target
         session = target.session
         if not (session.tries or session.asr_errors or session.position):
-            return target  # it went on to a step, where these counts begin again
+            return target  # it led to a step, where these counts start again
         errors = session.asr_errors - source.session.asr_errors + state.session.asr_errors
         return self._state_of(session._replace(asr_errors=errors), known.moment, known.env)
 
@@ -376,7 +376,7 @@ class Explorer:
     def _played(self, actions: list[dict[str, Any]], *, is_party: bool) -> PlayedNcco:
         """An NCCO with its errors and its audio.
 
-        A party that declines is put into a conversation of its own until it hangs up; that silence is not counted.
+        A declining party is alone in a conversation until it hangs up; that silence is not counted.
         """
         key = (orjson.dumps(actions), is_party)
         if key not in self._nccos:

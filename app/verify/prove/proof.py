@@ -32,7 +32,7 @@ class Proof:
     """The result of exploring a flow.
 
     Attributes:
-        representatives: input → the sample values that stand for its others; empty when every value was tried.
+        representatives: input → the sample values that represent the others; empty if every value was tried.
         env: the environment variables of the server during the exploration.
         ranges: variables that can leave the explored range, as (flow, name) → that range.
         is_certain: whether it is certain that no call takes the outcomes in `never`.
@@ -118,7 +118,7 @@ def prove(
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
-    """The flows in which calls can begin; if there are none, the flows that no other flow runs."""
+    """The entry flows; if there are none, the flows that no other flow runs."""
     startable = [flow for flow in flows.values() if flow.is_startable]
     run = {name for flow in flows.values() for name in flows_run_from(flow) if name != flow.name}
     return startable or [flow for flow in flows.values() if flow.name not in run] or list(flows.values())

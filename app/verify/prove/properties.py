@@ -51,10 +51,10 @@ class Violation(NamedTuple):
     Attributes:
         kind: its name in `rules.yaml`.
         place: the step or line to change.
-        message: what is wrong, in one sentence.
+        message: the problem in one sentence.
         turn: the turn in which it happens; None if no turn shows it, as for an unreachable step.
         path: the turns up to it where the shortest path to it does not show it; () for the others.
-        severity: `warning` if it may not be true for other values than the sample values.
+        severity: `warning` if it may be wrong for values other than the samples.
         code: the issue code of the failed step.
     """
 
@@ -336,7 +336,7 @@ def _duration(seconds: float) -> str:
 
 
 def _never_joined(explored: Explored) -> Iterator[Violation]:
-    """Dials whose `onAnswer` flow never lets the party be joined, whatever the party does."""
+    """Dials whose `onAnswer` flow never connects the party, whatever the party does."""
     space = explored.space
     paths = Paths(explored.space)
     legs: dict[tuple[str, str, str], list[Transition]] = {}

@@ -26,8 +26,8 @@ class Rehearsed:
     """A scenario as it was played.
 
     Attributes:
-        written: with what was heard, word for word.
-        problem: why it does not do what it says; "" when it does.
+        written: with the prompts, word for word.
+        problem: why it does not hold; "" if it does.
         result: of the call; None when it could not be played.
     """
 
@@ -38,7 +38,7 @@ class Rehearsed:
 
 @dataclass(frozen=True, slots=True)
 class FoundViolation:
-    """A violation, and the shortest call in which it happens, as it was played; None where there is no such call.
+    """A violation, and the shortest call that shows it, as it was played; None without such a call.
 
     Attributes:
         proof: that found it; None for a step that no call reaches.
@@ -102,7 +102,7 @@ def coverings(
 
 
 def rehearse(project: Project, scenarios: Iterable[WrittenScenario], make_app: MakeApp) -> list[Rehearsed]:
-    """Play scenarios. Every one has to hold, except one that expects `without` a fault: it has to show that fault."""
+    """Play scenarios. Each must hold, except one that expects `without` a fault: it must show that fault."""
 
     async def play_all() -> list[Rehearsed]:
         stage = LocalStage(project, make_app)
@@ -112,7 +112,7 @@ def rehearse(project: Project, scenarios: Iterable[WrittenScenario], make_app: M
 
 
 async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
-    """Play one, and write into it what the call heard: similar calls may begin with other words."""
+    """Play one, and write the heard prompts into it: similar calls may start with other words."""
     (scenario,), _ = read_scenarios("rehearsal.yaml", written.text)
     reader = ScenarioReader()
     fitted = stage.fit(scenario, reader)

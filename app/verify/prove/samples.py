@@ -63,11 +63,11 @@ _TWO_LINES: Final = "one line\nand another"
 
 @dataclass(slots=True)
 class Representatives:
-    """Chooses sample values, and records for which inputs they stand for other values.
+    """Chooses sample values, and records the inputs for which they represent other values.
 
     Attributes:
         env: the environment variables that the flows read.
-        chosen: the sample values of each input that stand for all its values, by its dotted name.
+        chosen: the sample values that represent all values of an input, by its dotted name.
     """
 
     literals: Literals
@@ -77,7 +77,7 @@ class Representatives:
     """The sensitive fields of lookups, as (flow, lookup, field ...)."""
 
     def answers(self, flow: str, name: str, returns: Returned) -> list[dict[str, Any]]:
-        """Sample answers of a lookup that stand for all others."""
+        """Sample answers of a lookup that represent all others."""
         self._secrets |= {(flow, name, *way) for way in returns.secrets}
         return self._records(flow, (name,), returns.type)
 

@@ -155,7 +155,7 @@ class Triggers:
         return [*found, *(["2" * (low - 1)] if low > 1 else []), "*"]
 
     def _speech(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
-        """Free speech; in a menu, texts that `input.text` is compared with, alone and after a phrase."""
+        """Free speech; in a menu, texts that `input.text` is compared with, by themselves and after a phrase."""
         unusual = self._unusual(flow, step)
         variable = step.exit.fills
         if not asked.free_speech or variable is None:

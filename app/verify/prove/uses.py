@@ -68,7 +68,7 @@ def collected_digits(root: Flow, path: Path) -> Iterator[int]:
 def assigned(flow: Flow, step: Step) -> Iterator[tuple[Path, Value]]:
     """Every assignment of a step and its exits, as (path, value); the path is (flow, variable).
 
-    The path of a value that this flow returns begins with RETURNED.
+    The path of a value that this flow returns starts with RETURNED.
     """
     for each in (*step.sets, *(each for way in step.exit.ways() for each in way.sets)):
         yield (flow.name, each.name), each.value

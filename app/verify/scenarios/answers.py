@@ -1,4 +1,4 @@
-"""What the lookups of a call answer: what somebody has given, what outside says, or nothing but the default."""
+"""Answers of a call's lookups: given ones, real ones, or the default."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _is_single(node: Node) -> TypeGuard[Map]:
 
 
 FAILED: Final = "it failed"
-"""Why a lookup has no answer, where nobody has said it."""
+"""Why a lookup has no answer, if no reason was given."""
 
 
 def no_answer(error: str, timeout_ms: int) -> LookupAnswer:
@@ -99,7 +99,7 @@ def lookups_of(flows: Iterable[Flow]) -> Definitions:
 
 
 class LookupAnswers:
-    """Answers the lookups of one call, and remembers what was answered.
+    """Answers the lookups of one call, and remembers the answers.
 
     Args:
         definitions: the lookups of its flows.
@@ -158,7 +158,7 @@ def _as_given(answer: LookupAnswer, definition: LookupDefinition) -> Mapping[str
 
 
 class ScenarioAnswers(LookupAnswers):
-    """Answers as a scenario says; what it does not say is asked outside."""
+    """Answers as a scenario says; other lookups are really asked."""
 
     def __init__(
         self,

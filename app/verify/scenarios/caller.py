@@ -29,7 +29,7 @@ _MOST_WEBHOOKS: Final = 5_000
 _LONGEST_S: Final = 24 * 3600
 """No call takes longer. Source: Voice API specification, length_timer."""
 _LOOK_AHEAD: Final = 4
-"""How many more sounds are played after a difference, to find what was expected."""
+"""How many more sounds are played after a difference, to find the expected one."""
 LATER: Final = " first: talks are heard in order, and this one comes later"
 UNSCRIPTED: Final = Behaviour("completed")
 """The behaviour of parties dialled after the last `dial` of a script."""
@@ -53,7 +53,7 @@ class Caller:
 
     Args:
         placed: an answered call.
-        result: receives the differences, and what was heard for each `hear` without a text.
+        result: receives the differences, and the prompts of each `hear` without a text.
     """
 
     def __init__(self, placed: PlacedCall, result: Result) -> None:
@@ -101,7 +101,7 @@ class Caller:
             raise self._differs(step.place, str(over)) from over
 
     async def _reach_moment(self, step: ScriptStep) -> None:
-        """Continue to where somebody can do what a step says; what is heard before an awaited step is skipped."""
+        """Continue until somebody can do the step; prompts before an awaited step are skipped."""
         if isinstance(step, script.HangUpStep) and self._leg.is_over:
             raise self._differs(step.place, "the call is over before the caller hangs up")
         if step.moment_s is not None:
@@ -132,7 +132,7 @@ class Caller:
             await self._hear_excerpt(excerpt)
 
     async def _hear_excerpt(self, excerpt: Excerpt) -> None:
-        """Match what was already heard first; then continue the call prompt by prompt, no further than needed."""
+        """Match heard prompts first; then continue the call prompt by prompt, no further than needed."""
         self._listener.take(self._leg)
         while not self._matches(excerpt):
             if self._listener.next_piece and not self._listener.may_find(excerpt.text or ""):
@@ -154,7 +154,7 @@ class Caller:
         return bool(found)
 
     def _differs_in(self, excerpt: Excerpt, moment: CallMoment | None = None) -> ScriptMismatch:
-        """A difference with what was heard instead or, if nothing was, where the call has stopped."""
+        """A difference with the actual prompt or, if there was none, the place where the call stopped."""
         found, entry = self._listener.next_piece, self._listener.next_entry
         nothing = f"nothing is heard: {described(moment)}" if moment is not None else ""
         at = self._leg.transcript[entry].at if entry is not None else self._leg.at

@@ -37,7 +37,7 @@ def files_of(project: Path) -> tuple[Path, ...]:
 
 
 def files_in(folder: Path) -> Iterator[Path]:
-    """Every scenario file in a folder and below it; names that begin with a dot are left out."""
+    """Every scenario file in a folder and below it; names that start with a dot are left out."""
     if folder.is_dir():
         for path in sorted(folder.rglob("*")):
             is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)

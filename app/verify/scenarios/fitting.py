@@ -129,7 +129,7 @@ def _check_answers(name: str, given: GivenAnswers, returned: list[Kind], reader:
 
 
 def _check_value(what: str, node: Node, types: list[Kind], reader: Reader) -> None:
-    """Report S112 for a value that fits none of some types, unless it is empty; of maps and lists, what is in them."""
+    """Report S112 for a value that fits none of some types, unless it is empty; for maps and lists, their entries."""
     for field, value in node.entries if isinstance(node, Map) else ():
         inner = [type_.fields[field.value] for type_ in types if field.value in type_.fields]
         _check_value(f"`{field.value}` of {what}", value, inner, reader)

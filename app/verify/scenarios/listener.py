@@ -15,7 +15,7 @@ SPOKEN: Final = frozenset({"talk", "stream", "music"})
 
 
 class PromptListener:
-    """Reads what is heard from start to end. A piece is the prompt of one action."""
+    """Reads the sounds of a call from start to end. A piece is the prompt of one action."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -46,7 +46,7 @@ class PromptListener:
     def finds(self, wanted: str) -> bool:
         """Whether a text is heard next; if so, move past it.
 
-        It must begin in the rest of the current piece or in the next piece, and may span several pieces.
+        It must start in the rest of the current piece or in the next piece, and may span several pieces.
         """
         number = self._next
         sought = plain(wanted)
@@ -58,13 +58,13 @@ class PromptListener:
         return self._move_past(plain(wanted), len(self._text) + 1)
 
     def may_find(self, wanted: str) -> bool:
-        """Whether what is left ends with the beginning of a text, so that the rest may still follow."""
+        """Whether the rest ends with the start of a text, so that more of it may follow."""
         sought = plain(wanted)
         rest = f"{self._text[self._at :]} "
         return any(rest.endswith(sought[:size]) for size in range(1, len(sought)))
 
     def _move_past(self, sought: str, before: int) -> bool:
-        """Move past a text if it is heard and begins before a position."""
+        """Move past a text if it is heard and starts before a position."""
         found = self._text.find(sought, self._at)
         if not 0 <= found < before:
             return False

@@ -1,4 +1,4 @@
-"""Scenario files. Each scenario is a call to make, a script of what the caller does, and what is expected."""
+"""Scenario files. Each scenario is a call, a script for the caller, and expectations."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class ScenarioName(NamedTuple):
 
 
 def names_in_scenarios(file: str, text: str) -> Iterator[ScenarioName]:
-    """The names in a file, whatever its faults; none if it is not YAML."""
+    """The names in a file, even with errors; none if it is not YAML."""
     node, _ = read_yaml(file, text)
     maps = {key.value: value for key, value in node.entries if isinstance(value, Map)} if isinstance(node, Map) else {}
     shared = _described_by(maps[DEFAULTS]) if DEFAULTS in maps else ()
@@ -47,7 +47,7 @@ def names_in_scenarios(file: str, text: str) -> Iterator[ScenarioName]:
 
 
 def name_written_at(file: str, text: str, line: int, column: int) -> Name | None:
-    """The name that is being written at a place, with a letter more; None if none may stand there.
+    """The name that is being written at a place, with one more letter; None if no name can be there.
 
     The letter, as a value or as a key, lets an unfinished text be read. Lines and columns count from 1.
     """
@@ -62,7 +62,7 @@ def name_written_at(file: str, text: str, line: int, column: int) -> Name | None
 
 
 class Meanings:
-    """What the names in the scenarios of a project stand for.
+    """The definitions that names in a project's scenarios refer to.
 
     Args:
         scenarios: path → text.
@@ -77,13 +77,13 @@ class Meanings:
         self._reached = cache(self._reached_from)
 
     def references(self, definition: Name) -> list[Name]:
-        """The names that stand for what is defined, also those that stand for another thing as well."""
+        """The names that refer to a definition, including ambiguous ones."""
         return [each.name for each in self._written if definition.place in self._meant_by(each)]
 
     def renamed(self, definition: Name, new: str) -> list[Name]:
-        """The names to change when what is defined gets another name. Raises CannotRename.
+        """The names to change when a definition is renamed. Raises CannotRename.
 
-        It is refused if a name stands for two things, or if the new one would.
+        It is refused if a name refers to two definitions, or if the new one would.
         """
         kind, old = definition[:2]
         for each in self._written:

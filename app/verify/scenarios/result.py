@@ -88,7 +88,7 @@ class Result:
         broken: internal errors of the server.
         log: warnings and errors that the server logged.
         notes: further hints, such as log lines and lookups without an answer.
-        heard: what was heard for each `hear` without a text.
+        heard: the prompts of each `hear` without a text.
         webhooks: every webhook of the call, in the order in which they were due.
         answered_s: when the call was answered, on the clock of `webhooks`.
         unjudged: parts of the scenario that cannot be checked on this server, with the reason.
@@ -143,7 +143,7 @@ def decided_in(turns: Iterable[TurnRow], zero_ms: int, path_of: Callable[[str], 
     """The trace lines of some turns, sorted by time.
 
     Args:
-        turns: whose they are.
+        turns: the turns they belong to.
         zero_ms: the time at which seconds start.
         path_of: returns the path of a flow file that a person can open.
     """

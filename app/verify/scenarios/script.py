@@ -81,7 +81,7 @@ class ScriptStep(ScenarioModel):
     when_done: ClassVar[tuple[MomentKind, ...] | None] = None
     """The moments of a call at which somebody can do it; None: at any."""
     awaits: ClassVar[tuple[MomentKind, ...]] = ()
-    """The moments at which a scenario does it that says no second; () for at once."""
+    """The moments of a step without a second; () for immediately."""
     takes: ClassVar[str] = ""
     """What an input that is open must take: `dtmf` or `speech`; "" if that does not matter."""
     otherwise: ClassVar[str] = ""
@@ -89,7 +89,7 @@ class ScriptStep(ScenarioModel):
 
     @property
     def moment_s(self) -> float | None:
-        """Seconds after the answer at which it is done, even in the midst of a prompt; None: in its turn."""
+        """Seconds after the answer at which it is done, even during a prompt; None: in order."""
         return None
 
     def problem_at(self, moment: CallMoment, leg: Leg) -> str:
@@ -104,12 +104,12 @@ class ScriptStep(ScenarioModel):
 
     @classmethod
     def is_alone(cls) -> bool:
-        """Whether it may be written as its word alone: it has no value, or a default."""
+        """Whether only its word may be written: it has no value, or a default."""
         return not cls.required()
 
     @classmethod
     def alone(cls, place: Place) -> Self:
-        """The step that its word alone means."""
+        """The step of its word without a value."""
         return cls(written=Fields(cls.word, place, {}, {}))
 
     def as_written(self) -> Any:
@@ -189,7 +189,7 @@ class SpokenInput(ScenarioModel):
 
     @property
     def gist(self) -> str:
-        """The beginning of what is said, in words."""
+        """The start of the text."""
         return _NO_WORD.sub(" ", self.text)[:30].strip()
 
     @property
@@ -496,7 +496,7 @@ def step_of(value: object) -> ScriptStep:
 
 
 def step_of_line(line: str) -> ScriptStep:
-    """A step as a line of a script, also without the colon, and with quotes only where braces begin the value.
+    """A step as a line of a script, also without the colon, and with quotes only if the value starts with a brace.
 
     Raises NotAStep.
     """

@@ -1,4 +1,4 @@
-"""Calls placed to a server, what can be observed of them, and the faults that a scenario injects."""
+"""Calls to a server, their observation, and the faults that a scenario injects."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class PlacedCall:
 
     @property
     def turns(self) -> Sequence[StoredTurn]:
-        """The turns of the call and of what its dialled parties hear, in order; () where they cannot be seen."""
+        """The turns of the call and of its called parties, in order; () if they cannot be seen."""
         return ()
 
     def observe(self, result: Result) -> None:
@@ -189,7 +189,7 @@ class StoredTurn(NamedTuple):
 
 
 class CallStore(Store):
-    """A store that remembers what is written about calls, in the order of writing, so that nobody has to read it.
+    """A store that remembers what is written about calls, in order, so that nobody has to read it.
 
     Attributes:
         turns: of all calls.
@@ -256,7 +256,7 @@ class FaultyServer:
         database: the database of that server, made unavailable for `away`; None: `away` is simulated by a 503.
 
     Attributes:
-        pending_faults: the faults that are still to come, in order.
+        pending_faults: the next faults, in order.
     """
 
     def __init__(self, server: Server, database: FailingDatabase | None = None) -> None:
