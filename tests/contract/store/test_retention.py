@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.errors import AlreadyOpen
-from app.store import Forgotten, RecordingRow, Store, StoreUnavailable
+from app.store import AlreadyOpen, Forgotten, RecordingRow, Store, StoreUnavailable
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,
