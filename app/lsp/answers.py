@@ -1,7 +1,7 @@
-"""What the language server is asked. Everything here runs in the subprocesses of `app.console.worker`.
+"""The questions that the language server can answer, in the subprocesses of `app.console.worker`.
 
 Like those of `app.console.language`, the functions take `folder` and `question`; lines and columns count from 1, in
-UTF-16 code units. A subprocess has no settings, sends no lookup requests and runs no functions of flows.
+UTF-16 code units. A subprocess has no settings, makes no lookups and runs no functions named in flows.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from app.verify.scenarios.values import ScenarioReader
 Json: TypeAlias = dict[str, Any]
 
 MOST_LINES: Final = 80
-"""Lines of an NCCO in a hover text."""
+"""Most lines of an NCCO in a hover text."""
 MOST_SYMBOLS: Final = 1000
 _SOURCES: Final = ("flows/", "templates/")
 
@@ -47,8 +47,8 @@ def check(folder: Json, question: Json) -> list[Json]:
     Args:
         folder: `root`, `flows` and `templates`, folders, `env`, the names of settings, and `modules`, the Python
             modules whose functions lookups may call.
-        question: `unsaved`, path → text of open files, and `too_large`, the paths of unsent open files. Other
-            functions use `file`, `line` and `column`; `text` is None.
+        question: `unsaved`, path → text of open documents, and `too_large`, the paths of open documents that were not
+            sent. Other functions use `file`, `line` and `column`; `text` is None.
     """
     texts, issues = read_project(Path(folder["flows"]), Path(folder["templates"]))
     texts |= _sources(question["unsaved"])
@@ -72,7 +72,7 @@ def check(folder: Json, question: Json) -> list[Json]:
 
 
 def complete(folder: Json, question: Json) -> Json:
-    """What may be written at the cursor; in a scenario file the flows, lookups and hooks that it may name there."""
+    """Completions at the cursor; in a scenario file the flows, lookups and hooks that fit."""
     if question["file"].startswith(_SOURCES):
         return language.complete(folder, question)
     path, texts, line, column = asked(folder, question)
@@ -86,7 +86,7 @@ def complete(folder: Json, question: Json) -> Json:
 
 
 def hover(folder: Json, question: Json) -> Json:
-    """What the word at the cursor is; for a step also the `ncco` of a call that starts there."""
+    """A description of the word at the cursor; for a step also the `ncco` of a call that starts there."""
     path, texts, line, column = asked(folder, question)
     text = assist.hover(texts, path, line, column)
     if text is None:
@@ -102,7 +102,7 @@ def hover(folder: Json, question: Json) -> Json:
 
 
 def references(folder: Json, question: Json) -> list[Json]:
-    """Every use of the name at the cursor, including its definition."""
+    """All references to the name at the cursor, including its definition."""
     path, texts, line, column = asked(folder, question)
     names = ProjectNames(texts)
     definition = names.definition_at(path, line, column)
@@ -114,7 +114,7 @@ def references(folder: Json, question: Json) -> list[Json]:
 
 
 def renamable(folder: Json, question: Json) -> Json:
-    """The `range` of the name at the cursor, or the `problem`."""
+    """The `range` of a name that can be renamed, or the `problem`."""
     path, texts, line, column = asked(folder, question)
     try:
         name, _ = name_at(ProjectNames(texts), path, line, column)
@@ -124,7 +124,7 @@ def renamable(folder: Json, question: Json) -> Json:
 
 
 def renamed(folder: Json, question: Json, new: str) -> Json:
-    """The ranges that become the new name, as `edits`, or the `problem`."""
+    """The `edits` that rename it everywhere, or the `problem`."""
     path, texts, line, column = asked(folder, question)
     names = ProjectNames(texts)
     try:
@@ -139,7 +139,7 @@ def renamed(folder: Json, question: Json, new: str) -> Json:
 
 
 def symbols(folder: Json, question: Json, query: str | None = None) -> list[Json]:
-    """The definitions of a file, or those of all files whose name contains `query`, in upper or lower case."""
+    """Symbols of a file, or of all files if their name contains `query`, ignoring case."""
     _, texts, _, _ = asked(folder, question)
     names = ProjectNames(texts)
     column = Utf16Columns(texts)
@@ -177,7 +177,7 @@ def _sources(unsaved: Mapping[str, str]) -> dict[str, str]:
 
 
 def _scenarios(folder: Json, unsaved: Mapping[str, str]) -> dict[str, str]:
-    """The scenario files of the project; one that is not UTF-8, or too large, is `""`."""
+    """The scenario files of the project; `""` for a file that is not UTF-8 or too large."""
     found: dict[str, str] = {}
     root = Path(folder["root"])
     for path in files_of(root):
@@ -188,7 +188,7 @@ def _scenarios(folder: Json, unsaved: Mapping[str, str]) -> dict[str, str]:
 
 
 def _scenario_issues(path: str, text: str, fitting: Fitting | None) -> list[FlowIssue]:
-    """The issues of a scenario file; names are checked if the flows have no errors."""
+    """The issues of a scenario file; names are checked only if the flows have no errors."""
     scenarios, issues = read_scenarios(path, text)
     reader = ScenarioReader(issues=[])
     if fitting is not None:
@@ -212,7 +212,7 @@ def _ranges(places: Iterable[Place], texts: Mapping[str, str]) -> list[Json]:
 
 
 def _ncco_of(flow: Flow, step: str) -> str:
-    """The NCCO of a call that starts in a step, as JSON, with the defaults of lookups and variables; "" for none."""
+    """The NCCO of a call that begins in a step, as JSON, with default values; "" without an NCCO."""
     call = Call(next(iter(flow.numbers), ANY_NUMBER), FROM, uuid="leg", conversation_uuid="CON-1")
     playing = begin(replace(flow, start=step), "leg", call, context_at(AT, placeholder_env([flow])))
     try:

@@ -1,4 +1,4 @@
-"""Converts the answers of the subprocesses, which count lines and columns from 1, to types of the protocol."""
+"""Converts answers of the subprocesses, whose lines and columns count from 1, to LSP types."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _COMPLETIONS: Final = {
     "name": types.CompletionItemKind.Variable,
     "value": types.CompletionItemKind.Value,
 }
-"""Anything else is the name of a step, a lookup, ..."""
+"""Other words are names of steps, lookups, ..."""
 _MARKED: Final = re.compile(r"`[^`]*`|([\\`*_{}\[\]<>#|~])")
-"""Code, which descriptions contain, or what means something in Markdown."""
+"""Code in descriptions, or characters with a meaning in Markdown."""
 _SYMBOLS: Final = {
     "flows": types.SymbolKind.Module,
     "steps": types.SymbolKind.Function,
@@ -68,7 +68,7 @@ def documented() -> Mapping[str, str]:
 
 
 def completion_item(option: Json, number: int, replaced: types.Range) -> types.CompletionItem:
-    """Something that may be written; `number` is its place in the list."""
+    """A completion; `number` is its position in the list."""
     return types.CompletionItem(
         option["label"],
         kind=_COMPLETIONS.get(option["kind"], types.CompletionItemKind.Reference),
@@ -79,14 +79,14 @@ def completion_item(option: Json, number: int, replaced: types.Range) -> types.C
 
 
 def hover_text(text: str, ncco: str) -> str:
-    """What a word is, in Markdown, with the NCCO of a step; "" where there is none."""
+    """The hover text of a word, in Markdown, with the NCCO of a step; "" if there is none."""
     escaped = _MARKED.sub(lambda found: f"\\{found[1]}" if found[1] else found[0], text)
     shown = f"\n\nThe NCCO when a call starts here, with every lookup at its default:\n```json\n{ncco}\n```"
     return escaped + (shown if ncco else "")
 
 
 def symbol_of(found: Json) -> types.DocumentSymbol:
-    """Something that a file defines."""
+    """A symbol that a file defines."""
     named = range_of(found["range"])
     whole = types.Range(named.start, types.Position(found["end"]["line"] - 1, found["end"]["column"] - 1))
     kind = _SYMBOLS.get(found["kind"], types.SymbolKind.Constant)

@@ -1,4 +1,4 @@
-"""The requests and notifications of the language server: one function for each method."""
+"""The requests and notifications of an editor: one function for each LSP method."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def initialized(ls: FlowServer, _: types.InitializedParams) -> None:
 
 
 async def _open(ls: FlowServer, uris: Iterable[str]) -> None:
-    """Check the projects in folders, and say which have none."""
+    """Check the projects in folders, and report folders without one."""
     folders = [Path(path) for uri in uris if (path := to_fs_path(uri))]
     for folder in folders:
         if not (folder / "flows").is_dir() and not any(folder.glob("*/flows")):
@@ -48,7 +48,7 @@ async def _open(ls: FlowServer, uris: Iterable[str]) -> None:
 
 
 async def folders_changed(ls: FlowServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
-    """Folders were added, or removed."""
+    """Folders were added to the workspace or removed."""
     for folder in params.event.removed:
         if path := to_fs_path(folder.uri):
             ls.forget(Path(path))
@@ -76,7 +76,7 @@ async def files_changed(ls: FlowServer, params: types.DidChangeWatchedFilesParam
 
 
 async def complete(ls: FlowServer, params: types.CompletionParams) -> types.CompletionList | None:
-    """What may be written at the cursor."""
+    """Completions at the cursor."""
     at = params.position
     found = await ls.ask_at(ls.answers, answers.complete, params.text_document.uri, at, in_scenarios=True)
     if found is None:
@@ -87,7 +87,7 @@ async def complete(ls: FlowServer, params: types.CompletionParams) -> types.Comp
 
 
 async def hover(ls: FlowServer, params: types.HoverParams) -> types.Hover | None:
-    """What the word at the cursor is, and what a step plays."""
+    """Describe the word at the cursor, and show what a step plays."""
     found = await ls.ask_at(ls.checks, answers.hover, params.text_document.uri, params.position)
     if found is None:
         return None
@@ -105,7 +105,7 @@ async def definition(ls: FlowServer, params: types.DefinitionParams) -> types.Lo
 
 
 async def references(ls: FlowServer, params: types.ReferenceParams) -> list[types.Location] | None:
-    """Every use of the name at the cursor."""
+    """All references to the name at the cursor."""
     found = await ls.ask_at(ls.answers, answers.references, params.text_document.uri, params.position)
     if found is None:
         return None
@@ -120,11 +120,11 @@ async def prepare_rename(ls: FlowServer, params: types.PrepareRenameParams) -> t
 
 
 async def rename(ls: FlowServer, params: types.RenameParams) -> types.WorkspaceEdit | None:
-    """The edits that rename what is at the cursor. Raises JsonRpcException with the reason."""
+    """The edits that rename the symbol at the cursor. Raises JsonRpcException with the reason if it cannot."""
     known = ls.project_of(params.text_document.uri)
     before = ls.versions(known[0]) if known else {}
     new = params.new_name
-    # The subprocess of the answers knows the names already.
+    # The subprocess of the answers has already loaded the names.
     uri, at = params.text_document.uri, params.position
     found = await ls.ask_at(ls.answers, answers.renamed, uri, at, new=new, seconds=CHECK_S)
     if found is None:
@@ -143,18 +143,18 @@ def _without_problem(answer: Json) -> Json:
 
 
 def refused(reason: str) -> JsonRpcException:
-    """What the editor shows of a request that is not fulfilled."""
+    """The error that the editor shows for a refused request."""
     return JsonRpcException(reason, types.LSPErrorCodes.RequestFailed)
 
 
 def is_unexpected(record: logging.LogRecord) -> bool:
-    """False for log lines about refused requests, for which pygls writes a traceback."""
+    """Whether a log record is not about a refused request, for which pygls writes a traceback."""
     error = record.exc_info[1] if record.exc_info else None
     return not (isinstance(error, JsonRpcException) and error.code == types.LSPErrorCodes.RequestFailed)
 
 
 async def code_actions(ls: FlowServer, params: types.CodeActionParams) -> list[types.CodeAction]:
-    """The fixes of the issues in the lines that are asked for."""
+    """The fixes of the issues in the requested lines."""
     found = ls.project_of(params.text_document.uri)
     if found is None:
         return []
@@ -178,7 +178,7 @@ async def code_actions(ls: FlowServer, params: types.CodeActionParams) -> list[t
 
 
 async def document_symbols(ls: FlowServer, params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
-    """What a file defines, within its flow."""
+    """The symbols that a file defines, under its flow."""
     found = await ls.ask_at(ls.answers, answers.symbols, params.text_document.uri)
     symbols = [symbol_of(each) for each in found[1]] if found else []
     flow = next((each for each in symbols if each.kind == types.SymbolKind.Module), None)
@@ -190,7 +190,7 @@ async def document_symbols(ls: FlowServer, params: types.DocumentSymbolParams) -
 
 
 async def workspace_symbols(ls: FlowServer, params: types.WorkspaceSymbolParams) -> list[types.WorkspaceSymbol]:
-    """Definitions in the projects whose name contains a text."""
+    """Symbols of the projects whose names contain a text."""
     found: list[types.WorkspaceSymbol] = []
     for project in ls.projects:
         question = ls.question(project)
@@ -203,7 +203,7 @@ async def workspace_symbols(ls: FlowServer, params: types.WorkspaceSymbolParams)
 
 
 async def shut_down(ls: FlowServer, _: None) -> None:
-    """End the subprocesses."""
+    """Stop the subprocesses."""
     await ls.checks.close()
     await ls.answers.close()
 
@@ -233,7 +233,7 @@ def make_server(settings_of: Callable[[Path], Mapping[str, Sequence[str]]]) -> F
     """The server with all its features.
 
     Args:
-        settings_of: what the settings say for a project, as `OpenProject.folder` takes it.
+        settings_of: returns the settings of a project for `OpenProject.folder`.
     """
     server = FlowServer(settings_of)
     logging.getLogger("pygls.protocol.json_rpc").addFilter(is_unexpected)

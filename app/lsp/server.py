@@ -21,13 +21,16 @@ from app.lsp import answers
 from app.lsp.conversion import Json, diagnostic, range_of
 
 QUIET_S: Final = 0.2
-"""How long nothing has to change before a project is checked."""
+"""Pause after the last change before a project is checked."""
 CHECK_S: Final = 30
-"""How long a check may take."""
+"""Time limit of a check."""
 
 
 def project_root(path: Path) -> Path | None:
-    """The nearest folder above a file that holds `flows`; links are not followed, so that paths stay the editor's."""
+    """The nearest folder above a file that contains `flows`.
+
+    Symbolic links are not resolved, so that paths match the editor's.
+    """
     return next((folder for folder in path.parents if (folder / "flows").is_dir()), None)
 
 
@@ -35,13 +38,13 @@ class OpenProject:
     """One project.
 
     Attributes:
-        root: its folder, which holds `flows`.
-        changes: how often something has changed since it was opened.
+        root: the folder that contains `flows`.
+        changes: counts changes since it was opened.
         checked: the value of `changes` that `issues` belong to.
-        issues: what the last check found, as `app.lsp.answers.check` returns it.
-        versions: those of the texts that it checked, by path.
-        published: the files with issues that the editor was shown.
-        is_stuck: whether the last check was stopped, which is reported once.
+        issues: of the last check, as `app.lsp.answers.check` returns them.
+        versions: of the checked texts, by path.
+        published: the files whose issues the editor shows.
+        is_stuck: whether the last check timed out, which is reported once.
     """
 
     def __init__(self, root: Path) -> None:
@@ -74,7 +77,7 @@ class OpenProject:
     def folder(self, settings: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
         """The argument `folder` of `app.lsp.answers` and `app.console.language`.
 
-        `settings` has its items `env` and `modules`: the names of the variables that flows may read, and of the Python
+        `settings` has the items `env` and `modules`: the names of the variables that flows may read, and of the Python
         modules whose functions lookups may call.
         """
         root = self.root
@@ -83,7 +86,7 @@ class OpenProject:
 
 
 class Utf16Protocol(LanguageServerProtocol):
-    """Positions are in UTF-16 code units, which every editor must offer, whatever else it offers."""
+    """Use UTF-16 code units, which every editor must support."""
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Any:
@@ -97,14 +100,14 @@ class FlowServer(LanguageServer):
     """The server of one editor.
 
     Args:
-        settings_of: what the settings say for a project, as `OpenProject.folder` takes it.
+        settings_of: returns the settings of a project for `OpenProject.folder`.
     """
 
     def __init__(self, settings_of: Callable[[Path], Mapping[str, Sequence[str]]]) -> None:
         super().__init__(
             "ncco",
             version("ncco-server"),
-            text_document_sync_kind=types.TextDocumentSyncKind.Full,  # pygls divides lines also at U+2028
+            text_document_sync_kind=types.TextDocumentSyncKind.Full,  # pygls also splits lines at U+2028
             protocol_cls=Utf16Protocol,
             converter_factory=default_converter,
         )
@@ -117,7 +120,7 @@ class FlowServer(LanguageServer):
 
     @property
     def projects(self) -> tuple[OpenProject, ...]:
-        """The projects that were opened so far."""
+        """The opened projects."""
         return tuple(self._projects.values())
 
     def project_in(self, root: Path) -> OpenProject:
@@ -125,13 +128,13 @@ class FlowServer(LanguageServer):
         return self._projects.setdefault(root, OpenProject(root))
 
     def forget(self, root: Path) -> None:
-        """Forget the project in a folder, and withdraw its issues. It is opened again with one of its files."""
+        """Forget the project in a folder, and clear its issues. It is reopened with its next file."""
         if project := self._projects.pop(root, None):
-            project.changes += 1  # a check that is running is of no use
+            project.changes += 1  # a check in progress is useless
             self.publish(project, ())
 
     def project_of(self, uri: str) -> tuple[OpenProject, str] | None:
-        """The project of a file, and the path of the file in it; None for a file of no project."""
+        """The project of a file, and the path of the file in it; None for a file outside of projects."""
         path = to_fs_path(uri)
         root = project_root(Path(path)) if path else None
         project = self.project_in(root) if root is not None else None
@@ -144,7 +147,7 @@ class FlowServer(LanguageServer):
         return {file: document.source for file, document in documents}
 
     def versions(self, project: OpenProject) -> dict[str, int | None]:
-        """The versions of the texts that the editor holds, by path; edits are only for these."""
+        """The versions of the texts that the editor holds, by path; edits apply only to these."""
         return {file: document.version for file, document in project.documents(self.workspace.text_documents.values())}
 
     def uri_of(self, project: OpenProject, file: str) -> tuple[str, int | None]:
@@ -154,7 +157,7 @@ class FlowServer(LanguageServer):
                 return document.uri, document.version
         return (project.root / file).as_uri(), None
 
-    # what the subprocesses answer
+    # questions to the subprocesses
 
     async def ask(
         self,
@@ -165,9 +168,9 @@ class FlowServer(LanguageServer):
         seconds: float | None = None,
         **values: Any,
     ) -> Any:
-        """What a function returns for a project; None if it was stopped. A cancelled request lets it end.
+        """The result of a function for a project; None if it was stopped. Cancelling the request does not stop it.
 
-        `seconds`: how long it may take, if that is not what the worker says.
+        `seconds` overrides the worker's time limit.
         """
 
         async def run() -> Any:
@@ -192,9 +195,9 @@ class FlowServer(LanguageServer):
         in_scenarios: bool = False,
         **values: Any,
     ) -> tuple[OpenProject, Any] | None:
-        """The project of a file, and what a function returns for a place in it; None if there is nothing to say.
+        """The project of a file, and the result of a function for a position in it; None without a result.
 
-        Scenario files have nothing to say, unless `in_scenarios`.
+        Scenario files have no result unless `in_scenarios`.
         """
         found = self.project_of(uri)
         if found is None:
@@ -206,14 +209,14 @@ class FlowServer(LanguageServer):
         return (project, answer) if answer else None
 
     def question(self, project: OpenProject, file: str = "", at: types.Position | None = None) -> Json:
-        """The arguments for the functions of the subprocesses; "" for no file."""
+        """The question for the subprocesses; "" means no file."""
         large = self.too_large(project)
         at = at or types.Position(0, 0)
         unsaved = {path: text for path, text in self.texts(project).items() if path not in large}
         return {"file": file, "text": None, "unsaved": unsaved, "line": at.line + 1, "column": at.character + 1}
 
     def too_large(self, project: OpenProject) -> list[str]:
-        """Open files that exceed the size limit of files on disk; they are not sent."""
+        """The files that exceed the size limit of files on disk; they are not sent."""
         return [file for file, text in self.texts(project).items() if len(text) > MAX_BYTES]
 
     # checks
@@ -227,7 +230,7 @@ class FlowServer(LanguageServer):
             await self.check(project)
 
     async def check(self, project: OpenProject) -> None:
-        """Check a project and publish the issues, unless its texts change meanwhile: then another check follows."""
+        """Check a project and publish the issues, unless its texts change in the meantime: then check again."""
         change = project.changes
         versions = self.versions(project)
         question = {**self.question(project), "too_large": self.too_large(project)}
@@ -243,7 +246,7 @@ class FlowServer(LanguageServer):
         self.publish(project, issues)
 
     def publish(self, project: OpenProject, issues: Iterable[Json]) -> None:
-        """Show the issues of a project instead of the earlier ones."""
+        """Show the issues of a project, in place of the previous ones."""
         issues = tuple(issues)
         files = frozenset(issue["file"] for issue in issues)
         for file in sorted(files | project.published):
@@ -253,13 +256,13 @@ class FlowServer(LanguageServer):
         project.published = files
 
     def say(self, kind: types.MessageType, message: str) -> None:
-        """Show a message to the person."""
+        """Show a message to the user."""
         self.window_show_message(types.ShowMessageParams(kind, message))
 
     # edits
 
     def workspace_edit(self, project: OpenProject, edits: Iterable[Json]) -> types.WorkspaceEdit:
-        """Edits of files, for the versions that the editor holds now."""
+        """Edits of files at the versions that the editor has open."""
         by_file: dict[str, list[types.TextEdit]] = {}
         for edit in edits:
             by_file.setdefault(edit["file"], []).append(types.TextEdit(range_of(edit), edit["text"]))

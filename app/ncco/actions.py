@@ -1,7 +1,7 @@
 """The nine actions, the five endpoints of `connect`, and the settings objects inside them.
 
-Each field says its type, the kind of its values, and what Vonage takes when it is missing. The checker, the builder,
-the JSON Schema, the fields of a flow's steps and their editor schema are derived from these classes.
+Each field has a type, the kind of its values, and Vonage's default. The checker, the builder, the JSON Schema, the
+fields of a flow's steps and their editor schema are derived from these classes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LEG_UUIDS = ListOf(NonBlank("the uuid of a leg"))
 
 
 class TranscriptionSettings(NccoModel):
-    """How a recording is transcribed; {} takes the defaults. Source: NCCO reference, Transcription Settings."""
+    """How a recording is transcribed; {} uses the defaults. Source: NCCO reference, Transcription Settings."""
 
     title: ClassVar[str] = "transcription"
 
@@ -85,7 +85,7 @@ class SpeechSettings(NccoModel):
     provider: Annotated[str | None, NonBlank("the name of a provider")] = None
     """The speech recogniser. Source: speech recognition guide, providers; newer than the reference."""
     provider_options: Annotated[dict[str, Any] | None, FreeForm()] = None
-    """What the provider needs to know."""
+    """The provider's settings."""
 
 
 class AdvancedMachineDetection(NccoModel):
@@ -112,14 +112,14 @@ class AdvancedMachineDetection(NccoModel):
 
 
 class OnAnswer(NccoModel):
-    """What the called party hears before the call is joined. Source: NCCO reference, Phone (onAnswer)."""
+    """What the called party hears before the parties are connected. Source: NCCO reference, Phone (onAnswer)."""
 
     title: ClassVar[str] = "onAnswer"
 
     url: Annotated[str, Url()]
     """Where the NCCO for the called party is fetched."""
     ringback_tone: Annotated[str | None, Url(array_of_one=True)] = None
-    """Audio that the caller hears meanwhile, on repeat."""
+    """Audio repeated for the caller in the meantime."""
     ringback: Annotated[str | None, Url(array_of_one=True)] = None
     """The former name of ringbackTone."""
 
@@ -130,7 +130,7 @@ class Authorization(NccoModel):
     title: ClassVar[str] = "authorization"
 
     type: Annotated[Literal["vonage", "custom"] | None, Default("vonage")] = None
-    """vonage signs the handshake with a JWT; custom sends value as it is."""
+    """vonage signs the handshake with a JWT; custom sends value unchanged."""
     value: Annotated[str | None, NonBlank("the header to send", escape="header")] = None
     """The whole header, for custom."""
 
@@ -238,7 +238,7 @@ _INPUT_TYPES = {
 
 
 class Record(NccoModel):
-    """Record the call from here on; with an end condition, wait until it is met. Source: NCCO reference, Record."""
+    """Record the call from now on; with an end condition, wait until it is met. Source: NCCO reference, Record."""
 
     title: ClassVar[str] = "record"
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.channels_need_split,)
@@ -263,7 +263,7 @@ class Record(NccoModel):
     event_method: Annotated[Method | None, METHOD, Default("POST")] = None
     """The HTTP method of that webhook."""
     transcription: TranscriptionSettings | None = None
-    """Transcribe the recording; an empty object takes the defaults."""
+    """Transcribe the recording; an empty object uses the defaults."""
 
 
 class Talk(NccoModel):
@@ -284,11 +284,11 @@ class Talk(NccoModel):
 
     action: Literal["talk"] = "talk"
     text: Annotated[str, SpokenText()]
-    """What is said: plain text, or SSML in a speak element; at most 1,500 characters without tags."""
+    """The text: plain, or SSML in a speak element; at most 1,500 characters without tags."""
     barge_in: Annotated[bool | None, Default(False)] = None
     """Whether keys or speech end the prompt; an input must follow."""
     loop: Annotated[int | None, WholeNumber(0, None), Default(1)] = None
-    """How often the text is said; 0 is forever."""
+    """How often to say the text; 0 means forever."""
     level: Annotated[int | float | None, Number(-1, 1), Default(0)] = None
     """The volume, -1 to 1."""
     language: Annotated[str | None, VOICE_LANGUAGE, Default("en-US")] = None
@@ -296,13 +296,13 @@ class Talk(NccoModel):
     style: Annotated[int | None, WholeNumber(), Default(0)] = None
     """The number of the voice within its language."""
     premium: Annotated[bool | None, Default(False)] = None
-    """Whether the premium version of the style is used where there is one."""
+    """Whether to use the premium version of the style, if there is one."""
     provider: Annotated[str | None, NonBlank("the name of a provider")] = None
     """The speech synthesiser. Source: Text-To-Speech guide, providers; newer than the reference."""
     provider_options: Annotated[dict[str, Any] | None, FreeForm()] = None
-    """What the provider needs to know."""
+    """The provider's settings."""
     voice_name: Annotated[str | None, NonBlank("the name of a voice")] = None
-    """The former way to choose a voice."""
+    """The old way to choose a voice."""
 
 
 class Stream(NccoModel):
@@ -321,7 +321,7 @@ class Stream(NccoModel):
     barge_in: Annotated[bool | None, Default(False)] = None
     """Whether keys or speech end the audio; an input must follow."""
     loop: Annotated[int | None, WholeNumber(0, None), Default(1)] = None
-    """How often the audio is played; 0 is forever."""
+    """How often the audio is played; 0 means forever."""
 
 
 class Input(NccoModel):
@@ -335,11 +335,11 @@ class Input(NccoModel):
         list[Literal["dtmf", "speech"]],
         ListOf(Word(("dtmf", "speech"), other_words=_INPUT_TYPES), low=1, high=2, distinct=True, noun="input type"),
     ]
-    """What is taken: ["dtmf"], ["speech"] or both."""
+    """The kinds of input: ["dtmf"], ["speech"] or both."""
     dtmf: DtmfSettings | None = None
-    """How keys are collected."""
+    """How to collect keys."""
     speech: SpeechSettings | None = None
-    """How speech is recognised."""
+    """How to recognise speech."""
     mode: Annotated[
         Literal["synchronous", "asynchronous"] | None,
         Word(("synchronous", "asynchronous"), other_words={"sync": "synchronous", "async": "asynchronous"}),
@@ -396,7 +396,7 @@ class Conversation(NccoModel):
 
 
 class Connect(NccoModel):
-    """Call somebody and join the calls. Source: NCCO reference, Connect."""
+    """Call somebody and connect the calls. Source: NCCO reference, Connect."""
 
     title: ClassVar[str] = "connect"
     main: ClassVar[str] = "endpoint"
@@ -467,7 +467,7 @@ class Transfer(NccoModel):
 
     action: Literal["transfer"] = "transfer"
     conversation_id: Annotated[str, NonBlank("the id of a conversation")]
-    """The conversation to move to; `conversation_id` is taken as well."""
+    """The conversation to move to; `conversation_id` is accepted too."""
     can_hear: Annotated[list[str] | None, LEG_UUIDS] = None
     """The legs that this caller hears; everyone when missing, nobody when empty."""
     can_speak: Annotated[list[str] | None, LEG_UUIDS] = None

@@ -16,8 +16,8 @@ class Keys(PlainText):
     """Keys to press: one that ends a recording, or a sequence to send. A JSON number is a warning.
 
     Attributes:
-        code: the rule that other text breaks.
-        pattern: what the whole text must be, as a regular expression without anchors.
+        code: the rule for invalid text.
+        pattern: a regular expression, without anchors, for the whole text.
         may_be_blank: empty text is a warning, not an error.
     """
 
@@ -45,7 +45,7 @@ class Keys(PlainText):
         return as_digits(value)
 
     def json_schema(self) -> JsonSchema:
-        """The keys, also as a number."""
+        """The keys, or a number."""
         empty = "|" if self.may_be_blank else ""
         return {"type": ["string", "integer"], "pattern": f"^(?:{self.pattern}{empty})$", "minimum": 0}
 
@@ -95,7 +95,7 @@ _SIP = re.compile(r"(sips?):(?:([^@\s]+)@)?([\w.\-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1
 
 @dataclass(frozen=True)
 class SipUri(PlainText):
-    """A SIP URI, sip:user@host; without a user, or with sips, it is a warning."""
+    """A SIP URI, sip:user@host; a missing user or sips is a warning."""
 
     escape: Escape = field(default="url", compare=False, kw_only=True)
 

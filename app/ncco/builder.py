@@ -26,12 +26,11 @@ _DOCUMENT: TypeAdapter[list[Action]] = TypeAdapter(list[Action])
 
 
 class Ncco:
-    """The nine actions, and how to join them into an NCCO.
+    """The nine actions, and a function that joins them into an NCCO.
 
     ```python
-    talk = Ncco.Talk(text="Please wait while we connect you.")
-    connect = Ncco.Connect(endpoint={"type": "phone", "number": "447700900123"}, from_="447700900000", timeout="20")
-    Ncco.build_ncco(talk, connect)
+    talk = Ncco.Talk(text="Please wait while we connect you.") connect = Ncco.Connect(endpoint={"type": "phone",
+    "number": "447700900123"}, from_="447700900000", timeout="20") Ncco.build_ncco(talk, connect)
     ```
     """
 
@@ -47,11 +46,11 @@ class Ncco:
 
     @staticmethod
     def build_ncco(*actions: NccoModel | Iterable[NccoModel]) -> list[dict[str, Any]]:
-        """The NCCO of the actions, given one by one or in lists: a list of dicts with NCCO names and real types.
+        """The NCCO of the actions, as single actions or lists: a list of dicts with NCCO names and real types.
 
         Raises:
             pydantic.ValidationError: the actions break a rule between actions, such as bargeIn without an input.
-            TypeError: an item is not an action, such as a dict.
+            TypeError: an argument is not an action, such as a dict.
         """
         flat = [action for given in actions for action in _each(given)]
         document = [action.to_ncco() for action in flat]
@@ -70,7 +69,7 @@ class Ncco:
 
 
 def _each(given: object) -> Iterator[NccoModel]:
-    """The actions of one argument. Raises TypeError when something in it is none."""
+    """The actions of one argument. Raises TypeError for anything else."""
     if isinstance(given, NccoModel):
         yield given
     elif isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping)):

@@ -20,7 +20,7 @@ _DISTINCTIVE_OPTIONS = {
 
 
 def check(document: object) -> list[Issue]:
-    """Every issue of an NCCO document, in the order of their places; [] when there is none.
+    """Every issue of an NCCO document, in the order of their places; [] if there are none.
 
     Args:
         document: anything that `json.loads` can give.

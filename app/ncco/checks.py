@@ -1,6 +1,6 @@
 """Rules between the options of one object, and between the actions of one NCCO.
 
-Each rule accepts any values, since the values may be wrong too, and reports paths relative to the object.
+Each rule accepts any values, even wrong ones, and reports paths relative to the object.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from app.value_types.kind import is_encodable, size_as_json
 from app.value_types.scalars import as_number, is_false, is_true
 
 RECORD_ENDS: Final = frozenset({"endOnSilence", "endOnKey", "timeOut"})
-"""A record with one of them ends by itself, and the call waits for its end. Source: NCCO reference, Record."""
+"""Options with which a record ends by itself, which the call waits for. Source: NCCO reference, Record."""
 
 Options = Mapping[str, Any]
 
@@ -160,7 +160,7 @@ def stream_is_audio(options: Options) -> Iterator[Issue]:
 
 
 def settings_fit_the_input(options: Options) -> Iterator[Issue]:
-    """Settings belong to a type that is asked for, and to synchronous mode. Source: NCCO reference, Input."""
+    """Settings need their type in `type`, and synchronous mode. Source: NCCO reference, Input."""
     types = options.get("type")
     asked = types if isinstance(types, list) else [types]
     dtmf = options.get("dtmf")
@@ -184,11 +184,11 @@ def one_ringback(options: Options) -> Iterator[Issue]:
 
 PROMPTS = ("talk", "stream")
 UNKNOWN = "?"
-"""Replaces the name of an unknown action; the order of the actions after it cannot be checked."""
+"""A placeholder for an unknown action, after which the order cannot be checked."""
 
 
 def check_order(actions: Sequence[object], known: Collection[str]) -> Iterator[Issue]:
-    """What is wrong with the order of the actions of an NCCO; `known` are the names of all actions."""
+    """The issues of the order of an NCCO's actions; `known` are the names of all actions."""
     names = [_name(action, known) for action in actions]
     yield from _barge_in_needs_input(actions, names)
     if "transfer" in names[:-1]:
@@ -253,7 +253,7 @@ def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str])
 def _last_record_has_time(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
     """A record without an end condition lasts as long as the call, and nothing waits for it.
 
-    With a beep it asks for a message, but the call ends after the prompts that follow, before one can be left.
+    With a beep it asks for a message, but the call ends after the following prompts, before anybody can leave one.
 
     Source: NCCO reference, Record.
     """

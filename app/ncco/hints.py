@@ -1,4 +1,4 @@
-"""What an author may have meant: near misses, other cases, and words of other platforms."""
+"""Guesses of what an author meant, from near misses, letter case, and words of other platforms."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def _cures(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 ACTION_HINTS: Final = _cures(_DATA["actions"])
-"""By folded name: the cure for an action of another platform."""
+"""Folded name → the fix for an action of another platform."""
 
 ENDPOINT_NAMES: Final = _by_word(_DATA["endpoints"])
-"""By folded name: what an endpoint type of another platform is called here."""
+"""Folded name → the word here for an endpoint type of another platform."""
 
 OPTION_NAMES: Final = {title: _by_word(names) for title, names in _DATA["options"].items()}
-"""By shape and folded name: what an option of another platform is called here."""
+"""Shape and folded name → the word here for an option of another platform."""
 
 OPTION_HINTS: Final = {title: _cures(entries) for title, entries in _DATA["elsewhere"].items()}
-"""By shape and folded name: the cure for an option that belongs in another place."""
+"""Shape and folded name → the fix for an option that belongs elsewhere."""
 
 
 def meant_action(word: str, names: Collection[str]) -> str | Fix | None:
-    """The cure for an unknown action, of those with these names; None when nothing is known about the word."""
+    """The fix for an unknown action; None without a guess. `names` are the known actions."""
     target = folded(word)
     by_fold = {folded(name): name for name in names}
     if target in by_fold:
@@ -48,7 +48,7 @@ def meant_action(word: str, names: Collection[str]) -> str | Fix | None:
 
 
 def meant_option(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | Fix | None:
-    """The cure for an unknown option of the shape called `title`; None when nothing is known about the word.
+    """The fix for an unknown option of the shape called `title`; None without a guess.
 
     Args:
         word: the option as written.

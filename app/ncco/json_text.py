@@ -1,4 +1,4 @@
-"""An NCCO as JSON text: its values with their places, every issue in it, and the fixes as changes of the text."""
+"""An NCCO as JSON text: its values with their places, every issue in it, and the fixes as text edits."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from app.ncco.model import UNKNOWN_OPTION
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
-"""How JSON writes one character of a text: as it is, as an escape, or as the escapes of a surrogate pair."""
+"""How JSON represents one character of a string: as it is, as an escape, or as the escapes of a surrogate pair."""
 _COMMON_MISTAKES: Final = (
     (re.compile(r"(True|False|None)\b"), "Python, not JSON", {"True": "true", "False": "false", "None": "null"}.get),
     (re.compile(r"'([^']*)'"), "a text in single quotes", lambda text: f'"{text}"'),
     (re.compile(r"[\u201c-\u201e]([^\u201c-\u201e]*)[\u201c-\u201e]"), "a text in typographic quotes", '"{}"'.format),
     (re.compile(r"([A-Za-z_]\w*)\s*:"), "a name without quotes", '"{}"'.format),
 )
-"""Common mistakes in JSON: the pattern of one, what it is, and how JSON writes it."""
+"""Common mistakes in JSON: the pattern of one, what it is, and the correct JSON."""
 
 
 class TextSpan(NamedTuple):
-    """Characters of a text from `start`, which counts from 0, to the one before `end`."""
+    """A range of characters from `start` (counted from 0) up to but not including `end`."""
 
     start: int
     end: int
 
 
 class NotJsonError(ValueError):
-    """The text is not JSON. Reading stopped at `offset`; a `cure` of None is that of the rule.
+    """The text is not JSON. Parsing stopped at `offset`; if `cure` is None, the rule's applies.
 
     Attributes:
-        change: the cure as a change of the text: which characters are replaced, and by what; None if there is none.
+        change: the fix as a text edit: the characters to replace, and their replacement; None if there is none.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class NotJsonError(ValueError):
 
 @dataclass(slots=True)
 class JsonText:
-    """A JSON text that was read.
+    """A parsed JSON text.
 
     Attributes:
         text: the whole text.
-        value: of repeated names the last one counts.
-        values: JSON Pointer → the characters of a value; of an object or a list its opening bracket.
+        value: the last of repeated names counts.
+        values: JSON Pointer → the characters of a value; for an object or a list its opening bracket.
         names: JSON Pointer → the characters of a name, with its quotes.
-        repeated: each name that occurred before in its object: its JSON Pointer and its characters.
+        repeated: each duplicate name of an object: its JSON Pointer and its characters.
     """
 
     text: str
@@ -79,7 +79,7 @@ class JsonText:
 
 
 def read_json(text: str) -> JsonText:
-    """Read a JSON text with the places of its values.
+    """Parse a JSON text with the positions of its values.
 
     Raises NotJsonError, also for NaN, Infinity, and nesting or numbers that Python cannot read.
     """
@@ -108,7 +108,7 @@ def read_json(text: str) -> JsonText:
 
 @dataclass(slots=True)
 class _Container:
-    """An object or a list while it is read; `key` is None in front of the next name of an object."""
+    """An object or a list being parsed; `key` is None in front of the next name of an object."""
 
     pointer: str
     is_object: bool
@@ -138,7 +138,7 @@ def _value(text: str) -> Any:
 
 
 def open_closers(text: str) -> str:
-    """What closes the lists and objects that are open at the end of a text."""
+    """The closing brackets that are missing at the end of a text."""
     open_: list[str] = []
     for piece in _TOKEN.findall(text):
         if piece in "[{":
@@ -149,7 +149,7 @@ def open_closers(text: str) -> str:
 
 
 def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
-    """The error with a cure, the same on all Python versions: only newer ones recognise a trailing comma."""
+    """The error with its fix, the same on all Python versions: only newer ones recognise a trailing comma."""
     before = text[: error.pos].rstrip()
     at = error.pos
     if error.msg.startswith("Illegal trailing comma"):
@@ -174,7 +174,7 @@ def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
 
 
 TEXT_RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, Path(__file__).with_name("text_rules.yaml"))
-"""What can be wrong with the text itself, by code."""
+"""Rules about the text itself, by code."""
 NOT_JSON: Final = "J100"
 REPEATED_NAME: Final = "J101"
 
@@ -183,8 +183,8 @@ class TextIssue(NamedTuple):
     """An issue in a text.
 
     Attributes:
-        span: the characters that it is about.
-        change: the fix: which characters are replaced, and by what; None if it has none.
+        span: the affected characters.
+        change: the fix: the characters to replace, and their replacement; None if it has none.
     """
 
     span: TextSpan
@@ -193,7 +193,7 @@ class TextIssue(NamedTuple):
 
 
 def check_text(text: str) -> tuple[tuple[TextIssue, ...], Any]:
-    """Every issue of the text of an NCCO by place, and its value; only J100 and None if it is not JSON."""
+    """Every issue of an NCCO text by place, and its value; only J100 and None if it is not JSON."""
     try:
         document = read_json(text)
     except NotJsonError as error:
@@ -214,7 +214,7 @@ _COMMA_BEFORE: Final = re.compile(r",\s*\Z")
 
 
 def _change_of(issue: Issue, document: JsonText) -> tuple[TextSpan, str] | None:
-    """The characters to replace, and the replacement; None if the issue has no fix."""
+    """The characters to replace, and their replacement; None if the issue has no fix."""
     fix = issue.fix
     text = document.text
     if fix is None or issue.path not in document.values:
@@ -247,7 +247,7 @@ def _whole(document: JsonText, path: str) -> TextSpan:
 
 
 def _without(document: JsonText, path: str) -> TextSpan:
-    """A member or an item with the comma behind it, or else the one in front of it."""
+    """A member or an item with the comma after it, or else the one in front of it."""
     start, end = _whole(document, path)
     if path in document.names:
         start = document.names[path].start

@@ -15,7 +15,7 @@ class VoiceStyles:
 
     Attributes:
         styles: numbers of all its styles, standard and premium; None if unknown.
-        ssml_styles: those that support SSML; None when they are not known.
+        ssml_styles: those that support SSML; None if unknown.
     """
 
     styles: frozenset[int] | None = None
@@ -28,7 +28,7 @@ def _numbers(ranges: str) -> frozenset[int]:
 
 
 def spans(numbers: frozenset[int]) -> list[str]:
-    """The numbers in order, neighbours together: `["0 to 7", "9"]`."""
+    """The numbers in order, as ranges: `["0 to 7", "9"]`."""
     starts = sorted(number for number in numbers if number - 1 not in numbers)
     ends = sorted(number for number in numbers if number + 1 not in numbers)
     return [f"{low}" if low == high else f"{low} to {high}" for low, high in zip(starts, ends, strict=True)]
@@ -45,19 +45,19 @@ VOICES: Final = {
 """Spoken languages."""
 
 LANGUAGE_NAMES: Final[dict[str, str]] = _DATA["names"]
-"""English names of languages, in small letters, and their codes."""
+"""English names of languages in lower case, with their codes."""
 
 SAME_LANGUAGE: Final[list[list[str]]] = _DATA["same"]
 """Codes of one language."""
 
 USUAL_CODES: Final[list[str]] = _DATA["usual"]
-"""The codes that a cure names first when the region is missing or not listed."""
+"""The codes that a fix names first if the region is missing or not listed."""
 
 RECOGNISED: Final[tuple[str, ...]] = tuple(_DATA["recognised"].split())
 """Recognised and transcribed languages."""
 
 VOICES_BY_CODE: Final = {code.lower(): voice for code, voice in VOICES.items()}
-"""By code in lower case, since case is not significant."""
+"""Languages by lower-case code, since case is not significant."""
 
 RECOGNISED_CODES: Final = frozenset(code.lower() for code in RECOGNISED)
 """The codes in lower case."""

@@ -20,7 +20,7 @@ from app.value_types import JsonSchema, Kind, ListOf, MapOf, kind_of
 from app.value_types.kind import check_value
 
 UNKNOWN_OPTION: Final = "N105"
-"""The rule that concerns a name, not its value. Its fix is the option that was meant."""
+"""The rule about misspelt names. Its fix is the intended option."""
 
 OptionRule = Callable[[Mapping[str, Any]], Iterable[Issue]]
 """A rule between the options of one object; paths are relative to it. Options may have any values."""
@@ -38,10 +38,10 @@ class Option:
     """One option.
 
     Attributes:
-        name: as it is written in an NCCO.
-        field: as it is called in Python.
+        name: in an NCCO.
+        field: in Python.
         description: one or two sentences.
-        default: the value that Vonage assumes when it is missing; None when there is none.
+        default: the value that Vonage assumes if it is missing; None if there is none.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Option:
     default: object = None
 
     def json_schema(self) -> JsonSchema:
-        """The JSON Schema of its values; null is allowed where it may be left out."""
+        """The JSON Schema of its values; null is allowed for optional ones."""
         schema = self.kind.json_schema() | {"description": self.description}
         if not self.required:
             if "enum" in schema:
@@ -67,7 +67,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A warning that a key is given at all. A key with a note is not reported as an unknown option."""
+    """A warning about the presence of a key. A key with a note is not reported as an unknown option."""
 
     code: str
     message: str
@@ -80,10 +80,10 @@ class Shape:
 
     Attributes:
         title: its name in messages, e.g. `talk` or `phone endpoint`.
-        about: one sentence that describes it.
-        tag: the key that names it (`action` or `type`) and its value; None for settings.
-        main: the option whose value can replace the whole object in a flow; "" for none.
-        spellings: other accepted spellings, with their option.
+        about: what it is, in a sentence.
+        tag: the key that identifies it (`action` or `type`) and its value; None for settings.
+        main: the option whose value may replace the whole object in a flow; "" for none.
+        spellings: other accepted spellings, and the option each stands for.
         notes: warnings by key.
         rules: rules between its options, and those of settings inside it; settings themselves have no rules.
     """
@@ -98,7 +98,7 @@ class Shape:
     rules: tuple[OptionRule, ...] = ()
 
     def check(self, value: Mapping[Any, Any]) -> list[Issue]:
-        """What is wrong with an object of this shape: its options one by one, then the rules between them."""
+        """The issues of an object of this shape: of each option, then of the rules between options."""
         issues: list[Issue] = []
         meant: dict[Any, str] = {}
         for key, entry in value.items():
@@ -135,7 +135,7 @@ class Shape:
         return fault("N106", f"{self.title} needs {name}.", f'Add "{name}": {about[:1].lower()}{about[1:]}')
 
     def _check_unusual(self, key: object, entry: object) -> list[Issue]:
-        """A key with a note, of another spelling, unknown, or with null for a value."""
+        """The issue of a key that has a note, another spelling or a null value, or is unknown."""
         note = self.notes.get(str(key))
         issues = [fault(note.code, note.message, note.cure)] if note else []
         option = self.options.get(self.spellings.get(str(key), str(key)))
@@ -156,7 +156,7 @@ class Shape:
         return [fault("N960", f"{name} is given in two spellings.", f"Leave out {key}.") for key, name in twice]
 
     def _check_between(self, value: Mapping[Any, Any], meant: Mapping[Any, str]) -> list[Issue]:
-        """The rules between the options; a misspelt one counts as the intended one, at the place of its key."""
+        """The rules between the options; a misspelt key counts as the intended option, at its place."""
         misspelt = {name: key for key, name in meant.items() if name in self.options and value.get(name) is None}
         if not misspelt:
             return [issue for rule in self.rules for issue in rule(value)]
@@ -181,10 +181,10 @@ class Shape:
         return {inner: name for name, shape in held for inner in ((shape.tag or ())[:1] + tuple(shape.options))}
 
     def read(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """The options under their NCCO names with the values as models hold them.
+        """The options under their NCCO names, with values in the form of the models.
 
-        Drops null, options without effect and a second spelling of an option. Keeps unknown options, and an option
-        that has its Python name as well, which `check` refuses.
+        Drops null, options without effect and a second spelling of an option. Keeps unknown options, and an option that
+        has its Python name as well, which `check` refuses.
         """
         wire: dict[str, Any] = {}
         for key, entry in value.items():
@@ -199,7 +199,7 @@ class Shape:
         return wire
 
     def json_schema(self) -> JsonSchema:
-        """The JSON Schema of objects without an error; the rules between the options are left out."""
+        """The JSON Schema of objects without an error; without the rules between options."""
         properties: JsonSchema = {name: option.json_schema() for name, option in self.options.items()}
         properties |= {key: properties[name] for key, name in self.spellings.items()}
         properties |= {key: {"description": note.message} for key, note in self.notes.items() if key not in properties}
@@ -256,7 +256,7 @@ class Tagged(MapOf):
         return [fault("N121", f"{shown(kind)} is not an endpoint type.", cure, "/type")]
 
     def _type_cure(self, value: Mapping[Any, Any]) -> Fix | None:
-        """The one type that has all known options of the endpoint; None when they leave more than one."""
+        """The only type that has all known options of the endpoint; None if there are several."""
         known = {str(key) for key in value} & {name for shape in self.shapes.values() for name in shape.options}
         uri = value.get("uri")
         scheme = uri.partition(":")[0] if isinstance(uri, str) else ""
@@ -278,7 +278,7 @@ class Tagged(MapOf):
 
 
 def _shapes_in(kind: Kind) -> Iterable[Shape]:
-    """The shapes of the objects that a value of this kind is made of."""
+    """The shapes of the objects of which a value of this kind consists."""
     match kind:
         case Nested():
             return (kind.shape,)
@@ -301,29 +301,29 @@ _SPELLINGS: ConfigDict = {"populate_by_name": True, "extra": "forbid"}
 class NccoModel(BaseModel):
     """An object of an NCCO.
 
-    Takes arguments in Python's spelling and in the NCCO's, a single value for an array, and digits as text.
-    Raises pydantic's `ValidationError` with every error and its fix.
+    Accepts arguments in Python's spelling and in the NCCO's, a single value for an array, and digits as text. Raises
+    pydantic's `ValidationError` with every fault, each with its fix.
     """
 
     model_config = ConfigDict(alias_generator=to_wire, frozen=True, use_attribute_docstrings=True, **_SPELLINGS)
 
     title: ClassVar[str]
-    """What it is called in messages, e.g. `talk` or `phone endpoint`."""
+    """Its name in messages, e.g. `talk` or `phone endpoint`."""
     main: ClassVar[str] = ""
-    """The option whose value can replace the whole object in a flow, as in `talk: Hello`."""
+    """The option whose value may replace the whole object in a flow, as in `talk: Hello`."""
     spellings: ClassVar[Mapping[str, str]] = {}
     notes: ClassVar[Mapping[str, Note]] = {}
     rules: ClassVar[tuple[OptionRule, ...]] = ()
 
     @classmethod
     def shape(cls) -> Shape:
-        """What the checker knows about the object, taken from the fields."""
+        """What the checker knows about the object, derived from the fields."""
         return _shape_of(cls)
 
     @model_validator(mode="before")
     @classmethod
     def _explain(cls, data: Any) -> Any:
-        """Refuse wrong options before pydantic does, with all errors and their fixes."""
+        """Refuse wrong options before pydantic does, with all faults and their fixes."""
         if not isinstance(data, Mapping):
             return data
         wire = cls.shape().read(_plain(data))
@@ -333,12 +333,12 @@ class NccoModel(BaseModel):
         return wire
 
     def to_ncco(self) -> dict[str, Any]:
-        """The object as it is sent: NCCO names, real types, nothing that was left out."""
+        """The object as it is sent: NCCO names, real types, without omitted options."""
         return self.model_dump(by_alias=True, exclude_none=True)
 
 
 def validation_error(title: str, wire: object, faults: list[Issue]) -> ValidationError:
-    """Issues as pydantic's error; each message ends with the cure."""
+    """Issues as pydantic's error; each message ends with the fix."""
     return ValidationError.from_exception_data(title, [_detail(wire, issue) for issue in faults])
 
 
@@ -357,7 +357,7 @@ def _detail(wire: object, issue: Issue) -> InitErrorDetails:
 
 
 def _plain(value: Any) -> Any:
-    """The value with the models inside it converted to objects."""
+    """The value with all models inside it converted to objects."""
     if isinstance(value, NccoModel):
         return value.to_ncco()
     if isinstance(value, (list, tuple)):
@@ -391,7 +391,7 @@ def _option(name: str, info: FieldInfo) -> Option:
 
 
 def _kind(info: FieldInfo) -> Kind:
-    """The kind in the field's annotation; else what follows from its type: a bool, a Literal or a settings model."""
+    """The kind in the field's annotation, or else from its type: a bool, a Literal or a settings model."""
     if named := next((entry for entry in info.metadata if isinstance(entry, Kind)), None):
         return named
     is_union = get_origin(info.annotation) in (Union, UnionType)

@@ -9,9 +9,8 @@ from app.value_types import JsonSchema
 def json_schema() -> JsonSchema:
     """The JSON Schema (draft 2020-12) of an NCCO document.
 
-    A document without errors in `check` is valid. The rules between options and between actions, and what is
-    inside a text, are left to `check`. Definitions are named after the actions (`talk`) and endpoints
-    (`phone_endpoint`).
+    Every document without errors in `check` is valid. Rules between options and between actions, and the contents of
+    texts, are left to `check`. Definitions are named after the actions (`talk`) and endpoints (`phone_endpoint`).
     """
     endpoints = {shape.title.replace(" ", "_"): shape.json_schema() for shape in ENDPOINT.shapes.values()}
     return {

@@ -1,4 +1,4 @@
-"""Spoken text: its length, and whether its SSML can be read."""
+"""Spoken text: its length, and whether its SSML can be parsed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ TAGS = frozenset({"speak", "break", "emphasis", "lang", "p", "phoneme", "prosody
 """Source: Text-To-Speech guide, customizing spoken text."""
 
 SILENT = frozenset({"speak", "p", "s", "lang", "emphasis", "prosody", "phoneme", "say-as", "voice"})
-"""Tags that are silent by themselves; a break is a pause, and sub speaks its alias."""
+"""Tags that make no sound by themselves; a break is a pause, and sub speaks its alias."""
 
 OTHER_TAGS = frozenset({"audio", "mark", "voice", "w", "amazon:effect", "google:style", "desc", "par", "seq", "media"})
-"""Tags of other SSML dialects: a text that contains one is SSML, but Vonage does not list them."""
+"""Tags of other SSML dialects, which Vonage does not list: a text with one is intended as SSML."""
 
 _ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:speak[\s>/]|!DOCTYPE)", re.DOTALL)
 _NAMES = "|".join(sorted((re.escape(name) for name in TAGS | OTHER_TAGS), key=len, reverse=True))
@@ -32,15 +32,15 @@ class _DoctypeFound(Exception):
 
 @dataclass(slots=True)
 class _Content:
-    """What is found while SSML is parsed."""
+    """The findings of an SSML parse."""
 
     parser: expat.XMLParserType
     characters: int = 0
     is_blank: bool = True
     starts: dict[str, int] = field(default_factory=dict)
-    """Tag → the byte at which it is found first."""
+    """Tag → the byte where it first occurs."""
     open: list[tuple[str, int]] = field(default_factory=list)
-    """The tags that are not closed yet, each with its first byte."""
+    """The open tags, each with its first byte."""
 
     def start(self, name: str, _: object) -> None:
         at = self.parser.CurrentByteIndex
@@ -56,7 +56,7 @@ class _Content:
 
 
 def is_plain(text: str) -> bool:
-    """Whether every voice can speak a text: it has no tag, no unusual character, and an allowed length."""
+    """Whether every voice can speak a text: it has no tags or unusual characters, and an allowed length."""
     return (
         "<" not in text
         and len(text) <= MAX_TALK_CHARACTERS
@@ -67,7 +67,7 @@ def is_plain(text: str) -> bool:
 
 
 def check_text(text: str) -> Iterator[Issue]:
-    """What is wrong with a spoken text, plain or SSML. `text` must be encodable."""
+    """The issues of a spoken text, plain or SSML. `text` must be encodable."""
     if "<" not in text:
         yield from _check_length(len(text))
     elif is_ssml(text):

@@ -1,4 +1,4 @@
-"""The kinds of values that only NCCO options have; see `app.value_types` for the others."""
+"""The kinds of values for NCCO options only; see `app.value_types` for the others."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class NonBlank(PlainText):
 
 
 class SpokenText(PlainText):
-    """A text that is spoken, plain or SSML; empty text is a warning. For length and tags see `app.ncco.ssml`."""
+    """A text that is spoken, plain or SSML; empty text is a warning. For length and tags, see `app.ncco.ssml`."""
 
     def check(self, value: object) -> list[Issue]:
         """See `Kind`."""
@@ -75,9 +75,9 @@ class LanguageCode(PlainText):
     """A BCP-47 code in any case; one that is not in the list is a warning.
 
     Attributes:
-        code: the rule that a language outside the list breaks.
+        code: the rule for a language outside the list.
         known: the list, in lower case.
-        codes: the list as the guides write it.
+        codes: the list as in the guides.
     """
 
     code: str
@@ -108,7 +108,7 @@ class LanguageCode(PlainText):
         return Fix(f"Write {listed(same[:3])}.", "word", same[0]) if same else None
 
     def json_schema(self) -> JsonSchema:
-        """A BCP-47 code; the list is given as examples."""
+        """A BCP-47 code; the examples are the list."""
         return {"type": "string", "pattern": f"^{BCP47.pattern}$", "examples": list(self.codes)}
 
 
@@ -200,6 +200,6 @@ class OneOrList(ListOf):
         return [normalised(each) for each in value] if isinstance(value, list) else normalised(value)
 
     def json_schema(self) -> JsonSchema:
-        """Either way."""
+        """Either form."""
         single = self.entry.json_schema()
         return {"anyOf": [single, {"type": "array", "items": single}]}

@@ -1,4 +1,4 @@
-"""What Vonage sends: a model for each webhook, and `recognise`, which finds the right one."""
+"""Models of Vonage's webhooks, and `recognise`, which chooses the right one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_FIELD_DEPTH = 64
 """JSON text in a field is decoded if it has at most this many levels. Our choice: real webhooks have four."""
 
 MAX_NUMBER_DIGITS: Final = 100
-"""Digits of a whole number. Our choice; Python itself reads no more than 4,300."""
+"""Most digits of a whole number. Our choice; Python itself parses at most 4,300."""
 
 JSON_FIELDS = frozenset({"dtmf", "speech", "payload", "custom_data", "original_request", "headers"})
 """Fields that arrive as one query parameter holding JSON text when the method is GET. Source: webhook reference."""
@@ -25,7 +25,7 @@ JSON_FIELDS = frozenset({"dtmf", "speech", "payload", "custom_data", "original_r
 def decode_json_fields(fields: Mapping[str, object]) -> dict[str, object]:
     """The fields, with JSON text in a nested field decoded.
 
-    Text that is not a JSON object, array or null is unchanged.
+    Text that is not a JSON object, array or null is kept as is.
     """
     decoded = dict(fields)
     for name in JSON_FIELDS & decoded.keys():
@@ -94,7 +94,7 @@ Whole = Annotated[int | None, BeforeValidator(_as_number)]
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """The value when it is an object, else an empty one."""
+    """The value if it is an object, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
@@ -105,10 +105,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Webhook(BaseModel):
-    """One request from Vonage, read leniently.
+    """One request from Vonage, parsed leniently.
 
-    Nothing in it is required, since live traffic leaves out and adds fields: what is missing or of a wrong type is
-    None. Unknown keys are kept in `extras`. Source: webhook reference.
+    Nothing in it is required, since live traffic leaves out and adds fields: missing or mistyped values are None.
+    Unknown keys are kept in `extras`. Source: webhook reference.
     """
 
     model_config = ConfigDict(
@@ -116,7 +116,7 @@ class Webhook(BaseModel):
     )
 
     kind: ClassVar[str] = "unknown"
-    """Which webhook this is: one word, the same for all of a class."""
+    """The kind of webhook in one word, the same for all of a class."""
 
     conversation_uuid: Text = None
     timestamp: Text = None
@@ -124,19 +124,19 @@ class Webhook(BaseModel):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Names, as sent, of the fields whose values could not be read."""
+        """Names, as sent, of fields with unreadable values."""
         named = {field.alias or name for name, field in type(self).model_fields.items()}
         return tuple(name for name in self.extras if name in named or _SURROGATE.search(name))
 
     @property
     def extras(self) -> dict[str, Any]:
-        """Fields that the class does not have, and the raw values of unreadable ones."""
+        """Fields unknown to the class, and the raw values of unreadable ones."""
         extras = self.model_extra
         return {} if extras is None else extras
 
     @classmethod
     def read(cls, fields: Mapping[str, object]) -> Self:
-        """The webhook of these fields. Never raises: a wrong value becomes None and is named in `problems`."""
+        """Build the webhook from its fields. Never raises: a wrong value becomes None and is listed in `problems`."""
         wire = fields
         if not PYTHON_NAMES.isdisjoint(fields):
             wire = {name: value for name, value in fields.items() if name not in PYTHON_NAMES}
@@ -145,7 +145,9 @@ class Webhook(BaseModel):
         except ValidationError as fault:
             errors = fault.errors(include_url=False, include_input=False, include_context=False)
             wrong = dict.fromkeys(str(error["loc"][0]) for error in errors if error["loc"])
-            wrong |= dict.fromkeys(name for name in wire if _SURROGATE.search(name))  # pydantic takes no such name
+            wrong |= dict.fromkeys(
+                name for name in wire if _SURROGATE.search(name)
+            )  # pydantic does not accept such a name
         except ValueError:  # a number with more digits than Python prints
             wrong = dict.fromkeys(name for name, value in wire.items() if _is_too_long(value))
         webhook = cls.read({name: value for name, value in wire.items() if name not in wrong})
@@ -162,7 +164,7 @@ class LegWebhook(Webhook):
     """A webhook about one leg."""
 
     uuid: Text = None
-    """The leg. `human` and `machine` events send it as `call_uuid`; it is read into `uuid` too."""
+    """The leg. `human` and `machine` events send it as `call_uuid`; it is copied to `uuid`."""
     from_: Text = Field(default=None, alias="from")
     to: Text = None
 
@@ -170,7 +172,7 @@ class LegWebhook(Webhook):
 class AnswerWebhook(LegWebhook):
     """A call has reached one of our numbers, or an outbound call was answered; the reply is its first NCCO.
 
-    It carries no status, direction or timestamp. Source: webhook reference, Answer.
+    It has no status, direction or timestamp. Source: webhook reference, Answer.
     """
 
     kind: ClassVar[str] = "answer"
@@ -182,11 +184,11 @@ class AnswerWebhook(LegWebhook):
     region_url: Text = None
     """The REST host that controls this call."""
     custom_data: Any = None
-    """What a Client SDK application sent along."""
+    """Data that a Client SDK application sent along."""
 
     @property
     def sip_headers(self) -> Mapping[str, str]:
-        """Custom SIP headers by their own name (`X-Tenant`, `User-to-User`), without Vonage's `SipHeader_`."""
+        """Custom SIP headers under their own names (`X-Tenant`, `User-to-User`), without Vonage's `SipHeader_`."""
         prefix = "SipHeader_"
         return {
             name.removeprefix(prefix): value
@@ -220,7 +222,7 @@ class FallbackWebhook(LegWebhook):
 
     @property
     def original(self) -> Webhook:
-        """The webhook that failed, as far as its fields were sent again."""
+        """The webhook that failed, as far as its fields were repeated."""
         return self._original
 
     def add_original(self, webhook: Webhook) -> None:
@@ -335,14 +337,14 @@ class UnknownWebhook(Webhook):
 
 
 EXPECTED_SPEECH_ERRORS = ("Speech was not enabled", "Speech overridden by DTMF")
-"""Texts of `speech.error` when keys were requested or pressed; any other text is an error of the recogniser.
+"""Texts of `speech.error` if keys were requested or pressed; any other text is a fault of the recogniser.
 
 Source: webhook reference, Input (speech recognition results).
 """
 
 
 MOST_RESULTS: Final = 100
-"""Results that are read; our choice. Vonage sends about ten."""
+"""Most results that are parsed; our choice. Vonage sends about ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +353,7 @@ class SpeechResult:
 
     Attributes:
         text: what the caller may have said.
-        confidence: 0 to 1, None when it was not sent or cannot be read.
+        confidence: 0 to 1, None if missing or unreadable.
     """
 
     text: str
@@ -372,7 +374,7 @@ class InputWebhook(LegWebhook):
 
     @property
     def digits(self) -> str | None:
-        """The pressed keys; None or "" when there were none."""
+        """The pressed keys; None or "" if there were none."""
         raw = self.dtmf.get("digits") if isinstance(self.dtmf, Mapping) else self.dtmf
         if isinstance(raw, int) and not isinstance(raw, bool):
             return _number_text(raw)
@@ -386,14 +388,14 @@ class InputWebhook(LegWebhook):
 
     @property
     def results(self) -> tuple[SpeechResult, ...]:
-        """What was recognised, best first; empty when nothing was, or when the list cannot be read."""
+        """What was recognised, best first; empty if nothing was recognised or the list is unreadable."""
         raw = mapping(self.speech).get("results")
         guesses = [guess for item in (raw[:MOST_RESULTS] if isinstance(raw, list) else []) if (guess := _guess(item))]
         return tuple(sorted(guesses, key=_confidence_order))
 
     @property
     def speech_error(self) -> str | None:
-        """Why speech was not recognised, in Vonage's words; None when it did not say."""
+        """Why speech was not recognised, in Vonage's words, if it was sent."""
         return _text(self.speech, "error")
 
     @property
@@ -403,7 +405,7 @@ class InputWebhook(LegWebhook):
 
     @property
     def recording_url(self) -> str | None:
-        """Where the caller's words are, when the action asked for `saveAudio`; needs the application's JWT."""
+        """Where the caller's words are, if the action asked for `saveAudio`; needs the application's JWT."""
         return _text(self.speech, "recording_url")
 
     @property
@@ -447,7 +449,7 @@ def _confidence(value: object) -> float | None:
 
 
 def _confidence_order(guess: SpeechResult) -> float:
-    """The order of guesses: the most confident first, those of unknown confidence last, else as sent."""
+    """The order of guesses: the most confident first, unknown confidence last, otherwise as sent."""
     return math.inf if guess.confidence is None else -guess.confidence
 
 
@@ -463,7 +465,7 @@ def _is_transfer(fields: Fields) -> bool:
 
 
 def _is_transcription(fields: Fields) -> bool:
-    """By its URL or status, or only by the type: a failed transcription has neither, and is not an event of a leg."""
+    """By its URL or status, or by its type only: a failed transcription has neither, and is not an event of a leg."""
     if "transcription_url" in fields or fields.get("status") == "transcribed":
         return True
     return fields.get("type") == "record" and "recording_url" not in fields
@@ -503,8 +505,8 @@ RECOGNITION_ORDER: tuple[tuple[type[Webhook], Callable[[Fields], bool]], ...] = 
 def recognise(fields: Fields) -> Webhook:
     """The webhook of a JSON body, a form or a query string.
 
-    Never raises. Nested JSON text (GET) is decoded, `call_uuid` becomes `uuid`, and fields that fit no class become
-    an `UnknownWebhook`.
+    Never raises. Nested JSON text (GET) is decoded, `call_uuid` becomes `uuid`, and unrecognised fields become an
+    `UnknownWebhook`.
     """
     wire = decode_json_fields(fields)
     if wire.get("uuid") in (None, "") and "call_uuid" in wire:

@@ -1,4 +1,4 @@
-"""Every setting: its type, its range and what it does. `Cure` says how to correct a wrong value."""
+"""Every setting: its type, its range and effect. `Cure` is the fix for a wrong value."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SECRETS: Final = (
     "smtp_url",
     *BUCKET_SECRETS,
 )
-"""The settings that files may hold, and that can be changed while the server runs."""
+"""The settings that may be kept in files and changed while the server runs."""
 PLACEHOLDER_SECRET: Final = "the signature secret of the Vonage dashboard"  # noqa: S105 - a placeholder
 """The placeholder for the signature secret in the guides."""
 UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -63,7 +63,7 @@ _Switch = Annotated[bool, Cure("Write 1 or 0.")]
 
 
 def _read_by(read: Callable[[str], str]) -> AfterValidator:
-    """Reads the text of a secret."""
+    """Apply a reader to the text of a secret."""
     return AfterValidator(lambda secret: SecretStr(read(secret.get_secret_value())))
 
 
@@ -100,13 +100,13 @@ class Settings(BaseSettings):
     host: _Host = "127.0.0.1"
     """Address to listen on. 0.0.0.0 is every address of the machine."""
     port: Annotated[int, *_PORT] = 8000
-    """Port to listen on, 0 to 65535; 0 takes any free one."""
+    """Port to listen on, 0 to 65535; 0 picks any free port."""
     public_url: Annotated[
         str,
         AfterValidator(values.read_public_url),
         Cure("Write the address at which Vonage reaches this server, such as https://calls.example.com."),
     ] = ""
-    """Where Vonage reaches this server: the beginning of every callback URL. With `--dev` it may be left out."""
+    """Where Vonage reaches this server: the beginning of every callback URL. Optional with `--dev`."""
     flows: Annotated[Path, Cure("Write the path of a folder.")] = Path("flows")
     """Folder of the flow files."""
     templates: Annotated[Path, Cure("Write the path of a folder.")] = Path("templates")
@@ -119,54 +119,60 @@ class Settings(BaseSettings):
             "memory:// to keep nothing."
         ),
     ] = "sqlite:///ncco.db"
-    """Where calls are kept: `sqlite:///path` (four slashes for an absolute path),
-    `postgresql://user:password@host/database?sslmode=verify-full` for several hosts, or `memory://`."""
+    """Where calls are stored: `sqlite:///path` (four slashes for an absolute path),
+    `postgresql://user:password@host/database?sslmode=verify-full` for several hosts, or `memory://`.
+    """
     retention_days: Annotated[
         int | None, Field(ge=0, le=36_500), Cure("Write a whole number of days, such as 90, or 0 to keep all calls.")
     ] = None
-    """Days after its last webhook that a call is kept, 1 to 36500; then it is deleted. 0 keeps all calls. Not set: 90
-    for a database that was made by version 0.2 or later, and 0 for an older one."""
+    """Days after its last webhook until a call is deleted, 1 to 36500. 0 keeps all calls. Not set: 90 for a database
+    created by version 0.2 or later, and 0 for an older one.
+    """
     recordings: Annotated[
         str,
         AfterValidator(values.read_recordings),
         Cure("Write the path of a folder, s3://bucket/prefix, or off."),
     ] = ""
     """Where recordings are kept: a folder, `s3://bucket/prefix` (S3-compatible storage), or `off`. Not set: next to the
-    SQLite database (`ncco.db-recordings`), else `recordings`. Several hosts need a bucket, or a folder that they share.
+    SQLite database (`ncco.db-recordings`), else `recordings`. Several hosts need a bucket, or a folder that is shared.
     """
     s3_endpoint: Annotated[
         str,
         AfterValidator(values.read_s3_endpoint),
         Cure("Write the address of your storage, such as https://s3.example.com."),
     ] = ""
-    """Where the bucket of recordings is, unless it is at Amazon: https; http for this machine, private addresses and
-    names without dots. Without a path."""
+    """Address of the bucket for recordings, unless it is at Amazon: https; http for this machine, private addresses and
+    names without dots. Without a path.
+    """
     media_url: Annotated[
         str,
         AfterValidator(values.read_media_url),
         Cure("Write the address of your proxy, such as https://media.example.com."),
     ] = ""
-    """Where recordings may be fetched from besides the hosts of vonage.com and nexmo.com: a proxy or a stand-in that
-    may get the application's token. https, or http on this machine; without a path."""
+    """Hosts that recordings may be fetched from, besides those of vonage.com and nexmo.com: a proxy or a stand-in that
+    may receive the application's token. https, or http on this machine; without a path.
+    """
     lookup_budget_ms: Annotated[
         int, Field(ge=0, le=3500), Cure("Write milliseconds, 0 to 3500: Vonage waits 5 seconds for the whole reply.")
     ] = 2000
-    """Milliseconds that all lookups of one webhook may take together, 0 to 3500."""
+    """Milliseconds for all lookups of one webhook together, 0 to 3500."""
     private_hosts: Annotated[
         tuple[str, ...],
         NoDecode,
         BeforeValidator(values.read_hosts),
         Cure("Write host names separated by commas, such as crm.corp.example.com."),
     ] = ()
-    """Host names, between commas, that may lead to private addresses as `localhost` and names without dots may."""
+    """Host names, separated by commas, that may resolve to private addresses, as `localhost` and names without dots
+    may.
+    """
     python_lookups: Annotated[
         tuple[str, ...],
         NoDecode,
         BeforeValidator(values.read_modules),
         Cure("Write module names separated by commas, such as crm,shop.stock, without function names."),
     ] = ()
-    """Python modules, between commas, whose functions lookups with `python` may call. Not set: none. Anybody
-    who may write flows, as in the console, can then call every function of these modules with any arguments.
+    """Python modules, separated by commas, whose functions lookups with `python` may call. Not set: none. Anyone who
+    can edit flows, also in the console, can then call every function of these modules with any arguments.
     """
     dial_allow: Annotated[
         tuple[str, ...],
@@ -174,9 +180,10 @@ class Settings(BaseSettings):
         BeforeValidator(values.read_prefixes),
         Cure("Write prefixes of international numbers, separated by commas, such as 44,4930."),
     ] = ()
-    """Prefixes, between commas, that a computed number must have to be dialled; numbers written in a flow need none.
+    """Prefixes, separated by commas, of the computed numbers that may be dialled; numbers written in a flow are always
+    allowed.
 
-    A prefix does not allow premium-rate and satellite numbers within it; those need a prefix as long as theirs.
+    Premium-rate and satellite numbers need a prefix as long as their own.
     """
     failsafe: Annotated[
         tuple[Mapping[str, Any], ...],
@@ -186,53 +193,54 @@ class Settings(BaseSettings):
     ] = Field(default_factory=lambda: values.read_failsafe(values.DEFAULT))
     """What a caller hears when no flow can be played: a text to say, or an NCCO as JSON."""
     insecure: _Switch = False
-    """1 starts the server without a signature secret outside of `--dev`: anybody can then send webhooks."""
+    """1 starts the server without a signature secret outside of `--dev`: anyone can then send webhooks."""
     key: _Key = SecretStr("")
     """Secret that signs callback URLs. Not set: derived from the signature secret, else kept next to the database."""
     key_previous: _Key = SecretStr("")
     """The previous secret during a rotation: callback URLs of running calls stay valid."""
     hook_secret: _HookSecret = SecretStr("")
-    """Secret that signs hooks by the convention of Standard Webhooks (`whsec_...`). Not set: they are not signed."""
+    """Secret that signs hooks as Standard Webhooks defines (`whsec_...`). Not set: they are not signed."""
     hook_secret_previous: _HookSecret = SecretStr("")
     """The previous hook secret during a rotation: hooks are then signed with both."""
     hook_tries: Annotated[int, Field(ge=1, le=50), Cure("Write a whole number from 1 to 50.")] = 10
-    """How often a hook is tried before it is parked, 1 to 50; ten tries take 19 hours. See `ncco hooks`."""
+    """Attempts to deliver a hook before it is parked, 1 to 50; ten take 19 hours. See `ncco hooks`."""
     smtp_url: Annotated[
         SecretStr,
         _read_by(values.read_smtp_url),
         Cure("Write smtps://user:password@host or, with STARTTLS, smtp://user:password@host:587."),
     ] = SecretStr("")
-    """Mail server of hooks with `mail`: `smtps://user:password@host` (port 465), or `smtp://` (port 587, STARTTLS).
+    """Mail server for hooks with `mail`: `smtps://user:password@host` (port 465), or `smtp://` (port 587, STARTTLS).
 
     TLS is required unless the host is this machine.
     """
     mail_from: Annotated[
         str, AfterValidator(values.read_mail_address), Cure("Write one address, such as phone@example.com.")
     ] = ""
-    """Address that the mail of hooks comes from."""
+    """Sender address of the mail of hooks."""
     log: Annotated[
         Literal["json", "console", "pretty", "auto"], _AnyCase, Cure("Write json, console, pretty or auto.")
     ] = "auto"
-    """Form of the log: json, console, pretty, or auto (on a terminal pretty with `--dev` and console without, else
-    json). pretty is for development: it shows numbers, keys and words of callers, except sensitive ones."""
+    """Log format: json, console, pretty, or auto (on a terminal pretty with `--dev` and console without, else json).
+    pretty is for development: it shows numbers, keys and callers' words, except sensitive ones.
+    """
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], _AnyCase, Cure("Write debug, info, warning or error.")
     ] = "info"
     """Least severe lines to write: debug, info, warning or error. Each webhook is one info line."""
     metrics_host: _Host = "127.0.0.1"
-    """Address that the metrics port listens on."""
+    """Address to serve metrics on."""
     metrics_port: Annotated[int | None, *_PORT] = None
-    """Port that serves only `/metrics`. Not set: metrics are served in `--dev` only, on the port of the webhooks."""
+    """Port for `/metrics` only. Not set: only `--dev` serves metrics, on the port of the webhooks."""
     commit: Annotated[
         str, Field(pattern="^([0-9a-f]{7,64})?$"), Cure("Write what `git rev-parse HEAD` prints, or remove it.")
     ] = ""
-    """Commit of the installed code, which `ncco_build_info` shows. The build of the image sets it."""
+    """Commit of the installed code, shown by `ncco_build_info`. The image build sets it."""
     reload: _Switch = True
-    """1 watches the flow and template files, and reloads them when they have no errors."""
+    """1 reloads the flows and templates when their files change and have no errors."""
     drain_s: Annotated[int, Field(ge=0, le=300), Cure("Write a whole number of seconds from 0 to 300.")] = 0
-    """Seconds after SIGTERM during which webhooks are answered and `/readyz` says 503, 0 to 300; then the port closes.
+    """Seconds that the port stays open after SIGTERM, 0 to 300, while `/readyz` returns 503.
 
-    For load balancers that poll `/readyz`: a little more than they need to notice. With 0 the port closes immediately.
+    If a load balancer polls `/readyz`, choose a little more than it needs to notice.
     """
     body_limit: Annotated[int, Field(ge=1024, le=67_108_864), Cure("Write bytes, 1024 to 67108864.")] = 1_048_576
     """Largest request body in bytes, 1024 to 67108864."""
@@ -241,56 +249,59 @@ class Settings(BaseSettings):
         AfterValidator(values.read_api_url),
         Cure("Write https://api.nexmo.com; the API secret is only sent to vonage.com, nexmo.com and this machine."),
     ] = "https://api.nexmo.com"
-    """Where `ncco doctor` and `ncco go-live` find Vonage's Application API: a host of vonage.com or nexmo.com, or a
-    stand-in on this machine for tests."""
+    """URL of Vonage's Application API for `ncco doctor` and `ncco go-live`: a host of vonage.com or nexmo.com, or a
+    stand-in on this machine for tests.
+    """
 
     console: _Switch = True
-    """0 switches the console off. Outside of `--dev` it is off until a password is set."""
+    """0 disables the console. Without `--dev` it is off until a password is set."""
     console_host: _Host = "127.0.0.1"
-    """Address that the console listens on. Another one than 127.0.0.1 is for containers, and needs a login: there is no
-    console without one. Browsers reach it as `NCCO_CONSOLE_URL`, or as a local port.
+    """Address that the console listens on. Any address other than 127.0.0.1 is meant for containers and requires a
+    login. Browsers reach it as `NCCO_CONSOLE_URL`, or through a port of their own machine.
     """
     console_port: Annotated[int, *_PORT] = 8001
-    """Port of the console, 0 to 65535; 0 takes any free one.
+    """Port of the console, 0 to 65535; 0 picks any free port.
 
-    Unless it is set, `--dev` takes the one behind `NCCO_PORT`, if that is set, and any free one if it is in use.
+    Not set: `--dev` uses the port after `NCCO_PORT`, if that is set, or any free port if it is in use.
     """
     console_url: Annotated[
         str,
         AfterValidator(values.read_console_url),
         Cure("Write the address at which a proxy serves the console, such as https://console.example.com."),
     ] = ""
-    """Where a proxy serves the console: https, without a path. Not needed for an SSH tunnel."""
+    """URL at which a proxy serves the console: https, without a path. Not needed for an SSH tunnel."""
     console_password_hash: _PasswordHash = SecretStr("")
-    """Hash of the password that lets people change things in the console; made by `ncco console password`."""
+    """Hash of the console password for people who may make changes, from `ncco console password`."""
     console_viewer_password_hash: _PasswordHash = SecretStr("")
-    """Hash of the password that lets people look and listen in the console, and change nothing."""
+    """Hash of the console password for people who may only look and listen."""
     console_logins: Annotated[Path, Cure("Write the path of a file.")] = Path("console-logins.json")
-    """File of the console's named logins, written by
-    `ncco console password --name`. It may be missing. In Docker it is on the volume."""
+    """File of console logins with names, written by `ncco console password --name`. It need not exist. In Docker it is
+    on the volume.
+    """
 
     s3_region: Annotated[
         str, AfterValidator(values.read_plain), Cure("Write the name of the region, such as eu-central-1.")
     ] = Field(default="", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
-    """Region of the bucket, such as eu-central-1, or what its provider writes (auto, garage). Also read from
-    AWS_DEFAULT_REGION. Not set: us-east-1."""
+    """Region of the bucket, such as eu-central-1, or the provider's name for it (auto, garage). Also read from
+    AWS_DEFAULT_REGION. Not set: us-east-1.
+    """
     s3_key_id: Annotated[SecretStr, _read_by(values.read_plain), _COPY_S3] = Field(
         default=SecretStr(""), validation_alias="AWS_ACCESS_KEY_ID"
     )
-    """Key for the bucket. Not set: what the role of the machine, the container or the pod allows."""
+    """Access key ID for the bucket. Not set: the role of the machine, container or pod."""
     s3_secret_key: _S3Secret = Field(default=SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY")
-    """The secret of that key."""
+    """The secret access key."""
     s3_session_token: _S3Secret = Field(default=SecretStr(""), validation_alias="AWS_SESSION_TOKEN")
-    """The third part of temporary keys."""
+    """The session token of temporary credentials."""
 
     application_id: str = Field(default="", validation_alias="VONAGE_APPLICATION_ID")
-    """The Vonage application: signed webhooks of any other are refused."""
+    """ID of the Vonage application; signed webhooks of other applications are refused."""
     api_key: str = Field(default="", validation_alias="VONAGE_API_KEY")
-    """The Vonage account: signed webhooks of any other are refused."""
+    """API key of the Vonage account; signed webhooks of other accounts are refused."""
     api_secret: Annotated[SecretStr, _read_by(values.secret_text), _COPY_API] = Field(
         default=SecretStr(""), validation_alias="VONAGE_API_SECRET"
     )
-    """The account's API secret. Only `ncco doctor` and `ncco go-live` use it, for the application at Vonage."""
+    """The account's API secret. Only `ncco doctor` and `ncco go-live` use it."""
     private_key: Annotated[
         SecretStr,
         _read_by(values.read_private_key),
@@ -303,7 +314,7 @@ class Settings(BaseSettings):
     )
     """The account's signature secret: webhooks must be signed with it. Also read from VONAGE_API_SIGNATURE_SECRET.
 
-    One of less than 16 characters gets a warning.
+    Fewer than 16 characters cause a warning.
     """
     signature_secret_previous: _Secret = Field(
         default=SecretStr(""), validation_alias="VONAGE_SIGNATURE_SECRET_PREVIOUS"
@@ -318,13 +329,13 @@ class Settings(BaseSettings):
     def add_origin(
         self, flow_env: Mapping[str, str], secret_files: tuple[Path, ...], read_again: Callable[[], Settings]
     ) -> None:
-        """Remember what was read besides the fields: the flows' variables and the sources of secrets."""
+        """Remember the variables of flows and the files of secrets."""
         self._flow_env = flow_env
         self._secret_files = secret_files
         self._read_again = read_again
 
     def add_warnings(self, warnings: tuple[str, ...]) -> None:
-        """Remember values that are allowed but probably unintended."""
+        """Remember warnings about values that are valid but probably not intended."""
         self._warnings = warnings
 
     @property
@@ -340,7 +351,7 @@ class Settings(BaseSettings):
 
     @property
     def recordings_folder(self) -> Path | None:
-        """The folder of recordings; None: none are kept, or in a bucket."""
+        """The folder of recordings; None if they are in a bucket or not kept."""
         if self.recordings:
             return None if self.recordings == "off" or self.bucket is not None else Path(self.recordings).expanduser()
         store = open_store(self.database_url)
@@ -355,7 +366,7 @@ class Settings(BaseSettings):
 
     @property
     def bucket(self) -> BucketAddress | None:
-        """The bucket of recordings; None: they are in a folder, or not kept."""
+        """The bucket of recordings; None if they are in a folder or not kept."""
         if not self.recordings.startswith("s3://"):
             return None
         bucket, _, prefix = self.recordings.removeprefix("s3://").partition("/")
@@ -363,14 +374,14 @@ class Settings(BaseSettings):
         return BucketAddress(bucket, prefix, self.s3_endpoint, self.s3_region, *keys)
 
     def current_bucket(self, bucket: BucketAddress) -> BucketAddress:
-        """A bucket with its keys read again from the environment, `.env` and files. Raises SettingsError, OSError."""
+        """A bucket with keys read again from the environment, `.env` and files. Raises SettingsError, OSError."""
         fresh = self._read_again() if self._read_again is not None else self
         key_id, secret_key, token = (getattr(fresh, name).get_secret_value() for name in BUCKET_SECRETS)
         return bucket._replace(key_id=key_id, secret_key=secret_key, token=token)
 
     @cached_property
     def recording_files(self) -> RecordingFiles | None:
-        """Where recordings are kept; None: none are. Raises SettingsError."""
+        """The store of recordings; None if they are not kept. Raises SettingsError."""
         if (bucket := self.bucket) is not None:
             try:
                 return opened_bucket(bucket, self.current_bucket)
@@ -383,13 +394,13 @@ class Settings(BaseSettings):
 
     @property
     def missing_to_fetch(self) -> tuple[str, ...]:
-        """The variables that are not set, and without which no recording can be fetched."""
+        """The unset variables that are needed to fetch recordings."""
         given = {"private_key": self.private_key.get_secret_value(), "application_id": self.application_id}
         return tuple(variable(name) for name, value in given.items() if not value)
 
     @property
     def mail_server(self) -> MailServer | None:
-        """Where hooks hand in their mail; None when it is not set up."""
+        """The mail server for hooks; None if it is not set up."""
         text = self.smtp_url.get_secret_value()
         if not (text and self.mail_from):
             return None
@@ -408,7 +419,7 @@ class Settings(BaseSettings):
 
     @property
     def shared_logins(self) -> tuple[Login, ...]:
-        """The logins without a name, whose passwords are settings."""
+        """The shared logins, whose passwords are settings."""
         hashes: dict[Role, SecretStr] = {
             "listen": self.console_viewer_password_hash,
             "change": self.console_password_hash,
@@ -417,28 +428,28 @@ class Settings(BaseSettings):
 
     @property
     def has_logins(self) -> bool:
-        """Whether anybody can log in to the console by a password."""
+        """Whether anyone can log in to the console with a password."""
         return bool(self.shared_logins) or os.access(self.console_logins, os.F_OK)
 
     @property
     def has_memory_store(self) -> bool:
-        """Whether calls are in the memory of the server, where no other process can read them."""
+        """Whether calls are kept in memory, out of reach of other processes."""
         return self.database_url.startswith("memory:")
 
     def has_console(self, dev: bool) -> bool:
-        """Whether the console is wanted: in production only with a password."""
+        """Whether the console is enabled: in production only with a password."""
         return self.console and (dev or self.has_logins)
 
     @property
     def base_url(self) -> str:
-        """Where callback URLs start: the public URL, else the address to listen on. No trailing slash."""
+        """Base URL of callbacks: the public URL, else the address to listen on. No trailing slash."""
         if self.public_url:
             return self.public_url
         return _url_of(self.host, self.port)
 
     @property
     def console_address(self) -> str:
-        """Where the console answers on this machine. No trailing slash."""
+        """URL of the console on this machine. No trailing slash."""
         return _url_of(self.console_host, self.console_port)
 
     @property
@@ -448,11 +459,11 @@ class Settings(BaseSettings):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is allowed but probably not intended: one sentence each."""
+        """Warnings about values that are valid but probably not intended: one sentence each."""
         return self._warnings
 
     def verifier(self) -> Verifier | None:
-        """The checker of webhook signatures; None when there is no signature secret."""
+        """The verifier of webhook signatures; None without a signature secret."""
         secrets = [secret.get_secret_value() for secret in (self.signature_secret, self.signature_secret_previous)]
         known = [text for text in secrets if text]
         return Verifier(known, self.api_key, self.application_id) if self.is_signed else None
@@ -462,13 +473,13 @@ class Settings(BaseSettings):
         return derived_keys(self._shared_secrets() or [stored_secret(self.database_url)])
 
     def console_keys(self) -> tuple[bytes, ...]:
-        """The keys that sign sessions of the console, as `keys`; in the memory of a process, new ones at each call."""
+        """The keys that sign console sessions, current first. Kept in memory for memory stores, so new on each call."""
         return derived_keys(self._shared_secrets() or [stored_secret(self.database_url, CONSOLE_KEY_SUFFIX)], CONSOLE)
 
     def _shared_secrets(self) -> list[str]:
-        """The secrets that all hosts have.
+        """The secrets that all hosts share.
 
-        A signature secret belongs to an account, so the public URL goes into the key of each deployment.
+        A signature secret belongs to an account, so each deployment's keys are also derived from its public URL.
         """
         own = [text.get_secret_value() for text in (self.key, self.key_previous)]
         secrets = [text.get_secret_value() for text in (self.signature_secret, self.signature_secret_previous)]
@@ -477,7 +488,7 @@ class Settings(BaseSettings):
 
     @property
     def python_modules(self) -> PythonModules:
-        """The modules whose functions lookups may call; they may be in the folder that holds the flows."""
+        """The modules whose functions lookups may call; they may be next to the flows folder."""
         return PythonModules(self.python_lookups, self.flows.resolve().parent, (self.flows, self.templates))
 
     def policy(self) -> Policy:

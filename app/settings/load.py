@@ -1,4 +1,4 @@
-"""Loads the settings, and turns wrong values into errors that say what to write instead."""
+"""Loads the settings, and reports wrong values with their fixes."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from app.suggest import nearest
 FLOW_PREFIX: Final = "FLOW_"
 DOTENV: Final = Path(".env")
 PREVIOUS_SUFFIX: Final = "_previous"
-"""The end of a field with the previous secret, which is set only during a rotation."""
+"""Suffix of a field with the previous secret, set only during a rotation."""
 MAX_SHOWN_CHARACTERS: Final = 100
-"""Characters of a faulty value in a message."""
+"""Longest excerpt of a faulty value in a message, in characters."""
 MIN_SECRET_CHARACTERS: Final = 16
-"""A signature secret with fewer characters gets a warning. Our choice; Vonage states no length."""
+"""Shorter signature secrets cause a warning. Our choice; Vonage states no length."""
 _SHARED_PREFIXES: Final = ("VONAGE_", "AWS_")
-"""Of settings here and of other programs: only a name that is almost that of a setting is noticed."""
+"""Prefixes shared with other programs: only a near miss of a setting's name is reported."""
 _ALMOST_THE_SAME: Final = 0.9
-"""How similar two such names are, from 0 to 1."""
+"""Least similarity of a near miss, from 0 to 1."""
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
-    """The settings of the environment and of `env_file`; overrides that are not None win over both.
+    """Load the settings of the environment and of `env_file`; overrides that are not None win over both.
 
     Raises:
-        SettingsError: a value is wrong; of several the first, with the others.
+        SettingsError: a value is wrong; the first of several, with the others attached.
     """
     written = _written(env_file)
     given = {name: value for name, value in overrides.items() if value is not None}
@@ -52,7 +52,7 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
         settings = Settings(_env_file=env_file, **{**texts, **given})
     except ValidationError as fault:
         raise _settings_error(fault, written) from fault
-    except UnicodeEncodeError as fault:  # bytes in a variable are lone surrogates
+    except UnicodeEncodeError as fault:  # undecodable bytes arrive as lone surrogates
         names = (name for name in map(variable, Settings.model_fields) if _LONE_SURROGATE.search(written.get(name, "")))
         raise SettingsError(next(names, "An option"), "is not UTF-8 text", "Write it again.") from fault
     flow_env = {
@@ -64,13 +64,13 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
 
 
 def _secrets() -> dict[str, str]:
-    """The field of each secret that a file may hold, by its variable."""
+    """Variable → field, for each secret that may be kept in a file."""
     aliases = {"VONAGE_API_SIGNATURE_SECRET": "signature_secret"}
     return {variable(field): field for field in SECRETS} | aliases
 
 
 def _written(env_file: Path | None) -> Mapping[str, str]:
-    """Every variable there is; the environment wins over the file."""
+    """All variables; the environment wins over the file."""
     try:
         from_file = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
     except (OSError, UnicodeDecodeError) as fault:
@@ -103,7 +103,7 @@ def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> Setting
 
 
 def _field(place: str) -> str:
-    """The field of an error: pydantic names a field by its alias if it has one."""
+    """The field of an error. Pydantic reports a field with an alias under the alias."""
     by_variable = {variable(field): field for field in Settings.model_fields}
     return place if place in Settings.model_fields else by_variable.get(place, "signature_secret")
 
@@ -122,7 +122,7 @@ def _unknown(written: Iterable[str]) -> Iterator[str]:
 
 
 def _questionable(settings: Settings) -> Iterator[str]:
-    """What is allowed but probably not intended."""
+    """Warnings about values that are valid but probably not intended."""
     url = urlsplit(settings.public_url)
     if settings.insecure and settings.is_signed:
         yield "NCCO_INSECURE does nothing: a signature secret is set, so signatures are checked."

@@ -22,21 +22,21 @@ Role: TypeAlias = Literal["listen", "change"]
 """`change` may do everything that `listen` may."""
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,31}")
-"""Of a login. Names are parts of file names and of lines in the log."""
+"""Names become parts of file names and log lines."""
 MAX_BYTES: Final = 1_048_576
 WAIT_S: Final = 5.0
-"""How long a change waits for another one to end."""
+"""How long a change waits for another to finish."""
 _POLL_S: Final = 0.02
 _VARIABLE: Final = "NCCO_CONSOLE_LOGINS"
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Somebody who may log in.
+    """A person who may log in.
 
     Attributes:
-        name: in small letters; "" for a password that people share.
-        role: what the login may do.
+        name: in lower case; "" for a shared password.
+        role: permissions.
         hash: the Argon2 hash of the password.
     """
 
@@ -46,7 +46,7 @@ class Login:
 
 
 class _Entry(BaseModel):
-    """What the file holds for a name."""
+    """The entry of a name in the file."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -58,12 +58,12 @@ _ENTRIES: Final = TypeAdapter(dict[Annotated[str, StringConstraints(pattern=f"^{
 
 
 def tidy_name(text: str) -> str:
-    """A name as it is compared: `Anna` and `anna` are one."""
+    """A name in the form that is compared: `Anna` and `anna` are the same."""
     return text.strip().lower()
 
 
 def read_logins(file: Path) -> tuple[Login, ...]:
-    """The logins of a file, by name; empty if there is no file. Raises SettingsError."""
+    """The logins of a file, by name; empty without a file. Raises SettingsError."""
     cure = "Let the server's user read it; or remove it, and set everybody's password again."
     try:
         if not stat.S_ISREG(file.stat().st_mode):
@@ -81,16 +81,15 @@ def read_logins(file: Path) -> tuple[Login, ...]:
 
 @contextmanager
 def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Login]]:
-    """The logins by name, to be changed; written at the end. Without any, the file is removed.
+    """The logins by name, for changes that are written on exit. If none are left, the file is removed.
 
-    Only its owner can read the file. Root gives it to the owner of the file before, or of the folder. A reader sees the
-    old file or the new one, and of two changes at once the second begins when the first is written, for which it waits
-    `wait_s`.
+    Only its owner can read the file. Root keeps the owner of the previous file, or of the folder. The file is replaced
+    atomically. A second change waits up to `wait_s` for the first.
 
     Raises:
-        SettingsError: the file is a link, another change does not end, or the file cannot be read or written.
+        SettingsError: the file is a link, another change takes too long, or the file cannot be read or written.
     """
-    draft = file.with_name(f".{file.name}.new")  # who creates it may change the file
+    draft = file.with_name(f".{file.name}.new")  # its creator may change the file
     try:
         handle = _created(draft, wait_s)
         try:
@@ -121,7 +120,7 @@ def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Log
 
 
 def _flush_folder(folder: Path) -> None:
-    """Let a login that was removed be gone after a power failure, too."""
+    """Sync the folder, so that a removed login stays removed after a power failure."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -130,7 +129,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _created(draft: Path, wait_s: float) -> int:
-    """Create the draft, which nobody else has then. Raises SettingsError, OSError."""
+    """Create the draft exclusively. Raises SettingsError, OSError."""
     end = time.monotonic() + wait_s
     while True:
         try:
@@ -143,10 +142,10 @@ def _created(draft: Path, wait_s: float) -> int:
 
 
 class Logins:
-    """The logins of a file, read again when it changes. None of a file that cannot be used, which is logged once.
+    """The logins of a file, reloaded when it changes. An unusable file counts as empty and is logged once.
 
     Args:
-        file: may be missing.
+        file: need not exist.
         shared: logins besides those of the file.
     """
 
@@ -157,7 +156,7 @@ class Logins:
         self._logins: tuple[Login, ...] = shared
 
     def current(self) -> tuple[Login, ...]:
-        """Those of now. Blocks for as long as it takes to look at a file."""
+        """The current logins. Blocks while it looks at the file."""
         stamp = self._look()
         if stamp != self._stamp:
             self._stamp = stamp

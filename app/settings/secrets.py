@@ -25,7 +25,7 @@ def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dic
         written: all variables of the environment and `.env`.
 
     Raises:
-        SettingsError: a secret is written in a variable and in a file.
+        SettingsError: a secret is set both in a variable and as a file.
     """
     found = {}
     for variable, field in variables.items():
@@ -38,7 +38,7 @@ def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dic
 
 
 def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
-    """The secret in a file, without the spaces and line ends around it. Raises SettingsError.
+    """The secret in a file, without the spaces and line ends removed. Raises SettingsError.
 
     Args:
         variable: the setting that the file replaces.
@@ -65,18 +65,19 @@ def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
 WAIT_TOKENS: Final = b"ncco-server: wait tokens, first version"
 CONSOLE: Final = b"ncco-server: console, first version"
 KEY_SUFFIX: Final = "-key"
-"""Of the file next to a SQLite database that holds the secret of callback URLs. Every backup includes it."""
+"""Suffix of the callback URLs' key file next to a SQLite database. Every backup includes it."""
 CONSOLE_KEY_SUFFIX: Final = "-console-key"
-"""Of the one with the secret of the console's sessions. It is in no backup: the key would let a reader of
-the backup log in, and an archive made by somebody else would let its maker log in."""
+"""Suffix of the console's key file. No backup includes it: the reader of a backup could log in with it, and the forger
+of one could plant a key.
+"""
 _KEY_BYTES: Final = 32
 _CURE: Final = "Set NCCO_KEY to at least 32 random characters."
 
 
 def derived_keys(texts: Iterable[str], label: bytes = WAIT_TOKENS) -> tuple[bytes, ...]:
-    """One key for each text, in order, without repeats.
+    """Derive one key from each text, in order, without duplicates.
 
-    A secret is never used as a key itself: with the label, a wait token cannot pass as a signature of the secret, nor
+    A secret is never used as a key itself: the label keeps a wait token from passing as a signature of the secret, nor
     as a session of the console.
     """
     keys = (hmac.digest(text.encode(), label, hashlib.sha256) for text in texts if text)
@@ -84,13 +85,13 @@ def derived_keys(texts: Iterable[str], label: bytes = WAIT_TOKENS) -> tuple[byte
 
 
 def stored_secret(database_url: str, suffix: str = KEY_SUFFIX) -> str:
-    """The secret of a server without the setting: in a file next to the SQLite database that only its owner can read.
+    """The secret of a server without a configured one.
 
-    Without it, running calls would be lost at every restart; a fixed one would let anybody forge callbacks. A
-    memory store keeps no calls, so its secret is not kept either.
+    It is generated and kept in a file next to the SQLite database that only its owner can read. Without the file,
+    every restart would lose the running calls. A memory store keeps neither calls nor this secret.
 
     Raises:
-        SettingsError: the file cannot be read or written, or the database is of a kind that several hosts share.
+        SettingsError: the file cannot be read or written, or several hosts may share the database.
     """
     scheme, _, path = database_url.partition(":///")
     if scheme.lower().startswith("memory"):
@@ -112,7 +113,7 @@ def _read(file: Path) -> str:
 
 
 def _create(file: Path) -> str:
-    """Write a new key under another name and link it: of two processes one wins, and none reads half a key."""
+    """Write a new key under another name and link it: one process wins, and nobody reads half a key."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f"{file.name}.{os.getpid()}.{token_hex(4)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -121,7 +122,7 @@ def _create(file: Path) -> str:
             out.write(token_hex(_KEY_BYTES) + "\n")
             out.flush()
             os.fsync(out.fileno())
-        with suppress(FileExistsError):  # another process was first: its key counts
+        with suppress(FileExistsError):  # another process was first: use its key
             file.hardlink_to(draft)
     finally:
         draft.unlink()

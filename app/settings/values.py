@@ -1,4 +1,4 @@
-"""Readers of settings. Each raises ValueError with a message that does not name the setting."""
+"""Parsers of settings. Each raises ValueError with a message that does not name the setting."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_host(text: str) -> str:
 
 
 def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Host names between commas, in small letters."""
+    """Host names separated by commas, in lower case."""
     parts = text.split(",") if isinstance(text, str) else text
     hosts = tuple(part.strip().lower() for part in parts if part.strip())
     for host in hosts:
@@ -60,7 +60,7 @@ def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_modules(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Dotted names of modules between commas."""
+    """Dotted names of modules separated by commas."""
     names = named_modules(text) if isinstance(text, str) else tuple(text)
     for name in names:
         if not all(part.isidentifier() for part in name.split(".")):
@@ -69,10 +69,10 @@ def read_modules(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_public_url(text: str) -> str:
-    """An http or https URL without query, fragment and trailing slash; "" stays "".
+    """An http or https URL without a query, fragment or trailing slash; "" stays "".
 
-    Host and scheme become lower case, and a default port is dropped: keys are derived from the URL, and must be the
-    same on every host.
+    Host and scheme become lower case, and a default port is dropped: keys derived from the URL must be the same on
+    every host.
     """
     if not text.strip():
         return ""
@@ -90,7 +90,7 @@ def read_public_url(text: str) -> str:
 
 
 def _quoted(url: str) -> str:
-    """A URL as it was written, for a message, without the user and the password in it."""
+    """The original URL for a message, without user and password."""
     return f'"{_USER.sub("//***@", url)}"'
 
 
@@ -100,12 +100,12 @@ def read_console_url(text: str) -> str:
 
 
 def read_media_url(text: str) -> str:
-    """As `read_console_url`: the application's token is sent there."""
+    """Like `read_console_url`: the application's token is sent to this URL."""
     return _read_origin(text, "so others could read the token")
 
 
 def _read_origin(text: str, because: str, may_be_plain: Callable[[str], bool] = is_loopback) -> str:
-    """A URL of a scheme, a host and a port; http is refused `because`, except for hosts that `may_be_plain`."""
+    """A URL of only a scheme, a host and a port; http is refused `because`, unless the host `may_be_plain`."""
     written = read_public_url(text)
     url = urlsplit(written)
     if url.path or url.username is not None:
@@ -116,7 +116,7 @@ def _read_origin(text: str, because: str, may_be_plain: Callable[[str], bool] = 
 
 
 def read_recordings(text: str) -> str:
-    """The path of a folder, `off`, or `s3://bucket` with a prefix that can be part of any URL."""
+    """The path of a folder, `off`, or `s3://bucket` with a prefix that is valid in any URL."""
     scheme, separator, rest = text.partition("://")
     if not separator and not text.lower().startswith("s3:"):
         return text
@@ -134,7 +134,7 @@ def read_recordings(text: str) -> str:
 
 
 def read_s3_endpoint(text: str) -> str:
-    """A URL with https; http where its host must be near: this machine, a private address, or a name without dots."""
+    """An https URL; http if its host is nearby: this machine, a private address, or a name without dots."""
     return _read_origin(text, "so others could hear the recordings", _is_near)
 
 
@@ -143,7 +143,7 @@ def _is_near(host: str) -> bool:
 
 
 def read_api_url(text: str) -> str:
-    """The https URL of a host of Vonage, or a URL of this machine: the API secret is sent there."""
+    """An https URL of Vonage, or any URL of this machine: the API secret is sent to it."""
     found = read_public_url(text)
     url = urlsplit(found)
     host = url.hostname or ""
@@ -164,13 +164,13 @@ def _split(text: str) -> SplitResult:
 
 
 def read_database_url(text: str) -> str:
-    """A URL that `app.store.open_store` knows."""
+    """A URL that `app.store.open_store` accepts."""
     open_store(text)
     return text.strip()
 
 
 def read_smtp_url(text: str) -> str:
-    """`smtp://` or `smtps://` with a host, and with a user and a password or without both. "" stays ""."""
+    """`smtp://` or `smtps://` with a host, with both a user and a password or neither. "" stays ""."""
     if not text.strip():
         return ""
     try:
@@ -198,7 +198,7 @@ def read_mail_address(text: str) -> str:
 
 
 def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Prefixes between commas: digits with the country code, a leading + or 00 taken off; `sip:` of SIP addresses."""
+    """Prefixes separated by commas: digits with country code, without a leading + or 00; `sip:` for SIP addresses."""
     parts = text.split(",") if isinstance(text, str) else text
     prefixes = tuple(part.strip().removeprefix("+").removeprefix("00") for part in parts if part.strip())
     for prefix in prefixes:
@@ -210,25 +210,25 @@ def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_word(text: object) -> object:
-    """One word of a list, in any case."""
+    """A word of a list, in any case."""
     return text.strip().lower() if isinstance(text, str) else text
 
 
 def read_plain(text: str) -> str:
-    """A name without spaces and quotes."""
+    """A name without spaces or quotes."""
     if not re.fullmatch(r"[!-~]*", text) or re.search("[\"'<>]", text):
         raise ValueError(f'"{text}" has spaces, quotes or other characters that are not allowed in a name')
     return text
 
 
 def secret_text(text: str) -> str:
-    """A secret without the spaces and line ends around it. "" stays "", which means that it is not set.
+    """A secret without surrounding spaces and line ends. "" stays "" (not set).
 
     HMAC pads a key with zero bytes, so a key of NUL characters is the empty key. The error never contains the secret.
 
     Raises:
-        ValueError: it consists only of spaces or quotes, or characters that cannot be printed (control characters, a
-            byte order mark, bytes that are not UTF-8).
+        ValueError: it is only spaces or quotes, or has unprintable characters (control characters, a byte order mark,
+            bytes that are not UTF-8).
     """
     secret = text.strip(" \t\r\n")
     if text and not secret.strip("\"' "):
@@ -242,7 +242,7 @@ def secret_text(text: str) -> str:
 
 
 def read_secret(text: str) -> str:
-    """A signature secret; never printed. The platform decides its length."""
+    """A signature secret; never printed. The platform sets its length."""
     if "-----BEGIN" in text:
         raise ValueError("is a private or public key, not a signature secret")
     return secret_text(text)
@@ -276,7 +276,7 @@ def read_hook_secret(text: str) -> str:
 
 
 def read_password_hash(text: str) -> str:
-    """An Argon2 hash; never printed. Quotes around it are left by tools that take `.env` literally."""
+    """An Argon2 hash; never printed. Quotes around it remain if a tool reads `.env` literally."""
     written = text.strip().strip("'\"")
     if written and not _ARGON2.fullmatch(written):
         raise ValueError("is not an Argon2 hash; in double quotes or none, some tools replace $ and the name after it")
@@ -284,7 +284,7 @@ def read_password_hash(text: str) -> str:
 
 
 def read_private_key(text: str) -> str:
-    """The PEM text of a private key, given as itself (also on one line) or as the path of its file."""
+    """The PEM text of a private key, from the text itself (one line is fine) or from the path of its file."""
     if not text.strip():
         return ""
     pem = text.replace("\\n", "\n") if "-----BEGIN" in text else _file_text(Path(text.strip()))
@@ -304,7 +304,7 @@ def _file_text(file: Path) -> str:
 
 
 def name_in_host(header: str) -> str:
-    """The name or address of a Host header, without its port; "" when there is none."""
+    """The name or address of a Host header, without its port; "" if there is none."""
     try:
         url = urlsplit(f"//{header}")
         url.port  # noqa: B018 - reading it is what checks it
@@ -318,10 +318,10 @@ _AUDIBLE_ACTIONS: Final = frozenset({"talk", "stream", "connect", "conversation"
 
 
 def read_failsafe(text: object) -> tuple[Mapping[str, Any], ...]:
-    """The NCCO of a text: JSON when it begins with `[` or `{`, else one `talk` that says it.
+    """Parse a text as an NCCO: JSON if it begins with `[` or `{`, else the text of one `talk`.
 
     Raises:
-        ValueError: it is not JSON, not a valid NCCO, or plays nothing that can be heard.
+        ValueError: it is not JSON, not a valid NCCO, or is silent.
     """
     document = _document(text)
     actions = [document] if isinstance(document, dict) else document

@@ -65,7 +65,7 @@ class Dial:
         return (yield from self._answered(behaviour))
 
     def _from(self) -> str | None:
-        """The caller id that the dialled party sees. Using our own number by default is unverified."""
+        """The caller ID that the called party sees. Using our own number by default is unverified."""
         written = self._action.get("from")
         if written is not None or (self._endpoint["type"] == "phone" and not self._action.get("randomFromNumber")):
             return None if written is None else str(written)
@@ -123,7 +123,7 @@ class Dial:
         return (yield from self._talk(behaviour, events))
 
     def _play_on_answer(self, url: str, behaviour: Behaviour) -> Steps[None]:
-        """Play the called party its own NCCO before it is connected.
+        """Play the called party an NCCO of its own before connecting it.
 
         The request is not documented; here it is a GET with the fields of an answer webhook. Without a ringback tone
         the caller hears silence in the meantime. Source: NCCO reference, Phone (onAnswer).
@@ -200,11 +200,11 @@ class Dial:
 
 
 def ring(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
-    """Let a dialled party ring; returns how it behaves, with the outcome that the ringing had.
+    """Let a dialled party ring; returns its behaviour, with the outcome of the ringing.
 
     Args:
-        leg: the leg of the dialled party.
-        decider: the leg whose `decide` says what the party does, if that is open.
+        leg: the leg of the called party.
+        decider: the leg whose `decide` says the party's behaviour if it is unknown.
         action: the connect that dials it.
     """
     behaviour = yield from _behaviour(leg, decider, action)
@@ -266,7 +266,7 @@ def detect(leg: Leg, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
 
 
 def follow(leg: Leg, behaviour: Behaviour) -> Steps[None]:
-    """Play the script of a dialled party while its own NCCO plays; then it hangs up, unless it is joined first."""
+    """Act out a called party's script while its own NCCO plays; then hang up, unless it is connected first."""
     platform = leg.platform
     for act in behaviour.script:
         while leg.waited is None:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 RECORDING_S: Final = 0.64
 TRANSCRIPTION_S: Final = 10.0
-"""Seconds from the end of a recording to its webhook, and from there to its text; our estimates."""
+"""Seconds from the end of a recording to its webhook, and from that to its transcript; our estimates."""
 NO_SETTINGS: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(eq=False, slots=True)
 class Sound:
-    """Something that is being played to a conversation.
+    """A sound that is being played to a conversation.
 
     Attributes:
         kind, text, seconds, action: as in `Heard`.
@@ -37,11 +37,11 @@ class Sound:
     hearers: dict[Leg, int] = field(default_factory=dict)
 
     def reach(self, leg: Leg) -> None:
-        """Let a leg hear the sound from now on."""
+        """Start the sound for a leg."""
         self.hearers[leg] = leg.note(self.kind, self.text, self.seconds, self.action)
 
     def leave(self, leg: Leg) -> None:
-        """Let a leg stop hearing the sound."""
+        """Stop the sound for a leg."""
         if leg in self.hearers:
             leg.cut(self.hearers.pop(leg))
 
@@ -78,7 +78,7 @@ class SimulatedConversation:
         self.sounds: list[Sound] = []
 
     def join(self, leg: Leg, action: Mapping[str, Any] = NO_SETTINGS) -> None:
-        """Add a leg, which then hears what is being played."""
+        """Add a leg, which then hears the current sounds."""
         self.legs[leg] = action
         leg.conversation = self
         for sound in self.sounds:
@@ -144,7 +144,7 @@ class Recording:
         self.ended: datetime | None = None
 
     def end(self) -> None:
-        """End the recording now; its webhook follows later. Nothing happens if it has already ended.
+        """End the recording now; its webhook follows later. Does nothing if it has already ended.
 
         Source: webhook reference, Record and Transcription.
         """

@@ -65,12 +65,12 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class NetworkFault:
-    """The faults of one delivery. It always succeeds eventually, by its retry or by the fallback.
+    """The faults of one delivery. It always succeeds in the end, through its retry or the fallback.
 
     Attributes:
         late_s: delay before sending. Later webhooks may overtake it, unless the call waits for its reply.
         slow_s: delay of the reply; less than the timeout.
-        is_doubled: it is sent again `again_s` seconds after the first time; the second reply is ignored.
+        is_doubled: it is repeated `again_s` seconds later, and the second reply is ignored.
         loses_reply: the server receives it, but the reply is lost: a timeout, then a retry.
         loses_every_reply: the retry times out as well, so the fallback is requested, which succeeds.
         is_unsigned: the first attempt has no signature. Source: webhooks guide (internal signing failure).
@@ -94,9 +94,9 @@ NO_FAULT: Final = NetworkFault()
 
 
 MOST_LATE_S: Final = 20.0
-"""The largest delay of a delivery that the call does not wait for."""
+"""The largest delay of a delivery whose reply the call does not wait for."""
 MOST_SLOW_S: Final = 2.0
-"""The largest delay of one that the call waits for, and of any reply."""
+"""The largest delay of a delivery whose reply the call waits for, and of any reply."""
 
 
 class Chaos:
@@ -147,7 +147,7 @@ REASONS: Final = {
     "closed": "Connection closed.",
     "reset": "Connection reset.",
 }
-"""The `reason` of a fallback request by failure. It is unverified that a connect timeout has no separate reason.
+"""The `reason` of a fallback request by failure. Unverified: a connect timeout has no reason of its own.
 
 Source: webhook reference, Fallback.
 """

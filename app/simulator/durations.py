@@ -31,7 +31,7 @@ STRENGTHS: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "str
 RATES: Final = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.6}
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d")
-"""A word, or a digit, which takes as long as a word: numbers are read out."""
+"""A word or a digit, which take equally long: numbers are read out."""
 _TIME: Final = re.compile(r"\s*\+?(\d+(?:\.\d+)?|\.\d+)\s*(ms|s)\s*")
 _PERCENT: Final = re.compile(r"\s*(\d+(?:\.\d+)?)%\s*")
 
@@ -51,7 +51,7 @@ class Durations:
     pace: float = 1.0
 
     def talk(self, text: str, language: str = "en-US") -> float:
-        """Seconds of synthesised speech for a text, plain or SSML, or of a caller who says it; at least 0.1."""
+        """Seconds of synthesised speech for a text, plain or SSML, or spoken by a caller; at least 0.1."""
         return max(0.1, round(sum(self._seconds(part, language) for part in _parts(text)), 3))
 
     def stream(self, url: str) -> float:
@@ -72,7 +72,7 @@ _BREAK_TIME: Final = re.compile(r"""\btime\s*=\s*["'](\d+(?:\.\d+)?)(ms|s)["']""
 
 
 def plain(text: str) -> str:
-    """A text or SSML as it is read: without tags, and with single spaces."""
+    """A text or SSML as it is read aloud: without tags, with single spaces."""
     return " ".join((html.unescape(_TAG.sub(" ", text)) if "<" in text else text).split())
 
 
@@ -95,7 +95,7 @@ def _spoken(text: str, language: str) -> float:
 
 
 def _parts(text: str) -> Iterable[tuple[str, float] | float]:
-    """The stretches of a text with the rate each is spoken at, and pauses in seconds."""
+    """The parts of a text with their speaking rates, and pauses in seconds."""
     if "<" not in text:
         return [(text, 1.0)]
     try:

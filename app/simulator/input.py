@@ -82,7 +82,8 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Coll
                 break
     if digits or not is_timed_out or "speech" not in takes:
         keys = {"digits": digits, "timed_out": is_timed_out}
-        # Source: webhook reference, Input (speech.error). With keys only, an error comes, too: Speech was not enabled.
+        # Source: webhook reference, Input (speech.error). Input of only keys gets an error, too: Speech was not
+        # enabled.
         speech = {"error": "Speech overridden by DTMF"} if "speech" in takes else {"results": []}
         return {"speech": speech, "dtmf": keys}
     if said is not None:

@@ -33,7 +33,7 @@ class CallIsOver(AppError):
 
 
 class NothingToDecide(AppError):
-    """No dial waits for a decision."""
+    """No dial is waiting for a decision."""
 
 
 def ids_of(seed: str) -> Iterator[uuid.UUID]:
@@ -52,8 +52,9 @@ HeardKind: TypeAlias = Literal[
     "hung up", "ended",
 ]  # fmt: skip
 """ringing: the dialled number rings. tone: a ringback tone. music: hold music of a conversation that has not started.
-keys: DTMF tones sent to this party. joined, left: another party did. voice: another party speaks.
-pressed, spoke, hung up: this party did. ended: the platform hung up."""
+keys: DTMF tones sent to this party. joined, left: by another party. voice: another party speaks. pressed, spoke, hung
+up: by this party. ended: the platform hung up.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Heard:
         leg: the uuid of the leg.
         kind: what happened.
         text: the spoken text, the URL of a file, a number or keys.
-        seconds: its duration, until it is cut the planned one; None for an endless sound that is still playing.
+        seconds: its duration, the planned one until it is cut; None for an endless sound that is still playing.
         is_cut: whether a prompt was interrupted by a key, speech or a hang-up.
         action: the NCCO action that caused it; None if there is none.
     """
@@ -221,8 +222,8 @@ class Leg:
         dialled: the legs that it has dialled, which end with it.
         recordings: the recordings to end with it.
         status: the one that the REST API shows. Source: Voice API specification, status of a call.
-        is_muted, is_earmuffed: set by the REST API: others do not hear it, it does not hear others. None: the
-            NCCO decides.
+        is_muted, is_earmuffed: as set by the REST API: whether others cannot hear it, and whether it cannot hear them;
+            None if the NCCO decides.
         decision, decided: the behaviour set by `decide`, and the signal that it was set.
         listeners: the queues that collect its input, each with a type of input.
         performed: for a root, the NCCO actions performed in its call, as written, in order.
@@ -296,7 +297,7 @@ class Leg:
 
     @property
     def zero_ms(self) -> int:
-        """When it was answered; when it began, if it never was."""
+        """When it was answered; or when it began, if it never was."""
         return self.started_ms if self.answered_ms is None else self.answered_ms
 
     @property
@@ -327,7 +328,7 @@ class Leg:
             self._heard[number] = begun, replace(heard, seconds=lasted, is_cut=heard.kind in ("talk", "stream"))
 
     def dispatch(self, given: PartyInput) -> None:
-        """Pass an input of its party to every queue that collects this type."""
+        """Pass its party's input to every queue that collects this type."""
         if self.waited is not None and self.waited.is_ended_by(given):
             self.waited = None
         for queue, kind in self.listeners:
@@ -351,7 +352,7 @@ class Leg:
         yield from pause(seconds)
 
     def wait_for_party(self, waited: Waited) -> None:
-        """Note that the call waits for its party from now on."""
+        """Note that the call now waits for its party."""
         self.open = self.waited = waited
         waits, self.waits = self.waits, Signal()
         waits.fire()
@@ -365,8 +366,8 @@ class Leg:
 
         Without `until` the result is `idle` if the call does not wait for the party within `at_most` seconds.
 
-        If the call already waits for the party, this returns immediately. With `until`, the party then stays silent up
-        to that time.
+        If the call already waits for the party, this returns immediately without `until`; with it, the party stays
+        silent until then.
         """
         scheduler = self.platform.scheduler
         if until is not None:
@@ -385,7 +386,7 @@ class Leg:
         return self._moment("idle" if len(self._heard) == before else "until")
 
     def _moment(self, otherwise: Literal["idle", "until"]) -> CallMoment:
-        """Where the call has stopped."""
+        """The reason and time of the current stop."""
         if self.is_over:
             return CallMoment(self.at, "end")
         if self.waited is not None:
@@ -400,8 +401,8 @@ class Leg:
         """Say something. Raises CallIsOver.
 
         Args:
-            results: the recognised texts, best first, each a text or (text, confidence). Without any, it is a noise.
-            seconds: how long it takes; by default estimated from the first text.
+            results: the recognised texts, best first, each a text or (text, confidence). None means noise.
+            seconds: its duration, by default estimated from the first text.
             error: an error of speech recognition instead of results.
         """
         guesses = [(guess, SURE) if isinstance(guess, str) else guess for guess in results]

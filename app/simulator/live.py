@@ -1,4 +1,4 @@
-"""Virtual time that follows real time, for clients outside of this process."""
+"""Virtual time that follows real time, for clients outside this process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LiveScheduler(Scheduler):
 
     Args:
         clock, ask: as in `Scheduler`.
-        speed: how many seconds of virtual time pass in one of real time.
+        speed: seconds of virtual time per real second.
     """
 
     def __init__(self, clock: VirtualClock, ask: Callable[[Request], Awaitable[Response]], speed: float = 1.0) -> None:
@@ -28,7 +28,7 @@ class LiveScheduler(Scheduler):
         self._asking: set[asyncio.Task[None]] = set()
 
     async def run(self, after: Callable[[], None]) -> None:
-        """Let time pass until this is cancelled; `after` is called each time that something has happened."""
+        """Let time pass until this is cancelled; `after` is called after each event."""
         try:
             while True:
                 self._changed.clear()
@@ -45,13 +45,13 @@ class LiveScheduler(Scheduler):
 
     @asynccontextmanager
     async def in_step(self) -> AsyncIterator[None]:
-        """Let time catch up, and play what happens inside afterwards."""
+        """Let time catch up, then play what the block causes."""
         await self.catch_up()
         yield
         self._changed.set()
 
     async def catch_up(self) -> None:
-        """Play everything up to now."""
+        """Play everything that is due."""
         self._steps = 0
         await self.advance(lambda: False, until_ms=self._now_ms)
 

@@ -15,14 +15,14 @@ from app.simulator.scheduler import Steps, first_of
 
 @dataclass(frozen=True, slots=True)
 class OutboundCall:
-    """What a call is placed with.
+    """The parameters of a call.
 
     Attributes:
         action: the connect that dials the same endpoint in the same way: `endpoint`, `from`, `timeout` (ringing),
             machine detection.
         ncco: what the called person hears, or the target that replies with it.
         event: receives the status events.
-        longest_s: seconds after the answer when the platform ends the call.
+        longest_s: seconds after the answer until the platform ends the call.
     """
 
     action: Action
@@ -34,9 +34,9 @@ class OutboundCall:
 def run(leg: Leg, call: OutboundCall) -> Steps[None]:
     """Ring, play the NCCO to the person who answers, and end the leg.
 
-    The status events come before the answer webhook. That synchronous machine detection delays the answer webhook, and
-    that an NCCO in reply to a detection replaces the one that plays, is unverified.
-    Source: webhook reference, Answer (live timing) and Machine detection.
+    The status events come before the answer webhook. Unverified: synchronous machine detection delays the answer
+    webhook, and an NCCO in reply to a detection replaces the current one. Source: webhook reference, Answer (live
+    timing) and Machine detection.
     """
     platform = leg.platform
     platform.send_status(leg, "started")

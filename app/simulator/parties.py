@@ -1,4 +1,4 @@
-"""The behaviour of dialled parties."""
+"""The behaviour of called parties."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Outcome: TypeAlias = Literal[
 """The result of a dial. `answered` and `completed` mean the same; `beep` is a machine with a beep."""
 
 UNSPECIFIC: Final = frozenset({"answered", "completed"})
-"""Outcomes without a machine detection result: a person is detected, unless the party hangs up before."""
+"""Outcomes without a machine detection result: a person is detected, unless the party hangs up first."""
 MACHINES: Final = frozenset({"machine", "beep"})
 DETAILS: Final[Mapping[str, tuple[str | None, int | None]]] = {
     "busy": (None, 486),
@@ -29,7 +29,7 @@ ENDLESS: Final = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a dialled party says."""
+    """A called party's words."""
 
     text: str
     confidence: float = 0.9
@@ -37,16 +37,16 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """The behaviour of one dialled party.
+    """The behaviour of one called party.
 
     Attributes:
         outcome: the result of the dial.
         rings_s: seconds of ringing before the outcome; more than the `timeout` of the connect is a timeout.
         talks_s: seconds from joining until one party hangs up; `ENDLESS`: until somebody calls `hang_up`. If machine
-            detection takes longer, there is no detection, unless the outcome is a detection.
-        hangs_up_first: whether the dialled party hangs up, otherwise the caller.
-        script: what the dialled party does each time that its own NCCO waits for it (`onAnswer`): keys, words, or ""
-            for nothing; after the last entry it stays silent.
+            detection takes longer, there is no result, unless the outcome implies one.
+        hangs_up_first: whether the called party hangs up, rather than the caller.
+        script: the called party's action each time its own NCCO waits for it (`onAnswer`): keys, words, or "" for
+            nothing; silence after the last entry.
         beeps_s: for `beep`, seconds from the answer to the beep.
         detail, sip_code: of the failure event; None: the usual value for the outcome.
     """
@@ -66,7 +66,8 @@ class Parties:
     """The behaviours of all parties that may be dialled.
 
     Attributes:
-        known: by number, user, URI or extension: one behaviour for all dials, or one per dial; the last one repeats.
+        known: by number, user, URI or extension: one behaviour for all dials, or one per dial, of which the last
+            repeats.
         other: the behaviour of all others; None: each dial waits for `Leg.decide`.
     """
 

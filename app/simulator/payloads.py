@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Fields: TypeAlias = dict[str, Any]
 
 RATE_EUR: Final = 0.0039
-"""The price per minute. Only its format matters here, not the amount."""
+"""The price per minute. Only its format matters, not the amount."""
 NETWORK: Final = "GB-FIXED"
 REGION_URL: Final = "https://api-eu-3.vonage.com"
 """The REST host that webhooks name."""
@@ -96,7 +96,7 @@ def completed(leg: Leg) -> Fields:
 
 
 def collected(leg: Leg, parts: Mapping[str, Any]) -> Fields:
-    """The result of an input: `dtmf` and `speech`, or only `dtmf` for an asynchronous one.
+    """The result of an input: `dtmf` and `speech`, or only `dtmf` for asynchronous input.
 
     Source: webhook reference, Input.
     """
@@ -109,7 +109,7 @@ def notify(leg: Leg, payload: object) -> Fields:
 
 
 def transfer(leg: Leg, left: str) -> Fields:
-    """Source: webhook reference, Transfer; `type` as in real requests. `left`: the uuid of the conversation left."""
+    """Source: webhook reference, Transfer; `type` as in real requests. `left`: the uuid of the former conversation."""
     joined = {"uuid": leg.uuid, "conversation_uuid_to": leg.conversation.uuid, "timestamp": stamp(leg.clock())}
     return {"conversation_uuid_from": left, "type": "transfer"} | joined
 

@@ -1,4 +1,4 @@
-"""The simulated platform: places calls, ends legs, and holds what all calls share."""
+"""The simulated platform: places calls, ends legs, and holds their shared state."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LEG_STATUSES: Final = frozenset({
     "started", "ringing", "answered", "machine", "busy", "cancelled", "failed", "rejected", "timeout", "unanswered",
     "completed",
 })  # fmt: skip
-"""What the REST API says of a leg; it has no `human` and no `disconnected`. Source: webhook reference, notes."""
+"""Status of a leg in the REST API, which has no `human` and no `disconnected`. Source: webhook reference, notes."""
 
 COMPLETED_AFTER: Final = frozenset({"busy", "cancelled", "timeout"})
-"""Failures of a dial that a `completed` follows; declined calls get none. Unverified in detail."""
+"""Failures of a dial that are followed by `completed`; declined calls get none. Unverified in detail."""
 
 
 class Vonage:
@@ -37,7 +37,7 @@ class Vonage:
         application: the URLs of the server, and how webhooks are signed.
         server: `AsgiServer` or `HttpServer`.
         clock: pass the same clock to the server under test, if it accepts one.
-        parties: what dialled parties do; None: all answer after 4 seconds and talk for 30.
+        parties: the behaviour of called parties; None: all answer after 4 seconds and talk for 30.
         durations: how long speech and audio last.
         chaos: random network faults; None: no faults.
         seed: determines the ids, so that they are the same in every run.
@@ -98,7 +98,7 @@ class Vonage:
         return url, "GET" if str(action.get("eventMethod", "POST")).upper() == "GET" else "POST"
 
     def new_file(self) -> str:
-        """A URL for a recording or transcription. There is no file: its host exists nowhere (RFC 2606)."""
+        """A URL for a recording or transcription. There is no file: its host does not exist (RFC 2606)."""
         return f"https://files.invalid/v1/files/{next(self.ids)}"
 
     def send(self, kind: str, target: Target, fields: Mapping[str, Any], leg: Leg) -> None:
@@ -123,7 +123,7 @@ class Vonage:
     def end(self, leg: Leg, by: EndedBy) -> None:
         """End a leg with its NCCO, its recordings and the legs that it has dialled.
 
-        Source: webhook reference, completed; that the callee's leg ends with the caller's is unverified.
+        Source: webhook reference, completed; unverified: the called party's leg ends with the caller's.
         """
         if leg.over.is_fired:
             return
@@ -153,7 +153,7 @@ class Vonage:
                 self.end(other, "platform")
 
     def hang_up(self, leg: Leg) -> None:
-        """End a leg by the REST API; that one which still rings is `cancelled` is unverified."""
+        """End a leg through the REST API; unverified: a ringing one becomes `cancelled`."""
         if leg.is_answered or leg.identity.direction == "inbound":
             self.end(leg, "platform")
         else:
@@ -207,10 +207,10 @@ class Vonage:
             self.send("transfer", self.target({}), payloads.transfer(leg, left), leg)
 
     def replace(self, leg: Leg, ncco: Ncco | Target) -> None:
-        """Let a leg leave its NCCO and play another one in its own conversation; a target is asked for the NCCO.
+        """Let a leg leave its NCCO and play another one, in a conversation of its own; a target is requested first.
 
-        What the leg has dialled ends. Source: Voice API specification, transfer; webhook reference, Transfer. What
-        becomes of the other parties is unverified.
+        The legs that it dialled end. Source: Voice API specification, transfer; webhook reference, Transfer. What
+        happens to the other parties is unverified.
         """
         if leg.player is not None:
             leg.player.cancel()
@@ -222,12 +222,12 @@ class Vonage:
         self.begin(leg, self.play_to_the_end(leg, ncco))
 
     def begin(self, leg: Leg, steps: Steps[None]) -> None:
-        """Let a process play the NCCOs of a leg from now on; it ends with the leg."""
+        """Make a process the player of a leg's NCCOs; it ends with the leg."""
         leg.player = self.scheduler.spawn(steps)
         leg.processes.append(leg.player)
 
     def play_to_the_end(self, leg: Leg, ncco: Ncco | Target) -> Steps[None]:
-        """Play an NCCO, or the one that a target replies, and then end the leg."""
+        """Play an NCCO, or the one from a target's reply, then end the leg."""
         found: Ncco | None
         if isinstance(ncco, tuple):
             fields = payloads.answer(leg)
@@ -250,7 +250,7 @@ class Vonage:
             self.end(guest, "platform")
 
     async def send_event(self, leg: Leg, fields: Mapping[str, Any]) -> None:
-        """Send an event of a leg; `fields` override those that every event has."""
+        """Send an event of a leg; `fields` override the common ones."""
         now = payloads.stamp(self.clock())
         conversation = leg.conversation.uuid
         fields = {"uuid": leg.uuid, "conversation_uuid": conversation, "timestamp": now, **fields}
@@ -259,7 +259,7 @@ class Vonage:
         await self.scheduler.advance(lambda: delivery.is_over)
 
     def forget_ended(self, keep: int) -> None:
-        """Forget the legs that are over, except for the last `keep`, with their webhooks and conversations."""
+        """Forget finished legs, except the last `keep`, with their webhooks and conversations."""
         over = [uuid for uuid, leg in self.legs.items() if leg.is_over]
         for uuid in over[: max(len(over) - keep, 0)]:
             del self.legs[uuid]
@@ -319,7 +319,7 @@ class Vonage:
     def _answer(self, leg: Leg) -> Steps[None]:
         """Request the first NCCO and play it.
 
-        Source: webhook reference, Answer: a valid reply answers the call; without an NCCO, even from the fallback, the
+        Source: webhook reference, Answer: a valid reply answers the call; if not even the fallback returns an NCCO, the
         call ends.
         """
         own = self.application

@@ -1,4 +1,4 @@
-"""Plays one NCCO for one leg, action after action. Source: NCCO reference, NCCO actions."""
+"""Plays one NCCO for one leg, action by action. Source: NCCO reference, NCCO actions."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Playback:
             sound.stop()
 
     def play_until(self, queue: InputQueue) -> Steps[PartyInput | None]:
-        """Play the started prompts until the party acts; returns its input, None if all were played to the end."""
+        """Play the started prompts until the party acts; returns its input, None if all finished."""
         self.allows_barge_in = False
         given: PartyInput | None = yield from queue.take(within=None, unless=self.prompts_over)
         self.silence()
@@ -128,7 +128,7 @@ CONDITIONS: Final = ("endOnSilence", "timeOut", "endOnKey")
 
 
 def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Send the payload; an NCCO in the reply replaces this one; after an empty reply this one continues.
+    """Send the payload; an NCCO in the reply replaces this one, which otherwise continues.
 
     Source: NCCO reference, Notify.
     """
@@ -224,7 +224,7 @@ def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> S
 def transfer(playback: Playback, action: Action) -> Steps[None]:
     """Move all legs of this conversation into another one; its NCCO controls them from now on.
 
-    Source: NCCO reference, Transfer. That an unknown conversation ends the call with an error event is unverified.
+    Source: NCCO reference, Transfer. Unverified: an unknown conversation ends the call with an error event.
     """
     platform, leg = playback.platform, playback.leg
     conversation = platform.conversations.get(action["conversationId"])

@@ -1,6 +1,6 @@
 """Discrete-event simulation: virtual time, and the processes that run in it.
 
-A process is a generator. It yields what it waits for and is resumed with the result. Nothing waits in real time except
+A process is a generator. It yields whatever it awaits and is resumed with the result. Nothing waits in real time except
 the HTTP requests that a process yields.
 """
 
@@ -24,14 +24,14 @@ START: Final = datetime(2026, 3, 4, 9, 15, 27, tzinfo=UTC)
 """The default start of a simulation: a Wednesday morning."""
 
 LONGEST_MS: Final = 24 * 3600 * 1000
-"""How far time advances by itself; no call lasts longer. Source: Voice API specification, length_timer (most)."""
+"""Longest time to advance by itself; no call lasts longer. Source: Voice API specification, length_timer (maximum)."""
 
 MOST_STEPS: Final = 20_000
 """The most process steps at one moment; more raise NoProgress."""
 
 
 class NoProgress(AppError):
-    """Processes keep running while no time passes, for example when the reply to a notify is the same notify."""
+    """Processes keep running while no time passes, as when the reply to a notify is the same notify."""
 
 
 class VirtualClock:
@@ -82,7 +82,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """Wait for the first of some signals, at most `ms` milliseconds; the result is the signal, None after the time."""
+    """A wait for the first of several signals, at most `ms` milliseconds. The result is the signal or None."""
 
     signals: tuple[Signal, ...]
     ms: int | None = None
@@ -90,7 +90,7 @@ class Until:
 
 Command: TypeAlias = Until | Request
 Steps: TypeAlias = Generator[Command, Any, T]
-"""The generator of a process; `T` is its result. It can yield a request, whose response is then sent in."""
+"""The generator of a process; `T` is its result. It can yield a request, and is resumed with the response."""
 
 
 def pause(seconds: float) -> Steps[None]:
@@ -99,7 +99,7 @@ def pause(seconds: float) -> Steps[None]:
 
 
 def first_of(*signals: Signal, within: float | None = None) -> Steps[Signal | None]:
-    """The first signal that fires; None if `within` seconds pass first."""
+    """The first signal that fires; None after `within` seconds."""
     found: Signal | None = yield Until(signals, None if within is None else milliseconds(max(within, 0.0)))
     return found
 
@@ -109,7 +109,7 @@ class Process(Generic[T]):
 
     Attributes:
         done: fires when it has ended or was cancelled.
-        result: its return value; None before it ends, and if it was cancelled.
+        result: its return value; None before it ends, or if it was cancelled.
         turn: how often it was resumed; timers and signals of an earlier turn are ignored.
     """
 
@@ -222,7 +222,7 @@ class Scheduler:
                 await self._wait(process, process.step(value))
 
     async def _wait(self, process: Process[Any], command: Command | None) -> None:
-        """Arrange for the process to be resumed after its wait."""
+        """Arrange for the process to be resumed when its wait is over."""
         turn = process.turn
         if isinstance(command, Request):
             await self._request(process, command)

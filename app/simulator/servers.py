@@ -1,4 +1,4 @@
-"""The servers under test, an ASGI application or any server at a URL, and the signed requests that go to them."""
+"""The servers under test, an ASGI application or any server at a URL, and signed requests to them."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ class Server(Protocol):
         """The time on the clock of the server, at which tokens for it are issued."""
 
     async def deliver(self, request: Request) -> Response:
-        """Send one request. Never raises because of the server."""
+        """Send one request. Server failures never raise."""
 
 
 async def ask_in_time(server: Server, request: Request) -> Response:
-    """Send a request; a response that comes too late is a timeout."""
+    """Send a request; a late response is a timeout."""
     return in_time(request, await server.deliver(request))
 
 
@@ -131,7 +131,7 @@ def authorization(secret: str, issued_at: datetime, jti: str, hashed: str, **acc
 class HttpServer:
     """Any webhook server, in any language, at the URLs of the application; enter it with `async with`.
 
-    Tokens are issued at the real time, since the server uses its own clock; the timestamps in webhooks are virtual. A
+    Tokens are issued with the real time, because the server uses its own clock; timestamps in webhooks are virtual. A
     request takes no virtual time.
 
     Args:

@@ -17,12 +17,12 @@ _FILLING = re.compile(r"[\s.\-\u2010-\u2015()]")
 
 
 def as_digits(value: object) -> object:
-    """A whole number as text; anything else as it is."""
+    """A whole number as text; anything else unchanged."""
     return shown(value) if is_whole_number(value) else value
 
 
 def digits_as_number(value: object, text: str) -> list[Issue]:
-    """The warning that digits are written as a JSON number."""
+    """The warning about digits written as a JSON number."""
     return [] if isinstance(value, str) else [fault("N953", f"{text} is a number.", write_text(text))]
 
 
@@ -35,7 +35,7 @@ def write_text(text: str) -> Fix:
 class Phone(Kind):
     """A phone number: 7 to 15 digits, the first not 0.
 
-    In an NCCO it has to be in E.164 format; a plus sign or a JSON number is a warning.
+    In an NCCO it must be in E.164 format; a plus sign or a JSON number is a warning.
     """
 
     escape: Escape = field(default="number", compare=False, kw_only=True)
@@ -74,13 +74,13 @@ class Phone(Kind):
         return [fault("N113", f"{shown(text)} is not a number in E.164 format.", cure)]
 
     def normalised(self, value: object) -> object:
-        """A number becomes text; the plus sign goes."""
+        """A number becomes text; the plus sign is dropped."""
         text = as_digits(value)
         is_plus = isinstance(text, str) and text.startswith("+") and E164.fullmatch(text[1:])
         return text[1:] if isinstance(text, str) and is_plus else text
 
     def json_schema(self) -> JsonSchema:
-        """The digits, also with a plus sign or as a number."""
+        """The digits, with or without a plus sign, or as a number."""
         return {"type": ["string", "integer"], "pattern": "^\\+?[1-9][0-9]{6,14}$", "minimum": 10**6}
 
 
@@ -102,7 +102,7 @@ _BROKEN_SCHEME = re.compile(
 _BARE_HOST = re.compile(
     r"(?![^/]*\.(?:wav|ogg|php|html?|json)$)(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?", re.IGNORECASE
 )
-"""Not the name of a file."""
+"""Excludes file names."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Url(Kind):
     """An absolute URL; in an NCCO, characters that should be percent-encoded are a warning.
 
     Attributes:
-        schemes: the schemes that an NCCO allows here. A cast accepts every scheme that any option allows.
+        schemes: those that an NCCO allows here. A cast accepts every scheme that any option allows.
         array_of_one: in an NCCO an array with one URL is a warning, not an error.
     """
 

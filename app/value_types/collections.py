@@ -1,4 +1,4 @@
-"""Lists and maps, whose sizes are limited."""
+"""Lists and maps, of limited size."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from app.value_types.kind import SAMPLE, JsonSchema, Kind, check_value
 from app.value_types.scalars import LARGE
 
 MAX_ITEMS = 200
-"""How many entries a list or a map may have; our choice, so that no caller's data makes a loop long."""
+"""Most entries of a list or a map; our choice, so that data from callers cannot cause long loops."""
 
 MAX_ENTRIES = 5_000
-"""How many entries lists and maps within each other may have altogether; our choice."""
+"""Most entries of nested lists and maps in total; our choice."""
 
 MAX_NESTING = 10
-"""How deep lists and maps may be nested; our choice."""
+"""Most levels of nested lists and maps; our choice."""
 
 
 def entries(value: object) -> list[object] | tuple[object, ...]:
-    """`value`, when it is a list of bounded length. Raises ValueError."""
+    """`value`, if it is a list of allowed length. Raises ValueError."""
     if not isinstance(value, list | tuple):
         raise ValueError("a list is needed")
     if len(value) > MAX_ITEMS:
@@ -33,7 +33,7 @@ def entries(value: object) -> list[object] | tuple[object, ...]:
 
 
 def pairs(value: object) -> ItemsView[str, object]:
-    """The entries of `value`, when it is a map of bounded length. Raises ValueError."""
+    """The entries of `value`, if it is a map of allowed length. Raises ValueError."""
     if not isinstance(value, Mapping):
         raise ValueError("a map is needed")
     if len(value) > MAX_ITEMS:
@@ -70,7 +70,7 @@ class _SizeBudget:
 
 @dataclass(frozen=True)
 class ListOf(Kind):
-    """A list; without `item` of anything. The attributes except `item` are rules of an NCCO.
+    """A list, of anything if `item` is None. The other attributes are rules for NCCOs.
 
     Attributes:
         low: fewest entries.
@@ -102,7 +102,7 @@ class ListOf(Kind):
         return []
 
     def cast(self, value: object) -> list[Any]:
-        """A copy, as JSON can keep it with the call."""
+        """A copy, in the form that JSON can store."""
         if self.item is None:
             found: list[Any] = _SizeBudget().copied(entries(value), 0)
             return found
@@ -110,7 +110,7 @@ class ListOf(Kind):
         return [cast(entry) for entry in entries(value)]
 
     def check(self, value: object) -> list[Issue]:
-        """An array of the right length, entry by entry; a single value is an error, and is checked all the same."""
+        """An array of the right length, entry by entry; a single value is an error, and is still checked."""
         if isinstance(value, (str, dict)):
             return self._check_single(value)
         if not isinstance(value, list):
@@ -122,7 +122,7 @@ class ListOf(Kind):
         return issues
 
     def _check_single(self, value: object) -> list[Issue]:
-        """A value that is not an array. If it cannot be an entry either, the cure says what an entry is."""
+        """The error about a value that is not an array. If it is not a valid entry either, describe an entry."""
         message = f"{shown(value)} is not an array."
         if isinstance(value, str) and value.lstrip().startswith("["):
             return [fault("N110", message, "Write the array itself, not text that holds it.")]
@@ -180,7 +180,7 @@ class Sample(dict[str, Any]):
 
 @dataclass(frozen=True)
 class MapOf(Kind):
-    """A map. With `fields` it is a record: it has each of them, and no other entry unless `item` is their type.
+    """A map. With `fields` it is a record with exactly these entries, plus others if `item` gives their type.
 
     Attributes:
         typical: a typical text of an entry.
@@ -194,18 +194,18 @@ class MapOf(Kind):
 
     @property
     def sample(self) -> Any:
-        """Each field; of an open record any field."""
+        """Each field; for an open record any name."""
         if self.is_record and self.item is not None and not self.fields:
             return Sample(self.typical)
         return {name: inner.sample for name, inner in self.fields.items()}
 
     @property
     def empty(self) -> dict[str, Any]:
-        """Each field, empty."""
+        """The record with empty fields."""
         return {name: inner.empty for name, inner in self.fields.items()}
 
     def cast(self, value: object) -> dict[str, Any]:
-        """A copy, as JSON can keep it with the call."""
+        """A copy, in the form that JSON can store."""
         found: dict[str, Any] = _SizeBudget().copied(dict(pairs(value)), 0)
         return found
 
@@ -215,10 +215,10 @@ class MapOf(Kind):
 
 
 def record(fields: Mapping[str, Kind], item: Kind | None = None) -> MapOf:
-    """The type of a map that has every one of `fields`, each of its type; other entries have the type `item`."""
+    """The type of a map with all `fields`; other entries have the type `item`."""
     return MapOf(fields=fields, item=item, is_record=True)
 
 
 def open_record(item: Kind, typical: str = SAMPLE) -> MapOf:
-    """The type of a map that may have any field, each of the type `item`; `typical` is a typical text of one."""
+    """The type of a map with any keys and entries of the type `item`; `typical` is a typical text of one."""
     return MapOf(item=item, is_record=True, typical=typical)

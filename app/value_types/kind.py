@@ -1,4 +1,4 @@
-"""What a type of value knows: how a value is cast, checked, written and described."""
+"""The base class of value types, which cast, check, write and describe values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.issue import Issue, fault, shown, wrong_type
 JsonSchema: TypeAlias = dict[str, Any]
 
 Escape: TypeAlias = Literal["talk", "ssml", "url", "number", "header", "json", "text", "kept"]
-"""How data is escaped in a text with braces: by the place that the text is written into."""
+"""How data is escaped in a text with braces, by where the text ends up."""
 
 SAMPLE = "sample"
 """A typical text."""
@@ -24,23 +24,23 @@ MAX_JSON_DEPTH = 200
 
 
 class LiteralReader(Protocol):
-    """A flow file that is being read (`app.flow.grammar.reader`)."""
+    """A flow file being read (`app.flow.grammar.reader`)."""
 
     def literal(self, node: Any, kind: Kind, what: str) -> Any:
-        """The value of a node, cast to a kind; None after an error was reported."""
+        """The value of a node, cast to a kind; None if it is wrong, which is then reported."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind(ABC):
-    """One type of value: of an NCCO option, a word of a flow file, a variable, a param or a field of an answer.
+    """One type of value: for NCCO options, flow files, variables, params and lookup results.
 
     Attributes:
-        words: the allowed words, when only those are allowed.
-        hosts: the allowed hosts of a URL, in lower case, when only those are allowed.
-        item: the type of every entry of a list, or of a map of any keys, when it is known.
+        words: the allowed words, if they are limited.
+        hosts: the allowed hosts of a URL, in lower case, if they are limited.
+        item: the type of the entries of a list or map, if known.
         fields: the types of the known entries of a map.
-        is_record: whether a map may only have the declared entries, and others of type `item` if that is set.
-        may_be_empty: whether an answer may hold "" in place of it.
+        is_record: whether other entries of a map are only allowed if `item` gives their type.
+        may_be_empty: whether a lookup may return "" instead.
         escape: how data is escaped in a value of an NCCO.
     """
 
@@ -53,9 +53,9 @@ class Kind(ABC):
     escape: Escape = field(default="text", compare=False)
 
     name: ClassVar[str]
-    """As a flow file writes it (`text`, `int`, ...)."""
+    """The name in flow files (`text`, `int`, ...)."""
     family: ClassVar[str]
-    """Values of the same family can be compared with each other: phone, url and words are text, int is number."""
+    """Values of the same family are comparable: phone, url and words are text, int is number."""
 
     @property
     @abstractmethod
@@ -65,25 +65,24 @@ class Kind(ABC):
     @property
     @abstractmethod
     def sample(self) -> Any:
-        """A typical value, to try a step out with."""
+        """A typical value, for trying out a step."""
 
     @abstractmethod
     def cast(self, value: object) -> Any:
-        """A value of a flow file or a running call (mostly text) as this type.
+        """Cast a value of a flow file or a running call (mostly text) to this type.
 
-        Raises ValueError with a sentence that says what is expected. The sentence never repeats the value: it may be a
-        caller's PIN.
+        Raises ValueError with a sentence about what is required. It never repeats the value: it may be a caller's PIN.
         """
 
     @abstractmethod
     def json_schema(self) -> JsonSchema:
-        """The JSON Schema of values without an error, as far as JSON Schema can say it."""
+        """The JSON Schema of valid values, as far as JSON Schema can express it."""
 
     def read(self, node: Any, what: str, source: LiteralReader) -> Any:
-        """The value of a node in a flow file; None after its errors were reported.
+        """The value of a node of a flow file; None if it is wrong, which is then reported.
 
         Args:
-            node: of the file.
+            node: a node of the file.
             what: the name of the value in messages.
             source: reads the node and collects the errors.
         """
@@ -94,7 +93,7 @@ class Kind(ABC):
         return self.cast(text)
 
     def check(self, value: object) -> list[Issue]:
-        """What is wrong with a value of an NCCO, which may be of any type; paths are relative to it."""
+        """The issues of a value of an NCCO, which may have any type; paths are relative to it."""
         try:
             self.cast(value)
         except ValueError:
@@ -102,7 +101,7 @@ class Kind(ABC):
         return []
 
     def normalised(self, value: object) -> object:
-        """The value as the NCCO models hold it, as far as it can be read: a number for "45", an array for one URL."""
+        """The value in the form of the NCCO models, if it can be read: a number for "45", an array for one URL."""
         return value
 
     def words_in(self, value: object) -> tuple[str, ...]:
@@ -111,12 +110,12 @@ class Kind(ABC):
 
     @property
     def cure(self) -> str:
-        """What to write in a flow file; "" if the error of a cast says it."""
+        """What to write in a flow file; "" if the error of a cast already says so."""
         return ""
 
     @property
     def empty(self) -> Any:
-        """The value before anything is known: `""`, 0, an empty list, ...; None when only some words are allowed."""
+        """The initial value: `""`, 0, an empty list, ...; None if only certain words are allowed."""
         return ""
 
     @property
@@ -125,7 +124,7 @@ class Kind(ABC):
         return self.item or ANY
 
     def at(self, key: str) -> Kind | None:
-        """The type of the entry of a map under a key; None without such an entry, and when this is not a map."""
+        """The type of a map's entry under a key; None if there is no such entry or this is not a map."""
         if self.is_record:
             return self.fields.get(key, self.item)
         return self.entry if self.family == "map" else None
@@ -133,7 +132,7 @@ class Kind(ABC):
 
 @dataclass(frozen=True)
 class AnyValue(Kind):
-    """A type that is only known in the running call: an entry of a list, of a map or of `call.custom_data`."""
+    """A type that is known only during the call: an entry of a list, of a map or of `call.custom_data`."""
 
     name = "any"
     family = "any"
@@ -153,7 +152,7 @@ ANY = AnyValue()
 
 
 def check_value(kind: Kind, value: object) -> list[Issue]:
-    """What is wrong with the value, including a scalar that JSON cannot hold."""
+    """The issues of the value, including a scalar that JSON cannot represent."""
     reason = _unwritable_scalar(value) if isinstance(value, (str, int, float)) else None
     found = [] if reason and not isinstance(value, int) else kind.check(value)
     return found or ([fault("N125", f"{shown(value)} cannot be written as JSON: {reason}.")] if reason else [])

@@ -1,4 +1,4 @@
-"""Texts, numbers, flags, words and points in time."""
+"""Texts, numbers, booleans, words and points in time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.suggest import folded, near, nearest
 from app.value_types.kind import SAMPLE, JsonSchema, Kind
 
 LARGE = 10**18
-"""Numbers from here on are refused: some readers of JSON lose their last digits."""
+"""Numbers from here on are refused: some JSON parsers lose their last digits."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -23,7 +23,7 @@ _DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h)(?:ecs?|econds?|ins?|inutes?|rs?|o
 
 
 def write(value: object) -> str:
-    """A single value as text: `true`, `3`, `0.5`, ISO 8601. Raises ValueError for a list, a map and for nothing."""
+    """A single value as text: `true`, `3`, `0.5`, ISO 8601. Raises ValueError for a list, a map and None."""
     match value:
         case str():
             return value
@@ -48,7 +48,7 @@ class PlainText(Kind):
     sample = SAMPLE
 
     def cast(self, value: object) -> str:
-        """A single value as it is written."""
+        """A single value as text."""
         return write(value)
 
     def check(self, value: object) -> list[Issue]:
@@ -61,18 +61,18 @@ class PlainText(Kind):
 
 
 def is_true(value: object) -> bool:
-    """Whether Vonage takes the value for true."""
+    """Whether Vonage treats the value as true."""
     return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
 
 def is_false(value: object) -> bool:
-    """Whether Vonage takes the value for false."""
+    """Whether Vonage treats the value as false."""
     return value is False or (isinstance(value, str) and value.strip().lower() == "false")
 
 
 @dataclass(frozen=True)
 class Flag(Kind):
-    """true or false. In an NCCO the words as text are a warning."""
+    """true or false. In an NCCO the quoted words are a warning."""
 
     name = "bool"
     family = "bool"
@@ -108,7 +108,7 @@ class Flag(Kind):
 
 
 def as_number(value: object) -> int | float | None:
-    """The number in a value or in a text of digits; None if it is not a number."""
+    """The number of a value, which may be text of digits; None if it is not a number."""
     if isinstance(value, str) and _NUMERAL.fullmatch(value):
         number = float(value)
         return int(number) if number.is_integer() else number
@@ -118,20 +118,20 @@ def as_number(value: object) -> int | float | None:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether it is an int or a float, and not true or false."""
+    """Whether it is an int or a float, but not a bool."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_whole_number(value: object) -> bool:
-    """Whether it is an int, and not true or false."""
+    """Whether it is an int, but not a bool."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """A number from `low` to `high`, both included; None for no limit. In an NCCO text of digits is a warning.
+    """A number from `low` to `high`, both included; None means unlimited. In an NCCO text of digits is a warning.
 
-    A cast ignores the limits: the value of a running call is checked with the NCCO that it is in.
+    A cast ignores the limits: values of a running call are checked as part of their NCCO.
 
     Attributes:
         disputed: values that some of Vonage's documents allow and others do not: a warning.
@@ -211,7 +211,7 @@ class Number(Kind):
         return value if number is None else number
 
     def json_schema(self) -> JsonSchema:
-        """A number, or text of digits. Without limits when a value out of range is only a warning."""
+        """A number, or text of digits. No limits if a value out of range is only a warning."""
         kind = "integer" if self.name == "int" else "number"
         limits = self.disputed if self.low is None else (*self.disputed, self.low)
         bounds = {} if self.clamps else {"minimum": min(limits, default=None), "maximum": self.high}
@@ -271,9 +271,9 @@ class Word(Kind):
     """One of a few words.
 
     Attributes:
-        disputed: words that some of Vonage's documents allow, each with its cure: a warning in an NCCO.
+        disputed: words that some of Vonage's documents allow, each with its fix: a warning in an NCCO.
         any_case: in an NCCO another case is a warning, not an error.
-        other_words: folded word of another platform → the word here.
+        other_words: folded word of another platform → Vonage's word.
     """
 
     words: tuple[str, ...]
@@ -328,12 +328,12 @@ class Word(Kind):
         return [fault("N109", f"{shown(value)} is not {expected}.", cure)]
 
     def words_in(self, value: object) -> tuple[str, ...]:
-        """The words, each once, in their order."""
+        """The words without duplicates, in order."""
         words = tuple(dict.fromkeys(re.findall(r"[^\s,;|+&/]+", value))) if isinstance(value, str) else ()
         return words if len(words) > 1 and all(word in self.words for word in words) else ()
 
     def normalised(self, value: object) -> object:
-        """Another case becomes the reference's where that is harmless."""
+        """The word in the reference's case, where that is harmless."""
         is_other_case = self.any_case and isinstance(value, str) and value.upper() in self.words
         return value.upper() if isinstance(value, str) and is_other_case else value
 

@@ -14,11 +14,11 @@ import jwt
 from app.vonage.keys import rsa_private_key
 
 VALID_FOR: Final = timedelta(minutes=2)
-"""Each request has its own token, so a token can be short-lived. Our choice; Vonage's libraries take 15 minutes."""
+"""Each request gets its own token, so it can be short-lived. Our choice; Vonage's libraries use 15 minutes."""
 
 
 class ApplicationTokens:
-    """Makes tokens of an application.
+    """Creates tokens for an application.
 
     Raises ValueError: the key cannot be used.
     """

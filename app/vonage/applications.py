@@ -1,4 +1,4 @@
-"""Reads how an application is configured at Vonage, and its numbers, and replaces its webhook URLs.
+"""Reads the configuration and numbers of an application at Vonage, and replaces its webhook URLs.
 
 Source: Application API 2.4.1, `GET` and `PUT /v2/applications/{id}`: Basic authentication with API key and API secret.
 """
@@ -20,7 +20,7 @@ WITHIN_S: Final = 10.0
 MAX_BYTES: Final = 1_000_000
 _NUMBERS_URL: Final = "https://rest.nexmo.com"
 _REPLY_ONLY: Final = ("id", "_links")
-"""Parts of a reply that cannot be set."""
+"""Keys of the API's reply that cannot be set."""
 _LATER: Final = "Try again later, or check the application in the Vonage dashboard."
 
 
@@ -36,7 +36,7 @@ class ApiDocument(BaseModel):
 
 
 class ConfiguredUrl(ApiDocument):
-    """A webhook URL of an application; "" for unset fields."""
+    """A webhook URL of an application; "" if not set."""
 
     address: str = ""
     http_method: str = ""
@@ -61,7 +61,7 @@ class VoiceCapability(ApiDocument):
 
 
 class Capabilities(ApiDocument):
-    """What an application may do; None for a capability that is switched off."""
+    """The capabilities of an application; None for a capability that is switched off."""
 
     voice: VoiceCapability | None = None
 
@@ -73,7 +73,7 @@ class ApplicationKeys(ApiDocument):
 
 
 class VonageApplication(ApiDocument):
-    """How an application is configured.
+    """The configuration of an application.
 
     Attributes:
         date: the `Date` header of the reply, "" without one.
@@ -93,7 +93,7 @@ class OwnedNumber(ApiDocument):
 
 
 class OwnedNumbers(ApiDocument):
-    """The first page of numbers, and how many there are on all pages."""
+    """The first page of numbers, and the total count."""
 
     count: int = 0
     numbers: tuple[OwnedNumber, ...] = ()
@@ -104,7 +104,7 @@ class Account(NamedTuple):
 
     Attributes:
         client: must follow no redirects, which could lead the secret to another host.
-        api_url: `https://api.nexmo.com`, or the URL of a stand-in that serves all APIs; without a trailing slash.
+        api_url: `https://api.nexmo.com`, or a stand-in that serves all APIs; without a trailing slash.
     """
 
     client: httpx.AsyncClient
@@ -120,16 +120,16 @@ async def read_application(account: Account, application_id: str) -> VonageAppli
 
 
 async def read_document(account: Account, application_id: str) -> tuple[VonageApplication, dict[str, Any]]:
-    """The same, with everything that can be set, including options that are unknown here. Raises VonageApiError."""
+    """Also the complete settable document, including unknown keys. Raises VonageApiError."""
     found, document = await _read(account, application_id)
     return found, {name: value for name, value in document.items() if name not in _REPLY_ONLY}
 
 
 def with_urls(document: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
-    """A copy of the document of an application with Voice, with new URLs for these webhooks, all by POST.
+    """A copy of the document of an application with Voice, with new webhook URLs, all by POST.
 
-    Everything else stays, for a `PUT` replaces the whole application: without `signed_callbacks`, for example, it would
-    switch signatures off.
+    Everything else is kept, because a `PUT` replaces the whole application: leaving out `signed_callbacks`, for
+    example, would disable signatures.
     """
     changed = deepcopy(dict(document))
     voice = changed["capabilities"]["voice"]
@@ -140,7 +140,7 @@ def with_urls(document: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str,
 
 
 async def write_document(account: Account, application_id: str, document: Mapping[str, Any]) -> None:
-    """Replace an application by a document as `read_document` gives it. Raises VonageApiError."""
+    """Replace an application by a document as `read_document` returns it. Raises VonageApiError."""
     url = f"{account.api_url}/v2/applications/{application_id}"
     response, _ = await _request(account, "PUT", url, document)
     if response.status_code != httpx.codes.OK:

@@ -21,7 +21,7 @@ def rsa_private_key(pem: str) -> RSAPrivateKey:
 
 
 def rsa_modulus(pem: str) -> int:
-    """The modulus of a private or public key; its length is that of the key. Raises ValueError as above."""
+    """The modulus of a private or public key; its length is the key's. Raises ValueError as above."""
     key = _loaded(pem)
     public = key.public_key() if isinstance(key, RSAPrivateKey) else key
     if not isinstance(public, RSAPublicKey):

@@ -1,7 +1,7 @@
 """Checks that a webhook comes from Vonage, by the signed token in its `Authorization` header.
 
-Vonage's own libraries check only the signature. This module checks every claim, so a token is valid only for one
-request of one account, and only for a few minutes.
+Vonage's own libraries check only the signature. This module checks every claim, so a token is valid for one request of
+one account, for a few minutes.
 
 Source: webhook signing (signed callbacks); support article 19033783342876.
 """
@@ -26,9 +26,9 @@ from jwt.exceptions import InvalidKeyError
 from app.errors import MissingSignature, SettingsError, WrongSignature
 
 MAX_AGE_S: Final = 300
-"""How far `iat` may lie in the past. Our choice: Vonage states no tolerance; five minutes is usual."""
+"""Greatest age of `iat`. Our choice: Vonage states no tolerance; five minutes is usual."""
 MAX_AHEAD_S: Final = 305
-"""How far `iat` may lie in the future: as far as in the past, and a little more for inaccurate clocks."""
+"""How far `iat` may be in the future: the same, plus a little for inaccurate clocks."""
 MAX_TOKEN_BYTES: Final = 8192
 
 
@@ -61,8 +61,7 @@ _HS256: Final = HMACAlgorithm(HMACAlgorithm.SHA256)
 class Verifier:
     """Checks webhooks against the account's signature secret.
 
-    A repeated `jti` is not refused: Vonage sends a webhook again when a reply was lost, and a second delivery
-    gets the same reply.
+    A repeated `jti` is not refused: Vonage repeats a webhook whose reply was lost, and a repeat gets the same reply.
 
     Args:
         secrets: the signature secret, and the previous one during a rotation.
@@ -79,7 +78,7 @@ class Verifier:
         self._application_id = application_id
 
     def token(self, authorization: bytes | None) -> bytes:
-        """The bearer token of an `Authorization` header. Raises MissingSignature when there is none."""
+        """The bearer token of an `Authorization` header. Raises MissingSignature if there is none."""
         if authorization is None:
             raise MissingSignature(Refusal.NO_HEADER)
         scheme, _, token = authorization.strip().partition(b" ")
@@ -95,7 +94,7 @@ class Verifier:
         return claims
 
     def verify_token(self, token: bytes, now_s: float) -> Mapping[str, Any]:
-        """The claims of `token` if those that do not depend on the body are valid. Raises WrongSignature.
+        """The claims of `token` if all that do not depend on the body are valid. Raises WrongSignature.
 
         Args:
             token: as `Verifier.token` returns it.
@@ -148,8 +147,8 @@ def verify_payload(claims: Mapping[str, Any], method: str, payload: bytes) -> No
 def hashes_of_query(query: bytes) -> tuple[str, ...]:
     """The `payload_hash` values that a GET with this query string may carry.
 
-    Vonage hashes the compact JSON of the decoded parameters in URL order, blank ones too; whether letters beyond ASCII
-    are escaped in it is not documented, so both are valid. Source: support article 19033783342876.
+    Vonage hashes the compact JSON of the decoded parameters in URL order, including blank ones. Whether it escapes
+    non-ASCII letters is undocumented, so both are accepted. Source: support article 19033783342876.
     """
     pairs = parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
     fields = dict(pairs)
@@ -173,7 +172,7 @@ def _prepared(secret: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def _header_problem(part: bytes) -> str | None:
-    """What is wrong with the first part of a token; nearly all tokens share one, so the result is cached."""
+    """The problem with the header of a token, if any. Nearly all tokens share one header, so the result is cached."""
     document = _decoded(part)
     header = None if document is None else _object(document)
     if header is None:
@@ -191,7 +190,7 @@ def _signature(keyed: hmac.HMAC, signed: bytes) -> bytes:
 
 
 def _decoded(part: bytes) -> bytes | None:
-    """The bytes of one part of a token; None unless it is base64url without padding."""
+    """Decode one part of a token; None unless it is base64url without padding."""
     plain = part.translate(_SWAP_ALPHABETS)
     try:
         return binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
@@ -204,7 +203,7 @@ def _encoded(document: bytes) -> bytes:
 
 
 def _is_canonical(part: bytes) -> bool:
-    """Whether it is base64url in the one form that `_encoded` writes."""
+    """Whether it is base64url in the canonical form of `_encoded`."""
     document = _decoded(part)
     return document is not None and _encoded(document) == part
 

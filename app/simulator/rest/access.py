@@ -24,11 +24,11 @@ _OPTIONS: Final[Options] = {
     "verify_aud": False,
 }
 _DRIFT_S: Final = 300
-"""How far the clocks may differ; our choice."""
+"""Largest clock difference; our choice."""
 
 
 class Access:
-    """Reads the tokens of an application.
+    """Verifies the tokens of an application.
 
     Args:
         key: the public key of the application.
@@ -62,14 +62,14 @@ def _unauthorized(detail: str) -> ProblemError:
 
 
 class RateLimit:
-    """Limits the requests in any second of virtual time."""
+    """Limits requests per second of virtual time."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._times: deque[int] = deque()
 
     def count(self, ms: int) -> None:
-        """Count a request at this time. Raises ProblemError: there are too many."""
+        """Count a request at this time. Raises ProblemError if there are too many."""
         while self._times and self._times[0] <= ms - 1000:
             self._times.popleft()
         if len(self._times) >= self._most:

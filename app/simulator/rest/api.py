@@ -46,16 +46,16 @@ PARAMETERS: Final = {
     "endpoint": "to", "from": "from.number", "timeout": "ringing_timer", "machineDetection": "machine_detection",
     "advancedMachineDetection": "advanced_machine_detection",
 }  # fmt: skip
-"""The names of a connect's options in the body of a new call."""
+"""Options of a connect → their names in the body of a new call."""
 
 
 @dataclass(slots=True)
 class Platform:
-    """What the routes work with.
+    """The state of the routes.
 
     Attributes:
-        in_step: entered around each request; lets virtual time catch up before it, where that follows real time.
-        running: the processes that requests started for a leg (talk, stream, listening for keys), by leg and name.
+        in_step: entered around each request; lets virtual time catch up first, if it follows real time.
+        running: processes that requests started for legs (talk, stream, listening for keys), by leg and name.
     """
 
     vonage: Vonage
@@ -76,21 +76,21 @@ class Platform:
         return leg
 
     def begin(self, leg: Leg, name: str, steps: Steps[None]) -> None:
-        """Start a process for a leg; it replaces the one with the same name."""
+        """Start a process for a leg, in place of the previous one of this name."""
         self.stop(leg, name)
         self.running = {key: each for key, each in self.running.items() if not each.is_over}
         self.running[leg.uuid, name] = process = self.vonage.scheduler.spawn(steps)
         leg.processes.append(process)
 
     def stop(self, leg: Leg, name: str) -> None:
-        """Stop the process with this name."""
+        """Stop a process."""
         process = self.running.pop((leg.uuid, name), None)
         if process is not None:
             process.cancel()
 
 
 def _playing(leg: Leg, kind: HeardKind, text: str, once: float, loop: int) -> Steps[None]:
-    """Play something to one leg `loop` times; 0: until it is stopped."""
+    """Play a sound to one leg `loop` times; 0 means until stopped."""
     seconds = once * loop if loop else None
     number = leg.note(kind, text, seconds)
     try:
@@ -138,7 +138,7 @@ async def create(platform: Authorized, body: CreateCall) -> Reply:
 
 
 def _parameter(issue: Issue) -> str:
-    """The parameter that an issue of the connect is about: `/0/endpoint/0/number` is `to[0].number`."""
+    """The parameter for an issue of the connect: `/0/endpoint/0/number` is `to[0].number`."""
     _, _, option, *deeper = f"{issue.path}".split("/")
     name = PARAMETERS.get(option, option)
     return name + "".join(f"[{each}]" if each.isdigit() else f".{each}" for each in deeper)
@@ -146,7 +146,7 @@ def _parameter(issue: Issue) -> str:
 
 @_ROUTER.get("")
 async def list_calls(platform: Authorized, wanted: Annotated[ListedCalls, Query()], request: Request) -> Reply:
-    """The calls that fit, from `record_index` on."""
+    """The matching calls, from `record_index` on."""
     found = list(_found(platform.vonage, wanted))
     if wanted.order == "desc":
         found.reverse()
@@ -183,7 +183,7 @@ def _aware(moment: datetime) -> datetime:
 
 @_ROUTER.get("/{uuid}")
 async def get_call(platform: Authorized, uuid: str) -> Reply:
-    """One call, also when it is over."""
+    """One call, even if it is over."""
     leg = platform.vonage.legs.get(uuid)
     if leg is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no call {uuid}.")
@@ -191,7 +191,7 @@ async def get_call(platform: Authorized, uuid: str) -> Reply:
 
 
 def _shown(leg: Leg) -> Reply:
-    """Source: Outbound REST: times without a zone; times, rate, price and duration only once it is completed."""
+    """Source: Outbound REST: times have no zone; times, rate, price and duration are missing until it is completed."""
     identity = leg.identity
     document: Reply = {"_links": {"self": {"href": f"/v1/calls/{leg.uuid}"}}}
     document |= {"uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
@@ -278,7 +278,7 @@ async def listen_for_dtmf(platform: Authorized, uuid: str, body: ListenForDtmf) 
 
 @_ROUTER.delete("/{uuid}/input/dtmf")
 async def stop_listening(platform: Authorized, uuid: str) -> Reply:
-    """Send no more keys."""
+    """Stop sending keys."""
     leg = platform.leg(uuid)
     platform.stop(leg, "input")
     return _message("DTMF listener stopped", leg)

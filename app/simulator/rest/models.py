@@ -1,4 +1,4 @@
-"""What the API is sent; other keys are ignored. Source: Voice API specification; Outbound REST."""
+"""Request bodies of the API; unknown keys are ignored. Source: Voice API specification; Outbound REST."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CheckedNcco: TypeAlias = Annotated[list[dict[str, Any]], AfterValidator(_playabl
 
 
 class ShownNumber(BaseModel):
-    """The number that is shown to the callee; newer than the specification: also a SIP URI."""
+    """The number that is shown to the callee; newer than the specification: a SIP URI is allowed, too."""
 
     type: Literal["phone", "sip"] = "phone"
     number: str
@@ -78,7 +78,7 @@ class CreateCall(BaseModel):
 
 
 class Destination(BaseModel):
-    """What a transferred leg plays."""
+    """The NCCO for a transferred leg."""
 
     type: Literal["ncco"]
     ncco: CheckedNcco | None = None

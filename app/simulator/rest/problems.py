@@ -1,4 +1,4 @@
-"""Errors as the API replies them: RFC 7807. Source: Voice API specification, errors."""
+"""Error responses of the API, as in RFC 7807. Source: Voice API specification, errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ProblemError(HTTPException):
     """A refused request.
 
     Attributes:
-        invalid: the parameters that are wrong, by name as in `to[0].number`, each with the reason.
+        invalid: wrong parameters by name, such as `to[0].number`, with the reasons.
     """
 
     def __init__(self, status: HTTPStatus, detail: str, invalid: Mapping[str, str] | None = None) -> None:
@@ -24,7 +24,7 @@ class ProblemError(HTTPException):
 
 
 async def refused(_: Request, error: Exception) -> JSONResponse:
-    """The reply to a refused request, or to an unknown path."""
+    """The response to a refused request, or an unknown path."""
     if isinstance(error, RequestValidationError):
         error = _of_parameters(error)
     if not isinstance(error, HTTPException):
@@ -46,6 +46,6 @@ def _of_parameters(error: RequestValidationError) -> ProblemError:
 
 
 def _name(place: Sequence[str | int]) -> str:
-    """The place in a body or query: `("body", "to", 0, "number")` is `to[0].number`."""
+    """The name of a place in a body or query: `("body", "to", 0, "number")` is `to[0].number`."""
     text = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in place[1:])
     return text.removeprefix(".") or "body"
