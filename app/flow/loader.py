@@ -160,7 +160,7 @@ def _load(
         issues,
         {file.path: file.node for file in files if file.node is not None},
         texts,
-        frozenset[str]().union(*(names_written_in(file.text)[1] for file in files if not file.is_recognised)),
+        frozenset[str]().union(*(names_written_in(file.text)[1] for file in files if not file.is_complete)),
         {each.file.path for each in flows if each.read.flow and each.read.name not in linked},
     )
     return Project(linked, tuple(shown), dict(texts), calendars)
@@ -185,9 +185,10 @@ class _File:
     issues: list[FlowIssue]
 
     @property
-    def is_recognised(self) -> bool:
-        """Whether it is known to be a flow or a shared file; else it may declare what others use."""
-        return isinstance(self.node, Map) and (self.node.get("flow") is not None or is_shared(self.node))
+    def is_complete(self) -> bool:
+        """Whether it is a flow, or a shared file whose YAML has no error; else it may declare what others use."""
+        is_flow = isinstance(self.node, Map) and self.node.get("flow") is not None
+        return is_flow or (self.is_parsed and is_shared(self.node))
 
     @property
     def has_errors(self) -> bool:

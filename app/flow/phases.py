@@ -32,7 +32,8 @@ def first_faults(
         issues: all of them.
         nodes: the root node of each flow file that could be parsed, by path.
         texts: the text of each flow file and each template, by path.
-        unread: the names that may be declared by files with a syntax error, without `flow` and without `shared`.
+        unread: the names that may be declared by shared files with a syntax error, and by files that are neither
+            flows nor shared.
         callers: the files of flows that run a flow with an error.
     """
     last = _last_phases(issues)
