@@ -17,7 +17,7 @@ _NUMBER: Final = re.compile(r"[0-9]{5,}")
 
 
 class CallService(Turns):
-    """Answers, resumes and records calls."""
+    """Answers, resumes and records calls, as webhooks ask. `Turns` plays and stores what is decided here."""
 
     answer = answers.answer
     resume = waits.resume

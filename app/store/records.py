@@ -16,14 +16,14 @@ from app.store.rows import (
     CallFilter,
     CallRow,
     ConnectStatus,
+    HookRow,
     ReportedCall,
     RevisionRow,
     Schema,
+    SessionRow,
     Timeline,
     TurnRow,
     WebhookRow,
-    hook_row,
-    session_row,
 )
 
 FAILURE_IN_0_2: Final = b'"did":"failed"'
@@ -228,7 +228,7 @@ class Records:
             return None
         call = _call_row(found[0])
         turns = [TurnRow(call.session.id, *row) for row in await self._read(SELECT_TURNS, call.key)]
-        hooks = [hook_row(row) for row in await self._read(SELECT_HOOKS_OF_SESSION, session)]
+        hooks = [HookRow.read(row) for row in await self._read(SELECT_HOOKS_OF_SESSION, session)]
         return Timeline(call, await self._webhooks(call), tuple(turns), tuple(hooks))
 
     async def revision(self, hash_: str) -> RevisionRow | None:
@@ -278,4 +278,4 @@ def _search(wanted: CallFilter, before: int | None, has_failed: str) -> tuple[st
 
 
 def _call_row(row: Sequence[Any]) -> CallRow:
-    return CallRow(row[0], session_row(row[1:11]), row[11], bool(row[12]))
+    return CallRow(row[0], SessionRow.read(row[1:11]), row[11], bool(row[12]))

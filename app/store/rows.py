@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 
 def milliseconds(moment: datetime) -> int:
@@ -57,14 +57,14 @@ class SessionRow(NamedTuple):
     created_at: int
     updated_at: int
 
+    @classmethod
+    def read(cls, row: Sequence[Any]) -> Self:
+        """A row of `SESSION_COLUMNS`; SQLite gives 0 and 1 for truth values."""
+        *before, is_over, created_at, updated_at = row
+        return cls._make((*before, bool(is_over), created_at, updated_at))
+
 
 SESSION_COLUMNS: Final = ", ".join(SessionRow._fields)
-
-
-def session_row(row: Sequence[Any]) -> SessionRow:
-    """The session of a row of `SESSION_COLUMNS`; SQLite gives 0 and 1 for truth values."""
-    found = SessionRow(*row)
-    return found._replace(is_over=bool(found.is_over))
 
 
 class TurnRow(NamedTuple):
@@ -127,6 +127,12 @@ class HookRow(NamedTuple):
     problem: str = ""
     is_parked: bool = False
 
+    @classmethod
+    def read(cls, row: Sequence[Any]) -> Self:
+        """A row of `HOOK_COLUMNS`; SQLite gives 0 and 1 for truth values."""
+        *before, is_parked = row
+        return cls._make((*before, bool(is_parked)))
+
     @property
     def is_mail(self) -> bool:
         """Whether it is a mail, to the addresses behind `mailto:`."""
@@ -135,12 +141,6 @@ class HookRow(NamedTuple):
 
 IS_MAIL: Final = "url LIKE 'mailto:%'"
 HOOK_COLUMNS: Final = ", ".join(HookRow._fields)
-
-
-def hook_row(row: Sequence[Any]) -> HookRow:
-    """The hook of a row of `HOOK_COLUMNS`."""
-    hook = HookRow(*row)
-    return hook._replace(is_parked=bool(hook.is_parked))
 
 
 class HookCounts(NamedTuple):

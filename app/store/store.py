@@ -29,8 +29,6 @@ from app.store.rows import (
     SessionRow,
     TurnRow,
     WebhookRow,
-    hook_row,
-    session_row,
 )
 
 # While no call was forgotten, opening one takes only this statement, without the hashes of its names.
@@ -444,11 +442,11 @@ class Store:
     async def load(self, session: str) -> SessionRow | None:
         """The call, or None."""
         rows = await self.database.read(SELECT_CALL, session)
-        return session_row(rows[0]) if rows else None
+        return SessionRow.read(rows[0]) if rows else None
 
     async def calls_of(self, leg: str) -> list[SessionRow]:
         """The calls of a leg that are not over, oldest first; a missing leg ("") has none."""
-        return [session_row(row) for row in await self.database.read(SELECT_CALLS_OF_LEG, leg)]
+        return [SessionRow.read(row) for row in await self.database.read(SELECT_CALLS_OF_LEG, leg)]
 
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
         """The NCCO that answered this delivery: same wait and same status (None: any status), or None.
@@ -496,7 +494,7 @@ class Store:
         Returns them updated: their `tries` grow by one, and nobody else gets them before `leased_until`. At most one
         hook of each session that is no mail.
         """
-        due = [hook_row(row) for row in (yield SELECT_DUE, (now, limit))]
+        due = [HookRow.read(row) for row in (yield SELECT_DUE, (now, limit))]
         yield Many(CLAIM_HOOK, [(hook.id, leased_until) for hook in due])
         return [hook._replace(leased_until=leased_until, tries=hook.tries + 1) for hook in due]
 
@@ -541,7 +539,7 @@ class Store:
 
     async def hooks(self, limit: int) -> list[HookRow]:
         """Up to `limit` hooks, parked ones first, each kind oldest first."""
-        return [hook_row(row) for row in await self.database.read(SELECT_HOOKS, limit)]
+        return [HookRow.read(row) for row in await self.database.read(SELECT_HOOKS, limit)]
 
     async def count_hooks(self) -> HookCounts:
         """How many there are."""

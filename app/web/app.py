@@ -88,7 +88,7 @@ def create_app(
     app.state.webhooks = config
     app.state.readiness = readiness
     app.state.server_id = server_id or token_hex(8)
-    app.include_router(webhooks.router)
+    app.include_router(webhooks.router)  # for /docs; the middleware serves them
     app.include_router(webhooks.rtc_router)
     app.include_router(health.router)
     if dev:

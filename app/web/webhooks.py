@@ -29,6 +29,7 @@ from app.ncco.webhooks import (
     TranscriptionWebhook,
     TransferWebhook,
 )
+from app.service.delivery import Reply
 from app.web.log import log_webhook
 from app.web.openapi import body_of, reference
 from app.web.webhook_failures import failure_response
@@ -95,7 +96,7 @@ class WebhookRoute(APIRoute):
             with Deadline(config.deadline_s):
                 await request.receive_webhook()
                 response: WebhookResponse = await self.endpoint(request, **request.scope["path_params"])
-                _require_playable(response, self.path)
+                _require_playable(response.reply, must_play=self.kind == "answer")
         except ClientDisconnect:
             config.log.debug("client gone", route=self.kind)
             return Response(status_code=400)
@@ -128,18 +129,18 @@ class WebhookRoute(APIRoute):
         )
 
 
-def _require_playable(response: WebhookResponse, path: str) -> None:
-    """Raise ValueError for a response that Vonage could not play.
+def _require_playable(reply: Reply, *, must_play: bool) -> None:
+    """Raise ValueError for a reply that Vonage could not play, or for an empty one where it `must_play`.
 
     The service validates the actions of what it renders; a stored NCCO is parsed here.
     """
-    ncco = response.reply.ncco
+    ncco = reply.ncco
     if ncco is None:
-        if path.startswith("/webhooks/answer"):
+        if must_play:
             raise ValueError("an answer webhook got no NCCO")
     elif ncco[:1] != b"[" or ncco[-1:] != b"]":
         raise ValueError("a reply is not an NCCO")
-    elif response.reply.is_repeat:
+    elif reply.is_repeat:
         orjson.loads(ncco)  # it may be empty: a flow may end the call at once
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.store import RevisionRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
-from app.store.rows import SESSION_COLUMNS, session_row
+from app.store.rows import SESSION_COLUMNS
 
 
 class MemoryStore(Store):
@@ -18,7 +18,7 @@ class MemoryStore(Store):
     def sessions(self) -> dict[str, SessionRow]:
         """By id, oldest first."""
         rows = self.database.read_apart(f"SELECT {SESSION_COLUMNS} FROM calls ORDER BY key", ())
-        return {row[0]: session_row(row) for row in rows}
+        return {row[0]: SessionRow.read(row) for row in rows}
 
     @property
     def turns(self) -> dict[str, list[TurnRow]]:
