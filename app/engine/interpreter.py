@@ -24,7 +24,7 @@ from app.engine.session import (
     Turn,
     TurnContext,
 )
-from app.engine.stretch import begun, first_turn
+from app.engine.stretch import begun, decided, first_turn
 from app.errors import RenderError
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Flow, Step
@@ -75,7 +75,8 @@ def _follow(run: Run, target: Target) -> Step | None:
     """The step that a target leads to, in this flow or another; None: the call ends. Raises RenderError."""
     if target.runs is not None:
         run.note("ran", run.step, target.runs.flow, where=target.place)
-        return run.begin_flow(target.runs)
+        run.scopes.begin(target.runs, run.step)
+        return run.scopes.flow.steps[run.scopes.flow.start]
     if target.step is None:
         return None
     if target.sets:
@@ -102,7 +103,7 @@ def _play(run: Run, step: Step) -> Target | None:
     names = run.scopes.names()
     leave = step.exit
     for hook in step.sends:
-        run.send(hook, {**names, "step": step.name, "flow": run.scopes.flow.name})
+        run.hooks.append(hook.render({**names, "step": step.name, "flow": run.scopes.flow.name}))
     frame = run.frame(names)
     jump = leave.enter(frame) if leave.is_early and not run.holds_again(step) else None
     if jump is None:
@@ -112,7 +113,7 @@ def _play(run: Run, step: Step) -> Target | None:
         jump = None if leave.is_early else leave.enter(frame)
     if jump is None:
         return None
-    run.note_jump(step, jump)
+    run.trace.append(decided(step, jump))
     return jump.target
 
 

@@ -11,13 +11,12 @@ from app.engine.dialling import refusal
 from app.engine.outcome import APART, JOINED, REACHED
 from app.engine.scope import FlowScope, Scopes, observers
 from app.engine.session import OWN_LEG, Observer, Session, TraceLine, Turn, TurnContext
-from app.engine.stretch import ENTERED, STEP_LIMIT, Stretch, decided, stretch_of, written_at
+from app.engine.stretch import ENTERED, STEP_LIMIT, Stretch, stretch_of, written_at
 from app.errors import RenderError
 from app.flow.actions.action import DIAL_FAILURES, checkpoint
-from app.flow.language.hooks import SentHook
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
-from app.flow.runtime import Again, Decision, Frame, Jump, Runs, Target
+from app.flow.runtime import Again, Decision, Frame, Target
 from app.flow.templates.budget import Budget
 from app.ncco import Issue
 
@@ -73,34 +72,11 @@ class Run:
         self.hooks: list[Any] = []
         self.asked: dict[str, int] = {}
         self.trace: list[TraceLine] = []
-        self._ready: tuple[Stretch, list[dict[str, Any]]] | None = None
+        self._ready: tuple[Stretch, list[dict[str, Any]]] | None = None  # instead of a builder: the whole turn
         self._built: NccoBuilder | None = None
         self._refused: set[str] = set()
         self._used_exits: set[tuple[str, str]] = set()
         self._marks: list[Savepoint] = []
-
-    @property
-    def _builder(self) -> NccoBuilder:
-        """Builds the interpreter's actions; created with the first action."""
-        if self._built is None:
-            before = self.before
-            self._built = NccoBuilder(self.root, before.id, before.turn + 1, before.dialled, self.context)
-        return self._built
-
-    def frame(self, names: Mapping[str, Any], position: int = 0, waited: float = 0.0) -> Frame:
-        """The names that a step's parts and exit may use."""
-        dialled = self._built.dialled if self._built else self.before.dialled
-        return Frame(names, position, waited, self._may_dial, self.context.dial_limit - dialled)
-
-    def _may_dial(self, number: str) -> bool:
-        """Whether a list may ring a computed number; the trace shows each refused number once."""
-        refused = refusal(number, self.context.dial_allow)
-        if refused and self.step and number not in self._refused:
-            self._refused.add(number)
-            code, why = ("R101", f"{number} {refused}") if number else ("E392", _NO_NUMBER)
-            where = self.scopes.flow.steps[self.step].exit_place
-            self.note("refused", self.step, code, where=where, because=f"{why}: passed over")
-        return not refused
 
     def note(
         self, did: str, step: str, what: str, where: Place | None = None, because: str = "", *, by: str = ""
@@ -126,24 +102,10 @@ class Run:
             )
         )
 
-    def note_jump(self, step: Step, jump: Jump) -> None:
-        """Add to the trace where the exit of a step leads immediately."""
-        self.trace.append(decided(step, jump))
-
-    def send(self, hook: SentHook, names: Mapping[str, Any]) -> None:
-        """Add a hook, which is sent after the reply. Raises RenderError."""
-        self.hooks.append(hook.render(names))
-
     def start_step(self, now: datetime) -> None:
         """Reset the counters: a step is entered, not repeated."""
         self.tries = self.asr_errors = self.position = 0
         self.scopes.entered_at = now
-
-    def begin_flow(self, runs: Runs) -> Step:
-        """Begin another flow, while this one waits for it or is left for good. Raises RenderError."""
-        self.scopes.begin(runs, self.step)
-        flow = self.scopes.flow
-        return flow.steps[flow.start]
 
     def come_back(self, target: Target) -> Step | None:
         """Return to the step that ran this flow, with `target`'s result; None when no step waits.
@@ -157,12 +119,45 @@ class Run:
         self.step = step.name
         return step
 
-    def mark(self, step: Step) -> None:
-        """Remember how far the turn is, before `step` adds to it. Raises RenderError past the step limit."""
-        self._marks.append(Savepoint(step, self._builder.mark(), len(self.hooks), self.scopes.state))
-        self.step = step.name
-        if len(self._marks) > STEP_LIMIT:
-            raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
+    def end(self) -> None:
+        """The call ends after the added actions have played; the other party of a connect is then connected."""
+        self.last_conversation = self.step if self._builder.ends_in_conversation else ""
+        self.step = ""
+        if self.before.parent and self.returned in DIAL_FAILURES:
+            self._builder.add(APART)
+        elif self.before.parent and not self._builder.drafts:
+            self._builder.add(JOINED)
+
+    def fall_back(self, because: str) -> None:
+        """Play the failsafe NCCO, since nothing of the flow can be played."""
+        self._builder.play_only(self.context.failsafe)
+        self._marks.clear()
+        self.end()
+        self.is_failsafe = True
+        self.note("failed", "", "failsafe", because=because)
+
+    @property
+    def _builder(self) -> NccoBuilder:
+        """Builds the interpreter's actions; created with the first action."""
+        if self._built is None:
+            before = self.before
+            self._built = NccoBuilder(self.root, before.id, before.turn + 1, before.dialled, self.context)
+        return self._built
+
+    def frame(self, names: Mapping[str, Any], position: int = 0, waited: float = 0.0) -> Frame:
+        """The names that a step's parts and exit may use."""
+        dialled = self._built.dialled if self._built else self.before.dialled
+        return Frame(names, position, waited, self._may_dial, self.context.dial_limit - dialled)
+
+    def _may_dial(self, number: str) -> bool:
+        """Whether a list may ring a computed number; the trace shows each refused number once."""
+        refused = refusal(number, self.context.dial_allow)
+        if refused and self.step and number not in self._refused:
+            self._refused.add(number)
+            code, why = ("R101", f"{number} {refused}") if number else ("E392", _NO_NUMBER)
+            where = self.scopes.flow.steps[self.step].exit_place
+            self.note("refused", self.step, code, where=where, because=f"{why}: passed over")
+        return not refused
 
     def begins_later(self, step: Step) -> bool:
         """Whether a step starts only when the caller gets there, not while the NCCO in front of it is built.
@@ -186,28 +181,14 @@ class Run:
             self.scopes.flow, step, checkpoint(REACHED, step.place, steers=True), self.frame(self.scopes.names())
         )
 
-    def roll_back(self, mark: Savepoint) -> None:
-        """Remove everything that was added since `mark`."""
-        del self._marks[self._marks.index(mark) :]
-        del self.hooks[mark.hooks :]
-        self._builder.roll_back(mark.built)
-        self.scopes.restore(mark.scopes)
-        self.returned = self.last_conversation = ""
-
-    def mark_decision(self, step: Step) -> None:
-        """Remember the variables as they are before the exit of `step`, entered in an earlier turn, sets its own."""
-        self._decided = step, self.scopes.state
-
-    def roll_back_last(self, step: Step | None) -> None:
-        """Remove what `step` has added or set, if that was in this turn and is not removed yet."""
-        if self._marks and self._marks[-1].step is step:
-            self.roll_back(self._marks[-1])
-        elif self._decided is not None and self._decided[0] is step:
-            self.scopes.restore(self._decided[1])
-
     def play(self, step: Step, frame: Frame, again: Again = ENTERED) -> None:
         """Add what a step of this flow plays; see `NccoBuilder.play`. Raises RenderError."""
         self._builder.play(Origin(self.scopes.flow, step, frame), self._waiting, again)
+
+    def _waiting(self) -> Iterator[Origin]:
+        """The steps that wait for this flow, the innermost first."""
+        for flow, step, names in self.scopes.waiting():
+            yield Origin(flow, step, self.frame(names))
 
     def enter_stretch(self, target: Target) -> bool:
         """Enter a step and play everything up to the next wait or the end of the call, if all of it is precomputed.
@@ -242,27 +223,42 @@ class Run:
             self._ready = stretch, ncco
         return True
 
-    def _waiting(self) -> Iterator[Origin]:
-        """The steps that wait for this flow, the innermost first."""
-        for flow, step, names in self.scopes.waiting():
-            yield Origin(flow, step, self.frame(names))
+    def mark(self, step: Step) -> None:
+        """Remember how far the turn is, before `step` adds to it. Raises RenderError past the step limit."""
+        self._marks.append(Savepoint(step, self._builder.mark(), len(self.hooks), self.scopes.state))
+        self.step = step.name
+        if len(self._marks) > STEP_LIMIT:
+            raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
 
-    def end(self) -> None:
-        """The call ends after the added actions have played; the other party of a connect is then connected."""
-        self.last_conversation = self.step if self._builder.ends_in_conversation else ""
-        self.step = ""
-        if self.before.parent and self.returned in DIAL_FAILURES:
-            self._builder.add(APART)
-        elif self.before.parent and not self._builder.drafts:
-            self._builder.add(JOINED)
+    def mark_decision(self, step: Step) -> None:
+        """Remember the variables as they are before the exit of `step`, entered in an earlier turn, sets its own."""
+        self._decided = step, self.scopes.state
 
-    def fall_back(self, because: str) -> None:
-        """Play the failsafe NCCO, since nothing of the flow can be played."""
-        self._builder.play_only(self.context.failsafe)
-        self._marks.clear()
-        self.end()
-        self.is_failsafe = True
-        self.note("failed", "", "failsafe", because=because)
+    def roll_back(self, mark: Savepoint) -> None:
+        """Remove everything that was added since `mark`."""
+        del self._marks[self._marks.index(mark) :]
+        del self.hooks[mark.hooks :]
+        self._builder.roll_back(mark.built)
+        self.scopes.restore(mark.scopes)
+        self.returned = self.last_conversation = ""
+
+    def roll_back_last(self, step: Step | None) -> None:
+        """Remove what `step` has added or set, if that was in this turn and is not removed yet."""
+        if self._marks and self._marks[-1].step is step:
+            self.roll_back(self._marks[-1])
+        elif self._decided is not None and self._decided[0] is step:
+            self.scopes.restore(self._decided[1])
+
+    def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
+        """Where a failure of `step` leads, and the step with that exit; None: the failsafe.
+
+        If a flow does not handle it, the call leaves that flow, and the step that runs it fails.
+        """
+        while True:
+            target = self._error_exit(step)
+            if target is not None or self.scopes.is_outermost:
+                return target, step
+            step = self.scopes.leave()
 
     def _error_exit(self, step: Step | None) -> Target | None:
         """Where a failure of `step` leads: its own `error`, otherwise that of its flow; None if both are used.
@@ -278,17 +274,6 @@ class Run:
                     self._used_exits.add((flow.name, target.shown))
                 return target
         return None
-
-    def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
-        """Where a failure of `step` leads, and the step with that exit; None: the failsafe.
-
-        If a flow does not handle it, the call leaves that flow, and the step that runs it fails.
-        """
-        while True:
-            target = self._error_exit(step)
-            if target is not None or self.scopes.is_outermost:
-                return target, step
-            step = self.scopes.leave()
 
     def fault(self) -> tuple[Savepoint, Issue] | None:
         """The first error that Vonage would refuse the NCCO for, with the step that added it."""
