@@ -1,4 +1,4 @@
-"""The `ncco` command: one module per command, imported when it is called."""
+"""The `ncco` command: one module per command, imported on use."""
 
 from __future__ import annotations
 
@@ -38,19 +38,20 @@ COMMANDS: Final = {
     "restore": "Restore the database from a backup.",
     "db": "Show the version of the database schema, or migrate it.",
 }
-"""The commands in the order a project needs them, each with a short description. Its module is
-`app.cli.<name>`, with _ for -."""
+"""The commands, in the order a project needs them, with short descriptions. Their modules are `app.cli.<name>`, with _
+for -.
+"""
 
 
 class _Commands(click.Group):
-    """Imports the module of a command when the command is called, so that `ncco --help` starts fast."""
+    """Imports the module of a command only on use, so that `ncco --help` starts fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names, in their order."""
+        """Command names, in order."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name."""
+        """The command with a name."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"app.cli.{cmd_name.replace('-', '_')}").command
@@ -62,9 +63,9 @@ class _Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command, which returns its exit code, and end with that code.
+        """Run a command and exit with the code that it returns.
 
-        Commands print texts with colours; `click.echo` takes them out where they are not shown.
+        Commands print texts with colours; `click.echo` strips them where they cannot be shown.
         """
         open_closed_streams()
         ctx.color = shows_colours()

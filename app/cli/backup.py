@@ -1,4 +1,4 @@
-"""`ncco backup`: everything that the server must not lose, in one file."""
+"""`ncco backup`: everything that the server must keep, in one file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.settings import Settings
 
 
 def places_of(settings: Settings) -> BackupPlaces:
-    """Where the settings say that the parts of a backup are. Raises CannotRun."""
+    """Where the parts of a backup are, from the settings. Raises CannotRun."""
     store = find_database()
     key = store.path.with_name(f"{store.path.name}-key") if store.path is not None else None
     return BackupPlaces(store, key, settings.recording_files)
@@ -61,7 +61,7 @@ def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
     require_file(places.store)
     size, lost = asyncio.run(write_backup(file.absolute(), places, settings.keys(), version("ncco-server"), now))
     if folder and keep and not lost:
-        others = sorted(set(folder.glob("ncco-????????T??????Z.tar")) - {file})  # made by a clock that was ahead, too
+        others = sorted(set(folder.glob("ncco-????????T??????Z.tar")) - {file})  # even made by a clock that was ahead
         for older in others[: max(0, len(others) + 1 - keep)]:
             older.unlink()
     if form == "json":

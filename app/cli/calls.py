@@ -30,9 +30,9 @@ from app.service.turns import LONGEST_CALL_MS
 from app.store import CallFilter, CallRow, Records, Timeline, milliseconds
 
 POLL_S: Final = 0.5
-"""How often `--follow` looks."""
+"""How often `--follow` polls."""
 FOLLOWED: Final = 200
-"""The newest calls, which `--follow` looks at."""
+"""How many of the newest calls `--follow` watches."""
 SHORT_ID: Final = 12
 WHOLE_ID: Final = 32
 SHORT_HASH: Final = 8
@@ -53,7 +53,7 @@ def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime 
 
 
 def _number(_: click.Context, __: click.Parameter, text: str | None) -> str:
-    """The digits of a number without leading zeros: 07700 900123 is a part of 447700900123."""
+    """The digits of a number without leading zeros: 07700 900123 matches 447700900123."""
     digits = options.digits_of(text or "").replace("/", "")
     if text is not None and not re.fullmatch(r"[0-9]{1,15}", digits):
         raise click.BadParameter(f"{text} is not a phone number or a part of one")
@@ -143,7 +143,7 @@ def _now() -> int:
 
 
 async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, to_its_end: bool = False) -> None:
-    """Print the webhooks of a call as they come, until the call is forgotten, or `to_its_end`."""
+    """Print the webhooks of a call as they arrive, until the call is deleted or, with `to_its_end`, over."""
     screen.print_heading(call.call)
     timeline: Timeline | None = call
     seen: set[str] = set()
@@ -161,7 +161,7 @@ async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, 
 async def follow_calls(
     records: Records, wanted: CallFilter, limit: int, poll_s: float = POLL_S
 ) -> AsyncGenerator[CallRow, None]:
-    """Up to `limit` calls, the newest last; then each new call, and each of the newest ones when it has changed."""
+    """Up to `limit` calls, newest last; then each new call, and recent ones again when they change."""
     known: dict[str, CallRow] = {}
     most: int | None = limit
     while True:
@@ -179,8 +179,8 @@ class CallPrinter:
     """Prints calls, for a person or a program.
 
     Attributes:
-        zone: of the times that a person reads.
-        whole: whether NCCOs are printed as they went out.
+        zone: time zone of text output.
+        whole: whether NCCOs are printed in full.
     """
 
     zone: tzinfo
@@ -215,7 +215,7 @@ class CallPrinter:
         click.echo(self._row(id_, began, *others, *rest))
 
     def _row(self, id_: str, *cells: object) -> str:
-        """The cells of a call. Programs get whole ids, people get shortened ones."""
+        """The cells of a call. Programs get full IDs, people shortened ones."""
         size = SHORT_ID if sys.stdout.isatty() else WHOLE_ID
         return f"{id_[:size]:<{size}} " + "{:<21} {:<15} {:<15} {:<14} {:<8} {:>5} {:>8}  {}".format(*cells)
 
@@ -279,13 +279,13 @@ call {shown["id"]}{dialled_by}
 
 
 def _print_labelled(label: str, lines: Iterable[str]) -> None:
-    """Lines below a webhook, the first of them behind a label."""
+    """Lines below a webhook, the first with a label."""
     for number, line in enumerate(lines):
         click.echo(f"    {'' if number else label:<4} {line}".rstrip())
 
 
 def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What a turn did and why. Entering a step is shown by the line that led to it."""
+    """What a turn did and why. An entered step is shown by the line that led to it."""
     for line, following in zip(trace, (*trace[1:], None), strict=True):
         is_repeated = line["did"] == "heard" and following is not None and following["did"] == "decided"
         if line["did"] == "entered" or is_repeated:

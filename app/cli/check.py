@@ -20,9 +20,9 @@ from app.flow.files import Stamps, stamps
 from app.flow.report import Format, counted, printable, report
 
 POLL_S: Final = 0.2
-"""How often to look at the files."""
+"""How often to check the files for changes."""
 MOST_NAMED: Final = 3
-"""How many changed files are named."""
+"""Most changed files to name."""
 
 
 @click.command(
@@ -67,7 +67,7 @@ def command(
 
 
 def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
-    """The same sources, with the files of one folder joined, so that they are checked against each other."""
+    """The same sources, with files of one folder merged, so that they are checked together."""
     joined: dict[tuple[Path, Path, bool], Source] = {}
     for source in sources:
         key = (source.flows, source.templates, bool(source.files))
@@ -77,9 +77,9 @@ def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
 
 
 def _check(sources: Sequence[Source], form: Format, today: date | None) -> tuple[int, str]:
-    """The exit code, and the report of all sources, as on a day (None: this one). Raises CannotRun.
+    """The exit code and the report of all sources, as on a day (None: today). Raises CannotRun.
 
-    The garbage collector pauses while flows are loaded: everything is kept, and the searches take a third of the time.
+    The garbage collector pauses while flows are loaded: everything is kept, and collections take a third of the time.
     """
     day = today or datetime.now(UTC).date()
     gc.disable()
@@ -104,7 +104,7 @@ def _no_issues(findings: list[LoadedProject]) -> str:
 def _watch(sources: Sequence[Source], form: Format, today: date | None) -> int:
     """Check until Ctrl-C; the exit code of the last check.
 
-    Raises CannotRun when nothing can be read at the start; later that is printed, and checked again after a change.
+    Raises CannotRun if nothing can be read at first; later, that is only printed until the next change.
     """
     watched = tuple(dict.fromkeys(folder for source in sources for folder in (source.flows, source.templates)))
     seen = stamps(watched, [Path(DOTENV)])
@@ -127,7 +127,7 @@ def _watch(sources: Sequence[Source], form: Format, today: date | None) -> int:
 
 
 def _next_change(watched: Sequence[Path], seen: Stamps) -> Stamps:
-    """Wait until the files differ from those `seen`, and a save of many files is over."""
+    """Wait until the files differ from those `seen` and have stopped changing."""
     before = found = seen
     while found == seen or found != before:
         time.sleep(POLL_S)

@@ -89,7 +89,7 @@ def _exclusive(name: str | None, remove: str | None, is_list: bool, viewer: bool
 
 
 def _asked() -> str:
-    """The hash of a password that is asked for. Raises CannotRun."""
+    """Ask for a password and return its hash. Raises CannotRun."""
     if sys.stdin.isatty():
         written: str = click.prompt("Password", hide_input=True, confirmation_prompt="The same again", err=True)
     else:
@@ -98,7 +98,7 @@ def _asked() -> str:
 
 
 def hashed(password: str) -> str:
-    """The hash of a password. Raises CannotRun for one that can be guessed."""
+    """The hash of a password. Raises CannotRun if it is easy to guess."""
     if len(password) < MIN_PASSWORD_CHARACTERS:
         cure = f"choose one with at least {MIN_PASSWORD_CHARACTERS}, such as four random words"
         raise CannotRun(f"the password has {len(password)} characters, so it can be guessed", cure)
@@ -130,7 +130,7 @@ def _save(name: str, role: Role | None) -> None:
 
 
 def _remove(name: str) -> None:
-    """Take a login away. Raises CannotRun, SettingsError."""
+    """Remove a login. Raises CannotRun, SettingsError."""
     tidy = tidy_name(name)
     with changed_logins(server_settings().console_logins) as logins:
         if logins.pop(tidy, None) is None:
@@ -170,7 +170,7 @@ def link() -> int:
 
 
 def _listens(port: int) -> bool:
-    """Whether a console, or another program, listens on a port of this machine."""
+    """Whether something, such as a console, listens on a port of this machine."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

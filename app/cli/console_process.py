@@ -1,4 +1,4 @@
-"""Runs the console in a separate process, next to the one that answers webhooks."""
+"""Runs the console in a separate process, next to the one for webhooks."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ from app.web.log import configure_log
 from app.web.server import config_of, end_with_parent, listening
 
 FINISH_S: Final = 2
-"""Seconds that requests to the console get to finish."""
+"""Seconds that console requests get to finish."""
 KILL_AFTER_S: Final = 5
-"""Seconds after which a console that does not end is killed."""
+"""Seconds after which a console that does not exit is killed."""
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
-"""A console that failed is started again after a pause, which doubles with each time."""
+"""Pause before a failed console is restarted; it doubles each time."""
 NICE: Final = 10
-"""How much later than the webhooks' process it gets a busy processor, with its subprocesses: callers go first."""
+"""How much lower than webhooks its priority and its subprocesses' is on a busy processor: callers go first."""
 
 _LOOPBACK: Final = "127.0.0.1"
 _SPAWN: Final = multiprocessing.get_context("spawn")
 
 
 def console_address(settings: Settings, token: str = "") -> str:
-    """Where the console is opened, with the token of a link."""
+    """The path that opens the console, with the token of a link."""
     url = settings.console_url or settings.console_address
     return f"{url}/?token={token}" if token else f"{url}/"
 
 
 class ConsoleProcess:
-    """The process of the console. One that fails is started again; one that was stopped is not.
+    """The process of the console. It is restarted if it fails, but not if it was stopped.
 
     Args:
-        settings: checked already.
-        bound: the socket that it serves. It outlives a process, so that a browser waits for the next one.
-        metrics: the socket that the server serves its counters on, for the pages.
+        settings: already checked.
+        bound: the socket that it serves. It outlives the process, so that browsers wait for the next one.
+        metrics: the socket of the server's counters, for the pages.
         dev: development.
         say: prints a line.
 
     Attributes:
-        url: where to open it: in development without passwords, a link that works once.
+        url: its address; in development without passwords, a link that works once.
         port: the port of the socket.
         metrics: as given.
     """
@@ -75,9 +75,7 @@ class ConsoleProcess:
         self._settings = settings.model_copy(update={"console_port": self.port})
         self._bound = bound
         self._dev = dev
-        self._keys = (
-            settings.console_keys()
-        )  # only once: without a database, a server's settings contain random secrets
+        self._keys = settings.console_keys()  # only once: without a database, they contain random secrets
         self._say = say
         self._lock = threading.Lock()
         self._is_stopping = threading.Event()
@@ -92,7 +90,7 @@ class ConsoleProcess:
         self._watcher.start()
 
     def stop(self) -> None:
-        """End the process, if it was started, and wait for it."""
+        """Stop the process, if it was started, and wait for it."""
         with self._lock:
             self._is_stopping.set()
             if self._process is not None:
@@ -127,7 +125,7 @@ class ConsoleProcess:
             self._say(f"Console: {self.url}")
 
     def _run(self) -> str:
-        """Start the process and wait for its end; why it failed, "" when it was stopped."""
+        """Run the process; returns why it failed, or "" if it was stopped."""
         values = (self._settings, self._served, self._bound)
         more = {"dev": self._dev, "keys": self._keys, "links_since": self._links_since}
         process = _SPAWN.Process(target=run_console, args=values, kwargs=more, name="console")
@@ -146,9 +144,9 @@ class ConsoleProcess:
 
 @contextmanager
 def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None]) -> Iterator[ConsoleProcess | None]:
-    """The console for a server, not started yet; None when it is off, or its port cannot be used (reported).
+    """The console for a server, not started yet; None if it is off, or its port is unusable (which is reported).
 
-    Its port and the one of the counters are bound. It ends with the context.
+    Its port and that of the counters are bound. It stops with the context.
     """
     with ExitStack() as stack:
         if not settings.has_console(dev):
@@ -170,9 +168,9 @@ def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None])
 
 @contextmanager
 def _listening(settings: Settings, *, dev: bool) -> Iterator[socket.socket]:
-    """The socket of the console. In development, where several projects are served, its port follows the server's.
+    """The socket of the console. In development, where several projects may run, its port follows the server's.
 
-    A port that nobody has written, and that is in use there, is left for any free one. Raises SettingsError.
+    There, a port that is in use but not configured is replaced by any free one. Raises SettingsError.
     """
     names = (variable("console_host"), variable("console_port"))
     is_free = dev and "console_port" not in settings.model_fields_set
@@ -180,7 +178,7 @@ def _listening(settings: Settings, *, dev: bool) -> Iterator[socket.socket]:
         settings = settings.model_copy(update={"console_port": settings.port + 1 if 0 < settings.port < 65535 else 0})
     with ExitStack() as stack:
         try:
-            if (fault := console_fault(settings)) is not None:  # more important listeners have their ports
+            if (fault := console_fault(settings)) is not None:  # more important listeners use these ports
                 raise fault
             bound = stack.enter_context(listening(settings.console_host, settings.console_port, names=names))
         except SettingsError:
@@ -199,7 +197,7 @@ def run_console(
     keys: Sequence[bytes],
     links_since: datetime,
 ) -> None:
-    """Serve the console until SIGTERM, or until the process that has started this one ends.
+    """Serve the console until SIGTERM, or until the parent process exits.
 
     `served` are the URLs of the webhook server and of its counters. For the others, see `create_console`.
     """
@@ -207,7 +205,7 @@ def run_console(
     os.nice(NICE)
     configure_log(settings)
     if (instrumentation := sys.modules.get("opentelemetry.instrumentation.fastapi")) is not None:
-        instrumentation.FastAPIInstrumentor().uninstrument()  # URLs of the pages hold what people search for
+        instrumentation.FastAPIInstrumentor().uninstrument()  # URLs of the pages contain search terms
     from app.cli.console_services import console_services  # noqa: PLC0415 - the webhooks' process needs none of it
     from app.console.app import create_console  # noqa: PLC0415 - the webhooks' process needs none of it
     from app.console.services import Served  # noqa: PLC0415 - the webhooks' process needs none of it

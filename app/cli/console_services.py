@@ -1,4 +1,4 @@
-"""What the console uses from `web` and from commands."""
+"""Functions of `web` and of commands for the console."""
 
 from __future__ import annotations
 

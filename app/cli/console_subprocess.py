@@ -21,7 +21,7 @@ MOST_STATES: Final = 50_000
 _BY_CALLER: Final = ("press", "speak", "silence", "record", "hangup")
 _WORDS: Final = {"dial": "the called party:"}
 _UNTIMED: Final = (steps.HearStep, steps.WaitStep, steps.EndStep)
-"""Steps that the phone does not need: it plays on to where the caller is waited for."""
+"""Steps that the phone does not need: it continues to the next wait for the caller."""
 
 
 @cache
@@ -30,18 +30,18 @@ def _player() -> PhonePlayer:
 
 
 def play(deed: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """See `PhonePlayer.play`; each subprocess is one person's."""
+    """See `PhonePlayer.play`; each subprocess belongs to one person."""
     return _player().play(deed, values)
 
 
 def prove_flow(texts: Mapping[str, str], env: Mapping[str, str], flow: str, seconds: float) -> dict[str, Any]:
-    """The verdict on a flow with its violations, and for each the shortest call in which it happens.
+    """The verdict on a flow with its violations, each with the shortest call in which it happens.
 
     Args:
         texts: display path → text of the whole project; the flow has no error.
         env: the variables that flows may read.
         flow: its name.
-        seconds: stop exploring after as long.
+        seconds: time limit of the exploration.
     """
     project = replace(load(texts, env, extent="project"), issues=())  # other flows may have errors
     bounds = SearchLimits(MOST_STATES, seconds)
@@ -69,7 +69,7 @@ def _document(found: FoundViolation, flow: str) -> dict[str, Any]:
 
 
 def _conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
-    """The call as lines: who speaks (`said`, `caller` or `note`), and the text."""
+    """The call as lines: the speaker (`said`, `caller` or `note`), and the text."""
     for name, answer in written.body.get("given", {}).items():
         yield "note", f"{name} answers {answer}"
     for line in written.body["script"]:
@@ -85,7 +85,7 @@ def _conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
 
 
 def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
-    """The call as the phone of the console plays it (`play` in proof.js); None where the phone cannot."""
+    """The call for the console's phone (`play` in proof.js); None if the phone cannot play it."""
     (scenario,), _ = read_scenarios("call.yaml", written.text)
     call = scenario.call or ScenarioCall()
     given = written.body.get("given", {})
@@ -104,6 +104,6 @@ def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
 
 
 def _plays(step: steps.ScriptStep) -> bool:
-    """Whether the phone can do a step: it shows neither faults nor keys of called parties."""
+    """Whether the phone can do a step: it has no faults and no keys of called parties."""
     is_other = isinstance(step, steps.FaultStep | steps.EventStep | steps.UntilStep)
     return not (is_other or (isinstance(step, steps.DialStep) and step.party.presses))

@@ -14,7 +14,7 @@ from app.store import Records, Store, Timeline, open_store
 P = ParamSpec("P")
 
 MOST_ALIKE: Final = 10
-"""How many calls are named when an id is ambiguous."""
+"""Most calls to list for an ambiguous ID."""
 
 
 def asynchronous(command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, int]:
@@ -38,27 +38,27 @@ def find_database() -> Store:
 
 
 def server_store() -> Store:
-    """The database that the settings name, not open yet; raises as `require_file`."""
+    """The database of the settings, not open yet; raises like `require_file`."""
     database = find_database()
     require_file(database)
     return database
 
 
 def require_file(database: Store) -> None:
-    """Raises CannotRun when a database is a file that does not exist."""
+    """Raises CannotRun if the database file does not exist."""
     if database.path is not None and not database.path.is_file():
         cure = "run the command in the server's folder, or set NCCO_DATABASE_URL to the server's database"
         raise CannotRun(f"there is no database at {database.label}", cure)
 
 
 class NoSuchCall(CannotRun):
-    """Not exactly one call has an id that starts like this; ends with 1."""
+    """No call or several calls have such an ID; exits with 1."""
 
     exit_code = ISSUES
 
 
 async def find_call(records: Records, name: str) -> Timeline:
-    """The call whose id is `name` or starts with it. Raises NoSuchCall when there is not exactly one."""
+    """The only call whose ID is or starts with `name`. Raises NoSuchCall."""
     found = await records.calls_like(name, MOST_ALIKE)
     if len(found) > 1:
         ids = ", ".join(call.session.id for call in found)

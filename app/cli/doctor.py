@@ -1,4 +1,4 @@
-"""`ncco doctor`: whether everything is ready for real calls."""
+"""`ncco doctor`: checks that everything is ready for real calls."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from app.verify.prove import SearchLimits, prove, roots_of
 from app.vonage.keys import rsa_modulus
 
 PROOF_S: Final = 10.0
-"""Seconds for all proofs together."""
+"""Time limit of all proofs together."""
 LEAST_KEY_BITS: Final = 2048
 _INVENTED: Final = re.compile(
     r"447700900\d{3}|442079460\d{3}|441632960\d{3}|44(?:11[3-8]|1[2-6]1)4960\d{3}|1\d{3}55501\d{2}"
@@ -111,7 +111,7 @@ def local_findings(settings: Settings, *, is_offline: bool = False) -> Generator
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
-    """Whether the server would start outside development, and which settings are questionable."""
+    """Whether the server would start in production, and questionable settings."""
     wrong = (*unsafe(settings, dev=False), *placeholders(settings))
     errors = [Finding("settings", "error", str(error), error.cure, error.setting) for error in wrong]
     doubts = [Finding("settings", "warning", text) for text in settings.warnings]
@@ -146,7 +146,7 @@ def check_files(settings: Settings) -> Iterator[Finding]:
 
 
 def check_application_id(settings: Settings) -> Iterator[Finding]:
-    """Whether the application is named; an ID that cannot be right is an error of the settings."""
+    """Whether the application is set; an invalid ID is reported with the settings."""
     given = settings.application_id
     cure = "Copy the application ID from the Vonage dashboard into VONAGE_APPLICATION_ID."
     if not given:
@@ -208,7 +208,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
 
 
 def _not_writable(file: Path) -> Path | None:
-    """What makes a file unwritable: the file itself or the nearest existing folder; None if it is writable."""
+    """The cause of an unwritable file: itself or the nearest existing folder; None if it is writable."""
     if file.exists() and not os.access(file, os.W_OK):
         return file
     folder = next(each for each in file.absolute().parents if each.exists())
@@ -216,7 +216,7 @@ def _not_writable(file: Path) -> Path | None:
 
 
 def check_dialling(settings: Settings, flows: Iterable[Flow]) -> Iterator[Finding]:
-    """Whether numbers that flows compute may be dialled."""
+    """Whether computed numbers may be dialled."""
     steps = [step for flow in flows for step in flow.computing_numbers]
     if steps and settings.dial_allow:
         prefixes = ", ".join(settings.dial_allow)
@@ -260,7 +260,7 @@ def check_recordings(settings: Settings, flows: Iterable[Flow], *, is_offline: b
 
 
 async def check_audio(settings: Settings, *, is_offline: bool) -> list[Finding]:
-    """Whether files of recordings are missing; an unreadable database or bucket is a separate finding."""
+    """Whether recording files are missing; an unreadable database or bucket is a separate finding."""
     if not settings.keeps_recordings or settings.has_memory_store or (is_offline and settings.bucket is not None):
         return []
     try:
@@ -297,7 +297,7 @@ def check_flows(loaded: LoadedProject) -> Iterator[Finding]:
 
 
 def check_proof(loaded: LoadedProject) -> Finding:
-    """Whether a caller can get lost, if that can be proved within `PROOF_S` seconds."""
+    """Whether a caller can get lost, as far as `PROOF_S` seconds can prove."""
     until = time.monotonic() + PROOF_S
     env = flow_variables()
     now = datetime.now(UTC)
@@ -322,7 +322,7 @@ def check_proof(loaded: LoadedProject) -> Finding:
 
 
 def check_invented(flows: Iterable[Flow]) -> Iterator[Finding]:
-    """Whether a flow still dials numbers of the examples, which nobody has."""
+    """Whether a flow still dials numbers of the examples, which belong to nobody."""
     written = {number: step for flow in flows for number, step in flow.written_numbers.items()}
     if invented := [number for number in written if _INVENTED.fullmatch(number)]:
         message = f"flows dial {some_of(invented)} ({written[invented[0]]}): these are example numbers that nobody has"
@@ -341,4 +341,4 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_private_key,
     check_database,
 )
-"""The checks that need only the settings, in order."""
+"""Checks that need only the settings, in order."""

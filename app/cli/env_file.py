@@ -16,12 +16,12 @@ _BY_HAND: Final = "write the line by hand"
 
 
 def write_setting(file: Path, name: str, value: str) -> None:
-    """Write `name` into a file, in single quotes, or replace it there; every other line stays.
+    """Add or replace `name` in a file, in single quotes; all other lines are kept.
 
-    A reader sees the file as it was or as it becomes, and only its owner can read it.
+    The file is replaced atomically, and only its owner can read it.
 
     Raises:
-        CannotRun: the file is a link, somebody else's, or could not be read back as it was meant; it stays as it was.
+        CannotRun: the file is a link, belongs to somebody else, or would not be read back as intended; it is unchanged.
     """
     if file.is_symlink():
         raise CannotRun(

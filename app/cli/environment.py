@@ -20,7 +20,7 @@ FLOW_PREFIX: Final = "FLOW_"
 
 
 def variables(folder: Path = Path()) -> Mapping[str, str]:
-    """The environment variables, and those only set in `.env`. Raises CannotRun if `.env` is unreadable."""
+    """The environment variables, and those set only in `.env`. Raises CannotRun if `.env` is unreadable."""
     try:
         found = dotenv_values(folder / DOTENV)
     except (OSError, UnicodeDecodeError) as error:
@@ -40,7 +40,7 @@ def python_lookups(folder: Path = Path()) -> tuple[str, ...]:
 
 
 def project_folders(path: Path) -> tuple[Path, Path]:
-    """The folders of flows and templates of a project, or of its folder of flows."""
+    """The folders of flows and templates of a project, given its folder or its flows folder."""
     if (path / "flows").is_dir():
         return path / "flows", path / "templates"
     inside = path / "templates"
@@ -50,7 +50,7 @@ def project_folders(path: Path) -> tuple[Path, Path]:
 def folders(flows: Path | None, templates: Path | None) -> tuple[Path, Path]:
     """The folders of flows and templates: from the options, else the environment, else `flows` and `templates`.
 
-    If only the flows are named, the templates are next to them; the folder of a project names both. Raises CannotRun.
+    If only the flows are given, the templates are next to them; a project folder stands for both. Raises CannotRun.
     """
     known = variables()
     if flows is not None and templates is None and not known.get("NCCO_TEMPLATES"):

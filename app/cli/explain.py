@@ -27,7 +27,7 @@ from app.suggest import nearest
 from app.verify.scenarios.values import RULES as SCENARIO_RULES
 
 WIDTH: Final = 100
-"""Columns of running text."""
+"""Width of running text."""
 
 _APP: Final = Path(app.__file__).parent
 _EXAMPLE_FILE: Final = re.compile(rb"^#=== (?P<path>\S+)(?: -> (?P<link>\S+))?\n", re.MULTILINE)
@@ -43,7 +43,7 @@ RULES: Final[Mapping[str, Rule]] = {
     **SCENARIO_RULES,
     **RuleBook(FlowRule, _APP / "verify" / "prove" / "rules.yaml"),
 }
-"""Every code that a command, the log or a trace can show."""
+"""All codes that a command, the log or a trace can show."""
 
 
 @click.command(
@@ -98,7 +98,7 @@ def _list_codes(form: str) -> None:
 
 
 def write_example(example: str | bytes, root: Path) -> None:
-    """Write the project of an example into an empty folder. `app.flow.issues` describes its form."""
+    """Write an example's project, as described in `app.flow.issues`, into an empty folder."""
     data = example.encode() if isinstance(example, str) else example
     (root / "flows").mkdir()
     (root / "templates").mkdir()
@@ -119,7 +119,7 @@ def _decoded(example: str | bytes) -> str:
 
 
 def _report(rule: Rule) -> str:
-    """What the commands print for the wrong example; "" if only a call shows the issue."""
+    """The commands' output for the wrong example; "" if only a call shows the issue."""
     if rule.code in FLOW_RULES:
         with TemporaryDirectory() as folder:
             root = Path(folder)
@@ -134,7 +134,7 @@ def _report(rule: Rule) -> str:
 
 
 def _block(title: str, text: str, *, is_plain: bool) -> str:
-    """A text below its title; a plain one may hold characters that a terminal would obey."""
+    """A text below its title; plain text may contain terminal control characters."""
     lines = text.rstrip("\n").split("\n") if is_plain else text.splitlines()
     shown = (printable(line.replace("\t", "    ")) if is_plain else line for line in lines)
     return f"{title}:\n" + "\n".join(f"  {line}".rstrip() for line in shown)

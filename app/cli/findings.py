@@ -25,9 +25,9 @@ class Finding:
 
     Attributes:
         check: its name, one word.
-        status: `unchecked` when it could not be checked; the message says why.
+        status: `unchecked` if it could not be checked, for the reason in the message.
         message: one sentence, without secrets.
-        cure: what to do; "" for nothing.
+        cure: what to do, or "".
         setting: the setting to change; "" if the fix is elsewhere.
     """
 
@@ -39,12 +39,12 @@ class Finding:
 
 
 def count_of(findings: Iterable[Finding], status: Status) -> int:
-    """How many findings have this status."""
+    """The number of findings with this status."""
     return sum(finding.status == status for finding in findings)
 
 
 def print_findings(findings: Sequence[Finding], form: str) -> None:
-    """Print the findings and their numbers; `form` is `text` or `json`."""
+    """Print the findings and their counts; `form` is `text` or `json`."""
     numbers = {status: count_of(findings, status) for status in _COLOURS}
     if form == "json":
         print_json({"checks": [asdict(finding) for finding in findings], "counts": numbers})

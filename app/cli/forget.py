@@ -17,7 +17,7 @@ from app.flow.report import counted
 from app.store import Forgotten
 
 LEAST_DIGITS: Final = 11
-"""Digits of a number without a +: a shorter one may lack its country code, and would mean somebody else."""
+"""Digits of a number without a +: a shorter one may lack its country code and match somebody else."""
 _PHONE_NUMBER: Final = re.compile(r"[1-9][0-9]{6,14}")
 
 
@@ -68,7 +68,7 @@ async def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: 
 
 
 def international(written: str) -> str:
-    """The digits of a number with its country code. Raises CannotRun when it may mean several numbers, or none."""
+    """The digits of a number with its country code. Raises CannotRun if it is ambiguous or not a number."""
     number = re.sub(r"[ ().\-]", "", written.strip())
     has_prefix = number.startswith(("+", "00"))
     digits = number.removeprefix("+") if number.startswith("+") else number.removeprefix("00")

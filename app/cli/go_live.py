@@ -48,21 +48,21 @@ from app.vonage.applications import (
 T = TypeVar("T")
 
 PATIENCE_S: Final = 30.0
-"""How long to wait for a webhook before printing where to look."""
+"""How long to wait for a webhook before printing hints."""
 _DASHBOARD: Final = "in the Vonage dashboard, https://dashboard.vonage.com"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Asks for a setting.
+    """A question for a setting.
 
     Attributes:
         field: its name in `Settings`.
         text: the question, and where to find the answer.
-        is_secret: nothing that is typed is shown.
-        is_needed: without it, no call can be taken.
+        is_secret: input is hidden.
+        is_needed: no call can be taken without it.
         is_for_computed: asked only when a flow computes the numbers that it dials.
-        prepared: the value to store for an answer; raises CannotRun for one that cannot be used.
+        prepared: converts an answer to the stored value; raises CannotRun if it is unusable.
     """
 
     field: str
@@ -147,11 +147,11 @@ def command() -> int:
 
 @dataclass
 class Guide:
-    """The way through the questions and checks.
+    """The sequence of questions and checks.
 
     Attributes:
-        is_incomplete: an error was left as it is.
-        numbers: numbers of the application that a flow answers.
+        is_incomplete: an error was left unfixed.
+        numbers: the application's numbers that a flow answers.
     """
 
     is_incomplete: bool = False
@@ -163,7 +163,7 @@ class Guide:
     _declined: Mapping[str, Any] | None = None
 
     def settle(self) -> Settings:
-        """The settings, once they are valid and complete; asks for missing ones."""
+        """Ask for missing settings until all are valid and complete."""
         while True:
             try:
                 settings = load_settings()
@@ -183,7 +183,7 @@ class Guide:
             self.ask(question)
 
     def ask(self, question: Question) -> None:
-        """Ask until the answer can be used, and write it to `.env`; Enter leaves things as they are."""
+        """Ask until the answer is usable, and write it to `.env`; Enter skips the question."""
         name = variable(question.field)
         known = variables()
         is_exported = bool(os.environ.get(name))
@@ -223,7 +223,7 @@ class Guide:
             return
 
     def pass_group(self, title: str, find: Callable[[Settings], list[Finding]]) -> None:
-        """Run checks until none finds an error, or the rest is left as it is."""
+        """Run checks until there are no errors, or the user leaves the rest."""
         click.echo(f"\n{click.style(title, bold=True)}")
         while True:
             findings = find(self.settle())
@@ -255,7 +255,7 @@ class Guide:
         return bool(chosen != "s")
 
     def server(self, settings: Settings) -> list[Finding]:
-        """Whether the server runs, with the settings as they are now, and Vonage reaches it."""
+        """Whether the server runs with the current settings and Vonage can reach it."""
         here = asyncio.run(_server_here(settings))
         if not here or self.is_server_outdated():
             what = f"the server started before {DOTENV} changed" if here else "no server runs on this machine"
@@ -264,11 +264,11 @@ class Guide:
         return asyncio.run(_server_findings(settings))
 
     def is_server_outdated(self) -> bool:
-        """Whether the server that runs here is the one that ran when a setting was written last."""
+        """Whether the running server was started before the last change of a setting."""
         return bool(self._outdated) and self._outdated == asyncio.run(_server_here(self._settings))
 
     def application(self, settings: Settings) -> list[Finding]:
-        """How the application is set up at Vonage, after its URLs were replaced, if that was wanted."""
+        """Check the application's configuration at Vonage, after offering to replace its URLs."""
         if not (settings.api_secret.get_secret_value() or self._api_secret):
             self.ask(API_SECRET)
         settings = self._with_secret(settings)
@@ -276,7 +276,7 @@ class Guide:
             self._offer_urls(settings)
         except VonageApiError as error:
             if error.setting == variable("api_key"):
-                self._api_secret = ""  # one of the two is wrong: it is asked again
+                self._api_secret = ""  # one of the two is wrong: ask again
             return [Finding("vonage", "error", str(error), error.cure, error.setting)]
         flows = _flows(settings)
         findings, self.numbers = asyncio.run(_at_vonage(settings, flows))
@@ -287,7 +287,7 @@ class Guide:
         return settings.model_copy(update={"api_secret": given}) if self._api_secret else settings
 
     def _offer_urls(self, settings: Settings) -> None:
-        """Replace URLs at Vonage that are not this server's, if the user says yes. Raises VonageApiError."""
+        """Replace URLs at Vonage that are not this server's, if the user agrees. Raises VonageApiError."""
 
         def read() -> tuple[VonageApplication, dict[str, Any]]:
             return _call_api(settings, lambda account: read_document(account, settings.application_id))
@@ -346,12 +346,12 @@ def _flows(settings: Settings) -> list[Flow]:
 
 
 def _names(findings: Iterable[Finding]) -> Iterator[str]:
-    """The checks that found nothing wrong, each once."""
+    """The checks without errors, without duplicates."""
     return iter(dict.fromkeys(each.check for each in findings if each.status == "ok"))
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """The differences of two JSON documents: the path and both values; None where a value is missing."""
+    """The differences between two JSON documents: path and both values; None for a missing value."""
     if isinstance(before, dict) and isinstance(after, dict):
         for name in sorted(before.keys() | after.keys()):
             yield from differences(before.get(name), after.get(name), f"{path}.{name}" if path else name)
@@ -364,7 +364,7 @@ def _shown(value: Any) -> str:
 
 
 async def _tunnel(settings: Settings | None) -> str:
-    """The address of a tunnel to the server that runs on this machine; "" without one."""
+    """The URL of a tunnel to the server on this machine; "" without one."""
     if settings is None:
         return ""
     async with checking_client() as client:
@@ -373,7 +373,7 @@ async def _tunnel(settings: Settings | None) -> str:
 
 
 async def _server_here(settings: Settings | None) -> str:
-    """Which server runs on this machine; "" for none."""
+    """The ID of the server on this machine; "" for none."""
     if settings is None:
         return ""
     async with checking_client() as client:
@@ -386,7 +386,7 @@ async def _server_findings(settings: Settings) -> list[Finding]:
 
 
 async def _at_vonage(settings: Settings, flows: list[Flow]) -> tuple[list[Finding], list[str]]:
-    """The findings about the application, and its numbers that a flow takes."""
+    """The findings about the application, and those of its numbers that a flow answers."""
     async with checking_client() as client:
         findings, date = await vonage_findings(client, settings, flows)
         account = _account(client, settings)
@@ -403,7 +403,7 @@ def _account(client: Any, settings: Settings) -> Account:
 
 
 def _call_api(settings: Settings, work: Callable[[Account], Awaitable[T]]) -> T:
-    """The result of a request to Vonage's API. Raises VonageApiError."""
+    """Run a request to Vonage's API. Raises VonageApiError."""
 
     async def run() -> T:
         async with checking_client() as client:

@@ -17,7 +17,7 @@ from app.service.recorded_calls import hook_document
 from app.store import HookCounts, HookRow
 
 MOST_HOOKS: Final = 100_000
-"""How many hooks `retry` looks at, parked ones first."""
+"""Most hooks that `retry` considers, parked ones first."""
 
 
 @click.group(
@@ -103,13 +103,13 @@ async def drop(ids: tuple[str, ...], all_: bool) -> int:
 
 
 def _require_ids_or_all(ids: tuple[str, ...], all_: bool) -> None:
-    """Raises UsageError unless it is one or the other."""
+    """Raises UsageError unless exactly one is given."""
     if all_ == bool(ids):
         raise click.UsageError("name the hooks, or add --all")
 
 
 def _document(hook: HookRow, now: datetime) -> dict[str, Any]:
-    """A hook as JSON, without its body and headers, which may be secret."""
+    """A hook as JSON, without its body and headers, which may contain secrets."""
     times = {"written_at": hook.created_at, "next_try_at": hook.due_at}
     shown = {name: at and datetime.fromtimestamp(at / 1000, UTC).isoformat() for name, at in times.items()}
     return {**hook_document(hook), "call": hook.session, "url": hook.url, **shown, "state": _state(hook, now)}

@@ -1,4 +1,4 @@
-"""`ncco hours`: opening hours, and whether they are open now."""
+"""`ncco hours`: opening hours, and whether it is open now."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def state_of(moment: CurrentHours) -> str:
 
 
 def _document(name: str, calendar: Calendar, file: str, moment: CurrentHours) -> dict[str, Any]:
-    """A calendar as JSON; `next_open` and `next_close` are null when they never come.
+    """A calendar as JSON; `next_open` and `next_close` are null if they never come.
 
-    An end before its start is on the next day.
+    An end before the start is on the next day.
     """
     changes = {word: moment[word] for word in ("next_open", "next_close")}
     return {

@@ -55,7 +55,7 @@ def command(folder: Path, *, force: bool) -> int:
 
 
 def _refuse_used_folder(folder: Path, *, force: bool) -> None:
-    """Raises CannotRun for a folder that has files other than Git's, unless forced."""
+    """Raises CannotRun if a folder has files other than Git's, unless forced."""
     if folder.exists() and not folder.is_dir():
         raise CannotRun(f"{folder} is a file", "name a folder that does not exist yet")
     if folder.exists() and not force and any(path.name != ".git" for path in folder.iterdir()):

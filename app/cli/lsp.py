@@ -37,14 +37,14 @@ def command() -> int:
     from app.lsp.features import make_server  # noqa: PLC0415 - an optional extra
 
     with os.fdopen(os.dup(1), "wb") as replies:
-        os.dup2(2, 1)  # what anything prints must not be taken for a message
+        os.dup2(2, 1)  # stray output must not be mistaken for a message
         make_server(_settings_of).start_io(stdout=replies)
     return FINE
 
 
 def _settings_of(project: Path) -> Mapping[str, Sequence[str]]:
-    """The settings in `.env` that concern a project's flows: see `OpenProject.folder`."""
+    """The settings in `.env` for a project's flows: see `OpenProject.folder`."""
     try:
         return {"env": sorted(flow_variables(project)), "modules": python_lookups(project)}
-    except CannotRun:  # a `.env` that cannot be read says nothing; `ncco check` reports it
+    except CannotRun:  # ignore an unreadable `.env`; `ncco check` reports it
         return {"env": (), "modules": ()}

@@ -1,4 +1,4 @@
-"""Checks the network: server, console, public URL, mail and clock. Only reads; sends a test mail if asked to."""
+"""Checks the network: server, console, public URL, mail and clock. Read-only, except for a requested test mail."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from app.store import open_store
 from app.vonage.signatures import MAX_AGE_S
 
 MOST_CLOCK_S: Final = 30
-"""A clock that differs more gets a warning; from `MAX_AGE_S` on signatures are refused."""
+"""Clock difference that causes a warning; from `MAX_AGE_S` on, signatures are refused."""
 
 
 async def network_findings(
     settings: Settings, flows: Collection[Flow], *, is_offline: bool, mail_to: str = ""
 ) -> list[Finding]:
-    """All checks that send something, only to this machine if `is_offline`; `flows` have no errors."""
+    """All checks that send requests, only to this machine if `is_offline`; `flows` have no errors."""
     async with checking_client() as client:
         findings, headers = await server_findings(client, settings, is_offline=is_offline)
         if is_offline:
@@ -52,7 +52,7 @@ def checking_client() -> httpx.AsyncClient:
 async def server_findings(
     client: httpx.AsyncClient, settings: Settings, *, is_offline: bool = False
 ) -> tuple[list[Finding], Mapping[str, str]]:
-    """Whether the server and its console answer, here and at the public URL; the headers of the reply from there."""
+    """Whether the server and its console answer, here and at the public URL; the latter's response headers."""
     here = await local_server(client, settings)
     findings = [check_local_server(settings, here, await probe(client, f"{_local_url(settings)}/readyz"))]
     findings.append(await check_console(client, settings, here))
@@ -83,7 +83,7 @@ def _local_url(settings: Settings) -> str:
 
 
 def check_local_server(settings: Settings, here: Probe, ready: Probe) -> Finding:
-    """Whether the server runs on this machine, and takes calls."""
+    """Whether the server runs on this machine, and accepts calls."""
     url = _local_url(settings)
     reasons = ready.document.get("reasons")
     if here.server and isinstance(reasons, list) and reasons:
@@ -104,7 +104,7 @@ def check_local_server(settings: Settings, here: Probe, ready: Probe) -> Finding
 
 
 async def check_console(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:
-    """Whether the console has a password and its own port. The check only requests a page."""
+    """Whether the console has a password and its own port. Only a page is requested."""
     if not settings.has_console(dev=False):
         why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
         return Finding("console", "ok", f"it is off outside of `--dev`: {why}")
@@ -134,7 +134,7 @@ def _is_taken(url: str) -> bool:
 
 
 async def check_ways_to_console(client: httpx.AsyncClient, settings: Settings) -> list[Finding]:
-    """Whether its proxy leads to the console, and nobody reaches it past that."""
+    """Whether the proxy leads to the console and cannot be bypassed."""
     host = urlsplit(settings.public_url).hostname or ""
     port = settings.console_port
     found = []
@@ -147,7 +147,7 @@ async def check_ways_to_console(client: httpx.AsyncClient, settings: Settings) -
 
 
 def check_console_reach(url: str, reply: Probe) -> Iterator[Finding]:
-    """That the console's own port answers at the public host, past its proxy; `reply` is from there."""
+    """The finding that the console's own port answers at the public host, bypassing its proxy, with this `reply`."""
     if reply.is_console:
         cure = "Do not forward that port. From elsewhere, use an SSH tunnel, or a proxy with NCCO_CONSOLE_URL."
         yield Finding("console", "error", f"it can be reached from outside, without TLS, at {url}", cure)
@@ -163,7 +163,7 @@ def check_console_url(url: str, reply: Probe) -> Finding:
 
 
 async def check_mail(settings: Settings, flows: Collection[Flow], to: str = "") -> list[Finding]:
-    """Whether the mail of hooks could be handed in; nothing without such hooks and without a mail server.
+    """Whether the mail server accepts mail of hooks; nothing without such hooks or without a mail server.
 
     A test mail is sent to the address `to`, if one is given.
     """
@@ -198,7 +198,7 @@ async def _addresses(url: str) -> list[str]:
 
 
 async def check_address(public_url: str) -> list[Finding]:
-    """Whether the name of the public URL leads to an address that Vonage can reach."""
+    """Whether the public URL's host resolves to an address that Vonage can reach."""
     host = urlsplit(public_url).hostname or ""
     addresses = await _addresses(public_url)
     if not addresses:
@@ -259,7 +259,7 @@ def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:
 
 
 def check_webhooks(reply: Probe) -> Finding:
-    """Whether `/webhooks/` leads to a server; `reply` is for a path there that no server has."""
+    """Whether `/webhooks/` leads to a server; `reply` is for a path that no server has."""
     if reply.status == httpx.codes.NOT_FOUND and {"error", "cure"} <= reply.document.keys():
         return Finding("webhooks", "ok", "/webhooks/ leads there too")
     cure = "Let the proxy or tunnel forward /webhooks/, with GET and POST."
@@ -268,7 +268,7 @@ def check_webhooks(reply: Probe) -> Finding:
 
 
 async def check_plain_http(client: httpx.AsyncClient, public_url: str) -> list[Finding]:
-    """Whether http:// leads to https://, for an https URL on the usual port."""
+    """Whether http:// redirects to https://, for an https URL on the usual port."""
     parts = urlsplit(public_url)
     if parts.scheme != "https" or parts.port is not None:
         return []
@@ -283,7 +283,7 @@ async def check_plain_http(client: httpx.AsyncClient, public_url: str) -> list[F
 
 
 def check_clock(date: str, headers: Mapping[str, str]) -> Finding:
-    """Compare the clock with the `Date` header of Vonage's reply, or else of the public URL's."""
+    """Compare the clock with the `Date` header of Vonage's reply, or else of the public URL."""
     source = "Vonage's" if date else "the public URL's"
     date = date or headers.get("date", "")
     try:

@@ -1,4 +1,4 @@
-"""Options that several commands share, and their values."""
+"""Options shared by several commands, and their values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 Command = TypeVar("Command", bound=Callable[..., object])
 
 YEARS: Final = range(2000, 2101)
-"""In which calls are made."""
+"""Time zone of simulated calls."""
 
 flows = click.option(
     "--flows",
@@ -33,7 +33,7 @@ chaos = click.option(
 
 
 def output(*formats: str) -> Callable[[Command], Command]:
-    """`--format`; the first one is the default."""
+    """`--format`; the first is the default."""
     return click.option(
         "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="The output format."
     )
@@ -48,7 +48,7 @@ def read_day(_: click.Context, __: click.Parameter, text: str | None) -> date | 
 
 
 def read_time(_: click.Context, __: click.Parameter, text: str | None) -> datetime:
-    """A point in time, in UTC unless it has a time zone; now without one. Raises BadParameter."""
+    """A point in time, in UTC unless it has a time zone; now if missing. Raises BadParameter."""
     if text is None:
         return datetime.now(UTC).replace(microsecond=0)
     try:

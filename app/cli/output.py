@@ -20,28 +20,28 @@ CANNOT_RUN: Final = 2
 INTERRUPTED: Final = 130
 """After Ctrl-C, as in shells; 1 would mean issues."""
 BROKEN_PIPE: Final = 141
-"""When nothing reads the output any more (`| head`), as in shells."""
+"""When the output's reader has gone (`| head`), as in shells."""
 
 _LONGEST_NAME: Final = 200
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class CannotRun(click.ClickException):
-    """The command cannot run; it exits with 2 and prints what is wrong and how to fix it."""
+    """The command cannot run; exits with 2 and prints the problem and its fix."""
 
     exit_code = CANNOT_RUN
 
     def __init__(self, message: str, cure: str) -> None:
         self.problem = message
         self.cure = cure
-        text = f"{message}\n  fix: {cure}"  # it may quote a setting or the name of a file
+        text = f"{message}\n  fix: {cure}"  # it may quote a setting or a file name
         super().__init__("".join(char if char.isprintable() or char == "\n" else f"<{ord(char):02X}>" for char in text))
 
 
 def exit_code_of(command: Callable[[], int | None]) -> int:
-    """Run a command; its exit code, also when it is interrupted or nothing reads its output.
+    """Run a command; returns its exit code, even if it is interrupted or its output's reader has gone.
 
-    Raises CannotRun, also for a setting, a database or a file that cannot be used.
+    Raises CannotRun, also for an unusable setting, database or file.
     """
     try:
         code = command() or FINE
@@ -74,7 +74,7 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
 
 
 def open_closed_streams() -> None:
-    """Connect a closed standard stream (`>&-`) to /dev/null; Python has None in its place."""
+    """Connect a closed standard stream (`>&-`) to /dev/null; Python sets it to None."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - open for as long as the process
@@ -82,7 +82,7 @@ def open_closed_streams() -> None:
 
 
 def _flush_streams() -> None:
-    """Drop output that cannot be written; Python would end with 120 instead of the command's code."""
+    """Drop unwritable output, for which Python would exit with 120 instead of the command's code."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -108,12 +108,12 @@ def read_text(file: str | Path) -> str:
 
 
 def print_json(document: Any, *, is_line: bool = False) -> None:
-    """Print a JSON document, on one line when several follow one another."""
+    """Print a JSON document, on one line if it is one of several."""
     click.echo(json.dumps(document, indent=None if is_line else 2, ensure_ascii=False, default=str))
 
 
 def columns(rows: Iterable[tuple[str, ...]], indent: str = "") -> Iterator[str]:
-    """Rows as lines, with their cells aligned."""
+    """Rows as lines with aligned cells."""
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

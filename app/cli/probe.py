@@ -1,4 +1,4 @@
-"""Asks a server by one GET."""
+"""Probes a server with one GET."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import httpx
 from app.console.guard import POLICY
 
 WITHIN_S: Final = 5.0
-"""Vonage waits as long for a reply. Source: delivery rules, socket timeout."""
+"""As long as Vonage waits for a reply. Source: delivery rules, socket timeout."""
 MAX_BYTES: Final = 100_000
 
 
@@ -24,10 +24,10 @@ class Probe:
     """The result of a GET.
 
     Attributes:
-        problem: why there was no reply; "" when there was one.
+        problem: why there was no reply; "" if there was one.
         is_untrusted: the certificate is not valid.
         status: of the reply; 0 without one.
-        document: the reply, when it is a JSON object.
+        document: the reply, if it is a JSON object.
         headers: of the reply.
         ms: milliseconds until the whole reply.
     """
@@ -41,12 +41,12 @@ class Probe:
 
     @property
     def is_console(self) -> bool:
-        """Whether a console replied, which may have refused the request."""
+        """Whether a console replied, even with a refusal."""
         return self.headers.get("content-security-policy") == POLICY
 
     @property
     def server(self) -> str:
-        """Which server replied to a GET of `/healthz`; "" when it is none of this product."""
+        """The ID of the server that replied to `/healthz`; "" for another product."""
         return str(self.document.get("server", "")) if self.document.get("status") == "up" else ""
 
 

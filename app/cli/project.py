@@ -1,4 +1,4 @@
-"""The project that a command is about: the folders and files that were named, loaded, with issues at those names."""
+"""The project of a command: its folders and files, loaded, with issues at the paths that the user named."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RUN: Final = re.compile(r"\brun[\"']?\s*:\s*[\"']?([\w-]+)")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One project on disk: its folders, and `files` when only some of its flow files are meant."""
+    """One project on disk: its folders, and `files` if only some of its flow files are meant."""
 
     flows: Path
     templates: Path
@@ -35,7 +35,7 @@ class Source:
 
     @classmethod
     def here(cls, flows: Path | None, templates: Path | None) -> Self:
-        """The project named by options or the environment, else the one in this folder. Raises CannotRun."""
+        """The project from options or the environment, else the one in this folder. Raises CannotRun."""
         return cls(*folders(flows, templates))
 
     def path_of(self, name: str) -> str:
@@ -48,7 +48,7 @@ class Source:
     def load(self, env: Mapping[str, str] | None = None, *, today: date | None = None) -> LoadedProject:
         """Load the project, with the variables of the environment unless `env` is given; `today` as in `load`.
 
-        Raises CannotRun when its folder, or a file that was named, cannot be read at all.
+        Raises CannotRun if its folder, or a named file, is unreadable.
         """
         if not self.flows.is_dir():
             cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
@@ -64,8 +64,9 @@ class Source:
         return LoadedProject(self, project, issues, {self.path_of(name): text for name, text in texts.items()})
 
     def load_flow(self, name: str) -> LoadedProject:
-        """Load a flow and everything it needs, even if other flows have errors; the project if no flow has that name.
+        """Load a flow and its dependencies, even if other flows have errors.
 
+        If no flow has that name, the whole project is loaded.
         Raises CannotRun, FlowsHaveErrors.
         """
         texts = read_project(self.flows, self.templates)[0] if self.flows.is_dir() and not self.files else {}
@@ -110,7 +111,7 @@ class LoadedProject:
 
 
 class FlowsHaveErrors(click.ClickException):
-    """The flows have errors, which are printed to standard error; ends with 1. `ncco check` shows warnings, too."""
+    """The flows have errors, which are printed to standard error; exits with 1. `ncco check` shows warnings, too."""
 
     exit_code = ISSUES
 
@@ -150,7 +151,7 @@ def _home_of_scenarios(path: Path) -> Path | None:
 
 
 def source_of(what: str | None, flows: Path | None, templates: Path | None) -> tuple[Source, str]:
-    """The project that a word of the command line means, and the flow; "" when it means no flow. Raises CannotRun."""
+    """The project and the flow that a command-line argument means; "" if it means no flow. Raises CannotRun."""
     here = Source.here(flows, templates)
     path = Path(what or "")
     if not what or flows is not None or not (path.exists() or path.suffix.lower() in SUFFIXES or "/" in what):
@@ -161,22 +162,22 @@ def source_of(what: str | None, flows: Path | None, templates: Path | None) -> t
 
 
 def flow_named(name: str, flows: Mapping[str, Flow]) -> Flow:
-    """The flow of that name. Raises CannotRun."""
+    """The flow with a name. Raises CannotRun."""
     if name not in flows:
         raise CannotRun(f'there is no flow "{name}"', near_or_all(name, flows))
     return flows[name]
 
 
 def flow_of_file(loaded: LoadedProject) -> str:
-    """The flow of the one file that was named; "" when a whole project was."""
+    """The flow of the file that was named; "" if a whole project was."""
     places = [f"flows/{file.name}" for file in loaded.source.files]
     return next((flow.name for flow in loaded.project.flows.values() if [flow.place.file] == places), "")
 
 
 def _needed_by(texts: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
-    """Which `others` the flows in `texts` need: shared parts, and the flows that they run.
+    """The `others` that the flows in `texts` need: shared parts, and the flows that they run.
 
-    Other issues are left out: the user did not ask about them.
+    Unrelated issues are left out: the user did not ask about them.
     """
     file_of_flow, own = named_flows(others), named_flows(texts)
     parts = others.keys() - file_of_flow.values()

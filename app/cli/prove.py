@@ -1,4 +1,4 @@
-"""`ncco prove`: explore every path through flows. A scenario that it writes was played first."""
+"""`ncco prove`: explore every path through flows. Every scenario that it writes has been played."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from app.verify.prove.rehearsal import FoundViolation, confirmed, coverings
 from app.verify.scenarios.files import WrittenScenario, numbered
 
 MOST_SCENARIOS: Final = 100
-"""Most scenarios per file: a larger file might not be loaded."""
+"""Most scenarios per file: a larger file might not load."""
 MOST_VALUES: Final = 6
 MOST_OUTCOMES: Final = 5
 _KEPT_OBJECTS: Final = 200_000
-"""New objects before the garbage collector looks again. Every state is kept to the end, so it finds hardly anything."""
+"""New objects between garbage collections, which find little because every state is kept."""
 
 
 @click.command(
@@ -133,7 +133,7 @@ def command(
 
 
 def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
-    """The flow with this name; for "" all entry flows, by name. Raises CannotRun."""
+    """The flow with this name; all entry flows for "", by name. Raises CannotRun."""
     if not flows:
         raise CannotRun("there is no flow", "run it in the project's folder, or name the folder")
     if not name:
@@ -151,7 +151,7 @@ def _issue(violation: Violation, source: Source) -> FlowIssue:
 
 
 def _report_progress(flow: str, found: int, waiting: int) -> None:
-    """Report on standard error how far an exploration has come."""
+    """Report the progress of an exploration on standard error."""
     click.echo(f"{flow}: {counted(found, 'state')}, {waiting:,} to explore ...", err=True)
 
 
@@ -182,7 +182,7 @@ def _summary(proof: Proof) -> Iterator[str]:
 
 
 def _proof_document(proof: Proof) -> dict[str, Any]:
-    """What was explored in a flow, as JSON."""
+    """The exploration of a flow, as JSON."""
     return {
         "flow": proof.flow.name,
         "verdict": proof.status,
@@ -198,7 +198,7 @@ def _proof_document(proof: Proof) -> dict[str, Any]:
 
 
 def _document(fault: FoundViolation, source: Source) -> dict[str, Any]:
-    """A violation as JSON, with the scenario that shows it."""
+    """A violation as JSON, with its scenario."""
     place = _issue(fault.violation, source).place
     return {
         **{name: getattr(fault.violation, name) for name in ("kind", "flow", "step", "severity", "message", "cure")},
@@ -208,7 +208,7 @@ def _document(fault: FoundViolation, source: Source) -> dict[str, Any]:
 
 
 def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[WrittenScenario]]:
-    """File name → its counter-examples, one file for each entry flow."""
+    """File name → counter-examples, one file per entry flow."""
     files: dict[str, list[WrittenScenario]] = {}
     for fault in faults:
         if fault.proof is not None and fault.example is not None:
@@ -217,7 +217,7 @@ def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[Writte
 
 
 def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[WrittenScenario]]:
-    """File name → its scenarios that take outcomes when they are played."""
+    """File name → scenarios that cover outcomes when played."""
     played, missing = coverings(project, proofs, make_app)
     for outcome in missing:
         taken = f"{outcome.flow}, step {outcome.step}: {outcome.name}"

@@ -1,4 +1,4 @@
-"""`ncco recordings`: what callers have spoken onto recordings."""
+"""`ncco recordings`: callers' recordings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BY: Final = "ncco recordings"
 
 
 class NoSuchRecording(CannotRun):
-    """There is no such recording, or it has no file; ends with 1."""
+    """The recording or its file does not exist; exits with 1."""
 
     exit_code = ISSUES
 
@@ -112,7 +112,7 @@ async def get(id_: str, file: Path | None) -> int:
 
 
 def _copy(audio: Any, target: Path) -> None:
-    """Write a new file, or none. Raises CannotRun when it exists."""
+    """Write a new file completely or not at all. Raises CannotRun if it exists."""
     try:
         with target.open("xb") as out:
             try:
@@ -170,7 +170,7 @@ async def delete(ids: tuple[str, ...]) -> int:
 
 
 async def remove_audio(store: Store, files: RecordingFiles) -> bool:
-    """Remove the audio of permanently deleted recordings; False, with a warning, when a server must do it later."""
+    """Remove the audio of permanently deleted recordings; False, with a warning, if a server must do it later."""
     try:
         await remove_files(store.recordings, files, datetime.now(UTC))
     except OSError as error:
@@ -181,7 +181,7 @@ async def remove_audio(store: Store, files: RecordingFiles) -> bool:
 
 
 def _files() -> RecordingFiles:
-    """Where the server keeps them. Raises CannotRun when it keeps none."""
+    """The store of recordings. Raises CannotRun if they are not kept."""
     files = server_settings().recording_files
     if files is None:
         raise CannotRun("no recordings are kept", "set NCCO_RECORDINGS to a folder or a bucket")
@@ -212,7 +212,7 @@ def _print(row: RecordingRow, now: int) -> None:
 
 
 def _document(row: RecordingRow, now: int) -> dict[str, Any]:
-    """A recording as JSON, without the address at Vonage."""
+    """A recording as JSON, without its URL at Vonage."""
     return {
         "id": row.id,
         "kind": row.kind,

@@ -1,4 +1,4 @@
-"""`ncco release`: confirm that flows take away what callers can reach."""
+"""`ncco release`: confirm the removal of numbers or flows that callers can reach."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ from app.service.turns import Policy
 from app.store import open_store
 
 KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"
-"""Fixed, so that the same call has the same NCCO."""
+"""Fixed, so that NCCOs are reproducible."""
 ANY_NUMBER: Final = "442079460000"
-"""The number called when the flow has none. It is reserved for fiction."""
+"""The called number if the flow has none. It is reserved for fiction."""
 
 
 def _keys(_: click.Context, __: click.Parameter, digits: tuple[str, ...]) -> tuple[str, ...]:
@@ -145,7 +145,7 @@ def _valid_text(value: Any) -> Any:
 
 
 def _input_token(reply: Reply, keys: str) -> str:
-    """The token of the `input` that waits for the keys. Raises CannotRun when there is none."""
+    """The token of the `input` that waits for keys. Raises CannotRun if there is none."""
     actions: list[dict[str, Any]] = json.loads(reply.ncco or b"[]")
     url = next((str(action["eventUrl"][0]) for action in actions if action["action"] == "input"), None)
     if url is None:

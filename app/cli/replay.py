@@ -1,4 +1,4 @@
-"""`ncco replay`: play a recorded call again, with the revision and the inputs that it had, and compare the bytes."""
+"""`ncco replay`: replay a recorded call with its revision and inputs, and compare the bytes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def command(*, session: str, form: str) -> int:
 
 
 def _flow(timeline: Timeline, revision: RevisionRow | None) -> Flow:
-    """The flow of a call as it was. Raises CannotRun."""
+    """The flow of a call at its revision. Raises CannotRun."""
     row = timeline.call.session
     flows = load(orjson.loads(revision.sources)).flows if revision is not None else {}
     if row.flow not in flows:

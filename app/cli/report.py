@@ -1,4 +1,4 @@
-"""`ncco report`: the calls of some days, counted."""
+"""`ncco report`: counts the calls of some days."""
 
 from __future__ import annotations
 

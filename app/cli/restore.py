@@ -1,4 +1,4 @@
-"""`ncco restore`: put a backup in the place of the database."""
+"""`ncco restore`: replace the database by a backup."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ def command(file: Path, *, replace: bool) -> int:
 def _own_prints(settings: Settings) -> set[str]:
     try:
         return {fingerprint(key) for key in settings.keys()}  # noqa: SIM118 - not of a mapping
-    except SettingsError:  # none is set
+    except SettingsError:  # not set
         return set()

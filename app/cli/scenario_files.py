@@ -1,4 +1,4 @@
-"""The scenario files that a command plays, and their projects."""
+"""The scenario files for a command, and their projects."""
 
 from __future__ import annotations
 

@@ -49,6 +49,6 @@ def command(
 
 
 def _project_names(flows: Path, templates: Path) -> OfferedNames:
-    """The names in a project, which may have errors; none without a project."""
+    """The names in a project, even with errors; none without a project."""
     texts, _ = read_project(flows, templates) if flows.is_dir() else ({}, [])
     return ProjectNames(texts).offered()

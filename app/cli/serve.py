@@ -100,13 +100,13 @@ def command(
 
 
 def _say(text: str, *, is_line: bool = True) -> None:
-    """Print to standard error; a failure, for example on a full disk, must not cost a call."""
+    """Print to standard error; a failure, such as a full disk, must not cost a call."""
     with suppress(OSError):
         click.echo(text, nl=is_line, err=True)
 
 
 def _usable_workers(database_url: str, workers: int) -> int:
-    """How many workers to start: one on SQLite, with a note. Raises CannotRun when several would lose calls."""
+    """How many workers to start: one on SQLite, with a note. Raises CannotRun if several would lose calls."""
     kind = database_url.partition(":")[0].lower()
     if workers > 1 and kind == "memory":
         cure = "name a database that they share: NCCO_DATABASE_URL=postgresql://..."
@@ -119,7 +119,7 @@ def _usable_workers(database_url: str, workers: int) -> int:
 
 
 def _served(settings: Settings, found: LoadedProject, *, dev: bool) -> Project | None:
-    """The flows on disk, or the ones that were served before; None when there are none without errors.
+    """The flows on disk, or the ones served before; None if neither are free of errors.
 
     The earlier ones stay in use while the flows on disk have errors, or lack something that callers can reach. In
     development there are no callers, and the author can fix the flows.
@@ -147,9 +147,9 @@ def _served(settings: Settings, found: LoadedProject, *, dev: bool) -> Project |
 
 
 async def last_served(database_url: str, read: Project) -> tuple[Project, datetime] | None:
-    """The flows that a server on that database served last, and since when; None when there are none.
+    """The flows that a server last served from that database, and since when; None if there are none.
 
-    Writes nothing, and creates no file. `read` are the flows on disk.
+    Writes nothing and creates no file. `read` are the flows on disk.
     """
     row = None
     with suppress(StoreError):
@@ -160,7 +160,7 @@ async def last_served(database_url: str, read: Project) -> tuple[Project, dateti
 
 
 def _database(url: str) -> str:
-    """Where calls are stored, before the server opens it."""
+    """Where calls are stored, for use before the server opens it."""
     store = open_store(url)
     if not store.is_durable:
         return "the memory of this process, and are lost when it ends"
@@ -202,7 +202,7 @@ def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
 
 
 def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:
-    """Each flow, with the numbers and URLs that lead to it."""
+    """Each flow with its numbers and URLs."""
     known = sorted(flows, key=lambda flow: flow.name)
     default = "every other number" if any(flow.numbers for flow in known) else "every number"
     for flow in known:

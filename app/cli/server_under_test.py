@@ -1,4 +1,4 @@
-"""The server that simulated calls go to: the real one in this process, or one at a URL."""
+"""The server for simulated calls: the real one in this process, or one at a URL."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def make_app(
     service: CallService, clock: Callable[[], datetime], log: list[str], *, deadline_s: float = DEADLINE_S
 ) -> ASGIApp:
     """The server; its warnings and errors are added to `log`, one sentence each. `deadline_s` as in `create_app`."""
-    settings = Settings.model_construct(public_url=BASE)  # without the environment: alike on every machine
+    settings = Settings.model_construct(public_url=BASE)  # without the environment: the same on every machine
     return create_app(settings, service=service, clock=clock, log=_logger(log), deadline_s=deadline_s)
 
 
@@ -58,7 +58,7 @@ def _logger(log: list[str]) -> FilteringBoundLogger:
 async def local_stage(
     project: Project, path_of: PathOf, *, is_live: bool, chaos: int | None, deadline_s: float = DEADLINE_S
 ) -> AsyncIterator[LocalStage]:
-    """Where calls to a project are played. Raises CannotRun, SettingsError.
+    """The server for calls to a project. Raises CannotRun, SettingsError.
 
     `path_of` is as in `LocalStage`, `deadline_s` as in `create_app`.
 
@@ -84,12 +84,12 @@ async def local_stage(
 
 
 def is_url(what: str | None) -> bool:
-    """Whether a word of the command line means a server at a URL."""
+    """Whether a command-line argument means a server at a URL."""
     return what is not None and what.lower().startswith(("http://", "https://"))
 
 
 def remote_options(command: Callable[..., int]) -> Callable[..., int]:
-    """The options of a server at a URL, which a command gets as `**remote`."""
+    """The options of a server at a URL, passed to a command as `**remote`."""
     url = partial(click.option, default="", callback=options.read_url)
     found = (
         url("--event-url", help="With a server at a URL: its event URL [none]."),
@@ -116,7 +116,7 @@ def remote_stage(
 ) -> RemoteStage:
     """The server at a URL. Webhooks are signed with the environment's secret, if it has one.
 
-    A scenario of a project that names a flow calls the flow's number. Without a method it is asked by GET.
+    A scenario that names a project's flow calls the flow's number. The default method is GET.
     """
     known = variables()
     secrets = ("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET")
@@ -133,7 +133,7 @@ def remote_stage(
 
 
 def refuse_remote(remote: Mapping[str, Any]) -> None:
-    """Raises CannotRun for the options of a server at a URL where a project is called."""
+    """Raises CannotRun if options for a server at a URL are given with a project."""
     for name in (name for name, value in remote.items() if value):
         cure = "leave it out, or name the answer URL instead of a flow"
         raise CannotRun(f"--{name.replace('_', '-')} is for a server at a URL", cure)

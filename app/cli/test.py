@@ -1,4 +1,4 @@
-"""`ncco test`: play scenarios against the real server, and report the outcomes that none of them takes."""
+"""`ncco test`: play scenarios against the real server, and report uncovered outcomes."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ async def _play(
     is_shown: bool,
     update: bool,
 ) -> Suite:
-    """Play scenarios; as text, print each difference immediately, then the uncovered outcomes. Raises NoServer."""
+    """Play scenarios; text output shows each difference immediately, then the uncovered outcomes. Raises NoServer."""
 
     def played(result: Result) -> None:
         if form == "text" and (is_shown or not result.holds or result.unjudged):
@@ -207,7 +207,7 @@ def _shortfalls(suites: Sequence[Suite], least: float | None) -> list[str]:
 
 
 def _summary(suites: Sequence[Suite], written: Sequence[str], short: Sequence[str], took_s: float) -> Iterator[str]:
-    """The last lines."""
+    """The summary lines."""
     yield ""
     yield from (f"written: {name}" for name in written)
     yield from (ink(line, "red") for line in short)

@@ -1,4 +1,4 @@
-"""Recognises a running ngrok or cloudflared by the API that each serves on this machine."""
+"""Recognises a running ngrok or cloudflared through the API that each serves on this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CURE: Final = (
 
 
 class Tunnel(NamedTuple):
-    """A way from the internet to this machine; `port` is where it leads, None when the program does not say."""
+    """A tunnel from the internet to `port` of this machine, None if unknown."""
 
     program: str
     url: str
@@ -33,7 +33,7 @@ class Tunnel(NamedTuple):
 async def running_tunnels(
     client: httpx.AsyncClient, ngrok: Sequence[str] = NGROK, cloudflared: Sequence[str] = CLOUDFLARED
 ) -> list[Tunnel]:
-    """The tunnels by HTTPS that programs on this machine have open."""
+    """The HTTPS tunnels that programs on this machine have open."""
     found = []
     for base in ngrok:
         listed = (await probe(client, f"{base}/api/tunnels")).document.get("tunnels")
@@ -51,7 +51,7 @@ def _of_ngrok(listed: dict[str, Any]) -> Tunnel:
 
 
 def check_tunnels(settings: Settings, tunnels: Collection[Tunnel]) -> Iterator[Finding]:
-    """Whether a tunnel to this server has the public URL; nothing without a tunnel."""
+    """Whether a tunnel to this server has the public URL; no finding without a tunnel."""
     for tunnel in tunnels:
         if tunnel.url == settings.public_url and tunnel.port not in (None, settings.port):
             message = f"{tunnel.program} leads to port {tunnel.port}, but the server uses port {settings.port}"

@@ -1,4 +1,4 @@
-"""`ncco validate`: one NCCO document against every rule."""
+"""`ncco validate`: checks one NCCO document against every rule."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class PlacedIssue:
     place: Place
 
     def as_json(self) -> dict[str, object]:
-        """The fields that an issue of `ncco check` has, and the JSON Pointer."""
+        """The fields of an issue of `ncco check`, and the JSON Pointer."""
         place = self.place
         where = {"file": place.file, "line": place.line, "column": place.column, "length": place.length}
         issue = self.issue
@@ -65,7 +65,7 @@ class PlacedIssue:
         return {**where, **fields, "message": issue.message, "cure": issue.cure}
 
     def as_issue(self) -> FlowIssue:
-        """For a report."""
+        """The form for reports."""
         issue = self.issue
         message = f"{issue.path}: {issue.message}" if issue.path else issue.message
         return FlowIssue(issue.code, issue.severity, self.place, message, issue.cure)

@@ -52,7 +52,7 @@ ENDED_CALLS: Final = 1_000
 
 
 def _parties(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> Mapping[str, Behaviour]:
-    """What called parties do, by number. Raises BadParameter."""
+    """The behaviour of called parties, by number. Raises BadParameter."""
     found = {}
     for each in given:
         number, _, outcome = each.partition("=")
@@ -122,7 +122,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def _private_key(text: str) -> RSAPrivateKey:
-    """The key of VONAGE_PRIVATE_KEY, else that of the folder, which is made once. Raises CannotRun."""
+    """The key of VONAGE_PRIVATE_KEY, else that of the folder, which is created if missing. Raises CannotRun."""
     try:
         if text:
             return rsa_private_key(read_private_key(text))
@@ -146,7 +146,7 @@ def _write_private(file: Path, key: RSAPrivateKey) -> None:
 
 
 def _write_certificate() -> None:
-    """Make a certificate of this address for a day, so that clients have something to trust."""
+    """Create a certificate for this address, valid for a day, that clients can trust."""
     key, now = generate_private_key(65537, 2048), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "virtual Vonage")])
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address(HOST))])
@@ -183,7 +183,7 @@ async def _serve(
     *,
     is_tls: bool,
 ) -> None:
-    """Serve until a signal comes."""
+    """Serve until a signal arrives."""
     async with HttpServer() as http:
         clock = VirtualClock(datetime.now(UTC))
         scheduler = LiveScheduler(clock, partial(ask_in_time, http), speed)
@@ -202,7 +202,7 @@ async def _serve(
 
 
 class _Narrator:
-    """Prints the calls' prompts and webhooks, and then forgets old calls."""
+    """Prints the calls' prompts and webhooks, then forgets old calls."""
 
     def __init__(self, vonage: Vonage) -> None:
         self._vonage = vonage

@@ -1,4 +1,4 @@
-"""Checks the application at Vonage: its URLs, signing, keys and numbers. Only reads."""
+"""Checks the application at Vonage: its URLs, signing, keys and numbers. Read-only."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def vonage_findings(
 
 
 def check_numbers(owned: OwnedNumbers, flows: Collection[Flow]) -> Iterator[Finding]:
-    """Whether calls reach the application, and a flow takes each of them."""
+    """Whether calls reach the application, and a flow answers each of them."""
     linked = {number.msisdn for number in owned.numbers}
     if not linked:
         cure = "Link your number in the Vonage dashboard, on the application's Numbers tab."
@@ -139,7 +139,7 @@ def _check_url(name: str, wanted: str, url: ConfiguredUrl) -> Iterator[Finding]:
 
 
 def _is_same(name: str, wanted: str, address: str) -> bool:
-    """Whether an address is the URL of this server; an answer URL may name a flow, and each may have a query."""
+    """Whether a configured URL is this server's; an answer URL may name a flow, and any may have a query."""
     try:
         have, want = httpx.URL(address.strip()), httpx.URL(wanted)
     except httpx.InvalidURL:
@@ -164,13 +164,13 @@ def _check_signing(settings: Settings, voice: VoiceCapability) -> Finding:
 
 
 def _check_key_pair(settings: Settings, public_key: str) -> Iterator[Finding]:
-    """Whether the private key belongs to the application, when both are known."""
+    """Whether the private key belongs to the application, if both are known."""
     private = settings.private_key.get_secret_value()
     if not (private and public_key):
         return
     try:
         is_pair = rsa_modulus(private) == rsa_modulus(public_key)
-    except ValueError:  # of the private key, that is another check's finding
+    except ValueError:  # another check reports a bad private key
         return
     if is_pair:
         yield Finding("key", "ok", "VONAGE_PRIVATE_KEY belongs to the application")

@@ -1,4 +1,4 @@
-"""Finds out what Git would commit."""
+"""Finds out whether Git would commit a file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def is_for_git(file: Path) -> bool:
-    """Whether a file is in a work tree of Git that does not ignore it, so that it is committed with the next `add`."""
+    """Whether a file is in a Git work tree that does not ignore it, so that the next `git add` stages it."""
     folder = file.parent.resolve()
     if not any((each / ".git").exists() for each in (folder, *folder.parents)):
         return False

@@ -50,10 +50,10 @@ def create_app(
 
     Args:
         settings: checked already; the caller has called `require_safe`.
-        service: serves the calls; the caller has opened its store and loaded its flows. None: a service is made from
-            the settings, and opened and closed with the application.
+        service: serves the calls; the caller has opened its store and loaded its flows. None: build it from the
+            settings, and open and close it with the application.
         dev: development: documentation and metrics are served on the webhooks' port, and callback URLs start with the
-            address of the request unless there is a public one.
+            address of the request unless a public URL is set.
         metrics: counts webhooks, lookups and hooks; None: the application makes its own.
         deadline_s: seconds until a caller hears the failsafe NCCO.
         clock: returns the current time in UTC, timezone-aware.
@@ -103,7 +103,7 @@ def create_app(
 
 
 async def _http_error(_: Request, error: Exception) -> Response:
-    """An unknown path, a wrong method, or anything else that the framework refuses, as JSON."""
+    """Reply to an unknown path, a wrong method or any other framework error as JSON."""
     refused = cast(HTTPException, error)
     headers = {name.lower(): value for name, value in (refused.headers or {}).items()}
     cure = _CURES.get(refused.status_code, "See the documentation.")
@@ -111,5 +111,5 @@ async def _http_error(_: Request, error: Exception) -> Response:
 
 
 async def _server_error(_: Request, __: Exception) -> Response:
-    """An unexpected error outside of the webhook routes, as JSON."""
+    """Reply to an unexpected error outside the webhook routes as JSON."""
     return error_response(500, "internal error", "See the server's log.")

@@ -18,7 +18,7 @@ from app.settings.values import is_loopback, name_in_host
 from app.web.metrics import CONTENT_TYPE, Metrics
 
 PROBE_S: Final = 2.0
-"""How often the store is probed, and how long one probe may take."""
+"""How often the store is probed, and the time limit of a probe."""
 ISSUES_SHOWN: Final = 20
 DRAINING: Final = "the server is shutting down, but still answers"
 
@@ -26,19 +26,19 @@ router = APIRouter(tags=["health"])
 dev_router = APIRouter(tags=["health"])
 """Routes that are served in development only."""
 console_router = APIRouter(include_in_schema=False)
-"""Served where there is a console."""
+"""Served if there is a console."""
 
 
 class Readiness:
-    """Whether new calls can be taken. A server that drains takes none.
+    """Whether the server can take new calls. A draining server takes none.
 
-    The store is probed in the background, not on each request: anybody can request `/readyz`, and a probe writes.
+    The store is probed in the background, not on each request: anyone can request `/readyz`, and a probe writes.
 
     Args:
         calls: serves the calls.
 
     Attributes:
-        is_draining: the server answers, is not ready, and closes each connection after its response.
+        is_draining: the server still answers but is not ready, and closes each connection after its response.
     """
 
     def __init__(self, calls: CallService) -> None:
@@ -67,10 +67,10 @@ class Readiness:
             self._store_problem = ""
 
     def state(self) -> dict[str, Any]:
-        """What `/readyz` shows.
+        """The content of `/readyz`.
 
         Flows with errors do not make the server unready while the last good ones are in use: otherwise one bad save
-        would take every host out of service. `rejected` lists their errors and the removals that are not confirmed.
+        would take every host out of service. `rejected` lists their errors and unconfirmed removals.
         """
         library = self._calls.library
         reasons = [DRAINING] if self.is_draining else []
@@ -91,7 +91,7 @@ class Readiness:
 
 
 _FORWARDED: Final = ("x-forwarded-", "forwarded", "via", "x-real-ip", "x-original-", "cf-", "ngrok-")
-"""The beginnings of headers that proxies and tunnels add."""
+"""Prefixes of headers that proxies and tunnels add."""
 
 
 async def _server_id(request: Request) -> str:
@@ -111,7 +111,7 @@ async def _counters(request: Request) -> Metrics:
 
 @router.get("/healthz", summary="The process is up")
 async def healthz(server_id: Annotated[str, Depends(_server_id)]) -> Response:
-    """Always 200. `server` is random for each start, so that `ncco doctor` sees which server a URL leads to."""
+    """Always 200. `server` is random for each start, so that `ncco doctor` can tell which server a URL leads to."""
     return _json({"status": "up", "server": server_id})
 
 
@@ -135,7 +135,7 @@ async def _console_port(request: Request) -> int:
 
 @console_router.api_route("/", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 async def lead_to_console(request: Request, port: Annotated[int, Depends(_console_port)]) -> Response:
-    """Lead a browser on this machine to the console. For all others there is nothing."""
+    """Redirect a browser on this machine to the console; 404 for others."""
     host = name_in_host(request.headers.get("host", ""))
     is_near = is_loopback(host) and not any(name.startswith(_FORWARDED) for name in request.headers)
     if request.method not in ("GET", "HEAD") or not is_near:

@@ -19,12 +19,14 @@ from app.web.watcher import FlowReader, watch_flows
 from app.web.webhook_http import WebhookConfig
 
 GC_THRESHOLD: Final = 50_000
-"""The number of new objects that starts a garbage collection; Python's default is 700. Flows and libraries are many
-long-lived objects: scanning them often takes a large part of the CPU time of an answer (docs/performance.md)."""
+"""The number of new objects that starts a garbage collection; Python's default is 700. Flows and libraries create many
+long-lived objects: scanning them often takes a large part of the CPU time of an answer (docs/performance.md).
+"""
 
 LONGEST_PRELOAD_S: Final = 20.0
-"""How long a start waits until the older revisions of open calls are loaded; our choice. What is left is loaded while
-the server answers, and a caller who needs it waits."""
+"""How long startup waits for the older revisions of open calls to load; our choice. The rest load while the server
+answers, and callers who need them wait.
+"""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

@@ -1,6 +1,6 @@
 """The log: one line for each webhook, as JSON or for a terminal.
 
-It contains what callers press or say, and their numbers, only in the form `pretty`, and sensitive values never.
+Callers' input and numbers appear only in the form `pretty`, sensitive values never.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from app.settings import Settings
 from app.web.pretty_log import PrettyRenderer, escaped, shows_colours
 
 TEXT_LIMIT: Final = 300
-"""Characters of a text from outside in a line."""
+"""Most characters of an external text in a line."""
 FRAMES: Final = 12
-"""Innermost frames of a stack in a line."""
+"""Most frames of a stack in a line, innermost first."""
 PIPE_BYTES: Final = 4096
-"""Bytes that a writable pipe takes in one write. Source: POSIX, PIPE_BUF on Linux."""
+"""Bytes that a writable pipe accepts in one write. Source: POSIX, PIPE_BUF on Linux."""
 
 WriteLine: TypeAlias = Callable[[str, EventDict], None]
-"""Writes a line with its `event` as one of a level (`info`, `warning`, ...), unless the log leaves that level out."""
+"""Writes a line with its `event` at a level (`info`, `warning`, ...), unless that level is disabled."""
 
 
 def with_log_form(settings: Settings, *, dev: bool) -> Settings:
-    """The settings with the form that `auto` means for standard output."""
+    """The settings with `auto` resolved for standard output."""
     if settings.log != "auto" or not sys.stdout.isatty():
         return settings
     return settings.model_copy(update={"log": "pretty" if dev else "console"})
 
 
 def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
-    """Write the log of this process and of its libraries to `out`; None is standard output.
+    """Send the log of this process and its libraries to `out`; None means standard output.
 
-    Returns what writes a line as structlog does, without the cost of its bound loggers.
+    Returns a function that writes lines as structlog does, without the cost of its bound loggers.
     """
     stream = sys.stdout if out is None else out
     is_json = settings.log == "json" or (settings.log == "auto" and not stream.isatty())
@@ -98,23 +98,23 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
 
 
 def writing_to(log: FilteringBoundLogger) -> WriteLine:
-    """What writes a line to a logger of structlog."""
+    """A function that writes lines to a structlog logger."""
     return lambda level, line: getattr(log, level)(**line)
 
 
 class LineStream:
-    """A text stream that neither blocks nor raises: a log that cannot be written must not cost a call.
+    """A text stream that neither blocks nor raises: a failing log must not cost a call.
 
-    The server has one thread for all callers. While nobody reads the pipe or the terminal behind the stream, lines are
-    dropped; a line with their number comes before the next line that can be written. The lines of one round of an event
-    loop are written at its end, to a file on disk all at once: each write is a system call.
+    The server has one thread for all callers. While nobody reads the pipe or terminal, lines are dropped; their count
+    precedes the next line that can be written. Lines are written at the end of each event loop round, to a file on disk
+    in one write, since each write is a system call.
 
     Args:
         stream: text; its binary buffer is written to directly.
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream  # keep a reference: a stream that is garbage-collected closes its buffer
+        self._stream = stream  # keep a reference: a garbage-collected stream closes its buffer
         buffer = stream.buffer
         self._write = getattr(buffer, "raw", buffer).write
         self._poll = _poll(stream)
@@ -128,7 +128,7 @@ class LineStream:
         return len(text)
 
     def info(self, line: bytes) -> None:
-        """Write one line without its end, or drop it. structlog calls it by the name of the level."""
+        """Write one line, given without its line end, or drop it. structlog calls it by the name of the level."""
         self._waiting.append(line + b"\n")
         try:
             loop = asyncio.get_running_loop()
@@ -142,7 +142,7 @@ class LineStream:
 
     def _write_waiting(self) -> None:
         lines = []
-        with suppress(IndexError):  # once none is left; another thread may take some too
+        with suppress(IndexError):  # until none is left; another thread may write some, too
             while True:
                 lines.append(self._waiting.popleft())
         for text in [b"".join(lines)] if self._poll is None else lines:
@@ -163,13 +163,13 @@ class LineStream:
             self._lost, self._is_cut = 1, True
 
     def flush(self) -> None:
-        """Do nothing, so that callers do not wait after each line."""
+        """Do nothing, to spare callers a wait after each line."""
 
     def _is_writable(self) -> bool:
         return self._poll is None or bool(self._poll.poll(0))
 
     def _notice(self) -> bytes:
-        """What precedes the next line: the end of one that was cut, and the number of lines that were dropped."""
+        """The prefix of the next line: the end of a truncated line, and the number of dropped lines."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"event": "log lines lost", "lost": self._lost, "level": "error", "timestamp": now}
         return (b"\n" if self._is_cut else b"") + json.dumps(line).encode() + b"\n"
@@ -191,19 +191,19 @@ def _poll(stream: TextIO) -> select.poll | None:
 
 
 def _stamped(_: object, level: str, line: EventDict) -> EventDict:
-    """A line with its level and the time."""
+    """Add the level and the time to a line."""
     line["level"] = level
     line["timestamp"] = datetime.now(UTC)
     return line
 
 
 def _json(logger: object, level: str, line: EventDict) -> bytes:
-    """A line as JSON, with everything escaped that is not ASCII."""
+    """A line as JSON, with non-ASCII characters escaped."""
     if "exc_info" in line:
         line = structlog.processors.format_exc_info(logger, level, line)
     try:
         text = orjson.dumps(line, option=orjson.OPT_UTC_Z)
-    except TypeError:  # a value, or half a character, that orjson does not take
+    except TypeError:  # orjson does not accept the value, or half a character in it
         text = b""
     if not (text and text.isascii()):
         text = json.dumps({**line, "timestamp": _written(line["timestamp"])}, default=repr).encode()
@@ -223,16 +223,15 @@ def _decoded(_: object, __: str, text: EventDict) -> str:
 
 
 def _escaped(_: object, __: str, line: EventDict) -> EventDict:
-    """Control and bidirectional characters escaped, which could rewrite what a terminal shows."""
+    """Escape control and bidirectional characters, which could rewrite a terminal's screen."""
     line["timestamp"] = _written(line["timestamp"])
     return {name: escaped(value) if isinstance(value, str) else value for name, value in line.items()}
 
 
 def _without_values(_: object, __: str, line: EventDict) -> EventDict:
-    """A line of a library: the first line of its text, and of an exception only type and place.
+    """A library's log line: the first line of its text, and only the type and place of an exception.
 
-    An event loop logs failed tasks with everything that their exceptions say, and uvicorn logs a failed start as the
-    text of a stack.
+    Event loops log the full text of failed tasks' exceptions, and uvicorn logs a failed start as a stack trace.
     """
     found = line.pop("exc_info", None)
     error = found[1] if isinstance(found, tuple) else found
@@ -259,8 +258,8 @@ def log_webhook(
 ) -> None:
     """Write the line of a webhook with its request and, if there was one, the exception behind its reply.
 
-    For development only: `shows_values` logs exception messages too, which may contain a caller's number, and
-    `shows_call` who called, and what was pressed or said unless it is sensitive.
+    For development only: `shows_values` logs exception messages too, which may contain a caller's number; `shows_call`
+    logs who called, and input that is not sensitive.
     """
     line: dict[str, Any] = {
         "route": route,
@@ -298,7 +297,7 @@ def _place(error: BaseException) -> dict[str, Any]:
 
 
 def _message(error: BaseException, delivery: Delivery | None) -> str:
-    """The message of an exception, unless it holds what the caller has pressed or said: that may be sensitive."""
+    """The message of an exception, unless it contains the caller's input, which may be sensitive."""
     given = Secrets()
     fields = delivery.fields if delivery is not None else {}
     given.learn([fields.get("dtmf"), fields.get("speech")])
@@ -306,7 +305,7 @@ def _message(error: BaseException, delivery: Delivery | None) -> str:
 
 
 def _short(text: str) -> str:
-    """A text from outside, fit for one line of a log: cut, and without control characters."""
+    """An external text made safe for a log line: truncated, without control characters."""
     if len(text) <= TEXT_LIMIT and text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:TEXT_LIMIT])

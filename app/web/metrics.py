@@ -26,10 +26,10 @@ from app.vonage.signatures import Refusal
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 MULTIPROCESS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable that makes the Prometheus library share counters among processes."""
+"""Environment variable with which the Prometheus library shares counters among processes."""
 
 SERIES_LIMIT: Final = 500
-"""Pairs of kind and outcome that are counted by name. Outcomes have names that authors chose."""
+"""Most pairs of kind and outcome counted by name, since authors choose the names of outcomes."""
 
 _STATUSES: Final = (
     *("started", "ringing", "answered", "human", "machine", "busy", "cancelled", "unanswered", "timeout"),
@@ -52,16 +52,16 @@ class Metrics:
     """The counters of one application.
 
     Args:
-        commit: of the installed code; "": as pip has recorded it.
+        commit: of the installed code; "": as recorded by pip.
 
     Attributes:
         refused_signatures: webhooks without a valid signature, by reason.
-        open_calls: how many there are.
+        open_calls: their number.
         last_backup: when it was made, in seconds since 1970.
-        hook_tries: by outcome: `sent`, `failed` (it is tried again) or `parked`.
-        unsent_hooks: how many are `waiting` and `parked`.
-        recording_tries: by outcome: `kept`, `failed` (it is tried again) or `given up`.
-        missing_recordings: how many are `waiting`, `failed` (given up, or gone) and `lost`, of the newest.
+        hook_tries: by outcome: `sent`, `failed` (will be retried) or `parked`.
+        unsent_hooks: number of `waiting` and `parked` ones.
+        recording_tries: by outcome: `kept`, `failed` (will be retried) or `given up`.
+        missing_recordings: number of `waiting`, `failed` (given up, or gone) and `lost` ones among the newest.
     """
 
     def __init__(self, commit: str = "") -> None:
@@ -124,7 +124,7 @@ class Metrics:
         return self._series.setdefault(pair, self._webhooks.labels(*pair))
 
     def _input(self, reply: Reply) -> None:
-        """Count the result of asking a caller in a step; beyond a bound, steps are counted together."""
+        """Count the result of a step's question; beyond a limit, steps are counted together."""
         series = (reply.flow, reply.heard_in, reply.outcome if reply.outcome in _RESULTS else "understood")
         found = self._inputs_of.get(series)
         if found is None:
@@ -141,7 +141,7 @@ class Metrics:
         self._lookup_s.labels(name).observe(answer.ms / 1000)
 
     def loaded(self, read: Project, current: Project, removals: int = 0) -> None:
-        """Count one read of the flow files; `removals` are those that it was refused for."""
+        """Count one read of the flow files; `removals` are those for which it was refused."""
         is_refused = read.has_errors or removals > 0
         if is_refused:
             self._rejected.inc()
@@ -150,12 +150,12 @@ class Metrics:
         self._flows.set(len(current.flows))
 
     def render(self) -> bytes:
-        """The exposition text; of all processes together where several serve."""
+        """The metrics as text, from all processes together if there are several."""
         return generate_latest(shared_registry() if MULTIPROCESS_DIR in os.environ else self.registry)
 
 
 def _commit() -> str:
-    """The commit that was installed, if pip has installed it from a repository; else "". Source: PEP 610."""
+    """The commit that was installed, if pip installed it from a repository; else "". Source: PEP 610."""
     direct_url = json.loads(distribution("ncco-server").read_text("direct_url.json") or "{}")
     return str(direct_url.get("vcs_info", {}).get("commit_id", ""))
 

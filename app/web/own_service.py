@@ -24,14 +24,14 @@ from app.web.recordings import make_fetcher
 
 
 class HookLog(Listener):
-    """Logs and counts what happens to hooks, without any value of their calls."""
+    """Logs and counts hook deliveries, without any values of calls."""
 
     def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._metrics = metrics
         self._log = log
 
     def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
-        """One try is over."""
+        """Report one attempt."""
         about = {"hook": hook.name, "id": hook.id, "session": hook.session, "tries": hook.tries}
         if verdict.outcome == "sent":
             self._metrics.hook_tries.labels("sent").inc()
@@ -48,12 +48,12 @@ class HookLog(Listener):
             self._log.error("hook parked", **about, problem=verdict.problem, cure=cure)
 
     def counted(self, counts: HookCounts) -> None:
-        """How many hooks wait and are parked."""
+        """Report the numbers of waiting and parked hooks."""
         self._metrics.unsent_hooks.labels("waiting").set(counts.waiting)
         self._metrics.unsent_hooks.labels("parked").set(counts.parked)
 
     def troubled(self, problem: str) -> None:
-        """The store was away."""
+        """Report that the store was unavailable."""
         self._log.error("hooks not sent", problem=problem)
 
 
@@ -81,12 +81,12 @@ class OwnService:
     """The service that the settings describe, with its clients and its hook sender. Raises SettingsError.
 
     Attributes:
-        calls: its store is not open and its flows are not loaded.
+        calls: with its store closed and its flows not loaded.
         lookups: sends the requests of lookups; must be closed.
         poster: makes one attempt to post a hook; its client must be closed.
-        mailer: makes one attempt to send a hook that is a mail.
+        mailer: makes one attempt to send a hook by mail.
         sender: sends the stored hooks while it runs.
-        fetcher: fetches recordings while it runs, and must be closed; None: none are kept.
+        fetcher: fetches recordings while it runs, and must be closed; None if recordings are not kept.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The log for a person in development: one readable line for each event, and issues as `ncco check` prints them."""
+"""The log for people in development: one readable line for each event, and issues as `ncco check` prints them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _COLOURS: Final = {"time": "2", "caller": "1", "debug": "2", "warning": "33", "e
 _HIDDEN: Final = frozenset(
     ["event", "level", "timestamp", "problem", "cure", "error", "message", "frames", "exception", "issues", "texts"]
 )
-"""Keys that are not written as `key=value`."""
+"""Keys not written as `key=value`."""
 _STAYS: Final = ("recorded", "repeat")
 """Outcomes of webhooks that do not move a call."""
 
 
 def shows_colours(stream: TextIO) -> bool:
-    """Whether the stream is a terminal, and NO_COLOR does not say otherwise."""
+    """Whether the stream is a terminal, and NO_COLOR is not set."""
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
@@ -44,7 +44,7 @@ class PrettyRenderer:
         self._colours = colours
 
     def __call__(self, _: object, level: str, line: EventDict) -> str:
-        """The lines of an event, of a webhook usually one."""
+        """The lines of an event; usually one for a webhook."""
         time = self._paint("time", f"{datetime.fromisoformat(line['timestamp']).astimezone():%H:%M:%S}")
         if line["event"] == "webhook" and "caller" in line:
             text = self._webhook(line)
@@ -68,7 +68,7 @@ class PrettyRenderer:
 
 
 def _what(line: EventDict) -> str:
-    """What a webhook was taken for: `call`, `pressed 2`, `pressed 9 (nomatch)`, `busy, to 447700900111`, ..."""
+    """A webhook and its outcome: `call`, `pressed 2`, `pressed 9 (nomatch)`, `busy, to 447700900111`, ..."""
     kind, _, detail = line["kind"].partition("-")
     words = {"answer": "call", "input": "", "event": detail, "notify": ""}.get(kind, kind)
     what = ", ".join(part for part in (words, line["told"]) if part) or kind

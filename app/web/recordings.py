@@ -1,4 +1,4 @@
-"""Recordings while the server runs: what fetches them, and what the log and the metrics say."""
+"""Recordings while the server runs: the fetcher, its log and its metrics."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from app.vonage.application_token import ApplicationTokens
 from app.web.metrics import Metrics
 
 LOST_S: Final = 600.0
-"""How often to look for files that are lost; every `SWEEP_S` while there are any, so that a cure shows."""
+"""How often to look for lost files; every `SWEEP_S` while there are any, so that a fix shows up soon."""
 
 
 class RecordingLog(FetchListener):
-    """Logs and counts what happens to recordings, without any value of their calls."""
+    """Logs and counts recordings, without any values of calls."""
 
     def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._metrics = metrics
         self._log = log
 
     def fetched(self, row: RecordingRow, next_s: float | None) -> None:
-        """One try is over."""
+        """Report one attempt."""
         about = {"id": row.id, "kind": row.kind, "session": row.session, "tries": row.tries}
         if not row.problem:
             self._metrics.recording_tries.labels("kept").inc()
@@ -43,19 +43,19 @@ class RecordingLog(FetchListener):
             self._log.error("recording given up", **about, problem=row.problem, cure=row.cure)
 
     def counted(self, counts: RecordingCounts) -> None:
-        """How many recordings wait and have failed."""
+        """Report the numbers of waiting and failed recordings."""
         self._metrics.missing_recordings.labels("waiting").set(counts.waiting)
         self._metrics.missing_recordings.labels("failed").set(counts.failed)
 
     def troubled(self, problem: str) -> None:
-        """The store was away."""
+        """Report that the store was unavailable."""
         self._log.error("recordings not fetched", problem=problem)
 
 
 def make_fetcher(
     settings: Settings, store: Store, metrics: Metrics, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> Fetcher | None:
-    """What fetches recordings as the settings say; None: none are kept."""
+    """The fetcher for the settings; None if recordings are not kept."""
     files = settings.recording_files
     if files is None:
         return None

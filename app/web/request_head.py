@@ -1,6 +1,6 @@
 """The head of a request: its limit, independent of the parser, and its handling before any route.
 
-uvicorn's parser knows no limit, and a middleware sees only heads that are complete; so there is one limit in each.
+uvicorn's parser has no limit, and middleware sees only complete heads, so each needs a limit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_HEAD_BYTES: Final = 65_536
 MAX_HEADERS: Final = 100
 _REFUSAL: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _URL_ATTRIBUTES: Final = ("http.target", "http.url", "url.full", "url.path", "url.query")
-"""What OpenTelemetry calls the URL of a request. Source: its semantic conventions for HTTP, old and stable."""
+"""OpenTelemetry's names for the URL of a request. Source: its semantic conventions for HTTP, old and stable."""
 
 
 class LimitedHeadProtocol(HttpToolsProtocol):
@@ -40,13 +40,13 @@ class LimitedHeadProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The head is complete. The trailers of a chunked body, which would come as headers, are dropped."""
+        """The head is complete. The trailers of a chunked body, which would be reported as headers, are dropped."""
         self._is_in_head = False
         super().on_headers_complete()
         self.headers = deque(maxlen=0)  # type: ignore[assignment]  # accepts appends, and keeps nothing
 
     def data_received(self, data: bytes) -> None:
-        """Parse some bytes, and count those of a head that is still incomplete."""
+        """Parse some bytes, counting those of an incomplete head."""
         super().data_received(data)
         if self._is_in_head and not self.transport.is_closing():
             self._head_bytes += len(data)
@@ -58,7 +58,7 @@ class LimitedHeadProtocol(HttpToolsProtocol):
 class RequestHeadMiddleware:
     """Refuses request heads that are too large, normalises webhook paths, and closes connections while draining.
 
-    It also shortens the URL in the span of the request, if OpenTelemetry's instrumentation makes one.
+    It also shortens the URL in the span of the request, if OpenTelemetry's instrumentation creates one.
 
     Doubled and trailing slashes in the path of a webhook are ignored. While the server drains, it closes each
     connection after the response, so that clients connect to another host.
@@ -93,7 +93,7 @@ class RequestHeadMiddleware:
 
 
 def _shorten_url(span: trace.Span, path: str) -> None:
-    """Leave the first two segments of the path in a span: tokens of waits and numbers of callers follow them."""
+    """Truncate the path in a span to two segments: wait tokens and callers' numbers follow them."""
     shown = "/" + "/".join([part for part in path.split("/") if part][:2])
     known = getattr(span, "attributes", None) or {}
     span.set_attributes({name: shown for name in _URL_ATTRIBUTES if name in known})

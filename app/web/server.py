@@ -35,14 +35,15 @@ from app.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
 from app.web.request_head import LimitedHeadProtocol
 
 FINISH_S: Final = 10
-"""Seconds that running requests get to finish once the port is closed; none takes more than half of it."""
+"""Seconds that running requests get to finish after the port closes; none takes more than half of this."""
 KEEP_ALIVE_S: Final = 75
 """Seconds that an idle connection stays open: longer than the 60 of load balancers, so that they close first."""
 MAX_OPEN_FILES: Final = 65_536
-"""Open files that a process may have, if the system allows as many. Each connection is one."""
+"""Limit of open files per process, if the system allows it. Each connection uses one."""
 WORKER_S: Final = 30
-"""Seconds after which the supervisor replaces a worker that does not answer, or kills one that does not end. Starting
-takes some on a busy machine."""
+"""Seconds after which the supervisor replaces a worker that does not respond, or kills one that does not exit. On a
+busy machine, starting takes several.
+"""
 BACKLOG: Final = 2048
 _OWN_ADDRESS: Final = "Write an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all addresses."
 
@@ -58,9 +59,9 @@ def serve(
     ready: Ready | None = None,
     metrics: socket.socket | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; returns when running requests are finished. Prints only its log.
+    """Serve until SIGTERM or SIGINT; returns when running requests are finished. Prints nothing but its log.
 
-    After SIGTERM the port stays open for `settings.drain_s`; a second signal ends that time, and so does SIGINT.
+    After SIGTERM the port stays open for `settings.drain_s`; a second signal or SIGINT ends that time.
 
     Args:
         settings: see `load_settings`.
@@ -74,18 +75,18 @@ def serve(
         StoreUnusable: the store cannot be used at all.
     """
     require_safe(settings, dev)
-    settings.policy()  # makes the key file, so that workers find it
+    settings.policy()  # creates the key file for the workers
     schema = asyncio.run(_try_store(settings))
     settings = with_log_form(settings, dev=dev)
     write_line = configure_log(settings)
     if schema is not None and schema.found and schema.missing:
         structlog.get_logger().warning("schema_upgraded", found=schema.found, newest=schema.newest)
     _raise_file_limit()
-    if hasattr(signal, "SIGHUP"):  # the end of a terminal, or the reload of an earlier version's unit, ends no call
+    if hasattr(signal, "SIGHUP"):  # neither a closed terminal nor a reload by an earlier version's unit ends calls
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with listening(settings.host, settings.port) as bound, suppress(KeyboardInterrupt):
         host, port = bound.getsockname()[:2]
-        settings = settings.model_copy(update={"port": int(port)})  # of port 0, the one that callbacks come in on
+        settings = settings.model_copy(update={"port": int(port)})  # for port 0, the one that callbacks use
 
         def greet() -> None:
             if ready is not None:
@@ -97,12 +98,12 @@ def serve(
 
 @contextmanager
 def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "NCCO_PORT")) -> Iterator[socket.socket]:
-    """A socket bound to an address. Raises SettingsError, which names the setting of `names` that is wrong."""
+    """A socket bound to an address. Raises SettingsError, which names the wrong setting, one of `names`."""
     host_setting, port_setting = names
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         bound = socket.socket(family, socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:  # the latter for a label of more than 63 characters
+    except (OSError, UnicodeError) as error:  # the latter for a label over 63 characters
         reason = getattr(error, "strerror", None) or error
         raise SettingsError(
             host_setting, f"{host} is not an address of this machine: {reason}", _OWN_ADDRESS
@@ -125,7 +126,7 @@ def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "N
 async def _try_store(settings: Settings) -> Schema | None:
     """Open the store once before anything listens, so that its error is reported in one sentence.
 
-    Returns the schema that it had before; None when it is not known. A store that is away is waited for later.
+    Returns its previous schema version; None if unknown. An unavailable store is retried later.
     """
     store = open_store(settings.database_url)
     with suppress(StoreUnavailable):
@@ -136,8 +137,8 @@ async def _try_store(settings: Settings) -> Schema | None:
 
 
 def _raise_file_limit() -> None:
-    """Let this process and its workers open more files than the usual 1,024."""
-    with suppress(ImportError, OSError, ValueError):  # a system without this limit, or with a lower one
+    """Raise the open file limit of this process and its workers above the usual 1,024."""
+    with suppress(ImportError, OSError, ValueError):  # the system has no such limit, or a lower one
         resource = import_module("resource")
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
@@ -155,7 +156,7 @@ def _run(
     workers: int,
     own: socket.socket | None,
 ) -> None:
-    """Serve from this process, or from child processes, which share a folder of counters."""
+    """Serve from this process, or from child processes, which share a counters folder."""
     with ExitStack() as stack:
         if workers > 1:
             stack.enter_context(_shared_counters())
@@ -186,7 +187,7 @@ def _run(
 
 @contextmanager
 def _shared_counters() -> Iterator[None]:
-    """A folder of counters, which workers inherit by the environment."""
+    """A counters folder, which workers inherit through the environment."""
     with TemporaryDirectory(prefix="ncco-metrics-") as folder:
         os.environ[MULTIPROCESS_DIR] = folder
         try:
@@ -212,9 +213,8 @@ def _stopped_by_sigterm(server: Server) -> Iterator[Server]:
 class Workers(Multiprocess):
     """uvicorn's supervisor of workers, with three differences.
 
-    It closes its copy of each worker's end of their pipe, so that it notices at once that one has died while it is
-    asked for a sign of life. A worker that cannot be started for lack of memory or files is started later. One that
-    hangs at the end is killed.
+    It closes its copy of each worker's pipe end, so that it immediately notices the death of a worker that it is
+    pinging. If memory or file descriptors run out, it starts the worker later. It kills a worker that hangs on exit.
 
     Args:
         config: of uvicorn.
@@ -236,7 +236,7 @@ class Workers(Multiprocess):
         self._close_ends_of_workers()
 
     def keep_subprocess_alive(self) -> None:
-        """Replace workers that have died or do not answer within `WORKER_S`."""
+        """Replace workers that died or do not respond within `WORKER_S`."""
         try:
             super().keep_subprocess_alive()
         except OSError as error:
@@ -244,15 +244,15 @@ class Workers(Multiprocess):
         self._close_ends_of_workers()
 
     def terminate_all(self) -> None:
-        """Tell all workers to finish."""
+        """Tell all workers to stop."""
         self._kill_after(WORKER_S + self._drain_s)
         super().terminate_all()
 
     def stop(self, number: int, _: object) -> None:
-        """Handle a signal: let the workers drain, or end their drain time if it is SIGINT or the second one."""
+        """Handle a signal: drain the workers, or end the draining on SIGINT or a second signal."""
         is_urgent = self.should_exit.is_set() or number == signal.SIGINT
         self.should_exit.set()
-        for listener in self.sockets:  # nothing would serve a connection that arrives at this copy
+        for listener in self.sockets:  # nothing would serve connections to this copy
             listener.close()
         self._signal_workers(signal.SIGINT if is_urgent else signal.SIGTERM)
         if is_urgent:
@@ -265,7 +265,7 @@ class Workers(Multiprocess):
     def _signal_workers(self, number: int) -> None:
         for process in self.processes:
             if process.pid is not None and process.process.is_alive():
-                with suppress(ProcessLookupError):  # it has just ended
+                with suppress(ProcessLookupError):  # it has just exited
                     os.kill(process.pid, number)
 
     def _kill_after(self, seconds: float) -> None:
@@ -279,9 +279,9 @@ class Workers(Multiprocess):
 
 
 def _run_workers(config: Config, bound: socket.socket, drain_s: float) -> None:
-    """Serve from uvicorn's workers until a signal. Raises SystemExit when one cannot start.
+    """Serve from uvicorn's workers until a signal. Raises SystemExit if one cannot start.
 
-    uvicorn handles a signal only after it has waited for a worker that hangs, so ours is handled first.
+    uvicorn handles signals only after waiting for a hanging worker, so our handler comes first.
     """
     workers = Workers(config, bound, drain_s)
     signal.signal(signal.SIGTERM, workers.stop)
@@ -292,14 +292,14 @@ def _run_workers(config: Config, bound: socket.socket, drain_s: float) -> None:
 
 
 def make_worker_app(settings: Settings, *, dev: bool, server_id: str) -> FastAPI:
-    """The application of a worker, with its log. The worker ends when its supervisor does."""
+    """The application of a worker, with its log. The worker exits with its supervisor."""
     write_line = configure_log(settings)
     end_with_parent(signal.SIGINT)
     return create_app(settings, dev=dev, write_line=write_line, server_id=server_id)
 
 
 def end_with_parent(number: signal.Signals) -> None:
-    """Send this process a signal when the one that started it has ended.
+    """Send this process a signal when its parent exits.
 
     A killed parent cannot stop its children, which would hold the port.
     """
@@ -313,7 +313,7 @@ def end_with_parent(number: signal.Signals) -> None:
 
 
 def config_of(app: Callable[..., Any], *, lifespan: Literal["on", "off"] = "on", **own: Any) -> Config:
-    """What the servers of webhooks, console and metrics have in common, with what one of them has of its `own`."""
+    """The common configuration of the webhook, console and metrics servers, updated with one's `own`."""
     return Config(
         app,
         http=LimitedHeadProtocol,
@@ -328,9 +328,9 @@ def config_of(app: Callable[..., Any], *, lifespan: Literal["on", "off"] = "on",
 
 @contextmanager
 def _metrics_ports(settings: Settings, registry: CollectorRegistry, own: socket.socket | None) -> Iterator[None]:
-    """Serve the counters on the socket `own`, and on the port that the settings name.
+    """Serve the counters on the socket `own`, and on the configured port.
 
-    One thread with an event loop serves any number of connections, next to one process or a supervisor.
+    One thread with an event loop serves them, in the only process or the supervisor.
     """
     with ExitStack() as stack:
         sockets = [own] if own is not None else []

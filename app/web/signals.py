@@ -1,4 +1,4 @@
-"""What the server does on SIGTERM: it drains.
+"""Draining on SIGTERM.
 
 Who handles a signal, in a server of one process:
 
@@ -27,11 +27,10 @@ from app.web.health import Readiness
 
 @asynccontextmanager
 async def draining_on_sigterm(readiness: Readiness, drain_s: float, log: FilteringBoundLogger) -> AsyncIterator[None]:
-    """Delay the effect of SIGTERM by `drain_s` seconds, for as long as the application runs.
+    """Delay the effect of SIGTERM by `drain_s` seconds while the application runs.
 
     A second SIGTERM ends the delay, except in a worker: a signal to the whole process group reaches it directly and
-    again through its supervisor. SIGINT is not delayed. With 0, or outside of the main thread, nothing
-    changes.
+    again through its supervisor. SIGINT is not delayed. With 0, or outside the main thread, nothing changes.
     """
     loop = asyncio.get_running_loop()
     before = signal.getsignal(signal.SIGTERM)

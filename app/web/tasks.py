@@ -21,16 +21,17 @@ from app.web.metrics import Metrics
 RETRY_S: Final = 1.0
 """Seconds between attempts to open a store that is unavailable."""
 PATIENCE_S: Final = 2.0
-"""Seconds that startup waits for the store to open; after that, the server starts while the attempts continue."""
+"""Seconds that startup waits for the store to open; then the server starts anyway, and the attempts continue."""
 COUNT_S: Final = 15.0
-"""How often open calls are counted: as often as Prometheus usually asks."""
+"""How often open calls are counted: as often as Prometheus usually scrapes."""
 COUNT_SHARE: Final = 0.01
-"""The share of time that counting may take: if a count is slow, the next one comes later."""
+"""Largest share of time for counting: after a slow count, the next comes later."""
 SWEEP_CALLS_S: Final = 600.0
-"""How often to look for calls that have become too old."""
+"""How often to look for expired calls."""
 COUNTED_AGE: Final = timedelta(hours=4)
-"""Only calls that began within this time are counted, so that a call whose end was never reported does not count
-forever. Our choice; a call is connected for two hours at most. Source: NCCO reference, Connect (limit)."""
+"""Only calls that began this recently are counted, so that a call whose end was never reported is not counted forever.
+Our choice; a call is connected for at most two hours. Source: NCCO reference, Connect (limit).
+"""
 
 
 @asynccontextmanager
@@ -57,11 +58,11 @@ async def opened_store(
 ) -> AsyncIterator[asyncio.Event]:
     """Open the store, and close it at the end. The event is set once the store is open.
 
-    A server whose store is unavailable starts anyway: it is not ready, answers 503, and plays the failsafe NCCO on
-    the fallback URL. If it did not listen, callers would hear nothing.
+    A server whose store is unavailable starts anyway: it is not ready, answers 503, and plays the failsafe NCCO on the
+    fallback URL. If it did not listen, callers would hear nothing.
 
     Raises:
-        StoreUnusable: the store cannot be opened, and trying again does not help.
+        StoreUnusable: the store cannot be opened, and a retry cannot help.
     """
     opened = asyncio.Event()
     attempt = asyncio.create_task(store.open())
@@ -108,7 +109,7 @@ async def count_calls(
     *,
     count_s: float = COUNT_S,
 ) -> None:
-    """Count the open calls for the metrics, and ask for the last backup, every `count_s` seconds or less often."""
+    """Count the open calls for the metrics, and look up the last backup, at most every `count_s` seconds."""
     while True:
         begun = time.monotonic()
         try:
@@ -124,7 +125,7 @@ async def count_calls(
 
 
 async def retention_days(setting: int | None, store: Store) -> int:
-    """How many days calls and recordings are kept: the setting, else the database's default; 0: forever."""
+    """Days that calls and recordings are kept: the setting, else the database's default; 0: forever."""
     while setting is None:
         try:
             setting = (await store.schema()).retention_days or 0
@@ -136,7 +137,7 @@ async def retention_days(setting: int | None, store: Store) -> int:
 async def remove_old_recordings(
     setting: int | None, fetcher: Fetcher, store: Store, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> None:
-    """Remove recordings that were deleted, or are older than calls are kept, again and again."""
+    """Regularly remove deleted and expired recordings."""
     days = await retention_days(setting, store)
     kept_for = timedelta(days=days) if days else None
     while True:
@@ -153,7 +154,7 @@ async def remove_old_recordings(
 async def delete_old_calls(
     setting: int | None, service: CallService, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> None:
-    """Delete calls that are older than the setting allows, or than the database's default, again and again."""
+    """Regularly delete calls that are older than the setting, or the database's default, allows."""
     days = await retention_days(setting, service.store)
     while days:
         swept = await sweep_calls(service.store, service.library, clock(), timedelta(days=days))

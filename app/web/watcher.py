@@ -1,4 +1,4 @@
-"""Reads the flows again when a file of them is written, or when a removal is confirmed."""
+"""Reloads the flows when one of their files changes or a removal is confirmed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ and replaced folders send none."""
 SETTLE_S: Final = 0.1
 """How long files must be unchanged before they are read, so that a save of many files is read once."""
 SETTLE_LIMIT_S: Final = 2.0
-"""After this time files are read although they still change."""
+"""After this time, files are read even if they are still changing."""
 REMOVAL_WAIT_S: Final = 3.0
-"""How long a removal waits before it is refused: files that are being replaced disappear for a moment."""
+"""Grace period before a removal is refused: files being replaced disappear for a moment."""
 FIRST_TRIES: Final = 10
-"""How often the flows are read at the start while the store cannot keep them."""
+"""Attempts to load the flows at startup while the store cannot save them."""
 FIRST_WAIT_S: Final = 0.5
 
 ISSUES_LOGGED: Final = 100
@@ -35,7 +35,7 @@ class FlowReader:
 
     Args:
         folders: of flows and templates.
-        library: takes what loads without errors.
+        library: receives flows without errors.
         metrics: counts the reads.
         log: gets one line for each issue, and one for each read.
         is_pretty: the issues of a read are logged together, with the lines of the files.
@@ -58,7 +58,7 @@ class FlowReader:
         self._seen: Stamps = {}
 
     async def stamps(self) -> Stamps:
-        """Which files there are, and when each was saved. In a thread: a network drive may be slow."""
+        """The files and their modification times. In a thread: a network drive may be slow."""
         return await asyncio.to_thread(stamps, self._folders)
 
     async def has_changed(self) -> bool:
@@ -66,10 +66,10 @@ class FlowReader:
         return await self.stamps() != self._seen
 
     async def read(self, *, confirms_removals: bool = False, removal_wait_s: float = 0.0) -> None:
-        """Read the flows once. Raises nothing: whatever is wrong, the last good flows stay in use.
+        """Load the flows once. Never raises: whatever is wrong, the last good flows stay in use.
 
-        If something that callers can reach is gone, the flows are read again `removal_wait_s` seconds later, and are
-        refused and reported only then.
+        If something that callers can reach is gone, the flows are loaded again `removal_wait_s` seconds later, and
+        refused only then.
         """
         library, log = self.library, self._log
         self._seen = await self.stamps()
@@ -82,7 +82,7 @@ class FlowReader:
         except (AppError, OSError) as error:
             log.error("flows not read", problem=str(error))
             return
-        except Exception:  # an error in the loader must not end calls or the watching
+        except Exception:  # an error in the loader must not end calls or the watcher
             log.exception("flows not read", problem="internal error")
             return
         self._metrics.loaded(project, library.current, len(library.removed))
@@ -109,7 +109,7 @@ class FlowReader:
             log.info("flows loaded", flows=sorted(project.flows))
 
     async def read_until_kept(self, *, confirms_removals: bool = False) -> None:
-        """Read the flows at the start, again for some seconds while the store cannot keep them."""
+        """Load the flows at startup, with retries for a few seconds while the store cannot save them."""
         for _ in range(FIRST_TRIES):
             await self.read(confirms_removals=confirms_removals)
             if not self.library.is_stale:
@@ -118,9 +118,9 @@ class FlowReader:
 
 
 async def watch_flows(reader: FlowReader) -> None:
-    """Read the flows whenever their files change or a removal is confirmed, or while the store has not kept them.
+    """Reload the flows whenever files change, a removal is confirmed, or the store has not saved them yet.
 
-    Ends when it is cancelled.
+    Runs until cancelled.
     """
     while True:
         await asyncio.sleep(FLOWS_POLL_S)

@@ -1,4 +1,4 @@
-"""What a webhook that failed gets: an NCCO where a caller must hear something, else a status that Vonage knows."""
+"""The response to a failed webhook: an NCCO if a caller must hear something, else a status that Vonage understands."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ _CURES: Final[Mapping[str, str]] = {
     Refusal.PAYLOAD: "Find out what changes the body or the query on the way: a proxy must forward both unchanged.",
     Refusal.SEVERAL: "Find out what adds a header on the way: a proxy must forward only Vonage's header.",
 }
-"""By reason; for any other reason the secret is the likeliest cause."""
+"""Reason → fix; for other reasons the secret is the likeliest cause."""
 _SEND_AGAIN: Final = "Send it again; the server's log has the details."
 _OWN_URLS: Final = "This server writes callback URLs into its NCCOs; they cannot be made up."
 
 
 class Failure(NamedTuple):
-    """What to send where no NCCO is played, and what the log and the metrics call it.
+    """The response if no NCCO is played, and its name in the log and the metrics.
 
     Attributes:
         outcome: for the log and the metrics.
-        status: of HTTP.
+        status: the HTTP status.
         problem, cure: the body.
         is_playable: whether a caller who is waiting hears the failsafe NCCO instead.
-        is_fault: whether it is an error of the server; the log then shows the stack.
+        is_fault: whether it is a server error, whose stack is logged.
     """
 
     outcome: str
@@ -54,11 +54,11 @@ class Failure(NamedTuple):
 
 
 def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
-    """What an exception means; `path` is that of the route, with its parameter (`/webhooks/input/{wait}`)."""
+    """The failure for an exception; `path` is the route's template (`/webhooks/input/{wait}`)."""
     limit = f"within {request.config.deadline_s:g} seconds"
-    is_last = path == "/webhooks/fallback"  # the last chance to play an NCCO; elsewhere Vonage tries again after a 503
+    is_last = path == "/webhooks/fallback"  # the last chance to play an NCCO; elsewhere Vonage retries after a 503
     match error:
-        case MissingSignature():  # Vonage may rarely forget to sign, and sends it again after a 503
+        case MissingSignature():  # Vonage may rarely forget to sign, and retries after a 503
             return Failure("unsigned", 503, f"not signed: {error}", _SIGN)
         case SignatureError():
             return Failure("wrong-signature", 401, f"wrong signature: {error}", _CURES.get(error.reason, _COMPARE))
@@ -79,7 +79,7 @@ def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
 
 
 def failure_response(error: Exception, request: WebhookRequest, path: str) -> WebhookResponse:
-    """The response to a webhook that ended in `error`. The connection is closed unless its whole body has come."""
+    """The response to a webhook that failed with `error`. Closes the connection unless the whole body has arrived."""
     failure = failure_of(error, request, path)
     delivery = request.delivery
     route = path.split("/")[2]
@@ -97,7 +97,7 @@ def failure_response(error: Exception, request: WebhookRequest, path: str) -> We
 
 
 def plays_reply(path: str, webhook: Webhook | None) -> bool:
-    """Whether Vonage plays the reply, so that a caller must hear something whatever happens."""
+    """Whether Vonage plays the reply, so the caller must hear something in any case."""
     if path == "/webhooks/event/{wait}":
         return isinstance(webhook, StatusWebhook) and webhook.status in REPLACING_STATUSES
     return path != "/webhooks/event"

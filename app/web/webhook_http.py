@@ -1,4 +1,4 @@
-"""A webhook as an HTTP request, which is verified and read, and the response to it."""
+"""A webhook's HTTP request, with its verification and parsing, and its response."""
 
 from __future__ import annotations
 
@@ -30,23 +30,24 @@ DEADLINE_S: Final = 4.0
 """Vonage waits 5 seconds for the whole reply. Source: delivery rules, socket timeout."""
 
 REFUSED_BODY_S: Final = 0.25
-"""Seconds for the body of a request whose signature is missing or wrong. A client that is still sending when the
-connection closes may never see the response."""
+"""Seconds to receive the body of a request without a valid signature. A client that is still sending when the
+connection closes may miss the response.
+"""
 
 DISCARDED_LIMITS: Final = 16
-"""A body that is too large is read and discarded up to this many times the limit, so that the client sees the
-response."""
+"""An oversized body is read and discarded up to this many times the limit, so that the client sees the response."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 DEPTH_LIMIT: Final = 64
-"""Levels of nesting in a JSON body. Our choice: real webhooks have four; deep nesting is an attack on the parser."""
+"""Most levels of nesting in a JSON body. Our choice: real webhooks have four; deep nesting is an attack on the parser.
+"""
 FIELD_LIMIT: Final = 1000
-"""Fields of a form or a query."""
+"""Most fields of a form or a query."""
 _FORM: Final = re.compile(rb"[\w.+%~*\[\]-]+=")
 
 PROBLEM_LIMIT: Final = 200
-"""Characters of the `ncco-problem` header."""
+"""Most characters of the `ncco-problem` header."""
 
 _NOT_PRINTABLE: Final = re.compile(r"[^ -~]+")
 
@@ -57,7 +58,7 @@ class BodyTooLarge(Exception):
 
 @dataclass
 class WebhookConfig:
-    """What every webhook request needs, kept in `app.state.webhooks`.
+    """The shared state of webhook requests, kept in `app.state.webhooks`.
 
     Attributes:
         settings: checked.
@@ -65,7 +66,7 @@ class WebhookConfig:
         metrics: counts every webhook.
         log: for events other than webhooks.
         write_line: gets one line for every webhook.
-        dev: development: callback URLs start with the address of the request unless there is a public one.
+        dev: development: callback URLs start with the address of the request unless a public URL is set.
         deadline_s: seconds until a caller hears the failsafe NCCO.
         clock: the time, aware, UTC.
         verifier: checks signatures; replaced when the secret changes. None: webhooks are not signed.
@@ -85,7 +86,7 @@ class WebhookConfig:
         self.verifier = self.settings.verifier()
 
     def base_url(self, request: HTTPConnection) -> str:
-        """The base of callback URLs. The Host header, which any client can forge, is used in development only."""
+        """The base of callback URLs. The Host header, which any client can forge, is used only in development."""
         if self.dev and not self.settings.public_url:
             host = request.headers.get("host", "")
             if _HOST.fullmatch(host):
@@ -94,7 +95,7 @@ class WebhookConfig:
 
 
 class WebhookRequest(HTTPConnection):
-    """A request to a webhook route, which reads and checks its body itself.
+    """A request to a webhook route, which verifies and parses its body itself.
 
     Attributes:
         delivery: the webhook, once it has been verified and parsed.
@@ -116,7 +117,7 @@ class WebhookRequest(HTTPConnection):
 
     @property
     def webhook(self) -> Delivery:
-        """The webhook. For endpoints only: they run after it has been parsed."""
+        """The parsed webhook, for endpoints."""
         assert self.delivery is not None  # noqa: S101 - for the type
         return self.delivery
 
@@ -132,7 +133,7 @@ class WebhookRequest(HTTPConnection):
         if config.verifier is not None:
             try:
                 if len(headers) < len(given) and sum(name == b"authorization" for name, _ in given) > 1:
-                    raise WrongSignature(Refusal.SEVERAL)  # a proxy may have looked at another one
+                    raise WrongSignature(Refusal.SEVERAL)  # a proxy may have evaluated another one
                 token = config.verifier.token(headers.get(b"authorization"))
                 claims = config.verifier.verify_token(token, now.timestamp())
             except SignatureError:
@@ -178,7 +179,7 @@ class WebhookRequest(HTTPConnection):
         return b"".join(chunks)
 
     async def _discard_body(self) -> None:
-        """Read the body of a refused request if it is there or comes immediately."""
+        """Read the body of a refused request if it arrives immediately."""
         try:
             async with asyncio.timeout(REFUSED_BODY_S):
                 await self._read_body()
@@ -187,13 +188,13 @@ class WebhookRequest(HTTPConnection):
 
 
 Fields: TypeAlias = tuple[dict[str, Any], str]
-"""The fields of a webhook, and why there are none ("" when they could be read)."""
+"""The fields of a webhook, and the reason if they cannot be read, else ""."""
 
 
 def read_query(query: bytes, source: str = "query") -> Fields:
     """The fields of a query string, or of a form: percent-decoded, with empty values.
 
-    The last value of a repeated name counts, since Vonage appends its parameters to those of the configured URL.
+    The last of repeated names counts, since Vonage appends its parameters to the configured URL's.
     """
     try:
         text = query.decode("utf-8", "replace")
@@ -203,9 +204,9 @@ def read_query(query: bytes, source: str = "query") -> Fields:
 
 
 def read_fields(body: bytes, content_type: bytes) -> Fields:
-    """The fields of a body, which is a JSON object or a form.
+    """The fields of a body, a JSON object or a form.
 
-    A body that starts like a form is read as one, unless the content type is JSON; any other body is read as JSON.
+    A body that starts like a form is parsed as one, unless the content type is JSON; any other body is parsed as JSON.
     """
     if not body or body.isspace():
         return {}, "the body is empty"
@@ -233,7 +234,7 @@ _NAMES: Final = {list: "array", str: "text", bool: "truth value", int: "number",
 
 
 def _is_deep(body: bytes) -> bool:
-    """Whether brackets outside of texts are open deeper than allowed; linear, without recursion."""
+    """Whether brackets outside strings are nested deeper than allowed; linear, without recursion."""
     depth = 0
     for bracket in re.finditer(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', body, re.DOTALL):
         match bracket[0]:
@@ -250,7 +251,7 @@ class WebhookResponse(Response):
     """The response to a webhook.
 
     Attributes:
-        reply: what the service decided, for the log and the metrics.
+        reply: the service's decision, for the log and the metrics.
         error: the exception behind it, for the log; never sent.
     """
 

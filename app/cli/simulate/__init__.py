@@ -34,9 +34,9 @@ from app.verify.scenarios.runner import LocalStage, RemoteStage, Stage, with_num
 from app.verify.scenarios.server import CallConditions, PlacedCall
 
 PATIENCE_S: Final = 24 * 3600.0
-"""Real seconds that a webhook may take: a person may be asked for the answer of a lookup."""
+"""Real seconds that a webhook may take: a person may be asked for a lookup's result."""
 SEED: Final = "ncco simulate"
-"""Seed for the ids of calls to our own server, so that every run of a call is the same."""
+"""Seed for call IDs on our own server, so that runs are reproducible."""
 WITHHELD: Final = frozenset({"", "anonymous", "unknown", "restricted", "private", "unavailable"})
 """Sent instead of a withheld number."""
 
@@ -53,7 +53,7 @@ def _called_at(context: click.Context, parameter: click.Parameter, what: str | N
 
 
 def _called(_: click.Context, __: click.Parameter, called: str | None) -> str:
-    """A number, or the name of an app user, which has a letter; "" when none is given."""
+    """A number, or the name of an app user, which contains a letter; "" if none is given."""
     text = (called or "").strip()
     return text if called is None or re.search(r"[^\W\d_]", text) else _digits(text)
 
@@ -187,7 +187,7 @@ class Simulation:
 
     Attributes:
         source: the project; None for a server at a URL.
-        call: as the person described it. env: variables of flows.
+        call: as given on the command line. env: variables of flows.
     """
 
     stage: Stage
@@ -198,7 +198,7 @@ class Simulation:
     screen: Screen
 
     async def run(self, save: Path | None) -> int:
-        """FINE when the server did nothing wrong. Raises CannotPlace, CannotKeep, NoServer."""
+        """FINE if the server did nothing wrong. Raises CannotPlace, CannotKeep, NoServer."""
         if save is not None:
             check_path(save)
         prompt = Prompt()
@@ -246,7 +246,7 @@ class Simulation:
             async with self.stage.ring(call, self.met) as line:
                 yield line
             return
-        # Servers that are asked may remember calls by their ids.
+        # Lookup servers may remember calls by ID.
         seed = secrets.token_hex(16) if self.stage.outside is not None else SEED
         yield await self.stage.ring(
             call, self.met, look_ups=lookups.of_turn, env=self.env, seed=seed, patience_s=PATIENCE_S

@@ -1,4 +1,4 @@
-"""Input during a call: steps of a script, and a few commands; `;` separates several on one line."""
+"""Input during a call: script steps and a few commands, separated by `;` on a line."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ class Command(NamedTuple):
 
 
 class Mistake(AppError):
-    """The input is neither a step nor a command; the message says what to type instead."""
+    """The input is neither a step nor a command; the message suggests what to type."""
 
 
 Typed: TypeAlias = ScriptStep | Command
 
 
 def pieces_of(line: str) -> list[str]:
-    """The steps and commands on a line; [""] for an empty line, which has its own meaning."""
+    """The steps and commands on a line; [""] for an empty line, which has a meaning."""
     return [piece.strip() for piece in line.split(";") if piece.strip()] if line.strip() else [""]
 
 
@@ -111,7 +111,7 @@ def _unknown(piece: str) -> str:
 
 
 class Hint(NamedTuple):
-    """The possible steps now: in words, and for completion."""
+    """The possible steps: in words, and for completion."""
 
     text: str
     offers: tuple[str, ...]
@@ -140,7 +140,7 @@ def hint(call: PlayedCall) -> Hint:
 
 
 def outcomes_of(dialled: Waited) -> tuple[str, ...]:
-    """What the called party can do; `human` and `beep` only if the connect uses machine detection."""
+    """The actions of the called party; `human` and `beep` only if the connect uses machine detection."""
     if dialled.address.startswith(("ws:", "wss:")):
         return OF_SOCKETS
     is_heard_out = "advancedMachineDetection" in dialled.action

@@ -17,18 +17,18 @@ from app.verify.scenarios.runner import LocalStage
 from app.verify.scenarios.server import Outside
 
 _AHEAD = steps.WaitStep | steps.HangUpStep | steps.FaultStep | steps.EventStep
-"""Steps that are done immediately, not only when the server listens."""
+"""Steps that are done immediately, even if the server is not listening."""
 
 
 class TerminalCall:
-    """One call, from the first word to the last.
+    """One call from beginning to end.
 
     Args:
-        call: it.
-        stage: where the server is in this process; None: it is at a URL.
+        call: the call.
+        stage: the stage of a server in this process; None for one at a URL.
 
     Attributes:
-        save: the file that the call is written to when it is over; "" for none.
+        save: the file for the finished call; "" for none.
     """
 
     def __init__(self, call: PlayedCall, prompt: Prompt, screen: Screen, stage: LocalStage | None) -> None:
@@ -59,7 +59,7 @@ class TerminalCall:
             await self._look_back()
 
     async def _look_back(self) -> None:
-        """The call is over; the person may still ask what decided in it, or save it."""
+        """After the call, let the person ask for its decisions, or save it."""
         self._prompt.offers = ("why", "ncco", "webhook", "webhooks", "save ", "quit")
         if self._prompt.is_person:
             self._screen.say("[the call is over: why, ncco, webhooks, save FILE; Enter: leave]", "dim")
@@ -68,7 +68,7 @@ class TerminalCall:
                 return
 
     async def show_news(self) -> None:
-        """Print everything that has happened since the last time; send the hooks with `--live`."""
+        """Print what has happened since the last time; with `--live`, send the hooks."""
         self._call.observe()
         result, leg, placed = self._call.result, self._call.leg, self._call.placed
         news = [*self._screen.news_of(result), *faults_of(placed, is_local=bool(self._stage))]
@@ -79,7 +79,7 @@ class TerminalCall:
         outside = self._stage.outside if self._stage is not None else None
         hooks, self._seen_hooks = result.hooks[self._seen_hooks :], len(result.hooks)
         for hook in hooks:
-            at = (hook.created_at + 1) / 1000 - zero_s  # the store cuts off the fraction of a millisecond
+            at = (hook.created_at + 1) / 1000 - zero_s  # the store truncates fractions of a millisecond
             news.append(noted(at, 2, hook.id, await _hook_result(hook, outside), "yellow"))
         self._screen.show(news, result.transcript)
 
@@ -100,14 +100,14 @@ class TerminalCall:
         return line if is_ahead else await self._prompt.read()
 
     async def _listen(self) -> None:
-        """Play on, unless the server already waits for the caller. The person's thinking takes no time."""
+        """Continue, unless the server already waits for the caller. The person's thinking takes no time."""
         if self._is_stale and not self._call.leg.is_over:
             await self._call.play()
             self._is_stale = False
         await self.show_news()
 
     async def _do_all(self, line: str) -> bool:
-        """Run the steps on a line, up to the first that is impossible; False to leave a call that is over."""
+        """Run the steps on a line, up to the first impossible one; False to leave a finished call."""
         for number, piece in enumerate(pieces_of(line)):
             try:
                 typed = read_piece(piece, self._call.moment)

@@ -1,4 +1,4 @@
-"""Where a person types: lines of the caller, and the answers of lookups."""
+"""Interactive input: the caller's lines, and the results of lookups."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _ERROR: Final = re.compile(r"error(?:\s+(.+))?")
 
 
 class Prompt:
-    """Reads lines: by a line editor when a person sits at a terminal, else as they come.
+    """Reads lines, with a line editor at a terminal.
 
-    Its history ends with the command: callers' digits may be PINs, which no file should contain.
+    Its history is not saved: callers' digits may be PINs.
 
     Attributes:
-        is_person: whether a person types, who can be asked for more than a script would hold.
-        offers: the possible inputs now, for completion.
+        is_person: whether a person is typing and can be asked questions.
+        offers: the currently possible inputs, for completion.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Prompt:
             self._session = PromptSession(completer=completer, complete_while_typing=False)
 
     async def read(self, ask: str = "> ") -> str | None:
-        """The next line; None when there will be none any more (the end of the input, Ctrl-C, Ctrl-D)."""
+        """The next line; None at the end of the input, or after Ctrl-C or Ctrl-D."""
         if self._session is None:
             return self._plain_line(ask)
         try:
@@ -60,10 +60,12 @@ class Prompt:
             return None
 
     def _plain_line(self, ask: str) -> str | None:
-        """Read without a line editor. It blocks the event loop, which has nothing to do until the line is there."""
+        """Read without a line editor. It blocks the event loop, which has nothing else to do."""
         if self.is_person:
             click.echo(ask, nl=False)
-        handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # the event loop's only notes it for later
+        handler = signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        )  # the event loop's handler would only note it
         try:
             line = sys.stdin.readline()
         except KeyboardInterrupt:
@@ -76,15 +78,15 @@ class Prompt:
 
 
 class PromptedLookups(LookupAnswers):
-    """Answers lookups, as the person at the terminal says; without a person, defaults are used.
+    """Asks the person at the terminal for the results of lookups; without a person, uses the defaults.
 
     Args:
         flows: those of the project.
-        look_ups: returns what asks the network instead, for one turn; None: lookups are not sent.
+        look_ups: returns a function that sends the lookups of one turn; None: lookups are not sent.
 
     Attributes:
-        show_news: prints what has happened in the call so far; None: it has not been placed yet.
-        call: whose sensitive values are not printed; None: it has not been placed yet.
+        show_news: prints the events of the call so far; None: it has not been placed yet.
+        call: the call, whose sensitive values are not printed; None: it has not been placed yet.
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class PromptedLookups(LookupAnswers):
         self.call: PlayedCall | None = None
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """See `LookupAnswers`; the lookups are shown one after the other."""
+        """See `LookupAnswers`; the lookups are shown one at a time."""
         if self.show_news is not None:
             await self.show_news()
         return tuple([await self._shown(lookup) for lookup in lookups])
@@ -178,7 +180,7 @@ def _json(value: Any, secrets: Secrets) -> str:
 
 
 def _without(value: Any, secrets: Secrets) -> Any:
-    """A value with sensitive parts replaced by stars."""
+    """A value with sensitive parts masked by asterisks."""
     if isinstance(value, Mapping):
         return {key: _without(each, secrets) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Shows a call while it runs or afterwards: prompts, webhooks, NCCOs and decisions."""
+"""Shows a call during or after it: prompts, webhooks, NCCOs and decisions."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _COLOURS: Final = {
 
 
 class News(NamedTuple):
-    """A line that is printed once.
+    """A line to be printed once.
 
     Attributes:
         at: in seconds of the call.
-        order: among the lines of one moment.
-        key: identifies the line when it comes again.
+        order: among simultaneous lines.
+        key: identifies the line if it recurs.
         entry: the index in the transcript; None for lines that are not in it.
     """
 
@@ -52,7 +52,7 @@ class Screen:
     """Prints new lines, each once.
 
     Args:
-        shows: what to print throughout: `why`, `ncco`, `webhooks`.
+        shows: what to always print: `why`, `ncco`, `webhooks`.
     """
 
     def __init__(self, shows: Iterable[str]) -> None:
@@ -64,7 +64,7 @@ class Screen:
         click.echo(ink(text, colour) if colour else text)
 
     def show(self, news: Iterable[News], transcript: Sequence[Heard]) -> None:
-        """Print the lines that were not printed before, in the order of time."""
+        """Print new lines in chronological order."""
         order = Order(transcript)
         for new in sorted(
             news, key=lambda each: (order.index_at(each.at) if each.entry is None else each.entry, each.order)
@@ -74,7 +74,7 @@ class Screen:
                 self.say(new.text, new.colour)
 
     def news_of(self, result: Result) -> Iterator[News]:
-        """What has happened in a call so far."""
+        """The events of a call so far."""
         for number, heard in enumerate(result.transcript):
             yield News(heard.at, 4, ("heard", number), line_of(heard), _COLOURS.get(heard.kind, ""), number)
         for sent in result.webhooks:
@@ -117,7 +117,7 @@ class Screen:
         self.say("\n".join(map(printable, json.dumps(value, indent=2, ensure_ascii=False).splitlines())))
 
     def _decisions(self, result: Result) -> Sequence[tuple[float, int, str]]:
-        """The decisions, with time and turn; for a server that does not show them, the replies played."""
+        """The decisions, with time and turn; for a server that does not reveal them, the played replies."""
         if result.records:
             deciding = (line for line in result.decided if line.did in DECIDING)
             return [(line.at, line.turn, decision(line)) for line in deciding]
@@ -129,7 +129,7 @@ class Screen:
 
 
 def faults_of(line: PlacedCall, *, is_local: bool) -> Iterator[News]:
-    """The server's errors, each when the platform noticed it, and warnings; what other parties hear."""
+    """The server's warnings and errors, each at the time the platform noticed it, and what other parties hear."""
     for delivery in line.vonage.log:
         at = (delivery.attempts[-1].at if delivery.attempts else delivery.at) - line.leg.zero_ms / 1000
         if problem := problem_of(delivery):
