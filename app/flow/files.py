@@ -21,7 +21,7 @@ MAX_BYTES = 1_048_576
 """A larger file is not read: 1 MiB is a hundred times what a flow or a prompt needs."""
 
 _MARKS = {"utf-32": codecs.BOM_UTF32_LE, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
-"""Encoding → the byte order mark of a file in it; that of UTF-32 begins with that of UTF-16."""
+"""Encoding → the byte order mark of a file in it; that of UTF-32 starts with that of UTF-16."""
 
 SUFFIXES = (".yaml", ".yml")
 """Of YAML files."""
@@ -41,8 +41,8 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Flo
     """Display path → text of each flow file (`*.yaml`, `*.yml`) and each template, and what could not be read.
 
     Display paths start with `flows/` or `templates/`, whatever the folders are called, and use `/`. Sub-folders are
-    read; names that begin with a dot are not. A project without templates is fine, one without flows is an issue. A
-    file that is not UTF-8 comes with its issue and with U+FFFD for each faulty byte, so that it can be shown. A byte
+    read; names that start with a dot are not. A project without templates is fine, one without flows is an issue. A
+    file that is not UTF-8 comes with its issue and with U+FFFD for each invalid byte, so that it can be shown. A byte
     order mark is dropped.
     """
     reader = _FolderReader()
@@ -55,7 +55,7 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Flo
 
 
 def named_flows(texts: Mapping[str, str]) -> dict[str, str]:
-    """The names that files give to their flows, whatever their faults → the display path of the first such file."""
+    """The names that files give to their flows, whatever their errors → the display path of the first such file."""
     found = ((file, _NAME.search(text)) for file, text in reversed(list(texts.items())) if file.startswith("flows/"))
     return {name[1]: file for file, name in found if name}
 

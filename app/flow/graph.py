@@ -22,7 +22,7 @@ MAX_PHRASES: Final = 3
 MAX_PLAYED: Final = 3
 
 NodeKind: TypeAlias = StepShape | Literal["start", "end", "link"]
-"""What a node is: a step, where calls begin, an end, or (in an SVG) the name of another flow."""
+"""What a node is: a step, where calls start, an end, or (in an SVG) the name of another flow."""
 
 Stroke = Literal["plain", "dotted", "error", "taken", "missed"]
 """What an arrow means: a way within the flow, a way into another flow, the target after an error;
@@ -81,7 +81,7 @@ class Arrow:
 
     Attributes:
         lines: its label, () for none.
-        outcomes: those that lead along it; () if they are not known.
+        outcomes: the outcomes that lead along it; () if unknown.
         width: in an SVG, 1 (few calls went along it) to 5 (most), 0 for none; None: it does not show calls.
     """
 
@@ -163,7 +163,7 @@ class _FlowDrawer:
 
     @property
     def entry_key(self) -> str:
-        """The key of the node where calls begin."""
+        """The key of the node where calls start."""
         return f"{self.key}_start"
 
     def subgraph(self) -> Subgraph:
@@ -219,7 +219,7 @@ class _FlowDrawer:
 def entrances(
     flow: Flow, *, has_all: bool = False, shown: Callable[[str], str] = str, has_addresses: bool = True
 ) -> tuple[str, ...]:
-    """How calls enter the flow. `has_all`: no flow has a number of its own, so the default flow takes every call."""
+    """How calls enter the flow. `has_all`: no flow has numbers, so the default flow takes every call."""
     found = [f"call to {shown(number)}" for number in flow.numbers]
     found += [f"call to any{'' if has_all else ' other'} number"] if flow.default else []
     if flow.entry:
@@ -270,7 +270,7 @@ def onanswer_flows(step: Step) -> tuple[str, ...]:
 
 
 def _joined_ways(exit_: Exit) -> Iterable[list[Way]]:
-    """The ways of an exit; those that lead to the same target together, unless one is shown alone."""
+    """The ways of an exit; ways to the same target are joined, unless one is shown by itself."""
     joined: dict[tuple[int, str], list[Way]] = {}
     for number, way in enumerate(exit_.ways(), 1):
         joined.setdefault((number if way.is_alone else 0, way.target.shown), []).append(way)
@@ -291,7 +291,7 @@ def _label(ways: list[Way]) -> tuple[str, ...]:
 
 
 def _literal_words(text: str) -> str:
-    """A prompt in short: `…` stands for what is computed."""
+    """A short form of a prompt: `…` replaces computed values."""
     return shorten(TEMPLATE_CODE.sub(" …", text))
 
 
@@ -327,7 +327,7 @@ _LIST = re.compile(r"^(\s*\d+(?=\.)|\s*(?=[-+*]))(.)")
 def _in_mermaid(lines: Iterable[str]) -> str:
     """The lines, escaped: characters that Mermaid or HTML may interpret become character references.
 
-    So does what would begin a Markdown list: `1.` or `-`.
+    So does what would start a Markdown list: `1.` or `-`.
     """
     coded = (_SPECIAL.sub(lambda found: f"#{ord(found[0])};", printable(line)) for line in lines)
     return "<br/>".join(_LIST.sub(lambda found: f"{found[1]}#{ord(found[2])};", line) for line in coded)
@@ -358,6 +358,6 @@ def as_dot(drawing: Drawing) -> str:
 
 
 def _in_dot(lines: Iterable[str]) -> str:
-    """Quoted lines: a backslash would begin an escape, and `&` an HTML entity."""
+    """Quoted lines: a backslash would start an escape, and `&` an HTML entity."""
     escaped = (printable(line).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;") for line in lines)
     return '"' + "\\n".join(escaped) + '"'

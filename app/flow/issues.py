@@ -1,4 +1,4 @@
-"""One fault found in flow files: what, where, and how to cure it; and the rules, of which each issue breaks one.
+"""Issues in flow files: what is wrong, where, and how to fix it; and the rules that they break.
 
 A rule is one entry of a YAML file in rules/:
 
@@ -9,7 +9,7 @@ A rule is one entry of a YAML file in rules/:
       cure: name a step of this flow, or end
       about: Why the rule is there.
       bad: a project that breaks this rule and no other
-      good: the same project without the fault
+      good: the same project without the error
 
 An example is one flow file, or several files after lines `#=== path`; `#=== path -> target` is a symbolic link.
 """
@@ -55,13 +55,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class FlowIssue:
-    """One fault.
+    """One issue.
 
     Attributes:
-        message: what is wrong, in plain sentences.
+        message: the problem in plain sentences.
         cure: what to write instead.
-        ncco_rule: the rule of `app.ncco` that is broken, e.g. N108; "" for a rule of the flow language alone.
-        names: the variables, lookups and template files whose name a text says literally, where their value was meant.
+        ncco_rule: the broken rule of `app.ncco`, e.g. N108; "" for a rule of the flow language.
+        names: the variables, lookups and template files that a text names literally, although their value was intended.
         fix: the cure as a change of the file; None if it is not that plain.
     """
 
@@ -81,7 +81,7 @@ class FlowIssue:
 
 
 def by_place(issue: FlowIssue) -> tuple[str, int, int, str, str]:
-    """The order in which issues are shown: file, line, column, code, message."""
+    """The order of issues: file, line, column, code, message."""
     return (issue.place.file, issue.place.line, issue.place.column, issue.code, issue.message)
 
 
@@ -107,18 +107,18 @@ class FlowRule:
     """One rule.
 
     Attributes:
-        title: what is wrong in general.
+        title: the problem in general.
         cure: how it is fixed in general.
         about: why the rule is there.
         bad: a project that breaks this rule and no other; bytes where it is not UTF-8.
-        good: the same project without the fault.
+        good: the same project without the error.
         phase: as the entry has it; `found_in` is "resolve" for an error without one, and "analyse" for a warning.
         fix: how an issue is fixed that says nothing else: the further fields of a `Fix`.
         once_for: an issue points at an undeclared `name`, which is reported once in a file; or the rule itself is
             broken once in a `file`.
         declared_by: `any_file` may declare the name at which an issue points, also one that cannot be read.
         waits_for: an error in one of these may be the cause, so that they come first.
-        gives_way_to: rules that say more about the same fault, if they are broken in the same file.
+        gives_way_to: rules that say more about the same error, if they are broken in the same file.
     """
 
     code: str
@@ -137,7 +137,7 @@ class FlowRule:
 
     @property
     def found_in(self) -> str:
-        """The phase in which it is found."""
+        """The phase that finds it."""
         return self.phase or ("resolve" if self.severity == "error" else "analyse")
 
     def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> FlowIssue:
@@ -148,7 +148,7 @@ class FlowRule:
 
 
 def _shortened(text: str) -> str:
-    """A message without the middle of what it quotes, where that is very long."""
+    """A message without the middle of a very long quote."""
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]} ... {text[-LONGEST_TEXT // 4 :]}"
 
 

@@ -162,7 +162,7 @@ class _Graph:
         sizes, ranks: of each vertex. Nodes have even ranks, labels odd ones.
         back: the links that run upwards.
         above, below: neighbours in the next rank.
-        inner_above, inner_below: the neighbour with which a dummy node should be in one column.
+        inner_above, inner_below: the neighbour that should share a dummy node's column.
         first: for each link the vertex after its start.
         following: for each dummy node the next vertex on the way to the end of its links.
         loops: for each node its links to itself, and the sizes of their labels.
@@ -425,7 +425,7 @@ def _rank_borders(graph: _Graph, layers: Layers, centres: Sequence[int]) -> list
 
 
 def _pieces(graph: _Graph, centres: Sequence[int]) -> dict[int, int]:
-    """For each dummy node the last one of the vertical piece of line that begins there."""
+    """For each dummy node the last one of the vertical piece of line that starts there."""
     pieces: dict[int, int] = {}
     for first in graph.first.values():
         line = []
@@ -443,7 +443,7 @@ def _pieces(graph: _Graph, centres: Sequence[int]) -> dict[int, int]:
 def _route(
     graph: _Graph, index: int, rects: Sequence[Rect], borders: Sequence[tuple[float, float]], pieces: Mapping[int, int]
 ) -> Route:
-    """The route of a link that is no loop. A way back leaves and arrives beside the ways down."""
+    """The route of a link that is not a loop. A way back leaves and arrives next to the ways down."""
     link = graph.links[index]
     is_back = index in graph.back
     first = graph.first[index]

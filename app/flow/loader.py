@@ -108,7 +108,7 @@ def load(
         extent: what the texts are: the `revision` of a flow, which was checked before; some `files` of a project, or
             the whole `project`. Unused and premature names are reported for `files` and `project`; unused shared
             parts only for `project`.
-        today: the date by which an `override` is over; None leaves out that check.
+        today: the date before which an `override` is over; None leaves out that check.
     """
     with limited_comparisons():
         return _load(texts, env, modules, extent, today)
@@ -174,7 +174,7 @@ class _File:
         node: None if its YAML cannot be parsed at all.
         head: of a flow; None for any other file.
         is_parsed: its YAML has no error.
-        issues: what is found in it, by one step of loading after the other.
+        issues: added by each step of loading.
     """
 
     path: str
@@ -198,7 +198,7 @@ class _File:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _FlowFile:
-    """A file with what was read from it, and the templates that it uses, by path."""
+    """A file with its content, and the templates that it uses, by path."""
 
     file: _File
     read: ReadFlow
@@ -209,7 +209,7 @@ class _FlowFile:
         return replace(self, read=replace(self.read, flow=None)) if self.file.has_errors else self
 
     def sources(self, context: Context) -> dict[str, str]:
-        """Path → text of what its flow is made of, without the shared files."""
+        """Path → text of the flow's sources, without the shared files."""
         own = self.read.flow.calendars.values() if self.read.flow is not None else ()
         dates = calendar_sources((*context.shared.calendars.values(), *own))
         return {self.file.path: self.file.text, **self.templates, **dates}
@@ -280,7 +280,7 @@ def _named(files: list[_File]) -> dict[str, Map]:
 
 
 def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calendar]:
-    """Every calendar: shared ones by name, those that a flow declares itself as `flow.name`."""
+    """Every calendar: shared ones by name, those of a flow as `flow.name`."""
     shared = context.shared.calendars
     own = {
         f"{flow.name}.{name}": calendar
@@ -292,7 +292,7 @@ def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calenda
 
 
 class TrackedTemplates(UserDict[str, str]):
-    """The templates by name; records which of them are read, since those are part of a flow's revision."""
+    """The templates by name; records reads, since the read ones are part of a flow's revision."""
 
     def __init__(self, templates: Mapping[str, str]) -> None:
         super().__init__(templates)

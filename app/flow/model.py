@@ -64,7 +64,7 @@ class Flow:
         outcomes: the outcomes that it can return then.
         locales: the languages it speaks, by name; the first is the default.
         calendars: opening hours, by name.
-        default_answers: what each lookup holds before it is asked, by name.
+        default_answers: the value of each lookup before it is asked, by name.
         sensitive_paths: the paths of the sensitive fields of each lookup; none is inside another.
         events: as in `Step`, for every step.
         limits: the limits that it promises, by name (`app.flow.language.flow`); a running call does not use them.
@@ -136,7 +136,7 @@ class Flow:
 
     @property
     def computing_numbers(self) -> list[str]:
-        """The steps, as `flow.step`, that dial a number or address which is known in the call alone."""
+        """The steps, as `flow.step`, that dial a number or address that only a call knows."""
         return [
             f"{self.name}.{step.name}"
             for step in self.steps.values()
@@ -158,7 +158,7 @@ class Flow:
 
     @property
     def is_startable(self) -> bool:
-        """Whether a call can begin here."""
+        """Whether a call can start here."""
         return bool(self.numbers) or self.default or self.entry
 
 

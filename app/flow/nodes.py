@@ -31,7 +31,7 @@ class Place(NamedTuple):
 
 
 NOWHERE: Final = Place("", 0, 0)
-"""The place of what no file says."""
+"""The place of something that is in no file."""
 
 
 class Text(NamedTuple):

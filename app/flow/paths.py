@@ -38,13 +38,13 @@ def has_path(name: str) -> bool:
 
 
 def root_of(name: str) -> str:
-    """The name that it begins with."""
+    """Its first name."""
     return _WITHIN.split(name, maxsplit=1)[0]
 
 
 @lru_cache(maxsize=4096)
 def path_of(name: str) -> Path:
-    """The path in a text that `written` returned; () for a name alone."""
+    """The path in a text that `written` returned; () for only a name."""
     return tuple(
         found["plain"] or (json.loads(found["quoted"]) if found["quoted"] else None) for found in _KEY.finditer(name)
     )

@@ -16,11 +16,11 @@ Format = Literal["text", "json", "github"]
 
 _BEGINS_WITH_WORD = re.compile("[a-z]+[ ,;]")
 _WIDEST = 110
-"""Columns of a source line that are shown; a longer one is cut around the fault."""
+"""Columns of a source line that are shown; a longer one is cut around the error."""
 _LEAD = 50
-"""Columns that are kept before the fault when its line is cut."""
+"""Columns that are kept before the error when its line is cut."""
 _NEAR = 4 * _WIDEST
-"""Characters before and behind a fault that are looked at."""
+"""Characters before and after an error that are looked at."""
 _TAB = "    "
 _COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading": "1;4"}
 
@@ -75,7 +75,7 @@ def counted(number: int, noun: str, nouns: str = "") -> str:
 
 
 def as_sentence(text: str) -> str:
-    """A problem with a capital letter, unless it begins with a name of a file, a step or a number."""
+    """A problem with a capital letter, unless it starts with a name of a file, a step or a number."""
     return text[:1].upper() + text[1:] if _BEGINS_WITH_WORD.match(text) else text
 
 
@@ -85,7 +85,7 @@ def some_of(names: Sequence[str], most: int = 3) -> str:
 
 
 def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
-    """One issue: its place and sentence, then its line with a caret under the fault and the cure beside it."""
+    """One issue: its place and sentence, then its line with a caret under the error and the fix next to it."""
     where = colours(printable(str(issue.place)), "place")
     head = f"{where}  {colours(issue.code, issue.severity)}  {printable(issue.message)}\n"
     cure = colours(printable(issue.cure), "cure")
@@ -99,9 +99,9 @@ def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
 
 
 def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
-    """The line as a terminal shows it, how many columns are before the fault, and how many columns the fault has."""
+    """The line as a terminal shows it, how many columns are before the error, and how many columns the error has."""
     start = min(column - 1, len(line))
-    begin = max(0, start - _NEAR)  # what is further away is not shown
+    begin = max(0, start - _NEAR)  # further away is not shown
     line = line[begin : start + _NEAR]
     start -= begin
     cells = [_cell(char) for char in line]

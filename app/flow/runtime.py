@@ -1,7 +1,7 @@
 """What a step does in a call: its parts are rendered, and its exit decides where the call goes.
 
 - The parts are rendered in order, each to `Draft`s: NCCO actions that may ask for a callback URL.
-- Then the exit is entered. It either jumps at once (`Exit.enter` returns a `Jump`) or waits for a webhook.
+- Then the exit is entered. It either jumps immediately (`Exit.enter` returns a `Jump`) or waits for a webhook.
 - What a webhook means is an `Outcome`. The exit decides where it leads (`Exit.decide` returns a `Decision`).
 """
 
@@ -41,7 +41,7 @@ class Frame(NamedTuple):
         return [draft for part in parts for draft in part.render(self)]
 
     def enter(self, leave: Exit) -> Jump | None:
-        """Where an exit leads at once; None when a webhook decides. Raises RenderError."""
+        """Where an exit leads immediately; None when a webhook decides. Raises RenderError."""
         return leave.enter(self)
 
 
@@ -126,7 +126,7 @@ class Target(NamedTuple):
     Attributes:
         step: a step of this flow.
         runs: another flow.
-        returns: the outcome with which the call goes back; the call ends when no flow waits for it.
+        returns: the outcome that the flow returns; the call ends if no flow waits for it.
         sets: assignments made before the call gets there. Those of a return fill variables of the calling flow.
     """
 
@@ -191,7 +191,7 @@ class Way:
     Attributes:
         name: for messages: the name of a choice, `noinput`, `busy`, `if vip`, `else`, `goto`, ...
         place: the line that decides on it.
-        outcomes: the names of the outcomes that lead along it, also of those that only an older revision had.
+        outcomes: the names of the outcomes that lead along it, including those that only an older revision had.
         passes_input: the caller has given valid input, or has waited for a limited time.
         is_immediate: a call may take it without any webhook.
         is_return: it is taken when the flow that the step runs has returned.
@@ -240,7 +240,7 @@ class Asked:
     Attributes:
         keys: digits, `*` or `#` → their choice.
         phrases: phrase → its choice. Phrases are already folded (`app.flow.phrases.fold`).
-        lengths: how many digits a data entry takes (lowest, highest); None for a menu or for speech alone.
+        lengths: how many digits a data entry takes (lowest, highest); None for a menu or for only speech.
         free_speech: whether any words count as an answer.
         min_confidence: 0 to 1; speech results below it do not count.
         sensitive: what the caller keys in must not be written anywhere.
@@ -283,7 +283,7 @@ class Outcome(NamedTuple):
 
 
 class Jump(NamedTuple):
-    """The result of an exit that decides at once. `others` explains why each earlier line did not match."""
+    """The result of an exit that decides immediately. `others` explains why each earlier line did not match."""
 
     target: Target
     place: Place
@@ -293,16 +293,16 @@ class Jump(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """The call goes on at `target`."""
+    """The call continues at `target`."""
 
     target: Target
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The same step asks once more: `prompts`, then (unless `reprompt` is off) what it played before.
+    """The same step asks once more: `prompts`, then (unless `reprompt` is off) its prompts again.
 
-    The exit keeps the tuple `prompts`: the engine caches what it makes of it, and new ones would fill the memory.
+    The exit keeps the tuple `prompts`: the engine caches its actions by it, and new ones would fill the memory.
     `counts_try` adds one to the failed tries. It is false when the caller did nothing wrong, as after an ASR error.
     """
 
@@ -330,7 +330,7 @@ class Decision(NamedTuple):
         because: one sentence for the trace.
         others: why each other line did not match.
         sets: assignments, in order, before the move.
-        values: what was collected, by variable name.
+        values: the collected input, by variable name.
         attempt, attempts: which failed try of how many this was; 0 when none has failed.
         next_target: the number of the target of a list that is rung next; 0 for none.
     """
@@ -347,7 +347,7 @@ class Decision(NamedTuple):
     next_target: int = 0
 
     def __repr__(self) -> str:
-        """The decision without what was collected, which may be sensitive."""
+        """The decision without the collected input, which may be sensitive."""
         return f"<decision {self.outcome} at {self.place}>"
 
 
@@ -389,7 +389,7 @@ class Exit(ABC):
             way out.
         is_early: it may decide before the step plays anything.
         asks_again: the step's lookups run again before it decides on a webhook.
-        decides_by_name: the name of an outcome alone decides, whatever the caller has entered and whenever.
+        decides_by_name: only the name of an outcome decides, not the caller's input or the time.
     """
 
     word: ClassVar[str]
@@ -469,7 +469,7 @@ class Exit(ABC):
         return next((way.fills for way in self.ways() if way.fills is not None), None)
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Decide at once, or None: a webhook decides. Raises RenderError."""
+        """Decide immediately, or None: a webhook decides. Raises RenderError."""
         return None
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:

@@ -1,4 +1,4 @@
-"""The names that a flow declares, and those that its values may use, each with its type."""
+"""The names that a flow declares and that its values may use, each with its type."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def is_name(text: str) -> bool:
 
 
 def header(headers: Mapping[str, str], name: str) -> str:
-    """A SIP header by its name, whose case does not count; "" when it was not sent.
+    """A SIP header by its case-insensitive name; "" if it was not sent.
 
     Source: RFC 3261, 7.3.1 (field names are case-insensitive).
     """
@@ -107,7 +107,7 @@ class Signature:
     """What other flows see of a flow.
 
     Attributes:
-        params: what it takes, by name.
+        params: its params, by name.
         outcomes: the names of its outcomes.
         returns: the values that it gives back, by name.
         is_whole: whether the whole file could be read; if not, it may have more than is listed here.

@@ -1,4 +1,4 @@
-"""Flows as an SVG: a picture of its own, or part of a page, with classes and attributes for a style sheet.
+"""Flows as an SVG: a separate picture, or part of a page, with classes and attributes for a style sheet.
 
 Each node has the class `node` and its kind, each edge `edge` and its stroke. Nothing has a `style` attribute, so a
 strict Content-Security-Policy may hold.
@@ -68,7 +68,7 @@ def _char_width(char: str) -> int:
 
 
 def as_svg(drawing: Drawing, stylesheet: str = "") -> str:
-    """The picture; ends with a line break. With the text of a `stylesheet` the file stands alone."""
+    """The picture; ends with a line break. With the text of a `stylesheet` the file needs no other."""
     frames = [_Frame.of(flow, drawing) for flow in drawing.subgraphs]
     places, size = _packed([frame.size for frame in frames])
     label = "Flow " + ", ".join(flow.title for flow in drawing.subgraphs)
@@ -87,7 +87,7 @@ class _Frame:
 
     Attributes:
         nodes: its nodes, and one of the kind `link` for each other flow that an arrow leads to.
-        arrows: those that begin in it, with the indices of their nodes.
+        arrows: those that start in it, with the indices of their nodes.
     """
 
     flow: Subgraph

@@ -1,4 +1,4 @@
-"""Which variables may hold a server setting (`env`): they may not be spoken (E330).
+"""Which variables may hold a server setting (`env`): they must not be spoken (E330).
 
 `set`, `with` and the values that a sub-flow returns fill variables. A variable may hold a setting if a text that fills
 it uses `env`, or a variable that may hold one. Names that a template sets and the files that it includes are followed.
@@ -32,7 +32,7 @@ SETTING: Final = Cell("", "env")
 """The source of the settings of the server."""
 
 Edges: TypeAlias = dict[Cell, set[Cell]]
-"""Each cell with those that are computed from it."""
+"""Each cell with the cells computed from it."""
 
 
 def filled_with_settings(
@@ -73,7 +73,7 @@ def _is_harmless(name: str, flow: Map | None) -> bool:
 
 
 def _edges(node: Map, flow: str, flows: Mapping[str, Map], templates: Mapping[str, str]) -> Iterator[tuple[Cell, Cell]]:
-    """Source and target of what a map of a flow fills: by `set` and `with`, and by what a sub-flow returns."""
+    """Sources and targets of the assignments in a flow: by `set` and `with`, and from sub-flows."""
     callee = text_of(node.get("run"))
     is_returned = node.get("return") is not None
     for word, filled in (("set", flow), ("with", callee)):

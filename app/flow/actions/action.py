@@ -1,7 +1,7 @@
 """An NCCO action of a step, compiled: constant fields are ready, the others are computed for each call.
 
 `checkpoint: heard_terms` is here too: an NCCO notify that tells the server how far the call has come. If `on` names it,
-it decides how the call goes on; otherwise it is only recorded.
+it decides how the call continues; otherwise it is only recorded.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Action:
 
     Attributes:
         word: its name in the NCCO.
-        fields: its fields by NCCO name, in the order in which they are sent.
+        fields: its fields by NCCO name, in the order they are sent.
         callback: the webhook that it asks for.
         checkpoint: the name of the checkpoint; "" for any other action.
         is_opening: whether it is played only on entering the step, not for later targets of a connect list.
@@ -65,7 +65,7 @@ class Action:
         return {"action": self.word, **known}
 
     def render(self, frame: Frame) -> list[Draft]:
-        """The action in this call. Only the outermost dict is its own; what is in it is shared. Raises RenderError."""
+        """The action in this call. Only the outermost dict is a copy; its values are shared. Raises RenderError."""
         if self.is_opening and frame.position:
             return []
         action = self.constant.copy()
@@ -117,7 +117,7 @@ def observer(word: str, *, has_url: bool, records: bool, is_asynchronous: bool =
 
 
 DIAL_FAILURES = ("busy", "timeout", "unanswered", "rejected", "failed")
-"""Ways in which dialling fails whose reply Vonage plays. Source: webhook reference, Call status events."""
+"""Failures of a dial for which Vonage plays the reply. Source: webhook reference, Call status events."""
 
 DISCONNECTED = "disconnected"
 DIAL_OUTCOMES = ("completed", *DIAL_FAILURES, DISCONNECTED)
@@ -133,7 +133,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 def read_checkpoint(item: Item, reader: Reader) -> Action | None:
-    """The notify of one checkpoint; None once its faults are reported."""
+    """The notify of one checkpoint; None after reporting its errors."""
     name = item.main
     if not isinstance(name, Text):
         reader.report("E404", item.place, "a checkpoint has only a name", "write `checkpoint: heard_terms`")

@@ -43,7 +43,7 @@ class _Tried:
 
     Attributes:
         action: as an NCCO holds it.
-        part: what it was made of.
+        part: its source.
         text, index: for a document, its JSON text and the index of the action in it.
     """
 
@@ -72,7 +72,7 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> 
 
 
 def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tuple[tuple[Part, ...], Mapping[str, Any]]]:
-    """The parts as the callers of each locale hear them, with what is in scope then."""
+    """The parts as callers of each locale hear them, with the names in scope."""
     locale = scope.get("locale")
     names = locale.words if locale else ()
     if not names:
@@ -112,14 +112,14 @@ def _try(part: Action, names: Mapping[str, Any], sample: _Sampling) -> _Tried:
 
 
 def as_sent(part: Action, names: Mapping[str, Any]) -> dict[str, Any]:
-    """An action in a call in which `names` are in scope; without the fields that cannot be computed there."""
+    """An action in a call with `names` in scope, without the fields that cannot be computed there."""
     return _try(part, names, _computed).action
 
 
 def _sample(value: Value, names: Mapping[str, Any]) -> Any:
     """The value with typical data; `_LEFT_OUT` where no data that is tried fits.
 
-    A short text without tags can be spoken whatever its values are. It stands for itself, since compiling the texts of
+    A short text without tags can be spoken with any values. It is returned as it is, since compiling the texts of
     a large flow to render them once takes a third of its check.
     """
     if isinstance(value, Computed) and value.escape == "talk":
@@ -232,7 +232,7 @@ def others(names: Mapping[str, Any], used: Collection[str]) -> Iterator[dict[str
     """The same names with other texts, for a value that cannot be computed with these.
 
     Args:
-        names: what is in scope, with samples for what only a call knows.
+        names: the names in scope, with samples for values that only a call has.
         used: the names that the value looks up.
     """
     roots = {name.partition(".")[0] for name in used} & names.keys()

@@ -1,4 +1,4 @@
-"""`connect`: puts the caller through, to one target or to several one after another.
+"""`connect`: puts the caller through to one target, or to several in turn.
 
 ```yaml
 do:
@@ -51,7 +51,7 @@ BY_FIELDS = (
 )
 
 ADDRESS_FIELDS = ("number", "uri", "user", "domain")
-"""The fields of an endpoint that say what is dialled."""
+"""The fields of an endpoint with its number or address."""
 
 
 def _kind_of(text: str) -> str | None:
@@ -101,7 +101,7 @@ _PLACEHOLDER_URL = "https://example.com/webhooks"
 """A placeholder for our URL, which each call fills in."""
 
 _REFUSALS = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
-"""Outcomes whose names sound like a failed dial, although they join the parties."""
+"""Outcomes with names like a failed dial, although they connect the parties."""
 
 _FLOW_KEYS = frozenset({"run", "with", "flow", "goto"})
 
@@ -141,7 +141,7 @@ def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
 
 
 def _check_answering(runs: Runs, place: Place, reader: Resolver) -> None:
-    """What the other party may not hear or decide.
+    """Things that the other party must not hear or decide.
 
     E286 for a sensitive param, whose value would be stored until that party answers. W286 for an outcome whose name
     says that the call is not connected, when it connects it.
@@ -192,7 +192,7 @@ def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
 
 
 def _never_fits(type_: Kind) -> bool:
-    """Whether it is one of some words, none of which is a number."""
+    """Whether it is a choice of words, none of them a number."""
     return bool(type_.words) and not any(map(_digits, type_.words))
 
 
@@ -216,7 +216,7 @@ class ConnectTarget(Action):
     """A `connect` action with one endpoint.
 
     Attributes:
-        numbers: the list whose numbers are dialled; None for a single number or address.
+        numbers: the list of numbers to dial; None for a single number or address.
         heard: the flow that the other party hears before it is joined.
     """
 
@@ -282,12 +282,12 @@ class ConnectPart:
 
     @property
     def may_ring_nobody(self) -> bool:
-        """Whether it is a list, whose forbidden numbers are skipped."""
+        """Whether it is a list; its forbidden numbers are skipped."""
         return self.rings_several or (self.is_list and self.targets[0].is_computed)
 
     @property
     def rings_several(self) -> bool:
-        """Whether it has a list, whose next target is rung when one has failed."""
+        """Whether it has a list; when a target fails, the next one is rung."""
         return len(self.targets) > 1 or self.targets[0].numbers is not None
 
     @property
@@ -298,7 +298,7 @@ class ConnectPart:
     def rung(self, frame: Frame) -> Iterator[tuple[ConnectTarget, Mapping[str, Any]]]:
         """The targets to ring, one per turn, each with the names in scope then. Raises RenderError.
 
-        In a list, computed numbers that may not be dialled are skipped, and so are entries that are not numbers.
+        In a list, computed numbers that must not be dialled are skipped, and so are entries that are not numbers.
         """
         for target in self.targets:
             if target.numbers is not None or not self.may_ring_nobody or target.may_be_dialled(frame):
@@ -306,7 +306,7 @@ class ConnectPart:
                 yield from ((target, names) for names in turns)
 
     def render(self, frame: Frame) -> list[Draft]:
-        """The action of the current target; none when a list has no target left to dial. Raises RenderError."""
+        """The action of the current target; None if a list has no target left. Raises RenderError."""
         rung = tuple(islice(self.rung(frame), frame.position + 1))
         return [target.draft(names) for target, names in rung[-1:]]
 
@@ -316,7 +316,7 @@ class ConnectPart:
 
 
 def read_connect(item: Item, reader: Resolver) -> ConnectPart | None:
-    """The connect of one item of `do`; None once its faults are reported."""
+    """The connect of one item of `do`; None after reporting its errors."""
     main = Map(item.beside, item.place) if item.main is None else item.main
     shared = () if item.main is None else item.beside
     is_map = isinstance(item.main, Map) and item.main.get("endpoint") is not None
@@ -344,12 +344,12 @@ def read_connect(item: Item, reader: Resolver) -> ConnectPart | None:
 def _read_target(
     node: Node, common: tuple[Entry, ...], answers: tuple[Entry, ...], place: Place, reader: Resolver
 ) -> ConnectTarget | None:
-    """One target: a number, an address, an endpoint, or an endpoint with fields of `connect` of its own.
+    """One target: a number, an address, an endpoint, or an endpoint with its own fields of `connect`.
 
     Args:
         node: the target.
-        common: fields of `connect` beside the list.
-        answers: the `onAnswer` beside the list, which applies to phones.
+        common: fields of `connect` next to the list.
+        answers: the `onAnswer` next to the list, which applies to phones.
         place: of the connect.
         reader: for the reports.
     """

@@ -87,7 +87,7 @@ def _address(action: Mapping[str, Any]) -> str:
 
 
 def read_document(item: Item, reader: Resolver) -> Document | None:
-    """The action list of one `ncco`; None once its faults are reported."""
+    """The action list of one `ncco`; None after reporting its errors."""
     name = item.main
     if not isinstance(name, Text):
         message = "`ncco` takes the name of a file in templates/"
@@ -114,11 +114,11 @@ READERS: Final[Mapping[str, Callable[[Item, Resolver], Part | None]]] = {
     "checkpoint": read_checkpoint,
     "ncco": read_document,
 }
-"""How each kind of item is read, by the word that it begins with."""
+"""The reader of each kind of item, by its first word."""
 
 
 def read_items(node: Node, reader: Resolver) -> tuple[Item, ...]:
-    """The items of a `do`; faults are reported, and items without an action left out."""
+    """The items of a `do`; errors are reported, and items without an action left out."""
     if isinstance(node, Map | Text):
         cure = 'write a list: begin each action with a dash, `- talk: "…"`'
         reader.report("E201", node.place, f"`do` is {'a map' if isinstance(node, Map) else 'a text'}", cure)
@@ -128,12 +128,12 @@ def read_items(node: Node, reader: Resolver) -> tuple[Item, ...]:
 
 
 def read_do(node: Node, reader: Resolver) -> tuple[Part, ...]:
-    """What the items of a `do` play; faults are reported, and faulty items left out."""
+    """What the items of a `do` play; errors are reported, and invalid items left out."""
     return read_parts(read_items(node, reader), reader)
 
 
 def read_parts(items: Iterable[Item], reader: Resolver) -> tuple[Part, ...]:
-    """What the items play; faults are reported, and faulty items left out."""
+    """What the items play; errors are reported, and invalid items left out."""
     parts = [READERS[item.word](item.inherit(reader.inherited), reader) for item in items]
     return tuple(part for part in parts if part is not None)
 

@@ -1,4 +1,4 @@
-"""How an item of `do` is written: its action, the value under its name and the fields beside it."""
+"""How an item of `do` is written: its action, the value under its name and the fields next to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACTIONS = tuple(SHAPES)
 """The NCCO's actions."""
 
 ITEM_WORDS = (*ACTIONS, "ncco", "checkpoint")
-"""The words that an item of `do` may begin with."""
+"""The words that an item of `do` may start with."""
 
 
 FOREIGN: Final = HINTS["action"]
@@ -49,7 +49,7 @@ class Item:
 
     @property
     def targets(self) -> int:
-        """How many targets a connect rings one after another."""
+        """How many targets a connect rings in turn."""
         target = self.field("endpoint") or self.main
         return len(target.items) if isinstance(target, Seq) else 1
 
@@ -67,7 +67,7 @@ class Item:
         return isinstance(mode, Text) and mode.value == "asynchronous"
 
     def field(self, name: str) -> Node | None:
-        """A field of the action, in the map under its name or beside it."""
+        """A field of the action, in the map under its name or next to it."""
         inner = self.main.get(name) if isinstance(self.main, Map) else None
         return inner or Map(self.beside, self.place).get(name)
 
@@ -78,14 +78,14 @@ class Item:
 
 
 def refuse_fields(item: Item, what: str, reader: Reader) -> None:
-    """E202 for every field beside an item that takes none."""
+    """E202 for every field next to an item that takes none."""
     for entry in item.beside:
         message = f'{item.word} has no "{entry.key.value}"'
         reader.report("E202", entry.key.place, message, f"delete it: {item.word} takes only {what}")
 
 
 def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: Reader) -> bool:
-    """E403 when one of `names` is beside an item whose value is that field or, with `is_map`, a map of fields."""
+    """E403 if one of `names` is next to an item whose value is that field or, with `is_map`, a map of fields."""
     beside = next((entry.key for entry in item.beside if entry.key.value in names), None)
     if beside is None:
         return False
@@ -99,7 +99,7 @@ def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: R
 
 
 def parse_item(node: Node, reader: Reader) -> Item | None:
-    """The item of `do` that a node is; None once its faults are reported (E402, E403)."""
+    """The item of `do` that a node is; None after reporting its errors (E402, E403)."""
     if isinstance(node, Seq):
         reader.report("E402", node.place, "an item of `do` is a list, not an action")
         return None
@@ -146,7 +146,7 @@ def _parse_named(node: Map, reader: Reader) -> Item | None:
 
 
 def _names(node: Map) -> list[Entry]:
-    """The entries that name an action; `record` beside a `conversation` is a field of it."""
+    """The entries that name an action; `record` next to a `conversation` is its field."""
     named = [entry for entry in node.entries if entry.key.value in ITEM_WORDS]
     if len(named) < 2:
         return named
@@ -233,7 +233,7 @@ def rename(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
 
 
 def check_defaults(actions: Mapping[str, Map], reader: Reader) -> None:
-    """Report what is wrong with the default fields of each action, whether or not a step plays one."""
+    """Report errors in the default fields of each action, whether or not a step plays it."""
     for word, node in actions.items():
         fields = action_shape(word)
         if word == "connect":

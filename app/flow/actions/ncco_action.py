@@ -95,7 +95,7 @@ def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Resolve
 
 
 def read_action(item: Item, reader: Resolver) -> Action | None:
-    """An NCCO action of one item of `do`; None once its faults are reported."""
+    """An NCCO action of one item of `do`; None after reporting its errors."""
     own = _own_fields(item, reader)
     if own is None:
         return None
@@ -113,7 +113,7 @@ def read_action(item: Item, reader: Resolver) -> Action | None:
 
 
 def _own_fields(item: Item, reader: Resolver) -> tuple[Entry, ...] | None:
-    """The fields that the item writes, in whichever spelling."""
+    """The written fields of the item, in any spelling."""
     main = item.main
     name = SHAPES[item.word].main
     word = item.word

@@ -32,7 +32,7 @@ class Needs(Protocol):
     """What an exit needs of the actions of its step."""
 
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
-        """The parts with the action that the step waits for; as they were once a fault is reported.
+        """The parts with the action that the step waits for; as they were once an error is reported.
 
         Args:
             parts: what `do` says.
@@ -51,7 +51,7 @@ class InputNeeds:
     of the last `talk`, unless it is written.
 
     Attributes:
-        kinds: what it listens for: `dtmf`, `speech` or both.
+        kinds: `dtmf`, `speech` or both.
         max_digits: the longest entry by keys; 0 without keys.
         ends_on_hash: the key # ends an entry that may be shorter.
         hash_chooses: the key # is a choice.
@@ -116,7 +116,7 @@ class InputNeeds:
             yield rule.at(settings["submitOnHash"].place, message, cure)
 
     def _fields(self, written: Action, before: tuple[Part, ...], place: Place, reader: Resolver) -> dict[str, Value]:
-        """The fields of the `input` with everything that the exit needs; what is written stays."""
+        """The fields of the `input` with everything that the exit needs; written values stay."""
         dtmf: dict[str, Value] = {"maxDigits": Constant(self.max_digits, place)} if self.max_digits else {}
         dtmf |= {"submitOnHash": Constant(True, place)} if self.ends_on_hash else {}
         speech = {"context": _texts(self.context, place)} if self.context else {}
@@ -212,7 +212,7 @@ def _allows_detection(target: ConnectTarget, named: frozenset[str], reader: Read
 
 
 def _complete_detection(target: ConnectTarget, named: frozenset[str], place: Place) -> ConnectTarget:
-    """The target with the detection that the outcomes named need; what is written stays."""
+    """The target with the detection that the named outcomes need; written values stay."""
     advanced = target.fields.get("advancedMachineDetection")
     if not named or (advanced is None and "machineDetection" in target.fields):
         return target

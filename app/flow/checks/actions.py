@@ -93,7 +93,7 @@ def _reads_our_number(node: nodes.Node) -> bool:
 
 
 def _check_from(target: ConnectTarget) -> Iterator[FlowIssue]:
-    """W647 for a phone whose `from` is the caller's number or input: it has to be one of your Vonage numbers.
+    """W647 for a phone whose `from` is the caller's number or input: it must be one of your Vonage numbers.
 
     Source: NCCO reference, Connect (`from`).
     """
@@ -145,7 +145,7 @@ Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
 
 
 def _check_words(facts: Facts) -> Iterator[FlowIssue]:
-    """E401, W401 or E313 for each field in which a declared word breaks a rule. Every word is tried."""
+    """E401, W401 or E313 for each field in which one of the declared words breaks a rule."""
     scope = facts.source.reader.scope
     if not any(map(_has_words, scope.shapes.values())):
         return
@@ -186,7 +186,7 @@ def _words(leaf: Value, scope: ScopeTypes) -> Words:
 def _try(
     action: Action, leaf: Value, said: Mapping[tuple[str, str], str], samples: Mapping[str, Any]
 ) -> FlowIssue | None:
-    """The issue of a value whose names are these words; None when there is none."""
+    """The issue of a value with these words for its names; None without an issue."""
     names = dict(samples)
     for (name, field), word in said.items():
         names[name] = {**names[name], field: word} if field else word
@@ -233,7 +233,7 @@ def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _check_work(facts: Facts) -> Iterator[FlowIssue]:
-    """W648 for every text that takes more steps than a turn may take, by the lists whose entries are known.
+    """W648 for every text with more steps than a turn may take, judged by lists with known entries.
 
     Those are lists that are written in the text, and variables that nothing sets. Any other list counts as one entry.
     """
@@ -278,7 +278,7 @@ class _Measure:
     entered: Mapping[str, int]
 
     def block(self, body: Iterable[nodes.Node]) -> int:
-        """The characters of a text without its tags, and of what it includes."""
+        """The characters of a text and its includes, without tags."""
         return sum(self._part(part) for part in body)
 
     def _part(self, part: nodes.Node) -> int:

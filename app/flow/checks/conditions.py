@@ -45,7 +45,7 @@ class ValueBounds:
     Attributes:
         least, most: the smallest and the largest number.
         lengths: the fewest and the most digits of a text; None for any text.
-        initial: the value that the name begins with; it may be outside the other bounds.
+        initial: the first value of the name; it may be outside the other bounds.
     """
 
     least: float = -inf
@@ -169,7 +169,7 @@ class Domains:
         return lambda combination: compare(op, combination[key], literal)
 
     def _beginning(self, node: nodes.Expr, beginning: str) -> Formula | None:
-        """Whether a text begins with a literal: the longest of these that fits decides all others."""
+        """Whether a text starts with a literal: the longest one that fits decides the others."""
         key = key_of(node)
         shape = known_type(self.scope, node)
         values = _values(shape, (beginning + _OTHER,)) if shape is not None and shape.family == "text" else None
@@ -287,7 +287,7 @@ def _check_tests(tests: Sequence[Expression], domains: Domains) -> Iterator[Flow
 
 
 def _never_fits(exit_: Exit) -> FlowIssue | None:
-    """W642 for a `collect` whose variable takes nothing that can be keyed in."""
+    """W642 for a `collect` whose variable cannot hold anything that can be keyed in."""
     variable, lengths = _entered(exit_)
     if variable is None or lengths is None:
         return None
@@ -301,7 +301,7 @@ def _never_fits(exit_: Exit) -> FlowIssue | None:
 
 
 def _entered(exit_: Exit) -> tuple[Variable | None, tuple[int, int] | None]:
-    """The variable that keys alone fill, and how many they are (lowest, highest)."""
+    """The variable that is only filled by keys, and their number (lowest, highest)."""
     asked = exit_.asked
     if asked is None or asked.free_speech:
         return None, None

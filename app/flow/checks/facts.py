@@ -65,7 +65,7 @@ def prompts_of(step: Step) -> Iterator[Part]:
 
 
 def tested_on_leaving(step: Step) -> Iterator[Expression]:
-    """The conditions that are tested on each way out, whichever of them holds."""
+    """The conditions that are tested on each way out, whether they hold or not."""
     if step.exit.leaves_at_once:
         yield from step.exit.reads()
 
@@ -133,7 +133,7 @@ class Facts:
         collected: the variables that a `collect` fills, each with how many digits, None for words.
         asked, sent_hooks: names of the lookups that are asked and of the hooks that are sent.
         open: names of the opening hours that are used; "" for all of `hours`.
-        outcomes, returned: the outcomes with which the flow returns, and the values that it returns.
+        outcomes, returned: the outcomes and values that the flow returns.
     """
 
     source: ReadFlow

@@ -18,16 +18,16 @@ from app.flow.templates.values import Computed, Native
 
 N = TypeVar("N")
 Graph: TypeAlias = Mapping[N, Mapping[N, Way]]
-"""Nodes, each with those that follow it and the first way that leads there."""
+"""Nodes, each with its successors and the first way that leads there."""
 
 IsFollowed: TypeAlias = Callable[[Way], bool]
 """Whether a check follows a way."""
 
 
 def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
-    """W215 for each step that no call reaches, except those that only lead on from another such step.
+    """W215 for each step that no call reaches, except those that only follow another such step.
 
-    Nothing is reported in a flow with a step from which no way is written: it may lead to the step.
+    Nothing is reported if a step of the flow has no written way out: it may lead to the step.
     """
     if flow.start is None:
         return
@@ -212,7 +212,7 @@ def _tests_counter(step: Step, counter: str, group: Set[str]) -> bool:
 
 
 def _has_cycle(among: Set[str], graph: Graph[str]) -> bool:
-    """Whether there is a cycle among these steps alone."""
+    """Whether these steps contain a cycle."""
     return bool(_looping({name: {to: way for to, way in graph[name].items() if to in among} for name in among}))
 
 
@@ -251,7 +251,7 @@ class _FlowWays:
         yield from found.items()
 
     def _open(self, step: Step) -> list[Way]:
-        """The ways out of a step. After a `run`, only those whose outcome that flow can return over such ways."""
+        """The ways out of a step. After a `run`, only those for outcomes that the flow can return over such ways."""
         ways = [way for way in step.exit.ways() if self._is_followed(way)]
         ran = step.exit.runs
         if ran is None:

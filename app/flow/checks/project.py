@@ -1,4 +1,4 @@
-"""What flows share: names, numbers, which of them is the default, and how they lead to each other."""
+"""What flows share: names, numbers, the default flow, and the paths between them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_modules(lookups: Iterable[LookupDefinition], allowed: Collection[str])
 
 
 def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
-    """W213 for a flow in which no call can start, and to which no other flow leads."""
+    """W213 for a flow where no call can start and no other flow leads."""
     run = {name for each in flows if each.flow is not None for name in each.flow.runs if name != each.name}
     for flow in flows:
         if flow.words.name is not None and not flow.words.has_entrance and flow.name not in run:

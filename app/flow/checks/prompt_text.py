@@ -2,7 +2,7 @@
 
 Six languages are understood, by the words in prompt_words.yaml. A text is written as tokens with one blank before each
 (`" press 1 for sales , 2 for support ."`), and one grammar of regular expressions, filled with the words of a language,
-finds what names a key. Prices, times, dates and phone numbers are no keys.
+finds mentions of keys. Prices, times, dates and phone numbers are not keys.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ GRAMMAR: Final[Mapping[str, Any]] = yaml.load(_FOLDER.joinpath("prompt_grammar.y
 
 @dataclass(frozen=True, eq=False)
 class Language:
-    """The folded words of one language by what they are for, and the number from 0 to 12 that each numeral means."""
+    """The folded words of one language by purpose, and the number from 0 to 12 of each numeral."""
 
     code: str
     words: Mapping[str, frozenset[str]]
@@ -55,7 +55,7 @@ class Language:
 
     @property
     def triggers(self) -> frozenset[str]:
-        """Words next to which a key is named."""
+        """Words that a key is named next to."""
         return self.words["press"] | self.words["dial"] | self.words["nouns"] | self.words["with"]
 
     def key_of(self, word: str) -> str:
@@ -141,11 +141,11 @@ class Mention:
 
 @dataclass(frozen=True)
 class PromptText:
-    """A text with what it says about keys.
+    """A text with its mentions of keys.
 
     Attributes:
         tokens: words, folded, numbers and signs, each with a blank before it.
-        places: offset of each token in `tokens` → its beginning and end in the text.
+        places: offset of each token in `tokens` → its start and end in the text.
         mentions: of keys that are surely named.
         possible_keys: keys that it may name.
         language: the one it is most likely in.
@@ -164,7 +164,7 @@ class PromptText:
         return self.language.pattern(rule).search(self.tokens) is not None
 
     def written(self, start: int, end: int) -> tuple[int, int]:
-        """The offsets in the text of what is between two offsets in `tokens`."""
+        """The offsets in the text for two offsets in `tokens`."""
         found = [place for at, place in self.places.items() if start <= at < end]
         return found[0][0], found[-1][1]
 
@@ -219,7 +219,7 @@ def _placeholder(found: re.Match[str]) -> str:
 
 
 def _has_open_value(text: str, tokens: str, places: Mapping[int, tuple[int, int]]) -> bool:
-    """Whether a computed value is a sentence of its own, or takes the place of a key."""
+    """Whether a computed value is a separate sentence, or replaces a key."""
     for found in re.finditer(f"(?P<stop>^|[ ][.!?;:]) {_VALUE}+(?=(?P<end>$|[ ][.!?;:])|)", tokens):
         if found["end"] is not None or text[places[found.end()][0]].isupper():
             return True
@@ -227,7 +227,7 @@ def _has_open_value(text: str, tokens: str, places: Mapping[int, tuple[int, int]
 
 
 def _mentions(tokens: str, among: list[Language]) -> Iterator[Mention]:
-    """The mentions of keys beside a word for them; of those that overlap, the first in the likeliest language."""
+    """The mentions of keys next to a word for them; of overlapping ones, the first in the likeliest language."""
     found = [
         (way == "before", match.start(), rank, _mention(tokens, match, way, language))
         for rank, language in enumerate(among)
@@ -269,7 +269,7 @@ def _is_counted(tokens: str, key: NamedKey, language: Language) -> bool:
 
 
 def _lists(tokens: str, mentions: list[Mention]) -> Iterator[Mention]:
-    """The keys whose verb is left out, behind keys that have one."""
+    """The keys without a verb, after keys with one."""
     for mention in mentions:
         tokens = _replaced(tokens, mention.start, mention.end, _NAMED)
     patterns = [

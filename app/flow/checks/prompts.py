@@ -1,8 +1,8 @@
-"""Compares what a step says with what it listens for (W600 to W609).
+"""Compares the prompts of a step with its input (W600 to W609).
 
 A caller who is told to press 3 where there is no 3 is lost, and no other check sees it. Prompts in English, German,
 French, Spanish, Italian and Portuguese are understood. When in doubt there is no warning: a false alarm costs more than
-a fault that is missed.
+a missed error.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _promised(text: PromptText) -> Iterator[NamedKey]:
 
 
 def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
-    """A menu without a key to which calls may come from a step without pressing it or talking to somebody; "" for none.
+    """A menu without a key, which calls may reach from a step without pressing it or talking to somebody; "" for none.
 
     The menu of that step itself is compared with its own prompt.
     """
@@ -262,7 +262,7 @@ def _unknown_keys(text: PromptText, known: set[str]) -> Iterator[NamedKey]:
 
 
 def _pressed_in_turn(text: PromptText, known: set[str]) -> list[Mention]:
-    """The mentions of a choice of several keys one after another: `press 1 and then 2`, `press 1, then press 2`."""
+    """The mentions of a choice of several keys in a row: `press 1 and then 2`, `press 1, then press 2`."""
     found: list[Mention] = []
     for first, start in enumerate(text.mentions):
         pressed = ""
@@ -377,7 +377,7 @@ _STOP: Final = re.compile(r" [.!?;]")
 
 
 def _sentences(text: PromptText) -> Iterator[tuple[int, int]]:
-    """Where each sentence begins and ends."""
+    """Where each sentence starts and ends."""
     start = 0
     for stop in _STOP.finditer(f"{text.tokens} ."):
         yield start, stop.start()
@@ -385,7 +385,7 @@ def _sentences(text: PromptText) -> Iterator[tuple[int, int]]:
 
 
 def _check_hash(prompt: SpokenPrompt) -> Iterator[FlowIssue]:
-    """W607: the hash key after an entry that ends by itself."""
+    """W607: asking for the hash key after an entry that ends by itself."""
     text = prompt.text
     for start, end in _sentences(text):
         found = text.language.pattern(GRAMMAR["hash"]).search(text.tokens, start, end)

@@ -84,8 +84,8 @@ class _SensitivePaths:
     """Follows the sensitive values of one flow.
 
     Attributes:
-        late: by name, the first read of what is gone, and the step that has waited.
-        returned: what is received on the paths to each outcome.
+        late: by name, the first read of a lost value, and the step that has waited.
+        returned: the values received on the paths to each outcome.
         is_done: all paths are followed.
     """
 
@@ -99,7 +99,7 @@ class _SensitivePaths:
     _waiting: deque[str] = field(default_factory=deque)
 
     def follow(self, given: Iterable[str]) -> None:
-        """Follow all paths of calls whose flow was given these params."""
+        """Follow all paths of calls of a flow with these params."""
         flow = self.facts.flow
         self._enter(flow.start, self._received({_TURN: ""}, given))
         while self._waiting:
@@ -123,7 +123,7 @@ class _SensitivePaths:
             self._waiting.append(step)
 
     def _step(self, step: Step, entered: State) -> None:
-        """Follow everything that a step reads and where it leads, in the order in which a call comes to it."""
+        """Follow everything that a step reads and where it leads, in the order of a call."""
         name = step.name
         asked = [used for asking in step.asks for used in asked_in(asking)]
         parts = [Used(value) for part in step.parts for value in values_in(part)]
@@ -149,14 +149,14 @@ class _SensitivePaths:
             self._read(sent(hooks), _waited(failed, name))
 
     def _test(self, step: Step, state: State) -> None:
-        """The conditions of its exit; a `check` sees what was just collected."""
+        """The conditions of its exit; a `check` sees the new input."""
         tests = tuple(step.exit.reads())
         asked = _asked_for(tests)
         filled = [step.exit.fills.name] if step.exit.fills is not None else []
         self._read((Used(test, own=asked) for test in tests), self._received(state, filled))
 
     def _leave(self, step: Step, way: Way, state: State) -> State:
-        """Follow one way; what is received on it."""
+        """Follow one way; returns the values received on it."""
         if asked := _asked_for(tested_on_leaving(step)):
             state = {name: where for name, where in state.items() if name not in asked}
         if way.is_return and step.exit.runs is not None:
@@ -197,7 +197,7 @@ class _SensitivePaths:
         return state
 
     def _received(self, state: State, names: Iterable[str]) -> State:
-        """A state in which those of `names` that are sensitive were received just now."""
+        """A state in which the sensitive ones of `names` were just received."""
         variables = self.facts.flow.variables
         found = [name for name in names if has_path(name) or (name in variables and variables[name].sensitive)]
         self._received_names.update(found)

@@ -1,4 +1,4 @@
-"""Reads of what is not there yet: lookups that were not asked (E630, W638) and texts that may be empty (W639).
+"""Reads of missing values: lookups that were not asked (E630, W638) and texts that may be empty (W639).
 
 It also finds variables that are read although nothing sets them (W646).
 """
@@ -33,7 +33,7 @@ class Passage(NamedTuple):
     """A way from one step to another.
 
     Attributes:
-        sets: what is there for sure when it is taken: what it assigns, and what was tested on it.
+        sets: names that certainly have values when it is taken: assigned and tested ones.
         may_set: what may be there.
     """
 
@@ -55,7 +55,7 @@ class Presence:
 
     Attributes:
         own: what a step asks and sets on entering, by step.
-        entered: what is there when a call enters a step. Where only the flow's `error` exit leads, everything counts
+        entered: names with values when a call enters a step. If only the flow's `error` exit leads there, all count
             as there for sure, since an error may happen at any time; so it does in a step that nothing leads to.
     """
 
@@ -126,7 +126,7 @@ def _assigned(way: Way) -> frozenset[str]:
 
 _SAID = {"talk": "text", "stream": "streamUrl", "transfer": "conversationId", "conversation": "name"}
 _TEXT_TYPES = frozenset({"text", "phone", "url"})
-"""Types whose empty value cannot be spoken or dialled."""
+"""Types with an empty value that cannot be spoken or dialled."""
 
 
 class _StepRead(NamedTuple):
@@ -136,7 +136,7 @@ class _StepRead(NamedTuple):
         place: where.
         step: the step that reads it.
         step_place: where that is; None if the lookup takes params.
-        name: what is read.
+        name: the name that is read.
         is_early: it is computed before the lookups of the step are answered.
         is_guarded: something around it asks whether there is a value.
     """
@@ -208,7 +208,7 @@ def _begins_empty(variable: Variable) -> bool:
 
 
 def _lookup_reads(facts: Facts) -> Iterator[_StepRead]:
-    """The reads of lookups. In a template file, which other flows may use too, only those that nothing guards."""
+    """The reads of lookups. In a template file, which other flows may use too, only the unguarded ones."""
     names = facts.read & facts.source.sections.lookups.keys()
     file = facts.flow.place.file
     for step in facts.flow.steps.values() if names else ():
@@ -221,7 +221,7 @@ def _lookup_reads(facts: Facts) -> Iterator[_StepRead]:
 
 
 def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
-    """The reads of texts in what a step says or dials, those that nothing guards."""
+    """The unguarded reads of texts in prompts and dials of a step."""
     for step in facts.flow.steps.values() if texts & facts.read else ():
         for value in (value for part in parts_of(step) for value in _spoken_or_dialled(part)):
             for read in _own_reads(value) if not value.used_names.isdisjoint(texts) else ():

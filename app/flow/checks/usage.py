@@ -1,4 +1,4 @@
-"""The checks of whole flows: what they declare, set, read and test."""
+"""The checks of whole flows: their declarations, assignments, reads and conditions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def check_usage(
     """The issues of the flows without errors: next to an error, an unused name may just be misspelt elsewhere.
 
     Args:
-        flows: those that could be read.
+        flows: the readable ones.
         shared: the shared parts.
         unused: the template files that no flow takes.
         found: the issues so far.

@@ -59,9 +59,9 @@ class Completion(NamedTuple):
     """One thing that may be written.
 
     Attributes:
-        kind: `key`, `value`, `name`, `field`, `filter`, or the noun of what is named: `step`, `lookup`, ...
-        detail: its type and what it is, on one line.
-        insert: what is written from `Completions.column` up to the cursor.
+        kind: `key`, `value`, `name`, `field`, `filter`, or the noun of a definition: `step`, `lookup`, ...
+        detail: its type and description, on one line.
+        insert: replaces the text from `Completions.column` to the cursor.
     """
 
     label: str
@@ -71,14 +71,14 @@ class Completion(NamedTuple):
 
 
 class Completions(NamedTuple):
-    """What may be written at the cursor; it replaces what is written from `column` on, on the cursor's line."""
+    """What may be written at the cursor; it replaces the text from `column` on, on the cursor's line."""
 
     column: int
     options: tuple[Completion, ...]
 
 
 def completions(texts: Mapping[str, str], file: str, line: int, column: int, env: Iterable[str] = ()) -> Completions:
-    """Everything that may be written at a place; the editor picks what begins like the word that is there.
+    """Everything that may be written at a place; the editor picks entries that start like the word there.
 
     `env`: the names of settings that flows may read.
     """
@@ -99,7 +99,7 @@ def completions(texts: Mapping[str, str], file: str, line: int, column: int, env
 
 
 def _as_json(option: Completion, word: Text) -> Completion:
-    """What is written in JSON, where keys and texts have quotes; within quotes the word alone."""
+    """The form in JSON, where keys and texts have quotes; inside quotes only the word."""
     text = option.insert.removesuffix(": ")
     if word.quoted or text in ("true", "false") or text.lstrip("-").isdigit():
         return option._replace(insert=text)
@@ -147,7 +147,7 @@ class _Project:
 
 
 def _at_cursor(cursor: Cursor, column: int, project: _Project) -> tuple[int, list[Completion]]:
-    """The column from which something is replaced, and what may be written."""
+    """The column from which text is replaced, and the possible texts."""
     word = cursor.word
     start = column - len(cursor.before.rpartition("\n")[2])
     if word.is_key:
@@ -176,7 +176,7 @@ def _keys(word: WrittenWord, cursor: Cursor, project: _Project) -> Iterator[Comp
 
 
 def _likely(word: WrittenWord, written: Collection[str]) -> Callable[[str], int]:
-    """The order in which keys are offered, where it is not that of the reference: what most people want first."""
+    """The order of offered keys where it differs from the reference: the most wanted first."""
     first: Sequence[str] = ()
     if word.path[:1] == ("steps",) and len(word.path) == len(("steps", "name", "key")):
         exit_ = next((kind for kind in EXITS if kind.word in written), None)
@@ -258,7 +258,7 @@ def _open_expression(before: str) -> str | None:
 
 
 def signature(name: str) -> str:
-    """How a filter is written, and what it takes and gives: `digits(2): text or number → text`."""
+    """The notation of a filter, and its types: `digits(2): text or number → text`."""
     known: Filter = FILTERS[name]
     takes = " or ".join(known.takes) or "anything"
     return f"{takes} → {known.gives.described if known.gives else 'the same'}, written {known.usage}"
@@ -281,7 +281,7 @@ def about_key(members: Iterable[JsonSchema]) -> str:
 
 def _shape(schema: JsonSchema) -> Iterator[str]:
     if schema.get("pattern") == BRACES or schema.get("offered_words") == "locales":
-        return  # what is computed or written by locale may stand almost everywhere
+        return  # computed values and values by locale are possible almost everywhere
     types = schema.get("type", ())
     first = types if isinstance(types, str) else next(iter(types), "")
     if kind := schema.get("offered"):
@@ -298,7 +298,7 @@ _TYPES: Final = {"object": "map", "array": "list", "string": "text", "boolean": 
 
 
 def described(name: Name) -> str:
-    """What a name stands for, on one line."""
+    """The definition of a name, on one line."""
     match name.kind, name.node:
         case "steps", Map() as step:
             return _played(step)
@@ -373,7 +373,7 @@ def _about_expression(text: str, line: int, column: int, scope: ScopeTypes) -> s
 
 
 def definition(texts: Mapping[str, str], file: str, line: int, column: int) -> Place | None:
-    """Where what is named at a place is defined; None if nothing is."""
+    """The definition of the name at a place; None without a name."""
     defined = _Project(texts, file, line).names.definition_at(file, line, column)
     return defined.place if defined else None
 

@@ -20,7 +20,7 @@ from app.flow.source.edit import Member, Splice, addition, end_of, members_of, r
 from app.flow.source.source_file import SourceFile
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_](?:[\w .+/-]*[\w.+/-])?")
-"""What means the same with and without quotes wherever flow files have a text; all is read as text."""
+"""Texts that mean the same with and without quotes wherever flow files have a text."""
 
 
 _WORD: Final = re.compile(r"[\w-]+")
@@ -32,7 +32,7 @@ MOST_TRIED_CHARACTERS: Final = 150_000
 
 
 class Edit(NamedTuple):
-    """Characters of a file and what is written instead; lines and columns count from 1, the end is exclusive."""
+    """Characters of a file and their replacement; lines and columns count from 1, the end is exclusive."""
 
     file: str
     line: int
@@ -55,7 +55,7 @@ Checked: TypeAlias = Callable[[Mapping[str, str]], Iterable[FlowIssue]]
 
 
 def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Checked) -> dict[FlowIssue, QuickFix]:
-    """The fix of each issue that can be fixed: applied, the issue is gone and there is no new one.
+    """The fix of each fixable issue: applying it removes the issue and causes no new one.
 
     Issues of a later phase than this one may show up, since they were not looked for before, but not where the text was
     changed, nor in a line with a word that was written or taken away: such an issue is the work of the fix. It is tried
@@ -114,7 +114,7 @@ def _is_changed(place: Place, fix: QuickFix) -> bool:
 
 
 def _words_changed(texts: Mapping[str, str], fix: QuickFix) -> set[str]:
-    """The words of what a fix writes, and of what it takes away."""
+    """The words that a fix writes, and those that it removes."""
     sources = ((SourceFile(edit.file, texts[edit.file]), edit) for edit in fix.edits)
     gone = (source.text[slice(*_span(source, edit))] for source, edit in sources)
     return {word for text in (*gone, *(edit.text for edit in fix.edits)) for word in _WORD.findall(text)}
@@ -163,14 +163,14 @@ def with_edits(texts: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str
 
 
 def _span(source: SourceFile, edit: Edit) -> tuple[int, int]:
-    """Where an edit begins and ends in the text of its file."""
+    """Where an edit starts and ends in the text of its file."""
     start, end = source.starts[edit.line - 1], source.starts[edit.end_line - 1]
     return start + edit.column - 1, end + edit.end_column - 1
 
 
 @lru_cache(maxsize=4)
 def _read(file: str, text: str) -> tuple[SourceFile, yaml.Node | None]:
-    """A file with its root; without one if it is not YAML. All fixes of a file are asked for one after another."""
+    """A file with its root; without one if it is not YAML. The fixes of a file are requested together."""
     source = SourceFile(file, text)
     source.replace_invalid_characters()
     try:
@@ -242,7 +242,7 @@ def _escaped(text: str, quote: str) -> str:
 
 
 def _respelt(written: str, text: str) -> str:
-    """A text in the quotes of what it replaces; in double quotes if it needs some."""
+    """A text in the quotes of the text it replaces; in double quotes if it needs quotes."""
     if written.startswith("'"):
         return "'" + text.replace("'", "''") + "'"
     return text if not written.startswith('"') and _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
@@ -272,7 +272,7 @@ def _target(around: list[_Spot], start: int, text: str) -> yaml.CollectionNode |
 
 
 def _added(text: str, to: yaml.CollectionNode | None, entry: str) -> Splice | None:
-    """With one more entry, or one more item if it begins with a dash."""
+    """With one more entry, or one more item if it starts with a dash."""
     if to is None or entry.partition(":")[0] in _keys(text, to):
         return None
     return addition(text, to, entry.removeprefix("- "))

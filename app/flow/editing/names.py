@@ -43,10 +43,10 @@ class Name(NamedTuple):
     """One place where a name is written.
 
     Attributes:
-        kind: what is named.
-        place: of the name alone, without quotes.
+        kind: the kind of definition.
+        place: of only the name, without quotes.
         is_definition: whether the thing is defined here; else it is used.
-        node: what is defined; None for a use.
+        node: the definition; None for a use.
     """
 
     kind: NameKind
@@ -115,13 +115,13 @@ class ProjectNames:
         return sorted(used)
 
     def definition_at(self, file: str, line: int, column: int) -> Name | None:
-        """The definition of what is named at a place; None if nothing is."""
+        """The definition of the name at a place; None without a name."""
         named = [name for name in self._names_in(file) if name.place.covers(line, column)]
         found = (self.defined_for(name.kind, user).get(name.name) for user in self._readers_of(file) for name in named)
         return next(filter(None, found), None)
 
     def occurrences(self, definition: Name) -> list[Name]:
-        """Every place that names what is defined at a place, by place; the definition too."""
+        """Every use of the definition at a place, by place, and the definition itself."""
         kind, written, place = definition.kind, definition.name, definition.place
         found: dict[Place, Name] = {}
         for file in (*self.files, *self.templates):
@@ -136,7 +136,7 @@ class ProjectNames:
         return known.names if known else ()
 
     def _readers_of(self, file: str) -> list[str]:
-        """The flow files whose names a file may use: itself, or those that fill in a template, else all."""
+        """The flow files whose names a file may use: itself, or those that use a template, otherwise all."""
         if file not in self.templates:
             return [file]
         return self.users_of("templates", file.removeprefix(_TEMPLATES)) or list(self.files)

@@ -40,7 +40,7 @@ def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Nam
 
 
 def rename(texts: Mapping[str, str], definition: Name, new: str) -> tuple[Edit, ...]:
-    """The edits that give what is defined another name, by place. Raises CannotRename.
+    """The edits that rename a definition, by place. Raises CannotRename.
 
     It is refused if a file cannot be read, and if a file would have other issues than before.
     """
@@ -87,7 +87,7 @@ def _edit(name: Name, text: str, new: str) -> Edit:
 def _concerned_by(
     names: ProjectNames, texts: Mapping[str, str], edits: Iterable[Edit], definition: Name, new: str
 ) -> set[str]:
-    """The files whose issues tell whether the edits are right, with what these files need to be read.
+    """The files whose issues show whether the edits are right, with the files they need.
 
     A file in which every place that says the old name gets the new one, which it did not say before, means the same
     afterwards. So only the file of the definition is concerned, and those in which one of the two is said elsewhere.
@@ -103,7 +103,7 @@ def _concerned_by(
         concerned |= {*names.users_of("templates", template.removeprefix("templates/"))} or {*names.files}
     flows = {file.flow: file.path for file in names.files.values()}
     read = {name.name for path in concerned & names.files.keys() for name in names.files[path].names}
-    concerned |= {path for flow, path in flows.items() if flow in read}  # what a flow runs says what it gives back
+    concerned |= {path for flow, path in flows.items() if flow in read}  # a flow depends on those it runs
     return concerned | {file.path for file in names.files.values() if not file.flow} | names.templates.keys()
 
 
@@ -123,7 +123,7 @@ def _refuse_change(texts: Mapping[str, str], edits: tuple[Edit, ...], defined: P
 
 
 def _issues(texts: Mapping[str, str]) -> dict[tuple[str, int, str, int], FlowIssue]:
-    """The issues of a project by file, line, code, and number among those that are alike in these."""
+    """The issues of a project by file, line, code, and number among equal ones."""
     found: dict[tuple[str, int, str, int], FlowIssue] = {}
     counts = Counter[tuple[str, int, str]]()
     for issue in load(texts, extent="project").issues:

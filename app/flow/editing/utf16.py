@@ -1,4 +1,4 @@
-"""Columns in UTF-16 code units, in which JavaScript and the Language Server Protocol count.
+"""Columns in UTF-16 code units, as in JavaScript and the Language Server Protocol.
 
 `app.flow` and `app.ncco` count characters; what answers an editor converts one to the other.
 """

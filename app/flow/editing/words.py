@@ -16,7 +16,7 @@ from app.ncco.json_text import open_closers
 from app.value_types import JsonSchema
 
 MARK: Final = "\ue001"
-"""A private-use letter that stands for the cursor: ordinary text to a YAML parser. Texts with it hold no decision."""
+"""A private-use letter in place of the cursor: ordinary text to a YAML parser. Texts with it decide nothing."""
 
 _FLOW_FILE: Final[JsonSchema] = {"if": has("shared"), "then": ref("shared_file"), "else": ref("flow_file")}
 _FILE: Final[JsonSchema] = {"if": {"type": "array"}, "then": {"$ref": "#/$defs/ncco"}, "else": _FLOW_FILE}
@@ -78,7 +78,7 @@ def _words(
 
 
 def member_schemas(schemas: tuple[JsonSchema, ...], key: str) -> Iterator[JsonSchema]:
-    """What the value of a key may be in a map with these schemas; a word of the language is no name of the author."""
+    """The possible values of a key in a map with these schemas; words of the language are not the author's names."""
     words = [schema["properties"][key] for schema in schemas if key in schema.get("properties", {})]
     yield from words
     for schema in () if words else schemas:
@@ -151,7 +151,7 @@ _QUOTED: Final = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:''|[^'])*'")
 
 
 class Cursor(NamedTuple):
-    """A word with the cursor in it: what is written before it, within the key or the value, and what follows."""
+    """A word with the cursor in it: the text before it, in the key or the value, and the text after it."""
 
     word: WrittenWord
     before: str
@@ -200,7 +200,7 @@ def _reduced(lines: list[str], at: int, column: int) -> Iterator[str]:
     """The line below the keys above it that it belongs to, with their neighbours, and nothing else."""
     line = lines[at][:column]
     opening = cast("re.Match[str]", _OPENING.match(line))  # each part is optional
-    level, dash = opening.end(2), opening.end(1) if opening[2] else None  # where keys beside it begin, and its dash
+    level, dash = opening.end(2), opening.end(1) if opening[2] else None  # where its sibling keys start, and its dash
     above: list[str] = []
     for other in reversed(lines[:at]):
         found = cast("re.Match[str]", _OPENING.match(other))
@@ -217,7 +217,7 @@ def _reduced(lines: list[str], at: int, column: int) -> Iterator[str]:
 
 
 def _cut(lines: list[str], at: int, column: int) -> Iterator[str]:
-    """What is written up to the cursor, with all brackets closed; for JSON, whose indentation means nothing."""
+    """The text up to the cursor, with all brackets closed; for JSON, where indentation means nothing."""
     written = "\n".join([*lines[:at], lines[at][:column] + MARK])
     if written.lstrip().startswith(("[", "{")):
         yield written + _closers(written)

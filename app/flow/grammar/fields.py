@@ -148,7 +148,7 @@ class MapField:
         return None if found is None else Object(self.read_fields(found, reader, what), found.place)
 
     def read_fields(self, node: Map, reader: Reader, what: str) -> dict[str, Value]:
-        """The values by field name; what is faulty is reported and left out."""
+        """The values by field name; what is invalid is reported and left out."""
         known = read_fields(node, self.fields, what, reader, hints=self.hints).values
         values = {name: self.fields[name].read(inner, f"`{name}` of {what}", reader) for name, inner in known.items()}
         return {name: value for name, value in values.items() if value is not None}
@@ -231,7 +231,7 @@ def entries_in(node: Node | None, reader: Resolver) -> Kind | None:
 def computed_type(node: Node | None, reader: Resolver) -> Kind | None:
     """What a text computes that is one pair of braces; None for any other, and when that is not known.
 
-    Reports nothing: faults of the text are reported when it is compiled.
+    Reports nothing: errors of the text are reported when it is compiled.
     """
     if not isinstance(node, Text) or not node.value.startswith("{{"):
         return None

@@ -1,6 +1,6 @@
 """How the parts of a flow file are written: every part has a form, which reads it and describes it to editors.
 
-A `Kind` is the form of a value, a `MapForm` (`app.flow.grammar.map_form`) that of a map whose words are known.
+A `Kind` is the form of a value, a `MapForm` (`app.flow.grammar.map_form`) that of a map with known words.
 The fields of actions are in `app.flow.grammar.fields`.
 """
 
@@ -23,7 +23,7 @@ class Form(Protocol):
     """How one part of a flow file is written."""
 
     def read(self, node: Any, what: str, reader: Any) -> Any:
-        """What a node means; None once its faults are reported.
+        """The value of a node; None after reporting its errors.
 
         Args:
             node: the part.
@@ -32,7 +32,7 @@ class Form(Protocol):
         """
 
     def json_schema(self) -> JsonSchema:
-        """JSON Schema of what may be written."""
+        """JSON Schema of the notation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,8 +40,8 @@ class Notation:
     """The form of something that a function reads.
 
     Attributes:
-        read: node, name for messages, reader → what it means; None after reporting a fault.
-        schema: JSON Schema of what may be written.
+        read: node, name for messages, reader → the value; None after reporting an error.
+        schema: JSON Schema of the notation.
     """
 
     read: Callable[[Any, str, Any], Any]
@@ -69,7 +69,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """The form of a value whose faults have a code of their own."""
+    """The form of a value with its own error code."""
 
     kind: Kind
     code: str

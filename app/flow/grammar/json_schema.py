@@ -24,7 +24,7 @@ def ref(name: str) -> JsonSchema:
 
 
 def offered(kind: str, *more: str) -> JsonSchema:
-    """A text for which an editor offers names of a project (`app.flow.language.schema`), and `more`."""
+    """A text with names of a project as completions (`app.flow.language.schema`), and `more`."""
     return {"offered": kind, "more": list(more)}
 
 
@@ -39,7 +39,7 @@ def computed(schema: JsonSchema) -> JsonSchema:
 
 
 def in_yaml(kind: Kind) -> JsonSchema:
-    """A value that may not be computed; YAML may take a text for a number or a flag."""
+    """A value that cannot be computed; YAML may read a text as a number or a flag."""
     return dict(TEXT) if kind.family == "text" and not kind.words else kind.json_schema()
 
 
@@ -67,13 +67,13 @@ def mapped(properties: Mapping[str, JsonSchema], *, required: Iterable[str] = ()
 
 
 def named(value: JsonSchema, *, names: Iterable[str] = (), offered: str = "") -> JsonSchema:
-    """A map whose keys the author chooses. An editor offers `names`, and a project's names of the kind `offered`."""
+    """A map with the author's keys. An editor offers `names`, and a project's names of the kind `offered`."""
     schema = {"type": "object", "properties": dict.fromkeys(names, value), "additionalProperties": value}
     return schema | {"offered_words": offered} if offered else schema
 
 
 def choose(cases: Iterable[tuple[JsonSchema, JsonSchema]], otherwise: JsonSchema) -> JsonSchema:
-    """The schema behind the first condition that holds. Unlike `anyOf` it says exactly what is wrong."""
+    """The schema after the first condition that holds. Unlike `anyOf` it names the exact error."""
     schema = otherwise
     for condition, then in reversed(list(cases)):
         schema = {"if": condition, "then": then, "else": schema}

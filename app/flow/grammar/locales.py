@@ -53,7 +53,7 @@ LanguageCode: TypeAlias = Annotated[str, Notation(_read_code, TEXT)]
 
 
 class Locale(MapForm):
-    """One language that a flow speaks. A faulty `language` becomes the one that the name suggests."""
+    """One language that a flow speaks. An invalid `language` becomes the one that the name suggests."""
 
     hints: ClassVar = HINTS["locale"]
     cures: ClassVar = {"language": "add `language` with a code such as en-GB"}
@@ -89,7 +89,7 @@ class Locale(MapForm):
 
 
 def read_locales(node: Node, what: str, reader: Reader) -> Mapping[str, Locale]:
-    """The map under `locales`. A faulty locale is still declared; a list of languages declares one locale for each."""
+    """The map under `locales`. An invalid locale is still declared; a list of languages declares one locale each."""
     entries = reader.entries(node, what, _EXAMPLE)
     if isinstance(node, Map) and not entries:
         reader.report("E204", node.place, "`locales` is empty", "write `locales: {en: {language: en-GB}}`")
@@ -144,12 +144,12 @@ def speaks_several(locales: Mapping[str, Locale]) -> bool:
 
 
 def in_locale(reader: Resolver, locale: Locale) -> Resolver:
-    """A reader for what is said in one locale. Its reports go where those of `reader` go."""
+    """A reader for the texts of one locale. It reports where `reader` reports."""
     return replace(reader, language=locale.language)
 
 
 def stands_for_locales(node: Node, reader: Resolver, options: Collection[str]) -> bool:
-    """Whether a map is meant to hold one value for each locale, rather than `options`."""
+    """Whether a map is intended as one value for each locale, rather than as `options`."""
     keys = node.keys() if isinstance(node, Map) else ()
     if not keys or any(key in options for key in keys):
         return False

@@ -1,7 +1,7 @@
-"""The maps of the flow language: each kind of map is a `MapForm`, a frozen dataclass whose fields are its words.
+"""The maps of the flow language: each kind of map is a `MapForm`, a frozen dataclass with the words as fields.
 
 A word is a key that the language defines. A field declares the form, default and description of one word; reading, the
-editor's schema and the reference are derived from it. Each fault is reported at the place of its node, and the field
+editor's schema and the reference are derived from it. Each error is reported at the place of its node, and the field
 takes its default. If a required field cannot be read, there is no result.
 """
 
@@ -46,14 +46,14 @@ SetByCode: TypeAlias = Annotated[T, _BY_CODE]
 
 
 def written_as(name: str, *, default: Any = dataclasses.MISSING, default_factory: Any = dataclasses.MISSING) -> Any:
-    """A field whose word in the file is not the name of the field, such as `if`."""
+    """A field with another word in the file than its name, such as `if`."""
     return dataclasses.field(default=default, default_factory=default_factory, metadata={"word": name})
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(dataclasses.field, written_as))
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MapForm(ABC):
-    """A map of a flow file whose words the language defines. The class itself is the form of such a map.
+    """A map of a flow file with words of the language. The class itself is the form of such a map.
 
     A field is annotated with its form, unless its type says it: a flag, a number, a text, some words, another map form.
     The docstring behind a field is the description of its word.
@@ -73,7 +73,7 @@ class MapForm(ABC):
     is_named: ClassVar[bool] = False
     """Whether messages name the map as well as the word, because a file may hold several such maps."""
     is_at_key: ClassVar[bool] = False
-    """Whether a missing word is reported at the key in front of the map, and not where the map begins."""
+    """Whether a missing word is reported at the key in front of the map, and not where the map starts."""
     others: ClassVar[tuple[str, ...]] = ()
     """Further words that the map may have; something else reads them."""
     definition: ClassVar[str] = ""
@@ -110,7 +110,7 @@ class MapForm(ABC):
         Args:
             node: the map.
             what: the name of the map in messages.
-            reader: collects the faults.
+            reader: collects the errors.
             place: where to report a missing word; by default the place of the map.
             hints: further `hints`, for this map only.
         """
@@ -126,7 +126,7 @@ class MapForm(ABC):
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
-        """What a map describes; None if a fault makes that impossible. See `read_words` and `build`."""
+        """The value of a map; None if an error makes that impossible. See `read_words` and `build`."""
         found = reader.map(node, what, f"write `{cls.example}`" if cls.example else None)
         return None if found is None else cls.build(cls.read_words(found, what, reader, place=place), reader, **made)
 
@@ -134,11 +134,11 @@ class MapForm(ABC):
     def build(
         cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str | Fix] | None = None, **made: Any
     ) -> Self | None:
-        """What the words describe, whose values are still nodes; None if a required value cannot be read.
+        """The value of words whose values are still nodes; None if a required value cannot be read.
 
         Args:
             fields: the words.
-            reader: reads the values and collects the faults.
+            reader: reads the values and collects the errors.
             cures: further `cures`, for this map only.
             made: values of fields that are not read from the file.
         """
@@ -225,14 +225,14 @@ def _form(name: str, annotation: Any) -> Form | None:
 
 
 def _schema_of(form: Form) -> JsonSchema:
-    """JSON Schema of what may be written in YAML, where a number may stand for a text."""
+    """JSON Schema of the notation in YAML, where a number may replace a text."""
     if isinstance(form, type) and issubclass(form, MapForm) and form.definition:
         return ref(form.definition)
     return in_yaml(form) if isinstance(form, Kind) else dict(form.json_schema())
 
 
 def _types(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-    """The types that a field may have, each with what is annotated."""
+    """The possible types of a field, each with its annotation."""
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
         yield from _types(inner, (*metadata, *more))

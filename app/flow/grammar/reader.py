@@ -1,7 +1,7 @@
 """Reads the nodes of one flow file: required and unknown keys, types, and what names something.
 
-Every method reports a fault to `issues` and returns None (or leaves the key out). Nothing here raises, so one load
-finds every fault.
+Every method reports an error to `issues` and returns None (or leaves the key out). Nothing here raises, so one load
+finds every error.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
 @dataclass(slots=True)
 class Reader:
-    """Reports what is wrong with the nodes that it reads; what they may name is not known yet (see `Resolver`).
+    """Reports errors of the nodes that it reads; names are not known yet (see `Resolver`).
 
     Attributes:
-        issues: every fault found so far.
+        issues: every error found so far.
     """
 
     issues: list[FlowIssue] = field(default_factory=list)
@@ -104,7 +104,7 @@ class Reader:
         return False
 
     def literal(self, node: Node, kind: Kind, what: str, *, code: str = "E203") -> Any:
-        """A value that may not be computed, cast to its type; `code` when it does not fit."""
+        """A value that cannot be computed, cast to its type; `code` if it does not fit."""
         text = self.text(node, what, kind.cure or f"write {kind.described}")
         if text is None:
             return None
@@ -130,7 +130,7 @@ class Resolver(Reader):
         flows: the signatures of the flows of the project, by name.
         locales: of the flow, by name; empty when it speaks one language.
         lookups, hooks: which the flow may use, by name.
-        language: the language in which values are spoken (BCP 47).
+        language: of spoken values (BCP 47).
         own: the signature of the flow that is being read; None if it is not a flow.
         inherited: the options that `defaults` gives to every action of a kind.
     """
@@ -182,10 +182,10 @@ class Fields:
 
     Attributes:
         what: how messages call the map, e.g. `step "menu"`.
-        place: where to report what is missing.
+        place: where to report missing words.
         keys: word → the key as written.
         values: word → its value.
-        is_whole: no entry was dropped as unknown; what is missing is then really missing.
+        is_whole: no entry was dropped as unknown, so missing words are really missing.
     """
 
     what: str
@@ -216,7 +216,7 @@ class Fields:
 
 
 UNWRITTEN: Final = Fields("", NOWHERE, {}, {})
-"""The words of what no file says."""
+"""Words that are in no file."""
 
 
 def read_fields(
@@ -237,8 +237,8 @@ def read_fields(
         node: the map.
         known: the words that it may have.
         what: how messages call it.
-        reader: where faults go.
-        place: where to report what is missing; the map's own place without it.
+        reader: where errors go.
+        place: where to report missing words; by default at the map.
         hints: other words → the known word that they are taken for, or what to write instead. See `HINTS`.
         code: of the issue.
     """

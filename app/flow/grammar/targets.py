@@ -36,7 +36,7 @@ _TEXTS_ONLY = JsonField("kept", texts_only=True)
 def read_sets(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]:
     """The map under `set`: variable → its new value, in the order of the file.
 
-    `locale: fr` lets the call go on in another locale: E562 in a flow without any, E561 when there is no such one.
+    `locale: fr` lets the call continue in another locale: E562 in a flow without any, E561 when there is no such one.
     """
     locales = tuple(reader.locales)
     known = {name: variable for name, variable in reader.variables.items() if name not in RESERVED}
@@ -132,15 +132,15 @@ def read_given(
     *,
     form: str = "with: {..}",
 ) -> tuple[Assignment, ...]:
-    """What is given to `params`; E270 for what they do not have, E271 for what they lack.
+    """The values given to `params`; E270 for unknown names, E271 for missing ones.
 
     Args:
         node: a map, or None when nothing is given.
-        params: what is taken.
+        params: the declared params.
         what: what takes them, for messages: `the flow "voicemail"`.
-        place: where to report what is missing.
+        place: where to report missing names.
         reader: what values are compiled with.
-        form: how the params are written, for cures; `..` stands for the missing ones.
+        form: the notation of the params, for fixes; `..` is replaced by the missing ones.
     """
     shown = ", ".join(f"{name}: .." for name in params)
     whole = f"write `{form.replace('..', shown, 1)}`" if params else "delete it: there are no params"
@@ -238,7 +238,7 @@ NewValues: TypeAlias = Annotated[tuple[Assignment, ...], Notation(read_sets, ref
 
 
 def is_target(node: Map) -> bool:
-    """Whether a map is meant to be a target."""
+    """Whether a map is intended as a target."""
     return any(node.get(form) is not None for form in FORMS)
 
 
@@ -287,7 +287,7 @@ def _read_goto(form: GotoForm, reader: Resolver) -> Target | None:
 
 
 def read_run(name: Node, given: Node | None, reader: Resolver, *, comes_back: bool = False) -> Runs | None:
-    """The flow that is named with what it is given; E272 when there is no such flow."""
+    """The named flow and the values given to it; E272 if there is no such flow."""
     if isinstance(name, Map) and len(name.entries) == 1:
         key = name.entries[0].key
         reader.report("E201", name.place, "`run` is a map", f"write `run: {key.value}`, and `with: {{..}}` below it")

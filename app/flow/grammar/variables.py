@@ -30,7 +30,7 @@ _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
 
 def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
-    """A type, or a list of allowed words; E203 for what is none."""
+    """A type, or a list of allowed words; E203 for anything else."""
     if isinstance(node, Seq):
         allowed = [text.value for item in node.items if (text := reader.text(item, f"a word of {what}"))]
         if not node.items:
@@ -74,9 +74,9 @@ def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
 
 
 def read_variables(node: Node, what: str, reader: Reader) -> Mapping[str, Variable]:
-    """The map under `vars`, e.g. `ticket: {type: text, default: ""}`; a faulty variable is left out.
+    """The map under `vars`, e.g. `ticket: {type: text, default: ""}`; an invalid variable is left out.
 
-    Without a `default` a variable begins empty (`""`, 0, false, an empty list or map); one with a list of allowed
+    Without a `default` a variable starts empty (`""`, 0, false, an empty list or map); one with a list of allowed
     words needs one.
     """
     entries = reader.entries(node, what, "write `vars: {name: {type: text}}`")
@@ -197,7 +197,7 @@ def plain(node: Node) -> object:
 
 
 def with_collected(declared: Mapping[str, Variable], steps: Map) -> dict[str, Variable]:
-    """The declared variables, and those that a `collect` of `steps` fills.
+    """The declared variables, and those filled by a `collect` of `steps`.
 
     One that is not declared is a text that is empty at first. `sensitive: true` of any `collect` that fills it makes it
     sensitive. Nothing is reported here: the `collect` does when it is read.
@@ -220,7 +220,7 @@ def constant_types(
 ) -> Mapping[str, Kind]:
     """The types of the lists and maps that nothing ever changes, by name, with the type of their entries.
 
-    Left out are those whose entries are not all of one type, and empty ones.
+    Lists with entries of different types and empty lists are left out.
 
     Args:
         variables: of the flow.

@@ -69,7 +69,7 @@ class Calendar:
     """Named opening hours.
 
     A date has the hours of its `override`, else none if it is a holiday, else those of its day of the week. Hours past
-    midnight belong to the day on which they begin, whatever the next day is. Times are local: a time that a clock
+    midnight belong to the day on which they start, whatever the next day is. Times are local: a time that a clock
     change skips does not occur, one that occurs twice counts twice.
 
     Attributes:
@@ -89,7 +89,7 @@ class Calendar:
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def spans_on(self, day: date) -> Spans:
-        """The hours that begin on `day`, in order."""
+        """The hours that start on `day`, in order."""
         special = self.override.get(day)
         if special is not None:
             return special.spans
@@ -175,7 +175,7 @@ _TYPE = record(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CurrentHours(Mapping[str, Any]):
-    """A calendar at one moment. A flow that reads a field again gets what was computed the first time.
+    """A calendar at one moment. A flow that reads a field again gets the first result.
 
     - `open`: whether it is open now.
     - `reason`: `open`; while it is closed `override` on a date that has one, `holiday` on a holiday, else `closed`.
@@ -253,7 +253,7 @@ class CurrentHours(Mapping[str, Any]):
         return ahead.astimezone(self.calendar.zone)
 
     def _openings_ahead(self) -> Iterator[Opening]:
-        """Every opening from now on; the first one is cut off at its beginning when it is open now."""
+        """Every opening from now on; the first one is cut off at its start when it is open now."""
         return self.calendar.openings(self.now, self.horizon)
 
 

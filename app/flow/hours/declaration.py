@@ -52,7 +52,7 @@ SCHEMAS: Final[Mapping[str, type[MapForm]]] = {"region": Region, "special_date":
 
 
 def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
-    """The value of `timezone`; E500 when there is no such zone, W523 when its clocks never change."""
+    """The value of `timezone`; E500 for an unknown zone, W523 for one whose clocks never change."""
     text = reader.text(node, what)
     if text is None or is_missing(text):
         return None
@@ -81,13 +81,13 @@ class HoursWords(MapForm):
     holidays: Annotated[Holidays, Notation(read_holidays, _HOLIDAYS)] = field(default_factory=Holidays)
     """Days that are closed: {country: GB}, dates, or a list of both."""
     override: Annotated[Mapping[date, SpecialHours], Notation(read_override, _OVERRIDE)] = field(default_factory=dict)
-    """Single dates whose hours win over week and holidays."""
+    """Single dates with hours that override week and holidays."""
 
 
 def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str, Calendar]:
     """The calendars that the map under `hours:` describes, by name.
 
-    A faulty calendar is reported and still returned, closed where it cannot be read, so that no further issues follow
+    An invalid calendar is reported and still returned, closed where it cannot be read, so that no further issues follow
     where it is used. `dates` are texts by path; where the computed holidays of a calendar are among them
     (`calendar_sources` gives them), they are taken from there.
     """
@@ -101,7 +101,7 @@ def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str
 
 
 def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
-    """Path → text of the computed dates that the calendars are made of: a part of the revision of what uses them."""
+    """Path → text of the calendars' computed dates, which are part of the revision of their users."""
     return {path: text for calendar in calendars for path, text in calendar.sources.items()}
 
 
@@ -189,7 +189,7 @@ def _check_openings(calendar: Calendar, reader: Reader) -> None:
 
 
 def check_overrides(calendars: Iterable[Calendar], today: date) -> Iterator[FlowIssue]:
-    """W524 for each entry of an `override` whose dates are all before `today`."""
+    """W524 for each entry of an `override` with all dates before `today`."""
     last: dict[tuple[Place, str], date] = {}
     for calendar in calendars:
         for day, special in sorted(calendar.override.items()):

@@ -51,7 +51,7 @@ _OTHER_DATE: Final = re.compile(r"(?=.*[0-9]{4})([0-9]{1,4})[-./] ?([0-9]{1,2})[
 
 
 class Region(MapForm):
-    """A country or a part of it, whose public holidays are used."""
+    """A country or a part of it, with its public holidays."""
 
     hints: ClassVar = HINTS["region"]
     cures: ClassVar = {"country": Fix("write `country: GB`", "add", "country: GB")}
@@ -142,7 +142,7 @@ def library_dates(country: str, subdivision: str = "", language: str = "") -> Ma
 
 
 def country_class(code: str) -> Any:
-    """The library's class of a country, by its two letters; None when there is no such country."""
+    """The library's class of a country, by its two letters; None for an unknown country."""
     return getattr(importlib.import_module("holidays"), code) if code in countries().values() else None
 
 
@@ -232,7 +232,7 @@ def _spoken_name(found: str, endings: list[str]) -> str:
 def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
     """The date, or each date of a range; none when it cannot be read.
 
-    E506: not a date, or not in the years 2000 to 2100. E511: a range that ends before it begins, or that is longer
+    E506: not a date, or not in the years 2000 to 2100. E511: a range that ends before it starts, or that is longer
     than 366 days.
     """
     begin, dots, end = text.value.partition("..")
@@ -298,7 +298,7 @@ def _read_special(entry: Entry, what: str, reader: Reader) -> SpecialHours:
 
 
 def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -> date | None:
-    """The date `value`, which begins at `offset` of `text`; None when it cannot be read, which is reported (E506)."""
+    """The date `value`, which starts at `offset` of `text`; None when it cannot be read, which is reported (E506)."""
     written = value.strip()
     try:
         day = date.fromisoformat(written) if _DATE.fullmatch(written) else None

@@ -35,7 +35,7 @@ _DATE: Final = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}.*")
 def read_week(node: Node, what: str, reader: Reader) -> Week:
     """The map under `week`: days → hours. A day that is not named is closed.
 
-    E504: not a day. E505: a day is named twice. W521: hours begin before those of the day before have ended.
+    E504: not a day. E505: a day is named twice. W521: hours start before those of the day before have ended.
     """
     found = reader.map(node, what, "write `week: {mon-fri: 09:00-17:30}`")
     week: dict[int, Spans] = {}
@@ -59,7 +59,7 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
 def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
     """The hours of a day, sorted; no spans when it is closed. None when they cannot be read.
 
-    E501: not hours. E502: they end when they begin. E503: two of them overlap. W520: hours past midnight that are
+    E501: not hours. E502: they end when they start. E503: two of them overlap. W520: hours past midnight that are
     longer than twelve hours and no night service: the times are probably swapped.
     """
     if isinstance(node, Map):
@@ -76,7 +76,7 @@ def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
 
 
 def days_of(words: str) -> list[int] | None:
-    """The days that a key of a week names (`mon-wed,fri`), Monday being 0; None when one of them is no day."""
+    """The days in a key of a week (`mon-wed,fri`), Monday being 0; None if one of them is not a day."""
     days: list[int] = []
     for piece in words.split(","):
         found = _days_of(piece)
@@ -183,7 +183,7 @@ def _near_day(name: str) -> str:
 
 
 def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], what: str, reader: Reader) -> None:
-    """W521: hours that begin before those of the day before have ended."""
+    """W521: hours that start before those of the day before have ended."""
     following = (day + 1) % 7
     after = week.get(following, ())
     late = max((span.end for span in week[day]), default=0) - DAY_MINUTES

@@ -1,1 +1,1 @@
-"""The flow language: what every map of a flow file may hold, and what it means."""
+"""The flow language: the words of every map in a flow file, and their meaning."""

@@ -49,7 +49,7 @@ def _read_keys(node: Node, what: str, reader: Reader) -> tuple[str, ...]:
 
 
 def _read_speech(node: Node, what: str, reader: Resolver) -> dict[str, dict[str, str]]:
-    """The phrases by locale, as written → folded; those that count in every locale under ""."""
+    """The phrases by locale, as written → folded; phrases for every locale under ""."""
     by_locale = (split(node, what, reader) or {}) if isinstance(node, Map) else {"": node}
     return {locale: _read_phrases(each, what, reader) for locale, each in by_locale.items()}
 
@@ -122,7 +122,7 @@ class Choice(MapForm):
 
 
 def read_menu(node: Node, what: str, reader: Resolver) -> Menu | None:
-    """A map of choices by name; one that cannot be read is left out. None when it is no map."""
+    """A map of choices by name, without unreadable ones. None if it is not a map."""
     found = reader.map(node, what, "write one choice per line: `sales: {dtmf: 1, speech: [sales], goto: sales}`")
     if found is None:
         return None

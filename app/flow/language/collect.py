@@ -130,7 +130,7 @@ class Collect(MapForm, StepExit[CollectWords]):
         return Asked(lengths=self.digits, free_speech=self.speech, min_confidence=least, sensitive=is_sensitive)
 
     def needs(self) -> Needs:
-        """An `input` that takes as many digits as are asked for, or free speech."""
+        """An `input` for the wanted number of digits, or for free speech."""
         low, high = self.digits or (0, 0)
         return InputNeeds(
             tuple(kind for kind, is_asked in (("dtmf", self.digits is not None), ("speech", self.speech)) if is_asked),

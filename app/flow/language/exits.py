@@ -2,7 +2,7 @@
 
 goto: menu
 
-branch:                                    # the first line whose condition holds decides, at once
+branch:                                    # the first line with a true condition decides immediately
   - if: call.from in ["447700900123", "447700900124"]
     goto: vip
   - else: menu
@@ -62,9 +62,9 @@ class StepSource:
     Attributes:
         fields: its words.
         parts: what its `do` plays, as far as it could be read.
-        played: the items of its `do`; also those whose fields could not be read.
+        played: the items of its `do`, including those with unreadable fields.
         defaults: what the flow's `defaults` say.
-        reader: what its values are read with.
+        reader: reads its values.
     """
 
     name: str
@@ -98,7 +98,7 @@ class StepSource:
 
 
 class AskingWords(MapForm):
-    """The words of a step that asks, beside what it asks for."""
+    """The words of a step that asks, besides its question."""
 
     retry: RetryWords | None = None
     """What happens when the caller says nothing, or nothing that fits."""
@@ -147,7 +147,7 @@ class GotoWords(MapForm):
 
 @dataclass(frozen=True, slots=True)
 class Goto(StepExit[GotoWords]):
-    """`goto`: leads to one target at once."""
+    """`goto`: leads to one target immediately."""
 
     word: ClassVar = "goto"
     form: ClassVar = GotoWords
@@ -166,7 +166,7 @@ class Goto(StepExit[GotoWords]):
         return AT_ONCE
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Jump at once."""
+        """Jump immediately."""
         return Jump(self.target, self.place, self.because)
 
     @classmethod
@@ -218,7 +218,7 @@ class BranchWords(MapForm):
     """The words of a step with `branch`."""
 
     branch: Annotated[Node | None, Unread(ref("branch"))] = None
-    """The first line whose condition holds decides."""
+    """The first line with a true condition decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +244,7 @@ class Branch(StepExit[BranchWords]):
         yield Way("else", self.otherwise, place, ("else",), is_immediate=True, is_alone=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The line behind those that did not hold."""
+        """The line after the false ones."""
         number = len(decision.others)
         return f"if {self.arms[number].shown}" if number < len(self.arms) else "else"
 
@@ -338,7 +338,7 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
 
 
 class HoldOutcomes(MapForm):
-    """The `on` beside `hold`."""
+    """The `on` next to `hold`."""
 
     unknown_code: ClassVar = "E277"
     others: ClassVar = ("error",)
@@ -421,7 +421,7 @@ class Hold(MapForm, StepExit[HoldWords]):
         return self.up_to_ms / 1000
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Continue at once when the condition already holds. Raises RenderError."""
+        """Continue immediately when the condition already holds. Raises RenderError."""
         if not self.until.evaluate(frame.names):
             return None
         target = self.lines.ready

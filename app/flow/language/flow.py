@@ -170,7 +170,7 @@ class ReadFlow:
     Attributes:
         words: the words at its top level.
         outside: what other flows see of it: its signature.
-        steps: those that could be read, by name.
+        steps: the readable ones, by name.
         start: the name of the first step; None when it is not known.
         flow: None when the file has an error.
         sections: its parts and the shared ones.
@@ -194,7 +194,7 @@ class ReadFlow:
 
 
 _SHARED: Final = "shared"
-"""The word of a file that is no flow."""
+"""The word of a file that is not a flow."""
 _OF_FLOWS: Final = frozenset({"flow", "start", "steps"})
 _NO_FLOW_CURE: Final = "write `shared: true` if it contains parts for all flows; a flow begins with `flow: name`"
 
@@ -216,7 +216,7 @@ class FlowHead:
 
 
 def read_head(node: Node, issues: list[FlowIssue]) -> FlowHead | None:
-    """Read the words of a file; None if it is not a map. Faults are added to `issues`."""
+    """Read the words of a file; None if it is not a map. Errors are added to `issues`."""
     reader = Reader(issues)
     if not isinstance(node, Map):
         cure = "begin with `flow: name`, `start: step` and `steps:`"
@@ -244,7 +244,7 @@ def read_head(node: Node, issues: list[FlowIssue]) -> FlowHead | None:
 
 
 def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> ReadFlow:
-    """Read the rest of a file. Faults are added to `issues`, which hold those of its YAML and its head."""
+    """Read the rest of a file. Errors are added to `issues`, which hold those of its YAML and its head."""
     words = head.words
     outside = head.outside
     steps = _read_steps_map(words, Reader(issues))
@@ -302,7 +302,7 @@ def _scope(declared: Mapping[str, Variable], flow: Map, outside: Signature, cont
 
 
 def _declare(declared: Mapping[str, Variable], outside: Signature, steps: Map, reader: Reader) -> dict[str, Variable]:
-    """The variables of the flow: its params, those that are `declared`, and those that a `collect` fills."""
+    """The variables of the flow: its params, the `declared` ones, and those that a `collect` fills."""
     for name in outside.params.keys() & declared.keys():
         place = declared[name].place
         reader.report("E206", place, f'"{name}" is already a param of the flow', "delete one of the two")
@@ -336,7 +336,7 @@ _BELONGS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     **_SECTIONS,
     "defaults": lambda words: words.isdisjoint(_STEP_MARKERS) or not words <= {*STEP_WORDS},
 }
-"""Section → whether an entry with these words may be one of its own."""
+"""Section → whether an entry with these words may belong to it."""
 
 
 def _restore_sections(node: Map, reader: Reader) -> Map:
@@ -420,7 +420,7 @@ def _read_steps(steps: Map, defaults: Defaults, reader: Resolver) -> dict[str, R
 def restore_steps(steps: Map, reader: Reader) -> Map:
     """The steps with misplaced lines moved to where they belong, so that one line in the wrong column is one issue.
 
-    A word of a step that stands among the steps moves into the step before it (E201). A step that is indented into the
+    A word of a step among the steps moves into the step before it (E201). A step that is indented into the
     step before it moves out (E202). A step may have the name of a word: then its value is a step.
     """
     kept: list[Entry] = []

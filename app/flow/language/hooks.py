@@ -108,7 +108,7 @@ class Hook(NamedTuple):
         url: absolute, http or https; its host comes from the flow file or from `env`. For a mail `mailto:` and the
             addresses. "" when there is a problem.
         json: the body: any JSON value; of a mail what `MailDefinition.render` returns.
-        headers: those that the flow writes, by name; values without line ends.
+        headers: the flow's headers, by name; values without line ends.
         problem: why it could not be rendered, in one sentence without any value of the call; "" when it could. Such a
             hook is not sent, but kept for inspection.
     """
@@ -238,7 +238,7 @@ def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], va
 
 
 def read_hooks(node: Node, reader: Resolver) -> dict[str, HookDefinition]:
-    """The hooks under `hooks`, by name. A faulty hook is reported and still defined.
+    """The hooks under `hooks`, by name. An invalid hook is reported and still defined.
 
     `reader` has the scope of the flow; for shared hooks, the names that every call has.
     """
@@ -313,7 +313,7 @@ class SentHook(Named[HookDefinition]):
 
 
 def read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
-    """The hooks under `send` or an event, in the order in which they are sent.
+    """The hooks under `send` or an event, in the order they are sent.
 
     E580 for an unknown one, E586 for a mail with a recording that is not there.
     """

@@ -1,4 +1,4 @@
-"""Lookups: what a flow asks another server while a caller is on the line, and what it answers.
+"""Lookups: requests of a flow to another server while a caller is on the line, and the answers.
 
 lookups:
   customer:
@@ -40,7 +40,7 @@ _COMPUTED = "\0"
 
 
 def check_segments(written: Value | None, url: str) -> None:
-    """Refuse a URL in which a segment that is one computed value is empty. Raises RenderError (E392)."""
+    """Refuse a URL with an empty segment that is one computed value. Raises RenderError (E392)."""
     meant = list(_segments(written)) if isinstance(written, Computed) else []
     rendered = _PATH_END.split(url)[0].split("/")
     for index in range(1, min(len(meant), len(rendered)) + 1):
@@ -251,7 +251,7 @@ class LookupDefinition(Definition):
 
 
 def read_lookups(node: Node, reader: Resolver) -> dict[str, LookupDefinition]:
-    """The lookups under `lookups`, by name. A faulty one is still defined, so that steps may name it.
+    """The lookups under `lookups`, by name. An invalid one is still defined, so that steps may name it.
 
     The scope of `reader` is that of the definitions: the names of the call, and of a flow also its variables.
     """

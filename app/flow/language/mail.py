@@ -49,7 +49,7 @@ def addresses(text: str) -> tuple[str, ...]:
 
 
 def _is_address(text: str) -> bool:
-    """Whether it is one address without a name, in ASCII, whose domain has only letters, digits, dots and hyphens."""
+    """Whether it is one ASCII address without a name, with only letters, digits, dots and hyphens in its domain."""
     if not text.isascii() or len(text) > 254:  # Source: RFC 5321, 4.5.3.1.3
         return False
     try:
@@ -88,7 +88,7 @@ def _read_to(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def _parts_that_are_no_address(text: Text) -> Iterator[tuple[str, Place]]:
-    """The parts between commas that are no address whatever their braces give."""
+    """The parts between commas that cannot be an address, whatever the values in braces are."""
     offset = 0
     for part in text.value.split(","):
         written = part.strip()
@@ -116,7 +116,7 @@ class MailDefinition(MapForm):
     subject: Annotated[Value, OrTemplate(TYPES["text"])]
     """The subject, one line."""
     text: Annotated[Value | None, OrTemplate(TYPES["text"])] = None
-    """What the mail says; without it, the subject alone."""
+    """The text of the mail; by default only the subject."""
     attach: Literal["recording"] | None = None
     """`recording` attaches the recording that the event reports."""
 

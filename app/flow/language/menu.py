@@ -45,7 +45,7 @@ class ChoicesWords(AskingWords):
 
 
 def restore_menu(step: Fields, reader: Reader) -> Fields:
-    """The step without words of its own that are indented into its menu; E202 for each."""
+    """The step without its words that are indented into its menu; E202 for each."""
     menu = step.get("choices")
     strays = [entry for entry in menu.entries if _is_stray(entry, step)] if isinstance(menu, Map) else []
     for key, _ in strays:

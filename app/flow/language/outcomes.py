@@ -65,7 +65,7 @@ OUTCOMES: Final = {
     "beep": "A machine played its tone.",
     "otherwise": "Everything that does not have its own line.",
 }
-"""Every line of `on` that decides what came of a connect, and what it means."""
+"""Every line of `on` for the outcome of a connect, and its meaning."""
 
 OTHERWISE: Final = "otherwise"
 ERROR: Final = "error"
@@ -91,7 +91,7 @@ def _lines(fields: Fields, reader: Resolver) -> dict[str, OutcomeTarget]:
 
 
 class OnWords(MapForm):
-    """The words of a step on whose connect or checkpoint something decides."""
+    """The words of a step with a deciding connect or checkpoint."""
 
     on: Annotated[Node | None, Unread(ref("on"))] = None
     """Where the call goes by the outcome of the connect, checkpoint, hold or flow; `error` goes with any exit."""
@@ -113,7 +113,7 @@ class On(StepExit[OnWords]):
 
     @property
     def statuses(self) -> frozenset[str]:
-        """Those with a line, and those that `otherwise` covers."""
+        """The outcomes with a line, and those that `otherwise` covers."""
         return self.covered.union(self.lines)
 
     def needs(self) -> Needs | None:
@@ -148,7 +148,7 @@ class On(StepExit[OnWords]):
         return OTHERWISE if OTHERWISE in self.lines else "failed"
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Wait for a webhook. If a list has no number that may be dialled, take the line for a failure at once.
+        """Wait for a webhook. If a list has no number that may be dialled, take the line for a failure without waiting.
 
         Raises RenderError.
         """
@@ -242,17 +242,17 @@ class RunFlow(StepExit[RunWords]):
             yield Way(name, line.target, line.place, (name,), is_immediate=True, is_return=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The line that takes what was returned; nothing is decided on the way into the other flow."""
+        """The line for the returned outcome; entering the other flow decides nothing."""
         if is_at_once:
             return AT_ONCE
         return decision.what if decision.what in self.lines else OTHERWISE
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Into the other flow, at once."""
+        """Into the other flow, immediately."""
         return Jump(Target(None, self.place, runs=self.run), self.place, f"run: {self.run.flow}")
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """The line of what was returned."""
+        """The line of the returned outcome."""
         found = outcome.name if outcome.name in self.lines else OTHERWISE
         line = self.lines.get(found)
         if line is None:
@@ -294,9 +294,9 @@ def steers(node: Map) -> bool:
 
 
 def _read_dial_lines(node: Map, source: StepSource) -> Fields:
-    """The lines by outcome; E262 for what cannot steer, E263 for what is no outcome of this step.
+    """The lines by outcome; E262 for statuses that cannot steer, E263 for words that are not outcomes of this step.
 
-    If `do` has a fault, an unknown name may be a checkpoint that could not be read.
+    If `do` has an error, an unknown name may be a checkpoint that could not be read.
     """
     reader = source.reader
     observed = [entry for entry in node.entries if entry.key.value in _OBSERVED - source.checkpoints]

@@ -71,9 +71,9 @@ def _check_host(url: str) -> None:
 
 
 def without_urls(scope: ScopeTypes) -> ScopeTypes:
-    """The scope in which every url is an ordinary text.
+    """The scope with every url as an ordinary text.
 
-    Elsewhere a URL may begin with a value of type url. Here only the flow file and `env` may say which server is asked,
+    Elsewhere a URL may start with a value of type url. Here only the flow file and `env` may say which server is asked,
     since a variable may come from a caller or from another server.
     """
     return replace(scope, shapes={name: _without_url(shape) for name, shape in scope.shapes.items()})
@@ -100,7 +100,7 @@ _SERVER_HEADERS: Final = frozenset(
         *("expect", "accept-encoding", "idempotency-key", "proxy-authorization", "proxy-connection"),
     }
 )
-"""Headers that the server sends by itself."""
+"""Headers that the server always sends."""
 _SECRET: Final = re.compile(r"authorization|cookie|api-?key|token|secret|password", re.IGNORECASE)
 _SECRET_QUERY: Final = re.compile(
     r"[?&]((?:api|access|auth|secret)[_-]?(?:key|token)|token|secret|password)=", re.IGNORECASE
@@ -152,7 +152,7 @@ def read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
 def plain_json(value: object, depth: int = 0) -> Any:
     """A copy of `value` with JSON types only; a point in time becomes ISO 8601 text.
 
-    Raises ValueError, whose message never contains the value.
+    Raises ValueError; its message never contains the value.
     """
     if isinstance(value, str):
         return plain_text(value)
@@ -177,7 +177,7 @@ def plain_text(text: str) -> str:
 
 
 class JsonValue(AnyValue):
-    """Any JSON value; what is computed keeps its own type."""
+    """Any JSON value; computed values keep their type."""
 
     def cast(self, value: object) -> Any:
         """See `Kind`."""
@@ -187,7 +187,7 @@ class JsonValue(AnyValue):
 JSON: Final = JsonField("kept", computed=JsonValue())
 """Anything JSON can say, with values in braces; a key with braces is reported (E411) and left out.
 
-Unquoted numbers, `true` and `false` stay what they are. `"{{ answers }}"` alone keeps the type of the value: a list
+Unquoted numbers, `true` and `false` keep their type. `"{{ answers }}"` by itself keeps the type of the value: a list
 stays a list, a number a number; braces within a text make text. Sensitive values may be in it: it is sent and not
 written anywhere.
 """
@@ -198,7 +198,7 @@ Body: TypeAlias = Annotated[Value, JSON]
 
 
 class Definition(MapForm):
-    """A lookup or a hook: a flow declares it once, and its steps name it. What is faulty in it is left out."""
+    """A lookup or a hook: a flow declares it once, and its steps name it. What is invalid in it is left out."""
 
     is_named: ClassVar = True
     noun: ClassVar[str]
@@ -256,7 +256,7 @@ class Named(Generic[D]):
     """A lookup or a hook as a step or a flow names it.
 
     Attributes:
-        given: the values of its params, in the scope in which it is named.
+        given: the values of its params, in the scope that names it.
     """
 
     definition: D
@@ -279,7 +279,7 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolv
     """Yield each lookup or hook that is named, in order; one that is named twice is yielded twice.
 
     Args:
-        kind: which of the two.
+        kind: lookup or hook.
         node: a name, a map of name → params, or a list of both.
         known: every one that may be named.
         reader: its scope is that of the params' values.

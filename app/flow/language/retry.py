@@ -81,7 +81,7 @@ def _read_prompts(node: Node, what: str, reader: Resolver) -> tuple[RetryPrompt,
 
 
 def _read_prompt(node: Node, reader: Resolver) -> RetryPrompt | None:
-    """A text, `{template: x.j2}`, `{stream: url}`, or a talk with fields of its own: `{talk: .., style: 3}`."""
+    """A text, `{template: x.j2}`, `{stream: url}`, or a talk with its own fields: `{talk: .., style: 3}`."""
     item = as_item(node)
     kind = next((kind for kind in ("talk", "stream") if item and item.get(kind) is not None), None)
     if item is None or kind is None:
@@ -94,7 +94,7 @@ def _read_prompt(node: Node, reader: Resolver) -> RetryPrompt | None:
 
 
 def _read_then(node: Node, what: str, reader: Resolver) -> Mapping[str, Target] | None:
-    """Where the last try leads, by failure; None when a fault hides it."""
+    """Where the last try leads, by failure; None when an error hides it."""
     if not isinstance(node, Map) or is_target(node):
         target = read_target(node, what, reader)
         return dict.fromkeys(FAILURES, target) if target else None
@@ -120,7 +120,7 @@ Prompts: TypeAlias = Annotated[tuple[RetryPrompt, ...], Notation(_read_prompts, 
 
 
 class RetryWords(MapForm):
-    """A `retry` as it is written; what is None is inherited."""
+    """A `retry` as written; None is inherited."""
 
     hints: ClassVar = HINTS["retry"]
     example: ClassVar = "retry: {noinput: [..], nomatch: [..], then: step}"
@@ -203,7 +203,7 @@ class Retry:
         return self.decide(outcome.name, outcome.because, tries, others) if outcome.name in FAILURES else None
 
     def decide(self, failure: str, because: str, tries: int, others: tuple[str, ...] = ()) -> Decision:
-        """Ask again, or go on where `then` leads, after `tries` failed tries before this one."""
+        """Ask again, or continue where `then` leads, after `tries` failed tries before this one."""
         number = tries + 1
         count = f"{because}; failed try {number} of {self.tries}"
         if number >= self.tries:

@@ -3,9 +3,9 @@
 returns: {name: text, tier: [gold, standard], address: {city: text}, agents: [{name: text, number: phone}]}
 returns: {card: {number: {type: text, sensitive: true}}}      # at any depth; kept for one turn
 returns: {greeting: {type: url, hosts: [cdn.example.com]}}    # an answer with another host is not accepted
-default: {tier: standard}      # what is left out is empty: "", 0, false, an empty list
+default: {tier: standard}      # missing fields are empty: "", 0, false, an empty list
 
-An answer comes from another server. A fault in it is reported by its field and the type needed, never by its
+An answer comes from another server. An error in it is reported by its field and the expected type, never by its
 value, which may be secret.
 """
 
@@ -30,7 +30,7 @@ OK = "ok"
 
 
 class Misfit(Exception):
-    """An answer that is not what was declared.
+    """An answer that differs from its declaration.
 
     Attributes:
         path: the path to what does not fit: `.city`, `[3]`; "" for the whole.
@@ -115,7 +115,7 @@ class SensitiveValues(Protocol):
 
 
 _PUBLIC: Final = frozenset({"words", "bool"})
-"""Types whose values are written in the flow."""
+"""Types with values that are written in the flow."""
 
 
 class Redactor:
@@ -161,7 +161,7 @@ MAX_NESTED: Final = 5
 """How deep declared maps may be nested; our choice."""
 
 OPTIONAL: Final = {"phone?": "phone", "url?": "url"}
-"""Types of which an answer may hold "" for "there is none"."""
+"""Types for which an answer may hold "" for a missing value."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _RETURNS_CURE: Final = "add `returns: {name: text, tier: [gold, standard]}`, with the type of each field of the answer"
@@ -175,7 +175,7 @@ _FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "F
 
 
 def read_returns(fields: Fields, reader: Reader) -> Returned:
-    """The map under `returns`; E531 without one, E532 for what is no type."""
+    """The map under `returns`; E531 without one, E532 for a wrong type."""
     node = fields.get("returns")
     what = f"`returns` of {fields.what}"
     if node is None:
@@ -194,7 +194,7 @@ _SENSITIVE_CURE: Final = "write it at each sensitive field: `pin: {type: text, s
 
 
 def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> Kind:
-    """A map of fields; `path` leads to it, and the paths to what is sensitive are added to `secrets`."""
+    """A map of fields; `path` leads to it, and the paths of sensitive fields are added to `secrets`."""
     known: dict[str, Kind] = {}
     for key, value in node.entries:
         name = key.value
@@ -242,7 +242,7 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
 
 
 def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> Kind:
-    """A URL that has one of the listed hosts; E532, and any URL, for what is no list of hosts."""
+    """A URL with one of the listed hosts; E532 and any URL if it is not a list of hosts."""
     items = node.items if isinstance(node, Seq) else ()
     hosts = tuple(item.value.lower() for item in items if isinstance(item, Text) and _HOST.fullmatch(item.value))
     if hosts and len(hosts) == len(items):
@@ -276,7 +276,7 @@ def is_described(node: Node) -> bool:
 
 
 def described(node: Node, word: str) -> Node:
-    """The value of a word in the description of a field; the node itself if it has no such word."""
+    """The value of a word in the description of a field; the node itself without the word."""
     found = node.get(word) if isinstance(node, Map) else None
     return node if found is None else found
 
@@ -286,7 +286,7 @@ def _is_flag(node: Node) -> bool:
 
 
 def outermost(paths: Iterable[Path]) -> frozenset[Path]:
-    """The paths without those that begin with another one. A list of sensitive entries is sensitive as a whole."""
+    """The paths without those that start with another one. A list of sensitive entries is sensitive as a whole."""
     whole = {_up_to_list(path) for path in paths}
     return frozenset(path for path in whole if not any(path[:end] in whole for end in range(1, len(path))))
 
@@ -296,7 +296,7 @@ def _up_to_list(path: Path) -> Path:
 
 
 def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
-    """Whether a map is a faulty description of one field rather than a map of fields; E532 if so."""
+    """Whether a map is an invalid description of one field rather than a map of fields; E532 if so."""
     keys = {entry.key.value: entry for entry in node.entries}
     missing = _DESCRIPTION.difference(keys)
     flagged = [entry.key for entry in node.entries if _is_flag(entry.value)]
@@ -332,7 +332,7 @@ def read_default(fields: Fields, returns: Returned, reader: Resolver) -> dict[st
 
 
 def _fill_map(node: Map, type_: Kind, within: str, reader: Resolver) -> dict[str, Any]:
-    """A map with what is written, and empty values for the rest; E533 for a field that the lookup does not return."""
+    """A map with the written values, and empty values for the rest; E533 for a field that is not returned."""
     written: dict[str, Node] = {}
     for key, value in node.entries:
         if key.value not in type_.fields and type_.item is None:

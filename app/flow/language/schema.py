@@ -60,7 +60,7 @@ _HOSTS: Final = "The hosts allowed in the URL; any other host makes the answer i
 
 
 _SHORT_TYPE: Final = {"type": ["object", "string"], "if": {"type": "string"}, "then": one_of(TYPES)}
-"""A variable may be written as its type alone."""
+"""Only the type of a variable may be written."""
 
 
 def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
@@ -126,7 +126,7 @@ def _goto() -> JsonSchema:
 
 
 def _on() -> JsonSchema:
-    """Lines by outcome; checkpoints and the outcomes of flows have names of their own."""
+    """Lines by outcome; checkpoints and the outcomes of flows have their own names."""
     models: tuple[type[MapForm], ...] = (ErrorLine, *(kind.on_words for kind in EXITS if kind.on_words is not None))
     lines = {word: about(ref("goto"), meaning) for word, meaning in OUTCOMES.items()}
     lines |= {word: schema for model in models for word, schema in model.json_schema()["properties"].items()}
@@ -231,7 +231,7 @@ def options_of(word: str) -> dict[str, JsonSchema]:
 
 
 def _any_item() -> JsonSchema:
-    """An item is recognised by the first of these words; `record` beside a `conversation` is a field of it."""
+    """An item is recognised by the first of these words; `record` next to a `conversation` is its field."""
     pasted = [(_has_value("action", word), ref(f"{word}_pasted")) for word in ACTIONS]
     cases = [(has("action"), choose(pasted, {"properties": {"action": one_of(ACTIONS)}}))]
     first = sorted(ITEM_WORDS, key=lambda word: word != "conversation")

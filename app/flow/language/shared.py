@@ -51,7 +51,7 @@ class Context:
     Attributes:
         templates: file name → text.
         env: names of the variables that are set for flows; None when that is not known.
-        dates: computed dates of holidays, by path; those that are missing are computed.
+        dates: computed dates of holidays, by path; missing ones are computed.
         shared: parts for all flows.
         defaults: what every flow inherits.
         events: hooks that every flow sends for what Vonage reports later.
@@ -102,7 +102,7 @@ def is_shared(node: Node | None) -> bool:
 
 
 def read_shared(nodes: Iterable[tuple[Map, list[FlowIssue]]], context: Context) -> Context:
-    """The context with all shared parts; the faults of each file go to its own list."""
+    """The context with all shared parts; the errors of each file go to its own list."""
     owners: dict[tuple[str, str], Text] = {}
     for node, issues in nodes:
         context = _read_file(node, context, issues)

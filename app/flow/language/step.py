@@ -31,7 +31,7 @@ EXITS: Final[tuple[type[StepExit[Any]], ...]] = (Choices, Collect, Hold, RunFlow
 
 
 class StepWords(MapForm):
-    """The words that every step may have; those of its exit are beside them."""
+    """The words that every step may have, besides those of its exit."""
 
     others: ClassVar = tuple(dict.fromkeys(word for kind in EXITS for word in kind.form.words()))
 
@@ -65,7 +65,7 @@ STEP_WORDS: Final = (*StepWords.words(), *StepWords.others)
 
 
 class ReadStep(NamedTuple):
-    """A step, and what it was read from.
+    """A step, and its source.
 
     Attributes:
         lacks_exit: nothing says where the call goes, which is reported (W217).
@@ -77,7 +77,7 @@ class ReadStep(NamedTuple):
 
 
 def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | None:
-    """One entry of `steps`; None when its form or its exit is faulty."""
+    """One entry of `steps`; None when its form or its exit is invalid."""
     name, place = entry.key.value, entry.key.place
     found = reader.map(entry.value, f'step "{name}"', f"write `{name}: {{do: [..], goto: step}}`")
     if found is None:
@@ -159,7 +159,7 @@ def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
 
 
 def _check_connect(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
-    """A connect whose outcome decides nothing: E265 for a list of targets, W266 for one; W217 without any exit.
+    """A connect with an outcome that decides nothing: E265 for a list of targets, W266 for one; W217 without any exit.
 
     Behind an `input` it is played when no webhook gets through, so nothing can decide.
     """

@@ -24,7 +24,7 @@ _WIDTH: Final = 100
 
 
 class Member(NamedTuple):
-    """An entry of a map or an item of a list, with the offset where it begins; an item has the key ""."""
+    """An entry of a map or an item of a list, with the offset where it starts; an item has the key ""."""
 
     start: int
     key: str
@@ -32,7 +32,7 @@ class Member(NamedTuple):
 
 
 def members_of(text: str, node: yaml.CollectionNode) -> list[Member]:
-    """The entries of a map, or the items of a list; in a block an item begins with its dash."""
+    """The entries of a map, or the items of a list; in a block an item starts with its dash."""
     if isinstance(node, yaml.MappingNode):
         return [Member(key.start_mark.index, str(key.value), value) for key, value in node.value]
     starts = [int(item.start_mark.index) for item in node.value]
@@ -75,13 +75,13 @@ def removal(text: str, node: yaml.CollectionNode, number: int) -> Splice:
 
 
 def _line_break(text: str, at: int) -> tuple[int, int]:
-    """Where the line of a position ends, and where the next begins; its comment belongs to it."""
+    """Where the line of a position ends, and where the next starts; its comment belongs to it."""
     found = LINE_BREAK.search(text, at)
     return found.span() if found else (len(text), len(text))
 
 
 class NoSuchValue(Exception):
-    """There is no value at this path."""
+    """This path has no value."""
 
 
 class YamlText:

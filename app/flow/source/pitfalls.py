@@ -159,7 +159,7 @@ def _continued(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> FlowIssu
 
 
 def _late_closing_quote(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> FlowIssue | None:
-    """A quote that was not closed, so that the text goes on to the next quote below."""
+    """A quote that was not closed, so that the text continues to the next quote below."""
     above = source.line(start.line + 1)
     lines = [source.line(number) for number in range(above.number + 1, end.line + 2)]
     if not any(_OWN_LINE.match(line.text, line.indent) for line in lines if line.indent <= above.indent):
@@ -171,7 +171,7 @@ def _late_closing_quote(source: SourceFile, start: yaml.Mark, end: yaml.Mark) ->
 
 
 def _cut_by_comment(source: SourceFile, event: yaml.ScalarEvent, key: str) -> FlowIssue | None:
-    """A `#` that begins a comment, where value and comment look like one text."""
+    """A `#` that starts a comment, where value and comment look like one text."""
     start, end = (mark.index for mark in marks(event))
     found = _COMMENT.match(source.parsed, end)
     if not found or not _looks_like_one_text(event.value, found[1], found[2], key):

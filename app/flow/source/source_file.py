@@ -155,21 +155,21 @@ _OPENING = re.compile(
 """The key is matched with the blanks behind it. Nothing is tried twice, so that a long line is read in one pass."""
 
 EXPRESSION_KEYS = frozenset({"if", "until", "check"})
-"""Keys whose text is a bare expression: quotes inside it are part of it."""
+"""Keys with a bare expression: quotes inside it are part of it."""
 
 MAP_KEYS = frozenset(
     ["steps", "defaults", "vars", "params", "returns", "hours", "lookups", "hooks", "locales", "events"],
 ).union(("choices", "retry", "on", "collect", "set", "with", "json"))
-"""Keys whose value is a map."""
+"""Keys with a map as value."""
 
 LIST_KEYS = frozenset({"do", "branch"})
-"""Keys whose value is a list."""
+"""Keys with a list as value."""
 
 COMMON_KEYS = (MAP_KEYS | LIST_KEYS).union(
     ("flow", "start", "entry", "default", "tail", "min_confidence", "goto", "then", "if", "else"),
     ("talk", "dtmf", "speech"),
 )
-"""Keys that a line of spoken text rarely begins with."""
+"""Keys that a line of spoken text rarely starts with."""
 
 
 OPTION_KEYS = COMMON_KEYS.union(*(shape.options for shape in SHAPES.values()))
@@ -182,7 +182,7 @@ class Line:
     Attributes:
         number: from 1.
         text: without its line break.
-        indent: how many spaces (or tabs) it begins with.
+        indent: how many spaces (or tabs) it starts with.
         key: "" when it has none.
         start, first, content, colon, value, end: offsets into the text of the source: of its first character, of the
             first that is no space, of what follows its dashes, of the colon behind its key (-1 without a key), of what

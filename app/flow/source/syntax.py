@@ -1,6 +1,6 @@
 """Explains a YAML syntax error in clearer words than the parser's ("did not find expected key").
 
-Each `find_*` looks for one kind of fault, and returns None if the error is of another kind.
+Each `find_*` looks for one kind of error, and returns None if the error is of another kind.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class SyntaxFault:
         source: the file.
         problem: the parser's own words.
         at: the offset where it stopped.
-        context_start: the offset where the construct that it was reading begins; `at` when it does not say.
+        context_start: the offset where the construct that it was reading starts; `at` when it does not say.
         last: the last event that it read.
         in_flow: whether a `[` or `{` is open.
     """
@@ -84,7 +84,7 @@ class SyntaxFault:
 
     @property
     def opener(self) -> str:
-        """The character where the construct that it was reading begins."""
+        """The character where the construct that it was reading starts."""
         return self.source.parsed[self.context_start : self.context_start + 1]
 
     @cached_property
@@ -94,7 +94,7 @@ class SyntaxFault:
 
     @cached_property
     def first_line(self) -> Line:
-        """The line where the construct that it was reading begins."""
+        """The line where the construct that it was reading starts."""
         return self.source.line_at(self.context_start)
 
     @property
@@ -109,7 +109,7 @@ class SyntaxFault:
 
 
 def enclosing(line: Line, bare: str, start: int, *, in_flow: bool) -> tuple[int, int]:
-    """Where the text around `start` begins and ends, as its author meant it; `bare` is the line without its quotes."""
+    """Where the text around `start` starts and ends, as its author meant it; `bare` is the line without its quotes."""
     if not in_flow:
         return start, line.content_end
     at = start - line.start
@@ -198,7 +198,7 @@ def find_equals(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_braces(fault: SyntaxFault) -> FlowIssue | None:
-    """A text that begins with `{{` or `{%`, or holds them between brackets, without quotes."""
+    """A text that starts with `{{` or `{%`, or holds them between brackets, without quotes."""
     line = fault.line
     for found in _BRACES.finditer(line.bare, 0, fault.at - line.start + 2):
         if line.start + found.start() <= fault.at and (
@@ -224,7 +224,7 @@ def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> Flow
 
 
 def find_reserved(fault: SyntaxFault) -> FlowIssue | None:
-    """A text that begins with a character that is reserved in YAML."""
+    """A text that starts with a character that is reserved in YAML."""
     at = fault.context_start
     if not fault.opener or fault.opener not in "*&!|>":
         if not fault.mentions("cannot start any token", "mapping keys are not allowed"):
@@ -314,9 +314,9 @@ def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def _value(rest: str) -> str:
-    """The beginning of a line's rest up to the comma or the bracket that ends the value, with its own brackets.
+    """The start of a line's rest up to the comma or the bracket that ends the value, with its own brackets.
 
-    "" when it goes on beyond the line.
+    "" if it continues on the next line.
     """
     depth = 0
     for index, char in enumerate(_QUOTED.sub(lambda found: FILLER * len(found[0]), rest)):
@@ -497,7 +497,7 @@ def _second_value(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_wrong_column(fault: SyntaxFault) -> FlowIssue | None:
-    """A line whose indentation matches no block."""
+    """A line with an indentation that matches no block."""
     line, above = fault.line, fault.line.above
     problems = ("did not find expected", "expected <block end>", "<document start>")
     if fault.at != line.first or not fault.mentions(*problems):
@@ -542,7 +542,7 @@ def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> FlowIssue:
 
 
 def _stray_dash(line: Line) -> Line | None:
-    """The line, this one or the one above, whose dash turns a key into a list item by mistake; None without one."""
+    """The line, this one or the one above, with a dash that makes a key a list item by mistake; None without one."""
     head = next((above for above in line.lines_above() if above.indent < line.indent), None)
     alike = [line, *(above for above in line.lines_above() if above.indent == line.indent)]
     alike = [each for each in alike if head is None or each.number > head.number]
@@ -586,11 +586,11 @@ FINDERS = (
     find_second_value,
     find_wrong_column,
 )
-"""In the order in which they are tried: first those that look at one character, last those that look at lines."""
+"""In the order they are tried: first those that look at one character, last those that look at lines."""
 
 
 LONGEST_LINE = 10_000
-"""Characters of a line in which a syntax error is explained; some of the searches look at each character repeatedly."""
+"""The longest line for which a syntax error is explained; some searches look at each character repeatedly."""
 
 
 def diagnose(source: SourceFile, error: yaml.MarkedYAMLError, events: list[yaml.Event]) -> FlowIssue:

@@ -5,7 +5,7 @@ English, German, French, Spanish, Italian and Portuguese have their own word lis
 the formats of CLDR (through Babel). An unknown language is spoken as American English.
 
 Babel is slow to import, so this package is imported only when something is spoken. Every function raises ValueError
-with a sentence that says what is needed and never repeats the value.
+with a sentence that says what is expected and never repeats the value.
 """
 
 from __future__ import annotations
@@ -23,4 +23,4 @@ SPEAKERS: Mapping[str, Callable[..., Any]] = {
     "spell": spelled,
     "spoken": spoken,
 }
-"""The function behind each filter: the value, the language and the arguments of the filter → what is said."""
+"""The function of each filter: the value, the language and the arguments of the filter → the spoken text."""

@@ -21,7 +21,7 @@ from app.flow.speech.times import spoken
 MAX_GROUP = 9
 _SEPARATORS = re.compile(r"[\s./()\u2010-\u2015-]+")
 _INTERNATIONAL_LENGTHS = range(11, 16)
-"""A number with so many digits is taken for a phone number with its country code."""
+"""A number with this many digits is treated as a phone number with its country code."""
 
 _COUNTRY_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
 _WRITTEN = re.compile(rf"(?:[0-9+*#]|{_SEPARATORS.pattern})*")
@@ -30,12 +30,12 @@ WORDS: Mapping[str, Literal["standard", "or"]] = {"and": "standard", "or": "or"}
 """The words that may join the last entry, and their names in CLDR."""
 
 _BRITISH = Locale("en", "GB")
-"""Its lists have no comma before `and`."""
+"""Languages without a comma before `and` in lists."""
 _SPANISH = (
     (re.compile(r"h?[ií](?![ae])", re.IGNORECASE), "y", "e"),
     (re.compile(r"h?[oó]|8|11(?!\d)", re.IGNORECASE), "o", "u"),
 )
-"""How a last entry begins, the word before it, and what is said in its place."""
+"""The start of a last entry, the word before it, and its replacement."""
 
 
 def digits(value: object, language: str, group: object = None) -> str:
@@ -67,7 +67,7 @@ def _has_country_code(whole: str, bare: str) -> bool:
 
 
 def _phone(number: str) -> list[str]:
-    """The groups of a phone number that begins with a country code."""
+    """The groups of a phone number that starts with a country code."""
     length = next((size for size in (1, 2) if number[:size] in _COUNTRY_CODES), 3)
     return [part for part in (number[:length], *_grouped(number[length:])) if part]
 

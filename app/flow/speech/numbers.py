@@ -39,7 +39,7 @@ _WORDS: Final[Mapping[str, Mapping[str, Any]]] = yaml.load(
 
 @lru_cache(maxsize=256)
 def locale_of(language: str) -> Locale:
-    """The closest locale of CLDR: the language with its country, the language alone, or American English."""
+    """The closest locale of CLDR: the language with its country, only the language, or American English."""
     parts = re.split("[-_]", language)
     parts[0] = _RENAMED.get(parts[0].lower(), parts[0])
     for length in range(len(parts), 0, -1):

@@ -106,7 +106,7 @@ def _day_and_time(moment: datetime, locale: Locale) -> str:
 
 
 def clock(moment: time, locale: Locale) -> str:
-    """The time alone: `9 AM`, `17 Uhr 30`, `17 heures 30`, `ore 17 e 30`. Seconds are left out."""
+    """Only the time: `9 AM`, `17 Uhr 30`, `17 heures 30`, `ore 17 e 30`. Seconds are left out."""
     forms = _clock_forms(locale)
     hour = moment.hour
     minute = moment.minute

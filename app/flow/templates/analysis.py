@@ -41,7 +41,7 @@ _SINGLE = re.compile(
 def read_with_includes(
     text: Located, templates: Mapping[str, str], files: tuple[str, ...] = ()
 ) -> tuple[Template, list[FlowIssue]]:
-    """The tree of a text with all that it includes, and the faults; `files` are the template files that led to it."""
+    """The tree of a text with its includes, and the errors; `files` are the template files that led to it."""
     template = Template(text)
     issues = list[FlowIssue]()
     template.files.update(files)
@@ -51,7 +51,7 @@ def read_with_includes(
 
 
 class _Includes(NodeTransformer):
-    """Replaces every `include` by what it includes."""
+    """Replaces every `include` by the included tree."""
 
     def __init__(
         self, template: Template, templates: Mapping[str, str], issues: list[FlowIssue], files: tuple[str, ...]
@@ -72,7 +72,7 @@ class _Includes(NodeTransformer):
         return tree.body
 
     def visit_Include(self, node: nodes.Include) -> nodes.Node | None:
-        """The nodes of the file, in a scope of their own: names that the file sets stay in it."""
+        """The nodes of the file, in their own scope: names that the file sets stay in it."""
         name = node.template.value if isinstance(node.template, nodes.Const) else ""
         where = self.template.written_as(node.template)
         if name not in self.templates:
@@ -102,7 +102,7 @@ class Analysis(Walk):
     """Checks a template.
 
     Attributes:
-        escapers: the name of what escapes each value, by the offset of the value.
+        escapers: the name of the escaper of each value, by the offset of the value.
         used_names, used_env: what the template looks up.
     """
 
@@ -175,7 +175,7 @@ class Analysis(Walk):
             check_braces(self.check, node.data, node.lineno)
 
     def on_value(self, occurrence: Occurrence) -> None:
-        """Note what it looks up, and check it."""
+        """Record its names, and check it."""
         node, self.check.scope, self.check.locals = occurrence.node, self.state.scope, occurrence.locals
         touched = touched_names(occurrence, self._flow_scope.unspoken)
         self.used_names |= {name for name in touched if root_of(name) in self._flow_scope.shapes}
@@ -196,7 +196,7 @@ class Analysis(Walk):
         self.state = self.state._replace(scope=self.state.scope.with_name("loop", _LOOP))
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
-        """Give a local variable its type; E325 for a name that may not be set."""
+        """Give a local variable its type; E325 for a name that must not be set."""
         name = target.name
         type_ = self.check.types.get(of) or ANY
         outside, before = self._outer_names, self.state.scope
@@ -224,7 +224,7 @@ class Analysis(Walk):
             except Misplaced as fault:
                 self._report_misplaced(node, fault)
                 if fault.code == "E332" and not self.state.context:
-                    behind = "path"  # the text behind it is no second fault
+                    behind = "path"  # the text after it is not a second error
         self.state = self.state._replace(context=behind)
 
     def _written(self, node: nodes.Node, type_: Kind) -> WrittenValue:

@@ -1,7 +1,7 @@
 """The budget of a turn: how many steps its templates may take, so that no call holds up the others.
 
 A step is about half a microsecond: a filter, a comparison, a tag, an entry of a loop. A template pays for what it is
-made of, and for the body of a loop once for each entry, before the loop begins. Filters whose work grows with a text
+made of, and for the body of a loop once for each entry, before the loop starts. Filters whose work grows with a text
 or a list pay for its size too. When the budget is used up, a quarter of it is left for the `error` exit.
 """
 

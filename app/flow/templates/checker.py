@@ -39,7 +39,7 @@ class Checker(NodeVisitor):
     Attributes:
         template: where the expressions are written.
         scope: the known names with their types.
-        is_bare: whether the expression is a condition of its own, without braces around it.
+        is_bare: whether the expression is a bare condition, without braces.
         issues: everything found so far.
         types: the type of each expression that was checked; None when something in it is wrong.
         locals: the local variables of the template.
@@ -67,7 +67,7 @@ class Checker(NodeVisitor):
     def type_of(self, node: nodes.Node, beside: Kind | None = None) -> Kind | None:
         """The type of an expression; None when something in it is wrong, which is reported.
 
-        `beside` is the type of what it is compared with.
+        `beside` is the type of the other operand.
         """
         found: Kind | None = self._name(node, beside) if isinstance(node, nodes.Name) else self.visit(node)
         self.types[node] = found
@@ -396,7 +396,7 @@ class Checker(NodeVisitor):
             self.report(code, node, f'"{node.value}": {message}', cure)
 
     def _check_phone_number(self, node: nodes.Expr, written: str, *, is_beginning: bool = False) -> None:
-        """Check a text that is compared with a phone number, or with its beginning."""
+        """Check a text that is compared with a phone number, or with its start."""
         digits = _SEPARATORS.sub("", written).removeprefix("+").removeprefix("00")
         least = 1 if is_beginning else _MIN_DIGITS
         is_local = not digits or digits.startswith("0")
@@ -451,7 +451,7 @@ class Checker(NodeVisitor):
     visit_Sub = visit_Add
 
     def _hyphenated(self, node: nodes.Add | nodes.Sub) -> nodes.Getattr | None:
-        """The field that `call.sip.X-Tenant` was meant to name, when `node` is such a mistake."""
+        """The field in a mistake like `call.sip.X-Tenant`; None for other nodes."""
         left: nodes.Node = node
         while isinstance(left, nodes.Sub) and isinstance(left.right, nodes.Name):
             if self.template.end(left.left) + 1 != self.template.start(left.right):
@@ -518,7 +518,7 @@ class Checker(NodeVisitor):
         return known.gives if known.gives is not None else self._default_type(node, type_, args)
 
     def _known_filter(self, node: nodes.Filter, of: nodes.Expr) -> Filter | None:
-        """The filter that is named, if it is there and takes as many values as are written; E302, E305 or E306."""
+        """The named filter, if it exists and takes this number of values; E302, E305 or E306."""
         known = FILTERS.get(node.name)
         name = Token(node.lineno, "name", node.name)
         if node.kwargs:
@@ -538,7 +538,7 @@ class Checker(NodeVisitor):
         return None
 
     def _check_phone_part(self, node: nodes.Filter, known: Filter) -> None:
-        """Check what a phone number is asked to begin with, to end with or to contain."""
+        """Check a text that a phone number is compared with: its start, its end or a part."""
         part = node.args[0]
         if not isinstance(part, nodes.Const) or not isinstance(part.value, str):
             return

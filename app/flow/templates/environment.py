@@ -143,7 +143,7 @@ COMPARISONS: Final[Mapping[str, tuple[str, Callable[[Any, Any], bool]]]] = {
     "in": ("in", lambda item, items: item in items),
     "notin": ("not in", lambda item, items: item not in items),
 }
-"""By Jinja2's name: how a comparison is written, and what it does."""
+"""By Jinja2's name: the notation of a comparison, and its function."""
 SIGNS: Final = {name: sign for name, (sign, _) in COMPARISONS.items()}
 
 
@@ -231,7 +231,7 @@ OPERATORS: Final[dict[str, tuple[Callable[..., Any], int]]] = {
     "_sip_header": (_sip_header, 1),
     "_subtract": (_subtract, 0),
 }
-"""The functions that operators are replaced by, as filters whose names no author can write; each with its price."""
+"""The functions that replace operators, as filters with names that no author can write; each with its price."""
 
 ENVIRONMENT: Final = Sandbox()
 """One for all templates; how values are escaped is written into each template."""

@@ -1,7 +1,7 @@
 """Contextual escaping: finds the context of each value in a text, and escapes the value so that it cannot leave it.
 
 A value may be in a tag or between tags, inside or outside of JSON's quotes, in the host or the path of a URL. Such a
-context is a short word; it begins as "" and changes with the literal text in front of the value. No escaper repeats
+context is a short word; it starts as "" and changes with the literal text in front of the value. No escaper repeats
 the value in a message: it may be a caller's PIN. A missing value raises UndefinedError.
 """
 
@@ -62,7 +62,7 @@ def url(value: object) -> str:
 
 
 def url_base(value: object) -> str:
-    """The beginning of a URL, from a server setting or a variable of type url."""
+    """The start of a URL, from a server setting or a variable of type url."""
     written = _matching(_BASE, value, "a setting with characters that are not allowed in a URL")
     if written and not _BEGINS_URL.match(written):
         raise Unfit("a URL with its scheme and host is needed, such as https://example.com", "E392")
@@ -75,7 +75,7 @@ def url_host(value: object) -> str:
 
 
 def number(value: object) -> str:
-    """Digits, `*`, `#`, `p`, and what phone numbers are written with."""
+    """Digits, `*`, `#`, `p`, and the punctuation of phone numbers."""
     return _matching(_NUMBER, value, "a value with characters that cannot be dialled")
 
 
@@ -109,7 +109,7 @@ def json_bare(value: object) -> str:
 
 
 def text(value: object) -> str:
-    """A text that is not sent by itself: unchanged, but with lone surrogates replaced."""
+    """A text that is part of another one: unchanged, except for lone surrogates, which are replaced."""
     return _SURROGATE.sub("\ufffd", _written(value))
 
 
@@ -188,10 +188,10 @@ class Contexts:
 
     Attributes:
         after: context, literal text → the context behind it.
-        escaper: context, value → the name of what escapes it. Raises Misplaced when no value is allowed there.
+        escaper: context, value → the name of its escaper. Raises Misplaced if no value is allowed there.
         after_value: the context behind a value.
         joined: the context after branches that end in these contexts; None when they contradict each other.
-        spoken: the contexts whose text a caller hears.
+        spoken: the contexts with spoken text.
         is_sent: whether the text is sent in an NCCO, which is also stored with the call.
     """
 

@@ -60,8 +60,8 @@ class Filter:
     """One filter, and what the checks and `prove` may assume about it. Without an assumption they expect anything.
 
     Attributes:
-        name: what is written after `|`.
-        summary: what it gives, in a sentence.
+        name: the word after `|`.
+        summary: its result, in a sentence.
         example: a text that uses it.
         apply: the operand and the arguments → the result. Raises Unfit or Absent.
         takes: the kinds of operands (`Kind.family`) that it takes; () is any.
@@ -74,7 +74,7 @@ class Filter:
         reads: it gives an entry of a list (or a letter of a text), or the length.
         part: the part of a text that it gives, or that it compares with its argument.
         keeps: what it leaves as it is. `emptiness`: it never fails, an empty value stays empty, and no other becomes
-            empty. `ends`: the beginning and the end of a text stay there. `number`: the result grows only as the
+            empty. `ends`: the start and the end of a text stay there. `number`: the result grows only as the
             number does.
         form: the form of text that it accepts, if it is not any.
         argument_form: the same of its argument.

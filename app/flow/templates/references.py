@@ -78,7 +78,7 @@ class Reference(NamedTuple):
 
     Attributes:
         name: the name; for a local variable, the name of the flow that it depends on.
-        path: the path to the part that is meant; () for all of it.
+        path: the path to the part; () for all of it.
         template, whole: where it is written.
         is_unguarded: its value is used, and no test around it checks whether there is one.
         is_needed: the expression cannot be computed without it.
@@ -106,11 +106,11 @@ class Reference(NamedTuple):
 
     @property
     def field(self) -> str:
-        """The first field in the path; "" if the whole name is meant."""
+        """The first field in the path; "" for the whole name."""
         return self.path[0] or "" if self.path else ""
 
     def holds(self, path: Path) -> bool:
-        """Whether the value contains what is at a path of the name, or is a part of it."""
+        """Whether the value contains the part at a path of the name, or belongs to it."""
         return may_overlap(self.path, path) and not (self.is_passed and len(path) > len(self.path))
 
 
@@ -126,12 +126,12 @@ class WalkState(NamedTuple):
 
 
 class Walk:
-    """A walk through a template and what it includes, in the order in which it is rendered.
+    """A walk through a template and its includes, in the order of rendering.
 
     After branches, the state is the union of their ends. Subclasses override the `on_` methods.
 
     Attributes:
-        state: what is known at the current point.
+        state: the knowledge at the current point.
     """
 
     def __init__(self, template: Template, state: WalkState | None = None) -> None:
@@ -235,7 +235,7 @@ class _Occurrences(Walk):
 
 
 def occurrences(template: Template, *, is_condition: bool = False) -> list[Occurrence]:
-    """Every expression of a template and of what it includes, in their order."""
+    """Every expression of a template and its includes, in order."""
     if is_condition:
         return [Occurrence(template, node, "condition", _asked_in(node)) for node in template.written()]
     found = _Occurrences(template)
@@ -256,7 +256,7 @@ class _Usage(NamedTuple):
     """How the value of a part of an expression is used. See `Reference` for the flags.
 
     Attributes:
-        is_truth: in a condition, whether a name alone only tests whether there is a value; None elsewhere.
+        is_truth: in a condition, whether a name by itself only tests for a value; None elsewhere.
         whole: the entry or the field that the part belongs to.
     """
 
@@ -405,7 +405,7 @@ def name_and_path(node: nodes.Node) -> tuple[str, Path] | None:
 
 
 def whole_values(node: nodes.Node) -> Iterator[nodes.Node]:
-    """The expressions whose value `node` may be, unchanged: both arms of a choice, a value and its default."""
+    """The expressions that may be the value of `node`, unchanged: both arms of a choice, a value and its default."""
     match node:
         case nodes.CondExpr(expr1=then, expr2=nodes.Expr() as other):
             yield from (*whole_values(then), *whole_values(other))

@@ -1,7 +1,7 @@
 """Parses texts with Jinja2's lexer and its parser of expressions; reports where and why a text cannot be read.
 
 A text is split into literal text, values `{{ ... }}` and tags `{% ... %}`. Each pair of braces is read by itself and
-has at most one fault, so that all faults of a text are reported at once.
+has at most one error, so that all errors of a text are reported together.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from app.suggest import nearest
 
 @dataclass(frozen=True, slots=True)
 class ForeignSyntax:
-    """What other languages and systems write, and what is written here instead: the tables of `foreign.yaml`.
+    """Notations of other languages and systems, and their replacements here: the tables of `foreign.yaml`.
 
     Attributes:
         operators: the rule that an operator breaks, and its cure.
-        misplaced: operators and words where an operator or the end is expected: the rule, what is wrong, and the cure.
+        misplaced: operators and words where an operator or the end is expected: the rule, the problem and the fix.
         missing: operators where a value is expected, with their cures.
         words, literals: words in the place of an operator or of a value, with their cures.
         calls: functions and methods, with the filter that does the same.
-        filters, tags: those that do not exist here, with their cures.
+        filters, tags: names that do not exist here, with their fixes.
         names: names that other systems use, with the name here.
         instead: operators and words that only have another spelling here.
     """
@@ -51,7 +51,7 @@ class ForeignSyntax:
     instead: Mapping[str, str]
 
     def fix(self, word: str, cure: str) -> Fix | str:
-        """The cure of a foreign word, with what is written instead if that is the same everywhere."""
+        """The fix of a foreign word, with its replacement if that is always the same."""
         return Fix(cure, "characters", self.instead[word]) if word in self.instead else cure
 
 
@@ -91,7 +91,7 @@ _NO_MAP: Final = 'maps cannot be written here; for an entry of a map, write name
 
 
 class Fault(NamedTuple):
-    """Something that cannot be read; None stands for the rule's own cure."""
+    """Something unreadable; None means the rule's own fix."""
 
     code: str
     at: Token
@@ -101,12 +101,12 @@ class Fault(NamedTuple):
 
 @dataclass(slots=True)
 class Piece:
-    """Literal text, or a pair of braces with what is in it.
+    """Literal text, or a pair of braces with its content.
 
     Attributes:
         opener: `{{`, `{%`, or "" for literal text.
-        start, close: where it begins, and where it is closed.
-        tokens: without those that open and close it.
+        start, close: where it starts, and where it is closed.
+        tokens: without the braces.
         fault: why it cannot be read.
     """
 
@@ -117,7 +117,7 @@ class Piece:
     fault: Fault | None = None
 
     def refuse(self, code: str, at: Token, message: str, cure: str | Fix | None = None) -> None:
-        """Note a fault at a token, unless there is one already."""
+        """Note an error at a token, unless there is one already."""
         self.fault = self.fault or Fault(code, at, message, cure)
 
     @property
@@ -151,7 +151,7 @@ class Piece:
 
 
 def read_template(template: Template, text: Located) -> tuple[list[nodes.Node], list[Fault]]:
-    """Append a text to `template`; returns its nodes and its faults.
+    """Append a text to `template`; returns its nodes and its errors.
 
     Blocks without an end are not among the nodes.
     """
@@ -159,13 +159,13 @@ def read_template(template: Template, text: Located) -> tuple[list[nodes.Node], 
 
 
 def read_expression(template: Template, text: Located) -> tuple[nodes.Expr | None, Fault | None]:
-    """Append an expression without braces to `template`; returns the expression or its fault."""
+    """Append an expression without braces to `template`; returns the expression or its error."""
     template.body, faults = _TreeBuilder(template, text, is_bare=True).read()
     return (None, faults[0]) if faults else (next(template.written()), None)
 
 
 class _Scanner:
-    """Splits a text into pieces with Jinja2's lexer. After a fault within braces, it continues behind them."""
+    """Splits a text into pieces with Jinja2's lexer. After an error within braces, it continues after them."""
 
     def __init__(self, source: str, begin: int, *, is_bare: bool) -> None:
         self.source = source
@@ -180,7 +180,7 @@ class _Scanner:
             at = yield from self._split(at)
 
     def _split(self, begin: int) -> Generator[Piece, None, int]:
-        """The pieces up to the first braces with a fault; returns where the text behind them begins."""
+        """The pieces up to the first braces with an error; returns where the text after them starts."""
         piece = Piece("{{", self.begin - 1, close=self.end) if self.is_bare else None
         kind, opened = "data", ""
         for token in self._tokens(begin):
@@ -223,7 +223,7 @@ class _Scanner:
         yield Token(at, kind, self.source[at : at + 1])
 
     def _broken(self, piece: Piece, fault: Fault) -> Generator[Piece, None, int]:
-        """Yield braces with a fault, with only the word of a tag in them; returns where the text behind them begins."""
+        """Yield braces with an error, with only the word of a tag in them; returns where the text after them starts."""
         at = fault.at
         closer = self.source.find(_CLOSERS[piece.opener], at.start)
         piece.close = closer + 2 if closer >= 0 else self.end
@@ -235,7 +235,7 @@ class _Scanner:
         yield piece
         return min(piece.close, self.end)
 
-    # what is wrong with a single token
+    # errors of a single token
 
     def _fault(self, piece: Piece, token: Token) -> Fault | None:
         if token.kind == "end" and self.is_bare:
@@ -266,7 +266,7 @@ class _Scanner:
         return None
 
     def _lexer_fault(self, token: Token) -> Fault:
-        """Why Jinja2's lexer stops at a character; behind a bracket, a control character is what is wrong."""
+        """Why Jinja2's lexer stops at a character; after a bracket the reason is a control character."""
         if token.text in ")]" and (control := _CONTROL.search(self.source, token.start, self.end)):
             return _meaningless(Token(control.start(), "", control[0]))
         if token.text in ")]":
@@ -352,7 +352,7 @@ class _TreeBuilder:
         self.reported_tags: set[str] = set()
 
     def read(self) -> tuple[list[nodes.Node], list[Fault]]:
-        """The nodes of the text, and its faults in their order."""
+        """The nodes of the text, and its errors in their order."""
         faults: list[Fault] = []
         for piece in _Scanner(self.template.source, self.begin, is_bare=self.is_bare).pieces():
             for token in (Token(piece.start, "begin", piece.opener), *piece.tokens, piece.at(-1)):
@@ -384,7 +384,7 @@ class _TreeBuilder:
     # tags
 
     def _tag(self, piece: Piece) -> None:
-        """Read a tag. One with a fault opens or closes its block all the same."""
+        """Read a tag. One with an error opens or closes its block all the same."""
         word = piece.at(0)
         match word.text:
             case "if" | "for":
@@ -478,7 +478,7 @@ class _TreeBuilder:
         return nodes.Name(name.text, "store", lineno=name.start)
 
     def _unknown(self, piece: Piece, word: Token) -> None:
-        """Report an unknown tag, once with its end. A misspelt `if`, `for` or end is treated as what was meant."""
+        """Report an unknown tag, once with its end. A misspelt `if`, `for` or end is treated as the intended one."""
         opened = f"end{self.blocks[-1].word}" if self.blocks else ""
         meant = opened if word.text in ("end", "fi") else nearest(word.text.replace("foreach", "for"), _TAGS)
         if word.kind == "end":
@@ -496,7 +496,7 @@ class _TreeBuilder:
     # expressions
 
     def _expression(self, piece: Piece) -> nodes.Expr | None:
-        """The expression of a piece; None when it has a fault, which is noted."""
+        """The expression of a piece; None when it has an error, which is noted."""
         if piece.fault is not None:
             return None
         faults = list[Fault]()
@@ -530,7 +530,7 @@ def _check_alone(piece: Piece, word: Token) -> None:
 
 
 def _word_faults(piece: Piece) -> Iterator[Fault]:
-    """Faults that Jinja2's parser would not report, because it would read something else."""
+    """Errors that Jinja2's parser would not report, because it would read something else."""
     depth = prefixes = 0
     for index, token in enumerate(piece.tokens[piece.expression_start :], piece.expression_start):
         prefixes = prefixes + 1 if token.says("not", "-") else 0
@@ -622,7 +622,7 @@ class _Normaliser(NodeTransformer):
         return node
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:
-        """`a | first.name` is a field of what the filter gives."""
+        """`a | first.name` is a field of the filter's result."""
         self.generic_visit(node)
         name, *fields = node.name.split(".") if not node.args else [node.name]
         plain: nodes.Expr = node

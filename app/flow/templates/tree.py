@@ -1,7 +1,7 @@
 """A template as a tree of Jinja2's nodes, with the place of each of them.
 
 The `lineno` of every node is an offset: the parser is given tokens that carry offsets in place of line numbers. With
-the tokens in hand, the beginning and the end of every node are known.
+the tokens in hand, the start and the end of every node are known.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Token(NamedTuple):
 class Template:
     """A text with everything it includes, as one tree. The offsets of all its texts follow each other.
 
-    Templates of the same texts are equal, so that they share what is compiled of them.
+    Templates of the same texts are equal, so that they share their compiled code.
 
     Attributes:
         body: Jinja2's nodes. An entry named by a fixed text is a `Getattr`, however it is written.
@@ -101,7 +101,7 @@ class Template:
         self._index: dict[int, int] = {}
 
     def add(self, text: Located) -> int:
-        """Append a text; returns the offset of its beginning."""
+        """Append a text; returns the offset of its start."""
         base = len(self.source)
         self._texts.append((base, text))
         self.source += f"{text.value}\n"
@@ -118,7 +118,7 @@ class Template:
         return text.at(start - base, length)
 
     def beginning(self, offset: int) -> int:
-        """The offset at which the text around an offset begins."""
+        """The offset at which the text around an offset starts."""
         return max(base for base, _ in self._texts if base <= offset)
 
     def between(self, start: int, end: int) -> Token:
@@ -191,7 +191,7 @@ class Template:
 
 
 def _offsets(node: nodes.Node) -> Iterator[int]:
-    """The offsets of an expression and its parts. Not of comparisons: Jinja2 gives them the offset of what follows."""
+    """The offsets of an expression and its parts, except comparisons: Jinja2 gives those the next token's offset."""
     for each in (node, *node.find_all(nodes.Node)):
         if not isinstance(each, nodes.Compare | nodes.Operand):
             yield each.lineno

@@ -38,14 +38,14 @@ class Names(dict[str, Any]):
     _context: Context | None = None
 
     def __init__(self, known: Mapping[str, Any] = NO_NAMES, budget: Budget | None = None) -> None:
-        """`budget` is that of the turn, unless it is among the `known` names; None: one of its own."""
+        """`budget` is that of the turn, unless it is among the `known` names; None: a separate one."""
         super().__init__(known)
         if budget is not None or BUDGET not in self:
             self[BUDGET] = budget or Budget()
 
     @property
     def context(self) -> Context:
-        """The context in which they are rendered."""
+        """The context that renders them."""
         if self._context is None:
             self._context = Context(ENVIRONMENT, dict(self), None, {})
         return self._context
@@ -80,7 +80,7 @@ class Program:
     """A compiled template; `escapers` are those of its values, by their offsets.
 
     Attributes:
-        steps: what it takes of the budget of the turn, without its loops.
+        steps: its share of the turn's budget, without its loops.
         has_loop: whether it has any.
     """
 
@@ -234,7 +234,7 @@ class Value(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A value that is the same in every call; `text` is what is written."""
+    """A value that is the same in every call; `text` is its source."""
 
     value: Any
     place: Place
@@ -335,7 +335,7 @@ class Computed(_ComputedBase):
 
     Attributes:
         escape: the kind of place that it is written into.
-        escapers: the name of what escapes each value, by the offset of the value.
+        escapers: the name of the escaper of each value, by the offset of the value.
     """
 
     escape: Escape = "text"
