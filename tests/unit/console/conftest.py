@@ -58,6 +58,12 @@ class SameProcess:
         """Nothing to end."""
 
 
+def with_worker_here(app: FastAPI) -> FastAPI:
+    """The same console, which reads texts in this process: a subprocess for each test takes most of its time."""
+    app.state.console.worker = SameProcess()
+    return app
+
+
 class OwnPlayer(SameProcess):
     """Plays here what a person's subprocess plays."""
 

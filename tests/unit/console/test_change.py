@@ -15,7 +15,7 @@ import yaml
 
 from app.console.app import create_console
 from app.console.services import Services
-from tests.unit.console.conftest import logged_in, make_console, settings_for
+from tests.unit.console.conftest import logged_in, make_console, settings_for, with_worker_here
 
 FLOW = """\
 # our line
@@ -58,7 +58,7 @@ def flow(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def owner(flow: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_console(settings_for(flow.parents[1]), Services(), dev=True)
+    app = with_worker_here(create_console(settings_for(flow.parents[1]), Services(), dev=True))
     async with await logged_in(app) as known:
         yield known
 
@@ -427,7 +427,7 @@ async def test_review_says_first_in_words_what_changes(owner: httpx.AsyncClient)
 
 async def test_saved_step_is_played_on_the_phone(tmp_path: Path, flow: Path) -> None:
     write(flow, FLOW.replace('"442079460000"]   # the shop', '"442079460000"]'))
-    async with await logged_in(make_console(tmp_path)) as owner:
+    async with await logged_in(with_worker_here(make_console(tmp_path))) as owner:
         saved = await save(owner, await review(owner, **{"/steps/closed/do/0/talk": "We are away."}))
         page = (await owner.get(saved.headers["location"])).text
         heard = re.search(
@@ -443,7 +443,7 @@ async def test_saved_step_is_played_on_the_phone(tmp_path: Path, flow: Path) -> 
 
 
 async def test_who_may_only_look_finds_no_form_to_send(flow: Path) -> None:
-    app = create_console(settings_for(flow.parents[1]), Services(), dev=True)
+    app = with_worker_here(create_console(settings_for(flow.parents[1]), Services(), dev=True))
     async with await logged_in(app, may_change=False) as viewer:
         page = (await viewer.get(PAGE)).text
         assert "Your password lets you look" in page

@@ -29,7 +29,7 @@ from app.console.worker import Worker
 from app.settings import load_settings
 from tests.support.command import ncco
 from tests.support.server import StandIn, standing_in
-from tests.unit.console.conftest import HASHES, REPOSITORY, OwnPlayer, SameProcess, logged_in, make_console
+from tests.unit.console.conftest import HASHES, REPOSITORY, OwnPlayer, logged_in, make_console, with_worker_here
 
 SUNDAY = "2026-03-08T22:00:00Z"
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7777 * 7777 }}"
@@ -77,8 +77,7 @@ class Phone:
 
 def phone_console(project: Path = REPOSITORY) -> FastAPI:
     """A console that reads unsaved texts and plays calls in this process."""
-    console = make_console(project)
-    console.state.console.worker = SameProcess()
+    console = with_worker_here(make_console(project))
     console.state.console.phone_calls.make_worker = OwnPlayer
     return console
 
@@ -547,9 +546,7 @@ def crm_console(project: Path) -> FastAPI:
     folders = {"flows": project / "flows", "templates": project / "templates"}
     hashes = {"console_password_hash": HASHES["change"], "console_viewer_password_hash": HASHES["look"]}
     settings = load_settings(None, **folders, **hashes, database_url="memory://")
-    console = create_console(settings, console_services(), dev=True)
-    console.state.console.worker = SameProcess()
-    return console
+    return with_worker_here(create_console(settings, console_services(), dev=True))
 
 
 async def test_real_services_are_asked_for_a_saved_text_by_the_switch_only(crm: StandIn, tmp_path: Path) -> None:

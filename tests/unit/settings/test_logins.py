@@ -55,7 +55,7 @@ def test_the_last_login_takes_the_file_with_it(file: Path) -> None:
 
 def test_of_many_who_write_at_once_none_is_lost(file: Path) -> None:
     people = [f"anna{number:02}" for number in range(24)]
-    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         list(pool.map(add, [file] * len(people), people))
     assert people == names(file)
     assert [file] == list(file.parent.iterdir())
