@@ -152,13 +152,14 @@ async def rows_of(store: Store) -> list[RecordingRow]:
 
 
 async def fetched(url: str) -> list[RecordingRow]:
-    """All recordings, once nothing waits any more."""
+    """All recordings, once nothing waits any more. What failed is fetched again soon, as by `ncco recordings retry`."""
     store = open_store(url)
     await store.open()
     try:
         async with asyncio.timeout(FETCHED_WITHIN_S):
-            while (await store.recordings.count()).waiting:  # noqa: ASYNC110 - other processes write it
-                await asyncio.sleep(0.5)
+            while (await store.recordings.count()).waiting:
+                await store.recordings.retry(int(time.time() * 1000))
+                await asyncio.sleep(3)
         return await rows_of(store)
     finally:
         await store.close()
