@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, Final
 
 from app.cli.server_under_test import make_app
-from app.console.phone_player import PhonePlayer
+from app.console.phone.player import PhonePlayer
 from app.flow.loader import load
 from app.verify.prove import CallLimits, SearchLimits, prove
 from app.verify.prove.rehearsal import FoundViolation, confirmed

@@ -15,14 +15,16 @@ from starlette.exceptions import HTTPException as FrameworkRefusal
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from app.console import calls, change, editor, flows, health, home, language, login, messages, phone, report
+from app.console import calls, editor, flows, health, home, language, login, messages, report
 from app.console.access import RequireSession
+from app.console.change import page as change
 from app.console.changes import CallChanges
 from app.console.figures import Figures
 from app.console.guard import HEADERS, Guard
 from app.console.pages import STATIC, refused, wants_page
 from app.console.passwords import Passwords
-from app.console.phone_calls import PhoneCalls
+from app.console.phone import page as phone
+from app.console.phone.calls import PhoneCalls
 from app.console.project import ProjectFolder
 from app.console.results import Results
 from app.console.services import Services

@@ -20,8 +20,8 @@ from app.console.conversation import conversation
 from app.console.editor import folder_of
 from app.console.messages import opened_store, shown
 from app.console.pages import render, view_of
+from app.console.phone.repetition import CannotRepeat, recorded_of
 from app.console.polled import PolledRoute
-from app.console.repetition import CannotRepeat, recorded_of
 from app.console.state import TheConsole, console_of
 from app.errors import StoreError
 from app.flow.model import Project

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import yaml
 
-from app.console.phone_source import PhoneText, read_source
+from app.console.phone.source import PhoneText, read_source
 from app.console.project import ProjectFolder
 from app.flow.editing import assist
 from app.flow.editing.fixes import Checked, tried_fixes

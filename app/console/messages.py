@@ -12,9 +12,9 @@ from app.console.access import CanChange, CanLook
 from app.console.audio import audio_response
 from app.console.audit import audit
 from app.console.pages import render
+from app.console.phone.trial_messages import PREFIX
 from app.console.polled import PolledRoute
 from app.console.state import TheConsole, console_of
-from app.console.trial_messages import PREFIX
 from app.errors import StoreError
 from app.service.phone_numbers import readable
 from app.service.recording_files import in_thread, size_of

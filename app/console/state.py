@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from app.console.changes import CallChanges
 from app.console.figures import Figures
 from app.console.passwords import Passwords
-from app.console.phone_calls import PhoneCalls
+from app.console.phone.calls import PhoneCalls
 from app.console.project import ProjectFolder
 from app.console.results import Results
 from app.console.services import Services

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from app.console.trial_messages import tone
+from app.console.phone.trial_messages import tone
 from app.service.recording_folder import RecordingFolder
 from app.store import RecordingRow, open_store
 from app.store.recordings import RECORDINGS_TABLE

@@ -13,7 +13,7 @@ import yaml
 
 from app.cli.console_services import console_services
 from app.console.app import create_console
-from app.console.phone import OUTCOMES
+from app.console.phone.page import OUTCOMES
 from tests.support.tracked import text_of
 from tests.system.docs.blocks import blocks_of, is_followed, pages
 from tests.system.docs.page_servers import told_by

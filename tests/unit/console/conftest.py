@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from app.cli.console_services import console_services
 from app.cli.server_under_test import make_app
 from app.console.app import create_console
-from app.console.phone_player import PhonePlayer
+from app.console.phone.player import PhonePlayer
 from app.settings import Settings
 
 REPOSITORY = Path(__file__).parents[3]

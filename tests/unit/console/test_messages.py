@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from app.console.app import create_console
+from app.console.phone.trial_messages import tone
 from app.console.services import Services
-from app.console.trial_messages import tone
 from app.service.recording_files import new_recording_id
 from app.service.recording_folder import RecordingFolder
 from app.settings import Settings

@@ -716,7 +716,7 @@ async def test_a_text_that_computes_for_long_stops_no_page(phone: Phone) -> None
 
 
 async def test_a_call_that_is_played_for_long_is_stopped(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.console.phone_call.LONGEST_ACT_S", 0.5)
+    monkeypatch.setattr("app.console.phone.call.LONGEST_ACT_S", 0.5)
     loops = "{% for a in l.xs %}{% for b in l.xs %}{% if a == b %}{% endif %}{% endfor %}{% endfor %}"
     flow = "flow: slow\ndefault: true\nstart: wait\nlookups:\n"
     flow += "  l: {get: 'https://x.example/', returns: {xs: [int], free: bool}, default: {xs: [], free: false}}\n"

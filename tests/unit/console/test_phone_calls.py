@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.console.phone_calls import PhoneCalls
+from app.console.phone.calls import PhoneCalls
 from app.console.sessions import ConsoleSession
 from app.console.worker import Worker
 from tests.unit.console.conftest import REPOSITORY, logged_in, make_console, with_worker_here

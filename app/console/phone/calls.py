@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from fastapi import HTTPException, Request
 
 from app.console.audit import audit
-from app.console.phone_player import NO_CALL
+from app.console.phone.player import NO_CALL
 from app.console.sessions import ConsoleSession
 from app.console.worker import Reason, Worker, WorkNotDone
 

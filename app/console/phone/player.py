@@ -16,11 +16,11 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from app.console.language import project_in
-from app.console.phone_call import PhoneCall, PhoneServer
-from app.console.phone_source import PhoneText, Playable, read_source
-from app.console.phone_transcript import bubbles_of, explain, hooks_of, marked
-from app.console.phone_world import ChosenAnswers, World
-from app.console.repetition import keep_recorded
+from app.console.phone.call import PhoneCall, PhoneServer
+from app.console.phone.repetition import keep_recorded
+from app.console.phone.source import PhoneText, Playable, read_source
+from app.console.phone.transcript import bubbles_of, explain, hooks_of, marked
+from app.console.phone.world import ChosenAnswers, World
 from app.errors import AppError
 from app.service.lookup_sources import PythonModules
 from app.service.lookups import LookupClient

@@ -8,8 +8,8 @@ from typing import Final
 
 import yaml
 
-from app.console.change_fields import NEW_PARTS, FieldKind, FormField, path_of, pointer
-from app.console.change_notation import date_key, day_key, days_in_words, is_date, number_key
+from app.console.change.fields import NEW_PARTS, FieldKind, FormField, path_of, pointer
+from app.console.change.notation import date_key, day_key, days_in_words, is_date, number_key
 from app.flow.hours.holidays import countries
 from app.flow.hours.weekly import days_of, is_hours, meant_hours, shown_days
 from app.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written

@@ -16,12 +16,12 @@ from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.editor import ask, folder_of
 from app.console.pages import render
-from app.console.phone_source import PASTED, PhoneText, Playable, dialled_in, read_source
-from app.console.phone_world import World
+from app.console.phone.source import PASTED, PhoneText, Playable, dialled_in, read_source
+from app.console.phone.trial_messages import keep_message
+from app.console.phone.world import World
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.console.sessions import ConsoleSession
 from app.console.state import TheConsole, console_of
-from app.console.trial_messages import keep_message
 from app.errors import StoreError
 from app.flow.files import MAX_BYTES
 from app.verify.scenarios.answers import lookups_of

@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from app.console.phone_source import Playable
-from app.console.phone_world import ChosenAnswers, World
+from app.console.phone.source import Playable
+from app.console.phone.world import ChosenAnswers, World
 from app.errors import AppError
 from app.flow.files import SCENARIO_FOLDERS
 from app.simulator.delivery import Application
@@ -30,7 +30,7 @@ from app.verify.scenarios.script import DialStep, RecordStep, ScriptedParty
 from app.verify.scenarios.server import CallConditions, FaultyServer, PlacedCall
 
 if TYPE_CHECKING:
-    from app.console.phone_transcript import Bubble
+    from app.console.phone.transcript import Bubble
 
 _SEED: Final = "the phone of the console"
 """Seed for a call's ids, so that replaying a call gives the same ids."""

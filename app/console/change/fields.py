@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from app.console.change_notation import days_in_words, is_number
+from app.console.change.notation import days_in_words, is_number
 from app.flow.hours.weekly import days_of
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.source.edit import Path

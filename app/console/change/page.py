@@ -18,9 +18,9 @@ from fastapi.responses import RedirectResponse
 from app.console import language
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
-from app.console.change_fields import SECTIONS, FormField, NewLine, fields_in, group_title, new_lines_in, pointer
-from app.console.change_form import NOT_SAVED, CannotChange, changed, is_removed, tidied
-from app.console.change_notation import days_in_words
+from app.console.change.fields import SECTIONS, FormField, NewLine, fields_in, group_title, new_lines_in, pointer
+from app.console.change.form import NOT_SAVED, CannotChange, changed, is_removed, tidied
+from app.console.change.notation import days_in_words
 from app.console.editor import ask
 from app.console.pages import render
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of

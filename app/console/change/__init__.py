@@ -1,0 +1,1 @@
+"""The page *Change*: what owners change in a flow, as a form."""

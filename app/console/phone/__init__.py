@@ -1,0 +1,1 @@
+"""The page *Phone*: calls on a virtual Vonage, played in a subprocess."""
