@@ -1,4 +1,4 @@
-"""Stores calls, turns, webhooks, revisions of flows, hooks that are not sent yet, and recordings."""
+"""Stores calls, turns, webhooks, revisions of flows, unsent hooks, and recordings."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ _CURE = (
 
 
 def open_store(url: str) -> Store:
-    """The store that `url` names, not opened yet.
+    """The store at `url`, not opened yet.
 
     `sqlite:///` is followed by a path, relative to the working directory or with a fourth slash absolute, taken
-    literally (no escapes, no options). `postgresql://` and `postgres://` are what `read_address` takes. `memory://`
-    keeps its calls until the process ends. Raises ValueError with the cure.
+    literally (no escapes, no options). `postgresql://` and `postgres://` are described in `read_address`. `memory://`
+    keeps its calls until the process ends. Raises ValueError with the fix.
     """
     scheme, found, rest = url.strip().partition("://")
     if not found:
@@ -105,7 +105,7 @@ def open_store(url: str) -> Store:
 
 
 def _postgres(url: str) -> Database:
-    """A database that needs a driver, which is installed on request."""
+    """A database with an optional driver."""
     address = read_address(url)
     try:
         module = import_module("app.store.postgres")

@@ -1,4 +1,4 @@
-"""The URL of a PostgreSQL database, read without its driver."""
+"""The URL of a PostgreSQL database, parsed without its driver."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, u
 EXAMPLE: Final = "postgresql://ncco:password@db.example.com/ncco"
 
 POOLER: Final = "pooler"
-"""Our own option: `pooler=transaction` for a pooler that hands out connections by transaction."""
+"""Our own option: `pooler=transaction` for a pooler in transaction mode."""
 
 _OPTIONS: Final = (
     "application_name",
@@ -28,12 +28,12 @@ _SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "veri
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a PostgreSQL database is.
+    """The address of a PostgreSQL database.
 
     Attributes:
-        dsn: what the driver connects to, with the password: never printed.
+        dsn: the driver's connection string, with the password: never printed.
         label: the same without user, password and options, for messages.
-        is_pooled: the connection goes through a pooler, which may use another server connection for each transaction.
+        is_pooled: whether a pooler may use another server connection for each transaction.
     """
 
     dsn: str = field(repr=False)
@@ -44,9 +44,9 @@ class Address:
 def read_address(url: str) -> Address:
     """Read `postgresql://user:password@host:port/database?sslmode=require`.
 
-    `postgres://` is the same. Several hosts are separated by commas; the folder of a Unix socket goes into `?host=`.
-    Missing parts are taken from libpq's variables (PGUSER, PGPASSWORD, ...). Raises ValueError with the cure and
-    without the password.
+    `postgres://` also works. Several hosts are separated by commas; `?host=` takes the folder of a Unix socket. Missing
+    parts are taken from libpq's variables (PGUSER, PGPASSWORD, ...). Raises ValueError with the fix and without the
+    password.
     """
     parts = _split(url)
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -65,7 +65,7 @@ def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url.strip())
     except ValueError as fault:
-        # What urlsplit says may quote the password.
+        # urlsplit's message may quote the password.
         raise ValueError(f"it is not a URL; write {EXAMPLE}, with %40 for @ and %2F for / in the password") from fault
     if parts.fragment:
         raise ValueError(f"a # in a password is written %23; write {EXAMPLE}")
@@ -79,7 +79,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _port_of(host: str) -> str | None:
-    """What follows the colon of a host, which may be an IPv6 address in brackets; None without a colon."""
+    """The part after the colon of a host, which may be an IPv6 address in brackets; None without a colon."""
     _, found, port = host.rpartition("]")[2].rpartition(":")
     return port if found else None
 

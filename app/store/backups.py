@@ -1,4 +1,4 @@
-"""When the database was backed up last."""
+"""The time of the last backup."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ SELECT: Final = f"SELECT made_at, bytes FROM {BACKUPS_TABLE}"
 
 
 class BackupRow(NamedTuple):
-    """A backup: the moment that it holds, in milliseconds since 1970, and the size of its file."""
+    """A backup: the time of its data, in milliseconds since 1970, and the size of its file."""
 
     made_at: int
     bytes: int
 
 
 class Backups:
-    """The last backup of a database that is open. Every method may raise StoreUnavailable."""
+    """The last backup of an open database. Every method may raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def last(self) -> BackupRow | None:
-        """The last backup; None when there was none."""
+        """The last backup; None if there was none."""
         rows = await self._database.read(SELECT)
         return BackupRow(*rows[0]) if rows else None
 
     async def add(self, row: BackupRow) -> None:
-        """Note a backup."""
+        """Record a backup."""
         await self._database.write(partial(_add, row))
 
 

@@ -1,6 +1,6 @@
 """Copies of a database for backups: always a SQLite file.
 
-A copy holds the rows of one moment, except the sessions of consoles of version 0.2: a restore logs nobody in.
+A copy is a snapshot, without the console sessions of version 0.2: a restore logs nobody in.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from app.store.migrations import (
 )
 
 WAIT_MS: Final = 5_000
-"""How long to wait for another process that writes."""
+"""How long to wait for another process's write."""
 
 COPIED: Final = tuple(name for name in TABLES if name not in (VERSION_TABLE, ADDITIONS_TABLE, PROBES_TABLE))
-"""Tables that are copied to another kind of database; referenced tables come first."""
+"""Tables copied to another kind of database, referenced tables first."""
 
 SESSIONS_OF_0_2: Final = "ncco_console_sessions"
-"""Hosts of version 0.2 that share the database make this table and keep sessions of their consoles in it."""
+"""Hosts of version 0.2 that share the database keep console sessions in this table."""
 _CURE: Final = "take another backup"
 IN_USE: Final = "stop every server and every `ncco` command that uses it, its console too"
 
@@ -41,8 +41,8 @@ def opened_copy(path: Path, *, is_new: bool = False) -> Iterator[sqlite3.Connect
     """A copy as one file without a log; at the end it is synced to disk. Raises StoreError.
 
     Args:
-        path: absolute; where the copy is.
-        is_new: make it, with empty tables.
+        path: absolute path of the copy.
+        is_new: create it, with empty tables.
     """
     try:
         if is_new:
@@ -57,9 +57,9 @@ def opened_copy(path: Path, *, is_new: bool = False) -> Iterator[sqlite3.Connect
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a database that servers may be writing, with SQLite's online backup. Raises StoreError. Blocks.
+    """Copy a database with SQLite's online backup while servers may write. Raises StoreError. Blocks.
 
-    It is read in one step: in several, each write of a server would start the copy again. In WAL mode nobody waits.
+    It is read in one step: otherwise each write of a server would restart the copy. In WAL mode nobody waits.
     """
     try:
         with (
@@ -76,8 +76,8 @@ def copy_file(source: Path, target: Path) -> None:
 def check_copy(path: Path) -> None:
     """Migrate a copy to the newest schema, read all of it, and drop the sessions of version 0.2.
 
-    Raises StoreUnusable when it is damaged, newer or empty, or holds anything but our tables and their rows: nothing of
-    an archive may run, or be missing later.
+    Raises StoreUnusable if it is damaged, newer or empty, or contains anything but our tables and rows: an archive must
+    not execute code, nor lack anything.
     """
     if not sqlite_file.schema_of(path, WAIT_MS).found:
         raise StoreUnusable(f"{path} is empty", _CURE)
@@ -95,7 +95,7 @@ def check_copy(path: Path) -> None:
 
 
 def _missing_columns(copy: sqlite3.Connection) -> list[str]:
-    """The columns that a new database has and a copy lacks, as `table.column`."""
+    """The columns of a new database that a copy lacks, as `table.column`."""
     with closing(sqlite_file.connect(None, 0)) as new:
         sqlite_file.run(new, upgrade(SQLITE, sqlite_file.LIST_TABLES, "a new database"))
         return [
@@ -113,10 +113,10 @@ def columns_of(copy: sqlite3.Connection, table: str) -> list[str]:
 
 
 def require_unused(path: Path) -> None:
-    """Raise StoreUnavailable while another process has a file open, if it exists. Its log is empty afterwards. Blocks.
+    """Raise StoreUnavailable while another process has a file open, if it exists. Empties its log. Blocks.
 
-    The log of a file that is gone is refused too: the calls in it may be nowhere else. A connection in WAL mode holds a
-    lock for as long as it is open, so leaving that mode fails while there is another.
+    The log of a missing file is refused too: its calls may exist nowhere else. Open connections in WAL mode hold a
+    lock, so leaving that mode fails while there is another.
     """
     sqlite_file.require_no_lost_log(path)
     if not path.exists():
@@ -130,16 +130,16 @@ def require_unused(path: Path) -> None:
 
 
 def replace_file(path: Path, copy: Path) -> None:
-    """Put a copy in the place of a database that no process uses. Raises StoreUnavailable while one does. Blocks."""
+    """Replace a database that no process uses by a copy. Raises StoreUnavailable while one does. Blocks."""
     require_unused(path)
-    for name in ("-wal", "-shm"):  # of a damaged file: the log of another one would be played into the copy
+    for name in ("-wal", "-shm"):  # in case of a damaged file: a foreign log would be applied to the copy
         path.with_name(f"{path.name}{name}").unlink(missing_ok=True)
     copy.replace(path)
     sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Write the names of a folder to disk."""
+    """Sync a folder's entries to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -148,9 +148,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def move_into(draft: Path, target: Path, undo: ExitStack) -> None:
-    """Move a file, or the files of a folder, into place; `undo` restores the former ones.
+    """Move a file, or the files of a folder, into place; `undo` restores the previous ones.
 
-    The folder itself stays: it may be where a disk is mounted.
+    The folder itself is kept: it may be a mount point.
     """
     before = draft.with_name("before")
     before.mkdir()

@@ -1,14 +1,13 @@
-"""What a store needs of a database: it runs statements in transactions.
+"""The interface of a database: it runs statements in transactions.
 
-Every operation that writes is a generator: it yields statements and is sent their rows, so that one text serves both
-databases.
+Every writing operation is a generator that yields statements and is sent their rows, so that both databases share one
+implementation.
 
-    def hook_sent(id_, now):
-        for (session,) in (yield DELETE_HOOK, (id_,)):
+    def hook_sent(id_, now): for (session,) in (yield DELETE_HOOK, (id_,)):
             yield FREE_NEXT, (now, session)
 
-SQL is written for PostgreSQL, with `$1` for the first value; the few words that SQLite writes in another way are a
-table in `app.store.sqlite_file`. An operation raises StoreError only before it has written anything.
+SQL is written for PostgreSQL, with `$1` for the first value; a table of the few differences of SQLite is in
+`app.store.sqlite_file`. An operation raises StoreError only before it has written anything.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ Row: TypeAlias = tuple[Any, ...]
 
 
 class Many(NamedTuple):
-    """One statement for many rows of values. Its result is the rows of all of them."""
+    """One statement for many rows of values. Its result has the rows of all."""
 
     sql: str
     rows: Sequence[Sequence[Any]]
@@ -38,8 +37,8 @@ class Many(NamedTuple):
 class Keyed(NamedTuple):
     """A statement that repeats its first value at the start of each row.
 
-    Where the same statement of several operations is sent at once, that value leads each row to its operation. No other
-    statement of a grouped operation returns rows, except an `Insert`.
+    If several operations send the same statement together, this value assigns each row to its operation. Except for
+    `Insert`, no other statement of a grouped operation returns rows.
     """
 
     sql: str
@@ -50,7 +49,7 @@ class Insert(NamedTuple):
     """An INSERT of one row that may already exist.
 
     Its result is the first value and the key of the new row, or nothing. SQLite reports the key without RETURNING,
-    which would make the INSERT take half as long again.
+    which would make the INSERT 50 % slower.
     """
 
     sql: str
@@ -67,15 +66,15 @@ class Read(Protocol):
     """Reads a database while servers write it."""
 
     async def __call__(self, sql: str, *values: object) -> list[Row]:
-        """Every row of a query. Blocks no event loop, and may take long. Raises StoreUnavailable."""
+        """Every row of a query. Does not block the event loop, and may take long. Raises StoreUnavailable."""
 
 
 class Database(Protocol):
-    """Runs what a store reads and writes.
+    """Runs the store's reads and writes.
 
     Attributes:
         label: names the database in messages, without user and password.
-        path: the file, where the database is one.
+        path: the file of a file database.
         is_durable: whether it outlives the process.
     """
 
@@ -84,18 +83,18 @@ class Database(Protocol):
     is_durable: bool
 
     async def open(self) -> None:
-        """Connect, migrate to the newest schema, check that it can be written.
+        """Connect, migrate to the newest schema, and check that it is writable.
 
-        Raises StoreUnusable; StoreUnavailable when the same may succeed later.
+        Raises StoreUnusable; StoreUnavailable if a retry may succeed.
         """
 
     async def close(self) -> None:
         """Finish pending writes and disconnect; a closed database can be opened again."""
 
     async def schema(self) -> Schema:
-        """The schema of the database, which is not changed or created. It does not have to be open.
+        """The schema of the database, which is neither changed nor created, and need not be open.
 
-        Raises StoreUnusable when it belongs to a newer version or to another program, and StoreUnavailable.
+        Raises StoreUnusable if it belongs to a newer version or to another program, and StoreUnavailable.
         """
 
     async def read(self, sql: str, *values: object) -> list[Row]:
@@ -104,50 +103,50 @@ class Database(Protocol):
     def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
         """Run an operation in one transaction; returns its result or raises its error, once its rows are on disk.
 
-        If the task is cancelled meanwhile, all of its rows may have been written, or none, but never only some. Raises
-        StoreError for rows that cannot be stored, and StoreUnavailable.
+        A cancelled task may have written all of its rows or none, but never only some. Raises StoreError for rows that
+        cannot be stored, and StoreUnavailable.
 
         Args:
-            work: makes the generator; it may be called again after a failed transaction.
-            keys: names of all calls that it may touch. Work with keys is short, goes first and is grouped. Those of its
+            work: creates the generator; may be called again after a failed transaction.
+            keys: names of all calls that it may touch. Work with keys is short, has priority and is grouped. Its
                 statements that return rows are `Keyed` or an `Insert`; none is a `Many`.
         """
 
     async def trim(self) -> None:
-        """Remove deleted rows from the write-ahead log too, as far as that is possible quickly."""
+        """Remove deleted rows from the write-ahead log too, as far as quickly possible."""
 
     async def copy_to(self, path: Path) -> None:
-        """Write a copy of one moment (`app.store.copies`) to the new file `path`, while servers run.
+        """Write a snapshot (`app.store.copies`) to the new file `path`, while servers run.
 
-        It does not have to be open. Raises StoreError.
+        The database need not be open. Raises StoreError.
         """
 
     async def require_unused(self) -> None:
-        """Raise StoreUnavailable while a server has it open; raises StoreError. It must not be open here."""
+        """Raise StoreUnavailable while a server has it open; may raise StoreError. It must not be open here."""
 
     async def replace_by(self, path: Path) -> None:
-        """Replace everything by a checked copy, or nothing. It must not be open.
+        """Replace everything by a checked copy, atomically. The database must not be open.
 
         Raises StoreUnavailable while a server has it open, and StoreError.
         """
 
     async def purge(self, *, rewrite: bool) -> bool | None:
-        """Remove deleted data from the files, too; `rewrite` writes all data again and blocks writers meanwhile.
+        """Remove deleted data from the files, too; `rewrite` rewrites all data and blocks writers meanwhile.
 
-        Returns whether it is done: False while a program holds it up, None where deleted rows stay in the files until
-        their space is used again.
+        Returns whether it is done: False while another program prevents it, None if deleted rows stay in the files
+        until their space is reused.
         """
 
     def reading(self) -> AbstractAsyncContextManager[tuple[Read, Schema]]:
-        """A reader with its own connection, and the schema it reads; this database does not have to be open.
+        """A reader with its own connection, and its schema; this database need not be open.
 
-        Raises StoreUnusable for a database that is not ours or cannot be read by this version.
+        Raises StoreUnusable for a database that is not ours or unreadable by this version.
         """
 
 
 @dataclass(slots=True, eq=False)
 class WriteItem:
-    """One operation in a queue of writes, and the task that waits for it."""
+    """A queued write operation, and the task that awaits it."""
 
     work: Callable[[], Work[Any]]
     done: asyncio.Future[Any]
@@ -156,24 +155,24 @@ class WriteItem:
     error: Exception | None = None
 
     def settle(self) -> None:
-        """Wake the task with the result or the error, in its own loop, unless it was cancelled meanwhile."""
+        """Wake the task in its own loop with the result or the error, unless it was cancelled."""
         if self.done.done():
             return
         if self.error is None:
             self.done.set_result(self.result)
         else:
             self.done.set_exception(self.error)
-            self.done.exception()  # mark it as seen: a task that is cancelled at this moment never reads it
+            self.done.exception()  # mark it as seen: a task that is just being cancelled never reads it
 
 
 class GroupWriter(ABC):
-    """Commits operations in groups: while one group waits for the disk, the next one gathers.
+    """Commits operations in groups: while one group waits for the disk, the next one collects.
 
-    A group starts after all tasks that are ready have run, so their writes are one group.
+    A group starts after all ready tasks have run, so it contains all their writes.
 
     Args:
         label: names the database in messages.
-        queue_limit: writes that may wait; another one is refused, since it would miss the caller's deadline.
+        queue_limit: most waiting writes; more are refused, since they would miss the caller's deadline.
     """
 
     def __init__(self, label: str, queue_limit: int) -> None:
@@ -203,11 +202,11 @@ class GroupWriter(ABC):
 
     @abstractmethod
     def next_group(self) -> list[WriteItem]:
-        """Take operations from the front of the queue."""
+        """Take operations from the head of the queue."""
 
     @abstractmethod
     async def commit(self, group: list[WriteItem]) -> None:
-        """Write operations in one transaction, and settle them. Never raises."""
+        """Write operations in one transaction and settle them. Never raises."""
 
     async def _run(self) -> None:
         group: list[WriteItem] = []
@@ -217,14 +216,14 @@ class GroupWriter(ABC):
                 if group:
                     await self.commit(group)
         finally:
-            for item in (*group, *self.queue):  # if the event loop ends, no task may wait forever
+            for item in (*group, *self.queue):  # if the event loop stops, no task may wait forever
                 if not item.done.done():
                     item.error = item.error or StoreUnavailable(f"{self.label} is not open")
                     item.settle()
 
 
 def contains(column: str, value: str) -> str:
-    """The condition that a text or the bytes of a column contain a value."""
+    """The condition that a text or binary column contains a value."""
     return f'"position"({column}, {value}) > 0'
 
 

@@ -1,12 +1,12 @@
-"""The tables of both databases, version by version. A released version is never changed: another one follows it.
+"""The tables of both databases, version by version. A released version is never changed, only followed by another one.
 
-During a rolling restart, old hosts use the newer tables: a version only adds, and removes nothing
-that the previous version needs. A server refuses a schema that it does not know, so what must not stop it (hosts of the
-previous version beside this one, or a return to it) is an addition: tables and columns that have versions of their own,
-of which a server ignores those it does not know.
+During a rolling restart, old hosts use the newer tables, so a version removes nothing that the previous version needs.
+A server refuses an unknown schema version. Changes that must not stop hosts of the previous version, alongside or after
+a downgrade, are additions: tables and columns with versions of their own, of which a server ignores unknown ones.
 
-Keys are integers that grow, so that what is written together is stored together. The call's id is the only index with
-random entries: each such index costs a commit one more page. In PostgreSQL texts sort by their bytes, as in SQLite.
+Keys are growing integers, so that rows written together are stored together. The call's ID is the only index with
+random entries, because each such index adds a page to every commit. In PostgreSQL texts sort by their bytes, as in
+SQLite.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ VERSION_TABLE: Final = "ncco_schema"
 """The table with the database's version. A database with our tables but without this one belongs to another program."""
 
 RETENTION_TABLE: Final = "ncco_retention"
-"""Where a database that was made by 0.2 or later says how many days it keeps calls."""
+"""Holds the default retention in days of databases created by 0.2 or later."""
 
 DEFAULT_RETENTION_DAYS: Final = 90
 
 FIRST_READABLE: Final = "0002"
-"""The oldest version that can be read without being migrated."""
+"""The oldest version that can be read without migration."""
 
 PROBES_TABLE: Final = "probes"
 """Always empty."""
 
 ADDITIONS_TABLE: Final = "ncco_additions"
-"""The table with the version of the additions; 0.2 does not make it."""
+"""The table with the version of the additions; 0.2 does not create it."""
 
 FORGOTTEN_TABLE: Final = "ncco_forgotten"
-"""What late webhooks of forgotten calls name."""
+"""The identifiers in late webhooks of forgotten calls."""
 
 TABLES: Final = (
     *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
@@ -48,7 +48,7 @@ TABLES: Final = (
 )
 
 PROBE: Final = bytes(16_384)
-"""More than the free space in any page, so that a full disk shows."""
+"""Larger than the free space in any page, to detect a full disk."""
 
 INSERT_PROBE: Final = "INSERT INTO probes (body) VALUES ($1)"
 
@@ -78,11 +78,11 @@ ADDITIONS: Final = _read_migrations("additions.sql")
 
 
 def find_schema(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[Schema]:
-    """Which version the database has. Raises StoreUnusable for a newer one, and for that of another program.
+    """The version of the database. Raises StoreUnusable for a newer version, or another program's database.
 
     Args:
-        migrations: of this kind of database.
-        list_tables: returns the names of tables; the database may have only ours.
+        migrations: for this kind of database.
+        list_tables: returns the names of its tables, which must be ours.
         label: names the database.
     """
     tables = {row[0] for row in (yield list_tables, ())}
@@ -107,7 +107,7 @@ def _version(table: str, tables: Collection[str]) -> Work[str]:
 
 
 def upgrade(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[None]:
-    """Make what the database lacks, inside a transaction that locks others out. Raises StoreUnusable."""
+    """Create whatever the database lacks, inside a transaction that locks others out. Raises StoreUnusable."""
     schema = yield from find_schema(migrations, list_tables, label)
     if schema.missing:
         yield from _run(migrations, schema.missing, VERSION_TABLE)
@@ -135,7 +135,7 @@ def _run(migrations: tuple[Migration, ...], missing: tuple[str, ...], version_ta
 
 
 def require_readable(schema: Schema, label: str) -> None:
-    """Raise StoreUnusable for a database that is empty, or too old to be read as it is."""
+    """Raise StoreUnusable for a database that is empty, or too old to be read without migration."""
     if not schema.found:
         raise StoreUnusable(f"{label} is empty", "name the server's database in NCCO_DATABASE_URL, or start the server")
     if schema.found < FIRST_READABLE:
@@ -143,6 +143,6 @@ def require_readable(schema: Schema, label: str) -> None:
 
 
 def probe() -> Work[None]:
-    """Write a row and delete it: the commit shows whether the database can be written and can grow."""
+    """Write a row and delete it: the commit shows whether the database is writable and can grow."""
     yield INSERT_PROBE, (PROBE,)
     yield DELETE_PROBES, ()

@@ -1,7 +1,7 @@
 """The database of a store in PostgreSQL, which several hosts may share.
 
-Webhooks of calls are written in groups by one task: while one group is committed, the next one gathers. What the
-operations of a group ask for at the same step is sent to PostgreSQL together.
+Webhooks of calls are written in groups by one task: while one group is committed, the next one collects. Statements of
+a group's operations at the same step are sent to PostgreSQL together.
 
 Needs asyncpg: `pip install ".[postgres]"`.
 """
@@ -41,16 +41,16 @@ if TYPE_CHECKING:
     from app.store.postgres_copy import Connection
 
 QUEUE_LIMIT: Final = 2_000
-"""Writes that may wait; another one is refused, since it would miss the caller's deadline."""
+"""Most waiting writes; more are refused, since they would miss the caller's deadline."""
 
 GROUP_LIMIT: Final = 128
-"""Writes committed together at most, so that the first of them does not wait forever."""
+"""Most writes per group, so that the first does not wait forever."""
 
 READERS: Final = 4
-"""Connections on which calls are read."""
+"""Connections for reading calls."""
 
 BACKGROUND: Final = 2
-"""Connections for what no caller waits for."""
+"""Connections for work that no caller waits for."""
 
 TRIES: Final = 3
 """Attempts at a write that conflicts with another host, or at a read after a lost connection."""
@@ -58,24 +58,24 @@ TRIES: Final = 3
 CONNECT_S: Final = 3.0
 READ_S: Final = 2.0
 COMMIT_S: Final = 3.5
-"""Seconds that a group of writes may take with all that it waits for; Vonage gives up after 5."""
+"""Time limit in seconds for a group of writes, including waits; Vonage gives up after 5."""
 
 BACKGROUND_S: Final = 10.0
 SEARCH_S: Final = 30.0
-"""Seconds that a search of recorded calls may take."""
+"""Time limit in seconds for a search of recorded calls."""
 
 OPEN_S: Final = 60.0
-"""Seconds that `open` may take: another host may be migrating a large database."""
+"""Time limit in seconds for `open`: another host may be migrating a large database."""
 
 LOCK: Final = 7_093_221_054_881
-"""The advisory lock under which a schema is changed; a number that nobody else uses."""
+"""The advisory lock for schema changes; a number that nobody else uses."""
 
 LIST_TABLES: Final = f"""
     SELECT name
     FROM unnest('{{{",".join(TABLES)}}}'::text[]) AS name
     JOIN pg_class ON pg_class.oid = to_regclass(name)
 """
-"""It reads pg_class, so that a connection that has waited for another host's migration sees the tables of that."""
+"""Reads pg_class, so that a connection that has waited for another host's migration sees its tables."""
 
 _SETTINGS: Final = {
     "statement_timeout": "3000",
@@ -83,15 +83,15 @@ _SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "5000",
     "jit": "off",
 }
-"""In milliseconds. PostgreSQL itself ends the transactions of a host that hangs or has died."""
+"""In milliseconds. PostgreSQL itself ends the transactions of hung or dead hosts."""
 
 _DURABLE: Final = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
-"""What was acknowledged is on disk, whatever the database's own setting says."""
+"""Acknowledged writes are on disk, whatever the database's own setting."""
 
 _RETURNING: Final = " RETURNING id, key"
-"""Behind an `Insert`."""
+"""Appended to an `Insert`."""
 
 
 class PostgresDatabase:
@@ -99,7 +99,7 @@ class PostgresDatabase:
 
     Args:
         address: of the database.
-        queue_limit: writes that may wait.
+        queue_limit: most waiting writes.
 
     Attributes:
         label, path, is_durable: see `Database`.
@@ -209,7 +209,7 @@ class PostgresDatabase:
 
 
 class _Connections:
-    """A connection pool that raises store errors. It connects when a connection is needed."""
+    """A connection pool that raises store errors. It connects on demand."""
 
     def __init__(self, address: Address, size: int, limit_s: float, *, statement_s: float | None = None) -> None:
         self.label = address.label
@@ -226,7 +226,7 @@ class _Connections:
     async def opened(
         cls, address: Address, size: int, limit_s: float, *, statement_s: float | None = None
     ) -> _Connections:
-        """A new pool, still without connections."""
+        """A new pool without connections."""
         made = cls(address, size, limit_s, statement_s=statement_s)
         await made._pool
         return made
@@ -236,9 +236,9 @@ class _Connections:
         return await self.use(lambda connection: _fetch(connection, sql, values), is_lost)
 
     async def use(self, work: Callable[[Connection], Awaitable[T]], may_retry: Callable[[BaseException], bool]) -> T:
-        """The result of `work`. Raises its errors, StoreUnavailable, and StoreError for rows that cannot be stored.
+        """Run `work`. Raises its errors, StoreUnavailable, and StoreError for rows that cannot be stored.
 
-        After a restart of PostgreSQL all connections of the pool are lost; each is replaced when it is used.
+        After a restart of PostgreSQL all connections of the pool are lost; each is replaced on use.
         """
         try:
             async with asyncio.timeout(self._limit_s):
@@ -263,9 +263,9 @@ class _Connections:
         except (asyncpg.PostgresError, StoreError) as error:
             if is_standby_error(error):
                 await self._pool.expire_connections()  # new ones may lead to the primary
-            raise  # the connection is whole
+            raise  # the connection is intact
         except BaseException:
-            connection.terminate()  # in the middle of something: do not wait for its end
+            connection.terminate()  # it is busy: do not wait for it
             raise
         finally:
             await self._pool.release(connection)
@@ -282,8 +282,8 @@ class _Connections:
 class _PostgresWriter(GroupWriter):
     """Writes groups on its own connection.
 
-    When the connection is lost during a commit, nobody knows whether PostgreSQL has committed: the whole group has
-    StoreUnavailable, and a webhook that comes again finds what was written, or writes it.
+    If the connection is lost during a commit, nobody knows whether PostgreSQL committed: the whole group gets
+    StoreUnavailable, and a repeated webhook finds its rows or writes them.
     """
 
     def __init__(self, connections: _Connections, queue_limit: int) -> None:
@@ -296,7 +296,7 @@ class _PostgresWriter(GroupWriter):
         await self._connections.close()
 
     def next_group(self) -> list[WriteItem]:
-        """Operations on different calls, in one order on all hosts; those of one call keep their order."""
+        """Operations on different calls, in the same order on all hosts; those on one call keep their order."""
         group: list[WriteItem] = []
         later: list[WriteItem] = []
         names: set[str] = set()
@@ -314,7 +314,7 @@ class _PostgresWriter(GroupWriter):
         try:
             await self._connections.use(partial(_write_group, group=group, label=self.label), is_conflict)
         except Exception as error:  # noqa: BLE001 - handed to every waiting task
-            if isinstance(error.__cause__, TimeoutError):  # the writes behind would time out too
+            if isinstance(error.__cause__, TimeoutError):  # later writes would time out too
                 group = [*group, *self.queue]
                 self.queue.clear()
             for item in group:
@@ -324,7 +324,7 @@ class _PostgresWriter(GroupWriter):
 
 
 async def _write_group(connection: Connection, group: Sequence[WriteItem], label: str) -> None:
-    """Write operations in one transaction; each has its result or its error afterwards."""
+    """Write operations in one transaction; each is settled with its result or error."""
     try:
         async with _transaction(connection):
             await _run_side_by_side(connection, group)
@@ -346,7 +346,7 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
 
 
 async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) -> None:
-    """Run operations on different calls: statements that they share at one step are sent together."""
+    """Run operations on different calls: statements that they share at a step are sent together."""
     steps: dict[WriteItem, tuple[Work[Any], Statement]] = {}
 
     def go_on(item: WriteItem, work: Work[Any], rows: Any) -> None:
@@ -374,7 +374,7 @@ async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) 
 
 
 async def _send_together(connection: Connection, statements: Sequence[Statement]) -> list[list[Row]]:
-    """The rows of each of several statements that have the same text: by their keys, since they come in one list."""
+    """Divide the rows of several statements with the same text by their keys, since they arrive in one list."""
     first = statements[0]
     every = [_stored(values) for _, values in statements]
     sql = f"{first.sql}{_RETURNING}" if isinstance(first, Insert) else first[0]
@@ -394,7 +394,7 @@ async def _transact(connection: Connection, work: Callable[[], Work[T]]) -> T:
 
 
 async def _run(connection: Connection, work: Work[T]) -> T:
-    """Run an operation inside a transaction of the caller; returns its result."""
+    """Run an operation inside the caller's transaction; returns its result."""
     try:
         statement = next(work)
         while True:
@@ -421,7 +421,7 @@ async def _fetch(connection: Connection, sql: str, values: Sequence[object]) -> 
 async def _transaction(connection: Connection) -> AsyncIterator[None]:
     """BEGIN, and COMMIT unless an exception passes.
 
-    asyncpg's own waits for a ROLLBACK even when it is cancelled, on a network that may be gone.
+    asyncpg's own transaction waits for a ROLLBACK even if cancelled, on a network that may be gone.
     """
     await connection.execute("BEGIN")
     try:
@@ -441,12 +441,12 @@ def _stored(values: Iterable[object]) -> list[object]:
 
 
 def _loaded(row: Iterable[Any]) -> Row:
-    """A row with its texts as they were before they were stored."""
+    """A row with its texts as they were before storing."""
     return tuple(loaded_text(value) if isinstance(value, str) and SUBSTITUTE in value else value for value in row)
 
 
 def _options(address: Address, statement_s: float | None = None) -> dict[str, Any]:
-    """How to connect. A pooler by transactions keeps neither settings nor prepared statements of a session."""
+    """Connection options. A pooler in transaction mode keeps neither settings nor prepared statements."""
     settings = _SETTINGS if statement_s is None else {**_SETTINGS, "statement_timeout": str(int(statement_s * 1000))}
     name = {} if "application_name=" in address.dsn else {"application_name": "ncco-server"}
     return {
@@ -463,13 +463,13 @@ async def _make_durable(connection: Connection) -> None:
 
 
 async def _keep(_: object) -> None:
-    """A connection that comes back to the pool needs no reset: nothing here leaves a state behind."""
+    """A connection returned to the pool needs no reset: nothing here leaves state behind."""
 
 
 async def _on_a_connection(
     address: Address, work: Callable[[Connection, str], Awaitable[T]], *, limit_s: float | None = OPEN_S
 ) -> T:
-    """The result of `work` on a separate connection. Raises StoreUnusable, StoreUnavailable."""
+    """Run `work` on a separate connection. Raises StoreUnusable, StoreUnavailable."""
     try:
         async with asyncio.timeout(limit_s):
             connection = await asyncpg.connect(**_options(address))

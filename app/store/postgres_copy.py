@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 
 ROWS: Final = 100
-"""Rows per read; one may have a megabyte."""
+"""Rows per read; one row may take a megabyte."""
 
 NO_LIMITS: Final = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 
@@ -28,7 +28,7 @@ SELECT_COLUMNS: Final = """
     WHERE table_schema = current_schema() AND table_name = $1
 """
 
-# A server has a connection at any time: it probes the database every few seconds.
+# A running server always has a connection: it probes the database every few seconds.
 COUNT_OTHERS: Final = """
     SELECT count(*)
     FROM pg_stat_activity
@@ -59,13 +59,13 @@ async def _copy_table_out(connection: Connection, copy: sqlite3.Connection, tabl
 
 
 async def require_unused(connection: Connection, label: str) -> None:
-    """Raise StoreUnavailable when a server has the database open."""
+    """Raise StoreUnavailable if a server has the database open."""
     if others := await connection.fetchval(COUNT_OTHERS):
         raise StoreUnavailable(f"{label} is in use, by {others} connections", IN_USE)
 
 
 async def copy_in(connection: Connection, path: Path) -> None:
-    """Replace all rows by those of a copy, within a transaction of the caller. The tables of both are the newest."""
+    """Replace all rows by those of a copy, inside the caller's transaction. Both must have the newest schema."""
     with opened_copy(path) as copy:
         columns = {table: await connection.fetch(SELECT_COLUMNS, table) for table in COPIED}
         present = [table for table in COPIED if columns[table]]

@@ -1,6 +1,6 @@
-"""What is wrong with a PostgreSQL database, in one sentence that names it without user and password.
+"""Describes problems of a PostgreSQL database in one sentence, without user and password.
 
-No row is quoted: what callers say stays out of logs.
+No row is quoted: callers' input stays out of logs.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import asyncpg
 from app.errors import StoreError, StoreUnavailable, StoreUnusable
 
 DRIVER_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What the driver raises."""
+"""Exceptions of the driver."""
 
 
 class PostgresFault(NamedTuple):
-    """What is wrong with the database, after its name in a sentence, and how to fix it."""
+    """Problem, as the rest of a sentence after the database's name → fix."""
 
     message: str
     cure: str
@@ -53,7 +53,7 @@ _FAULTS: Final = {
     "XX002": PostgresFault("has a damaged index", "REINDEX DATABASE"),
 }
 _OF_ROWS: Final = ("22", "23", "54")
-"""Classes of errors that the written data causes: data, constraints, limits."""
+"""SQLSTATE classes of errors caused by the data: data, constraints, limits."""
 
 _ENDING: Final = ("57P01", "57P02", "57P03")
 """PostgreSQL ended the connection without running the statement."""
@@ -76,7 +76,7 @@ def _fault(error: BaseException) -> PostgresFault:
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the connection was lost or never made, so that a read must be repeated."""
+    """Whether the connection was lost or never made, so that a read can be repeated."""
     if isinstance(error, OSError | asyncpg.PostgresConnectionError) or _state(error) in _ENDING:
         return True
     is_ours = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
@@ -84,23 +84,23 @@ def is_lost(error: BaseException) -> bool:
 
 
 def is_standby_error(error: BaseException) -> bool:
-    """Whether the connection leads to a server that cannot be written."""
+    """Whether the connection leads to a read-only server."""
     return _state(error) == "25006"
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether two hosts were in each other's way, so that a retry may succeed."""
+    """Whether two hosts conflicted, so that a retry may succeed."""
     return _state(error) in _CONFLICTS
 
 
 def is_row_error(error: BaseException) -> bool:
-    """Whether the data cannot be stored, although the database itself is fine."""
+    """Whether the data cannot be stored, although the database is fine."""
     is_refused_here = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
     return is_refused_here or _state(error)[:2] in _OF_ROWS
 
 
 def _error_text(error: BaseException) -> str:
-    """What PostgreSQL says, in one line and without the values of a row."""
+    """PostgreSQL's message in one line, without values of a row."""
     if isinstance(error, TimeoutError):
         return "timed out"
     if is_row_error(error) and not _state(error):
@@ -109,7 +109,7 @@ def _error_text(error: BaseException) -> str:
 
 
 def refused(label: str, error: BaseException) -> StoreError:
-    """One operation cannot be written, now or later."""
+    """An operation that can never be written."""
     return StoreError(f"{label} refuses the write ({_error_text(error)})")
 
 
@@ -121,12 +121,12 @@ def own_error(label: str, error: Exception) -> Exception | None:
 
 
 def unavailable(label: str, error: BaseException) -> StoreUnavailable:
-    """The same request may succeed later."""
+    """A problem that a retry may solve."""
     return StoreUnavailable(f"{label} {_fault(error).message} ({_error_text(error)})")
 
 
 def unusable(label: str, error: BaseException) -> StoreError:
-    """The server cannot start on this database: StoreUnusable, or StoreUnavailable when it may later."""
+    """The server cannot start on this database: StoreUnusable, or StoreUnavailable if a retry may succeed."""
     fault = _fault(error)
     state = _state(error)
     if state in _NO_START or state[:2] in _NO_START or isinstance(error, asyncpg.ClientConfigurationError):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 SUBSTITUTE: Final = "\x1a"
-"""Begins an escape, `\\x1a0` for NUL, which PostgreSQL cannot store, and `\\x1a1` for itself."""
+"""Start of an escape: `\\x1a0` for NUL, which PostgreSQL cannot store, `\\x1a1` for itself."""
 
 
 def stored_text(text: str) -> str:
-    """`text` as it is written. Lone surrogates, which UTF-8 cannot hold, become their escape."""
+    """The stored form of `text`. Lone surrogates, which UTF-8 cannot represent, are escaped."""
     if text.isascii() and "\0" not in text and SUBSTITUTE not in text:
         return text
     kept = text.encode("utf-8", "backslashreplace").decode("utf-8")

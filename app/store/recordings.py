@@ -5,9 +5,9 @@
     await store.recordings.mark_heard(rows[0].id, now, "anna")
 
 `app.service.turns` writes a recording in the transaction of the webhook that announces it; `app.service.recordings`
-fetches its audio and its transcript. The audio is in a folder, in a file with the id for its name.
+fetches its audio and its transcript. The audio is a file in a folder, named after the ID.
 
-How the columns of a row go together:
+Combinations of the columns:
 
     waits for a try      state waiting, due_at set
     is being fetched     the same, claim set, leased_until in the future; has_file 1, since a file may be there already
@@ -32,50 +32,51 @@ from app.store.database import Database, Keyed, Many, Row, Work, contains
 RECORDINGS_TABLE: Final = "ncco_recordings"
 
 RecordingKind: TypeAlias = Literal["record", "conversation", "voice-input"]
-"""`record`: a message. `conversation`: people who talk, recorded meanwhile. `voice-input`: what an `input` with
-`saveAudio` has heard."""
+"""`record`: a message. `conversation`: a recorded conversation. `voice-input`: speech that an `input` with `saveAudio`
+heard.
+"""
 
 RecordingState: TypeAlias = Literal["waiting", "kept", "failed", "gone", "deleted"]
 """`waiting` for its next try, or being fetched; `kept` in the folder; `failed`: given up; `gone`: Vonage no longer has
-it; `deleted` for good: only its id is left, so that a second webhook does not bring it back."""
+it; `deleted` for good: only its ID is left, so that a second webhook does not restore it.
+"""
 
 
 _SUFFIXES: Final = {"audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/ogg": ".ogg"}
 
 
 class RecordingRow(NamedTuple):
-    """A recording. All times are milliseconds since 1970; None for what has not happened or is unknown.
+    """A recording. All times are milliseconds since 1970; None if it has not happened or is unknown.
 
     Attributes:
         id: random, 32 hexadecimal digits; also the name of the file.
-        uuid: Vonage's id of it, or a hash of its URL where it has none. There is one row for each.
+        uuid: Vonage's id of it, or a hash of its URL if it has none; unique.
         kind: see `RecordingKind`.
-        session: the call, "" when it is not known.
+        session: the call, "" if unknown.
         conversation: its `conversation_uuid`.
-        flow, step: where it was recorded; "" when that is not known.
-        about: what the flow was given, such as the team that a message is for; nothing sensitive.
-        caller_name: as the flow knows it, "" when it does not; never sensitive.
+        flow, step: where it was recorded; "" if unknown.
+        about: parameters of the flow, such as the team that a message is for; nothing sensitive.
+        caller_name: as known to the flow, or ""; never sensitive.
         from_number, to_number: of the call: digits with the country code, or the name of a user.
-        url: where Vonage keeps the audio; never shown. "" until it is announced: its transcript may come first.
+        url: location of the audio at Vonage; never shown. "" until it is announced: its transcript may come first.
         started_at, duration_ms: of the audio, as announced.
         size: bytes: as announced, then as fetched.
         content_type: of the audio, "" until it is kept.
-        sha256: of the audio as it came last, kept or not.
+        sha256: of the last audio received, kept or not.
         state: see `RecordingState`.
-        problem, cure: why it is not kept yet, or its transcript is not, without any value of the call; "" for no
-            reason.
-        due_at: when to try next; None: there is nothing to fetch.
+        problem, cure: why it or its transcript is not kept yet, without values of the call; else "".
+        due_at: when to try next; None if there is nothing to fetch.
         leased_until: only the claiming process may fetch it before this time.
         claim: random, shared by recordings claimed together; "" while nobody fetches it.
-        tries: how often it was claimed.
-        has_file: 1 when a file of it may exist.
-        transcript_url: as `url`.
-        transcript_state: as `state`; "" when no transcript was announced.
-        transcript: the spoken words as text, a line for each channel.
-        heard_at, heard_by: who was first to listen to it.
-        done_at, done_by: who has dealt with it.
-        deleted_at, deleted_by: who has deleted it. Until its state is `deleted` that can be undone.
-        created_at: when the webhook came.
+        tries: number of claims.
+        has_file: 1 if it may have a file.
+        transcript_url: like `url`.
+        transcript_state: like `state`; "" if no transcript was announced.
+        transcript: the spoken words, one line per channel.
+        heard_at, heard_by: the first listener, and when.
+        done_at, done_by: who dealt with it, and when.
+        deleted_at, deleted_by: who deleted it, and when. Until its state is `deleted`, that can be undone.
+        created_at: when the webhook arrived.
     """
 
     id: str
@@ -116,22 +117,22 @@ class RecordingRow(NamedTuple):
 
     @property
     def suffix(self) -> str:
-        """Of a file with its audio; "" until its type is known."""
+        """File name extension of its audio; "" until its type is known."""
         return _SUFFIXES.get(self.content_type, "")
 
     @property
     def file_name(self) -> str:
-        """The name that its audio gets outside of the folder, such as `message-2026-11-21-0812.mp3`, in UTC."""
+        """The download name of its audio, such as `message-2026-11-21-0812.mp3`, in UTC."""
         at = datetime.fromtimestamp((self.started_at or self.created_at) / 1000, UTC)
         return f"message-{at:%Y-%m-%d-%H%M}{self.suffix}"
 
     def is_being_fetched(self, now: int) -> bool:
-        """Whether a process fetches it at this moment."""
+        """Whether a process fetches it at the moment."""
         return self.due_at is not None and self.leased_until > now
 
 
 class RecordingFilter(NamedTuple):
-    """Which recordings to list; "" and None mean any. Those that are deleted for good are never listed.
+    """Which recordings to list; "" and None mean any. Those deleted for good are never listed.
 
     Attributes:
         kind: as in the row.
@@ -160,7 +161,7 @@ class RecordingCounts(NamedTuple):
 
     Attributes:
         new: messages (kind `record`) that nobody has listened to, dealt with or deleted.
-        waiting: recordings and transcripts that wait to be fetched, or are being fetched.
+        waiting: recordings and transcripts to be fetched, or being fetched.
         failed: recordings that were given up or that Vonage no longer has, without deleted ones.
     """
 
@@ -182,7 +183,7 @@ INSERT: Final = f"""
     ON CONFLICT (uuid)
 """
 
-# A second webhook finds the URL that the first one has set. What is deleted for good does not come back, and a webhook
+# A second webhook finds the URL that the first one has set. Recordings deleted for good are not restored, and a webhook
 # of one call changes no recording of another.
 _MAY_ADD: Final = "known.state <> 'deleted' AND (known.session = '' OR excluded.session IN ('', known.session))"
 
@@ -259,7 +260,7 @@ EXPLAIN: Final = f"""
     UPDATE {RECORDINGS_TABLE} SET problem = $1, cure = $2, due_at = $4
     WHERE id IN (SELECT id FROM {RECORDINGS_TABLE} WHERE due_at <= $3 AND leased_until <= $3 LIMIT 1000)
 """
-"""In small transactions, because calls wait for them on SQLite."""
+"""In small transactions, because calls wait for them in SQLite."""
 
 RETRY: Final = f"""
     UPDATE {RECORDINGS_TABLE}
@@ -302,7 +303,7 @@ SELECT_EXPIRED: Final = f"""
     LIMIT $4
 """
 
-# What is left says nothing about the call.
+# The remaining columns reveal nothing about the call.
 ERASE: Final = f"""
     UPDATE {RECORDINGS_TABLE}
     SET state = 'deleted', session = '', conversation = '', flow = '', step = '', about = '', caller_name = '',
@@ -330,15 +331,15 @@ DELETE_REMAINS: Final = f"""
 
 def add_recording(row: RecordingRow) -> Work[None]:
     """Write a recording, or only its transcript (`url` is ""); a repeated webhook changes nothing."""
-    if (yield Keyed(SELECT_UUID, (_hash(row.uuid),))):  # it was forgotten
+    if (yield Keyed(SELECT_UUID, (_hash(row.uuid),))):  # the call was forgotten
         return
     yield ADD_AUDIO if row.url or not row.transcript_url else ADD_TRANSCRIPT, row
 
 
 def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
-    """Delete recordings for good, apart from their files, which `Recordings.removable` names; returns their ids.
+    """Delete recordings for good, apart from their files, which `Recordings.removable` lists; returns their IDs.
 
-    With `with_uuid`, only a hash of Vonage's id is left. No second webhook brings one back.
+    With `with_uuid`, only a hash of Vonage's ID is left. A second webhook restores none of them.
     """
     erased = yield Many(ERASE, [(id_,) for id_ in ids])
     if with_uuid:
@@ -347,12 +348,12 @@ def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
 
 
 def _hash(uuid: str) -> str:
-    """What is kept of an id that was forgotten."""
+    """The stored form of a forgotten ID."""
     return hashlib.sha256(uuid.encode("utf-8", "replace")).hexdigest()
 
 
 class Recordings:
-    """Recordings in a database that is open. Every method may raise StoreUnavailable. `now` is in milliseconds."""
+    """Recordings in an open database. Every method may raise StoreUnavailable. `now` is in milliseconds."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -362,7 +363,7 @@ class Recordings:
     async def list(
         self, limit: int, before: str = "", wanted: RecordingFilter = ANY_RECORDING
     ) -> Sequence[RecordingRow]:
-        """Up to `limit` recordings, newest first, starting behind the one with the id `before`."""
+        """Up to `limit` recordings, newest first, starting after the one with the ID `before`."""
         flags = (None if flag is None else int(flag) for flag in wanted[-3:])
         rows = await self._database.read(SELECT_PAGE, limit, before, *wanted[:-3], *flags)
         return list(map(RecordingRow._make, rows))
@@ -372,57 +373,57 @@ class Recordings:
         return await self._database.read(SELECT_CHANGES, limit)
 
     async def get(self, id_: str) -> RecordingRow | None:
-        """The recording with this id, also a deleted one; None when there is none."""
+        """The recording with this id, even a deleted one; None if there is none."""
         rows = await self._database.read(SELECT, id_)
         return RecordingRow._make(rows[0]) if rows else None
 
     async def find(self, uuid: str) -> RecordingRow | None:
-        """The recording with this `uuid`, also a deleted one; None when there is none."""
+        """The recording with this `uuid`, even a deleted one; None if there is none."""
         rows = await self._database.read(SELECT_BY_UUID, uuid)
         return RecordingRow._make(rows[0]) if rows else None
 
     async def count(self) -> RecordingCounts:
-        """How many there are."""
+        """The numbers of recordings."""
         return RecordingCounts(*(await self._database.read(COUNT))[0])
 
     async def mark_heard(self, id_: str, now: int, by: str) -> bool:
-        """Somebody listens to it; whether they are the first."""
+        """Mark it as heard; returns whether this is the first listener."""
         return await self._changed(HEAR, id_, now, by)
 
     async def mark_done(self, id_: str, now: int | None, by: str) -> bool:
-        """Somebody has dealt with it (None: not yet); False when it does not exist."""
+        """Mark it as done by somebody (None: undone); False if it does not exist."""
         return await self._changed(SET_DONE, id_, now, by if now is not None else "")
 
     async def mark_deleted(self, id_: str, now: int | None, by: str) -> bool:
-        """Delete it, which can be undone for a while (None: undo it); False when it is deleted for good."""
+        """Delete it, which can be undone for a while (None: undo); False if it is deleted for good."""
         return await self._changed(SET_DELETED, id_, now, by if now is not None else "")
 
     async def retry(self, now: int, id_: str = "") -> int:
-        """Make waiting, failed or gone recordings (with this id, or all) due `now` with all tries; returns how many."""
+        """Make waiting, failed or gone recordings (this id, or all) due `now` with all tries; returns the count."""
         return len(await self._database.write(partial(_rows, RETRY, now, id_)))
 
     async def kept(self) -> Sequence[str]:
-        """The ids of all that are kept and not deleted. Reads the whole table: for commands, not for a server."""
+        """The IDs of all kept, undeleted recordings. Reads the whole table: for commands, not for a server."""
         return [id_ for (id_,) in await self._database.read(SELECT_KEPT)]
 
     async def mark_lost(self, id_: str, now: int) -> bool:
-        """Fetch a kept recording with a lost file again `now`; returns whether it will be."""
+        """Schedule a kept recording with a lost file to be fetched again `now`; returns whether it will be."""
         return await self._changed(LOSE, now, id_)
 
-    # For what fetches and removes them
+    # For fetching and removing
 
     async def add(self, row: RecordingRow) -> None:
-        """Write a recording, unless one with the same `uuid` exists. See `add_recording`."""
+        """Write a recording, unless its `uuid` exists. See `add_recording`."""
         await self._database.write(partial(add_recording, row))
 
     async def has_due(self, now: int) -> bool:
-        """Whether `claim` would find any. Writes nothing."""
+        """Whether `claim` would find any. Does not write."""
         return bool((await self._database.read(SELECT_ANY_DUE, now))[0][0])
 
     async def claim(
         self, now: int, leased_until: int, claim: str, limit: int, *, is_newest_first: bool = False
     ) -> Sequence[RecordingRow]:
-        """Claim up to `limit` recordings that are due and that nobody else has claimed, by the time that they are due.
+        """Claim up to `limit` due, unclaimed recordings, longest due first.
 
         Returns them updated. Nobody else gets them before `leased_until`.
         """
@@ -430,24 +431,24 @@ class Recordings:
         return await self._database.write(partial(_claim, due, now, leased_until, claim, limit))
 
     async def renew(self, id_: str, claim: str, leased_until: int) -> bool:
-        """Claim it for longer; False when somebody else has claimed it since."""
+        """Extend its claim; False if somebody else has claimed it since."""
         return await self._changed(RENEW, id_, claim, leased_until)
 
     async def finish(self, row: RecordingRow, next_at: int) -> bool:
-        """Write the result of a try; False when it was claimed by others or deleted meanwhile.
+        """Write the result of an attempt; False if others have claimed or deleted it.
 
         Args:
-            row: as it was claimed, with the result.
-            next_at: the time of the next try while it is `waiting`.
+            row: the claimed row with the result.
+            next_at: the time of the next attempt while it is `waiting`.
         """
         return await self._database.write(partial(_finish, row, next_at))
 
     async def explain(self, problem: str, cure: str, now: int, due_at: int) -> None:
-        """Write into rows that are due why nothing can be fetched now; they are due again at `due_at`."""
+        """Note in due rows why nothing can be fetched now, and postpone them to `due_at`."""
         await self._database.write(partial(_rows, EXPLAIN, problem, cure, now, due_at))
 
     async def expired(self, now: int, deleted_until: int, before: int, limit: int) -> Sequence[str]:
-        """Ids of recordings that were deleted at `deleted_until` or earlier, or came before `before`."""
+        """Ids of recordings that were deleted at `deleted_until` or earlier, or created before `before`."""
         rows = await self._database.read(SELECT_EXPIRED, now, deleted_until, before, limit)
         return [row[0] for row in rows]
 
@@ -460,11 +461,11 @@ class Recordings:
         return [row[0] for row in await self._database.read(SELECT_REMOVABLE, now, limit)]
 
     async def removed(self, ids: Sequence[str]) -> None:
-        """Their files are removed."""
+        """Mark their files as removed."""
         await self._database.write(partial(_many, REMOVED, [(id_,) for id_ in ids]))
 
     async def delete_remains(self, before: int) -> None:
-        """Delete the rows of permanently deleted recordings that came before `before`."""
+        """Delete the rows of permanently deleted recordings created before `before`."""
         await self._database.write(partial(_rows, DELETE_REMAINS, before))
 
     async def _changed(self, sql: str, *values: object) -> bool:
@@ -490,7 +491,7 @@ def _finish(row: RecordingRow, next_at: int) -> Work[bool]:
     if not found:
         return False
     now = RecordingRow._make(found[0])
-    audio = row if row.url else now  # announced meanwhile
+    audio = row if row.url else now  # announced in the meantime
     text = row if row.transcript_url else now
     is_waiting = (now.url and audio.state == "waiting") or text.transcript_state == "waiting"
     yield (

@@ -1,4 +1,4 @@
-"""Reads recorded calls, for commands that run next to a server. It writes nothing."""
+"""Reads recorded calls, for commands that run next to a server. Read-only."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from app.store.rows import (
 )
 
 FAILURE_IN_0_2: Final = b'"did":"failed"'
-"""Occurs in the trace of a turn with an error; hosts of 0.2 have no other mark for it."""
+"""Occurs in the traces of failed turns; hosts of 0.2 do not mark them otherwise."""
 
 FAILURES: Final = "0002"
-"""The addition to the schema since which each turn says whether it failed."""
+"""The addition to the schema from which on each turn says whether it failed."""
 
 NEAR: Final = 2_000
-"""Webhooks that were written shortly before a call was opened, or after its last one, among which to look for its own.
+"""Number of webhooks to search before a call was opened, or after its last webhook, for its own.
 
-Vonage may report `started` and `ringing` before it asks for the NCCO; such webhooks belong to no call yet.
+Vonage may report `started` and `ringing` before it requests the NCCO; such webhooks belong to no call yet.
 """
 
 _FAILED_IN_0_2: Final = contains("trace", "$1")
@@ -60,7 +60,7 @@ SELECT_OPEN_REVISIONS: Final = """
     ORDER BY flow, count(*) DESC, revision
 """
 
-# A server reads this too: the index by time leads to the newest.
+# A server reads this too: the index by time finds the newest.
 SELECT_KEPT_RECORDINGS: Final = f"""
     SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'kept' AND deleted_at IS NULL ORDER BY created_at DESC LIMIT $1
 """
@@ -83,14 +83,14 @@ SELECT_NEAR: Final = f"""
 
 
 CLOCKS_MS: Final = 3_600_000
-"""How far the clocks of hosts may differ; apart from this, keys grow with time."""
+"""Largest clock difference between hosts; apart from this, keys grow with time."""
 
 REPORTED: Final = 1_000
 """Calls per read of a report."""
 
 SELECT_LAST_KEY_BEFORE: Final = "SELECT key FROM calls WHERE created_at < $1 ORDER BY key DESC LIMIT 1"
 
-# Events of a connect come in on its wait, those of the caller's own leg on none.
+# Events of a connect arrive on its wait, those of the caller's own leg on none.
 _REPORTED: Final = """
     SELECT key, flow, leg, state, is_over, created_at, updated_at, (
         SELECT min(received_at) FROM webhooks AS answered
@@ -147,14 +147,14 @@ class Records:
         return found
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
-        """Up to `limit` calls, newest first, starting behind the key `before` (None: with the newest)."""
+        """Up to `limit` calls, newest first, starting after the key `before` (None: with the newest)."""
         condition, values = _search(wanted, before, self._has_failed)
         sql = f"{self._select} WHERE {condition} ORDER BY key DESC LIMIT ${len(values) + 1}"
         rows = await self._read(sql, *values, limit)
         return [_call_row(row) for row in rows]
 
     async def reported(self, since: int, until: int) -> AsyncIterator[ReportedCall]:
-        """The calls that began at `since` or later and before `until` (milliseconds), in the order of writing."""
+        """The calls that began at `since` or later and before `until` (milliseconds), in order of writing."""
         found = await self._read(SELECT_LAST_KEY_BEFORE, since - CLOCKS_MS)
         key = found[0][0] if found else -1
         while rows := await self._read(SELECT_REPORTED, key, REPORTED):
@@ -187,30 +187,30 @@ class Records:
         return [(key, bytes(trace)) for key, trace in await self._read_of(SELECT_TRACES, keys)]
 
     async def holding(self, word: str, first: int, last: int) -> list[tuple[int, bytes]]:
-        """The NCCOs and webhooks with a word of the calls from one key to another, each with the key of its call."""
+        """NCCOs and webhooks that contain a word, of the calls from one key to another, each with its call's key."""
         rows = await self._read(SELECT_HOLDING, first, last, word.encode())
         return [(key, bytes(document)) for key, document in rows]
 
     async def connect_statuses(self, first: int, last: int) -> list[ConnectStatus]:
-        """What was reported of the parties that these calls dialled."""
+        """Events of the parties that these calls dialled."""
         return [ConnectStatus(*row) for row in await self._read(SELECT_CONNECT_STATUSES, first, last)]
 
     async def count_open(self, since: int) -> int:
-        """How many calls that began at `since` (milliseconds) or later are not marked as over."""
+        """The number of open calls that began at `since` (milliseconds) or later."""
         return int((await self._read(COUNT_OPEN, since))[0][0])
 
     async def open_revisions(self, since: int) -> list[tuple[str, str, int]]:
-        """The calls that `count_open` counts, by flow and revision: how many are in each."""
+        """The same number, by flow and revision."""
         return [
             (flow, revision, int(calls)) for flow, revision, calls in await self._read(SELECT_OPEN_REVISIONS, since)
         ]
 
     async def kept_recordings(self, limit: int) -> list[str]:
-        """The ids of the newest recordings that are kept and not deleted."""
+        """The IDs of the newest kept, undeleted recordings."""
         return [id_ for (id_,) in await self._read(SELECT_KEPT_RECORDINGS, limit)]
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
-        """The call with this id; otherwise up to `limit` calls with ids that start like this, in order."""
+        """The call with this id; otherwise up to `limit` calls whose IDs start with it, in order."""
         found = await self._read(f"{self._select} WHERE id = $2", FAILURE_IN_0_2, name)
         if not found and name:
             sql = f"{self._select} WHERE id >= $2 AND id < $3 ORDER BY id LIMIT $4"
@@ -220,8 +220,8 @@ class Records:
     async def timeline(self, session: str) -> Timeline | None:
         """Everything of the call with this id, or None.
 
-        It includes webhooks that name its leg, and errors that name its conversation, which were written shortly
-        before it was opened, or after its last one.
+        It includes webhooks of its leg and errors of its conversation that were written shortly before it was opened,
+        or after its last webhook.
         """
         found = await self._read(f"{self._select} WHERE id = $2", FAILURE_IN_0_2, session)
         if not found:

@@ -1,7 +1,7 @@
 """Deletes old rows in small batches, and everything about a phone number.
 
-Keys grow with time, so old rows come first: the first row that is not old ends the search, and no index is needed.
-Deleting a call also deletes its turns and webhooks.
+Keys grow with time, so old rows come first: the first newer row ends the search, and no index is needed. Deleting a
+call also deletes its turns and webhooks.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ PIECE: Final = 500
 """Rows per read and per transaction."""
 
 ROUNDS: Final = 3
-"""How often to look for a number: a running call may write on while it is being deleted."""
+"""Search passes for a number: a running call may write while it is being deleted."""
 
 _OLDEST_ROWS: Final = 64
 """How many of the oldest rows one statement reads."""
 
-# Each returns the key of a row, when it began, and whether it may be deleted.
+# Each returns a row's key, its start, and whether it may be deleted.
 OLDEST_CALLS: Final = "SELECT key, created_at, updated_at < $1 FROM calls WHERE key > $2 ORDER BY key LIMIT $3"
 
 OLDEST_WEBHOOKS: Final = """
@@ -117,7 +117,7 @@ class Numbers:
         self.pattern: Final = re.compile(rb"(?<![0-9])(?:00)?(?:" + written + rb")(?![0-9])")
 
     def are_in(self, *documents: bytes) -> bool:
-        """Whether a whole number occurs in a document: as it is, in a query string, or escaped in JSON."""
+        """Whether a whole number occurs in a document: verbatim, in a query string, or escaped in JSON."""
         return any(self.pattern.search(document) or self._is_hidden_in(document) for document in documents)
 
     def _is_hidden_in(self, document: bytes) -> bool:
@@ -131,14 +131,14 @@ def _character(escape: re.Match[bytes]) -> bytes:
 
 
 def hash_of(name: str) -> str:
-    """By which the name of a forgotten leg, conversation or session is known again."""
+    """Recognises the name of a forgotten leg, conversation or session."""
     return sha256(name.encode("utf-8", "replace")).hexdigest()
 
 
 def sweep(before: int, limit: int) -> Work[int]:
-    """Delete up to `limit` calls, webhooks without a call, and hooks that are older than `before`; returns how many.
+    """Delete up to `limit` calls, webhooks without a call, and hooks older than `before`; returns the count.
 
-    What late webhooks of forgotten calls name is kept as long as their last webhooks would have been.
+    Hashes of forgotten calls' names are kept as long as their last webhooks would have been.
 
     Old calls go first with their webhooks; other old webhooks follow.
     """
@@ -153,7 +153,7 @@ def sweep(before: int, limit: int) -> Work[int]:
 
 
 def _old_keys(sql: str, before: int, limit: int) -> Work[list[int]]:
-    """The keys of up to `limit` rows that may go. The first row that began later ends the search."""
+    """The keys of up to `limit` deletable rows. The first row that began later ends the search."""
     found: list[int] = []
     key = -1
     while len(found) < limit and (rows := (yield sql, (before, key, _OLDEST_ROWS))):
@@ -173,9 +173,9 @@ def delete_hooks(keys: Iterable[int]) -> Work[int]:
 
 
 async def sweep_revisions(database: Database, before: int, keep: Collection[str]) -> int:
-    """Delete revisions from before `before` that no call uses and that are not in `keep`; returns how many.
+    """Delete revisions from before `before` that no call uses and that are not in `keep`; returns their number.
 
-    The calls are read in batches outside of the transaction; only calls that were added meanwhile are read within it.
+    The calls are read in batches outside of the transaction; only calls added in the meantime are read inside it.
     """
     unused = {row[0] for row in await database.read(SELECT_OLD_REVISIONS, before)}.difference(keep)
     seen = 0
@@ -194,9 +194,9 @@ def _delete_all(sql: str, rows: Sequence[Sequence[Any]]) -> Work[int]:
 
 @dataclass(slots=True)
 class _MatchingRows:
-    """The keys of the rows that contain a number, and the rows of its calls as `_COUNTED` gives them.
+    """The keys of the rows that contain a number, and the rows of its calls as in `_COUNTED`.
 
-    `names` are the sessions, legs and conversations of these rows, with the time (ms) of the newest of them.
+    `names` are the sessions, legs and conversations of these rows, each with its latest time (ms).
     """
 
     calls: set[int]
@@ -207,7 +207,7 @@ class _MatchingRows:
     names: dict[str, int]
 
     def count(self) -> Forgotten:
-        """How many rows they are, with what goes with the calls."""
+        """The number of rows, including those deleted with the calls."""
         return Forgotten(
             calls=len(self.calls),
             running=sum(not row[3] for row in self.counted),
@@ -264,7 +264,7 @@ async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
 
 
 async def _rows_in_batches(database: Database, sql: str, keys: int = 1, first: int | str = -1) -> AsyncIterator[Row]:
-    """The rows of a query in the order of their keys, which are the first `keys` columns; none is below `first`."""
+    """The rows of a query in order of their keys, the first `keys` columns, starting at `first`."""
     key, *more = [first] * keys
     while rows := await database.read(sql, key, PIECE, *more):
         for row in rows:

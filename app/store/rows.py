@@ -1,7 +1,7 @@
 """The rows of a store.
 
 All times are integers: milliseconds since 1970-01-01 UTC. All documents (`state`, `ncco`, `trace`, `body`, ...) are
-bytes that the store does not parse.
+bytes that the store never parses.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ def milliseconds(moment: datetime) -> int:
 
 
 class WebhookRow(NamedTuple):
-    """A webhook as it came (secrets masked).
+    """A webhook as received (secrets masked).
 
     Attributes:
-        id: random, made by the caller of the store.
+        id: random, created by the caller of the store.
         kind: `answer`, `fallback`, `input`, `notify`, `event`, ... as recognised.
-        session: the session it belongs to, "" when none is known.
-        turn, wait: the wait it came in on; -1 for none.
-        status: distinguishes deliveries of one wait: a call status with its sub state, "" for input and notify.
-        leg, conversation: as sent, "" when missing.
+        session: its session, "" if unknown.
+        turn, wait: the wait it arrived on; -1 for none.
+        status: distinguishes deliveries on one wait: a call status with its sub-state, "" for input and notify.
+        leg, conversation: as sent, "" if missing.
         method: `GET` or `POST`.
         body: raw body or query string.
     """
@@ -59,7 +59,7 @@ class SessionRow(NamedTuple):
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> Self:
-        """A row of `SESSION_COLUMNS`; SQLite gives 0 and 1 for truth values."""
+        """A row of `SESSION_COLUMNS`; SQLite returns booleans as 0 and 1."""
         *before, is_over, created_at, updated_at = row
         return cls._make((*before, bool(is_over), created_at, updated_at))
 
@@ -68,11 +68,11 @@ SESSION_COLUMNS: Final = ", ".join(SessionRow._fields)
 
 
 class TurnRow(NamedTuple):
-    """One turn. `ncco` is what went out; `webhook` the id of the webhook that caused it.
+    """One turn. `ncco` is the reply; `webhook` the ID of the webhook that caused it.
 
-    `cause_turn`, `cause_wait`, `cause_status` name the delivery that it answers, so that a second one gets the same
-    bytes: -1, -1, "" for the answer webhook. `has_failed` is whether something of it could not be played; None in a row
-    that a host of 0.2 has written.
+    `cause_turn`, `cause_wait`, `cause_status` identify the delivery that it answers, so that a repeat gets the same
+    bytes: -1, -1, "" for the answer webhook. `has_failed` is whether part of it could not be played; None in rows of
+    hosts of 0.2.
     """
 
     session: str
@@ -98,20 +98,20 @@ class RevisionRow(NamedTuple):
 
 
 class HookRow(NamedTuple):
-    """A hook that is not sent yet. Once it is sent, its row is deleted.
+    """An unsent hook. Its row is deleted once it is sent.
 
-    The hooks of one session go out in the order of writing: none is due while an earlier one waits. A parked hook no
-    longer waits, and mails go by themselves.
+    The hooks of a session are sent in order of writing: none is due while an earlier one waits. Parked hooks no longer
+    wait, and mails are independent.
 
     Attributes:
-        id: random; the receiver recognises a second delivery by it.
+        id: random; lets the receiver recognise a repeat.
         name: of the hook in its flow.
         headers: the flow's headers, as JSON.
         due_at: when to try next; None while an earlier hook of its session waits.
         leased_until: only the claiming sender may try before this time.
-        tries: how often it was claimed.
-        problem: the result of the last try, "" before it.
-        is_parked: given up until somebody asks to try again. A hook that could not be built is parked from the start.
+        tries: number of claims.
+        problem: the result of the last attempt, "" before it.
+        is_parked: given up until somebody retries it. A hook that could not be built is parked from the start.
     """
 
     id: str
@@ -135,7 +135,7 @@ class HookRow(NamedTuple):
 
     @property
     def is_mail(self) -> bool:
-        """Whether it is a mail, to the addresses behind `mailto:`."""
+        """Whether it is a mail, to the addresses after `mailto:`."""
         return self.url.startswith("mailto:")
 
 
@@ -144,22 +144,21 @@ HOOK_COLUMNS: Final = ", ".join(HookRow._fields)
 
 
 class HookCounts(NamedTuple):
-    """How many hooks wait, and how many are parked."""
+    """The numbers of waiting and parked hooks."""
 
     waiting: int
     parked: int
 
 
 class Schema(NamedTuple):
-    """The version of a store's tables, and the version that this program knows.
+    """The version of a store's tables, and the newest known one.
 
     Attributes:
-        found: the version that it has, "" when it is empty or does not exist.
-        newest: the last one that this program knows.
-        missing: the versions between, oldest first.
-        retention_days: how long it keeps calls unless a setting says otherwise. None: it was made by version 0.1, and
-            keeps them forever.
-        additions: the versions of the additions that it lacks, oldest first; 0.2 makes none of them.
+        found: its version, "" if it is empty or does not exist.
+        newest: the newest version known to this program.
+        missing: the versions in between, oldest first.
+        retention_days: its default retention. None: created by version 0.1, keeps calls forever.
+        additions: the versions of missing additions, oldest first; 0.2 creates none.
     """
 
     found: str
@@ -170,25 +169,25 @@ class Schema(NamedTuple):
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is missing."""
+        """Whether it is up to date."""
         return not (self.missing or self.additions)
 
 
 WORD_CALLS: Final = 20_000
-"""How many of the newest calls are searched for a word, which no index holds."""
+"""How many of the newest calls are searched for a word, without an index."""
 
 
 class CallFilter(NamedTuple):
     """Which calls to list; "", 0 and False mean any.
 
     Attributes:
-        number: digits that occur somewhere in the state of the call.
+        number: digits anywhere in the state of the call.
         flow: the flow that it began in.
-        since: opened then or later (milliseconds since 1970).
+        since: opened at or after this time (milliseconds since 1970).
         is_open: not marked as over.
-        has_failed: a turn of it could not be played as it is written.
-        word: occurs in the flow's name, in a prompt or in a webhook, case-sensitive.
-            Only the newest `WORD_CALLS` calls are searched.
+        has_failed: one of its turns could not be played as written.
+        word: occurs in the flow's name, in a prompt or in a webhook, case-sensitive. Only the newest `WORD_CALLS` calls
+            are searched.
     """
 
     number: str = ""
@@ -204,7 +203,7 @@ ANY_CALL: Final = CallFilter()
 
 
 class CallRow(NamedTuple):
-    """A call in a list: its session, its number of turns, and whether one of them could not be played as written.
+    """A call in a list: its session, its number of turns, and whether one could not be played as written.
 
     `key` is its position in the list: later calls have greater ones.
     """
@@ -216,10 +215,10 @@ class CallRow(NamedTuple):
 
 
 class ReportedCall(NamedTuple):
-    """What a report needs of a call.
+    """The data of a call for a report.
 
     Attributes:
-        person_at: when a party that was dialled answered first, unless it is known to be a machine.
+        person_at: when a called party first answered, unless it is known to be a machine.
         recorded: the NCCOs that made the reported recordings.
     """
 
@@ -235,7 +234,7 @@ class ReportedCall(NamedTuple):
 
 
 class ConnectStatus(NamedTuple):
-    """What was reported of a party that a call dialled: the key of the call, its turn and wait, and the status."""
+    """An event of a called party: the key of the call, its turn and wait, and the status."""
 
     call: int
     turn: int
@@ -244,7 +243,7 @@ class ConnectStatus(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """Everything of one call: its webhooks and its turns in the order of writing, and the hooks that are not sent.
+    """Everything of one call: its webhooks and turns in order of writing, and its unsent hooks.
 
     Parked hooks come first, each kind oldest first.
     """
@@ -256,14 +255,14 @@ class Timeline(NamedTuple):
 
 
 class Forgotten(NamedTuple):
-    """What was deleted, or would be.
+    """Counts of deleted rows, or of those that would be deleted.
 
     Attributes:
-        calls, turns, webhooks, hooks: how many rows.
-        running: how many of the calls had not ended; their callers hear the failsafe NCCO next.
-        revisions: how many revisions of flows contain one of the numbers. They stay: their authors wrote it.
-        recordings: how many rows; their files are removed by the server, or by `ncco forget`.
-        purged: whether deleted rows are gone from the files too; None: the store cannot know, or nothing was deleted.
+        calls, turns, webhooks, hooks: rows.
+        running: calls that had not ended; their callers hear the failsafe NCCO next.
+        revisions: revisions of flows that contain one of the numbers. They are kept: their authors wrote it.
+        recordings: rows; their files are removed by the server, or by `ncco forget`.
+        purged: whether deleted rows are gone from the files too; None if the store cannot know or nothing was deleted.
     """
 
     calls: int = 0

@@ -1,11 +1,11 @@
 """The database of a store in one SQLite file, which several processes of one host may share, or in memory.
 
-Writes are committed in groups: what the tasks of one round of the event loop write, or gather while a commit waits for
-the disk. In memory nothing waits for a disk.
+Writes are committed in groups: the writes of one event loop round, or those that arrive while a commit waits for the
+disk. In memory nothing waits.
 
-Statements of single calls run in the event loop: one takes some 10 µs, and a hop to another thread and back ten times
-as long; in a separate thread they would also wait for the interpreter lock several times. A COMMIT, which
-waits for the disk, runs in a thread. In WAL mode a reader does not wait for a writer.
+Statements of single calls run in the event loop: one takes about 10 µs, a round trip to another thread ten times as
+long, with several waits for the interpreter lock. A COMMIT, which waits for the disk, runs in a thread. In WAL mode a
+reader does not wait for a writer.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ from app.store.migrations import SQLITE, find_schema, require_readable, upgrade
 from app.store.rows import Schema
 
 BUSY_MS: Final = 1_500
-"""How long a write waits for another process; two such waits in a row end before Vonage gives up (5 s)."""
+"""How long a write waits for another process; two such waits fit into Vonage's time limit (5 s)."""
 
 OPEN_WAIT_MS: Final = 5_000
 """How long `open` waits for another process, which may be migrating the same file."""
 
 QUEUE_LIMIT: Final = 2_000
-"""Writes that may wait; another one is refused, since it would miss the caller's deadline."""
+"""Most waiting writes; more are refused, since they would miss the caller's deadline."""
 
 GROUP_LIMIT: Final = 256
-"""The most writes in one group, so that the first of them does not wait forever."""
+"""Most writes per group, so that the first does not wait forever."""
 
 CHECKPOINT_AFTER: Final = 250
 """Writes after which the write-ahead log (then about 2 MB) is written back."""
 
 TRIM_S: Final = 1.0
-"""How long `trim` tries to empty a write-ahead log that others are reading."""
+"""How long `trim` tries to empty a write-ahead log in use."""
 
 _PAUSE_S: Final = 0.01
 
 Run: TypeAlias = Callable[[sqlite3.Connection, WriteItem], None]
-"""Runs one operation of a group."""
+"""Runs an operation of a group."""
 
 
 class SqliteDatabase:
     """A file in WAL mode, synced at every commit.
 
     Args:
-        path: the file; it and its folder are created when missing. None: in memory, until the process ends.
-        busy_ms, open_wait_ms: how long to wait for another process that writes.
-        queue_limit: writes that may wait.
+        path: the file; it and its folder are created if missing. None: in memory, until the process ends.
+        busy_ms, open_wait_ms: how long to wait for another process's write.
+        queue_limit: most waiting writes.
 
     Attributes:
         label, path, is_durable: see `Database`.
@@ -92,12 +92,12 @@ class SqliteDatabase:
             return
         path = await asyncio.to_thread(self._absolute)
         await asyncio.to_thread(sqlite_file.prepare, path, self._open_wait_ms)
-        if self._writer is None:  # or another task has opened it meanwhile
+        if self._writer is None:  # or another task has just opened it
             self._place = path
             self._writer = _FileWriter(path, self._busy_ms, self._queue_limit)
 
     async def close(self) -> None:
-        """See `Database.close`. What a database in memory holds stays until the process ends."""
+        """See `Database.close`. A database in memory keeps its data until the process exits."""
         writer, connection = self._writer, self._connection
         self._writer = self._connection = self._place = None
         if connection is not None and connection is not self._memory:
@@ -110,13 +110,13 @@ class SqliteDatabase:
         return await asyncio.to_thread(lambda: sqlite_file.schema_of(self._absolute(), self._open_wait_ms))
 
     async def read(self, sql: str, *values: object) -> list[Row]:
-        """See `Database.read`. It waits a moment for a process that recovers the log after a crash."""
+        """See `Database.read`. It waits briefly for a process that is recovering the log after a crash."""
         until = time.monotonic() + self._busy_ms / 1000
         while True:
             try:
                 if self._connection is None:
                     self._connection = sqlite_file.connect(self._require_open(), 0)
-                # All rows at once: a cursor left half read would hold the log and see old data.
+                # All rows at once: a half-read cursor would hold the log and see old data.
                 return sqlite_file.fetch(self._connection, sql, values)
             except sqlite3.Error as error:
                 if not sqlite_file.is_busy(error) or time.monotonic() > until:
@@ -132,7 +132,7 @@ class SqliteDatabase:
     async def trim(self) -> None:
         """See `Database.trim`."""
         if self.path is not None:
-            with suppress(sqlite3.Error):  # the next one does it
+            with suppress(sqlite3.Error):  # the next trim does it
                 await asyncio.to_thread(sqlite_file.trim, self._require_open(), TRIM_S)
 
     async def purge(self, *, rewrite: bool) -> bool:
@@ -163,7 +163,7 @@ class SqliteDatabase:
     async def reading(self) -> AsyncIterator[tuple[Read, Schema]]:
         """See `Database.reading`. Each query of a file has its own connection, in another thread.
 
-        Closing one that another thread uses would end the process.
+        Closing one in use by another thread would crash the process.
         """
         yield self._read_apart, await self._readable_schema()
 
@@ -217,9 +217,9 @@ class _Writer(GroupWriter):
         return [self.queue.popleft() for _ in range(min(len(self.queue), GROUP_LIMIT))]
 
     async def commit(self, group: list[WriteItem]) -> None:
-        """See `GroupWriter.commit`. When the database fails, all of them have that error.
+        """See `GroupWriter.commit`. If the database fails, all of them get that error.
 
-        Savepoints cost time, so there are some only once an operation has failed.
+        Savepoints cost time, so they are used only after an operation has failed.
         """
         try:
             try:
@@ -235,7 +235,7 @@ class _Writer(GroupWriter):
             item.settle()
 
     async def _write(self, group: list[WriteItem], run: Run) -> None:
-        """Run operations in one transaction; afterwards each has its result or its error."""
+        """Run operations in one transaction; each is settled with its result or error."""
         connection = await self._begun()
         try:
             if all(item.keys for item in group):
@@ -249,7 +249,7 @@ class _Writer(GroupWriter):
                     connection.execute("ROLLBACK")
 
     def _run_alone(self, connection: sqlite3.Connection, item: WriteItem) -> None:
-        """Run one operation. What only it fails with is its own error, and it leaves nothing behind."""
+        """Run one operation. If only it fails, it gets its own error and is rolled back."""
         connection.execute("SAVEPOINT item")
         try:
             _run(connection, item)
@@ -267,14 +267,14 @@ class _Writer(GroupWriter):
         return self._connection
 
     async def _apart(self, work: Callable[..., object], *args: object) -> None:
-        """Do what may wait for the disk."""
+        """Finish the transaction, which may wait for the disk."""
         work(*args)
 
 
 class _FileWriter(_Writer):
     """Writes groups to a file.
 
-    When the file or its log is moved, replaced or deleted while it is open, writes are refused: they would be lost.
+    If the file or its log is moved, replaced or deleted while open, writes are refused: they would be lost.
     """
 
     def __init__(self, path: Path, busy_ms: int, queue_limit: int) -> None:
@@ -297,10 +297,10 @@ class _FileWriter(_Writer):
         self._thread.shutdown()
 
     async def commit(self, group: list[WriteItem]) -> None:
-        """See `GroupWriter.commit`. Then write the log back if it is long; SQLite would do it while callers wait.
+        """See `GroupWriter.commit`. Then write back a long log, before SQLite does it while callers wait.
 
-        Nearly all of it is written back in another thread while commits go on. The few pages that came meanwhile are
-        written back here, once no write is waiting: SQLite begins a log from its start only when nothing is left in it.
+        Most of it is written back in another thread during commits. The last few pages are written back here once no
+        write is waiting: SQLite restarts a log only when it is empty.
         """
         await super().commit(group)
         self._log = self._log or _identity(self._log_path)
@@ -312,16 +312,16 @@ class _FileWriter(_Writer):
                 self._written_back = loop.run_in_executor(None, sqlite_file.write_back, self._path)
         elif self._written_back.done() and not self.queue and self._connection is not None:
             self._written_back = None
-            with suppress(sqlite3.Error):  # it costs only disk space: the next one does it
+            with suppress(sqlite3.Error):  # this costs only disk space: the next checkpoint does it
                 await self._apart(sqlite_file.fetch, self._connection, "PRAGMA wal_checkpoint(PASSIVE)", ())
 
     async def _begun(self) -> sqlite3.Connection:
-        """The connection, in a new transaction; it waits a while for a process that writes."""
+        """The connection, in a new transaction; waits a while for another process's write."""
         until = time.monotonic() + self._busy_ms / 1000
         while True:
             self._require_in_place()
             if self._connection is not None and self._connection.in_transaction:
-                self._disconnect()  # not even the rollback went through
+                self._disconnect()  # even the rollback failed
             try:
                 if self._connection is None:
                     self._connection = sqlite_file.connect(self._path, 0)
@@ -334,7 +334,7 @@ class _FileWriter(_Writer):
             await asyncio.sleep(_PAUSE_S)
 
     async def _apart(self, work: Callable[..., object], *args: object) -> None:
-        """Do what may wait for the disk in the thread. A task that is cancelled waits for it too: it is not over."""
+        """Finish the transaction in the thread. Even a cancelled task waits for it."""
         done = asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
         try:
             await asyncio.shield(done)
@@ -354,7 +354,7 @@ class _FileWriter(_Writer):
     def _disconnect(self) -> None:
         connection, self._connection, self._log = self._connection, None, None
         if connection is not None:
-            with suppress(Exception):  # of a broken file
+            with suppress(Exception):  # for a broken file
                 connection.close()
 
 
@@ -364,7 +364,7 @@ def _run_all(connection: sqlite3.Connection, group: list[WriteItem], run: Run) -
 
 
 def _run(connection: sqlite3.Connection, item: WriteItem) -> None:
-    """Run one operation. An AppError it raises before it has written anything."""
+    """Run one operation. It raises an AppError only before writing anything."""
     item.error = None
     try:
         item.result = sqlite_file.run(connection, item.work())

@@ -18,10 +18,10 @@ from app.store.migrations import SQLITE, find_schema, probe, upgrade
 from app.store.rows import Schema
 
 MIN_SQLITE_VERSION: Final = (3, 35)
-"""Of the SQLite library: the first with RETURNING."""
+"""Required SQLite version: the first with RETURNING."""
 
 CHECKED_BYTES: Final = 64 * 1024 * 1024
-"""Files up to this size are read whole when they are opened, to see that they are not damaged; about 0.1 s."""
+"""Files up to this size are checked completely for damage on opening; takes about 0.1 s."""
 
 LIST_TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
@@ -33,28 +33,28 @@ _PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",  # deleted or replaced data is overwritten with zeros
     "PRAGMA cache_size = -16384",  # KiB
-    "PRAGMA wal_autocheckpoint = 16384",  # pages; long before, the writer does it while nobody waits
-    "PRAGMA journal_size_limit = 67108864",  # bytes; a burst leaves no large log behind
+    "PRAGMA wal_autocheckpoint = 16384",  # pages; the writer does it much earlier, while nobody waits
+    "PRAGMA journal_size_limit = 67108864",  # bytes; so that a burst does not leave a large log
 )
 
-# The statements of a store are written for PostgreSQL. These are all the words that SQLite writes in another way.
+# The statements of a store are written for PostgreSQL. These are all the differences of SQLite.
 _IN_SQLITE: Final = {
-    "left(leg, 200) = left($1, 200) AND": "",  # its index holds whole leg ids
+    "left(leg, 200) = left($1, 200) AND": "",  # its index holds whole leg IDs
     "$": "?",  # numbered parameters
-    "INSERT INTO calls": "INSERT OR FAIL INTO calls",  # of one row nothing is left to undo: no journal
+    "INSERT INTO calls": "INSERT OR FAIL INTO calls",  # a single row needs no undo journal
     '"position"(': "instr(",
-    "FOR UPDATE SKIP LOCKED": "",  # there is one writer, and no lock of a row
+    "FOR UPDATE SKIP LOCKED": "",  # there is one writer, so no row locks
     "FOR NO KEY UPDATE": "",
     "FOR UPDATE": "",
     "FOR SHARE": "",
-    "NOT is_over": "is_over = 0",  # its partial indexes are defined so
+    "NOT is_over": "is_over = 0",  # its partial indexes are defined this way
     "NOT is_parked": "is_parked = 0",
     "NOT earlier.is_parked": "earlier.is_parked = 0",
 }
 
 
 class SqliteFault(NamedTuple):
-    """What is wrong with a file, after its name in a sentence, and how to fix it."""
+    """Problem, as the rest of a sentence after the file's name → fix."""
 
     message: str
     cure: str
@@ -87,7 +87,7 @@ _FAULTS: Final = {
     ),
 }
 _TEMPORARY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-"""Faults that may end without anybody changing the settings."""
+"""Problems that may go away without a change of settings."""
 
 _TEMPORARY_FOLDER_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 
@@ -103,7 +103,7 @@ def is_busy(error: sqlite3.Error) -> bool:
 
 
 def is_full(error: sqlite3.Error) -> bool:
-    """Whether the disk has no room for the data."""
+    """Whether the disk is full."""
     return _code(error) == sqlite3.SQLITE_FULL
 
 
@@ -116,12 +116,12 @@ def own_error(label: str, error: Exception) -> Exception | None:
 
 
 def unavailable(label: str, error: Exception) -> StoreUnavailable:
-    """The same request may succeed later."""
+    """A problem that a retry may solve."""
     return StoreUnavailable(f"{label} {_FAULTS.get(_code(error), _OTHER).message} ({error})")
 
 
 def unusable(label: str, error: sqlite3.Error) -> StoreError:
-    """The server cannot start on this file: StoreUnusable, or StoreUnavailable when it may later."""
+    """The server cannot start on this file: StoreUnusable, or StoreUnavailable if a retry may succeed."""
     fault = _FAULTS.get(_code(error), _OTHER)
     kind = StoreUnavailable if _code(error) in _TEMPORARY else StoreUnusable
     return kind(f"{label} {fault.message} ({error})", fault.cure)
@@ -143,10 +143,10 @@ def fetch(connection: sqlite3.Connection, sql: str, values: Sequence[object]) ->
 
 
 def _execute(cursor: sqlite3.Cursor, sql: str, values: Sequence[object]) -> None:
-    """Run one statement. Lone surrogates, which UTF-8 cannot hold, become their escape."""
+    """Run one statement. Lone surrogates, which UTF-8 cannot represent, are escaped."""
     statement = in_sqlite(sql)
     try:
-        cursor.execute(statement, tuple(values))  # of another sequence the driver asks for each value
+        cursor.execute(statement, tuple(values))  # with other sequences the driver fetches each value separately
     except UnicodeEncodeError:
         escaped = [
             each.encode("utf-8", "backslashreplace").decode() if isinstance(each, str) else each for each in values
@@ -155,7 +155,7 @@ def _execute(cursor: sqlite3.Cursor, sql: str, values: Sequence[object]) -> None
 
 
 def run(connection: sqlite3.Connection, work: Work[T]) -> T:
-    """Run an operation inside a transaction of the caller; returns its result."""
+    """Run an operation inside the caller's transaction; returns its result."""
     cursor = connection.cursor()
     try:
         statement = next(work)
@@ -175,18 +175,18 @@ def run(connection: sqlite3.Connection, work: Work[T]) -> T:
         return result
 
 
-# For a value that is not an int, float or str, the driver looks for an adapter, and then for two methods.
+# For values other than int, float or str, the driver looks for an adapter, then for two methods.
 sqlite3.register_adapter(bytes, bytes)
 sqlite3.register_adapter(bool, int)
 
 
 def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connection:
-    """A connection that waits `busy_ms` for another process. Raises sqlite3.Error.
+    """A connection that waits `busy_ms` for other processes. Raises sqlite3.Error.
 
     Args:
         path: absolute; None for a database in memory.
         busy_ms: milliseconds.
-        mode: `rw`, or `ro` for reading only.
+        mode: `rw`, or `ro` for read-only.
     """
     connection = sqlite3.connect(
         f"{path.as_uri()}?mode={mode}" if path else ":memory:",
@@ -206,7 +206,7 @@ def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connec
 
 
 def prepare(path: Path, wait_ms: int) -> None:
-    """Make `path` a file that the server can use: migrated, whole and writable. Raises StoreUnusable, StoreUnavailable.
+    """Prepare `path` for a server: migrated, undamaged and writable. Raises StoreUnusable, StoreUnavailable.
 
     Only its owner can read and write a new file. Waits at most `wait_ms` for another process.
     """
@@ -216,7 +216,7 @@ def prepare(path: Path, wait_ms: int) -> None:
     require_no_lost_log(path)
     _make_file(path)
     try:
-        with closing(connect(path, wait_ms, "ro")) as connection:  # its end leaves the log as it is
+        with closing(connect(path, wait_ms, "ro")) as connection:  # closing it leaves the log unchanged
             _require_ours(path, connection)
             _require_whole(path, connection)
         with closing(connect(path, wait_ms)) as connection:
@@ -240,10 +240,10 @@ def schema_of(path: Path, wait_ms: int) -> Schema:
 
 
 def require_no_lost_log(path: Path) -> None:
-    """Raise StoreUnavailable when a file is missing or empty and has a write-ahead log: SQLite would delete it.
+    """Raise StoreUnavailable if a missing or empty file has a write-ahead log: SQLite would delete it.
 
-    A file of ours is not empty once it has a log, so the log is looked at first. Nothing is opened: that would drop the
-    locks of all connections that this process has to the file.
+    Our files are not empty once they have a log, so check the log first. Opening the file would drop the locks of all
+    of this process's connections to it.
     """
     log = _log_of(path)
     if _size(log) and not _size(path):
@@ -260,7 +260,7 @@ def _size(path: Path) -> int:
 
 
 def _require_ours(path: Path, connection: sqlite3.Connection) -> Schema:
-    connection.execute("BEGIN")  # one moment: another server may be making the tables
+    connection.execute("BEGIN")  # one snapshot: another server may be creating the tables
     try:
         return run(connection, find_schema(SQLITE, LIST_TABLES, str(path)))
     finally:
@@ -284,14 +284,14 @@ def _make_file(path: Path) -> None:
         raise StoreUnusable(f"{path} is a device or a pipe", "name a file in NCCO_DATABASE_URL")
     try:
         if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))  # SQLite gives its log the same rights
+            os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))  # SQLite gives its log the same permissions
     except OSError as error:
         fault = _FAULTS[sqlite3.SQLITE_CANTOPEN]
         raise StoreUnusable(f"{path} {fault.message} ({error})", fault.cure) from error
 
 
 def _switch_to_wal(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:
-    """Switch to WAL. SQLite does not wait for another process that switches at the same moment, so this does."""
+    """Switch to WAL. SQLite does not wait for another process that is switching, so this does."""
     until = time.monotonic() + wait_ms / 1000
     while True:
         try:
@@ -327,11 +327,11 @@ def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
 
 
 def write_back(path: Path) -> None:
-    """Write back what the write-ahead log holds now, while others write. Blocks."""
+    """Write back the current write-ahead log while others write. Blocks."""
     with (
         suppress(sqlite3.Error),
         closing(connect(path, 0)) as connection,
-    ):  # it costs only disk space: the next one does it
+    ):  # this costs only disk space: the next checkpoint does it
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 

@@ -1,6 +1,6 @@
 """The store: durable calls, turns, webhooks, revisions and hooks, in one of two databases.
 
-What an operation writes is one transaction, written as a generator that yields statements (see `app.store.database`).
+Each operation is one transaction, written as a generator that yields statements (see `app.store.database`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from app.store.rows import (
     WebhookRow,
 )
 
-# While no call was forgotten, opening one takes only this statement, without the hashes of its names.
+# Until a call is forgotten, opening one takes only this statement, without the hashes of its names.
 INSERT_CALL_IF_NONE_FORGOTTEN: Final = f"""
     INSERT INTO calls ({SESSION_COLUMNS})
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
@@ -39,7 +39,7 @@ INSERT_CALL_IF_NONE_FORGOTTEN: Final = f"""
     ON CONFLICT (id) DO NOTHING
 """
 
-# Three conditions, since of `name IN (...)` SQLite makes a table first.
+# Three conditions, since SQLite builds a table for `name IN (...)`.
 INSERT_CALL_UNLESS_FORGOTTEN: Final = f"""
     INSERT INTO calls ({SESSION_COLUMNS})
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
@@ -65,8 +65,7 @@ INSERT_TURN: Final = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 
-# call_key is NULL when the webhook belongs to no stored call; session is what it names all the same. $12 is the key of
-# the call where it is known.
+# call_key is NULL if the webhook belongs to no stored call; session is still set. $12 is the key of the call, if known.
 INSERT_WEBHOOK: Final = """
     INSERT INTO webhooks (
         call_key, id, kind, session, turn, wait, status, leg, conversation, method, body, received_at
@@ -86,7 +85,7 @@ SELECT_FORGOTTEN: Final = f"""
         OR EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $3)
 """
 
-# Of two hosts that record the same delivery at the same moment, one waits here for the other.
+# If two hosts record the same delivery simultaneously, one waits here for the other.
 LOCK_CALL: Final = "SELECT id FROM calls WHERE id = $1 FOR NO KEY UPDATE"
 
 SELECT_DELIVERED: Final = """
@@ -99,7 +98,7 @@ SELECT_DELIVERED: Final = """
 
 SELECT_CALL: Final = f"SELECT {SESSION_COLUMNS} FROM calls WHERE id = $1"
 
-# Nearly every call has its leg for an id; only the others are in an index of legs.
+# Nearly every call's ID is its leg; only the others are in an index of legs.
 _OPEN_CALLS_OF_LEG: Final = """
     leg <> '' AND key IN (
         SELECT key FROM calls WHERE id = $1 AND leg = id AND NOT is_over
@@ -154,12 +153,12 @@ REPLACE_REVISION: Final = """
     SET flow = excluded.flow, sources = excluded.sources, created_at = excluded.created_at
 """
 
-# The outbox: hooks that are not sent yet. `due_at` is set for the first hook of a session that waits, and NULL for
-# those behind it, so that a long queue behind one that fails is not searched. Two of one session may become due (an
-# earlier one is tried again, or two hosts write at the same moment): what looks for due hooks leaves out those with an
-# earlier one. Mails stand in no queue: one waits for its recording, which says nothing about the hooks behind it.
+# The outbox: unsent hooks. `due_at` is set for the first waiting hook of a session, and NULL for those after it, so
+# that a long queue behind a failing hook is not searched. Two hooks of a session may become due (an earlier one is
+# retried, or two hosts write simultaneously): the search for due hooks skips those with an earlier one. Mails are not
+# queued: a mail waits for its recording, and other hooks need not.
 
-# The lock keeps another host from sending that hook meanwhile: the one behind it would never become due.
+# The lock keeps another host from sending that hook in the meantime: the next one would never become due.
 LOCK_LAST_WAITING: Final = f"""
     SELECT session FROM hooks
     WHERE session = $1 AND NOT is_parked AND NOT {IS_MAIL}
@@ -190,7 +189,7 @@ CLAIM_HOOK: Final = "UPDATE hooks SET leased_until = $2, tries = tries + 1 WHERE
 
 DELETE_HOOK: Final = "DELETE FROM hooks WHERE id = $1 RETURNING session"
 
-# A separate statement after the DELETE, so that it sees hooks that were written meanwhile.
+# A separate statement after the DELETE, so that it sees hooks written in the meantime.
 FREE_NEXT: Final = f"""
     UPDATE hooks
     SET due_at = $1
@@ -242,7 +241,7 @@ P = ParamSpec("P")
 def _advance(
     session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None
 ) -> Work[None]:
-    """Write the next turn. Raises Conflict unless the stored version is the one before and the turn is new."""
+    """Write the next turn. Raises Conflict unless the stored version is the previous one and the turn is new."""
     written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
         raise Conflict(session.id)
@@ -259,9 +258,9 @@ def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence
 
 
 def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None = None) -> Work[None]:
-    """Write a webhook that does not change the call, and its hooks unless the same delivery was recorded before.
+    """Write a webhook that does not change the call, and its hooks unless the delivery was already recorded.
 
-    Nothing is written of a forgotten call.
+    Nothing is written for a forgotten call.
     """
     names = (webhook.session, webhook.leg, webhook.conversation)
     if (yield Keyed(SELECT_ANY_FORGOTTEN, (webhook.session,))) and (yield Keyed(SELECT_FORGOTTEN, _hashes(names))):
@@ -278,22 +277,22 @@ def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingR
 
 
 def _end(leg: str, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[int]:
-    """Record a webhook and end the open calls of a leg; returns how many there were."""
+    """Record a webhook and end the open calls of a leg; returns their number."""
     ended = yield Keyed(END_CALLS, (leg, webhook.received_at))
     yield from _record(webhook, hooks if ended or webhook.wait >= 0 else ())
     return len(ended)
 
 
 def _add_hooks(hooks: Iterable[HookRow]) -> Work[None]:
-    """Write new hooks in their order. One behind another hook of its session is not due, unless it is a mail."""
+    """Write new hooks in order. Only the first of a session becomes due, apart from mails."""
     for hook in hooks:
         waiting = () if hook.is_mail else (yield Keyed(LOCK_LAST_WAITING, (hook.session,)))
         yield INSERT_HOOK, hook._replace(due_at=None) if waiting or hook.is_parked else hook
 
 
 def _hashes(names: Sequence[str]) -> list[str]:
-    """What is kept of the names of a forgotten call."""
-    known = {name: retention.hash_of(name) for name in names}  # two of them are nearly always the same
+    """The stored hashes of a forgotten call's names."""
+    known = {name: retention.hash_of(name) for name in names}  # two of them are nearly always equal
     return [known[name] for name in names]
 
 
@@ -312,18 +311,18 @@ def _in_one_transaction(
 class Store:
     """Calls in a database. Every method may raise StoreUnavailable; other errors are documented with the method.
 
-    What a method has written when it returns is still there after a crash or a power cut. A method that was cancelled
-    has written all of its rows or none. Hooks are written in the same transaction as what they come with.
+    What a method has written when it returns survives a crash or a power failure. A cancelled method has written all of
+    its rows or none. Hooks are written in the transaction that causes them.
 
     Args:
-        database: where to keep them, not open yet.
+        database: the database, not open yet.
 
     Attributes:
         database: the same.
         label: names the database in messages, without user and password.
-        path: the file, where the database is one.
+        path: the file of a file database.
         is_durable: whether calls outlive the process.
-        recordings: what callers have spoken onto recordings.
+        recordings: callers' recordings.
     """
 
     def __init__(self, database: Database) -> None:
@@ -335,9 +334,9 @@ class Store:
         self._has_forgotten = False
 
     async def open(self) -> None:
-        """Connect, migrate to the newest schema, check that it can be written.
+        """Connect, migrate to the newest schema, and check that it is writable.
 
-        Raises StoreUnusable; StoreUnavailable when the same may succeed later.
+        Raises StoreUnusable; StoreUnavailable if a retry may succeed.
         """
         await self.database.open()
 
@@ -353,23 +352,23 @@ class Store:
         await self.close()
 
     async def schema(self) -> Schema:
-        """The schema of the database, which is not changed or created. The store does not have to be open.
+        """The schema of the database, which is neither changed nor created. The store need not be open.
 
-        Raises StoreUnusable when it belongs to a newer version or to another program.
+        Raises StoreUnusable if it belongs to a newer version or to another program.
         """
         return await self.database.schema()
 
     @asynccontextmanager
     async def records(self) -> AsyncIterator[Records]:
-        """Reads records; this store does not have to be open.
+        """Reads records; this store need not be open.
 
-        Raises StoreUnusable for a database that is not ours or cannot be read by this version.
+        Raises StoreUnusable for a database that is not ours or unreadable by this version.
         """
         async with self.database.reading() as (read, schema):
             yield Records(read, schema)
 
     async def check(self) -> None:
-        """Write and delete a row, to see that the database can be written and can grow."""
+        """Write and delete a row, to check that the database is writable and can grow."""
         await self.database.write(probe)
 
     # Calls
@@ -377,9 +376,9 @@ class Store:
     def open_call(
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
     ) -> Coroutine[Any, Any, bool]:
-        """Write a new call with its first turn. Raises AlreadyOpen and writes nothing.
+        """Write a new call with its first turn, or raise AlreadyOpen.
 
-        Returns False for a call whose id, leg or conversation was forgotten: of all three only hashes are kept then.
+        Returns False for a call whose ID, leg or conversation was forgotten; then only hashes of all three are kept.
         """
         work = partial(self._open_call, session, turn, webhook, hooks)
         return self.database.write(work, (session.id, session.leg, webhook.session))
@@ -387,13 +386,13 @@ class Store:
     def _open_call(
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow]
     ) -> Work[bool]:
-        """See `open_call`. The first INSERT costs less than the second, which is always right; it may be enough."""
+        """See `open_call`. The first INSERT is cheaper and usually sufficient; the second is always correct."""
         written = [] if self._has_forgotten else (yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session))
         if not written:
             names = (session.id, session.leg, session.conversation)
             hashes = _hashes(names)
             written = yield Insert(INSERT_CALL_UNLESS_FORGOTTEN, (*session, *hashes))
-            if written:  # so only what was forgotten was in the way of the first
+            if written:  # so the first failed only because of forgotten calls
                 self._has_forgotten = True
             elif (yield Keyed(SELECT_FORGOTTEN, hashes)):
                 for name, hash_ in zip(names, hashes, strict=True):
@@ -414,9 +413,9 @@ class Store:
         hooks: Sequence[HookRow] = (),
         recording: RecordingRow | None = None,
     ) -> Coroutine[Any, Any, None]:
-        """Write the next turn, if the stored version is `session.version - 1`. Raises Conflict and writes nothing.
+        """Write the next turn if the stored version is `session.version - 1`; otherwise raise Conflict.
 
-        A turn number that the call has already is a Conflict too.
+        An existing turn number is a Conflict too.
         """
         work = partial(_advance, session, turn, webhook, hooks, recording)
         return self.database.write(work, (session.id, session.leg, webhook.session))
@@ -426,16 +425,16 @@ class Store:
     ) -> Coroutine[Any, Any, None]:
         """Write a webhook that does not change the call.
 
-        Its hooks are left out when its call has recorded the same delivery before: same turn, wait and status. The
-        recording that it announces is written once. Nothing is written of a call that was forgotten.
+        Its hooks are omitted if its call has already recorded this delivery: same turn, wait and status. The recording
+        that it announces is written once. Nothing is written for a forgotten call.
         """
         return self.database.write(partial(_record, webhook, hooks, recording), (webhook.session,))
 
     def end(self, leg: str, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> Coroutine[Any, Any, int]:
-        """Record `webhook` and mark every open call of `leg` as over (version + 1); returns how many there were.
+        """Record `webhook` and mark every open call of `leg` as over (version + 1); returns their number.
 
-        A missing leg ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`. Hooks of a second
-        delivery are left out as in `record`; those of a webhook that came in on no wait, when nothing was open.
+        A missing leg ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`. Hooks of a
+        repeated delivery are omitted as in `record`; those of a webhook without a wait, if no call was open.
         """
         return self.database.write(partial(_end, leg, webhook, hooks), (leg, webhook.session))
 
@@ -445,21 +444,21 @@ class Store:
         return SessionRow.read(rows[0]) if rows else None
 
     async def calls_of(self, leg: str) -> list[SessionRow]:
-        """The calls of a leg that are not over, oldest first; a missing leg ("") has none."""
+        """The open calls of a leg, oldest first; a missing leg ("") has none."""
         return [SessionRow.read(row) for row in await self.database.read(SELECT_CALLS_OF_LEG, leg)]
 
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
         """The NCCO that answered this delivery: same wait and same status (None: any status), or None.
 
-        `turn` and `wait` -1 ask for the reply to the answer webhook.
+        `turn` and `wait` -1 select the reply to the answer webhook.
         """
         rows = await self.database.read(SELECT_REPLY, session, turn, wait, status)
         return bytes(rows[0][0]) if rows else None
 
     async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
-        """(wait, status) of every webhook recorded for a turn's waits, in the order of writing.
+        """(wait, status) of every webhook recorded for a turn's waits, in order of writing.
 
-        A webhook that was recorded before its call was opened belongs to none.
+        A webhook recorded before its call was opened is not included.
         """
         rows = await self.database.read(SELECT_STATUSES, session, turn)
         return tuple((wait, status) for wait, status in rows)
@@ -473,7 +472,7 @@ class Store:
 
     @_in_one_transaction
     def replace_revision(self, revision: RevisionRow) -> Work[None]:
-        """Write it, in place of one with the same hash."""
+        """Write a revision, replacing one with the same hash."""
         yield REPLACE_REVISION, revision
 
     async def revision(self, hash_: str) -> RevisionRow | None:
@@ -481,18 +480,18 @@ class Store:
         rows = await self.database.read(SELECT_REVISION, hash_)
         return RevisionRow(*rows[0]) if rows else None
 
-    # Hooks that are not sent yet
+    # Unsent hooks
 
     async def has_due_hooks(self, now: int) -> bool:
-        """Whether `claim_hooks` would find any. Writes nothing."""
+        """Whether `claim_hooks` would find any. Does not write."""
         return bool((await self.database.read(SELECT_ANY_DUE, now))[0][0])
 
     @_in_one_transaction
     def claim_hooks(self, now: int, leased_until: int, limit: int) -> Work[list[HookRow]]:
-        """Claim up to `limit` hooks that are due and that nobody else has claimed, longest due first.
+        """Claim up to `limit` due, unclaimed hooks, longest due first.
 
-        Returns them updated: their `tries` grow by one, and nobody else gets them before `leased_until`. At most one
-        hook of each session that is no mail.
+        Returns them updated: their `tries` grow by one, and nobody else gets them before `leased_until`. Apart from
+        mails, at most one hook of each session.
         """
         due = [HookRow.read(row) for row in (yield SELECT_DUE, (now, limit))]
         yield Many(CLAIM_HOOK, [(hook.id, leased_until) for hook in due])
@@ -500,13 +499,13 @@ class Store:
 
     @_in_one_transaction
     def hook_sent(self, id_: str, now: int) -> Work[None]:
-        """Delete a hook; the next one of its session becomes due `now`. A hook that does not exist is ignored."""
+        """Delete a hook; the next one of its session becomes due `now`. A missing hook is ignored."""
         for (session,) in (yield DELETE_HOOK, (id_,)):
             yield FREE_NEXT, (now, session)
 
     @_in_one_transaction
     def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> Work[None]:
-        """Release a hook until `due_at`, unless somebody has claimed it since (`tries` is then another)."""
+        """Release a hook until `due_at`, unless somebody has claimed it since (`tries` differs)."""
         yield FAIL_HOOK, (id_, tries, due_at, problem)
 
     @_in_one_transaction
@@ -516,15 +515,15 @@ class Store:
 
     @_in_one_transaction
     def park_hook(self, id_: str, tries: int, problem: str, now: int) -> Work[None]:
-        """Give a hook up, unless somebody has claimed it since; the next one of its session is due `now`."""
+        """Give a hook up, unless somebody has claimed it since; the next one of its session becomes due `now`."""
         for (session,) in (yield PARK_HOOK, (id_, tries, problem)):
             yield FREE_NEXT, (now, session)
 
     @_in_one_transaction
     def retry_hooks(self, ids: Sequence[str] | None, now: int) -> Work[int]:
-        """Let hooks with these ids (None: all) be due `now`, parked ones with all their tries; returns how many.
+        """Make hooks with these IDs (None: all) due `now`, parked ones with all their tries; returns their number.
 
-        Hooks that wait for an earlier one of their session still wait, and are not counted; nor are deleted ones.
+        Hooks that wait for an earlier one of their session keep waiting and are not counted; nor are deleted ones.
         """
         if ids is None:
             return len((yield RETRY_HOOKS, (now,)))
@@ -532,7 +531,7 @@ class Store:
 
     @_in_one_transaction
     def drop_hooks(self, ids: Sequence[str] | None) -> Work[int]:
-        """Delete parked hooks with these ids (None: all parked ones); returns how many. Those that wait stay."""
+        """Delete parked hooks with these ids (None: all parked ones); returns their number. Waiting hooks are kept."""
         if ids is None:
             return len((yield DROP_HOOKS, ()))
         return len((yield Many(DROP_HOOK, [(id_,) for id_ in ids])))
@@ -542,39 +541,39 @@ class Store:
         return [HookRow.read(row) for row in await self.database.read(SELECT_HOOKS, limit)]
 
     async def count_hooks(self) -> HookCounts:
-        """How many there are."""
+        """The numbers of unsent hooks."""
         return HookCounts(*(await self.database.read(COUNT_HOOKS))[0])
 
-    # What is deleted
+    # Deletion
 
     async def forget(self, numbers: Sequence[str], *, dry_run: bool = False, rewrite: bool = False) -> Forgotten:
         """Delete every call that contains one of the numbers, with its turns, webhooks and hooks.
 
-        A call contains a number that it came from, went to or dialled, that a webhook of it mentioned, or that a lookup
-        answered. Webhooks and hooks that belong to no stored call are deleted by themselves. Webhooks of these calls
-        that come later are not written: of their names only hashes are kept for that, as long as calls are. What is
-        deleted is removed from the files too, as far as the store controls them; see `Forgotten.purged`.
+        A call contains a number that it came from, went to or dialled, or that occurs in one of its webhooks or lookup
+        results. Webhooks and hooks without a stored call are deleted individually. Later webhooks of these calls are
+        not written: hashes of their names are kept for that, as long as calls are. Deleted data is removed from the
+        files too, as far as the store controls them; see `Forgotten.purged`.
 
         Args:
             numbers: digits with the country code.
-            dry_run: count, and delete nothing.
-            rewrite: write all data again, which blocks writers meanwhile.
+            dry_run: only count.
+            rewrite: rewrite all data, which blocks writers meanwhile.
         """
         return await retention.forget(self.database, numbers, dry_run=dry_run, rewrite=rewrite)
 
     async def sweep(self, before: int, limit: int) -> int:
         """Delete some rows older than `before` (milliseconds since 1970).
 
-        Up to `limit` calls whose last change is older, with their turns and webhooks; where there are fewer, up to as
-        many webhooks that belong to no call; and as many hooks. It costs the same however much is too old. Returns how
-        many rows of these three kinds were deleted; 0: there are no more.
+        Deletes up to `limit` calls whose last change is older, with their turns and webhooks; if there are fewer, also
+        webhooks without a call up to that number; and up to `limit` hooks. The cost does not depend on how much is too
+        old. Returns the number of deleted rows of these three kinds; 0 means that none are left.
         """
-        self._has_forgotten = False  # it may be over now; the next call that is opened finds out
+        self._has_forgotten = False  # it may be over now; the next opened call finds out
         return await self.database.write(partial(retention.sweep, before, limit))
 
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
-        """Delete revisions from before that no call uses, except those with a hash in `keep`; returns how many.
+        """Delete older revisions that no call uses, except those with a hash in `keep`; returns their number.
 
-        It ends a sweep: what the sweep has deleted is then removed from the files too, as far as possible.
+        Call it at the end of a sweep: deleted data is then removed from the files too, as far as possible.
         """
         return await retention.sweep_revisions(self.database, before, keep)

@@ -1,6 +1,6 @@
 """The webhook routes, which Vonage calls by POST or GET: each webhook is verified, read, answered, counted and logged.
 
-Whatever fails, a caller hears an NCCO, or Vonage gets a status that it understands.
+Whatever fails, the caller hears an NCCO or Vonage gets a status that it understands.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from app.web.webhook_http import WebhookRequest, WebhookResponse, error_response
 
 
 class Deadline:
-    """Cancels the current task when time is up, and makes a TimeoutError of that, as `asyncio.timeout` does.
+    """Cancels the current task after a time limit and raises TimeoutError, like `asyncio.timeout`.
 
-    That one takes more than twice as many instructions (docs/decisions.md).
+    `asyncio.timeout` takes more than twice as many instructions (docs/decisions.md).
     """
 
     def __init__(self, seconds: float) -> None:
@@ -47,7 +47,7 @@ class Deadline:
         self._is_over = False
 
     def __enter__(self) -> None:
-        """Start the time."""
+        """Start the timer."""
         loop = asyncio.get_running_loop()
         self._task = asyncio.current_task(loop)
         self._timer = loop.call_later(self._seconds, self._end)
@@ -58,7 +58,7 @@ class Deadline:
             self._task.cancel()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Raise TimeoutError if only the deadline has cancelled the task."""
+        """Raise TimeoutError if only the deadline cancelled the task."""
         self._timer.cancel()
         if self._is_over and self._task is not None:
             others = self._task.uncancel()
@@ -69,16 +69,16 @@ class Deadline:
 class WebhookRoute(APIRoute):
     """A route whose endpoint gets a verified `WebhookRequest` and returns a `WebhookResponse`.
 
-    The parameters of the path are the only ones that an endpoint has; nothing else is left for FastAPI to read.
+    Endpoints have only path parameters, so FastAPI has nothing else to read.
     """
 
     @cached_property
     def kind(self) -> str:
-        """The word behind `/webhooks/`."""
+        """The segment after `/webhooks/`."""
         return self.path.split("/")[2]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send a response in any case; then count and log the webhook, where an error no longer affects the caller."""
+        """Send a response in any case; then count and log the webhook, where errors cannot affect the caller."""
         if scope["method"] not in (self.methods or ()):
             refused = error_response(405, "method not allowed", "See the Allow header.", {"allow": "GET, POST"})
             await refused(scope, receive, send)
@@ -141,7 +141,7 @@ def _require_playable(reply: Reply, *, must_play: bool) -> None:
     elif ncco[:1] != b"[" or ncco[-1:] != b"]":
         raise ValueError("a reply is not an NCCO")
     elif reply.is_repeat:
-        orjson.loads(ncco)  # it may be empty: a flow may end the call at once
+        orjson.loads(ncco)  # it may be empty: a flow may end the call immediately
 
 
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
@@ -156,25 +156,25 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 
 EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, TransferWebhook, ErrorWebhook, PaymentWebhook)
 ACTION_EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, InputWebhook, ErrorWebhook)
-"""What comes to the event URL of the application, and to that of an action."""
+"""Webhooks to the event URL of the application, and to that of an action."""
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=WebhookRoute, responses=_RESPONSES)
 rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)
 
-# Routes are tried in this order, the most frequent webhooks first, and a GET after every POST (see the last lines).
+# Routes are tried in this order, the most frequent first, and each GET after all POSTs (see the last lines).
 
 
 @router.get("/answer")
 @router.post("/answer", openapi_extra=body_of(AnswerWebhook))
 async def answer(request: WebhookRequest) -> WebhookResponse:
-    """The NCCO of a call, by the called number."""
+    """The first NCCO of a call, by the called number."""
     return WebhookResponse(await request.calls.answer(request.webhook))
 
 
 @router.get("/input/{wait}")
 @router.post("/input/{wait}", openapi_extra=body_of(InputWebhook))
 async def input_webhook(request: WebhookRequest, wait: str) -> WebhookResponse:
-    """What the caller pressed or said: resume the call that waits for it."""
+    """Resume the call that waits for this input."""
     return WebhookResponse(await request.calls.resume("input", wait, request.webhook))
 
 
@@ -194,28 +194,28 @@ async def event(request: WebhookRequest) -> WebhookResponse:
     openapi_extra=body_of(*ACTION_EVENTS),
 )
 async def action_event(request: WebhookRequest, wait: str) -> WebhookResponse:
-    """What happened to a connect, a recording or a transcription."""
+    """Handle an event of a connect, a recording or a transcription."""
     return WebhookResponse(await request.calls.resume("event", wait, request.webhook))
 
 
 @router.get("/notify/{wait}")
 @router.post("/notify/{wait}", openapi_extra=body_of(NotifyWebhook))
 async def notify(request: WebhookRequest, wait: str) -> WebhookResponse:
-    """A call has reached a checkpoint."""
+    """Resume a call that reached a checkpoint."""
     return WebhookResponse(await request.calls.resume("notify", wait, request.webhook))
 
 
 @router.get("/onanswer/{wait}")
 @router.post("/onanswer/{wait}", openapi_extra=body_of(AnswerWebhook))
 async def on_answer(request: WebhookRequest, wait: str) -> WebhookResponse:
-    """What a party that was called hears before it is connected."""
+    """The NCCO for a called party before it is connected."""
     return WebhookResponse(await request.calls.resume("onanswer", wait, request.webhook))
 
 
 @router.get("/answer/{flow}")
 @router.post("/answer/{flow}", openapi_extra=body_of(AnswerWebhook))
 async def answer_flow(request: WebhookRequest, flow: str) -> WebhookResponse:
-    """The NCCO of a call, by the name of its flow."""
+    """The first NCCO of a call, by the name of its flow."""
     return WebhookResponse(await request.calls.answer(request.webhook, flow))
 
 
@@ -228,7 +228,7 @@ async def fallback(request: WebhookRequest) -> WebhookResponse:
 
 @rtc_router.api_route("/rtc", methods=["GET", "POST"])
 async def rtc() -> Response:
-    """Ignore events of Vonage's other voice interface, which an application may be configured to send here too."""
+    """Ignore events of Vonage's other voice interface, which an application may be configured to send here."""
     return Response(status_code=204)
 
 
