@@ -1,1 +1,1 @@
-"""What each webhook does to a call: CallService and its parts. They use the store, engine, network and clock."""
+"""Handles webhooks: CallService and its parts, which use the store, engine, network and clock."""

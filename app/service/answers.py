@@ -1,4 +1,4 @@
-"""Answer webhooks: the first NCCO of a call, and the same bytes again for a second delivery."""
+"""Answer webhooks: the first NCCO of a call, and the same bytes for a repeat."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
     Args:
         turns: plays and writes them.
         delivery: the webhook.
-        flow: the flow that the URL names; None finds it by the called number.
+        flow: the flow named in the URL; None finds it by the called number.
     """
     call = delivery.call
     found = turns.library.find(call.to, flow)
@@ -26,7 +26,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
         return await _answer_without_flow(turns, delivery, id_, flow)
     given = {} if flow is None else delivery.params(found.params)
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
-    for _ in range(2):  # a leg that was transferred into the same flow opens another session
+    for _ in range(2):  # a leg transferred into the same flow opens another session
         turn = await turns.play(engine.begin(found, id_, call, context, given))
         try:
             return await turns.begin(turn, answer_row(delivery, id_, turns.policy.keys[0]), delivery)
@@ -40,8 +40,8 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
 async def answered_session(turns: Turns, id_: str, call: Call) -> str:
     """The session of an answer webhook in an open call: `id_`, or a new one after a transfer.
 
-    A REST transfer into the same flow asks for a new NCCO in another conversation; a second delivery repeats the
-    conversation that the first one named.
+    A REST transfer into the same flow requests a new NCCO in another conversation; a repeated delivery names the same
+    conversation.
     """
     row = await turns.store.load(id_)
     known = from_json(row.state).call.conversation_uuid if row is not None else ""

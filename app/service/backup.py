@@ -43,10 +43,10 @@ _BLOCK: Final = 1 << 20
 _MANIFEST_BYTES: Final = 1 << 16
 """Keys of a manifest besides its files."""
 _ENTRY_BYTES: Final = 256
-"""What it may have for each file; a recording needs some 160."""
+"""Its size limit for each file; a recording needs about 160."""
 _FEW_FILES: Final = 1_000
 _LEAST_BYTES: Final = 16
-"""What a recording takes at least, also compressed: its name and its checksum are random."""
+"""The least size of a recording, even compressed: its name and its checksum are random."""
 
 
 class NotABackup(AppError):
@@ -58,21 +58,21 @@ class NotABackup(AppError):
 
 @validated_dataclass(frozen=True, slots=True)
 class FileSum:
-    """What a file of an archive must be; there may be very many."""
+    """The manifest's entry of a file; there may be very many."""
 
     bytes: Annotated[int, Field(ge=0)]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Manifest(BaseModel):
-    """What an archive holds.
+    """The contents of an archive.
 
     Attributes:
         version: of the program that wrote it.
-        made_at: the moment that the database is of.
-        database: where it was, without user and password.
+        made_at: the time of the database's snapshot.
+        database: its address, without user and password.
         keys: fingerprints of the keys that sign the callback URLs of its calls.
-        files: by name, in their order.
+        files: by name, in order.
     """
 
     made_by: Literal["ncco backup"] = "ncco backup"
@@ -86,12 +86,12 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class BackupPlaces:
-    """Where the parts of a backup are, or go to.
+    """The sources, or destinations, of a backup.
 
     Attributes:
         store: not open.
-        key: the file next to a SQLite database with the secret of callback URLs; None if settings hold the secret.
-        recordings: where their audio is; None when none are kept.
+        key: the file next to a SQLite database with the secret of callback URLs; None if it is in the settings.
+        recordings: the store of their audio; None if none are kept.
     """
 
     store: Store
@@ -100,7 +100,7 @@ class BackupPlaces:
 
     @property
     def present(self) -> Iterator[str]:
-        """The places of it that hold something."""
+        """The places that are in use."""
         yield from (str(path) for path in (self.store.path, self.key) if path is not None and path.is_file())
         if self.recordings is not None and not self.recordings.is_empty():
             yield self.recordings.place
@@ -112,7 +112,7 @@ def fingerprint(key: bytes) -> str:
 
 
 class _HashedFile:
-    """Hashes a file while it is read."""
+    """Hashes a file while reading it."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -133,18 +133,18 @@ class _HashedFile:
 async def write_backup(
     target: Path, places: BackupPlaces, keys: Iterable[bytes], version: str, now: datetime
 ) -> tuple[int, list[str]]:
-    """Write an archive while servers run; returns its bytes, and the ids of recordings with lost files.
+    """Write an archive while servers run; returns its size in bytes, and the IDs of recordings with lost files.
 
-    It appears under its name once all of it is verified.
+    It appears under its name once it is completely verified.
 
-    A copy of the database is in the folder of the archive meanwhile. Raises StoreError, OSError, NotABackup.
+    A copy of the database is in the archive's folder in the meantime. Raises StoreError, OSError, NotABackup.
 
     Args:
-        target: an absolute path. What is there is replaced.
-        places: where everything is.
+        target: an absolute path. An existing file is replaced.
+        places: the sources.
         keys: the keys that sign callback URLs.
         version: of this program.
-        now: everything that was acknowledged before is in the backup.
+        now: everything acknowledged before is in the backup.
     """
     prints = tuple(fingerprint(key) for key in keys)
     manifest = Manifest(version=version, made_at=now, database=places.store.label, keys=prints, files={})
@@ -154,7 +154,7 @@ async def write_backup(
     if (await places.store.schema()).missing:  # of a server of the previous version: opening it would migrate it
         return size, []
     lost: list[str] = []
-    with suppress(StoreUnavailable):  # its disk may be full: only its age is not known then
+    with suppress(StoreUnavailable):  # its disk may be full: then only the backup's age is unknown
         async with places.store as store:
             await Backups(store.database).add(BackupRow(milliseconds(now), size))
             if places.recordings is not None:
@@ -163,7 +163,7 @@ async def write_backup(
 
 
 def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) -> int:
-    """Write the archive into `folder`, verify it, and move it to its name; returns its bytes."""
+    """Write the archive into `folder`, verify it, and move it to its name; returns its size in bytes."""
     draft = folder / "draft"
     files: dict[str, FileSum] = {}
     with (
@@ -176,7 +176,7 @@ def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) 
             files[KEY] = _add(archive, KEY, places.key.open("rb"))
         if (recordings := places.recordings) is not None:
             for audio in recordings.stored():
-                with suppress(FileNotFoundError):  # deleted meanwhile
+                with suppress(FileNotFoundError):  # just deleted
                     name = f"{RECORDINGS}{audio.id}"
                     files[name] = _add(archive, name, recordings.open(audio.id), audio.changed_s)
         text = about.model_copy(update={"files": files}).model_dump_json(indent=1).encode()
@@ -193,7 +193,7 @@ def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) 
 
 @contextmanager
 def _written_to(folder: Path) -> Iterator[None]:
-    """Names the folder in an OSError of a file in it, such as a full disk."""
+    """Adds the folder to an OSError of a file in it, such as a full disk."""
     try:
         yield
     except OSError as error:
@@ -216,7 +216,7 @@ def _add(archive: tarfile.TarFile, name: str, file: IO[bytes], changed_s: float 
 
 
 def read_manifest(file: Path) -> Manifest:
-    """What an archive holds, once every byte of it has been checked. Raises NotABackup."""
+    """The contents of an archive, after checking every byte. Raises NotABackup."""
     sums: dict[str, FileSum] = {}
     text = b""
     most = _FEW_FILES + file.stat().st_size // _LEAST_BYTES
@@ -252,7 +252,7 @@ def read_manifest(file: Path) -> Manifest:
 
 @contextmanager
 def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]]]:
-    """The files of an archive, with their contents. No name leads out of a folder. Raises NotABackup."""
+    """The files of an archive, with their contents. No name leads outside a folder. Raises NotABackup."""
 
     def entries(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
         for entry in archive:
@@ -260,7 +260,7 @@ def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]
             if content is None or not (entry.name in (DATABASE, KEY, MANIFEST) or _RECORDING.fullmatch(entry.name)):
                 raise NotABackup(file, f"holds {entry.name[:100]!r}, which no backup does", "take another backup")
             yield entry, content
-        while archive.fileobj.read(_BLOCK):  # at its end is the checksum of gzip
+        while archive.fileobj.read(_BLOCK):  # gzip's checksum is at its end
             pass
 
     try:
@@ -273,7 +273,7 @@ def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]
 
 
 class _BackupEntry(tarfile.TarInfo):
-    """An entry of an archive. A header of the next entry, such as a long name, is read into memory as a whole."""
+    """An entry of an archive. Headers of the next entry, such as a long name, are read into memory completely."""
 
     @classmethod
     def frombuf(cls, *header: Any) -> Self:
@@ -291,10 +291,10 @@ def _opened(file: Path) -> tarfile.TarFile:
 
 
 async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -> None:
-    """Replace everything by what an archive holds, or nothing. Raises NotABackup, StoreError, OSError.
+    """Replace everything by the contents of an archive, atomically. Raises NotABackup, StoreError, OSError.
 
-    Parts that the archive does not hold are left as they are. All files are written and checked before the first one is
-    moved; the database comes last.
+    Parts that are missing from the archive are left unchanged. All files are written and checked before the first one
+    is moved; the database comes last.
     """
     await places.store.database.require_unused()
     with ExitStack() as stack:
@@ -338,7 +338,7 @@ def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitSt
                 copyfileobj(content, out, _BLOCK)
                 out.flush()
                 os.fsync(out.fileno())
-            os.utime(path, (entry.mtime, entry.mtime))  # retention goes by it
+            os.utime(path, (entry.mtime, entry.mtime))  # retention depends on it
     try:
         check_copy(drafts[DATABASE])
     except StoreUnusable as error:

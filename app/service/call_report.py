@@ -1,4 +1,4 @@
-"""Counts the calls of a period: how many, how long, what came of them, and how long until a person answered."""
+"""Counts the calls of a period: number, duration, results, and time until a person answered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.service.recorded_calls import csv_text
 COLUMNS: Final = ("by", "name", "calls", "minutes", *RESULTS, "person_median_s", "person_p90_s")
 
 MOST_NAMES: Final = 1_000
-"""Flows and numbers that are counted by name; further ones are counted as `other`."""
+"""Most flows and numbers to count by name; the rest are counted as `other`."""
 
 DAYS: Final = 7
 """Days of a report without a period; the last one is today."""
@@ -29,8 +29,8 @@ class CallCounts:
 
     Attributes:
         seconds: total from answer webhook to end, of calls with a known end.
-        results: how many calls have each.
-        until_person: whole seconds from the answer webhook until a person answered → how many calls.
+        results: number of calls by result.
+        until_person: whole seconds from the answer webhook until a person answered → number of calls.
     """
 
     seconds: float = 0
@@ -39,7 +39,7 @@ class CallCounts:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The columns of a report behind its names. A percentile is None when no person answered."""
+        """The columns of a report after its names. A percentile is None if no person answered."""
         return {
             "calls": self.results.total(),
             "minutes": round(self.seconds / 60, 1),
@@ -69,7 +69,7 @@ def percentile(counts: Counter[int], share: float) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The days from `first` up to and without `end`, in a time zone. Raises ValueError unless one is in it."""
+    """The days from `first` up to but not including `end`, in a time zone. Raises ValueError unless one is in it."""
 
     first: date
     end: date
@@ -86,18 +86,18 @@ class Period:
 
     @property
     def milliseconds(self) -> tuple[int, int]:
-        """Its first moment and the first one after it, since 1970."""
+        """Its start and end in milliseconds since 1970; the end is exclusive."""
         since, until = (datetime.combine(day, time(), self.zone).timestamp() for day in (self.first, self.end))
         return int(since * 1000), int(until * 1000)
 
     @property
     def document(self) -> dict[str, str]:
-        """Its days as ISO 8601, and the name of its time zone."""
+        """Its days in ISO 8601, and its time zone's name."""
         return {"from": str(self.first), "to": str(self.last), "timezone": str(self.zone)}
 
 
 def read_period(first: date | None, last: date | None, zone: tzinfo, now: datetime) -> Period:
-    """The period that is asked for: without `last` it ends today, without `first` it has `DAYS` days."""
+    """The requested period: without `last` it ends today, without `first` it has `DAYS` days."""
     try:
         end = (last or now.astimezone(zone).date()) + timedelta(1)
         return Period(first or end - timedelta(DAYS), end, zone)
@@ -106,7 +106,7 @@ def read_period(first: date | None, last: date | None, zone: tzinfo, now: dateti
 
 
 def zone_of(project: Project, flow: str = "") -> ZoneInfo:
-    """The time zone of a flow's opening hours, or of all flows; UTC when they name none, or several."""
+    """The time zone of a flow's opening hours, or of all flows; UTC if there are none, or several."""
     flows = [project.flows[flow]] if flow in project.flows else [] if flow else project.flows.values()
     zones = {calendar.zone for each in flows for calendar in each.calendars.values()}
     return zones.pop() if len(zones) == 1 else ZoneInfo("UTC")
@@ -114,11 +114,11 @@ def zone_of(project: Project, flow: str = "") -> ZoneInfo:
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """The calls of a period: of all together, and by flow and called number, most calls first.
+    """The calls of a period: in total, and by flow and called number, most calls first.
 
     Attributes:
-        days: how many calls of each result began on each day with calls.
-        hours: how many calls began in each hour of the day.
+        days: number of calls by result, for each day with calls.
+        hours: number of calls that began in each hour of the day.
     """
 
     period: Period

@@ -1,4 +1,4 @@
-"""What came of calls for the people whom they were for: who was served, and who is to be called back."""
+"""The results of calls, for the people who were called: who was served, and who needs to be called back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ RESULTS: Final[Mapping[ResultName, str]] = {
     "open": "no end yet; the call is in progress",
     "lost": "none of these, and the end of the call was not reported",
 }
-"""What came of a call: the first that fits. A caller who was put through to nobody is missed, whatever they heard."""
+"""The result of a call: the first that applies. A caller who was put through but reached nobody is missed, whatever
+they heard.
+"""
 
 AT_ONCE: Final = 500
 """Calls per read of traces."""
@@ -37,14 +39,14 @@ _SPOKEN: Final = frozenset({"talk", "stream"})
 
 
 class CallResult(NamedTuple):
-    """A call and what came of it. Times are milliseconds since 1970.
+    """A call and its result. Times are milliseconds since 1970.
 
     Attributes:
         caller, to: digits, or the name of a user; "" for a withheld number.
         step: where it is, or where it ended.
         rang: whether the call was put through to somebody.
-        person_at: when a person answered; None when none did.
-        ended_at: None while it is not known.
+        person_at: when a person answered, if any.
+        ended_at: None if unknown.
     """
 
     key: int
@@ -65,7 +67,7 @@ async def results(
 ) -> AsyncIterator[CallResult]:
     """The calls that began at `since` or later and before `until`, but not the legs of called parties.
 
-    `flows` are those of now, by name. Raises StoreError.
+    `flows` are the current ones, by name. Raises StoreError.
     """
     telling = Telling(flows)
     waiting = list[ReportedCall]()
@@ -82,7 +84,7 @@ async def results(
 async def results_of(
     records: Records, flows: Mapping[str, Flow], keys: Sequence[int], now_ms: int
 ) -> dict[int, CallResult]:
-    """What came of some calls, by their keys. Raises StoreError."""
+    """The results of calls, by their keys. Raises StoreError."""
     calls = await records.reported_calls(keys)
     return {each.key: each for each in await _judged(records, Telling(flows), calls, now_ms)}
 
@@ -122,7 +124,7 @@ def _with_result(call: ReportedCall, state: Mapping[str, Any], result: ResultNam
 
 
 def known_result(call: ReportedCall, now_ms: int) -> ResultName | None:
-    """What came of a call; None when the caller was served or missed."""
+    """The result of a call; None if the caller was served or missed."""
     if call.person_at is not None:
         return "person"
     if any(map(_is_message, call.recorded)):
@@ -139,18 +141,18 @@ def _is_message(ncco: bytes) -> bool:
 
 
 class Telling:
-    """Knows which steps of the flows give callers the information they called for."""
+    """Finds the steps of flows that give callers the information they called for."""
 
     def __init__(self, flows: Mapping[str, Flow]) -> None:
         self._flows = flows
         self._files = by_file(flows.values())
 
     def serves(self, began_at: int, traces: Iterable[bytes], *, is_played: bool) -> bool:
-        """Whether a call with these traces, but without a person and a message, has served its caller.
+        """Whether a call with these traces, in which no person answered and no message was left, served its caller.
 
-        It has when it told them something: what they have chosen, unless that asks again or records; the opening
-        hours; or, while it is closed, what the call was led to because of that. Else when it was played to the end
-        (`is_played`) without asking for a message.
+        It did if it told them something: what they chose, unless that asks again or records; the opening hours; or,
+        while closed, the step for that. Otherwise, if it was played to the end (`is_played`) without asking for a
+        message.
         """
         turns = [[TraceLine.read(line) for line in orjson.loads(trace)] for trace in traces]
         entered = [step for turn in turns for step in self._entered(turn)]
@@ -178,7 +180,7 @@ def _is_closed(flow: Flow, at_ms: int) -> bool:
 
 
 def _records(step: Step) -> bool:
-    """Whether it records a message; as in `_is_message`."""
+    """Whether it records a message, as in `_is_message`."""
     actions = (part for part in step.parts if isinstance(part, Action) and part.word == "record")
     return any(action.literal("beepStart") is True or "endOnKey" in action.fields for action in actions)
 

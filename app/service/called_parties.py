@@ -1,6 +1,6 @@
 """Called parties: the other end of a connect hears its own flow (`onAnswer`) before it is connected.
 
-Its session is a child of the caller's. If anything fails, it is joined in silence: the caller is waiting for it.
+Its session is a child of the caller's. If anything fails, it is connected in silence, because the caller is waiting.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from app.service.written_rows import answer_row
 
 
 async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
-    """What a called party hears; a repeated request gets the stored bytes.
+    """The NCCO for a called party; a repeated request gets the stored bytes.
 
-    Vonage does not document what it sends: of the fields of an answer webhook only `uuid`, the leg, is used.
+    Vonage does not document the request: only `uuid`, the leg, of an answer webhook's fields is used.
     """
     id_ = called_id(ref)
     if (repeat := await turns.repeat_answer(id_, delivery, "onanswer")) is not None:
@@ -64,5 +64,5 @@ async def refusals(turns: Turns, session: Session) -> frozenset[str]:
 
 
 def called_id(ref: WaitRef) -> str:
-    """The session id of the party that an `onanswer` wait is for: the same for each delivery."""
+    """The session ID of an `onanswer` wait's party, the same for each delivery."""
     return hashlib.sha256(f"{ref.session}\0{ref.turn}\0{ref.index}".encode()).hexdigest()[:32]

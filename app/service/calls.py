@@ -1,4 +1,4 @@
-"""CallService: what each webhook does to a call, and the reply to it."""
+"""CallService: handles webhooks of calls and replies to them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class CallService(Turns):
     resume = waits.resume
 
     async def event(self, delivery: Delivery) -> Reply:
-        """Record an event of the application. `completed` of a call's own leg ends its session."""
+        """Record an event of the application. `completed` on a call's own leg ends its session."""
         webhook = delivery.webhook
         leg = (webhook.uuid or "") if isinstance(webhook, LegWebhook) else ""
         hides = True if isinstance(webhook, InputWebhook) else None
         row = webhook_row(self.policy.keys[0], delivery, delivery.kind, leg, status=status_of(webhook), hides=hides)
         if leg and isinstance(webhook, StatusWebhook) and webhook.status == "completed":
-            hooks: list[HookRow] = []  # the store leaves them out when the calls have ended meanwhile
+            hooks: list[HookRow] = []  # the store omits them if the calls have already ended
             for call in await self.store.calls_of(leg):
                 hooks += await self.hangup_hooks(call, delivery)
             await self.end(leg, row, hooks)
@@ -47,7 +47,7 @@ class CallService(Turns):
         )
 
     async def fallback(self, delivery: Delivery) -> Reply:
-        """Continue a call after one of our replies failed; reply with the failsafe NCCO when the store is down."""
+        """Continue a call after one of our replies failed; reply with the failsafe NCCO if the store is down."""
         try:
             return await fallbacks.fall_back(self, delivery)
         except (StoreUnavailable, UnknownWait) as error:
@@ -55,7 +55,7 @@ class CallService(Turns):
 
 
 def _reported_error(delivery: Delivery) -> str:
-    """An error that Vonage reports, for the log, without callers' numbers and input."""
+    """An error reported by Vonage, for the log, without callers' numbers and input."""
     webhook = delivery.webhook
     if webhook.kind != "error" or not hasattr(webhook, "reason"):
         return ""

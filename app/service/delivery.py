@@ -1,4 +1,4 @@
-"""A webhook as `app.web` hands it over, and the reply to it."""
+"""A webhook as passed on by `app.web`, and the reply to it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from app.ncco.webhooks import (
 from app.store import WebhookRow
 
 JOIN_SILENTLY: Final = orjson.dumps([JOINED])
-"""The reply to a called party that has nothing to hear: it is joined."""
+"""The reply for a called party who hears nothing before being connected."""
 
 END_OF_INPUT: Final = JOIN_SILENTLY
-"""The reply to an input after which the call ends: the shortest wait. After an empty reply Vonage would play the tail
-of the input; it is not documented what it does after an empty list.
+"""The reply to an input after which the call ends: the shortest wait. After an empty reply Vonage would play the
+input's tail; its behaviour after an empty list is undocumented.
 
 Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean per kind.
 """
@@ -38,26 +38,26 @@ _SIP_HEADER: Final = "SipHeader_"
 ANSWER_FIELDS: Final = frozenset(
     {"to", "from", "from_user", "uuid", "call_uuid", "conversation_uuid", "region_url", "endpoint_type", "custom_data"}
 )
-"""Fields of an answer webhook, which fill no params."""
+"""Fields of an answer webhook, which are not params."""
 
 ID_LIMIT: Final = 64
-"""Characters of a leg uuid that are kept as they are; a longer one is kept by its SHA-256."""
+"""Longest leg uuid that is stored unchanged; of longer ones the SHA-256 is stored."""
 
 
 @dataclass
 class Delivery:
-    """One delivery of a webhook, verified and parsed. It does not change.
+    """One verified and parsed delivery of a webhook. Immutable.
 
     Attributes:
         method: `GET` or `POST`.
-        raw: the body of a POST, the query string of a GET, as it came.
-        fields: top-level fields as parsed ({} when nothing could be read).
-        base_url: start of callback URLs, without a trailing slash (`https://calls.example.com`).
+        raw: the body of a POST, the query string of a GET, unchanged.
+        fields: parsed top-level fields ({} if unreadable).
+        base_url: base of callback URLs, without a trailing slash (`https://calls.example.com`).
         received_at: aware, UTC.
-        problem: why the body could not be read, "" when it could.
-        came_at: when it was received completely, in monotonic seconds (`time.perf_counter`); 0 when not measured.
-        reason: why it came to the fallback URL, one of Vonage's reasons; "" for none or an unknown one.
-        query: the query of a POST, which its author wrote into the URL; {} for a GET.
+        problem: why the body could not be read, or "".
+        came_at: when it was received completely, in monotonic seconds (`time.perf_counter`); 0 if not measured.
+        reason: why it went to the fallback URL, one of Vonage's reasons; "" for none or an unknown one.
+        query: the query of a POST, which its author added to the URL; {} for a GET.
         received_ms: `received_at` in milliseconds since 1970.
     """
 
@@ -77,7 +77,7 @@ class Delivery:
 
     @cached_property
     def webhook(self) -> Webhook:
-        """What `fields` are recognised as."""
+        """The typed webhook of `fields`."""
         return recognise(self.fields)
 
     @cached_property
@@ -87,7 +87,7 @@ class Delivery:
 
     @cached_property
     def call(self) -> Call:
-        """The facts of an answer webhook, as flows see them: "" or {} for missing or unreadable ones."""
+        """The data of an answer webhook for flows; "" or {} if missing or unreadable."""
         fields, query = self.fields, self.query
         custom_data = fields.get("custom_data", query.get("custom_data"))
         if isinstance(custom_data, str):
@@ -104,7 +104,7 @@ class Delivery:
             {
                 name.removeprefix(_SIP_HEADER): value
                 for name, value in fields.items()
-                if _SIP_HEADER in name  # costs a third of the next test, and nearly always ends here
+                if _SIP_HEADER in name  # costs a third of the next test, and nearly always suffices
                 and name.startswith(_SIP_HEADER)
                 and isinstance(value, str)
             },
@@ -112,7 +112,7 @@ class Delivery:
         )
 
     def params(self, names: Collection[str]) -> dict[str, str]:
-        """What the query of the answer URL gives for these params; Vonage's own fields are none."""
+        """Values for these params from the query of the answer URL, except Vonage's own fields."""
         query = self.fields if self.method == "GET" else self.query
         return {name: as_text(query[name]) for name in names if name in query and name not in ANSWER_FIELDS}
 
@@ -125,13 +125,13 @@ class Delivery:
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:
-    """A field; a number as text, and "" for anything else or nothing."""
+    """A field; a number as text, "" if missing or of another type."""
     value = fields.get(name, "")
     return value if isinstance(value, str) else as_text(value)
 
 
 def _digits(number: str) -> str:
-    """A number without the `+` or the blank that a `+` in a query becomes; anything else as it is."""
+    """A number without its `+`, or the space that `+` becomes in a query; anything else unchanged."""
     if number.isdecimal() and number.isascii():
         return number
     digits = number.strip().removeprefix("+")
@@ -139,20 +139,20 @@ def _digits(number: str) -> str:
 
 
 class Reply(NamedTuple):
-    """The reply to Vonage, and what the log and the metrics say about it.
+    """The reply to Vonage, with data for the log and the metrics.
 
     Attributes:
         ncco: the JSON bytes to send; None: an empty 200.
-        kind: what the webhook was (`answer`, `input-dtmf`, `event-busy`, ...).
-        outcome: how it was understood (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
-        flow, step: where the call is after it; "" when no call is known.
+        kind: of the webhook (`answer`, `input-dtmf`, `event-busy`, ...).
+        outcome: its interpretation (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
+        flow, step: where the call is afterwards; "" if no call is known.
         uuid, conversation_uuid: of the call.
-        is_failsafe: nothing in a flow could be played.
-        is_repeat: a second delivery; the bytes are those of the first.
-        problem: what went wrong, in one sentence for the log and the `ncco-problem` response header.
+        is_failsafe: no flow could be played.
+        is_repeat: a repeated delivery; the bytes are those of the first.
+        problem: one sentence for the log and the `ncco-problem` response header.
         heard_in: the step whose wait it ended; "" for none.
-        revision: of the flow, when the webhook moved the call.
-        caller: the number or the user of the call, "" when no call is known.
+        revision: of the flow, if the webhook moved the call.
+        caller: the number or user, "" if no call is known.
         row: the webhook as stored, with sensitive values masked; None if unknown or repeated.
     """
 
@@ -194,12 +194,12 @@ class Reply(NamedTuple):
 
     @classmethod
     def repeat(cls, stored: bytes, kind: str, call: Call, session: Session | None = None) -> Reply:
-        """The bytes that the first delivery got."""
+        """The bytes of the first delivery's reply."""
         return cls._of(call, session, stored or None, kind, "repeat", is_repeat=True)
 
     @classmethod
     def recorded(cls, session: Session, kind: str, row: WebhookRow) -> Reply:
-        """An empty reply: the webhook is stored and steers nothing."""
+        """An empty reply: the webhook is stored without effect on the call."""
         return cls._of(session.call, session, None, kind, "recorded", row=row)
 
     @classmethod
@@ -218,7 +218,7 @@ class Reply(NamedTuple):
 
 
 def _problem_of(turn: Turn) -> str:
-    """Which step could not be played, by code and place: the sentence in the trace may hold what a caller gave."""
+    """The step that could not be played, by code and place, because the trace's message may quote a caller's input."""
     refused = ""
     for line in turn.trace:
         if line.did == "failed" and line.step:
@@ -229,9 +229,9 @@ def _problem_of(turn: Turn) -> str:
 
 
 def session_id(leg: str, flow: str | None) -> str:
-    """The key of the session that an answer webhook opens: its leg, or the leg in the flow that its URL names.
+    """The key of the session that an answer webhook opens: its leg, or the leg within the flow named in its URL.
 
-    Two flows may answer the same leg, when a running call is transferred to another answer URL. A webhook without a leg
+    Two flows may answer the same leg if a running call is transferred to another answer URL. A webhook without a leg
     gets a random key.
     """
     if not leg:
@@ -241,5 +241,5 @@ def session_id(leg: str, flow: str | None) -> str:
 
 
 def transfer_id(id_: str, conversation: str) -> str:
-    """The key of the session of a leg that was transferred again into the flow of session `id_`."""
+    """The session key of a leg that was transferred again into the flow of session `id_`."""
     return f"{id_}/{hashlib.sha256(conversation.encode()).hexdigest()[:16]}"

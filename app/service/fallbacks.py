@@ -19,7 +19,7 @@ from app.service.written_rows import REFUSED, webhook_row
 
 BAD_STATUS: Final = "Invalid response code."
 REFUSALS: Final = frozenset({"Invalid NCCO.", BAD_STATUS})
-"""Reasons of a fallback that say that the reply was bad. Source: webhook reference, Fallback."""
+"""Fallback reasons that mean a bad reply. Source: webhook reference, Fallback."""
 
 _CALLBACK_PATH: Final = re.compile(r"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
 _ANSWER_PATH: Final = re.compile(r"/webhooks/answer(?:/([^/?#]+))?/?(?:[?#]|$)")
@@ -55,7 +55,7 @@ async def _fall_back_on_wait(turns: Turns, kind: CallbackKind, token: str, reaso
 
 
 async def _fall_back_on_event(turns: Turns, delivery: Delivery) -> Reply:
-    """An event that cannot steer came to the fallback: the running NCCO continues."""
+    """Handle an event that cannot steer: the running NCCO continues."""
     leg = delivery.call.uuid
     row = await turns.store.load(session_id(leg, None)) if leg else None
     rows = [row] if row is not None else await turns.store.calls_of(leg)
@@ -67,9 +67,9 @@ async def _fall_back_on_event(turns: Turns, delivery: Delivery) -> Reply:
 
 
 async def _is_refused(turns: Turns, reason: str, id_: str, cause: tuple[int, int]) -> bool:
-    """Whether Vonage refused the NCCO that it was sent.
+    """Whether Vonage refused our NCCO.
 
-    A bad status without a stored reply is our own 503, sent while the store was down: no reply has been played.
+    A bad status without a stored reply is our own 503 from when the store was down: no reply was played.
     """
     if reason != BAD_STATUS:
         return reason in REFUSALS
@@ -79,7 +79,7 @@ async def _is_refused(turns: Turns, reason: str, id_: str, cause: tuple[int, int
 async def _take_error_exit(
     turns: Turns, id_: str, cause: tuple[int, int], delivery: Delivery, *, is_called: bool = False
 ) -> Reply:
-    """The reply after Vonage refused one: the `error` exit of the current step, never the stored bytes again."""
+    """The reply after Vonage refused one: the `error` exit of the current step, never the stored bytes."""
     for _ in range(ATTEMPTS):
         row = await turns.store.load(id_)
         if row is None:

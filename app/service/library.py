@@ -1,4 +1,4 @@
-"""The flows in use: the newest good ones for new calls, and older revisions for the calls that began with them."""
+"""The flows in use: the newest good ones for new calls, and older revisions for calls that began with them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from app.flow.nodes import Place
 from app.store import CallFilter, RevisionRow, Store, milliseconds
 
 PINNED_BYTES: Final = 2 * 1024 * 1024
-"""Size of the sources of older revisions that stay loaded; those used last stay. A loaded flow takes about 55 times as
-much memory as its source. Other revisions are loaded again when a call needs them."""
+"""Limit for the sources of loaded older revisions, least recently used dropped first. A loaded flow takes about 55
+times as much memory as its source. Other revisions are reloaded on demand.
+"""
 IN_USE_BYTES: Final = 2 * PINNED_BYTES
-"""The same for revisions of open calls: loading 2,000 steps takes more than a second, and callers would hear that."""
+"""The limit for revisions of open calls: loading 2,000 steps takes more than a second, which callers would notice."""
 OPEN_CALLS: Final = 1000
-"""How many open calls, the newest first, have their revisions loaded at the start, and kept."""
+"""How many of the newest open calls have their revisions loaded at startup and kept."""
 RELEASED: Final = "released"
-"""The key of the released project among the revisions; those of flows are 64 hex digits."""
+"""The key of the released project among revisions; flows' keys are 64 hex digits."""
 CURE: Final = "put it back, or run `ncco release` to confirm the removal"
 
 _NO_DIGIT = re.compile("[^0-9]")
@@ -35,10 +36,10 @@ _EMPTY = Project({}, (), {})
 
 
 class Removal(NamedTuple):
-    """Something that callers can reach now, and that is missing from the new files.
+    """Something that callers can reach now but that is missing from the new files.
 
     Attributes:
-        place: of the flow that has it, in the files that are in use.
+        place: of its flow, in the files in use.
         message: what is missing.
     """
 
@@ -49,16 +50,17 @@ class Removal(NamedTuple):
 class Library:
     """Swaps whole projects, and finds the flow of a call.
 
-    A server that starts on flows with errors uses the released project: the one that was last good for any
-    server on its store. It does the same for flows that lack something callers can reach, until that is confirmed.
+    A server that starts with faulty flows uses the released project: the last good one of any server on its store. It
+    also does so for flows that lack something callers can reach, until the removal is confirmed.
 
     Attributes:
         current: the last project without errors; new calls get its flows.
-        last: the project that was read last, with its issues.
+        last: the last project read, with its issues.
         loaded_at: when `current` was swapped in (aware, UTC); None before the first load.
-        rejected: how many reads were not swapped in since the start.
-        removed: what callers can reach in `current` but not in `last`; why a `last` without errors is not used.
-        is_stale: the last read is not in use yet, because the store was unavailable.
+        rejected: number of reads since the start that were not swapped in.
+        removed: what callers can reach in `current` but not in `last`: the reason if a `last` without errors is not
+            used.
+        is_stale: the last read project is not in use yet, because the store was unavailable.
     """
 
     def __init__(self, store: Store, read: Callable[[], Project]) -> None:
@@ -84,11 +86,11 @@ class Library:
         return self.is_stale and self.loaded_at is None
 
     async def reload(self, *, confirms_removals: bool = False) -> Project:
-        """Read the files again; replace the flows if there are no errors and callers can still reach all they could.
+        """Read the files again; replace the flows if there are no errors and nothing that callers can reach is gone.
 
-        Returns what was read. With errors, or with removals that nobody confirms, the last good project stays. Raises
-        StoreUnavailable when the revisions cannot be saved or found, and keeps the last good project too: a call must
-        be able to finish on any host.
+        Returns what was read. With errors or unconfirmed removals, the last good project is kept. Raises
+        StoreUnavailable if the revisions cannot be saved or found, and also keeps the last good project: any host must
+        be able to finish a call.
         """
         async with self._reloading:
             project = await asyncio.to_thread(self._read)
@@ -118,38 +120,38 @@ class Library:
             return project
 
     async def is_confirmed(self) -> bool:
-        """Whether removals that were refused have been confirmed since. False while the store is unavailable."""
+        """Whether refused removals have since been confirmed. False while the store is unavailable."""
         with suppress(StoreUnavailable):
             return bool(self.removed) and await self._is_released(self.last)
         return False
 
     async def _is_released(self, project: Project) -> bool:
-        """Whether `project` is the released one, which any server or `ncco release` has made it."""
+        """Whether `project` is the released one, set by any server or by `ncco release`."""
         row = await self._store.revision(RELEASED)
         return row is not None and orjson.loads(row.sources) == _sources(project)
 
     async def preloaded(self, seconds: float) -> None:
-        """Wait until the older revisions of open calls are loaded, at most for some seconds."""
+        """Wait until the older revisions of open calls are loaded, for at most a few seconds."""
         if self._preloading is not None:
             await asyncio.wait({self._preloading}, timeout=seconds)
 
     async def _preload(self) -> None:
-        """Load the older revisions of open calls after a start, so that no caller waits for that."""
+        """Load the older revisions of open calls after startup, so that no caller waits for them."""
         for flow, revision in self._pinned.in_use:
             if not self._pinned.has_room:
                 return
-            with suppress(StoreError):  # then it is loaded when a call needs it
+            with suppress(StoreError):  # it is then loaded on demand
                 await self.pinned(flow, revision)
 
     async def _note_open_calls(self) -> None:
-        """Find out which revisions open calls have, so that these stay loaded; no news while the store is away."""
+        """Find the revisions of open calls, so that they stay loaded; does nothing while the store is unavailable."""
         with suppress(StoreError):
             async with self._store.records() as records:
                 calls = await records.calls(OPEN_CALLS, wanted=CallFilter(is_open=True))
             self._pinned.in_use = tuple(dict.fromkeys((call.session.flow, call.session.revision) for call in calls))
 
     async def save_again(self) -> frozenset[str]:
-        """Save the revisions in use again, in case another host has deleted them as unused.
+        """Save the revisions in use again, in case another host deleted them as unused.
 
         Returns the hashes that must not be deleted. Raises StoreUnavailable.
         """
@@ -158,14 +160,14 @@ class Library:
         return frozenset((RELEASED, *(row.hash for row in rows)))
 
     def find(self, to: str, name: str | None = None) -> Flow | None:
-        """The flow that a new call starts in: the named one, else by called number, else the default; None if none."""
+        """The flow for a new call: the named one, else by called number, else the default; None if none."""
         if name is not None:
             flow = self.current.flows.get(name)
             return flow if flow is not None and flow.is_startable else None
         return self._by_number.get(_NO_DIGIT.sub("", to), self._default)
 
     async def pinned(self, name: str, revision: str) -> Flow | None:
-        """The flow `name` in exactly this revision, from memory or from the store; None when it is lost."""
+        """The flow `name` in exactly this revision, from memory or the store; None if it is lost."""
         flow = self.current.flows.get(name)
         if flow is not None and flow.revision == revision:
             return flow
@@ -180,7 +182,7 @@ class Library:
         return await asyncio.shield(loading)
 
     async def _load(self, name: str, revision: str) -> Flow | None:
-        """Load a flow from the store, in a thread and one at a time, so that other calls continue."""
+        """Load a flow from the store, in a thread and one at a time, so that other calls are not blocked."""
         row = await self._store.revision(revision)
         if row is None:
             return None
@@ -194,13 +196,13 @@ class Library:
         return flow
 
     async def _released(self, read: Project) -> Project:
-        """The released project: `read` itself if it is the same; an empty one when there is none."""
+        """The released project: `read` itself if it is the same; an empty one if there is none."""
         row = await self._store.revision(RELEASED)
         before = None if row is None else await asyncio.to_thread(project_of, row, read)
         return before or _EMPTY
 
     def _pin_used(self, before: Project, after: Project) -> None:
-        """Keep the flows of the released project that open calls have: it is loaded already."""
+        """Keep the released project's flows that open calls use, since it is loaded already."""
         for flow in before.flows.values():
             key = (flow.name, flow.revision)
             now = after.flows.get(flow.name)
@@ -221,10 +223,10 @@ class Library:
 
 
 class PinnedFlows:
-    """Older revisions that stay loaded, bounded by the size of their sources; at least one stays.
+    """Loaded older revisions, limited by the size of their sources; at least one is kept.
 
     Attributes:
-        in_use: names and revisions of open calls. Others are dropped first, and these only over a higher limit.
+        in_use: names and revisions of open calls. Others are dropped first; these have a higher limit.
     """
 
     def __init__(self, limit: int = PINNED_BYTES, in_use_limit: int = IN_USE_BYTES) -> None:
@@ -247,7 +249,7 @@ class PinnedFlows:
         return self._flows[key][0]
 
     def add(self, flow: Flow) -> None:
-        """Keep a flow; drop the least recently used ones over the limits."""
+        """Keep a flow; drop the least recently used ones beyond the limits."""
         key = (flow.name, flow.revision)
         if key in self._flows:
             self._bytes -= self._flows.pop(key)[1]
@@ -265,9 +267,9 @@ class PinnedFlows:
 
 
 def removals(before: Project, after: Project) -> tuple[Removal, ...]:
-    """The numbers, startable flows and default that `before` has and `after` lacks, flow by flow.
+    """The numbers, startable flows and default that `after` lacks compared with `before`, by flow.
 
-    A number or the default may move to another flow. Open calls keep their revision, so they lose nothing.
+    A number or the default may move to another flow. Open calls keep their revision, so they are unaffected.
     """
     numbers = {number for flow in after.flows.values() for number in flow.numbers}
     has_default = any(flow.default for flow in after.flows.values())
@@ -284,14 +286,14 @@ def removals(before: Project, after: Project) -> tuple[Removal, ...]:
 
 
 def released_row(project: Project, now: datetime) -> RevisionRow:
-    """The row that keeps the released project; `now` is aware."""
+    """The row that stores the released project; `now` is aware."""
     return RevisionRow(RELEASED, "", orjson.dumps(_sources(project)), milliseconds(now))
 
 
 def project_of(row: RevisionRow, read: Project) -> Project | None:
-    """The project of a row; None when this version of the server finds errors in it, or no flow.
+    """The project of a row; None if this version of the server finds errors or no flow in it.
 
-    When `read` has the same sources and no errors, it is the project: loading a large project again takes seconds.
+    If `read` has the same sources and no errors, it is returned: loading a large project again takes seconds.
     """
     sources = orjson.loads(row.sources)
     project = read if not read.has_errors and sources == _sources(read) else load(sources)

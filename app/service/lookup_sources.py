@@ -1,4 +1,4 @@
-"""Where lookups get their answers: an HTTP server, or a Python function of the project."""
+"""The sources of lookups: an HTTP server, or a Python function of the project."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from app.service.outgoing import BEGINS, NoAddress, PrivateAddress, UntrustedCer
 from app.service.threads import Threads
 
 BODY_LIMIT: Final = 64 * 1024
-"""Bytes of an answer, also after it is decompressed."""
+"""Most bytes of a response, before and after decompression."""
 KEY_LIMIT: Final = 255
-"""Characters of an `Idempotency-Key` header."""
+"""Most characters of an `Idempotency-Key` header."""
 CALLS_PER_FUNCTION: Final = 16
-"""How many calls of one function may run in parallel. One that never returns counts until the server stops."""
+"""Most parallel calls of a function. One that never returns counts until the server stops."""
 
 _TOO_LARGE: Final = f"larger than {BODY_LIMIT // 1024} KiB"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -39,12 +39,12 @@ _DEFAULT_HEADERS: Final[Mapping[str, str]] = {"Accept": "application/json", "Acc
 
 
 class LookupFailure(Exception):
-    """A lookup has no answer. The message goes into the trace, and contains nothing from the request or response.
+    """A lookup failed. The message goes into the trace, and contains nothing from the request or response.
 
     Attributes:
         is_outage: whether the source is down or overloaded, so that its circuit breaker counts this.
-        is_late: whether there was no time left.
-        status: of an answer that is not a success; 0 for none.
+        is_late: whether time ran out.
+        status: the HTTP error status; 0 for none.
     """
 
     def __init__(self, message: str, *, is_outage: bool = False, is_late: bool = False, status: int = 0) -> None:
@@ -55,9 +55,9 @@ class LookupFailure(Exception):
 
 
 async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str, begins: Callable[[], None]) -> bytes:
-    """The JSON text that the server answers with. Raises LookupFailure. Sets no time limit.
+    """Fetch the JSON text of the server's response. Raises LookupFailure. Sets no time limit.
 
-    `begins` is called when the request has waited for others to the same host.
+    `begins` is called once the request has waited for others to the same host.
     """
     try:
         asked = _http_request(client, request, key)
@@ -98,7 +98,7 @@ def _http_request(client: httpx.AsyncClient, request: LookupRequest, key: str) -
 
 
 def idempotency_key(key: str) -> str:
-    """`key` in characters that a header may hold; a long one is hashed. Parts of it come from outside."""
+    """`key` in characters that are valid in a header; a long one is hashed. Parts of it are external data."""
     quoted = quote(key, safe=":._~@+=-", errors="replace")
     return quoted if len(quoted) <= KEY_LIMIT else hashlib.sha256(key.encode(errors="replace")).hexdigest()
 
@@ -113,12 +113,12 @@ def _failure_of(status: int) -> LookupFailure | None:
 
 
 def _raw_chunks(response: httpx.Response) -> AsyncIterable[bytes]:
-    """The body as it is sent, still compressed."""
+    """The raw body, still compressed."""
     return cast(httpx.AsyncByteStream, response.stream)
 
 
 async def _drain(response: httpx.Response) -> None:
-    """Read a short body that nobody needs, so that the connection can be used again."""
+    """Read a short unneeded body, so that the connection can be reused."""
     length = response.headers.get("content-length", "")
     if length.isdecimal() and int(length) <= BODY_LIMIT:
         async for _ in _raw_chunks(response):
@@ -126,7 +126,7 @@ async def _drain(response: httpx.Response) -> None:
 
 
 async def _read_body(response: httpx.Response) -> bytes:
-    """The body, decompressed. Raises LookupFailure, and httpx.TransportError when it breaks off."""
+    """The body, decompressed. Raises LookupFailure, and httpx.TransportError if it breaks off."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in _COMPRESSED and encoding not in ("identity", ""):
         raise LookupFailure("compressed in a way that was not requested")
@@ -168,9 +168,9 @@ class PythonModules:
     """The modules whose functions lookups may call.
 
     Attributes:
-        allowed: their names, as the operator of the server wrote them; a package does not allow the modules in it.
-        folder: where they are looked for after `sys.path`; None: nowhere else.
-        writable: folders that people write in the console; their files are not modules.
+        allowed: their names, as configured by the operator; a package does not include its modules.
+        folder: searched after `sys.path`; None for no other folder.
+        writable: folders that the console can write; their files are never modules.
     """
 
     allowed: Collection[str] = ()
@@ -180,7 +180,7 @@ class PythonModules:
     def function(self, name: str) -> Callable[..., Any]:
         """The function `package.module:name`, which its module defines or lists in `__all__`. Raises LookupFailure.
 
-        A module that is not allowed is not imported: that would run its code.
+        Modules that are not allowed are not imported, which would run their code.
         """
         module_name, _, name = name.partition(":")
         if module_name not in self.allowed:
@@ -206,20 +206,20 @@ class PythonModules:
 
 
 class PythonFunctions:
-    """Calls the functions that flows name: a plain one in a thread, an async one in the server's event loop."""
+    """Calls functions named in flows: a plain one in a thread, an async one in the server's event loop."""
 
     def __init__(self, modules: PythonModules) -> None:
         folder = modules.folder
         if modules.allowed and folder is not None and str(folder) not in sys.path:
-            sys.path.append(str(folder))  # last, so that it hides nothing
+            sys.path.append(str(folder))  # last, so that it shadows nothing
         self._modules = modules
         self._threads = Threads(each=CALLS_PER_FUNCTION)
         self._running: dict[str, asyncio.Semaphore] = {}
 
     async def call(self, function: str, arguments: Mapping[str, Any], begins: Callable[[], None]) -> bytes:
-        """What `package.module:function` returns, as JSON. Raises LookupFailure. Sets no time limit.
+        """Call `package.module:function` and return its result as JSON. Raises LookupFailure. Sets no time limit.
 
-        `begins` is called when the function is called, which may wait for other calls of it.
+        `begins` is called when the call starts, after waiting for other calls of the function.
         """
         result = await self._threads.run(function, partial(self._call, function, dict(arguments)), begins)
         if isinstance(result, bytes):
@@ -248,7 +248,7 @@ def _check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any])
     except TypeError:
         given = f"the arguments {', '.join(arguments)}" if arguments else "no arguments"
         raise LookupFailure(f"the function does not take {given}") from None
-    except ValueError:  # a function of a C library has no signature
+    except ValueError:  # functions of C libraries may have no signature
         return
 
 
@@ -265,7 +265,7 @@ async def _awaited(result: Awaitable[Any]) -> Any:
 
 
 def _failure_from(error: BaseException) -> LookupFailure:
-    """The failure with type and line of the error, without its message, which may quote the arguments."""
+    """A failure with the type and line of the error, without its message, which may quote the arguments."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename != __file__]
     where = f" in {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
@@ -273,7 +273,7 @@ def _failure_from(error: BaseException) -> LookupFailure:
 
 
 def _as_json(value: Any) -> bytes:
-    """What a function returned, as JSON. Raises LookupFailure."""
+    """A function's result as JSON. Raises LookupFailure."""
     try:
         body = orjson.dumps(value)
     except (TypeError, RecursionError):

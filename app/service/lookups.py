@@ -1,4 +1,4 @@
-"""Answers lookups: from a cache, or from outside, within a time budget and behind a circuit breaker."""
+"""Answers lookups: from a cache or their source, within a time budget and behind a circuit breaker."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from app.service.outgoing import new_client
 
 BUDGET_MS: Final = 2000
 GRACE_MS: Final = 50
-"""Milliseconds after its limit in which a lookup may end by itself."""
+"""Milliseconds beyond its limit in which a lookup may end by itself."""
 CACHE_SIZE: Final = 512
-"""Answers that are kept, of at most 64 KiB each."""
+"""Most cached answers, of at most 64 KiB each."""
 FAILURES: Final = 5
-"""How often in a row a host may fail before its circuit opens."""
+"""Consecutive failures of a host that open its circuit."""
 PAUSE_S: Final = 10.0
-"""How long a circuit stays open; then a single request tests the host."""
+"""How long a circuit stays open; then a single request probes the host."""
 
 _AFTER_HOST: Final = re.compile("[/?#]")
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ Ask: TypeAlias = Callable[[Lookup, float], Awaitable[LookupAnswer]]
 def lookups_of_turn(ask: Ask, budget_ms: int) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
     """A function that answers the lookups of one turn: those of one step concurrently, all within one budget.
 
-    It returns one answer for each, in their order, and never raises: a failed lookup has a problem instead of a value.
+    It returns one answer for each, in order, and never raises: a failed lookup has a problem instead of a value.
     """
     left_ms = float(budget_ms)
 
@@ -64,11 +64,11 @@ class LookupClient:
     """Answers the lookups of all calls of a process.
 
     Args:
-        budget_ms: what all lookups of one turn may take together.
-        private_hosts: names that may lead to private addresses.
+        budget_ms: for all lookups of a turn together.
+        private_hosts: names that may resolve to private addresses.
         modules: modules whose functions may be called; none by default.
         http: the client to use, which is closed with this.
-        breakers: circuit breakers, to set other limits.
+        breakers: circuit breakers with other limits.
         clock: monotonic seconds.
     """
 
@@ -101,7 +101,7 @@ class LookupClient:
         await self.http.aclose()
 
     async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
-        """What one lookup gives within its own time limit and `left_ms`. Never raises."""
+        """The answer of one lookup within its own time limit and `left_ms`. Never raises."""
         start = self._clock()
         request: LookupRequest = lookup.request
         try:
@@ -111,7 +111,7 @@ class LookupClient:
             ms = self._ms_since(start)
             return LookupAnswer(None, str(failure), ms, is_late=failure.is_late, status=failure.status)
         except Exception as error:  # noqa: BLE001 - a caller is on the line, and hears the default
-            where = "".join(traceback.format_tb(error.__traceback__))  # without the message, which may be secret
+            where = "".join(traceback.format_tb(error.__traceback__))  # without the message, which may contain secrets
             _log.error("the lookup %s failed by %s\n%s", lookup.name, type(error).__name__, where)
             return LookupAnswer(None, f"failed: {type(error).__name__}", self._ms_since(start))
 
@@ -119,7 +119,7 @@ class LookupClient:
         return round((self._clock() - start) * 1000)
 
     async def _body(self, request: LookupRequest, key: str, left_ms: float) -> tuple[bytes, bool]:
-        """JSON text, and whether it comes from the cache. Raises LookupFailure."""
+        """JSON text, and whether it was cached. Raises LookupFailure."""
         digest = cache_key(request) if request.cache_ms else b""
         cached = self._cache.get(digest) if digest else None
         if cached is not None and _is_accepted(request, cached):
@@ -145,13 +145,13 @@ class LookupClient:
     def _finished(self, task: asyncio.Task[bytes]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # mark it as retrieved: nobody may be waiting for this task any more
+            task.exception()  # mark it as retrieved: nobody may be waiting for this task anymore
 
     async def _in_time(self, asked: _Asked, left_ms: float, *, is_shared: bool = False) -> bytes:
         """The answer within `left_ms`, and within the lookup's own limit.
 
-        The task keeps that limit itself, but a function may ignore that it is cancelled. A task that is not shared is
-        cancelled afterwards.
+        The task keeps that limit itself, but a function may ignore its cancellation. An unshared task is cancelled
+        afterwards.
         """
         task = asked.task
         now = asyncio.get_running_loop().time
@@ -173,7 +173,7 @@ class LookupClient:
         raise LookupFailure(f"timed out after {asked.limit_s * 1000:.0f} ms", is_late=True)
 
     async def _ask(self, request: LookupRequest, key: str, digest: bytes, asked: _Asked) -> bytes:
-        """Ask outside, and keep an answer that fits under `digest`, if there is one. Raises LookupFailure."""
+        """Query the source, and cache a valid answer under `digest`, if given. Raises LookupFailure."""
         source = _source_of(request)
         with self._breakers.closed(source) as check_again:
             try:
@@ -181,7 +181,7 @@ class LookupClient:
 
                     def begins() -> None:
                         if not asked.has_begun.done():
-                            check_again()  # those in front may have shown that the host is down
+                            check_again()  # earlier requests may have shown that the host is down
                         asked.begin()
                         timer.reschedule(asked.ends_at)
 
@@ -200,13 +200,13 @@ class LookupClient:
 
 
 class _Asked:
-    """A running lookup. Its limit starts after it has waited for others, when the source is asked.
+    """A running lookup. Its time limit starts when the source is queried, after waiting for others.
 
     Attributes:
         limit_s: its own limit.
-        ends_at: when it is given up, in seconds of the event loop.
+        ends_at: its deadline, in seconds of the event loop.
         has_begun: is done when its limit has started.
-        task: asks outside.
+        task: queries the source.
     """
 
     task: asyncio.Task[bytes]
@@ -217,7 +217,7 @@ class _Asked:
         self.has_begun: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def begin(self) -> None:
-        """The source is asked now: start the limit."""
+        """Start the limit, since the source is now queried."""
         if not self.has_begun.done():
             self.has_begun.set_result(True)
         self.ends_at = asyncio.get_running_loop().time() + self.limit_s
@@ -241,7 +241,7 @@ class AnswerCache:
         self._entries: OrderedDict[bytes, tuple[float, bytes]] = OrderedDict()
 
     def get(self, key: bytes) -> bytes | None:
-        """The answer, or None when there is none or it has expired."""
+        """The answer, or None if missing or expired."""
         expires_at, body = self._entries.get(key, (0.0, None))
         if body is None or self._clock() >= expires_at:
             self._entries.pop(key, None)
@@ -258,19 +258,19 @@ class AnswerCache:
 
 
 def cache_key(request: LookupRequest) -> bytes:
-    """A digest of everything that is sent, since headers hold secrets."""
+    """A digest of the whole request, since headers contain secrets."""
     headers, arguments = dict(request.headers), dict(request.arguments)
     parts = (request.method, request.url, request.json, headers, request.function, arguments)
     return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 class CircuitBreakers:
-    """One circuit breaker per host or function: after several failures in a row it is not asked for a while.
+    """One circuit breaker per host or function: after several consecutive failures it is not queried for a while.
 
     Args:
-        failures: how many in a row open a circuit.
-        pause_s: how long it stays open; then a single request tests the host.
-        clock: monotonic seconds, so that a circuit does not stay open for an hour when the time of day is corrected.
+        failures: consecutive failures that open a circuit.
+        pause_s: how long it stays open; then a single request probes the host.
+        clock: monotonic seconds, so that a corrected system time does not keep a circuit open for an hour.
     """
 
     def __init__(
@@ -284,18 +284,17 @@ class CircuitBreakers:
 
     @contextmanager
     def closed(self, name: str) -> Iterator[Callable[[], None]]:
-        """Ask `name` inside this context. Raises LookupFailure while its circuit is open.
+        """Query `name` inside this context. Raises LookupFailure while its circuit is open.
 
-        Who has waited in between calls what the context gives, which raises LookupFailure if the circuit has been
-        opened meanwhile. A LookupFailure with `is_outage` counts as a failure, any other as a success. A cancellation
-        counts as neither.
+        After waiting inside it, call the context's value, which raises LookupFailure if the circuit has since opened. A
+        LookupFailure with `is_outage` counts as a failure, any other as a success. A cancellation counts as neither.
         """
         is_test = name in self._open_until
         paused = f"not asked: {name} has failed {self._most} times in a row and is paused"
         if is_test and self._clock() < self._open_until[name]:
             raise LookupFailure(paused)
         if is_test:
-            self._open_until[name] = math.inf  # for all others, until this one knows
+            self._open_until[name] = math.inf  # for all others, until this one has a result
 
         def check_again() -> None:
             if name in self._open_until and not is_test:
@@ -308,13 +307,13 @@ class CircuitBreakers:
             raise
         except BaseException:
             if is_test:
-                self._open_until[name] = self._clock()  # the next one tests it
+                self._open_until[name] = self._clock()  # the next one probes it
             raise
         else:
             self._count(name, is_test=is_test, is_outage=False)
 
     def _count(self, name: str, *, is_test: bool, is_outage: bool) -> None:
-        """Note a result. While the circuit is open, only that of the test counts; the others began before."""
+        """Note a result. While the circuit is open, only the probe's counts; the others began earlier."""
         if name in self._open_until and not is_test:
             return
         if not is_outage:

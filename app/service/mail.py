@@ -1,6 +1,6 @@
-"""Sends the hooks that are mails, by SMTP, with the recording that they attach.
+"""Sends mail hooks by SMTP, with attached recordings.
 
-A mail is tried again by the rules of the outbox. Its Message-ID stays the same: mailboxes recognise a second delivery.
+Retries follow the outbox's schedule and keep the Message-ID, so that mailboxes recognise duplicates.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from app.service.recordings import NO_KEY
 from app.store import HookRow, Recordings
 
 TRY_S: Final = 25.0
-"""Seconds for one try, the recording included; less than a try of the outbox may take."""
+"""Seconds for one attempt, including the recording; less than the outbox allows."""
 QUIT_S: Final = 1.0
-"""Seconds for the mail server to end the connection; a try may take this much longer."""
+"""Seconds for the mail server to close the connection, which an attempt may take in addition."""
 READ_S: Final = 15.0
-"""Seconds for reading the recording; then it is tried again."""
+"""Seconds for reading the recording; then it is retried."""
 RECORDING_WAIT_S: Final = 600.0
-"""How long a mail waits for its recording; then it goes without."""
+"""How long a mail waits for its recording; then it is sent without."""
 LOOK_AGAIN_S: Final = 5.0
-"""How often to look whether the recording has come."""
+"""How often to check whether the recording has arrived."""
 ATTACHMENT_LIMIT: Final = 10 * 1024 * 1024
-"""Bytes of an attachment. Our choice: many servers take 25 MB, and base64 adds a third."""
+"""Most bytes of an attachment. Our choice: many servers accept 25 MB, and base64 adds a third."""
 _PERMANENT: Final = 500
-"""Replies from here on say that a second try would fail, too. Source: RFC 5321, 4.2.1."""
+"""Replies from here on mean that a retry would fail, too. Source: RFC 5321, 4.2.1."""
 
 
 class MailServer(NamedTuple):
-    """Where mail is handed in, and whom it comes from.
+    """The mail server, and the sender of mail.
 
     Attributes:
-        is_tls: TLS from the first byte; otherwise by STARTTLS, which is required unless the host is loopback.
+        is_tls: TLS from the first byte; otherwise STARTTLS, which is required unless the host is loopback.
         sender: one address.
     """
 
@@ -58,12 +58,12 @@ class MailServer(NamedTuple):
     sender: str
 
     def __repr__(self) -> str:
-        """Only where mail goes: the password must not be in a log."""
+        """Without the password, which must not be in a log."""
         return f"<mail server {self.host}:{self.port}>"
 
 
 class Attachment(NamedTuple):
-    """A file in a mail; `content_type` such as audio/mpeg."""
+    """A file attached to a mail; `content_type` such as audio/mpeg."""
 
     name: str
     content_type: str
@@ -71,24 +71,24 @@ class Attachment(NamedTuple):
 
 
 class NoAttachment(Exception):
-    """The file is missing; the message says why, for the reader of the mail."""
+    """The file is missing; the message tells the reader of the mail why."""
 
 
 Attach: TypeAlias = Callable[[str, str], Awaitable[Attachment | None]]
-"""The recording with this id of this session; None: it has not come yet. Raises NoAttachment: it never will."""
+"""The recording with this id of this session; None if it has not arrived yet. Raises NoAttachment if it never will."""
 
 
 async def attach_nothing(_: str, __: str) -> Attachment | None:
-    """Where recordings are not kept."""
+    """For servers that do not keep recordings."""
     raise NoAttachment("the server does not fetch recordings")
 
 
 def attach_from(recordings: Recordings, files: RecordingFiles, *, has_key: bool) -> Attach:
-    """Attaches recordings that the server has fetched; without a key, none comes that is not there."""
+    """Attaches fetched recordings; without an application key, no more will be fetched."""
 
     async def attach(uuid: str, session: str) -> Attachment | None:
         row = await recordings.find(uuid)
-        if row is None or row.session not in (session, ""):  # a forged webhook may name one of another call
+        if row is None or row.session not in (session, ""):  # a forged webhook may name another call's recording
             raise NoAttachment("the server does not know it")
         if row.state == "waiting":
             if not has_key:
@@ -103,7 +103,7 @@ def attach_from(recordings: Recordings, files: RecordingFiles, *, has_key: bool)
                 audio = await in_thread(_content, files, row.id)
         except FileNotFoundError:
             raise NoAttachment("its file is gone") from None
-        except OSError:  # a bucket that is away, or slow
+        except OSError:  # the bucket is unavailable or slow
             return None
         if hashlib.sha256(audio).hexdigest() != row.sha256:
             raise NoAttachment("its file is damaged")
@@ -114,17 +114,17 @@ def attach_from(recordings: Recordings, files: RecordingFiles, *, has_key: bool)
 
 def _content(files: RecordingFiles, id_: str) -> bytes:
     with files.open(id_) as audio:
-        return audio.read(ATTACHMENT_LIMIT + 1)  # the file may be longer than the kept one
+        return audio.read(ATTACHMENT_LIMIT + 1)  # the file may be longer than recorded
 
 
 _STATES: Final = {"failed": "it could not be fetched", "gone": "Vonage no longer has it"}
 
 
 class Mailer:
-    """Makes one try to send a mail.
+    """Makes one attempt to send a mail.
 
     Args:
-        server: None: mail is not set up, and is parked.
+        server: None if mail is not set up: mails are parked.
         attach: finds the recording of a mail.
     """
 
@@ -161,10 +161,10 @@ class Mailer:
         message = EmailMessage()
         message["From"] = server.sender
         message["To"] = ", ".join(mail["to"])
-        message["Subject"] = _plain(mail["subject"]).replace("=?", "= ?")  # else it is decoded, with its line ends
+        message["Subject"] = _plain(mail["subject"]).replace("=?", "= ?")  # otherwise it is decoded, with its line ends
         message["Date"] = datetime.fromtimestamp(hook.created_at / 1000, UTC)
         message["Message-ID"] = f"<{hook.id}@{_domain(server)}>"
-        message["Auto-Submitted"] = "auto-generated"  # no replies of people on holiday. Source: RFC 3834, 5
+        message["Auto-Submitted"] = "auto-generated"  # no out-of-office replies. Source: RFC 3834, 5
         message.set_content(_plain(text))
         if attachment is not None:
             main, _, sub = attachment.content_type.partition("/")
@@ -174,7 +174,7 @@ class Mailer:
 
 @asynccontextmanager
 async def _connected(server: MailServer) -> AsyncIterator[aiosmtplib.SMTP]:
-    """A connection, with TLS and logged in. Errors at its end are ignored: an accepted mail must not be sent again."""
+    """A connection with TLS and login. Errors while closing are ignored: an accepted mail must not be sent again."""
     client = aiosmtplib.SMTP(
         hostname=server.host,
         port=server.port,
@@ -195,7 +195,7 @@ async def _connected(server: MailServer) -> AsyncIterator[aiosmtplib.SMTP]:
 
 
 async def problem_with(server: MailServer, within_s: float) -> str:
-    """Why mail could not be handed in now; "" if the server lets the user in. It sends none."""
+    """Why mail cannot be sent now; "" if the login succeeds. Sends no mail."""
     try:
         async with asyncio.timeout(within_s), _connected(server):
             return ""
@@ -206,7 +206,7 @@ async def problem_with(server: MailServer, within_s: float) -> str:
 
 
 async def send_test(server: MailServer, to: str) -> str:
-    """Send a test mail to this address. Why the mail server did not take it; "" when it did."""
+    """Send a test mail to this address. Returns why the mail server refused it, or ""."""
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = server.sender, to, "A test mail of ncco-server"
     message["Date"] = datetime.now(UTC)
@@ -216,16 +216,16 @@ async def send_test(server: MailServer, to: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text without control characters, since servers refuse mails with them; callers may choose their name."""
+    """The text without control characters, which servers refuse; callers may choose their name."""
     return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc")
 
 
 async def _send(message: EmailMessage, server: MailServer, until: float) -> Verdict:
-    """Hand a mail in until a time of the event loop."""
+    """Submit a mail before a deadline of the event loop."""
     try:
         async with asyncio.timeout_at(until) as limit, _connected(server) as client:
             refused, _ = await client.send_message(message)
-            limit.reschedule(None)  # it is taken, however long the server takes to leave
+            limit.reschedule(None)  # it is accepted, however long the server takes to close
     except TimeoutError:
         return Verdict("again", "the mail server did not answer in time", is_slow=True)
     except aiosmtplib.SMTPRecipientsRefused as error:
@@ -245,12 +245,12 @@ async def _send(message: EmailMessage, server: MailServer, until: float) -> Verd
 
 
 def _refused(what: str, code: int) -> Verdict:
-    """A refusal; one that is permanent is not tried again."""
+    """A refusal; a permanent one is not retried."""
     return Verdict("never" if code >= _PERMANENT else "again", f"the mail server refuses {what} ({code})")
 
 
 def _problem_of(error: Exception) -> str:
-    """Why the mail was not handed in, in words without any value of it."""
+    """Why the mail was not accepted, without any values of it."""
     match error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error:
         case ssl.SSLCertVerificationError():
             return "no TLS connection to the mail server: its certificate is not valid for its name"
@@ -266,7 +266,7 @@ def _problem_of(error: Exception) -> str:
             return "the mail server closed the connection"
         case OSError() | aiosmtplib.SMTPConnectError():
             return "the mail server cannot be reached"
-    return f"the mail server cannot be used: {error}"  # it offers no STARTTLS, or no login
+    return f"the mail server cannot be used: {error}"  # it offers no STARTTLS or no login
 
 
 def _domain(server: MailServer) -> str:
@@ -274,7 +274,7 @@ def _domain(server: MailServer) -> str:
 
 
 def by_way(post: Post, mail: Post) -> Post:
-    """Sends each hook the way that its address says."""
+    """Sends each hook by the method of its address."""
 
     async def send(hook: HookRow, now: datetime) -> Verdict:
         return await (mail if hook.is_mail else post)(hook, now)

@@ -1,4 +1,4 @@
-"""Downloads what Vonage keeps: recordings and transcripts. Only hosts of Vonage get the application's token."""
+"""Downloads recordings and transcripts from Vonage. Only hosts of Vonage get the application's token."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from app.vonage.application_token import ApplicationTokens
 HOSTS: Final = re.compile(r"([a-z0-9-]+\.)+(vonage|nexmo)\.com")
 """Source: webhook reference, Record (api.nexmo.com or a regional host); Vonage's own libraries refuse others too."""
 AUDIO_LIMIT: Final = 512 * 1024 * 1024
-"""Bytes of a recording. Our choice: two hours of WAV in two channels."""
+"""Most bytes of a recording. Our choice: two hours of WAV in two channels."""
 TRANSCRIPT_LIMIT: Final = 8 * 1024 * 1024
 TEXT_LIMIT: Final = 100_000
-"""Characters of a transcript that are kept. Our choice: more than two hours of speech."""
+"""Most characters of a transcript to keep. Our choice: more than two hours of speech."""
 STALL_S: Final = 10.0
-"""Seconds without a byte after which a download has failed; connecting included."""
+"""Seconds without data after which a download fails, including connecting."""
 DOWNLOAD_S: Final = 900.0
-"""Seconds that one download may take."""
+"""Most seconds for one download."""
 
 CHECK_KEY: Final = (
     "check that VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY belong to the application that takes the calls, restart "
@@ -39,15 +39,15 @@ NOT_VONAGE: Final = (
 )
 
 Take: TypeAlias = Callable[[bytes], Awaitable[None]]
-"""Gets the next bytes of a file."""
+"""Receives the next bytes of a file."""
 
 
 class DownloadFailed(AppError):
     """The file is missing, or not ready.
 
     Attributes:
-        state: `waiting`: it may come later; `gone`: Vonage no longer has it; `failed`: it never comes.
-        wait_s: how long Vonage asks to wait, in seconds; 0 when it does not.
+        state: `waiting`: it may come later; `gone`: Vonage no longer has it; `failed`: it will never come.
+        wait_s: seconds that Vonage asks to wait; 0 for none.
         sha256: of the discarded response; "" for none.
     """
 
@@ -72,7 +72,7 @@ class MediaClient:
     Args:
         http: follows no redirects, which could lead the token to another host; sets no time limit.
         tokens: of the application.
-        own_url: a proxy that may get the token too: scheme, host and port; "" for none.
+        own_url: a proxy that may also get the token: scheme, host and port; "" for none.
     """
 
     def __init__(self, http: httpx.AsyncClient, tokens: ApplicationTokens, own_url: str = "") -> None:
@@ -81,7 +81,7 @@ class MediaClient:
         self._own = _origin(httpx.URL(own_url)) if own_url else None
 
     async def download(self, url: str, limit: int, now: datetime, take: Take) -> None:
-        """Hand the file to `take` as it comes. Raises DownloadFailed, and what `take` raises."""
+        """Pass the file to `take` as it arrives. Raises DownloadFailed, and the errors of `take`."""
         try:
             target = self._allowed(url)
             async with asyncio.timeout(DOWNLOAD_S):
@@ -92,11 +92,11 @@ class MediaClient:
             raise DownloadFailed("waiting", failure_of_request(error).problem) from error
 
     def _allowed(self, url: str) -> httpx.URL:
-        """The URL as it is requested, if its host may get the token. Raises DownloadFailed."""
+        """The URL to request, if its host may get the token. Raises DownloadFailed."""
         try:
             target = httpx.URL(url)
             host = target.host
-        except (httpx.InvalidURL, ValueError):  # no Unicode, or a name that IDNA does not allow
+        except (httpx.InvalidURL, ValueError):  # invalid Unicode, or a name that IDNA does not allow
             target = httpx.URL()
             host = ""
         is_vonage = target.scheme == "https" and target.port is None and HOSTS.fullmatch(host)
@@ -134,7 +134,7 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 def _require_file(answer: httpx.Response, now: datetime) -> None:
-    """Raise DownloadFailed unless it is a whole file."""
+    """Raise DownloadFailed unless the file is complete."""
     status = answer.status_code
     match status:
         case HTTPStatus.OK:
@@ -151,7 +151,7 @@ def _require_file(answer: httpx.Response, now: datetime) -> None:
 
 
 def audio_type(beginning: bytes) -> str:
-    """The type of audio that starts like this, regardless of the declared one. Raises DownloadFailed for anything else.
+    """The type of audio by its first bytes, regardless of the declared one. Raises DownloadFailed for anything else.
 
     Source: NCCO reference, Record (format: mp3, wav, ogg).
     """
@@ -165,10 +165,10 @@ def audio_type(beginning: bytes) -> str:
 
 
 def shortage(beginning: bytes, size: int, announced: int) -> str:
-    """How audio of `size` bytes is seen to be a part only; "" when it is not.
+    """The evidence that audio of `size` bytes is incomplete; "" for none.
 
-    The webhook announces its length (0: it does not), and a WAV file names its own. A program that writes it while it
-    records names 0, or more than there can be. Source: webhook reference, Record (`size`); RIFF, the size of a chunk.
+    The webhook announces its length (0 for none), and so does a WAV file, in which a program that writes while
+    recording puts 0 or too much. Source: webhook reference, Record (`size`); RIFF, the size of a chunk.
     """
     named = 8 + int.from_bytes(beginning[4:8], "little") if beginning[:4] == b"RIFF" else 0
     whole = max(announced, named if named <= AUDIO_LIMIT else 0)
@@ -176,7 +176,7 @@ def shortage(beginning: bytes, size: int, announced: int) -> str:
 
 
 def transcript_text(document: bytes) -> str:
-    """What a transcript says: a line for each channel. Raises DownloadFailed.
+    """The text of a transcript, one line per channel. Raises DownloadFailed.
 
     Source: webhook reference, Transcription (`channels[].transcript[].sentence`).
     """

@@ -1,7 +1,7 @@
-"""Sends the hooks that wait in the store: after the reply, signed, in order for each call, until they arrive.
+"""Sends the hooks in the store: after the reply, signed, in order for each call, until they arrive.
 
-A hook leaves the store once its receiver has answered 2xx, so a crash at any moment sends it again and never loses it.
-Several processes may send from one store: a claimed hook belongs to one of them for the length of a lease.
+A hook is removed from the store once its receiver has replied 2xx, so a crash may repeat it but never loses it. Several
+processes may send from one store: a claimed hook belongs to one of them for the duration of a lease.
 """
 
 from __future__ import annotations
@@ -25,35 +25,34 @@ from app.service.poller import Poller, PollListener, Schedule
 from app.store import HookCounts, HookRow, Store
 
 TRY_TIMEOUT_S: Final = 15.0
-"""Seconds that one try may take, connecting included. Source: Standard Webhooks, Request timeout (15 to 30 s)."""
+"""Most seconds of one attempt, including connecting. Source: Standard Webhooks, Request timeout (15 to 30 s)."""
 BODY_LIMIT: Final = 256 * 1024
-"""Bytes of a body. Our choice; Standard Webhooks asks for less than 20 KB."""
+"""Most bytes of a body. Our choice; Standard Webhooks asks for less than 20 KB."""
 ANSWER_LIMIT: Final = 64 * 1024
-"""Bytes of an answer that are read, only to use the connection again; its content does not matter."""
+"""Bytes of a response to read, only to reuse the connection; its content is ignored."""
 ANSWER_S: Final = 1.0
-"""Seconds to read the rest of an answer."""
+"""Seconds to read the rest of a response."""
 
 LEASE_MS: Final = 60_000
-"""How long a claimed hook belongs to its process; longer than any try takes. After a crash it is tried again then."""
+"""How long a claimed hook belongs to its process; longer than any attempt takes. After a crash it is then retried."""
 SLOW_SHARE: Final = 4
-"""Slots for receivers that did not answer in time, until they answer; further hooks are postponed."""
+"""Slots for receivers that did not reply in time, until they do; further hooks are postponed."""
 POSTPONE_S: Final = 30.0
-"""How long the hooks of a slow receiver are postponed."""
+"""How long a slow receiver's hooks are postponed."""
 
 _MAY_RETRY_AFTER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-"""Statuses that may come with `Retry-After`. Source: RFC 6585, 4; RFC 9110, 15.6.4."""
+"""Statuses that may have a `Retry-After`. Source: RFC 6585, 4; RFC 9110, 15.6.4."""
 
 
 class Verdict(NamedTuple):
-    """The result of one try.
+    """The result of one attempt.
 
     Attributes:
-        outcome: `sent`, `again` (it may arrive later), `later` (it cannot be tried yet, and this is no try), or
+        outcome: `sent`, `again` (it may arrive later), `later` (not possible yet; does not count as an attempt), or
             `never`.
-        problem: why it was not sent, in a few words without any value of the call.
-        wait_s: how long to wait, in seconds: at least, as the receiver asked (0 when it did not), or for `later`
-            exactly.
-        is_slow: the receiver took all the time that a try has.
+        problem: why it was not sent, briefly, without values of the call.
+        wait_s: seconds to wait: the receiver's minimum (0 for none), or exact for `later`.
+        is_slow: the receiver used all the time of an attempt.
     """
 
     outcome: Literal["sent", "again", "later", "never"]
@@ -63,25 +62,25 @@ class Verdict(NamedTuple):
 
 
 Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
-"""Makes one try at this time (aware, UTC); never raises."""
+"""Makes one attempt at this time (aware, UTC); never raises."""
 
 
 class Listener(PollListener[HookCounts]):
-    """Gets the results of hooks."""
+    """Receives the results of hooks."""
 
     def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
-        """One try is over; the next is in `next_s` seconds. None: the hook was sent, or parked."""
+        """Report an attempt; the next is in `next_s` seconds, or None if the hook was sent or parked."""
 
 
 class Poster:
-    """Makes one try to post a hook, signed by the convention of Standard Webhooks.
+    """Makes one attempt to post a hook, signed as Standard Webhooks defines.
 
-    It is signed with each of the secrets, so that they can be rotated.
+    It is signed with all secrets, so that they can be rotated.
 
     Args:
         client: shared; follows no redirects.
-        secrets: `whsec_` and base64, as `app.settings` has checked them. None: nothing is signed.
-        try_s: seconds that one try may take.
+        secrets: `whsec_` and base64, checked by `app.settings`. None: nothing is signed.
+        try_s: most seconds for one attempt.
     """
 
     def __init__(self, client: httpx.AsyncClient, secrets: Iterable[str] = (), try_s: float = TRY_TIMEOUT_S) -> None:
@@ -119,7 +118,7 @@ class Poster:
         return verdict
 
     def _signature(self, id_: str, now: datetime, body: str) -> dict[str, str]:
-        """The headers of the convention. `now` is aware, UTC: a receiver accepts none that is older than 5 minutes.
+        """The headers of Standard Webhooks. `now` is aware, UTC: receivers refuse headers older than 5 minutes.
 
         Source: Standard Webhooks, Webhook Metadata and Signature scheme.
         """
@@ -131,7 +130,7 @@ class Poster:
 
 
 def failure_of_request(error: httpx.RequestError) -> Verdict:
-    """Why a request could not be sent, without messages that may repeat its content."""
+    """Why a request could not be sent, without messages that may quote its content."""
     match error:
         case httpx.UnsupportedProtocol():
             return Verdict("never", f"its address cannot be used: {error}")
@@ -157,7 +156,7 @@ def _verdict(answer: httpx.Response, now: datetime) -> Verdict:
 
 
 def retry_after_s(answer: httpx.Response, now: datetime) -> float:
-    """Seconds that `Retry-After` asks for, as a number or as a date, unbounded; 0 when it does not or cannot be read.
+    """The seconds of `Retry-After`, a number or a date, unlimited; 0 if missing or unreadable.
 
     Source: RFC 9110, 10.2.3.
     """
@@ -172,7 +171,7 @@ def retry_after_s(answer: httpx.Response, now: datetime) -> float:
 
 
 async def _drain(answer: httpx.Response) -> None:
-    """Read a short answer to its end, so that its connection can be used again."""
+    """Read a short response to its end, so that its connection can be reused."""
     with suppress(TimeoutError, httpx.RequestError):
         async with asyncio.timeout(ANSWER_S):
             size = 0
@@ -186,7 +185,7 @@ class Receivers:
     """Keeps a slow receiver from taking all slots.
 
     Args:
-        share: how many parallel tries a slow receiver may have; any other may have all.
+        share: parallel attempts for slow receivers; others may use all.
     """
 
     def __init__(self, share: int) -> None:
@@ -195,7 +194,7 @@ class Receivers:
         self._slow: set[str] = set()
 
     def may_begin(self, url: str) -> bool:
-        """Whether one more try may start. It is then counted, and the caller reports its end with `ended`."""
+        """Whether another attempt may start. If so, it is counted until the caller reports its end with `ended`."""
         receiver = _origin(url)
         if receiver in self._slow and self._running[receiver] >= self._share:
             return False
@@ -203,7 +202,7 @@ class Receivers:
         return True
 
     def ended(self, url: str, verdict: Verdict | None) -> None:
-        """One try is over; None: it was cancelled."""
+        """Record the end of an attempt; None if it was cancelled."""
         receiver = _origin(url)
         self._running[receiver] -= 1
         if not self._running[receiver]:
@@ -215,7 +214,7 @@ class Receivers:
 
 
 def _origin(url: str) -> str:
-    """Scheme, host and port; a URL without them is returned as it is."""
+    """Scheme, host and port; a URL without them is returned unchanged."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -224,12 +223,12 @@ def _origin(url: str) -> str:
 
 
 class Sender(Poller[HookRow, HookCounts]):
-    """Sends the hooks that wait in a store.
+    """Sends the hooks in a store.
 
     Args:
-        store: open for as long as this runs.
-        post: makes one try.
-        schedule: when to try again, and how often.
+        store: open while this runs.
+        post: makes one attempt.
+        schedule: times and number of retries.
         listener: gets the results.
         clock: the time, aware, UTC.
     """
@@ -262,7 +261,7 @@ class Sender(Poller[HookRow, HookCounts]):
 
     async def run_one(self, row: HookRow) -> None:
         """See `Poller`."""
-        if row.tries > self.schedule.tries:  # each try ended with its process, or its result could not be written
+        if row.tries > self.schedule.tries:  # its process died during every attempt, or could not write the results
             await self._conclude(row, Verdict("never", f"{self.schedule.tries} attempts did not finish"))
         elif self._receivers.may_begin(row.url):
             verdict: Verdict | None = None
@@ -292,7 +291,7 @@ class Sender(Poller[HookRow, HookCounts]):
             raise
 
     async def _conclude(self, hook: HookRow, verdict: Verdict) -> None:
-        """Write the result of a try."""
+        """Write the result of an attempt."""
         next_s: float | None = None
         if verdict.outcome == "sent":
             written = self._store.hook_sent(hook.id, self.now())

@@ -1,6 +1,6 @@
-"""Every outcome in a flow, and those that the trace of a turn took.
+"""Every outcome in a flow, and those taken in the trace of a turn.
 
-Coverage and the traffic of a flow read the traces that the server has kept, and `prove` those of the engine.
+Coverage and the traffic of a flow read the server's stored traces, and `prove` those of the engine.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ ENTERED: Final = "entered"
 
 
 class FlowOutcome(NamedTuple):
-    """One way that a call can take.
+    """A way that a call can take.
 
     Attributes:
-        flow: its name. step: where it is decided.
-        name: `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, `ready`,
-            `customer answered`, `customer default`, ...
+        flow: its name. step: where the decision is made.
+        name: `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, `ready`, `customer
+            answered`, `customer default`, ...
         place: the line that decides.
     """
 
@@ -39,11 +39,11 @@ class FlowOutcome(NamedTuple):
 
 
 def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """Every outcome of a flow, step by step in the order of its file; those of the flows that it runs are theirs.
+    """Every outcome of a flow, step by step in the order of its file, without those of the flows that it runs.
 
-    Of a choice each way of making it that it has; each failed try by its reason; each line of `on`; each arm of a
-    branch; both ways out of `hold`; each lookup with and without a real answer. A flow in which nothing is decided
-    has one: that it was entered.
+    For a choice each way to make it; each failed try by reason; each line of `on`; each arm of a branch; both ways out
+    of `hold`; each lookup with and without a real answer. A flow without decisions has one outcome: that it was
+    entered.
     """
     found = tuple(outcome for step in flow.steps.values() for outcome in _of_step(flow, step))
     return found or (FlowOutcome(flow.name, flow.start, ENTERED, flow.steps[flow.start].place),)
@@ -64,7 +64,7 @@ def _of_step(flow: Flow, step: Step) -> Iterator[FlowOutcome]:
 
 
 Files: TypeAlias = Mapping[str, Flow]
-"""The flows that a call may be in, by their files."""
+"""The possible flows of a call, by file."""
 
 
 def by_file(flows: Iterable[Flow]) -> Files:
@@ -73,20 +73,20 @@ def by_file(flows: Iterable[Flow]) -> Files:
 
 
 class Following:
-    """Follows a call from flow to flow through one turn.
+    """Follows a call through the flows of one turn.
 
-    A line that was heard, entered or failed has its place in the file of the flow that the call is in. A line that
-    decided may be in a file of shared parts: then the call stays in its flow.
+    Lines of prompts, entered steps and failures are in the file of the call's current flow. A deciding line may be in a
+    shared file: the call then stays in its flow.
 
     Args:
-        files: of the flows that the call may be in.
-        at: the flow that it waits in; None: the trace says.
+        files: of the call's possible flows.
+        at: the flow that it waits in; None if the trace tells.
 
     Attributes:
-        begun: the flow that answered the call or a party in this turn; None if it was answered before.
-        entered: the steps that were entered, as (flow, step), in order.
+        begun: the flow that answered the call or a party in this turn; None if it was answered earlier.
+        entered: the entered steps, as (flow, step), in order.
         taken: the outcomes, in order.
-        jumped: those of the steps that were left without an outcome: by `goto`, or for the flow that they run.
+        jumped: those of steps left without a decision: by `goto`, or for the flow that they run.
         failed: the failures, as (flow, step, line); "" is an unknown step.
     """
 
@@ -94,7 +94,7 @@ class Following:
         self._files = files
         self._flow = at
         self._latest: tuple[str, str] | None = None
-        """The step that was entered last; None after something was heard."""
+        """The last step entered; None after a prompt."""
         self._heard_by = ""
         self.begun: Flow | None = None
         self.entered: list[tuple[str, str]] = []
@@ -136,9 +136,9 @@ class Following:
 def completed_last(
     flows: Mapping[str, Flow], session: Session, statuses: Iterable[tuple[int, str]]
 ) -> Iterator[OutcomeKey]:
-    """`completed: end` of the dial that a call was in last: nothing asks the server what follows it.
+    """`completed: end` of a call's last dial, which no request to the server reveals.
 
-    `statuses` are those reported of the waits of its last turn, as (wait, status).
+    `statuses` are those reported for the waits of its last turn, as (wait, status).
     """
     seen = list(statuses)
     for wait in session.waits:
@@ -154,13 +154,13 @@ def completed_last(
 
 
 def error_exit(flow: Flow, step: str) -> OutcomeKey:
-    """Where a failure of a step leads: its own error exit, or that of the flow."""
+    """Target of a step's failure: its own error exit, or that of the flow."""
     own = flow.steps.get(step)
     return flow.name, step if own is not None and own.error is not None else "", ERROR
 
 
 def paint_taken(drawing: Drawing, counts: Mapping[OutcomeKey, int]) -> Drawing:
-    """A drawing that shows how many calls took each outcome; `counts` has every outcome."""
+    """A drawing with the number of calls that took each outcome; `counts` has every outcome."""
 
     def painted(arrow: Arrow) -> Arrow:
         known = [counts[key] for key in arrow.outcomes if key in counts]

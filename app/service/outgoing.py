@@ -1,10 +1,10 @@
-"""The HTTP client for lookups and hooks: it resolves each host itself, checks the addresses, and connects to those.
+"""The HTTP client for lookups and hooks: it resolves each host itself, checks the addresses, and connects to them.
 
-No second DNS answer can lead elsewhere, no redirect is followed, and no proxy is used. Each host has its own pool of
+So a second DNS answer cannot lead elsewhere. It follows no redirects and uses no proxy. Each host has its own pool of
 connections, so that a slow host does not block requests to others.
 
-Hosts come from flow files and from the environment, but the name servers of a public host belong to somebody else. A
-public name that resolves to a private address is refused, at the moment of each connection.
+Hosts come from flow files and from the environment, but public name servers belong to somebody else, so a public name
+that resolves to a private address is refused at each connection.
 """
 
 from __future__ import annotations
@@ -29,25 +29,26 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 
 REQUESTS_PER_HOST: Final = 500
-"""Parallel requests to one host; further ones wait."""
+"""Most parallel requests to one host; others wait."""
 CONNECTING_PER_HOST: Final = 16
-"""Connections to one host that are opened in parallel. The event loop opens about a thousand a second: were hundreds
-begun together, each would take as long as all of them."""
+"""Most connections to one host opened in parallel. The event loop opens about a thousand a second: if hundreds started
+together, each would take as long as all of them.
+"""
 IDLE_PER_HOST: Final = 50
-"""Connections to one host that stay open while nobody uses them."""
+"""Most idle connections to one host."""
 IDLE_S: Final = 4.0
-"""Shorter than what servers commonly keep open, so that a request rarely meets a connection that is being closed."""
+"""Idle time limit, shorter than most servers', so that a request rarely meets a closing connection."""
 FIRST_TRY_S: Final = 0.25
-"""How long to wait for an address while there is another one. Source: RFC 8305, 8."""
+"""How long to try an address if there is another one. Source: RFC 8305, 8."""
 ADDRESS_LIMIT: Final = 4
 ANSWER_LIMIT: Final = 128 * 1024
-"""Bytes of an answer after which its connection is not used again."""
+"""Bytes of a response beyond which its connection is not reused."""
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _TRANSLATED: Final = ipaddress.ip_network("::ffff:0:0:0/96")
 _COMPATIBLE: Final = ipaddress.ip_network("::/96")
 _RESERVED: Final = tuple(map(ipaddress.ip_network, ("64:ff9b::/32", "3fff::/20", "5f00::/16", "192.0.0.0/24")))
-"""Local translation, documentation and routers, which older versions of Python take for public.
+"""Local translation, documentation and routers, which older versions of Python treat as public.
 
 Source: RFC 8215, RFC 9637, RFC 9602, RFC 6890.
 """
@@ -55,7 +56,7 @@ _METADATA_SERVERS: Final = frozenset(
     map(
         ipaddress.ip_address,
         (
-            "169.254.169.254",  # nearly all clouds
+            "169.254.169.254",  # most clouds
             "169.254.170.2",  # Amazon ECS
             "169.254.170.23",  # Amazon EKS
             "168.63.129.16",  # Azure; it counts as public
@@ -70,12 +71,12 @@ _METADATA_SERVERS: Final = frozenset(
 )
 """Where clouds keep credentials. Source: the clouds' pages about their metadata servers."""
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
-"""The middle of an address that is tunnelled to an IPv4 one. Source: RFC 5214, 6.1."""
+"""Marks an address that is tunnelled to an IPv4 one. Source: RFC 5214, 6.1."""
 _BROADCAST: Final = ipaddress.ip_network("240.0.0.0/4")
 _THIS_HOST: Final = ipaddress.ip_network("0.0.0.0/8")
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)$")
 _LOCAL_ZONES: Final = ("localhost", "local", "internal", "home.arpa")
-"""Zones that exist in no public DNS. Source: RFC 6761, RFC 6762, RFC 8375, and ICANN's reservation of `internal`."""
+"""Zones outside the public DNS. Source: RFC 6761, RFC 6762, RFC 8375, and ICANN's reservation of `internal`."""
 
 _FAULTS: Final = (
     httpcore.TimeoutException,
@@ -86,8 +87,9 @@ _FAULTS: Final = (
 
 
 BEGINS: Final = "begins"
-"""The extension of a request with a function that is called when it has waited for other requests and may open a
-connection, and again when it is sent."""
+"""Request extension: a function called once the request has waited for others and may open a connection, and again when
+it is sent.
+"""
 
 
 class NoAddress(httpx.ConnectError):
@@ -103,7 +105,7 @@ class UntrustedCertificate(httpx.ConnectError):
 
 
 class Disconnected(httpx.RemoteProtocolError):
-    """The connection was closed before an answer came."""
+    """The connection was closed before a response arrived."""
 
 
 def new_client(
@@ -111,9 +113,9 @@ def new_client(
     resolve: Resolve | None = None,
     network: httpcore.AsyncNetworkBackend | None = None,
 ) -> httpx.AsyncClient:
-    """A client that follows no redirect, uses no proxy and reaches private addresses by `private_hosts` only.
+    """A client without redirects and proxies that reaches private addresses only through `private_hosts`.
 
-    It sets no time limit: each use has its own.
+    It sets no time limit: each use sets its own.
     """
     return httpx.AsyncClient(
         transport=CheckedTransport(private_hosts, resolve or resolve_by_system, network),
@@ -182,11 +184,11 @@ def _nothing() -> None:
 
 
 class HostConnections:
-    """The connections to one host: each request has one to itself until its answer has been read.
+    """The connections to one host: each request has one to itself until its response has been read.
 
     A request may be cancelled at any moment. A connection is listed here only while it is idle, so a cancelled request
-    leaves nothing to repair: its connection is closed. httpcore's own pool also lists connections in use, and loses
-    them for good when a task is cancelled at a wrong moment (docs/decisions.md).
+    needs no cleanup: its connection is closed. httpcore's own pool also lists connections in use, and loses them for
+    good if a task is cancelled at the wrong moment (docs/decisions.md).
     """
 
     def __init__(
@@ -201,7 +203,7 @@ class HostConnections:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def send(self, request: httpcore.Request) -> tuple[httpcore.Response, httpx.AsyncByteStream]:
-        """The beginning of the answer, and its body. Raises what httpcore raises."""
+        """Send a request; returns the start of the response, and its body. Raises httpcore's errors."""
         await self._places.acquire()
         connection = self._idle_connection()
         opening = ExitStack()
@@ -233,7 +235,7 @@ class HostConnections:
         return answer, _Body(self, connection, answer)
 
     def give_back(self, connection: httpcore.AsyncHTTPConnection) -> None:
-        """A request is over: keep its connection if it can be used again, else close it."""
+        """After a request: keep its connection if it is reusable, else close it."""
         self._places.release()
         is_usable = connection.is_idle() and not connection.is_closed() and not connection.has_expired()
         if is_usable and len(self._idle) < IDLE_PER_HOST:
@@ -250,7 +252,7 @@ class HostConnections:
             await asyncio.wait(self._closing)
 
     def _idle_connection(self) -> httpcore.AsyncHTTPConnection | None:
-        """The idle connection that was used last; None: there is none."""
+        """The most recently used idle connection, if any."""
         self._close_expired()
         return self._idle.pop() if self._idle else None
 
@@ -260,13 +262,13 @@ class HostConnections:
         )
 
     def _close_expired(self) -> None:
-        """Close the connections that have been idle for too long, or that the host has closed."""
+        """Close the connections that were idle for too long, or closed by the host."""
         for connection in [connection for connection in self._idle if connection.has_expired()]:
             self._idle.remove(connection)
             self._close(connection)
 
     def _close(self, connection: httpcore.AsyncHTTPConnection) -> None:
-        """Close it in a separate task, which is not cancelled with the request."""
+        """Close it in a separate task, which the request's cancellation does not affect."""
         task = asyncio.create_task(connection.aclose())
         self._closing.add(task)
         task.add_done_callback(self._closed)
@@ -274,11 +276,11 @@ class HostConnections:
     def _closed(self, task: asyncio.Task[None]) -> None:
         self._closing.discard(task)
         if not task.cancelled():
-            task.exception()  # a connection that did not close well is gone all the same
+            task.exception()  # a connection that fails to close is gone anyway
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of an answer, as it arrives. Closing it gives its connection back; closing twice does no harm."""
+    """The body of a response, as it arrives. Closing it returns its connection; closing twice is harmless."""
 
     def __init__(
         self, host: HostConnections, connection: httpcore.AsyncHTTPConnection, answer: httpcore.Response
@@ -305,7 +307,7 @@ class _Body(httpx.AsyncByteStream):
 
 @contextmanager
 def _as_httpx() -> Iterator[None]:
-    """Raise the errors of httpcore, and of TLS below it, as those of httpx."""
+    """Raise errors of httpcore and TLS as those of httpx."""
     try:
         yield
     except _FAULTS as error:
@@ -315,7 +317,7 @@ def _as_httpx() -> Iterator[None]:
         elif isinstance(error, httpcore.RemoteProtocolError) and error.__cause__ is None:
             kind = Disconnected
         raise kind(str(error)) from error
-    except OSError as error:  # a TLS record that cannot be decrypted, which httpcore lets through
+    except OSError as error:  # a TLS record that cannot be decrypted, which httpcore does not convert
         raise httpx.ReadError("the TLS connection failed") from error
 
 
@@ -339,7 +341,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """A connection to the first address of `host` that answers, IPv4 first.
 
-        Raises NoAddress, PrivateAddress, and what httpcore raises.
+        Raises NoAddress, PrivateAddress, and httpcore's errors.
         """
         *others, last = await self._addresses(host, port)
         for address in others:
@@ -362,7 +364,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         return sorted(allowed, key=lambda address: ":" in address)[:ADDRESS_LIMIT]
 
     async def _resolved(self, host: str, port: int) -> Sequence[str]:
-        """The addresses of a name. Connections that are opened meanwhile share the answer: each takes a thread."""
+        """The addresses of a name. Simultaneous connections share the result, since a lookup takes a thread."""
         task = self._resolving.get((host, port))
         if task is None:
             task = asyncio.create_task(self._threads.run(host, partial(self._resolve, host, port)))
@@ -378,10 +380,10 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    """A connection that is closed when its TLS handshake is cancelled, and not reused after extra data.
+    """A connection that closes if its TLS handshake is cancelled, and is not reused after extra data.
 
-    A server may send more than its answer. The next request on that connection would take the rest for its own answer,
-    and that request may belong to another call. So such a connection says that it was closed.
+    If a server sends more than its response, the next request on that connection, perhaps for another call, would read
+    the rest as its own response. So such a connection reports that it is closed.
     """
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
@@ -415,7 +417,7 @@ class _Stream(httpcore.AsyncNetworkStream):
             raise
 
     def get_extra_info(self, info: str) -> Any:
-        """See httpcore; an idle connection that is readable is not used again."""
+        """See httpcore; a readable idle connection is not reused."""
         if info == "is_readable":
             if self._received:
                 self._has_surplus = not _is_one_answer(bytes(self._received))
@@ -426,7 +428,7 @@ class _Stream(httpcore.AsyncNetworkStream):
 
 
 def _is_one_answer(received: bytes) -> bool:
-    """Whether this is one whole answer to a GET or POST, and nothing more."""
+    """Whether this is exactly one complete response to a GET or POST."""
     parser = h11.Connection(h11.CLIENT)
     parser.send(h11.Request(method="GET", target="/", headers=[("Host", "-")]))
     parser.send(h11.EndOfMessage())
@@ -443,14 +445,14 @@ def _is_one_answer(received: bytes) -> bool:
 def is_allowed(host: str, address: str, private_hosts: Collection[str] = ()) -> bool:
     """Whether a connection for `host` may be opened to `address`; never to a cloud's metadata server.
 
-    A host may lead to a private address when it is that address itself (`127.0.0.1`, `[::1]`), or a name that exists
-    only in a local network: one without dots (`localhost`, `crm`), or one in a reserved zone (`crm.local`). Names never
-    lead to link-local addresses.
+    A host may lead to a private address if it is that address itself (`127.0.0.1`, `[::1]`), or a name that exists only
+    in a local network: one without dots (`localhost`, `crm`), or one in a reserved zone (`crm.local`). Names never lead
+    to link-local addresses.
 
     Args:
         host: a name or an address.
-        address: one that the host resolves to.
-        private_hosts: further names, in lower case, that may lead to private addresses.
+        address: an address of the host.
+        private_hosts: further names, in lower case, that may resolve to private addresses.
     """
     target = _embedded(_parsed(address))
     if target is None or _is_unusable(target) or target in _METADATA_SERVERS:
@@ -491,7 +493,7 @@ def _embedded(address: Address | None) -> Address | None:
 
 
 def _is_unusable(address: Address) -> bool:
-    """Whether the address names no single host."""
+    """Whether the address is not that of a single host."""
     is_special = isinstance(address, ipaddress.IPv4Address) and (address in _BROADCAST or address in _THIS_HOST)
     return address.is_unspecified or address.is_multicast or is_special
 

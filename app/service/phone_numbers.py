@@ -14,10 +14,10 @@ _LEAST_DIGITS: Final = 7
 
 
 def readable(number: str, line: str = "") -> str:
-    """A number as people write it: `447700900123` is `+44 7700 900123`, and `07700 900123` on a British line.
+    """Format a number for people: `447700900123` is `+44 7700 900123`, and `07700 900123` on a British line.
 
     Args:
-        number: digits with the country code. Anything else, such as the name of a user, stays as it is.
+        number: digits with the country code. Anything else, such as a user's name, is unchanged.
         line: the number that was called, in the same form.
     """
     found = _parsed(number)
@@ -30,7 +30,7 @@ def readable(number: str, line: str = "") -> str:
 
 
 def digits_of(words: str, line: str = "") -> str:
-    """A number as webhooks have it, in digits with the country code: the reverse of `readable`.
+    """A number as in webhooks, in digits with the country code: the inverse of `readable`.
 
     Args:
         words: `+44 (0)7700 900123`, or `07700 900123` on a British line. Anything else is unchanged.
@@ -45,7 +45,7 @@ def digits_of(words: str, line: str = "") -> str:
     except phonenumbers.NumberParseException:
         return words
     length = phonenumbers.is_possible_number_with_reason(found)
-    is_whole = length == phonenumbers.ValidationResult.IS_POSSIBLE  # not, such as 112, a number of a network
+    is_whole = length == phonenumbers.ValidationResult.IS_POSSIBLE  # excludes numbers of a network, such as 112
     return f"{found.country_code}{phonenumbers.national_significant_number(found)}" if is_whole else words
 
 

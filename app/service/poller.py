@@ -1,6 +1,6 @@
 """Processes due rows of a store, several in parallel, until the server stops.
 
-Several processes may work on one store: a claimed row belongs to one of them for the length of a lease.
+Several processes may work on one store: a claimed row belongs to one of them for the duration of a lease.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from app.store import milliseconds
 
 BACKOFF_FACTOR: Final = 4.0
 LONGEST_BACKOFF_S: Final = 6 * 60 * 60.0
-"""Seconds: 5, 20, 80, ... and at most 6 hours. Ten tries take 19 hours: the other side may be down for a night."""
+"""Seconds: 5, 20, 80, ... and at most 6 hours. Ten tries take 19 hours: the other side may be down overnight."""
 JITTER: Final = 0.25
-"""How much shorter or longer each wait may be, so that what failed together does not come back together."""
+"""Random share by which each wait varies, so that simultaneous failures are not retried simultaneously."""
 COUNT_S: Final = 5.0
-"""How often to count what waits, for the metrics."""
+"""How often to count waiting rows, for the metrics."""
 WAKE_AFTER_S: Final = 0.05
-"""From a wake-up to the first look: the reply to the caller is out by then."""
+"""Delay after a wake-up, so that the reply to the caller is sent first."""
 
 R = TypeVar("R")
 C = TypeVar("C")
@@ -33,18 +33,17 @@ C = TypeVar("C")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How often and when to try, how many in parallel, and for how long.
+    """The number, times, parallelism and time limits of attempts.
 
     Attributes:
-        tries: after that many it is given up.
-        draw: gives a random number from 0 to 1.
-        first_s: seconds before the second try.
-        poll_s: seconds between two looks for rows that are due; other processes write some, too.
-        slots: parallel tries of one process.
-        drain_s: seconds for running tries when the server stops; unfinished ones are tried again at the next
-            start.
-        look_s: how long the store may take to return claimed rows. Rows that come too late are tried later.
-        limit_s: how long a try may take, and also how long writing its result may take. Both must fit in the lease.
+        tries: the maximum, after which a row is given up.
+        draw: returns a random number from 0 to 1.
+        first_s: seconds before the second attempt.
+        poll_s: seconds between searches for due rows, which other processes write, too.
+        slots: parallel attempts of one process.
+        drain_s: seconds for running attempts when the server stops; unfinished ones are repeated after the next start.
+        look_s: time limit for the store to return claimed rows; later ones are tried later.
+        limit_s: time limit of an attempt, and of writing its result. Both must fit in the lease.
     """
 
     tries: int = 10
@@ -57,28 +56,28 @@ class Schedule:
     limit_s: float = 30.0
 
     def wait_s(self, tries: int, asked_s: float = 0.0) -> float:
-        """Seconds to wait after this many tries (at least 1), not less than the other side asked for, within bounds."""
+        """Seconds to wait after this many tries (at least 1), or as long as the other side asked, within limits."""
         grown = min(self.first_s * BACKOFF_FACTOR ** min(tries - 1, 20), LONGEST_BACKOFF_S)
         own = grown * (1 - JITTER + 2 * JITTER * self.draw())
         return max(own, min(asked_s, LONGEST_BACKOFF_S))
 
 
 class PollListener(Generic[C]):
-    """Gets what happens, for the log and the metrics; this one does nothing. Its methods never raise."""
+    """Receives events for the log and the metrics; this one does nothing. Its methods never raise."""
 
     def counted(self, counts: C) -> None:
-        """How many rows there are, every few seconds."""
+        """Called every few seconds with the numbers of rows."""
 
     def troubled(self, problem: str) -> None:
-        """The store, or what a try needs, could not be read or written. Nothing is lost."""
+        """Called when the store, or something that an attempt needs, is unavailable. Nothing is lost."""
 
 
 class Poller(ABC, Generic[R, C]):
-    """Makes tries while it runs.
+    """Makes attempts while it runs.
 
     Args:
-        schedule: how many in parallel, and how often to look.
-        listener: gets what happens.
+        schedule: parallelism and polling.
+        listener: receives events.
         clock: the time, aware, UTC.
     """
 
@@ -93,22 +92,22 @@ class Poller(ABC, Generic[R, C]):
 
     @abstractmethod
     async def claim(self, limit: int) -> Sequence[R]:
-        """Claim up to `limit` rows that are due, and return them. It writes nothing when no row is due."""
+        """Claim and return up to `limit` due rows. Does not write if none is due."""
 
     @abstractmethod
     async def run_one(self, row: R) -> None:
-        """Make one try and write its result, also when it is cancelled."""
+        """Make one attempt and write its result, even if cancelled."""
 
     @abstractmethod
     async def count(self) -> C:
-        """Count what waits."""
+        """Count waiting rows."""
 
     def now(self) -> int:
         """Milliseconds since 1970."""
         return milliseconds(self.clock())
 
     def wake(self) -> None:
-        """Something was written. Cheap; called from within the event loop."""
+        """Note that something was written. Cheap; called from within the event loop."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(WAKE_AFTER_S, self._wake_now)
 
@@ -117,7 +116,7 @@ class Poller(ABC, Generic[R, C]):
         self._woken.set()
 
     async def run(self) -> None:
-        """Work until it is cancelled; then wait a while for running tries."""
+        """Work until cancelled; then wait a while for running attempts."""
         try:
             while True:
                 self._woken.clear()
@@ -128,7 +127,7 @@ class Poller(ABC, Generic[R, C]):
             await self._drain()
 
     async def write(self, written: Awaitable[object]) -> bool:
-        """Whether the store has written it; if not, the row is tried again when its lease ends."""
+        """Whether the store has written it; if not, the row is retried when its lease ends."""
         try:
             async with asyncio.timeout(self.schedule.limit_s):
                 await written
@@ -146,7 +145,7 @@ class Poller(ABC, Generic[R, C]):
                 await self._woken.wait()
 
     async def _succeeds(self, work: Coroutine[Any, Any, None], limit_s: float) -> bool:
-        """Whether the work succeeded in time. Only a cancellation of the poller itself is raised again."""
+        """Whether the work succeeded in time. Only a cancellation of the poller itself is re-raised."""
         try:
             async with asyncio.timeout(limit_s):
                 await work
@@ -164,7 +163,7 @@ class Poller(ABC, Generic[R, C]):
         return False
 
     async def _look(self) -> None:
-        """Start a try of each row that is due, while there are free slots."""
+        """Start an attempt for each due row, while slots are free."""
         await self._count()
         while (free := self.schedule.slots - len(self._running)) > 0:
             claimed = await self.claim(free)

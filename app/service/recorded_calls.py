@@ -1,4 +1,4 @@
-"""Recorded calls as JSON documents and in words: a call, the webhooks of its timeline, and hooks not sent yet."""
+"""Recorded calls as JSON documents and in words: the call, the webhooks of its timeline, and unsent hooks."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from app.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow
 
 _TAG: Final = re.compile("<[^>]*>")
 MASKED: Final = "secret:"
-"""The prefix of the token that is stored in place of a sensitive value."""
+"""Prefix of the stored tokens that replace sensitive values."""
 
 
 def call_document(row: CallRow, now: int) -> dict[str, Any]:
     """A call at a time in milliseconds since 1970.
 
-    Its state is `open`; `ended`: the flow was played to the end, and the leg ended; `hung-up`: it ended before; or
-    `lost`: its end was not reported, or cannot be, since it has no leg. `step` is its current or last step.
+    Its state is `open`; `ended`: the flow was played to the end, and the leg ended; `hung-up`: it ended earlier; or
+    `lost`: its end was not reported, or cannot be without a leg. `step` is its current or last step.
     """
     session = row.session
     state = json_object(session.state)
@@ -60,7 +60,7 @@ def call_document(row: CallRow, now: int) -> dict[str, Any]:
 
 
 def json_object(text: bytes) -> Mapping[str, Any]:
-    """{} for anything else, so that a damaged row can still be shown."""
+    """Parse a JSON object; {} for anything else, so that damaged rows can still be shown."""
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -74,8 +74,8 @@ class TimelineEntry:
 
     Attributes:
         fields: its content, as stored.
-        turn: the turn that answered it; None when it does not steer the call.
-        is_again: a second delivery of an earlier one.
+        turn: the turn that answered it; None if it does not steer the call.
+        is_again: a repeat of an earlier one.
     """
 
     webhook: WebhookRow
@@ -85,12 +85,12 @@ class TimelineEntry:
 
     @property
     def inputs(self) -> Mapping[str, Any]:
-        """What its turn had besides the webhook: its time, and the answers of lookups."""
+        """The other inputs of its turn: its time, and the results of lookups."""
         return json_object(self.turn.inputs) if self.turn is not None else {}
 
     @property
     def document(self) -> dict[str, Any]:
-        """The webhook, in a few words and whole, and the turn that answered it."""
+        """The webhook, summarised and in full, and the turn that answered it."""
         row = self.webhook
         turn = None
         inputs = self.inputs
@@ -103,7 +103,7 @@ class TimelineEntry:
                 "why": orjson.loads(self.turn.trace),
                 "ncco": orjson.loads(self.turn.ncco or b"null"),
             }
-        # What a second delivery of an input holds is always masked.
+        # Repeats of an input are always masked.
         is_masked = self.is_again and row.kind.startswith("input") and MASKED.encode() in row.body
         return {
             "at": json_time(row.received_at),
@@ -120,7 +120,7 @@ class TimelineEntry:
 
 
 def entries_of(timeline: Timeline) -> Iterator[TimelineEntry]:
-    """Every webhook of a call, in the order of writing."""
+    """Every webhook of a call, in order of writing."""
     turns = {turn.webhook: turn for turn in timeline.turns}
     seen: set[tuple[int, int, str]] = set()
     for webhook in timeline.webhooks:
@@ -144,7 +144,7 @@ def _document(body: bytes) -> Any:
 
 
 def spoken_in(body: bytes) -> Iterator[str]:
-    """What is said in a stored NCCO, or by the caller in a stored webhook; without the tags of SSML."""
+    """The words of a stored NCCO, or of the caller in a stored webhook, without SSML tags."""
     waiting = [_document(body)]
     while waiting:
         part = waiting.pop()
@@ -157,12 +157,12 @@ def spoken_in(body: bytes) -> Iterator[str]:
 
 
 def told_by(webhook: WebhookRow) -> str:
-    """What a stored webhook says, in a few words; "" when its kind says it all."""
+    """A summary of a stored webhook; "" if its kind says it all."""
     return summary(webhook.kind, _fields(webhook))
 
 
 def summary(kind: str, fields: Mapping[str, Any]) -> str:
-    """What a webhook says, in a few words; "" when its kind says it all."""
+    """A summary of a webhook; "" if its kind says it all."""
     if "not_kept" in fields:
         return f"not readable: {fields['not_kept']}"
     what = ""
@@ -183,7 +183,7 @@ def summary(kind: str, fields: Mapping[str, Any]) -> str:
 
 
 def _fallback_reason(fields: Mapping[str, Any]) -> str:
-    """Why a webhook came by the fallback URL; "" for one that did not."""
+    """Why a webhook was sent to the fallback URL; "" if it was not."""
     reason = str(fields.get("reason") or "no reason")
     return reason if "original_request" in fields or reason in FALLBACK_REASONS else ""
 
@@ -214,7 +214,7 @@ def _event(fields: Mapping[str, Any]) -> str:
 
 
 def hook_document(hook: HookRow) -> dict[str, Any]:
-    """A hook without its body, headers and address, which may be secret."""
+    """A hook without its body, headers and address, which may contain secrets."""
     return {
         "id": hook.id,
         "hook": hook.name,
@@ -227,11 +227,11 @@ def hook_document(hook: HookRow) -> dict[str, Any]:
 
 
 _FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""Characters that start a formula, also in their full-width forms. Source: OWASP, CSV Injection."""
+"""Characters that start a formula, including full-width forms. Source: OWASP, CSV Injection."""
 
 
 def csv_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """A table with these columns. A cell that a spreadsheet would take for a formula gets an apostrophe."""
+    """A table with these columns. A cell that a spreadsheet would read as a formula gets an apostrophe."""
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(names)
@@ -271,7 +271,7 @@ def state_of(call: Mapping[str, Any]) -> str:
 
 
 def duration_text(seconds: float | None) -> str:
-    """`42 s`, `3:05`, `1:02:03`; `?` when it is unknown."""
+    """`42 s`, `3:05`, `1:02:03`; `?` if unknown."""
     if seconds is None:
         return "?"
     minutes, rest = divmod(max(0, round(seconds)), 60)

@@ -1,8 +1,8 @@
-"""The bucket of recordings: one object for each in S3-compatible storage, named by our own random id under a prefix.
+"""The bucket of recordings: one object for each in S3-compatible storage, named with our own random ID under a prefix.
 
-An object exists only once all of it was uploaded and the bucket has checked its SHA-256, which is part of the
-signature. A web page in the place of the bucket, such as a login, may answer everything with success: what was
-uploaded, removed or listed as nothing is therefore looked up. Needs obstore: `pip install ".[s3]"`.
+An object exists only after it was completely uploaded and the bucket has checked its SHA-256, which is part of the
+signature. Something else at the bucket's address, such as a login page, may reply to everything with success, so
+uploads, removals and empty lists are verified. Needs obstore: `pip install ".[s3]"`.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
 
 CONNECT_S: Final = 5
 REQUEST_S: Final = 30
-"""Seconds for one request, its 8 MB included: then the bucket does not answer."""
+"""Seconds for one request, including its 8 MB; then the bucket counts as unavailable."""
 RETRY_S: Final = 5
-"""Seconds in which a request is repeated, which hides most faults from the player; the outbox handles longer ones."""
+"""Seconds in which a request is retried, which hides most faults from listeners; longer ones are retried later."""
 PART_BYTES: Final = 8 * 1024 * 1024
-"""Up to this size audio is uploaded by one request, and waits for it in memory; the rest in parts, from a file."""
+"""Up to this size, audio is uploaded from memory in one request; larger audio in parts, from a file."""
 READ_BYTES: Final = 1024 * 1024
-"""Bytes that one request for reading asks for."""
+"""Bytes per read request."""
 KEYS_S: Final = 30.0
-"""How often to read the keys again, which may have been rotated."""
+"""How often to reread the keys, which may be rotated."""
 SWEEP_EVERY_S: Final = 3600.0
 """How often to list the bucket for recordings to remove: each list of 1,000 objects costs money."""
 
@@ -87,18 +87,18 @@ _CURES: Final[Mapping[str, str]] = {
     "XMinioAdminBucketQuotaExceeded": _ROOM,
     "XMinioStorageFull": _ROOM,
 }
-"""By the code in an error of S3. Source: Amazon S3 API Reference, Error responses; MinIO's API errors."""
+"""S3 error code → problem. Source: Amazon S3 API Reference, Error responses; MinIO's API errors."""
 _CODE: Final = re.compile(r"<Code>([A-Za-z.]{1,60})</Code>")
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Raises FileNotFoundError for an object that does not exist, BucketError for all else."""
+    """Raises FileNotFoundError for an object that does not exist, BucketError for other errors."""
     try:
         yield
     except (BaseError, OSError) as error:
         text = str(error).partition("\n\nDebug source")[0]
-        code = found[1] if (found := _CODE.search(text)) else ""  # the library hands on the answer's XML
+        code = found[1] if (found := _CODE.search(text)) else ""  # the library passes on the response's XML
         if isinstance(error, FileNotFoundError) and code != "NoSuchBucket":
             raise
         if code:
@@ -127,7 +127,7 @@ class RecordingBucket(RecordingFiles):
 
     @property
     def _store(self) -> S3Store:
-        """With the present keys; those before, while they cannot be read."""
+        """The bucket with the current keys, or the previous ones while they cannot be read."""
         if time.monotonic() - self._read_at >= self._keys_s:
             self._read_at = time.monotonic()
             with suppress(AppError, OSError, BaseError):
@@ -142,7 +142,7 @@ class RecordingBucket(RecordingFiles):
         return repr(self._address)
 
     def begin(self, id_: str) -> UnfinishedFile:
-        """See `RecordingFiles`. What is long waits in the folder for temporary files."""
+        """See `RecordingFiles`. Long audio waits in the folder for temporary files."""
         require_space(Path(gettempdir()))
         return _Upload(self._store, checked_id(id_))
 
@@ -172,12 +172,12 @@ class RecordingBucket(RecordingFiles):
             self._require_absent(id_)
 
     def _require_absent(self, id_: str) -> None:
-        """Raise BucketError if the bucket does not say that an object does not exist."""
+        """Raise BucketError unless the bucket reports that an object does not exist."""
         if _size_of(self._store, id_) is not None:
             raise BucketError("the bucket shows an object that does not exist", _REACH)
 
     def sweep(self, before_s: float) -> int:
-        """See `RecordingFiles`. It looks once an hour; an upload leaves nothing unfinished that could be listed."""
+        """See `RecordingFiles`. It runs once an hour; unfinished uploads cannot be listed."""
         if before_s <= 0 or time.monotonic() - self._swept_at < SWEEP_EVERY_S:
             return 0
         old = [each.id for each in self.stored() if each.changed_s < before_s]
@@ -194,7 +194,7 @@ class RecordingBucket(RecordingFiles):
         return beside
 
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
-        """See `RecordingFiles`. What is there already stays: the audio of an id never changes."""
+        """See `RecordingFiles`. Existing objects are kept: the audio of an ID never changes."""
         before = {each.id for each in self.stored()}
         for file in draft.iterdir():
             if file.name not in before:
@@ -251,7 +251,7 @@ def _store(address: BucketAddress, **more: Any) -> S3Store:
         prefix=address.prefix or None,
         client_options=client,
         retry_config=retry,
-        disable_bulk_delete=True,  # which not every provider has
+        disable_bulk_delete=True,  # which not every provider supports
         **cast(Any, options),
     )
 
@@ -274,7 +274,7 @@ def _size_of(store: S3Store, id_: str) -> int | None:
 
 
 class _Upload(UnfinishedFile):
-    """Nothing is in the bucket before it is kept: its type is known only then."""
+    """Uploaded only by `keep`, when its type is known."""
 
     def __init__(self, store: S3Store, id_: str) -> None:
         super().__init__(cast(IO[bytes], SpooledTemporaryFile(max_size=PART_BYTES)))  # noqa: SIM115 - `close` does
@@ -286,12 +286,12 @@ class _Upload(UnfinishedFile):
         _put(self._store, self._id, self._file, self.size)
 
     def close(self) -> None:
-        """Also ends an upload: its next part cannot be read, and the library aborts it."""
+        """Also ends an upload: reading its next part fails, and the library aborts it."""
         self._file.close()
 
 
 class _Object(RawIOBase):
-    """An object, read by pieces from any position; of an answer no more than was asked for."""
+    """An object, read in pieces from any position; never more of a response than requested."""
 
     def __init__(self, store: S3Store, id_: str) -> None:
         with _translated():

@@ -1,12 +1,11 @@
-"""Where the audio of recordings is kept: what a folder and a bucket have in common.
+"""Storage of recordings' audio: the interface of folders and buckets.
 
     with closing(files.begin(id_)) as file:      # invisible to others until it is kept
-        file.write(block)
-        file.keep()
+        file.write(block) file.keep()
     with files.open(id_) as audio:               # FileNotFoundError when there is none
         audio.seek(1000)
 
-All of it blocks. `in_thread` runs it where no call waits for it.
+All methods block. `in_thread` runs them without delaying calls.
 """
 
 from __future__ import annotations
@@ -28,18 +27,18 @@ from typing import IO, Any, Final, NamedTuple, ParamSpec, TypeVar
 from app.service.threads import Threads
 
 LEAST_FREE_BYTES: Final = 200_000_000
-"""Less free space is left to the database: without it, calls could not be answered. Our choice."""
+"""Below this, free space is reserved for the database, which calls need. Our choice."""
 ID: Final = re.compile(r"[0-9a-f]{32}")
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _THREADS: Final = Threads(16)
-"""Of their own: a bucket that does not answer must not use up the threads that calls need."""
+"""A separate pool: a hanging bucket must not use up the threads that calls need."""
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The result of a blocking operation on the folder or the bucket. Raises its errors."""
+    """Run a blocking operation on the folder or the bucket. Raises its errors."""
     return await _THREADS.run("recordings", partial(work, *args, **kwargs))
 
 
@@ -49,27 +48,27 @@ def new_recording_id() -> str:
 
 
 def checked_id(id_: str) -> str:
-    """The id. Raises ValueError for any other text, which could lead to another file."""
+    """Check an ID. Raises ValueError for any other text, which could lead to another file."""
     if not ID.fullmatch(id_):
         raise ValueError("not the id of a recording")
     return id_
 
 
 def require_space(folder: Path) -> None:
-    """Raise OSError, which names the folder, when its disk is nearly full."""
+    """Raise OSError with the folder if its disk is nearly full."""
     if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 class StoredAudio(NamedTuple):
-    """A recording's audio as it is listed; `changed_s` is in seconds since 1970."""
+    """An entry in the list of audio; `changed_s` is in seconds since 1970."""
 
     id: str
     changed_s: float
 
 
 class StorageProblem(NamedTuple):
-    """Something to be put right: an error, else a warning."""
+    """A problem to fix: an error or a warning."""
 
     is_error: bool
     message: str
@@ -77,11 +76,11 @@ class StorageProblem(NamedTuple):
 
 
 class UnfinishedFile(ABC):
-    """Audio that is removed again unless it is kept.
+    """New audio that is removed unless `keep` is called.
 
     Attributes:
         size: bytes so far.
-        beginning: its first bytes, which show its type.
+        beginning: its first bytes, which reveal its type.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -92,11 +91,11 @@ class UnfinishedFile(ABC):
 
     @property
     def sha256(self) -> str:
-        """Of the bytes written so far, in hexadecimal digits."""
+        """SHA-256 of the bytes so far, in hexadecimal digits."""
         return self._hash.hexdigest()
 
     def write(self, block: bytes) -> None:
-        """Add to it."""
+        """Append bytes."""
         self._file.write(block)
         self._hash.update(block)
         self.beginning = (self.beginning + block[:16])[:16]
@@ -104,7 +103,7 @@ class UnfinishedFile(ABC):
 
     @abstractmethod
     def keep(self) -> None:
-        """Give it its name, once all of it is stored."""
+        """Give it its name once it is completely stored."""
 
     @abstractmethod
     def close(self) -> None:
@@ -112,16 +111,16 @@ class UnfinishedFile(ABC):
 
 
 class RecordingFiles(ABC):
-    """The audio of recordings, by their ids. Its methods block, and raise OSError."""
+    """The audio of recordings, by ID. Its methods block, and raise OSError."""
 
     @property
     @abstractmethod
     def place(self) -> str:
-        """Where it is, for people."""
+        """Its location, for people."""
 
     @abstractmethod
     def begin(self, id_: str) -> UnfinishedFile:
-        """New audio to write. Raises OSError too when the disk is nearly full."""
+        """New audio to write. Also raises OSError if the disk is nearly full."""
 
     @abstractmethod
     def open(self, id_: str) -> IO[bytes]:
@@ -129,7 +128,7 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def stored(self) -> Iterator[StoredAudio]:
-        """All that is kept."""
+        """All kept audio."""
 
     @abstractmethod
     def remove(self, ids: Iterable[str]) -> None:
@@ -137,14 +136,14 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def sweep(self, before_s: float) -> int:
-        """Remove unfinished files, and files from before `before_s` (seconds since 1970); returns how many.
+        """Remove unfinished files, and files from before `before_s` (seconds since 1970); returns the count.
 
-        The latter are audio that a restored database does not know.
+        The latter is audio unknown to a restored database.
         """
 
     @abstractmethod
     def problems(self) -> Iterator[StorageProblem]:
-        """Why recordings cannot be kept here, or are not safe. A bucket is written to for that, a folder is not."""
+        """Problems of keeping recordings here. The check writes to a bucket, but not to a folder."""
 
     @abstractmethod
     def is_empty(self) -> bool:
@@ -152,30 +151,30 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def draft_folder(self, beside: Path) -> Path:
-        """Where to write the files for `replace`: `beside`, or on the disk of the final folder."""
+        """The folder for the new files of `replace`: `beside`, or on the disk of the final folder."""
 
     @abstractmethod
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
-        """Put the files of a folder in place of all that is kept.
+        """Replace all kept audio by the files of a folder.
 
-        `undo` restores the former files; `done` removes them.
+        `undo` restores the previous files; `done` removes them.
         """
 
     def put(self, id_: str, audio: bytes) -> None:
-        """Keep audio that does not have to be fetched."""
+        """Keep audio that need not be fetched."""
         with closing(self.begin(id_)) as file:
             file.write(audio)
             file.keep()
 
 
 class BucketAddress(NamedTuple):
-    """A bucket, and how to reach it.
+    """A bucket and its access data.
 
     Attributes:
-        prefix: where our objects are in it; without slashes at its ends, "" for all of it.
+        prefix: the location of our objects in it, without outer slashes; "" for all of it.
         endpoint: scheme, host and port; "" for Amazon's.
-        region: "" for what the environment of the process says.
-        key_id: of the user, with `secret_key`; "" for what the machine's role allows.
+        region: "" for the one in the environment.
+        key_id: of the user, with `secret_key`; "" for the machine's role.
         token: of temporary keys.
     """
 
@@ -188,17 +187,17 @@ class BucketAddress(NamedTuple):
     token: str
 
     def __repr__(self) -> str:
-        """Only where it is: the key must not be in a log."""
+        """Without keys, which must not be in a log."""
         return f"s3://{'/'.join(filter(None, (self.bucket, self.prefix)))}"
 
 
 def opened_bucket(
     address: BucketAddress, current: Callable[[BucketAddress], BucketAddress] = lambda address: address
 ) -> RecordingFiles:
-    """The bucket at an address. Raises ValueError for options that cannot be used, and without its library.
+    """The bucket at an address. Raises ValueError for unusable options, or if the library is missing.
 
-    `current` is asked again and again for the address with the present keys. If it raises AppError or OSError, those
-    before stay in use.
+    `current` is called regularly for the address with the current keys. If it raises AppError or OSError, the previous
+    ones stay in use.
     """
     try:
         module = import_module("app.service.recording_bucket")
@@ -211,7 +210,7 @@ def opened_bucket(
 
 
 def size_of(file: IO[bytes] | Any) -> int:
-    """Bytes of an open file, which is then read from its beginning."""
+    """Bytes of an open file, which is then rewound."""
     size: int = file.seek(0, os.SEEK_END)
     file.seek(0)
     return size

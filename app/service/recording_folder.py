@@ -1,4 +1,4 @@
-"""The folder of recordings: one file for each, named only by our own random id, and readable only by its owner.
+"""The folder of recordings: one file for each, named with our own random ID, and readable only by its owner.
 
 A file gets its name when it is complete and on disk; before that, its name ends with `.part`.
 """
@@ -26,12 +26,12 @@ from app.service.recording_files import (
 from app.store.copies import move_into, sync_folder
 
 PART_S: Final = 3600.0
-"""After this many seconds an unfinished file is abandoned: no download takes that long."""
+"""After this many seconds an unfinished file is abandoned: no download takes this long."""
 _PART: Final = ".part"
 
 
 class RecordingFolder(RecordingFiles):
-    """A folder, made when it is first needed."""
+    """A folder that is created on first use."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -50,7 +50,7 @@ class RecordingFolder(RecordingFiles):
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         require_space(self.path)
         file = self.file(id_)
-        for part in self.path.glob(f"{id_}.*{_PART}"):  # of a process that has ended: the caller has claimed it
+        for part in self.path.glob(f"{id_}.*{_PART}"):  # left by a dead process: the caller has claimed it
             part.unlink(missing_ok=True)
         return _PartFile(file)
 
@@ -59,9 +59,9 @@ class RecordingFolder(RecordingFiles):
         return self.file(id_).open("rb")
 
     def stored(self) -> Iterator[StoredAudio]:
-        """See `RecordingFiles`. Files that are being written are left out."""
+        """See `RecordingFiles`. Excludes unfinished files."""
         for path in sorted(self.path.iterdir()) if self.path.is_dir() else ():
-            with suppress(FileNotFoundError):  # deleted meanwhile
+            with suppress(FileNotFoundError):  # just deleted
                 if ID.fullmatch(path.name) and path.is_file():
                     yield StoredAudio(path.name, path.stat().st_mtime)
 
@@ -78,7 +78,7 @@ class RecordingFolder(RecordingFiles):
         stale_s = time.time() - PART_S
         for file in self.path.iterdir():
             is_part = file.name.endswith(_PART)
-            with suppress(FileNotFoundError):  # fetched or removed meanwhile
+            with suppress(FileNotFoundError):  # just fetched or removed
                 if ID.fullmatch(file.name[:32]) and file.lstat().st_mtime < (stale_s if is_part else before_s):
                     file.unlink()
                     removed += 1
@@ -121,5 +121,5 @@ class _PartFile(UnfinishedFile):
 
     def close(self) -> None:
         self._part.unlink(missing_ok=True)
-        with suppress(OSError):  # what could not be written is not wanted any more
+        with suppress(OSError):  # unwritten data is no longer needed
             self._file.close()

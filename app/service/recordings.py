@@ -1,7 +1,7 @@
-"""Recordings: what a webhook announces, fetching it in the background, and removing it.
+"""Recordings: their announcement by a webhook, background download and removal.
 
 A recording is written in the transaction of its webhook. Its file gets its name before its row says `kept`, and is
-removed after its row says `deleted`: after a crash in between it is fetched, or removed, again.
+removed after its row says `deleted`: after a crash in between, it is fetched or removed again.
 """
 
 from __future__ import annotations
@@ -40,19 +40,18 @@ from app.service.recording_files import RecordingFiles, UnfinishedFile, in_threa
 from app.store import RecordingCounts, RecordingKind, RecordingRow, Recordings, Records, milliseconds
 
 LEASE_MS: Final = 30_000
-"""How long a claimed recording belongs to its process, unless it says that it goes on. After a crash it is fetched
-again then."""
+"""How long a claimed recording belongs to its process, unless extended. After a crash it is then fetched again."""
 EARLY_TRIES: Final = 3
-"""Vonage may report a recording before its file is available: a missing file is tried again. Our choice."""
+"""Vonage may report a recording before its file is available: a missing file is retried. Our choice."""
 NO_KEY_S: Final = 60.0
-"""How often what waits for a key is looked at."""
+"""How often to check recordings that wait for a key."""
 UNDO_FOR: Final = timedelta(days=1)
-"""How long a deleted recording can be brought back."""
+"""How long a deleted recording can be restored."""
 SWEEP_S: Final = 60.0
 """How often to look for recordings to remove."""
 BATCH: Final = 100
 NEWEST: Final = 100
-"""Among that many a server looks for files that are lost: each may cost a request to a bucket."""
+"""How many of the newest recordings to check for lost files: each may cost a request to a bucket."""
 
 NO_KEY: Final = "the server has no key to fetch it"
 SET_KEY: Final = (
@@ -68,12 +67,12 @@ _ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _URL_LIMIT: Final = 2_000
 _ABOUT_LIMIT: Final = 200
 CALLER_NAME: Final = "caller_name"
-"""The variable in which a flow keeps the caller's name, for the list of messages."""
+"""The variable in which a flow stores the caller's name, for the list of messages."""
 _LARGEST: Final = 1 << 50
 _LONGEST: Final = timedelta(days=2)
 
 FETCH_SCHEDULE: Final = Schedule(slots=8, poll_s=2.0)
-"""As hooks, but fewer in parallel."""
+"""Like hooks, but fewer in parallel."""
 
 
 def announced(
@@ -82,13 +81,13 @@ def announced(
     place: tuple[str, str] = ("", ""),
     flow: Flow | None = None,
 ) -> RecordingRow | None:
-    """The recording, or the transcript of one, that a webhook announces; None when it announces none.
+    """The recording or transcript that a webhook announces, if any.
 
     Args:
         delivery: the webhook; its content is not sensitive.
-        session: of the call, if it is known.
-        place: the flow and the step that recorded it, as far as they are known.
-        flow: that flow, if it is known.
+        session: of the call, if known.
+        place: the flow and step that recorded it, as far as known.
+        flow: that flow, if known.
     """
     webhook = delivery.webhook
     url = "" if delivery.problem else _url(webhook)
@@ -135,7 +134,7 @@ def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
 
 
 def about_call(flow: Flow, session: Session) -> str:
-    """What the flow was given, such as the team that a message is for; "" once another flow has taken over."""
+    """Parameters of the flow, such as the team that a message is for; "" after a handover."""
     if flow.name != (session.at or session.flow):
         return ""
     given = [name for name, param in flow.params.items() if not param.sensitive and name != CALLER_NAME]
@@ -144,7 +143,7 @@ def about_call(flow: Flow, session: Session) -> str:
 
 
 def name_of_caller(flow: Flow, session: Session) -> str:
-    """What the flow has in its variable `caller_name`; "" when it is sensitive, or another flow has taken over."""
+    """The flow's variable `caller_name`; "" if it is sensitive, or after a handover."""
     variable, value = flow.variables.get(CALLER_NAME), session.variables.get(CALLER_NAME)
     is_known = flow.name == (session.at or session.flow) and variable is not None and not variable.sensitive
     return " ".join(value.split())[:_ABOUT_LIMIT] if is_known and isinstance(value, str) else ""
@@ -162,13 +161,13 @@ def _url(webhook: Webhook) -> str:
 
 
 def _uuid(webhook: Webhook, url: str) -> str:
-    """Vonage's id of the recording; a hash if it has no valid one."""
+    """Vonage's id of the recording; a hash if it is missing or invalid."""
     given = getattr(webhook, "recording_uuid", None) or url
     return given if _ID.fullmatch(given) else hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
 
 
 def _time(text: str | None) -> datetime | None:
-    """A time as Vonage sends it, in this century."""
+    """Parse a time from Vonage, in this century."""
     try:
         found = datetime.fromisoformat(text or "")
     except ValueError:
@@ -178,21 +177,21 @@ def _time(text: str | None) -> datetime | None:
 
 
 class FetchListener(PollListener[RecordingCounts]):
-    """Gets the results of fetching."""
+    """Receives the results of downloads."""
 
     def fetched(self, row: RecordingRow, next_s: float | None) -> None:
-        """One try is over; the next is in `next_s` seconds, if there is one."""
+        """Report an attempt; the next, if any, is in `next_s` seconds."""
 
 
 class Fetcher(Poller[RecordingRow, RecordingCounts]):
-    """Fetches the recordings and transcripts that wait in a store.
+    """Fetches the pending recordings and transcripts of a store.
 
     Args:
-        recordings: of a store that is open for as long as this runs.
-        files: where to keep them.
-        media: downloads them; None: the key is missing, which waiting recordings report.
-        schedule: when to try again, and how often.
-        listener: gets the results.
+        recordings: of a store that is open while this runs.
+        files: their storage.
+        media: downloads them; None if the key is missing, which waiting recordings report.
+        schedule: times and number of retries.
+        listener: receives the results.
         clock: the time, aware, UTC.
         lease_ms: see `LEASE_MS`.
     """
@@ -222,10 +221,9 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
             await self._media.http.aclose()
 
     async def claim(self, limit: int) -> Sequence[RecordingRow]:
-        """See `Poller`. The newest and the oldest in turns.
+        """See `Poller`. Alternates between the newest and the oldest.
 
-        So a message that came just now is not behind a thousand others, and none of those waits as long as there are
-        newer ones.
+        So a new message does not wait behind a thousand others, and old ones do not starve.
         """
         now = self.now()
         if not await self._recordings.has_due(now):
@@ -271,10 +269,10 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
             self._listener.fetched(row, next_s)
 
     async def _fetch_audio(self, row: RecordingRow) -> RecordingRow:
-        """The row with its audio kept. Raises DownloadFailed, LostClaim."""
+        """Fetch audio and return the updated row. Raises DownloadFailed, LostClaim."""
         try:
             was_kept = row.content_type != ""
-            if was_kept and await in_thread(has_file, self.files, row.id):  # it was lost, and is there again
+            if was_kept and await in_thread(has_file, self.files, row.id):  # it was lost and has reappeared
                 return row._replace(state="kept")
             file = await in_thread(self.files.begin, row.id)
             try:
@@ -306,7 +304,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
             with suppress(OSError, ValueError):
                 await keeping
             row = await self._recordings.get(lease.row.id)
-            if row is None or row.state == "deleted":  # its file may have been removed before it was there
+            if row is None or row.state == "deleted":  # its file may have been removed before it existed
                 await in_thread(self.files.remove, [lease.row.id])
             raise
         finally:
@@ -314,7 +312,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         await keeping
 
     async def _fetch_transcript(self, row: RecordingRow) -> RecordingRow:
-        """The row with its transcript. Raises DownloadFailed, LostClaim."""
+        """Fetch a transcript and return the updated row. Raises DownloadFailed, LostClaim."""
         document = bytearray()
 
         async def take(chunk: bytes) -> None:
@@ -325,8 +323,8 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         return row._replace(transcript_state="kept", transcript=text)
 
     async def _download(self, row: RecordingRow, url: str, limit: int, take: Take) -> _Lease:
-        """Download a file while the row stays claimed. Raises DownloadFailed, LostClaim, and what `take` raises."""
-        if row.tries > self.schedule.tries:  # each try ended with its process
+        """Download a file while the row stays claimed. Raises DownloadFailed, LostClaim, and the errors of `take`."""
+        if row.tries > self.schedule.tries:  # its process died during every attempt
             raise DownloadFailed("failed", f"{self.schedule.tries} attempts did not finish")
         if self._media is None:
             raise DownloadFailed("waiting", NO_KEY, SET_KEY)
@@ -342,7 +340,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
     def _failed(
         self, row: RecordingRow, part: Literal["state", "transcript_state"], why: DownloadFailed
     ) -> RecordingRow:
-        """The row after a try that failed; of two failures it names the first."""
+        """The row after a failed attempt; it names the first of two failures."""
         state = why.state
         if state == "gone" and row.tries < EARLY_TRIES:
             state = "waiting"
@@ -359,7 +357,7 @@ class LostClaim(Exception):
 
 
 class _Lease:
-    """Claims a recording for longer while it is fetched."""
+    """Keeps extending the claim of a recording while it is fetched."""
 
     def __init__(self, recordings: Recordings, row: RecordingRow, now: Callable[[], int], lease_ms: int) -> None:
         self._recordings = recordings
@@ -369,7 +367,7 @@ class _Lease:
         self._renewed_at = now()
 
     async def renew(self, *, is_forced: bool = False) -> None:
-        """Renew it when a third of it has passed. Raises LostClaim."""
+        """Renew it after a third of its time. Raises LostClaim."""
         now = self._now()
         if is_forced or now - self._renewed_at > self._lease_ms / 3:
             if not await self._recordings.renew(self.row.id, self.row.claim, now + self._lease_ms):
@@ -388,9 +386,9 @@ def _storage_failure(error: OSError) -> DownloadFailed:
 
 
 async def remove_files(recordings: Recordings, files: RecordingFiles, now: datetime) -> int:
-    """Remove the files of recordings that are deleted for good; how many. Raises OSError, StoreUnavailable.
+    """Remove the files of permanently deleted recordings; returns their number. Raises OSError, StoreUnavailable.
 
-    One that is being fetched at this moment is left for the next time.
+    Those being fetched are left for the next run.
     """
     removed = 0
     now_ms = milliseconds(now)
@@ -408,12 +406,12 @@ async def lost_recordings(recordings: Recordings, files: RecordingFiles) -> list
 
 
 async def count_lost(records: Records, files: RecordingFiles) -> int:
-    """How many of the `NEWEST` kept recordings have no file. Raises OSError, StoreUnavailable."""
+    """The number of the `NEWEST` kept recordings without a file. Raises OSError, StoreUnavailable."""
     return sum([not await in_thread(has_file, files, id_) for id_ in await records.kept_recordings(NEWEST)])
 
 
 def has_file(files: RecordingFiles, id_: str) -> bool:
-    """Whether there is audio of a recording. Raises OSError."""
+    """Whether a recording has audio. Raises OSError."""
     try:
         files.open(id_).close()
     except FileNotFoundError:
@@ -424,9 +422,9 @@ def has_file(files: RecordingFiles, id_: str) -> bool:
 async def sweep_recordings(
     recordings: Recordings, files: RecordingFiles, now: datetime, kept_for: timedelta | None
 ) -> int:
-    """Remove recordings that are older than `kept_for` (None: none are), or were deleted a while ago; how many files.
+    """Remove recordings older than `kept_for` (None: keep all), or deleted a while ago; returns the number of files.
 
-    Raises OSError and StoreUnavailable: the rest is removed the next time.
+    Raises OSError and StoreUnavailable: the rest is removed next time.
     """
     now_ms = milliseconds(now)
     before = milliseconds(now - kept_for) if kept_for is not None else 0

@@ -1,4 +1,4 @@
-"""Plays the turns of a recorded call again, and compares what goes out."""
+"""Replays the turns of a recorded call, and compares the replies."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CannotReplay(Exception):
 
 
 def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str, Any]]:
-    """Every turn again as a document, up to one that cannot be played: the turns after it depend on it."""
+    """Replay every turn and return documents, up to a turn that cannot be played, since later ones depend on it."""
     session: Session | None = None
     final = from_json(timeline.call.session.state)
     before: list[WebhookRow] = []
@@ -63,7 +63,7 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
 
 
 def _played(playing: Playing, entry: TimelineEntry) -> Turn:
-    """The turn, with the recorded answers of lookups. Raises CannotReplay."""
+    """Play the turn with the recorded results of lookups. Raises CannotReplay."""
     recorded = entry.inputs.get("lookups", {})
     try:
         lookups = next(playing)
@@ -77,7 +77,7 @@ def _played(playing: Playing, entry: TimelineEntry) -> Turn:
 
 
 def _begun(final: Session, flow: Flow, context: TurnContext) -> Playing:
-    """The first turn of a call whose session was `final` in the end. Raises CannotReplay."""
+    """The first turn of a call whose session ended as `final`. Raises CannotReplay."""
     if final.parent:
         raise CannotReplay("it is the leg of a called party, whose parameters belong to another call")
     return begin(flow, final.id, final.call, context)
@@ -86,7 +86,7 @@ def _begun(final: Session, flow: Flow, context: TurnContext) -> Playing:
 def _resumed(
     session: Session, entry: TimelineEntry, flow: Flow, context: TurnContext, before: Sequence[WebhookRow]
 ) -> Playing:
-    """The turn that a webhook brings about; `before` are the webhooks up to it. Raises CannotReplay."""
+    """The turn caused by a webhook; `before` are the webhooks up to it. Raises CannotReplay."""
     row = entry.webhook
     if entry.turn is not None and entry.turn.cause_status == REFUSED:
         return fail(flow, session, context, "Vonage refused it")
@@ -98,13 +98,13 @@ def _resumed(
     webhook = None if "not_kept" in entry.fields else recognise(entry.fields)
     if isinstance(webhook, FallbackWebhook):
         webhook = webhook.original
-    # The statuses that were recorded for the waits of the turn before a checkpoint came.
+    # The statuses recorded for the turn's waits before a checkpoint arrived.
     seen = (each.status.partition(":")[0] for each in before[:-1] if each.turn == row.turn and each.wait >= 0)
     return resume(flow, session, wait, webhook, context, seen=frozenset(seen if row.kind == "notify" else ()))
 
 
 def _answer(lookup: Lookup, record: Any) -> LookupAnswer:
-    """The recorded answer. Raises CannotReplay when the lookup was not asked then, or its answer was not stored."""
+    """The recorded answer. Raises CannotReplay if the lookup was not made then, or its answer was not stored."""
     if not isinstance(record, dict):
         raise CannotReplay(f"it now asks the lookup {lookup.name}, which it did not then")
     if f'"{MASKED}'.encode() in orjson.dumps(record):
@@ -123,14 +123,14 @@ def _unsigned(ncco: bytes) -> bytes:
             payload = urlsafe_b64decode(token + b"=" * (-len(token) % 4))[:-MAC_BYTES]
         except ValueError:
             return url[0]
-        # A token that is too short is not ours: a flow may name any URL.
+        # A token this short is not ours: flows may name any URL.
         return b"/webhooks/" + url[1] + b"/" + payload.hex().encode() if payload else url[0]
 
     return _CALLBACK_URL.sub(without_mac, ncco)
 
 
 def first_difference(then: Any, now: Any, place: str = "") -> tuple[str, Any, Any]:
-    """Where two JSON values differ first, as a JSON Pointer, and both values there; None where one has nothing."""
+    """The first difference of two JSON values: a JSON Pointer, and both values; None for a missing one."""
     pairs: list[tuple[str, Any, Any]] = []
     if isinstance(then, dict) and isinstance(now, dict):
         pairs = [(name, then.get(name), now.get(name)) for name in {**then, **now}]

@@ -1,4 +1,4 @@
-"""Deletes data older than the retention, in small batches beside the calls."""
+"""Deletes data older than the retention, in small batches during calls."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from app.service.library import Library
 from app.store import Store, milliseconds
 
 BATCH_SIZE: Final = 20
-"""Calls that one transaction deletes."""
+"""Calls deleted per transaction."""
 
 REST_FACTOR: Final = 9
-"""After each batch a sweep rests this many times as long as the batch took, and leaves the store to calls."""
+"""After each batch, a sweep pauses for this many times the batch's duration, to leave the store to calls."""
 
 SHORTEST_REST_S: Final = 0.02
 
 
 class Swept(NamedTuple):
-    """What one sweep has deleted: calls, webhooks and hooks together, and revisions; `problem`: why it stopped."""
+    """What a sweep deleted: calls, webhooks and hooks together, and revisions; `problem`: why it stopped."""
 
     rows: int = 0
     revisions: int = 0
@@ -29,14 +29,14 @@ class Swept(NamedTuple):
 
 
 async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: timedelta) -> Swept:
-    """Delete all data that is too old. Raises nothing: the rest is deleted the next time.
+    """Delete all data that is too old. Never raises: the rest is deleted next time.
 
     Args:
         store: open.
-        library: its flows stay in the store, used or not.
+        library: its flows are kept, used or not.
         now: aware, UTC.
-        kept_for: how long a call is kept after its last change; at least a day, which is as long as a call may last.
-            Source: Voice API specification, length_timer.
+        kept_for: how long a call is kept after its last change; at least a day, the longest duration of a call. Source:
+            Voice API specification, length_timer.
     """
     before = milliseconds(now - kept_for)
     rows = 0
@@ -54,7 +54,7 @@ async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: t
 
 
 async def _sweep_batch(store: Store, before: int) -> int:
-    """Delete one batch, then rest in proportion, so that calls are not slowed down."""
+    """Delete one batch, then pause in proportion, so that calls are not slowed down."""
     started = time.monotonic()
     gone = await store.sweep(before, BATCH_SIZE)
     await asyncio.sleep(max(SHORTEST_REST_S, REST_FACTOR * (time.monotonic() - started)))

@@ -1,4 +1,4 @@
-"""Threads for what may never return: name servers, and functions of flow authors."""
+"""Threads for calls that may never return: name servers, and functions of flow authors."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ T = TypeVar("T")
 class Threads:
     """Runs blocking functions in threads, at most `each` at a time for one key.
 
-    A function that never returns only takes one of these places: others continue, and the process does not wait for it
-    when it ends.
+    A function that never returns only occupies one of these slots: others continue, and the process does not wait for
+    it on exit.
     """
 
     def __init__(self, each: int) -> None:
@@ -23,9 +23,9 @@ class Threads:
         self._places: dict[str, asyncio.Semaphore] = {}
 
     async def run(self, key: str, function: Callable[[], T], begins: Callable[[], None] | None = None) -> T:
-        """The result of `function`; `begins` is called when it gets a place.
+        """Run `function`; `begins` is called when it gets a slot.
 
-        Raises what `function` raises, as an Exception.
+        Raises the errors of `function`, as an Exception.
         """
         places = self._places.setdefault(key, asyncio.Semaphore(self._each))
         await places.acquire()
@@ -48,19 +48,19 @@ class Threads:
             result, error = _outcome(function)
             try:
                 loop.call_soon_threadsafe(settle, result, error)
-            except RuntimeError:  # the loop is closed: nobody waits any more
+            except RuntimeError:  # the loop is closed: nobody is waiting
                 _discard(result)
 
         try:
             threading.Thread(target=work, name=key, daemon=True).start()
-        except RuntimeError:  # the machine has no more threads
+        except RuntimeError:  # the machine is out of threads
             places.release()
             raise
         try:
             return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled() and future.exception() is None:
-                _discard(future.result())  # it came in the moment of the cancellation
+                _discard(future.result())  # it finished during the cancellation
             raise
 
 
@@ -73,7 +73,7 @@ def _discard(result: Any) -> None:
 def _outcome(function: Callable[[], Any]) -> tuple[Any, Exception | None]:
     try:
         return function(), None
-    except StopIteration as error:  # which no future takes
+    except StopIteration as error:  # which a future does not accept
         return None, RuntimeError(type(error).__name__)
     except Exception as error:  # noqa: BLE001 - `run` raises it again
         return None, error

@@ -1,8 +1,8 @@
-"""The token in a callback URL: which wait it names, signed so that only this server can have made it.
+"""The token in a callback URL: it identifies a wait, signed so that only this server can have created it.
 
-A token is URL-safe base64 of: one byte (kind, and how the session id is packed), turn and index as varints, the
-session id, and a keyed BLAKE2b of 16 bytes over all of it. It depends only on the wait: the same turn
-rendered twice holds the same URLs.
+A token is URL-safe base64 of: one byte (kind, and how the session id is packed), turn and index as varints, the session
+id, and a keyed BLAKE2b of 16 bytes over all of it. It depends only on the wait: rendering a turn twice gives the same
+URLs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from app.flow.runtime import CallbackKind
 
 MAC_BYTES = 16
 TOKEN_LIMIT = 400
-"""Characters; this server makes no longer ones."""
+"""Most characters; this server never creates longer ones."""
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer")
@@ -42,7 +42,7 @@ def _encode(raw: bytes) -> str:
 
 
 def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef:
-    """The wait that a token names. Raises UnknownWait for one of another kind, or that none of `keys` has signed."""
+    """The wait of a token. Raises UnknownWait for another kind, or if it is not signed with one of `keys`."""
     try:
         if len(token) > TOKEN_LIMIT:
             raise ValueError("too long")
@@ -97,7 +97,7 @@ def _varints(*numbers: int) -> bytes:
 
 
 def _read_varints(data: bytes, count: int) -> tuple[list[int], bytes]:
-    """So many numbers, and what follows them. Raises IndexError when there are not so many."""
+    """Decode `count` numbers; returns them and the rest. Raises IndexError if there are fewer."""
     numbers = []
     at = 0
     for _ in range(count):

@@ -1,7 +1,7 @@
-"""Counts which ways the calls of a period took in the flows as they are now, and where callers hung up.
+"""Counts which ways calls of a period took in the current flows, and where callers hung up.
 
-A call counts once on each way, however often it took it. One that was played on an older revision counts where the
-flow, the step and its exit still exist; the others are counted apart.
+A call counts once for each way, however often it took it. Calls on older revisions count if the flow, the step and its
+exit still exist; others are counted separately.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ from app.store import ConnectStatus, Records, ReportedCall
 AT_ONCE: Final = 200
 """Calls per read of traces."""
 MOST_CALLS: Final = 100_000
-"""Calls that are counted, the oldest first."""
+"""Most calls to count, oldest first."""
 WIDEST: Final = 5
-"""The width of the way that most calls took."""
+"""Line width of the most frequent way."""
 
 
 @dataclass(slots=True)
 class Traffic:
-    """What the calls of a period did.
+    """What happened to the calls of a period.
 
     Attributes:
-        calls: how many began in each flow; legs of called parties, who hear a flow, are none.
+        calls: how many began in each flow, without legs of called parties.
         ways: how many took each way, by its first outcome (`Arrow.outcomes`).
         hung_up: how many callers hung up in each step, as (flow, step), before the flow's end and without a person.
         gone: how many were on steps or ways that a flow no longer has, by flow.
         until_person: whole seconds until a person answered → number of calls, by entry flow.
-        is_cut: there were more calls than `MOST_CALLS`.
+        is_cut: there were more than `MOST_CALLS` calls.
     """
 
     calls: Counter[str] = field(default_factory=Counter)
@@ -64,7 +64,7 @@ class Traffic:
 
 
 async def count_traffic(records: Records, flows: Mapping[str, Flow], period: Period, now_ms: int) -> Traffic:
-    """The traffic of a period on the present `flows`, by name. Raises StoreError."""
+    """The traffic of a period on the current `flows`, by name. Raises StoreError."""
     counter = _TrafficCounter(records, flows, now_ms)
     calls = list[ReportedCall]()
     found = 0
@@ -83,12 +83,12 @@ async def count_traffic(records: Records, flows: Mapping[str, Flow], period: Per
 
 
 class _TrafficCounter:
-    """Counts calls, some after others.
+    """Counts calls in batches.
 
     Args:
         records: the recorded calls.
-        flows: as they are now.
-        now_ms: the present.
+        flows: the current ones.
+        now_ms: the current time.
     """
 
     def __init__(self, records: Records, flows: Mapping[str, Flow], now_ms: int) -> None:
@@ -105,7 +105,7 @@ class _TrafficCounter:
             self._known.update(outcome[:3] for outcome in (*outcomes_of(flow), *error_exits_of(flow)))
 
     async def add(self, calls: Sequence[ReportedCall]) -> None:
-        """Count some calls, which are in the order of their keys."""
+        """Count a batch of calls, in order of their keys."""
         keys = calls[0].key, calls[-1].key
         traces, statuses = defaultdict[int, list[bytes]](list), defaultdict[int, list[ConnectStatus]](list)
         for key, trace in await self._records.traces(*keys):
@@ -121,7 +121,7 @@ class _TrafficCounter:
         await asyncio.to_thread(count)
 
     async def _played_flow(self, call: ReportedCall) -> Flow | None:
-        """The flow that a call began in, in its revision; None when that is lost."""
+        """The flow that a call began in, at its revision; None if that is lost."""
         now = self._flows.get(call.flow)
         revision = str(json_object(call.state).get("revision", ""))
         if now is not None and now.revision == revision:
@@ -161,7 +161,7 @@ class _TrafficCounter:
 def _taken_by(
     call: ReportedCall, flow: Flow, traces: Sequence[bytes], statuses: Sequence[ConnectStatus]
 ) -> set[OutcomeKey]:
-    """Every outcome that a call took."""
+    """All outcomes that a call took."""
     flows = {each.name: each for each in (flow, *flow.subs.values())}
     found = {key for trace in traces for key in _taken_in(trace, flows)}
     if call.is_over and statuses:
@@ -172,7 +172,7 @@ def _taken_by(
 
 
 def _taken_in(trace: bytes, flows: Mapping[str, Flow]) -> Iterable[OutcomeKey]:
-    """What one turn took."""
+    """The outcomes of one turn."""
     lines = [TraceLine.read(line) for line in orjson.loads(trace)]
     follow = Following(by_file(flows.values())).read(lines)
     if follow.begun is not None:

@@ -24,17 +24,17 @@ from app.service.written_rows import answer_row, hook_rows, mask, session_row, t
 from app.store import HookRow, RecordingRow, SessionRow, Store, WebhookRow
 
 AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
-"""Answers lookups concurrently: one answer for each, in their order. Never raises."""
+"""Answers lookups concurrently: one answer for each, in order. Never raises."""
 
 ATTEMPTS: Final = 5
-"""How often a webhook is tried when others change its session at the same time. One of them succeeds each time."""
+"""How often to try a webhook while others change its session. One of them succeeds each time."""
 LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
 """A call that began longer ago counts as ended: its `completed` may be lost. Vonage ends calls after 24 hours.
 
 Source: Voice API specification, length_timer.
 """
 ANSWERED: Final = (-1, -1)
-"""The turn and the wait of an answer webhook, which answers none."""
+"""The turn and the wait of an answer webhook, which has none."""
 
 
 async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
@@ -48,10 +48,10 @@ class Policy:
 
     Attributes:
         keys: for wait tokens and masks, of at most 64 bytes; the first signs, all verify.
-        failsafe: a valid NCCO, played when nothing else can be.
-        env: variables for flows by name, the prefix `FLOW_` taken off.
-        dial_allow: prefixes that computed numbers may have.
-        dial_limit: how often one call may dial.
+        failsafe: a valid NCCO, played if nothing else can be.
+        env: variables for flows by name, without the prefix `FLOW_`.
+        dial_allow: allowed prefixes of computed numbers.
+        dial_limit: most dials per call.
         keeps_recordings: whether recordings are written, to be fetched.
     """
 
@@ -63,7 +63,7 @@ class Policy:
     keeps_recordings: bool = False
 
     def turn_context(self, now: datetime, base_url: str) -> TurnContext:
-        """What a turn takes from outside; `base_url` is where its callback URLs start."""
+        """The external inputs of a turn; its callback URLs start with `base_url`."""
 
         def link(ref: WaitRef) -> str:
             return f"{base_url}/webhooks/{ref.kind}/{make_token(self.keys[0], ref)}"
@@ -75,10 +75,10 @@ class Policy:
 
 
 class Turns:
-    """Plays turns of calls and writes them. Holds no state of a call itself.
+    """Plays turns of calls and writes them. Holds no call state itself.
 
     Args:
-        store: open while webhooks come in.
+        store: open while webhooks arrive.
         library: the flows in use.
         policy: settings of the service.
         look_ups: returns a function that answers the lookups of one turn, within one budget.
@@ -136,7 +136,7 @@ class Turns:
             return result
 
     def event_hooks(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> tuple[HookRow, ...]:
-        """The hooks of an event on a wait; the store leaves out those of a second delivery."""
+        """The hooks of an event on a wait; the store omits those of a repeated delivery."""
         if flow is None or delivery.problem:
             return ()
         context = self.policy.turn_context(delivery.received_at, delivery.base_url)
@@ -195,7 +195,7 @@ class Turns:
     ) -> RecordingRow | None:
         """The recording that a webhook announces, if recordings are kept.
 
-        With `may_be_input` also the audio of an input, which is then known not to be sensitive.
+        With `may_be_input`, also the audio of an input that is not sensitive.
         """
         if not self.policy.keeps_recordings:
             return None
@@ -214,7 +214,7 @@ class Turns:
             self.hooks_written()
 
     def failsafe_reply(self, kind: str, problem: str, call: Call, *, is_called: bool = False) -> Reply:
-        """The failsafe NCCO; a called party is joined in silence instead."""
+        """The failsafe NCCO; a called party is connected in silence instead."""
         return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
 
 

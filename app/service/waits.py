@@ -19,7 +19,7 @@ from app.store import HookRow, RecordingRow, SessionRow, WebhookRow
 
 
 async def resume(turns: Turns, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
-    """The NCCO that a webhook of a wait brings, or an empty reply.
+    """Handle the webhook of a wait; returns an NCCO or an empty reply.
 
     Raises UnknownWait for a token that this server never signed.
     """
@@ -61,7 +61,7 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
 
 
 async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
-    """A webhook for a closed wait: a second delivery gets the same bytes, any other is only recorded."""
+    """Handle a webhook for a closed wait: a repeat gets the same bytes, any other is only recorded."""
     webhook = _wait_row(turns, ref, delivery, hides=True if ref.kind == "input" else None)
     stored = await turns.store.reply(session.id, ref.turn, ref.index, REFUSED)
     if stored is None:
@@ -77,7 +77,7 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
 
 
 async def _resume_unknown(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
-    """The failsafe NCCO for a valid token whose call is not in the store: a caller is on the line."""
+    """The failsafe NCCO for a valid token whose call is not stored: a caller is on the line."""
     await turns.record(_wait_row(turns, ref, delivery, hides=True), recording=turns.announced(delivery))
     return turns.failsafe_reply(delivery.kind, "the store does not know this call", Call(uuid=ref.session))
 
@@ -102,7 +102,7 @@ async def _record_on_wait(
     *,
     recording: RecordingRow | None,
 ) -> None:
-    """Write a webhook that steers nothing. `completed` of a called party's leg ends the session of that party.
+    """Write a webhook that does not steer. `completed` of a called party's leg ends that party's session.
 
     The wait of a party has the index after the wait for the events of its connect.
     """
@@ -119,6 +119,6 @@ async def _record_on_wait(
 
 
 def _hides_input(wait: OpenWait) -> bool | None:
-    """Whether the webhook of a wait holds secret input; None when the wait does not ask for input."""
+    """Whether the webhook of a wait contains secret input; None if the wait does not ask for input."""
     asks = wait.kind == "input" or (wait.kind == "event" and wait.name == "input")
     return wait.sensitive if asks else wait.sensitive or None

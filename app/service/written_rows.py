@@ -1,4 +1,4 @@
-"""What is written of webhooks, turns and hooks. Whatever is sensitive is written as a token."""
+"""The rows of webhooks, turns and hooks. Sensitive values are replaced by tokens."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _INPUT_FIELDS: Final = frozenset(
 _PUBLIC_FIELDS: Final = frozenset(
     {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}
 )
-"""Fields that hold no secret of a caller."""
+"""Fields without secrets of callers."""
 
 REFUSED: Final = "refused"
 """The status of a webhook that reports a refused NCCO."""
 
 
 def mask(key: bytes, session: str, secret: str) -> str:
-    """The token that is written in place of a secret: the same secret in the same call has the same token."""
+    """The token that replaces a secret, the same for equal secrets of a call."""
     digest = hmac.digest(key, f"{session}\0{secret}".encode(), "sha256")
     return f"secret:{digest[:8].hex()}"
 
 
 def status_of(webhook: Webhook) -> str:
-    """Distinguishes the webhooks of one wait: the call status with its sub state; "" for an input."""
+    """Distinguishes the webhooks of one wait: the call status with its sub-state; "" for an input."""
     if not isinstance(webhook, StatusWebhook):
         return "" if isinstance(webhook, InputWebhook) else webhook.kind
     return f"{webhook.status or ''}:{webhook.sub_state}" if webhook.sub_state else webhook.status or ""
@@ -54,7 +54,7 @@ def webhook_row(
     status: str = "",
     hides: bool | None = None,
 ) -> WebhookRow:
-    """The webhook as it came, or with tokens in it; see `body_of` for `key` and `hides`."""
+    """The webhook unchanged, or with tokens; see `body_of` for `key` and `hides`."""
     webhook = delivery.webhook
     return WebhookRow(
         secrets.token_hex(16),
@@ -72,7 +72,7 @@ def webhook_row(
 
 
 def answer_row(delivery: Delivery, session: str, key: bytes, kind: str = "answer") -> WebhookRow:
-    """An answer webhook as it came, "" for the session when it opened none."""
+    """An answer webhook unchanged; its session is "" if it opened none."""
     call = delivery.call
     body = body_of(delivery, session, key)
     leg = call.uuid
@@ -82,21 +82,21 @@ def answer_row(delivery: Delivery, session: str, key: bytes, kind: str = "answer
 
 
 def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None = None) -> bytes:
-    """What is kept of a body or a query.
+    """The stored form of a body or a query.
 
     Args:
         delivery: the webhook.
         session: of the call.
-        key: makes the tokens that replace digits and words.
-        hides: whether it may hold a secret. None: the caller was asked for nothing, so a webhook is secret only if it
-            contains keys or words of a caller, or cannot be read.
+        key: creates the tokens that replace digits and words.
+        hides: whether it may contain a secret. None: no question was asked, so it is secret only if it contains a
+            caller's keys or words, or is unreadable.
     """
     is_hidden = may_hold_input(delivery) if hides is None else hides
     return _masked(delivery, session, key) if is_hidden else delivery.raw
 
 
 def may_hold_input(delivery: Delivery) -> bool:
-    """Whether a webhook may contain what a caller pressed or said, in any place and with any escaping."""
+    """Whether a webhook may contain a caller's input anywhere, with any escaping."""
     raw = delivery.raw.decode("latin-1").lower()
     if delivery.problem or _names_input(raw):
         return True
@@ -108,9 +108,9 @@ def _names_input(text: str) -> bool:
 
 
 def session_row(session: Session, version: int, opened_at: int, now: int, leg: str = "") -> SessionRow:
-    """The session as the store keeps it. `is_over` there means that its leg has ended.
+    """The session's row. Its `is_over` means that the leg has ended.
 
-    `leg` is the one of a called party; otherwise it is that of the call.
+    `leg` is that of a called party; otherwise it is the call's.
     """
     call = session.call
     return SessionRow(
@@ -130,11 +130,11 @@ def session_row(session: Session, version: int, opened_at: int, now: int, leg: s
 def turn_row(
     turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery, hooks: Sequence[HookRow] = ()
 ) -> TurnRow:
-    """The turn, with everything to play it again: its time, answers of lookups, its webhook.
+    """The turn's row, with all inputs for a replay: its time, results of lookups, its webhook.
 
-    The names of the hooks that are written with it are kept by their ids, since a hook that is sent is deleted.
+    It keeps its hooks' names by ID, since sent hooks are deleted.
 
-    `us` is how many microseconds it took from the whole webhook to the turn, before it was written.
+    `us` is the time in microseconds from the complete webhook to the turn, before writing.
     """
     inputs: dict[str, Any] = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
     if turn.lookups:
@@ -159,9 +159,9 @@ def turn_row(
 
 
 def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, ...]:
-    """The hooks that a turn or an event of a call sends, in their order; `now` is in milliseconds since 1970.
+    """The hooks that a turn or an event of a call sends, in order; `now` is in milliseconds since 1970.
 
-    Each has a random id, by which its receiver recognises a second delivery. One that cannot be rendered is parked.
+    Each has a random id, by which its receiver recognises repeats. One that cannot be rendered is parked.
     """
     return tuple([_hook_row(hook, session, now) for hook in hooks])
 
@@ -172,7 +172,7 @@ def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
     headers = b"{}"
     try:
         body, headers = orjson.dumps(hook.json), orjson.dumps(dict(hook.headers))
-    except TypeError:  # a lone surrogate, which JSON cannot hold
+    except TypeError:  # a lone surrogate, which JSON cannot represent
         problem = problem or "its body or headers hold something that JSON cannot express"
     return HookRow(
         id=f"msg_{secrets.token_hex(16)}",
@@ -189,7 +189,7 @@ def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
 
 
 def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:
-    """The fields with every digit and every recognised word replaced; an unreadable body is not kept at all."""
+    """The fields with every digit and every recognised word replaced; an unreadable body is not stored at all."""
     if delivery.problem:
         return orjson.dumps({"not_kept": delivery.problem, "bytes": len(delivery.raw)})
     kept = dict(_kept(name, value, session, key) for name, value in delivery.fields.items())
@@ -199,7 +199,7 @@ def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:
 
 
 def _kept(name: str, value: Any, session: str, key: bytes) -> tuple[str, Any]:
-    """A field with all that may be secret masked: only known names, public fields, empty values and booleans stay."""
+    """A field with possible secrets masked: only known names, public fields, empty values and booleans are kept."""
     if name in _PUBLIC_FIELDS:
         return name, value
     return (name if name in _INPUT_FIELDS else mask(key, session, name)), _hidden(value, session, key)
