@@ -87,7 +87,7 @@ def _edit(name: Name, text: str, new: str) -> Edit:
 def _concerned_by(
     names: ProjectNames, texts: Mapping[str, str], edits: Iterable[Edit], definition: Name, new: str
 ) -> set[str]:
-    """The files whose issues show whether the edits are right, with the files they need.
+    """The files whose issues tell whether the edits are right, with the files they need.
 
     A file in which every place that says the old name gets the new one, which it did not say before, means the same
     afterwards. So only the file of the definition is concerned, and those in which one of the two is said elsewhere.
