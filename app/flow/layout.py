@@ -21,8 +21,8 @@ from graphlib import TopologicalSorter
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
-NODE_GAP: Final = 30.0
-LINE_GAP: Final = 14.0
+NODE_GAP: Final = 20.0
+LINE_GAP: Final = 10.0
 RANK_GAP: Final = 20.0
 MAX_RANK_GAP: Final = 70.0
 """A gap grows where edges run far to the side."""

@@ -23,9 +23,10 @@ LINE_SIZE: Final = 12.0
 LABEL_SIZE: Final = 11.0
 """Font sizes, which the style sheet repeats."""
 LEADING: Final = 1.35
-MAX_TEXT_WIDTH: Final = 210.0
-MAX_LABEL_WIDTH: Final = 150.0
-FRAME_PADDING: Final = 22.0
+MAX_TEXT_WIDTH: Final = 150.0
+MAX_LABEL_WIDTH: Final = 110.0
+"""Narrow, so that most flows fit across a window at their full size."""
+FRAME_PADDING: Final = 14.0
 TITLE_HEIGHT: Final = 30.0
 FRAME_GAP: Final = 28.0
 ASPECT: Final = 1.6

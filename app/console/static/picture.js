@@ -1,7 +1,6 @@
 // The picture of a flow: zoom and pan by its viewBox, a search, and the step that is chosen.
 
-const SMALLEST_SCALE = 0.6; // at first; of a larger picture the upper part is shown, in its whole width
-const NARROWEST_SCALE = 0.35; // at first; of a wider picture its left part, or what is around the start
+const READABLE_SCALE = 0.85; // at first, at least: of a picture that is too wide for it, a part is shown
 const ZOOM = 1.25;
 const DRAG = 4; // pixels that a click may move
 
@@ -42,6 +41,20 @@ function fit() {
   show();
 }
 
+/** Show the whole width, as long as its text can be read, and of a wider picture the left or what is around the start. */
+function open() {
+  const width = frame.clientWidth;
+  const isWhole = width / size.width >= READABLE_SCALE;
+  view.scale = clamp(width / size.width, READABLE_SCALE, 1);
+  frame.style.height = isWhole && matchMedia("(min-width: 40rem)").matches ? `${Math.ceil(size.height * view.scale)}px` : "";
+  const half = width / 2 / view.scale;
+  const box = nodes.find((each) => each.classList.contains("start"))?.getBBox();
+  const isLeft = !box || box.x + box.width < half * 2;
+  view.x = isWhole ? size.width / 2 : isLeft ? half : Math.min(box.x + box.width / 2, size.width - half);
+  view.y = Math.min(size.height, frame.clientHeight / view.scale) / 2;
+  show();
+}
+
 /** Zoom around a point of the screen, by default the middle. */
 function zoom(factor, clientX, clientY) {
   const { x, y, width, height } = frame.getBoundingClientRect();
@@ -64,6 +77,7 @@ function reveal(node) {
   const [box, around] = [node.getBoundingClientRect(), frame.getBoundingClientRect()];
   const isSeen = box.left > around.left && box.right < around.right && box.top > around.top && box.bottom < around.bottom;
   if (!isSeen) pan(box.x + box.width / 2 - around.x - around.width / 2, box.y + box.height / 2 - around.y - around.height / 2);
+  node.scrollIntoView({ block: "nearest" }); // the picture may be higher than the window
 }
 
 // Buttons, wheel, keys and fingers
@@ -140,7 +154,6 @@ function choose(flow, step) {
     label.before(edge); // above the other edges
   }
   for (const each of steps) each.open = each === details;
-  details.scrollIntoView({ block: "nearest" });
   reveal(node);
   history.replaceState(null, "", `#${encodeURIComponent(flow)}/${encodeURIComponent(step)}`);
 }
@@ -190,17 +203,7 @@ let opened = ""; // the part that the page showed first
 
 function begin() {
   read();
-  fit();
-  if (view.scale < SMALLEST_SCALE) {
-    const { width, height } = frame.getBoundingClientRect();
-    view.scale = clamp(width / size.width, NARROWEST_SCALE, SMALLEST_SCALE);
-    view.y = Math.min(size.height, height / view.scale) / 2;
-    const half = width / 2 / view.scale;
-    const box = nodes.find((each) => each.classList.contains("start"))?.getBBox();
-    const isLeft = !box || box.x + box.width < half * 2;
-    if (half * 2 < size.width) view.x = isLeft ? half : Math.min(box.x + box.width / 2, size.width - half);
-    show();
-  }
+  open();
   opened = picture.getAttribute("viewBox");
   search();
   chooseByAddress();
