@@ -23,11 +23,13 @@ from app.console.pages import render, view_of
 from app.console.phone.repetition import CannotRepeat, recorded_of
 from app.console.polled import PolledRoute
 from app.console.state import TheConsole, console_of
+from app.engine.session import from_json
 from app.errors import StoreError
 from app.flow.model import Project
 from app.service.call_report import zone_of
 from app.service.call_results import RESULTS, CallResult, results_of
 from app.service.recorded_calls import call_document, csv_text, duration_text, hook_document, spoken_in, state_of
+from app.service.recordings import name_of_caller
 from app.service.replay import replay
 from app.store import CallFilter, CallRow, RecordingFilter, Records, Timeline, milliseconds, open_store
 
@@ -63,7 +65,7 @@ class CallSearch(BaseModel):
     """The filters of the list, as its address holds them."""
 
     q: Annotated[str, Query(max_length=200)] = ""
-    """A number or a part of it, the name of a flow, words that were said, or the beginning of an id."""
+    """A number or a part of it, the name of a caller or a flow, words that were said, or the beginning of an id."""
     flow: Annotated[str, Query(max_length=100)] = ""
     state: Literal["", "open", "missed", "message", "person", "failed"] = ""
     since: Literal["", "today", "hour", "day", "week", "month"] = ""
@@ -121,7 +123,7 @@ async def _find(
     judged = 0
     while len(found) < limit and (not by_result or judged < MOST_JUDGED):
         rows = await records.calls(limit, before, wanted)
-        meant = await _meant(records, rows, wanted)
+        meant = await _meant(records, rows, wanted, project)
         known = await results_of(records, project.flows, [row.key for row in meant], milliseconds(now))
         pairs = [(row, known.get(row.key)) for row in meant]
         found += [(row, result) for row, result in pairs if not by_result or (result and result.result == by_result)]
@@ -132,8 +134,8 @@ async def _find(
     return found[:limit]
 
 
-async def _meant(records: Records, rows: Sequence[CallRow], wanted: CallFilter) -> list[CallRow]:
-    """The calls that contain the search text in their numbers, flow or spoken words.
+async def _meant(records: Records, rows: Sequence[CallRow], wanted: CallFilter, project: Project) -> list[CallRow]:
+    """The calls that contain the search text in their numbers, the caller's name, flow or spoken words.
 
     The store also finds it in hidden parts, such as URLs and field names.
     """
@@ -149,9 +151,20 @@ async def _meant(records: Records, rows: Sequence[CallRow], wanted: CallFilter) 
         document = call_document(row, 0)
         if wanted.number:
             return any(wanted.number in re.sub(r"\D", "", document[end]) for end in ("from", "to"))
-        return row.key in saying or any(word in document[part] for part in ("from", "to", "flow"))
+        names = (*(document[part] for part in ("from", "to", "flow")), _caller_name(row, project))
+        return row.key in saying or any(word in name for name in names)
 
     return [row for row in rows if is_meant(row)]
+
+
+def _caller_name(row: CallRow, project: Project) -> str:
+    """The caller's name as the flow knows it; "" when it does not, or when it is sensitive."""
+    try:
+        session = from_json(row.session.state)
+    except ValueError:
+        return ""
+    flow = project.flows.get(session.at or session.flow)
+    return name_of_caller(flow, session) if flow else ""
 
 
 def called_number(caller: str) -> str:
@@ -183,8 +196,12 @@ def plain_state(call: CallResult) -> str:
     return f"hung up in the {step}" if step.endswith("menu") else f"hung up at “{step}”" if step else "hung up"
 
 
-def _documents(found: Sequence[tuple[CallRow, CallResult | None]], now_ms: int) -> list[dict[str, Any]]:
-    documents = [(call_document(call, now_ms), result) for call, result in found]
+def _documents(
+    found: Sequence[tuple[CallRow, CallResult | None]], now_ms: int, project: Project
+) -> list[dict[str, Any]]:
+    documents = [
+        (call_document(call, now_ms) | {"name": _caller_name(call, project)}, result) for call, result in found
+    ]
     return [
         {
             **each,
@@ -229,7 +246,7 @@ async def _listed(
         request,
         template,
         search=search,
-        calls=_documents(found[:PAGE], milliseconds(now)),
+        calls=_documents(found[:PAGE], milliseconds(now), project),
         older=search.address(before=found[PAGE - 1][0].key) if len(found) > PAGE else "",
         states=STATES,
         periods=("today", *PERIODS),
@@ -245,7 +262,8 @@ async def _exported(request: Request, search: CallSearch) -> list[dict[str, Any]
     now = datetime.now(UTC)
     project = (await run_in_threadpool(console_of(request).project.current)).project
     async with recorded(request) as records:
-        return _documents(await _find(records, search, MOST_EXPORTED, now, project), milliseconds(now))
+        found = await _find(records, search, MOST_EXPORTED, now, project)
+        return _documents(found, milliseconds(now), project)
 
 
 @router.get("/calls.json")
@@ -289,14 +307,14 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
         async with recorded(request) as records:
             found = await records.calls_like(name, 2)
             timeline = await records.timeline(found[0].session.id) if len(found) == 1 else None
-            flows = (await run_in_threadpool(console.project.current)).project.flows
-            results = await results_of(records, flows, [row.key for row in found], now_ms)
+            project = (await run_in_threadpool(console.project.current)).project
+            results = await results_of(records, project.flows, [row.key for row in found], now_ms)
     except StoreError as error:
         return render(request, "call_missing.html", 503, name=name, problem=str(error))
     if timeline is None:
         problem = "several calls begin with this" if found else "there is no such call"
         return render(request, "call_missing.html", 404, name=name, problem=problem)
-    (document,) = _documents([(timeline.call, results.get(timeline.call.key))], now_ms)
+    (document,) = _documents([(timeline.call, results.get(timeline.call.key))], now_ms, project)
     recordings = (await opened_store(request)).recordings
     kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
     return render(

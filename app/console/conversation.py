@@ -164,6 +164,8 @@ def _plain(entry: TimelineEntry, timeline: Timeline) -> str:
             return f"“{heard}”" if heard and not heard.startswith(MASKED) else ""
         case "record":
             return "The message ends"
+        case "called":
+            return "Somebody called back"
         case "event" if fields.get("direction") == "outbound" and status in _HAPPENS:
             state = json_object(timeline.call.session.state)
             number = readable(str(fields.get("to", "")), str(state.get("call", {}).get("to", "")))

@@ -9,17 +9,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from secrets import token_hex
+from types import MappingProxyType
 from typing import Annotated, Any, Final, NamedTuple
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
-from app.console.access import CanLook
+from app.console.access import CanChange, CanLook
+from app.console.audit import audit
 from app.console.calls import called_number, plain_state, recorded
 from app.console.health import problems_of
 from app.console.login import local_path
-from app.console.messages import inbox_values
+from app.console.messages import inbox_values, opened_store
 from app.console.pages import View, render, view_cookie
 from app.console.sessions import LONGEST
 from app.console.state import TheConsole, console_of
@@ -29,7 +32,7 @@ from app.flow.model import Flow
 from app.service.call_report import zone_of
 from app.service.call_results import CallResult, results
 from app.service.phone_numbers import readable
-from app.store import milliseconds
+from app.store import CALLED_BACK, WebhookRow, milliseconds
 
 router = APIRouter()
 
@@ -42,6 +45,7 @@ FEW_MESSAGES: Final = 3
 CALLS_KEPT_S: Final = 5.0
 """How long the calls' results are shown before they are counted again."""
 WEEK: Final = timedelta(7)
+NOBODY: Final = MappingProxyType[int, tuple[int, str]]({})
 
 
 class OpenNow(NamedTuple):
@@ -95,6 +99,15 @@ def _moment(moment: datetime, today: date) -> str:
     return f"{moment:%A} {clock}" if day - today < WEEK else f"{day.day} {day:%B} {clock}"
 
 
+class ReturnedCall(NamedTuple):
+    """A missed call that somebody has returned: `at` when (ISO 8601), `by` whom."""
+
+    number: str
+    call: str
+    at: str
+    by: str
+
+
 class MissedCaller(NamedTuple):
     """Somebody to call back.
 
@@ -121,16 +134,20 @@ class RecentCalls:
         before: the calls of the same day last week until this time of the day.
         missed: those to call back, the last one first.
         withheld: missed calls without a number.
+        returned: those that were missed and that somebody has called back, the last one first.
     """
 
     today: Counter[str] = field(default_factory=Counter)
     before: int = 0
     missed: list[MissedCaller] = field(default_factory=list)
     withheld: int = 0
+    returned: list[ReturnedCall] = field(default_factory=list)
 
 
-def counted_calls(calls: Iterable[CallResult], zone: tzinfo, now: datetime) -> RecentCalls:
-    """The results of some calls, in the order of their start."""
+def counted_calls(
+    calls: Iterable[CallResult], zone: tzinfo, now: datetime, returned: Mapping[int, tuple[int, str]] = NOBODY
+) -> RecentCalls:
+    """The results of some calls, in the order of their start; `returned`: by key, when and by whom they were returned."""
     found = RecentCalls()
     today = now.astimezone(zone).date()
     missed = dict[str, list[CallResult]]()
@@ -141,7 +158,11 @@ def counted_calls(calls: Iterable[CallResult], zone: tzinfo, now: datetime) -> R
         found.before += day == today - WEEK and at <= now - WEEK
         if today - day > timedelta(MISSED_DAYS):
             continue
-        if call.result != "missed":
+        if call.key in returned:
+            missed.pop(call.caller, None)
+            at_ms, by = returned[call.key]
+            found.returned.insert(0, ReturnedCall(readable(call.caller, call.to), call.id, _iso(at_ms), by))
+        elif call.result != "missed":
             missed.pop(call.caller, None)  # they have got through since
         elif call.caller:
             missed.setdefault(call.caller, []).append(call)
@@ -154,13 +175,19 @@ def counted_calls(calls: Iterable[CallResult], zone: tzinfo, now: datetime) -> R
 
 def _missed(calls: list[CallResult]) -> MissedCaller:
     last = calls[-1]
-    at = datetime.fromtimestamp(last.began_at / 1000, UTC).isoformat(timespec="seconds")
     number = readable(last.caller, last.to)
+    at = _iso(last.began_at)
     return MissedCaller(number, called_number(last.caller), last.id, at, plain_state(last), len(calls))
 
 
-async def _recent_calls(request: Request, flows: Mapping[str, Flow], now: datetime) -> RecentCalls:
-    """The calls of the last week. Raises StoreError."""
+def _iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
+
+
+async def _recent_calls(
+    request: Request, flows: Mapping[str, Flow], now: datetime, most_s: float = CALLS_KEPT_S
+) -> RecentCalls:
+    """The calls of the last week, counted at most `most_s` seconds ago. Raises StoreError."""
     zone = zone_of(console_of(request).project.current().project)
     first = datetime.combine(now.astimezone(zone).date() - WEEK, time(), zone)
 
@@ -168,11 +195,12 @@ async def _recent_calls(request: Request, flows: Mapping[str, Flow], now: dateti
         async with recorded(request) as records:
             now_ms = milliseconds(now)
             calls = [call async for call in results(records, flows, milliseconds(first), now_ms + 1, now_ms)]
-        return counted_calls(calls, zone, now)
+            returned = await records.called_back([call.key for call in calls if call.result == "missed"])
+        return counted_calls(calls, zone, now, returned)
 
     kept = console_of(request).lists
     found: RecentCalls
-    _, found = await kept.get(("home", first), read, CALLS_KEPT_S)
+    _, found = await kept.get(("home", first), read, most_s)
     return found
 
 
@@ -211,6 +239,26 @@ def _compared(calls: RecentCalls, now: datetime) -> str:
     if not calls.before and not more:
         return f"none {day} either"
     return f"as many as {day}" if not more else f"{abs(more)} {'more' if more > 0 else 'fewer'} than {day} by now"
+
+
+@router.post("/calls/{name:path}/called-back")
+async def called_back(request: Request, console: TheConsole, name: str, session: CanChange) -> Response:
+    """Note at a call that its caller was called back."""
+    now = datetime.now(UTC)
+    async with recorded(request) as records:
+        found = await records.calls_like(name, 1)
+    if not found or found[0].session.id != name:
+        raise HTTPException(404, "There is no such call.")
+    call = found[0].session
+    note = WebhookRow(
+        token_hex(16), CALLED_BACK, call.id, -1, -1, "", call.leg, call.conversation, "POST", session.by.encode(),
+        milliseconds(now),
+    )  # fmt: skip
+    await (await opened_store(request)).record(note)
+    flows = (await run_in_threadpool(console.project.current)).project.flows
+    await _recent_calls(request, flows, now, most_s=0)
+    audit(request, "called back", call=call.id)
+    return Response(status_code=204, headers={"hx-trigger": "messages"})
 
 
 @router.post("/view")

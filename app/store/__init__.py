@@ -18,7 +18,7 @@ from app.store.recordings import (
     Recordings,
     RecordingState,
 )
-from app.store.records import Records
+from app.store.records import CALLED_BACK, Records
 from app.store.rows import (
     ANY_CALL,
     CallFilter,
@@ -42,6 +42,7 @@ from app.store.store import Store
 __all__ = [
     "ANY_CALL",
     "ANY_RECORDING",
+    "CALLED_BACK",
     "AlreadyOpen",
     "BackupRow",
     "Backups",

@@ -112,6 +112,13 @@ SELECT_RECORDED: Final = """
 
 SELECT_TRACES: Final = "SELECT call_key, trace FROM turns WHERE call_key"
 
+CALLED_BACK: Final = "called-back"
+"""The kind of a row among a call's webhooks: somebody has called the caller back. Its body is their name."""
+
+SELECT_CALLED_BACK: Final = (
+    f"SELECT call_key, received_at, body FROM webhooks WHERE kind = '{CALLED_BACK}' AND call_key"
+)
+
 SELECT_HOLDING: Final = f"""
     SELECT call_key, ncco FROM turns WHERE call_key BETWEEN $1 AND $2 AND {contains("ncco", "$3")}
     UNION ALL
@@ -185,6 +192,11 @@ class Records:
     async def traces_of(self, keys: Sequence[int]) -> list[tuple[int, bytes]]:
         """The traces of the calls with these keys, each with the key of its call."""
         return [(key, bytes(trace)) for key, trace in await self._read_of(SELECT_TRACES, keys)]
+
+    async def called_back(self, keys: Sequence[int]) -> dict[int, tuple[int, str]]:
+        """Which of the calls with these keys were returned: when (milliseconds), and by whom."""
+        rows = await self._read_of(SELECT_CALLED_BACK, keys)
+        return {key: (at, bytes(by).decode()) for key, at, by in rows}
 
     async def holding(self, word: str, first: int, last: int) -> list[tuple[int, bytes]]:
         """NCCOs and webhooks that contain a word, of the calls from one key to another, each with its call's key."""

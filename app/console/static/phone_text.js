@@ -8,8 +8,20 @@ const LONGEST_LINK = 100_000; // characters; browsers cut longer addresses
 const $ = (id) => document.getElementById(id);
 
 const editor = $("text");
+
+/** Load the editor, which is larger than the rest of the page, for whoever wants to edit. */
+async function load() {
+  await import("./editor.js");
+  editor.removeAttribute("tabindex"); // its text takes the focus itself
+}
+
+$("edit").addEventListener("click", async () => {
+  await load();
+  editor.goTo(1, 1);
+});
+editor.addEventListener("pointerdown", load, { once: true });
 $("details")?.addEventListener("toggle", () => { // owners seldom want to see the text
-  import("./editor.js");
+  load();
   showPicture(); // it has another height now
 });
 
@@ -38,7 +50,9 @@ export async function goTo(file, line, column) {
     }
     await open(file);
   }
-  editor.goTo?.(line, column);
+  if ($("details")?.open === false) return;
+  await load();
+  editor.goTo(line, column);
 }
 
 async function open(file) {
@@ -49,6 +63,7 @@ async function open(file) {
 
 async function setText({ file, text, digest = "", blocked = "" }) {
   showFile(file);
+  if (file === "pasted" && !$("details")) await load();
   editor["value" in editor ? "value" : "textContent"] = text;
   opened = { file, digest, text: written(), hasCrLf: text.includes("\r\n"), blocked };
   name();
@@ -152,3 +167,4 @@ async function openShared() {
 addEventListener("hashchange", openShared);
 showIssues();
 openShared().then(showPicture);
+if (!$("details") && new URLSearchParams(location.search).has("file")) load(); // a link to edit it

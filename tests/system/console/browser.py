@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypedDict
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -26,6 +27,10 @@ AXE: Final = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 WIDE, NARROW = 1280, 390
 """Pixels of a desktop's window and of a telephone's."""
+MOST_BYTES: Final = 150_000
+"""Of a page with all that it loads."""
+MOST_MS: Final = 300
+"""Until a page can be used."""
 PATIENCE_MS: Final = 90_000
 """How long a busy machine may take for what comes by itself."""
 
@@ -138,6 +143,28 @@ def check_page(page: Page) -> None:
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(before)
     assert [] == found
+
+
+def check_budget(page: Page) -> None:
+    """Check that a page is small with all that it loads, and fast.
+
+    A busy machine is slow at times, so a page is fast if one of several loads was.
+    """
+    replies = list[Response]()
+
+    def add(reply: Response) -> None:
+        replies.append(reply)
+
+    page.on("response", add)
+    page.reload(wait_until="networkidle")
+    page.remove_listener("response", add)
+    assert MOST_BYTES > sum(each.request.sizes()["responseBodySize"] for each in replies)
+    took = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
+    for _ in range(20):
+        if page.evaluate(took) < MOST_MS:
+            return
+        page.reload()
+    pytest.fail(f"none of 20 loads took less than {MOST_MS} ms")
 
 
 def violations(page: Page) -> list[str]:

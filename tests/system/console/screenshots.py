@@ -31,6 +31,8 @@ def _at(path: str) -> Callable[[Page], object]:
 def _in_a_call(page: Page) -> None:
     page.add_init_script("speechSynthesis.getVoices = () => [{lang: 'cy', name: 'a voice of another language'}]")
     page.goto("/phone")
+    page.get_by_role("button", name="Edit").click()
+    page.locator("flow-editor").get_by_role("textbox").wait_for()
     page.locator("flow-editor").evaluate("editor => editor.goTo(45)")
     page.get_by_role("button", name="Call", exact=True).click()
     expect(page.locator(".talk .bubble").first).to_be_visible()

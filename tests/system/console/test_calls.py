@@ -13,14 +13,14 @@ from tests.system.console.browser import NARROW, check_page
 def test_the_list_follows_the_filters_and_its_address_can_be_shared(page: Page) -> None:
     page.goto("/calls")
     expect(page.locator("tbody tr")).to_have_count(3)
-    page.get_by_label("Number, flow or spoken words").press_sequentially("07700 900456")
+    page.get_by_label("Number, name, flow or spoken words").press_sequentially("07700 900456")
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.locator("time").first).to_have_text(re.compile(r"^\d\d:\d\d$"))
     expect(page).to_have_url(re.compile(r"[?&]q=07700\+900456(&|$)"))
 
     page.reload()
     expect(page.locator("tbody tr")).to_have_count(1)
-    expect(page.get_by_label("Number, flow or spoken words")).to_have_value("07700 900456")
+    expect(page.get_by_label("Number, name, flow or spoken words")).to_have_value("07700 900456")
 
 
 TYPED = """words => new Promise((resolve) => {
@@ -34,7 +34,7 @@ TYPED = """words => new Promise((resolve) => {
 
 def test_what_is_typed_while_a_search_is_slow_is_searched_for(page: Page) -> None:
     page.goto("/calls")
-    search, held = page.get_by_label("Number, flow or spoken words"), list[Route]()
+    search, held = page.get_by_label("Number, name, flow or spoken words"), list[Route]()
     page.route("**/calls?q=a*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
     with page.expect_request("**/calls?q=a*"):
         search.fill("a")

@@ -56,7 +56,7 @@ def test_a_text_has_no_issues_only_once_it_was_checked(page: Page) -> None:
     held = list[Route]()
     page.route("**/editor/check", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
     with page.expect_request("**/editor/check"):
-        page.goto("/phone")
+        page.goto("/phone?file=flows/reception.yaml")
     expect(page.locator("flow-editor section")).to_have_text("Checking …")
     for route in held:
         route.continue_()

@@ -110,6 +110,18 @@ def test_the_search_finds_steps_by_what_they_say(page: Page, picture: Locator) -
     expect(page.get_by_text("No step has these words.")).to_be_visible()
 
 
+def test_a_picture_opens_in_its_whole_width_with_text_that_can_be_read(page: Page, picture: Locator) -> None:
+    size = "parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a"
+    texts = picture.locator("text").evaluate_all(f"all => all.map((text) => [{size}, text.getBoundingClientRect()])")
+    frame = page.locator("#picture").bounding_box()
+
+    assert frame is not None
+    assert 10 <= min(size for size, _ in texts)
+    assert frame["x"] <= min(box["left"] for _, box in texts)
+    assert max(box["right"] for _, box in texts) <= frame["x"] + frame["width"]
+    assert max(box["bottom"] for _, box in texts) <= frame["y"] + frame["height"]
+
+
 @pytest.mark.parametrize(("choices", "first"), [(10, "s0"), (40, "menu")])
 def test_a_wide_picture_is_not_cut_off_on_the_left(page: Page, project: Path, choices: int, first: str) -> None:
     """Unless the start would be out of sight."""

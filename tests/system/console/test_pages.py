@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.system.console.browser import NARROW, Watch, check_page, violations
+from tests.system.console.browser import NARROW, Watch, check_budget, check_page, violations
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,7 @@ def test_a_page_is_accessible_and_fits(page: Page, path: str) -> None:
     expect(page.get_by_text("is being painted")).to_have_count(0)
 
     check_page(page)
+    check_budget(page)
 
 
 def test_a_report_fits_on_a_telephone(page: Page) -> None:
@@ -88,15 +89,17 @@ def test_owners_come_from_a_box_to_the_form_that_changes_it(page: Page) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/messages", "/calls", "/report", "/flows", "/health", "/calls/aaaaaaaa-0", "/change",
-        "/change/flows/reception.yaml",
+        "/home", "/messages", "/calls", "/report", "/flows", "/health", "/calls/aaaaaaaa-0", "/change",
+        "/change/flows/reception.yaml", "/flows/reception", "/phone",
     ],
 )  # fmt: skip
 def test_pages_of_owners_are_accessible_and_say_nothing_technical(page: Page, path: str) -> None:
     page.goto(path)
     show_to_owners(page)
+    expect(page.get_by_text("is being painted")).to_have_count(0)
 
     check_page(page)
+    check_budget(page)
     shown = page.locator("main").inner_text()
     assert not re.findall(r"(?i:webhook|uuid|\byaml\b|\bNCCO\b|revision)|\bline \d|[A-Z]+_[A-Z_]+", shown)
 

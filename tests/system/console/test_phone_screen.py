@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, Response, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.system.console.browser import NARROW, check_page
 from tests.system.console.server import REPOSITORY
@@ -18,8 +18,6 @@ TECHNICAL = re.compile(
     r"\.ya?ml|\bline \d|webhook|hook|NCCO|→|\bstep\b|scenario|https?:|[0-9a-f]{8}-[0-9a-f]{4}", re.IGNORECASE
 )
 """What owners see behind *Details* only."""
-MOST_BYTES = 150_000
-"""Of a page with all that it loads."""
 
 
 @pytest.fixture(params=["owner", "developer"])
@@ -168,9 +166,13 @@ def test_a_variable_that_a_flow_reads_is_chosen_in_the_settings(page: Page, proj
     assert "GUEST_PIN: '135791'" in (project / "tests/scenarios/conference.yaml").read_text()
 
 
-def test_the_page_is_small(page: Page) -> None:
-    shown(page, "owner")
-    replies = list[Response]()
-    page.on("response", lambda reply: replies.append(reply))  # noqa: PLW0108 - Playwright marks it
-    page.reload(wait_until="networkidle")
-    assert MOST_BYTES > sum(each.request.sizes()["responseBodySize"] for each in replies)
+def test_developers_load_the_editor_when_they_edit(page: Page) -> None:
+    shown(page, "developer")
+    text = page.locator("flow-editor")
+    expect(text).to_contain_text("flow: reception")
+    expect(text.get_by_role("textbox")).to_have_count(0)
+
+    page.get_by_role("button", name="Edit").click()
+
+    expect(text.get_by_role("textbox")).to_be_focused()
+    expect(page.get_by_role("button", name="Edit")).to_be_hidden()

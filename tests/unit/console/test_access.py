@@ -384,7 +384,13 @@ async def test_who_may_look_is_refused_exactly_where_something_is_kept(
             assert "lets you look, but not change anything" in response.text, path
             refused.add((method, path))
     keeping = {
-        *("/calls/{name:path}/keep", "/change/{file:path}", "/change-save", "/messages/{id_}/{action}"),
+        *(
+            "/calls/{name:path}/called-back",
+            "/calls/{name:path}/keep",
+            "/change/{file:path}",
+            "/change-save",
+            "/messages/{id_}/{action}",
+        ),
         *("/phone/save", "/phone/calls/{id_}/keep"),
     }
     assert {("POST", path) for path in keeping} == refused

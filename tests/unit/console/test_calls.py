@@ -35,6 +35,25 @@ steps:
     do: [{talk: "We sell bicycles."}]
     goto: end
 """
+PERSONAL = """\
+flow: personal
+numbers: ["442079460099"]
+start: menu
+steps:
+  menu:
+    do: [{talk: "Press 1."}]
+    choices: {desk: {dtmf: 1, goto: {run: desk, with: {caller_name: "Ann Lee", code: "Opal Fruit"}}}}
+    retry: {then: end}
+---
+flow: desk
+params: {caller_name: {type: text, sensitive: false}, code: {type: text, sensitive: true}}
+start: wait
+steps:
+  wait:
+    do: [{talk: "Press 2."}]
+    choices: {again: {dtmf: 2, goto: wait}}
+    retry: {then: end}
+"""
 
 
 class Shop:
@@ -45,9 +64,9 @@ class Shop:
         self.console = console
         self.project = project
 
-    async def answer(self, leg: str, from_: str = "447700900123") -> str:
+    async def answer(self, leg: str, from_: str = "447700900123", to: str = "442079460000") -> str:
         """Answer a call; returns the path of its input webhook."""
-        fields = {"to": "442079460000", "from": from_, "uuid": leg, "conversation_uuid": f"CON-{leg}"}
+        fields = {"to": to, "from": from_, "uuid": leg, "conversation_uuid": f"CON-{leg}"}
         reply = await self.webhooks.post("/webhooks/answer", json=fields)
         url: str = next(action["eventUrl"][0] for action in reply.json() if action["action"] == "input")
         return url
@@ -57,6 +76,11 @@ class Shop:
         fields = {"dtmf": {"digits": keys, "timed_out": False}, "uuid": leg, "conversation_uuid": f"CON-{leg}"}
         reply = await self.webhooks.post(url, json=fields)
         assert 200 == reply.status_code
+
+    async def hang_up(self, leg: str) -> None:
+        """End a call."""
+        fields = {"status": "completed", "direction": "inbound", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
+        await self.webhooks.post("/webhooks/event", json=fields)
 
     async def say(self, url: str, leg: str, words: str) -> None:
         """Say something."""
@@ -72,6 +96,8 @@ def settings(project: Path) -> Settings:
 async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "shop.yaml").write_text(FLOWS, encoding="utf-8")
+    for name, text in zip(("personal", "desk"), PERSONAL.split("---\n"), strict=True):
+        (tmp_path / "flows" / f"{name}.yaml").write_text(text, encoding="utf-8")
     app = create_app(settings(tmp_path), dev=True)
     base = "http://127.0.0.1:8000"
     async with (
@@ -80,6 +106,35 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
         await logged_in(create_console(settings(tmp_path), Services(), dev=True)) as console,
     ):
         yield Shop(webhooks, console, tmp_path)
+
+
+async def test_list_finds_and_shows_the_name_of_a_caller_that_a_flow_knows(shop: Shop) -> None:
+    await shop.answer("aaaaaaaa-0000")
+    await shop.press(await shop.answer("bbbbbbbb-0000", to="442079460099"), "bbbbbbbb-0000", "1")
+
+    found = (await shop.console.get("/calls.json?q=Ann Lee")).json()["calls"]
+
+    assert [("bbbbbbbb-0000", "Ann Lee")] == [(call["id"], call["name"]) for call in found]
+    assert "<strong>Ann Lee</strong>" in (await shop.console.get("/calls")).text
+    assert [] == (await shop.console.get("/calls.json?q=Opal Fruit")).json()["calls"]
+
+
+async def test_a_missed_caller_is_off_the_list_once_somebody_has_called_back(shop: Shop) -> None:
+    for leg, number in (("aaaaaaaa-0000", "447700900111"), ("bbbbbbbb-0000", "447700900222")):
+        await shop.answer(leg, number)
+        await shop.hang_up(leg)
+    assert re.findall(r"<strong>(07.*)</strong>", (await shop.console.get("/home")).text) == [
+        "07700 900222", "07700 900111"
+    ]  # fmt: skip
+
+    done = await shop.console.post("/calls/aaaaaaaa-0000/called-back")
+
+    assert (204, "messages") == (done.status_code, done.headers["hx-trigger"])
+    home = (await shop.console.get("/home")).text
+    assert re.findall(r"<strong>(07.*)</strong>", home) == ["07700 900222"]
+    assert "1 called back" in home
+    assert "Somebody called back" in (await shop.console.get("/calls/aaaaaaaa-0000")).text
+    assert 404 == (await shop.console.post("/calls/aaaaaaaa/called-back")).status_code
 
 
 async def test_list_finds_a_call_by_number_id_and_word(shop: Shop) -> None:
