@@ -147,7 +147,7 @@ class RecentCalls:
 def counted_calls(
     calls: Iterable[CallResult], zone: tzinfo, now: datetime, returned: Mapping[int, tuple[int, str]] = NOBODY
 ) -> RecentCalls:
-    """The results of some calls, in the order of their start; `returned`: by key, when and by whom they were returned."""
+    """The results of some calls, in the order of their start; `returned`: by key, when they were returned by whom."""
     found = RecentCalls()
     today = now.astimezone(zone).date()
     missed = dict[str, list[CallResult]]()
