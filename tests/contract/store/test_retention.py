@@ -108,6 +108,20 @@ async def test_another_call_is_opened_after_one_was_forgotten(store: Store) -> N
     assert await store.open_call(*new_call("leg-newer", leg="", conversation=""))
 
 
+async def test_what_another_host_forgets_and_sweeps_counts_at_once(store: Store) -> None:
+    host = Store(store.database)
+    await write_calls(store)
+    assert await host.open_call(*new_call("before"))
+
+    await store.forget([NUMBER])
+    assert not await host.open_call(*new_call("from"))
+    assert await host.open_call(*new_call("between"))
+    assert not await host.open_call(*new_call("from"))
+
+    await store.sweep(NOON_MS + DAY_MS, 100)
+    assert await host.open_call(*new_call("from"))
+
+
 async def test_a_call_is_not_opened_twice_after_another_was_forgotten(store: Store) -> None:
     await write_calls(store)
     await store.forget([NUMBER])
