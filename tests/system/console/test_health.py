@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.support import loopback
 from tests.support.postgres_stores import empty_database
 from tests.support.server import Server, running
-from tests.system.console.browser import Watch, check_page, open_console
+from tests.system.console.browser import PATIENCE_MS, Watch, check_page, open_console
 from tests.system.console.server import link_of
 from tests.unit.console.test_health import FLOWS
 
@@ -42,13 +43,14 @@ def test_an_open_page_shows_a_broken_lookup_and_the_end_of_its_server(browser: B
     link = link_of(server)
     with browser.new_context(**open_console(browser, link)) as window:
         watch, page = Watch(window), window.new_page()
+        page.clock.install()
         page.goto("/health")
         expect(page.get_by_text("All is well.")).to_be_visible()
         check_page(page)
         for number in range(3):
             call(server, f"leg-{number}")
 
-        expect(page.get_by_text("The lookup stock failed 3 of 3 times in the last hour.")).to_be_visible()
+        _comes(page, "The lookup stock failed 3 of 3 times in the last hour.")
         expect(page.get_by_text("All is well.")).to_have_count(0)
         expect(page.get_by_text("The server answered 6 requests without a signature")).to_be_visible()
         check_page(page)
@@ -57,11 +59,20 @@ def test_an_open_page_shows_a_broken_lookup_and_the_end_of_its_server(browser: B
         page.goto("/health")
         ending = threading.Thread(target=server.end, args=(signal.SIGTERM,))
         ending.start()
-        expect(page.get_by_text("the server is shutting down")).to_be_visible()
+        _comes(page, "the server is shutting down")
         assert [] == watch.unexpected()
         window.close()
     server.end()
     ending.join()
+
+
+def _comes(page: Page, text: str) -> None:
+    """The open page shows a text by itself; it asks every ten seconds of its own clock, which pass quickly here."""
+    until = time.monotonic() + PATIENCE_MS / 1_000
+    while not page.get_by_text(text).is_visible():
+        assert time.monotonic() < until, page.locator("main").inner_text()
+        page.clock.fast_forward(10_000)
+        page.wait_for_timeout(300)
 
 
 def _show_the_step(page: Page) -> None:
