@@ -1,4 +1,4 @@
-"""Builds the NCCO of a turn: its actions, their waits and the tail behind an `input`; and checks it."""
+"""Builds the NCCO of a turn: its actions, their waits and the tail after an `input`; then checks it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Origin(NamedTuple):
 
     @property
     def error(self) -> Target | None:
-        """Where it leads when it fails."""
+        """Its error exit's target."""
         return self.step.error or self.flow.error
 
 
@@ -40,7 +40,7 @@ class NccoBuilder:
     Attributes:
         drafts: the actions.
         waits: the waits.
-        dialled: how often the call has dialled, in all of its turns.
+        dialled: number of dials in all turns of the call.
     """
 
     def __init__(self, root: Flow, session: str, turn: int, dialled: int, context: TurnContext) -> None:
@@ -72,7 +72,7 @@ class NccoBuilder:
         Args:
             origin: the step.
             waiting: returns the steps that wait for its flow to return, innermost first.
-            again: how the step is repeated; `Again()` also when it is entered.
+            again: how the step is repeated; `Again()` if it is entered.
         """
         flow, step, frame = origin
         drafts = drafts_of(step, again, frame)
@@ -84,7 +84,7 @@ class NccoBuilder:
             self.drafts += self._tail(origin)
 
     def take(self, actions: list[dict[str, Any]], waits: tuple[OpenWait, ...], dials: int) -> None:
-        """Begin with the actions of a stretch, which dials so often."""
+        """Start with the actions of a stretch, which makes `dials` dials."""
         self.drafts = [Draft(action, computed={}) for action in actions]
         self.waits = list(waits)
         self.dialled += dials
@@ -98,10 +98,10 @@ class NccoBuilder:
         return self._context.link(WaitRef(wait.kind, self._session, self._turn, wait.index))
 
     def _tail(self, origin: Origin) -> list[Draft]:
-        """The actions after an `input`; the failsafe NCCO without an `error` exit, or if that fails or may not dial.
+        """The actions after an `input`; the failsafe NCCO if there is no `error` exit, or it fails or may not dial.
 
         Args:
-            origin: the step that asks, or the innermost one with an error exit that waits until its flow comes back.
+            origin: the asking step, or the innermost waiting step with an error exit.
         """
         failsafe = failsafe_tail(self._context.failsafe)
         try:
@@ -136,7 +136,7 @@ class NccoBuilder:
             self.drafts.append(draft)
 
     def _open_leg(self, flow: Flow, step: Step, draft: Draft, heard: Mapping[str, Any]) -> None:
-        """Let the other party of a connect fetch its NCCO. Its wait comes after the wait for the connect's events."""
+        """Let the called party of a connect fetch its NCCO. Its wait comes after the wait for the connect's events."""
         where = self._named(flow)
         wait = OpenWait(len(self.waits), "onanswer", "onAnswer", step.name, steers=False, flow=where, runs=heard)
         self.waits.append(wait)
@@ -153,16 +153,16 @@ class NccoBuilder:
         return any(action["action"] != "record" or RECORD_ENDS & action.keys() for action in actions)
 
     def add_checkpoint(self, flow: Flow, step: Step, notify: Part, frame: Frame) -> None:
-        """Add the notify that reports that the caller has come to `step`. Raises RenderError."""
+        """Add the notify that reports when the caller reaches `step`. Raises RenderError."""
         self._add_all(flow, step, notify.render(frame))
 
     @property
     def ends_in_conversation(self) -> bool:
-        """Whether a `conversation` is played last, which the caller leaves by hanging up."""
+        """Whether the last action is a `conversation`, which the caller leaves by hanging up."""
         return bool(self.drafts) and self.drafts[-1].action.get("action") == "conversation"
 
     def add(self, action: Mapping[str, Any]) -> None:
-        """Add an action that comes from the server, not from a flow."""
+        """Add an action of the server, not of a flow."""
         self.drafts.append(Draft(dict(action), computed={}))
 
     def _check_dial(self, draft: Draft, place: Place) -> None:
@@ -175,14 +175,14 @@ class NccoBuilder:
             raise RenderError("R101", message, str(place))
 
     def play_only(self, ncco: tuple[Mapping[str, Any], ...]) -> None:
-        """Replace everything that was added with these actions."""
+        """Replace everything added so far with these actions."""
         self.drafts[:] = [Draft(dict(action), computed={}) for action in ncco]
         self.waits.clear()
 
     def fault(self) -> tuple[int, Issue] | None:
-        """The first error that Vonage would refuse the NCCO for, with the index of its action.
+        """The first error for which Vonage would refuse the NCCO, with the index of its action.
 
-        An error in the tail does not keep the `input` from being played: the failsafe NCCO replaces the tail.
+        An error in the tail does not prevent the `input` from being played: the failsafe NCCO replaces the tail.
         """
         found = None if self._is_checked else self._fault()
         if found is None or found[0] < self._tail_at:

@@ -10,7 +10,7 @@ _ISLANDS: Final = (
     *("242", "246", "264", "268", "284", "345", "441", "473", "649", "658", "664", "721", "758", "767", "784"),
     *("809", "829", "849", "868", "869", "876"),
 )
-"""Area codes of +1 outside of the United States and Canada. Source: North American Numbering Plan Administrator."""
+"""Area codes of +1 outside the United States and Canada. Source: North American Numbering Plan Administrator."""
 
 PREMIUM_PREFIXES: Final = (
     *("870", "878", "881", "882", "883", "979"),  # satellites, international networks, international premium rate
@@ -24,7 +24,7 @@ PREMIUM_PREFIXES: Final = (
 )
 """Prefixes of numbers that cost more than their country's others: premium rate, personal numbers, satellites.
 
-Our choice, from national numbering plans and ITU-T E.164; it cannot be complete, and changes with them.
+Our choice, from national numbering plans and ITU-T E.164; it is never complete, and changes with them.
 """
 
 _ADDRESS: Final = re.compile(
@@ -33,7 +33,7 @@ _ADDRESS: Final = re.compile(
     r"(?:;(?:transport|media|user)=[A-Za-z0-9]+)*",
     re.IGNORECASE,
 )
-"""A SIP address with one user, one host, and no parameter or header that leads elsewhere, as `maddr` and `Route` do.
+"""A SIP address with one user, one host, and no parameter or header that redirects it, such as `maddr` and `Route`.
 
 Source: RFC 3261, 19.1.1; NCCO reference, SIP (transport, media).
 """
@@ -44,10 +44,11 @@ _NO_PREFIX: Final = "has none of the prefixes in NCCO_DIAL_ALLOW"
 def refusal(number: str, allowed: Sequence[str]) -> str:
     """Why a computed number or address must not be dialled; "" if it may.
 
-    A prefix allows what starts with it, except numbers with a longer prefix of `PREMIUM_PREFIXES`: `44` allows the
-    United Kingdom without its premium numbers, `449` allows those. Text that is not a number is an address, which only
-    an address prefix allows: `sip:` all of them, `sip:desk` each user that begins so, `sip:@pbx.example.com` every user
-    of that host, `sip:desk@pbx.example.com` that address. The empty prefix, which cannot be set, allows everything.
+    A prefix allows numbers that start with it, except those with a longer prefix in `PREMIUM_PREFIXES`: `44` allows the
+    United Kingdom without premium numbers, which `449` allows. Text that is not a number is an address, which only an
+    address prefix allows: `sip:` all of them, `sip:desk` each user that starts with that, `sip:@pbx.example.com` every
+    user of that host, `sip:desk@pbx.example.com` that address. The empty prefix, which settings cannot contain, allows
+    everything.
     """
     if not (number.isascii() and number.isdecimal()):
         if "" in allowed:
@@ -65,7 +66,7 @@ def refusal(number: str, allowed: Sequence[str]) -> str:
 
 
 def _covers(prefix: str, address: re.Match[str]) -> bool:
-    """Whether a prefix allows an address. A host must match as a whole: a longer one is another host."""
+    """Whether a prefix allows an address. A host must match completely."""
     scheme, _, rest = prefix.partition(":")
     user, at, host = rest.partition("@")
     if scheme.lower() != address["scheme"].lower():

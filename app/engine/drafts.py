@@ -1,4 +1,4 @@
-"""What a step plays, and what follows its `input`: in one call (`builder`), or in every call (`stretch`)."""
+"""The actions of a step, and the tail after its `input`: for one call (`builder`), or for all calls (`stretch`)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from app.flow.model import Flow, Step
 from app.flow.runtime import Again, Draft, Exit, Frame, Jump, Part
 
 _IN_TAIL: Final = frozenset({"talk", "stream", "connect"})
-"""Actions that a tail keeps."""
+"""Actions allowed in a tail."""
 _NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeIn"})
-"""Options that actions of a tail lose: they need a webhook, or an `input` behind them."""
+"""Options that actions of a tail lose: they need a webhook, or an `input` after them."""
 
 
 class DependsOnCall(Exception):
@@ -22,7 +22,7 @@ class DependsOnCall(Exception):
 
 
 class EveryCall:
-    """Replaces the frame of a call: plays what is the same in all calls, with None for values of the call.
+    """Replaces the frame of a call: plays the part that is the same in all calls, with None for values of the call.
 
     Raises DependsOnCall.
     """
@@ -52,7 +52,7 @@ EVERY_CALL: Final = EveryCall()
 
 
 def drafts_of(step: Step, again: Again, frame: Frame | EveryCall) -> list[Draft]:
-    """What a step plays: the prompts of `again`, then all of the step, or only its `input` without `reprompt`."""
+    """The parts of a step to play: the prompts of `again`, then the step, or its `input` without `reprompt`."""
     drafts = frame.render(step.parts)
     if not again.reprompt:
         drafts = drafts[next((index for index, draft in enumerate(drafts) if asks(draft)), 0) :]
@@ -65,7 +65,7 @@ def asks(draft: Draft) -> bool:
 
 
 def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None:
-    """The wait of an action for the webhook that it asks for; None when it asks for none.
+    """The wait for an action's webhook; None if it has none.
 
     Args:
         draft: the action.
@@ -80,9 +80,9 @@ def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None
 
 
 def tail_of(flow: Flow, step: Step, frame: Frame | EveryCall) -> list[Draft] | None:
-    """What follows the `input` of a step: of all steps on its `error` exit, the actions that need no webhook.
+    """The tail after the `input` of a step: the actions of all steps on its `error` exit that need no webhook.
 
-    They are played only when webhooks fail. None: the failsafe NCCO is played then.
+    It is played only if webhooks fail. If it is None, the failsafe NCCO is played instead.
     """
     target = step.error or flow.error
     if target is None or target.step in (None, step.name):  # another flow is not played there
@@ -112,7 +112,7 @@ def _as_tail(drafts: Iterable[Draft]) -> list[Draft]:
         draft.action = {name: value for name, value in draft.action.items() if name not in _NOT_IN_TAIL}
         if draft.computed is not None:
             draft.computed = {name: value for name, value in draft.computed.items() if name in draft.action}
-        if draft.heard is not None:  # the URL of `onAnswer` would lead to a server that does not answer
+        if draft.heard is not None:  # the URL of `onAnswer` would lead to a server that does not respond
             (endpoint,) = draft.action["endpoint"]
             draft.action["endpoint"] = [{name: value for name, value in endpoint.items() if name != "onAnswer"}]
         draft.callback = draft.heard = None

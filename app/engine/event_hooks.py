@@ -1,4 +1,4 @@
-"""The hooks that events of a call send: while it goes on, and when its caller leaves."""
+"""The hooks of a call's events: during the call, and when the caller leaves."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, contex
 def hang_up(
     flow: Flow, session: Session, webhook: Webhook, context: TurnContext, seen: frozenset[str] = frozenset()
 ) -> tuple[Any, ...]:
-    """The hooks of a call that its caller leaves in the middle; none once the flow has come to its end.
+    """The hooks of a call whose caller leaves early; none once the flow has ended.
 
-    A flow that ends with a `conversation` has not come to its end before the platform ends that.
+    A flow that ends with a `conversation` has not ended until the platform ends that.
 
     The innermost `events` decide: those of the step, of its flow, then of the flows that wait for it.
 
     Args:
-        flow: in the revision that the session began with.
-        session: of the leg that has ended.
-        webhook: says so.
-        context: what the hooks may look at.
-        seen: the statuses that were recorded for the waits of the latest turn.
+        flow: at the revision of the session.
+        session: of the ended leg.
+        webhook: reports the end.
+        context: the values for the hooks.
+        seen: the statuses recorded for the waits of the latest turn.
     """
     ended_by = getattr(webhook, "disconnected_by", None)
     last = [observer.step for observer in session.observers if observer.wait == OWN_LEG and ended_by != "platform"]
@@ -65,7 +65,7 @@ def hang_up(
 def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str]) -> bool:
     """Whether the call ended because the called party hung up after a dial with `completed: end`.
 
-    After any other dial there is a notify. When the caller hangs up, the platform ends the leg of the called party too.
+    Other dials are followed by a notify. When the caller hangs up, the platform ends the called party's leg too.
     Source: webhook reference, Completed (`disconnected_by`).
     """
     names = {wait.name for wait in session.waits if wait.steers}
@@ -73,7 +73,7 @@ def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str])
 
 
 def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
-    """The flow and the step of a wait, of the latest turn or of one before it; None when that is not known."""
+    """The flow and the step of a wait, of the latest turn or an earlier one; None if unknown."""
     if ref.turn == session.turn:
         return next(((wait.flow, wait.step) for wait in session.waits if wait.index == ref.index), None)
     known = (observer for observer in session.observers if (observer.turn, observer.wait) == (ref.turn, ref.index))

@@ -1,8 +1,7 @@
 """Plays a flow, from one webhook to the next NCCO.
 
-Each function that plays a turn is a generator: it yields what it needs from outside (a tuple of `Lookup`s, to be asked
-concurrently), is sent a tuple with their answers, and returns a `Turn`. The code that drives it stores nothing before
-it returns.
+Each function that plays a turn is a generator: it yields its requests (a tuple of `Lookup`s, to be made concurrently),
+is sent a tuple of the answers, and returns a `Turn`. Its driver stores nothing until it returns.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Res
 
 
 def _enter(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
-    """Enter `target`, where `step` led, and the steps after it; roll back steps that Vonage would refuse."""
+    """Enter the `target` of `step`, and the steps after it; roll back steps that Vonage would refuse."""
     run.start_step(run.context.now)
     if not run.enter_stretch(target):
         yield from _walk(run, target, step)
@@ -72,7 +71,7 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
 
 
 def _follow(run: Run, target: Target) -> Step | None:
-    """The step that a target leads to, in this flow or another; None: the call ends. Raises RenderError."""
+    """The step that a target leads to, in this flow or another; None if the call ends. Raises RenderError."""
     if target.runs is not None:
         run.note("ran", run.step, target.runs.flow, where=target.place)
         run.scopes.begin(target.runs, run.step)
@@ -85,7 +84,7 @@ def _follow(run: Run, target: Target) -> Step | None:
 
 
 def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
-    """The target of `step`, now that the flow it ran has returned `target`. Raises RenderError."""
+    """The target of `step` after its sub-flow has returned `target`. Raises RenderError."""
     outcome = Outcome(target.returns, because=f"{left.name} returned {target.returns}")
     decision = step.exit.decide(outcome, run.frame(run.scopes.names()), 0)
     if decision is None or not isinstance(decision.move, Go):
@@ -97,7 +96,7 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
 
 
 def _play(run: Run, step: Step) -> Target | None:
-    """Set the variables of a step, play it; where it jumps to, or None when it waits. Raises RenderError."""
+    """Set the variables of a step and play it; returns its jump target, or None if it waits. Raises RenderError."""
     if step.sets:
         set_all(run, step.sets)
     names = run.scopes.names()
@@ -134,14 +133,14 @@ def ask(run: Run, step: Step) -> Playing[None]:
 
 
 def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
-    """The idempotency key of a lookup: the same in each try of the turn, a new one each time the turn asks it."""
+    """The idempotency key of a lookup: the same in each attempt of the turn, but new for each lookup in it."""
     asked = f"{run.before.id}:{run.before.turn + 1}:{run.scopes.flow.name}.{step.name}.{lookup.name}"
     times = run.asked[asked] = run.asked.get(asked, 0) + 1
     return asked if times == 1 else f"{asked}:{times}"
 
 
 def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, LookupAnswer]]) -> None:
-    """Put the answers of one step into scope together, since one may repeat a sensitive value of another."""
+    """Put the answers of a step into scope together, since one may contain a sensitive value of another."""
     problems = run.scopes.keep(
         [(lookup, *lookup.definition.cast_answer(answer.value, answer.problem)) for lookup, answer in answers]
     )
@@ -153,7 +152,7 @@ def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, LookupA
 
 
 def _roll_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
-    """Roll back the failed step; return its error exit's target, and the step that has it. None: the failsafe."""
+    """Roll back the failed step; return its error exit's target, and the step with that exit; None for the failsafe."""
     where = step.place if step else None
     run.note("failed", step.name if step else "", error.code, where=where, because=run.scopes.shown(error))
     run.roll_back_last(step)
@@ -203,10 +202,10 @@ def begin(
     """The first turn of a call: enters the flow's start step.
 
     Args:
-        flow: that the call starts in.
+        flow: for the call.
         session_id: its key.
-        call: the facts of the answer webhook.
-        context: what the turn may look at.
+        call: the data of the answer webhook.
+        context: external values.
         given: texts for params of the flow; one that does not fit its type leaves the default.
     """
     budget = Budget()
@@ -227,14 +226,14 @@ def param_of_query(type_: Kind, text: str) -> Any:
 
 
 def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, context: TurnContext) -> Playing[Turn]:
-    """The first turn of the leg that a connect made: the other party hears the flow that `onAnswer` names.
+    """The first turn of a connect's leg: the called party hears the flow in `onAnswer`.
 
     Args:
-        flow: the flow of the call that dialled, in the revision that it began with.
+        flow: the flow of the call that dialled, at its revision.
         session_id: of the new leg.
         parent: the session of the call that dialled.
-        wait: its wait, whose `runs` names the flow.
-        context: what the turn may look at.
+        wait: its wait, whose `runs` has the flow.
+        context: external values.
     """
     runs = wait.runs or {}
     heard = new_scope(flow.named(str(runs.get("flow", ""))), dict(runs.get("given", {})))
@@ -269,15 +268,15 @@ def resume(
     *,
     seen: frozenset[str] = frozenset(),
 ) -> Playing[Turn | None]:
-    """The turn that a webhook of an open wait brings, or None when it does not steer.
+    """The turn caused by a webhook of an open wait, or None if the webhook does not steer.
 
     Args:
-        flow: in the revision that the session began with.
+        flow: at the revision of the session.
         session: the state whose latest turn opened `wait`.
-        wait: where the webhook came in.
-        webhook: as recognised; None when it could not be read, which takes the `error` exit.
-        context: what the turn may look at.
-        seen: the statuses that were recorded for the waits of this turn.
+        wait: where the webhook arrived.
+        webhook: as recognised; None if unreadable, which takes the `error` exit.
+        context: external values.
+        seen: the statuses recorded for the waits of this turn.
     """
     if not wait.steers:
         return None
@@ -293,14 +292,14 @@ def resume(
 
 
 def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Playing[Turn]:
-    """The turn after Vonage has refused an NCCO: it takes the `error` exit of the current step."""
+    """The turn after Vonage refused an NCCO, on the `error` exit of the current step."""
     run = Run(flow, session, context)
     yield from take_error_exit(run, run.scopes.flow.steps.get(session.step), because)
     return run.finish("error")
 
 
 def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[Turn | None]:
-    """Let the step's exit decide, and play where it leads."""
+    """Let the step's exit decide, and play its target."""
     before = run.before
     if wait.sensitive:
         run.scopes.secrets.learn([outcome.digits, outcome.text])
@@ -311,7 +310,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
         return run.finish(outcome.name)
     run.tries, run.asr_errors, run.position = before.tries, before.asr_errors, before.position
     now = run.context.now
-    run.scopes.entered_at = min(before.entered_at or now, now)  # a clock may have been put back
+    run.scopes.entered_at = min(before.entered_at or now, now)  # a clock may have been set back
     if step.exit.asks_again:
         yield from ask(run, step)
     try:

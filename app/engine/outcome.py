@@ -1,8 +1,8 @@
 """How a webhook becomes an outcome: one table, shared by the server, the simulator and the prover.
 
-The called party of a connect may hear its own flow first. The parties are connected when that NCCO ends,
-and no action hangs up. So a party that declines is kept waiting until it hangs up itself. If anything fails, the party
-is joined, because a caller is waiting for it. Source: NCCO reference, Phone (onAnswer).
+The called party of a connect may hear its own flow first. The parties are connected when that NCCO ends, and no action
+hangs up. So a declining party is kept waiting until it hangs up. If anything fails, the party is connected, because a
+caller is waiting. Source: NCCO reference, Phone (onAnswer).
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from app.flow.runtime import Asked, Outcome
 from app.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, SpeechResult, StatusWebhook, Webhook
 
 REACHED = "step.reached"
-"""Name of the notify in front of a step that starts when the caller gets there; no author can write it."""
+"""Name of the notify before a step that starts when the caller reaches it; not a valid name in flows."""
 
 JOINED: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 0.1}
 """Plays nothing, since an NCCO needs at least one action. Source: NCCO reference, Wait (the shortest timeout)."""
 
 APART: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 7200}
-"""Keeps a party that declined from being joined. Source: NCCO reference, Wait (the longest timeout)."""
+"""Keeps a party that declined from being connected. Source: NCCO reference, Wait (the longest timeout)."""
 
 MOST_RESULTS = 10
-"""How many speech results are compared with phrases, the best ones first; our choice."""
+"""Most speech results to compare with phrases, best first; our choice."""
 
 _SOMEBODY_ANSWERED = frozenset({"answered", "completed", "human", "machine"})
 
 
 def hear_input(asked: Asked, webhook: InputWebhook) -> Outcome:
-    """What the caller meant by an `input` webhook.
+    """The meaning of an `input` webhook.
 
-    The first row that fits decides:
+    The first matching row decides:
 
     1. digits that are a key of the menu (also when `timed_out` is true): that choice; digits win over speech.
-    2. digits, and a number was asked for: collected.
+    2. digits, if a number was requested: collected.
     3. digits, but no such choice: nomatch (dtmf).
-    4. a speech result at or over the least confidence that holds a phrase as whole words: that choice, the longest
-       phrase first, then the next-best result; any such result when free speech was asked for: collected.
-    5. speech results, but none fits (speech) or all are too unsure (low_confidence): nomatch.
-    6. no results and `speech.error`, when speech was asked for: asr_error, which blames nobody.
+    4. a speech result with at least the least confidence that contains a phrase as whole words: that choice, the
+       longest phrase first, then the next-best result; any such result if free speech was requested: collected.
+    5. speech results, but none matches (speech) or all are below the confidence (low_confidence): nomatch.
+    6. no results and `speech.error`, if speech was requested: asr_error, which is not the caller's fault.
     7. nothing at all: noinput.
 
     Source: webhook reference, Input event (`timed_out` says nothing about digits; `results` may be missing).
@@ -107,7 +107,7 @@ def _longest_phrase(phrases: Mapping[str, str], text: str) -> str | None:
 
 
 def hear_status(webhook: StatusWebhook) -> Outcome:
-    """The meaning of a call status for a dial: its status, except that a machine whose beep was heard is `beep`.
+    """The meaning of a call status for a dial: its status, except `beep` for a machine whose beep was heard.
 
     Source: webhook reference, Call status events and machine detection.
     """
@@ -117,7 +117,7 @@ def hear_status(webhook: StatusWebhook) -> Outcome:
 
 
 def event_of(webhook: Webhook) -> str:
-    """What `on` and `events` call a webhook: a call status, `beep`, `record`, `transcription`, ..."""
+    """The name of a webhook in `on` and `events`: a call status, `beep`, `record`, `transcription`, ..."""
     if not isinstance(webhook, StatusWebhook):
         return webhook.kind
     is_beep = webhook.status == "machine" and webhook.sub_state == "beep_start"
@@ -127,9 +127,9 @@ def event_of(webhook: Webhook) -> str:
 def hear_connected(seen: frozenset[str]) -> Outcome:
     """The meaning of the notify after a connect, by the statuses reported for the called party.
 
-    The caller reaches the notify after talking to that party, and also when the event of a failed dial was lost.
-    Unless an answer was reported, it means `failed`, so that a lost `busy` never takes the path of a completed call.
-    It means a failure too when the party answered and declined to be joined.
+    The caller reaches the notify after talking to that party, and also when the event of a failed dial was lost. Unless
+    an answer was reported, it means `failed`, so that a lost `busy` never takes the path of a completed call. It also
+    means a failure if the party answered but declined.
     """
     declined = sorted(seen & set(DIAL_FAILURES))
     if declined:
@@ -152,11 +152,11 @@ def refusal(returned: str, *, is_over: bool) -> str:
 
 
 ASR_ERRORS = 2
-"""How often an error of the speech recogniser is followed by another try that does not count."""
+"""How many errors of the speech recogniser do not count as failed tries."""
 
 
 def hear(step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, seen: frozenset[str]) -> Outcome | None:
-    """The outcome of a wait that steers; None for a webhook that does not, `error` for one that cannot be read."""
+    """The outcome of a wait that steers; None for a webhook that does not, `error` for an unreadable one."""
     match wait.kind:
         case "input":
             return _hear_answer(step, session, webhook)
@@ -170,7 +170,7 @@ def hear(step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, 
 
 def _hear_answer(step: Step, session: Session, webhook: Webhook | None) -> Outcome:
     asked = step.exit.asked
-    if isinstance(webhook, AnswerWebhook):  # only who called whom: `dtmf` and `speech` are both missing
+    if isinstance(webhook, AnswerWebhook):  # only the numbers: `dtmf` and `speech` are both missing
         webhook = InputWebhook()
     if asked is None or not isinstance(webhook, InputWebhook):
         return Outcome("error", because="the input webhook could not be read")

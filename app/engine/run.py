@@ -1,4 +1,4 @@
-"""One turn in progress: where the call is, its actions so far, and how a failed step is rolled back."""
+"""One turn in progress: the position of the call, its actions so far, and the rollback of failed steps."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Savepoint(NamedTuple):
 
     Attributes:
         step: the step.
-        built: what `NccoBuilder.mark` returned.
-        hooks: how many hooks there were.
-        scopes: what `Scopes.state` was.
+        built: the result of `NccoBuilder.mark`.
+        hooks: the number of hooks.
+        scopes: the value of `Scopes.state`.
     """
 
     step: Step
@@ -40,15 +40,15 @@ class Savepoint(NamedTuple):
 
 
 class Run:
-    """Makes one turn. Each call of a function of `app.engine.interpreter` has its own.
+    """Builds one turn. Each call of a function of `app.engine.interpreter` has its own.
 
     Attributes:
         root: the flow that the call began in.
         before: the session before the turn.
-        scopes: the flows that the call is in, and what values may look at.
+        scopes: the flows that the call is in, and the names for values.
         trace: what the turn did.
-        asked: how often each lookup was asked, by its idempotency key.
-        step: the one that the call is in; "" behind the last one.
+        asked: number of requests by lookup, for idempotency keys.
+        step: the current one; "" after the last one.
         tries, asr_errors, position: of that step, as in `Session`.
         returned: the outcome that the flow of a called party has returned.
         last_conversation: the step whose `conversation` is played last.
@@ -108,7 +108,7 @@ class Run:
         self.scopes.entered_at = now
 
     def come_back(self, target: Target) -> Step | None:
-        """Return to the step that ran this flow, with `target`'s result; None when no step waits.
+        """Return to the step that ran this flow, with `target`'s result; None if no step waits.
 
         Raises RenderError.
         """
@@ -120,7 +120,7 @@ class Run:
         return step
 
     def end(self) -> None:
-        """The call ends after the added actions have played; the other party of a connect is then connected."""
+        """The call ends after the added actions have played; the called party is then connected."""
         self.last_conversation = self.step if self._builder.ends_in_conversation else ""
         self.step = ""
         if self.before.parent and self.returned in DIAL_FAILURES:
@@ -129,7 +129,7 @@ class Run:
             self._builder.add(JOINED)
 
     def fall_back(self, because: str) -> None:
-        """Play the failsafe NCCO, since nothing of the flow can be played."""
+        """Play the failsafe NCCO, since no part of the flow can be played."""
         self._builder.play_only(self.context.failsafe)
         self._marks.clear()
         self.end()
@@ -160,22 +160,22 @@ class Run:
         return not refused
 
     def begins_later(self, step: Step) -> bool:
-        """Whether a step starts only when the caller gets there, not while the NCCO in front of it is built.
+        """Whether a step starts only when the caller reaches it, not while the NCCO before it is built.
 
-        That is so for a step that asks a lookup, sends a hook or holds the caller, after an action of unknown length.
-        After prompts it starts immediately, so that its data is there when they end. Our choice.
+        This applies to steps that make a lookup, send a hook or hold the caller, after an action of unknown length.
+        After prompts they start immediately, so that their data is ready when the prompts end. Our choice.
         """
         return bool(step.asks or step.sends or step.exit.asks_again) and self._builder.is_open_ended
 
     def holds_again(self, step: Step) -> bool:
-        """Whether this turn has come back to a step that holds the caller, who now waits even if it is ready.
+        """Whether this turn has come back to a step that holds the caller, who now waits even if the condition holds.
 
-        So a queue that nobody can be rung for leads back to its hold without going round in one turn. Our choice.
+        So a queue in which nobody can be rung returns to its hold without an endless loop in one turn. Our choice.
         """
         return step.exit.asks_again and any(mark.step is step for mark in self._marks[:-1])
 
     def wait_for(self, step: Step) -> None:
-        """Begin `step` when the caller gets there: add a checkpoint that reports it."""
+        """Start `step` when the caller reaches it: add a checkpoint that reports it."""
         self.note("reaches", step.name, REACHED, where=step.place, because="it begins when the caller gets there")
         self._builder.add_checkpoint(
             self.scopes.flow, step, checkpoint(REACHED, step.place, steers=True), self.frame(self.scopes.names())
@@ -191,9 +191,9 @@ class Run:
             yield Origin(flow, step, self.frame(names))
 
     def enter_stretch(self, target: Target) -> bool:
-        """Enter a step and play everything up to the next wait or the end of the call, if all of it is precomputed.
+        """Enter a step and play everything up to the next wait or the end of the call, if everything is precomputed.
 
-        Otherwise, and if this call cannot have it so, nothing is played: the steps have to be played one by one.
+        Otherwise, or if this call differs, nothing is played: the steps must be played one by one.
         """
         if target.step is None or target.sets:
             return False
@@ -224,18 +224,18 @@ class Run:
         return True
 
     def mark(self, step: Step) -> None:
-        """Remember how far the turn is, before `step` adds to it. Raises RenderError past the step limit."""
+        """Save the state of the turn before `step` adds to it. Raises RenderError past the step limit."""
         self._marks.append(Savepoint(step, self._builder.mark(), len(self.hooks), self.scopes.state))
         self.step = step.name
         if len(self._marks) > STEP_LIMIT:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
 
     def mark_decision(self, step: Step) -> None:
-        """Remember the variables as they are before the exit of `step`, entered in an earlier turn, sets its own."""
+        """Save the variables before the exit of `step`, entered in an earlier turn, sets its own."""
         self._decided = step, self.scopes.state
 
     def roll_back(self, mark: Savepoint) -> None:
-        """Remove everything that was added since `mark`."""
+        """Remove everything added since `mark`."""
         del self._marks[self._marks.index(mark) :]
         del self.hooks[mark.hooks :]
         self._builder.roll_back(mark.built)
@@ -243,14 +243,14 @@ class Run:
         self.returned = self.last_conversation = ""
 
     def roll_back_last(self, step: Step | None) -> None:
-        """Remove what `step` has added or set, if that was in this turn and is not removed yet."""
+        """Undo the additions and assignments of `step` in this turn, unless already undone."""
         if self._marks and self._marks[-1].step is step:
             self.roll_back(self._marks[-1])
         elif self._decided is not None and self._decided[0] is step:
             self.scopes.restore(self._decided[1])
 
     def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
-        """Where a failure of `step` leads, and the step with that exit; None: the failsafe.
+        """The target of a failure of `step`, and the step with that exit; None for the failsafe.
 
         If a flow does not handle it, the call leaves that flow, and the step that runs it fails.
         """
@@ -261,9 +261,9 @@ class Run:
             step = self.scopes.leave()
 
     def _error_exit(self, step: Step | None) -> Target | None:
-        """Where a failure of `step` leads: its own `error`, otherwise that of its flow; None if both are used.
+        """The target of a failure of `step`: its own `error`, otherwise that of its flow; None if both are used.
 
-        It never leads to a step that has failed in this turn, nor twice to the same place.
+        It never leads to a step that has failed in this turn, nor to the same target twice.
         """
         flow = self.scopes.flow
         if step is not None:
@@ -276,7 +276,7 @@ class Run:
         return None
 
     def fault(self) -> tuple[Savepoint, Issue] | None:
-        """The first error that Vonage would refuse the NCCO for, with the step that added it."""
+        """The first error for which Vonage would refuse the NCCO, with the step that added it."""
         found = None if self._ready else self._builder.fault()
         if found is None:
             return None
@@ -285,7 +285,7 @@ class Run:
         return (marks or self._marks)[-1], issue
 
     def finish(self, outcome: str) -> Turn:
-        """The finished turn. Sensitive values leave it as tokens."""
+        """The finished turn. Sensitive values are replaced by tokens."""
         before, scopes = self.before, self.scopes
         if self._ready:
             stretch, ncco = self._ready

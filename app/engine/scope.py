@@ -21,11 +21,11 @@ from app.flow.templates.budget import Budget
 from app.flow.templates.values import Names
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
-"""`input` before the caller has been asked anything."""
+"""`input` before the first question."""
 
 
 _NUMBER = re.compile(r"\+?[1-9][0-9]{6,14}")
-"""A caller who can be called back: no word such as `anonymous`, no SIP address, not "".
+"""The number of a caller who can be called back: not a word such as `anonymous`, a SIP address, or "".
 
 Source: ITU-T E.164 (15 digits at most); the fewest are our choice.
 """
@@ -49,7 +49,7 @@ def call_record(call: Call) -> dict[str, Any]:
 
 
 def heard_record(outcome: Outcome, *, sensitive: bool) -> dict[str, Any]:
-    """`input` as flows see it after an outcome; a sensitive value is only in its variable."""
+    """`input` in flows after an outcome; a sensitive value is only in its variable."""
     confidence = {"confidence": outcome.confidence or 0.0}
     return confidence if sensitive else {"digits": outcome.digits, "text": outcome.text, **confidence}
 
@@ -59,16 +59,16 @@ OBSERVER_LIMIT = 50
 
 
 class FlowScope(NamedTuple):
-    """The variables and lookups of a call in one flow; a change makes another one.
+    """The variables and lookups of a call in one flow; immutable.
 
     Attributes:
         variables: by name, without those in `tokens`.
         step: the step that runs another flow; "" in the flow that the call is in now.
-        secrets: the sensitive variables that were given a value in this turn.
-        tokens: the tokens of sensitive variables that got their value in an earlier turn. No flow sees them.
-        asked: the lookups that were asked in this turn.
-        hidden: the stored answers, with tokens, of lookups that have sensitive fields and were asked in an earlier
-            turn. No flow sees them.
+        secrets: the sensitive variables that were assigned in this turn.
+        tokens: the tokens of sensitive variables assigned in earlier turns, invisible to flows.
+        asked: the lookups made in this turn.
+        hidden: the stored answers, with tokens, of lookups with sensitive fields from earlier turns, invisible to
+            flows.
     """
 
     flow: Flow
@@ -95,16 +95,16 @@ class FlowScope(NamedTuple):
         budget: Budget,
         with_hours: bool = True,
     ) -> Names:
-        """The names that a value may use, without variables that have lost their value.
+        """The names that a value may use, without variables whose values are gone.
 
         Args:
             call: as `call_record` returns it.
-            heard: what the caller has entered.
+            heard: the caller's input.
             env: the settings for flows.
             now: when the step was entered.
-            locale: the one that the caller chose.
+            locale: the caller's choice.
             budget: of the turn.
-            with_hours: whether a value may look at opening hours.
+            with_hours: whether a value may use opening hours.
         """
         flow = self.flow
         names: dict[str, Any] = {
@@ -125,7 +125,7 @@ class FlowScope(NamedTuple):
         return Names(names, budget)
 
     def with_variable(self, name: str, value: Any) -> FlowScope:
-        """The scope with a variable set; only a token of a sensitive one leaves the turn."""
+        """The scope with a variable set; a sensitive one leaves the turn only as a token."""
         variables = {**self.variables, name: value}
         if not self.flow.variables[name].sensitive:
             return FlowScope(self.flow, variables, *self[2:])
@@ -139,7 +139,7 @@ class FlowScope(NamedTuple):
 
     @property
     def secret_names(self) -> frozenset[str]:
-        """The variables and the fields of lookups (`name.field`) with a sensitive value that came in this turn."""
+        """The variables and the fields of lookups (`name.field`) with a sensitive value from this turn."""
         paths = self.flow.sensitive_paths
         return self.secrets | {written(name, path) for name in self.asked & paths.keys() for path in paths[name]}
 
@@ -181,7 +181,7 @@ def scopes_of(root: Flow, session: Session) -> tuple[FlowScope, ...]:
 
 
 def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, Any], step: str = "") -> FlowScope:
-    """A scope of a session. Only the token is left of a sensitive variable with a value; its default is public."""
+    """A scope of a session. Of a sensitive variable with a value only the token is left; its default is public."""
     declared = flow.variables
     tokens = {
         name: value
@@ -199,14 +199,14 @@ def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, An
 
 
 LEVEL_LIMIT = 20
-"""Flows that may wait for each other. Load refuses flows that run themselves; this limits the damage of a bug."""
+"""Deepest nesting of flows. The loader refuses recursion; this limits the damage of a bug."""
 
 NOT_SHOWN = "not shown: it may contain a sensitive value"
 """Shown in the trace instead of an error's message."""
 
 
 class Scopes:
-    """The flows that a call is in during one turn, and what the values of the innermost one may look at.
+    """The flows that a call is in during a turn, and the names for values of the innermost one.
 
     Args:
         root: the flow that the call began in.
@@ -215,11 +215,11 @@ class Scopes:
         budget: of the turn.
 
     Attributes:
-        flow: the flow that the call is in now.
-        locale: the one that the caller has chosen; "" until then.
+        flow: the current flow.
+        locale: chosen by the caller; "" until then.
         heard: the caller's input before the current step was entered.
-        entered_at: when that was (aware, UTC).
-        answers: the answer of each lookup by name, masked, as the store keeps it.
+        entered_at: the time of that (aware, UTC).
+        answers: the answer of each lookup by name, masked for the store.
     """
 
     def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget) -> None:
@@ -242,13 +242,13 @@ class Scopes:
         self.flow = self._scope.flow
 
     def _change(self, scope: FlowScope) -> None:
-        """Put another scope of the same flow in the place of the innermost one."""
+        """Replace the innermost scope by another one of the same flow."""
         self._scopes = (*self._scopes[:-1], scope)
         self._scope = scope
 
     @cached_property
     def secrets(self) -> Secrets:
-        """The sensitive values that the turn has received so far. Rolling back a step forgets none of them."""
+        """The sensitive values that the turn has received so far. Rolling back a step keeps all of them."""
         return Secrets()
 
     @property
@@ -262,12 +262,12 @@ class Scopes:
         return self._scopes, self.locale
 
     def restore(self, state: tuple[tuple[FlowScope, ...], str]) -> None:
-        """Go back to what `state` was."""
+        """Restore a `state`."""
         scopes, self.locale = state
         self._set(scopes)
 
     def use(self, flow: str) -> None:
-        """Compute values in the scope of the flow with this name; a flow that the call has left has its defaults."""
+        """Compute values in the scope of the flow with this name; a flow that the call has left has default values."""
         name = flow or self._root.name
         known = [scope for scope in self._scopes if scope.flow.name == name]
         self._scope = known[-1] if known else new_scope(self._root.named(name), {})
@@ -276,11 +276,11 @@ class Scopes:
     def names(self, now: datetime | None = None, heard: Mapping[str, Any] | None = None) -> Names:
         """The names that the current step's values may use.
 
-        It is made again only when something in it has changed. Callers must not change it.
+        Cached until something in it changes. Callers must not modify it.
 
         Args:
-            now: a moment other than that when the step was entered.
-            heard: the caller's input, if it differs from when the step was entered.
+            now: a time other than when the step was entered.
+            heard: the caller's input, if it has changed since the step was entered.
         """
         now = now or self.entered_at
         heard = self.heard if heard is None else heard
@@ -306,7 +306,7 @@ class Scopes:
             yield scope.flow, scope.flow.steps[scope.step], names
 
     def assign(self, name: str, value: Any, *, is_literal: bool = False) -> None:
-        """Set a variable, or the locale of the call; `is_literal`: the value is written in the flow."""
+        """Set a variable, or the locale of the call; `is_literal`: the value is a literal of the flow."""
         if name == "locale":
             self.locale = str(value)
             return
@@ -315,9 +315,9 @@ class Scopes:
             self.secrets.learn(value)
 
     def keep(self, read: list[tuple[AskedLookup, Mapping[str, Any], str]]) -> list[str]:
-        """Put the answers of one step's lookups into scope; return why each is only a default, "" for a real answer.
+        """Put the answers of a step's lookups into scope; return why each is only a default, "" for a real answer.
 
-        The sensitive values of all answers are collected first. An answer that repeats one gets a token in its place.
+        The sensitive values of all answers are collected first. Answers that contain one get a token instead.
 
         Args:
             read: each lookup with its answer, and why that is only the default; "" for a real answer.
@@ -337,7 +337,7 @@ class Scopes:
         return problems
 
     def begin(self, runs: Runs, step: str) -> None:
-        """Begin another flow, while this one waits for it in `step` or is left for good. Raises RenderError."""
+        """Start another flow, while this one waits for it in `step` or is left for good. Raises RenderError."""
         names = self.names()
         given = {assignment.name: assignment.value.render(names) for assignment in runs.given}
         sub = new_scope(self._root.named(runs.flow), given)
@@ -350,7 +350,7 @@ class Scopes:
             raise RenderError("R103", f"more than {LEVEL_LIMIT} flows wait for each other", runs.flow)
 
     def come_back(self, target: Target) -> Step:
-        """Return to the flow that waits, with `target`'s result; give its step. Raises RenderError."""
+        """Return to the flow that waits, with `target`'s result; returns its step. Raises RenderError."""
         names = self.names()
         returned = {assignment.name: assignment.value.render(names) for assignment in target.sets}
         step = self.leave()
@@ -360,7 +360,7 @@ class Scopes:
         return step
 
     def leave(self) -> Step:
-        """Return to the flow that waits for this one, and give the step that ran it."""
+        """Return to the flow that waits for this one; returns the step that ran it."""
         *outer, scope = self._scopes[:-1]
         self._set((*outer, scope._replace(step="")))
         return self.flow.steps[scope.step]

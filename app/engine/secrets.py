@@ -1,9 +1,9 @@
-"""Finds sensitive values that a lookup answer repeats in fields that are not declared sensitive.
+"""Finds sensitive values that a lookup answer repeats in fields not declared sensitive.
 
 A server that receives a PIN may return it, in a message or in a separate field. Every text is therefore compared with
-the sensitive values that the turn has received, character by character; only case, width and the encoding of URLs do
-not count. A value of six or more characters is found anywhere in a text. One of four or five must be a whole word or
-number: one phone number in a thousand contains 2580 by chance. A shorter one must be the whole text. Our choice.
+the sensitive values that the turn has received, character by character; case, width and URL encoding are ignored. A
+value of six or more characters is found anywhere in a text. One of four or five must be a whole word or number: one
+phone number in a thousand contains 2580 by chance. Shorter ones must be the whole text. Our choice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PART_LENGTH: Final = 4
 
 
 class Secrets:
-    """The sensitive values that a turn has received, and which texts hold one of them."""
+    """The sensitive values that a turn has received, and a search for them in texts."""
 
     def __init__(self) -> None:
         self._whole: set[str] = set()
@@ -35,19 +35,19 @@ class Secrets:
         return bool(self._whole)
 
     def learn(self, value: object) -> None:
-        """Add a value that was received; of a list or a map, each entry."""
+        """Add a received value; of a list or a map, each entry."""
         for text in _texts(value):  # the beginning of a long text is enough to find it
             self._whole.add(text)
             if len(text) >= PART_LENGTH:
                 self._parts.setdefault(text, _as_part(text))
 
     def are_in(self, text: str) -> bool:
-        """Whether a text holds one of them, as a whole or as a part."""
+        """Whether a text is or contains one of them."""
         folded = _folded(text)
         return folded in self._whole or self._is_part_of(folded)
 
     def are_part_of(self, value: object) -> bool:
-        """Whether a number, a phone number or a URL holds one of them; short ones occur by chance and do not count."""
+        """Whether a number, a phone number or a URL contains one of them; ignores short ones, found by chance."""
         return self._is_part_of(_folded(str(value)))
 
     def _is_part_of(self, folded: str) -> bool:
@@ -89,7 +89,7 @@ def _digit(char: str) -> str:
 
 
 def masked(value: Any, paths: Collection[Path], mask: Callable[[str], str]) -> Any:
-    """`value` with a token in the place of everything that `paths` lead to."""
+    """`value` with tokens in place of everything at `paths`."""
     if () in paths:
         return mask(str(value))
     inner = by_first_key(paths)
@@ -101,7 +101,7 @@ def masked(value: Any, paths: Collection[Path], mask: Callable[[str], str]) -> A
 
 
 def leading_to(value: Any, paths: Collection[Path]) -> Iterator[Any]:
-    """Everything that `paths` lead to."""
+    """The values at `paths`."""
     if () in paths:
         yield value
         return
@@ -114,7 +114,7 @@ def leading_to(value: Any, paths: Collection[Path]) -> Iterator[Any]:
 
 
 def without(value: Any, paths: Collection[Path]) -> Any:
-    """`value` without anything that `paths` lead to."""
+    """`value` without everything at `paths`."""
     inner = by_first_key(paths)
     if isinstance(value, dict):
         kept = {name: each for name, each in value.items() if () not in inner.get(name, ())}

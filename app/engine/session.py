@@ -17,12 +17,12 @@ NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class Call(NamedTuple):
-    """What the answer webhook said; "" or {} where Vonage sent nothing.
+    """The data of the answer webhook; "" or {} if missing.
 
     Attributes:
         to, from_number: digits as sent. `from_user`: the Client SDK user instead of a number.
         uuid: the leg; opaque. conversation_uuid: opaque, changes when the leg is moved.
-        sip: SIP headers by their own name (`X-Tenant`, `User-to-User`).
+        sip: SIP headers under their own names (`X-Tenant`, `User-to-User`).
         custom_data: the custom data from the Client SDK.
     """
 
@@ -39,7 +39,7 @@ class Call(NamedTuple):
 
 
 class WaitRef(NamedTuple):
-    """The wait that a callback URL's token names."""
+    """The wait in a callback URL's token."""
 
     kind: CallbackKind
     session: str
@@ -48,17 +48,17 @@ class WaitRef(NamedTuple):
 
 
 class OpenWait(NamedTuple):
-    """A place where a webhook may come in.
+    """A point where a webhook may arrive.
 
     Attributes:
         index: its number within its turn, from 0.
-        kind: the route it comes in on.
+        kind: the route it arrives on.
         name: `input`, `connect`, `record`, ..., or the checkpoint's name.
         step: the step that opened it.
         steers: whether its reply may replace the NCCO.
-        sensitive: whether the digits and words in its webhook must not be written anywhere.
-        flow: the flow of that step; "" is the flow that the call began in.
-        runs: the flow that the other party of a connect hears, and its params; None when it hears none.
+        sensitive: whether the digits and words in its webhook must never be stored.
+        flow: the flow of that step; "" for the flow that the call began in.
+        runs: the flow for the called party of a connect, and its params, if any.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
@@ -92,10 +92,10 @@ OWN_LEG: Final = -1
 class Observer(NamedTuple):
     """A wait of an earlier turn whose events still send hooks, even hours later.
 
-    A call that has finished its flow, but lasts until its caller leaves a `conversation`, has one for its own leg.
+    A call whose flow has ended, but whose caller is still in a `conversation`, has one for its own leg.
 
     Attributes:
-        turn, wait: which one; `wait` is OWN_LEG for the caller's own leg. flow, step: whose hooks are sent.
+        turn, wait: their numbers; `wait` is OWN_LEG for the caller's own leg. flow, step: whose hooks are sent.
     """
 
     turn: int
@@ -109,23 +109,23 @@ class Session(NamedTuple):
 
     Attributes:
         id: the leg uuid of its answer webhook, or a random id.
-        turn: number of the turn that was played last, from 1.
+        turn: number of the latest turn, from 1.
         step: the step that waits; "" once the call is over.
         tries: failed tries of that step. asr_errors: errors of the recogniser, which do not count as tries.
-        position: which item of the step's list is played (connect list).
-        dialled: how often this call has dialled.
-        variables: by name; of a sensitive one only its token.
-        entered_at: `now` when the step was entered (aware, UTC); a repeated prompt says the same again.
+        position: the current item of the step's list (connect list).
+        dialled: number of dials of this call.
+        variables: by name; sensitive ones as tokens.
+        entered_at: `now` when the step was entered (aware, UTC), so that a repeated prompt is the same.
         heard: the `input` in scope when the step was entered (digits, text, confidence).
         waits: the waits that this turn opened.
         is_over: nothing more can be played.
-        at: the flow of `step` when it is not the one that the call began in.
+        at: the flow of `step` if it differs from the one that the call began in.
         callers: the flows that wait for it, the outermost first.
         lookups: the answers of the lookups of this flow, by name.
-        locale: chosen by the caller; "" before.
+        locale: chosen by the caller; "" until then.
         observers: the waits of earlier turns whose events still send hooks.
-        parent: the session whose connect made this leg; "" for an incoming call.
-        returned: the outcome that the flow returned when no other flow waited for it.
+        parent: the session whose connect created this leg; "" for an incoming call.
+        returned: the outcome that the flow returned if no other flow waited for it.
     """
 
     id: str
@@ -155,12 +155,12 @@ class Session(NamedTuple):
 R = TypeVar("R", Call, OpenWait, Level, Session)
 
 _FIRST_RARE: Final = Session._fields.index("at")
-"""The first field that most sessions do not have: it and those behind it are written only if they are not empty."""
+"""The first optional field: it and the following ones are written only if not empty."""
 _NOTHING_RARE: Final = tuple(Session._field_defaults.values())[_FIRST_RARE - len(Session._fields) :]
 
 
 def to_json(session: Session) -> bytes:
-    """The session as JSON, as the store keeps it."""
+    """The session as JSON, for the store."""
     fields: dict[str, Any] = {
         "id": session.id,
         "flow": session.flow,
@@ -222,7 +222,7 @@ def _wait_fields(wait: OpenWait) -> dict[str, Any]:
 def _reader(kind: type[R]) -> Callable[[Mapping[str, Any]], R]:
     """Creates a record from its fields by name. It raises TypeError for unknown fields, KeyError for missing ones.
 
-    Keyword arguments would do the same with twice as many instructions (docs/decisions.md).
+    Keyword arguments would take twice as many instructions (docs/decisions.md).
     """
     defaults, size, values = kind._field_defaults, len(kind._fields), itemgetter(*kind._fields)
 
@@ -239,7 +239,7 @@ _read_call, _read_wait, _read_level, _read_session = _reader(Call), _reader(Open
 
 
 def from_json(state: bytes) -> Session:
-    """The session that `to_json` wrote. Raises ValueError when it is not one."""
+    """The session that `to_json` wrote. Raises ValueError for anything else."""
     try:
         known: dict[str, Any] = orjson.loads(state)
         known["call"] = _read_call(known["call"])
@@ -256,16 +256,16 @@ def from_json(state: bytes) -> Session:
 
 
 class TurnContext(NamedTuple):
-    """Everything from outside that a turn may use.
+    """The external values that a turn may use.
 
     Attributes:
         now: aware, UTC.
-        env: variables for flows by name, the prefix `FLOW_` taken off.
-        link: the callback URL of a wait.
-        mask: (session id, secret) → the token that is written in its place.
-        failsafe: the NCCO that is played when nothing else can be.
-        dial_allow: prefixes that computed numbers and addresses may have (`app.engine.dialling.refusal`).
-        dial_limit: how often one call may dial.
+        env: variables for flows by name, without the prefix `FLOW_`.
+        link: returns the callback URL of a wait.
+        mask: (session id, secret) → the token that replaces it.
+        failsafe: the NCCO to play if nothing else can be.
+        dial_allow: allowed prefixes of computed numbers and addresses (`app.engine.dialling.refusal`).
+        dial_limit: most dials per call.
     """
 
     now: datetime
@@ -278,12 +278,12 @@ class TurnContext(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """What the interpreter needs from outside. It yields a tuple of them, to be asked side by side.
+    """A request of the interpreter, which yields a tuple of them, to be made concurrently.
 
     Attributes:
-        step: where in the flow. name: of the lookup. flow: of the lookup.
-        request: what to ask (`app.flow.language.lookups.LookupRequest`).
-        key: the same for each try of the same turn: an idempotency key.
+        step: its step. name: of the lookup. flow: of the lookup.
+        request: the request to make (`app.flow.language.lookups.LookupRequest`).
+        key: the idempotency key, the same for each attempt of a turn.
     """
 
     step: str
@@ -294,14 +294,14 @@ class Lookup(NamedTuple):
 
 
 class LookupAnswer(NamedTuple):
-    """The answer to a lookup; one is sent back for each, in their order.
+    """The answer to a lookup; one is sent back for each, in order.
 
     Attributes:
-        value: the result of `json.loads`, or of the function; None when there is none.
-        problem: why the value is missing, in one short sentence; "" if it is there.
-        ms: how long it took.
-        is_cached: whether it is an earlier answer. is_late: whether there was no time left for an answer.
-        status: of a server's answer that is not a success; 0 for none.
+        value: the result of `json.loads`, or of the function; None if there is none.
+        problem: why the value is missing, in one short sentence, or "".
+        ms: its duration.
+        is_cached: whether it was cached. is_late: whether time ran out.
+        status: the HTTP error status; 0 for none.
     """
 
     value: Any
@@ -321,14 +321,14 @@ class Turn(NamedTuple):
 
     Attributes:
         ncco: valid; plain JSON values. Empty if there is nothing to play.
-        session: the state after it.
+        session: the state afterwards.
         trace: its actions and reasons.
-        outcome: how the webhook was understood (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
-        is_failsafe: nothing of the flow could be played.
-        hooks: webhooks of ours to send after the reply (`app.flow.language.hooks.Hook`).
-        lookups: the answers of lookups by name, as the turn saw them.
+        outcome: the interpretation of the webhook (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
+        is_failsafe: no part of the flow could be played.
+        hooks: our webhooks to send after the reply (`app.flow.language.hooks.Hook`).
+        lookups: the answers of lookups by name, as used in the turn.
         has_fault: whether a line of the trace says `failed` or `refused`.
-        trace_json: the trace as JSON, where every call has the same; b"" elsewhere.
+        trace_json: the trace as JSON if it is the same in every call; else b"".
     """
 
     ncco: list[dict[str, Any]]
@@ -348,14 +348,14 @@ class TraceLine:
 
     Attributes:
         did: `answered`, `heard`, `decided`, `entered`, `asked`, `ran`, `reaches`, `refused` or `failed`.
-        step: the step it concerns.
+        step: its step.
         what: the outcome, target or action.
-        where: `file:line` of the flow line that decided, "" where none did.
-        because: which rule decided, in one sentence.
-        others: why the others did not fit.
+        where: `file:line` of the deciding flow line, or "".
+        because: the deciding rule, in one sentence.
+        others: why the others did not match.
         by: for input `keys` or `speech`; for a lookup `answer` or `default`; "" otherwise.
-        attempt, attempts: which failed try of how many a `retry` has decided on; 0 otherwise.
-        next_target: the number of the target of a list that is rung next; 0 otherwise.
+        attempt, attempts: the failed try, and the number of tries, that a `retry` decided on; 0 otherwise.
+        next_target: the number of the next target of a list; 0 otherwise.
     """
 
     did: str

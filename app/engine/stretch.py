@@ -1,11 +1,11 @@
-"""The actions from one step to its next wait, precomputed when the first call gets there.
+"""The actions from one step to its next wait, precomputed when the first call reaches them.
 
-Most steps look at a call only in the fields of their actions. Their actions, waits, tail and trace lines are then the
-same in every call, except for these fields. A `Stretch` holds all of it, and a call fills in the fields.
+Most steps use values of a call only in the fields of their actions. Apart from these fields, their actions, waits, tail
+and trace lines are the same in every call. A `Stretch` contains all of this, and a call fills in the fields.
 
-There is no stretch if anything else depends on the call: a condition, a lookup, a list of numbers, a computed number
-that is dialled. A stretch that cannot be filled for a call gives None. The interpreter then plays the same steps one by
-one, and rolls back those that fail.
+There is no stretch if anything else depends on the call: a condition, a lookup, a list of numbers, a computed number to
+dial. A stretch that cannot be filled in for a call returns None. The interpreter then plays the same steps one by one,
+and rolls back those that fail.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from app.flow.templates.values import Value
 from app.ncco import check, options_are_clean
 
 ENTERED: Final = Again()
-"""How a step is played that is entered: all of it."""
+"""How an entered step is played: completely."""
 STEP_LIMIT: Final = 200
 """The most steps in one turn. A loaded flow has no cycle without input; this limits the damage of a bug."""
 
@@ -38,9 +38,9 @@ class ReadyAction(NamedTuple):
     """One action.
 
     Attributes:
-        constant: the action as every call plays it, with None in each hole.
-        holes: the options that a call computes. unsure: the ones that may turn out invalid.
-        wait: the wait it opens; None for most actions.
+        constant: the action in every call, with None in each hole.
+        holes: the options computed by a call. unsure: those that may be invalid.
+        wait: the wait that it opens; None for most actions.
     """
 
     constant: dict[str, Any]
@@ -56,16 +56,16 @@ class Stretch:
     Attributes:
         step: the last step.
         ends: whether the last step leads to the end of the call.
-        waits: the waits it opens. is_over: whether none of them steers, so that the call ends after it.
+        waits: the waits it opens. is_over: whether none of them steers, so that the call ends afterwards.
         actions: its actions, with the tail after its `input`.
         has_failsafe_tail: whether the failsafe NCCO is the tail.
-        trace: its lines; the first one says that a call starts here, the second one that the first step is entered.
+        trace: its lines; the first one reports the start of a call, the second one the entry of the first step.
         trace_json: all of them as JSON.
-        entered: how many steps it enters.
-        is_enterable: whether a call can enter the first step without doing anything before it is played.
-        dials: how often it dials. tail_dials: how often its tail does.
-        reads_hours: whether a value looks at opening hours.
-        is_checked: whether it was valid as a whole in a call; then only the filled-in values can be wrong.
+        entered: number of entered steps.
+        is_enterable: whether a call can enter the first step with nothing to do before playing it.
+        dials: its number of dials. tail_dials: that of its tail.
+        reads_hours: whether a value uses opening hours.
+        is_checked: whether it was completely valid in a call; then only filled-in values can be wrong.
     """
 
     step: str
@@ -89,14 +89,14 @@ class Stretch:
     def play(
         self, names: Mapping[str, Any], context: TurnContext, session: str, turn: int, dialled: int
     ) -> list[dict[str, Any]] | None:
-        """The NCCO of a turn; None when an action cannot be computed or dialled, or Vonage would refuse it.
+        """The NCCO of a turn; None if an action cannot be computed or dialled, or Vonage would refuse it.
 
         Args:
-            names: what the values may look at.
+            names: the names for values.
             context: of the turn.
             session: the id of the call's session.
             turn: the number of the turn.
-            dialled: how often the call has dialled.
+            dialled: number of dials of the call.
         """
         if dialled + self.dials + self.tail_dials > context.dial_limit:
             return None
@@ -124,7 +124,7 @@ class Stretch:
 
 
 def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, budget: Budget) -> Turn | None:
-    """The first turn of a call, if it is one stretch up to a wait; otherwise None: it has to be played step by step.
+    """The first turn of a call, if it is one stretch up to a wait; otherwise None: it must be played step by step.
 
     Args: the names from `app.engine.interpreter.begin`, and the turn's budget.
     """
@@ -169,14 +169,14 @@ def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, bu
 def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED) -> Stretch | None:
     """The stretch that starts when `step` plays or repeats; None if there is none.
 
-    Whatever a call does before the step plays anything is done already: lookups, assignments, hooks.
+    Everything before the step's playing is already done: lookups, assignments, hooks.
 
     Args:
-        flow: that the step belongs to.
+        flow: of the step.
         step: the step.
-        is_root: whether calls began in this flow. Then no other flow waits for it. One `Flow` is always or never that:
-            a sub-flow is a separate object with its own cache (`app.flow.loader.link`).
-        again: how the step is repeated; ENTERED when it is entered.
+        is_root: whether calls began in this flow, so that no other flow waits for it. This is constant for a `Flow`: a
+            sub-flow is a separate object with its own cache (`app.flow.loader.link`).
+        again: how the step is repeated; ENTERED if it is entered.
     """
     key = step.name, id(again.prompts), again.reprompt, again is ENTERED
     if key not in flow.stretches:
@@ -184,7 +184,7 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED)
             stretch = _stretch(flow, step, is_root=is_root, again=again)
         except DependsOnCall:
             stretch = None
-        flow.stretches[key] = (again, stretch)  # with `again`, so that no other prompts get that id
+        flow.stretches[key] = (again, stretch)  # with `again`, so that no other prompts get its ID
     found: Stretch | None = flow.stretches[key][1]
     return found
 
@@ -223,7 +223,7 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
 
 
 def _walked(flow: Flow, step: Step) -> tuple[list[Step], list[TraceLine], bool]:
-    """The steps from `step` to a wait or to the end, their lines of the trace, and whether the call ends behind them.
+    """The steps from `step` to a wait or to the end, their trace lines, and whether the call ends after them.
 
     Raises DependsOnCall.
     """
@@ -249,7 +249,7 @@ def _entered(step: Step) -> TraceLine:
 
 
 def _is_enterable(step: Step) -> bool:
-    """Whether nothing is asked, set, sent or decided between entering a step and playing it."""
+    """Whether a step can be played on entry without lookups, assignments, hooks or decisions."""
     return not (step.sets or step.asks or step.sends or (step.exit.is_early and any(step.exit.reads())))
 
 
@@ -274,5 +274,5 @@ def decided(step: Step, jump: Jump) -> TraceLine:
 
 
 def written_at(place: Place | None) -> str:
-    """A place as the trace shows it."""
+    """A place in the form of traces."""
     return f"{place.file}:{place.line}" if place else ""

@@ -1,4 +1,4 @@
-"""Outcome coverage: what calls can take in each flow, what scenarios have taken, and its report and drawing."""
+"""Outcome coverage: the possible outcomes of each flow, those that scenarios took, and their report and drawing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FlowCoverage:
     """The coverage of one flow.
 
     Attributes:
-        outcomes: every one, with how many calls have taken it.
+        outcomes: all, with the number of calls that took each.
         error_exits: the same for error exits, which do not count towards `percent`.
     """
 
@@ -40,17 +40,17 @@ class FlowCoverage:
 
     @property
     def taken(self) -> int:
-        """How many outcomes were taken."""
+        """The number of outcomes taken."""
         return sum(1 for count in self.outcomes.values() if count)
 
     @property
     def missing(self) -> tuple[FlowOutcome, ...]:
-        """Those that were never taken, in the order of the file."""
+        """Those never taken, in file order."""
         return tuple(outcome for outcome, count in self.outcomes.items() if not count)
 
     @property
     def percent(self) -> float:
-        """0 to 100; a flow has one outcome at least."""
+        """0 to 100; a flow has at least one outcome."""
         return 100 * self.taken / len(self.outcomes)
 
 
@@ -62,12 +62,12 @@ class Coverage:
 
     @property
     def outcomes(self) -> int:
-        """How many there are."""
+        """Their number."""
         return sum(len(flow.outcomes) for flow in self.flows.values())
 
     @property
     def taken(self) -> int:
-        """How many were taken."""
+        """The number taken."""
         return sum(flow.taken for flow in self.flows.values())
 
     @property
@@ -77,16 +77,16 @@ class Coverage:
 
     @property
     def missing(self) -> tuple[FlowOutcome, ...]:
-        """Those that were never taken, by flow."""
+        """Those never taken, by flow."""
         return tuple(outcome for flow in self.flows.values() for outcome in flow.missing)
 
 
 class OutcomeCounter:
-    """Counts what calls take in the flows of a project, call after call.
+    """Counts the outcomes that calls take in the flows of a project.
 
     Args:
         flows: of the project.
-        path_of: returns the path of a flow file that a person can open.
+        path_of: returns the path of a flow file for display.
     """
 
     def __init__(self, flows: Iterable[Flow], path_of: Callable[[str], str] = str) -> None:
@@ -97,11 +97,11 @@ class OutcomeCounter:
         self._read = cache(_lines_of)  # most turns are alike: each trace is read once
 
     def add(self, result: Result) -> None:
-        """Count what the calls of a scenario have taken, each outcome once."""
+        """Count the outcomes of a scenario's calls, each once."""
         self._counts.update(self.taken(result))
 
     def taken(self, result: Result) -> set[OutcomeKey]:
-        """What the calls of a scenario have taken."""
+        """The outcomes of a scenario's calls."""
         found: set[OutcomeKey] = set()
         for record in result.records:
             for turn in record.turns:
@@ -110,7 +110,7 @@ class OutcomeCounter:
         return found
 
     def coverage(self) -> Coverage:
-        """What has been counted so far, by the names of the flows."""
+        """The coverage so far, by flow name."""
         return Coverage(
             {
                 name: FlowCoverage(flow, self._counted(outcomes_of(flow)), self._counted(error_exits_of(flow)))
@@ -125,7 +125,7 @@ class OutcomeCounter:
         return outcome._replace(place=outcome.place._replace(file=self._path_of(outcome.place.file)))
 
     def _taken_in(self, lines: Iterable[TraceLine]) -> Iterator[OutcomeKey]:
-        """What one turn has taken."""
+        """The outcomes of one turn."""
         follow = Following(self._files).read(lines)
         if follow.begun is not None:
             yield follow.begun.name, follow.begun.start, ENTERED
@@ -162,7 +162,7 @@ def told_coverage(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str]
 
 
 def percent(value: float) -> str:
-    """A percentage that is 100 % only when nothing is missing."""
+    """A percentage, 100 % only if nothing is missing."""
     return "100 %" if value >= 100 else f"{min(value, 99.9):.1f} %"
 
 

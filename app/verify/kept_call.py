@@ -18,7 +18,7 @@ from app.verify.scenarios.model import DEFAULTS, Scenario, ScenarioCall
 from app.verify.scenarios.script import ScriptStep
 
 MOST_ACTS: Final = 6
-"""How many actions of a caller a name lists."""
+"""Most actions of a caller in a name."""
 _WRITING: Final = Lock()
 """Two calls may be written into one file at the same time."""
 
@@ -28,7 +28,7 @@ class CannotKeep(AppError):
 
 
 def check_path(path: Path) -> None:
-    """See that a scenario can be written there before the call is made. Raises CannotKeep."""
+    """Check before the call that a scenario can be written there. Raises CannotKeep."""
     if path.suffix.lower() not in SUFFIXES:
         raise CannotKeep(f"{path} is not the name of a scenario file", "write a name that ends in .yaml")
     if path.is_dir():
@@ -48,14 +48,14 @@ def keep(
     env: Mapping[str, str] | None = None,
     note: str = "",
 ) -> str:
-    """Write a call behind the scenarios of a file, which is made when it does not exist; return its name.
+    """Append a call to the scenarios of a file, which is created if missing; returns its name.
 
-    Lookups that nobody answered are left out, unless the `defaults` of the file could answer them.
+    Lookups that nobody answered are omitted, unless the `defaults` of the file could answer them.
 
     Args:
         path: of the file.
         call: who calls whom.
-        played: it; nothing is expected of the end of a call that is not over.
+        played: the played call; if it is not over, nothing is expected of its end.
         given: see `LookupAnswers.as_given`.
         env: variables of the flows.
         note: a comment of one line above it; "" for none.

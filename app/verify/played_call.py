@@ -1,10 +1,8 @@
-"""A call that is played step by step: at a terminal, on the phone of the console, as it was recorded, or by a scenario.
+"""A call played step by step: at a terminal, on the console's phone, from a recording, or by a scenario.
 
-What is done in it is a step of a script, so that the call can be kept as a scenario.
+Each action in it is a script step, so that the call can be saved as a scenario.
 
-    call = PlayedCall(await stage.ring(...), stage.flows)
-    await call.play()
-    await call.do(PressStep(keys="1"))
+    call = PlayedCall(await stage.ring(...), stage.flows) await call.play() await call.do(PressStep(keys="1"))
     script_of(call)
 """
 
@@ -46,25 +44,25 @@ MOST_STEPS: Final = 300
 MOST_HEARD: Final = 1_000
 MOST_WEBHOOKS: Final = 1_000
 MOST_MOMENTS: Final = 2_000
-"""The most moments of one `play`."""
+"""Most moments of one `play`."""
 LONGEST_S: Final = 3600.0
-"""How far the clock of an interactive call moves in one step."""
+"""Seconds that an interactive call's clock advances per step."""
 MOST_SHOWN: Final = 8
-"""Phrases that are listed."""
+"""Most phrases to list."""
 TOLERANCE_S: Final = 0.0005
 """Less than the resolution of the virtual clock, 1 ms."""
 MOST_ROUNDS: Final = 10_000
-"""How often a call is played on in a row without anything happening. Some steps take no time, so it happens."""
+"""How often in a row a call is continued without any event, since some steps take no time."""
 _PIECE_S: Final = 60.0
-"""A call plays on by this many seconds at a time, so that its webhooks can be counted."""
+"""Seconds by which a call is continued at a time, so that its webhooks can be counted."""
 
 
 class CannotDo(AppError):
-    """The step is not possible at this moment of the call; the message says which steps are."""
+    """The step is not possible at this point of the call; the message says which steps are."""
 
 
 class Where(NamedTuple):
-    """Where a call waits or plays: flow and step ("" for none), what it waits for, and what it dials."""
+    """The position of a call: flow and step ("" for none), what it waits for, and what it dials."""
 
     flow: str
     step: str
@@ -85,8 +83,8 @@ class Noted(NamedTuple):
         step: the finished step; None at the start of a wait, and before a `wait`.
         moment: of the call.
         at: seconds since the answer.
-        open, waited: as those of the leg.
-        heard, turns: how many entries the transcript and how many turns the call has before it; of a `wait`, after it.
+        open, waited: those of the leg.
+        heard, turns: numbers of transcript entries and of turns before it; for a `wait`, after it.
         after_s: seconds since the step before it, or since the answer.
     """
 
@@ -101,12 +99,7 @@ class Noted(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A step that was done.
-
-    Attributes:
-        where: where the call was.
-        after_s: seconds since the step before it, or since the answer.
-    """
+    """A completed step."""
 
     step: ScriptStep
     where: Where
@@ -126,14 +119,14 @@ class PlayedCall:
 
     Args:
         placed: the call.
-        flows: those of the server; () where they are not known.
-        outcome_of: what a dialled address does; None if that is a separate step (`dial`).
+        flows: those of the server; () if unknown.
+        outcome_of: the behaviour of a dialled address; None if that is a separate step (`dial`).
         result: receives the server's actions.
 
     Attributes:
-        moment: where the call has stopped.
+        moment: where the call stopped.
         notes: the finished steps, and each wait for the caller.
-        stopped: why a limit has ended the call; "" if none has.
+        stopped: the limit that ended the call, or "".
         diverged: why the steps of another call could not be repeated, and at which second; None if they could.
     """
 
@@ -157,7 +150,7 @@ class PlayedCall:
         self._outcome_of = outcome_of
         self._acted_at = 0.0
         self._rounds = 0
-        """How often it was played on since something has happened."""
+        """How often it was continued since the last event."""
 
     @property
     def leg(self) -> Leg:
@@ -173,7 +166,7 @@ class PlayedCall:
 
     @property
     def session(self) -> Session | None:
-        """The state of the call on the server; None before it is answered, and where it cannot be seen."""
+        """The state of the call on the server; None before it is answered, or if it cannot be seen."""
         return _session_after(self.placed.turns)
 
     @property
@@ -183,12 +176,12 @@ class PlayedCall:
 
     @property
     def done(self) -> list[Done]:
-        """What was done so far; that time passed is left out."""
+        """The actions so far, without the passing of time."""
         return list(self._done_steps())
 
     @property
     def lost(self) -> set[int]:
-        """The indices in the transcript of what the caller did while nothing listened."""
+        """The transcript indices of the caller's input that nothing listened to."""
         return {note.heard for note in self.notes if isinstance(note.step, PressStep | SpeakStep) and note.open is None}
 
     @property
@@ -212,13 +205,13 @@ class PlayedCall:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What the server or an NCCO did wrong, and warnings that the server logged."""
+        """Errors of the server and of NCCOs, and the server's logged warnings."""
         result = self.result
         return (*result.broken, *(line for line in result.log if line not in result.broken), *self.placed.problems)
 
     @property
     def next_at(self) -> float | None:
-        """The second at which something happens next; None: nothing does until somebody acts."""
+        """The second of the next event; None if there is none until somebody acts."""
         next_ms = None if self.leg.is_over else self.leg.platform.scheduler.next_moment()
         return None if next_ms is None else (next_ms - self.leg.zero_ms) / 1000
 
@@ -228,7 +221,7 @@ class PlayedCall:
         return self._where_at(self.moment, self.turns)
 
     def ways(self, verb: str = "say") -> Ways:
-        """What the caller can do at the open input: what its step asks for or, without a step, what it accepts."""
+        """The caller's choices at the open input: those of its step or, without a step, those that it accepts."""
         waited = self.leg.open if self.moment.kind == "idle" else self.moment.waited
         if waited is None or waited.kind != "input":
             return Ways()
@@ -237,11 +230,11 @@ class PlayedCall:
     # playing
 
     async def reach(self, at_s: float, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
-        """Play on to a second of the call or to its end, less far where more webhooks come.
+        """Continue to a second of the call or to its end, or less if too many webhooks arrive.
 
         Inputs, recordings and dials time out meanwhile.
         """
-        at_s = round(at_s, 3)  # as the clock has it: a half of a millisecond would never come
+        at_s = round(at_s, 3)  # rounded like the clock: half a millisecond would never be reached
         await self._play_on(until=min(at_s, self.leg.at + _PIECE_S))
         most = len(self.leg.log) + most_webhooks
         while at_s - self.leg.at > TOLERANCE_S and not self.leg.is_over and len(self.leg.log) < most:
@@ -249,12 +242,12 @@ class PlayedCall:
         return self.moment
 
     async def hear(self) -> CallMoment:
-        """Play on until something more is heard, until the caller is waited for, or to the end."""
+        """Continue to the next sound, the next wait for the caller, or the end."""
         self.moment = await self.leg.hear()
         return self.moment
 
     async def play_to_wait(self, longest_s: float = LONGEST_S, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
-        """Play on until the caller is waited for or somebody is dialled, or to the end; idle at one of the limits."""
+        """Continue to the next wait for the caller, the next dial, or the end; idle at a limit."""
         latest_s, most = self.leg.at + longest_s, len(self.leg.log) + most_webhooks
         await self._play_on(at_most=min(_PIECE_S, longest_s))
         while self.moment.kind == "idle" and len(self.leg.log) < most:
@@ -265,7 +258,7 @@ class PlayedCall:
         return self.moment
 
     async def _play_on(self, **limit: float) -> None:
-        """Play on to a limit of `Leg.listen`. Raises NoProgress when nothing happens however often it is called."""
+        """Continue to a limit of `Leg.listen`. Raises NoProgress if repeated calls have no effect."""
         before = self._state
         self.moment = await self.leg.listen(**limit)
         self._rounds = 0 if self._state != before else self._rounds + 1
@@ -274,20 +267,20 @@ class PlayedCall:
 
     @property
     def _state(self) -> tuple[float, int, int]:
-        """What changes when anything happens."""
+        """A value that changes with every event."""
         return self.leg.at, self.leg.heard_count, len(self.leg.log)
 
     async def play(
         self, until_s: float | None = None, *, stops_at_wait: bool = False, decides_dials: bool = True
     ) -> None:
-        """Play on to a second of the call; without one, to where the caller is waited for.
+        """Continue to a second of the call, or to the next wait for the caller.
 
         Stops earlier at a dial without a given outcome, and at the end.
 
         Args:
             until_s: seconds since the answer, at most `LONGEST_S` from now.
-            stops_at_wait: stop earlier where the caller is waited for, too.
-            decides_dials: let dialled parties do what `outcome_of` says.
+            stops_at_wait: also stop at waits for the caller.
+            decides_dials: let dialled parties behave as in `outcome_of`.
         """
         latest_s = self.leg.at + LONGEST_S if until_s is None else min(until_s, self.leg.at + LONGEST_S)
         await self.reach(self.leg.at)
@@ -311,7 +304,7 @@ class PlayedCall:
         await self._settle(is_idle=until_s is None)
 
     async def do(self, step: ScriptStep, at_s: float | None = None) -> None:
-        """Do what a step says, at a second of the call (None: when the step says, else now). Raises CannotDo."""
+        """Perform a step at a second of the call (None: the step's second, else now). Raises CannotDo."""
         if step.moment_s is not None and step.moment_s < self.leg.at:
             raise CannotDo(f"{step.moment_s:g} s have already passed: it is {self.leg.at:.1f} s since the answer")
         at_s = step.moment_s if at_s is None else at_s
@@ -326,7 +319,7 @@ class PlayedCall:
         await self._settle()
 
     async def perform(self, step: ScriptStep) -> None:
-        """Do what the caller or a dialled party does now. Raises CallIsOver."""
+        """Perform the caller's or a dialled party's action now. Raises CallIsOver."""
         self._note(step, CallMoment(self.leg.at, self.moment.kind, self.moment.waited))
         try:
             await step.perform(self.placed)
@@ -334,14 +327,14 @@ class PlayedCall:
             self._acted_at = self.leg.at
 
     async def repeat(self, steps: Sequence[Done]) -> None:
-        """Do the same again, up to where the call goes another way (`diverged`)."""
+        """Repeat the steps of another call until this one differs (`diverged`)."""
         for done in steps:
             if problem := await self._repeated(done):
                 self.diverged = self.leg.at, f"From here the call takes another path: {problem}."
                 return
 
     async def _repeated(self, done: Done) -> str:
-        """Do a step again; why that is not possible, "" when it is."""
+        """Repeat a step; returns why that is impossible, or ""."""
         is_awaited = bool(done.where.waits)
         until_s = None if is_awaited else self._acted_at + done.after_s
         await self.play(until_s, stops_at_wait=True, decides_dials=False)
@@ -358,12 +351,12 @@ class PlayedCall:
         return ""
 
     def observe(self) -> None:
-        """Read the server's actions, also during a step."""
+        """Read the server's actions, even during a step."""
         self.placed.observe(self._result)
         self._observed = self.moment
 
     async def _settle(self, *, is_idle: bool = False) -> None:
-        """Stop here, and see why; after the end, let late webhooks come.
+        """Stop here and find the reason; after the end, deliver late webhooks.
 
         `is_idle`: the call waits for nothing, regardless of time.
         """
@@ -376,7 +369,7 @@ class PlayedCall:
         self._note_wait()
 
     async def _decide_dial(self) -> bool:
-        """Decide a dial as `outcome_of` says; False if that is a separate step."""
+        """Decide a dial according to `outcome_of`; False if that is a separate step."""
         address = self.moment.waited.address if self.moment.waited else ""
         outcome = self._outcome_of(address)
         if outcome is None:
@@ -386,7 +379,7 @@ class PlayedCall:
         return True
 
     async def _play_moment(self, at: float) -> None:
-        """Play to the next event; note a wait that ends by itself as silence."""
+        """Continue to the next event; record a wait that ends by itself as silence."""
         waited, before, turns = self.leg.waited, self.moment, len(self.placed.turns)
         await self.reach(at)
         if waited is not None and waited.kind != "dial" and self.leg.open is not waited and not self.leg.is_over:
@@ -408,7 +401,7 @@ class PlayedCall:
     def _note(self, step: ScriptStep | None, moment: CallMoment, turns: int | None = None) -> None:
         """Record a step at a moment, or (None) the sounds up to it.
 
-        `turns`: how many there were; None: those of now.
+        `turns`: their number then; None for the current one.
         """
         leg = self.leg
         after_s = round(max(moment.at - self._acted_at, 0.0), 3)
@@ -416,7 +409,7 @@ class PlayedCall:
         self.notes.append(Noted(step, moment, leg.at, leg.open, leg.waited, leg.heard_count, turns, after_s))
 
     def _note_wait(self) -> None:
-        """Write down that the caller is waited for, once."""
+        """Record a wait for the caller, once."""
         waited = self.leg.waited
         if waited is not None and not (self.notes and waited is self.notes[-1].waited):
             self._note(None, self.moment)
@@ -428,7 +421,7 @@ class PlayedCall:
                 yield Done(note.step, self._where_at(note.moment, turns[: note.turns]), note.after_s)
 
     def _where_at(self, moment: CallMoment, turns: Sequence[TurnRow]) -> Where:
-        """Where the call is after some turns."""
+        """The position of the call after some turns."""
         kind = moment.waited.kind if moment.waited is not None else moment.kind
         waits = kind if kind in ("input", "record", "dial", "end") else ""
         address = moment.waited.address if moment.waited is not None else ""
@@ -453,7 +446,7 @@ class PlayedCall:
             raise CannotDo(problem)
 
     def _step_now(self, step: ScriptStep) -> ScriptStep:
-        """The step with the address that is dialled, and without its second, which has come."""
+        """The step with the dialled address, and without its second, which has been reached."""
         if isinstance(step, DialStep) and self.moment.waited is not None:
             return DialStep(party=replace(step.party, to=self.moment.waited.address))
         if isinstance(step, PressStep | SpeakStep):
@@ -461,7 +454,7 @@ class PlayedCall:
         return HangUpStep() if isinstance(step, HangUpStep) else step
 
     async def _wait(self, seconds: float) -> None:
-        """Let time pass, at most to the next dial whose outcome a step decides."""
+        """Let time pass, up to the next dial that a step decides."""
         begun, until = self.moment, round(self.leg.at + seconds, 3)
         dialled = begun.waited if begun.kind == "dial" else None
         if begun.kind != "until":
@@ -485,7 +478,7 @@ def _session_after(turns: Sequence[StoredTurn]) -> Session | None:
 
 
 def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | None:
-    """What the step of a call asks its caller for; None when it asks for nothing."""
+    """The question of a call's step; None if it does not ask."""
     flow = flows.get(session.at or session.flow) if session is not None else None
     step = flow.steps.get(session.step) if flow is not None and session is not None else None
     if session is None or step is None or step.exit.asked is None:
@@ -494,7 +487,7 @@ def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | Non
 
 
 def _ways(waited: Waited, asked: Asked | None, verb: str) -> Ways:
-    """`press 1 (sales) or 2 (support), or say sales or support`, with the phrases as they are written."""
+    """`press 1 (sales) or 2 (support), or say sales or support`, with the phrases as written."""
     dtmf: Mapping[str, Any] = waited.action.get("dtmf") or {}
     phrases = [str(phrase) for phrase in (waited.action.get("speech") or {}).get("context") or ()]
     keys: Mapping[str, str] = {}

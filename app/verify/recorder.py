@@ -22,7 +22,7 @@ from app.verify.scenarios.values import Excerpt
 
 
 def script_of(call: PlayedCall) -> list[ScriptStep]:
-    """What was heard and done in a call so far, and its end where it is over."""
+    """The sounds and actions of a call so far, and its end if it is over."""
     writer = _ScriptWriter(call.leg)
     for note in call.notes:
         writer.write(note)
@@ -38,14 +38,14 @@ class _ScriptWriter:
         self._leg = leg
         self._transcript = leg.transcript
         self._written = 0
-        """How much of the transcript is in the script."""
+        """The number of transcript entries in the script."""
         self._waits_at = 0.0
         self._awaited: Waited | None = None
         self._key_at = 0.0
         self._keyed: Waited | None = None
         """The input that the last step, keys, has left open."""
         self._thought_s = 0.0
-        """Seconds that the caller of a scenario does not take: it acts as soon as it is waited for."""
+        """Seconds to leave out, since the caller of a scenario acts as soon as the call waits for it."""
 
     def write(self, note: Noted) -> None:
         """Write the sounds before it, and its step; keys that continue an input extend the previous step."""
@@ -81,7 +81,7 @@ class _ScriptWriter:
                 self.script.append(EndStep())
 
     def _timed(self, step: ScriptStep, moment: CallMoment) -> ScriptStep:
-        """The step of a script: with its second where nothing waits for it, without the time that a person takes."""
+        """The script step: with its second if nothing waits for it, without the time that a person takes."""
         now = round(max(moment.at - self._thought_s, 0.0), 3)
         is_awaited = moment.kind in ("input", "record")
         if isinstance(step, HangUpStep):

@@ -1,4 +1,4 @@
-"""The transcript of a call in words. A terminal, a report and a page show the same words, each in its own form."""
+"""The transcript of a call in words. Terminals, reports and pages show the same words, each in its own format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.store import TurnRow
 from app.verify.scenarios.result import DECIDING, Decided, failsafe_in, trace_of
 
 MOST_STEPS: Final = 4
-"""Steps that a turn names, when it goes through several of them."""
+"""Most steps to list for a turn that goes through several."""
 _DONE: Final = frozenset({"pressed", "spoke", "hung up"})
 """What the caller does, which comes before its effects."""
 _OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})
@@ -24,15 +24,15 @@ _OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "ke
 _VERB_WIDTH: Final = 10
 
 HeardAs: TypeAlias = Literal["said", "sound", "did", "note"]
-"""What an entry is for the caller: words of the server, another sound, something that the caller does, or a fact."""
+"""The kind of an entry for the caller: words of the server, another sound, an action of the caller, or a fact."""
 
 
 class _Wording(NamedTuple):
-    """How an entry is said.
+    """The wording of an entry.
 
     Attributes:
         verb, noun: for a line that starts with the second of the call: `hears` and `a beep`.
-        alone: the words without the rest of the call. `{}` is the text of the entry.
+        alone: the words without context. `{}` is the text of the entry.
     """
 
     heard_as: HeardAs
@@ -88,17 +88,17 @@ def line_of(heard: Heard) -> str:
 
 
 def moment_of(at: float, verb: str) -> str:
-    """The beginning of a line: the second, and what happens then."""
+    """The start of a line: the second and the event."""
     return f"{at:7.1f} s  {verb:<{_VERB_WIDTH}}"
 
 
 def one_line(text: str) -> str:
-    """A text of several lines as one, which can be printed."""
+    """A multi-line text on one printable line."""
     return printable(" ".join(text.split()))
 
 
 def heard_by_others(leg: Leg) -> Iterator[tuple[str, Heard]]:
-    """What dialled parties hear and do before they are joined, each with a key, in seconds of the caller's call."""
+    """What called parties hear and do before they are connected, each with a key, in seconds of the caller's call."""
     for number, other in enumerate(leg.dialled):
         for index, heard in enumerate(other.transcript):
             if heard.kind in _OF_OTHERS:
@@ -106,7 +106,7 @@ def heard_by_others(leg: Leg) -> Iterator[tuple[str, Heard]]:
 
 
 class Order:
-    """The position in a transcript of something that is not in it."""
+    """The transcript position for an event outside it."""
 
     def __init__(self, transcript: Sequence[Heard]) -> None:
         self._transcript = transcript
@@ -120,12 +120,12 @@ class Order:
 
 
 def _moment(at: float) -> int:
-    """Hundredths of a second: times of one moment may differ by rounding."""
+    """Hundredths of a second: simultaneous times may differ by rounding."""
     return round(at * 100)
 
 
 class PlayedReply(NamedTuple):
-    """A webhook whose reply is played, and the turn of the flow that made the reply (None: no flow did)."""
+    """A webhook whose reply is played, and the turn that produced the reply (None if no flow did)."""
 
     delivery: WebhookDelivery
     turn: TurnRow | None
@@ -138,7 +138,7 @@ class PlayedReply(NamedTuple):
 
     @property
     def decided(self) -> TraceLine | None:
-        """The line that decided; None where no flow did."""
+        """The line that decided; None if no flow did."""
         trace = self.trace
         return next((line for line in trace if line.did in DECIDING), trace[0] if trace else None)
 
@@ -192,12 +192,12 @@ def replies_of(leg: Leg, turns: Sequence[TurnRow]) -> list[PlayedReply]:
 
 
 def actions_of(delivery: WebhookDelivery) -> str:
-    """The actions of the NCCO that a webhook was answered with; "" without any."""
+    """The actions of the NCCO in reply to a webhook; "" without any."""
     return ", ".join(str(action.get("action")) for action in delivery.ncco or ())
 
 
 def cause_of(delivery: WebhookDelivery) -> str:
-    """What a webhook reports, in words: `pressed 2`, `silent`, `447700900111 is busy`."""
+    """A webhook in words: `pressed 2`, `silent`, `447700900111 is busy`."""
     fields: Mapping[str, Any] = delivery.fields
     if delivery.kind == "answer":
         return "called"

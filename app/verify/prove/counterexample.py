@@ -28,7 +28,7 @@ _MARGIN_S: Final = 0.2
 _SPOKEN_S: Final = 3
 """Seconds that a caller speaks into a recording: the shortest `timeOut`."""
 _TALKS_S: Final = 25
-"""A little less than the default `talks` of a scenario. Longer calls need an explicit `talks`."""
+"""Slightly less than the default `talks` of a scenario. Longer calls need an explicit `talks`."""
 _HANGS_UP_AFTER: Final = "2s"
 """`talks` of a party that hangs up before machine detection has finished.
 
@@ -57,7 +57,7 @@ def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | Non
 
 
 def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[WrittenScenario]:
-    """A small set of scenarios that takes every outcome of `wanted` that can be taken."""
+    """A small set of scenarios that covers every reachable outcome of `wanted`."""
     found = []
     for number, (at, path) in enumerate(proof.paths.covering(set(wanted)), 1):
         _, step, outcome = path[-1].taken[-1] if path[-1].taken else (proof.flow.name, proof.flow.start, "entered")
@@ -154,7 +154,7 @@ def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
 
 
 def _given(proof: Proof, path: list[Transition]) -> dict[str, Any]:
-    """The answers of each lookup in order. A hold asks its lookups again each time its prompt is played."""
+    """The answers of each lookup in order. A hold repeats its lookups each time its prompt is played."""
     answers: dict[str, list[Any]] = {}
     for number, each in enumerate(path):
         rounds = _hold(proof, path, number)[0] if each.trigger.kind == "held" else 1
@@ -240,7 +240,7 @@ def _fault_of(path: list[Transition], number: int) -> str:
 
 
 def _is_automatic(transition: Transition) -> bool:
-    """Whether its webhook is a `notify`, which comes without anybody doing anything."""
+    """Whether its webhook is a `notify`, which arrives without anybody acting."""
     trigger = transition.trigger
     if transition.source is None or trigger.wait < 0 or trigger.kind == "dial":
         return False
@@ -265,7 +265,7 @@ def _party_of(root: Flow, transition: Transition, joining: list[Any]) -> dict[st
     Args:
         root: the flow.
         transition: the turn in which a dial ends.
-        joining: what a party that hears a flow presses to be joined; [] if it hears none.
+        joining: the keys with which a party that hears a flow accepts; [] if it hears none.
     """
     outcome = transition.dial_outcome
     party = dict[str, Any]()
@@ -303,7 +303,7 @@ def _recordings(ncco: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _until_held(seconds: float, before: Transition) -> dict[str, str]:
-    """Wait until just before a hold ends, less the text that an earlier `hear` has already waited for."""
+    """Wait until just before a hold ends, minus the text that an earlier `hear` has already waited for."""
     text = _first_text(before.ncco.actions)
     heard = DURATIONS.talk(*text) if text and _heard(before.ncco.actions) else 0.0
     return _until(seconds - heard)

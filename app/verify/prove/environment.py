@@ -25,7 +25,7 @@ from app.verify.prove.uses import assigned, collected_digits, flows_run_from, pl
 
 
 class Arrival(NamedTuple):
-    """A call as it comes in, and the params that the query of the answer URL gives, as texts."""
+    """An incoming call, and the params from the query of the answer URL, as texts."""
 
     call: Call
     given: Mapping[str, str]
@@ -33,7 +33,7 @@ class Arrival(NamedTuple):
 
 MOST_CALLS: Final = 128
 MOST_SETTINGS: Final = 8
-"""The most sets of environment variables to explore; more combinations are sampled."""
+"""Most sets of environment variables to explore; more combinations are sampled."""
 NUMBERLESS_CALLERS: Final = ("anonymous", "", "sip:caller@example.com")
 """The `from` of callers without a number."""
 ENDPOINTS: Final = ("phone", "sip", "app", "vbc", "websocket")
@@ -46,12 +46,12 @@ _MAPS: Final = ("sip", "custom_data")
 _FROM: Final = ("call", "from")
 _QUERY: Final = "query"
 DIRECTIONS: Final = ("inbound", "outbound")
-"""Source: our choice; the answer webhook does not say it, so the query of the answer URL does."""
+"""Source: our choice; it is not in the answer webhook, but in the query of the answer URL."""
 _CALL_FIELDS: Final[Mapping[str, str]] = {"to": "to", "from": "from_number"}
 
 
 def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
-    """The calls to explore a flow with: each field and each param takes the literals that it is compared with."""
+    """The calls to explore a flow with: each field and param takes the literals that it is compared with."""
     to = root.numbers[0] if root.numbers else NUMBER
     base = Call(to=to, from_number=CALLER, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone")
     rows, how = combined({**dict(_choices(root, values)), **dict(_queries(root, values))}, MOST_CALLS)
@@ -62,7 +62,7 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
 
 
 def _queries(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[Any]]]:
-    """The texts that a query can give for each param that is read; None where it does not name the param."""
+    """The possible texts of a query for each param that is read; None if the query lacks it."""
     for name, param in root.params.items():
         if name not in ANSWER_FIELDS and values.literals.of(root.name, (name,)).names:
             samples = values.samples(root.name, name, param.type)
@@ -71,7 +71,7 @@ def _queries(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
 
 
 def _in_query(type_: Kind, value: Any) -> str | None:
-    """A value as a query gives it; None for a map, and for what the query gives otherwise."""
+    """A value in the form of a query; None for maps, and for values from elsewhere."""
     if isinstance(value, Mapping):
         return None
     try:
@@ -117,7 +117,7 @@ def _choices(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
 
 
 def _values_of(values: Representatives, path: Path, compared: Compared) -> list[Any]:
-    """The values of a call field that comparisons and forms ask for."""
+    """The values of a call field required by comparisons and forms."""
     found = [*compared.texts, *_with_parts(compared, path[1])]
     if path[1] == "sip":
         return [*found, *compared.written()]
@@ -132,7 +132,7 @@ def _is_numbered(root: Flow) -> bool:
 
 
 def _endpoints(compared: Compared) -> list[str]:
-    """The endpoint types to try: those compared with literals and one other, or all if it is used in another way."""
+    """The endpoint types to try: those compared with literals and one other, or all if it is used differently."""
     is_all = not compared.texts or compared.parts
     tested = [each for each in ENDPOINTS if is_all or not compared.excludes(each)]
     return [*[each for each in ENDPOINTS if each not in tested][:1], *tested]
@@ -190,7 +190,8 @@ def _call_of(base: Call, facts: Mapping[Path, Any]) -> Call:
 def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> dict[str, str]:
     """A value for each variable that the flow reads as `env`: the given one if a step plays or tests it, else a sample.
 
-    Counterexamples show it, and what only requests and hooks contain may be secret, as may what a caller keys in.
+    Counterexamples show it, so values used only in requests and hooks, and callers' input, which may be secret, are
+    replaced.
     """
     steps = [(flow, step) for flow in flows_run_from(root).values() for step in flow.steps.values()]
     uses = [use.source for _, step in steps for use in (*played_by(step), *tested_by(step))]
@@ -237,7 +238,7 @@ def _fitting(root: Flow, compared: Compared, name: str, number: int) -> str:
 DAYS: Final = 400
 """How many days ahead to examine."""
 MOST_RESULTS: Final = 32
-"""The most different results of an expression over `now`. One with more is taken to be spoken, not decided on."""
+"""Most distinct results of an expression over `now`. With more, it is assumed to be spoken, not decided on."""
 _WEEK_MINUTES: Final = 7 * 24 * 60
 _STEP_MINUTES: Final = 30
 _YEAR_DAYS: Final = 366
@@ -248,7 +249,7 @@ _OPTIONAL: Final = ("reopens", "next_open", "next_close")
 def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[datetime, ...]:
     """One moment, from `now` on, for each situation that the flow can distinguish; only `now` if it reads no time.
 
-    Two moments are the same situation when every calendar is open or closed for the same reason and every expression
+    Two moments are in the same situation if every calendar is open or closed for the same reason and every expression
     over `now` has the same result.
     """
     calendars = {id(each): each for flow in flows_run_from(root).values() for each in flow.calendars.values()}.values()
@@ -272,7 +273,7 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
 
 
 def _kind_in(calendar: Calendar, literals: Literals) -> Callable[[datetime], tuple[Any, ...]]:
-    """Gives what a flow can distinguish of the opening hours at a moment."""
+    """Returns the properties of opening hours at a moment that a flow can distinguish."""
     holidays = literals.of("", ("hours", calendar.name, "holiday")).literals
     read = [name for name in _OPTIONAL if literals.of("", ("hours", calendar.name, name)).names]
 

@@ -1,9 +1,8 @@
 """Explores the state space of a flow: plays every possible trigger in every state in which a call can wait.
 
-Calls that behave the same from here on share a state, so the number of states stays small. What is known already is
-not played again: a state by its key (`_known`), the outcome of a wait whose exit only depends on its name (`_taken`),
-turns that are the same after other numbers of failures (`_left_alike`), and the flow of a called party
-(`_heard_by_parties`).
+Calls that behave the same from now on share a state, so the number of states stays small. Known results are not played
+again: a state by its key (`_known`), the outcome of a wait whose exit only depends on its name (`_taken`), turns that
+are the same for other numbers of failures (`_left_alike`), and the flow of a called party (`_heard_by_parties`).
 """
 
 from __future__ import annotations
@@ -135,7 +134,7 @@ class Explorer:
     # triggers
 
     def _begin_call(self, arrival: Arrival, env: Env) -> None:
-        """A call comes in."""
+        """Explore an incoming call."""
 
         def play(now: datetime) -> Playing[Turn]:
             return begin(self.root, "leg", arrival.call, context_at(now, env), arrival.given)
@@ -167,7 +166,7 @@ class Explorer:
             self._was_taken(state, tried)
 
     def _failed_try(self, state: State, trigger: Trigger) -> Any:
-        """What decides the turns that follow an input which no choice takes; None for any other trigger."""
+        """The values that decide the turns after an input that matches no choice; None for other triggers."""
         if trigger.kind != "input" or trigger.fault:
             return None
         session = state.session
@@ -178,7 +177,7 @@ class Explorer:
         return outcome.name, session.tries, session.position, frozen(trigger.line) if self._reads_input else ()
 
     def _was_taken(self, state: State, outcome: Any) -> bool:
-        """Whether an outcome was taken before in a state where only it decides; marks it as taken."""
+        """Whether an outcome was already taken in a state where only it decides; marks it as taken."""
         key = (state, outcome)
         is_known = key in self._taken
         self._taken.add(key)
@@ -188,7 +187,7 @@ class Explorer:
         return not self._reads_input and self.root.named(state.where[0]).steps[state.where[1]].exit.decides_by_name
 
     def _asked_again(self, known: Transition, state: State) -> State | None:
-        """Where a failed try leads from `state`: as from the source of `known`, but for the recogniser's errors."""
+        """The target of a failed try from `state`: as from the source of `known`, but for the recogniser's errors."""
         source, target = known.source, known.target
         if source is None or target is None or source.session.asr_errors == state.session.asr_errors:
             return target
@@ -212,14 +211,14 @@ class Explorer:
         return resume(self.root, session, session.waits[trigger.wait], trigger.webhook, context, seen=trigger.seen)
 
     def _hang_up(self, state: State) -> None:
-        """The dialled party hangs up, which ends the call; no webhook reply can change that."""
+        """Let the dialled party hang up, which ends the call regardless of replies."""
         trigger = Trigger("dial", {"dial": {"outcome": "completed"}})
         first = state.first
         taken = ((*state.where, "completed"),)
         self.space.add(Transition(state, None, trigger, first.moment, first.env, state.where, "other", taken=taken))
 
     def _fail_store(self, state: State) -> None:
-        """The store is unavailable: the server replies 503, and with the failsafe NCCO on the fallback URL.
+        """Make the store unavailable: the server replies 503, and plays the failsafe NCCO on the fallback URL.
 
         Source: delivery rules (a 503 is retried, then the fallback URL is requested).
         """
@@ -257,7 +256,7 @@ class Explorer:
     def _at_moments(self, first: datetime, before: State | None, play: Play) -> Iterator[tuple[datetime, PlayedTurn]]:
         """Every turn at one moment, or at all moments if a step in it reads the clock or opening hours.
 
-        If the outcome was already taken in this state, one turn is enough: what follows is known.
+        If the outcome was already taken in this state, one turn is enough: the rest is known.
         """
         playing = self._followed(before, partial(play, first))
         turns = [next(playing)]
@@ -376,7 +375,7 @@ class Explorer:
     def _played(self, actions: list[dict[str, Any]], *, is_party: bool) -> PlayedNcco:
         """An NCCO with its errors and its audio.
 
-        A declining party is alone in a conversation until it hangs up; that silence is not counted.
+        A declining party is alone in a conversation until it hangs up, which is not counted as silence.
         """
         key = (orjson.dumps(actions), is_party)
         if key not in self._nccos:

@@ -1,4 +1,4 @@
-"""Which values the expressions of a flow read, and what they compare them with."""
+"""The values that a flow's expressions read, and what they are compared with."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Pieces: TypeAlias = tuple[str | None, ...]
 LONGEST_JOINED: Final = 24
 """The longest text that is split into pieces."""
 _STEPS: Final = {"length": LENGTH, "entry": ENTRY}
-"""What a filter reads → the last element of the path."""
+"""Filter → the last element of the path that it reads."""
 _STRICT_ESCAPES: Final = frozenset({"_number", "_header", "_json_bare", "_url_base", "_url_host"})
 """Escapers that reject some values."""
 _ACCEPTS_ALL: Final = frozenset({"text", "any"})
@@ -117,7 +117,7 @@ def path_of(node: nodes.Node) -> Path | None:
 def reads(source: Value | Expression) -> Iterator[tuple[Path, bool]]:
     """Every path that a value or condition reads, and whether the value at the path can affect where the call goes.
 
-    A value that is only output does not. One that is cast, indexed, sliced, counted or computed with does: some of its
+    A value that is only output cannot. One that is cast, indexed, sliced, counted or computed with can: some of its
     values may lead to the error exit.
     """
     for occurrence in expressions_of(source):
@@ -203,7 +203,7 @@ def offsets_in(node: nodes.Node) -> Iterator[float]:
 
 
 def growth_of(node: nodes.Node) -> set[str]:
-    """How an assignment changes a number: `rises`, `sinks`, or `free` if it is computed in another way."""
+    """How an assignment changes a number: `rises`, `sinks`, or `free` if it is computed otherwise."""
     match node:
         case nodes.Const():
             return set()

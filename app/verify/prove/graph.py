@@ -21,7 +21,7 @@ from app.verify.prove.listening import CONVERSATION, ENDLESS, RINGS_S, TurnAudio
 from app.verify.prove.triggers import Answers, Trigger
 
 DIALS: Final = 10
-"""How often a call may dial by default."""
+"""Most dials of a call by default."""
 
 TurnKind = Literal["accepted", "held", "other", "leg", "fault"]
 """accepted: the input was a choice or a collected value. held: the hold continues. leg: a dialled party's first
@@ -40,7 +40,7 @@ class PlayedNcco(NamedTuple):
 
 
 NOTHING: Final = PlayedNcco((), (), CONVERSATION)
-"""Stands for the empty reply when a conversation ends."""
+"""Represents the empty reply when a conversation ends."""
 
 
 @dataclass(eq=False, slots=True)
@@ -297,7 +297,7 @@ def _is_repeated(turn: Transition) -> bool:
 
 
 def _is_passive(turn: Transition) -> bool:
-    """Whether it happens when the party does nothing."""
+    """Whether it happens if the party does nothing."""
     return turn.kind == "other" and not {"press", "speak"} & turn.trigger.line.keys()
 
 
@@ -506,11 +506,11 @@ class Paths:
         return found
 
     def joining(self) -> list[Transition]:
-        """The turns of a dialled party from hearing a flow to being joined; [] if no party gets that far."""
+        """The turns of a called party from hearing a flow to being connected; [] if no party gets that far."""
         return next((path for leg in self._legs if (path := self.to_joined(leg))), [])
 
     def to_joined(self, leg: Transition) -> list[Transition]:
-        """The shortest path from the first turn of a dialled party to being joined; [] if there is none."""
+        """The shortest path from the first turn of a called party to being connected; [] if there is none."""
         if _is_joined(leg):
             return [leg]
         return self._search(leg, leg.moment, _is_joined)
@@ -541,5 +541,5 @@ class Paths:
 
 
 def _is_joined(turn: Transition) -> bool:
-    """Whether the dialled party is joined with the caller after this turn."""
+    """Whether the called party is connected to the caller after this turn."""
     return turn.target is None and dict(APART) not in turn.ncco.actions

@@ -67,24 +67,22 @@ _FILLERS: Final = "2345678901"
 
 @dataclass(slots=True)
 class Compared:
-    """What a value is compared with, each in source order.
+    """The literals and other facts about a value, each in source order.
 
     Attributes:
         literals: texts and numbers.
         form: the required form of the value: `datetime`, `number`, `phone`, `url`, `websocket`, `language`, `zone`,
             `user`, `sip`, or "" for any.
         names: every path that shares these literals; its first element is the flow, "" for GLOBAL names.
-        parts: what parts of the text are compared with. lengths: what its length is compared with.
+        parts: values compared with parts of the text. lengths: values compared with its length.
         offsets: numbers that are added or subtracted in a comparison. steps: the same in an assignment.
         joins: the concatenated texts that the value is a part of.
         keys: the paths whose values are used as keys of this map.
-        marks: other facts about the value.
-            truth: it is tested for truth, so "", 0 and [] matter.
-            related: it is compared with another value.
-            changed: it is used in other ways than comparing it unmodified with literals.
+        marks: other facts about the value. truth: it is tested for truth, so "", 0 and [] matter. related: it is
+            compared with another value. changed: it is used in other ways than comparing it unmodified with literals.
             rises, sinks: an assignment adds or subtracts a literal. free: an assignment computes it in another way.
-            joined: it is a concatenated text. decides: it can affect where the call goes.
-            bounded: it is a number in a field of an action. headed: it is in a header, which allows no line break.
+            joined: it is a concatenated text. decides: it can affect where the call goes. bounded: it is a number in a
+            field of an action. headed: it is in a header, which allows no line break.
     """
 
     literals: dict[Any, None] = field(default_factory=dict)
@@ -212,7 +210,7 @@ class Literals:
         self._sum_up()
 
     def of(self, flow: str, path: Path) -> Compared:
-        """What the value at a path of a flow is compared with."""
+        """The notes about the value at a path of a flow."""
         return self._compared.get(self._find(_qualified(flow, path))) or Compared(marks={"changed"})
 
     def paths_of(self, flow: str, name: str) -> Iterator[Path]:
@@ -271,7 +269,7 @@ class Literals:
             self._mark_changed([_qualified(flow, path)])
 
     def _note_types(self, flow: str, source: Value | Expression) -> None:
-        """Note the form and the words that the type of each place requires of the value."""
+        """Note the form and the words that each place's type requires of the value."""
         for leaf in templates_in(source):
             is_dialled = isinstance(leaf, Computed) and leaf.escape == "number"
             form = "phone" if is_dialled else _FORM_BY_TYPE.get(leaf.type.name, "")
@@ -448,7 +446,7 @@ def _qualified(flow: str, path: Path) -> Path:
 
 
 def _is_amount(node: nodes.Filter) -> bool:
-    """Whether a filter says a number as an amount of money: its argument is a currency, such as `GBP`."""
+    """Whether a filter speaks a number as an amount of money: its argument is a currency, such as `GBP`."""
     return any(isinstance(each, nodes.Const) and str(each.value).isupper() for each in node.args)
 
 

@@ -34,7 +34,7 @@ When: TypeAlias = Literal["entering", "waiting", "ran"]
 _NOT_KEPT: Final = frozenset({"env", "hours", "now", "locale"})
 """Names that are not stored in a session, or that are part of every state key anyway."""
 _SHARED: Final = ("call", "input")
-"""Names that mean the same in every flow of a call."""
+"""Names with the same value in every flow of a call."""
 
 
 @dataclass(slots=True)
@@ -129,7 +129,7 @@ class _StepLiveness:
         return _before(target.sets, self._in_flow(target.runs) if target.runs is not None else {})
 
     def _in_flow(self, runs: Runs) -> Live:
-        """What is live before another flow: the params that it is given, and what all flows of a call share."""
+        """The live values before another flow: its params, and what all flows of a call share."""
         live = self._live.get((runs.flow, self._flows[runs.flow].start, "entering"), {})
         shared = {path: weight for path, weight in live.items() if path[0] in _SHARED}
         return _joined(_reads(Use(each.value, DECIDES) for each in runs.given), shared)

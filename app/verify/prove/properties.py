@@ -1,7 +1,7 @@
 """Finds violations of the properties that every call must have.
 
-`rules.yaml` lists them with title and cure. `_TURN_CHECKS` look at single turns, the other checks at whole calls.
-Each violation is reported once per step.
+`rules.yaml` lists them with title and fix. `_TURN_CHECKS` look at single turns, the other checks at whole calls. Each
+violation is reported once per step.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from app.verify.prove.uses import DECIDES, flows_run_from, played_by, targets_of
 
 RULES: Final[Mapping[str, FlowRule]] = RuleBook(FlowRule, File(__file__).with_name("rules.yaml"))
 _AFTER_CONVERSATION: Final = frozenset({"completed", DISCONNECTED, *DETECTIONS})
-"""Dial outcomes after which the caller has talked to somebody, or does so now: after machine detection the party is
-joined with the caller unless the reply is an NCCO. Source: webhook reference, machine detection (`continue`).
+"""Dial outcomes after which the caller has talked to somebody, or is talking: after machine detection, the party is
+connected to the caller unless the reply is an NCCO. Source: webhook reference, machine detection (`continue`).
 """
 _COUNTS_AWAY: Final = "change the counter or the condition, so that counting eventually leaves the loop"
 _TURNS_BACK: Final = "make one of the flows return before it runs the next one"
@@ -39,7 +39,7 @@ _UNESCAPABLE: Final = "E393"
 
 
 class CallLimits(NamedTuple):
-    """How many seconds a caller may hear nothing, and how many steps a call may enter."""
+    """Most seconds of silence, and most steps of a call."""
 
     silence_s: float = 20.0
     steps: int = 500
@@ -94,7 +94,7 @@ class Explored:
         return self.space.root.named(where[0]).steps[where[1]]
 
     def found(self, kind: str, where: Where, message: str, turn: Transition | None = None, **other: Any) -> Violation:
-        """A violation at a step; `other` overrides fields, such as the cure of its rule."""
+        """A violation at a step; `other` overrides fields, such as the fix of its rule."""
         fields = {"place": self.step(where).place, "cure": RULES[kind].cure} | other
         return Violation(kind, *where, message=message, turn=turn, **fields)
 
@@ -190,7 +190,7 @@ def _dead_dials(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def undecided_dials(turn: Transition) -> int:
-    """How many dials of an NCCO fail before its call ends without a prompt behind them; 0 if that cannot happen."""
+    """How many dials of an NCCO fail before its call ends without a prompt after them; 0 if that cannot happen."""
     actions = turn.ncco.actions
     dials = [at for at, action in enumerate(actions) if action["action"] == "connect"]
     is_decided = any(actions[at].get("eventType") == "synchronous" for at in dials)
@@ -454,7 +454,7 @@ def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple
 
 
 def _deciding(step: Step) -> Iterator[Path]:
-    """The paths that the outcome of a step depends on: its conditions, and whom it dials."""
+    """The paths that the outcome of a step depends on: its conditions, and the parties it dials."""
     dialled = (use for use in played_by(step) if use.weight == DECIDES and step.exit.dials)
     for use in (*tested_by(step), *dialled):
         yield from paths_of(use.source)

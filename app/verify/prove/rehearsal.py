@@ -1,4 +1,4 @@
-"""Plays the scenarios of a proof before they are shown or written: the simulator has to do what the proof says."""
+"""Plays the scenarios of a proof before they are shown or written: the simulator must do what the proof says."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.verify.scenarios.values import Excerpt, ScenarioReader, UpperLimit
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """A scenario as it was played.
+    """A played scenario.
 
     Attributes:
         written: with the prompts, word for word.
@@ -38,10 +38,10 @@ class Rehearsed:
 
 @dataclass(frozen=True, slots=True)
 class FoundViolation:
-    """A violation, and the shortest call that shows it, as it was played; None without such a call.
+    """A violation, and the shortest call that shows it, as played; None without such a call.
 
     Attributes:
-        proof: that found it; None for a step that no call reaches.
+        proof: that found it; None for an unreachable step.
     """
 
     violation: Violation
@@ -52,7 +52,7 @@ class FoundViolation:
 def confirmed(
     project: Project, proofs: Sequence[Proof], make_app: MakeApp, path_of: PathOf = str
 ) -> tuple[list[Proof], list[FoundViolation]]:
-    """Each violation once, also when several flows run the flow that has it, and the proofs.
+    """Each violation once, even if several flows run its flow, and the proofs.
 
     A violation that the simulator does not reproduce is left out, and marks its proof as stopped.
     """
@@ -83,9 +83,9 @@ def _key(violation: Violation) -> tuple[str, ...]:
 def coverings(
     project: Project, proofs: Iterable[Proof], make_app: MakeApp
 ) -> tuple[dict[str, list[Rehearsed]], list[FlowOutcome]]:
-    """By flow the scenarios that take each outcome once, in the first flow that reaches it.
+    """The scenarios by flow that cover each outcome once, in the first flow that reaches it.
 
-    Also the outcomes that a proof reaches, and no scenario took when it was played.
+    Also the outcomes that a proof reaches but no scenario took when played.
     """
     played: dict[str, list[Rehearsed]] = {}
     taken: set[tuple[str, str, str]] = set()
@@ -125,7 +125,7 @@ async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
 
 
 def _with_heard(body: Mapping[str, Any], heard: Sequence[str]) -> dict[str, Any]:
-    """The script with the words that were heard; a `hear` that was not reached keeps its words."""
+    """The script with the heard words; an unreached `hear` keeps its words."""
     texts = iter(heard)
     script = [
         {"hear": shortened(next(texts, step["hear"]))} if isinstance(step, dict) and "hear" in step else step

@@ -1,4 +1,4 @@
-"""Sample values of each type, chosen by the literals that a value is compared with, and combinations of them."""
+"""Sample values of each type, chosen from the literals that a value is compared with, and combinations of them."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class States:
         return value[:most]
 
     def _clamp(self, flow: str, name: str, value: float) -> float:
-        """A number clamped to its literals plus one on each side, and plus the margin where it can grow."""
+        """A number clamped to its literals plus one on each side, plus the margin if it can grow."""
         compared = self.literals.of(flow, (name,))
         numbers = [0.0, *compared.borders]
         if any(path[-1] == LENGTH for path in compared.names):

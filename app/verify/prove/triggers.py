@@ -1,4 +1,4 @@
-"""What can happen while a call waits: keys, speech, silence, dial outcomes, checkpoints, and delivery faults.
+"""Events that can happen while a call waits: keys, speech, silence, dial outcomes, checkpoints, delivery faults.
 
 Each is a `Trigger`. The engine plays its turn once for every combination of lookup answers.
 """
@@ -33,7 +33,7 @@ Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]
 
 KEYS: Final = "1234567890*#"
 CONFIDENT: Final = 0.9
-"""The default confidence of speech, the same as in a scenario."""
+"""The default confidence of speech, as in a scenario."""
 NO_REPLY: Final = LookupAnswer(None, "timed out after 2000 ms")
 MOST_TOGETHER: Final = 512
 """The most combinations of answers of concurrent lookups; if there are more, each answer is tried once."""
@@ -178,7 +178,7 @@ class Triggers:
         return self.values.literals.of("", ("input", name))
 
     def _collected(self, flow: Flow, variable: Variable) -> Compared:
-        """What a collected value is compared with: as its variable, as `input`, and by environment variables."""
+        """Literals that a collected value is compared with, as its variable, as `input`, or by environment variables."""
         compared = self.values.literals.of(flow.name, (variable.name,))
         env = [self.values.env[path[2]] for path in compared.names if path[1] == "env" and len(path) > 2]
         found = replace(compared, literals=dict(compared.literals), parts=dict(compared.parts))

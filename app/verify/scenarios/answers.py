@@ -17,9 +17,9 @@ from app.value_types import Kind
 from app.verify.scenarios.values import json_of
 
 ANSWERS: Final = ("timeout", "error", "value")
-"""What a given answer may be instead of a map of fields."""
+"""Alternatives to a map of fields in a given answer."""
 NOBODY: Final = LookupAnswer(None, "nobody was asked")
-"""The answer of a lookup that nobody answers; a kept scenario does not give it."""
+"""The answer of a lookup that nobody answers; omitted from a saved scenario."""
 
 Definitions: TypeAlias = Mapping[tuple[str, str], LookupDefinition]
 """Lookups by flow name and lookup name."""
@@ -27,7 +27,7 @@ Definitions: TypeAlias = Mapping[tuple[str, str], LookupDefinition]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A given answer; `node` is read by the types that the lookup declares.
+    """A given answer; `node` is read with the types that the lookup declares.
 
     Attributes:
         is_free: whether it may have fields that the lookup does not declare.
@@ -39,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """A lookup does not answer. `error` is a status or a reason; "" is a timeout."""
+    """A lookup that fails. `error` is a status or a reason; "" is a timeout."""
 
     error: str = ""
 
@@ -53,7 +53,7 @@ class GivenAnswers:
 
 
 def read_given(entry: Entry, reader: Reader) -> GivenAnswers:
-    """What `given` of a scenario says about one lookup."""
+    """The entry of a lookup in a scenario's `given`."""
     if isinstance(entry.value, Seq) and not entry.value.items:
         cure = "write the first answer, then the next"
         reader.report("S103", entry.value.place, "the list has no answers", cure)
@@ -103,7 +103,7 @@ class LookupAnswers:
 
     Args:
         definitions: the lookups of its flows.
-        look_ups: returns what asks outside for one turn; None: nobody is asked.
+        look_ups: returns a function that sends the lookups of one turn; None to send nothing.
 
     Attributes:
         answered: each lookup with its answer, so far.
@@ -134,11 +134,11 @@ class LookupAnswers:
         return tuple([self._known[lookup.key] for lookup in lookups])
 
     async def chosen(self, _: Lookup) -> LookupAnswer | None:
-        """What somebody has chosen as the answer; None: it is asked outside."""
+        """The chosen answer; None to send the lookup."""
         return None
 
     def as_given(self) -> Mapping[str, list[Any]]:
-        """What each lookup was answered in turn, by name, as a scenario has it; None where nobody was asked."""
+        """The answers of each lookup in turn, by name, in the form of a scenario; None if nothing was sent."""
         given: dict[str, list[Any]] = {}
         for lookup, answer in self.answered:
             given.setdefault(lookup.name, []).append(_as_given(answer, self.definitions[lookup.flow, lookup.name]))
@@ -158,7 +158,7 @@ def _as_given(answer: LookupAnswer, definition: LookupDefinition) -> Mapping[str
 
 
 class ScenarioAnswers(LookupAnswers):
-    """Answers as a scenario says; other lookups are really asked."""
+    """Answers from a scenario; other lookups are really sent."""
 
     def __init__(
         self,
@@ -197,7 +197,7 @@ class ScenarioAnswers(LookupAnswers):
 
 
 def answer_of(node: Node, type_: Kind | None) -> Any:
-    """An answer as JSON. Where the lookup declares text, `123` stays a text."""
+    """An answer as JSON. If the lookup declares text, `123` stays text."""
     if isinstance(node, Map):
         fields = type_.fields if type_ else {}
         return {entry.key.value: answer_of(entry.value, fields.get(entry.key.value)) for entry in node.entries}

@@ -19,17 +19,17 @@ from app.verify.scenarios.server import PlacedCall
 from app.verify.scenarios.values import Excerpt
 
 ENDLESS_AFTER_S: Final = 2 * 3600
-"""A call that is still running this many seconds after its script counts as endless."""
+"""Seconds after its script from which a running call counts as endless."""
 ENDLESS_AFTER_WEBHOOKS: Final = 2_000
-"""A call with this many webhooks after its script counts as endless."""
+"""Webhooks after its script from which a call counts as endless."""
 FOREVER: Final = frozenset({"circle", "trap"})
 """Entries of `without` that need the call to continue after its script."""
 _MOST_WEBHOOKS: Final = 5_000
-"""The most webhooks during one step, which take some seconds of real time."""
+"""Most webhooks during one step; they take a few seconds of real time."""
 _LONGEST_S: Final = 24 * 3600
 """No call takes longer. Source: Voice API specification, length_timer."""
 _LOOK_AHEAD: Final = 4
-"""How many more sounds are played after a difference, to find the expected one."""
+"""How many more sounds to play after a difference, to find the expected one."""
 LATER: Final = " first: talks are heard in order, and this one comes later"
 UNSCRIPTED: Final = Behaviour("completed")
 """The behaviour of parties dialled after the last `dial` of a script."""
@@ -196,7 +196,7 @@ class Caller:
             raise self._differs(place, f"{_MOST_WEBHOOKS:,} webhooks have come, and {left_s:.1f} s are left to wait")
 
     def _meet(self, party: script.ScriptedParty) -> None:
-        """Note who is dialled now; after the last `dial` of the script, others behave alike."""
+        """Note who is being dialled; after the last `dial` of the script, others behave alike."""
         self._scripted -= 1
         if not self._scripted:
             self._parties.other = party.behaviour if self._continues_after_script else UNSCRIPTED

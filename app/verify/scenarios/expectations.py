@@ -89,7 +89,7 @@ def _check_ncco(result: Result) -> Iterator[Difference]:
 
 
 def is_part(expected: Any, found: Any) -> bool:
-    """Whether `found` has all of `expected`: maps may have more entries; numbers and texts compare as written."""
+    """Whether `found` has all of `expected`: maps may have more entries; numbers and texts are compared as written."""
     if isinstance(expected, Mapping):
         return isinstance(found, Mapping) and all(
             key in found and is_part(value, found[key]) for key, value in expected.items()
@@ -117,7 +117,7 @@ _TOLERANCE_S: Final = 0.01
 
 
 Moment: TypeAlias = tuple[float, str]
-"""When something happened, in seconds of the call, and a message about it."""
+"""The time of an event, in seconds of the call, and a message about it."""
 
 
 class AudibleSpan(NamedTuple):
@@ -177,7 +177,7 @@ def _pieces(heard: Heard, end: float) -> list[AudibleSpan]:
 
 
 def _dead_end(result: Result) -> Moment | None:
-    """The platform hung up, and nothing was heard since the last decision, NCCO request or ringing."""
+    """Calls that the platform ended without a sound since the last decision, NCCO request or ringing."""
     if not any(heard.kind == "ended" for heard in result.transcript):
         return None
     decided = [line.at for line in result.decided]
@@ -204,7 +204,7 @@ def _forever(result: Result) -> Moment | None:
 
 
 def _silent_party(result: Result, bound: float) -> Moment | None:
-    """Silence for a dialled party between answering and being joined; not counted if the party hangs up first."""
+    """Silence for a called party between answering and being connected; not counted if the party hangs up first."""
     for heard in result.called:
         end = max((each.at for each in heard if each.kind != "hung up"), default=0.0)
         found = _silence(heard, end, bound)

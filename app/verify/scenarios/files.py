@@ -22,7 +22,7 @@ from app.verify.scenarios.values import RULES, Excerpt
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFile:
-    """One scenario file, as far as it could be read. `name` is the path to show."""
+    """A scenario file, as far as it is readable. `name` is the path to show."""
 
     path: Path
     name: str
@@ -37,7 +37,7 @@ def files_of(project: Path) -> tuple[Path, ...]:
 
 
 def files_in(folder: Path) -> Iterator[Path]:
-    """Every scenario file in a folder and below it; names that start with a dot are left out."""
+    """Every scenario file in a folder and below it; names that start with a dot are skipped."""
     if folder.is_dir():
         for path in sorted(folder.rglob("*")):
             is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
@@ -46,12 +46,12 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 
 def read_files(paths: Iterable[Path]) -> tuple[ScenarioFile, ...]:
-    """Each file with its scenarios and issues; S110 for a file that cannot be read."""
+    """Each file with its scenarios and issues; S110 for an unreadable file."""
     return tuple(read_file(path) for path in paths)
 
 
 def read_file(path: Path) -> ScenarioFile:
-    """A file with its scenarios and issues; S110 when it cannot be read."""
+    """A file with its scenarios and issues; S110 if unreadable."""
     name = path.as_posix()
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -81,7 +81,7 @@ def updated(text: str, heard: Iterable[tuple[Excerpt, str]]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Repeats values instead of writing anchors, which scenario files do not support."""
+    """Writes repeated values instead of anchors, which scenario files do not support."""
 
     def ignore_aliases(self, data: object) -> bool:
         """Always."""
@@ -98,7 +98,7 @@ class WrittenScenario:
 
     @property
     def text(self) -> str:
-        """As YAML, below its remarks; with escapes when it has invisible characters."""
+        """As YAML, below its remarks; with escapes for invisible characters."""
         remarks = "".join(f"# {' '.join(remark.split())}\n" for remark in self.remarks)
         text, escaped = (
             yaml.dump({self.name: dict(self.body)}, Dumper=_Dumper, sort_keys=False, allow_unicode=is_plain, width=110)
@@ -108,7 +108,7 @@ class WrittenScenario:
 
 
 def numbered(scenarios: Iterable[WrittenScenario]) -> list[WrittenScenario]:
-    """The same scenarios; of those with the same name all but the first get a number."""
+    """The same scenarios, with numbers added to repeated names."""
     found: dict[str, WrittenScenario] = {}
     for each in scenarios:
         name = free_name(each.name, found)
@@ -117,6 +117,6 @@ def numbered(scenarios: Iterable[WrittenScenario]) -> list[WrittenScenario]:
 
 
 def free_name(name: str, taken: Container[str]) -> str:
-    """The name, with a number when it is taken."""
+    """The name, with a number if it is taken."""
     numbers = (f"{name} ({number})" for number in count(2))
     return next(each for each in chain((name,), numbers) if each not in taken)

@@ -25,14 +25,14 @@ from app.verify.scenarios.model import ANY_NUMBER, Scenario, ScenarioCall
 
 _ENV: Final = re.compile(r"\benv\.(\w+)")
 DIRECTION: Final = "direction"
-"""What the query of an answer URL may have besides params."""
+"""Allowed in the query of an answer URL besides params."""
 _WHAT: Final = {"S107": "lookup", "S108": "hook", "S109": "variable"}
 
 AnyCall = TypeVar("AnyCall", bound=ScenarioCall)
 
 
 class Fitting:
-    """Checks the names in scenarios against the flows of a project, and fills in the number to call."""
+    """Checks the names in scenarios against the flows of a project, and fills in the called number."""
 
     def __init__(self, flows: Iterable[Flow]) -> None:
         self._flows = {flow.name: flow for flow in flows}
@@ -129,7 +129,7 @@ def _check_answers(name: str, given: GivenAnswers, returned: list[Kind], reader:
 
 
 def _check_value(what: str, node: Node, types: list[Kind], reader: Reader) -> None:
-    """Report S112 for a value that fits none of some types, unless it is empty; for maps and lists, their entries."""
+    """Report S112 for a value that matches none of some types, unless empty; for maps and lists, their entries."""
     for field, value in node.entries if isinstance(node, Map) else ():
         inner = [type_.fields[field.value] for type_ in types if field.value in type_.fields]
         _check_value(f"`{field.value}` of {what}", value, inner, reader)

@@ -54,7 +54,7 @@ class PromptListener:
         return bool(sought) and self._move_past(sought, end)
 
     def finds_later(self, wanted: str) -> bool:
-        """Whether a text is heard anywhere from here on; if so, move past it."""
+        """Whether a text is heard anywhere from this position on; if so, move past it."""
         return self._move_past(plain(wanted), len(self._text) + 1)
 
     def may_find(self, wanted: str) -> bool:

@@ -56,16 +56,16 @@ COUNTED: Final[Mapping[str, float]] = {
     "prompt_seconds": 60,
     "seconds_to_person": 60,
 }
-"""What `without` can limit, with the default limits."""
+"""Limits of `without`, with their defaults."""
 NEVER: Final = (
     "dead_end", "silent_fault", "lost_webhook", "error_exit", "invalid_ncco", "refused_ncco", "failsafe", "circle",
     "trap",
 )  # fmt: skip
-"""What `without` can forbid."""
+"""Events that `without` can forbid."""
 BOUNDS: Final[Mapping[str, float]] = {**dict.fromkeys(NEVER, 0), **COUNTED}
 
 _SHOWN: Final = 60
-"""How many characters of a name a message shows."""
+"""Most characters of a name in a message."""
 _NUMBER: Final = r"(\d{1,6}(?:\.\d{1,3})?)"
 _LIMIT: Final = re.compile(rf"([<>]=?)\s*{_NUMBER}")
 _BETWEEN: Final = re.compile(rf"{_NUMBER}\s*\.\.\s*{_NUMBER}")
@@ -113,7 +113,7 @@ _read_time = read_as(
 
 
 class ScenarioCall(ScenarioModel):
-    """Which call is made."""
+    """A call to make."""
 
     hints: ClassVar = {
         "steps": "write `script`",
@@ -205,7 +205,7 @@ _RANGE = {"type": ["number", "string"], "description": '<40, ">10", 30..40 or 35
 
 
 class Expect(ScenarioModel):
-    """What must be true when the call is over; what is not listed is not checked."""
+    """Expectations about the finished call; only those listed are checked."""
 
     example: ClassVar = "expect: {end: completed}"
     hints: ClassVar = {
@@ -277,7 +277,7 @@ class Scenario(ScenarioDefaults):
 
     @property
     def expects_something(self) -> bool:
-        """Whether the scenario can fail for anything that is heard or expected."""
+        """Whether the scenario can fail at all."""
         expect = self.expect
         found = (expect.end, expect.seconds, expect.variables, expect.said, expect.ncco, expect.without)
         return any(found) or expect.hooks is not None or any(isinstance(step, EXPECTING) for step in self.script)
@@ -295,7 +295,7 @@ _MERGED: Final[Mapping[str, Any]] = {
 def read_scenarios(file: str, text: str) -> tuple[tuple[Scenario, ...], list[FlowIssue]]:
     """The scenarios of a file, and its issues sorted by place. `file` is the path to show. Never raises.
 
-    A scenario with an error is left out; with an error in `defaults` all of them are.
+    Scenarios with an error are left out; with an error in `defaults`, all are.
     """
     node, found = read_yaml(file, text)
     cure = "write a scenario, or delete the file"
@@ -342,7 +342,7 @@ def _read_scenario(entry: Entry, shared: Map, reader: Reader) -> Scenario | None
 
 
 def _words_of(node: Node, what: str, reader: Reader) -> Map | None:
-    """The fields of a scenario, with those under `call` moved up to the others."""
+    """The fields of a scenario, with those under `call` moved to the top level."""
     found = reader.map(node, what, "write `script:` below it, and one step per line")
     inner = found.get("call") if found else None
     call = reader.map(inner, "`call`", 'write `call: {to: "44.."}`') if inner is not None else None

@@ -16,11 +16,11 @@ from app.verify.scenarios.model import DEFAULTS
 
 
 class ScenarioName(NamedTuple):
-    """A name, and what says which flows it is about.
+    """A name, and the evidence of its flow.
 
     Attributes:
-        flow: in `flow.lookup` the flow.
-        calls: the calls that it is written for, each as the maps that describe it, the most important one first.
+        flow: the flow in `flow.lookup`.
+        calls: the calls that it belongs to, each as the maps that describe it, most important first.
     """
 
     name: Name
@@ -47,9 +47,9 @@ def names_in_scenarios(file: str, text: str) -> Iterator[ScenarioName]:
 
 
 def name_written_at(file: str, text: str, line: int, column: int) -> Name | None:
-    """The name that is being written at a place, with one more letter; None if no name can be there.
+    """The incomplete name at a position, with a letter added; None if no name can be there.
 
-    The letter, as a value or as a key, lets an unfinished text be read. Lines and columns count from 1.
+    The letter, as a value or a key, makes an unfinished text valid. Lines and columns count from 1.
     """
     lines = text.split("\n")
     before, after = lines[line - 1][: column - 1], lines[line - 1][column - 1 :]
@@ -103,7 +103,7 @@ class Meanings:
         return [each.name for each in found]
 
     def _meant_by(self, written: ScenarioName) -> set[Place]:
-        """The places of the definitions; of a name that no flow of the call uses, the only definition that there is."""
+        """The places of the definitions; for a name that no flow of the call uses, the only definition."""
         kind, name = written.name[:2]
         if kind == "flows":
             return {_head(self._flows[name]).place} if name in self._flows else set()
@@ -116,19 +116,19 @@ class Meanings:
         return places if len(places) == 1 else set()
 
     def _used_in(self, file: FileNames, kind: NameKind, name: str) -> set[Place]:
-        """Where what a file names like this is defined; empty if it does not name it."""
+        """The definitions of a name in a file; empty if the file does not use it."""
         is_used = any(each[:2] == (kind, name) and not each.is_definition for each in file.names)
         defined = self._names.defined_for(kind, file.path).get(name) if is_used else None
         return {defined.place} if defined else set()
 
     def _files(self, written: ScenarioName) -> list[FileNames]:
-        """The files that a name may be about: of the flow that it names, or of all that its calls may reach."""
+        """The files that may define a name: of its flow, or of all flows that its calls may reach."""
         starts = [written.flow] if written.flow else chain.from_iterable(map(self._taken_by, written.calls))
         reached = {flow for start in starts for flow in ([start] if written.flow else self._reached(start))}
         return [*(self._flows[flow] for flow in sorted(reached) if flow in self._flows), *self._shared]
 
     def _taken_by(self, call: Iterable[Map]) -> list[str]:
-        """The flows that may take a call: the one that it names, that of its number, the default one, or any."""
+        """The flows that may answer a call: the named one, that of its number, the default one, or any."""
         flow, to = (next(filter(None, (text_of(each.get(word)) for each in call)), "") for word in ("flow", "to"))
         if flow:
             return [flow]
@@ -141,7 +141,7 @@ class Meanings:
         return found or defaults or [*self._flows]
 
     def _reached_from(self, flow: str) -> frozenset[str]:
-        """The flow and those that it runs, directly or not."""
+        """The flow and those that it runs, directly or indirectly."""
         reached: set[str] = set()
         waiting = [flow]
         while waiting:
@@ -154,7 +154,7 @@ class Meanings:
 
 
 def _head(file: FileNames) -> Name:
-    """Where the file names its flow."""
+    """The position of the flow's name in the file."""
     return next(name for name in file.names if name.kind == "flows" and name.is_definition)
 
 
@@ -173,7 +173,7 @@ def _named(kind: NameKind, node: Node | None, calls: tuple[tuple[Map, ...], ...]
 
 
 def _lookup(key: Text, calls: tuple[tuple[Map, ...], ...]) -> Iterator[ScenarioName]:
-    """`lookup`, or `flow.lookup` where two flows have one of the same name."""
+    """`lookup`, or `flow.lookup` if two flows have one of that name."""
     flow, dot, lookup = key.value.rpartition(".")
     if dot:
         yield ScenarioName(Name("flows", flow, key.at(0, len(flow)), is_definition=False))

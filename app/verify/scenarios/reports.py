@@ -26,14 +26,14 @@ CODES: Final = {"red": "31", "green": "32", "dim": "2", "bold": "1", "yellow": "
 
 
 def ink(text: str, colour: str) -> str:
-    """The text in one of the colours of `CODES`, which `click.echo` takes out where they are not shown."""
+    """The text in one of the colours of `CODES`, which `click.echo` strips if they cannot be shown."""
     return f"\x1b[{CODES[colour]}m{text}\x1b[0m" if text else text
 
 
 def as_text(result: Result, *, is_shown: bool = False) -> str:
-    """The report of one scenario: its differences, the deciding flow lines, the transcript and what was not judged.
+    """The report of one scenario: its differences, the deciding flow lines, the transcript and the unchecked parts.
 
-    `is_shown`: with the transcript and the notes of a scenario that holds, too.
+    `is_shown`: include the transcript and the notes even if the scenario holds.
     """
     name = printable(result.scenario.name)
     place = result.scenario.place
@@ -177,7 +177,7 @@ def _annotation(level: str, text: str, place: Place, title: str) -> str:
 
 
 def as_junit(suites: Sequence[Suite]) -> str:
-    """JUnit's XML, as most CI servers read it: one `testsuite` for a file, one `testcase` for a scenario."""
+    """JUnit XML for CI servers: one `testsuite` for a file, one `testcase` for a scenario."""
     root = Element("testsuites")
     for suite in suites:
         for file in suite.files:
@@ -210,5 +210,5 @@ def _child(parent: Element, tag: str, **values: object) -> Element:
 
 
 def _printable_lines(text: str) -> str:
-    """A text of several lines without characters that XML does not allow."""
+    """A multi-line text without characters that XML does not allow."""
     return "\n".join(printable(line) for line in text.split("\n"))

@@ -17,12 +17,12 @@ from app.verify.scenarios.values import Excerpt
 
 Line = TypeVar("Line", bound=TraceLine)
 DECIDING: Final = ("decided", "failed", "refused")
-"""Lines of a trace that say what decided."""
+"""Kinds of trace lines that report a decision."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that is not as the scenario says.
+    """A difference from the scenario.
 
     Attributes:
         place: in the scenario file.
@@ -48,7 +48,7 @@ class Decided(TraceLine):
 
     Attributes:
         at: seconds since the call was answered. turn: the number of the turn in its session.
-        shown: `where` with a path that a person can open; "" where no line of a flow decided.
+        shown: `where` with a path for display; "" if no flow line decided.
     """
 
     at: float = 0.0
@@ -76,7 +76,7 @@ class Result:
     """The result of playing a scenario.
 
     Attributes:
-        differences: empty if the scenario holds; look at the first one first.
+        differences: empty if the scenario holds; the first is the most important.
         transcript: what the caller heard and did.
         called: the transcripts of the dialled parties.
         records: the sessions of the call, its own first.
@@ -89,9 +89,9 @@ class Result:
         log: warnings and errors that the server logged.
         notes: further hints, such as log lines and lookups without an answer.
         heard: the prompts of each `hear` without a text.
-        webhooks: every webhook of the call, in the order in which they were due.
+        webhooks: every webhook of the call, in order of their due times.
         answered_s: when the call was answered, on the clock of `webhooks`.
-        unjudged: parts of the scenario that cannot be checked on this server, with the reason.
+        unjudged: uncheckable parts of the scenario on this server, with the reason.
         is_endless: whether the call was still running hours after the script; only set if the scenario excludes it.
         took_s: real seconds.
     """
@@ -130,7 +130,7 @@ class Result:
 
 
 def failsafe_in(lines: Iterable[Line]) -> Line | None:
-    """The line of a trace that says why the failsafe is played; None if it is not."""
+    """The trace line with the reason for the failsafe; None if it is not played."""
     return next((line for line in lines if line.did == "failed" and line.what == "failsafe"), None)
 
 
@@ -145,7 +145,7 @@ def decided_in(turns: Iterable[TurnRow], zero_ms: int, path_of: Callable[[str], 
     Args:
         turns: the turns they belong to.
         zero_ms: the time at which seconds start.
-        path_of: returns the path of a flow file that a person can open.
+        path_of: returns the path of a flow file for display.
     """
     found = []
     for turn in turns:

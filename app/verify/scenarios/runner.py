@@ -56,18 +56,18 @@ BASE: Final = "https://ncco.example"
 BROKEN: Final = "the server: error: "
 """The start of log lines that report an internal error of the server."""
 DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "failsafe", "steps", "menu_options"})
-"""Entries of `without` that only the trace of a flow shows."""
+"""Entries of `without` that need the trace of a flow."""
 _DIAL_ALLOW: Final = (
     "a scenario allows computed numbers by their first digits: write them next to its `script`, "
     'such as `dial_allow: ["44"]`'
 )
 _KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"
-"""Constant, so that a call gets the same NCCOs in every run."""
+"""Constant, so that NCCOs are reproducible."""
 _NOT_VISIBLE: Final = "a server at a URL does not show it"
 _OWN_SETTINGS: Final = "the server has its own"
 
 PathOf: TypeAlias = Callable[[str], str]
-"""Returns the path of a flow file that a person can open: `shop/flows/acme.yaml` for `flows/acme.yaml`."""
+"""Returns the path of a flow file for display: `shop/flows/acme.yaml` for `flows/acme.yaml`."""
 
 MakeApp: TypeAlias = Callable[[CallService, Callable[[], datetime], list[str]], App]
 """Makes the ASGI application under test from its service, its clock and a list to which it appends warnings and errors.
@@ -75,7 +75,7 @@ It is passed in because `verify` does not import `web`."""
 
 
 class CannotPlace(AppError):
-    """No flow takes the call, or it is not clear which."""
+    """No flow answers the call, or it is ambiguous."""
 
 
 class LocalCall(PlacedCall):
@@ -114,7 +114,7 @@ class LocalCall(PlacedCall):
 
 
 def _record_of(turns: Sequence[StoredTurn], came: Iterable[WebhookRow]) -> SessionRecord:
-    """One session, as its last turn left it."""
+    """One session after its last turn."""
     state = from_json(turns[-1].session.state)
     own = (each for each in came if (each.session, each.turn) == (state.id, state.turn))
     statuses = tuple([(each.wait, each.status) for each in own])
@@ -247,7 +247,7 @@ class LocalStage:
 
 
 class RemoteStage:
-    """Plays scenarios against a server at a URL. What cannot be set or seen there is listed in `Result.unjudged`.
+    """Plays scenarios against a server at a URL. Whatever cannot be set or seen there is listed in `Result.unjudged`.
 
     Args:
         application: the URLs, and how webhooks are signed.
@@ -372,13 +372,13 @@ def _judged(scenario: Scenario, conditions: CallConditions, **expected: Any) -> 
     return replace(scenario, expect=replace(scenario.expect, **expected))
 
 
-@dataclass(frozen=True, slots=True, repr=False)  # asyncio.run() writes out the repr of what its task returns
+@dataclass(frozen=True, slots=True, repr=False)  # asyncio.run() builds the repr of its task's result
 class Suite:
     """The results of the scenarios of a project.
 
     Attributes:
         issues: of the scenario files, sorted by place; a scenario with an error is not played.
-        left_out: how many scenarios were filtered out.
+        left_out: number of filtered scenarios.
     """
 
     files: tuple[ScenarioFile, ...]
@@ -425,8 +425,8 @@ async def run_suite(
         stage: the server to play against.
         files: the parsed files.
         words: play only scenarios whose name or file contains each of these words; "" plays all.
-        leaves_open: accept a `hear` without a text, since its text is about to be written.
-        played: called with each result as soon as it is known.
+        leaves_open: accept a `hear` without a text, which is about to be filled in.
+        played: called with each result as it becomes known.
     """
     ready, issues = fitted(stage, files)
     wanted = named(ready, words)

@@ -49,7 +49,7 @@ STATUSES: Final = (
 )  # fmt: skip
 """Source: webhook reference, Call status events, Transcription and Payment."""
 _ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
-"""A text that is taken for an address rather than an outcome; an app user needs `to`."""
+"""A text that is treated as an address rather than an outcome; an app user needs `to`."""
 _EXPECTED: Final = "this is an expectation, not a step"
 _NO_WORD: Final = re.compile(r"[^\w ]")
 UNSURE: Final = 0.5
@@ -77,39 +77,39 @@ class ScriptStep(ScenarioModel):
         "expect": "write it next to `script`, not inside it",
     }
     deed: ClassVar[str] = ""
-    """What the caller does, as part of a sentence; `{0}` is the step. "" if nothing."""
+    """The caller's action as part of a sentence; `{0}` is the step. "" for none."""
     when_done: ClassVar[tuple[MomentKind, ...] | None] = None
-    """The moments of a call at which somebody can do it; None: at any."""
+    """The moments of a call at which it is possible; None for any."""
     awaits: ClassVar[tuple[MomentKind, ...]] = ()
     """The moments of a step without a second; () for immediately."""
     takes: ClassVar[str] = ""
-    """What an input that is open must take: `dtmf` or `speech`; "" if that does not matter."""
+    """What the open input must accept: `dtmf` or `speech`; "" for either."""
     otherwise: ClassVar[str] = ""
-    """Why nobody can do it at another moment, or for another input."""
+    """Why it is impossible at another moment, or for another input."""
 
     @property
     def moment_s(self) -> float | None:
-        """Seconds after the answer at which it is done, even during a prompt; None: in order."""
+        """Seconds after the answer at which it happens, even during a prompt; None for in order."""
         return None
 
     def problem_at(self, moment: CallMoment, leg: Leg) -> str:
-        """Why nobody can do it at a moment of a call; "" if somebody can."""
+        """Why it is impossible at a moment of a call; "" if it is possible."""
         if self.when_done is not None and moment.kind not in self.when_done:
             return self.otherwise
         accepted = leg.open.takes if leg.open is not None and leg.open.kind == "input" else {self.takes}
         return self.otherwise if self.takes and self.takes not in accepted else ""
 
     async def perform(self, call: PlacedCall) -> None:
-        """Do it now. Raises CallIsOver."""
+        """Perform it now. Raises CallIsOver."""
 
     @classmethod
     def is_alone(cls) -> bool:
-        """Whether only its word may be written: it has no value, or a default."""
+        """Whether its word is enough: it has no value, or a default."""
         return not cls.required()
 
     @classmethod
     def alone(cls, place: Place) -> Self:
-        """The step of its word without a value."""
+        """The step for its word without a value."""
         return cls(written=Fields(cls.word, place, {}, {}))
 
     def as_written(self) -> Any:
@@ -118,7 +118,7 @@ class ScriptStep(ScenarioModel):
 
 
 class HearStep(ScriptStep):
-    """The texts must be heard next, one after the other."""
+    """The texts must be heard next, in sequence."""
 
     word: ClassVar = "hear"
     when_done: ClassVar = ()
@@ -248,7 +248,7 @@ class SilenceStep(ScriptStep):
 
 
 class Spoken(ScenarioModel):
-    """What a dialled party says when its flow asks."""
+    """A called party's words when its flow asks."""
 
     cures: ClassVar = {"speak": "write `{speak: text}`"}
 
@@ -256,7 +256,7 @@ class Spoken(ScenarioModel):
 
 
 def _read_pressed(node: Node, what: str, reader: Reader) -> str | Spoken | None:
-    """What a dialled party does when its flow asks: keys, "" for nothing, or `{speak: text}`."""
+    """A called party's input when its flow asks: keys, "" for nothing, or `{speak: text}`."""
     if isinstance(node, Map):
         return Spoken.read(node, "an entry of `presses`", reader)
     return "" if isinstance(node, Text) and not node.value else read_keys(node, what, reader)
@@ -289,7 +289,7 @@ class ScriptedParty(ScenarioModel):
 
     @property
     def result(self) -> str:
-        """What a caller meets, as part of a sentence."""
+        """The result for a caller, as part of a sentence."""
         return f"reaches {self.to}" if self.outcome == "completed" else f"dials {self.to} ({self.outcome})"
 
     @property
@@ -300,7 +300,7 @@ class ScriptedParty(ScenarioModel):
 
 
 class DialStep(ScriptStep):
-    """Somebody is dialled next."""
+    """Sets who is dialled next, and the result."""
 
     word: ClassVar = "dial"
     deed: ClassVar = "{0.party.result}"
@@ -324,7 +324,7 @@ class DialStep(ScriptStep):
 
 
 class RecordedMessage(ScenarioModel):
-    """What the caller leaves on a recording."""
+    """The caller's recording."""
 
     short: ClassVar = "seconds"
 
@@ -487,7 +487,7 @@ def _read_step(node: Node, reader: Reader) -> ScriptStep | None:
 
 
 class NotAStep(AppError):
-    """What somebody has written is not a step; the message says what to write instead."""
+    """The text is not a step; the message suggests what to write."""
 
 
 def step_of(value: object) -> ScriptStep:
@@ -496,7 +496,7 @@ def step_of(value: object) -> ScriptStep:
 
 
 def step_of_line(line: str) -> ScriptStep:
-    """A step as a line of a script, also without the colon, and with quotes only if the value starts with a brace.
+    """A step from a line of a script, even without the colon, and with quotes only if the value starts with a brace.
 
     Raises NotAStep.
     """

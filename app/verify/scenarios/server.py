@@ -44,7 +44,7 @@ class Outside:
 
     Attributes:
         env: the environment variables for flows.
-        look_ups: makes the function that answers lookups without a given answer.
+        look_ups: returns a function that answers lookups without a given answer.
         post: sends a hook; returns the error, "" if it was sent.
     """
 
@@ -182,18 +182,18 @@ class FailingDatabase(SqliteDatabase):
 
 
 class StoredTurn(NamedTuple):
-    """A turn as it was written, and the session that it has left."""
+    """A written turn, and the session after it."""
 
     session: SessionRow
     turn: TurnRow
 
 
 class CallStore(Store):
-    """A store that remembers what is written about calls, in order, so that nobody has to read it.
+    """A store that remembers what is written about calls, in order, so that it need not be read back.
 
     Attributes:
         turns: of all calls.
-        webhooks: that came in on a wait.
+        webhooks: that arrived on a wait.
         sent: the hooks, which are marked as sent.
     """
 
@@ -240,7 +240,7 @@ class CallStore(Store):
         return ended
 
     async def _remember(self, webhook: WebhookRow, hooks: Sequence[HookRow]) -> None:
-        """Hooks are read back, since those of a second delivery are not written."""
+        """Hooks are read back, since those of a repeated delivery are not written."""
         if webhook.wait >= 0:
             self.webhooks.append(webhook)
         for row in await self.hooks(_MOST_HOOKS) if hooks else ():

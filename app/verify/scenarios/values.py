@@ -31,7 +31,7 @@ _NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 _SECONDS: Final = re.compile(r"\d{1,6}(\.\d{1,3})?")
 _KEYS: Final = re.compile(r"[0-9*#]{1,40}")
 _OPEN: Final = ("?", "")
-"""Texts of a `hear` that matches anything."""
+"""Texts of a `hear` that match anything."""
 
 
 @dataclass
@@ -49,7 +49,7 @@ class ScenarioReader(Reader):
 
 
 class ScenarioModel(MapForm):
-    """A map of a scenario file. Commands also create instances that come from no file."""
+    """A map of a scenario file. Commands also create instances without a file."""
 
     short: ClassVar[str] = ""
     """The key for a value that is written without a map; "" if a map is required."""
@@ -80,7 +80,7 @@ class ScenarioModel(MapForm):
 
 
 def _plain(value: Any) -> Any:
-    """A value of a field, as YAML has it."""
+    """A value of a field in the form of YAML."""
     if isinstance(value, ScenarioModel):
         return ScenarioModel.as_written(value)
     if isinstance(value, Mapping):
@@ -137,7 +137,7 @@ def json_of(node: Node) -> Any:
 
 
 def node_of(value: object) -> Node:
-    """Plain values as a node: the opposite of `json_of`."""
+    """Plain values as a node: the inverse of `json_of`."""
     if isinstance(value, Mapping):
         entries = (Entry(Text(str(name), NOWHERE), node_of(each)) for name, each in value.items())
         return Map(tuple(entries), NOWHERE)
@@ -152,7 +152,7 @@ def read_json(node: Node, what: str, reader: Reader) -> Any:
 
 
 def read_as(parse: Callable[[str], T | None], cure: str) -> Callable[[Node, str, Reader], T | None]:
-    """A function that reads a text with `parse`; it reports S104 with this cure if that returns None."""
+    """A function that reads a text with `parse`; it reports S104 with this fix if that returns None."""
 
     def read(node: Node, what: str, reader: Reader) -> T | None:
         text = reader.text(node, what)
