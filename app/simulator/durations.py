@@ -30,6 +30,9 @@ SENTENCE_S: Final = 0.35
 STRENGTHS: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.7, "x-strong": 1.2}
 RATES: Final = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.6}
 
+LONGEST_S: Final = 604_800.0
+"""Nothing is taken to last longer, since no call does; a clock cannot count everything that an NCCO may say."""
+
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d")
 """A word or a digit, which take equally long: numbers are read out."""
 _TIME: Final = re.compile(r"\s*\+?(\d+(?:\.\d+)?|\.\d+)\s*(ms|s)\s*")
@@ -52,7 +55,8 @@ class Durations:
 
     def talk(self, text: str, language: str = "en-US") -> float:
         """Seconds of synthesised speech for a text, plain or SSML, or spoken by a caller; at least 0.1."""
-        return max(0.1, round(sum(self._seconds(part, language) for part in _parts(text)), 3))
+        seconds = sum(self._seconds(part, language) for part in _parts(text))
+        return max(0.1, round(min(seconds, LONGEST_S), 3))
 
     def stream(self, url: str) -> float:
         """Seconds of an audio file."""
@@ -64,6 +68,11 @@ class Durations:
         text, rate = part
         pauses = COMMA_S * len(re.findall(r",(?=\s)", text)) + SENTENCE_S * len(re.findall(r"[.!?:;](?=\s+\S)", text))
         return (_spoken(text, language) + pauses) / (rate * self.pace)
+
+
+def repeated(once: float, loop: int) -> float | None:
+    """Seconds of a prompt that is played `loop` times; None for 0, which is forever."""
+    return round(min(once * min(loop, 10**9), LONGEST_S), 3) if loop else None
 
 
 _TAG: Final = re.compile(r"<[^<>]*>")

@@ -11,6 +11,7 @@ from app.simulator import payloads
 from app.simulator.connect import connect
 from app.simulator.conversations import Recording, SimulatedConversation
 from app.simulator.delivery import replacement
+from app.simulator.durations import repeated
 from app.simulator.input import collect
 from app.simulator.legs import Action, HeardKind, InputQueue, Leg, Ncco, PartyInput, PressedKey, Speech, Waited
 from app.simulator.scheduler import Process, Signal, Steps, first_of, milliseconds, pause
@@ -89,8 +90,7 @@ class Playback:
         else:
             text = str(action["streamUrl"][0])
             once = durations.stream(text)
-        loop = int(action.get("loop", 1))
-        seconds = round(once * loop, 3) if loop else None
+        seconds = repeated(once, int(action.get("loop", 1)))
         sound = self.leg.conversation.play(kind, text, seconds, action)
         try:
             yield from first_of(within=seconds)
@@ -142,7 +142,9 @@ def wait(_: Playback, action: Action) -> Steps[None]:
 
     Source: NCCO reference, Wait.
     """
-    yield from pause(min(max(float(action.get("timeout", 10)), 0.1), 7200.0))
+    timeout = action.get("timeout", 10)
+    seconds = float(timeout) if isinstance(timeout, str) else timeout
+    yield from pause(float(min(max(seconds, 0.1), 7200.0)))
 
 
 def record(playback: Playback, action: Action) -> Steps[None]:

@@ -48,7 +48,7 @@ class Access:
         try:
             claims = jwt.decode(token, self._key, algorithms=["RS256"], options=_OPTIONS)
             issued, ends = float(claims["iat"]), float(claims.get("exp", "inf"))
-        except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as error:
             raise _unauthorized(f"The token is not valid: {error}") from error
         if claims["application_id"] != self._application_id:
             raise _unauthorized(f"The token is for another application than {self._application_id}.")

@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 
 from app.ncco import Issue, check
 from app.simulator import payloads
+from app.simulator.durations import repeated
 from app.simulator.input import listen_for_keys
 from app.simulator.legs import HeardKind, Leg
 from app.simulator.outbound import OutboundCall
@@ -91,7 +92,7 @@ class Platform:
 
 def _playing(leg: Leg, kind: HeardKind, text: str, once: float, loop: int) -> Steps[None]:
     """Play a sound to one leg `loop` times; 0 means until stopped."""
-    seconds = once * loop if loop else None
+    seconds = repeated(once, loop)
     number = leg.note(kind, text, seconds)
     try:
         yield from first_of(leg.over, within=seconds)

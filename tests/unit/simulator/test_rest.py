@@ -114,6 +114,29 @@ async def test_the_ringing_timer_and_the_length_timer_end_a_call() -> None:
     assert (9.0, "platform") == ((long.ended_ms or 0) / 1000 - long.zero_ms / 1000, long.ended_by)
 
 
+@pytest.mark.parametrize(
+    "action",
+    [
+        talk("Hello.", loop=1e308),
+        talk("Hello.", loop=10**17),
+        talk(f"<speak>One<break time='{'9' * 400}s'/>two</speak>"),
+        {"action": "stream", "streamUrl": [f"{BASE}/ten.mp3"], "loop": 1e300},
+        {"action": "wait", "timeout": 1e308},
+        {"action": "wait", "timeout": 10**400},
+    ],
+    ids=["talk", "talk, whole", "break", "stream", "wait", "wait, whole"],
+)
+async def test_what_would_take_longer_than_a_clock_can_count_ends_with_the_call(action: dict[str, Any]) -> None:
+    client = Client(line := Line({}))
+
+    call = await client.place(**{**NEW, "ncco": [action]}, length_timer=9)
+    await client.ask("PUT", f"/{call.uuid}/talk", {"text": "Hello.", "loop": 10**400})
+    await client.ask("PUT", f"/{call.uuid}/stream", {"stream_url": [f"{BASE}/ten.mp3"], "loop": 10**18})
+    await line.vonage.run()
+
+    assert (9.0, "platform") == ((call.ended_ms or 0) / 1000 - call.zero_ms / 1000, call.ended_by)
+
+
 async def test_the_called_person_presses_keys() -> None:
     client = Client(line := Line({"input": [talk("You are confirmed.")]}, {FROM: Behaviour(script=("1",))}))
 
@@ -318,6 +341,8 @@ async def test_three_calls_and_fifteen_other_requests_a_second() -> None:
         {"exp": datetime(2026, 3, 4).astimezone()},
         {"iat": datetime(2027, 3, 4).astimezone()},
         {"iat": "soon"},
+        {"iat": 10**400},
+        {"exp": 10**400},
     ],
 )
 async def test_a_token_must_be_the_application_s(claims: dict[str, Any]) -> None:
