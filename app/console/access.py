@@ -1,4 +1,4 @@
-"""Who may see the console, and who may change something: without a session nothing but the login page is served."""
+"""Access to the console: who may view and who may change things. Without a session, only the login page is served."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from app.console.state import console_of
 
 LOGIN: Final = "/login"
 PUBLIC: Final = ("/", LOGIN)
-"""Paths that are served without a session, besides static files: they show nothing of the project."""
+"""Paths that are served without a session, besides static files: they reveal nothing about the project."""
 UNATTENDED: Final = "x-unattended"
 """The header of requests that a page sends automatically every few seconds."""
 _NETWORK: Final = 64
 """Bits of the prefix of an IPv6 network. A client can choose the other bits of its address."""
 _FORM: Final = "application/x-www-form-urlencoded"
 _WITH_FORMS: Final = ("/change", "/logout", "/view")
-"""Paths for forms, which work without JavaScript; other requests have the token in their header."""
+"""Paths of forms, which work without JavaScript; other requests have the token in their header."""
 _TOKEN: Final = "x-csrf-token"  # noqa: S105 - the name of a header
 _NO_TOKEN: Final = "The page is out of date. Reload it."  # noqa: S105 - a message
 
@@ -60,7 +60,7 @@ class RequireSession:
 
 
 def _renewing(request: Request, session: ConsoleSession, send: Send) -> Send:
-    """Give the browser a new cookie, unless the one it has is new enough or the route sets one."""
+    """Give the browser a new cookie, unless the current one is recent enough or the route sets one."""
     renewed = console_of(request).sessions.renewed(session)
     if renewed is None:
         return send
@@ -99,10 +99,10 @@ def login_page(request: Request, path: str, problem: str = "", status: int = 200
 
 
 def client_of(request: HTTPConnection) -> str:
-    """The key for counting failed logins: the address of the client, of IPv6 its network.
+    """The key for counting failed logins: the client's address, or its IPv6 network.
 
-    Behind the proxy of NCCO_CONSOLE_URL it is the last address in X-Forwarded-For: the proxy has added that one, and a
-    client can forge those before it. Otherwise it is the address of the connection.
+    Behind the proxy of NCCO_CONSOLE_URL it is the last address in X-Forwarded-For: added by the proxy, while a client
+    can forge earlier ones. Otherwise it is the address of the connection.
     """
     console = console_of(request)
     peer = request.client.host if request.client else ""
@@ -117,7 +117,7 @@ def client_of(request: HTTPConnection) -> str:
 
 
 def set_cookie(request: HTTPConnection, response: Response, session: ConsoleSession | None) -> None:
-    """Give a session to the browser; None takes it away.
+    """Set the browser's session cookie; None removes it.
 
     In development without TLS it lacks `Secure`: Safari refuses such a cookie from http://127.0.0.1.
     """
@@ -141,7 +141,7 @@ def _cookie_name(request: HTTPConnection) -> str:
 
 
 async def _may_look(request: Request) -> ConsoleSession:
-    """The session of a request. Of one that may change something, the token against request forgery is checked."""
+    """The session of a request. Checks the CSRF token of requests that may change something."""
     session: ConsoleSession | None = request.state.session
     if session is None:
         raise HTTPException(401, "You are not logged in.")
@@ -155,7 +155,7 @@ async def _may_look(request: Request) -> ConsoleSession:
 
 
 def _may_have_token(request: Request, session: ConsoleSession) -> bool:
-    """Whether a request has the token against request forgery, or may have it in its form, which is not read yet."""
+    """Whether a request has the CSRF token, or may have it in its form, which has not been read yet."""
     if request.method in SAFE_METHODS or request.url.path in PUBLIC:
         return True
     token = request.headers.get(_TOKEN)
@@ -167,7 +167,7 @@ def _is_token(token: str | None, session: ConsoleSession) -> bool:
 
 
 def _is_form(request: Request) -> bool:
-    """Whether a request comes from a form of a page."""
+    """Whether a request comes from a page's form."""
     is_encoded = request.headers.get("content-type", "").startswith(_FORM)
     return is_encoded and request.url.path.startswith(_WITH_FORMS)
 
@@ -180,6 +180,6 @@ async def _may_change(session: CanLook) -> ConsoleSession:
 
 
 CanLook: TypeAlias = Annotated[ConsoleSession, Depends(_may_look)]
-"""A parameter of a route that shows something, or plays a simulated call."""
+"""Route parameter for viewing, or playing simulated calls."""
 CanChange: TypeAlias = Annotated[ConsoleSession, Depends(_may_change)]
-"""A parameter of a route that changes something."""
+"""Route parameter for changes."""

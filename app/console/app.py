@@ -38,7 +38,7 @@ from app.settings.logins import Logins
 from app.store import open_store
 
 MOST_RESULTS: Final = 16
-"""Counts and proofs, for the pictures of flows, that are kept."""
+"""Most cached counts and proofs for pictures of flows."""
 
 
 def create_console(
@@ -53,11 +53,11 @@ def create_console(
     """The console as an ASGI application.
 
     Args:
-        settings: checked already.
+        settings: already checked.
         services: passed by the command line.
         dev: development.
-        keys: sign its sessions, and links to it in development; none given: those of the settings.
-        links_since: when links that open it may have been made first; None: now.
+        keys: sign its sessions, and links to it in development; by default those of the settings.
+        links_since: earliest creation time of valid links; None: now.
         clock: the current time in UTC.
     """
     app = FastAPI(
@@ -65,7 +65,7 @@ def create_console(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # URLs of its pages hold what people search for
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # URLs of its pages contain search terms
         lifespan=_lifespan,
     )
     logins = Logins(settings.console_logins, settings.shared_logins)
@@ -94,7 +94,7 @@ def create_console(
     )
     for module in (login, home, messages, phone, flows, calls, report, change, health, editor):
         app.include_router(module.router)
-    # Pages are not compressed: the size of one would say something about the tokens in it (BREACH).
+    # Pages are not compressed: their size would reveal something about tokens in them (BREACH).
     app.mount("/static/{version}", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")
     app.add_middleware(RequireSession)
     app.add_middleware(Guard, url=settings.console_url)
@@ -107,7 +107,7 @@ def create_console(
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Read the server's figures while the console runs, and close resources at the end."""
+    """Read the server's figures while the console runs, and close resources on exit."""
     console: Console = app.state.console
     reading = asyncio.create_task(console.figures.read_forever())
     yield
@@ -122,16 +122,16 @@ _PROBLEMS: Final = {
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """Whatever a route or the framework refuses."""
+    """Reply to errors of routes and of the framework."""
     refusal = cast(FrameworkRefusal, error)
     problem, cure = _PROBLEMS.get(refusal.status_code, ("", ""))
-    is_ours = isinstance(refusal, HTTPException)  # the framework's own have a detail that says nothing
+    is_ours = isinstance(refusal, HTTPException)  # the framework's own have a meaningless detail
     shown = refusal.detail if is_ours or not problem else problem
     return refused(request, refusal.status_code, shown, cure, refusal.headers)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
-    """A query or a body that a route does not take: the list of FastAPI for scripts."""
+    """Reply to an invalid query or body: FastAPI's list for scripts."""
     fault = cast(RequestValidationError, error)
     if not wants_page(request):  # without the input, which may not be Unicode or JSON
         details = [{name: each[name] for name in ("type", "loc", "msg")} for each in fault.errors()]
@@ -141,13 +141,13 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _store_error(request: Request, error: Exception) -> Response:
-    """Calls or recordings cannot be read."""
+    """Reply if calls or recordings are unreadable."""
     away = cast(StoreError, error)
     cure = away.cure or "try again in a moment"
     return refused(request, 503, f"The database cannot be used: {away}.", f"{as_sentence(cure)}.")
 
 
 async def _server_error(request: Request, _: Exception) -> Response:
-    """An unexpected error; it is answered outside of the guard."""
+    """Reply to an unexpected error, outside the guard."""
     problem, cure = "Something went wrong in the console.", "Try again. The server's log has the details."
     return refused(request, 500, problem, cure, HEADERS | {"Cache-Control": "no-store"})

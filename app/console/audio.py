@@ -1,4 +1,4 @@
-"""Audio as a browser's player requests it: whole, or a part. It is read from its storage while it is sent."""
+"""Audio as a browser's player requests it: completely or in part. It is streamed from its storage."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from fastapi.responses import StreamingResponse
 from app.service.recording_files import in_thread
 
 BLOCK: Final = 256 * 1024
-"""Bytes that are sent at a time."""
+"""Bytes sent at a time."""
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 
 
 def wanted(header: str, size: int) -> range | None:
-    """The positions that a Range header asks for; None: there are none of them in the file.
+    """The positions requested by a Range header; None if they are not in the file.
 
-    All of the file when it asks for several parts, or in a form that nobody has to know. Source: RFC 9110, 14.2.
+    The whole file if it requests several parts, or in an unknown unit. Source: RFC 9110, 14.2.
     """
     found = _RANGE.fullmatch(header.strip())
     if found is None or not any(found.groups()):
@@ -36,7 +36,7 @@ def wanted(header: str, size: int) -> range | None:
 
 
 def audio_response(file: IO[bytes], size: int, asked: str, content_type: str, headers: Mapping[str, str]) -> Response:
-    """The response to a request with the Range header `asked` ("" for none). Closes the file once it is sent."""
+    """The response to a request with the Range header `asked` ("" for none). Closes the file after sending it."""
     shared = {"accept-ranges": "bytes", **headers}
     part = wanted(asked, size)
     if part is None:

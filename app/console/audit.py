@@ -11,22 +11,22 @@ from structlog.typing import FilteringBoundLogger
 from app.console.sessions import ConsoleSession, hash_of
 
 HASH_CHARACTERS: Final = 8
-"""Characters of a session's hash: enough to find the lines that belong together."""
+"""Characters of a session's hash: enough to find related lines."""
 _MOST_CHARACTERS: Final = 100
 
 
 def audit(
     request: Request, event: str, *, is_refused: bool = False, session: ConsoleSession | None = None, **values: Any
 ) -> None:
-    """Log what somebody did, or was refused, with the address of the client.
+    """Log an action, or its refusal, with the client's address.
 
     Args:
-        request: of a client; behind a proxy the address is the proxy's, and `forwarded_for` is the client's, as the
-            proxy reports it.
+        request: of a client; behind a proxy the address is the proxy's, and `forwarded_for` is the client's, as
+            reported by the proxy.
         event: what happened.
-        is_refused: whether it was not done.
-        session: the one that was opened; None: that of the request.
-        values: more about it.
+        is_refused: whether it was refused.
+        session: the opened one; None for the request's.
+        values: further data.
     """
     known: ConsoleSession | None = session or getattr(request.state, "session", None)
     forwarded = request.headers.get("x-forwarded-for", "")[:_MOST_CHARACTERS]

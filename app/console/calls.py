@@ -1,4 +1,4 @@
-"""The calls that the server has recorded: a list that can be searched, and each call as a conversation."""
+"""Recorded calls: a searchable list, and each call as a conversation."""
 
 from __future__ import annotations
 
@@ -55,17 +55,17 @@ STATES: Final = {
 }
 """The names of the call filters."""
 MOST_JUDGED: Final = 5_000
-"""How many calls are searched for those with one result."""
+"""Most calls to search for a result."""
 _NUMBER: Final = re.compile(r"\+?[\d ()/.-]{3,}")
 _ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|CON-[0-9a-f-]+")
 _CSV_COLUMNS: Final = ("id", "began_at", "from", "to", "flow", "state", "step", "failed", "seconds", "turns", "words")
 
 
 class CallSearch(BaseModel):
-    """The filters of the list, as its address holds them."""
+    """The filters of the list, as in its URL."""
 
     q: Annotated[str, Query(max_length=200)] = ""
-    """A number or a part of it, the name of a caller or a flow, words that were said, or the beginning of an id."""
+    """A number or a part of it, the name of a caller or a flow, spoken words, or the start of an ID."""
     flow: Annotated[str, Query(max_length=100)] = ""
     state: Literal["", "open", "missed", "message", "person", "failed"] = ""
     since: Literal["", "today", "hour", "day", "week", "month"] = ""
@@ -99,7 +99,7 @@ Search: TypeAlias = Annotated[CallSearch, Query()]
 
 @asynccontextmanager
 async def recorded(request: Request) -> AsyncIterator[Records]:
-    """The calls of the database that the settings name. Raises StoreError when it cannot be read."""
+    """The calls of the configured database. Raises StoreError if it is unreadable."""
     console = console_of(request)
     await opened_store(request)
     async with open_store(console.settings.database_url).records() as records:
@@ -111,8 +111,8 @@ async def _find(
 ) -> list[tuple[CallRow, CallResult | None]]:
     """The calls that match a search, with their results, newest first.
 
-    Calls with this id, else calls that match the filters. The legs of called parties have no result. By result only the
-    newest `MOST_JUDGED` are searched.
+    Calls with this id, else calls that match the filters. The legs of called parties have no result. By result, only
+    the newest `MOST_JUDGED` are searched.
     """
     if _ID.fullmatch(search.q.strip()) and (named := await records.calls_like(search.q.strip(), limit)):
         known = await results_of(records, project.flows, [row.key for row in named], milliseconds(now))
@@ -158,7 +158,7 @@ async def _meant(records: Records, rows: Sequence[CallRow], wanted: CallFilter, 
 
 
 def _caller_name(row: CallRow, project: Project) -> str:
-    """The caller's name as the flow knows it; "" when it does not, or when it is sensitive."""
+    """The caller's name in the flow; "" if unknown or sensitive."""
     try:
         session = from_json(row.session.state)
     except ValueError:
@@ -168,7 +168,7 @@ def _caller_name(row: CallRow, project: Project) -> str:
 
 
 def called_number(caller: str) -> str:
-    """The number to dial to call somebody back: `+447700900123`; "" without a number."""
+    """The number for calling back: `+447700900123`; "" without a number."""
     return f"+{caller}" if caller.isascii() and caller.isdecimal() else ""
 
 
@@ -216,7 +216,7 @@ def _documents(
 
 @router.get("/calls")
 async def calls(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
-    """The list, or only its rows when the page polls for changes: everybody who polls gets the same rows."""
+    """The list, or only its rows if the page polls for changes: all polling pages get the same rows."""
     if not request.headers.get("hx-request"):
         return await _listed(request, search, "calls.html")
     headers = {"HX-Replace-Url": f"/calls{search.address()}"}
@@ -274,7 +274,7 @@ async def calls_json(request: Request, search: Search, _: CanLook) -> Response:
 
 @router.get("/calls.csv")
 async def calls_csv(request: Request, search: Search, _: CanLook) -> Response:
-    """The calls of the list as a table. A cell that a spreadsheet would take for a formula gets an apostrophe."""
+    """The calls of the list as a table. A cell that a spreadsheet would read as a formula gets an apostrophe."""
     text = csv_text(_CSV_COLUMNS, await _exported(request, search))
     headers = {"content-disposition": "attachment; filename=calls.csv"}
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
@@ -282,7 +282,7 @@ async def calls_csv(request: Request, search: Search, _: CanLook) -> Response:
 
 @router.post("/calls/{name:path}/keep")
 async def keep_call(request: Request, console: TheConsole, name: str, session: CanChange) -> Response:
-    """Write a call into tests/scenarios/, to be played by `ncco test`; 422 with the reason when that cannot be."""
+    """Write a call into tests/scenarios/, for `ncco test`; 422 with the reason if that is impossible."""
     async with recorded(request) as records:
         timeline = await records.timeline(name)
     if timeline is None:
@@ -301,7 +301,7 @@ async def keep_call(request: Request, console: TheConsole, name: str, session: C
 
 @router.get("/calls/{name:path}")
 async def call(request: Request, console: TheConsole, name: str, session: CanLook, replayed: bool = False) -> Response:
-    """One call as a conversation; with `replayed`, compared with what today's flow plays."""
+    """One call as a conversation; with `replayed`, compared with today's flow."""
     now_ms = milliseconds(datetime.now(UTC))
     try:
         async with recorded(request) as records:

@@ -1,4 +1,4 @@
-"""Whether calls or recordings have changed."""
+"""Detects changes of calls or recordings."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from app.errors import StoreError
 from app.store import Records, Store
 
 LOOK_S: Final = 1.0
-"""How often the store is looked at, at most, however many pages ask."""
+"""Least interval between reads of the store, for any number of pages."""
 WATCHED: Final = 200
 """The number of newest calls and recordings to watch for changes."""
 
 
 class CallChanges:
-    """The version of the newest calls and recordings, which one look at the store finds for all who ask.
+    """The version of the newest calls and recordings, from one read of the store for all requests.
 
     Args:
-        store: opened at the first look.
-        look_s: how long a version is good.
+        store: opened on the first read.
+        look_s: how long a version is valid.
     """
 
     def __init__(self, store: Store, look_s: float = LOOK_S) -> None:
@@ -36,7 +36,7 @@ class CallChanges:
         self._problem: StoreError | None = None
 
     async def version(self) -> str:
-        """Another one than before when calls or recordings have changed. Raises StoreError."""
+        """The version, which differs once calls or recordings have changed. Raises StoreError."""
         time = asyncio.get_running_loop().time
         async with self._lock:
             if time() - self._looked_at >= self._look_s:
@@ -52,7 +52,7 @@ class CallChanges:
             return self._version
 
     async def close(self) -> None:
-        """Disconnect; the next look connects again."""
+        """Disconnect; the next read reconnects."""
         self._records = None
         await self._opened.aclose()
 

@@ -19,18 +19,18 @@ from app.service.recorded_calls import (
 from app.store import HookRow, Timeline
 
 DOTS: Final = "••••"
-"""In place of a sensitive value."""
+"""Replaces sensitive values."""
 _SERVES: Final = frozenset({"record", "connect", "conversation"})
 """Actions with which an error exit still helps the caller before the call ends."""
 
 
 class Said(NamedTuple):
-    """One action of an NCCO that was sent.
+    """An action of a sent NCCO.
 
     Attributes:
         kind: the name of the action.
-        text: the spoken text, or the action in a few words.
-        is_spare: it follows an `input`, so it is heard only if no webhook is answered.
+        text: the spoken text, or a summary of the action.
+        is_spare: it follows an `input`, so it is heard only if no webhook gets a reply.
     """
 
     kind: str
@@ -39,13 +39,13 @@ class Said(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """A line of a trace: the decision, lookup or failure, and the line of the flow behind it.
+    """A trace line: a decision, lookup or failure, with its flow line.
 
     Attributes:
         text: the decision, or the lookup.
-        because: why; of a lookup `ok, in 12 ms`, or why its default was used.
-        file, line: of the flow; "" for both without a place.
-        answer: of a lookup as JSON, with dots for sensitive values; "" when it was not stored.
+        because: the reason; for a lookup `ok, in 12 ms`, or why its default was used.
+        file, line: of the flow, or "".
+        answer: of a lookup as JSON, with dots for sensitive values; "" if it was not stored.
         has_failed: whether something went wrong.
     """
 
@@ -76,7 +76,7 @@ def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
 
 
 def reasons_in(trace: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]) -> Iterator[Reason]:
-    """A turn's decisions, lookups and failures, in order; `answers` are its lookups' answers."""
+    """A turn's decisions, lookups and failures, in order; `answers` are those of its lookups."""
     for line in trace:
         did = line["did"]
         what = line["what"]
@@ -98,7 +98,7 @@ def _shown(answer: Any) -> str:
 
 
 def _with_dots(value: Any) -> Any:
-    """A value with dots in place of the tokens of sensitive values."""
+    """A value with sensitive values' tokens replaced by dots."""
     if isinstance(value, dict):
         return {name: _with_dots(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -107,13 +107,13 @@ def _with_dots(value: Any) -> Any:
 
 
 def _place(line: Mapping[str, Any]) -> tuple[str, str]:
-    """The file and the line of a line of a trace; "" for both without a place."""
+    """The file and line of a trace line, or ""."""
     file, _, number = str(line["where"]).rpartition(":")
     return file, number
 
 
 def conversation(timeline: Timeline) -> list[dict[str, Any]]:
-    """Each webhook of a call with its effect: the caller's action, the decision and the prompts."""
+    """Each webhook of a call with its effects: the caller's action, the decision and the prompts."""
     shown: list[dict[str, Any]] = []
     unsent = {hook.id: hook for hook in timeline.hooks}
     entered: Mapping[str, Any] = {"where": ""}
@@ -176,18 +176,18 @@ def _plain(entry: TimelineEntry, timeline: Timeline) -> str:
 
 
 def _hook(id_: str, name: str, unsent: Mapping[str, HookRow]) -> dict[str, Any]:
-    """A hook of a turn; one that is sent is no longer stored."""
+    """A hook of a turn; sent hooks are no longer stored."""
     return hook_document(unsent[id_]) if id_ in unsent else {"hook": name, "state": "sent or dropped", "problem": ""}
 
 
 def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[str, Any], call: Timeline) -> Lost | None:
-    """Whether the caller was lost at a webhook: nothing of the flow could be played, or an error ended the call.
+    """Whether the caller was lost at a webhook: no part of the flow could be played, or an error ended the call.
 
     Args:
         entry: the webhook.
         document: of the entry.
-        entered: the line of the trace that says where the call was.
-        call: all of it.
+        entered: the trace line with the call's position.
+        call: the whole call.
     """
     row = entry.webhook
     turn = document["turn"]

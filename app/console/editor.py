@@ -38,10 +38,9 @@ class EditorQuestion(BaseModel):
     Attributes:
         file: a path in the project, which may not exist, or `pasted.json` or `pasted.yaml`.
         text: the editor's text.
-        unsaved: further files of the project that are not saved yet.
-        line, column: where the cursor is, from 1; the column in UTF-16 code units.
-        editor: distinguishes two editors of the same file; an older question of the same editor that still waits is
-            dropped.
+        unsaved: other unsaved files of the project.
+        line, column: of the cursor, from 1; the column in UTF-16 code units.
+        editor: distinguishes two editors of the same file; an older waiting request of the same editor is dropped.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -84,7 +83,7 @@ async def definition(request: Request, question: EditorQuestion, session: CanLoo
 async def _answer(
     request: Request, function: Callable[..., Any], question: EditorQuestion, session: ConsoleSession
 ) -> JSONResponse:
-    """The subprocess's answer; drops an older question of the same editor that still waits."""
+    """The subprocess's answer; drops an older waiting request of the same editor."""
     asker = f"{function.__name__} {session.csrf_token} {question.editor} {question.file}"
     return JSONResponse(await ask(request, session, function, asker, question=question.model_dump()))
 

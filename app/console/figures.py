@@ -1,6 +1,6 @@
-"""What the webhook server next to the console reports about itself: the figures of the last hour, and its readiness.
+"""The figures and the readiness of the webhook server next to the console, for the last hour.
 
-They are those of one host. The console reads them while it runs, and forgets them when it ends.
+They are those of one host. The console reads them while it runs, and does not store them.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.console.services import Served
 
 READ_S: Final = 10.0
-"""How often the server is read."""
+"""How often to read the server."""
 FRESH_S: Final = 2.0
-"""A page shows figures at most this old, and otherwise reads them again."""
+"""Greatest age of figures on a page; older ones are read again."""
 PATIENCE_S: Final = 2.0
-"""How long an answer may take."""
+"""Time limit of a response."""
 HOUR_S: Final = 3600.0
-"""How long counts are kept."""
+"""How long to keep counts."""
 _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_webhooks_total": (),
     "ncco_webhook_seconds_bucket": ("le",),
@@ -38,7 +38,7 @@ _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_hook_tries_total": ("outcome",),
     "ncco_recording_tries_total": ("outcome",),
 }
-"""The counters to keep, and the labels to keep them by; other labels are summed."""
+"""The counters to keep, by these labels; other labels are summed."""
 _GAUGES: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_hooks": ("state",),
     "ncco_recordings": ("state",),
@@ -54,11 +54,11 @@ class ServerState(NamedTuple):
     """The content of `/readyz`.
 
     Attributes:
-        problem: why the server does not answer; "" when it does.
+        problem: why the server does not respond, or "".
         reasons: why it takes no calls.
         flows: the flows in which new calls can start.
-        rejected: the issues of the flows on disk that are not in use, with places and fixes.
-        loaded_at: when the flows in use were loaded (ISO 8601), "" when none are.
+        rejected: the issues of flows on disk that are not in use, with places and fixes.
+        loaded_at: when the flows in use were loaded (ISO 8601), "" if none are.
     """
 
     problem: str = ""
@@ -69,17 +69,17 @@ class ServerState(NamedTuple):
 
 
 class Figures:
-    """Reads a server again and again.
+    """Polls a server.
 
     Args:
-        served: where it answers.
-        client: asks it.
-        clock: seconds, which are never set back.
+        served: its addresses.
+        client: for the requests.
+        clock: monotonic seconds.
 
     Attributes:
-        state: as read last; None before.
+        state: the latest one; None at first.
         is_counted: whether the counters could be read.
-        gauges: present values, as read last.
+        gauges: the latest values.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Figures:
         self.is_counted = False
         self.gauges: Mapping[Series, float] = {}
         self._served = served
-        no_certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # it answers in plain HTTP on this host
+        no_certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # it uses plain HTTP on this host
         self._client = client or httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, verify=no_certificates)
         self._clock = clock
         self._grown: deque[tuple[float, Mapping[Series, float]]] = deque()
@@ -102,7 +102,7 @@ class Figures:
         self._reading = asyncio.Lock()
 
     async def read_forever(self) -> None:
-        """Read every `READ_S` seconds, if it is known where."""
+        """Read every `READ_S` seconds, if the address is known."""
         while self._served.url:
             await self.read()
             await asyncio.sleep(READ_S)
@@ -112,7 +112,7 @@ class Figures:
         await self._client.aclose()
 
     async def read(self) -> None:
-        """Read the server, unless that was done within `FRESH_S`."""
+        """Read the server, unless it was read within `FRESH_S`."""
         async with self._reading:
             now = self._clock()
             if not self._served.url or now - self._read_at < FRESH_S:
@@ -137,7 +137,7 @@ class Figures:
             return ServerState(f"{self._served.url}/readyz cannot be read ({type(error).__name__})")
 
     def _add(self, found: Mapping[Series, float], now: float) -> None:
-        """Keep the counts since the last reading; after a restart the counters start at 0 again."""
+        """Add the counts since the last reading; after a restart, counters start at 0 again."""
         self.gauges = {series: value for series, value in found.items() if series[0] in _GAUGES}
         counters = {series: value for series, value in found.items() if series[0] in _LABELS}
         before = counters if self._latest is None else self._latest
@@ -175,14 +175,14 @@ def _counters(text: str) -> dict[Series, float]:
 
 
 def sum_of(counts: Mapping[Series, float], *begins: str) -> int:
-    """The total of the series that start like this."""
+    """The total of the series with this prefix."""
     return round(sum(value for series, value in counts.items() if series[: len(begins)] == begins))
 
 
 def quantile(counts: Mapping[Series, float], share: float) -> float | None:
-    """The time in seconds within which this share of the webhooks was answered; None without any.
+    """The time in seconds within which this share of webhooks was answered; None without webhooks.
 
-    It is estimated inside of a bucket as Prometheus does; anything longer than all buckets counts as the longest.
+    It is interpolated inside a bucket as in Prometheus; times beyond the buckets count as the largest.
     """
     buckets = sorted((float(series[1]), value) for series, value in counts.items() if "bucket" in series[0])
     if not buckets or not buckets[-1][1]:

@@ -32,13 +32,13 @@ from app.suggest import nearest
 router = APIRouter()
 
 MOST_PICTURES: Final = 32
-"""Pictures that are kept."""
+"""Most cached pictures."""
 MOST_ISSUES: Final = 100
-"""Issues that a page shows."""
+"""Most issues on a page."""
 PROOF_S: Final = 20.0
-"""How long a proof explores."""
+"""Time limit of a proof's exploration."""
 PROOF_STOPS_S: Final = 60.0
-"""How long it may take with the calls that it plays."""
+"""Time limit including the calls that it plays."""
 KINDS: Final = {
     "start": "where calls begin",
     "step": "plays something",
@@ -58,11 +58,11 @@ VERDICTS: Final = {
     "stopped": "There was not enough time for every possible call; nothing wrong was found so far.",
     "refuted": "Something is wrong.",
 }
-"""The meaning of each verdict."""
+"""Verdict → its meaning."""
 
 
 class ShownStep(NamedTuple):
-    """The details of a step next to the picture: its node, and the ways out as (label, target)."""
+    """The details of a step next to the picture: its node, and its exits as (label, target)."""
 
     node: GraphNode
     ways: list[tuple[str, str]]
@@ -103,12 +103,12 @@ def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
 
 
 def _drawing(flow: Flow, *, errors: bool = False) -> Drawing:
-    """What the picture of a flow shows, in words for people who never see an address of the server."""
+    """A description of a flow's picture for people, without addresses of the server."""
     return draw([flow], errors=errors, shown_number=lambda number: _number(flow, number), has_addresses=False)
 
 
 def _number(flow: Flow, number: str) -> str:
-    """A number as people write it, given the flow's own numbers."""
+    """A number in readable form, given the flow's own numbers."""
     return readable(number, flow.numbers[0] if flow.numbers else "")
 
 
@@ -117,7 +117,7 @@ def _name(node: GraphNode, flow: str) -> str:
 
 
 class ListedFlow(NamedTuple):
-    """A row of the list. `flow` is None when it has errors; then `file` says where it is written."""
+    """A row of the list. `flow` is None if it has errors; `file` is then its file."""
 
     name: str
     file: str
@@ -128,7 +128,7 @@ class ListedFlow(NamedTuple):
 
 
 def _listed(read: ReadProject) -> Iterator[ListedFlow]:
-    """The flows of the project by name, those with errors too."""
+    """The flows of the project by name, including those with errors."""
     files = named_flows(read.texts) | {name: flow.place.file for name, flow in read.project.flows.items()}
     for name, file in sorted(files.items()):
         flow = read.project.flows.get(name)
@@ -137,23 +137,23 @@ def _listed(read: ReadProject) -> Iterator[ListedFlow]:
 
 
 def _entrances(flow: Flow, read: ReadProject) -> tuple[str, ...]:
-    """The ways into a flow, with numbers in national form."""
+    """The entries to a flow, with numbers in national form."""
     has_all = not any(each.numbers for each in read.project.flows.values())
     return entrances(flow, has_all=has_all, shown=lambda number: readable(number, number))
 
 
 def _shown(issues: list[FlowIssue]) -> dict[str, object]:
-    """The issues for the template: errors first, and how many there are."""
+    """The issues for the template: errors first, and their number."""
     return {"issues": sorted(issues, key=lambda issue: not issue.is_error)[:MOST_ISSUES], "found": len(issues)}
 
 
 @router.get("/flows")
 async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
-    """The list, with the calls of the last days."""
+    """The list, with the calls of recent days."""
     read = await asyncio.to_thread(console.project.current)
     calls: dict[str, int] = {}
     if not console.settings.has_memory_store:
-        with suppress(StoreError):  # the page of the calls says so
+        with suppress(StoreError):  # the page *Calls* reports it
             rows = (await counted_report(request, PeriodQuery(), zone_of(read.project))).rows
             calls = {row["name"]: row["calls"] for row in rows if row["by"] == "flow"}
     return render(request, "flows.html", flows=list(_listed(read)), calls=calls, **_shown(list(read.issues)))
@@ -176,7 +176,7 @@ def _as_file(flow: Flow) -> str:
 
 @router.get("/flows/{name}")
 async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wanted: Wanted) -> Response:
-    """A flow as a picture, or why it does not load. With `wanted.errors` also its error paths."""
+    """A flow as a picture, or why it does not load. With `wanted.errors`, also its error paths."""
     read = await asyncio.to_thread(console.project.current)
     flow = read.project.flows.get(name)
     file = flow.place.file if flow else named_flows(read.texts).get(name, "")
@@ -189,7 +189,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         return render(request, "flow_errors.html", name=name, file=file, **values)
     is_painted = not console.settings.has_memory_store if wanted.paint == "" else wanted.paint == "traffic"
     if is_painted:
-        wanted.period_of(read, name, datetime.now(UTC))  # days that are none are refused now
+        wanted.period_of(read, name, datetime.now(UTC))  # refuse invalid days now
     return render(
         request,
         "flow.html",
@@ -207,7 +207,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
 
 @router.get("/flows/{name}/painted")
 async def painted(request: Request, console: TheConsole, name: str, _: CanLook, wanted: Wanted) -> Response:
-    """The painted picture of a flow for its page, which was sent without waiting for it; or why there is none."""
+    """The painted picture of a flow, requested by its page after loading; or why there is none."""
     read = await asyncio.to_thread(console.project.current)
     flow = read.project.flows.get(name)
     paint = Paint(problem=f"The flow {name} was removed or now has errors. Reload the page.")
@@ -219,7 +219,7 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
 
 @router.post("/flows/{name}/proof")
 async def proof(request: Request, console: TheConsole, name: str, _: CanLook) -> Response:
-    """Explore every call to a flow that is saved, in a subprocess: the verdict, and a call for each violation."""
+    """Explore every call to a saved flow in a subprocess: the verdict, and a call for each violation."""
     read = await asyncio.to_thread(console.project.current)
     services = console.services
     if name not in read.project.flows or services.prove is None:

@@ -1,4 +1,4 @@
-"""Refuses requests that do not come from a console page, and adds the headers that protect its pages."""
+"""Refuses requests from elsewhere than console pages, and adds security headers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.settings.values import is_loopback, name_in_host
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES: Final = 4_194_304
-"""The largest body of a request; an editor sends the texts of several files."""
+"""The largest body of a request; an editor sends several files."""
 _TOO_LARGE: Final = f"The request has more than {MAX_BODY_BYTES:,} bytes."
 _OTHER_ORIGIN: Final = "The request comes from a page with another origin."
 POLICY: Final = "; ".join(
@@ -48,13 +48,13 @@ _KEPT: Final = "public, max-age=31536000, immutable"
 class Guard:
     """Middleware around the whole console.
 
-    The Host of a request must be a loopback name or the host of `url`: a page of another name that is made to
-    lead to this machine (DNS rebinding) gets nothing. Ports are not compared, since an SSH tunnel may have another
-    one. A request that may change something must come from a page of the same origin.
+    The Host of a request must be a loopback name or the host of `url`: this prevents DNS rebinding. Ports are not
+    compared, since an SSH tunnel may use another one. A request that may change something must come from a page of the
+    same origin.
 
     Args:
         app: the application to guard.
-        url: where a proxy serves the console, "" for none.
+        url: the console's URL behind a proxy, or "".
     """
 
     def __init__(self, app: ASGIApp, url: str = "") -> None:
@@ -85,9 +85,9 @@ class Guard:
 
 
 def _is_same_origin(headers: Headers) -> bool:
-    """Whether a page of the console has sent a request; one without these headers comes from no browser.
+    """Whether a console page sent the request; one without these headers is not from a browser.
 
-    Forms send `Origin: null`, because pages do not say where they are: browsers then send Sec-Fetch-Site.
+    Forms send `Origin: null`, because pages send no referrer: browsers then send Sec-Fetch-Site.
     """
     site, origin, host = headers.get("sec-fetch-site"), headers.get("origin"), headers.get("host", "").lower()
     if site is not None:

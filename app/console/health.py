@@ -28,13 +28,13 @@ from app.store import milliseconds, open_store
 router = APIRouter()
 
 OFTEN: Final = 0.1
-"""The share of lookups without an answer that counts as an error."""
+"""Share of failed lookups that counts as an error."""
 OLD_BACKUP: Final = timedelta(hours=36)
-"""The age at which a backup is old: a daily one may take a while."""
+"""Age at which a backup counts as old; leaves time for a daily one."""
 MANY_FAILED_TRIES: Final = 3
-"""The failed tries in an hour that count as a problem: a first try may come too early."""
+"""Failed attempts in an hour that count as a problem: a first attempt may be too early."""
 SLOW_S: Final = 2.5
-"""The time of the slowest webhooks that counts as too slow; Vonage gives up after 5 s."""
+"""Time of the slowest webhooks that counts as too slow; Vonage gives up after 5 s."""
 BACKUP: Final = "how-to/backup"
 CONSOLE: Final = "how-to/console"
 FAULTS: Final = "explanation/faults"
@@ -53,9 +53,9 @@ class HealthProblem(NamedTuple):
 
     Attributes:
         severity: `error`: callers notice it; `warning`.
-        plain: what it means for the line's owner, in a sentence; `text`: what is known about it.
+        plain: its meaning for the line's owner, in a sentence; `text`: details.
         page: of the documentation.
-        link: the page of the console with more, "" for none, and `where` in words.
+        link: the console page with details, or "", and `where` in words.
     """
 
     severity: str
@@ -68,7 +68,7 @@ class HealthProblem(NamedTuple):
 
 
 class LookupFigures(NamedTuple):
-    """How a lookup fared: how often it was asked, failed and came too late, and its mean time in milliseconds."""
+    """Statistics of a lookup: numbers of requests, failures and late answers, and its mean time in milliseconds."""
 
     name: str
     asked: int
@@ -79,7 +79,7 @@ class LookupFigures(NamedTuple):
 
 @router.get("/health")
 async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
-    """The page. It asks for itself again every few seconds."""
+    """The page. It reloads every few seconds."""
     figures = console.figures
     settings = console.settings
     now = datetime.now(UTC)
@@ -109,7 +109,7 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
 
 
 async def problems_of(request: Request, now: datetime, away: StoreError | None) -> list[HealthProblem]:
-    """The problems that need attention, errors first. `away`: why the database cannot be used."""
+    """The problems that need attention, errors first. `away`: why the database is unusable."""
     console = console_of(request)
     figures = console.figures
     await figures.read()
@@ -131,7 +131,7 @@ def _backup(gauges: Mapping[Series, float]) -> datetime | None:
 
 
 def _answered(hour: Mapping[Series, float], settings: Settings) -> str:
-    """The webhooks of the hour in words; "" without any. Those without a signature may be anybody's."""
+    """The webhooks of the hour in words; "" without any. Unsigned ones may be from anyone."""
     webhooks = sum_of(hour, "ncco_webhooks_total")
     if not webhooks:
         return ""
@@ -152,7 +152,7 @@ def _sentences(hour: Mapping[Series, float], settings: Settings) -> Iterator[str
 
 
 async def _revisions(request: Request, now: datetime) -> tuple[list[tuple[str, str, int]], StoreError | None]:
-    """The open calls by flow and revision, and why they cannot be read."""
+    """The open calls by flow and revision, and the problem if they are unreadable."""
     console = console_of(request)
     if console.settings.has_memory_store:
         return [], None
@@ -172,7 +172,7 @@ def _of_store(error: StoreError) -> HealthProblem:
 
 
 def _of_server(figures: Figures) -> Iterator[HealthProblem]:
-    """What the server reports about itself, or that it reports nothing."""
+    """Problems that the server reports, or that it does not respond."""
     state = figures.state
     if state is None:
         cure = "Open the console that `ncco serve` starts; it reads the server next to it."
@@ -204,7 +204,7 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
 def _of_hour(
     hour: Mapping[Series, float], lookups: Iterable[LookupFigures], project: Project
 ) -> Iterator[HealthProblem]:
-    """What the last hour shows."""
+    """Problems of the last hour."""
     webhooks, failsafes = sum_of(hour, "ncco_webhooks_total"), sum_of(hour, "ncco_failsafes_total")
     if failsafes:
         text = f"{counted(failsafes, 'caller')} heard the emergency announcement (failsafe) in the last hour."
@@ -240,7 +240,7 @@ def _of_hour(
 
 
 def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: datetime) -> Iterator[HealthProblem]:
-    """Problems that need attention: something was given up, refused or not done."""
+    """Problems that need attention: something failed for good, was refused or not done."""
     if parked := sum_of(gauges, "ncco_hooks", "parked"):
         text = f"{counted(parked, 'hook')} could not be delivered, and the server gave up."
         cure = "`ncco hooks` says why; `ncco hooks retry --all` sends them again."
@@ -264,7 +264,7 @@ def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: dat
 def _of_waiting(
     hour: Mapping[Series, float], gauges: Mapping[Series, float], settings: Settings
 ) -> Iterator[HealthProblem]:
-    """Things that still wait after a try, or that cannot be tried."""
+    """Things that still wait after an attempt, or cannot be attempted."""
     tries = sum_of(hour, "ncco_hook_tries_total", "failed")
     if (waiting := sum_of(gauges, "ncco_hooks", "waiting")) and tries >= MANY_FAILED_TRIES:
         text = (
@@ -311,7 +311,7 @@ def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProble
 
 
 def _lookups(hour: Mapping[Series, float]) -> Iterator[LookupFigures]:
-    """The lookups that were asked, those with most trouble first."""
+    """The lookups that were made, worst first."""
     results: dict[str, Counter[str]] = {}
     for series, value in hour.items():
         if series[0] == "ncco_lookups_total":

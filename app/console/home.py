@@ -1,4 +1,4 @@
-"""The page that owners open first: whether the line is open, today's calls, and who waits for an answer.
+"""The owners' first page: whether the line is open, today's calls, and who waits for a call back.
 
 Also the switch between the owner's and the developer's view.
 """
@@ -37,19 +37,19 @@ from app.store import CALLED_BACK, WebhookRow, milliseconds
 router = APIRouter()
 
 MISSED_DAYS: Final = 3
-"""The days before today whose missed calls are listed: a weekend and the day before it."""
+"""Number of days before today whose missed calls are listed: a weekend and the day before."""
 MOST_MISSED: Final = 8
-"""Missed callers on the page."""
+"""Most missed callers on the page."""
 FEW_MESSAGES: Final = 3
-"""Messages on the page."""
+"""Most messages on the page."""
 CALLS_KEPT_S: Final = 5.0
-"""How long the calls' results are shown before they are counted again."""
+"""How long results of calls are cached."""
 WEEK: Final = timedelta(7)
 NOBODY: Final = MappingProxyType[int, tuple[int, str]]({})
 
 
 class OpenNow(NamedTuple):
-    """Opening hours at a moment, in words. `why` is "" when there is nothing to say."""
+    """Opening hours at a moment, in words. `why` may be ""."""
 
     name: str
     is_open: bool
@@ -100,7 +100,7 @@ def _moment(moment: datetime, today: date) -> str:
 
 
 class ReturnedCall(NamedTuple):
-    """A missed call that somebody has returned: `at` when (ISO 8601), `by` whom."""
+    """A returned missed call: `at` (ISO 8601), `by` whom."""
 
     number: str
     call: str
@@ -112,9 +112,9 @@ class MissedCaller(NamedTuple):
     """Somebody to call back.
 
     Attributes:
-        call_back: `+447700900123`; "" when the caller has no number.
+        call_back: `+447700900123`; "" if the caller's number is unknown.
         call: the id of their last call, which began `at` (ISO 8601), and its result in words.
-        times: how often they tried.
+        times: number of attempts.
     """
 
     number: str
@@ -131,10 +131,10 @@ class RecentCalls:
 
     Attributes:
         today: today's calls by result.
-        before: the calls of the same day last week until this time of the day.
-        missed: those to call back, the last one first.
+        before: the calls of the same day last week up to the same time.
+        missed: those to call back, latest first.
         withheld: missed calls without a number.
-        returned: those that were missed and that somebody has called back, the last one first.
+        returned: missed callers who were called back, latest first.
     """
 
     today: Counter[str] = field(default_factory=Counter)
@@ -147,7 +147,7 @@ class RecentCalls:
 def counted_calls(
     calls: Iterable[CallResult], zone: tzinfo, now: datetime, returned: Mapping[int, tuple[int, str]] = NOBODY
 ) -> RecentCalls:
-    """The results of some calls, in the order of their start; `returned`: by key, when they were returned by whom."""
+    """The results of some calls, in order of their start; `returned`: when and by whom they were returned, by key."""
     found = RecentCalls()
     today = now.astimezone(zone).date()
     missed = dict[str, list[CallResult]]()
@@ -163,7 +163,7 @@ def counted_calls(
             at_ms, by = returned[call.key]
             found.returned.insert(0, ReturnedCall(readable(call.caller, call.to), call.id, _iso(at_ms), by))
         elif call.result != "missed":
-            missed.pop(call.caller, None)  # they have got through since
+            missed.pop(call.caller, None)  # they have since got through
         elif call.caller:
             missed.setdefault(call.caller, []).append(call)
         else:
@@ -187,7 +187,7 @@ def _iso(ms: int) -> str:
 async def _recent_calls(
     request: Request, flows: Mapping[str, Flow], now: datetime, most_s: float = CALLS_KEPT_S
 ) -> RecentCalls:
-    """The calls of the last week, counted at most `most_s` seconds ago. Raises StoreError."""
+    """The calls of the last week, at most `most_s` seconds old. Raises StoreError."""
     zone = zone_of(console_of(request).project.current().project)
     first = datetime.combine(now.astimezone(zone).date() - WEEK, time(), zone)
 
@@ -206,7 +206,7 @@ async def _recent_calls(
 
 @router.get("/home")
 async def home(request: Request, console: TheConsole, session: CanLook) -> Response:
-    """The page. It asks for itself again."""
+    """The page. It reloads regularly."""
     now = datetime.now(UTC)
     flows = (await run_in_threadpool(console.project.current)).project.flows
     calls, inbox, away = None, dict[str, Any](), None
@@ -243,7 +243,7 @@ def _compared(calls: RecentCalls, now: datetime) -> str:
 
 @router.post("/calls/{name:path}/called-back")
 async def called_back(request: Request, console: TheConsole, name: str, session: CanChange) -> Response:
-    """Note at a call that its caller was called back."""
+    """Mark a call's caller as called back."""
     now = datetime.now(UTC)
     async with recorded(request) as records:
         found = await records.calls_like(name, 1)

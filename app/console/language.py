@@ -1,6 +1,6 @@
 """Answers an editor's questions about texts. Everything here runs in the subprocess of `app.console.worker`.
 
-An editor counts columns in UTF-16 code units. The language server of `app.lsp` asks for the same answers.
+An editor counts columns in UTF-16 code units. The language server of `app.lsp` uses the same functions.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ Json: TypeAlias = dict[str, Any]
 PASTED_JSON: Final = "pasted.json"
 PASTED_YAML: Final = "pasted.yaml"
 MOST_ISSUES: Final = 500
-"""Issues that an editor gets; a text with more is not a flow file."""
+"""Most issues sent to an editor; a text with more is not a flow file."""
 MOST_OPTIONS: Final = 1000
 MOST_DRAWN: Final = 200
-"""Steps of a picture; the layout of more takes too long while somebody types."""
+"""Most steps of a picture; more take too long to lay out while somebody types."""
 NO_PICTURE: Final = '<p class="hint">{}</p>'
 _PASTED_FLOW: Final = "flows/pasted.yaml"
 _SAYS: Final = """
@@ -111,14 +111,14 @@ def definition(folder: Json, question: Json) -> Json:
 
 
 def read(folder: Json, source: Json) -> bool:
-    """Whether a text can be called; the console asks, before it reads a text that may take too long."""
+    """Whether a text can be called; run before the console reads a text that may take too long."""
     return read_source(project_in(folder), PhoneText(**source)).is_ready
 
 
 def read_alone(folder: Json, file: str, text: str) -> None:
-    """Read a text without the rest of its project; the console asks before it saves a text.
+    """Read a text without the rest of its project, before the console saves it.
 
-    Every page reads saved files, so a text that takes too long would stop them all. A template is read as if a flow
+    Every page reads saved files, so a text that takes too long would block them all. A template is read as if a flow
     spoke it.
     """
     flow = {_PASTED_FLOW: _SAYS.format(template=json.dumps(file.removeprefix("templates/")))}
@@ -126,7 +126,7 @@ def read_alone(folder: Json, file: str, text: str) -> None:
 
 
 def picture(folder: Json, source: Json) -> str:
-    """The picture of the flow of a text as SVG, or a paragraph that says why there is none; "" while it has errors."""
+    """The picture of the flow of a text as SVG, or a paragraph with the reason why not; "" while it has errors."""
     playable = read_source(project_in(folder), PhoneText(**source))
     if playable.project is None:
         return NO_PICTURE.format("There is no picture of an NCCO: its actions are played one after the other.")
@@ -141,7 +141,7 @@ def picture(folder: Json, source: Json) -> str:
 def asked(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
     """The path of the text in the project, all texts, the line, and the column in characters.
 
-    The `text` of a question may be None: as it is in `unsaved` or on disk.
+    If the `text` of a question is None, the one in `unsaved` or on disk is used.
     """
     path, text, line = question["file"], question["text"], question["line"]
     path = _PASTED_FLOW if path == PASTED_YAML else path
@@ -185,7 +185,7 @@ def _renamed(issue: Json, file: str) -> Json:
 
 
 def shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Checked) -> list[Json]:
-    """Issues of some texts (path → text) with the fixes that help, as an editor gets them; at most `MOST_ISSUES`."""
+    """Issues of some texts (path → text) with working fixes, for an editor; at most `MOST_ISSUES`."""
     listed = list(issues)[:MOST_ISSUES]
     helpful = tried_fixes(listed, texts, check)
     column = Utf16Columns(texts)
@@ -263,7 +263,7 @@ def _json_value(node: Node) -> Any:
 
 
 def _yaml_issue(issue: NccoIssue, ncco: Seq) -> FlowIssue:
-    """The issue of an NCCO in YAML, at the key or the value that its JSON Pointer leads to."""
+    """The issue of an NCCO in YAML, at the key or value of its JSON Pointer."""
     node = cast("Node", ncco)
     key = None
     for part in issue.path.split("/")[1:]:

@@ -1,4 +1,4 @@
-"""The login page, logging out, and the link that opens the console in development."""
+"""The login page, logout, and the link that opens the console in development."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ router = APIRouter()
 
 @router.get("/")
 async def home(request: Request, console: TheConsole, token: str = "") -> Response:
-    """The first page. With the token of a link a session is opened."""
+    """The first page. With the token of a link, it opens a session."""
     if not token:
         return RedirectResponse(FIRST_PAGES[view_of(request)], 302)
     sessions = console.sessions
     session = sessions.redeem(token)
     if session is None:
-        if request.state.session is not None:  # the page was loaded again, or the link was opened twice
+        if request.state.session is not None:  # the page was reloaded, or the link was opened twice
             return RedirectResponse("/", 303)
         audit(request, "console link refused", is_refused=True)
         cure = (
@@ -59,7 +59,7 @@ async def log_in(
     """Open a session for the right password of a name, or for a shared password."""
     typed = tidy_name(name)
     names = {login.name for login in console.logins.current()}
-    # A name that nobody has may be a password in the wrong field.
+    # An unknown name may be a password in the wrong field.
     known: dict[str, Any] = {"name": typed} if typed and typed in names else {}
     try:
         login = await console.passwords.matching(typed, password, client_of(request))
@@ -80,7 +80,7 @@ async def log_in(
 
 @router.post("/logout")
 async def log_out(request: Request, _: CanLook) -> Response:
-    """Take the session from the browser. A copy of its cookie is good until the session would have ended."""
+    """Remove the session from the browser. A copy of its cookie is valid until the session would have ended."""
     audit(request, "console logout")
     response = RedirectResponse(LOGIN, 303)
     set_cookie(request, response, None)
@@ -94,6 +94,6 @@ def _logged_in(request: Request, path: str, session: ConsoleSession) -> Response
 
 
 def local_path(path: str) -> str:
-    """The path of a page of the console; `/` in place of anything that might lead elsewhere."""
+    """The path of a console page; `/` instead of anything that might lead elsewhere."""
     is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if is_local else "/"

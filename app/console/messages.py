@@ -1,4 +1,4 @@
-"""The messages that callers have left: listened to, dealt with, deleted."""
+"""Messages from callers: listening, marking as done, deleting."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from app.store import RecordingFilter, RecordingRow, Store, milliseconds
 router = APIRouter(route_class=PolledRoute)
 
 PAGE: Final = 50
-"""Messages on one page."""
+"""Most messages on a page."""
 MOST_WORDS: Final = 500
-"""Characters of a transcript on that page; the page of the call has all of it."""
+"""Most characters of a transcript on that page; the call's page shows all of it."""
 _BOXES: Final = {
     "new": RecordingFilter(kind="record", is_done=False),
     "done": RecordingFilter(kind="record", is_done=True),
@@ -39,14 +39,14 @@ MessageId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 
 async def opened_store(request: Request) -> Store:
-    """The store that the settings name, opened at the first use. Raises StoreError when that is not possible."""
+    """The configured store, opened on first use. Raises StoreError if that fails."""
     store = console_of(request).store
     await store.open()
     return store
 
 
 def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
-    """A message in the words of people; with `is_short` only the first words of its transcript."""
+    """A message for display; with `is_short`, only the first words of its transcript."""
     at = row.started_at or row.created_at
     words = " ".join(row.transcript.split()) if is_short else row.transcript
     number = readable(row.from_number, row.to_number) or "Withheld number"
@@ -81,7 +81,7 @@ async def messages(
     before: Annotated[str, Query(pattern=r"^([0-9a-f]{32})?$")] = "",
     few: Annotated[int, Query(ge=0, le=PAGE)] = 0,
 ) -> Response:
-    """The list, or only its rows when the page polls for changes."""
+    """The list, or only its rows if the page polls for changes."""
     values = await inbox_values(request, box, before, few)
     return render(request, "messages_rows.html" if request.headers.get("hx-request") else "messages.html", **values)
 
@@ -109,7 +109,7 @@ async def inbox_values(request: Request, box: Box = "new", before: str = "", few
 
 @router.get("/messages/count")
 async def count(request: Request, _: CanLook) -> Response:
-    """How many messages are new, for the navigation; nothing when that is not known."""
+    """The number of new messages, for the navigation; "" if unknown."""
     try:
         counts = await (await opened_store(request)).recordings.count()
     except StoreError:
@@ -121,7 +121,7 @@ async def count(request: Request, _: CanLook) -> Response:
 async def audio(
     request: Request, console: TheConsole, id_: MessageId, session: CanLook, use: Use = "heard"
 ) -> Response:
-    """The audio, also a part of it. Whoever asks for any of it has listened to it."""
+    """The audio, or a part of it. Requesting it marks the message as heard."""
     recordings = (await opened_store(request)).recordings
     files = console.settings.recording_files
     row = await recordings.get(id_)
@@ -139,7 +139,7 @@ async def audio(
     if row.heard_at is None:
         await recordings.mark_heard(id_, milliseconds(datetime.now(UTC)), session.by)
     part = request.headers.get("range", "bytes=0-")[:100]
-    where: dict[str, Any] = {} if part.startswith("bytes=0-") else {"part": part}  # a player that continues, or skips
+    where: dict[str, Any] = {} if part.startswith("bytes=0-") else {"part": part}  # a player that continues or skips
     audit(request, f"message {use}", message=id_, **where)
     disposition = f"{'attachment' if use == 'downloaded' else 'inline'}; filename={row.file_name}"
     headers = {"content-disposition": disposition, "cache-control": "private, no-store"}
@@ -148,7 +148,7 @@ async def audio(
 
 @router.post("/messages/{id_}/{action}")
 async def change(request: Request, id_: MessageId, action: Action, session: CanChange) -> Response:
-    """Somebody has dealt with a message, deletes it (which can be undone for a day), or takes that back."""
+    """Mark a message as done, delete it (which can be undone for a day), or undo that."""
     recordings = (await opened_store(request)).recordings
     now = milliseconds(datetime.now(UTC))
     by = session.by

@@ -1,4 +1,4 @@
-"""Renders the pages: one Jinja2 environment, versioned addresses of static files, and the navigation."""
+"""Renders the pages: one Jinja2 environment, versioned URLs of static files, and the navigation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NAVIGATION: Final = (
 """The pages in the order of the navigation: route name and title."""
 
 View: TypeAlias = Literal["owner", "developer"]
-"""How pages present things: to those who own the phone line, or with files, lines and webhooks to developers.
+"""The view of pages: for owners of the phone line, or with files, lines and webhooks for developers.
 
 It gives no permission: only the role of the session does.
 """
@@ -44,7 +44,7 @@ _CODE: Final = re.compile("`([^`]+)`")
 
 @cache
 def static_version() -> str:
-    """A hash of all static files. It is a folder of their addresses, so that modules import each other within it."""
+    """A hash of all static files. It is a folder in their URLs, so that modules import their own version."""
     files = sorted(path for path in STATIC.rglob("*") if path.is_file())
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
@@ -54,12 +54,12 @@ def _asset(path: str) -> str:
 
 
 def _as_json(value: Any) -> str:
-    """The value as readable JSON; it is escaped like any other text."""
+    """The value as readable JSON; escaped like any other text."""
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _with_code(text: str) -> Markup:
-    """The escaped text, with parts in backticks as code."""
+    """The escaped text, with backticked parts as code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - it is escaped
 
 
@@ -81,7 +81,7 @@ def view_cookie(request: Request) -> str:
 
 
 def view_of(request: Request) -> View:
-    """The view that was chosen in this browser, else the usual one."""
+    """The view chosen in this browser, else the default."""
     usual: View = "developer" if request.app.state.console.dev else "owner"
     chosen = request.cookies.get(view_cookie(request))
     return next((view for view in VIEWS if view == chosen), usual)
@@ -98,14 +98,14 @@ def render(request: Request, template: str, status: int = 200, /, **values: Any)
 
 
 def wants_page(request: Request) -> bool:
-    """Whether a person waits for a page; else a script for JSON."""
+    """Whether a person requested a page; otherwise a script requested JSON."""
     return "text/html" in request.headers.get("accept", "") and "hx-request" not in request.headers
 
 
 def refused(
     request: Request, status: int, problem: str, cure: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The answer to a request that is not served: a page for people, JSON for scripts."""
+    """The response to a refused request: a page for people, JSON for scripts."""
     if wants_page(request):
         response = render(request, "error.html", status, problem=as_sentence(problem), cure=cure)
     else:

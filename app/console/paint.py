@@ -26,16 +26,16 @@ from app.store import milliseconds
 
 PERIODS: Final = {"1": "today", "7": "the last 7 days", "30": "the last 30 days", "": "the days"}
 STALE_S: Final = 60
-"""How long the counts of calls are shown before they are counted again."""
+"""How long counts of calls are cached."""
 PAINT_S: Final = 50.0
-"""How long a page waits for its paint, with those before it; it asks no longer than a minute."""
+"""How long a page waits for its paint, including earlier ones; it requests periods for at most a minute."""
 
 
 class PaintQuery(PeriodQuery):
     """Whether to paint a picture, and with which days' calls. `days` wins over `first` and `last`."""
 
     paint: Literal["", "traffic", "none"] = ""
-    """`""` paints where calls are kept."""
+    """`""` paints if calls are kept."""
     days: Literal["", "1", "7", "30"] = ""
     errors: bool = False
     """Whether to draw error paths."""
@@ -67,10 +67,10 @@ class Paint:
     """How a picture is painted.
 
     Attributes:
-        key: the same for the same paint of the same flow.
+        key: identifies the paint of a flow.
         apply: paints a drawing.
         words: a description in sentences.
-        problem: why the picture is not painted, with a fix; "" when it is.
+        problem: why the picture is not painted, with a fix; or "".
     """
 
     key: object = None
@@ -80,7 +80,7 @@ class Paint:
 
 
 async def paint_for(request: Request, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Paint:
-    """The paint that is wanted for the picture of a flow. Raises HTTPException for a period that is none."""
+    """The requested paint for the picture of a flow. Raises HTTPException for an invalid period."""
     console = console_of(request)
     if wanted.paint != "traffic":
         return Paint()

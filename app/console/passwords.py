@@ -17,23 +17,24 @@ from app.settings.logins import Login
 WINDOW: Final = timedelta(minutes=15)
 """How long a failure counts."""
 FREE_FAILURES: Final = 5
-"""Failures of one client with one name after which its next tries of that name take longer."""
+"""Failures of a client with a name after which its attempts at that name are delayed."""
 MAX_FAILURES_OF_ALL: Final = 100
-"""Failures of all clients with one name after which every try of that name takes longest."""
+"""Failures of all clients with a name after which every attempt at that name gets the longest delay."""
 _REMEMBERED: Final = 1000
-"""The most failures remembered, over all names. Waiting is quicker than pushing one out."""
+"""Most remembered failures, over all names. Waiting is faster than pushing one out."""
 LONGEST_S: Final = 4.0
-"""How long a try is held up at most. It takes 1 s at first, and then twice as long each time."""
+"""Longest delay of an attempt. It starts at 1 s and doubles each time."""
 MAX_WAITING_OF_ONE: Final = 4
-"""Waiting logins of one client with one name, which are checked one at a time."""
+"""Most waiting logins of a client with a name, which are checked one at a time."""
 MAX_WAITING: Final = 16
-"""Logins with one name at a time, and with all unknown names together. With `LONGEST_S`: four guesses a second."""
+"""Most simultaneous logins with a name, and with all unknown names together. With `LONGEST_S`: four guesses a second.
+"""
 
 _HASHER: Final = PasswordHasher()
 
 
 class TooManyLogins(Exception):
-    """Too many passwords wait to be checked; there is room in a second or some."""
+    """Too many passwords wait to be checked; retry in a few seconds."""
 
 
 def hash_password(password: str) -> str:
@@ -42,14 +43,13 @@ def hash_password(password: str) -> str:
 
 
 class Passwords:
-    """Checks passwords one after another. After failures it takes its time, and a right password always passes.
+    """Checks passwords one after another. Failures cause delays, but a correct password always passes.
 
-    Each name has its own count and its own queue, so guesses at one hold up nobody else. Failures are counted in this
-    process: what somebody without a session sends writes nothing to the database. A right password does not reset the
-    count.
+    Each name has its own count and queue, so guesses at one name do not delay others. Failures are counted in this
+    process: requests without a session write nothing to the database. A correct password does not reset the count.
 
     Args:
-        logins: those of now.
+        logins: the current logins.
         clock: the current time in UTC.
         pause: waits for some seconds.
     """
@@ -70,11 +70,11 @@ class Passwords:
         self._turns: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def matching(self, name: str, password: str, client: str) -> Login | None:
-        """The login of this name that the password fits, or None. Raises TooManyLogins.
+        """The login with this name and password, or None. Raises TooManyLogins.
 
         Args:
             name: `tidy_name` of the typed name, "" for the passwords without a name.
-            password: as it was typed.
+            password: as typed.
             client: the key for counting its failures.
         """
         who = (client, name)
@@ -98,8 +98,8 @@ class Passwords:
                 del self._waiting[who], self._turns[who]
 
     def _held_up_s(self, client: str, name: str) -> float:
-        """How long the next try of a client with a name is held up, whether or not there is such a name."""
-        now = self._clock()  # it may have been set back
+        """The delay of a client's next attempt at a name, whether or not the name exists."""
+        now = self._clock()  # the clock may have been set back
         counted = [who for at, who, tried in self._failures if tried == name and now - WINDOW < at <= now]
         if len(counted) >= MAX_FAILURES_OF_ALL:
             return LONGEST_S
@@ -107,9 +107,9 @@ class Passwords:
         return 0.0 if more < 0 else min(2.0**more, LONGEST_S)
 
     def _verify(self, name: str, password: str) -> Login | None:
-        """Blocks some 50 ms for each password of this name, and as long for a name that nobody has.
+        """Blocks about 50 ms for each password of this name, and as long for an unknown name.
 
-        All of them are compared, so that the time says nothing about which one fits.
+        All of them are compared, so that the time does not reveal which one matches.
         """
         logins = self._logins()
         known = [login for login in logins if login.name == name]
@@ -119,7 +119,7 @@ class Passwords:
 
 
 def _like(hash_: str) -> str:
-    """A hash that no password matches, and that takes as long to check as this one."""
+    """A hash that no password matches, and that takes as long to check as a real one."""
     parameters, salt, digest = hash_.rsplit("$", 2)
     return "$".join((parameters, "A" * len(salt), "A" * len(digest)))
 
@@ -132,5 +132,5 @@ def _fits(hash_: str, password: str) -> bool:
 
 
 def _normalised(password: str) -> str:
-    """The same text for the same characters, which keyboards compose differently."""
+    """The text in a normal form, since keyboards compose characters differently."""
     return unicodedata.normalize("NFC", password)

@@ -1,4 +1,4 @@
-"""Pages that ask again and again get an answer only when calls or recordings have changed."""
+"""Sends polling pages a response only if calls or recordings have changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.console.state import console_of
 class PolledRoute(APIRoute):
     """A route that shows calls or recordings. A polling page gets 304 while nothing has changed.
 
-    The version that such a request gets is in `request.state.version`; "" for any other request.
+    The version for such a request is in `request.state.version`; "" for others.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

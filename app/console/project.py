@@ -1,4 +1,4 @@
-"""The project on disk that the console shows, loaded again when a file changes."""
+"""The project on disk that the console shows, reloaded when a file changes."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ from app.flow.report import counted
 from app.settings.logins import NAME
 
 HISTORY: Final = ".history"
-"""The folder next to the flows that keeps earlier versions of saved files; the loader skips names with a dot."""
+"""The folder next to the flows that keeps earlier versions of saved files; the loader skips names with a leading dot.
+"""
 _VERSION: Final = "%Y%m%dT%H%M%S%f"
-"""Added to the name of an earlier version: when it was replaced, in UTC."""
+"""Suffix of an earlier version's name: when it was replaced, in UTC."""
 _VERSION_NAME: Final = re.compile(rf"(.+)\.(\d{{8}}T\d{{12}})(?:,({NAME.pattern}))?")
-"""The name of the file, when it was replaced, and who did it, if that person has a name."""
+"""The file name, when it was replaced, and by whom, if known."""
 LONGEST_NAME: Final = 190
-"""Characters of the display path of a file that is saved; the names of its versions are longer."""
+"""Most characters in the display path of a saved file; the names of its versions are longer."""
 TEMPLATE_SUFFIXES: Final = (".j2", ".jinja", ".jinja2", ".json", ".md", ".ssml", ".txt", ".xml")
-"""How the names of files end that are saved in `templates/`: no program could be one of them."""
+"""Allowed endings of files saved in `templates/`: none of them is executable."""
 KEPT_VERSIONS: Final = 20
-"""Earlier versions of a file that are kept."""
+"""Most earlier versions of a file to keep."""
 
 
 class CannotSave(AppError):
-    """A file was not written."""
+    """A file could not be saved."""
 
 
 class Version(NamedTuple):
-    """An earlier version of a file; `by`: who replaced it, "" for somebody without a name."""
+    """An earlier version of a file; `by`: who replaced it, "" if unknown."""
 
     text: str
     by: str
@@ -48,13 +49,7 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReadProject:
-    """What was loaded.
-
-    Attributes:
-        project: its flows without errors.
-        texts: display path (`flows/acme.yaml`) → text.
-        issues: every issue, also of files that cannot be read, by place.
-    """
+    """The loaded project."""
 
     project: Project
     texts: Mapping[str, str]
@@ -66,7 +61,7 @@ class ReadProject:
         return tuple(flow.revision for flow in self.project.flows.values())
 
     def unreleased(self, file: str) -> str:
-        """Why real calls do not use a file as it is on disk; "" if they do. One error keeps the whole project back."""
+        """Why real calls do not use the file on disk; "" if they do. One error holds back the whole project."""
         errors = [issue.place.file for issue in self.issues if issue.is_error]
         if not errors:
             return ""
@@ -95,7 +90,7 @@ class ProjectFolder:
         self._saving = threading.Lock()
 
     def current(self) -> ReadProject:
-        """The project as it is on disk now; loaded again only after a change. Blocks."""
+        """The project on disk; reloaded only after a change. Blocks."""
         with self._lock:
             found = stamps([self.flows, self.templates])
             if self._read is None or found != self._stamps:
@@ -116,7 +111,7 @@ class ProjectFolder:
         """Replace a file of the project atomically, and keep its earlier version.
 
         Args:
-            file: its display path, `flows/acme.yaml`. A new file may be made in the folders of the project only.
+            file: its display path, `flows/acme.yaml`. New files are allowed only in the folders of the project.
             text: the new text.
             digest: `digest_of` the text that was edited; "" for a new file.
             by: the name of the login; "" for none.
@@ -142,7 +137,7 @@ class ProjectFolder:
             ) from error
 
     def blocked(self, file: str) -> str:
-        """Why a file of the project cannot be saved, in words for people; "" when nothing is known against it."""
+        """Why a file of the project cannot be saved, for display; "" if nothing prevents it."""
         try:
             folder = self._path(file).parent
         except CannotSave as error:
@@ -161,12 +156,12 @@ class ProjectFolder:
         """A file's earlier versions: when (ISO 8601, UTC) → version, newest first."""
         try:
             kept = reversed(self._versions(self._path(file)))
-        except CannotSave:  # such as one that a link leads to
+        except CannotSave:  # such as the target of a link
             return {}
         return {at.isoformat(): Version(_read(path), by) for at, by, path in kept}
 
     def _path(self, file: str) -> Path:
-        """Where a display path is on disk. Raises CannotSave for anything outside of the project."""
+        """The file of a display path. Raises CannotSave for anything outside the project."""
         folder, _, rest = file.partition("/")
         root = {"flows": self.flows, "templates": self.templates}.get(folder)
         parts = PurePosixPath(rest).parts
@@ -190,7 +185,7 @@ class ProjectFolder:
         found = []
         for kept in (path.parent / HISTORY).glob("*"):
             if (parts := _VERSION_NAME.fullmatch(kept.name)) and parts[1] == path.name:
-                with suppress(ValueError):  # a name that no version has
+                with suppress(ValueError):  # not the name of a version
                     found.append((datetime.strptime(parts[2], _VERSION).replace(tzinfo=UTC), parts[3] or "", kept))
         return sorted(found)
 
@@ -199,7 +194,7 @@ class ProjectFolder:
         folder.mkdir(exist_ok=True)
         now = datetime.now(UTC)
         kept = self._versions(path)
-        if kept:  # it is the newest, also when the clock was set back since
+        if kept:  # it is the newest, even if the clock was set back
             now = max(now, kept[-1][0] + timedelta(microseconds=1))
         who = f",{by}" if by else ""
         replace_text(folder / f"{path.name}.{now:{_VERSION}}{who}", text, like=path)
@@ -213,5 +208,5 @@ def digest_of(text: str) -> str:
 
 
 def _read(path: Path) -> str:
-    """The text as it was loaded: its line breaks stay, a byte order mark goes."""
+    """The loaded text: keeps line breaks, drops a byte order mark."""
     return path.read_bytes().decode("utf-8-sig", errors="replace")

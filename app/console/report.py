@@ -1,4 +1,4 @@
-"""The page of counted calls: charts, and a table."""
+"""The page *Report*: charts and a table of calls."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ BARS: Final = {
 """The parts of a bar from the bottom, in words."""
 
 PERIODS: Final = {"7": "7 days", "28": "4 weeks", "91": "3 months"}
-"""Periods that end today, as their days."""
+"""Periods that end today, in days."""
 MOST_BARS: Final = 31
-"""Bars of a chart; a longer period has one for several days."""
+"""Most bars of a chart; for longer periods, a bar covers several days."""
 WIDTH, HEIGHT = 100.0, 40.0
-"""A chart's size in its own units: the width of all bars and the height of the highest."""
+"""A chart's size in its own units: the total width of bars and the height of the highest."""
 
 _Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or None)]
 """A date; an empty field is none."""
 
 
 class PeriodQuery(BaseModel):
-    """Days from `first` to `last`, both counted, as an address holds them."""
+    """Days from `first` to `last`, inclusive, as in a URL."""
 
     first: Annotated[_Day, Query(alias="from")] = None
     last: Annotated[_Day, Query(alias="to")] = None
@@ -75,7 +75,7 @@ class PeriodQuery(BaseModel):
 
 
 class ReportQuery(PeriodQuery):
-    """The filters of a report, as its address holds them."""
+    """The filters of a report, as in its URL."""
 
     days: Literal["", "7", "28", "91"] = ""
     """A period that ends today; it wins over the dates."""
@@ -87,7 +87,7 @@ Filters: TypeAlias = Annotated[ReportQuery, Query()]
 
 
 async def _period(request: Request, filters: ReportQuery) -> Period:
-    """The days that are asked for. Raises HTTPException."""
+    """The requested days. Raises HTTPException."""
     console = console_of(request)
     project = (await run_in_threadpool(console.project.current)).project
     zone = find_zone(filters.timezone) if filters.timezone else zone_of(project, filters.flow)
@@ -114,7 +114,7 @@ async def counted_report(request: Request, days: PeriodQuery, zone: tzinfo) -> C
 
 
 class Segment(NamedTuple):
-    """A part of a bar: which result, and where it is drawn."""
+    """A part of a bar: its result and position."""
 
     kind: str
     y: float
@@ -122,7 +122,7 @@ class Segment(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A bar of a chart: its text, its place, and its parts from the bottom; `label` is printed below it."""
+    """A bar of a chart: its text, position, and parts from the bottom; `label` is below it."""
 
     title: str
     label: str
@@ -132,7 +132,7 @@ class Bar(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """Bars, and how many calls the highest has."""
+    """Bars, and the number of calls of the highest."""
 
     bars: list[Bar]
     most: int
@@ -184,7 +184,7 @@ def _bars(counts: Sequence[Counter[str]], titles: Sequence[str], labels: Sequenc
 
 
 class Headline(NamedTuple):
-    """A number above the charts, and how it compares with the period before."""
+    """A number above the charts, and the comparison with the previous period."""
 
     value: str
     title: str
@@ -211,7 +211,7 @@ def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> l
 
 @router.get("/report")
 async def report(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
-    """The counts of a period against the one before, as charts and as a table by flow and by called number."""
+    """The counts of a period compared with the previous one, as charts and a table by flow and called number."""
     period = await _period(request, filters)
     values: dict[str, Any] = {"rows": []}
     if not (is_memory := console.settings.has_memory_store):

@@ -1,4 +1,4 @@
-"""Results that take a while to compute, kept while they are needed."""
+"""A cache of results that take a while to compute."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 
 class Results:
-    """The results that were needed last.
+    """The most recently used results.
 
-    The first value of a key is its kind; one of a kind is computed at a time.
+    The first value of a key is its kind; results of a kind are computed one at a time.
 
     Args:
-        most: how many are kept.
+        most: the number to keep.
     """
 
     def __init__(self, most: int) -> None:

@@ -1,4 +1,4 @@
-"""What the command line passes to the console, which does not import `web`."""
+"""Services that the command line passes to the console, which does not import `web`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 
 class Served(NamedTuple):
-    """The address of the webhook server next to the console on this host: `http://127.0.0.1:8000`; "" is not known.
+    """The address of the webhook server on this host, such as `http://127.0.0.1:8000`; "" if unknown.
 
     Attributes:
         url: its webhooks and probes.
@@ -27,8 +27,8 @@ class Services:
     """The services of the console.
 
     Attributes:
-        play: plays calls, with plain values, in a subprocess (see `PhonePlayer.play`); None: it cannot call.
-        prove: proves a flow, with plain values, in a subprocess; None: none can be proved.
+        play: plays calls, with plain values, in a subprocess (see `PhonePlayer.play`); None if unavailable.
+        prove: proves a flow, with plain values, in a subprocess; None if unavailable.
         served: the webhook server.
     """
 

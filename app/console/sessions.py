@@ -1,4 +1,4 @@
-"""Sessions of the console: what somebody may do, and until when. They live in signed cookies, not in a database."""
+"""Sessions of the console: roles with an expiry, in signed cookies, not in a database."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from app.settings.logins import Login, Role
 from app.store import milliseconds
 
 LONGEST: Final = timedelta(hours=12)
-"""How long a session lasts, and a link that nobody has opened."""
+"""Lifetime of a session, and of an unopened link."""
 IDLE: Final = timedelta(hours=2)
-"""A session ends when it was not used for so long."""
+"""Idle time after which a session ends."""
 RENEW_AFTER: Final = timedelta(minutes=1)
-"""How precisely the last use of a session is known, so that few responses set a cookie."""
+"""Precision of a session's last use, so that few responses set a cookie."""
 BY_LINK: Final = "link"
 """The credential of sessions that were opened by a link."""
 _LINK: Final = Login("", "change", "")
@@ -33,12 +33,12 @@ class ConsoleSession:
     """An open session.
 
     Attributes:
-        id: random. Only the browser keeps it.
-        name: of the login; "" for a shared password, and for a link.
-        role: the role that it grants.
+        id: random. Stored only by the browser.
+        name: of the login; "" for a shared password or a link.
+        role: the granted role.
         credential: the credential that opened it.
         began_at: milliseconds since 1970.
-        used_at: the last use that its cookie knows of, in milliseconds since 1970.
+        used_at: the last use recorded in its cookie, in milliseconds since 1970.
     """
 
     id: str
@@ -55,7 +55,7 @@ class ConsoleSession:
 
     @property
     def by(self) -> str:
-        """Who did something, as it is stored."""
+        """The stored name of the person."""
         return self.name or self.role
 
 
@@ -65,7 +65,7 @@ def hash_of(text: str) -> str:
 
 
 def credential_of(login: Login) -> str:
-    """The credential of a session opened with a password: a new password is a new credential."""
+    """The credential for a password, which changes with the password."""
     return hash_of(f"{login.name}\0{login.hash}" if login.name else login.hash)
 
 
@@ -77,15 +77,15 @@ def new_link(keys: Sequence[bytes], now: datetime) -> str:
 class Sessions:
     """The sessions of one console.
 
-    The key of a cookie is derived from the credential, too: a session ends when the password that opened it is changed
-    or removed, and one that was opened by a link is good for development alone.
+    The key of a cookie is derived from the credential, too: a session ends when its password is changed or removed, and
+    one opened by a link is valid only in development.
 
     Args:
         keys: sign cookies and links, the current one first.
-        logins: those of now.
+        logins: the current logins.
         has_links: whether links open the console.
         clock: the current time in UTC.
-        links_since: links that are older do not open this console: the process before it may have seen them used.
+        links_since: older links are refused, since they may have been used in a previous process.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Sessions:
         self._clock = clock
 
     def open(self, login: Login) -> ConsoleSession:
-        """A new session by a password."""
+        """A new session for a password."""
         return self._new(login, credential_of(login))
 
     def _new(self, login: Login, credential: str) -> ConsoleSession:
@@ -114,7 +114,7 @@ class Sessions:
         return ConsoleSession(secrets.token_urlsafe(_BYTES), login.name, login.role, credential, now, now)
 
     def redeem(self, token: str) -> ConsoleSession | None:
-        """A new session for the token of a link, which is then used up; None for an unknown token."""
+        """A new session for the token of a link, which is then invalid; None for an unknown token."""
         since = max(self._links_since, milliseconds(self._clock() - LONGEST) + 1)
         try:
             made_at, id_ = self._links.loads(token)
@@ -136,7 +136,7 @@ class Sessions:
         return None
 
     def renewed(self, session: ConsoleSession) -> ConsoleSession | None:
-        """The session as it is used now; None when its cookie is new enough."""
+        """The session with its use updated; None if its cookie is recent enough."""
         now = self._clock()
         is_new = session.used_at > milliseconds(now - RENEW_AFTER)
         return None if is_new else replace(session, used_at=milliseconds(now))

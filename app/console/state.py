@@ -1,4 +1,4 @@
-"""The console's state between requests, and how a route gets it."""
+"""The console's state between requests, and its route parameter."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Console:
     Attributes:
         dev: development.
         has_secure_cookies: whether browsers send its cookies only over TLS.
-        pictures, results, lists: pictures of flows, counts and proofs, and lists of calls, each made once.
+        pictures, results, lists: pictures of flows, counts and proofs, and lists of calls, cached.
         phone_calls: plays the calls of the phone.
-        worker: answers the editor's and the phone's questions about texts.
-        prover: walks flows.
+        worker: answers the editor's and the phone's requests about texts.
+        prover: explores flows.
     """
 
     settings: Settings
@@ -54,13 +54,13 @@ class Console:
     prover: Worker
 
     async def close(self) -> None:
-        """Close what requests have opened."""
+        """Close resources opened by requests."""
         for part in (self.figures, self.worker, self.prover, self.phone_calls, self.changes, self.store):
             await part.close()
 
 
 def console_of(connection: HTTPConnection) -> Console:
-    """The console that a request is for."""
+    """The console of a request."""
     console: Console = connection.app.state.console
     return console
 
@@ -70,4 +70,4 @@ async def _console(connection: HTTPConnection) -> Console:
 
 
 TheConsole: TypeAlias = Annotated[Console, Depends(_console)]
-"""A parameter of a route: the console that it belongs to."""
+"""Route parameter: its console."""

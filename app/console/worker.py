@@ -1,11 +1,10 @@
-"""Runs work on texts in one subprocess, which is killed when it takes too long or too much memory.
+"""Runs work on texts in one subprocess, which is killed if it takes too long or too much memory.
 
-    worker = Worker()
-    found = await worker.run(language.check, {"file": ..., "text": ...})
+    worker = Worker() found = await worker.run(language.check, {"file": ..., "text": ...})
 
-The function is one of a module, which the subprocess imports. It takes named values and returns one, all of them JSON.
-By default the subprocess does not get the server's environment, so it has no settings and no secrets. It ends with the
-server, because its standard input ends then.
+The function belongs to a module, which the subprocess imports. It takes named values and returns one, all of them JSON.
+By default the subprocess does not get the server's environment, so it has no settings and no secrets. It exits with the
+server, when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ import app
 from app.errors import AppError
 
 MOST_WAITING: Final = 16
-"""Requests of one person that wait for the subprocess; a further one is refused."""
+"""Most waiting requests per person; more are refused."""
 MEMORY_BYTES: Final = 1 << 30
 SECONDS: Final = 5.0
 BUSY: Final = 6
-"""How many times as long work may take where other processes keep the processors busy."""
+"""Factor on the time limit if other processes keep the processors busy."""
 START_SECONDS: Final = 60
-"""How long the subprocess may take to start, on a machine that is busy."""
+"""Time limit for starting the subprocess on a busy machine."""
 _LENGTH_BYTES: Final = 4
-"""Each message is JSON behind its length."""
+"""Each message is JSON after its length."""
 
 Reason: TypeAlias = Literal["time", "memory", "killed", "busy", "superseded", "failed"]
 
@@ -53,7 +52,7 @@ _CURES: Final[Mapping[Reason, str]] = {
 
 
 class WorkNotDone(AppError):
-    """Work in the subprocess was stopped, refused or failed; the next request finds a working subprocess."""
+    """Work in the subprocess was stopped, refused or failed; the next request gets a working subprocess."""
 
     def __init__(self, reason: Reason, seconds: float = 0) -> None:
         super().__init__(_CURES[reason].format(seconds=seconds))
@@ -61,13 +60,13 @@ class WorkNotDone(AppError):
 
 
 class Worker:
-    """One subprocess, started by the first request. It does one piece of work at a time: people take turns.
+    """One subprocess, started by the first request. It handles one task at a time: people take turns.
 
     Args:
-        seconds: how much time of a processor one piece of work may take, unless its request says otherwise.
-        memory_bytes: how much memory the subprocess may have.
-        module: is imported when the subprocess starts, outside of that time.
-        env: the variables of its environment; by default it has none of the server's.
+        seconds: processor time of a task, unless its request sets another limit.
+        memory_bytes: memory limit of the subprocess.
+        module: imported when the subprocess starts, outside that time.
+        env: its environment; by default without the server's variables.
     """
 
     def __init__(
@@ -97,14 +96,14 @@ class Worker:
         owner: str = "",
         seconds: float | None = None,
     ) -> Any:
-        """The result of a function. Raises WorkNotDone.
+        """Run a function and return its result. Raises WorkNotDone.
 
         Args:
             function: of a module; never taken from a request.
             values: its named arguments.
-            asker: an older request of the same asker that still waits is dropped; "" drops none.
-            owner: owners take turns; one with many requests does not keep others waiting.
-            seconds: how much time of a processor it may take.
+            asker: an older waiting request of the same asker is dropped; "" drops none.
+            owner: owners take turns, so that one with many requests does not delay others.
+            seconds: limit of processor time.
         """
         if self._waiting[owner] >= MOST_WAITING:
             raise WorkNotDone("busy")
@@ -132,12 +131,12 @@ class Worker:
             await _send(process, request)
             reply = await asyncio.wait_for(_receive(process), seconds * BUSY)
             is_done = "value" in reply
-        except TimeoutError as error:  # others have the processors: a text that takes long is stopped by SIGPROF
+        except TimeoutError as error:  # the processors are busy: SIGPROF stops long texts
             raise WorkNotDone("busy" if sys.platform != "win32" else "time", seconds) from error
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise WorkNotDone(await self._why_it_ended(), seconds) from error
         finally:
-            if not is_done:  # also when this request is cancelled: the next request would get this reply
+            if not is_done:  # even if this request is cancelled, or the next request would get this reply
                 await self.close()
         if not is_done:
             raise WorkNotDone(reply["failed"])
@@ -155,7 +154,7 @@ class Worker:
         return self._process
 
     async def _why_it_ended(self) -> Reason:
-        """Which limit of the system, or who else, has ended the subprocess."""
+        """The system limit, or other cause, that ended the subprocess."""
         code = await self._process.wait() if self._process is not None else 0
         ends: dict[int, Reason] = {}
         if sys.platform != "win32":
@@ -192,8 +191,8 @@ def _serve(memory_bytes: int, module: str) -> None:
     if sys.platform != "win32":  # uvloop leaves inheritable descriptors open, such as the console's port
         os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what anything prints must not be taken for a reply
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, which ends this
+    os.dup2(2, 1)  # stray output must not be mistaken for a reply
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, which ends this process
     if sys.platform != "win32":
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -206,7 +205,7 @@ def _serve(memory_bytes: int, module: str) -> None:
 def _reply(request: Mapping[str, Any]) -> dict[str, Any]:
     if sys.platform != "win32":
         signal.setitimer(signal.ITIMER_PROF, request["seconds"])
-        signal.alarm(int(request["seconds"] * BUSY) + 5)  # it ends also when the server was killed and cannot kill it
+        signal.alarm(int(request["seconds"] * BUSY) + 5)  # it also exits if the server was killed and cannot kill it
     try:
         function: Callable[..., Any] = getattr(import_module(request["module"]), request["name"])
         reply = {"value": function(**request["values"])}

@@ -1,1 +1,1 @@
-"""The page *Change*: what owners change in a flow, as a form."""
+"""The page *Change*: a form for changes that owners make in a flow."""

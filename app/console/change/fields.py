@@ -1,4 +1,4 @@
-"""What of a flow file its owner can change in a form: prompts, opening hours with exceptions, numbers and keys."""
+"""The parts of a flow file that owners can change in a form: prompts, opening hours, numbers and keys."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from app.flow.source.edit import Path
 from app.service.phone_numbers import readable
 
 FieldKind: TypeAlias = Literal["prompt", "hours", "number", "key", "date", "name", "country", "template"]
-"""The value of a `template` is the name of a file, which the form shows and does not change."""
+"""The value of a `template` is the name of a file, which the form shows but cannot change."""
 _LINE: Final = "Numbers of this line"
 _HOURS_OF: Final = "Opening hours: "
 SECTIONS: Final = ("What callers hear", "Opening hours", "Who is called", "Menu keys", _LINE)
-"""The parts of the form, by what a change means to callers."""
+"""The sections of the form, by the effect of a change on callers."""
 
 
 class FormField(NamedTuple):
-    """One value that can be changed.
+    """A changeable value.
 
     Attributes:
         path: of the value in its file.
         group: the heading above it, such as "menu" or "Opening hours: office".
         label: its name within its group.
-        value: the text now; numbers and dates as people write them.
+        value: the current text; numbers and dates in readable form.
         key_at, start, end: line and column of its key, if it has one, of its start, and of its end.
         removes: the path that "remove" removes; None if it cannot be removed.
     """
@@ -48,14 +48,14 @@ class FormField(NamedTuple):
 
     @property
     def section(self) -> str:
-        """The part of the form that it belongs to."""
+        """Its section of the form."""
         if self.path[0] in ("hours", "numbers"):
             return _section_of(self.path)
         return {"number": "Who is called", "key": "Menu keys"}.get(self.kind, SECTIONS[0])
 
     @property
     def days(self) -> frozenset[int]:
-        """The days of a line of the week, Monday being 0; none for anything else."""
+        """The days of a line of the week, Monday is 0; none for anything else."""
         return (
             frozenset(days_of(self.path[3]) or ())
             if self.path[0] == "hours" and self.path[2] == "week"
@@ -68,29 +68,29 @@ def _section_of(path: Path) -> str:
 
 
 class NewLine(NamedTuple):
-    """A place where a line can be added: a number, a day of the week, or a date."""
+    """A place for a new line: a number, a day of the week, or a date."""
 
     path: Path
     group: str
 
     @property
     def name(self) -> str:
-        """The beginning of the names of its inputs."""
+        """Prefix of the names of its inputs."""
         return pointer(self.path)
 
     @property
     def part(self) -> NewPart:
-        """What is asked for."""
+        """Its prompt."""
         return NEW_PARTS[self.path[-1]]
 
     @property
     def section(self) -> str:
-        """The part of the form that it belongs to."""
+        """Its section of the form."""
         return _section_of(self.path)
 
 
 class NewPart(NamedTuple):
-    """A new line, with examples of its key ("" if it has none) and value, and the forms they must have."""
+    """A new line, with examples of its key ("" if it has none) and value, and their required forms."""
 
     label: str
     key: str
@@ -118,7 +118,7 @@ NEW_PARTS: Final = {
         "its name, such as Founders' Day",
     ),
 }
-"""What can be added, by the key it is written under; all but numbers belong to a calendar."""
+"""Possible additions, by key; all but numbers belong to a calendar."""
 
 
 def pointer(path: Path) -> str:
@@ -127,14 +127,14 @@ def pointer(path: Path) -> str:
 
 
 def path_of(name: str) -> Path:
-    """The path that a JSON Pointer means."""
+    """The path of a JSON Pointer."""
     return tuple(key.replace("~1", "/").replace("~0", "~") for key in name.split("/")[1:])
 
 
 def fields_in(root: Node | None, line: str = "") -> Iterator[FormField]:
-    """The values of a file that its owner may change: numbers, opening hours and prompts, in this order.
+    """The changeable values of a file: numbers, opening hours and prompts, in this order.
 
-    `line` is a number of the project: others in its country are shown as people write them there.
+    `line` is a number of the project: others in its country are shown in national form.
     """
     for field in _fields_in(root) if isinstance(root, Map) else ():
         shown = readable(field.value, line) if field.kind == "number" else field.value
@@ -156,7 +156,7 @@ def _fields_in(root: Map) -> Iterator[FormField]:
 
 
 def new_lines_in(root: Node | None) -> Iterator[NewLine]:
-    """Where lines can be added."""
+    """Where lines may be added."""
     if isinstance(root, Map):
         if isinstance(root.get("numbers"), Seq):
             yield NewLine(("numbers",), _LINE)
@@ -237,7 +237,7 @@ def _of_choice(choice: Entry, path: Path, group: str) -> Iterator[FormField]:
 
 
 def _dialled(connect: Entry, path: Path, group: str) -> Iterator[FormField]:
-    """The numbers of a connect; addresses of other kinds, and computed ones, are left to the editor."""
+    """The numbers of a connect; addresses of other kinds, and computed ones, must be changed in the editor."""
     for place, target in _items(connect.value, path):
         number = target.get("number") if isinstance(target, Map) else target
         where = (*place, "number") if isinstance(target, Map) else place
@@ -249,7 +249,7 @@ def _dialled(connect: Entry, path: Path, group: str) -> Iterator[FormField]:
 def _texts(
     entry: Entry, path: Path, kind: FieldKind, group: str, label: str, *, removes: Path | None = None
 ) -> Iterator[FormField]:
-    """The text of an entry, those of a list, or one for each locale; audio files are left to the editor."""
+    """The text of an entry, those of a list, or one for each locale; audio files must be changed in the editor."""
     items = _items(entry.value, path)
     for number, (place, item) in enumerate(items, 1):
         name = label if len(items) == 1 else f"{label}, {number}"

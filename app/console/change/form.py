@@ -18,15 +18,15 @@ NOT_SAVED: Final = "Fix the marked fields below. Nothing is saved yet, and nothi
 _NOON: Final = re.compile(r"\b(?:noon|midday)\b", re.IGNORECASE)
 _KEYS: Final = re.compile(r"[0-9*#]+")
 MOST_CHARACTERS: Final = 20_000
-"""Characters of one value of the form."""
+"""Most characters of a value in the form."""
 
 
 class CannotChange(Exception):
-    """The form asks for something that cannot be done; the message says what and how to fix it.
+    """The form's changes are impossible; the message gives the reason and the fix.
 
     Attributes:
         faults: the name of an input → its error; empty for an error of the whole file.
-        text: the file's text with all the other changes; "" when it is about the whole file.
+        text: the file's text with all the other changes; "" if it is about the whole file.
     """
 
     def __init__(self, problem: str, faults: Mapping[str, str] | None = None, text: str = "") -> None:
@@ -38,9 +38,8 @@ class CannotChange(Exception):
 def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], line: str = "") -> str:
     """The text of a file with a form's changes. Raises CannotChange.
 
-    `form` has the new value of each field under its name, `remove:NAME` for lines that go, and `key:NAME` and
-    `value:NAME` of lines that are added. `line` is a number of the project, which decides how national numbers are
-    read.
+    `form` has the new value of each field under its name, `remove:NAME` for removed lines, and `key:NAME` and
+    `value:NAME` for added lines. `line` is a number of the project, which determines how national numbers are read.
     """
     known = [field for field in fields if field.kind != "template"]
     yaml_text = YamlText(text)
@@ -74,7 +73,7 @@ def is_removed(field: FormField, form: Mapping[str, str]) -> bool:
 
 
 def tidied(value: str) -> str:
-    """A value as it is compared and written."""
+    """A value in the form in which it is compared and written."""
     return value.replace("\r\n", "\n").strip()
 
 
@@ -104,7 +103,7 @@ def _number(value: str, line: str) -> str:
 
 
 def _add_all(text: YamlText, names: Iterable[str], form: Mapping[str, str], faults: dict[str, str], line: str) -> None:
-    """Add the lines of these inputs whose inputs are not empty. Raises CannotChange, NoSuchValue."""
+    """Add the lines whose inputs are not empty. Raises CannotChange, NoSuchValue."""
     for name in names:
         path = path_of(name)
         key = form.get(f"key:{name}", "").strip()
@@ -133,7 +132,7 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str) -> None:
     value = _checked(value, "name" if part == "holidays" else "hours")
     try:
         holder = text.node(path)
-    except NoSuchValue:  # the calendar does not have this part yet
+    except NoSuchValue:  # the calendar lacks this part
         text.add(tuple(calendar), part, f"{{{written(key)}: {written(value)}}}")
         return
     keys = [name.value for name, _ in holder.value] if isinstance(holder, yaml.MappingNode) else []
@@ -151,9 +150,9 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str) -> None:
 
 
 def _take_out(text: YamlText, week: Path, keys: Iterable[str], added: str) -> None:
-    """Take the days of a new line out of the lines that have them: next to `wed`, `mon-fri` becomes `mon,tue,thu,fri`.
+    """Remove the days of a new line from existing lines: with a new `wed`, `mon-fri` becomes `mon,tue,thu,fri`.
 
-    Raises CannotChange for a line that has no other days.
+    Raises CannotChange if a line has no other days.
     """
     days = set(days_of(added) or ())
     for key in keys:

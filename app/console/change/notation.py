@@ -1,4 +1,4 @@
-"""Days, dates and phone numbers: as people write them in a form, and as flows do."""
+"""Converts days, dates and phone numbers between the notation of people and that of flows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DAYS: Final = {
     day[:3].lower(): day for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 }
 _DAY_SIGNS: Final = ((re.compile(r"\s*(?:\u2013|\bto\b)\s*"), "-"), (re.compile(r"\s*(?:&|\band\b)\s*"), ","))
-"""Words between days, and how flows write them."""
+"""Words between days → their notation in flows."""
 
 
 def days_in_words(key: str) -> str:
@@ -37,7 +37,7 @@ def _date_in_words(text: str) -> str:
 
 
 def day_key(words: str) -> str:
-    """The days of a line as flows write them: "Monday to Friday" as `mon-fri`; "" when they are not days."""
+    """The days of a line in flows: "Monday to Friday" as `mon-fri`; "" if they are not days."""
     key = words.lower().replace("days", "day")
     for sign, written_sign in _DAY_SIGNS:
         key = sign.sub(written_sign, key)
@@ -46,12 +46,12 @@ def day_key(words: str) -> str:
 
 
 def date_key(words: str) -> str:
-    """A date, or a range with "to", as flows write it: "24 December 2026" as `2026-12-24`; else unchanged."""
+    """A date, or a range with "to", in flows: "24 December 2026" as `2026-12-24`; else unchanged."""
     return "..".join(map(_iso_date, re.split(r"\s*(?:\.\.|\bto\b)\s*", words)))
 
 
 def is_date(key: str) -> bool:
-    """Whether it is written like a date of flows, or a range of them."""
+    """Whether it looks like a flow's date or range of dates."""
     return _DATE.fullmatch(key) is not None
 
 
@@ -64,11 +64,11 @@ def _iso_date(words: str) -> str:
 
 
 def number_key(words: str, line: str) -> str:
-    """The digits of a phone number with its country code; "" when it is none. `line`: a number of the country."""
+    """The digits of a phone number with its country code; "" if it is not one. `line`: a number of the country."""
     digits = re.sub(r"\D", "", digits_of(words, line))
     return digits if is_number(words) and not digits.startswith("0") else ""
 
 
 def is_number(words: str) -> bool:
-    """Whether it is written like a phone number."""
+    """Whether it looks like a phone number."""
     return _NUMBER.fullmatch(words) is not None

@@ -1,4 +1,4 @@
-"""A form for prompts, opening hours and phone numbers: changes single values of flow files without YAML."""
+"""A form for prompts, opening hours and phone numbers: changes values of flow files without YAML."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from app.flow.source.edit import Path
 router = APIRouter()
 
 MOST_FIELDS: Final = 20_000
-"""Inputs of one form."""
+"""Most inputs of a form."""
 SHOWN_HOLIDAYS: Final = timedelta(days=366)
-"""How far ahead the form names the holidays of a calendar."""
+"""How far ahead the form lists the holidays of a calendar."""
 
 
 def _fields(file: str, text: str, line: str) -> list[FormField]:
@@ -43,7 +43,7 @@ def _fields(file: str, text: str, line: str) -> list[FormField]:
 
 
 class FormGroup(NamedTuple):
-    """The fields of a step or calendar in one section, and what can be added to them."""
+    """The fields of a step or calendar in one section, and possible additions."""
 
     name: str
     fields: list[FormField]
@@ -56,24 +56,24 @@ class FormGroup(NamedTuple):
 
     @property
     def closed(self) -> str:
-        """The days of the week without hours, in words; "" when there are none."""
+        """The days of the week without hours, in words; "" if there are none."""
         open_days = frozenset().union(*(field.days for field in self.fields))
         return days_in_words(shown_days(set(range(7)) - open_days)) if open_days else ""
 
 
 class FormSection(NamedTuple):
-    """A part of the form: what callers hear, opening hours, ..."""
+    """A section of the form: what callers hear, opening hours, ..."""
 
     title: str
     groups: list[FormGroup]
 
     @property
     def size(self) -> int:
-        """How many fields it has."""
+        """The number of its fields."""
         return sum(len(group.fields) for group in self.groups)
 
     def has(self, inputs: Collection[str]) -> bool:
-        """Whether one of these inputs is in it."""
+        """Whether it has one of these inputs."""
         return any(
             field.name in inputs or f"remove:{field.name}" in inputs for group in self.groups for field in group.fields
         ) or any(
@@ -85,7 +85,7 @@ class FormSection(NamedTuple):
 
 
 def sections_of(fields: Iterable[FormField], new_lines: Iterable[NewLine]) -> list[FormSection]:
-    """The form by what a change means to callers."""
+    """The form by section."""
     found: dict[str, dict[str, FormGroup]] = {title: {} for title in SECTIONS}
     for field in fields:
         found[field.section].setdefault(field.group, FormGroup(field.group, [], [])).fields.append(field)
@@ -95,18 +95,18 @@ def sections_of(fields: Iterable[FormField], new_lines: Iterable[NewLine]) -> li
 
 
 def title_of(read: ReadProject, file: str) -> str:
-    """What people call a file: the names of its flows as words."""
+    """The display name of a file: its flows' names as words."""
     flows = [group_title(flow.name) for flow in read.project.flows.values() if flow.place.file == file]
     return ", ".join(flows) or group_title(PurePosixPath(file).stem)
 
 
 def _line(read: ReadProject) -> str:
-    """A number on which the project takes calls; "" if it has none."""
+    """A number of the project; "" if it has none."""
     return next((flow.numbers[0] for flow in read.project.flows.values() if flow.numbers), "")
 
 
 class FieldChange(NamedTuple):
-    """One change in the form; `before` is "" for an addition, `after` is "" for a removal."""
+    """A change in the form; `before` is "" for an addition, `after` for a removal."""
 
     group: str
     label: str
@@ -138,12 +138,12 @@ def _by_label(fields: Iterable[FormField]) -> dict[tuple[str, str], list[str]]:
 
 @dataclass(frozen=True)
 class FileChange:
-    """A changed file before it is saved.
+    """A changed file before saving.
 
     Attributes:
-        before, text: the file's text, and the text it would have.
+        before, text: the old and the new text.
         fields, after: the fields of both.
-        issues: the new issues of the whole project; nothing is saved while one of them is an error.
+        issues: the new issues of the whole project; an error prevents saving.
     """
 
     file: str
@@ -160,12 +160,12 @@ class FileChange:
 
     @property
     def has_errors(self) -> bool:
-        """Whether it must not be saved."""
+        """Whether it cannot be saved."""
         return any(issue.is_error for issue in self.issues)
 
     @property
     def differences(self) -> list[FieldChange]:
-        """What changes for callers."""
+        """The changes for callers."""
         return differences(self.fields, self.after)
 
     @property
@@ -176,13 +176,13 @@ class FileChange:
 
     @property
     def step(self) -> str:
-        """The first step with a text that changes; "" without any."""
+        """The first step with a changed text; "" if there is none."""
         changes = {(each.group, each.label) for each in self.differences}
         steps = (each.path[1] for each in self.after if each.path[0] == "steps" and (each.group, each.label) in changes)
         return next(steps, "")
 
     def by_input(self, form: Mapping[str, str]) -> dict[str, list[FlowIssue]]:
-        """The issues by the name of the input of a form that they are about; "" for those about none.
+        """The issues by name of the form's input; "" for issues about none.
 
         Lines of the form keep their order in the file, and new ones come last.
         """
@@ -208,7 +208,7 @@ class FileChange:
 
 
 def change_of(folder: ProjectFolder, file: str, before: str, after: str) -> FileChange:
-    """A change of a file, with the project checked as it would be."""
+    """A change of a file, with the check of the resulting project."""
     read = folder.current()
     line = _line(read)
     known = {(issue.code, issue.message) for issue in read.issues}
@@ -223,7 +223,7 @@ def _folder(request: Request) -> ProjectFolder:
 
 @router.get("/change")
 def change_list(request: Request, _: CanLook) -> Response:
-    """The files of the project with something that the form can change."""
+    """The files of the project that the form can change."""
     read = _folder(request).current()
     line = _line(read)
     files = {file: _fields(file, text, line) for file, text in read.texts.items() if file.endswith("ml")}
@@ -248,7 +248,7 @@ def _form(
     faults: Mapping[str, str] | None = None,
     draft: FileChange | None = None,
 ) -> Response:
-    """The form, with the previous input when there is a problem.
+    """The form, with the previous input if there is a problem.
 
     Args:
         request: the request to answer.
@@ -309,7 +309,7 @@ def _holidays(read: ReadProject, file: str) -> dict[str, list[tuple[date, str]]]
 
 @router.post("/change/{file:path}")
 async def change_review(request: Request, file: str, _: CanChange) -> Response:
-    """The changes to confirm; the form again if it has errors, or with `edit`."""
+    """The page to confirm the changes; the form again if it has errors, or with `edit`."""
     return await run_in_threadpool(_review, request, file, await _posted(request))
 
 
@@ -344,7 +344,7 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
 
 
 def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, str]:
-    """The values and lines of a form that differ from the file's, without what only steers it."""
+    """The values and lines of a form that differ from the file's, without controls."""
     values = {field.name: tidied(field.value) for field in fields}
     steers = ("remove:", "key:", "value:", "/")
     typed = {name: value for name, value in form.items() if name.startswith(steers) and (value or name[0] == "/")}
@@ -353,7 +353,7 @@ def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, 
 
 @router.post("/change-save")
 async def change_save(request: Request, session: CanChange) -> Response:
-    """Save a draft that was confirmed; it is checked once more. A text that takes too long to read is not written."""
+    """Save a confirmed draft after checking it again. A text that takes too long to read is not saved."""
     form = await _posted(request)
     await ask(request, session, language.read_alone, file=form.get("file", ""), text=form.get("text", ""))
     return await run_in_threadpool(_save, request, form, session.name)
@@ -380,7 +380,7 @@ def _save(request: Request, form: Mapping[str, str], by: str) -> Response:
 
 
 async def _posted(request: Request) -> dict[str, str]:
-    """The texts of a form: days that are ticked as one text, and the last day of several dates behind the first."""
+    """The values of a form, with ticked days as one text, and the end of a date range after its start."""
     form = await request.form(max_fields=MOST_FIELDS)
     texts: dict[str, str] = {}
     for name, value in form.multi_items():

@@ -1,4 +1,4 @@
-"""One call of the phone: the flow, its surroundings, and how it is kept as a scenario."""
+"""One call of the phone: the flow, its surroundings, and its saving as a scenario."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from app.console.phone.transcript import Bubble
 
 _SEED: Final = "the phone of the console"
-"""Seed for a call's ids, so that replaying a call gives the same ids."""
+"""Seed for a call's IDs, so that replays have the same IDs."""
 LONGEST_ACT_S: Final = 10.0
-"""The most real seconds to play a call in one go."""
+"""Most real seconds to play a call without a pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,12 @@ class PhoneCall(PlayedCall):
 
     Args:
         placed: the call.
-        call: who calls whom, as a scenario says it.
-        answers: its lookups, and what called parties do.
+        call: who calls whom, as in a scenario.
+        answers: its lookups, and the behaviour of called parties.
         playable: the source being called.
-        stage: where it is played; None: it plays an NCCO that no flow makes.
+        stage: its server; None for a plain NCCO.
         folder: of the flows.
-        env: variables of the flows that somebody chose.
+        env: the chosen variables of flows.
 
     Attributes:
         made_at: when, in the time zone of the flow.
@@ -88,7 +88,7 @@ class PhoneCall(PlayedCall):
 
     @property
     def is_live(self) -> bool:
-        """Whether its lookups really ask."""
+        """Whether its lookups are really sent."""
         return self.answers.client is not None
 
     @property
@@ -101,7 +101,7 @@ class PhoneCall(PlayedCall):
 
     @property
     def line(self) -> str:
-        """The number that was called; "" for an NCCO that no flow makes."""
+        """The number that was called; "" for a plain NCCO."""
         return self.session.call.to if self.session is not None else ""
 
     @property
@@ -112,7 +112,7 @@ class PhoneCall(PlayedCall):
 
     @property
     def decided(self) -> ScriptedParty | None:
-        """The person's choice for a party that is still ringing; None if nothing rings."""
+        """The person's choice for a ringing party; None if nothing rings."""
         rings = any(not leg.is_answered and not leg.is_over for leg in self.leg.dialled)
         last = self.done[-1].step if self.done else None
         return last.party if rings and isinstance(last, DialStep) else None
@@ -138,7 +138,7 @@ class PhoneCall(PlayedCall):
         self.moment = CallMoment(self.leg.at, "end")
 
     async def change(self, world: World) -> None:
-        """Change what dialled parties do and lookups answer, from now on."""
+        """Change the behaviour of called parties and the results of lookups from now on."""
         self.answers.world = world
         await self.play(self.leg.at)
 
@@ -161,7 +161,7 @@ class PhoneCall(PlayedCall):
         return Kept(str(path), name, shlex.join(("ncco", "test", str(path))))
 
     def blocked(self) -> str:
-        """Why it cannot be written as a scenario, in words for people; "" when nothing is known against it."""
+        """Why it cannot be written as a scenario, for display; "" if nothing prevents it."""
         if self._stage is None:
             return "An NCCO without a flow cannot become a scenario."
         folder = self._folder.absolute().parent / SCENARIO_FOLDERS[0]
@@ -178,7 +178,7 @@ class PhoneCall(PlayedCall):
 
 @dataclass(frozen=True, slots=True)
 class PhoneServer:
-    """The server that calls of the phone go to.
+    """The server for calls of the phone.
 
     Attributes:
         folder: of the flows.
@@ -194,7 +194,7 @@ class PhoneServer:
     async def place(self, playable: Playable, call: ScenarioCall, answers: ChosenAnswers) -> PhoneCall:
         """Call on a separate stage: the real application, a store in memory, a virtual clock. Raises CannotPlace.
 
-        Nothing is sent to anybody, except what `answers` asks.
+        Nothing is sent to anybody, except the lookups of `answers`.
         """
         conditions = CallConditions(Parties(other=None), {})
         if playable.project is None:
@@ -205,17 +205,17 @@ class PhoneServer:
             return PhoneCall(own, call, answers, playable, folder=self.folder, env={})
         stage = LocalStage(playable.project, self.make_app, self.dial_allow)
         is_live = answers.client is not None
-        # Servers that are asked may remember calls by their ids.
+        # Lookup servers may remember calls by ID.
         seed = secrets.token_hex(16) if is_live else _SEED
         fit = with_number(stage, call)
         placed = await stage.ring(fit, conditions, look_ups=answers.of_turn, env=self.env, seed=seed)
         shown = call if call.flow or call.to else fit
-        env = {} if is_live else self.env  # the settings of the server do not go into a scenario
+        env = {} if is_live else self.env  # scenarios do not contain the server's settings
         return PhoneCall(placed, shown, answers, playable, stage=stage, folder=self.folder, env=env)
 
 
 class NccoServer:
-    """Replies to the answer webhook with one NCCO, and to every other webhook with nothing."""
+    """Replies to the answer webhook with an NCCO, and to all others with nothing."""
 
     def __init__(self, ncco: Sequence[Mapping[str, Any]], clock: VirtualClock) -> None:
         self._body = json.dumps(list(ncco)).encode()

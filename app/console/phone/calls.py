@@ -1,6 +1,6 @@
-"""The people who call on the phone: each has its own subprocess, which plays its calls.
+"""The users of the phone: each has a subprocess that plays their calls.
 
-So a call that computes for long holds up nobody else, and is ended with the subprocess.
+So a call that computes for a long time delays nobody else, and can be killed.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from app.console.sessions import ConsoleSession
 from app.console.worker import Reason, Worker, WorkNotDone
 
 IDLE_S: Final = 600.0
-"""After this many real seconds without a request the calls of a person are ended."""
+"""Real seconds without a request after which a person's calls are ended."""
 MOST_PEOPLE: Final = 3
-"""The most people with calls. When another one calls, the calls of the person idle for longest are ended."""
+"""Most people with calls. If another one calls, the longest idle person's calls are ended."""
 MOST_S: Final = 15.0
-"""Processor seconds that one request may use; a call is stopped before, where it can be (`LONGEST_ACT_S`)."""
+"""Processor seconds per request; a call is stopped earlier if possible (`LONGEST_ACT_S`)."""
 LOOKS_S: Final = 2.0
 """Seconds between checks whether the waiting page is still open; shorter work runs to the end."""
 _LOST: Final[Mapping[Reason, tuple[int, str]]] = {
@@ -39,12 +39,12 @@ T = TypeVar("T")
 
 
 class Person:
-    """Who calls.
+    """A user of the phone.
 
     Attributes:
         worker: plays the calls.
-        used_at: when a request came last. asking: how many are being answered.
-        kept: how many messages of a call are kept, by its id.
+        used_at: time of the last request. asking: number of requests in progress.
+        kept: number of kept messages by call ID.
     """
 
     def __init__(self, worker: Worker) -> None:
@@ -55,23 +55,23 @@ class Person:
 
     @property
     def order(self) -> tuple[bool, float]:
-        """Sort key: the calls of the person with the least are ended first."""
+        """Sort key: the calls of the person with the smallest are ended first."""
         return self.asking > 0, self.used_at
 
 
 def worker_for(session: ConsoleSession) -> Worker:
-    """A subprocess for the calls of a session; of one that may ask real services it has the server's environment."""
+    """A subprocess for the calls of a session; if it may use real services, it has the server's environment."""
     return Worker(seconds=MOST_S, env=os.environ if session.role == "change" else {})
 
 
 class PhoneCalls:
-    """The people who call now.
+    """The current users of the phone.
 
     Args:
         play: see `Services`.
 
     Attributes:
-        make_worker: makes what plays the calls of a session.
+        make_worker: creates the subprocess for a session.
     """
 
     def __init__(self, play: Callable[..., dict[str, Any]] | None) -> None:
@@ -81,7 +81,7 @@ class PhoneCalls:
         self._ending: asyncio.Task[None] | None = None
 
     async def person(self, session: ConsoleSession) -> Person:
-        """Who has this session; somebody else's calls are ended first if there are too many people."""
+        """The user with this session; ends somebody else's calls if there are too many."""
         while session.id not in self._people and len(self._people) >= MOST_PEOPLE:
             ended = min(self._people, key=lambda id_: self._people[id_].order)
             await self._people.pop(ended).worker.close()
@@ -92,7 +92,7 @@ class PhoneCalls:
         return self._people[session.id]
 
     async def ask(self, request: Request, session: ConsoleSession, deed: str, **values: Any) -> dict[str, Any]:
-        """Run a method of `PhonePlayer`. It is stopped when the page is closed. Raises HTTPException."""
+        """Run a method of `PhonePlayer`. It is stopped if the page is closed. Raises HTTPException."""
         if self._play is None:
             raise HTTPException(503, "this console cannot place calls")
         if "id_" in values and session.id not in self._people:
@@ -130,7 +130,7 @@ class PhoneCalls:
 
 
 async def _while_open(request: Request, work: Awaitable[T]) -> T:
-    """The result of `work`; it is cancelled when the waiting page is closed."""
+    """Await `work`; it is cancelled if the waiting page is closed."""
     task = asyncio.ensure_future(work)
     try:
         while not (await asyncio.wait((task,), timeout=LOOKS_S))[0]:

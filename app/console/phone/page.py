@@ -1,4 +1,4 @@
-"""The phone: call a flow or an NCCO in the browser, be the caller, and see what decided."""
+"""The phone: call a flow or an NCCO in the browser, be the caller, and see each decision."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "rejected": "rejects the call",
     "failed": "cannot be reached",
 }
-"""What a called party can do, in words."""
+"""Possible results for a called party, in words."""
 KEYS: Final = (
     ("1", ""), ("2", "ABC"), ("3", "DEF"), ("4", "GHI"), ("5", "JKL"), ("6", "MNO"),
     ("7", "PQRS"), ("8", "TUV"), ("9", "WXYZ"), ("*", ""), ("0", "+"), ("#", ""),
@@ -52,11 +52,11 @@ class CallRequest(PhoneText):
     """A call to place.
 
     Attributes:
-        flow, to, caller: which flow of the text (its first where it has none of this name, since the form is filled in
-            later than the text), the called number ("" for that of the flow), who calls; numbers as people write them.
+        flow, to, caller: the flow of the text (the first if none has this name, since the form may lag behind the
+            text), the called number ("" for the flow's), the caller; numbers in any notation.
         made_at: when, in the time zone of the flow unless it names an offset; None: now.
-        is_live: really ask for lookups. Only of a saved text (`text` is None), and with the right to change.
-        env: variables that the flows read as `env.NAME`; one that is "" or left out gets a placeholder.
+        is_live: really send lookups. Only for a saved text (`text` is None), and with the right to change.
+        env: variables that the flows read as `env.NAME`; empty or missing ones get a placeholder.
         again: the id of the call to repeat; "" for none.
     """
 
@@ -100,9 +100,9 @@ async def phone(
 
 
 def _opened(folder: ProjectFolder, session: ConsoleSession, read: ReadProject, file: str) -> Mapping[str, str]:
-    """A file for the editor, with its digest, and why it cannot be saved.
+    """A file for the editor, with its digest, and the reason if it cannot be saved.
 
-    The reason is "" if it can be saved, and in a session that may only look. A file outside the project is empty.
+    The reason is also "" in a session without the right to change. A file outside the project is empty.
     """
     text = read.texts.get(file)
     is_checked = text is not None and session.role == "change"
@@ -116,7 +116,7 @@ def _opened(folder: ProjectFolder, session: ConsoleSession, read: ReadProject, f
 
 @router.get("/phone/text")
 async def text_of(console: TheConsole, session: CanLook, file: str) -> Mapping[str, str]:
-    """A file of the project as it is on disk now."""
+    """A file of the project on disk."""
     read = await asyncio.to_thread(console.project.current)
     if file not in read.texts:
         raise HTTPException(404, f"{file} is not a file of this project")
@@ -135,9 +135,9 @@ class SaveRequest(BaseModel):
 async def save_text(
     request: Request, console: TheConsole, session: CanChange, wanted: SaveRequest
 ) -> Mapping[str, str]:
-    """Write a file of the project, also one with errors; `problem` then says which flows are called; "" without any.
+    """Write a file of the project, even with errors; `problem` then names the flows that answer calls, or is "".
 
-    A text that takes too long to read is not written.
+    A text that takes too long to read is not saved.
     """
     folder = console.project
     await ask(request, session, language.read_alone, file=wanted.file, text=wanted.text)
@@ -153,14 +153,14 @@ async def save_text(
 
 @router.post("/phone/setup")
 async def setup(request: Request, session: CanLook, source: PhoneText) -> Response:
-    """The entrances of a text, the addresses it dials, its lookups and its issues."""
+    """The entries of a text, its dialled addresses, lookups and issues."""
     playable = await _read(request, session, source)
     return render(request, "phone_setup.html", **_setup_values(playable, session))
 
 
 @router.post("/phone/picture")
 async def picture(request: Request, session: CanLook, source: PhoneText) -> Response:
-    """The picture of the flow of a text, or why it has none; empty while the text has errors."""
+    """The picture of the flow of a text, or the reason if it has none; empty while the text has errors."""
     drawn = await ask(request, session, language.picture, source=source.model_dump())
     return Response(drawn, media_type="text/html")
 
@@ -180,7 +180,7 @@ async def _check_time(request: Request, session: ConsoleSession, source: PhoneTe
 
 
 def _not_live(session: ConsoleSession, source: PhoneText) -> str:
-    """Why a text cannot ask for its lookups; "" if it can."""
+    """Why a text's lookups cannot be sent; "" if they can."""
     if session.role != "change":
         return "Only the password that may change things allows real services."
     if source.text is not None or source.file in PASTED:
@@ -203,7 +203,7 @@ def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, obje
 
 @router.post("/phone/calls")
 async def place(request: Request, console: TheConsole, session: CanLook, wanted: CallRequest) -> Response:
-    """Call; a text with errors gets its issues instead. With `again` the inputs of another call are repeated."""
+    """Place a call; returns the issues of a faulty text. With `again`, the inputs of another call are repeated."""
     if wanted.is_live and (problem := _not_live(session, wanted)):
         audit(request, "services not asked", is_refused=True, file=wanted.file)
         raise HTTPException(403, problem)
@@ -268,7 +268,7 @@ async def do_step(request: Request, session: CanLook, id_: str, wanted: StepRequ
 
 
 class AdvanceRequest(BaseModel):
-    """Play on to a second of the call; None: to where the caller is waited for."""
+    """Continue to a second of the call; None for the next wait for the caller."""
 
     at: float | None = Field(None, ge=0, le=1e6)
 
@@ -281,7 +281,7 @@ async def advance(request: Request, session: CanLook, id_: str, wanted: AdvanceR
 
 @router.post("/phone/calls/{id_}/world")
 async def change_world(request: Request, session: CanLook, id_: str, world: World) -> Response:
-    """Change who answers and what lookups answer, from now on."""
+    """Change the called parties and the results of lookups from now on."""
     return await _played(request, session, "world", id_=id_, world=world.model_dump())
 
 
@@ -295,7 +295,7 @@ async def turn(request: Request, console: TheConsole, session: CanLook, id_: str
 
 @router.post("/phone/calls/{id_}/keep")
 async def keep(request: Request, console: TheConsole, session: CanChange, id_: str) -> Mapping[str, str]:
-    """Write the call into tests/scenarios/, to be played by `ncco test`."""
+    """Save the call in tests/scenarios/ for `ncco test`."""
     kept = await console.phone_calls.ask(request, session, "keep", id_=id_, folder=folder_of(console.project))
     audit(request, "scenario kept", file=kept["path"])
     return kept

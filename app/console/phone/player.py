@@ -37,9 +37,9 @@ Json: TypeAlias = dict[str, Any]
 
 NO_CALL: Final = "this call no longer exists; call again"
 OWN_CALLS: Final = 3
-"""The most calls of one person; another one ends the oldest."""
+"""Most calls of a person; another one ends the oldest."""
 MOST_PROBLEMS: Final = 5
-"""Problems of a call that the page shows."""
+"""Most problems of a call on the page."""
 
 
 class NotPlayed(AppError):
@@ -55,10 +55,10 @@ class NotPlayed(AppError):
 
 
 class PhonePlayer:
-    """The calls of one person, which stay between the requests.
+    """The calls of one person, kept between requests.
 
     Args:
-        make_app: makes the application that they go to.
+        make_app: creates the application for them.
     """
 
     def __init__(self, make_app: MakeApp) -> None:
@@ -120,7 +120,7 @@ class PhonePlayer:
             world: a `World`.
             dial_allow: prefixes of computed numbers that may be dialled.
             env: variables of the flows; those of `live` come first.
-            live: `env`, `hosts` and `budget_ms`, to really ask for lookups; None: nobody is asked.
+            live: `env`, `hosts` and `budget_ms`, to really send lookups; None to send none.
             again: the id of the call to repeat; "" for none.
         """
         former = self._calls.get(again)
@@ -171,12 +171,12 @@ class PhonePlayer:
         return await _played(call, partial(call.do, step_of(step), at))
 
     async def _advance(self, *, id_: str, at: float | None) -> Json:
-        """Let time pass, up to a second of the call; None: to where the caller is waited for."""
+        """Let time pass, up to a second of the call; None for the next wait for the caller."""
         call = self._call(id_)
         return await _played(call, partial(call.play, at))
 
     async def _change_world(self, *, id_: str, world: Json) -> Json:
-        """Change who answers and what lookups answer, from now on."""
+        """Change the called parties and the results of lookups from now on."""
         call = self._call(id_)
         return await _played(call, partial(call.change, World(**world)))
 
@@ -202,7 +202,7 @@ class PhonePlayer:
         return kept
 
     async def _keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
-        """Play a recorded call again, and write it as a scenario."""
+        """Replay a recorded call, and save it as a scenario."""
         project = project_in(folder)
         server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), {})
         try:
@@ -213,7 +213,7 @@ class PhonePlayer:
 
 
 def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:
-    """Who calls whom; numbers as people write them. Raises NotPlayed."""
+    """The call's parties; numbers in any notation. Raises NotPlayed."""
     if made_at.year not in YEARS:
         raise NotPlayed(422, f"write a year from {YEARS[0]} to {YEARS[-1]}")
     zone = playable.zone
@@ -236,7 +236,7 @@ async def _played(call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Js
 
 
 def _shown(call: PhoneCall, refused: str) -> Json:
-    """The call as it is now."""
+    """The current state of the call."""
     decided = call.decided
     zone = f" in {call.made_at.tzinfo}" if call.playable.project is not None else ""
     return {
@@ -297,7 +297,7 @@ def _issues_of(playable: Playable) -> Json:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it; dataclasses and named tuples are maps."""
+    """A value in JSON types; dataclasses and named tuples become maps."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_fields"):

@@ -1,4 +1,4 @@
-"""Plays a recorded call again on today's flows, as a call of the phone, so that it can be kept as a scenario."""
+"""Replays a recorded call on today's flows, as a call of the phone, so that it can be saved as a scenario."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from app.verify.scenarios.script import (
 )
 
 SAMPLE_CALLER: Final = FROM
-"""The calling number if the caller's is not written."""
+"""The calling number if the caller's is left out."""
 SAMPLE_KEYS: Final = "12345678901234567890"
 SAMPLE_WORDS: Final = "sample words"
 USUAL_DIGITS: Final = 4
@@ -56,20 +56,20 @@ _RESULTS: Final[Sequence[tuple[str, Outcome]]] = (
     ("beep_start", "beep"), ("machine", "machine"), ("human", "human"), ("completed", "completed"),
     ("answered", "completed"),
 )  # fmt: skip
-"""A status, or its sub state → the result of the dial, the most precise first: `completed` follows all others."""
+"""A status, or its sub-state → the result of the dial, most precise first: `completed` follows all others."""
 
 
 class CannotRepeat(AppError):
-    """A recorded call cannot be kept as a scenario; the message says why, in a sentence."""
+    """A recorded call cannot be saved as a scenario, for the reason in the message."""
 
 
 @dataclass
 class RecordedSteps:
-    """The inputs of a call, in order, without what the server did.
+    """The inputs of a call, in order, without the server's actions.
 
     Attributes:
-        inputs: of the caller; None: keys or words that are not stored.
-        dials: what the called parties did.
+        inputs: of the caller; None: keys or words that were not stored.
+        dials: the results of called parties.
         messages: the caller's recordings.
     """
 
@@ -108,12 +108,12 @@ class RecordedSteps:
         return cls(inputs, deque(map(step_of, written["dials"])), deque(map(step_of, written["messages"])))
 
     def take(self, kind: str, action: Mapping[str, Any], *, is_hung_up: bool) -> ScriptStep:
-        """The next step where the call waits.
+        """The next step at a wait of the call.
 
         Args:
-            kind: what it waits for: `input`, `record`, `dial` or nothing.
-            action: of the NCCO that waits.
-            is_hung_up: whether the caller left the call in the end.
+            kind: of the wait: `input`, `record`, `dial` or nothing.
+            action: the waiting NCCO action.
+            is_hung_up: whether the caller finally hung up.
         """
         if kind == "input" and self.inputs:
             return self.inputs.popleft() or _sample(action)
@@ -153,7 +153,7 @@ def _sample(action: Mapping[str, Any]) -> ScriptStep:
 
 
 def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[DialStep]:
-    """What each called party did, without one that was still ringing at the end."""
+    """The results of called parties, except one still ringing at the end."""
     events: dict[str, list[TimelineEntry]] = defaultdict(list)
     for entry in entries:
         if entry.webhook.kind.startswith("event") and entry.webhook.leg not in ("", leg):
@@ -168,7 +168,7 @@ def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[DialStep]:
 
 
 def _seconds(webhook: RecordWebhook) -> float:
-    """How long a recording is; 5 where that is not known."""
+    """The length of a recording in seconds; 5 if unknown."""
     try:
         start, end = (datetime.fromisoformat(str(each)) for each in (webhook.start_time, webhook.end_time))
         return min(max((end - start).total_seconds(), 0.1), 3600.0)
@@ -177,7 +177,7 @@ def _seconds(webhook: RecordWebhook) -> float:
 
 
 class RecordedAnswers(ChosenAnswers):
-    """Answers lookups as they were answered then; sensitive fields have their default.
+    """Answers lookups with the recorded answers; sensitive fields have their default.
 
     Args:
         definitions: the lookups of the flows.
@@ -193,7 +193,7 @@ class RecordedAnswers(ChosenAnswers):
         self.is_sampled = False
 
     async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
-        """See `LookupAnswers`; none for a lookup that was not asked then."""
+        """See `LookupAnswers`; none for a lookup that was not made then."""
         if not self._left.get(lookup.name):
             return LookupAnswer(None, "it was not asked in the recorded call")
         answer = self._left[lookup.name].popleft()
@@ -205,7 +205,7 @@ class RecordedAnswers(ChosenAnswers):
         )
 
     def _shown(self, value: Any, default: Any) -> Any:
-        """A value, with the default in place of everything that is sensitive."""
+        """A value with sensitive parts replaced by the default."""
         if isinstance(value, str) and value.startswith(MASKED):
             self.is_sampled = True
             return SAMPLE_WORDS if default is None else default
@@ -222,7 +222,7 @@ def _way(turns: Sequence[TurnRow]) -> list[list[str]]:
 
 
 def recorded_of(timeline: Timeline) -> dict[str, Any]:
-    """The facts of a call that `keep_recorded` needs, as plain values. Raises CannotRepeat."""
+    """The data of a call for `keep_recorded`, as plain values. Raises CannotRepeat."""
     row = timeline.call.session
     try:
         session = from_json(row.state)
@@ -252,19 +252,19 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
 
 
 async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, server: PhoneServer) -> Kept:
-    """Play a call again, and write it to tests/scenarios/ next to the flows, without anything sensitive.
+    """Replay a call, and save it to tests/scenarios/ next to the flows, without sensitive values.
 
-    The number of the caller is written only if the flow takes another way for a sample number.
+    The caller's number is saved only if a sample number takes another path.
 
     Args:
         recorded: see `recorded_of`.
         folder: of today's flows.
-        server: where it is played.
+        server: its server.
 
     Raises:
-        CannotRepeat: it cannot be played again, or takes another way today.
-        CannotPlace: no flow takes it.
-        CannotKeep: the scenario cannot be written.
+        CannotRepeat: it cannot be replayed, or takes another path today.
+        CannotPlace: no flow answers it.
+        CannotKeep: the scenario cannot be saved.
     """
     flow = folder.current().project.flows.get(recorded["flow"])
     if flow is None:
@@ -282,7 +282,7 @@ async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, serv
 
 
 async def _keep_as(recorded: Mapping[str, Any], caller: str, playable: Playable, server: PhoneServer) -> Kept:
-    """Keep it with this caller's number."""
+    """Save it with this caller's number."""
     steps = RecordedSteps.read(recorded["steps"])
     hides_input = None in steps.inputs
     flows = playable.project.flows.values() if playable.project is not None else ()
@@ -321,7 +321,7 @@ async def _play(call: PhoneCall, steps: RecordedSteps, *, is_hung_up: bool) -> N
 
 
 def _require_same(then: Sequence[Sequence[str]], call: PhoneCall, *, is_sampled: bool) -> None:
-    """Raises CannotRepeat for a call that took another way than the recorded one."""
+    """Raises CannotRepeat if the call took another path than the recorded one."""
     why = (
         "with sample values in place of sensitive data, it takes another path"
         if is_sampled

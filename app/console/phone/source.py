@@ -21,7 +21,7 @@ from app.service.call_report import zone_of
 from app.simulator.parties import address_of
 
 PASTED: Final = ("pasted.yaml", "pasted.json")
-"""Used as the path of a text without a file: a flow or an NCCO."""
+"""Paths of texts without a file: a flow or an NCCO."""
 _PASTED_FLOW: Final = "flows/pasted.yaml"
 
 
@@ -30,8 +30,8 @@ class PhoneText(BaseModel):
 
     Attributes:
         file: its display path (`flows/acme.yaml`), or one of `PASTED`.
-        text: the text; None: as it is on disk.
-        step: where calls of its own flow start; "": at the flow's `start`.
+        text: the text; None for the file on disk.
+        step: where calls of its own flow start; "" for the flow's `start`.
     """
 
     file: str = Field(PASTED[0], max_length=500)
@@ -41,14 +41,14 @@ class PhoneText(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Playable:
-    """What a text is.
+    """A parsed text.
 
     Attributes:
-        project: the flows that can be played with it; None: it is an NCCO.
+        project: the flows that can be played with it; None for an NCCO.
         source: the input.
-        flow: the name of its own flow; "" when it has errors or is an NCCO.
-        ncco: its actions; () when it is a flow, or no NCCO at all.
-        issues: of this text, by place. others: how many errors the other files have.
+        flow: the name of its own flow; "" if it has errors or is an NCCO.
+        ncco: its actions; () if it is a flow or not an NCCO.
+        issues: of this text, by place. others: number of errors in other files.
     """
 
     project: Project | None
@@ -70,11 +70,11 @@ class Playable:
 
     @property
     def can_be_kept(self) -> bool:
-        """Whether a call of it can be a scenario, which starts at the flow's `start`."""
+        """Whether calls of it can become scenarios, which start at the flow's `start`."""
         return self.project is not None and not self.source.step
 
     def is_saved(self, folder: ProjectFolder) -> bool:
-        """Whether its file holds this text now. Blocks."""
+        """Whether its file currently has this text. Blocks."""
         file, text = self.source.file, self.source.text
         if text is None:
             return True
@@ -126,7 +126,7 @@ def _flow(project: Project, file: str, issues: Sequence[FlowIssue], source: Phon
     others = sum(issue.is_error for issue in issues if issue.place.file != file)
     name = next((flow.name for flow in project.flows.values() if flow.place.file == file), "")
     has_errors = any(issue.is_error for issue in own)
-    # The flows without errors are played, whatever the others have.
+    # Flows without errors are played, even if others have some.
     flows = {} if has_errors else dict(project.flows)
     if name in flows and source.step in flows[name].steps:
         flows[name] = replace(flows[name], start=source.step)
@@ -135,7 +135,7 @@ def _flow(project: Project, file: str, issues: Sequence[FlowIssue], source: Phon
 
 
 def _ncco(text: str, source: PhoneText) -> Playable:
-    """An NCCO, checked by the same rules as a flow's NCCOs."""
+    """An NCCO, checked by the same rules as those of flows."""
     found, document = check_text(text)
     issues = tuple(
         FlowIssue(each.code, each.severity, _place(text, source.file, span.start), each.message, each.cure)

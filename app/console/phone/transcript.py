@@ -23,9 +23,9 @@ _PLAIN_SOUNDS: Final[Mapping[str, str]] = {
     "music": "music",
     "stream": "a recorded announcement",
 }
-"""What owners read in place of the address of an audio file."""
+"""Replaces the URL of an audio file for owners."""
 _PARTIES: Final = ("ringing", "joined", "left")
-"""Entries whose text is an address."""
+"""Entries whose text is a URL."""
 _PLAIN_STATUS: Final[Mapping[str, str]] = {
     "answered": "answers",
     "busy": "is busy",
@@ -35,9 +35,9 @@ _PLAIN_STATUS: Final[Mapping[str, str]] = {
     "rejected": "rejects the call",
     "failed": "cannot be reached",
 }
-"""What a dialled party did, for owners."""
+"""The results of called parties, for owners."""
 MOST_SHOWN: Final = 20_000
-"""Characters of a body or an NCCO that are shown."""
+"""Most characters of a displayed body or NCCO."""
 
 
 def place_of(where: str) -> Place | None:
@@ -51,18 +51,18 @@ class Bubble:
     """One entry of the conversation.
 
     Attributes:
-        key: the same whenever this entry is shown again.
-        at, seconds: its start in seconds since the answer, and its duration; None: without an end.
+        key: identifies this entry in later responses.
+        at, seconds: its start in seconds since the answer, and its duration; None if endless.
         kind: `said`, `sound`, `did`, `note`, `turn`, `other` (what a dialled party hears or does), `diverged`.
-        text: as a developer reads it.
-        plain: as an owner reads it, without technical words; "" for a turn that only a developer wants to see.
+        text: for developers.
+        plain: for owners, without technical words; "" for turns of interest only to developers.
         language: of the speech, such as `en-GB`.
-        is_cut: whether the caller has interrupted it.
-        is_lost: whether nothing listened to what the caller did.
+        is_cut: whether the caller interrupted it.
+        is_lost: whether nothing listened to the caller's input.
         place: for a turn, the line that decided.
         is_failure: whether something went wrong.
-        was: what the previous call said here; "" if nothing has changed.
-        is_new: whether the call before said nothing here.
+        was: the text in the previous call; "" if unchanged.
+        is_new: whether the previous call had no entry here.
     """
 
     key: str
@@ -123,13 +123,13 @@ def _turn(key: str, reply: PlayedReply, line: str) -> Bubble:
 
 
 def _plain_result(delivery: WebhookDelivery, line: str) -> str:
-    """What became of a dial, for owners; "" for other webhooks: what the caller does is in the conversation already."""
+    """The result of a dial, for owners; "" for other webhooks, which the conversation already shows."""
     words = _PLAIN_STATUS.get(str(delivery.fields.get("status"))) if delivery.kind == "event" else None
     return f"{readable(str(delivery.fields.get('to', '')), line)} {words}".strip() if words else ""
 
 
 def marked(now: Sequence[Bubble], before: Sequence[Bubble]) -> list[Bubble]:
-    """The bubbles, marked where they differ from the previous call, as far as that was played."""
+    """The bubbles, with differences from the previous call marked as far as that was played."""
     found = list(now)
     old, new = ([(each.kind, each.text) for each in side] for side in (before, now))
     for tag, first, last, start, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
@@ -144,7 +144,7 @@ def marked(now: Sequence[Bubble], before: Sequence[Bubble]) -> list[Bubble]:
 
 
 class Exchange(NamedTuple):
-    """One request and its reply, as shown."""
+    """A displayed request and its reply."""
 
     name: str
     at: float
@@ -163,7 +163,7 @@ class Explanation(NamedTuple):
     Attributes:
         lines: of its trace, each with its place.
         lookups, variables: values by name, as JSON.
-        ms: real milliseconds in which the flow answered; None: no flow did.
+        ms: real milliseconds that the flow took; None if no flow replied.
         webhook: that caused it. others: further webhooks up to the next turn.
     """
 
@@ -176,7 +176,7 @@ class Explanation(NamedTuple):
 
 
 def explain(call: PlayedCall, number: int, base_url: str) -> Explanation:
-    """A turn by its number. Raises IndexError. `base_url`: where the real server is, for curl."""
+    """A turn by its number. Raises IndexError. `base_url`: of the real server, for curl."""
     turns = replies_in(call)
     played = turns[number]
     inputs: Mapping[str, Any] = json.loads(played.turn.inputs) if played.turn is not None else {}

@@ -1,4 +1,4 @@
-"""Messages left on the phone in the browser: in development they are listed with the others, with a tone as audio."""
+"""Messages left on the phone in the browser: in development, they are listed with the others, with a tone as audio."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.service.recording_files import RecordingFiles, in_thread, new_recording
 from app.store import RecordingRow, Store
 
 PREFIX: Final = "phone-"
-"""The start of such a message's `uuid`; Vonage's ids do not have it."""
+"""Prefix of such a message's `uuid`, which Vonage's IDs do not have."""
 _RATE: Final = 8_000
 _LONGEST_S: Final = 60.0
 _KEEP_S: Final = 5.0
@@ -24,7 +24,7 @@ _HERTZ: Final = 220.0
 
 
 async def keep_message(message: Mapping[str, Any], store: Store, files: RecordingFiles) -> None:
-    """Keep a message left in a call. Raises OSError (also when it takes too long), StoreError.
+    """Keep a message left in a call. Raises OSError (also if it takes too long), StoreError.
 
     `message`: fields of its row, and its `seconds`.
     """

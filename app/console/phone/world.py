@@ -1,4 +1,4 @@
-"""The surroundings of a phone call: what called parties do, and what lookups answer."""
+"""The surroundings of a phone call: the behaviour of called parties, and the results of lookups."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from app.simulator.parties import Outcome
 from app.verify.scenarios.answers import Definitions, LookupAnswers, no_answer
 
 ANYBODY: Final = "*"
-"""Among the parties: everybody without an entry."""
+"""Key for all parties without an entry."""
 MOST_ASKED: Final = 100
-"""Lookups of one call that really ask; a hold that is skipped asks every few seconds of the call."""
+"""Most lookups that a call really sends; a skipped hold sends one every few seconds of the call."""
 
 
 class GivenAnswer(BaseModel, extra="forbid"):
@@ -34,8 +34,9 @@ class World(BaseModel, extra="forbid"):
     """The outside world of a call.
 
     Attributes:
-        parties: what a called address does; `*` for all others. An address without an entry is decided at the dial.
-        given: by lookup; one without an entry answers its default.
+        parties: the behaviour by called address; `*` for all others. An address without an entry is decided at the
+            dial.
+        given: by lookup; one without an entry returns its default.
     """
 
     parties: dict[str, Outcome] = Field({}, max_length=200)
@@ -43,12 +44,12 @@ class World(BaseModel, extra="forbid"):
 
 
 class ChosenAnswers(LookupAnswers):
-    """Answers the lookups of a call as a person has chosen; without a client nothing is asked outside.
+    """Answers the lookups of a call with the person's choices; without a client, none are sent.
 
     Args:
         definitions: the lookups of its flows.
-        world: of the call; it may be replaced while the call lasts.
-        client: asks other servers and the project's functions, `MOST_ASKED` times at most.
+        world: of the call; may be replaced during the call.
+        client: sends lookups to servers and to the project's functions, at most `MOST_ASKED` times.
     """
 
     def __init__(self, definitions: Definitions, world: World, client: LookupClient | None = None) -> None:
@@ -58,7 +59,7 @@ class ChosenAnswers(LookupAnswers):
         self.client = client
 
     def outcome_of(self, address: str) -> Outcome | None:
-        """What a called address does; None: the person decides when it is dialled."""
+        """The behaviour of a called address; None if the person decides when it is dialled."""
         return self.world.parties.get(address, self.world.parties.get(ANYBODY))
 
     async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
