@@ -19,6 +19,7 @@ from tests.support.server import Server, free_port
 SECRET = "an-invented-signature-secret"
 API_SECRET = "an-invented-api-secret"
 HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse battery staple")
+KEY = rsa_key()
 FLOW = """\
 flow: shop
 numbers: ["442079460000"]
@@ -91,12 +92,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def place(running: Place) -> Iterator[Place]:
     """Everything is right, but that the public URL is on the loopback: the first `s` of each test leaves that."""
     api, home = running.api, running.server.home
-    key = rsa_key()
-    (home / "private.key").write_text(private_pem(key), encoding="ascii")
+    (home / "private.key").write_text(private_pem(KEY), encoding="ascii")
     (home / "private.key").chmod(0o600)
     api.status, api.headers, api.requests, api.stored, api.lost, api.edits = 200, {}, [], [], (), {}
     api.numbers = b'{"count": 1, "numbers": [{"msisdn": "442079460000"}]}'
-    at_vonage(running, keys={"public_key": public_pem(key)})
+    at_vonage(running, keys={"public_key": public_pem(KEY)})
     running.write()
     yield running
     (home / "flows" / "shop.yaml").write_text(FLOW, encoding="utf-8")
