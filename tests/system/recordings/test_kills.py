@@ -32,7 +32,7 @@ FLOW: Final = "flow: line\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do: [{ta
 RECORDINGS: Final = 1_000
 IN_BUCKET: Final = 200
 KILLS: Final = 6
-EVERY_S: Final = 3.0
+EVERY_S: Final = 2.0
 FETCHED_WITHIN_S: Final = 600.0
 MOST_FAULTS: Final = 2
 """How often the bucket fails for one object."""
