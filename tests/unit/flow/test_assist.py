@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from app.flow.editing.assist import completions, definition, hover
 
-CASES: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").with_stem("assist").read_bytes())
+CASES: list[dict[str, Any]] = yaml.load(
+    Path(__file__).with_suffix(".yaml").with_stem("assist").read_bytes(), yaml.CSafeLoader
+)
 HEAD = """\
 flow: main
 default: true

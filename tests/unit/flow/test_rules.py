@@ -17,7 +17,7 @@ from app.flow.loader import load, load_files
 from app.verify.prove import prove, roots_of
 
 TODAY = date(2026, 1, 1)
-APPLIED: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("applied_cures.yaml").read_bytes())
+APPLIED: dict[str, list[str]] = yaml.load(Path(__file__).with_name("applied_cures.yaml").read_bytes(), yaml.CSafeLoader)
 """By code: the edits that an author makes who follows a cure that leaves a choice."""
 SETTINGS = {"W302": {"MUSIC_URL": "https://audio.example.com"}}
 """By code: what its cure says to set in the environment."""

@@ -39,7 +39,7 @@ def flow_of(case: Case) -> str:
     prompts = [{"talk": text, "language": case.get("language", "en-GB")} for text in case.get("retry", [])]
     step["retry"] = {"noinput": prompts, "then": "end"} if prompts else {"then": "end"}
     flow = {"flow": "test", "default": True, "start": "hello", "vars": VARS, "steps": {"hello": step}}
-    return yaml.safe_dump(flow, allow_unicode=True, width=10_000, sort_keys=False)
+    return yaml.dump(flow, Dumper=yaml.CSafeDumper, allow_unicode=True, width=10_000, sort_keys=False)
 
 
 def issues_of(text: str, templates: dict[str, str] | None = None) -> list[FlowIssue]:
