@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, get_args
 
 import click
@@ -105,21 +106,31 @@ def hashed(password: str) -> str:
     return hash_password(password)
 
 
-def _save(name: str, role: Role | None) -> None:
-    """Give a person a login, or a new password. Raises CannotRun, SettingsError."""
-    tidy = tidy_name(name)
+def login_name(text: str) -> str:
+    """The name of a login as it is stored. Raises CannotRun for one that cannot be used."""
+    tidy = tidy_name(text)
     if not NAME.fullmatch(tidy):
         cure = "use up to 32 letters from a to z, digits, and . _ @ - between them, such as anna or anna@example.com"
-        raise CannotRun(f"{printable(name)} cannot be the name of a login", cure)
+        raise CannotRun(f"{printable(text)} cannot be the name of a login", cure)
+    return tidy
+
+
+def give_login(file: Path, name: str, role: Role | None, hash_: str) -> None:
+    """Give a person a login, or a new password; None keeps the role. Raises SettingsError."""
+    with changed_logins(file) as logins:
+        before = logins.get(name)
+        given = role or (before.role if before else ROLES[0])
+        logins[name] = Login(name, given, hash_)
+    click.echo(f"{name} may {given}: written to {file}")
+
+
+def _save(name: str, role: Role | None) -> None:
+    """Give a person a login, or a new password. Raises CannotRun, SettingsError."""
+    tidy = login_name(name)
     file = server_settings().console_logins
     if role is None and all(login.name != tidy for login in read_logins(file)):
         raise CannotRun(f"{tidy} has no login yet, and --role is missing", "add --role listen or --role change")
-    hash_ = _asked()
-    with changed_logins(file) as logins:
-        before = logins.get(tidy)
-        given = role or (before.role if before else ROLES[0])
-        logins[tidy] = Login(tidy, given, hash_)
-    click.echo(f"{tidy} may {given}: written to {file}")
+    give_login(file, tidy, role, _asked())
     click.echo(
         (
             "A running console that asks for passwords accepts it at once; after the very first password, "

@@ -15,7 +15,7 @@ import click
 from pydantic import SecretStr
 
 from app.cli.calls import POLL_S, CallPrinter, follow_call
-from app.cli.console import hashed
+from app.cli.console import give_login, hashed, login_name
 from app.cli.console_process import console_address
 from app.cli.database import find_call
 from app.cli.doctor import local_findings, settings_findings
@@ -198,6 +198,7 @@ class Guide:
             click.echo("A tunnel runs at the address below: press Enter to use it.")
         elif now or not question.is_needed:
             click.echo(f"Enter leaves it {'as it is' if now else 'out'}.")
+        login = self._login_name() if question.prepared is hashed and not now else ""
         while True:
             default = offered or (None if question.is_needed and not now else "")
             answer = click.prompt(
@@ -217,10 +218,25 @@ class Guide:
                 continue
             if question is API_SECRET:
                 self._api_secret = text
+            elif login and self._settings is not None:
+                give_login(self._settings.console_logins, login, "change", text)
+                self._outdated = asyncio.run(_server_here(self._settings))
             elif not now or text == now or click.confirm(f"Replace {name} in {DOTENV}?"):
                 write_setting(Path(DOTENV), name, text)
                 self._outdated = asyncio.run(_server_here(self._settings))
             return
+
+    def _login_name(self) -> str:
+        """The name of a first login; "" for a password without a name."""
+        while self._settings is not None:
+            answer = click.prompt(
+                "Your name, such as anna; Enter for a password that people share", default="", show_default=False
+            )
+            try:
+                return login_name(answer) if answer else ""
+            except CannotRun as error:
+                click.echo(error.message)
+        return ""
 
     def pass_group(self, title: str, find: Callable[[Settings], list[Finding]]) -> None:
         """Run checks until there are no errors, or the user leaves the rest."""

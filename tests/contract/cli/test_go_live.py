@@ -131,7 +131,7 @@ ANSWERS: list[tuple[dict[str, str | None], list[str], str]] = [
         "that is the key itself, but .env needs its path",
     ),
     ({"VONAGE_PRIVATE_KEY": None}, ["flows/shop.yaml"], "does not contain a private key in PEM format"),
-    ({"NCCO_CONSOLE_PASSWORD_HASH": None}, ["secret", "secret"], "so it can be guessed"),
+    ({"NCCO_CONSOLE_PASSWORD_HASH": None}, ["", "secret", "secret"], "so it can be guessed"),
     ({"NCCO_HOOK_TRIES": "many"}, [], "NCCO_HOOK_TRIES"),
     ({"VONAGE_SIGNATURE_SECRET_FILE": "secret.txt", "VONAGE_SIGNATURE_SECRET": None}, [], "secret.txt cannot be read"),
 ]

@@ -22,6 +22,7 @@ import jwt
 import pytest
 from dotenv import dotenv_values
 
+from app.settings.logins import read_logins
 from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.support.keys import private_pem, public_pem, rsa_key
@@ -124,6 +125,7 @@ class Shop:
             ("VONAGE_APPLICATION_ID: ", APPLICATION_ID),
             ("VONAGE_API_KEY: ", "k1"),
             ("VONAGE_PRIVATE_KEY: ", "private.key"),
+            ("Your name, such as anna; Enter for a password that people share: ", "Anna"),
             ("NCCO_CONSOLE_PASSWORD_HASH: ", PASSWORD),
             ("The same again: ", PASSWORD),
         ]
@@ -205,13 +207,14 @@ def test_the_whole_way_to_the_first_call(shop: Shop) -> None:
     assert re.search(
         r"^VONAGE_SIGNATURE_SECRET='.*\$ecret-of-32-characters'$", (shop.home / ".env").read_text(), re.MULTILINE
     )
+    assert [("anna", "change")] == [(each.name, each.role) for each in read_logins(shop.home / "console-logins.json")]
     for secret in (SECRET, API_SECRET, PASSWORD):
         assert secret not in screen.shown
     for file in shop.home.rglob("*"):
         assert not file.is_file() or API_SECRET.encode() not in file.read_bytes()
 
 
-@pytest.mark.parametrize("answered", range(7))
+@pytest.mark.parametrize("answered", range(8))
 def test_ctrl_c_at_a_question_keeps_every_answer_before_it(answered: int, shop: Shop) -> None:
     screen = shop.go_live()
     for question, answer in shop.answers[:answered]:
