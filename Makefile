@@ -81,9 +81,10 @@ docs: $(READY) ## write the pages and tables that repeat the code, .env.example,
 	$(BIN)/python -m tests.system.docs.filters_table
 	$(BIN)/python -m tests.system.docs.prove_picture
 
-picture: $(READY) ## take the picture of the phone from the real page; needs chromium
+picture: $(READY) ## take the pictures of the console in the docs from the real pages; needs chromium
 	$(BIN)/python -m tests.system.console.screenshots build/pictures phone-call
 	cp build/pictures/phone-call-light-1280.png docs/console.png
+	$(BIN)/python -m tests.system.console.screenshots docs/how-to owner
 
 site: $(READY) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

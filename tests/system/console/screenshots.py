@@ -1,12 +1,17 @@
-"""Takes pictures of the console's pages: python -m tests.system.console.screenshots FOLDER [NAME ...]."""
+"""Takes pictures of the console's pages: python -m tests.system.console.screenshots FOLDER [NAME ...].
+
+`owner` as the name takes those of the owner's tour, one of each page as owners see it: `make picture`.
+"""
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from playwright.sync_api import Page, expect
 
@@ -45,6 +50,15 @@ def _in_a_call(page: Page) -> None:
     expect(page.locator("#picture svg")).to_be_visible()
 
 
+def _owners_call(page: Page) -> None:
+    page.goto("/phone")
+    page.get_by_role("button", name="Call", exact=True).click()
+    expect(page.locator("#bubbles .bubble").first).to_be_visible()
+    page.get_by_role("button", name="Skip ahead").click()
+    page.locator('[data-key="1"]').click()
+    expect(page.get_by_role("group", name="What happens?")).to_be_visible()
+
+
 def _pasted(page: Page) -> None:
     page.goto("/phone")
     page.get_by_label("File").select_option("a pasted text")
@@ -56,10 +70,12 @@ PAGES: Final[Mapping[str, Callable[[Page], object]]] = {
     "home": _at("/home"),
     "phone": _at("/phone"),
     "phone-call": _in_a_call,
+    "phone-owner": _owners_call,
     "phone-pasted": _pasted,
     "messages": _at("/messages"),
     "flows": _at("/flows"),
     "flow": _at("/flows/reception#reception/operator"),
+    "flow-week": _at("/flows/reception"),
     "flow-traffic": _at("/flows/reception?paint=traffic&days=1"),
     "calls": _at("/calls"),
     "call": _at("/calls/aaaaaaaa-0"),
@@ -69,6 +85,49 @@ PAGES: Final[Mapping[str, Callable[[Page], object]]] = {
     "health": _at("/health"),
     "missing": _at("/no/such/page"),
 }
+
+
+OWNER_PAGES: Final = ("home", "messages", "calls", "report", "flow-week", "change-file", "phone-owner")
+COLLEAGUE: Final = {"uuid": "bbbbbbbb", "direction": "outbound", "to": "447700900111"}
+OWNER_INPUTS: Final[Sequence[Sequence[dict[str, Any]]]] = [
+    [{"dtmf": {"digits": "1"}}, COLLEAGUE | {"status": "answered"}, COLLEAGUE | {"status": "completed"}],
+    [{"dtmf": {"digits": "3"}}],
+    [{"dtmf": {"digits": "1"}}, COLLEAGUE | {"status": "answered"}, COLLEAGUE | {"status": "completed"}],
+    [{"dtmf": {"digits": "9"}}],
+    [{"dtmf": {"digits": "2"}}, COLLEAGUE | {"status": "answered"}, COLLEAGUE | {"status": "completed"}],
+]
+"""A colleague answers, or the caller hears the hours, or hangs up in the menu."""
+OWNER_CALLS: Final = [(f"4477009001{n:02}", "442079460001", OWNER_INPUTS[n % 5]) for n in range(26)]
+EARLIER: Final = """
+    UPDATE calls SET created_at = created_at - 23000000
+        * (SELECT count(*) FROM calls AS later WHERE later.key > calls.key);
+    UPDATE calls SET updated_at = created_at + 70000 + 31000 * (key % 7);
+    UPDATE webhooks SET received_at = (SELECT created_at FROM calls WHERE key = call_key)
+        + CASE WHEN kind = 'event-answered' THEN 17000 + call_key % 5 * 2000 ELSE 0 END;
+"""
+"""The calls fill a week, and last a minute or more."""
+
+
+def take_for_owners(folder: Path) -> None:
+    """A small picture of each page, for the documentation."""
+    with (
+        tempfile.TemporaryDirectory() as home,
+        running_console(Path(home), OWNER_CALLS) as link,
+        running_browser() as browser,
+    ):
+        with closing(sqlite3.connect(Path(home) / "calls.db")) as database, database:
+            database.executescript(EARLIER)
+        console = open_console(browser, link)
+        inbox = Inbox(Path(home))
+        inbox.put("447700900123", caller_name="Ann Smith", about="repairs", transcript="My brake squeaks again.")
+        inbox.put("447700900456", caller_name="Tom Lee", about="sales", transcript="Is the blue bicycle still there?")
+        page = browser.new_context(**console, viewport={"width": 1000, "height": 580}).new_page()
+        page.goto("/home")
+        page.get_by_role("button", name="Owner").click()
+        for name in OWNER_PAGES:
+            PAGES[name](page)
+            page.wait_for_load_state("networkidle")
+            page.screenshot(path=folder / f"owner-{name}.jpg", type="jpeg", quality=50)
 
 
 def take(folder: Path, names: Sequence[str]) -> None:
@@ -95,4 +154,7 @@ def take(folder: Path, names: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    take(Path(sys.argv[1]), sys.argv[2:])
+    if sys.argv[2:] == ["owner"]:
+        take_for_owners(Path(sys.argv[1]))
+    else:
+        take(Path(sys.argv[1]), sys.argv[2:])
