@@ -43,12 +43,16 @@ from app.verify.scenarios.server import PlacedCall, StoredTurn
 MOST_STEPS: Final = 300
 MOST_HEARD: Final = 1_000
 MOST_WEBHOOKS: Final = 1_000
-MOST_MOMENTS: Final = 2_000
-"""Most moments of one `play`."""
 LONGEST_S: Final = 3600.0
 """Seconds that an interactive call's clock advances per step."""
 MOST_SHOWN: Final = 8
 """Most phrases to list."""
+FOR_PHONES: Final[tuple[Outcome, ...]] = (
+    "completed", "busy", "timeout", "rejected", "failed", "unanswered", "machine",
+)  # fmt: skip
+"""The outcomes of any dial except of a WebSocket."""
+FOR_WEBSOCKETS: Final[tuple[Outcome, ...]] = ("completed", "disconnected", "unanswered", "failed")
+"""The outcomes of dialling a WebSocket. Source: WebSocket guide."""
 TOLERANCE_S: Final = 0.0005
 """Less than the resolution of the virtual clock, 1 ms."""
 MOST_ROUNDS: Final = 10_000
@@ -112,6 +116,16 @@ class Ways(NamedTuple):
     text: str = ""
     keys: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
+
+
+def outcomes_of(dialled: Waited) -> tuple[Outcome, ...]:
+    """What the called party can do; `human` and `beep` only if the connect uses machine detection."""
+    if dialled.address.startswith(("ws:", "wss:")):
+        return FOR_WEBSOCKETS
+    is_heard_out = "advancedMachineDetection" in dialled.action
+    detected: tuple[Outcome, ...] = ("human",) if is_heard_out or "machineDetection" in dialled.action else ()
+    beep: tuple[Outcome, ...] = ("beep",) if is_heard_out else ()
+    return (*FOR_PHONES, *detected, *beep)
 
 
 class PlayedCall:
@@ -284,7 +298,7 @@ class PlayedCall:
         """
         latest_s = self.leg.at + LONGEST_S if until_s is None else min(until_s, self.leg.at + LONGEST_S)
         await self.reach(self.leg.at)
-        for _ in range(MOST_MOMENTS):
+        while not self._end_if_too_long():
             if until_s is None:
                 await self.play_to_wait(max(latest_s - self.leg.at, 0.0))
             if self.leg.is_over or (stops_at_wait and self.moment.kind in ("input", "record")):
@@ -387,7 +401,8 @@ class PlayedCall:
             self._acted_at = self.leg.at
         self._note_wait()
 
-    def _end_if_too_long(self) -> None:
+    def _end_if_too_long(self) -> bool:
+        """Whether a limit has ended the call now."""
         for what, count, most in (
             ("things to hear", self.leg.heard_count, MOST_HEARD),
             ("webhooks", len(self.leg.log), MOST_WEBHOOKS),
@@ -395,6 +410,8 @@ class PlayedCall:
             if count > most and not self.leg.is_over:
                 self.stopped = f"This call has reached the limit of {most:,} {what}, so it was ended here."
                 self.leg.platform.end(self.leg, "user")
+                return True
+        return False
 
     # what is done
 

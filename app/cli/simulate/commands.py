@@ -7,9 +7,9 @@ from typing import Final, NamedTuple, TypeAlias
 
 from app.errors import AppError
 from app.flow.report import printable
-from app.simulator.legs import CallMoment, Waited
+from app.simulator.legs import CallMoment
 from app.suggest import nearest
-from app.verify.played_call import PlayedCall
+from app.verify.played_call import FOR_PHONES, PlayedCall, outcomes_of
 from app.verify.scenarios.script import (
     FAULTS,
     STEPS,
@@ -25,9 +25,6 @@ from app.verify.scenarios.script import (
 
 COMMANDS: Final = ("why", "ncco", "webhook", "webhooks", "save", "help", "quit")
 """Commands, which are not steps: they do not change the call."""
-OUTCOMES: Final = ("completed", "busy", "timeout", "rejected", "failed", "unanswered", "machine")
-OF_SOCKETS: Final = ("completed", "disconnected", "unanswered", "failed")
-"""The outcomes of dialling a WebSocket. Source: WebSocket guide."""
 
 _KEYS: Final = re.compile(r"[0-9*# ]{1,40}")
 HELP: Final = f"""\
@@ -36,7 +33,7 @@ Steps, as in the script of a scenario; the colon may be left out:
   speak sales              say something; or {{text: sales, confidence: 0.4, alternatives: [sails]}}
   silence                  say and press nothing until the server stops listening
   record 12                speak onto a recording for 12 seconds; or {{seconds: 12, key: "#"}}, which a key ends
-  dial busy                what the called party does: {", ".join(OUTCOMES)};
+  dial busy                what the called party does: {", ".join(FOR_PHONES)};
                            or {{outcome: completed, rings: 10s, talks: 90s, presses: [1], hangs_up: caller}}
   wait 5                   let 5 seconds pass; whatever follows interrupts playback: wait 2; 1
   hangup                   end the call; so do quit, Ctrl-C and Ctrl-D
@@ -137,12 +134,3 @@ def hint(call: PlayedCall) -> Hint:
     elif moment.kind == "until":
         text = "press or speak to interrupt; Enter: keep listening"
     return Hint(f"[{text}; ?: help]", (*offers, *_ALWAYS))
-
-
-def outcomes_of(dialled: Waited) -> tuple[str, ...]:
-    """The actions of the called party; `human` and `beep` only if the connect uses machine detection."""
-    if dialled.address.startswith(("ws:", "wss:")):
-        return OF_SOCKETS
-    is_heard_out = "advancedMachineDetection" in dialled.action
-    detected = ("human",) if is_heard_out or "machineDetection" in dialled.action else ()
-    return (*OUTCOMES, *detected, *(("beep",) if is_heard_out else ()))

@@ -24,6 +24,8 @@ from app.console.sessions import ConsoleSession
 from app.console.state import TheConsole, console_of
 from app.errors import StoreError
 from app.flow.files import MAX_BYTES
+from app.simulator.parties import Outcome
+from app.verify.played_call import FOR_PHONES
 from app.verify.scenarios.answers import lookups_of
 from app.verify.scenarios.fitting import env_names
 from app.verify.scenarios.model import FROM
@@ -31,13 +33,18 @@ from app.verify.scenarios.script import NotAStep, step_of
 
 router = APIRouter()
 
-OUTCOMES: Final[Mapping[str, str]] = {
+OUTCOMES: Final[Mapping[Outcome, str]] = {
     "completed": "answers",
+    "answered": "answers",
     "busy": "is busy",
     "timeout": "does not answer",
-    "machine": "is a machine",
     "rejected": "rejects the call",
     "failed": "cannot be reached",
+    "unanswered": "is not available",
+    "machine": "is a machine",
+    "human": "is recognised as a person",
+    "beep": "is a machine with a beep",
+    "disconnected": "closes the connection",
 }
 """Possible results for a called party, in words."""
 KEYS: Final = (
@@ -194,7 +201,7 @@ def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, obje
         "playable": playable,
         "lookups": {name: definition for (_, name), definition in definitions.items()},
         "dialled": dialled_in(playable.project) if playable.project is not None else [],
-        "outcomes": OUTCOMES,
+        "outcomes": {each: OUTCOMES[each] for each in FOR_PHONES},
         "env": env_names(each for flow in playable.startable for each in (flow, *flow.subs.values())),
         "caller": FROM,
         "not_live": _not_live(session, playable.source),

@@ -27,7 +27,7 @@ from app.service.lookups import LookupClient
 from app.service.phone_numbers import digits_of
 from app.service.recordings import about_call, name_of_caller
 from app.verify.kept_call import CannotKeep
-from app.verify.played_call import CannotDo, Done
+from app.verify.played_call import CannotDo, Done, outcomes_of
 from app.verify.scenarios.answers import lookups_of
 from app.verify.scenarios.model import YEARS, ScenarioCall
 from app.verify.scenarios.runner import CannotPlace, MakeApp
@@ -238,6 +238,7 @@ async def _played(call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Js
 def _shown(call: PhoneCall, refused: str) -> Json:
     """The current state of the call."""
     decided = call.decided
+    dialled = call.moment.waited if call.moment.kind == "dial" else None
     zone = f" in {call.made_at.tzinfo}" if call.playable.project is not None else ""
     return {
         "id": call.id,
@@ -258,6 +259,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "problems": call.problems[:MOST_PROBLEMS],
         "has_only_silence": call.has_only_silence,
         "decided": None if decided is None else {"to": decided.to, "outcome": decided.outcome},
+        "outcomes": () if dialled is None else outcomes_of(dialled),
         "hooks": list(hooks_of(call)),
         "refused": refused,
         "can_be_kept": call.playable.can_be_kept,

@@ -118,6 +118,36 @@ async def test_the_first_prompt_is_there_as_soon_as_one_has_called(phone: Phone)
     assert "2.323" == phone.state("next")
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "options", "offered"),
+    [
+        ({"type": "phone", "number": "447700900111"}, {}, {"busy", "machine"}),
+        ({"type": "phone", "number": "447700900111"}, {"machineDetection": "continue"}, {"machine", "human"}),
+        (
+            {"type": "phone", "number": "447700900111"},
+            {"advancedMachineDetection": {"mode": "detect_beep"}},
+            {"machine", "human", "beep"},
+        ),
+        (
+            {"type": "websocket", "uri": "wss://example.com/a", "content-type": "audio/l16;rate=16000"},
+            {},
+            {"disconnected"},
+        ),
+    ],
+)
+async def test_a_dial_offers_what_the_connect_can_have(
+    phone: Phone, endpoint: dict[str, str], options: dict[str, Any], offered: set[str]
+) -> None:
+    connect = {"action": "connect", "from": "447700900000", "endpoint": [endpoint], **options}
+    await phone.call("pasted.json", text=json.dumps([connect]))
+    await phone.skip()
+    assert "dial" == phone.state("moment")
+    special = {"busy", "machine", "human", "beep", "disconnected"}
+    found = set(re.findall(r'data-outcome="(.*?)"', phone.shown))
+    assert {"completed", "failed", "unanswered"} < found
+    assert offered | ({"busy"} if "number" in endpoint else set()) == found & special
+
+
 async def test_numbers_are_called_as_people_write_them(phone: Phone) -> None:
     await phone.call(to="+44 (0)20 7946-0001", caller="07700 900456", world={"parties": {"*": "timeout"}})
     await phone.do({"press": "1"}, at=5.0)
