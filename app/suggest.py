@@ -15,7 +15,7 @@ ALIKE_NAMES: Final = 0.8
 LONGEST: Final = 80
 """Characters of a word that is compared."""
 MOST_COMPARISONS: Final = 200_000
-"""Most words to compare in one search: about a second."""
+"""Maximum number of words to compare in one search: about a second."""
 
 
 @dataclass

@@ -22,7 +22,7 @@ from app.flow.report import Format, counted, printable, report
 POLL_S: Final = 0.2
 """How often to check the files for changes."""
 MOST_NAMED: Final = 3
-"""Most changed files to name."""
+"""Maximum number of changed files to name."""
 
 
 @click.command(

@@ -14,7 +14,7 @@ from app.store import Records, Store, Timeline, open_store
 P = ParamSpec("P")
 
 MOST_ALIKE: Final = 10
-"""Most calls to list for an ambiguous ID."""
+"""Maximum number of calls to list for an ambiguous ID."""
 
 
 def asynchronous(command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, int]:

@@ -17,7 +17,7 @@ from app.service.recorded_calls import hook_document
 from app.store import HookCounts, HookRow
 
 MOST_HOOKS: Final = 100_000
-"""Most hooks that `retry` considers, parked ones first."""
+"""Maximum number of hooks that `retry` considers, parked ones first."""
 
 
 @click.group(

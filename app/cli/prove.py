@@ -26,7 +26,7 @@ from app.verify.prove.rehearsal import FoundViolation, confirmed, coverings
 from app.verify.scenarios.files import WrittenScenario, numbered
 
 MOST_SCENARIOS: Final = 100
-"""Most scenarios per file: a larger file might not load."""
+"""Maximum number of scenarios per file: a larger file might not load."""
 MOST_VALUES: Final = 6
 MOST_OUTCOMES: Final = 5
 _KEPT_OBJECTS: Final = 200_000

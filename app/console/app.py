@@ -38,7 +38,7 @@ from app.settings.logins import Logins
 from app.store import open_store
 
 MOST_RESULTS: Final = 16
-"""Most cached counts and proofs for pictures of flows."""
+"""Maximum number of cached counts and proofs for pictures of flows."""
 
 
 def create_console(

@@ -55,7 +55,7 @@ STATES: Final = {
 }
 """The names of the call filters."""
 MOST_JUDGED: Final = 5_000
-"""Most calls to search for a result."""
+"""Maximum number of calls to search for a result."""
 _NUMBER: Final = re.compile(r"\+?[\d ()/.-]{3,}")
 _ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|CON-[0-9a-f-]+")
 _CSV_COLUMNS: Final = ("id", "began_at", "from", "to", "flow", "state", "step", "failed", "seconds", "turns", "words")

@@ -32,9 +32,9 @@ from app.suggest import nearest
 router = APIRouter()
 
 MOST_PICTURES: Final = 32
-"""Most cached pictures."""
+"""Maximum number of cached pictures."""
 MOST_ISSUES: Final = 100
-"""Most issues on a page."""
+"""Maximum number of issues on a page."""
 PROOF_S: Final = 20.0
 """Time limit of a proof's exploration."""
 PROOF_STOPS_S: Final = 60.0

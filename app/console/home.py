@@ -39,9 +39,9 @@ router = APIRouter()
 MISSED_DAYS: Final = 3
 """Number of days before today whose missed calls are listed: a weekend and the day before."""
 MOST_MISSED: Final = 8
-"""Most missed callers on the page."""
+"""Maximum number of missed callers on the page."""
 FEW_MESSAGES: Final = 3
-"""Most messages on the page."""
+"""Maximum number of messages on the page."""
 CALLS_KEPT_S: Final = 5.0
 """How long results of calls are cached."""
 WEEK: Final = timedelta(7)

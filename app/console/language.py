@@ -38,10 +38,10 @@ Json: TypeAlias = dict[str, Any]
 PASTED_JSON: Final = "pasted.json"
 PASTED_YAML: Final = "pasted.yaml"
 MOST_ISSUES: Final = 500
-"""Most issues sent to an editor; a text with more is not a flow file."""
+"""Maximum number of issues sent to an editor; a text with more is not a flow file."""
 MOST_OPTIONS: Final = 1000
 MOST_DRAWN: Final = 200
-"""Most steps of a picture; more take too long to lay out while somebody types."""
+"""Maximum number of steps of a picture; more take too long to lay out while somebody types."""
 NO_PICTURE: Final = '<p class="hint">{}</p>'
 _PASTED_FLOW: Final = "flows/pasted.yaml"
 _SAYS: Final = """

@@ -24,9 +24,9 @@ from app.store import RecordingFilter, RecordingRow, Store, milliseconds
 router = APIRouter(route_class=PolledRoute)
 
 PAGE: Final = 50
-"""Most messages on a page."""
+"""Maximum number of messages on a page."""
 MOST_WORDS: Final = 500
-"""Most characters of a transcript on that page; the call's page shows all of it."""
+"""Maximum number of characters of a transcript on that page; the call's page shows all of it."""
 _BOXES: Final = {
     "new": RecordingFilter(kind="record", is_done=False),
     "done": RecordingFilter(kind="record", is_done=True),

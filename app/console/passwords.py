@@ -17,17 +17,19 @@ from app.settings.logins import Login
 WINDOW: Final = timedelta(minutes=15)
 """How long a failure counts."""
 FREE_FAILURES: Final = 5
-"""Failures of a client with a name after which its attempts at that name are delayed."""
+"""Failures per client and name after which further attempts are delayed."""
 MAX_FAILURES_OF_ALL: Final = 100
 """Failures of all clients with a name after which every attempt at that name gets the longest delay."""
 _REMEMBERED: Final = 1000
-"""Most remembered failures, over all names. Waiting is faster than pushing one out."""
+"""Maximum number of remembered failures, over all names. Waiting is faster than pushing one out."""
 LONGEST_S: Final = 4.0
 """Longest delay of an attempt. It starts at 1 s and doubles each time."""
 MAX_WAITING_OF_ONE: Final = 4
-"""Most waiting logins of a client with a name, which are checked one at a time."""
+"""Maximum number of waiting logins of a client with a name, which are checked one at a time."""
 MAX_WAITING: Final = 16
-"""Most simultaneous logins with a name, and with all unknown names together. With `LONGEST_S`: four guesses a second.
+"""Maximum number of simultaneous logins with a name, and with all unknown names together.
+
+With `LONGEST_S`: four guesses a second.
 """
 
 _HASHER: Final = PasswordHasher()

@@ -29,11 +29,11 @@ _VERSION: Final = "%Y%m%dT%H%M%S%f"
 _VERSION_NAME: Final = re.compile(rf"(.+)\.(\d{{8}}T\d{{12}})(?:,({NAME.pattern}))?")
 """The file name, when it was replaced, and by whom, if known."""
 LONGEST_NAME: Final = 190
-"""Most characters in the display path of a saved file; the names of its versions are longer."""
+"""Maximum number of characters in the display path of a saved file; the names of its versions are longer."""
 TEMPLATE_SUFFIXES: Final = (".j2", ".jinja", ".jinja2", ".json", ".md", ".ssml", ".txt", ".xml")
 """Allowed endings of files saved in `templates/`: none of them is executable."""
 KEPT_VERSIONS: Final = 20
-"""Most earlier versions of a file to keep."""
+"""Maximum number of earlier versions of a file to keep."""
 
 
 class CannotSave(AppError):

@@ -52,7 +52,7 @@ BARS: Final = {
 PERIODS: Final = {"7": "7 days", "28": "4 weeks", "91": "3 months"}
 """Periods that end today, in days."""
 MOST_BARS: Final = 31
-"""Most bars of a chart; for longer periods, a bar covers several days."""
+"""Maximum number of bars of a chart; for longer periods, a bar covers several days."""
 WIDTH, HEIGHT = 100.0, 40.0
 """A chart's size in its own units: the total width of bars and the height of the highest."""
 

@@ -29,7 +29,7 @@ import app
 from app.errors import AppError
 
 MOST_WAITING: Final = 16
-"""Most waiting requests per person; more are refused."""
+"""Maximum number of waiting requests per person; more are refused."""
 MEMORY_BYTES: Final = 1 << 30
 SECONDS: Final = 5.0
 BUSY: Final = 6

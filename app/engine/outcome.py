@@ -27,7 +27,7 @@ APART: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 7200}
 """Keeps a party that declined from being connected. Source: NCCO reference, Wait (the longest timeout)."""
 
 MOST_RESULTS = 10
-"""Most speech results to compare with phrases, best first; our choice."""
+"""Maximum number of speech results to compare with phrases, best first; our choice."""
 
 _SOMEBODY_ANSWERED = frozenset({"answered", "completed", "human", "machine"})
 
@@ -40,7 +40,7 @@ def hear_input(asked: Asked, webhook: InputWebhook) -> Outcome:
     1. digits that are a key of the menu (also when `timed_out` is true): that choice; digits win over speech.
     2. digits, if a number was requested: collected.
     3. digits, but no such choice: nomatch (dtmf).
-    4. a speech result with at least the least confidence that contains a phrase as whole words: that choice, the
+    4. a speech result with sufficient confidence that contains a phrase as whole words: that choice, the
        longest phrase first, then the next-best result; any such result if free speech was requested: collected.
     5. speech results, but none matches (speech) or all are below the confidence (low_confidence): nomatch.
     6. no results and `speech.error`, if speech was requested: asr_error, which is not the caller's fault.

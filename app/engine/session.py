@@ -265,7 +265,7 @@ class TurnContext(NamedTuple):
         mask: (session id, secret) → the token that replaces it.
         failsafe: the NCCO to play if nothing else can be.
         dial_allow: allowed prefixes of computed numbers and addresses (`app.engine.dialling.refusal`).
-        dial_limit: most dials per call.
+        dial_limit: maximum number of dials per call.
     """
 
     now: datetime

@@ -31,7 +31,7 @@ from app.ncco import check, options_are_clean
 ENTERED: Final = Again()
 """How an entered step is played: completely."""
 STEP_LIMIT: Final = 200
-"""The most steps in one turn. A loaded flow has no cycle without input; this limits the damage of a bug."""
+"""Maximum number of steps in one turn. A loaded flow has no cycle without input; this limits the damage of a bug."""
 
 
 class ReadyAction(NamedTuple):

@@ -36,7 +36,7 @@ from app.verify.scenarios.values import ScenarioReader
 Json: TypeAlias = dict[str, Any]
 
 MOST_LINES: Final = 80
-"""Most lines of an NCCO in a hover text."""
+"""Maximum number of lines of an NCCO in a hover text."""
 MOST_SYMBOLS: Final = 1000
 _SOURCES: Final = ("flows/", "templates/")
 

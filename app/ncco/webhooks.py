@@ -16,7 +16,7 @@ MAX_FIELD_DEPTH = 64
 """JSON text in a field is decoded if it has at most this many levels. Our choice: real webhooks have four."""
 
 MAX_NUMBER_DIGITS: Final = 100
-"""Most digits of a whole number. Our choice; Python itself parses at most 4,300."""
+"""Maximum number of digits of a whole number. Our choice; Python itself parses at most 4,300."""
 
 JSON_FIELDS = frozenset({"dtmf", "speech", "payload", "custom_data", "original_request", "headers"})
 """Fields that arrive as one query parameter holding JSON text when the method is GET. Source: webhook reference."""
@@ -344,7 +344,7 @@ Source: webhook reference, Input (speech recognition results).
 
 
 MOST_RESULTS: Final = 100
-"""Most results that are parsed; our choice. Vonage sends about ten."""
+"""Maximum number of results that are parsed; our choice. Vonage sends about ten."""
 
 
 @dataclass(frozen=True, slots=True)

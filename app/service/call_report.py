@@ -17,7 +17,7 @@ from app.service.recorded_calls import csv_text
 COLUMNS: Final = ("by", "name", "calls", "minutes", *RESULTS, "person_median_s", "person_p90_s")
 
 MOST_NAMES: Final = 1_000
-"""Most flows and numbers to count by name; the rest are counted as `other`."""
+"""Maximum number of flows and numbers to count by name; the rest are counted as `other`."""
 
 DAYS: Final = 7
 """Days of a report without a period; the last one is today."""

@@ -25,11 +25,11 @@ from app.service.outgoing import BEGINS, NoAddress, PrivateAddress, UntrustedCer
 from app.service.threads import Threads
 
 BODY_LIMIT: Final = 64 * 1024
-"""Most bytes of a response, before and after decompression."""
+"""Maximum number of bytes of a response, before and after decompression."""
 KEY_LIMIT: Final = 255
-"""Most characters of an `Idempotency-Key` header."""
+"""Maximum number of characters of an `Idempotency-Key` header."""
 CALLS_PER_FUNCTION: Final = 16
-"""Most parallel calls of a function. One that never returns counts until the server stops."""
+"""Maximum number of parallel calls of a function. One that never returns counts until the server stops."""
 
 _TOO_LARGE: Final = f"larger than {BODY_LIMIT // 1024} KiB"
 _BOM: Final = b"\xef\xbb\xbf"

@@ -26,7 +26,7 @@ BUDGET_MS: Final = 2000
 GRACE_MS: Final = 50
 """Milliseconds beyond its limit in which a lookup may end by itself."""
 CACHE_SIZE: Final = 512
-"""Most cached answers, of at most 64 KiB each."""
+"""Maximum number of cached answers, of at most 64 KiB each."""
 FAILURES: Final = 5
 """Consecutive failures of a host that open its circuit."""
 PAUSE_S: Final = 10.0

@@ -36,7 +36,7 @@ RECORDING_WAIT_S: Final = 600.0
 LOOK_AGAIN_S: Final = 5.0
 """How often to check whether the recording has arrived."""
 ATTACHMENT_LIMIT: Final = 10 * 1024 * 1024
-"""Most bytes of an attachment. Our choice: many servers accept 25 MB, and base64 adds a third."""
+"""Maximum number of bytes of an attachment. Our choice: many servers accept 25 MB, and base64 adds a third."""
 _PERMANENT: Final = 500
 """Replies from here on mean that a retry would fail, too. Source: RFC 5321, 4.2.1."""
 

@@ -20,14 +20,14 @@ from app.vonage.application_token import ApplicationTokens
 HOSTS: Final = re.compile(r"([a-z0-9-]+\.)+(vonage|nexmo)\.com")
 """Source: webhook reference, Record (api.nexmo.com or a regional host); Vonage's own libraries refuse others too."""
 AUDIO_LIMIT: Final = 512 * 1024 * 1024
-"""Most bytes of a recording. Our choice: two hours of WAV in two channels."""
+"""Maximum number of bytes of a recording. Our choice: two hours of WAV in two channels."""
 TRANSCRIPT_LIMIT: Final = 8 * 1024 * 1024
 TEXT_LIMIT: Final = 100_000
-"""Most characters of a transcript to keep. Our choice: more than two hours of speech."""
+"""Maximum number of characters of a transcript to keep. Our choice: more than two hours of speech."""
 STALL_S: Final = 10.0
 """Seconds without data after which a download fails, including connecting."""
 DOWNLOAD_S: Final = 900.0
-"""Most seconds for one download."""
+"""Time limit of a download in seconds."""
 
 CHECK_KEY: Final = (
     "check that VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY belong to the application that takes the calls, restart "

@@ -25,9 +25,9 @@ from app.service.poller import Poller, PollListener, Schedule
 from app.store import HookCounts, HookRow, Store
 
 TRY_TIMEOUT_S: Final = 15.0
-"""Most seconds of one attempt, including connecting. Source: Standard Webhooks, Request timeout (15 to 30 s)."""
+"""Seconds after which an attempt times out. Source: Standard Webhooks, Request timeout (15 to 30 s)."""
 BODY_LIMIT: Final = 256 * 1024
-"""Most bytes of a body. Our choice; Standard Webhooks asks for less than 20 KB."""
+"""Maximum number of bytes of a body. Our choice; Standard Webhooks asks for less than 20 KB."""
 ANSWER_LIMIT: Final = 64 * 1024
 """Bytes of a response to read, only to reuse the connection; its content is ignored."""
 ANSWER_S: Final = 1.0
@@ -80,7 +80,7 @@ class Poster:
     Args:
         client: shared; follows no redirects.
         secrets: `whsec_` and base64, checked by `app.settings`. None: nothing is signed.
-        try_s: most seconds for one attempt.
+        try_s: time limit of an attempt in seconds.
     """
 
     def __init__(self, client: httpx.AsyncClient, secrets: Iterable[str] = (), try_s: float = TRY_TIMEOUT_S) -> None:

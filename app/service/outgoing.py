@@ -29,13 +29,14 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 
 REQUESTS_PER_HOST: Final = 500
-"""Most parallel requests to one host; others wait."""
+"""Maximum number of parallel requests to one host; others wait."""
 CONNECTING_PER_HOST: Final = 16
-"""Most connections to one host opened in parallel. The event loop opens about a thousand a second: if hundreds started
-together, each would take as long as all of them.
+"""Maximum number of connections to one host opened in parallel.
+
+The event loop opens about a thousand a second: if hundreds started together, each would take as long as all of them.
 """
 IDLE_PER_HOST: Final = 50
-"""Most idle connections to one host."""
+"""Maximum number of idle connections to one host."""
 IDLE_S: Final = 4.0
 """Idle time limit, shorter than most servers', so that a request rarely meets a closing connection."""
 FIRST_TRY_S: Final = 0.25

@@ -20,7 +20,7 @@ from app.flow.runtime import CallbackKind
 
 MAC_BYTES = 16
 TOKEN_LIMIT = 400
-"""Most characters; this server never creates longer ones."""
+"""Maximum number of characters; this server never creates longer ones."""
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer")

@@ -37,7 +37,7 @@ from app.store import ConnectStatus, Records, ReportedCall
 AT_ONCE: Final = 200
 """Calls per read of traces."""
 MOST_CALLS: Final = 100_000
-"""Most calls to count, oldest first."""
+"""Maximum number of calls to count, oldest first."""
 WIDEST: Final = 5
 """Line width of the most frequent way."""
 

@@ -51,7 +51,7 @@ class Policy:
         failsafe: a valid NCCO, played if nothing else can be.
         env: variables for flows by name, without the prefix `FLOW_`.
         dial_allow: allowed prefixes of computed numbers.
-        dial_limit: most dials per call.
+        dial_limit: maximum number of dials per call.
         keeps_recordings: whether recordings are written, to be fetched.
     """
 

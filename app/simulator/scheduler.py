@@ -27,7 +27,7 @@ LONGEST_MS: Final = 24 * 3600 * 1000
 """Longest time to advance by itself; no call lasts longer. Source: Voice API specification, length_timer (maximum)."""
 
 MOST_STEPS: Final = 20_000
-"""The most process steps at one moment; more raise NoProgress."""
+"""Maximum number of process steps at one moment; more raise NoProgress."""
 
 
 class NoProgress(AppError):

@@ -172,7 +172,7 @@ class GroupWriter(ABC):
 
     Args:
         label: names the database in messages.
-        queue_limit: most waiting writes; more are refused, since they would miss the caller's deadline.
+        queue_limit: maximum number of waiting writes; more are refused, since they would miss the caller's deadline.
     """
 
     def __init__(self, label: str, queue_limit: int) -> None:

@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from app.store.postgres_copy import Connection
 
 QUEUE_LIMIT: Final = 2_000
-"""Most waiting writes; more are refused, since they would miss the caller's deadline."""
+"""Maximum number of waiting writes; more are refused, since they would miss the caller's deadline."""
 
 GROUP_LIMIT: Final = 128
-"""Most writes per group, so that the first does not wait forever."""
+"""Maximum number of writes per group, so that the first does not wait forever."""
 
 READERS: Final = 4
 """Connections for reading calls."""
@@ -99,7 +99,7 @@ class PostgresDatabase:
 
     Args:
         address: of the database.
-        queue_limit: most waiting writes.
+        queue_limit: maximum number of waiting writes.
 
     Attributes:
         label, path, is_durable: see `Database`.

@@ -33,10 +33,10 @@ OPEN_WAIT_MS: Final = 5_000
 """How long `open` waits for another process, which may be migrating the same file."""
 
 QUEUE_LIMIT: Final = 2_000
-"""Most waiting writes; more are refused, since they would miss the caller's deadline."""
+"""Maximum number of waiting writes; more are refused, since they would miss the caller's deadline."""
 
 GROUP_LIMIT: Final = 256
-"""Most writes per group, so that the first does not wait forever."""
+"""Maximum number of writes per group, so that the first does not wait forever."""
 
 CHECKPOINT_AFTER: Final = 250
 """Writes after which the write-ahead log (then about 2 MB) is written back."""
@@ -56,7 +56,7 @@ class SqliteDatabase:
     Args:
         path: the file; it and its folder are created if missing. None: in memory, until the process ends.
         busy_ms, open_wait_ms: how long to wait for another process's write.
-        queue_limit: most waiting writes.
+        queue_limit: maximum number of waiting writes.
 
     Attributes:
         label, path, is_durable: see `Database`.

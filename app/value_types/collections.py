@@ -14,13 +14,13 @@ from app.value_types.kind import SAMPLE, JsonSchema, Kind, check_value
 from app.value_types.scalars import LARGE
 
 MAX_ITEMS = 200
-"""Most entries of a list or a map; our choice, so that data from callers cannot cause long loops."""
+"""Maximum number of entries of a list or a map; our choice, so that data from callers cannot cause long loops."""
 
 MAX_ENTRIES = 5_000
-"""Most entries of nested lists and maps in total; our choice."""
+"""Maximum number of entries of nested lists and maps in total; our choice."""
 
 MAX_NESTING = 10
-"""Most levels of nested lists and maps; our choice."""
+"""Maximum depth of nested lists and maps; our choice."""
 
 
 def entries(value: object) -> list[object] | tuple[object, ...]:

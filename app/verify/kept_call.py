@@ -18,7 +18,7 @@ from app.verify.scenarios.model import DEFAULTS, Scenario, ScenarioCall
 from app.verify.scenarios.script import ScriptStep
 
 MOST_ACTS: Final = 6
-"""Most actions of a caller in a name."""
+"""Maximum number of actions of a caller in a name."""
 _WRITING: Final = Lock()
 """Two calls may be written into one file at the same time."""
 

@@ -16,7 +16,7 @@ from app.store import TurnRow
 from app.verify.scenarios.result import DECIDING, Decided, failsafe_in, trace_of
 
 MOST_STEPS: Final = 4
-"""Most steps to list for a turn that goes through several."""
+"""Maximum number of steps to list for a turn that goes through several."""
 _DONE: Final = frozenset({"pressed", "spoke", "hung up"})
 """What the caller does, which comes before its effects."""
 _OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})

@@ -30,9 +30,9 @@ from app.settings import Settings
 from app.web.pretty_log import PrettyRenderer, escaped, shows_colours
 
 TEXT_LIMIT: Final = 300
-"""Most characters of an external text in a line."""
+"""Maximum number of characters of an external text in a line."""
 FRAMES: Final = 12
-"""Most frames of a stack in a line, innermost first."""
+"""Maximum number of frames of a stack in a line, innermost first."""
 PIPE_BYTES: Final = 4096
 """Bytes that a writable pipe accepts in one write. Source: POSIX, PIPE_BUF on Linux."""
 

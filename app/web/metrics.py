@@ -29,7 +29,7 @@ MULTIPROCESS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable with which the Prometheus library shares counters among processes."""
 
 SERIES_LIMIT: Final = 500
-"""Most pairs of kind and outcome counted by name, since authors choose the names of outcomes."""
+"""Maximum number of pairs of kind and outcome counted by name, since authors choose the names of outcomes."""
 
 _STATUSES: Final = (
     *("started", "ringing", "answered", "human", "machine", "busy", "cancelled", "unanswered", "timeout"),

@@ -18,7 +18,7 @@ _HIDDEN: Final = frozenset(
 )
 """Keys not written as `key=value`."""
 _STAYS: Final = ("recorded", "repeat")
-"""Outcomes of webhooks that do not move a call."""
+"""Outcomes of webhooks that do not advance a call."""
 
 
 def shows_colours(stream: TextIO) -> bool:

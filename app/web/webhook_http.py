@@ -40,14 +40,13 @@ DISCARDED_LIMITS: Final = 16
 _HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 DEPTH_LIMIT: Final = 64
-"""Most levels of nesting in a JSON body. Our choice: real webhooks have four; deep nesting is an attack on the parser.
-"""
+"""Maximum depth of a JSON body. Our choice: real webhooks have four levels; deep nesting attacks the parser."""
 FIELD_LIMIT: Final = 1000
-"""Most fields of a form or a query."""
+"""Maximum number of fields of a form or a query."""
 _FORM: Final = re.compile(rb"[\w.+%~*\[\]-]+=")
 
 PROBLEM_LIMIT: Final = 200
-"""Most characters of the `ncco-problem` header."""
+"""Maximum number of characters of the `ncco-problem` header."""
 
 _NOT_PRINTABLE: Final = re.compile(r"[^ -~]+")
 

@@ -18,7 +18,7 @@ NOT_SAVED: Final = "Fix the marked fields below. Nothing is saved yet, and nothi
 _NOON: Final = re.compile(r"\b(?:noon|midday)\b", re.IGNORECASE)
 _KEYS: Final = re.compile(r"[0-9*#]+")
 MOST_CHARACTERS: Final = 20_000
-"""Most characters of a value in the form."""
+"""Maximum number of characters of a value in the form."""
 
 
 class CannotChange(Exception):

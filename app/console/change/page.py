@@ -33,7 +33,7 @@ from app.flow.source.edit import Path
 router = APIRouter()
 
 MOST_FIELDS: Final = 20_000
-"""Most inputs of a form."""
+"""Maximum number of inputs of a form."""
 SHOWN_HOLIDAYS: Final = timedelta(days=366)
 """How far ahead the form lists the holidays of a calendar."""
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _SEED: Final = "the phone of the console"
 """Seed for a call's IDs, so that replays have the same IDs."""
 LONGEST_ACT_S: Final = 10.0
-"""Most real seconds to play a call without a pause."""
+"""Maximum number of real seconds to play a call without a pause."""
 
 
 @dataclass(frozen=True, slots=True)

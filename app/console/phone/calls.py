@@ -23,7 +23,7 @@ from app.console.worker import Reason, Worker, WorkNotDone
 IDLE_S: Final = 600.0
 """Real seconds without a request after which a person's calls are ended."""
 MOST_PEOPLE: Final = 3
-"""Most people with calls. If another one calls, the longest idle person's calls are ended."""
+"""Maximum number of people with calls. If another one calls, the longest idle person's calls are ended."""
 MOST_S: Final = 15.0
 """Processor seconds per request; a call is stopped earlier if possible (`LONGEST_ACT_S`)."""
 LOOKS_S: Final = 2.0

@@ -52,7 +52,7 @@ KEYS: Final = (
     ("7", "PQRS"), ("8", "TUV"), ("9", "WXYZ"), ("*", ""), ("0", "+"), ("#", ""),
 )  # fmt: skip
 MOST_CHARACTERS: Final = 2_000
-"""Most characters of a step."""
+"""Maximum number of characters of a step."""
 
 
 class CallRequest(PhoneText):

@@ -37,9 +37,9 @@ Json: TypeAlias = dict[str, Any]
 
 NO_CALL: Final = "this call no longer exists; call again"
 OWN_CALLS: Final = 3
-"""Most calls of a person; another one ends the oldest."""
+"""Maximum number of calls of a person; another one ends the oldest."""
 MOST_PROBLEMS: Final = 5
-"""Most problems of a call on the page."""
+"""Maximum number of problems of a call on the page."""
 
 
 class NotPlayed(AppError):

@@ -37,7 +37,7 @@ _PLAIN_STATUS: Final[Mapping[str, str]] = {
 }
 """The results of called parties, for owners."""
 MOST_SHOWN: Final = 20_000
-"""Most characters of a displayed body or NCCO."""
+"""Maximum number of characters of a displayed body or NCCO."""
 
 
 def place_of(where: str) -> Place | None:

@@ -15,7 +15,7 @@ from app.verify.scenarios.answers import Definitions, LookupAnswers, no_answer
 ANYBODY: Final = "*"
 """Key for all parties without an entry."""
 MOST_ASKED: Final = 100
-"""Most lookups that a call really sends; a skipped hold sends one every few seconds of the call."""
+"""Maximum number of lookups that a call really sends; a skipped hold sends one every few seconds of the call."""
 
 
 class GivenAnswer(BaseModel, extra="forbid"):

@@ -33,7 +33,7 @@ class Arrival(NamedTuple):
 
 MOST_CALLS: Final = 128
 MOST_SETTINGS: Final = 8
-"""Most sets of environment variables to explore; more combinations are sampled."""
+"""Maximum number of sets of environment variables to explore; more combinations are sampled."""
 NUMBERLESS_CALLERS: Final = ("anonymous", "", "sip:caller@example.com")
 """The `from` of callers without a number."""
 ENDPOINTS: Final = ("phone", "sip", "app", "vbc", "websocket")
@@ -238,7 +238,7 @@ def _fitting(root: Flow, compared: Compared, name: str, number: int) -> str:
 DAYS: Final = 400
 """How many days ahead to examine."""
 MOST_RESULTS: Final = 32
-"""Most distinct results of an expression over `now`. With more, it is assumed to be spoken, not decided on."""
+"""Maximum number of results of an expression over `now`; with more, it is assumed to be only spoken."""
 _WEEK_MINUTES: Final = 7 * 24 * 60
 _STEP_MINUTES: Final = 30
 _YEAR_DAYS: Final = 366

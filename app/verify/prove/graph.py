@@ -21,7 +21,7 @@ from app.verify.prove.listening import CONVERSATION, ENDLESS, RINGS_S, TurnAudio
 from app.verify.prove.triggers import Answers, Trigger
 
 DIALS: Final = 10
-"""Most dials of a call by default."""
+"""Maximum number of dials of a call by default."""
 
 TurnKind = Literal["accepted", "held", "other", "leg", "fault"]
 """accepted: the input was a choice or a collected value. held: the hold continues. leg: a dialled party's first
@@ -153,7 +153,7 @@ class Transition:
 
 
 class SearchLimits(NamedTuple):
-    """The most states, and the most seconds of real time, to explore."""
+    """Limits of an exploration: the number of states, and seconds of real time."""
 
     states: int = 200_000
     seconds: float = 300.0
@@ -389,7 +389,7 @@ class LongestPath:
     def _best(
         self, leaving: Sequence[Transition], inner: Sequence[Transition], left: int
     ) -> tuple[int, Transition | None]:
-        """The most steps from a cycle on. Dials within it are made before it is left."""
+        """Maximum number of steps from a cycle on. Dials within it are made before it is left."""
         free = {where for each in inner if not self._cost(each) for where in each.entered}
         dialling = {where for each in inner if self._cost(each) for where in each.entered} - free
         made = min(left, len(dialling))

@@ -57,9 +57,9 @@ _FORM_BY_FIELD: Final = {"language": "language", "user": "user"}
 """The form of text that a field of an action or endpoint accepts; for `uri` see `_forms_in`."""
 _FORM_BY_ENDPOINT: Final = {"websocket": "websocket", "sip": "sip"}
 MOST_NUMBERS: Final = 24
-"""The most numbers for one value, counting those derived from others by addition."""
+"""Maximum count of numbers for one value, including those derived from others by addition."""
 MOST_PAIRS: Final = 6
-"""The most parts of one text that are combined in pairs."""
+"""Maximum number of parts of one text that are combined in pairs."""
 LONGEST_TEXT: Final = 40
 """The longest text that is built to have a part or length."""
 _FILLERS: Final = "2345678901"

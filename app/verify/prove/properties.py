@@ -39,7 +39,7 @@ _UNESCAPABLE: Final = "E393"
 
 
 class CallLimits(NamedTuple):
-    """Most seconds of silence, and most steps of a call."""
+    """Limits of a call: seconds of silence, and number of steps."""
 
     silence_s: float = 20.0
     steps: int = 500

@@ -16,13 +16,13 @@ from app.verify.prove.literals import Compared, Literals, around, different
 Name = TypeVar("Name", bound=Hashable)
 
 MOST_ANSWERS: Final = 256
-"""The most answers of one lookup for which every combination of fields is tried; see `combined`."""
+"""Maximum number of answers of one lookup for which every combination of fields is tried; see `combined`."""
 LONGEST_LIST: Final = 2
 """The longest sample list, unless a longer one is tested for."""
 MOST_ENTRIES: Final = 25
 """The longest sample list, even if a longer one is tested for."""
 MOST_DISTANCES: Final = 3
-"""The most distances to try between two numbers that are compared with each other."""
+"""Maximum number of distances to try between two numbers that are compared with each other."""
 SAMPLES: Final[Mapping[str, Any]] = {
     "text": "something",
     "int": 7,

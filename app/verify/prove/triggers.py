@@ -36,7 +36,7 @@ CONFIDENT: Final = 0.9
 """The default confidence of speech, as in a scenario."""
 NO_REPLY: Final = LookupAnswer(None, "timed out after 2000 ms")
 MOST_TOGETHER: Final = 512
-"""The most combinations of answers of concurrent lookups; if there are more, each answer is tried once."""
+"""Maximum number of combinations of answers of concurrent lookups; if there are more, each answer is tried once."""
 FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = read_failsafe(DEFAULT)
 NO_DIAL_LIMIT: Final = 1_000_000
 """Used while exploring, since states do not distinguish how often a call has dialled."""

@@ -25,7 +25,7 @@ ENDLESS_AFTER_WEBHOOKS: Final = 2_000
 FOREVER: Final = frozenset({"circle", "trap"})
 """Entries of `without` that need the call to continue after its script."""
 _MOST_WEBHOOKS: Final = 5_000
-"""Most webhooks during one step; they take a few seconds of real time."""
+"""Maximum number of webhooks during one step; they take a few seconds of real time."""
 _LONGEST_S: Final = 24 * 3600
 """No call takes longer. Source: Voice API specification, length_timer."""
 _LOOK_AHEAD: Final = 4
@@ -162,7 +162,7 @@ class Caller:
         return ScriptMismatch(Difference(excerpt.place, message, excerpt.text or "anything", found, entry, at))
 
     async def _with_lookahead(self, difference: Difference) -> Difference:
-        """Listen a little longer after a difference, and say in it if the expected text comes later."""
+        """Listen a little longer after a difference, and add to it if the expected text follows later."""
         for _ in range(_LOOK_AHEAD):
             if (await self._call.hear()).kind != "until":
                 break

@@ -65,7 +65,7 @@ NEVER: Final = (
 BOUNDS: Final[Mapping[str, float]] = {**dict.fromkeys(NEVER, 0), **COUNTED}
 
 _SHOWN: Final = 60
-"""Most characters of a name in a message."""
+"""Maximum number of characters of a name in a message."""
 _NUMBER: Final = r"(\d{1,6}(?:\.\d{1,3})?)"
 _LIMIT: Final = re.compile(rf"([<>]=?)\s*{_NUMBER}")
 _BETWEEN: Final = re.compile(rf"{_NUMBER}\s*\.\.\s*{_NUMBER}")
