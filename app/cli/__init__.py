@@ -10,7 +10,7 @@ import click
 from app.cli.output import exit_code_of, open_closed_streams, shows_colours
 
 COMMANDS: Final = {
-    "init": "Write a new project that works at once.",
+    "init": "Write a new project that works out of the box.",
     "serve": "Run the server; prints the URLs to enter at Vonage.",
     "console": "Set the console's passwords, or print a link that opens it.",
     "check": "Report every issue in the flow files, with its place and its fix.",

@@ -73,7 +73,7 @@ Examples:
   ncco calls --follow                        new calls, and each change to a call, until Ctrl-C
   ncco calls --follow --format json          the same, one JSON document per line
 
-It only reads the database in NCCO_DATABASE_URL, also while a server runs. Sensitive digits and words are never shown.
+It only reads the database in NCCO_DATABASE_URL, even while a server runs. Sensitive digits and words are never shown.
 Exit codes: 0 shown, 1 there is no such call, 2 no database can be read.""",
 )
 @click.argument("session", required=False)

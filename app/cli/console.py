@@ -49,7 +49,7 @@ def command() -> None:
     type=click.Choice(ROLES),
     help="With --name: `listen` may look and listen, `change` may change everything.",
 )
-@click.option("--remove", metavar="NAME", help="Remove a person's login; their sessions end at once.")
+@click.option("--remove", metavar="NAME", help="Remove a person's login; their sessions end immediately.")
 @click.option("--list", "is_list", is_flag=True, help="List the people with a login.")
 @click.option(
     "--viewer", is_flag=True, help="Without --name: for people who may look and listen, but not change anything."
@@ -133,7 +133,7 @@ def _save(name: str, role: Role | None) -> None:
     give_login(file, tidy, role, _asked())
     click.echo(
         (
-            "A running console that asks for passwords accepts it at once; after the very first password, "
+            "A running console that asks for passwords accepts it immediately; after the very first password, "
             "restart the server."
         ),
         err=True,
@@ -168,7 +168,7 @@ def link() -> int:
         cure = f"open {console_address(settings)} and log in with the password"
         raise CannotRun("the console has a password; a link opens it only in development without one", cure)
     if settings.console_port == 0 and not settings.console_url:
-        raise CannotRun("the port of the console is not known", f"set {variable('console_port')}, such as to 8001")
+        raise CannotRun("the console's port is unknown", f"set {variable('console_port')}, such as to 8001")
     require_file(find_database())
     click.echo(console_address(settings, new_link(settings.console_keys(), datetime.now(UTC))))
     if not settings.console_url and not _listens(settings.console_port):

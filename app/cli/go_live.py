@@ -117,9 +117,9 @@ Examples:
   ncco go-live                             asks, checks, and shows your first call
   VONAGE_API_SECRET=... ncco go-live       does not ask for the API secret
 
-Run it in the project's folder, with `ncco serve` and the tunnel in other terminals. Each answer is written to .env at
-once, so you can leave with Ctrl-C and start again at any time. It replaces nothing, here or at Vonage, unless you say
-yes. Exit codes: 0 the number is live, 1 something was left unfinished, 2 it cannot run, 130 stopped with Ctrl-C.""",
+Run it in the project's folder, with `ncco serve` and the tunnel in other terminals. Each answer is written to
+.env immediately, so you can leave with Ctrl-C and continue later. It replaces nothing, here or at Vonage, without
+asking. Exit codes: 0 the number is live, 1 something was left unfinished, 2 it cannot run, 130 stopped with Ctrl-C.""",
 )
 def command() -> int:
     """Connect the project to a real phone number: ask for missing settings, check them, and show the first call."""
@@ -128,7 +128,7 @@ def command() -> int:
             f"there is no folder of flows at {flows}", "run it in the project's folder; `ncco init DIR` creates one"
         )
     click.echo(
-        f"Each answer is written to {DOTENV} at once. Press Ctrl-C to leave; `ncco go-live` continues from there."
+        f"Each answer is written to {DOTENV} immediately. Press Ctrl-C to leave; `ncco go-live` continues from there."
     )
     guide = Guide()
     try:

@@ -31,7 +31,7 @@ Examples:
   ncco hooks retry --all                    retry all of them now
   ncco hooks drop msg_0c6f...               delete one that was given up
 
-It works on the database in NCCO_DATABASE_URL, also while a server runs. Exit codes: 0 no hook is parked, 1 some are, 2
+It works on the database in NCCO_DATABASE_URL, even while a server runs. Exit codes: 0 no hook is parked, 1 some are, 2
 there is no database.""",
 )
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many to show.")

@@ -131,7 +131,7 @@ def source_at(path: Path, templates: Path | None) -> Source:
     if (home := _home_of_scenarios(path)) is not None:
         shown = Path(os.path.relpath(home))
         cure = f"name the project, {shown}, or play them: ncco test {path}"
-        raise CannotRun(f"{path} holds scenarios, not flows", cure)
+        raise CannotRun(f"{path} contains scenarios, not flows", cure)
     if path.is_dir():
         flows, beside = project_folders(path)
         return Source(flows, templates or beside)

@@ -45,7 +45,7 @@ Examples:
   ncco recordings retry --lost               fetch again what was lost from the folder or bucket
   ncco recordings delete 5f0c...             delete it for good
 
-It works on the database in NCCO_DATABASE_URL and the folder or bucket in NCCO_RECORDINGS, also while a server runs.
+It works on the database in NCCO_DATABASE_URL and the folder or bucket in NCCO_RECORDINGS, even while a server runs.
 Exit codes: 0 fine, 1 there is no such recording, or some have failed, 2 there is no database.""",
 )
 @click.pass_context
@@ -175,7 +175,7 @@ async def remove_audio(store: Store, files: RecordingFiles) -> bool:
         await remove_files(store.recordings, files, datetime.now(UTC))
     except OSError as error:
         click.echo(f"warning: the audio is not removed yet: {error}", err=True)
-        click.echo("  fix: start a server; it retries every minute", err=True)
+        click.echo("  fix: start a server, which retries every minute", err=True)
         return False
     return True
 

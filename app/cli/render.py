@@ -49,7 +49,7 @@ def _base_url(context: click.Context, parameter: click.Parameter, url: str) -> s
     epilog="""\b
 Examples:
   ncco render reception --to 442079460000 --from 447700900123
-  ncco render reception --digits 1                what comes after the caller presses 1
+  ncco render reception --digits 1                after the caller presses 1
   ncco render reception --digits 9 --digits 1     after a wrong key
   ncco render clinic --at 2026-12-25T10:00        a call on Christmas Day
   ncco render reception | ncco validate -

@@ -110,7 +110,7 @@ def _usable_workers(database_url: str, workers: int) -> int:
     kind = database_url.partition(":")[0].lower()
     if workers > 1 and kind == "memory":
         cure = "name a database that they share: NCCO_DATABASE_URL=postgresql://..."
-        raise CannotRun(f"memory:// is the memory of one process, but --workers {workers} starts {workers}", cure)
+        raise CannotRun(f"memory:// is private to a process, but --workers {workers} starts {workers}", cure)
     if workers > 1 and kind == "sqlite":
         _say("note: only one worker starts: with a SQLite file, several would wait for each other at every commit")
         _say("  fix: leave out --workers, or set NCCO_DATABASE_URL=postgresql://...")

@@ -121,7 +121,7 @@ def command(
     suites += _play_projects(play, scenarios, form, live=live, chaos=chaos)
     is_whole = len(suites) >= len(scenarios)
     if is_whole and not any(suite.results or suite.issues for suite in suites):
-        raise CannotRun(f"no scenario holds the words {words}", "run `ncco test` without -k to see their names")
+        raise CannotRun(f"no scenario contains the words {words}", "run `ncco test` without -k to see their names")
     written = [file.name for suite in suites for file in suite.files if _update(file, suite)] if update else []
     short = _shortfalls(suites, least)
     reports: Mapping[str, Callable[[], str]] = {
@@ -147,7 +147,7 @@ def _play_projects(
 ) -> Iterator[Suite]:
     """Play the scenarios of each project, unless its flows have errors, which are printed. Raises CannotRun."""
     if live:
-        click.echo("live: lookups that a scenario does not answer are asked, and hooks are sent", err=True)
+        click.echo("live: hooks are sent, and so are lookups that a scenario does not answer", err=True)
     for source, files in scenarios.items():
         if form == "text" and len(scenarios) > 1:
             click.echo(ink(f"{source.flows.parent.as_posix()}:", "bold"))

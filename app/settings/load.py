@@ -127,7 +127,7 @@ def _questionable(settings: Settings) -> Iterator[str]:
     if settings.insecure and settings.is_signed:
         yield "NCCO_INSECURE does nothing: a signature secret is set, so signatures are checked."
     elif settings.insecure:
-        yield "NCCO_INSECURE is set: signatures are not checked, so anybody can send webhooks."
+        yield "NCCO_INSECURE is set: signatures are not checked, so anyone can send webhooks."
     if settings.is_signed and not settings.public_url and values.is_loopback(settings.host):
         yield f"NCCO_PUBLIC_URL is not set: callback URLs start with {settings.base_url}, which Vonage cannot reach."
     elif settings.is_signed and values.is_loopback(url.hostname or ""):
@@ -135,13 +135,13 @@ def _questionable(settings: Settings) -> Iterator[str]:
     elif settings.is_signed and url.scheme == "http":
         yield "NCCO_PUBLIC_URL begins with http://: what callers press is sent unencrypted."
     if settings.hook_secret_previous.get_secret_value() and not settings.hook_secret.get_secret_value():
-        yield "NCCO_HOOK_SECRET is not set: hooks are signed with NCCO_HOOK_SECRET_PREVIOUS alone."
+        yield "NCCO_HOOK_SECRET is not set: hooks are signed only with NCCO_HOOK_SECRET_PREVIOUS."
     for field in ("signature_secret", "signature_secret_previous"):
         length = len(getattr(settings, field).get_secret_value())
         if 0 < length < MIN_SECRET_CHARACTERS:
             yield (
-                f"{variable(field)} has {length} character{'s' * (length > 1)}, so few that it can be guessed: compare "
-                "it with the Vonage dashboard. In double quotes, a shell replaces $ and the name after it."
+                f"{variable(field)} has {length} character{'s' * (length > 1)}, which is short enough to guess: "
+                "compare it with the Vonage dashboard. In double quotes, a shell replaces $ and the name after it."
             )
     if not settings.flows.is_dir():
         yield f"NCCO_FLOWS: there is no folder {settings.flows}."

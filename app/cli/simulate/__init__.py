@@ -152,13 +152,13 @@ def command(
     you answer lookups yourself, elsewhere their defaults apply.
     """
     if live:
-        click.echo("live: lookups are asked, and hooks are sent", err=True)
+        click.echo("live: lookups and hooks are sent", err=True)
     server: AbstractAsyncContextManager[Stage]
     source = None
     name = ""
     if is_url(what):
         if live or env:
-            raise CannotRun("--live and --env are for flows", "leave them out; a server at a URL asks its own lookups")
+            raise CannotRun("--live and --env are for flows", "leave them out; a server at a URL makes its own lookups")
         server = nullcontext(remote_stage(what or "", remote, chaos=chaos))
     else:
         refuse_remote(remote)

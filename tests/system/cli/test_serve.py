@@ -257,7 +257,7 @@ def test_several_processes_have_no_memory_in_common(tmp_path: Path, monkeypatch:
     refused = ncco("serve", "--dev", "--workers", "2")
 
     assert 2 == refused.exit_code
-    assert "memory:// is the memory of one process, but --workers 2 starts 2" in refused.output
+    assert "memory:// is private to a process, but --workers 2 starts 2" in refused.output
     assert "fix: name a database that they share" in refused.output
 
 

@@ -176,7 +176,7 @@ def test_live_asks_servers_sends_hooks_and_says_so(tmp_path: Path, monkeypatch: 
     assert (1, []) == (calm.exit_code, asked)
     assert 0 == live.exit_code, live.output
     assert ["GET /x", "POST /seen"] == Crm.taken
-    assert "live: lookups that a scenario does not answer are asked, and hooks are sent" in live.output
+    assert "live: hooks are sent, and so are lookups that a scenario does not answer" in live.output
 
 
 def test_refused_number_is_allowed_by_the_line_that_the_report_shows(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_known_variable_in_small_letters_is_read(monkeypatch: pytest.MonkeyPat
             "NCCO_INSECURE does nothing",
             {"insecure": True, "signature_secret": "the-secret-of-the-account", "public_url": "https://x.example"},
         ),
-        ("signed with NCCO_HOOK_SECRET_PREVIOUS alone", {"hook_secret_previous": f"whsec_{'B' * 32}"}),
+        ("signed only with NCCO_HOOK_SECRET_PREVIOUS", {"hook_secret_previous": f"whsec_{'B' * 32}"}),
         (
             "VONAGE_SIGNATURE_SECRET has 1 character, so few",
             {"signature_secret": "x", "public_url": "https://x.example"},
