@@ -35,10 +35,10 @@ Examples:
   ncco backup ncco.tar.gz                       compressed
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco backup ncco.tar
 
-It backs up the database in NCCO_DATABASE_URL as of one moment, even while servers run, with the key file of a SQLite
-database and the recordings. It does not contain the secrets in the settings. Every byte is read back before the file
-gets its name; only its owner can read it. `ncco restore` reads it. Exit codes: 0 written, 1 written, but the files of
-some recordings are lost (no older backup is deleted then), 2 it cannot run.""",
+It contains a snapshot of the database in NCCO_DATABASE_URL, the key file of a SQLite database, and the recordings,
+but not the secrets in the settings. Servers can keep running. The file is verified, and only its owner can read it.
+Exit codes: 0 written, 1 written, but the files of some recordings are lost (no older backup is deleted then), 2 it
+cannot run.""",
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--keep", type=click.IntRange(1), metavar="N", help="Delete all but the newest N backups of the folder.")

@@ -30,9 +30,9 @@ Examples:
   ncco forget --number +447700900123 --number +447700900456 --format json
 
 It works on the database in NCCO_DATABASE_URL, even while a server runs. A call in progress is deleted too: its caller
-then hears the failsafe NCCO. Later webhooks of these calls are not stored. It does not change backups, or what hooks
-have already sent. In a SQLite file deleted rows are overwritten, and its log is emptied; on PostgreSQL they remain
-until their space is reused. --rewrite removes old copies in unused parts of pages too.
+then hears the failsafe NCCO. Later webhooks of these calls are not stored. Backups and sent hooks are unchanged. SQLite
+overwrites deleted rows; PostgreSQL keeps them until their space is reused. --rewrite also removes old copies in unused
+parts of pages.
 
 Exit codes: 0 deleted, 1 a program is using the log of a SQLite file, or audio cannot be removed yet, 2 it cannot
 run.""",
@@ -62,7 +62,7 @@ async def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: 
     else:
         _print(wanted, found, dry_run=dry_run)
         if found.purged is None and not dry_run:
-            click.echo("no row contains it any more; PostgreSQL's files keep deleted rows until their space is reused")
+            click.echo("no row contains it anymore; PostgreSQL's files keep deleted rows until their space is reused")
             click.echo("  --rewrite removes them immediately, while calls wait")
     return FINE if is_removed and found.purged is not False else ISSUES
 

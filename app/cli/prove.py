@@ -47,9 +47,9 @@ Examples:
 Exit codes: 0 nothing is wrong, 1 something is wrong or it stopped early, 2 there is no such flow or nothing could be
 read.
 
-It says `refuted` when something is wrong, `proved` when everything that can happen was explored, `walked` when sample
-values stood in for text, numbers or digits, and `stopped` when --states or --seconds was too low. Scenarios from --save
-and --tests were played before they are written.""",
+Verdicts: `refuted` if something is wrong, `proved` if everything was explored, `walked` if sample values stood in
+for text, numbers or digits, and `stopped` if --states or --seconds was too low. Scenarios from --save and --tests
+are played before they are written.""",
 )
 @click.argument("what", required=False, metavar="[FLOW|PROJECT]")
 @options.flows

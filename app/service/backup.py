@@ -258,7 +258,9 @@ def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]
         for entry in archive:
             content = archive.extractfile(entry) if entry.isreg() and not entry.issparse() else None
             if content is None or not (entry.name in (DATABASE, KEY, MANIFEST) or _RECORDING.fullmatch(entry.name)):
-                raise NotABackup(file, f"holds {entry.name[:100]!r}, which no backup does", "take another backup")
+                raise NotABackup(
+                    file, f"holds {entry.name[:100]!r}, which is not part of a backup", "take another backup"
+                )
             yield entry, content
         while archive.fileobj.read(_BLOCK):  # gzip's checksum is at its end
             pass

@@ -29,9 +29,7 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     wait = wait_of(parent, ref) if parent is not None else None
     if row is None or parent is None:
         # Recorded as the caller's: if the caller was forgotten, the store writes nothing.
-        return await _join_silently(
-            turns, ref.session, delivery, "the store does not know the call that dialled this party"
-        )
+        return await _join_silently(turns, ref.session, delivery, "the call that dialled this party is not stored")
     if wait is None or has_ended(row, delivery):
         return await _join_silently(turns, id_, delivery, "the call that dialled this party has moved on")
     flow = await turns.library.pinned(parent.flow, parent.revision)

@@ -276,12 +276,12 @@ def removals(before: Project, after: Project) -> tuple[Removal, ...]:
     found: list[Removal] = []
     for flow in before.flows.values():
         if flow.default and not has_default:
-            found.append(Removal(flow.place, "there is no default flow any more"))
+            found.append(Removal(flow.place, "there is no longer a default flow"))
         missing = (number for number in flow.numbers if number not in numbers)
-        found += [Removal(flow.place, f"no flow has the number {number} any more") for number in missing]
+        found += [Removal(flow.place, f"no flow has the number {number} anymore") for number in missing]
         now = after.flows.get(flow.name)
         if flow.is_startable and not (now is not None and now.is_startable):
-            found.append(Removal(flow.place, f"no call can start in flow {flow.name} any more"))
+            found.append(Removal(flow.place, f"no call can start in flow {flow.name} anymore"))
     return tuple(found)
 
 

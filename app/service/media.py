@@ -33,7 +33,7 @@ CHECK_KEY: Final = (
     "check that VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY belong to the application that takes the calls, restart "
     "the server, then `ncco recordings retry`"
 )
-WAIT: Final = "nothing yet: the server retries; `ncco recordings retry` retries at once"
+WAIT: Final = "nothing yet: the server retries; `ncco recordings retry` retries immediately"
 NOT_VONAGE: Final = (
     "a simulated call has no recording; for a real one behind a proxy, set NCCO_MEDIA_URL and `ncco recordings retry`"
 )

@@ -149,7 +149,7 @@ def _verdict(answer: httpx.Response, now: datetime) -> Verdict:
     if answer.is_success:
         return Verdict("sent")
     if status == HTTPStatus.GONE:  # Source: Standard Webhooks, Operational considerations
-        return Verdict("never", "status 410: the receiver does not want any more")
+        return Verdict("never", "status 410: the receiver wants no more hooks")
     if answer.is_redirect:
         return Verdict("again", f"status {status}: redirects are not followed")
     return Verdict("again", f"status {status}", retry_after_s(answer, now))

@@ -79,7 +79,7 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
 async def _resume_unknown(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     """The failsafe NCCO for a valid token whose call is not stored: a caller is on the line."""
     await turns.record(_wait_row(turns, ref, delivery, hides=True), recording=turns.announced(delivery))
-    return turns.failsafe_reply(delivery.kind, "the store does not know this call", Call(uuid=ref.session))
+    return turns.failsafe_reply(delivery.kind, "this call is not stored", Call(uuid=ref.session))
 
 
 async def _seen(turns: Turns, session: Session) -> frozenset[str]:

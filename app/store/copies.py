@@ -84,7 +84,9 @@ def check_copy(path: Path) -> None:
     with opened_copy(path) as copy:
         strange = copy.execute("SELECT type, name FROM sqlite_master WHERE rootpage = 0").fetchall()
     if strange:
-        raise StoreUnusable(f"{path} holds the {' '.join(map(str, strange[0]))!r}, which no backup does", _CURE)
+        raise StoreUnusable(
+            f"{path} holds the {' '.join(map(str, strange[0]))!r}, which is not part of a backup", _CURE
+        )
     sqlite_file.prepare(path, WAIT_MS)
     with opened_copy(path) as copy:
         found = copy.execute("PRAGMA integrity_check(1)").fetchall()[0][0]

@@ -94,7 +94,9 @@ def find_schema(migrations: tuple[Migration, ...], list_tables: str, label: str)
         raise StoreUnusable(f"{label} belongs to another program: it has a table {others[0]}", cure)
     if found not in ("", *versions):
         cure = "start the newer version that created it, or name another database in NCCO_DATABASE_URL"
-        raise StoreUnusable(f"{label} has schema {found}, and this version knows none later than {versions[-1]}", cure)
+        raise StoreUnusable(
+            f"{label} has schema {found}, but this version knows only versions up to {versions[-1]}", cure
+        )
     days = (yield f"SELECT days FROM {RETENTION_TABLE}", ()) if RETENTION_TABLE in tables else []
     missing = tuple(version for version in versions if version > found)
     additions = tuple(addition.version for addition in ADDITIONS if addition.version > added)

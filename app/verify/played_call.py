@@ -43,12 +43,16 @@ from app.verify.scenarios.server import PlacedCall, StoredTurn
 MOST_STEPS: Final = 300
 MOST_HEARD: Final = 1_000
 MOST_WEBHOOKS: Final = 1_000
-MOST_MOMENTS: Final = 2_000
-"""Maximum number of moments of one `play`."""
 LONGEST_S: Final = 3600.0
 """Seconds that an interactive call's clock advances per step."""
 MOST_SHOWN: Final = 8
-"""Maximum number of phrases to list."""
+"""Most phrases to list."""
+FOR_PHONES: Final[tuple[Outcome, ...]] = (
+    "completed", "busy", "timeout", "rejected", "failed", "unanswered", "machine",
+)  # fmt: skip
+"""The outcomes of any dial except of a WebSocket."""
+FOR_WEBSOCKETS: Final[tuple[Outcome, ...]] = ("completed", "disconnected", "unanswered", "failed")
+"""The outcomes of dialling a WebSocket. Source: WebSocket guide."""
 TOLERANCE_S: Final = 0.0005
 """Less than the resolution of the virtual clock, 1 ms."""
 MOST_ROUNDS: Final = 10_000

@@ -52,7 +52,7 @@ def test_newer_schema_cannot_be_used(old: Path) -> None:
     for words in (("db", "status"), ("db", "upgrade")):
         refused = ncco(*words)
         assert 2 == refused.exit_code
-        assert "has schema 9999, and this version knows none later than" in refused.output
+        assert "has schema 9999, but this version knows only versions up to" in refused.output
         assert "fix: start the newer version" in refused.output
 
 

@@ -148,9 +148,7 @@ def test_postgres_is_promised_no_more_than_was_looked_at(tmp_path: Path, monkeyp
 
     assert [0, 0, 0] == [ran.exit_code for ran in (counted, done, again)]
     assert "1 call, 1 turn, 1 webhook, 0 hooks, 0 recordings deleted\n" in done.output
-    assert (
-        "no row contains it any more; PostgreSQL's files keep deleted rows until their space is reused" in done.output
-    )
+    assert "no row contains it anymore; PostgreSQL's files keep deleted rows until their space is reused" in done.output
     assert "no row contains it" not in counted.output
     assert (0, None) == (json.loads(again.output)["calls"], json.loads(again.output)["purged"])
 

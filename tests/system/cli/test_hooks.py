@@ -236,7 +236,7 @@ def test_parked_hook_is_sent_by_the_running_server_once_it_is_asked_to(tmp_path:
         retried = ncco("hooks", "retry", before["hooks"][0]["id"])
         receiver.wait_for(3)
 
-    assert (1, "called", "status 410: the receiver does not want any more") == (
+    assert (1, "called", "status 410: the receiver wants no more hooks") == (
         before["parked"],
         before["hooks"][0]["hook"],
         before["hooks"][0]["problem"],

@@ -247,7 +247,7 @@ async def test_who_asks_for_a_call_that_nobody_knows_is_joined_without_a_word(se
     reply = await service.resume("onanswer", token, delivery(ASKED))
 
     assert SILENT == reply.ncco
-    assert "the store does not know the call that dialled this party" == reply.problem
+    assert "the call that dialled this party is not stored" == reply.problem
 
 
 async def test_a_token_that_was_never_given_out_is_none(service: CallService) -> None:

@@ -67,7 +67,7 @@ async def test_signature_holds_for_each_secret(receiver: Receiver, client: httpx
     [
         (Verdict("sent"), Answer(204)),
         (Verdict("sent"), Answer(299)),
-        (Verdict("never", "status 410: the receiver does not want any more"), Answer(410)),
+        (Verdict("never", "status 410: the receiver wants no more hooks"), Answer(410)),
         (Verdict("again", "status 404"), Answer(404)),
         (Verdict("again", "status 500"), Answer(500, {"retry-after": "60"})),
         (Verdict("again", "status 503", 60.0), Answer(503, {"retry-after": "60"})),

@@ -104,10 +104,10 @@ def test_a_known_variable_in_small_letters_is_read(monkeypatch: pytest.MonkeyPat
         ),
         ("signed only with NCCO_HOOK_SECRET_PREVIOUS", {"hook_secret_previous": f"whsec_{'B' * 32}"}),
         (
-            "VONAGE_SIGNATURE_SECRET has 1 character, so few",
+            "VONAGE_SIGNATURE_SECRET has 1 character, which is short",
             {"signature_secret": "x", "public_url": "https://x.example"},
         ),
-        ("VONAGE_SIGNATURE_SECRET_PREVIOUS has 15 characters, so few", {"signature_secret_previous": "x" * 15}),
+        ("VONAGE_SIGNATURE_SECRET_PREVIOUS has 15 characters, which is short", {"signature_secret_previous": "x" * 15}),
         (
             "is https://localhost: Vonage cannot reach",
             {"signature_secret": "x" * 16, "public_url": "https://localhost"},

@@ -232,7 +232,7 @@ async def test_newer_schema_is_refused_and_left_as_it_is(tmp_path: Path) -> None
     store = old_postgres(tmp_path)
     ask("UPDATE ncco_schema SET version_num = '9999'")
 
-    with pytest.raises(StoreUnusable, match=r"has schema 9999, and this version knows none later than") as refused:
+    with pytest.raises(StoreUnusable, match=r"has schema 9999, but this version knows only versions up to") as refused:
         await store.open()
     with pytest.raises(StoreUnusable, match="9999"):
         await store.schema()

@@ -74,7 +74,7 @@ async def test_file_of_another_program_is_refused(path: Path) -> None:
     ("expected", "schema"),
     [
         ("has the old schema 0001", "0001"),
-        ("has schema 9999, and this version knows none later than", "9999"),
+        ("has schema 9999, but this version knows only versions up to", "9999"),
     ],
 )
 async def test_file_of_another_schema_is_refused_and_left_as_it_is(expected: str, schema: str, path: Path) -> None:

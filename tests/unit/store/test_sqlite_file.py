@@ -244,7 +244,7 @@ def test_newer_schema_is_refused(path: Path, schema: str) -> None:
     make(path, f"UPDATE ncco_schema SET version_num = '{schema}'")
     refused = refusal(path)
 
-    assert f"{path} has schema {schema}, and this version knows none later than {NEWEST}" == str(refused)
+    assert f"{path} has schema {schema}, but this version knows only versions up to {NEWEST}" == str(refused)
     assert "start the newer version" in refused.cure
 
 
