@@ -107,7 +107,7 @@ def hashed(password: str) -> str:
 
 
 def login_name(text: str) -> str:
-    """The name of a login as it is stored. Raises CannotRun for one that cannot be used."""
+    """The stored form of a login's name. Raises CannotRun if it is invalid."""
     tidy = tidy_name(text)
     if not NAME.fullmatch(tidy):
         cure = "use up to 32 letters from a to z, digits, and . _ @ - between them, such as anna or anna@example.com"

@@ -206,7 +206,7 @@ NOT_SHOWN = "not shown: it may contain a sensitive value"
 
 
 class Scopes:
-    """The flows that a call is in during a turn, and the names for values of the innermost one.
+    """The flows that a call is in during a turn, and the names that values of the innermost one may use.
 
     Args:
         root: the flow that the call began in.

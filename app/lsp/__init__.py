@@ -1,1 +1,1 @@
-"""The language server: what editors other than the console's show of flows, templates and scenario files."""
+"""The language server, which shows flows, templates and scenario files in editors other than the console's."""

@@ -160,7 +160,7 @@ def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) ->
 
 
 def _characters(data: bytes, at: int) -> int:
-    """How many characters there are before a byte."""
+    """The number of characters before a byte."""
     return len(data[:at].decode(errors="ignore"))
 
 

@@ -45,7 +45,7 @@ class LiveScheduler(Scheduler):
 
     @asynccontextmanager
     async def in_step(self) -> AsyncIterator[None]:
-        """Let time catch up, then play what the block causes."""
+        """Let time catch up, then play the effects of the block."""
         await self.catch_up()
         yield
         self._changed.set()

@@ -277,7 +277,7 @@ class PlayedCall:
         self.moment = await self.leg.listen(**limit)
         self._rounds = 0 if self._state != before else self._rounds + 1
         if self._rounds > MOST_ROUNDS:
-            raise NoProgress(f"the call does not get beyond {self.leg.at:.3f} s: nothing happens in it any more")
+            raise NoProgress(f"the call does not get beyond {self.leg.at:.3f} s: nothing more happens in it")
 
     @property
     def _state(self) -> tuple[float, int, int]:

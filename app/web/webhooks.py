@@ -78,7 +78,7 @@ class WebhookRoute(APIRoute):
         return self.path.split("/")[2]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send a response in any case; then count and log the webhook, where errors cannot affect the caller."""
+        """Always send a response; then count and log the webhook, where errors cannot affect the caller."""
         if scope["method"] not in (self.methods or ()):
             refused = error_response(405, "method not allowed", "See the Allow header.", {"allow": "GET, POST"})
             await refused(scope, receive, send)

@@ -210,7 +210,7 @@ def _texts(type_: Kind, compared: Compared) -> list[Any]:
 
 
 def _formed(compared: Compared) -> list[str]:
-    """A text of the form that is required, if there is one."""
+    """A text of the required form, if any."""
     return [_BY_FORM[compared.form]] if compared.form in _BY_FORM else []
 
 
