@@ -113,7 +113,8 @@ def _watch(sources: Sequence[Source], form: Format, today: date | None) -> int:
     click.echo(f"\nwatching {', '.join(map(str, watched))}; Ctrl-C ends", err=True)
     try:
         while True:
-            before, seen = seen, _next_change(watched, seen)
+            before = seen
+            seen = _next_change(watched, seen)
             click.echo(f"\nchanged: {_changed_files(before, seen)}", err=True)
             try:
                 code, shown = _check(sources, form, today)
@@ -131,7 +132,8 @@ def _next_change(watched: Sequence[Path], seen: Stamps) -> Stamps:
     before = found = seen
     while found == seen or found != before:
         time.sleep(POLL_S)
-        before, found = found, stamps(watched, [Path(DOTENV)])
+        before = found
+        found = stamps(watched, [Path(DOTENV)])
     return found
 
 

@@ -44,7 +44,8 @@ async def command(context: click.Context, limit: int, form: str) -> int:
         return FINE
 
     async with server_store() as store:
-        hooks, counts = await store.hooks(limit), await store.count_hooks()
+        hooks = await store.hooks(limit)
+        counts = await store.count_hooks()
     now = datetime.now(UTC)
     if form == "json":
         print_json({**counts._asdict(), "hooks": [_document(hook, now) for hook in hooks]})

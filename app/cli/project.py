@@ -143,7 +143,8 @@ def source_at(path: Path, templates: Path | None) -> Source:
 
 def _home_of_scenarios(path: Path) -> Path | None:
     """The project with scenarios at or below a path; None for any other path."""
-    home, whole = project_of(path), path.resolve()
+    home = project_of(path)
+    whole = path.resolve()
     if home is None or whole in (home, *home.parents):
         return None
     kept = [home / folder for folder in SCENARIO_FOLDERS if (home / folder).is_dir()]
@@ -179,7 +180,8 @@ def _needed_by(texts: Mapping[str, str], others: Mapping[str, str]) -> dict[str,
 
     Unrelated issues are left out: the user did not ask about them.
     """
-    file_of_flow, own = named_flows(others), named_flows(texts)
+    file_of_flow = named_flows(others)
+    own = named_flows(texts)
     parts = others.keys() - file_of_flow.values()
     needed = {path: text for path, text in others.items() if path in parts and _SHARED.search(text)}
     unread = list(texts.values())

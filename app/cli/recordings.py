@@ -67,7 +67,8 @@ async def list_(number: str, flow: str, limit: int, form: str) -> int:
     """
     wanted = RecordingFilter(number=options.digits_of(number), flow=flow, is_deleted=None)
     async with server_store() as store:
-        rows, counts = await store.recordings.list(limit, wanted=wanted), await store.recordings.count()
+        rows = await store.recordings.list(limit, wanted=wanted)
+        counts = await store.recordings.count()
     now = _now()
     if form == "json":
         print_json({**counts._asdict(), "recordings": [_document(row, now) for row in rows]})

@@ -68,7 +68,8 @@ async def local_stage(
     outside = None
     async with AsyncExitStack() as exits:
         if is_live:
-            budget_ms, hosts = settings.lookup_budget_ms, settings.private_hosts
+            budget_ms = settings.lookup_budget_ms
+            hosts = settings.private_hosts
             lookups = LookupClient(budget_ms, hosts, settings.python_modules)
             exits.push_async_callback(lookups.close)
             poster = Poster(await exits.enter_async_context(new_client(hosts)), settings.hook_secrets)

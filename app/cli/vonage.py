@@ -147,7 +147,8 @@ def _write_private(file: Path, key: RSAPrivateKey) -> None:
 
 def _write_certificate() -> None:
     """Create a certificate for this address, valid for a day, that clients can trust."""
-    key, now = generate_private_key(65537, 2048), datetime.now(UTC)
+    key = generate_private_key(65537, 2048)
+    now = datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "virtual Vonage")])
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address(HOST))])
     certificate = (
@@ -191,7 +192,8 @@ async def _serve(
         access = Access(application.application_id, key.public_key(), lambda: http.now)
         config = Config(calls_api(Platform(vonage, access, scheduler.in_step)), log_level="warning", lifespan="off")
         if is_tls:
-            config.ssl_certfile, config.ssl_keyfile = CERTIFICATE_FILE, CERTIFICATE_KEY_FILE
+            config.ssl_certfile = CERTIFICATE_FILE
+            config.ssl_keyfile = CERTIFICATE_KEY_FILE
         server = Server(config)
         playing = asyncio.create_task(scheduler.run(_Narrator(vonage).tell))
         playing.add_done_callback(lambda _: server.handle_exit(signal.SIGTERM, None))

@@ -110,7 +110,8 @@ def _urls(settings: Settings, voice: VoiceCapability) -> Iterator[tuple[str, str
 
 
 def _check_url(name: str, wanted: str, url: ConfiguredUrl) -> Iterator[Finding]:
-    check, label = f"{name} url", f"the {name} URL"
+    check = f"{name} url"
+    label = f"the {name} URL"
     if not url.address:
         status: Status = "warning" if name == "fallback" else "error"
         yield Finding(

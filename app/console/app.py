@@ -149,5 +149,6 @@ async def _store_error(request: Request, error: Exception) -> Response:
 
 async def _server_error(request: Request, _: Exception) -> Response:
     """Reply to an unexpected error, outside the guard."""
-    problem, cure = "Something went wrong in the console.", "Try again. The server's log has the details."
+    problem = "Something went wrong in the console."
+    cure = "Try again. The server's log has the details."
     return refused(request, 500, problem, cure, HEADERS | {"Cache-Control": "no-store"})

@@ -117,7 +117,8 @@ async def _find(
     if _ID.fullmatch(search.q.strip()) and (named := await records.calls_like(search.q.strip(), limit)):
         known = await results_of(records, project.flows, [row.key for row in named], milliseconds(now))
         return [(row, known.get(row.key)) for row in named]
-    wanted, before = search.filter(now, zone_of(project)), search.before
+    wanted = search.filter(now, zone_of(project))
+    before = search.before
     by_result = search.state if search.state in RESULTS and search.state != "open" else ""
     found: list[tuple[CallRow, CallResult | None]] = []
     judged = 0

@@ -40,7 +40,8 @@ class CallChanges:
         time = asyncio.get_running_loop().time
         async with self._lock:
             if time() - self._looked_at >= self._look_s:
-                self._version, self._problem = "", None
+                self._version = ""
+                self._problem = None
                 try:
                     self._version = await self._look()
                 except StoreError as error:

@@ -164,7 +164,8 @@ class Figures:
 
 def _counters(text: str) -> dict[Series, float]:
     """The known counters and gauges of an exposition text. Raises ValueError for another text."""
-    kept, found = {**_LABELS, **_GAUGES}, defaultdict[Series, float](float)
+    kept = {**_LABELS, **_GAUGES}
+    found = defaultdict[Series, float](float)
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.name in kept:
@@ -187,10 +188,13 @@ def quantile(counts: Mapping[Series, float], share: float) -> float | None:
     buckets = sorted((float(series[1]), value) for series, value in counts.items() if "bucket" in series[0])
     if not buckets or not buckets[-1][1]:
         return None
-    rank, below, least = share * buckets[-1][1], 0.0, 0.0
+    rank = share * buckets[-1][1]
+    below = 0.0
+    least = 0.0
     for most, count in buckets:
         if count >= rank and most != float("inf"):
             return least + (most - least) * (rank - below) / (count - below)
         if most != float("inf"):
-            below, least = count, most
+            below = count
+            least = most
     return least

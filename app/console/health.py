@@ -85,7 +85,8 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
     now = datetime.now(UTC)
     revisions, away = await _revisions(request, now)
     problems = await problems_of(request, now, away)
-    hour, gauges = figures.hour(), figures.gauges
+    hour = figures.hour()
+    gauges = figures.gauges
     read = await asyncio.to_thread(console.project.current)
     latest = {name: flow.revision for name, flow in read.project.flows.items()}
     backup = _backup(gauges)
@@ -113,7 +114,8 @@ async def problems_of(request: Request, now: datetime, away: StoreError | None) 
     console = console_of(request)
     figures = console.figures
     await figures.read()
-    hour, gauges = figures.hour(), figures.gauges
+    hour = figures.hour()
+    gauges = figures.gauges
     project = (await asyncio.to_thread(console.project.current)).project
     problems = [
         *([_of_store(away)] if away else []),
@@ -142,7 +144,8 @@ def _answered(hour: Mapping[Series, float], settings: Settings) -> str:
 
 def _sentences(hour: Mapping[Series, float], settings: Settings) -> Iterator[str]:
     """The last hour in words."""
-    middle, slow = quantile(hour, 0.5), quantile(hour, 0.99)
+    middle = quantile(hour, 0.5)
+    slow = quantile(hour, 0.99)
     if middle is None:
         yield "This console has seen no call in the last hour."
         return
@@ -205,7 +208,8 @@ def _of_hour(
     hour: Mapping[Series, float], lookups: Iterable[LookupFigures], project: Project
 ) -> Iterator[HealthProblem]:
     """Problems of the last hour."""
-    webhooks, failsafes = sum_of(hour, "ncco_webhooks_total"), sum_of(hour, "ncco_failsafes_total")
+    webhooks = sum_of(hour, "ncco_webhooks_total")
+    failsafes = sum_of(hour, "ncco_failsafes_total")
     if failsafes:
         text = f"{counted(failsafes, 'caller')} heard the emergency announcement (failsafe) in the last hour."
         cure = "Open the failed calls: each shows which step failed, and why."
@@ -288,7 +292,9 @@ def _of_waiting(
 
 
 def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:
-    lost, hows, cures = lookup.failed + lookup.late, list[str](), list[str]()
+    lost = lookup.failed + lookup.late
+    hows = list[str]()
+    cures = list[str]()
     if not lost:
         return
     if lookup.failed:

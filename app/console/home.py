@@ -209,7 +209,9 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
     """The page. It reloads regularly."""
     now = datetime.now(UTC)
     flows = (await run_in_threadpool(console.project.current)).project.flows
-    calls, inbox, away = None, dict[str, Any](), None
+    calls = None
+    inbox = dict[str, Any]()
+    away = None
     is_memory = console.settings.has_memory_store
     if not is_memory:
         try:

@@ -62,7 +62,9 @@ def check(folder: Json, question: Json) -> Json:
             Python modules whose functions lookups may call.
         question: `file`, `text` and `unsaved`; in other functions also `line` and `column`.
     """
-    file, text, unsaved = question["file"], question["text"], question["unsaved"]
+    file = question["file"]
+    text = question["text"]
+    unsaved = question["unsaved"]
     if file == PASTED_JSON:
         return {"issues": [_ncco_issue(text, file, each) for each in check_text(text)[0]]}
     node, faults = read_yaml(file, text) if file == PASTED_YAML else (None, [])
@@ -143,7 +145,9 @@ def asked(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
 
     If the `text` of a question is None, the one in `unsaved` or on disk is used.
     """
-    path, text, line = question["file"], question["text"], question["line"]
+    path = question["file"]
+    text = question["text"]
+    line = question["line"]
     path = _PASTED_FLOW if path == PASTED_YAML else path
     texts = {**_saved(folder), **question["unsaved"], **({} if text is None else {path: text})}
     return path, texts, line, character_column(Utf16Columns(texts).line(path, line), question["column"])
@@ -227,12 +231,14 @@ def shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: C
 
 
 def _ncco_issue(text: str, file: str, found: TextIssue) -> Json:
-    issue, (start, end) = found.issue, found.span
+    issue = found.issue
+    start, end = found.span
     line, column = utf16_position(text, start)
     fixes = []
     if found.change is not None:
         (first, last), written = found.change
-        (at_line, at_column), (end_line, end_column) = utf16_position(text, first), utf16_position(text, last)
+        at_line, at_column = utf16_position(text, first)
+        end_line, end_column = utf16_position(text, last)
         edit = {"file": file, "line": at_line, "column": at_column, "end_line": end_line, "end_column": end_column}
         title = issue.fix.title if issue.fix else issue.cure
         fixes = [{"title": title, "edits": [{**edit, "text": written}]}]

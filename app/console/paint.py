@@ -124,7 +124,8 @@ def _day(day: date) -> str:
 
 
 def _traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str]:
-    calls, waits = traffic.calls[flow.name], traffic.until_person.get(flow.name)
+    calls = traffic.calls[flow.name]
+    waits = traffic.until_person.get(flow.name)
     first, last = period.first, period.last
     days = f"on {_day(last)}" if last == first else f"from {_day(first)} to {_day(last)}"
     yield f"{counted(calls, 'call')} began in {flow.name} {days}."

@@ -171,7 +171,8 @@ def _bars(counts: Sequence[Counter[str]], titles: Sequence[str], labels: Sequenc
     every = ceil(len(counts) / 10)
     bars = list[Bar]()
     for number, count in enumerate(counts):
-        parts, y = list[Segment](), HEIGHT
+        parts = list[Segment]()
+        y = HEIGHT
         for kind in ("calls", *BARS):
             if share := HEIGHT * count[kind] / most:
                 y -= share

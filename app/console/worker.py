@@ -163,7 +163,8 @@ class Worker:
 
     async def close(self) -> None:
         """End the subprocess; the next request starts another."""
-        process, self._process = self._process, None
+        process = self._process
+        self._process = None
         if process is None:
             return
         with suppress(ProcessLookupError):

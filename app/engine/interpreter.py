@@ -308,7 +308,9 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
     if outcome.name == REACHED:
         yield from _enter(run, Target(step.name, step.place), step)
         return run.finish(outcome.name)
-    run.tries, run.asr_errors, run.position = before.tries, before.asr_errors, before.position
+    run.tries = before.tries
+    run.asr_errors = before.asr_errors
+    run.position = before.position
     now = run.context.now
     run.scopes.entered_at = min(before.entered_at or now, now)  # a clock may have been set back
     if step.exit.asks_again:
@@ -322,7 +324,9 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
             return None
         run.note_decision(step, decision)
         if isinstance(decision.move, Go):
-            run.step, run.scopes.heard, run.scopes.entered_at = step.name, heard, now
+            run.step = step.name
+            run.scopes.heard = heard
+            run.scopes.entered_at = now
             run.mark_decision(step)
             for name, value in decision.values.items():
                 run.scopes.assign(name, value)

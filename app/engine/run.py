@@ -286,7 +286,8 @@ class Run:
 
     def finish(self, outcome: str) -> Turn:
         """The finished turn. Sensitive values are replaced by tokens."""
-        before, scopes = self.before, self.scopes
+        before = self.before
+        scopes = self.scopes
         if self._ready:
             stretch, ncco = self._ready
             waits = stretch.waits

@@ -328,7 +328,8 @@ class Scopes:
                     self.secrets.learn(secret)
         problems = []
         for lookup, answer, problem in read:
-            known, why = answer, problem
+            known = answer
+            why = problem
             if self.secrets and not problem:
                 known, why = lookup.definition.redact(answer, Redactor(self.secrets, self._mask))
             self._change(self._scope.with_answer(lookup.name, known))

@@ -224,7 +224,9 @@ def _reader(kind: type[R]) -> Callable[[Mapping[str, Any]], R]:
 
     Keyword arguments would take twice as many instructions (docs/decisions.md).
     """
-    defaults, size, values = kind._field_defaults, len(kind._fields), itemgetter(*kind._fields)
+    defaults = kind._field_defaults
+    size = len(kind._fields)
+    values = itemgetter(*kind._fields)
 
     def read(given: Mapping[str, Any]) -> R:
         known = {**defaults, **given}
@@ -235,7 +237,10 @@ def _reader(kind: type[R]) -> Callable[[Mapping[str, Any]], R]:
     return read
 
 
-_read_call, _read_wait, _read_level, _read_session = _reader(Call), _reader(OpenWait), _reader(Level), _reader(Session)
+_read_call = _reader(Call)
+_read_wait = _reader(OpenWait)
+_read_level = _reader(Level)
+_read_session = _reader(Session)
 
 
 def from_json(state: bytes) -> Session:

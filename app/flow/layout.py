@@ -270,7 +270,8 @@ def _improved(graph: _Graph, layers: Layers) -> Layers:
         crossings = _all_crossings(graph, layers)
         stale = 0 if crossings < fewest else stale + 1
         if crossings < fewest:
-            best, fewest = layers, crossings
+            best = layers
+            fewest = crossings
     return best
 
 
@@ -478,7 +479,9 @@ def _port(node: Rect, beside: float | None, *, is_back: bool) -> float:
 
 def _loops(node: Rect, labels: Mapping[int, Size]) -> Iterator[tuple[int, Route]]:
     """The routes of the links of a node to itself: one curve at its right, and the labels below one another."""
-    x, y, bend = node.x + node.width, node.y + node.height / 2, node.height / 4
+    x = node.x + node.width
+    y = node.y + node.height / 2
+    bend = node.height / 4
     curve = ((x, y - bend), (x + LOOP_WIDTH, y - bend), (x + LOOP_WIDTH, y + bend), (x, y + bend))
     y -= sum(label.height for label in labels.values()) / 2
     for index, label in labels.items():

@@ -305,7 +305,8 @@ class TrackedTemplates(UserDict[str, str]):
 
     def pop_used(self) -> dict[str, str]:
         """The templates that were read since the last call, path → text."""
-        used, self._used = self._used, {}
+        used = self._used
+        self._used = {}
         return dict(sorted(used.items()))
 
     def __getitem__(self, name: str) -> str:

@@ -325,6 +325,7 @@ def _packed(sizes: Sequence[Size]) -> tuple[list[tuple[float, float]], Size]:
             y = y + row + FRAME_GAP
             row = 0.0
         places.append((x, y))
-        row, widest = max(row, height), max(widest, x + width)
+        row = max(row, height)
+        widest = max(widest, x + width)
         x += width + FRAME_GAP
     return places, Size(widest, y + row)

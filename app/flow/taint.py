@@ -51,7 +51,8 @@ def filled_with_settings(
         for inner in (inner for part in (node, *defaults) for inner in walk(part)):
             for source, target in _edges(inner, flow, flows, templates) if isinstance(inner, Map) else ():
                 edges[source].add(target)
-    found, waiting = {SETTING}, [SETTING]
+    found = {SETTING}
+    waiting = [SETTING]
     while waiting:
         new = {each for each in edges[waiting.pop()] - found if not _is_harmless(each.name, flows.get(each.flow))}
         found |= new

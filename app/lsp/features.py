@@ -125,7 +125,8 @@ async def rename(ls: FlowServer, params: types.RenameParams) -> types.WorkspaceE
     before = ls.versions(known[0]) if known else {}
     new = params.new_name
     # The subprocess of the answers has already loaded the names.
-    uri, at = params.text_document.uri, params.position
+    uri = params.text_document.uri
+    at = params.position
     found = await ls.ask_at(ls.answers, answers.renamed, uri, at, new=new, seconds=CHECK_S)
     if found is None:
         return None

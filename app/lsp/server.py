@@ -242,7 +242,10 @@ class FlowServer(LanguageServer):
                 self.say(types.MessageType.Warning, f"{project.root} cannot be checked; see the server's log.")
             project.is_stuck = True
             return
-        project.issues, project.checked, project.versions, project.is_stuck = issues, change, versions, False
+        project.issues = issues
+        project.checked = change
+        project.versions = versions
+        project.is_stuck = False
         self.publish(project, issues)
 
     def publish(self, project: OpenProject, issues: Iterable[Json]) -> None:

@@ -260,7 +260,8 @@ def _last_record_has_time(actions: Sequence[object], names: Sequence[str]) -> It
     last = max((at for at, name in enumerate(names) if name not in PROMPTS), default=None)
     if last is None or names[last] != "record":
         return
-    record, prompts = actions[last], actions[last + 1 :]
+    record = actions[last]
+    prompts = actions[last + 1 :]
     if any(_option(record, end) is not None for end in RECORD_ENDS):
         return
     if not prompts:

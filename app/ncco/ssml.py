@@ -139,9 +139,11 @@ def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) ->
     lines = data.split(b"\n")
     at = min(sum(len(line) + 1 for line in lines[: error.lineno - 1]) + error.offset, len(data))
     if ampersand := _BARE_AMPERSAND.search(text):
-        message, cure = "& begins an entity in SSML.", "Write & as &amp;."
+        message = "& begins an entity in SSML."
+        cure = "Write & as &amp;."
         if ampersand[1]:
-            message, cure = f"XML has no entity {ampersand[0]}.", "Write the character itself."
+            message = f"XML has no entity {ampersand[0]}."
+            cure = "Write the character itself."
         return replace(fault("N403", message, cure), span=(ampersand.start(), len(ampersand[0])))
     reason = expat.errors.messages[error.code]
     rest = data[at:].decode(errors="replace")

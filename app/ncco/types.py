@@ -101,7 +101,8 @@ class LanguageCode(PlainText):
             code = next(code for code in self.codes if code.lower() == hyphened)
             return Fix(f"Write {code}.", "word", code)
         language, _, region = hyphened.partition("-")
-        language, region = LANGUAGE_NAMES.get(language, language), {"uk": "gb"}.get(region, region)
+        language = LANGUAGE_NAMES.get(language, language)
+        region = {"uk": "gb"}.get(region, region)
         names = {language, *(code for codes in SAME_LANGUAGE if language in codes for code in codes)}
         same = [code for code in self.codes if code.lower().partition("-")[0] in names]
         same.sort(key=lambda code: (not code.lower().endswith(f"-{region}"), code not in USUAL_CODES))

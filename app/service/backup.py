@@ -204,7 +204,9 @@ def _written_to(folder: Path) -> Iterator[None]:
 
 def _entry(name: str, size: int, changed_s: float = 0) -> tarfile.TarInfo:
     entry = tarfile.TarInfo(name)
-    entry.size, entry.mode, entry.mtime = size, 0o600, int(changed_s)
+    entry.size = size
+    entry.mode = 0o600
+    entry.mtime = int(changed_s)
     return entry
 
 

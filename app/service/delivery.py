@@ -88,7 +88,8 @@ class Delivery:
     @cached_property
     def call(self) -> Call:
         """The data of an answer webhook for flows; "" or {} if missing or unreadable."""
-        fields, query = self.fields, self.query
+        fields = self.fields
+        query = self.query
         custom_data = fields.get("custom_data", query.get("custom_data"))
         if isinstance(custom_data, str):
             custom_data = decode_json_fields({"custom_data": custom_data})["custom_data"]
@@ -174,7 +175,8 @@ class Reply(NamedTuple):
     @classmethod
     def of_turn(cls, turn: Turn, ncco: bytes | None, kind: str, row: WebhookRow) -> Reply:
         """The NCCO of a new turn; None for an empty reply."""
-        session, call = turn.session, turn.session.call
+        session = turn.session
+        call = turn.session.call
         first = turn.trace[0] if turn.trace else None
         return cls(
             ncco,

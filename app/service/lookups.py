@@ -259,7 +259,8 @@ class AnswerCache:
 
 def cache_key(request: LookupRequest) -> bytes:
     """A digest of the whole request, since headers contain secrets."""
-    headers, arguments = dict(request.headers), dict(request.arguments)
+    headers = dict(request.headers)
+    arguments = dict(request.arguments)
     parts = (request.method, request.url, request.json, headers, request.function, arguments)
     return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).digest()
 

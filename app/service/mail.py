@@ -208,7 +208,9 @@ async def problem_with(server: MailServer, within_s: float) -> str:
 async def send_test(server: MailServer, to: str) -> str:
     """Send a test mail to this address. Returns why the mail server refused it, or ""."""
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = server.sender, to, "A test mail of ncco-server"
+    message["From"] = server.sender
+    message["To"] = to
+    message["Subject"] = "A test mail of ncco-server"
     message["Date"] = datetime.now(UTC)
     message["Message-ID"] = make_msgid(domain=_domain(server))
     message.set_content("`ncco doctor` sent this mail. Callers' messages can be sent to this address too.")

@@ -115,7 +115,8 @@ class Following:
             case "answered":
                 self.begun = flow
             case "heard":
-                self._latest, self._heard_by = None, line.by
+                self._latest = None
+                self._heard_by = line.by
             case "entered":
                 self._latest = (flow.name, line.step)
                 self.entered.append(self._latest)

@@ -133,7 +133,8 @@ class RecordingBucket(RecordingFiles):
             with suppress(AppError, OSError, BaseError):
                 address = self._current(self._address)
                 if address != self._address:
-                    self._opened, self._address = _store(address), address
+                    self._opened = _store(address)
+                    self._address = address
         return self._opened
 
     @property

@@ -112,7 +112,8 @@ def announced(
     if isinstance(webhook, TranscriptionWebhook):
         return row._replace(transcript_url=url, transcript_state="waiting")
     if isinstance(webhook, RecordWebhook):
-        began, ended = _time(webhook.start_time), _time(webhook.end_time)
+        began = _time(webhook.start_time)
+        ended = _time(webhook.end_time)
         lasted = ended - began if began is not None and ended is not None else timedelta(-1)
         row = row._replace(
             started_at=milliseconds(began) if began is not None else None,
@@ -144,7 +145,8 @@ def about_call(flow: Flow, session: Session) -> str:
 
 def name_of_caller(flow: Flow, session: Session) -> str:
     """The flow's variable `caller_name`; "" if it is sensitive, or after a handover."""
-    variable, value = flow.variables.get(CALLER_NAME), session.variables.get(CALLER_NAME)
+    variable = flow.variables.get(CALLER_NAME)
+    value = session.variables.get(CALLER_NAME)
     is_known = flow.name == (session.at or session.flow) and variable is not None and not variable.sensitive
     return " ".join(value.split())[:_ABOUT_LIMIT] if is_known and isinstance(value, str) else ""
 

@@ -107,7 +107,8 @@ class _TrafficCounter:
     async def add(self, calls: Sequence[ReportedCall]) -> None:
         """Count a batch of calls, in order of their keys."""
         keys = calls[0].key, calls[-1].key
-        traces, statuses = defaultdict[int, list[bytes]](list), defaultdict[int, list[ConnectStatus]](list)
+        traces = defaultdict[int, list[bytes]](list)
+        statuses = defaultdict[int, list[ConnectStatus]](list)
         for key, trace in await self._records.traces(*keys):
             traces[key].append(trace)
         for status in await self._records.connect_statuses(*keys):

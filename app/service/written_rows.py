@@ -171,7 +171,8 @@ def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
     body = b""
     headers = b"{}"
     try:
-        body, headers = orjson.dumps(hook.json), orjson.dumps(dict(hook.headers))
+        body = orjson.dumps(hook.json)
+        headers = orjson.dumps(dict(hook.headers))
     except TypeError:  # a lone surrogate, which JSON cannot represent
         problem = problem or "its body or headers hold something that JSON cannot express"
     return HookRow(

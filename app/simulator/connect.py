@@ -38,7 +38,8 @@ class Dial:
     """One connect action and the leg that it dials."""
 
     def __init__(self, playback: Playback, action: Action) -> None:
-        platform, caller = playback.platform, playback.leg
+        platform = playback.platform
+        caller = playback.leg
         self._platform = platform
         self._caller = caller
         self._action = action
@@ -86,7 +87,8 @@ class Dial:
         platform = self._platform
         status = behaviour.outcome
         detail, sip_code = (None, None) if self._is_socket else DETAILS[status]
-        detail, sip_code = behaviour.detail or detail, behaviour.sip_code or sip_code
+        detail = behaviour.detail or detail
+        sip_code = behaviour.sip_code or sip_code
         self.ringing.stop()
         if not self._is_synchronous or status not in STEERING:
             platform.give_up(self._leg, status, detail=detail, sip_code=sip_code)
@@ -102,7 +104,8 @@ class Dial:
 
     def _answered(self, behaviour: Behaviour) -> Steps[Ncco | None]:
         """Somebody answers. Source: NCCO reference, Phone (dtmfAnswer): the digits are sent immediately."""
-        leg, platform = self._leg, self._platform
+        leg = self._leg
+        platform = self._platform
         leg.answered_ms = platform.clock.ms
         platform.send_status(leg, "answered")
         if self._endpoint.get("dtmfAnswer"):
@@ -128,7 +131,8 @@ class Dial:
         The request is not documented; here it is a GET with the fields of an answer webhook. Without a ringback tone
         the caller hears silence in the meantime. Source: NCCO reference, Phone (onAnswer).
         """
-        platform, leg = self._platform, self._leg
+        platform = self._platform
+        leg = self._leg
         if self.ringing.kind == "ringing":
             self.ringing.stop()
         leg.conversation.join(leg)
@@ -154,7 +158,8 @@ class Dial:
         return behaviour.outcome in UNSPECIFIC and behaviour.talks_s < detection.after_s - self._leg.at
 
     def _join(self) -> None:
-        leg, caller = self._leg, self._caller
+        leg = self._leg
+        caller = self._caller
         self.ringing.stop()
         leg.conversation.leave(leg)
         for listener in caller.conversation.legs:
@@ -164,7 +169,9 @@ class Dial:
 
     def _talk(self, behaviour: Behaviour, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
         """The parties talk until one hangs up or the time limit is reached. Source: NCCO reference, Connect (limit)."""
-        leg, platform, begun_s = self._leg, self._platform, self._leg.at
+        leg = self._leg
+        platform = self._platform
+        begun_s = self._leg.at
         limit = float(self._action.get("limit") or 7200)
         ends = min(behaviour.talks_s, limit)
         ncco = yield from self._detect(tuple(event for event in events if event.after_s < begun_s + ends))
@@ -224,8 +231,10 @@ def _behaviour(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
 
     Source: NCCO reference, Connect (from).
     """
-    platform, endpoint = leg.platform, action["endpoint"][0]
-    own, shown = platform.application.numbers, leg.identity.from_
+    platform = leg.platform
+    endpoint = action["endpoint"][0]
+    own = platform.application.numbers
+    shown = leg.identity.from_
     if endpoint["type"] == "phone" and (shown is None or (own and shown not in own)):
         theirs = f"{shown} is not a number of the application" if shown else "a phone is dialled `from` a number"
         leg.problem = f"{theirs}, so {leg.identity.to} is not reached"
@@ -236,7 +245,8 @@ def _behaviour(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
 
 def _decided(leg: Leg, action: Action) -> Steps[Behaviour]:
     """Wait for `Leg.decide`; a timeout if that takes too long."""
-    leg.decision, leg.decided = Behaviour("timeout"), Signal()
+    leg.decision = Behaviour("timeout")
+    leg.decided = Signal()
     leg.wait_for_party(Waited("dial", action, address=address_of(action["endpoint"][0])))
     try:
         yield from first_of(leg.decided, within=float(action.get("timeout", 60)))

@@ -71,7 +71,8 @@ class SimulatedConversation:
         self.uuid = uuid
         self.name = name
         self.legs: dict[Leg, Mapping[str, Any]] = {}
-        self.over, self.started = Signal(), Signal()
+        self.over = Signal()
+        self.started = Signal()
         self.recordings: list[Recording] = []
         self.controller: Leg | None = None
         self.moderators: set[Leg] = set()
@@ -111,7 +112,8 @@ class SimulatedConversation:
 
         Source: NCCO reference, Conversation (canSpeak, canHear, mute).
         """
-        speaks, hears = self.legs[speaker], self.legs[listener]
+        speaks = self.legs[speaker]
+        hears = self.legs[listener]
         is_muted = str(speaks.get("mute", "")).lower() == "true" if speaker.is_muted is None else speaker.is_muted
         if is_muted or listener.is_earmuffed:
             return False
@@ -153,7 +155,8 @@ class Recording:
             self._platform.scheduler.spawn(self._report((self.ended - self.begun).total_seconds()))
 
     def _report(self, seconds: float) -> Steps[None]:
-        platform, action = self._platform, self._action
+        platform = self._platform
+        action = self._action
         yield from pause(RECORDING_S)
         size = int(seconds * BYTES_A_SECOND[self._format()])
         fields = payloads.record(self, platform.new_file(), size)

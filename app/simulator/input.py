@@ -26,7 +26,8 @@ def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
     if action.get("mode") == "asynchronous":
         yield from _each_key(playback, action)
         return None
-    platform, leg = playback.platform, playback.leg
+    platform = playback.platform
+    leg = playback.leg
     leg.open = Waited("input", action, frozenset(action["type"]))
     try:
         collected = yield from _collected(playback, action, leg.open)
@@ -110,7 +111,8 @@ def _each_key(playback: Playback, action: Action) -> Steps[None]:
 
     Source: NCCO reference, Input (mode).
     """
-    platform, leg = playback.platform, playback.leg
+    platform = playback.platform
+    leg = playback.leg
     with InputQueue((leg, PressedKey)) as queue:  # until the prompts end or a key interrupts them
         first = yield from playback.play_until(queue)
     leg.processes.append(platform.scheduler.spawn(listen_for_keys(leg, platform.target(action), first)))

@@ -264,7 +264,10 @@ class Leg:
         self.problem = ""
         self.recordings: list[Recording] = []
         self.performed: list[Mapping[str, Any]] = []
-        self.waits, self.declined, self.decided, self.over = Signal(), Signal(), Signal(), Signal()
+        self.waits = Signal()
+        self.declined = Signal()
+        self.decided = Signal()
+        self.over = Signal()
         self.listeners: list[tuple[InputQueue, type[PartyInput]]] = []
         self._heard: list[tuple[int, Heard]] = []
         platform.legs[self.uuid] = self
@@ -354,7 +357,8 @@ class Leg:
     def wait_for_party(self, waited: Waited) -> None:
         """Note that the call now waits for its party."""
         self.open = self.waited = waited
-        waits, self.waits = self.waits, Signal()
+        waits = self.waits
+        self.waits = Signal()
         waits.fire()
 
     def stop_waiting(self) -> None:
@@ -421,7 +425,8 @@ class Leg:
         """Set the behaviour of the party being dialled. Raises NothingToDecide if no dial waits."""
         if self.open is None or self.open.kind != "dial":
             raise NothingToDecide("no dial waits for a decision; `Parties(other=None)` makes dials wait")
-        self.waited, self.decision = None, behaviour
+        self.waited = None
+        self.decision = behaviour
         self.decided.fire()
 
     async def hang_up(self) -> None:

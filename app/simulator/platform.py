@@ -127,7 +127,8 @@ class Vonage:
         """
         if leg.over.is_fired:
             return
-        leg.ended_ms, leg.ended_by = self.clock.ms, by
+        leg.ended_ms = self.clock.ms
+        leg.ended_by = by
         leg.stop_waiting()
         leg.note("hung up" if by == "user" else "ended")
         for recording in leg.recordings:
@@ -165,7 +166,8 @@ class Vonage:
         """End a dialled leg that was not answered. Source: webhook reference, Call status events."""
         if leg.over.is_fired:
             return
-        leg.ended_ms, leg.ended_by = self.clock.ms, "platform"
+        leg.ended_ms = self.clock.ms
+        leg.ended_by = "platform"
         leg.over.fire()
         self.send_status(leg, status, **extra)
         self.complete_after(leg, status)

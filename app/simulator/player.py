@@ -132,7 +132,8 @@ def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
 
     Source: NCCO reference, Notify.
     """
-    leg, platform = playback.leg, playback.platform
+    leg = playback.leg
+    platform = playback.platform
     fields = payloads.notify(leg, action["payload"])
     return (yield from replacement(platform.ask("notify", platform.target(action), fields, leg)))
 
@@ -153,7 +154,8 @@ def record(playback: Playback, action: Action) -> Steps[None]:
     Source: NCCO reference, Record; its introduction says that the NCCO waits for the condition, its table of actions
     that it does not.
     """
-    platform, leg = playback.platform, playback.leg
+    platform = playback.platform
+    leg = playback.leg
     if action.get("beepStart"):
         beep = leg.conversation.play("beep", "", BEEP_S, action)
         yield from first_of(within=BEEP_S)
@@ -170,9 +172,12 @@ def record(playback: Playback, action: Action) -> Steps[None]:
 
 def _until_over(playback: Playback, action: Action, recording: Recording) -> Steps[None]:
     """Wait for the first end condition (silence, a key or the maximum duration), then end the recording."""
-    clock, leg = playback.platform.clock, playback.leg
-    silence, longest = action.get("endOnSilence"), action.get("timeOut")
-    quiet_ms, begun_ms = clock.ms, clock.ms
+    clock = playback.platform.clock
+    leg = playback.leg
+    silence = action.get("endOnSilence")
+    longest = action.get("timeOut")
+    quiet_ms = clock.ms
+    begun_ms = clock.ms
     with InputQueue((leg, PressedKey), (leg, Speech)) as queue:
         while True:
             ends = [] if longest is None else [begun_ms + milliseconds(longest)]
@@ -191,7 +196,8 @@ def converse(playback: Playback, action: Action) -> Steps[None]:
     Source: NCCO reference, Conversation (record): recording starts when a moderator joins or, in a standard
     conversation, anybody.
     """
-    platform, leg = playback.platform, playback.leg
+    platform = playback.platform
+    leg = playback.leg
     conversation = platform.conversation_named(action["name"])
     platform.move(leg, conversation, action)
     if action.get("endOnExit"):
@@ -228,7 +234,8 @@ def transfer(playback: Playback, action: Action) -> Steps[None]:
 
     Source: NCCO reference, Transfer. Unverified: an unknown conversation ends the call with an error event.
     """
-    platform, leg = playback.platform, playback.leg
+    platform = playback.platform
+    leg = playback.leg
     conversation = platform.conversations.get(action["conversationId"])
     if conversation is None or not conversation.legs:
         fields = payloads.error(leg, f"Conversation {action['conversationId']} not found")

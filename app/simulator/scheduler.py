@@ -71,7 +71,8 @@ class Signal:
     def fire(self) -> None:
         """Fire; a second call changes nothing."""
         self.is_fired = True
-        waiting, self._waiting = self._waiting, []
+        waiting = self._waiting
+        self._waiting = []
         for resume in waiting:
             resume()
 

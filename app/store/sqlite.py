@@ -98,7 +98,8 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """See `Database.close`. A database in memory keeps its data until the process exits."""
-        writer, connection = self._writer, self._connection
+        writer = self._writer
+        connection = self._connection
         self._writer = self._connection = self._place = None
         if connection is not None and connection is not self._memory:
             connection.close()
@@ -352,7 +353,9 @@ class _FileWriter(_Writer):
             raise FileNotFoundError("its write-ahead log was deleted while the server was running; restart the server")
 
     def _disconnect(self) -> None:
-        connection, self._connection, self._log = self._connection, None, None
+        connection = self._connection
+        self._connection = None
+        self._log = None
         if connection is not None:
             with suppress(Exception):  # for a broken file
                 connection.close()

@@ -62,7 +62,8 @@ def keep(
 
     Raises CannotKeep, OSError.
     """
-    result, script = played.result, script_of(played)
+    result = played.result
+    script = script_of(played)
     with _WRITING:
         text, before = _read(path)
         shared = {name.rpartition(".")[2] for scenario in before for name in scenario.given}

@@ -262,7 +262,8 @@ class PlayedCall:
 
     async def play_to_wait(self, longest_s: float = LONGEST_S, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
         """Continue to the next wait for the caller, the next dial, or the end; idle at a limit."""
-        latest_s, most = self.leg.at + longest_s, len(self.leg.log) + most_webhooks
+        latest_s = self.leg.at + longest_s
+        most = len(self.leg.log) + most_webhooks
         await self._play_on(at_most=min(_PIECE_S, longest_s))
         while self.moment.kind == "idle" and len(self.leg.log) < most:
             next_at = self.next_at
@@ -394,7 +395,9 @@ class PlayedCall:
 
     async def _play_moment(self, at: float) -> None:
         """Continue to the next event; record a wait that ends by itself as silence."""
-        waited, before, turns = self.leg.waited, self.moment, len(self.placed.turns)
+        waited = self.leg.waited
+        before = self.moment
+        turns = len(self.placed.turns)
         await self.reach(at)
         if waited is not None and waited.kind != "dial" and self.leg.open is not waited and not self.leg.is_over:
             self._note(SilenceStep(), CallMoment(before.at, "until", waited), turns)
@@ -472,7 +475,8 @@ class PlayedCall:
 
     async def _wait(self, seconds: float) -> None:
         """Let time pass, up to the next dial that a step decides."""
-        begun, until = self.moment, round(self.leg.at + seconds, 3)
+        begun = self.moment
+        until = round(self.leg.at + seconds, 3)
         dialled = begun.waited if begun.kind == "dial" else None
         if begun.kind != "until":
             self._note(None, begun)
@@ -514,7 +518,9 @@ def _ways(waited: Waited, asked: Asked | None, verb: str) -> Ways:
         written = {fold(phrase): phrase for phrase in phrases}
         firsts = {name: written.get(phrase, phrase) for phrase, name in reversed(list(asked.phrases.items()))}
         phrases = [firsts[name] for name in dict.fromkeys(asked.phrases.values())]
-        keys, lengths, listens = asked.keys, asked.lengths, asked.free_speech
+        keys = asked.keys
+        lengths = asked.lengths
+        listens = asked.free_speech
     press = ""
     if keys:
         press = f"press {_or([f'{key} ({name})' for key, name in keys.items()])}"

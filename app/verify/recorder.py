@@ -49,7 +49,8 @@ class _ScriptWriter:
 
     def write(self, note: Noted) -> None:
         """Write the sounds before it, and its step; keys that continue an input extend the previous step."""
-        step, moment = note.step, note.moment
+        step = note.step
+        moment = note.moment
         if step is None:
             self._hear(note.heard, moment)
             if note.waited is not self._awaited:

@@ -161,7 +161,8 @@ class PlayedReply(NamedTuple):
 
     @property
     def _effect(self) -> str:
-        result, decided = self.delivery.result, self.decided
+        result = self.delivery.result
+        decided = self.decided
         entered = [line.step for line in self.trace if line.did == "entered"]
         if self._failure:
             return f"the caller hears the failsafe, because {self._failure}"

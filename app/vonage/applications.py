@@ -213,7 +213,8 @@ def _refused(status: int, application_id: str, date: str) -> VonageApiError:
                 "dashboard, and check which account VONAGE_API_KEY belongs to."
             )
         case 429:
-            message, cure = "Vonage refuses further requests for now (429)", "Try again in a minute."
+            message = "Vonage refuses further requests for now (429)"
+            cure = "Try again in a minute."
         case _:
             message = f"Vonage's API replies with status {status}"
             cure = _LATER

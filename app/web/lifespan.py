@@ -33,7 +33,10 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) -> Lifespan:
     """Opens the store, reads the flows, and runs the background tasks; closes in the reverse order."""
-    settings, metrics, log, clock = config.settings, config.metrics, config.log, config.clock
+    settings = config.settings
+    metrics = config.metrics
+    log = config.log
+    clock = config.clock
     service = config.calls
 
     @asynccontextmanager

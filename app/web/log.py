@@ -156,11 +156,13 @@ class LineStream:
             while rest and self._is_writable():
                 rest = rest[self._write(rest[:size]) or len(rest) :]
         if not rest:
-            self._lost, self._is_cut = 0, False
+            self._lost = 0
+            self._is_cut = False
         elif rest is whole:
             self._lost += 1
         else:
-            self._lost, self._is_cut = 1, True
+            self._lost = 1
+            self._is_cut = True
 
     def flush(self) -> None:
         """Do nothing, to spare callers a wait after each line."""

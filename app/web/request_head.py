@@ -36,7 +36,8 @@ class LimitedHeadProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Called at the start of a request."""
-        self._is_in_head, self._head_bytes = True, 0
+        self._is_in_head = True
+        self._head_bytes = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -76,7 +77,8 @@ class RequestHeadMiddleware:
         if scope["type"] != "http":
             await self._others(scope, receive, send)
             return
-        headers, path = scope["headers"], scope["path"]
+        headers = scope["headers"]
+        path = scope["path"]
         if (span := trace.get_current_span()).is_recording():
             _shorten_url(span, path)
         size = len(path) + len(scope["query_string"]) + sum(map(len, chain.from_iterable(headers)))

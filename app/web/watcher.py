@@ -71,7 +71,8 @@ class FlowReader:
         If something that callers can reach is gone, the flows are loaded again `removal_wait_s` seconds later, and
         refused only then.
         """
-        library, log = self.library, self._log
+        library = self.library
+        log = self._log
         self._seen = await self.stamps()
         try:
             project = await library.reload(confirms_removals=confirms_removals)

@@ -122,7 +122,8 @@ class WebhookRequest(HTTPConnection):
 
     async def receive_webhook(self) -> None:
         """Verify, read and parse. Raises SignatureError, if possible before the body is read, and BodyTooLarge."""
-        config, scope = self.config, self.scope
+        config = self.config
+        scope = self.scope
         now = config.clock()
         method = self.method
         query = scope["query_string"]

@@ -116,7 +116,8 @@ class Hint(NamedTuple):
 
 def hint(call: PlayedCall) -> Hint:
     """The steps possible at this moment of a call."""
-    moment, ways = call.moment, call.ways("speak")
+    moment = call.moment
+    ways = call.ways("speak")
     text = "the server no longer waits for the caller; Enter: hang up"
     offers: tuple[str, ...] = ("speak ",)
     if ways.text:

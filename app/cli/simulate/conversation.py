@@ -70,14 +70,17 @@ class TerminalCall:
     async def show_news(self) -> None:
         """Print what has happened since the last time; with `--live`, send the hooks."""
         self._call.observe()
-        result, leg, placed = self._call.result, self._call.leg, self._call.placed
+        result = self._call.result
+        leg = self._call.leg
+        placed = self._call.placed
         news = [*self._screen.news_of(result), *faults_of(placed, is_local=bool(self._stage))]
         news += [noted(leg.at, 2, ("log", *each), each[1], "yellow") for each in enumerate(result.log)]
         if self._call.stopped:
             news.append(noted(leg.at, 2, "stopped", self._call.stopped, "yellow"))
         zero_s = placed.vonage.clock.at(leg.zero_ms).timestamp()
         outside = self._stage.outside if self._stage is not None else None
-        hooks, self._seen_hooks = result.hooks[self._seen_hooks :], len(result.hooks)
+        hooks = result.hooks[self._seen_hooks :]
+        self._seen_hooks = len(result.hooks)
         for hook in hooks:
             at = (hook.created_at + 1) / 1000 - zero_s  # the store truncates fractions of a millisecond
             news.append(noted(at, 2, hook.id, await _hook_result(hook, outside), "yellow"))

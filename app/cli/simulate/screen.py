@@ -104,7 +104,8 @@ class Screen:
 
     def _show_webhook(self, delivery: WebhookDelivery, result: Result) -> None:
         """A webhook, with its reply."""
-        sent, reply = delivery.attempts[-1].request, delivery.attempts[-1].response
+        sent = delivery.attempts[-1].request
+        reply = delivery.attempts[-1].response
         self.say(webhook_line(delivery, result.answered_s))
         self._show_json(json.loads(sent.body) if sent.body else dict(parse_qsl(urlsplit(sent.url).query, True)))
         self.say(f"reply {reply.status or reply.failure}:")

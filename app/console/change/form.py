@@ -123,7 +123,8 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str) -> None:
     if part == "numbers":
         text.add(path, "", quoted(_number(value, line)))
         return
-    wanted, key = key, (day_key if part == "week" else date_key)(key)
+    wanted = key
+    key = (day_key if part == "week" else date_key)(key)
     if not (key if part == "week" else is_date(key)):
         problem = f"{wanted or 'nothing'} is not {NEW_PARTS[part].wanted_key}"
         raise CannotChange(problem, {f"key:{pointer(path)}": problem})

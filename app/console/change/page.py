@@ -339,7 +339,8 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
         return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
     if "edit" in form:
         return _form(request, file, form=form, draft=draft)
-    title, typed = title_of(read, file), _changes(form, fields)
+    title = title_of(read, file)
+    typed = _changes(form, fields)
     return render(request, "change_review.html", draft=draft, title=title, typed=typed, is_version="version" in form)
 
 
@@ -361,7 +362,8 @@ async def change_save(request: Request, session: CanChange) -> Response:
 
 def _save(request: Request, form: Mapping[str, str], by: str) -> Response:
     folder = _folder(request)
-    file, text = form.get("file", ""), form.get("text", "").replace("\r\n", "\n")
+    file = form.get("file", "")
+    text = form.get("text", "").replace("\r\n", "\n")
     before = folder.current().texts.get(file)
     if before is None:
         return render(request, "change_missing.html", 404, file=file)
@@ -387,7 +389,8 @@ async def _posted(request: Request) -> dict[str, str]:
         if isinstance(value, str):
             texts[name] = f"{texts[name]},{value}" if name.startswith("key:") and name in texts else value
     for name in [name for name in texts if name.startswith("until:")]:
-        until, key = texts.pop(name), f"key:{name.removeprefix('until:')}"
+        until = texts.pop(name)
+        key = f"key:{name.removeprefix('until:')}"
         if until and until != texts.get(key):
             texts[key] = f"{texts.get(key, '')} to {until}"
     return texts

@@ -126,7 +126,8 @@ class PhonePlayer:
         former = self._calls.get(again)
         made_at = datetime.fromisoformat(call["made_at"]) if call["made_at"] else None
         if former is not None:
-            source["step"], made_at = former.playable.source.step, made_at or former.made_at
+            source["step"] = former.playable.source.step
+            made_at = made_at or former.made_at
         project = project_in(folder)
         playable = read_source(project, PhoneText(**source))
         if not playable.is_ready:
@@ -145,7 +146,8 @@ class PhonePlayer:
         await self._add(placed)
         steps: Sequence[Done] = ()
         if former is not None:
-            placed.former, steps = bubbles_of(former), tuple(former.done)
+            placed.former = bubbles_of(former)
+            steps = tuple(former.done)
 
         async def begin() -> None:
             await placed.play(0)

@@ -75,7 +75,8 @@ class Playable:
 
     def is_saved(self, folder: ProjectFolder) -> bool:
         """Whether its file currently has this text. Blocks."""
-        file, text = self.source.file, self.source.text
+        file = self.source.file
+        text = self.source.text
         if text is None:
             return True
         saved = folder.current().texts.get(file)

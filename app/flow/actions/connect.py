@@ -64,7 +64,8 @@ def _kind_of(text: str) -> str | None:
 
 def _type_of(target: Map, reader: Reader) -> str | None:
     """The type of an endpoint that is written as a map: its `type`, else by its fields; None after E405."""
-    written, uri = target.get("type"), target.get("uri")
+    written = target.get("type")
+    uri = target.get("uri")
     if written is None:
         kind = _kind_of(uri.value) if isinstance(uri, Text) else None
         if kind in (None, "phone"):
@@ -358,7 +359,8 @@ def _read_target(
         return None
     kind, endpoint, outer = found
     fields = gather(outer, (*common, *answers) if kind == "phone" else common, place)
-    heard, numbers = None, None
+    heard = None
+    numbers = None
     if kind == "phone":
         endpoint, fields = _with_answer(endpoint, fields, reader)
         endpoint, heard = read_answering(endpoint, reader)

@@ -134,7 +134,8 @@ def _parse_named(node: Map, reader: Reader) -> Item | None:
     if not named:
         _report_nameless(node, reader)
         return None
-    word, place = named[0].key.value, named[0].key.place
+    word = named[0].key.value
+    place = named[0].key.place
     leading = node.entries[0].key
     if meaning_of(leading.value, FOREIGN) and leading.value not in ITEM_WORDS and not _is_field(leading.value, word):
         _report_unknown(leading, reader)

@@ -110,7 +110,8 @@ def _check_errors(facts: Facts) -> Iterator[FlowIssue]:
 
     A step that has failed is not entered again in the same turn.
     """
-    error, steps = facts.flow.error, facts.flow.steps
+    error = facts.flow.error
+    steps = facts.flow.steps
     for step in steps.values():
         if step.error is not None and step.error.step == step.name:
             message = f'when the step "{step.name}" fails, this leads back to it, but the server does not retry it'

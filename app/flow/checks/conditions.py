@@ -243,7 +243,8 @@ def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict
     known: dict[Key, tuple[Any, ...]] = {}
     bounds: dict[Key, ValueBounds] = {}
     for name, variable in facts.flow.variables.items():
-        sets, collected = facts.assigned.get(name, []), facts.collected.get(name, [])
+        sets = facts.assigned.get(name, [])
+        collected = facts.collected.get(name, [])
         is_foreign = name in facts.flow.params or name in facts.brought
         if is_foreign or variable.type.name not in ("text", "int", "number") or bool(sets) == bool(collected):
             continue

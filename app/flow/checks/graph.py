@@ -31,7 +31,8 @@ def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
     """
     if flow.start is None:
         return
-    steps, error = flow.steps, flow.defaults.error
+    steps = flow.steps
+    error = flow.defaults.error
     reached: set[str] = set()
     waiting = [flow.start, *([error.step] if error is not None and error.step is not None else [])]
     while waiting:

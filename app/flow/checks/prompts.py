@@ -79,7 +79,8 @@ def _check_order(do: Node | None) -> Iterator[FlowIssue]:
     """W608: one text twice in a row. W609: a recording in front of the text that announces it."""
     items = [item for item in do.items if isinstance(item, Map)] if isinstance(do, Seq) else []
     for before, item in pairwise(items):
-        text, said = item.get("talk"), before.get("talk")
+        text = item.get("talk")
+        said = before.get("talk")
         if not isinstance(text, Text):
             continue
         if isinstance(said, Text) and said.value == text.value:
@@ -158,7 +159,8 @@ def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
 
     The menu of that step itself is compared with its own prompt.
     """
-    seen, waiting = {start}, [start]
+    seen = {start}
+    waiting = [start]
     for name in waiting:
         exit_ = steps[name].step.exit if name in steps else None
         ways = list(exit_.ways()) if exit_ is not None and not exit_.dials else []
@@ -399,7 +401,8 @@ def _check_hash(prompt: SpokenPrompt) -> Iterator[FlowIssue]:
 
 def _check_count(prompt: SpokenPrompt, low: int, high: int) -> Iterator[FlowIssue]:
     """W606: another number of digits than the entry takes."""
-    text, language = prompt.text, prompt.text.language
+    text = prompt.text
+    language = prompt.text.language
     if text.has("{each}"):
         return
     found = {(start, end): list(_counts(text, start, end)) for start, end in _sentences(text)}

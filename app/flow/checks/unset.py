@@ -152,7 +152,8 @@ class _StepRead(NamedTuple):
 def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[FlowIssue]:
     """One issue for each name, at the first place where it is read too early."""
     texts = {name: variable for name, variable in facts.flow.variables.items() if _begins_empty(variable)}
-    asking, saying = sorted(_lookup_reads(facts)), sorted(_said_reads(facts, texts.keys()))
+    asking = sorted(_lookup_reads(facts))
+    saying = sorted(_said_reads(facts, texts.keys()))
     if not asking and not saying:
         return
     presence = Presence(facts, {name: returned_by(flows[name]) for name in facts.flow.runs if name in flows})
@@ -246,7 +247,8 @@ def _spoken_or_dialled(part: Part) -> Iterator[Value]:
 
 def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]) -> FlowIssue | None:
     """E630 or W638. A guarded read in a text of several steps is fine when one of them has asked the lookup."""
-    name, step = read.name, read.step
+    name = read.name
+    step = read.step
     if (name in presence.own[step] and not read.is_early) or (read.is_guarded and read.place in answered):
         return None
     if presence.is_reached(step) and not presence.may_have(step, name):

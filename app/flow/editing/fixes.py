@@ -140,7 +140,8 @@ def _is_template(path: str) -> bool:
 
 def quick_fix(issue: FlowIssue, texts: Mapping[str, str]) -> QuickFix | None:
     """The fix of an issue that was found in these texts (path → text), as it is; None without any."""
-    fix, file = issue.fix, issue.place.file
+    fix = issue.fix
+    file = issue.place.file
     if fix is None or file not in texts:
         return None
     source, root = _read(file, texts[file])
@@ -206,7 +207,8 @@ def _around(text: str, root: yaml.Node | None, offset: int) -> list[_Spot]:
 
 def _change(fix: Fix, source: SourceFile, around: list[_Spot], start: int, length: int) -> Splice | None:
     """What becomes of the text."""
-    written, text = source.text[start : start + length], source.parsed
+    written = source.text[start : start + length]
+    text = source.parsed
     match fix.kind:
         case "characters":
             quote = _quote_around(around, start)

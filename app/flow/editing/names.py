@@ -122,7 +122,9 @@ class ProjectNames:
 
     def occurrences(self, definition: Name) -> list[Name]:
         """Every use of the definition at a place, by place, and the definition itself."""
-        kind, written, place = definition.kind, definition.name, definition.place
+        kind = definition.kind
+        written = definition.name
+        place = definition.place
         found: dict[Place, Name] = {}
         for file in (*self.files, *self.templates):
             names = [name for name in self._names_in(file) if name[:2] == (kind, written)]
@@ -186,7 +188,8 @@ def _defined(root: Map) -> Iterator[Name]:
 
 def _used(root: Map) -> Iterator[Name]:
     for word in words_of(root):
-        text, place = word.text, word.text.at(0, len(word.text.value))
+        text = word.text
+        place = word.text.at(0, len(word.text.value))
         offered = "offered_words" if word.is_key else "offered"
         kinds = {schema[offered] for schema in word.schemas if offered in schema}
         for kind in (kind for kind in NAME_KINDS if kind in kinds and text.value):

@@ -200,7 +200,8 @@ def _reduced(lines: list[str], at: int, column: int) -> Iterator[str]:
     """The line below the keys above it that it belongs to, with their neighbours, and nothing else."""
     line = lines[at][:column]
     opening = cast("re.Match[str]", _OPENING.match(line))  # each part is optional
-    level, dash = opening.end(2), opening.end(1) if opening[2] else None  # where its sibling keys start, and its dash
+    level = opening.end(2)
+    dash = opening.end(1) if opening[2] else None  # where its sibling keys start, and its dash
     above: list[str] = []
     for other in reversed(lines[:at]):
         found = cast("re.Match[str]", _OPENING.match(other))

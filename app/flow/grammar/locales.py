@@ -112,10 +112,8 @@ def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
     name = entry.key.value
     place = entry.key.place
     what = f'the locale "{entry.key.value}"'
-    cure, taken_cure = (
-        "use letters, digits, _ and -, beginning with a letter, e.g. en or en-GB",
-        "name it after its language, e.g. en",
-    )
+    cure = "use letters, digits, _ and -, beginning with a letter, e.g. en or en-GB"
+    taken_cure = "name it after its language, e.g. en"
     reader.check_name(entry.key, "a locale", _NAME, cure, taken=_TAKEN, taken_cure=taken_cure)
     known = _language_for(name)
     guess = known if known in VOICES else ""

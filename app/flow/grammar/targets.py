@@ -42,7 +42,8 @@ def read_sets(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]
     known = {name: variable for name, variable in reader.variables.items() if name not in RESERVED}
     entries: list[Entry] = []
     for entry in reader.entries(node, what, "write `set: {variable: value}`"):
-        name, value = entry.key.value, entry.value
+        name = entry.key.value
+        value = entry.value
         if name == "locale" and locales:
             known[name] = Variable(name, Word(locales), locales[0], entry.key.place)
             if isinstance(value, Text) and "{" not in value.value and value.value not in locales:
@@ -55,7 +56,8 @@ def read_sets(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]
 
 
 def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Resolver) -> None:
-    name, place = entry.key.value, entry.key.place
+    name = entry.key.value
+    place = entry.key.place
     if name == "locale":
         reader.report("E562", place, "`locale` is set, but this flow has no `locales`")
     elif name in RESERVED:
@@ -259,7 +261,8 @@ def _report_step(text: Text, reader: Resolver) -> None:
     cure: str | Fix | None = None
     form, _, rest = name.partition(" ")
     if name in reader.flows:
-        words, written = f"to continue in the flow with this name, write `{{run: {name}}}`", f"{{run: {name}}}"
+        words = f"to continue in the flow with this name, write `{{run: {name}}}`"
+        written = f"{{run: {name}}}"
         is_bare = not any(param.is_required for param in reader.flows[name].params.values())
         cure = Fix(words, "characters", written) if is_bare else words
     elif own is not None and name in own.outcomes:

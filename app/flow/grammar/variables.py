@@ -118,7 +118,9 @@ def empty_of(type_: Kind) -> object:
 
 def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Variable | None:
     """The variable that a map describes; None when its type cannot be read."""
-    name, place, node = entry.key.value, entry.key.place, entry.value
+    name = entry.key.value
+    place = entry.key.place
+    node = entry.value
     if isinstance(node, Text) and node.value in TYPES:
         return Variable(name, TYPES[node.value], TYPES[node.value].empty, place, has_default=False)
     if isinstance(node, Text) and not node.quoted and meaning_of(node.value, HINTS["type"]):
@@ -141,7 +143,8 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Vari
     found = Declaration.build(fields, reader, cures={"type": Fix(f"write `{written}`", "add", written)})
     if found is None or found.type is None:
         return None
-    type_, default = found.type, found.default
+    type_ = found.type
+    default = found.default
     draft = Variable(name, type_, empty_of(type_), place, found.sensitive, has_default=default is not None)
     if default is None and type_.words and needs_default:
         written = f"default: {type_.words[0]}"

@@ -292,7 +292,8 @@ def offset_changes(zone: ZoneInfo, year: int) -> tuple[OffsetChange, ...]:
         now = offset_at(zone, sample)
         if now != offset:
             found.append(OffsetChange(_first_second_after_change(zone, before, sample), now))
-        before, offset = sample, now
+        before = sample
+        offset = now
     return tuple(found)
 
 

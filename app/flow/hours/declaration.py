@@ -106,7 +106,8 @@ def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
 
 
 def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Calendar:
-    name, place = entry.key.value, entry.key.place
+    name = entry.key.value
+    place = entry.key.place
     what = f'hours "{name}"'
     empty = Calendar(name, _UTC, NEVER, {}, {}, place)
     node = _without_expressions(entry.value, what, reader)

@@ -204,7 +204,8 @@ def _read_region(node: Map, holidays: Holidays, what: str, reader: Reader) -> No
 def _check_known(
     code: str, word: str, region: Region, known: tuple[tuple[str, ...], Mapping[str, str]], reader: Reader
 ) -> bool:
-    value, (names, aliases) = getattr(region, word), known
+    value = getattr(region, word)
+    names, aliases = known
     if not value or value in names or value in aliases:
         return True
     bare = value.upper().removeprefix(f"{region.country}-")

@@ -16,7 +16,8 @@ CLOSED: Final = "closed"
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _HALF_DAY: Final = DAY_MINUTES // 2
-_EVENING, _MORNING = 18 * 60, 8 * 60
+_EVENING = 18 * 60
+_MORNING = 8 * 60
 """A night service opens after the first and closes before the second; our choice."""
 _SPAN: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}\s*-\s*[0-9]{1,2}:[0-9]{2}")
 _ANY_NOTATION: Final = re.compile(

@@ -134,7 +134,8 @@ Menu: TypeAlias = Annotated[Mapping[str, Choice], Notation(read_menu, ref("choic
 
 
 def _read_choice(entry: Entry, reader: Resolver) -> Choice | None:
-    name, place = entry.key.value, entry.key.place
+    name = entry.key.value
+    place = entry.key.place
     what = f'the choice "{name}"'
     taken_cure = "give the choice another name"
     if name in FAILURES:
@@ -146,7 +147,8 @@ def _read_choice(entry: Entry, reader: Resolver) -> Choice | None:
         return None
     fields = Choice.read_words(found, what, reader, place=place)
     choice = Choice.build(fields, reader, name=name)
-    speech, sets = fields.get("speech"), fields.get("set")
+    speech = fields.get("speech")
+    sets = fields.get("set")
     chooses_locale = any(isinstance(node, Map) and node.get("locale") is not None for node in (found, sets))
     if speech is not None and not isinstance(speech, Map) and not chooses_locale and speaks_several(reader.locales):
         shown = ", ".join(f"{locale}: [..]" for locale in reader.locales)

@@ -236,7 +236,9 @@ class Collect(MapForm, StepExit[CollectWords]):
     @classmethod
     def of_words(cls, words: CollectWords, source: StepSource) -> Self | None:
         """See `StepExit`."""
-        reader, place, target = source.reader, words.at("collect"), words.goto
+        reader = source.reader
+        place = words.at("collect")
+        target = words.goto
         found = reader.map(words.collect, "`collect`", f"write `{cls.example}`") if words.collect else None
         retry = source.retry(words.retry, place)
         if found is None:

@@ -264,7 +264,9 @@ class Branch(StepExit[BranchWords]):
     @classmethod
     def of_words(cls, words: BranchWords, source: StepSource) -> Self | None:
         """See `StepExit`."""
-        reader, place, node = source.reader, words.at("branch"), words.branch
+        reader = source.reader
+        place = words.at("branch")
+        node = words.branch
         if isinstance(node, Map):
             reader.report("E201", place, "`branch` is a map", _LIST_CURE)
             return None

@@ -139,7 +139,9 @@ class FlowWords(Declarations):
 
 
 def _read_signature(name: Text | None, fields: Fields, reader: Reader) -> Signature:
-    params, returns, outcomes = fields.get("params"), fields.get("returns"), fields.get("outcomes")
+    params = fields.get("params")
+    returns = fields.get("returns")
+    outcomes = fields.get("outcomes")
     taken = read_params(params, "`params`", reader) if params else {}
     given = read_returned_types(returns, "`returns`", reader) if returns else {}
     named = _read_outcomes(outcomes, reader) if outcomes else {}

@@ -247,7 +247,8 @@ def read_hooks(node: Node, reader: Resolver) -> dict[str, HookDefinition]:
 
 
 def _read_hook(entry: Entry, reader: Resolver) -> HookDefinition | None:
-    name, place = entry.key.value, entry.key.place
+    name = entry.key.value
+    place = entry.key.place
     what = f'the hook "{name}"'
     reader.check_name(entry.key, "a hook", _NAME, "use letters, digits, _, - and .")
     shown = entry.value.value if isinstance(entry.value, Text) else "https://.."
@@ -365,7 +366,8 @@ Events: TypeAlias = Annotated[Mapping[str, tuple[SentHook, ...]], Notation(read_
 
 def check_events(source: StepSource) -> None:
     """W288 for an event that the step never causes: a recording or its transcription."""
-    node, reader = source.fields.get("events"), source.reader
+    node = source.fields.get("events")
+    reader = source.reader
     if not isinstance(node, Map) or any(isinstance(part, Document) for part in source.parts):
         return
     actions = [part for part in source.parts if isinstance(part, Action)]

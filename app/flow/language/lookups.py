@@ -260,7 +260,8 @@ def read_lookups(node: Node, reader: Resolver) -> dict[str, LookupDefinition]:
 
 
 def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
-    name, place = entry.key.value, entry.key.place
+    name = entry.key.value
+    place = entry.key.place
     what = f'the lookup "{name}"'
     is_named = is_variable_name(entry.key, "a lookup", reader)
     if is_named and name in reader.variables:

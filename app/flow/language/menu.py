@@ -150,7 +150,10 @@ class Choices(StepExit[ChoicesWords]):
     @classmethod
     def of_words(cls, words: ChoicesWords, source: StepSource) -> Self | None:
         """See `StepExit`. Inherited choices are among them."""
-        reader, place, own, defaults = source.reader, words.at("choices"), words.choices, source.defaults
+        reader = source.reader
+        place = words.at("choices")
+        own = words.choices
+        defaults = source.defaults
         retry = source.retry(words.retry, place)
         if own is None:
             return None

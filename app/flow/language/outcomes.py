@@ -184,7 +184,8 @@ class On(StepExit[OnWords]):
     @classmethod
     def of_words(cls, words: OnWords, source: StepSource) -> Self | None:
         """See `StepExit`."""
-        reader, place = source.reader, words.at("on")
+        reader = source.reader
+        place = words.at("on")
         found = reader.map(words.on, "`on`", "write `on: {completed: end, otherwise: step}`") if words.on else None
         if found is None:
             return None
@@ -263,7 +264,9 @@ class RunFlow(StepExit[RunWords]):
     @classmethod
     def of_words(cls, words: RunWords, source: StepSource) -> Self | None:
         """See `StepExit`."""
-        fields, reader, place = words.written, source.reader, words.at("run")
+        fields = words.written
+        reader = source.reader
+        place = words.at("run")
         runs = read_run(words.run, words.given, reader, comes_back=True) if words.run else None
         signature = reader.flows.get(runs.flow) if runs else None
         outcomes = (signature.outcomes or (RETURNED,)) if signature else ()

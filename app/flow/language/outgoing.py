@@ -312,7 +312,8 @@ def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader
     if name.value in reader.hooks or name.value in reader.lookups:
         noun, word = ("hook", "send") if name.value in reader.hooks else ("lookup", "lookup")
         more = f", or name a {kind.noun}: {', '.join(sorted(known))}" if known else ""
-        message, cure = f'"{name.value}" is a {noun}', f"write `{word}: {name.value}`{more}"
+        message = f'"{name.value}" is a {noun}'
+        cure = f"write `{word}: {name.value}`{more}"
     elif name.value in reader.variables and kind.section == "lookups":
         message = f'"{name.value}" is a variable of this flow, which hides any {kind.noun} with that name'
         cure = "give the variable another name"
@@ -322,5 +323,6 @@ def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader
 
 
 def _read_params(definition: Definition, node: Node | None, place: Place, reader: Resolver) -> tuple[Assignment, ...]:
-    what, form = f'the {definition.noun} "{definition.name}"', f"{{{definition.name}: {{..}}}}"
+    what = f'the {definition.noun} "{definition.name}"'
+    form = f"{{{definition.name}: {{..}}}}"
     return read_given(node, definition.params, what, place, reader, form=form)

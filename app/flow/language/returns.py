@@ -220,7 +220,8 @@ def _looks_like_type(node: Node) -> bool:
 
 def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Reader) -> Kind | None:
     if isinstance(node, Map) and is_described(node):
-        flag, hosts = node.get(_SENSITIVE), node.get(_HOSTS)
+        flag = node.get(_SENSITIVE)
+        hosts = node.get(_HOSTS)
         if flag is not None and reader.literal(flag, TYPES["bool"], f"`sensitive` of {what}"):
             secrets.add(path)
         node = described(node, "type")
@@ -268,7 +269,9 @@ def is_described(node: Node) -> bool:
     """
     if not isinstance(node, Map) or not {"type"} < set(node.keys()) <= {*_DESCRIPTION, _HOSTS}:
         return False
-    flag, hosts, type_ = node.get(_SENSITIVE), node.get(_HOSTS), node.get("type")
+    flag = node.get(_SENSITIVE)
+    hosts = node.get(_HOSTS)
+    type_ = node.get("type")
     if hosts is not None and not (isinstance(type_, Text) and type_.value in ("url", "url?")):
         return False
     first = hosts.items[0] if isinstance(hosts, Seq) and len(hosts.items) == 1 else hosts

@@ -78,7 +78,8 @@ class ReadStep(NamedTuple):
 
 def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | None:
     """One entry of `steps`; None when its form or its exit is invalid."""
-    name, place = entry.key.value, entry.key.place
+    name = entry.key.value
+    place = entry.key.place
     found = reader.map(entry.value, f'step "{name}"', f"write `{name}: {{do: [..], goto: step}}`")
     if found is None:
         return None
@@ -139,7 +140,8 @@ def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
 
 def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
     """Report words without effect, an `input` without `choices` or `collect`, a connect without `on`, no exit."""
-    fields, reader = source.fields, source.reader
+    fields = source.fields
+    reader = source.reader
     for word in ("retry", "tail", "min_confidence", "with"):
         if word in fields.values and (kind is None or word not in kind.form.words()):
             cure = "delete it, or add `choices` or `collect`"

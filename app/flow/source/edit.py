@@ -139,7 +139,8 @@ class YamlText:
 
     def rename(self, path: Path, key: str) -> None:
         """Write another key for the value at a path. Raises NoSuchValue."""
-        value, holder = self.node(path), self.node(path[:-1])
+        value = self.node(path)
+        holder = self.node(path[:-1])
         names = [name for name, node in holder.value if node is value] if isinstance(holder, yaml.MappingNode) else []
         if not names:
             raise NoSuchValue(path)
@@ -168,7 +169,8 @@ class YamlText:
 
     def remove(self, path: Path) -> None:
         """Remove an entry or an item with its line; the last one goes with what holds it. Raises NoSuchValue."""
-        holder, child = self.node(path[:-1]), self.node(path)
+        holder = self.node(path[:-1])
+        child = self.node(path)
         assert isinstance(holder, yaml.CollectionNode)  # noqa: S101 - it has a child
         if len(holder.value) == 1:
             self.remove(path[:-1])

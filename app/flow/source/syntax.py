@@ -167,7 +167,8 @@ def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
 
 def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
     """`talk {text: Hello}` and `{speech [sales, buy], goto: x}`: no colon between a key and its list or its map."""
-    source, line = fault.source, fault.line
+    source = fault.source
+    line = fault.line
     found = _UNKEYED_BRACKET.match(line.text)
     base = line.start
     if fault.in_flow:
@@ -230,7 +231,8 @@ def find_reserved(fault: SyntaxFault) -> FlowIssue | None:
         if not fault.mentions("cannot start any token", "mapping keys are not allowed"):
             return None
         at = fault.at
-    line, char = fault.source.line_at(at), fault.source.text[at]
+    line = fault.source.line_at(at)
+    char = fault.source.text[at]
     whole = fault.source.text[at : enclosing(line, line.bare, at, in_flow=fault.in_flow)[1]].rstrip()
     message = f"text that begins with {char} needs quotes"
     text = whole or char
@@ -259,7 +261,8 @@ _REST_OF_BRACES = re.compile(r"[^{}]*\}\}")
 
 def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
     """Text after a closing quote: an apostrophe, a quote inside quotes, or two texts in a row."""
-    line, at = fault.line, fault.at
+    line = fault.line
+    at = fault.at
     if not is_quoted(fault.last) or not line.start < at < line.end:
         return None
     start, end = (mark.index for mark in marks(fault.last))
@@ -295,7 +298,8 @@ _LIST_TYPE = re.compile(r"(?:list|List|array)\[(\w+)\]|(\w+)\[\]")
 
 def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
     """`{check: a in [1, 2]}`: an expression between brackets that has brackets itself."""
-    source, line = fault.source, fault.line
+    source = fault.source
+    line = fault.line
     colon = source.parsed.rfind(": ", line.start, fault.at)
     if not fault.in_flow or not fault.mentions("',' or") or fault.char != "[" or colon < 0:
         return None
@@ -328,7 +332,9 @@ def _value(rest: str) -> str:
 
 def find_mismatch(fault: SyntaxFault) -> FlowIssue | None:
     """A list closed with `}` or a map closed with `]`, or a closing bracket that belongs to an outer one."""
-    opener, char, line = fault.opener, fault.char, fault.line
+    opener = fault.opener
+    char = fault.char
+    line = fault.line
     if not fault.mentions("',' or") or char not in ("]", "}"):
         return None
     outer = "{" if char == "}" else "["
@@ -339,13 +345,15 @@ def find_mismatch(fault: SyntaxFault) -> FlowIssue | None:
     closer = _CLOSERS[opener]
     cure: str | Fix = fault.source.rewritten(fault.at, fault.at + 1, closer, f"write {closer}")
     if char == "]" and "}" in line.bare[fault.at - line.start :]:
-        message, cure = "there is no open [ for this ]", "write [ where the list begins, or delete the ]"
+        message = "there is no open [ for this ]"
+        cure = "write [ where the list begins, or delete the ]"
     return fault.issue("E114", fault.at, fault.at + 1, message, cure)
 
 
 def find_missing_comma(fault: SyntaxFault) -> FlowIssue | None:
     """Two entries between brackets without a comma: on one line, since an open bracket explains the rest."""
-    source, at = fault.source, fault.at
+    source = fault.source
+    at = fault.at
     if not fault.mentions("',' or") or fault.first_line.number != fault.line.number:
         return None
     if fault.char != ":":
@@ -388,7 +396,8 @@ def find_unclosed(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def _unclosed(fault: SyntaxFault) -> FlowIssue:
-    at, opener = fault.context_start, fault.opener
+    at = fault.context_start
+    opener = fault.opener
     cure = f"write {_CLOSERS[opener]} at its end, or delete {opener}"
     return fault.issue("E114", at, at + 1, f"this {opener} is not closed", cure)
 
@@ -398,7 +407,8 @@ def _unclosed(fault: SyntaxFault) -> FlowIssue:
 
 def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
     """`talk: Hello: press 1`."""
-    line, at = fault.line, fault.at
+    line = fault.line
+    at = fault.at
     if not fault.mentions("mapping values are not allowed") or not line.key or line.colon == at:
         return None
     start, end = line.value, line.content_end
@@ -453,7 +463,8 @@ def _line_without_key(fault: SyntaxFault) -> Line | None:
         return fault.first_line
     if not fault.mentions("mapping values are not allowed", "did not find expected", "<block end>"):
         return None
-    line, above = fault.line, fault.line.above
+    line = fault.line
+    above = fault.line.above
     if fault.at == line.first and fault.char == "-":
         return line if fault.source.parsed[fault.at + 1 : fault.at + 2].strip() else None
     if line.colon != fault.at or above is None or above.key or above.content >= above.end:
@@ -473,7 +484,8 @@ def find_second_value(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def _second_value(fault: SyntaxFault) -> FlowIssue | None:
-    line, head = fault.line, fault.line.above
+    line = fault.line
+    head = fault.line.above
     while head and not head.key and head.content == head.first and head.above:
         head = head.above
     if head is None:
@@ -487,7 +499,8 @@ def _second_value(fault: SyntaxFault) -> FlowIssue | None:
         return fault.issue("E115", head.first, head.content_end, message, _indent_by(line.indent))
     name = head.key or fault.source.text[head.content : head.content_end]
     if found := _CONDITION.fullmatch(name):
-        cure, message = f"write {found[1]}: {found[2]}", f"a colon is missing after {found[1]}"
+        cure = f"write {found[1]}: {found[2]}"
+        message = f"a colon is missing after {found[1]}"
         return fault.issue("E116", head.content, head.content_end, message, cure)
     message = f'"{name}" in line {head.number} already has its value, but this line is indented below it'
     cure = f'{_indent_by(head.column)}, like "{name}", or delete that value'
@@ -498,7 +511,8 @@ def _second_value(fault: SyntaxFault) -> FlowIssue | None:
 
 def find_wrong_column(fault: SyntaxFault) -> FlowIssue | None:
     """A line with an indentation that matches no block."""
-    line, above = fault.line, fault.line.above
+    line = fault.line
+    above = fault.line.above
     problems = ("did not find expected", "expected <block end>", "<document start>")
     if fault.at != line.first or not fault.mentions(*problems):
         return None
@@ -528,14 +542,14 @@ def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> FlowIssue:
             key = beside[first]
             cure = "write a dash and a space before it, and indent each line that belongs to it by two spaces"
             return fault.issue("E115", key.first, key.content_end, f'"{key.key}" has no dash', cure)
-        message, cure = (
-            "a list item is among keys",
-            "indent it like the other items of its list, or begin the lines above with a dash",
-        )
+        message = "a list item is among keys"
+        cure = "indent it like the other items of its list, or begin the lines above with a dash"
     elif line.key in ("if", "else"):
-        message, cure = "a key is among list items", "write a dash and a space before it: it is an item of the list"
+        message = "a key is among list items"
+        cure = "write a dash and a space before it: it is an item of the list"
     else:
-        message, cure = "a key is among list items", f"{_indent_by(line.indent + 2)} if it belongs to the item above"
+        message = "a key is among list items"
+        cure = f"{_indent_by(line.indent + 2)} if it belongs to the item above"
         outer = max((column for column in columns if column < line.indent), default=None)
         cure += "" if outer is None else f", or {_indent_by(outer)} (like line {columns[outer]})"
     return fault.issue("E115", line.first, line.content_end, message, cure)

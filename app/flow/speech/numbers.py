@@ -122,7 +122,8 @@ def _by_cldr(value: Decimal, code: str, locale: Locale) -> str:
 
 def _in_words(value: Decimal, code: str, places: int, locale: Locale) -> str:
     """Units and hundredths: `12 pounds and 50 pence`, `50 pence`; without a name for hundredths `12.50 rupees`."""
-    whole, parts = int(value), int(value % 1 * 100)
+    whole = int(value)
+    parts = int(value % 1 * 100)
     names = word_of(locale, "parts", code)
     if value % 1 and names is None:
         return f"{_written(value, locale, '#,##0.' + '0' * places)} {_unit(value, code, locale)}"

@@ -88,7 +88,8 @@ class _Includes(NodeTransformer):
             self._report("E311", where, f"{name} has more than {MAX_FILE:,} characters")
         else:
             self.template.files.add(name)
-            files, self.files = self.files, (*self.files, name)
+            files = self.files
+            self.files = (*self.files, name)
             body = self.read(TemplateFile(name, self.templates[name]))
             self.files = files
             return nodes.Scope(body, lineno=node.lineno)
@@ -159,7 +160,8 @@ class Analysis(Walk):
         """Update the context, and report braces in the text."""
         context = self._contexts.after(self.state.context, node.data)
         if context == "key":
-            message, cure = "a value inside a field name", "write out the name, without braces"
+            message = "a value inside a field name"
+            cure = "write out the name, without braces"
             self.check.report("E334", Token(node.lineno, "", ""), message, cure)
             context = ""
         if context == "torn":
@@ -176,7 +178,9 @@ class Analysis(Walk):
 
     def on_value(self, occurrence: Occurrence) -> None:
         """Record its names, and check it."""
-        node, self.check.scope, self.check.locals = occurrence.node, self.state.scope, occurrence.locals
+        node = occurrence.node
+        self.check.scope = self.state.scope
+        self.check.locals = occurrence.locals
         touched = touched_names(occurrence, self._flow_scope.unspoken)
         self.used_names |= {name for name in touched if root_of(name) in self._flow_scope.shapes}
         self.used_env |= used_env(node)
@@ -199,7 +203,8 @@ class Analysis(Walk):
         """Give a local variable its type; E325 for a name that must not be set."""
         name = target.name
         type_ = self.check.types.get(of) or ANY
-        outside, before = self._outer_names, self.state.scope
+        outside = self._outer_names
+        before = self.state.scope
         if is_entry:
             self._outer_names = frozenset(before)
         if is_name(name) and name not in self._flow_scope.shapes and name not in outside:
@@ -291,7 +296,8 @@ def check_braces(check: Checker, text: str, start: int = 0) -> None:
 
 
 def _check_single(check: Checker, match: re.Match[str], where: Token) -> None:
-    name, rest = match["name"], match["rest"]
+    name = match["name"]
+    rest = match["rest"]
     if len(match["end"]) > 1:
         check.report("E320", where, f'"{where.text}" is not opened by two braces', _write(f"{{{{ {name}{rest} }}}}"))
     elif name in check.scope or not FILTERS.keys().isdisjoint(re.findall(r"\|\s*(\w+)", rest)):

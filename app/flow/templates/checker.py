@@ -235,7 +235,8 @@ class Checker(NodeVisitor):
         if isinstance(key, int) and of.family == "list":
             return of.entry
         found = of.at(key) if isinstance(key, str) else None
-        shown, token = self.shown(node.node), self.template.key(node)
+        shown = self.shown(node.node)
+        token = self.template.key(node)
         if found is not None:
             if shown == "env":
                 self._check_env(token, str(key))
@@ -330,9 +331,12 @@ class Checker(NodeVisitor):
 
     def visit_Compare(self, node: nodes.Compare) -> Kind | None:
         """True or false."""
-        left, op, right = node.expr, node.ops[0].op, node.ops[0].expr
+        left = node.expr
+        op = node.ops[0].op
+        right = node.ops[0].expr
         if len(node.ops) > 1:
-            sign, shown = self.template.operator(right), self.shown(right)
+            sign = self.template.operator(right)
+            shown = self.shown(right)
             last = f"{shown} {sign.text} {self.shown(node.ops[1].expr)}"
             cure = f"write {self.shown(left)} {SIGNS[op]} {shown} and {last}"
             self.report("E310", sign, "two comparisons in a row", cure)
@@ -362,7 +366,8 @@ class Checker(NodeVisitor):
         cure: str | Fix | None = self._cast(const, [kinds[other]])
         if not isinstance(const, nodes.Const):
             text, number = (left, right) if kinds[left] == "text" else (right, left)
-            where, cure = self.template.operator(left), self._cast(text, [kinds[number]])
+            where = self.template.operator(left)
+            cure = self._cast(text, [kinds[number]])
         elif (allowed := (self.types[other] or ANY).words) and str(const.value) not in allowed:
             cure = f"compare with one of: {', '.join(allowed)}"
         elif op in _ORDER and kinds[other] == "text":
@@ -406,7 +411,8 @@ class Checker(NodeVisitor):
             self.report("W301", node, f'Vonage never writes a number as "{written}"', cure)
 
     def _check_contained(self, left: nodes.Expr, op: str, right: nodes.Expr) -> None:
-        type_, sought = self.types[right] or ANY, self.types[left] or ANY
+        type_ = self.types[right] or ANY
+        sought = self.types[left] or ANY
         if isinstance(right, nodes.List):
             self._check_listed(left, op, right)
         elif type_.family == "list" and not {sought.family, type_.entry.family} & {"any"}:

@@ -198,7 +198,9 @@ def _length(value: object) -> int:
 
 
 def _replace(value: object, old: object, new: object) -> str:
-    text, part, other = _text(value), _text(old), _text(new)
+    text = _text(value)
+    part = _text(old)
+    other = _text(new)
     if len(text) + text.count(part) * len(other) > 2 * MAX_TEXT:
         raise Unfit(f"text became longer than {MAX_TEXT:,} characters")
     return bounded(text.replace(part, other))

@@ -307,13 +307,15 @@ def _references_by_path(
         yield Reference(name, path, *flags, state.is_passed, state.is_part, is_local=False)
     for source in occurrence.locals.get(name, ()):
         further = (*source.path, *path) if source.is_direct else source.path
-        is_passed, is_part = state.is_passed or source.is_passed, state.is_part and source.is_part
+        is_passed = state.is_passed or source.is_passed
+        is_part = state.is_part and source.is_part
         yield Reference(source.name, further, *flags, is_passed, is_part, is_local=True)
 
 
 def _parts(node: nodes.Node, state: _Usage, whole: nodes.Node) -> Iterator[tuple[nodes.Node, _Usage]]:
     """The parts of an expression, each with how its value is used."""
-    value, beside = state._replace(is_truth=None), state.beside()
+    value = state._replace(is_truth=None)
+    beside = state.beside()
     match node:
         case nodes.Getattr(node=of) | nodes.Getitem(node=of):
             yield of, value._replace(whole=whole)

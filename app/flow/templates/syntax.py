@@ -182,7 +182,8 @@ class _Scanner:
     def _split(self, begin: int) -> Generator[Piece, None, int]:
         """The pieces up to the first braces with an error; returns where the text after them starts."""
         piece = Piece("{{", self.begin - 1, close=self.end) if self.is_bare else None
-        kind, opened = "data", ""
+        kind = "data"
+        opened = ""
         for token in self._tokens(begin):
             if token.kind in ("variable_begin", "block_begin"):
                 piece = Piece(token.text[:2], token.start)
@@ -438,7 +439,8 @@ class _TreeBuilder:
             piece.refuse("E320", word, '"else if"', 'write "elif"')
         else:
             _check_alone(piece, word)
-            block.has_else, block.body = True, block.node.else_
+            block.has_else = True
+            block.body = block.node.else_
 
     def _finish(self, piece: Piece, word: Token) -> None:
         wanted = word.text.removeprefix("end")
@@ -450,7 +452,8 @@ class _TreeBuilder:
             _check_alone(piece, word)
             self._close()
         elif open_:
-            message, cure = f'"{word.text}" closes "{open_[-1]}"', f"write {{% end{open_[-1]} %}}"
+            message = f'"{word.text}" closes "{open_[-1]}"'
+            cure = f"write {{% end{open_[-1]} %}}"
             piece.refuse("E322", word, message, cure)
             self.stray_ends += 1
         else:
@@ -465,8 +468,10 @@ class _TreeBuilder:
 
     def _target(self, piece: Piece, sign: str, cure: str) -> nodes.Name:
         """The local variable that `for` or `set` sets, followed by `sign`."""
-        word, name = piece.at(0), piece.at(1)
-        wrong, after = piece.at(2), piece.at(3)
+        word = piece.at(0)
+        name = piece.at(1)
+        wrong = piece.at(2)
+        after = piece.at(3)
         if name.kind == wrong.kind == after.kind == "name" and not wrong.says(sign):
             self.reported_tags.add(word.text)
             piece.refuse("E320", wrong, f'"{wrong.text}" instead of "{sign}"', f'write "{sign}"')
@@ -573,7 +578,9 @@ def _thousands(piece: Piece, start: int, last: str) -> Fault | None:
 
 def _explain(piece: Piece, index: int) -> Fault:
     """Why Jinja2's parser stops at a token."""
-    token, before, bracket = piece.at(index), piece.before(index), piece.open_bracket()
+    token = piece.at(index)
+    before = piece.before(index)
+    bracket = piece.open_bracket()
     if before is not None and before.says("|"):
         message = 'the name of a filter is missing after "|"'
         return Fault("E301", token if token.kind != "end" else before, message, "such as `| upper`")
@@ -616,7 +623,8 @@ class _Normaliser(NodeTransformer):
             case nodes.Const(value=str() as key):
                 return nodes.Getattr(node.node, key, "load", lineno=node.lineno)
             case nodes.Slice(start=low, stop=high):
-                node.arg.start, node.arg.stop = _fixed(low), _fixed(high)
+                node.arg.start = _fixed(low)
+                node.arg.stop = _fixed(high)
             case key:
                 node.arg = _fixed(key)
         return node

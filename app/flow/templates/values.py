@@ -172,7 +172,8 @@ class _Rewriter:
         return written
 
     def _entry(self, node: nodes.Getattr | nodes.Getitem) -> nodes.Expr:
-        of, path = self.rewritten(node.node), self.template.shown(node)
+        of = self.rewritten(node.node)
+        path = self.template.shown(node)
         if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
             bounds = (getattr(bound, "value", None) for bound in (node.arg.start, node.arg.stop))
             return _call("_cut", of, *("" if bound is None else bound for bound in bounds))

@@ -47,7 +47,8 @@ class Access:
             raise _unauthorized("The request has no bearer token: sign a JWT with the application's private key.")
         try:
             claims = jwt.decode(token, self._key, algorithms=["RS256"], options=_OPTIONS)
-            issued, ends = float(claims["iat"]), float(claims.get("exp", "inf"))
+            issued = float(claims["iat"])
+            ends = float(claims.get("exp", "inf"))
         except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as error:
             raise _unauthorized(f"The token is not valid: {error}") from error
         if claims["application_id"] != self._application_id:

@@ -127,7 +127,8 @@ _ROUTER = APIRouter(prefix="/v1/calls")
 @_ROUTER.post("", status_code=HTTPStatus.CREATED)
 async def create(platform: Authorized, body: CreateCall) -> Reply:
     """Place a call; it rings after the reply."""
-    vonage, connect = platform.vonage, body.connect
+    vonage = platform.vonage
+    connect = body.connect
     invalid = {_parameter(issue): issue.message for issue in check([connect]) if issue.is_error}
     if invalid:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "Some parameters are wrong.", invalid)
@@ -151,7 +152,8 @@ async def list_calls(platform: Authorized, wanted: Annotated[ListedCalls, Query(
     found = list(_found(platform.vonage, wanted))
     if wanted.order == "desc":
         found.reverse()
-    size, index = wanted.page_size, wanted.record_index
+    size = wanted.page_size
+    index = wanted.record_index
     query = {name: value for name, value in request.query_params.items() if name != "record_index"}
 
     def link(first: int) -> Reply:
@@ -216,7 +218,8 @@ def _endpoint(kind: str, address: str) -> Reply:
 @_ROUTER.put("/{uuid}", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
 async def update(platform: Authorized, uuid: str, body: UpdateCall) -> None:
     """Hang up, mute, earmuff or transfer a leg."""
-    leg, vonage = platform.leg(uuid), platform.vonage
+    leg = platform.leg(uuid)
+    vonage = platform.vonage
     if isinstance(body, TransferCall):
         where = body.destination
         vonage.replace(leg, where.ncco if where.ncco is not None else ((where.url or [""])[0], "GET"))
@@ -248,7 +251,8 @@ async def stop_talk(platform: Authorized, uuid: str) -> Reply:
 @_ROUTER.put("/{uuid}/stream")
 async def play_stream(platform: Authorized, uuid: str, body: PlayStream) -> Reply:
     """Play audio to a leg."""
-    leg, url = platform.leg(uuid), body.stream_url[0]
+    leg = platform.leg(uuid)
+    url = body.stream_url[0]
     platform.begin(leg, "stream", _playing(leg, "stream", url, platform.vonage.durations.stream(url), body.loop))
     return _message("Stream started", leg)
 

@@ -75,8 +75,11 @@ class Explorer:
         self.states = States(root, values.literals, self.liveness)
         self._arrivals = calls_to(root, values)
         self._envs: Sequence[Env] = settings_of(values)
-        self._triggers, self._turns = Triggers(root, values), PossibleTurns(root, values)
-        self._moments, self._bounds, self._progress = moments, bounds, progress
+        self._triggers = Triggers(root, values)
+        self._turns = PossibleTurns(root, values)
+        self._moments = moments
+        self._bounds = bounds
+        self._progress = progress
         self._reads_input = any(values.literals.paths_of("", "input"))
         flows = flows_run_from(root).values()
         self._files = by_file(flows)
@@ -157,7 +160,8 @@ class Explorer:
                 target = self._asked_again(each, state) if tried else each.target
                 self.space.add(replace(each, source=state, target=target, trigger=trigger))
             return
-        moment, env = state.first.moment, state.first.env
+        moment = state.first.moment
+        env = state.first.env
         turns = self._at_moments(moment, state, partial(self._resume, state.session, trigger, env))
         added = [self._add(state, trigger, at, env, played) for at, played in turns]
         found = [each for each in added if each is not None]
@@ -188,7 +192,8 @@ class Explorer:
 
     def _asked_again(self, known: Transition, state: State) -> State | None:
         """The target of a failed try from `state`: as from the source of `known`, but for the recogniser's errors."""
-        source, target = known.source, known.target
+        source = known.source
+        target = known.target
         if source is None or target is None or source.session.asr_errors == state.session.asr_errors:
             return target
         session = target.session

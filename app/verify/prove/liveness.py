@@ -95,9 +95,14 @@ class _StepLiveness:
     def __init__(
         self, flow: Flow, step: Step, flows: Mapping[str, Flow], live: dict[tuple[str, str, When], Live]
     ) -> None:
-        self.flow, self.step, self._flows, self._live = flow, step, flows, live
-        self.played, self.tested = _reads(played_by(step)), _reads(tested_by(step))
-        self.asked, self.sent = _reads(asked_by(step)), _reads(sent_by(step))
+        self.flow = flow
+        self.step = step
+        self._flows = flows
+        self._live = live
+        self.played = _reads(played_by(step))
+        self.tested = _reads(tested_by(step))
+        self.asked = _reads(asked_by(step))
+        self.sent = _reads(sent_by(step))
 
     def update(self) -> bool:
         """Recompute what is live on entering the step; returns whether it changed."""

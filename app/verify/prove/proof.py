@@ -104,7 +104,8 @@ def prove(
     values = Representatives(literals, variables_for(flow, literals, env or {}))
     moments = moments_of(flow, values, now)
     explorer = Explorer(values, moments, bounds or SearchLimits(), progress)
-    space, states = explorer.explore(), explorer.states
+    space = explorer.explore()
+    states = explorer.states
     if explorer.liveness.tests_now:
         values.chosen["now"] = tuple(moment.isoformat() for moment in moments)
     for name, (low, high) in states.clamped.items():

@@ -380,7 +380,8 @@ def _far_from_a_person(explored: Explored) -> Iterator[Violation]:
 
 def _unreachable(explored: Explored) -> Iterator[Violation]:
     """Unreachable steps of this flow. Other flows may be run from elsewhere; see `never_run`."""
-    root, entered = explored.space.root, explored.space.entered
+    root = explored.space.root
+    entered = explored.space.entered
     return unreached(root, flows_run_from(root), entered, is_certain=explored.is_certain)
 
 

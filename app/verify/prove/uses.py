@@ -60,7 +60,8 @@ def collected_digits(root: Flow, path: Path) -> Iterator[int]:
     """The minimum number of digits that each `collect` asks for; `path` is (flow, variable)."""
     flow = flows_run_from(root).get(path[0])
     for step in flow.steps.values() if flow is not None else ():
-        asked, variable = step.exit.asked, step.exit.fills
+        asked = step.exit.asked
+        variable = step.exit.fills
         if asked is not None and asked.lengths is not None and variable is not None and (variable.name,) == path[1:]:
             yield asked.lengths[0]
 

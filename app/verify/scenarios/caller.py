@@ -155,7 +155,8 @@ class Caller:
 
     def _differs_in(self, excerpt: Excerpt, moment: CallMoment | None = None) -> ScriptMismatch:
         """A difference with the actual prompt or, if there was none, the place where the call stopped."""
-        found, entry = self._listener.next_piece, self._listener.next_entry
+        found = self._listener.next_piece
+        entry = self._listener.next_entry
         nothing = f"nothing is heard: {described(moment)}" if moment is not None else ""
         at = self._leg.transcript[entry].at if entry is not None else self._leg.at
         message = "something else is heard" if found else nothing
@@ -231,7 +232,8 @@ class Caller:
 
     async def _end(self, step: script.EndStep) -> None:
         moment = await self._listen()
-        found, entry = self._listener.next_piece, self._listener.next_entry
+        found = self._listener.next_piece
+        entry = self._listener.next_entry
         if found and entry is not None:
             at = self._leg.transcript[entry].at
             message = "the call does not end here: the caller hears more"

@@ -22,7 +22,8 @@ def check_expectations(result: Result, *, is_explained: bool = False) -> Iterato
     Once a call differs from its script, nothing else is checked. `is_explained`: another difference already gives the
     reason for the failsafe.
     """
-    place, expect = result.scenario.place, result.scenario.expect
+    place = result.scenario.place
+    expect = result.scenario.expect
     yield from (Difference(place, message, at=result.seconds) for message in result.broken)
     if result.ended == "failsafe" and expect.end != "failsafe" and not (is_explained and result.is_answered):
         why = next((line.because for line in reversed(result.decided) if line.did == "failed"), "")
@@ -35,7 +36,8 @@ def check_expectations(result: Result, *, is_explained: bool = False) -> Iterato
         message = "the call ends differently"
         yield Difference(expect.at("end"), message, expect.end, result.ended, at=result.seconds)
     if expect.seconds is not None and not expect.seconds.low <= result.seconds <= expect.seconds.high:
-        wanted, found = f"{expect.seconds.written} seconds", f"{result.seconds:.1f} seconds"
+        wanted = f"{expect.seconds.written} seconds"
+        found = f"{result.seconds:.1f} seconds"
         yield Difference(expect.at("seconds"), "the call has a different length", wanted, found, at=result.seconds)
     if (missing := first_unheard(expect.said, result.transcript)) is not None:
         message = "this is not heard, or not in this order"
@@ -64,7 +66,8 @@ def _check_hooks(result: Result) -> Iterator[Difference]:
     expected = result.scenario.expect.hooks
     if expected is None:
         return
-    sent, wanted = [hook.name for hook in result.hooks], [hook.name for hook in expected]
+    sent = [hook.name for hook in result.hooks]
+    wanted = [hook.name for hook in expected]
     if sent != wanted:
         place = result.scenario.expect.at("hooks")
         names = (", ".join(wanted) or "none", ", ".join(sent) or "none")

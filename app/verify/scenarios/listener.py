@@ -90,7 +90,8 @@ class PromptListener:
 
     def take_next(self) -> str:
         """Move past the next complete piece and return it; "" if there is none."""
-        number, found = self._next, self.next_piece
+        number = self._next
+        found = self.next_piece
         if found:
             self._at = self._starts[number] + len(found) + 1
         return found

@@ -363,7 +363,8 @@ def _merged(own: Map, shared: Map, within: Mapping[str, Any]) -> Map:
     mine = {entry.key.value: entry for entry in own.entries}
     found = dict(mine)
     for entry in shared.entries:
-        word, theirs = entry.key.value, entry.value
+        word = entry.key.value
+        theirs = entry.value
         if word not in mine:
             found[word] = entry
         elif word in within and within[word] is None:

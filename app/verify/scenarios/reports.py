@@ -164,7 +164,8 @@ def as_github(suites: Sequence[Suite], *, needs_all: bool) -> str:
                 text = "\n".join([each.message, *details, *deciding_lines(result)])
                 lines.append(_annotation("error", text, each.place, result.scenario.name))
         for result in suite.results:
-            place, name = result.scenario.place, result.scenario.name
+            place = result.scenario.place
+            name = result.scenario.name
             lines += [_annotation("notice", f"not judged: {what}", place, name) for what in result.unjudged]
         for flow, step, name, place in suite.coverage.missing:
             text = f'flow {flow}, step {step}: "{name}" is not covered by any scenario'
@@ -196,7 +197,8 @@ def as_junit(suites: Sequence[Suite]) -> str:
 
 
 def _add_case(cases: Element, file: str, result: Result) -> None:
-    name, line = result.scenario.name, result.scenario.place.line
+    name = result.scenario.name
+    line = result.scenario.place.line
     case = _child(cases, "testcase", classname=file, name=name, line=line, time=f"{result.took_s:.3f}")
     if not result.holds:
         failure = _child(case, "failure", message=result.differences[0].message)

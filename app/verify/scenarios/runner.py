@@ -400,7 +400,8 @@ class Suite:
 
 def fitted(stage: Stage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenario, ...], tuple[FlowIssue, ...]]:
     """The scenarios that can be played, and all issues, sorted by place; a file with an error gives no scenarios."""
-    ready, issues = list[Scenario](), list[FlowIssue]()
+    ready = list[Scenario]()
+    issues = list[FlowIssue]()
     for file in files:
         issues += file.issues
         for scenario in file.scenarios:

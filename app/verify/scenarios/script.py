@@ -504,7 +504,8 @@ def step_of_line(line: str) -> ScriptStep:
     found = _TYPED.fullmatch(line)
     if found is None or found["word"] not in STEPS:
         return _only_step(*read_yaml("", line))
-    word, (value, issues) = Text(found["word"], NOWHERE), _typed_value(found["value"])
+    word = Text(found["word"], NOWHERE)
+    value, issues = _typed_value(found["value"])
     return _only_step(Map((Entry(word, value),), NOWHERE) if value is not None else None, issues)
 
 

@@ -126,7 +126,8 @@ class PlacedCall:
         result.transcript = leg.transcript
         result.called = tuple(other.transcript for other in leg.dialled)
         result.seconds = max((heard.at for heard in leg.transcript if heard.kind in ("ended", "hung up")), default=0.0)
-        result.is_answered, result.performed = leg.is_answered, tuple(leg.performed)
+        result.is_answered = leg.is_answered
+        result.performed = tuple(leg.performed)
         result.webhooks = tuple(sent for sent in leg.log if sent.attempts)
         result.answered_s = leg.zero_ms / 1000
 
