@@ -334,6 +334,7 @@ class Deliveries:
     def _begin(self, delivery: WebhookDelivery) -> None:
         delivery.at = self._scheduler.clock.ms / 1000
         self.log.append(delivery)
+        delivery.leg.log.append(delivery)
 
     def _attempts(self, delivery: WebhookDelivery) -> Steps[ReplyResult]:
         self._begin(delivery)

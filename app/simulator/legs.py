@@ -213,6 +213,7 @@ class Leg:
     Attributes:
         conversation: the conversation that it is in.
         root: the leg of the inbound call that it belongs to; for the inbound call itself, this leg.
+        log: the webhooks of its call with their replies, including those of the legs that it dialled.
         target: receives its status events.
         open: the input, recording or dial that its party can act on; for an input also while a prompt still plays.
         waited: as `open`, but only while the call waits for the party: no prompt plays and the party has not acted.
@@ -247,6 +248,7 @@ class Leg:
         self.conversation = conversation
         self.target = target
         self.root = root or self
+        self.log: list[WebhookDelivery] = [] if root is None else root.log
         self.is_transferred = False
         self.status = "started"
         self.is_muted: bool | None = None
@@ -292,11 +294,6 @@ class Leg:
     def at(self) -> float:
         """Seconds since `zero_ms`."""
         return (self.clock.ms - self.zero_ms) / 1000
-
-    @property
-    def log(self) -> tuple[WebhookDelivery, ...]:
-        """The webhooks of its call with their replies, including those of dialled parties."""
-        return tuple(delivery for delivery in self.platform.log if delivery.leg.root is self.root)
 
     @property
     def zero_ms(self) -> int:

@@ -26,7 +26,7 @@ from tests.system.lsp.editor import editing
 
 STARTS_WITHIN_S = 120.0
 LINKED = re.compile(r"(?:src|href)=\"(/static/[^\"]+)\"")
-IMPORTED = re.compile(r"^(?:import|export)\s[^;]*?\"(\.[^\"]+)\"", re.MULTILINE)
+IMPORTED = re.compile(r"(?:^(?:import|export)\s[^;]*?|\bimport\()\"(\.[^\"]+)\"", re.MULTILINE)
 CSRF = re.compile(r"name=\"csrf-token\" content=\"(\w+)\"")
 
 
