@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from ipaddress import IPv4Address
 from itertools import islice
 from pathlib import Path
-from secrets import token_hex
 from typing import Final, get_args
 from uuid import NAMESPACE_URL, uuid5
 
@@ -22,7 +19,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from uvicorn import Config, Server
 
 from app.cli import options
 from app.cli.environment import variables
@@ -31,13 +27,10 @@ from app.flow.report import printable
 from app.settings.values import read_private_key
 from app.simulator.delivery import Application, WebhookDelivery
 from app.simulator.legs import Leg
-from app.simulator.live import LiveScheduler
 from app.simulator.parties import Behaviour, Outcome, Parties
 from app.simulator.platform import Vonage
-from app.simulator.rest.access import Access
-from app.simulator.rest.api import Platform, calls_api
-from app.simulator.scheduler import VirtualClock
-from app.simulator.servers import HttpServer, ask_in_time
+from app.simulator.rest.server import LiveVonage
+from app.simulator.servers import HttpServer
 from app.verify.transcript import line_of, moment_of, webhook_line
 from app.vonage.keys import rsa_private_key
 
@@ -97,20 +90,23 @@ def command(*, port: int, speed: float, tls: bool, event_url: str, parties: Mapp
     """Run a virtual Vonage: the REST API for calls, and the webhooks of those calls."""
     known = variables()
     key = _private_key(known.get("VONAGE_PRIVATE_KEY", ""))
+    listener = _listen(port)
+    address = f"{'https' if tls else 'http'}://{HOST}:{listener.getsockname()[1]}"
     application = Application(
         "",
         event_url,
+        region_url=address,
         signature_secret=known.get("VONAGE_SIGNATURE_SECRET", ""),
         api_key=known.get("VONAGE_API_KEY", ""),
         application_id=known.get("VONAGE_APPLICATION_ID") or APPLICATION_ID,
     )
-    listener = _listen(port)
-    address = f"{'https' if tls else 'http'}://{HOST}:{listener.getsockname()[1]}"
     if tls:
         _write_certificate()
     click.echo(_greeting(address, application, is_own_key=not known.get("VONAGE_PRIVATE_KEY"), is_tls=tls))
+    live = LiveVonage(application, key.public_key(), Parties(parties), HttpServer(), speed)
+    certificate = (CERTIFICATE_FILE, CERTIFICATE_KEY_FILE) if tls else None
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(application, Parties(parties), key, listener, speed=speed, is_tls=tls))
+        asyncio.run(live.serve(listener, _Narrator(live.vonage).tell, certificate))
     return FINE
 
 
@@ -173,34 +169,6 @@ def _greeting(address: str, application: Application, *, is_own_key: bool, is_tl
         lines.append(f"  certificate   {CERTIFICATE_FILE} (REQUESTS_CA_BUNDLE or NODE_EXTRA_CA_CERTS)")
     signed = "signed with VONAGE_SIGNATURE_SECRET" if application.signature_secret else "not signed"
     return "\n".join([*lines, f"  webhooks      {signed}", ""])
-
-
-async def _serve(
-    application: Application,
-    parties: Parties,
-    key: RSAPrivateKey,
-    listener: socket.socket,
-    speed: float,
-    *,
-    is_tls: bool,
-) -> None:
-    """Serve until a signal arrives."""
-    async with HttpServer() as http:
-        clock = VirtualClock(datetime.now(UTC))
-        scheduler = LiveScheduler(clock, partial(ask_in_time, http), speed)
-        vonage = Vonage(application, http, clock, parties, seed=token_hex(), scheduler=scheduler)
-        access = Access(application.application_id, key.public_key(), lambda: http.now)
-        config = Config(calls_api(Platform(vonage, access, scheduler.in_step)), log_level="warning", lifespan="off")
-        if is_tls:
-            config.ssl_certfile = CERTIFICATE_FILE
-            config.ssl_keyfile = CERTIFICATE_KEY_FILE
-        server = Server(config)
-        playing = asyncio.create_task(scheduler.run(_Narrator(vonage).tell))
-        playing.add_done_callback(lambda _: server.handle_exit(signal.SIGTERM, None))
-        await server.serve([listener])
-        playing.cancel()
-        with suppress(asyncio.CancelledError):
-            await playing
 
 
 class _Narrator:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from http import HTTPStatus
@@ -15,10 +14,8 @@ import orjson
 from app.errors import AppError
 from app.ncco.webhooks import mapping
 from app.service.outbox import failure_of_request, retry_after_s
-from app.vonage.application_token import ApplicationTokens
+from app.vonage.application_token import ApplicationTokens, token_url
 
-HOSTS: Final = re.compile(r"([a-z0-9-]+\.)+(vonage|nexmo)\.com")
-"""Source: webhook reference, Record (api.nexmo.com or a regional host); Vonage's own libraries refuse others too."""
 AUDIO_LIMIT: Final = 512 * 1024 * 1024
 """Maximum number of bytes of a recording. Our choice: two hours of WAV in two channels."""
 TRANSCRIPT_LIMIT: Final = 8 * 1024 * 1024
@@ -78,31 +75,20 @@ class MediaClient:
     def __init__(self, http: httpx.AsyncClient, tokens: ApplicationTokens, own_url: str = "") -> None:
         self.http = http
         self._tokens = tokens
-        self._own = _origin(httpx.URL(own_url)) if own_url else None
+        self._own_url = own_url
 
     async def download(self, url: str, limit: int, now: datetime, take: Take) -> None:
         """Pass the file to `take` as it arrives. Raises DownloadFailed, and the errors of `take`."""
         try:
-            target = self._allowed(url)
+            target = token_url(url, self._own_url)
+            if target is None:
+                raise DownloadFailed("failed", "its address is not Vonage's", NOT_VONAGE)
             async with asyncio.timeout(DOWNLOAD_S):
                 await self._download(target, limit, now, take)
         except TimeoutError as error:
             raise DownloadFailed("waiting", f"not finished within {DOWNLOAD_S:g} s") from error
         except httpx.RequestError as error:
             raise DownloadFailed("waiting", failure_of_request(error).problem) from error
-
-    def _allowed(self, url: str) -> httpx.URL:
-        """The URL to request, if its host may get the token. Raises DownloadFailed."""
-        try:
-            target = httpx.URL(url)
-            host = target.host
-        except (httpx.InvalidURL, ValueError):  # invalid Unicode, or a name that IDNA does not allow
-            target = httpx.URL()
-            host = ""
-        is_vonage = target.scheme == "https" and target.port is None and HOSTS.fullmatch(host)
-        if target.userinfo or not (is_vonage or _origin(target) == self._own):
-            raise DownloadFailed("failed", "its address is not Vonage's", NOT_VONAGE)
-        return target
 
     async def _download(self, url: httpx.URL, limit: int, now: datetime, take: Take) -> None:
         headers = {"authorization": f"Bearer {self._tokens.make(now)}", "accept-encoding": "identity"}
@@ -127,10 +113,6 @@ async def _in_time(step: Awaitable[Any]) -> Any:
             return await step
     except TimeoutError as error:
         raise DownloadFailed("waiting", f"no answer within {STALL_S:g} s") from error
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
 
 
 def _require_file(answer: httpx.Response, now: datetime) -> None:

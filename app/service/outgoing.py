@@ -340,11 +340,15 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """A connection to the first address of `host` that answers, IPv4 first.
+        """A connection to the first address of `host` that answers, IPv4 first; `timeout` also limits the name lookup.
 
         Raises NoAddress, PrivateAddress, and httpcore's errors.
         """
-        *others, last = await self._addresses(host, port)
+        try:
+            async with asyncio.timeout(timeout):
+                *others, last = await self._addresses(host, port)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(f"{host} is not resolved in time") from error
         for address in others:
             limit = FIRST_TRY_S if timeout is None else min(timeout, FIRST_TRY_S)
             try:

@@ -50,6 +50,7 @@ class Application:
         answer_method: also of the fallback. Source: webhook reference, methods (answer and fallback GET, event POST).
         signature_secret: that of the account; "" sends unsigned webhooks.
         numbers: the numbers of the application; a connect to a phone from any other fails. (): any number is accepted.
+        region_url: the REST host that webhooks name.
     """
 
     answer_url: str
@@ -61,6 +62,7 @@ class Application:
     api_key: str = ""
     application_id: str = ""
     numbers: tuple[str, ...] = ()
+    region_url: str = "https://api-eu-3.vonage.com"
 
 
 @dataclass(frozen=True, slots=True)

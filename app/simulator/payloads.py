@@ -18,8 +18,6 @@ Fields: TypeAlias = dict[str, Any]
 RATE_EUR: Final = 0.0039
 """The price per minute. Only its format matters, not the amount."""
 NETWORK: Final = "GB-FIXED"
-REGION_URL: Final = "https://api-eu-3.vonage.com"
-"""The REST host that webhooks name."""
 WITHOUT_HEADERS: Final = frozenset({"busy", "cancelled", "unanswered", "timeout", "rejected", "human", "machine"})
 """Statuses without `headers` in the samples of the webhook reference."""
 
@@ -45,7 +43,8 @@ def answer(leg: Leg) -> Fields:
     identity = leg.identity
     fields: Fields = {"to": identity.to, "endpoint_type": identity.endpoint_type}
     fields |= {"from_user": identity.from_user} if identity.from_user else {"from": identity.from_}
-    fields |= {"conversation_uuid": leg.conversation.uuid, "uuid": leg.uuid, "region_url": REGION_URL}
+    fields |= {"conversation_uuid": leg.conversation.uuid, "uuid": leg.uuid}
+    fields["region_url"] = leg.platform.application.region_url
     if identity.custom_data is not None:
         fields["custom_data"] = identity.custom_data
     if identity.endpoint_type != "websocket":

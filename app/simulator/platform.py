@@ -26,6 +26,9 @@ LEG_STATUSES: Final = frozenset({
 COMPLETED_AFTER: Final = frozenset({"busy", "cancelled", "timeout"})
 """Failures of a dial that are followed by `completed`; declined calls get none. Unverified in detail."""
 
+RANDOM_NUMBER: Final = "442079460999"
+"""The `random_from_number` of an application without known numbers; reserved for fiction."""
+
 
 class Vonage:
     """The simulated platform: its clock, conversations, ids and deliveries.
@@ -307,7 +310,7 @@ class Vonage:
     def place(self, call: OutboundCall) -> Leg:
         """Place an outbound call, as the REST API does; nothing happens before virtual time advances."""
         endpoint = call.action["endpoint"][0]
-        from_ = call.action.get("from") or next(iter(self.application.numbers), None)
+        from_ = call.action.get("from") or next(iter(self.application.numbers), RANDOM_NUMBER)
         headers = endpoint.get("headers") or {}
         identity = Identity(
             next(self.ids).hex, "outbound", endpoint["type"], address_of(endpoint), from_, headers=headers

@@ -1,1 +1,1 @@
-"""Signatures of Vonage's webhooks."""
+"""Vonage: the signatures of its webhooks, and its APIs."""

@@ -1,20 +1,46 @@
-"""Tokens that authenticate an application at Vonage: RS256, signed with its private key.
+"""Tokens that authenticate an application at Vonage: RS256, signed with its private key. Only Vonage's hosts get them.
 
 Source: Voice API specification, security; the claims `application_id`, `iat`, `exp` and `jti`.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Final
 
+import httpx
 import jwt
 
 from app.vonage.keys import rsa_private_key
 
 VALID_FOR: Final = timedelta(minutes=2)
 """Each request gets its own token, so it can be short-lived. Our choice; Vonage's libraries use 15 minutes."""
+
+_HOSTS: Final = re.compile(r"([a-z0-9-]+\.)+(vonage|nexmo)\.com")
+"""Source: webhook reference, Record (api.nexmo.com or a regional host); Vonage's own libraries refuse others too."""
+
+
+def token_url(url: str, own_url: str = "") -> httpx.URL | None:
+    """The URL to request, if its host may get a token; None if not.
+
+    Args:
+        url: from a webhook or a setting.
+        own_url: a proxy or a stand-in that may also get tokens: scheme, host and port count; "" for none.
+    """
+    try:
+        target = httpx.URL(url)
+        host = target.host
+    except (httpx.InvalidURL, ValueError):  # invalid Unicode, or a name that IDNA does not allow
+        return None
+    is_vonage = target.scheme == "https" and target.port is None and _HOSTS.fullmatch(host)
+    is_own = own_url != "" and _origin(target) == _origin(httpx.URL(own_url))
+    return None if target.userinfo or not (is_vonage or is_own) else target
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 class ApplicationTokens:

@@ -1,4 +1,4 @@
-"""Who may call the API, and how often. Source: Outbound REST, Auth and errors."""
+"""Who may call the API, how often, and with how much. Source: Outbound REST, Auth and errors."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Final
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.types import Options
+from starlette.types import Message, Receive
 
 from app.simulator.rest.problems import ProblemError
 
@@ -25,6 +26,8 @@ _OPTIONS: Final[Options] = {
 }
 _DRIFT_S: Final = 300
 """Largest clock difference; our choice."""
+MAX_BODY_BYTES: Final = 1_048_576
+"""Our choice: an NCCO is much smaller."""
 
 
 class Access:
@@ -77,3 +80,19 @@ class RateLimit:
             detail = f"More than {self._most} requests of this kind in a second."
             raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, detail)
         self._times.append(ms)
+
+
+def limited(receive: Receive) -> Receive:
+    """Receive a request whose body may have `MAX_BODY_BYTES`; a larger one raises ProblemError as it arrives."""
+    size = 0
+
+    async def receive_some() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > MAX_BODY_BYTES:
+            detail = f"The body has more than {MAX_BODY_BYTES} bytes."
+            raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+        return message
+
+    return receive_some

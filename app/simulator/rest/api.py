@@ -7,7 +7,7 @@ Source: Voice API specification; Outbound REST.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from app.ncco import Issue, check
@@ -27,7 +28,7 @@ from app.simulator.input import listen_for_keys
 from app.simulator.legs import HeardKind, Leg
 from app.simulator.outbound import OutboundCall
 from app.simulator.platform import Vonage
-from app.simulator.rest.access import NEW_CALLS_PER_SECOND, OTHERS_PER_SECOND, Access, RateLimit
+from app.simulator.rest.access import NEW_CALLS_PER_SECOND, OTHERS_PER_SECOND, Access, RateLimit, limited
 from app.simulator.rest.models import (
     CreateCall,
     ListedCalls,
@@ -110,22 +111,36 @@ def calls_api(platform: Platform) -> FastAPI:
     return app
 
 
-async def _authorized(request: Request) -> AsyncIterator[Platform]:
+class AuthorizedRoute(APIRoute):
+    """A route that reads the body only after the token is verified, and only up to a limit."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """See FastAPI's custom routes."""
+        handle = super().get_route_handler()
+
+        async def handle_authorized(request: Request) -> Response:
+            platform: Platform = request.app.state.platform
+            platform.access.require(request.headers.get("authorization", ""))
+            return await handle(Request(request.scope, limited(request.receive)))
+
+        return handle_authorized
+
+
+async def _in_step(request: Request) -> AsyncIterator[Platform]:
     platform: Platform = request.app.state.platform
-    platform.access.require(request.headers.get("authorization", ""))
     async with platform.in_step():
         is_new = request.method == "POST"
         (platform.creations if is_new else platform.others).count(platform.vonage.clock.ms)
         yield platform
 
 
-Authorized: TypeAlias = Annotated[Platform, Depends(_authorized)]
+InStep: TypeAlias = Annotated[Platform, Depends(_in_step)]
 Reply: TypeAlias = dict[str, Any]
-_ROUTER = APIRouter(prefix="/v1/calls")
+_ROUTER = APIRouter(prefix="/v1/calls", route_class=AuthorizedRoute)
 
 
 @_ROUTER.post("", status_code=HTTPStatus.CREATED)
-async def create(platform: Authorized, body: CreateCall) -> Reply:
+async def create(platform: InStep, body: CreateCall) -> Reply:
     """Place a call; it rings after the reply."""
     vonage = platform.vonage
     connect = body.connect
@@ -147,7 +162,7 @@ def _parameter(issue: Issue) -> str:
 
 
 @_ROUTER.get("")
-async def list_calls(platform: Authorized, wanted: Annotated[ListedCalls, Query()], request: Request) -> Reply:
+async def list_calls(platform: InStep, wanted: Annotated[ListedCalls, Query()], request: Request) -> Reply:
     """The matching calls, from `record_index` on."""
     found = list(_found(platform.vonage, wanted))
     if wanted.order == "desc":
@@ -185,7 +200,7 @@ def _aware(moment: datetime) -> datetime:
 
 
 @_ROUTER.get("/{uuid}")
-async def get_call(platform: Authorized, uuid: str) -> Reply:
+async def get_call(platform: InStep, uuid: str) -> Reply:
     """One call, even if it is over."""
     leg = platform.vonage.legs.get(uuid)
     if leg is None:
@@ -216,7 +231,7 @@ def _endpoint(kind: str, address: str) -> Reply:
 
 
 @_ROUTER.put("/{uuid}", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
-async def update(platform: Authorized, uuid: str, body: UpdateCall) -> None:
+async def update(platform: InStep, uuid: str, body: UpdateCall) -> None:
     """Hang up, mute, earmuff or transfer a leg."""
     leg = platform.leg(uuid)
     vonage = platform.vonage
@@ -232,7 +247,7 @@ async def update(platform: Authorized, uuid: str, body: UpdateCall) -> None:
 
 
 @_ROUTER.put("/{uuid}/talk")
-async def play_talk(platform: Authorized, uuid: str, body: PlayTalk) -> Reply:
+async def play_talk(platform: InStep, uuid: str, body: PlayTalk) -> Reply:
     """Say a text to a leg."""
     leg = platform.leg(uuid)
     once = platform.vonage.durations.talk(body.text, body.language)
@@ -241,7 +256,7 @@ async def play_talk(platform: Authorized, uuid: str, body: PlayTalk) -> Reply:
 
 
 @_ROUTER.delete("/{uuid}/talk")
-async def stop_talk(platform: Authorized, uuid: str) -> Reply:
+async def stop_talk(platform: InStep, uuid: str) -> Reply:
     """Stop the text."""
     leg = platform.leg(uuid)
     platform.stop(leg, "talk")
@@ -249,7 +264,7 @@ async def stop_talk(platform: Authorized, uuid: str) -> Reply:
 
 
 @_ROUTER.put("/{uuid}/stream")
-async def play_stream(platform: Authorized, uuid: str, body: PlayStream) -> Reply:
+async def play_stream(platform: InStep, uuid: str, body: PlayStream) -> Reply:
     """Play audio to a leg."""
     leg = platform.leg(uuid)
     url = body.stream_url[0]
@@ -258,7 +273,7 @@ async def play_stream(platform: Authorized, uuid: str, body: PlayStream) -> Repl
 
 
 @_ROUTER.delete("/{uuid}/stream")
-async def stop_stream(platform: Authorized, uuid: str) -> Reply:
+async def stop_stream(platform: InStep, uuid: str) -> Reply:
     """Stop the audio."""
     leg = platform.leg(uuid)
     platform.stop(leg, "stream")
@@ -266,7 +281,7 @@ async def stop_stream(platform: Authorized, uuid: str) -> Reply:
 
 
 @_ROUTER.put("/{uuid}/dtmf")
-async def send_dtmf(platform: Authorized, uuid: str, body: SendDtmf) -> Reply:
+async def send_dtmf(platform: InStep, uuid: str, body: SendDtmf) -> Reply:
     """Send keys to a leg."""
     leg = platform.leg(uuid)
     leg.note("keys", body.digits)
@@ -274,7 +289,7 @@ async def send_dtmf(platform: Authorized, uuid: str, body: SendDtmf) -> Reply:
 
 
 @_ROUTER.put("/{uuid}/input/dtmf")
-async def listen_for_dtmf(platform: Authorized, uuid: str, body: ListenForDtmf) -> Reply:
+async def listen_for_dtmf(platform: InStep, uuid: str, body: ListenForDtmf) -> Reply:
     """Send each key that the party presses from now on to a URL."""
     leg = platform.leg(uuid)
     platform.begin(leg, "input", listen_for_keys(leg, (body.event_url[0], "POST")))
@@ -282,7 +297,7 @@ async def listen_for_dtmf(platform: Authorized, uuid: str, body: ListenForDtmf) 
 
 
 @_ROUTER.delete("/{uuid}/input/dtmf")
-async def stop_listening(platform: Authorized, uuid: str) -> Reply:
+async def stop_listening(platform: InStep, uuid: str) -> Reply:
     """Stop sending keys."""
     leg = platform.leg(uuid)
     platform.stop(leg, "input")

@@ -75,6 +75,16 @@ async def test_a_placed_call_rings_and_plays_its_ncco_to_who_answers() -> None:
     assert (TO, FROM, "outbound") == tuple(line.bodies("event")[0][key] for key in ("from", "to", "direction"))
 
 
+async def test_a_call_from_a_random_number_rings_without_known_numbers_too() -> None:
+    client = Client(line := Line({}))
+
+    await client.place(**{**NEW, "from": None, "random_from_number": True})
+    await line.vonage.run()
+
+    assert ["event started", "event ringing", "event answered", "event completed"] == line.sent
+    assert line.bodies("event")[0]["from"].isdigit()
+
+
 async def test_the_answer_url_is_asked_once_somebody_has_answered() -> None:
     client = Client(line := Line({"placed": [talk("Hello.")]}))
 
@@ -398,3 +408,31 @@ async def test_calls_that_ended_first_are_forgotten_with_their_webhooks() -> Non
     assert {ended[2].conversation.uuid, running.conversation.uuid} == set(line.vonage.conversations)
     await line.vonage.run()
     assert running.is_over
+
+
+@pytest.mark.parametrize(("has_token", "status", "most"), [(False, 401, 0), (True, 413, 17)])
+async def test_a_body_is_read_after_the_token_and_up_to_a_limit(*, has_token: bool, status: int, most: int) -> None:
+    client = Client(Line({}))
+    taken = 0
+    app = calls_api(Platform(client.line.vonage, Access(APPLICATION, KEY.public_key(), client.line.clock)))
+    sent = list[dict[str, Any]]()
+
+    async def receive() -> dict[str, Any]:
+        nonlocal taken
+        taken += 1
+        return {"type": "http.request", "body": b" " * 65_536, "more_body": True}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"authorization", f"Bearer {client.token()}".encode())] if has_token else []
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/calls",
+        "headers": [*headers, (b"content-type", b"application/json")],
+        "query_string": b"",
+    }
+    await app(scope, receive, send)
+
+    assert (status, True) == (sent[0]["status"], taken <= most)

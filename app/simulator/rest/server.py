@@ -1,0 +1,81 @@
+"""A virtual Vonage that serves its API in real time, for clients outside this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from secrets import token_hex
+from socket import socket
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from uvicorn import Config, Server
+
+from app.simulator.delivery import Application
+from app.simulator.live import LiveScheduler
+from app.simulator.parties import Parties
+from app.simulator.platform import Vonage
+from app.simulator.rest.access import Access
+from app.simulator.rest.api import Platform, calls_api
+from app.simulator.scheduler import VirtualClock
+from app.simulator.servers import HttpServer, ask_in_time
+
+
+class LiveVonage:
+    """A virtual Vonage whose time follows real time.
+
+    Args:
+        application: `application_id` and `key` are those of its tokens.
+        key: the application's public key.
+        http: sends the webhooks.
+        speed: seconds of the calls per real second.
+
+    Attributes:
+        vonage: the platform; enter `scheduler.in_step()` to change it.
+    """
+
+    def __init__(
+        self, application: Application, key: RSAPublicKey, parties: Parties, http: HttpServer, speed: float = 1.0
+    ) -> None:
+        clock = VirtualClock(datetime.now(UTC))
+        self._http = http
+        self._access = Access(application.application_id, key, lambda: http.now)
+        self.scheduler = LiveScheduler(clock, partial(ask_in_time, http), speed)
+        self.vonage = Vonage(application, http, clock, parties, seed=token_hex(), scheduler=self.scheduler)
+
+    async def serve(
+        self, listener: socket, after: Callable[[], None] = lambda: None, certificate: tuple[Path, Path] | None = None
+    ) -> None:
+        """Serve until this is cancelled.
+
+        Args:
+            listener: of this machine only.
+            after: called after each event of a call.
+            certificate: for TLS, and the file of its key.
+        """
+        api = calls_api(Platform(self.vonage, self._access, self.scheduler.in_step))
+        config = Config(api, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1)
+        if certificate is not None:
+            config.ssl_certfile, config.ssl_keyfile = certificate
+        server = _PartOfAProcess(config)
+        async with self._http:
+            tasks = [asyncio.create_task(self.scheduler.run(after)), asyncio.create_task(server.serve([listener]))]
+            try:
+                (ended, *_), _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                ended.result()
+            finally:
+                server.should_exit = True
+                tasks[0].cancel()
+                await asyncio.wait(tasks)
+
+
+class _PartOfAProcess(Server):
+    """Leaves signals to the process that it is a part of."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield

@@ -1,0 +1,45 @@
+"""Spreads requests over time, so that Vonage accepts them."""
+
+from __future__ import annotations
+
+import time
+from bisect import insort
+from collections.abc import Callable
+from typing import Final
+
+NEW_CALLS_A_SECOND: Final = 3
+"""Per application: calls by the API and dials of a connect together. Source: delivery rules, Capacity."""
+OTHERS_A_SECOND: Final = 15
+"""All other requests to the Voice API. Source: delivery rules, Capacity."""
+_SECOND_S: Final = 1.05
+"""A little more than a second: not every request takes equally long to arrive."""
+
+
+class Pace:
+    """At most `most` requests in any second, within this process.
+
+    Args:
+        most: per second.
+        clock: seconds that never run backwards.
+    """
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._times: list[float] = []
+
+    def wait_s(self) -> float:
+        """Reserve the next free moment; the seconds until then."""
+        now = self._clock()
+        earliest = max(now, self._times[-self._most] + _SECOND_S) if len(self._times) >= self._most else now
+        self._add(earliest, now)
+        return earliest - now
+
+    def count(self) -> None:
+        """Count a request that is sent now by somebody else, such as the dial of a connect; it never waits."""
+        now = self._clock()
+        self._add(now, now)
+
+    def _add(self, moment: float, now: float) -> None:
+        insort(self._times, moment)
+        self._times = [each for each in self._times if each > now - _SECOND_S]

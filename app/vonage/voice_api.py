@@ -1,0 +1,361 @@
+"""Places, reads and controls calls through Vonage's Voice API.
+
+    created = await api.create_call(NewCall(to="447700900123", from_="442079460001", answer_url="https://..."))
+    await api.hang_up(created.uuid)
+
+Source: Voice API specification 1.10.0; Outbound REST.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
+
+import httpx
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from app.errors import VonageApiError
+from app.value_types.addresses import E164
+from app.vonage.application_token import ApplicationTokens, token_url
+from app.vonage.applications import ApiDocument
+from app.vonage.pace import NEW_CALLS_A_SECOND, OTHERS_A_SECOND, Pace
+
+Outcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
+"""What became of a request that failed.
+
+- `not_sent`: nothing happened at Vonage, and nothing is wrong with the request; it may be sent again.
+- `refused`: nothing happened at Vonage; the same request would be refused again.
+- `unknown`: Vonage may have carried it out.
+"""
+
+CONNECT_S: Final = 3.0
+"""Time limit of a connection, for the name, the connection and its encryption each."""
+REPLY_S: Final = 10.0
+"""Longest pause until and during the reply."""
+WITHIN_S: Final = 30.0
+"""Time limit of a request."""
+MAX_BYTES: Final = 1_000_000
+"""Maximum size of a reply."""
+MAX_CHARACTERS: Final = 300
+"""Characters to keep of an explanation of Vonage's."""
+TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)
+"""Waits before a hang-up is repeated. Source: support article 10359615124380 (400 within 1 to 2 s after the 201)."""
+OVER: Final = frozenset({"completed", "busy", "cancelled", "failed", "rejected", "timeout", "unanswered"})
+"""Statuses of calls that are over. Source: Voice API specification, getCall."""
+_UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_ID: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
+_SIP: Final = re.compile(r"sips?:[!-~]{1,200}")
+_LATER: Final = "Try again later."
+_CURES: Final[Mapping[int, str]] = {
+    401: "Check that VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY belong to one application, and restart the server.",
+    403: "Check in the Vonage dashboard that the application may place calls from this number.",
+    404: "Nothing: the call is over.",
+    429: "Nothing: try again in a second.",
+}
+
+
+class VoiceApiError(VonageApiError):
+    """A request to the Voice API failed.
+
+    Attributes:
+        status: of the reply; None without one.
+        title, detail: the explanation of Vonage's problem document; "" without one.
+        outcome: whether the request can have had an effect.
+    """
+
+    def __init__(
+        self, message: str, cure: str, outcome: Outcome, status: int | None = None, *, title: str = "", detail: str = ""
+    ) -> None:
+        super().__init__(
+            message, cure, status, setting="VONAGE_PRIVATE_KEY" if status == HTTPStatus.UNAUTHORIZED else ""
+        )
+        self.outcome: Outcome = outcome
+        self.title = title
+        self.detail = detail
+
+
+def _address(text: str) -> str:
+    if not (E164.fullmatch(text) or _SIP.fullmatch(text)):
+        raise ValueError("write a number with its country code, such as 447700900123, or a SIP URI")
+    return text
+
+
+Address: TypeAlias = Annotated[str, AfterValidator(_address)]
+_Reply = TypeVar("_Reply", bound=ApiDocument)
+
+
+class NewCall(BaseModel):
+    """A call to place.
+
+    Attributes:
+        to: a number or a SIP URI.
+        from_: the number or SIP URI that is shown; None with `random_from_number`.
+        ncco, answer_url: what the called person hears; one of them.
+        event_url: receives the status events; "": that of the application.
+        machine_detection: what follows if a machine answers; None: no detection.
+        advanced_machine_detection: `behavior`, `mode` and `beep_timeout`, instead.
+        ringing_timer, length_timer: seconds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    to: Address
+    from_: Address | None = None
+    random_from_number: bool = False
+    ncco: Sequence[Mapping[str, Any]] | None = None
+    answer_url: str = ""
+    event_url: str = ""
+    machine_detection: Literal["continue", "hangup"] | None = None
+    advanced_machine_detection: Mapping[str, Any] | None = None
+    ringing_timer: Annotated[int, Field(ge=1, le=120)] = 60
+    length_timer: Annotated[int, Field(ge=1, le=86_400)] = 7_200
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> NewCall:
+        if (self.from_ is None) != self.random_from_number:
+            raise ValueError("set `from_` or `random_from_number`, and not both")
+        if (self.ncco is None) != bool(self.answer_url):
+            raise ValueError("set `ncco` or `answer_url`, and not both")
+        if self.machine_detection is not None and self.advanced_machine_detection is not None:
+            raise ValueError("set `machine_detection` or `advanced_machine_detection`, and not both")
+        return self
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The body of the request; webhooks are POSTs."""
+        own = ("machine_detection", "advanced_machine_detection", "ringing_timer", "length_timer", "ncco")
+        document = {name: value for name in own if (value := getattr(self, name)) is not None}
+        kind, name = ("sip", "uri") if _SIP.fullmatch(self.to) else ("phone", "number")
+        document["to"] = [{"type": kind, name: self.to}]
+        shown = {"type": "phone", "number": self.from_}
+        document |= {"random_from_number": True} if self.from_ is None else {"from": shown}
+        for url, method in (("answer_url", "answer_method"), ("event_url", "event_method")):
+            if getattr(self, url):
+                document |= {url: [getattr(self, url)], method: "POST"}
+        return document
+
+
+class CreatedCall(ApiDocument):
+    """The reply to a new call."""
+
+    uuid: Annotated[str, Field(pattern=f"^{_ID.pattern}$")]
+    conversation_uuid: str = ""
+    status: str = ""
+    direction: str = ""
+
+
+class CallDetails(CreatedCall):
+    """What Vonage knows about a call; "" for what it does not know, or not yet.
+
+    Attributes:
+        start_time, end_time: UTC as `2026-03-04 09:15:27`. Source: Outbound REST, GET (no zone).
+        duration: seconds. price, rate: EUR.
+    """
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    start_time: str = ""
+    end_time: str = ""
+    duration: str = ""
+    price: str = ""
+    rate: str = ""
+    network: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the call has ended, or was never answered."""
+        return self.status in OVER
+
+
+class InvalidParameter(ApiDocument):
+    """A parameter that Vonage refuses."""
+
+    name: str = ""
+    reason: str = ""
+
+
+class Problem(ApiDocument):
+    """The body of a refusal. Source: RFC 7807; Outbound REST, Errors."""
+
+    title: str = ""
+    detail: str = ""
+    invalid_parameters: tuple[InvalidParameter, ...] = ()
+
+    @property
+    def explanation(self) -> str:
+        """The detail, with the wrong parameters."""
+        wrong = (f"{each.name}: {each.reason}" for each in self.invalid_parameters)
+        return "; ".join(filter(None, (self.detail, *wrong)))
+
+
+class VoiceApi:
+    """The Voice API of one application. Its methods raise VoiceApiError.
+
+    A `region_url` is the one of the call's answer webhook: a call is known in its region only. "" is the API's own
+    address. Source: Outbound REST, Region trap.
+
+    Args:
+        client: follows no redirects, which could lead the token to another host.
+        base_url: `https://api.nexmo.com`, or a stand-in, which then also gets the token; without a trailing slash.
+        tokens: of the application.
+        clock: the time for tokens; aware, UTC.
+        sleep: waits some seconds.
+
+    Attributes:
+        new_calls, others: the pace of requests from this process.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        base_url: str,
+        tokens: ApplicationTokens,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._client = client
+        self._base_url = base_url
+        self._tokens = tokens
+        self._clock = clock
+        self._sleep = sleep
+        self.new_calls = Pace(NEW_CALLS_A_SECOND)
+        self.others = Pace(OTHERS_A_SECOND)
+
+    async def create_call(self, new: NewCall) -> CreatedCall:
+        """Place a call. It rings after this, and its webhooks may come before this returns."""
+        return _read(CreatedCall, await self._request("POST", "", body=new.body))
+
+    async def call(self, uuid: str, region_url: str = "") -> CallDetails:
+        """A call, also after its end."""
+        return _read(CallDetails, await self._request("GET", _path(uuid), region_url))
+
+    async def hang_up(self, uuid: str, region_url: str = "") -> None:
+        """End a call. Repeated for two seconds if Vonage refuses it because the call has just begun."""
+        waits_s = iter(TOO_EARLY_S)
+        while True:
+            try:
+                await self._request("PUT", _path(uuid), region_url, {"action": "hangup"})
+                return
+            except VoiceApiError as error:
+                wait_s = next(waits_s, None)
+                if error.status != HTTPStatus.BAD_REQUEST or wait_s is None:
+                    raise
+            await self._sleep(wait_s)
+
+    async def transfer(self, uuid: str, ncco: Sequence[Mapping[str, Any]], region_url: str = "") -> None:
+        """Let a call play another NCCO."""
+        body = {"action": "transfer", "destination": {"type": "ncco", "ncco": ncco}}
+        await self._request("PUT", _path(uuid), region_url, body)
+
+    async def talk(self, uuid: str, text: str, region_url: str = "", *, language: str = "en-US") -> None:
+        """Say a text in a call, over what it plays."""
+        await self._request("PUT", _path(uuid, "/talk"), region_url, {"text": text, "language": language})
+
+    async def stop_talk(self, uuid: str, region_url: str = "") -> None:
+        """Stop the text of `talk`."""
+        await self._request("DELETE", _path(uuid, "/talk"), region_url)
+
+    async def send_dtmf(self, uuid: str, digits: str, region_url: str = "") -> None:
+        """Send keys into a call: digits, `*`, `#`, and `p` for a pause of half a second."""
+        await self._request("PUT", _path(uuid, "/dtmf"), region_url, {"digits": digits})
+
+    async def _request(
+        self, method: str, path: str, region_url: str = "", body: Mapping[str, Any] | None = None
+    ) -> bytes:
+        """Send a request in its turn; the body of the reply."""
+        base = token_url(region_url or self._base_url, self._base_url)
+        if base is None:
+            message = "the region of the call is not an address of Vonage's"
+            raise VoiceApiError(message, "Set NCCO_VONAGE_API_URL if a proxy is in between.", "not_sent")
+        url = base.copy_with(path=f"{base.path.rstrip('/')}/v1/calls{path}", query=None, fragment=None)
+        pace = self.new_calls if method == "POST" else self.others
+        await self._sleep(pace.wait_s())
+        where = f"{base.scheme}://{base.netloc.decode()}"
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                status, reply = await self._reply(method, url, body)
+        except (TimeoutError, httpx.HTTPError) as error:
+            raise _lost(where, error) from error
+        if not httpx.codes.is_success(status):
+            raise _refusal(status, reply)
+        return reply
+
+    async def _reply(self, method: str, url: httpx.URL, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
+        """The status, and the body or a little more than `MAX_BYTES` of it.
+
+        Each request has its own connection: if an idle one is closed while a request is sent, nobody knows whether
+        the request arrived.
+        """
+        headers = {
+            "authorization": f"Bearer {self._tokens.make(self._clock())}",
+            "accept": "application/json",
+            "accept-encoding": "identity",
+            "connection": "close",
+        }
+        request = self._client.build_request(
+            method, url, json=body, headers=headers, timeout=httpx.Timeout(REPLY_S, connect=CONNECT_S)
+        )
+        response = await self._client.send(request, stream=True, follow_redirects=False)
+        received = bytearray()
+        try:
+            async for part in response.aiter_raw():
+                received += part
+                if len(received) > MAX_BYTES:
+                    break
+        finally:
+            await response.aclose()
+        return response.status_code, bytes(received)
+
+
+def _path(uuid: str, part: str = "") -> str:
+    """The path of a call below that of all calls. Raises VoiceApiError: the ID could lead elsewhere."""
+    if not _ID.fullmatch(uuid):
+        raise VoiceApiError("this is not the ID of a call", "Use the uuid of a webhook or of a new call.", "refused")
+    return f"/{uuid}{part}"
+
+
+def _lost(where: str, error: TimeoutError | httpx.HTTPError) -> VoiceApiError:
+    """The error for a request without a reply."""
+    outcome: Outcome = "not_sent" if isinstance(error, _UNSENT) else "unknown"
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return VoiceApiError(f"{where} does not reply in time", _LATER, outcome)
+    reason = str(error) or type(error).__name__
+    if outcome == "not_sent":
+        return VoiceApiError(f"{where} cannot be reached: {reason}", f"Allow this machine to reach {where}.", outcome)
+    return VoiceApiError(f"the connection to {where} was lost: {reason}", _LATER, outcome)
+
+
+def _refusal(status: int, reply: bytes) -> VoiceApiError:
+    """The error for a reply that is not a success."""
+    try:
+        problem = Problem.model_validate_json(reply)
+    except ValidationError:
+        problem = Problem()
+    title = _on_one_line(problem.title)
+    detail = _on_one_line(problem.explanation)
+    explanation = ": ".join(filter(None, (title, detail)))
+    message = f"Vonage refuses the request: status {status}{explanation and f' ({explanation})'}"
+    match status:
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            outcome: Outcome = "not_sent"
+        case _ if httpx.codes.is_client_error(status):
+            outcome = "refused"
+        case _:
+            outcome = "unknown"
+    return VoiceApiError(message, _CURES.get(status, _LATER), outcome, status, title=title, detail=detail)
+
+
+def _read(kind: type[_Reply], reply: bytes) -> _Reply:
+    """A reply of the API. Raises VoiceApiError: it is something else, so nobody knows what became of the request."""
+    try:
+        return kind.model_validate_json(reply)
+    except ValidationError as error:
+        raise VoiceApiError("Vonage's API does not reply with a call", _LATER, "unknown", HTTPStatus.OK) from error
+
+
+def _on_one_line(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text[:MAX_CHARACTERS]).strip()

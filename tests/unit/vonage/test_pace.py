@@ -1,0 +1,58 @@
+"""The pace of requests within a process."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.vonage.pace import Pace
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_three_go_at_once_and_each_further_one_a_second_after_the_third_before_it() -> None:
+    pace = Pace(3, Clock())
+
+    waits = [pace.wait_s() for _ in range(7)]
+
+    assert [0, 0, 0, 1.05, 1.05, 1.05, 2.1] == pytest.approx(waits)
+
+
+def test_no_second_has_more_than_the_limit_whenever_requests_come() -> None:
+    clock = Clock()
+    pace = Pace(3, clock)
+    sent = []
+    for step_s in (0.0, 0.3, 0.0, 0.5, 0.1, 0.0, 0.0, 2.0, 0.0, 0.9, 0.05, 0.05, 0.0):
+        clock.now += step_s
+        sent.append(clock.now + pace.wait_s())
+
+    assert all(later - first >= 1 for first, later in zip(sent, sent[3:], strict=False))
+    assert sent == sorted(sent)
+
+
+def test_what_others_send_counts_and_never_waits() -> None:
+    clock = Clock()
+    pace = Pace(3, clock)
+    for _ in range(5):
+        pace.count()
+
+    assert pace.wait_s() == pytest.approx(1.05)
+    clock.now += 2
+    assert 0 == pace.wait_s()
+
+
+def test_a_long_pause_leaves_nothing_to_wait_for() -> None:
+    clock = Clock()
+    pace = Pace(15, clock)
+    for _ in range(40):
+        pace.wait_s()
+    clock.now += 100
+
+    assert [0] * 15 == [pace.wait_s() for _ in range(15)]
