@@ -9,6 +9,17 @@ from app.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, Stor
 from app.store.address import read_address
 from app.store.backups import BackupRow, Backups
 from app.store.database import Database
+from app.store.placed import PlacedCalls
+from app.store.placed_rows import (
+    ANY_PLACED,
+    AttemptResult,
+    AttemptRow,
+    Begun,
+    PlacedFilter,
+    PlacedRow,
+    PlacingControl,
+    PlacingLimits,
+)
 from app.store.recordings import (
     ANY_RECORDING,
     RecordingCounts,
@@ -41,11 +52,15 @@ from app.store.store import Store
 
 __all__ = [
     "ANY_CALL",
+    "ANY_PLACED",
     "ANY_RECORDING",
     "CALLED_BACK",
     "AlreadyOpen",
+    "AttemptResult",
+    "AttemptRow",
     "BackupRow",
     "Backups",
+    "Begun",
     "CallFilter",
     "CallRow",
     "Conflict",
@@ -53,6 +68,11 @@ __all__ = [
     "Forgotten",
     "HookCounts",
     "HookRow",
+    "PlacedCalls",
+    "PlacedFilter",
+    "PlacedRow",
+    "PlacingControl",
+    "PlacingLimits",
     "RecordingCounts",
     "RecordingFilter",
     "RecordingKind",

@@ -84,3 +84,80 @@ CREATE TABLE IF NOT EXISTS ncco_forgotten (
     forgotten_at bigint NOT NULL,
     PRIMARY KEY (name)
 );
+
+-- version 0004
+-- Calls that this server places, and their attempts. `key` recognises a repeated request; `digest` tells whether its
+-- body is the same. An attempt without over_at is under way: at most one for each flow and number.
+
+CREATE TABLE IF NOT EXISTS ncco_placed (
+    id text NOT NULL,
+    key text NOT NULL,
+    digest text NOT NULL,
+    owner text NOT NULL,
+    batch text NOT NULL,
+    flow text NOT NULL,
+    number text NOT NULL,
+    params text NOT NULL,
+    chain bigint NOT NULL,
+    state text NOT NULL,
+    outcome text NOT NULL,
+    problem text NOT NULL,
+    tries bigint NOT NULL,
+    wanted_at bigint NOT NULL,
+    expires_at bigint,
+    due_at bigint,
+    cancelled_at bigint,
+    created_at bigint NOT NULL,
+    updated_at bigint NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE (key)
+);
+
+CREATE INDEX IF NOT EXISTS ncco_placed_due
+    ON ncco_placed (due_at)
+    WHERE due_at IS NOT NULL;
+
+CREATE INDEX IF NOT EXISTS ncco_placed_by_time
+    ON ncco_placed (created_at, id);
+
+CREATE INDEX IF NOT EXISTS ncco_placed_by_batch
+    ON ncco_placed (batch)
+    WHERE batch <> '';
+
+CREATE TABLE IF NOT EXISTS ncco_attempts (
+    placed text NOT NULL,
+    number bigint NOT NULL,
+    flow text NOT NULL,
+    to_number text NOT NULL,
+    revision text NOT NULL,
+    state text NOT NULL,
+    leg text NOT NULL,
+    conversation text NOT NULL,
+    placing_at bigint NOT NULL,
+    give_up_at bigint,
+    answered_at bigint,
+    over_at bigint,
+    outcome text NOT NULL,
+    problem text NOT NULL,
+    PRIMARY KEY (placed, number)
+);
+
+CREATE UNIQUE INDEX IF NOT EXISTS ncco_attempts_under_way
+    ON ncco_attempts (flow, to_number)
+    WHERE over_at IS NULL;
+
+CREATE INDEX IF NOT EXISTS ncco_attempts_by_time
+    ON ncco_attempts (placing_at);
+
+CREATE INDEX IF NOT EXISTS ncco_attempts_to_give_up
+    ON ncco_attempts (give_up_at)
+    WHERE give_up_at IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS ncco_placing (
+    id bigint NOT NULL,
+    next_at bigint NOT NULL,
+    paused_at bigint,
+    paused_by text NOT NULL,
+    reason text NOT NULL,
+    PRIMARY KEY (id)
+);

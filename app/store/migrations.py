@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 from app.errors import StoreUnusable
 from app.store.backups import BACKUPS_TABLE
 from app.store.database import Work
+from app.store.placed_rows import PLACED_TABLES
 from app.store.recordings import RECORDINGS_TABLE
 from app.store.rows import Schema
 
@@ -45,6 +46,7 @@ FORGOTTEN_TABLE: Final = "ncco_forgotten"
 TABLES: Final = (
     *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
     *(VERSION_TABLE, ADDITIONS_TABLE, RETENTION_TABLE, RECORDINGS_TABLE, BACKUPS_TABLE, FORGOTTEN_TABLE),
+    *PLACED_TABLES,
 )
 
 PROBE: Final = bytes(16_384)

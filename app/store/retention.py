@@ -17,6 +17,8 @@ from urllib.parse import unquote_to_bytes
 
 from app.store.database import Database, Many, Row, Work
 from app.store.migrations import FORGOTTEN_TABLE
+from app.store.placed import erase_placed, sweep_placed
+from app.store.placed_rows import PLACED_TABLE
 from app.store.recordings import RECORDINGS_TABLE, erase
 from app.store.rows import IS_MAIL, Forgotten
 
@@ -88,6 +90,7 @@ _RECORDINGS: Final = f"""
     ORDER BY id
     LIMIT $2
 """
+_PLACED: Final = f"SELECT id, number, params FROM {PLACED_TABLE} WHERE id > $1 AND number <> '' ORDER BY id LIMIT $2"
 _COUNTED: Final = """
     SELECT id, leg, conversation, is_over,
         (SELECT count(*) FROM turns WHERE call_key = calls.key),
@@ -140,7 +143,7 @@ def sweep(before: int, limit: int) -> Work[int]:
 
     Hashes of forgotten calls' names are kept as long as their last webhooks would have been.
 
-    Old calls go first with their webhooks; other old webhooks follow.
+    Old calls go first with their webhooks; other old webhooks and placed calls follow.
     """
     calls = yield from _old_keys(OLDEST_CALLS, before, limit)
     deleted = len((yield Many(DELETE_OLD_CALL, [(key, before) for key in calls])))
@@ -148,6 +151,7 @@ def sweep(before: int, limit: int) -> Work[int]:
         webhooks = yield from _old_keys(OLDEST_WEBHOOKS, before, limit)
         deleted += len((yield Many(DELETE_WEBHOOK, [(key,) for key in webhooks])))
     yield _DELETE_OLD_FORGOTTEN, (before,)
+    deleted += yield from sweep_placed(before, limit)
     hooks = yield from _old_keys(OLDEST_HOOKS, before, limit)
     return deleted + (yield from delete_hooks(hooks))
 
@@ -204,6 +208,7 @@ class _MatchingRows:
     webhooks: set[int]
     hooks: set[int]
     recordings: list[str]
+    placed: list[str]
     names: dict[str, int]
 
     def count(self) -> Forgotten:
@@ -215,6 +220,7 @@ class _MatchingRows:
             webhooks=len(self.webhooks) + sum(row[5] for row in self.counted),
             hooks=len(self.hooks),
             recordings=len(self.recordings),
+            placed=len(self.placed),
         )
 
 
@@ -224,7 +230,7 @@ async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, r
     total = Forgotten()
     for _ in range(ROUNDS):
         found = await _find(database, wanted)
-        if not (found.calls or found.webhooks or found.hooks or found.recordings):
+        if not (found.calls or found.webhooks or found.hooks or found.recordings or found.placed):
             break
         total = Forgotten(*map(add, total[:-1], found.count()[:-1]))
         if dry_run:
@@ -260,7 +266,12 @@ async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
         async for id_, *names in _rows_in_batches(database, _RECORDINGS, first="")
         if not related.isdisjoint(names[:2]) or wanted.are_in(*(name.encode("utf-8", "replace") for name in names[2:]))
     ]
-    return _MatchingRows(calls, counted, webhooks, hooks, recordings, last)
+    placed = [
+        id_
+        async for id_, number, params in _rows_in_batches(database, _PLACED, first="")
+        if wanted.are_in(number.encode(), params.encode())
+    ]
+    return _MatchingRows(calls, counted, webhooks, hooks, recordings, placed, last)
 
 
 async def _rows_in_batches(database: Database, sql: str, keys: int = 1, first: int | str = -1) -> AsyncIterator[Row]:
@@ -283,6 +294,8 @@ async def _delete(database: Database, found: _MatchingRows) -> None:
             await database.write(partial(_delete_all, sql, [(key,) for key in keys]))
     for start in range(0, len(found.recordings), PIECE):
         await database.write(partial(erase, found.recordings[start : start + PIECE], with_uuid=True))
+    for start in range(0, len(found.placed), PIECE):
+        await database.write(partial(erase_placed, found.placed[start : start + PIECE]))
 
 
 def _batches(keys: Iterable[int]) -> Iterator[list[int]]:

@@ -262,6 +262,7 @@ class Forgotten(NamedTuple):
         running: calls that had not ended; their callers hear the failsafe NCCO next.
         revisions: revisions of flows that contain one of the numbers. They are kept: their authors wrote it.
         recordings: rows; their files are removed by the server, or by `ncco forget`.
+        placed: calls that this server has placed, or was to place.
         purged: whether deleted rows are gone from the files too; None if the store cannot know or nothing was deleted.
     """
 
@@ -272,4 +273,5 @@ class Forgotten(NamedTuple):
     hooks: int = 0
     revisions: int = 0
     recordings: int = 0
+    placed: int = 0
     purged: bool | None = None

@@ -14,7 +14,9 @@ from typing import Any, Concatenate, Final, ParamSpec, Self
 from app.errors import AlreadyOpen, Conflict
 from app.store import retention
 from app.store.database import Database, Insert, Keyed, Many, T, Work
+from app.store.hooks import add_hooks
 from app.store.migrations import FORGOTTEN_TABLE, probe
+from app.store.placed import PlacedCalls
 from app.store.recordings import RecordingRow, Recordings, add_recording
 from app.store.records import SELECT_REVISION, Records
 from app.store.rows import (
@@ -158,20 +160,6 @@ REPLACE_REVISION: Final = """
 # retried, or two hosts write simultaneously): the search for due hooks skips those with an earlier one. Mails are not
 # queued: a mail waits for its recording, and other hooks need not.
 
-# The lock keeps another host from sending that hook in the meantime: the next one would never become due.
-LOCK_LAST_WAITING: Final = f"""
-    SELECT session FROM hooks
-    WHERE session = $1 AND NOT is_parked AND NOT {IS_MAIL}
-    ORDER BY key DESC
-    LIMIT 1
-    FOR SHARE
-"""
-
-INSERT_HOOK: Final = f"""
-    INSERT INTO hooks ({HOOK_COLUMNS})
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-"""
-
 _DUE: Final = f"""
     FROM hooks AS hook
     WHERE NOT is_parked AND due_at <= $1 AND leased_until <= $1 AND ({IS_MAIL} OR NOT EXISTS (
@@ -254,7 +242,7 @@ def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence
     yield INSERT_TURN, (call_key, *turn[1:])
     yield INSERT_WEBHOOK, (*webhook, call_key if webhook.session == turn.session else None)
     if hooks:
-        yield from _add_hooks(hooks)
+        yield from add_hooks(hooks)
 
 
 def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None = None) -> Work[None]:
@@ -271,7 +259,7 @@ def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingR
         is_repeated = bool((yield Keyed(SELECT_DELIVERED, delivery)))
     yield INSERT_WEBHOOK, (*webhook, None)
     if not is_repeated:
-        yield from _add_hooks(hooks)
+        yield from add_hooks(hooks)
     if recording is not None:
         yield from add_recording(recording)
 
@@ -281,13 +269,6 @@ def _end(leg: str, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[int]:
     ended = yield Keyed(END_CALLS, (leg, webhook.received_at))
     yield from _record(webhook, hooks if ended or webhook.wait >= 0 else ())
     return len(ended)
-
-
-def _add_hooks(hooks: Iterable[HookRow]) -> Work[None]:
-    """Write new hooks in order. Only the first of a session becomes due, apart from mails."""
-    for hook in hooks:
-        waiting = () if hook.is_mail else (yield Keyed(LOCK_LAST_WAITING, (hook.session,)))
-        yield INSERT_HOOK, hook._replace(due_at=None) if waiting or hook.is_parked else hook
 
 
 def _hashes(names: Sequence[str]) -> list[str]:
@@ -323,6 +304,7 @@ class Store:
         path: the file of a file database.
         is_durable: whether calls outlive the process.
         recordings: callers' recordings.
+        placed: calls that this server places.
     """
 
     def __init__(self, database: Database) -> None:
@@ -331,6 +313,7 @@ class Store:
         self.path: Path | None = database.path
         self.is_durable = database.is_durable
         self.recordings = Recordings(database)
+        self.placed = PlacedCalls(database)
         self._has_forgotten = False
 
     async def open(self) -> None:

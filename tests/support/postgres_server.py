@@ -58,7 +58,8 @@ logging_collector = off
 EMPTY = """
 DO $$ BEGIN
     IF to_regclass('hooks') IS NOT NULL AND to_regclass('calls') IS NOT NULL THEN
-        TRUNCATE calls, turns, webhooks, revisions, probes, hooks, ncco_recordings, ncco_forgotten RESTART IDENTITY;
+        TRUNCATE calls, turns, webhooks, revisions, probes, hooks, ncco_recordings, ncco_forgotten,
+            ncco_placed, ncco_attempts, ncco_placing RESTART IDENTITY;
     END IF;
 END $$
 """

@@ -1,0 +1,243 @@
+"""Calls that this server places, and their attempts: each attempt is at most one request for a call.
+
+    placed = await store.placed.add([row])                          # the stored rows: a repeated key adds nothing
+    begun = await store.placed.begin(row, "revision", now, limits)  # committed before the request is sent
+    await store.placed.sent(begun.attempt, leg, conversation, give_up_at)
+    await store.placed.finish(begun.attempt, AttemptResult("busy"), now, due_at=later)
+
+States of a placed call:
+
+    waiting   for an attempt: due_at set
+    calling   an attempt is under way: its over_at is NULL
+    over      outcome set; a cancelled or expired call may never have had an attempt
+
+States of an attempt:
+
+    placing   committed before the request; it is never sent again, whatever happens to this process
+    placed    Vonage accepted it, or one of its webhooks arrived, which may come first
+    answered  somebody picked up
+    over      outcome set
+
+Their tables are an addition to the schema (`app.store.migrations`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+from app.store import placing
+from app.store.database import Database, Many, Row, Work
+from app.store.placed_rows import (
+    ANY_PLACED,
+    ATTEMPTS_TABLE,
+    PLACED_TABLE,
+    PLACING_TABLE,
+    AttemptResult,
+    AttemptRow,
+    Begun,
+    PlacedFilter,
+    PlacedRow,
+    PlacingControl,
+    PlacingLimits,
+)
+
+_COLUMNS: Final = ", ".join(PlacedRow._fields)
+_ATTEMPT_COLUMNS: Final = ", ".join(AttemptRow._fields)
+_SELECT: Final = f"SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE id = $1"
+_SELECT_DUE: Final = f"""
+    SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2
+"""
+_SELECT_NEXT_DUE: Final = f"SELECT min(due_at) FROM {PLACED_TABLE} WHERE due_at IS NOT NULL"
+_SELECT_PAGE: Final = f"""
+    SELECT {_COLUMNS}
+    FROM {PLACED_TABLE}
+    WHERE (CAST($2 AS text) = '' OR (created_at, id) < (SELECT created_at, id FROM {PLACED_TABLE} WHERE id = $2))
+        AND (CAST($3 AS text) = '' OR flow = $3) AND (CAST($4 AS text) = '' OR state = $4)
+        AND (CAST($5 AS text) = '' OR outcome = $5) AND (CAST($6 AS text) = '' OR batch = $6)
+        AND (CAST($7 AS text) = '' OR number = $7) AND (CAST($8 AS text) = '' OR owner = $8)
+    ORDER BY created_at DESC, id DESC
+    LIMIT $1
+"""
+_COUNT: Final = f"""
+    SELECT state, outcome, count(*)
+    FROM {PLACED_TABLE}
+    WHERE CAST($1 AS text) = '' OR batch = $1
+    GROUP BY state, outcome
+    ORDER BY state, outcome
+"""
+_POSTPONE: Final = f"""
+    UPDATE {PLACED_TABLE} SET due_at = $3, problem = $4, updated_at = $5
+    WHERE id = $1 AND tries = $2 AND state = 'waiting'
+    RETURNING id
+"""
+_STOP_BATCH: Final = f"""
+    UPDATE {PLACED_TABLE}
+    SET state = 'over', outcome = 'cancelled', due_at = NULL, cancelled_at = $2, updated_at = $2
+    WHERE batch = $1 AND state = 'waiting'
+    RETURNING id
+"""
+_SELECT_CONTROL: Final = f"SELECT next_at, paused_at, paused_by, reason FROM {PLACING_TABLE} WHERE id = 1"
+_SELECT_ATTEMPTS: Final = f"SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 ORDER BY number"
+_SELECT_SILENT: Final = f"""
+    SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE give_up_at <= $1 ORDER BY give_up_at LIMIT $2
+"""
+_ERASE: Final = f"""
+    UPDATE {PLACED_TABLE}
+    SET number = '', params = '', digest = '', problem = '', due_at = NULL, state = 'over',
+        outcome = CASE WHEN outcome = '' THEN 'cancelled' ELSE outcome END
+    WHERE id = $1
+"""
+_DELETE_ATTEMPTS_OF: Final = f"DELETE FROM {ATTEMPTS_TABLE} WHERE placed = $1"
+_DELETE_OLD: Final = f"""
+    DELETE FROM {PLACED_TABLE}
+    WHERE id IN (SELECT id FROM {PLACED_TABLE} WHERE created_at < $1 AND state = 'over' AND updated_at < $1 LIMIT $2)
+    RETURNING id
+"""
+
+
+def erase_placed(ids: Sequence[str]) -> Work[None]:
+    """Forget placed calls; only their keys are left, so that a repeated request still calls nobody."""
+    yield Many(_ERASE, [(id_,) for id_ in ids])
+    yield Many(_DELETE_ATTEMPTS_OF, [(id_,) for id_ in ids])
+
+
+def sweep_placed(before: int, limit: int) -> Work[int]:
+    """Delete up to `limit` calls that have been over since `before`, with their attempts; returns their number."""
+    deleted = yield _DELETE_OLD, (before, limit)
+    yield Many(_DELETE_ATTEMPTS_OF, [(id_,) for (id_,) in deleted])
+    return len(deleted)
+
+
+class PlacedCalls:
+    """Placed calls of an open database. Every method may raise StoreUnavailable; `now` is in milliseconds.
+
+    Every method is one transaction. A method that changes an attempt finds out itself whether it still may.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # Requests
+
+    async def add(self, rows: Sequence[PlacedRow]) -> list[PlacedRow]:
+        """Write new calls; returns the stored ones in order: those of a known key are as they were."""
+        return await self._database.write(partial(placing.add, rows))
+
+    async def get(self, id_: str) -> PlacedRow | None:
+        """A placed call, or None."""
+        rows = await self._database.read(_SELECT, id_)
+        return PlacedRow._make(rows[0]) if rows else None
+
+    async def attempts(self, id_: str) -> list[AttemptRow]:
+        """The attempts of a call, in order."""
+        return list(map(AttemptRow._make, await self._database.read(_SELECT_ATTEMPTS, id_)))
+
+    async def list(self, limit: int, before: str = "", wanted: PlacedFilter = ANY_PLACED) -> Sequence[PlacedRow]:
+        """Up to `limit` calls, newest first, starting after the one with the id `before`."""
+        return list(map(PlacedRow._make, await self._database.read(_SELECT_PAGE, limit, before, *wanted)))
+
+    async def count(self, batch: str = "") -> dict[tuple[str, str], int]:
+        """How many calls there are, of one batch or of all, by state and outcome."""
+        return {(state, outcome): count for state, outcome, count in await self._database.read(_COUNT, batch)}
+
+    async def cancel(self, id_: str, now: int) -> PlacedRow | None:
+        """Cancel a call; returns it as it was before, or None if there is none.
+
+        A waiting call is over. One with an attempt under way is not retried, and whoever answers hears a goodbye: the
+        caller of this method hangs up. One that is over is unchanged.
+        """
+        return await self._database.write(partial(placing.cancel, id_, now))
+
+    async def stop_batch(self, batch: str, now: int) -> int:
+        """Cancel every waiting call of a batch; returns their number."""
+        return len(await self._database.write(partial(_rows, _STOP_BATCH, batch, now)))
+
+    # Placing
+
+    async def control(self) -> PlacingControl:
+        """Whether calls may be placed."""
+        rows = await self._database.read(_SELECT_CONTROL)
+        return PlacingControl._make(rows[0]) if rows else PlacingControl()
+
+    async def pause(self, now: int, by: str, reason: str) -> None:
+        """Place no call until `resume`. Running calls continue."""
+        await self._database.write(partial(placing.pause, now, by, reason))
+
+    async def resume(self) -> None:
+        """Place calls again."""
+        await self._database.write(partial(placing.pause, None, "", ""))
+
+    async def yield_to(self, dials: int, now: int) -> None:
+        """Leave room for calls that flows have just dialled: they count as new calls, too."""
+        await self._database.write(partial(placing.yield_to, dials, now))
+
+    async def due(self, now: int, limit: int) -> Sequence[PlacedRow]:
+        """Up to `limit` waiting calls that are due, longest due first."""
+        return list(map(PlacedRow._make, await self._database.read(_SELECT_DUE, now, limit)))
+
+    async def next_due(self) -> int | None:
+        """When the next waiting call is due; None if none waits."""
+        due: int | None = (await self._database.read(_SELECT_NEXT_DUE))[0][0]
+        return due
+
+    async def postpone(self, row: PlacedRow, due_at: int, problem: str, now: int) -> bool:
+        """Look at a waiting call again at `due_at`; False if somebody has changed it."""
+        return await self._changed(_POSTPONE, row.id, row.tries, due_at, problem, now)
+
+    async def begin(self, row: PlacedRow, revision: str, now: int, give_up_at: int, limits: PlacingLimits) -> Begun:
+        """Commit the next attempt of a waiting call, unless a limit, a pause or another attempt forbids it.
+
+        After this returns an attempt, exactly one request may be sent for it.
+        """
+        return await self._database.write(partial(placing.begin, row, revision, now, give_up_at, limits))
+
+    async def sent(self, attempt: AttemptRow, leg: str, conversation: str, give_up_at: int) -> AttemptRow | None:
+        """Note that Vonage accepted an attempt; returns it as stored: a webhook may have come first."""
+        return await self._database.write(partial(placing.adopt, attempt[:2], leg, conversation, give_up_at))
+
+    async def note(self, attempt: AttemptRow, problem: str, give_up_at: int) -> None:
+        """Note why nobody knows whether Vonage accepted an attempt: its webhooks will tell, or their absence."""
+        await self._database.write(partial(placing.note, attempt[:2], problem, give_up_at))
+
+    async def not_sent(self, attempt: AttemptRow, due_at: int, problem: str, now: int) -> bool:
+        """Take back an attempt whose request certainly reached nobody; the call waits until `due_at`."""
+        return await self._database.write(partial(placing.not_sent, attempt[:2], due_at, problem, now))
+
+    # Webhooks
+
+    async def adopt(self, placed: str, number: int, leg: str, conversation: str, give_up_at: int) -> AttemptRow | None:
+        """Assign a leg to an attempt; returns the attempt as stored, perhaps with another leg, or None."""
+        return await self._database.write(partial(placing.adopt, (placed, number), leg, conversation, give_up_at))
+
+    async def answered(self, placed: str, number: int, leg: str, now: int, give_up_at: int) -> bool:
+        """Mark the attempt of this leg as answered; False if the person must hear a goodbye instead.
+
+        That is so if the call was cancelled, another leg has answered, or the attempt was given up and followed by
+        another one.
+        """
+        return await self._database.write(partial(placing.answer, (placed, number), leg, now, give_up_at))
+
+    async def silent(self, now: int, limit: int) -> Sequence[AttemptRow]:
+        """Up to `limit` attempts to give up, because their webhooks did not come."""
+        return list(map(AttemptRow._make, await self._database.read(_SELECT_SILENT, now, limit)))
+
+    async def finish(self, attempt: AttemptRow, result: AttemptResult, now: int, due_at: int | None = None) -> bool:
+        """End an attempt, and its call unless it waits for another attempt at `due_at`.
+
+        Returns False, and writes nothing, if the attempt is over. The params and hooks of `result` are written if the
+        call is over.
+        """
+        return await self._database.write(partial(placing.finish, attempt[:2], result, now, due_at))
+
+    async def end_waiting(self, row: PlacedRow, result: AttemptResult, now: int) -> bool:
+        """End a call that waits, such as an expired one; False if somebody has changed it."""
+        return await self._database.write(partial(placing.end_waiting, row, result, now))
+
+    async def _changed(self, sql: str, *values: object) -> bool:
+        return bool(await self._database.write(partial(_rows, sql, *values)))
+
+
+def _rows(sql: str, *values: Any) -> Work[list[Row]]:
+    return (yield sql, values)

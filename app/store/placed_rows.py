@@ -1,0 +1,154 @@
+"""The rows of placed calls and their attempts, and what is asked of them. `app.store.placed` describes their states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from app.store.rows import HookRow
+
+PLACED_TABLE: Final = "ncco_placed"
+ATTEMPTS_TABLE: Final = "ncco_attempts"
+PLACING_TABLE: Final = "ncco_placing"
+PLACED_TABLES: Final = (PLACED_TABLE, ATTEMPTS_TABLE, PLACING_TABLE)
+
+PlacedState: TypeAlias = Literal["waiting", "calling", "over"]
+AttemptState: TypeAlias = Literal["placing", "placed", "answered", "over"]
+
+
+class PlacedRow(NamedTuple):
+    """A placed call. All times are milliseconds since 1970.
+
+    Attributes:
+        id: random, 32 hexadecimal digits.
+        key: recognises a repeated request; unique, and kept when the call is forgotten.
+        digest: of the request, to tell a repeated one from another with the same key.
+        owner: who asked for it: the name of an API key or a login, `cli`, or `hook`.
+        batch: name of its batch, or "".
+        flow: that the called person hears.
+        number: digits with the country code.
+        params: the flow's params as JSON.
+        chain: number of calls that led to this one.
+        state: see above.
+        outcome: `answered`, the status of the last attempt, `cancelled`, `expired` or `unknown`; "" until it is over.
+        problem: why it failed or waits, in one sentence, or "".
+        tries: number of attempts.
+        wanted_at: not before this time.
+        expires_at: not worth calling afterwards; None: never expires.
+        due_at: when to look at it next; None unless it is waiting.
+        cancelled_at: when somebody cancelled it.
+    """
+
+    id: str
+    key: str
+    digest: str
+    owner: str
+    batch: str
+    flow: str
+    number: str
+    params: str
+    chain: int
+    state: PlacedState
+    outcome: str
+    problem: str
+    tries: int
+    wanted_at: int
+    expires_at: int | None
+    due_at: int | None
+    cancelled_at: int | None
+    created_at: int
+    updated_at: int
+
+
+class AttemptRow(NamedTuple):
+    """One attempt of a placed call. All times are milliseconds since 1970.
+
+    Attributes:
+        placed: the placed call. number: from 1.
+        flow, to_number: those of the placed call; at most one attempt of both is under way.
+        revision: of the flow, which the called person hears.
+        state: see above.
+        leg, conversation: Vonage's ids; "" until they are known.
+        placing_at: when it was committed, just before its request.
+        give_up_at: when its silence ends it; None once it is over.
+        answered_at, over_at: None if it has not happened.
+        outcome: Vonage's last status, `unknown` or `cancelled`; "" until it is over.
+        problem: why it failed, in one sentence, or "".
+    """
+
+    placed: str
+    number: int
+    flow: str
+    to_number: str
+    revision: str
+    state: AttemptState
+    leg: str
+    conversation: str
+    placing_at: int
+    give_up_at: int | None
+    answered_at: int | None
+    over_at: int | None
+    outcome: str
+    problem: str
+
+
+class PlacingLimits(NamedTuple):
+    """Maximum number of attempts of all hosts together."""
+
+    per_minute: int
+    per_day: int
+
+
+class PlacingControl(NamedTuple):
+    """Whether calls may be placed now.
+
+    Attributes:
+        next_at: not before this time: new calls keep a distance.
+        paused_at, paused_by, reason: who paused all placing, when and why; `paused_at` None if nobody did.
+    """
+
+    next_at: int = 0
+    paused_at: int | None = None
+    paused_by: str = ""
+    reason: str = ""
+
+
+class Begun(NamedTuple):
+    """The result of `PlacedCalls.begin`: the attempt, or why not now.
+
+    Attributes:
+        attempt: to be sent; None if there is none.
+        look_at: when anything can be placed again, if `attempt` is None because of a limit; else 0.
+    """
+
+    attempt: AttemptRow | None
+    look_at: int = 0
+
+
+class AttemptResult(NamedTuple):
+    """How an attempt ended, and its call if no other attempt follows.
+
+    Attributes:
+        outcome, problem: as in the rows.
+        params: what is left of the call's params; without sensitive ones.
+        hooks: to be sent.
+    """
+
+    outcome: str
+    problem: str = ""
+    params: str = ""
+    hooks: Sequence[HookRow] = ()
+
+
+class PlacedFilter(NamedTuple):
+    """Which placed calls to list; "" means any. `owner` limits them to those of one owner, `flows` to these flows."""
+
+    flow: str = ""
+    state: str = ""
+    outcome: str = ""
+    batch: str = ""
+    number: str = ""
+    owner: str = ""
+
+
+ANY_PLACED: Final = PlacedFilter()

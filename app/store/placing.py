@@ -1,0 +1,274 @@
+"""The transactions of placed calls and their attempts: each finds out itself whether it still may.
+
+The rows that several hosts change are locked in one order: the control row, the placed call, its attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
+
+from app.store.database import Many, Work
+from app.store.hooks import add_hooks
+from app.store.placed_rows import (
+    ATTEMPTS_TABLE,
+    PLACED_TABLE,
+    PLACING_TABLE,
+    AttemptResult,
+    AttemptRow,
+    Begun,
+    PlacedRow,
+    PlacingControl,
+    PlacingLimits,
+)
+
+GAP_MS: Final = 334
+"""Time between two new calls of an application, over all hosts. Source: Outbound REST (3 new calls a second)."""
+BUSY_MS: Final = 5_000
+"""When to look again at a call whose number is being called by the same flow."""
+MINUTE_MS: Final = 60_000
+DAY_MS: Final = 24 * 60 * MINUTE_MS
+
+
+AttemptKey: TypeAlias = tuple[Any, ...]
+"""The placed call, and the number of the attempt."""
+
+_COLUMNS: Final = ", ".join(PlacedRow._fields)
+_ATTEMPT_COLUMNS: Final = ", ".join(AttemptRow._fields)
+
+
+def _values(count: int) -> str:
+    return ", ".join(f"${number}" for number in range(1, count + 1))
+
+
+_INSERT: Final = f"""
+    INSERT INTO {PLACED_TABLE} ({_COLUMNS}) VALUES ({_values(len(PlacedRow._fields))})
+    ON CONFLICT (key) DO NOTHING
+"""
+_SELECT_BY_KEY: Final = f"SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE key = $1"
+_SELECT: Final = f"SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE id = $1"
+_LOCK: Final = f"{_SELECT} FOR UPDATE"
+_BEGIN: Final = f"""
+    UPDATE {PLACED_TABLE}
+    SET state = 'calling', due_at = NULL, tries = tries + 1, problem = '', updated_at = $3
+    WHERE id = $1 AND tries = $2 AND state = 'waiting'
+    RETURNING id
+"""
+_WAIT_AGAIN: Final = f"""
+    UPDATE {PLACED_TABLE} SET state = 'waiting', due_at = $2, tries = tries - 1, problem = $3, updated_at = $4
+    WHERE id = $1
+"""
+_END: Final = f"""
+    UPDATE {PLACED_TABLE}
+    SET state = $2, outcome = $3, problem = $4, due_at = $5, params = $6, updated_at = $7
+    WHERE id = $1
+"""
+_END_WAITING: Final = f"""
+    UPDATE {PLACED_TABLE}
+    SET state = 'over', outcome = $3, problem = $4, due_at = NULL, params = $5, updated_at = $6,
+        cancelled_at = CASE WHEN $3 = 'cancelled' THEN $6 ELSE cancelled_at END
+    WHERE id = $1 AND tries = $2 AND state = 'waiting'
+    RETURNING id
+"""
+_CANCEL: Final = f"UPDATE {PLACED_TABLE} SET cancelled_at = $2 WHERE id = $1 AND cancelled_at IS NULL RETURNING id"
+_ADD_CONTROL: Final = f"""
+    INSERT INTO {PLACING_TABLE} (id, next_at, paused_by, reason) VALUES (1, 0, '', '') ON CONFLICT (id) DO NOTHING
+"""
+_SELECT_CONTROL: Final = f"SELECT next_at, paused_at, paused_by, reason FROM {PLACING_TABLE} WHERE id = 1"
+_LOCK_CONTROL: Final = f"{_SELECT_CONTROL} FOR UPDATE"
+_SET_NEXT: Final = f"UPDATE {PLACING_TABLE} SET next_at = $1 WHERE id = 1"
+_SET_PAUSED: Final = f"UPDATE {PLACING_TABLE} SET paused_at = $1, paused_by = $2, reason = $3 WHERE id = 1"
+_COUNT_SINCE: Final = f"SELECT count(*) FROM {ATTEMPTS_TABLE} WHERE placing_at > $1"
+_INSERT_ATTEMPT: Final = f"""
+    INSERT INTO {ATTEMPTS_TABLE} ({_ATTEMPT_COLUMNS}) VALUES ({_values(len(AttemptRow._fields))})
+    ON CONFLICT DO NOTHING
+    RETURNING placed
+"""
+_SELECT_ATTEMPT: Final = f"SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 AND number = $2"
+_LOCK_ATTEMPT: Final = f"{_SELECT_ATTEMPT} FOR UPDATE"
+_UPDATE_ATTEMPT: Final = f"""
+    UPDATE {ATTEMPTS_TABLE}
+    SET state = $3, leg = $4, conversation = $5, give_up_at = $6, answered_at = $7, over_at = $8, outcome = $9,
+        problem = $10
+    WHERE placed = $1 AND number = $2
+"""
+_DELETE_ATTEMPT: Final = f"DELETE FROM {ATTEMPTS_TABLE} WHERE placed = $1 AND number = $2"
+
+
+def add(rows: Sequence[PlacedRow]) -> Work[list[PlacedRow]]:
+    """See `PlacedCalls.add`."""
+    yield Many(_INSERT, sorted(rows, key=attrgetter("key")))  # in order, so that two hosts do not block each other
+    found = yield Many(_SELECT_BY_KEY, [(row.key,) for row in rows])
+    return list(map(PlacedRow._make, found))
+
+
+def cancel(id_: str, now: int) -> Work[PlacedRow | None]:
+    """See `PlacedCalls.cancel`."""
+    found = yield _LOCK, (id_,)
+    if not found:
+        return None
+    row = PlacedRow._make(found[0])
+    if row.state == "waiting":
+        yield _END_WAITING, (id_, row.tries, "cancelled", "", row.params, now)
+    elif row.state == "calling":
+        yield _CANCEL, (id_, now)
+    return row
+
+
+def _locked_control() -> Work[PlacingControl]:
+    """The row that every host locks before it places a call."""
+    yield _ADD_CONTROL, ()
+    return PlacingControl._make((yield _LOCK_CONTROL, ())[0])
+
+
+def pause(paused_at: int | None, by: str, reason: str) -> Work[None]:
+    """See `PlacedCalls.pause`."""
+    yield _ADD_CONTROL, ()
+    yield _SET_PAUSED, (paused_at, by, reason)
+
+
+def yield_to(dials: int, now: int) -> Work[None]:
+    """See `PlacedCalls.yield_to`."""
+    control = yield from _locked_control()
+    yield _SET_NEXT, (max(control.next_at, now) + dials * GAP_MS,)
+
+
+def begin(row: PlacedRow, revision: str, now: int, give_up_at: int, limits: PlacingLimits) -> Work[Begun]:
+    """See `PlacedCalls.begin`."""
+    control = yield from _locked_control()
+    if control.paused_at is not None:
+        return Begun(None, now + BUSY_MS)
+    if control.next_at > now:
+        return Begun(None, control.next_at)
+    if (yield _COUNT_SINCE, (now - MINUTE_MS,))[0][0] >= limits.per_minute:
+        return Begun(None, now + BUSY_MS)
+    if (yield _COUNT_SINCE, (now - DAY_MS,))[0][0] >= limits.per_day:
+        return Begun(None, now + MINUTE_MS)
+    if not (yield _BEGIN, (row.id, row.tries, now)):
+        return Begun(None)
+    attempt = AttemptRow(
+        placed=row.id,
+        number=row.tries + 1,
+        flow=row.flow,
+        to_number=row.number,
+        revision=revision,
+        state="placing",
+        leg="",
+        conversation="",
+        placing_at=now,
+        give_up_at=give_up_at,
+        answered_at=None,
+        over_at=None,
+        outcome="",
+        problem="",
+    )
+    if not (yield _INSERT_ATTEMPT, attempt):
+        yield _WAIT_AGAIN, (row.id, now + BUSY_MS, "another call to this number is under way", now)
+        return Begun(None)
+    yield _SET_NEXT, (now + GAP_MS,)
+    return Begun(attempt)
+
+
+def _locked_attempt(key: AttemptKey) -> Work[AttemptRow | None]:
+    found = yield _LOCK_ATTEMPT, key
+    return AttemptRow._make(found[0]) if found else None
+
+
+def _locked(key: AttemptKey) -> Work[tuple[PlacedRow | None, AttemptRow | None]]:
+    """The placed call and its attempt, always locked in this order, so that no two hosts wait for each other."""
+    found = yield _LOCK, key[:1]
+    attempt = yield from _locked_attempt(key)
+    return (PlacedRow._make(found[0]) if found else None), attempt
+
+
+def _save(attempt: AttemptRow) -> Work[AttemptRow]:
+    changing = (
+        attempt.placed,
+        attempt.number,
+        attempt.state,
+        attempt.leg,
+        attempt.conversation,
+        attempt.give_up_at,
+        attempt.answered_at,
+        attempt.over_at,
+        attempt.outcome,
+        attempt.problem,
+    )
+    yield _UPDATE_ATTEMPT, changing
+    return attempt
+
+
+def adopt(key: AttemptKey, leg: str, conversation: str, give_up_at: int) -> Work[AttemptRow | None]:
+    """See `PlacedCalls.adopt`."""
+    attempt = yield from _locked_attempt(key)
+    if attempt is None or attempt.leg not in ("", leg):
+        return attempt
+    adopted = attempt._replace(leg=leg, conversation=conversation or attempt.conversation)
+    if attempt.state in ("placing", "placed"):
+        adopted = adopted._replace(state="placed", give_up_at=give_up_at, problem="")
+    if adopted != attempt:
+        yield from _save(adopted)
+    return adopted
+
+
+def note(key: AttemptKey, problem: str, give_up_at: int) -> Work[None]:
+    """See `PlacedCalls.note`."""
+    attempt = yield from _locked_attempt(key)
+    if attempt is not None and attempt.state == "placing":
+        yield from _save(attempt._replace(problem=problem, give_up_at=give_up_at))
+
+
+def not_sent(key: AttemptKey, due_at: int, problem: str, now: int) -> Work[bool]:
+    """See `PlacedCalls.not_sent`."""
+    placed, attempt = yield from _locked(key)
+    if placed is None or attempt is None or attempt.state != "placing":
+        return False
+    yield _DELETE_ATTEMPT, key
+    yield _WAIT_AGAIN, (placed.id, due_at, problem, now)
+    if placed.cancelled_at is not None:
+        yield _END, (placed.id, "over", "cancelled", "", None, placed.params, now)
+    return True
+
+
+def answer(key: AttemptKey, leg: str, now: int, give_up_at: int) -> Work[bool]:
+    """See `PlacedCalls.answered`."""
+    placed, attempt = yield from _locked(key)
+    if placed is None or attempt is None or attempt.leg not in ("", leg) or placed.cancelled_at is not None:
+        return False
+    if attempt.state == "answered":
+        return True
+    is_late = attempt.state == "over"
+    if is_late and (attempt.outcome != "unknown" or placed.state != "over"):
+        return False
+    answered = attempt._replace(leg=leg, answered_at=now, problem="")
+    if not is_late:  # else its flow has told somebody, and the person who picked up hears the flow all the same
+        answered = answered._replace(state="answered", give_up_at=give_up_at)
+    yield from _save(answered)
+    return True
+
+
+def finish(key: AttemptKey, result: AttemptResult, now: int, due_at: int | None) -> Work[bool]:
+    """See `PlacedCalls.finish`."""
+    placed, attempt = yield from _locked(key)
+    if placed is None or attempt is None or attempt.state == "over":
+        return False
+    outcome = result.outcome
+    problem = result.problem
+    yield from _save(attempt._replace(state="over", give_up_at=None, over_at=now, outcome=outcome, problem=problem))
+    if due_at is not None and placed.cancelled_at is None:
+        yield _END, (placed.id, "waiting", "", "", due_at, placed.params, now)
+        return True
+    if placed.cancelled_at is not None and outcome != "answered":
+        outcome = "cancelled"
+    yield _END, (placed.id, "over", outcome, problem, None, result.params, now)
+    yield from add_hooks(result.hooks)
+    return True
+
+
+def end_waiting(row: PlacedRow, result: AttemptResult, now: int) -> Work[bool]:
+    """See `PlacedCalls.end_waiting`."""
+    if not (yield _END_WAITING, (row.id, row.tries, result.outcome, result.problem, result.params, now)):
+        return False
+    yield from add_hooks(result.hooks)
+    return True

@@ -1,0 +1,329 @@
+"""Placed calls and their attempts in both databases, and in the memory of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+
+from app.store import AttemptResult, AttemptRow, Begun, PlacedCalls, PlacedFilter, PlacedRow, PlacingLimits, Store
+from tests.support.stored_rows import NOON_MS, hook_row
+
+MINUTE = 60_000
+MANY = PlacingLimits(1_000_000, 1_000_000)
+NUMBER = "447700900123"
+
+
+@pytest.fixture
+def placed(store: Store) -> PlacedCalls:
+    return store.placed
+
+
+def wanted(id_: str = "p1", **changes: Any) -> PlacedRow:
+    row = PlacedRow(
+        id=id_,
+        key=f"key-{id_}",
+        digest="d",
+        owner="cli",
+        batch="",
+        flow="reminder",
+        number=NUMBER,
+        params="{}",
+        chain=0,
+        state="waiting",
+        outcome="",
+        problem="",
+        tries=0,
+        wanted_at=NOON_MS,
+        expires_at=None,
+        due_at=NOON_MS,
+        cancelled_at=None,
+        created_at=NOON_MS,
+        updated_at=NOON_MS,
+    )
+    return row._replace(**changes)
+
+
+async def begin(placed: PlacedCalls, row: PlacedRow, now: int = NOON_MS, limits: PlacingLimits = MANY) -> Begun:
+    return await placed.begin(row, "revision", now, now + MINUTE, limits)
+
+
+async def attempt(placed: PlacedCalls, id_: str = "p1", **changes: Any) -> AttemptRow:
+    """The first attempt of a new call."""
+    (row,) = await placed.add([wanted(id_, **changes)])
+    begun = (await begin(placed, row)).attempt
+    assert begun is not None
+    return begun
+
+
+async def known(placed: PlacedCalls, id_: str = "p1") -> PlacedRow:
+    row = await placed.get(id_)
+    assert row is not None
+    return row
+
+
+async def last(placed: PlacedCalls, id_: str = "p1") -> AttemptRow:
+    return (await placed.attempts(id_))[-1]
+
+
+async def test_a_repeated_key_adds_nothing(placed: PlacedCalls) -> None:
+    first = await placed.add([wanted("p1"), wanted("p2")])
+    again = await placed.add([wanted("p3", key="key-p2", digest="other"), wanted("p4")])
+
+    assert ["p1", "p2"] == [row.id for row in first]
+    assert [("p2", "d"), ("p4", "d")] == [(row.id, row.digest) for row in again]
+    assert {("waiting", ""): 3} == await placed.count()
+
+
+async def test_two_writers_of_one_batch_add_each_call_once(placed: PlacedCalls) -> None:
+    rows = [wanted(f"a{index}", key=f"k{index}", batch="b") for index in range(40)]
+    others = [row._replace(id=f"b{row.id}") for row in reversed(rows)]
+    one, two = await asyncio.gather(placed.add(rows), placed.add(others))
+
+    assert {row.id for row in one} == {row.id for row in two}
+    assert {("waiting", ""): 40} == await placed.count("b")
+
+
+async def test_an_attempt_is_begun_once(placed: PlacedCalls) -> None:
+    (row,) = await placed.add([wanted()])
+    begun = await asyncio.gather(*(begin(placed, row) for _ in range(8)))
+    stored = await known(placed)
+
+    assert 1 == sum(each.attempt is not None for each in begun)
+    assert ("calling", 1, None) == (stored.state, stored.tries, stored.due_at)
+
+
+async def test_new_calls_keep_a_distance_over_all_hosts(placed: PlacedCalls) -> None:
+    rows = await placed.add([wanted(f"p{index}", number=f"44770090010{index}") for index in range(5)])
+    begun = [await begin(placed, row) for row in rows]
+
+    assert [True, False, False, False, False] == [each.attempt is not None for each in begun]
+    assert NOON_MS + 334 == begun[1].look_at
+    now = NOON_MS
+    moments = []
+    for row in rows[1:]:
+        while (each := await begin(placed, row, now)).attempt is None:
+            now = each.look_at
+        moments.append(now - NOON_MS)
+    assert [334, 668, 1002, 1336] == moments
+
+
+async def test_calls_that_flows_dial_take_the_place_of_new_ones(placed: PlacedCalls) -> None:
+    (row,) = await placed.add([wanted()])
+    await placed.yield_to(3, NOON_MS)
+
+    assert Begun(None, NOON_MS + 3 * 334) == await begin(placed, row)
+
+
+@pytest.mark.parametrize("limits", [PlacingLimits(2, 1_000), PlacingLimits(1_000, 2)])
+async def test_no_more_attempts_than_allowed_in_a_minute_or_a_day(placed: PlacedCalls, limits: PlacingLimits) -> None:
+    rows = await placed.add([wanted(f"p{index}", number=f"44770090010{index}") for index in range(3)])
+    begun = [await begin(placed, row, NOON_MS + 1_000 * index, limits) for index, row in enumerate(rows)]
+
+    assert [True, True, False] == [each.attempt is not None for each in begun]
+    assert begun[2].look_at > NOON_MS + 2_000
+
+
+async def test_one_number_is_called_by_one_attempt_of_a_flow_at_a_time(placed: PlacedCalls) -> None:
+    first = await attempt(placed)
+    same, other_flow = await placed.add([wanted("p2"), wanted("p3", flow="survey")])
+
+    assert (await begin(placed, same, NOON_MS + 1_000)).attempt is None
+    assert (await begin(placed, other_flow, NOON_MS + 1_000)).attempt is not None
+    waiting = await known(placed, "p2")
+    assert ("waiting", 0) == (waiting.state, waiting.tries)
+    await placed.finish(first, AttemptResult("busy"), NOON_MS + 2_000)
+    assert (await begin(placed, waiting, waiting.due_at or 0)).attempt is not None
+
+
+async def test_nothing_is_placed_during_a_pause(placed: PlacedCalls) -> None:
+    (row,) = await placed.add([wanted()])
+    await placed.pause(NOON_MS, "anna", "wrong list")
+    refused = await begin(placed, row)
+
+    assert (None, "anna", "wrong list") == (refused.attempt, *(await placed.control())[2:])
+    await placed.resume()
+    assert (await begin(placed, row)).attempt is not None
+
+
+async def test_a_request_that_reached_nobody_is_repeated(placed: PlacedCalls) -> None:
+    begun = await attempt(placed)
+    assert await placed.not_sent(begun, NOON_MS + 1_000, "connection refused", NOON_MS)
+    row = await known(placed)
+
+    assert ("waiting", 0, NOON_MS + 1_000, "connection refused") == (row.state, row.tries, row.due_at, row.problem)
+    assert [] == await placed.attempts("p1")
+    assert not await placed.not_sent(begun, NOON_MS, "", NOON_MS)
+
+
+async def test_an_attempt_is_not_taken_back_after_its_webhook(placed: PlacedCalls) -> None:
+    begun = await attempt(placed)
+    await placed.adopt("p1", 1, "leg", "CON-1", NOON_MS + MINUTE)
+
+    assert not await placed.not_sent(begun, NOON_MS + 1_000, "429", NOON_MS)
+    assert "calling" == (await known(placed)).state
+
+
+@pytest.mark.parametrize("is_webhook_first", [True, False])
+async def test_reply_and_first_webhook_come_in_any_order(placed: PlacedCalls, is_webhook_first: bool) -> None:
+    begun = await attempt(placed)
+    if is_webhook_first:
+        await placed.adopt("p1", 1, "leg", "CON-1", NOON_MS + 2 * MINUTE)
+        assert await placed.answered("p1", 1, "leg", NOON_MS + 5, NOON_MS + 9 * MINUTE)
+        await placed.sent(begun, "leg", "CON-1", NOON_MS + MINUTE)
+    else:
+        await placed.sent(begun, "leg", "CON-1", NOON_MS + MINUTE)
+        assert await placed.answered("p1", 1, "leg", NOON_MS + 5, NOON_MS + 9 * MINUTE)
+    row = await last(placed)
+
+    assert ("answered", "leg", "CON-1", NOON_MS + 9 * MINUTE) == (row.state, row.leg, row.conversation, row.give_up_at)
+
+
+async def test_a_second_leg_of_an_attempt_is_turned_away(placed: PlacedCalls) -> None:
+    await attempt(placed)
+    await placed.adopt("p1", 1, "leg", "CON-1", NOON_MS + MINUTE)
+    found = await placed.adopt("p1", 1, "other", "CON-2", NOON_MS + MINUTE)
+
+    assert found is not None
+    assert "leg" == found.leg
+    assert not await placed.answered("p1", 1, "other", NOON_MS, NOON_MS + MINUTE)
+    assert await placed.answered("p1", 1, "leg", NOON_MS, NOON_MS + MINUTE)
+    assert await placed.answered("p1", 1, "leg", NOON_MS, NOON_MS + MINUTE)  # a repeated webhook
+
+
+async def test_an_attempt_ends_once_and_the_next_one_follows(placed: PlacedCalls) -> None:
+    begun = await attempt(placed)
+    ended = await asyncio.gather(
+        *(placed.finish(begun, AttemptResult("busy"), NOON_MS + 9, NOON_MS + MINUTE) for _ in range(5))
+    )
+    row = await known(placed)
+
+    assert 1 == sum(ended)
+    assert ("waiting", 1, NOON_MS + MINUTE, "{}") == (row.state, row.tries, row.due_at, row.params)
+    second = (await begin(placed, row, NOON_MS + MINUTE)).attempt
+    assert second is not None
+    assert 2 == second.number
+
+
+async def test_the_hooks_of_the_last_attempt_are_written_with_its_end(store: Store) -> None:
+    placed = store.placed
+    begun = await attempt(placed, params='{"pin": "1234", "name": "Ada"}')
+    hook = hook_row("h1", session="placed:p1")
+    await placed.finish(begun, AttemptResult("timeout", params='{"name": "Ada"}', hooks=[hook]), NOON_MS + 9)
+    await placed.finish(begun, AttemptResult("timeout", hooks=[hook._replace(id="h2")]), NOON_MS + 9)
+    row = await known(placed)
+
+    assert ("over", "timeout", '{"name": "Ada"}') == (row.state, row.outcome, row.params)
+    assert ["h1"] == [each.id for each in await store.hooks(9)]
+
+
+async def test_a_waiting_call_is_cancelled_and_a_ringing_one_answers_nobody(placed: PlacedCalls) -> None:
+    begun = await attempt(placed, "p1")
+    (row,) = await placed.add([wanted("p2")])
+    before = [await placed.cancel("p1", NOON_MS + 1), await placed.cancel("p2", NOON_MS + 1)]
+
+    assert ["calling", "waiting"] == [row.state for row in before if row is not None]
+    assert ("over", "cancelled") == (await known(placed, "p2"))[9:11]
+    assert (await begin(placed, row)).attempt is None
+    assert not await placed.answered("p1", 1, "leg", NOON_MS, NOON_MS + MINUTE)
+    await placed.finish(begun, AttemptResult("completed"), NOON_MS + 9, NOON_MS + MINUTE)  # it is not retried
+    assert ("over", "cancelled") == (await known(placed, "p1"))[9:11]
+    assert await placed.cancel("p9", NOON_MS) is None
+
+
+async def test_who_picks_up_late_hears_the_flow_unless_another_attempt_follows(placed: PlacedCalls) -> None:
+    first = await attempt(placed, "p1")
+    await placed.finish(first, AttemptResult("unknown"), NOON_MS + MINUTE)
+    assert await placed.answered("p1", 1, "leg", NOON_MS + 2 * MINUTE, NOON_MS + 9 * MINUTE)
+    (row,) = await placed.add([wanted("p3", number="447700900125")])
+    other = (await begin(placed, row, NOON_MS + 3 * MINUTE)).attempt
+    assert other is not None
+    await placed.finish(other, AttemptResult("unknown"), NOON_MS + 4 * MINUTE, NOON_MS + 5 * MINUTE)
+    assert not await placed.answered("p3", 1, "late", NOON_MS + 5 * MINUTE, NOON_MS + 9 * MINUTE)
+
+
+async def test_silent_attempts_are_found(placed: PlacedCalls) -> None:
+    begun = await attempt(placed)
+
+    assert [] == await placed.silent(NOON_MS + MINUTE - 1, 9)
+    assert [begun] == await placed.silent(NOON_MS + MINUTE, 9)
+    await placed.note(begun, "time-out", NOON_MS + 2 * MINUTE)
+    assert [] == await placed.silent(NOON_MS + MINUTE, 9)
+    await placed.finish(begun, AttemptResult("unknown"), NOON_MS + 3 * MINUTE)
+    assert [] == await placed.silent(NOON_MS + 9 * MINUTE, 9)
+
+
+async def test_a_batch_is_stopped_and_counted(placed: PlacedCalls) -> None:
+    await attempt(placed, "p1", batch="b")
+    await placed.add([wanted("p2", batch="b"), wanted("p3", batch="b"), wanted("p4")])
+
+    assert 2 == await placed.stop_batch("b", NOON_MS + 1)
+    assert {("calling", ""): 1, ("over", "cancelled"): 2} == await placed.count("b")
+    assert ["p3", "p2", "p1"] == [row.id for row in await placed.list(9, wanted=PlacedFilter(batch="b"))]
+    assert ["p1"] == [row.id for row in await placed.list(9, before="p2")]
+
+
+async def test_a_forgotten_number_is_not_called_again_by_the_same_request(store: Store) -> None:
+    placed = store.placed
+    await placed.add([wanted("p1"), wanted("p2", number="447700900199", params=f'{{"friend": "{NUMBER}"}}')])
+    forgotten = await store.forget([NUMBER])
+    (again,) = await placed.add([wanted("p3", key="key-p1")])
+
+    assert 2 == forgotten.placed
+    assert ("p1", "", "", "over") == (again.id, again.number, again.params, again.state)
+    assert 0 == (await store.forget([NUMBER])).placed
+
+
+async def test_old_calls_are_swept_once_they_are_over(store: Store) -> None:
+    placed = store.placed
+    begun = await attempt(placed, "p1")
+    await placed.add([wanted("p2", number="447700900199")])
+    await placed.finish(begun, AttemptResult("busy"), NOON_MS + 9)
+
+    assert 0 == await store.sweep(NOON_MS, 20)
+    assert 1 == await store.sweep(NOON_MS + MINUTE, 20)
+    assert ["p2"] == [row.id for row in await placed.list(9)]
+    assert [] == await placed.attempts("p1")
+
+
+async def test_random_orders_never_call_twice(placed: PlacedCalls) -> None:
+    """Two hosts, cancellations, webhooks and results in random order: one request for each committed attempt."""
+    chance = random.Random(7)  # noqa: S311 - not for secrets
+    numbers = [f"4477009001{index:02}" for index in range(6)]
+    rows = await placed.add([wanted(f"p{index}", number=chance.choice(numbers)) for index in range(30)])
+    sent = set[tuple[str, int]]()
+    clock = [NOON_MS]
+
+    async def host() -> None:
+        for _ in range(60):
+            clock[0] += 400
+            now = clock[0]
+            row = await known(placed, chance.choice(rows).id)
+            begun = (await begin(placed, row, now)).attempt
+            if begun is not None:
+                assert (begun.placed, begun.number) not in sent
+                sent.add((begun.placed, begun.number))
+                move = chance.choice(["sent", "webhook", "lost", "not sent", "finish"])
+                if move == "sent":
+                    await placed.sent(begun, f"leg-{begun.placed}", "", now + MINUTE)
+                elif move == "webhook":
+                    await placed.adopt(begun.placed, begun.number, f"leg-{begun.placed}", "", now + MINUTE)
+                elif move == "not sent" and await placed.not_sent(begun, now, "", now):
+                    sent.remove((begun.placed, begun.number))
+                elif move == "finish":
+                    await placed.finish(begun, AttemptResult("busy"), now, chance.choice([None, now]))
+            if chance.random() < 0.1:
+                await placed.cancel(chance.choice(rows).id, now)
+
+    await asyncio.gather(host(), host(), host())
+    for row in rows:
+        stored = await known(placed, row.id)
+        attempts = await placed.attempts(row.id)
+        assert [each.number for each in attempts] == list(range(1, len(attempts) + 1))
+        assert stored.tries == len(attempts)
+        assert (stored.state == "calling") == any(each.over_at is None for each in attempts)
+        assert (stored.due_at is not None) == (stored.state == "waiting")
+    under_way = [each.to_number for row in rows for each in await placed.attempts(row.id) if each.over_at is None]
+    assert len(under_way) == len(set(under_way))
