@@ -63,7 +63,7 @@ function pressEarly() {
 
 function showEarly() {
   $("early").hidden = early === "";
-  $("early").textContent = `${[...early].join(", ")} will be pressed as soon as the call takes keys. A real line loses keys that come so early.`;
+  $("early").textContent = `${[...early].join(", ")} will be pressed as soon as the call takes keys. A real line loses keys pressed this early.`;
 }
 
 /** Show what can be done now: call, or what the caller does. */

@@ -3,11 +3,11 @@
 const Recognition = window.SpeechRecognition ?? window.webkitSpeechRecognition;
 const HARMLESS = ["no-speech", "aborted"];
 const FAULTS = {
-  "not-allowed": "The browser may not use the microphone. Allow it in the settings of this page, and switch it on again.",
-  "service-not-allowed": "This browser recognises no speech here. Type what the caller says.",
+  "not-allowed": "This page may not use the microphone. Allow it in the browser's settings for this page, then switch it on again.",
+  "service-not-allowed": "This browser cannot recognise speech here. Type what the caller says.",
   "audio-capture": "No microphone was found. Connect one, and switch it on again.",
   "language-not-supported": "This browser does not recognise the language of this step. Type what the caller says.",
-  network: "The browser cannot reach its recognition of speech. Check the network, or type what the caller says.",
+  network: "The browser cannot reach its speech recognition service. Check the network, or type what the caller says.",
 };
 
 /** Whether this browser recognises speech. */
@@ -35,7 +35,7 @@ export class Microphone {
     recognition.onspeechstart = ifRunning(() => this.speaking(true));
     recognition.onresult = ifRunning(({ results: [[{ transcript, confidence }]] }) => this.heard(transcript.trim(), confidence));
     recognition.onerror = ifRunning(({ error }) => {
-      if (!HARMLESS.includes(error)) this.failed(FAULTS[error] ?? `The browser recognises no speech: ${error}.`);
+      if (!HARMLESS.includes(error)) this.failed(FAULTS[error] ?? `The browser cannot recognise speech: ${error}.`);
     });
     recognition.onend = ifRunning(() => this.#stop());
     this.#running = recognition;

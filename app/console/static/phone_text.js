@@ -112,7 +112,7 @@ $("drawing").addEventListener("toggle", showPicture);
 
 for (const id of ["file", "line"]) {
   $(id).addEventListener("change", ({ target: { value: file } }) => {
-    if (isChanged() && !confirm(`${opened.file} is not saved. Leave it?`)) showFile(opened.file);
+    if (isChanged() && !confirm(`${opened.file} is not saved. Leave anyway?`)) showFile(opened.file);
     else if (file === "pasted") setText({ file, text: "" });
     else open(file);
   });
@@ -160,7 +160,7 @@ async function openShared() {
     const text = await textOf(location.hash);
     if (text !== null) await setText({ file: "pasted", text });
   } catch {
-    announce("The link holds no text, or only a part of it.", { error: true });
+    announce("The link contains no text, or only part of it.", { error: true });
   }
 }
 

@@ -227,7 +227,7 @@ addEventListener("hashchange", chooseByAddress);
 begin();
 
 const painted = document.getElementById("painted");
-const fail = () => (painted.textContent = "The picture could not be painted. Load the page again.");
+const fail = () => (painted.textContent = "The calls could not be added to the picture. Reload the page.");
 document.addEventListener("htmx:after:swap", () => frame.contains(picture) || renew());
 for (const failure of ["htmx:error", "htmx:response:error"]) {
   document.addEventListener(failure, ({ detail }) => {

@@ -251,7 +251,7 @@ async def test_page_csv_and_json_show_the_same_numbers(settings: Settings, playe
     assert "America/New_York" == document["timezone"]
     assert {name: "" if value is None else str(value) for name, value in expected.items()} in table
     assert f'data-label="Minutes">{expected["minutes"]}</td>' in page
-    assert "No call began on these days" in empty
+    assert "No calls began on these days" in empty
     assert [200, 200] == [reply.status_code for reply in longest]
     assert 422 == refused.status_code
     assert "2026-11-03 is after 2026-11-02" in refused.text

@@ -28,7 +28,7 @@ WRONG: Final = """[
 def _at(path: str) -> Callable[[Page], object]:
     def open_page(page: Page) -> None:
         page.goto(path)
-        page.get_by_text("is being painted").wait_for(state="detached")
+        page.get_by_text("Adding calls to the picture").wait_for(state="detached")
 
     return open_page
 

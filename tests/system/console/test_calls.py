@@ -126,6 +126,6 @@ def test_a_webhook_has_an_address(page: Page) -> None:
 
 def test_a_search_that_finds_nothing_leads_back_to_all_calls(page: Page) -> None:
     page.goto("/calls?q=nobody+says+this")
-    expect(page.get_by_text("No calls like that.")).to_be_visible()
+    expect(page.get_by_text("No matching calls.")).to_be_visible()
     page.get_by_role("link", name="Show all calls").click()
     expect(page.locator("tbody tr")).to_have_count(3)

@@ -20,7 +20,7 @@ def picture(page: Page) -> Locator:
 
 def painted(page: Page, address: str) -> Locator:
     page.goto(address)
-    expect(page.get_by_text("is being painted")).to_have_count(0)
+    expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
     return page.locator("#picture svg")
 
 
@@ -78,7 +78,7 @@ def test_a_picture_that_was_moved_stays_where_it_is_when_calls_are_painted(page:
     zoomed = seen(picture)
 
     waiting.pop().continue_()
-    expect(page.get_by_text("is being painted")).to_have_count(0)
+    expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
 
     assert pytest.approx(zoomed) == seen(picture)
 
@@ -107,7 +107,7 @@ def test_the_search_finds_steps_by_what_they_say(page: Page, picture: Locator) -
     page.keyboard.press("Enter")
     expect(node(page, "sales")).to_contain_class("selected")
     page.get_by_label("Find a step").fill("nothing says this")
-    expect(page.get_by_text("No step has these words.")).to_be_visible()
+    expect(page.get_by_text("No step contains these words.")).to_be_visible()
 
 
 def test_a_picture_opens_in_its_whole_width_with_text_that_can_be_read(page: Page, picture: Locator) -> None:
@@ -191,13 +191,13 @@ def test_the_call_that_refutes_a_flow_is_played_on_the_phone(page: Page, project
 def test_the_picture_shows_the_calls_of_some_days(page: Page) -> None:
     page.goto("/flows/reception")
     expect(page.get_by_label("from")).to_be_hidden()
-    page.get_by_label("Paint it with the calls of").select_option("the days")
+    page.get_by_label("Overlay calls from").select_option("the days")
     expect(page.get_by_label("from")).to_be_visible()
-    page.get_by_label("Paint it with the calls of").select_option("the last 7 days")
-    page.get_by_role("button", name="Paint", exact=True).click()
+    page.get_by_label("Overlay calls from").select_option("the last 7 days")
+    page.get_by_role("button", name="Overlay", exact=True).click()
     expect(page.get_by_text("3 calls began in reception from")).to_be_visible()
     expect(page.locator("#picture .edge.w5")).not_to_have_count(0)
-    page.get_by_role("link", name="Show where faults lead").click()
+    page.get_by_role("link", name="Show error paths").click()
     expect(page).to_have_url(re.compile("[?&]errors=true"))
     expect(page.get_by_text("3 calls began in reception from")).to_be_visible()
     assert [] == violations(page)
@@ -209,7 +209,7 @@ def test_the_picture_shows_the_calls_of_some_days(page: Page) -> None:
 def test_the_painted_picture_replaces_the_plain_one(page: Page, picture: Locator) -> None:
     page.goto("/flows/reception?paint=none")
     plain = picture.inner_html()
-    page.get_by_role("button", name="Paint", exact=True).click()
+    page.get_by_role("button", name="Overlay", exact=True).click()
 
     expect(page.locator("#painted")).to_contain_text("calls began in reception")
     expect(page.locator("#picture .edge.w5")).not_to_have_count(0)
@@ -217,7 +217,7 @@ def test_the_painted_picture_replaces_the_plain_one(page: Page, picture: Locator
     node(page, "operator").click()
     expect(page.locator("details[open] > summary")).to_have_text("operator")
     page.get_by_label("Find a step").fill("no such words")
-    expect(page.get_by_text("No step has these words.")).to_be_visible()
+    expect(page.get_by_text("No step contains these words.")).to_be_visible()
 
 
 def test_a_paint_that_does_not_arrive_says_so(page: Page, watch: Watch) -> None:
@@ -225,4 +225,4 @@ def test_a_paint_that_does_not_arrive_says_so(page: Page, watch: Watch) -> None:
     page.route("**/painted?*", lambda route: route.abort())
     page.goto("/flows/reception?paint=traffic")
 
-    expect(page.locator("#painted")).to_have_text("The picture could not be painted. Load the page again.")
+    expect(page.locator("#painted")).to_have_text("The calls could not be added to the picture. Reload the page.")

@@ -58,7 +58,7 @@ def test_a_wrong_password_is_said_and_the_right_one_leads_on(window: Page, addre
     log_in(window, PASSWORDS["look"])
 
     expect(window).to_have_url(f"{address}/calls?q=0044")
-    expect(window.get_by_text("look only")).to_be_visible()
+    expect(window.get_by_text("view only")).to_be_visible()
     expect(window.get_by_text("development")).not_to_be_visible()
     window.goto(f"{address}/no/such/page")
     expect(window.get_by_role("heading")).to_have_text("There is no such page.")

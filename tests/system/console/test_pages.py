@@ -29,7 +29,7 @@ from tests.system.console.browser import NARROW, Watch, check_budget, check_page
 )
 def test_a_page_is_accessible_and_fits(page: Page, path: str) -> None:
     page.goto(path)
-    expect(page.get_by_text("is being painted")).to_have_count(0)
+    expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
 
     check_page(page)
     check_budget(page)
@@ -96,7 +96,7 @@ def test_owners_come_from_a_box_to_the_form_that_changes_it(page: Page) -> None:
 def test_pages_of_owners_are_accessible_and_say_nothing_technical(page: Page, path: str) -> None:
     page.goto(path)
     show_to_owners(page)
-    expect(page.get_by_text("is being painted")).to_have_count(0)
+    expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
 
     check_page(page)
     check_budget(page)

@@ -181,7 +181,7 @@ def test_spoken_words_are_recognised_only_while_the_call_waits_for_them(page: Pa
     page.evaluate("recognition.onerror({error: 'no-speech'}); recognition.onend({})")
     expect(listening).to_be_attached()
     page.evaluate("recognition.onerror({error: 'not-allowed'}); recognition.onend({})")
-    expect(page.locator("#status")).to_contain_text("The browser may not use the microphone. Allow it")
+    expect(page.locator("#status")).to_contain_text("This page may not use the microphone. Allow it")
     expect(microphone).not_to_be_checked()
     page.clock.run_for(600)
     expect(listening).not_to_be_attached()
@@ -192,7 +192,7 @@ def test_a_browser_without_recognition_has_no_switch_for_it(page: Page) -> None:
     page.add_init_script("window.SpeechRecognition = window.webkitSpeechRecognition = undefined")
     opened(page)
     page.get_by_role("button", name="Settings").click()
-    expect(page.get_by_label("Confidence of the speech recognition")).to_be_visible()
+    expect(page.get_by_label("Speech recognition confidence")).to_be_visible()
     expect(page.get_by_label("Use the microphone")).to_be_hidden()
 
 
@@ -215,13 +215,13 @@ def test_an_edited_prompt_is_heard_at_the_same_inputs_and_another_way_stops_it(p
     page.get_by_role("button", name="Play again").click()
     expect(page.locator("#phone-issues")).to_contain_text("This text has 1 error")
     expect(page.get_by_text("This text cannot be called yet.")).to_be_visible()
-    expect(page.get_by_text("This is the picture before them.")).to_be_visible()
+    expect(page.get_by_text("This picture is from before them.")).to_be_visible()
     expect(page.locator('#picture .node[data-step="sales"]')).to_be_visible()
     expect(heard(page, "From here the call takes another path")).to_be_visible()
     page.locator("flow-editor").get_by_role("button", name="Change to menu").click()
     expect(page.locator("#phone-issues")).to_be_empty()
     expect(page.get_by_text("This text cannot be called yet.")).to_have_count(0)
-    expect(page.get_by_text("This is the picture before them.")).to_be_hidden()
+    expect(page.get_by_text("This picture is from before them.")).to_be_hidden()
     page.get_by_role("button", name="Play again").click()
     expect(heard(page, "From here the call takes another path")).to_be_visible()
 
@@ -333,7 +333,7 @@ def test_real_services_are_asked_by_a_switch_that_an_edit_takes_away(page: Page,
     expect(page.get_by_label("The lookup points")).to_be_disabled()
     call(page)
     expect(page.locator(".bubble").first).to_have_text("You have 40 points.")
-    expect(page.get_by_text("asks the real services")).to_be_visible()
+    expect(page.get_by_text("uses the real services")).to_be_visible()
     check_page(page)
 
     page.get_by_role("button", name="Settings").click()
@@ -350,7 +350,7 @@ def test_real_services_are_asked_by_a_switch_that_an_edit_takes_away(page: Page,
 def test_what_cannot_be_sent_is_said_beside_its_field(page: Page) -> None:
     opened(page)
     page.get_by_role("button", name="Settings").click()
-    page.get_by_label("Everybody who is dialled").select_option("timeout")
+    page.get_by_label("Everyone who is dialled").select_option("timeout")
     page.get_by_label("When, in Europe/London").fill("2199-07-05T09:30")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Call", exact=True).click()

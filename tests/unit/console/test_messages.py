@@ -115,7 +115,7 @@ async def test_whose_audio_leaves_the_console_is_logged(
 async def test_an_empty_page_says_in_words_what_is_missing(inbox: Inbox) -> None:
     shown, _, detail = (await inbox.page()).partition("<main")[2].partition("<details")
 
-    assert "no key to your account at Vonage" in shown
+    assert "no key to your Vonage account" in shown
     assert "VONAGE" not in shown
     assert "VONAGE_PRIVATE_KEY" in detail
 

@@ -102,7 +102,7 @@ async def test_rights_come_from_the_role(project: Path) -> None:
         pages = [(await each.get("/no/such/page")).text for each in (anna, ben)]
         give(project, "ben", "change", BEN)
         assert [409, 403] == statuses  # 409: the digest is not that of the file
-        assert [True, False] == ["look only" not in page for page in pages]
+        assert [True, False] == ["view only" not in page for page in pages]
         assert [True, True] == [name in page for name, page in zip(("anna", "ben"), pages, strict=True)]
         assert not await is_in(ben), "a new password"
 

@@ -598,7 +598,7 @@ async def test_real_services_are_asked_for_a_saved_text_by_the_switch_only(crm: 
         assert "Hello Ann, you have 40 points." in phone.bubbles
         assert ["Bearer a-canary-of-the-environment"] == [each.headers["Authorization"] for each in crm.asked]
         assert "1 hook recorded, not sent" in phone.shown
-        assert "asks the real services" in phone.shown
+        assert "uses the real services" in phone.shown
         assert [] == crm.hooks
         assert [("services asked", file)] == [(line["event"], line["file"]) for line in lines]
 
