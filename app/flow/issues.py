@@ -48,8 +48,8 @@ __all__ = [
     "Severity",
     "by_place",
     "did_you_mean",
-    "known_are",
     "meant_word",
+    "write_one_of",
 ]
 
 
@@ -91,9 +91,9 @@ def did_you_mean(*words: str) -> Fix:
     return Fix(f"did you mean {' or '.join(quoted)}?", "word", words[0])
 
 
-def known_are(words: Sequence[str]) -> str:
+def write_one_of(words: Sequence[str]) -> str:
     """The cure that lists the known words; of very many only the first."""
-    return f"known are: {', '.join(words[:MOST_LISTED])}{', ...' if len(words) > MOST_LISTED else ''}"
+    return f"write one of: {', '.join(words[:MOST_LISTED])}{', ...' if len(words) > MOST_LISTED else ''}"
 
 
 def meant_word(word: str, known: Iterable[str], otherwise: str) -> Fix | str:

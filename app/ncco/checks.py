@@ -156,7 +156,7 @@ def stream_is_audio(options: Options) -> Iterator[Issue]:
     urls = options.get("streamUrl")
     url = urls[0] if isinstance(urls, list) and urls else urls
     if isinstance(url, str) and _OTHER_AUDIO.search(url.partition("?")[0]):
-        yield fault("N917", "By its name, the file is neither mp3 nor wav.", path="/streamUrl")
+        yield fault("N917", "Judging by its name, the file is neither mp3 nor wav.", path="/streamUrl")
 
 
 def settings_fit_the_input(options: Options) -> Iterator[Issue]:

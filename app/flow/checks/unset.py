@@ -192,7 +192,7 @@ def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Ite
         known = maps[read.name]
         if isinstance(key, str) and key not in known:
             near = nearest(key, known)
-            cure = f'did you mean "{near}"?' if near else f"known are: {', '.join(known)}"
+            cure = f'did you mean "{near}"?' if near else f"write one of: {', '.join(known)}"
             yield RULES["W646"].at(read.place, f'nothing sets "{key}" in {read.name}: it never exists', cure)
 
 

@@ -205,5 +205,5 @@ def report_unknown(key: Text, message: str, reader: Resolver) -> None:
     code = base_language(key.value.replace("_", "-"))
     alike = (name for name, locale in reader.locales.items() if code in {name.lower(), base_language(locale.language)})
     meant = next(alike, None) or nearest(key.value, reader.locales)
-    cure = did_you_mean(meant) if meant else f"known are: {', '.join(reader.locales)}"
+    cure = did_you_mean(meant) if meant else f"write one of: {', '.join(reader.locales)}"
     reader.report("E561", key.place, message, cure)

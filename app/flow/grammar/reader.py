@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
-from app.flow.issues import RULES, Fix, FlowIssue, known_are, meant_word
+from app.flow.issues import RULES, Fix, FlowIssue, meant_word, write_one_of
 from app.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from app.flow.scope import ScopeTypes, Signature, Variable
 from app.flow.templates.compiler import compile_expression, compile_value
@@ -74,7 +74,7 @@ class Reader:
     def unknown(self, code: str, text: Text, known: Iterable[str], message: str, cure: str | Fix | None = None) -> None:
         """Report a word that is not known; without a `cure` that is the nearest known one, or the whole list."""
         known = tuple(known)
-        cure = cure or meant_word(text.value, known, known_are(known))
+        cure = cure or meant_word(text.value, known, write_one_of(known))
         self.report(code, text.place, message, cure)
 
     def check_name(

@@ -20,7 +20,7 @@ from app.flow.grammar.locales import report_unknown
 from app.flow.grammar.map_form import MapForm, written_as
 from app.flow.grammar.reader import HINTS, Resolver
 from app.flow.grammar.variables import guess_type, warn_of_flags
-from app.flow.issues import Fix, did_you_mean, known_are
+from app.flow.issues import Fix, did_you_mean, write_one_of
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.paths import has_path
 from app.flow.runtime import Assignment, Runs, Target
@@ -276,7 +276,7 @@ def _report_step(text: Text, reader: Resolver) -> None:
     if cure is None and _NEW_STEP.fullmatch(name) and not nearest(name, known):
         step = f'{name}: {{do: [{{talk: "Goodbye."}}], goto: end}}'
         beside = next(iter(reader.steps.values()))
-        cure = Fix(f"{known_are(known)}; or write the step", "add_beside", step, beside)
+        cure = Fix(f"{write_one_of(known)}; or write the step", "add_beside", step, beside)
     reader.unknown("E214", text, known, f'unknown step "{name}"', cure)
 
 
@@ -302,7 +302,7 @@ def read_run(name: Node, given: Node | None, reader: Resolver, *, comes_back: bo
     if signature is None:
         is_step = text.value in reader.steps
         cure = (
-            f"flows are: {', '.join(sorted(reader.flows))}; to continue at this step, write `goto: {text.value}`"
+            f"the flows are: {', '.join(sorted(reader.flows))}; to continue at this step, write `goto: {text.value}`"
             if is_step
             else None
         )

@@ -64,7 +64,7 @@ class OurNumber(CallField):
         number = str(call["from" if call.get("direction") == "outbound" else "to"]).removeprefix("+")
         if E164.fullmatch(number):
             return number
-        message = f'the called side of this call, "{number}", is not a phone number: write `from`'
+        message = f'the called number of this call, "{number}", is not a phone number: write `from`'
         raise RenderError("R105", message, str(self.place))
 
 

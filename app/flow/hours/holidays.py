@@ -211,7 +211,7 @@ def _check_known(
     bare = value.upper().removeprefix(f"{region.country}-")
     alike = next((name for name in names if name.startswith(f"{value}_")), None)
     near = bare if bare in names else alike or nearest(value, (*names, *aliases))
-    cure = did_you_mean(aliases.get(near, near)) if near else f"known are: {', '.join(names)}"
+    cure = did_you_mean(aliases.get(near, near)) if near else f"write one of: {', '.join(names)}"
     message = f'{region.written.what}: {region.country} has no {word} "{value}"'
     reader.report(code, region.written.values[word].place, message, cure if names else f"delete `{word}`")
     return False

@@ -174,7 +174,7 @@ def _day_cure(word: str) -> str | Fix:
     if hint := meaning_of(word, HINTS["day of the week"]):
         return Fix(f"write {hint}", "word", hint) if is_day(hint) else hint
     meant = "-".join(map(_near_day, word.split("-")))
-    return did_you_mean(meant) if is_day(meant) else f"known are: {', '.join(DAYS)}, and mon-fri"
+    return did_you_mean(meant) if is_day(meant) else f"write one of: {', '.join(DAYS)}, or a range such as mon-fri"
 
 
 def _near_day(name: str) -> str:

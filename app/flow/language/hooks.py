@@ -375,8 +375,8 @@ def check_events(source: StepSource) -> None:
     transcribes = any("transcription" in action.fields for action in actions)
     for key, _ in node.entries:
         if key.value in _RECORDING_EVENTS and not records:
-            reader.report("W288", key.place, f"`{key.value}` never comes: nothing in this step records")
+            reader.report("W288", key.place, f"`{key.value}` is never reported: nothing in this step records")
         elif key.value == "transcription" and not transcribes:
-            message = "`transcription` never comes: no `record` in this step asks for one"
+            message = "`transcription` is never reported: no `record` in this step asks for one"
             cure = "write `transcription: {}` in the `record`, or delete the line"
             reader.report("W288", key.place, message, cure)

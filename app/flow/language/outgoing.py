@@ -295,7 +295,7 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolv
         declared = next((key for key, value in given if value is not None and key.value in declaring), None)
         if declared is not None:
             message = f'{what} cannot declare a {kind.noun}, but "{declared.value}" belongs to one'
-            cure = f"declare it under `{kind.section}` of the flow, and write its name"
+            cure = f"declare it under the flow's `{kind.section}`, and write its name"
             reader.report(kind.undeclared_code, declared.place, message, cure)
             continue
         for name, params in given:

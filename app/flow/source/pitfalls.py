@@ -148,7 +148,7 @@ def _continued(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> FlowIssu
         text = source.text[line.first : line.content_end]
         place = source.place(line.first, line.content_end)
         if found := _CONTINUED_KEY.match(text):
-            message = f"this line is read as the rest of the text in line {first}: no space after the colon"
+            message = f"this line is read as the rest of the text in line {first}: there is no space after the colon"
             cure = f"write {found[1]}: {found[2]}, indented like its neighbours; text over several lines needs quotes"
             return RULES["E116"].at(place, message, cure)
         if re.match(r"-[ A-Za-z]", text):

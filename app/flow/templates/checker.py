@@ -147,7 +147,7 @@ class Checker(NodeVisitor):
         of = node.node
         name = of.attr if isinstance(of, nodes.Getattr) else getattr(of, "name", "")
         value = self.shown(of.node) if isinstance(of, nodes.Getattr) else "the value"
-        cure = "functions are not available; filters are: `| length`, `| upper`, ..."
+        cure = "functions are not available; use a filter: `| length`, `| upper`, ..."
         if name in FOREIGN.calls:
             cure = f"write {value} | {FOREIGN.calls[name]}"
         called = self.template.between(self.template.start(node), node.lineno + 1)
@@ -184,7 +184,7 @@ class Checker(NodeVisitor):
         name = node.name
         if type_ is None:
             near = [each for each in (self.owner_of(name), nearest(name, self.scope)) if each]
-            cure: str | Fix = f"known are: {', '.join(sorted(self.scope))}"
+            cure: str | Fix = f"write one of: {', '.join(sorted(self.scope))}"
             if near:
                 cure = did_you_mean(*near)
             if name == "event":
@@ -531,7 +531,7 @@ class Checker(NodeVisitor):
             sign = self.template.before(node.kwargs[0].value)
             self.report("E302", sign, "a filter takes values without names", "write only the value")
         elif known is None:
-            cure = meant_word(node.name, FILTERS, f"filters are: {', '.join(FILTERS)}")
+            cure = meant_word(node.name, FILTERS, f"write one of: {', '.join(FILTERS)}")
             self.report("E305", name, f'unknown filter "{node.name}"', FOREIGN.filters.get(node.name, cure))
         elif not known.needed <= len(node.args) <= len(known.args):
             message = f"{node.name} takes {known.needed} to {len(known.args)} values in brackets"

@@ -55,7 +55,7 @@ def _check_variables(result: Result) -> Iterator[Difference]:
         known |= record.session.variables
     for name, (place, value, _) in result.scenario.expect.variables.items():
         if name not in known:
-            message = f'the call has no variable "{name}" in the end; it has {", ".join(sorted(known)) or "none"}'
+            message = f'at the end, the call has no variable "{name}"; it has {", ".join(sorted(known)) or "none"}'
             yield Difference(place, message, at=result.seconds)
         elif not is_part(value, known[name]):
             message = f'the variable "{name}" has a different value'

@@ -542,4 +542,4 @@ def _read_alone(text: Text, reader: Reader) -> ScriptStep | None:
 
 def _cure(word: str) -> str:
     near = nearest(word, STEPS)
-    return ScriptStep.hints.get(word) or (f'did you mean "{near}"?' if near else f"known are: {', '.join(STEPS)}")
+    return ScriptStep.hints.get(word) or (f'did you mean "{near}"?' if near else f"write one of: {', '.join(STEPS)}")

@@ -58,7 +58,7 @@ def test_words_become_fields_of_their_types() -> None:
         ("{moost: 5}", '1:2 E202 did you mean "most"?'),
         ("{max: 5}", "1:2 E202 write `most`"),
         ("{most: 5, music: x.mp3}", "1:11 E202 write `- stream: ..` under `do`"),
-        ("{most: 5, colour: red}", "1:11 E202 known are: most, order, open, title"),
+        ("{most: 5, colour: red}", "1:11 E202 write one of: most, order, open, title"),
         ("{most: 5, order: third}", "1:18 E203 write first or last"),
         ("{most: 5, open: maybe}", "1:17 E203 true or false is needed"),
         ("{most: 5, open: [yes]}", "1:17 E201 write true or false"),
@@ -86,7 +86,7 @@ def test_a_fault_in_a_required_word_leaves_no_model(text: str, issue: str) -> No
 
 
 def test_what_is_missing_is_not_reported_when_an_unknown_word_may_be_meant_for_it() -> None:
-    assert (None, ["1:2 E202 known are: most, order, open, title"]) == read("{colour: red}")
+    assert (None, ["1:2 E202 write one of: most, order, open, title"]) == read("{colour: red}")
 
 
 def test_every_fault_of_a_map_is_reported() -> None:

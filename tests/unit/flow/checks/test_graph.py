@@ -24,7 +24,7 @@ def menu(name: str, goto: str, then: str) -> str:
 def test_only_the_first_of_a_lost_chain_is_reported() -> None:
     steps = said("hello", "end") + said("lost", "further") + said("further", "last") + said("last", "end")
 
-    assert ['W215 no caller can reach step "lost" → lead to it from another step, or delete it'] == faults_of(steps)
+    assert ['W215 no caller can reach step "lost" → make another step lead to it, or delete it'] == faults_of(steps)
 
 
 def test_of_lost_steps_in_a_circle_the_first_is_reported() -> None:

@@ -30,7 +30,7 @@ def test_a_lookup_is_asked_by_its_name(lookup: str) -> None:
     ("lookup", "fault"),
     [
         ("custmer", 'E537 there is no lookup "custmer" → did you mean "customer"?'),
-        ("weather", 'E537 there is no lookup "weather" → known are: customer'),
+        ("weather", 'E537 there is no lookup "weather" → write one of: customer'),
         ('"customer, customer"', 'E537 there is no lookup "customer, customer" → write a list: [customer, customer]'),
         (
             "item",
@@ -47,8 +47,8 @@ def test_a_lookup_is_asked_by_its_name(lookup: str) -> None:
         ),
         (
             '{get: "https://crm.example.com"}',
-            'E537 `lookup` cannot declare a lookup, but "get" belongs to one → declare it under `lookups` of the '
-            "flow, and write its name",
+            'E537 `lookup` cannot declare a lookup, but "get" belongs to one → declare it under the flow\'s `lookups`, '
+            "and write its name",
         ),
         (
             "[{customer: {a: 1}}]",
