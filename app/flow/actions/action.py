@@ -1,6 +1,6 @@
-"""An NCCO action of a step, compiled: constant fields are ready, the others are computed for each call.
+"""An NCCO action of a step, compiled: constant fields are ready, and the others are computed for each call.
 
-`checkpoint: heard_terms` is here too: an NCCO notify that tells the server how far the call has come. If `on` names it,
+`checkpoint: heard_terms` is also here: an NCCO notify that tells the server how far the call has got. If `on` names it,
 it decides how the call continues; otherwise it is only recorded.
 """
 
@@ -26,7 +26,7 @@ class Action:
 
     Attributes:
         word: its name in the NCCO.
-        fields: its fields by NCCO name, in the order they are sent.
+        fields: its fields by NCCO name, in the order in which they are sent.
         callback: the webhook that it asks for.
         checkpoint: the name of the checkpoint; "" for any other action.
         is_opening: whether it is played only on entering the step, not for later targets of a connect list.
@@ -40,27 +40,27 @@ class Action:
     is_opening: bool = False
 
     def literal(self, name: str) -> Any:
-        """What a field always is; None when it is not written or computed."""
+        """The constant value of a field; None when it is not written, or is computed."""
         return literal(self.fields, name)
 
     def with_fields(self, fields: Mapping[str, Value], callback: Callback | None = None) -> Self:
-        """The same action with more fields (or others in their place), and another webhook unless None."""
+        """The same action with fields added or replaced, and with another webhook unless it is None."""
         return replace(self, fields={**self.fields, **fields}, callback=callback or self.callback)
 
     def in_locale(self, locale: str) -> Action:
-        """The action as it is for callers who hear this locale."""
+        """The action for callers of this locale."""
         if not any("locale" in value.used_names for value in self.fields.values()):
             return self
         return replace(self, fields={name: in_locale(value, locale) for name, value in self.fields.items()})
 
     @cached_property
     def computed(self) -> Mapping[str, Value]:
-        """The fields that only a call can fill."""
+        """The fields that can be filled only during a call."""
         return {name: value for name, value in self.fields.items() if not value.is_literal}
 
     @cached_property
     def constant(self) -> dict[str, Any]:
-        """The action with None for each field that only a call can fill. Must not be changed."""
+        """The action with None for each field that can be filled only during a call. Do not change it."""
         known = {name: value.render({}) if value.is_literal else None for name, value in self.fields.items()}
         return {"action": self.word, **known}
 
@@ -79,25 +79,25 @@ class Action:
 
 
 def literal(fields: Mapping[str, Value], name: str) -> Any:
-    """What a field always is; None when it is not written or computed."""
+    """The constant value of a field; None when it is not written, or is computed."""
     value = fields.get(name)
     return value.render({}) if value is not None and value.is_literal else None
 
 
 def may_be_true(fields: Mapping[str, Value], name: str) -> bool:
-    """Whether a flag is true, or may be in some call."""
+    """Whether a flag is true, or may be true in some call."""
     value = fields.get(name)
     return value is not None and (not value.is_literal or value.render({}) is True)
 
 
 ORDERING = frozenset({"bargeIn", "loop", "endOnSilence", "endOnKey", "timeOut"})
-"""Fields that rules between actions look at."""
+"""The fields that the rules about several actions use."""
 
 _OBSERVED = frozenset({"record", "connect", "conversation"})
 
 
 def observer(word: str, *, has_url: bool, records: bool, is_asynchronous: bool = False) -> Callback | None:
-    """The webhook that the server adds to an action; None when it has none, or the author wrote an `eventUrl`.
+    """The webhook that the server adds to an action; None when it needs none or the author wrote an `eventUrl`.
 
     Args:
         word: the action.
@@ -117,7 +117,7 @@ def observer(word: str, *, has_url: bool, records: bool, is_asynchronous: bool =
 
 
 DIAL_FAILURES = ("busy", "timeout", "unanswered", "rejected", "failed")
-"""Failures of a dial for which Vonage plays the reply. Source: webhook reference, Call status events."""
+"""Dial failures for which Vonage plays the NCCO in the reply. Source: webhook reference, Call status events."""
 
 DISCONNECTED = "disconnected"
 DIAL_OUTCOMES = ("completed", *DIAL_FAILURES, DISCONNECTED)
@@ -125,7 +125,7 @@ DETECTIONS = ("machine", "human", "beep")
 """What machine detection reports."""
 
 CONNECTED = "connected"
-"""Name of the notify behind a connect: it decides the outcome that no event has decided."""
+"""Name of the notify after a connect: it decides the outcome if no event has done so."""
 
 HELD = "held"
 _RESERVED = frozenset({*DIAL_OUTCOMES, *DETECTIONS, CONNECTED, HELD, "otherwise", "error", "cancelled", "record"})
@@ -151,7 +151,7 @@ def read_checkpoint(item: Item, reader: Reader) -> Action | None:
 
 
 def checkpoint(name: str, place: Place, *, steers: bool) -> Action:
-    """The notify of a checkpoint. It carries the leg, since the webhook itself names only the conversation.
+    """The notify of a checkpoint. It contains the leg, since the webhook itself contains only the conversation.
 
     Source: webhook reference, Notify event.
     """

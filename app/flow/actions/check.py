@@ -1,4 +1,4 @@
-"""Checks the NCCO that a step would play, with typical values for what only a call knows."""
+"""Checks the NCCO that a step would play, with typical values for everything that only a call can supply."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _Sampling: TypeAlias = Callable[[Value, Mapping[str, Any]], Any]
 
 _URL = ["https://example.com/webhooks"]
 _FOLLOWING_INPUT = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
-"""Stands for the actions of another step that follow."""
+"""A placeholder for the actions of the next step."""
 _LEFT_OUT = object()
-"""In place of a value that cannot be computed with the names tried."""
+"""A placeholder for a value that cannot be computed with the names tried."""
 _SPOKEN_RULES = ("N4", "N916")
-"""Beginnings of the codes of rules on SSML."""
+"""Prefixes of the codes of SSML rules."""
 _SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
-"""Characters of a text, as it is written, that its values hardly make too long to be spoken."""
+"""A text of at most this many characters, as written, hardly ever becomes too long to be spoken through its values."""
 _KEEP_ONE = "keep one of them"
 
 
@@ -42,7 +42,7 @@ class _Tried:
     """One action with typical values.
 
     Attributes:
-        action: as an NCCO holds it.
+        action: as in an NCCO.
         part: its source.
         text, index: for a document, its JSON text and the index of the action in it.
     """
@@ -54,14 +54,15 @@ class _Tried:
 
 
 def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> list[FlowIssue]:
-    """What Vonage would refuse (E401) or probably not do (W401), at the place of the field in the flow file.
+    """Actions that Vonage would refuse (E401) or probably not carry out (W401), each at the place of the field in the
+    flow file.
 
-    Computed fields are tried out with typical values of their types; only what holds for every value is reported.
+    Computed fields are tried out with typical values of their types; an issue is reported only if every value has it.
 
     Args:
-        parts: everything the step plays, the `input` of its exit included. They were read without an error.
-        scope: what its values may use.
-        goes_on: whether actions of another step may follow these in one NCCO.
+        parts: everything the step plays, including the `input` of its exit; read without errors.
+        scope: the names that its values may use.
+        goes_on: whether actions of another step may follow these in the same NCCO.
     """
     found: dict[FlowIssue, None] = {}
     for local, names in _in_each_locale(parts, scope):
@@ -72,7 +73,7 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> 
 
 
 def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tuple[tuple[Part, ...], Mapping[str, Any]]]:
-    """The parts as callers of each locale hear them, with the names in scope."""
+    """The parts as callers of each locale hear them, each with the names in scope."""
     locale = scope.get("locale")
     names = locale.words if locale else ()
     if not names:
@@ -85,7 +86,7 @@ def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tupl
 def _check_at(
     parts: tuple[Part, ...], position: int, names: Mapping[str, Any], *, goes_on: bool
 ) -> Iterator[FlowIssue]:
-    """The issues of the NCCO that a step plays when the target at `position` of its connect rings."""
+    """The issues of the NCCO that a step plays while it rings the target at `position` of its connect."""
     tried: list[_Tried] = []
     for part in parts:
         if isinstance(part, Document):
@@ -117,10 +118,10 @@ def as_sent(part: Action, names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sample(value: Value, names: Mapping[str, Any]) -> Any:
-    """The value with typical data; `_LEFT_OUT` where no data that is tried fits.
+    """The value with typical data; `_LEFT_OUT` if none of the data tried fits.
 
-    A short text without tags can be spoken with any values. It is returned as it is, since compiling the texts of
-    a large flow to render them once takes a third of its check.
+    A short text without tags can be spoken with any values. It is returned unchanged: compiling all texts of a large
+    flow just to render them once would take a third of the time of its check.
     """
     if isinstance(value, Computed) and value.escape == "talk":
         source = value.template.source
@@ -132,7 +133,7 @@ def _sample(value: Value, names: Mapping[str, Any]) -> Any:
 
 
 def _computed(value: Value, names: Mapping[str, Any], inner: _Sampling | None = None) -> Any:
-    """The value with these names; `_LEFT_OUT` where it cannot be computed. `inner` computes members and items."""
+    """The value with these names; `_LEFT_OUT` if it cannot be computed. `inner` computes members and items."""
     sample = inner or _computed
     if isinstance(value, Object):
         members = {name: sample(member, names) for name, member in value.members.items()}
@@ -173,7 +174,8 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
 
 
 def _place_in(part: Document, names: Mapping[str, Any], span: TextSpan) -> Place:
-    """Where some characters of an action list are written: in its file, or else where the file is named."""
+    """The place of some characters of an action list: in its file if that is known, otherwise where the file is named.
+    """
     value = in_locale(part.value, str(names.get("locale", "")))
     if isinstance(value, Literal | Computed):
         return value.place_of(names, span.start, span.end - span.start)
@@ -181,7 +183,7 @@ def _place_in(part: Document, names: Mapping[str, Any], span: TextSpan) -> Place
 
 
 def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) -> Iterator[FlowIssue]:
-    """The issue of an NCCO as one of the flow file; nothing when another value would not break the rule."""
+    """An NCCO's issue as an issue of the flow file; nothing if another value would not break the rule."""
     number, *path = path_of(issue) or ["0"]
     if not tried:
         return
@@ -205,12 +207,14 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
 
 
 def path_of(issue: NccoIssue) -> list[str]:
-    """The keys and positions that lead to what an issue is about, that of the action first."""
+    """The keys and positions that lead to the subject of an issue, starting with the position of the action."""
     return [segment.replace("~1", "/").replace("~0", "~") for segment in issue.path.split("/")[1:]]
 
 
 def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> bool:
-    """Whether every call breaks the rule: by SSML that the author wrote, or by what a map or a list lacks."""
+    """Whether every call breaks the rule: because of SSML that the author wrote, or because something is missing in a
+    map or a list.
+    """
     if isinstance(value, Object | Array):
         return all(_sample(leaf, names) is not _LEFT_OUT for leaf in leaves(value))
     return issue.code.startswith(_SPOKEN_RULES)
@@ -225,15 +229,15 @@ def _report(issue: NccoIssue, place: Place, *, is_sure: bool = True, note: str =
 
 
 TEXTS: Final = ("2026-03-05", "12", "2026-03-05T09:30")
-"""One of them fits each filter: a date in digits, a number, a point in time."""
+"""For each filter one of these fits: a date in digits, a number, a point in time."""
 
 
 def others(names: Mapping[str, Any], used: Collection[str]) -> Iterator[dict[str, Any]]:
-    """The same names with other texts, for a value that cannot be computed with these.
+    """The same names with different sample texts, for a value that cannot be computed with the current ones.
 
     Args:
         names: the names in scope, with samples for values that only a call has.
-        used: the names that the value looks up.
+        used: the names that the value uses.
     """
     roots = {name.partition(".")[0] for name in used} & names.keys()
     for text in TEXTS:
@@ -241,7 +245,7 @@ def others(names: Mapping[str, Any], used: Collection[str]) -> Iterator[dict[str
 
 
 def _with_text(sample: Any, text: str) -> Any:
-    """A sample with this text in place of every typical one."""
+    """The sample with this text in place of every sample text."""
     if isinstance(sample, Sample):
         return Sample(text) if sample.text == SAMPLE else sample
     if isinstance(sample, Mapping):

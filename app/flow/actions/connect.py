@@ -7,12 +7,10 @@ do:
       - {number: "447700900222", timeout: 15}
       - sip:desk@pbx.example.com
     timeout: 20
-on:
-  completed: end
-  otherwise: voicemail
+on: completed: end otherwise: voicemail
 ```
 
-`from` is the number of ours that was called unless it or `randomFromNumber` is written.
+Unless `from` or `randomFromNumber` is written, `from` is the number that the caller dialled.
 """
 
 from __future__ import annotations
@@ -51,11 +49,11 @@ BY_FIELDS = (
 )
 
 ADDRESS_FIELDS = ("number", "uri", "user", "domain")
-"""The fields of an endpoint with its number or address."""
+"""The field of each endpoint type that contains its number or address."""
 
 
 def _kind_of(text: str) -> str | None:
-    """The type of an endpoint that is written as a text: a number or an address; None for anything else."""
+    """The type of an endpoint written as text: a number or an address; None for anything else."""
     lowered = text.strip().lower()
     kind = next((kind for scheme, kind in _BY_SCHEME.items() if lowered.startswith(scheme)), None)
     is_number = "{{" in text or "{%" in text or _NUMBER.fullmatch(text)
@@ -63,7 +61,9 @@ def _kind_of(text: str) -> str | None:
 
 
 def _type_of(target: Map, reader: Reader) -> str | None:
-    """The type of an endpoint that is written as a map: its `type`, else by its fields; None after E405."""
+    """The type of an endpoint that is written as a map: its `type`, or else a type derived from its fields; None after
+    E405.
+    """
     written = target.get("type")
     uri = target.get("uri")
     if written is None:
@@ -86,7 +86,7 @@ def _type_of(target: Map, reader: Reader) -> str | None:
 
 
 def address_of(endpoint: Mapping[str, Any]) -> str:
-    """The number or URI that an endpoint of an NCCO dials; "" for one inside the account (app, vbc)."""
+    """The number or URI that an endpoint of an NCCO dials; "" for one within the account (app, vbc)."""
     if "number" in endpoint:
         return str(endpoint["number"])
     if "uri" in endpoint:
@@ -99,16 +99,16 @@ def address_of(endpoint: Mapping[str, Any]) -> str:
 ON_ANSWER = "onAnswer"
 _TONES = ("ringbackTone", "ringback")
 _PLACEHOLDER_URL = "https://example.com/webhooks"
-"""A placeholder for our URL, which each call fills in."""
+"""A placeholder for our URL, which is filled in for each call."""
 
 _REFUSALS = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
-"""Outcomes with names like a failed dial, although they connect the parties."""
+"""Outcomes that sound like a failed dial but connect the parties."""
 
 _FLOW_KEYS = frozenset({"run", "with", "flow", "goto"})
 
 
 def read_answering(endpoint: Map, reader: Resolver) -> tuple[Map, Runs | None]:
-    """The endpoint as an NCCO has it, and the flow that its `onAnswer` names; None when it names none."""
+    """The endpoint as in an NCCO, and the flow that its `onAnswer` names, or None."""
     entry = endpoint.entry(ON_ANSWER)
     if entry is None:
         return endpoint, None
@@ -142,10 +142,10 @@ def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
 
 
 def _check_answering(runs: Runs, place: Place, reader: Resolver) -> None:
-    """Things that the other party must not hear or decide.
+    """Report what the other party must not hear or decide.
 
-    E286 for a sensitive param, whose value would be stored until that party answers. W286 for an outcome whose name
-    says that the call is not connected, when it connects it.
+    E286 for a sensitive param, whose value would be stored until that party answers. W286 for an outcome that connects
+    the parties although its name says that it does not.
     """
     signature = reader.flows.get(runs.flow)
     for given in runs.given if signature else ():
@@ -160,11 +160,11 @@ def _check_answering(runs: Runs, place: Place, reader: Resolver) -> None:
 
 
 _CURRENT_NUMBER = "\0number"
-"""The name of the current number in the scope; authors cannot write it."""
+"""The current number's name in the scope; authors cannot write it."""
 
 _PHONE = TYPES["phone"]
 _NUMBER_TYPES = frozenset({"text", "phone", "int", "any", "words"})
-"""The types of entries that may turn out to be phone numbers."""
+"""The types of list entries that may be phone numbers."""
 
 
 @dataclass(frozen=True)
@@ -175,12 +175,14 @@ class CurrentNumber(Supplied):
     used_names: frozenset[str]
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The digits; a typical number when none is current."""
+        """The digits; a typical number if there is no current one."""
         return names.get(_CURRENT_NUMBER, _PHONE.sample)
 
 
 def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
-    """The list that the `number` of a phone computes; None for a single one. E287 for a value that can never be one."""
+    """The list that the `number` of a phone computes; None for a single one. E287 for a value that can never be a phone
+    number.
+    """
     text = endpoint.get("number")
     computed = computed_type(text, reader)
     is_list = computed is not None and computed.family == "list" and computed.entry is not None
@@ -193,12 +195,12 @@ def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
 
 
 def _never_fits(type_: Kind) -> bool:
-    """Whether it is a choice of words, none of them a number."""
+    """Whether it is a list of allowed words, none of which is a number."""
     return bool(type_.words) and not any(map(_digits, type_.words))
 
 
 def each_number(numbers: Value, frame: Frame) -> Iterator[Mapping[str, Any]]:
-    """The names in scope for each number of the list that may be dialled, in order. Raises RenderError."""
+    """For each number of the list that may be dialled, in order, the names in scope. Raises RenderError."""
     for entry in numbers.render(frame.names):
         number = _digits(entry)
         if frame.may_dial(number) and number:
@@ -218,7 +220,7 @@ class ConnectTarget(Action):
 
     Attributes:
         numbers: the list of numbers to dial; None for a single number or address.
-        heard: the flow that the other party hears before it is joined.
+        heard: the flow that the other party hears before being connected.
     """
 
     numbers: Value | None = None
@@ -226,9 +228,10 @@ class ConnectTarget(Action):
 
     @cached_property
     def is_computed(self) -> bool:
-        """Whether it takes a call to know which number or address is dialled.
+        """Whether the number or address to dial is known only during a call.
 
-        A websocket rings no phone, and its host is written in the flow (E332), so its path may be computed freely.
+        A websocket does not ring a phone, and its host is written in the flow (E332), so its path may be computed
+        freely.
         """
         if self.kind == "websocket":
             return False
@@ -236,7 +239,7 @@ class ConnectTarget(Action):
 
     @property
     def addresses(self) -> tuple[Value, ...]:
-        """What is dialled, as far as it is written."""
+        """The number or address, as far as it is written in the flow."""
         found = (find(self.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
         return tuple(value for value in found if not isinstance(value, Object))
 
@@ -246,9 +249,9 @@ class ConnectTarget(Action):
         return str(find(self.fields["endpoint"], ("0", "type")).render({}))
 
     def may_be_dialled(self, frame: Frame) -> bool:
-        """Whether a computed address of a list may be dialled: it is allowed, and a value of its type.
+        """Whether a computed address in a list may be dialled: it is allowed, and it fits its type.
 
-        One that cannot be computed at all fails when its turn comes.
+        An address that cannot be computed at all fails only when it is its turn.
         """
         if not self.is_computed:
             return True
@@ -259,7 +262,7 @@ class ConnectTarget(Action):
         return not address or frame.may_dial(address)
 
     def draft(self, names: Mapping[str, Any]) -> Draft:
-        """Its action in this call. Raises RenderError."""
+        """The action in this call. Raises RenderError."""
         (draft,) = self.render(Frame(names))
         if self.is_computed:
             draft.dials = address_of(draft.action["endpoint"][0])
@@ -270,12 +273,12 @@ class ConnectTarget(Action):
 
 
 _AUDIO = "audio/l16;rate=16000"
-"""The default audio format of a websocket: the specification requires one, and the reference names this one first."""
+"""The default audio format of a websocket: the specification requires one, and the reference lists this one first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectPart:
-    """A `connect`, one action for each party that it rings; `is_list`: they are written as a list."""
+    """A `connect`, with one action for each party that it rings; `is_list`: the parties are written as a list."""
 
     place: Place
     targets: tuple[ConnectTarget, ...]
@@ -288,16 +291,16 @@ class ConnectPart:
 
     @property
     def rings_several(self) -> bool:
-        """Whether it has a list; when a target fails, the next one is rung."""
+        """Whether it has several targets: when one fails, the next one is rung."""
         return len(self.targets) > 1 or self.targets[0].numbers is not None
 
     @property
     def names_flow(self) -> bool:
-        """Whether a party hears a flow before it is joined."""
+        """Whether a party hears a flow before being connected."""
         return any(target.heard is not None for target in self.targets)
 
     def rung(self, frame: Frame) -> Iterator[tuple[ConnectTarget, Mapping[str, Any]]]:
-        """The targets to ring, one per turn, each with the names in scope then. Raises RenderError.
+        """The targets to ring, one per turn, each with its names in scope. Raises RenderError.
 
         In a list, computed numbers that must not be dialled are skipped, and so are entries that are not numbers.
         """
@@ -312,7 +315,7 @@ class ConnectPart:
         return [target.draft(names) for target, names in rung[-1:]]
 
     def with_fields(self, fields: Mapping[str, Value], callback: Callback) -> ConnectPart:
-        """The same targets with more fields each, and another webhook."""
+        """The same targets, each with these fields added, and another webhook."""
         return replace(self, targets=tuple(target.with_fields(fields, callback) for target in self.targets))
 
 
@@ -350,7 +353,7 @@ def _read_target(
     Args:
         node: the target.
         common: fields of `connect` next to the list.
-        answers: the `onAnswer` next to the list, which applies to phones.
+        answers: the `onAnswer` next to the list; it applies to phones.
         place: of the connect.
         reader: for the reports.
     """
@@ -381,7 +384,7 @@ def _read_target(
 
 
 def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]] | None:
-    """The type of an endpoint, its fields, and the fields of `connect` that are written with it; None after E405."""
+    """The type of an endpoint, its fields, and the fields of `connect` written with it; None after E405."""
     if isinstance(node, Text):
         kind = _kind_of(node.value)
         if kind is None:
@@ -414,7 +417,9 @@ def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]]
 
 
 def _is_of_connect(name: str, kind: str) -> bool:
-    """Whether a field of a target belongs to the connect, not to its endpoint. A misspelt one counts as the nearest."""
+    """Whether a field of a target belongs to the connect, not to its endpoint. A misspelt field counts as the nearest
+    one.
+    """
     inner, outer = endpoint_shape(kind).fields, action_shape("connect").fields
     if name in inner or name == "type":
         return False
@@ -422,7 +427,7 @@ def _is_of_connect(name: str, kind: str) -> bool:
 
 
 def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
-    """The endpoint of a phone with the `onAnswer` written next to it, and the fields without that."""
+    """The endpoint of a phone with the `onAnswer` written next to it, and the fields without it."""
     beside = tuple(entry for entry in fields.entries if _is_answer(entry.key.value))
     for entry in beside:
         if entry.key.value != ON_ANSWER:
@@ -435,5 +440,5 @@ def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
 
 
 def _is_answer(name: str) -> bool:
-    """Whether a key is `onAnswer`, also misspelt."""
+    """Whether a key is `onAnswer`, perhaps misspelt."""
     return nearest(name, (ON_ANSWER, *action_shape("connect").fields)) == ON_ANSWER

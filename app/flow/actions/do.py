@@ -1,8 +1,8 @@
 """`do`: the items that a step plays.
 
-`ncco: queue.json.j2` is one of them: a whole action list from a file of templates/, for what the flow language cannot
-say. Values in it are JSON-escaped, so a caller's words cannot add an action or a field. The result is parsed and
-checked before it is sent.
+One of them, `ncco: queue.json.j2`, takes a whole action list from a file in templates/, for things that the flow
+language cannot express. Values in it are JSON-escaped, so a caller's words cannot add an action or a field. The result
+is parsed and checked before it is sent.
 """
 
 from __future__ import annotations
@@ -35,16 +35,17 @@ class Document:
     value: Value
     is_opening: bool = False
     source: str = ""
-    """The text of its files: an address that is literally in it was written by the author, so it may be dialled."""
+    """The text of its files: an address that appears in it literally was written by the author, so it may be dialled.
+    """
 
     def render(self, frame: Frame) -> list[Draft]:
-        """Its actions in this call. Raises RenderError (E413 when the template does not give a list of actions)."""
+        """Its actions in this call. Raises RenderError (E413 if the template does not produce a list of actions)."""
         if self.is_opening and frame.position:
             return []
         return self.drafts(self.value.render(frame.names))
 
     def drafts(self, text: str) -> list[Draft]:
-        """The actions that a rendered template holds. Raises RenderError (E413)."""
+        """The actions in a rendered template. Raises RenderError (E413)."""
         return [self._draft(action) for action in self._parse(text)]
 
     def _parse(self, text: str) -> list[dict[str, Any]]:
@@ -75,7 +76,7 @@ class Document:
         return Draft(action, callback, self._dials(action))
 
     def _dials(self, action: Mapping[str, Any]) -> str:
-        """The number or address to be checked against the allow-list; "" for one that the author wrote out."""
+        """The number or address to check against the allow-list; "" if the author wrote it out."""
         address = _address(action)
         return "" if self.value.is_literal or f'"{address}"' in self.source else address
 
@@ -87,7 +88,7 @@ def _address(action: Mapping[str, Any]) -> str:
 
 
 def read_document(item: Item, reader: Resolver) -> Document | None:
-    """The action list of one `ncco`; None after reporting its errors."""
+    """The action list of an `ncco` item; None after reporting its errors."""
     name = item.main
     if not isinstance(name, Text):
         message = "`ncco` takes the name of a file in templates/"
@@ -118,7 +119,7 @@ READERS: Final[Mapping[str, Callable[[Item, Resolver], Part | None]]] = {
 
 
 def read_items(node: Node, reader: Resolver) -> tuple[Item, ...]:
-    """The items of a `do`; errors are reported, and items without an action left out."""
+    """The items of a `do`. Errors are reported, and items without an action are left out."""
     if isinstance(node, Map | Text):
         cure = 'write a list: begin each action with a dash, `- talk: "…"`'
         reader.report("E201", node.place, f"`do` is {'a map' if isinstance(node, Map) else 'a text'}", cure)
@@ -128,25 +129,25 @@ def read_items(node: Node, reader: Resolver) -> tuple[Item, ...]:
 
 
 def read_do(node: Node, reader: Resolver) -> tuple[Part, ...]:
-    """What the items of a `do` play; errors are reported, and invalid items left out."""
+    """The parts that the items of a `do` play. Errors are reported, and invalid items are left out."""
     return read_parts(read_items(node, reader), reader)
 
 
 def read_parts(items: Iterable[Item], reader: Resolver) -> tuple[Part, ...]:
-    """What the items play; errors are reported, and invalid items left out."""
+    """The parts that the items play. Errors are reported, and invalid items are left out."""
     parts = [READERS[item.word](item.inherit(reader.inherited), reader) for item in items]
     return tuple(part for part in parts if part is not None)
 
 
 def actions_of(part: Part) -> tuple[Action, ...]:
-    """The actions that a part is known to be: none for a document, one for each party of a connect."""
+    """The actions of a part, as far as known: none for a document, one for each party of a connect."""
     if isinstance(part, ConnectPart):
         return part.targets
     return (part,) if isinstance(part, Action) else ()
 
 
 def values_in(part: Part) -> Iterator[Value]:
-    """What each call computes of a part."""
+    """The values of a part that each call computes."""
     if isinstance(part, Document):
         yield part.value
     for action in actions_of(part):

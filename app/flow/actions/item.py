@@ -17,11 +17,11 @@ ACTIONS = tuple(SHAPES)
 """The NCCO's actions."""
 
 ITEM_WORDS = (*ACTIONS, "ncco", "checkpoint")
-"""The words that an item of `do` may start with."""
+"""The words with which an item of `do` may start."""
 
 
 FOREIGN: Final = HINTS["action"]
-"""What actions of other platforms are called here."""
+"""The names that other platforms' actions have here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Item:
     Attributes:
         word: the action's name.
         place: where that name is.
-        main: the value under it; None when the item is an action as an NCCO writes it (`action: talk`).
-        beside: the fields next to it; all fields of such an action.
-        inherited: fields of `defaults`, used where the item does not say otherwise.
+        main: the value under it; None when the item is an action written as in an NCCO (`action: talk`).
+        beside: the fields next to it; for such an action, all its fields.
+        inherited: fields from `defaults`, used unless the item overrides them.
     """
 
     word: str
@@ -55,7 +55,7 @@ class Item:
 
     @property
     def has_websocket(self) -> bool:
-        """Whether a connect leads to a websocket."""
+        """Whether a connect dials a websocket."""
         target = self.field("endpoint") or self.main or Map(self.beside, self.place)
         texts = (text.value for text in texts_in(target))
         return any(text.startswith(("ws:", "wss:")) or text == "websocket" for text in texts)
@@ -78,7 +78,7 @@ class Item:
 
 
 def refuse_fields(item: Item, what: str, reader: Reader) -> None:
-    """E202 for every field next to an item that takes none."""
+    """E202 for every field next to an item that does not take any."""
     for entry in item.beside:
         message = f'{item.word} has no "{entry.key.value}"'
         reader.report("E202", entry.key.place, message, f"delete it: {item.word} takes only {what}")
@@ -99,7 +99,7 @@ def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: R
 
 
 def parse_item(node: Node, reader: Reader) -> Item | None:
-    """The item of `do` that a node is; None after reporting its errors (E402, E403)."""
+    """Read an item of `do`; None after reporting its errors (E402, E403)."""
     if isinstance(node, Seq):
         reader.report("E402", node.place, "an item of `do` is a list, not an action")
         return None
@@ -176,13 +176,14 @@ def _report_unknown(word: Text, reader: Reader) -> None:
 
 
 def _foreign_cure(word: str) -> str | Fix | None:
-    """What to write in place of another platform's action; None when nothing is known about the word."""
+    """What to write instead of another platform's action; None for an unknown word."""
     meant = meaning_of(word, FOREIGN)
     return Fix(f"write `{meant}` instead", "word", meant) if meant and meant.isidentifier() else meant
 
 
 def restore_items(do: Node, step_words: Collection[str], reader: Reader) -> Node:
-    """What is under `do`, without words of the step that are indented into its items; E403 for each."""
+    """The value of `do` without the step's own keys that are indented into its items by mistake; E403 for each of them.
+    """
     if not isinstance(do, Seq):
         return do
     restored = (_without(step_words, item, reader) for item in do.items)
@@ -190,7 +191,7 @@ def restore_items(do: Node, step_words: Collection[str], reader: Reader) -> Node
 
 
 def _without(step_words: Collection[str], item: Node, reader: Reader) -> Node | None:
-    """An item without words of its step; None if nothing is left."""
+    """An item without keys of its step; None if nothing is left."""
     strays = [entry.key for entry in item.entries if entry.key.value in step_words] if isinstance(item, Map) else []
     if not isinstance(item, Map) or not strays:
         return item
@@ -203,14 +204,16 @@ def _without(step_words: Collection[str], item: Node, reader: Reader) -> Node | 
 
 
 _SECOND_SPELLINGS = {key: name for shape in SHAPES.values() for key, name in shape.spellings.items()}
-"""Second spellings of NCCO options, and the ones that are sent."""
+"""Alternative spellings of NCCO options, and the spellings that are sent."""
 
 _RIVALS = (("from", "randomFromNumber"), ("mute", "canSpeak"), ("machineDetection", "advancedMachineDetection"))
-"""Fields that exclude each other."""
+"""Mutually exclusive fields."""
 
 
 def gather(own: tuple[Entry, ...], inherited: tuple[Entry, ...], place: Place) -> Map:
-    """One map of own and inherited fields; own ones win, maps are merged, an own field drops its inherited rival."""
+    """Merge own and inherited fields. Own fields win, maps are merged, and an own field drops an inherited one that it
+    excludes.
+    """
     if not inherited:
         return Map(own, place)
     names = {entry.key.value for entry in own}

@@ -1,8 +1,8 @@
 """Reads the NCCO actions except `connect`, and chooses the voice of a talk.
 
 The voice is the talk's own, the locale's or the flow's default; the innermost wins. A talk with its own `language` is
-spoken in it in every locale. A style belongs to the language it is written with, so neither `style` nor `premium` is
-inherited from `defaults` with another language.
+spoken in that language in every locale. A style belongs to the language it is written with, so neither `style` nor
+`premium` is inherited from `defaults` with another language.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from app.flow.templates.values import Value
 from app.ncco.actions import SHAPES
 
 _UNWRITTEN = {name: option.default for name, option in SHAPES["talk"].options.items()}
-"""What Vonage takes for an option that is not written."""
+"""Vonage's defaults for options that are not written."""
 
 _NOT_SAID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^<>]*>", re.DOTALL)
 
 
 def read_talk(item: Item, own: tuple[Entry, ...], reader: Resolver) -> Action:
-    """A talk with the voice that it is said in."""
+    """A talk and its voice."""
     written = {entry.key.value for entry in own}
     inherited = item.inherited
     voice = dict[str, Value]()
@@ -49,7 +49,7 @@ def read_talk(item: Item, own: tuple[Entry, ...], reader: Resolver) -> Action:
 
 
 def _literal(word: str, entries: tuple[Entry, ...]) -> str:
-    """What a field always is; "" when it is missing or computed."""
+    """The constant value of a field; "" when it is missing or computed."""
     node = next((entry.value for entry in entries if entry.key.value == word), None)
     return node.value if isinstance(node, Text) and "{" not in node.value else ""
 
@@ -63,7 +63,7 @@ def _speaking(language: str, reader: Resolver) -> Resolver:
 
 
 def _by_locale(word: str, inherited: tuple[Entry, ...], reader: Resolver) -> Value | None:
-    """One option of the voice in each locale; None when it is not written."""
+    """An option of the voice in each locale; None when it is not written."""
     locales: Mapping[str, Locale] = reader.locales
     node = next((entry.value for entry in inherited if entry.key.value == word), None)
     default = action_shape("talk").fields[word].read(node, f"`{word}` of talk", reader) if node else None
@@ -79,7 +79,7 @@ def _by_locale(word: str, inherited: tuple[Entry, ...], reader: Resolver) -> Val
 
 
 def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Resolver) -> None:
-    """W565 for words that are said in every language of the flow."""
+    """W565 for words that are the same in every language of the flow."""
     written = next((entry.value for entry in own if entry.key.value == "text"), None)
     if text is None or not isinstance(written, Text) or not speaks_several(reader.locales):
         return
@@ -95,7 +95,7 @@ def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Resolve
 
 
 def read_action(item: Item, reader: Resolver) -> Action | None:
-    """An NCCO action of one item of `do`; None after reporting its errors."""
+    """The NCCO action of an item of `do`; None after reporting its errors."""
     own = _own_fields(item, reader)
     if own is None:
         return None
@@ -154,7 +154,7 @@ def _with_template_as_text(item: Item, entries: tuple[Entry, ...], reader: Reade
 
 
 def _is_map_of_fields(main: Map, word: str, reader: Resolver) -> bool:
-    """Whether a map under the action's name holds its fields; else it is the main value."""
+    """Whether a map under the action's name contains the action's fields; otherwise it is the main value."""
     fields = action_shape(word).fields
     if word == "notify":
         return bool(main.entries) and set(main.keys()) <= set(fields)

@@ -32,10 +32,10 @@ class Needs(Protocol):
     """What an exit needs of the actions of its step."""
 
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
-        """The parts with the action that the step waits for; as they were once an error is reported.
+        """The parts with the action that the step waits for; unchanged after reporting an error.
 
         Args:
-            parts: what `do` says.
+            parts: the parts of `do`.
             place: of the exit.
             reader: for the reports, and the flow's default fields.
         """
@@ -45,18 +45,18 @@ class Needs(Protocol):
 class InputNeeds:
     """The one `input` of a step that asks.
 
-    What the author wrote on an `input` of `do` wins and is checked (E406, E407, E412); without one an `input` is
-    appended, with the flow's defaults. The step's own prompts of one kind directly in front of it can be interrupted
-    unless `bargeIn` is written. Speech is recognised in the language of the locale, in a flow without locales in that
-    of the last `talk`, unless it is written.
+    Fields that the author wrote on an `input` in `do` win and are checked (E406, E407, E412). Without such an `input`,
+    one is appended, with the flow's defaults. The step's own prompts of one kind directly before it can be interrupted
+    unless `bargeIn` is written. Unless the language of the speech is written, it is the locale's, or in a flow without
+    locales that of the last `talk`.
 
     Attributes:
         kinds: `dtmf`, `speech` or both.
-        max_digits: the longest entry by keys; 0 without keys.
+        max_digits: the maximum number of keys; 0 without keys.
         ends_on_hash: the key # ends an entry that may be shorter.
         hash_chooses: the key # is a choice.
         context: phrases that the recogniser should expect; a map by locale if the flow has any.
-        is_sensitive: what the caller gives must not be written anywhere.
+        is_sensitive: the caller's input must not be written anywhere.
     """
 
     kinds: tuple[str, ...]
@@ -88,7 +88,7 @@ class InputNeeds:
         return (*_interruptible(before, place), asking, *parts[number + 1 :])
 
     def _contradictions(self, written: Action, place: Place) -> Iterator[FlowIssue]:
-        """What is written on the `input` and cannot hear what the exit needs: E406 and E412."""
+        """Report written fields with which the `input` cannot receive what the exit needs: E406 and E412."""
         for name in _FILLED_FOR_INPUT:
             if name in written.fields:
                 message = (
@@ -116,7 +116,7 @@ class InputNeeds:
             yield rule.at(settings["submitOnHash"].place, message, cure)
 
     def _fields(self, written: Action, before: tuple[Part, ...], place: Place, reader: Resolver) -> dict[str, Value]:
-        """The fields of the `input` with everything that the exit needs; written values stay."""
+        """The fields of the `input` with everything that the exit needs; written values are kept."""
         dtmf: dict[str, Value] = {"maxDigits": Constant(self.max_digits, place)} if self.max_digits else {}
         dtmf |= {"submitOnHash": Constant(True, place)} if self.ends_on_hash else {}
         speech = {"context": _texts(self.context, place)} if self.context else {}
@@ -138,16 +138,16 @@ def _member(written: Action, name: str) -> Mapping[str, Value]:
 
 
 def _texts(content: Sequence[str] | Mapping[str, Sequence[str]], place: Place) -> Value:
-    """A list that the server adds; a map holds one for each locale."""
+    """A list that the server adds; a map contains one for each locale."""
     if isinstance(content, Mapping):
         return localised({locale: _texts(each, place) for locale, each in content.items()}, place)
     return Array(tuple(Constant(item, place) for item in content), place)
 
 
 def _language(before: tuple[Part, ...], place: Place, reader: Resolver) -> Value | None:
-    """The language that speech is recognised in; None leaves it to Vonage.
+    """The language in which speech is recognised; None leaves it to Vonage.
 
-    That is the language of the locale; in a flow without locales that of the last talk, if it is recognised.
+    It is the locale's language, or in a flow without locales that of the last talk, if Vonage recognises it.
     """
     if reader.locales:
         return _recognition_language(reader)
@@ -158,7 +158,7 @@ def _language(before: tuple[Part, ...], place: Place, reader: Resolver) -> Value
 
 
 def _recognition_language(reader: Resolver) -> Value:
-    """The language that callers are heard in, by locale; W567 for one that is not recognised."""
+    """The recognition language of each locale; W567 for one that Vonage does not recognise."""
     locales: Mapping[str, Locale] = reader.locales
     for locale in locales.values():
         if not locale.is_recognised and locale.language.lower() in VOICES_BY_CODE:
@@ -174,10 +174,10 @@ def _recognition_language(reader: Resolver) -> Value:
 
 
 def _interruptible(before: tuple[Part, ...], place: Place) -> tuple[Part, ...]:
-    """The parts with `bargeIn: true` on the run of prompts of one kind at their end.
+    """The parts, with `bargeIn: true` on the prompts of one kind at their end.
 
-    Source: NCCO reference, Talk and Stream (bargeIn): the next action of another kind must be an input, and once
-    true it stays true, even if a following prompt says false.
+    Source: NCCO reference, Talk and Stream (bargeIn): the next action of another kind must be an input, and once true
+    it stays true, even if a following prompt says false.
     """
     kind = getattr(before[-1], "word", "") if before else ""
     barging: list[Part] = []
@@ -192,7 +192,7 @@ _BEEP_MODES = ("default", "detect_beep")
 
 
 def _allows_detection(target: ConnectTarget, named: frozenset[str], reader: Reader) -> bool:
-    """Whether the machine detection that is written can lead to the outcomes named; E410 otherwise."""
+    """Whether the written machine detection can lead to the named outcomes; E410 otherwise."""
     advanced = target.fields.get("advancedMachineDetection")
     members = advanced.members if isinstance(advanced, Object) else {}
     simple = target.fields.get("machineDetection") if advanced is None else None
@@ -212,7 +212,7 @@ def _allows_detection(target: ConnectTarget, named: frozenset[str], reader: Read
 
 
 def _complete_detection(target: ConnectTarget, named: frozenset[str], place: Place) -> ConnectTarget:
-    """The target with the detection that the named outcomes need; written values stay."""
+    """The target with the machine detection that the named outcomes need; written values are kept."""
     advanced = target.fields.get("advancedMachineDetection")
     if not named or (advanced is None and "machineDetection" in target.fields):
         return target
@@ -234,14 +234,14 @@ _FILLED_FOR_CONNECT = ("eventUrl", "eventMethod", "eventType")
 class DialNeeds:
     """The connect or the checkpoint on which `on` decides: the last action of the step.
 
-    A connect gets `eventType: synchronous` and the machine detection that is named; a checkpoint steers. What does not
-    fit is reported (E408 to E410, E412).
+    A connect gets `eventType: synchronous` and the machine detection that the outcomes need; a checkpoint can steer the
+    call. Anything that does not fit is reported (E408 to E410, E412).
 
     Attributes:
         names: the outcomes named in `on`: of a connect, machine detection, checkpoints, `otherwise`; without `error`.
-        completed_ends: whether the call ends when the called party hangs up. Otherwise, and when that party hears
-            a flow first and may decline, a notify follows the connect and decides, since a lost `busy` event must
-            not play the path of `completed`.
+        completed_ends: whether the call ends when the called party hangs up. Otherwise, or if that party first hears a
+            flow and may decline, a notify after the connect decides, because a lost `busy` event must not lead to the
+            `completed` path.
     """
 
     names: frozenset[str]
@@ -258,9 +258,9 @@ class DialNeeds:
 
 @dataclass(frozen=True, slots=True)
 class HeldNeeds:
-    """The notify of a step that holds the caller: it reports when the parts before it have been played.
+    """The notify of a step that holds the caller: it reports that the parts before it have been played.
 
-    E278 when nothing among them takes time, E279 when they never end.
+    E278 if none of them takes time, E279 if they never end.
     """
 
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
@@ -278,7 +278,7 @@ class HeldNeeds:
 
 
 def targets_count(parts: tuple[Part, ...]) -> int:
-    """How many targets the connect of a step lists, a computed list as one; 0 without a connect."""
+    """How many targets the connect of a step lists; a computed list counts as one. 0 without a connect."""
     return max((len(part.targets) for part in parts if isinstance(part, ConnectPart)), default=0)
 
 
@@ -326,7 +326,7 @@ def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> Conn
 
 
 def _allows_outcomes(target: ConnectTarget, detections: frozenset[str], reader: Reader) -> bool:
-    """Whether the fields allow the outcomes that `on` names; E410 and E412 otherwise."""
+    """Whether the fields allow the outcomes named in `on`; E410 and E412 otherwise."""
     filled = [name for name in _FILLED_FOR_CONNECT if name in target.fields]
     if target.literal("eventType") == "synchronous":
         filled.remove("eventType")
@@ -341,7 +341,7 @@ def _opening(part: Part) -> Part:
 
 
 def _with_checkpoint(parts: tuple[Part, ...], name: str, place: Place, reader: Resolver) -> tuple[Part, ...]:
-    """The parts with the checkpoint `name`, the last of them, as a wait; E409 otherwise."""
+    """The parts, with the last one, the checkpoint `name`, as a wait; E409 if it is not the last."""
     found = [part for part in parts if isinstance(part, Action) and part.checkpoint == name]
     last = parts[-1] if parts else None
     if not found:

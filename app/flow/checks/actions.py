@@ -1,4 +1,4 @@
-"""Checks what the actions of a flow say and dial.
+"""Checks the texts and targets of a flow's actions.
 
 It finds targets that cannot work (W640, W645, W647), declared words that break a rule (E401, W401, E313), texts that
 are too long (W641) or take too much work (W648), and holidays without a name (W639).
@@ -38,7 +38,7 @@ from app.ncco.ssml import MAX_TALK_CHARACTERS
 from app.value_types import Kind
 
 _OUR_NUMBER = "to"
-"""The field of `call` that holds our own number: the one that the caller dialled."""
+"""The field of `call` that contains our own number, which the caller dialled."""
 
 
 def check_actions(facts: Facts) -> Iterator[FlowIssue]:
@@ -58,7 +58,7 @@ def _connect_targets(step: Step) -> Iterator[ConnectTarget]:
 
 
 def _check_targets(facts: Facts) -> Iterator[FlowIssue]:
-    """W640 for the number that the call came in on, W647 for a `from` that is not ours."""
+    """W640 for dialling the number that the call came in on, W647 for a `from` that is not ours."""
     for step in facts.flow.steps.values():
         for target in _connect_targets(step):
             yield from _check_dialled_number(target, facts.flow.numbers)
@@ -93,7 +93,7 @@ def _reads_our_number(node: nodes.Node) -> bool:
 
 
 def _check_from(target: ConnectTarget) -> Iterator[FlowIssue]:
-    """W647 for a phone whose `from` is the caller's number or input: it must be one of your Vonage numbers.
+    """W647 for a phone whose `from` is the caller's number or input: `from` must be one of your Vonage numbers.
 
     Source: NCCO reference, Connect (`from`).
     """
@@ -106,9 +106,9 @@ def _check_from(target: ConnectTarget) -> Iterator[FlowIssue]:
 
 
 def _check_errors(facts: Facts) -> Iterator[FlowIssue]:
-    """W645 for an `error` that leads to a step which fails for the same reason.
+    """W645 for an `error` exit that leads to a step that fails for the same reason.
 
-    A step that has failed is not entered again in the same turn.
+    A failed step is not entered again in the same turn.
     """
     error = facts.flow.error
     steps = facts.flow.steps
@@ -133,20 +133,20 @@ def _check_errors(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _computed_addresses(step: Step) -> Iterator[str]:
-    """The source text of each address that a step computes."""
+    """The source of each address that a step computes."""
     for target in _connect_targets(step):
         yield from (value.source for value in target.addresses if isinstance(value, Computed | Native))
 
 
 _COMBINATION_LIMIT: Final = 20
-"""A value with more combinations of words is not tried; our choice."""
+"""A value with more combinations of words than this is not tried; our choice."""
 
 Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
-"""Name and field ("" for the name itself) → the words that it can be."""
+"""Name and field ("" for the name itself) → its possible words."""
 
 
 def _check_words(facts: Facts) -> Iterator[FlowIssue]:
-    """E401, W401 or E313 for each field in which one of the declared words breaks a rule."""
+    """E401, W401 or E313 for each field that breaks a rule with one of the declared words."""
     scope = facts.source.reader.scope
     if not any(map(_has_words, scope.shapes.values())):
         return
@@ -172,7 +172,7 @@ def _field(action: Action, value: Value, scope: ScopeTypes, samples: Mapping[str
 
 
 def _words(leaf: Value, scope: ScopeTypes) -> Words:
-    """The words of every name in a value; {} when one of the names can be anything else."""
+    """The words of every name in a value; {} if any name can have other values."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for read in reads_in(leaf):
         type_ = scope.get(read.name) if not read.is_local else None
@@ -187,7 +187,7 @@ def _words(leaf: Value, scope: ScopeTypes) -> Words:
 def _try(
     action: Action, leaf: Value, said: Mapping[tuple[str, str], str], samples: Mapping[str, Any]
 ) -> FlowIssue | None:
-    """The issue of a value with these words for its names; None without an issue."""
+    """The issue of a value when its names have these words; None if there is none."""
     names = dict(samples)
     for (name, field), word in said.items():
         names[name] = {**names[name], field: word} if field else word
@@ -207,14 +207,14 @@ def _try(
 
 _TAG = re.compile(r"<[^>]*>")
 _MOST_CHARACTERS = {"int": 19, "number": 20, "bool": 5, "phone": 15}
-"""The most characters that a value of a type can have."""
+"""The maximum number of characters in a value of each type."""
 
 
 def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
     """W641 for every talk that is too long when its values are at their longest.
 
-    That is known where the type of a value says so: one of some words, a number, true or false, the digits that a
-    `collect` takes. Any other text counts as empty.
+    The length is known for some types: a list of allowed words, a number, true or false, the digits of a `collect`. Any
+    other text counts as empty.
     """
     written = facts.written
     entered = {
@@ -234,9 +234,9 @@ def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _check_work(facts: Facts) -> Iterator[FlowIssue]:
-    """W648 for every text with more steps than a turn may take, judged by lists with known entries.
+    """W648 for every text that takes more steps than a turn may, considering only lists whose entries are known.
 
-    Those are lists that are written in the text, and variables that nothing sets. Any other list counts as one entry.
+    These are lists written in the text, and variables that nothing sets. Any other list counts as one entry.
     """
 
     def entries(of: nodes.Node) -> int:
@@ -259,7 +259,7 @@ def _check_work(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _texts_of(step: Step) -> Iterator[Computed]:
-    """Every computed text that a step says."""
+    """Every computed text that a step speaks."""
     for part in parts_of(step):
         text = part.fields.get("text") if isinstance(part, Action) and part.word == "talk" else None
         if text is not None and not text.is_literal:
@@ -268,11 +268,11 @@ def _texts_of(step: Step) -> Iterator[Computed]:
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """Computes how many characters texts and values can have at most.
+    """Computes the maximum length of texts and values, in characters.
 
     Attributes:
         scope: the types of names.
-        entered: the most digits of variables that callers key in.
+        entered: the maximum number of digits of each variable that callers key in.
     """
 
     scope: ScopeTypes
@@ -299,7 +299,7 @@ class _Measure:
         return 0
 
     def value(self, node: nodes.Expr) -> int:
-        """The characters of a value; 0 where its type does not say."""
+        """The characters of a value; 0 if its type does not limit them."""
         match node:
             case nodes.Const(value=str() as text):
                 return len(text)
@@ -325,10 +325,10 @@ class _Measure:
 
 
 def _check_nameless(facts: Facts) -> Iterator[FlowIssue]:
-    """W639 for each calendar, at the first place where a text says the name of a day that may have none.
+    """W639 for each calendar, at the first place where a text speaks the name of a day that may not have one.
 
-    A flow that tests the name anywhere is assumed to say it only where there is one. A step is assumed to be for
-    holidays, unless a line of a `branch` that leads to it tests for changed days (`override`).
+    If a flow tests the name anywhere, it is assumed to speak it only when there is one. A step is assumed to be for
+    holidays unless a `branch` line that leads to it tests for changed days (`override`).
     """
     steps = facts.flow.steps.values() if "hours" in facts.read else ()
     if any(_is_day_name(need) for step in steps for test in step.exit.reads() for need in needs_in(test)):
@@ -356,7 +356,7 @@ def _is_day_name(need: Reference) -> bool:
 
 
 def _reasons(facts: Facts, step: Step) -> frozenset[str]:
-    """Why calls come to a step: `holiday`, `override` or both, by the branches that lead to it."""
+    """Why calls reach a step: `holiday`, `override` or both, judging by the branches that lead to it."""
     ways = [way for each in facts.flow.steps.values() for way in each.exit.ways() if way.target.step == step.name]
     tests = [way.condition.node for way in ways if way.condition is not None]
     asked = {node.value for test in tests for node in walk(test) if isinstance(node, nodes.Const)}

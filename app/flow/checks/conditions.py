@@ -1,4 +1,4 @@
-"""Conditions that never hold (W642), that always do (W643), and lines of a branch that never decide (W644)."""
+"""Finds conditions that never hold (W642) or always hold (W643), and branch lines that never decide (W644)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NEGATED = {"ne": "eq", "notin": "in", "gteq": "lt", "lteq": "gt"}
 
 
 def key_of(node: nodes.Node) -> Key:
-    """A key that is equal for equal expressions, independent of their places."""
+    """A key that is equal for equal expressions, wherever they are written."""
     own = (value for _, value in node.iter_fields())
     plain = tuple((type(value).__name__, value) for value in own if isinstance(value, str | int | float))
     return (type(node).__name__, plain, tuple(key_of(child) for child in node.iter_child_nodes()))
@@ -40,7 +40,7 @@ def key_of(node: nodes.Node) -> Key:
 
 @dataclass(frozen=True, slots=True)
 class ValueBounds:
-    """What the values of a name have in common.
+    """What is known about the values of a name.
 
     Attributes:
         least, most: the smallest and the largest number.
@@ -55,7 +55,7 @@ class ValueBounds:
 
     @property
     def ends(self) -> tuple[float, ...]:
-        """The bounds of numbers that are finite, and the first value."""
+        """The finite numeric bounds, and the initial value."""
         own = self.initial if isinstance(self.initial, int | float) else self.least
         return tuple(filter(isfinite, (self.least, self.most, own)))
 
@@ -77,7 +77,7 @@ class ValueBounds:
 
 
 def entry_bounds(low: int, high: int, initial: Any = None) -> ValueBounds:
-    """The bounds of an entry of `low` to `high` digits."""
+    """The bounds of a keyed entry of `low` to `high` digits."""
     return ValueBounds(0, 10**high - 1, (low, high), initial)
 
 
@@ -88,9 +88,9 @@ class Domains:
     Attributes:
         scope: the types of names.
         known: the key of a name → every value that it can have.
-        bounds: the key of another name → the bounds of its values.
+        bounds: the key of any other name → the bounds of its values.
         values: the key of a name, of a field, of a length or of an atom → the values to try.
-        lengths: the key of a length among them → its bounds.
+        lengths: the key of such a length → its bounds.
     """
 
     scope: ScopeTypes
@@ -141,7 +141,7 @@ class Domains:
         return lambda combination: bool(combination[key])
 
     def _compared(self, left: nodes.Expr, written: str, right: nodes.Expr) -> Formula:
-        """A comparison; one of a name with literals may have its sides exchanged."""
+        """A comparison; the sides of a comparison with a literal may be swapped."""
         op = _NEGATED.get(written, written)
         if op != "in" and isinstance(left, nodes.Const):
             found = self._with_literal(right, {"lt": "gt", "gt": "lt"}.get(op, op), left.value)
@@ -169,7 +169,7 @@ class Domains:
         return lambda combination: compare(op, combination[key], literal)
 
     def _beginning(self, node: nodes.Expr, beginning: str) -> Formula | None:
-        """Whether a text starts with a literal: the longest one that fits decides the others."""
+        """Whether a text starts with a literal; the longest literal that fits decides about the others."""
         key = key_of(node)
         shape = known_type(self.scope, node)
         values = _values(shape, (beginning + _OTHER,)) if shape is not None and shape.family == "text" else None
@@ -198,7 +198,7 @@ def _literal(node: nodes.Node) -> Any:
 
 
 def _values(shape: Kind, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Values of a type that tell the written literals apart; None for a type without such values."""
+    """Values of a type that distinguish the written literals; None for a type without such values."""
     if shape.words:
         return shape.words
     if shape.family == "bool":
@@ -211,7 +211,7 @@ def _values(shape: Kind, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
 
 
 def _with_between(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The values; for numbers also one below all, one above all, and one between each two."""
+    """The values; for numbers also one below all of them, one above, and one between each pair."""
     if any(isinstance(value, bool | str) for value in values):
         return values
     found = sorted(values)
@@ -236,9 +236,9 @@ def check_conditions(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict[Key, ValueBounds]]:
-    """What variables can be: every value where only literals are set, else the bounds of the values.
+    """The possible values of variables: every value if only literals are set, otherwise bounds.
 
-    A variable that nothing sets is left out: it is a constant, which the author may change.
+    Variables that nothing sets are left out: they are constants, which the author may change.
     """
     known: dict[Key, tuple[Any, ...]] = {}
     bounds: dict[Key, ValueBounds] = {}
@@ -288,7 +288,7 @@ def _check_tests(tests: Sequence[Expression], domains: Domains) -> Iterator[Flow
 
 
 def _never_fits(exit_: Exit) -> FlowIssue | None:
-    """W642 for a `collect` whose variable cannot hold anything that can be keyed in."""
+    """W642 for a `collect` whose variable cannot store anything that can be keyed in."""
     variable, lengths = _entered(exit_)
     if variable is None or lengths is None:
         return None
@@ -302,7 +302,7 @@ def _never_fits(exit_: Exit) -> FlowIssue | None:
 
 
 def _entered(exit_: Exit) -> tuple[Variable | None, tuple[int, int] | None]:
-    """The variable that is only filled by keys, and their number (lowest, highest)."""
+    """The variable, if only keys fill it, and the number of digits (lowest, highest)."""
     asked = exit_.asked
     if asked is None or asked.free_speech:
         return None, None
@@ -310,7 +310,7 @@ def _entered(exit_: Exit) -> tuple[Variable | None, tuple[int, int] | None]:
 
 
 def _check_entry(exit_: Exit, scope: ScopeTypes) -> Iterator[FlowIssue]:
-    """W642 for the check of a `collect` that holds for nothing that can be keyed in."""
+    """W642 for a `collect` whose check does not hold for anything that can be keyed in."""
     variable, lengths = _entered(exit_)
     if variable is None or lengths is None or variable.type.name not in ("text", "int", "number"):
         return

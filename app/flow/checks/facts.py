@@ -1,4 +1,4 @@
-"""What a flow reads, sets, asks, sends and returns, from all its steps."""
+"""Collects everything that the steps of a flow read, set, ask, send and return."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Used(NamedTuple):
 
     Attributes:
         source: the value or the condition itself.
-        is_early: it is computed before the lookups of the step are answered.
-        is_sent: a hook sends it; that may be shared, or sent much later.
+        is_early: it is computed before the step's lookups are answered.
+        is_sent: a hook sends it; the hook may be shared, or sent much later.
         own: names with a local meaning there, such as the params of a lookup.
     """
 
@@ -54,31 +54,31 @@ def used_in(step: Step) -> Iterator[Used]:
 
 
 def parts_of(step: Step) -> Iterator[Part]:
-    """Everything that it plays, the prompts of its retry included."""
+    """Everything that it plays, including its retry prompts."""
     yield from step.parts
     yield from prompts_of(step)
 
 
 def prompts_of(step: Step) -> Iterator[Part]:
-    """What it plays after failed tries."""
+    """The prompts that it plays after failed tries."""
     yield from (part for prompts in step.exit.prompts.values() for parts in prompts for part in parts)
 
 
 def tested_on_leaving(step: Step) -> Iterator[Expression]:
-    """The conditions that are tested on each way out, whether they hold or not."""
+    """The conditions tested on each way out, whether or not they hold."""
     if step.exit.leaves_at_once:
         yield from step.exit.reads()
 
 
 def asked_in(asked: AskedLookup) -> Iterator[Used]:
-    """The values that a lookup is asked with."""
+    """The values with which a lookup is asked."""
     params = frozenset(asked.definition.params)
     yield from (Used(value, is_early=True, own=params) for value in asked.definition.values)
     yield from (Used(given.value, is_early=True) for given in asked.given)
 
 
 def sent(sendings: Iterable[SentHook]) -> Iterator[Used]:
-    """What hooks send."""
+    """The values that hooks send."""
     for hook in sendings:
         own = OWN_NAMES.union(hook.definition.params)
         yield from (Used(value, is_sent=True, own=own) for value in hook.definition.values)
@@ -90,13 +90,13 @@ def _assigned(*groups: Iterable[Assignment]) -> Iterator[Used]:
 
 
 def target_values(target: Target | None) -> Iterator[Used]:
-    """What is assigned and given on the way to a target."""
+    """The values that are assigned and passed on the way to a target."""
     if target is not None:
         yield from _assigned(target.sets, target.runs.given if target.runs is not None else ())
 
 
 def reads_in(source: Value | Expression) -> Iterator[Reference]:
-    """Every name that a value or a condition looks up."""
+    """Every name that a value or a condition uses."""
     if isinstance(source, Expression):
         yield from references(source.template, is_condition=True)
         return
@@ -108,7 +108,7 @@ def reads_in(source: Value | Expression) -> Iterator[Reference]:
 def needs_in(source: Value | Expression) -> Iterator[Reference]:
     """Every name without which a value or a condition cannot be computed.
 
-    A name before `default` is not needed, nor is one that the same text tests with `is defined`.
+    A name with a `default` filter is not needed, nor is one that the same text tests with `is defined`.
     """
     found = tuple(reads_in(source))
     asked = names_asked_for(found)
@@ -122,15 +122,15 @@ def names_asked_for(found: Iterable[Reference]) -> frozenset[str]:
 
 @dataclass(slots=True)
 class Facts:
-    """A flow without errors, and what all its steps together do.
+    """A flow without errors, and what its steps do, taken together.
 
     Attributes:
         outside: the params, outcomes and returned values of each flow of the project, by name.
-        meant: names that a text spells out where it probably means their values, `name` for `{{ name }}`.
-        read: names that a value or a condition looks up, and those of `meant`.
-        assigned: what variables, and `locale`, are set to, by name.
+        meant: names that appear in a text that probably means their values, such as `name` for `{{ name }}`.
+        read: names that a value or a condition uses, and those in `meant`.
+        assigned: the values to which variables and `locale` are set, by name.
         brought: variables that another flow fills when it returns.
-        collected: the variables that a `collect` fills, each with how many digits, None for words.
+        collected: the variables that a `collect` fills, each with its number of digits, None for words.
         asked, sent_hooks: names of the lookups that are asked and of the hooks that are sent.
         open: names of the opening hours that are used; "" for all of `hours`.
         outcomes, returned: the outcomes and values that the flow returns.
@@ -162,7 +162,7 @@ class Facts:
 
     @property
     def written(self) -> set[str]:
-        """The variables that something sets, and `locale`."""
+        """The variables that anything sets, and `locale`."""
         return self.assigned.keys() | self.brought
 
     def uses(self, section: str, name: str) -> bool:
@@ -220,7 +220,7 @@ def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts
 
 
 def returned_by(facts: Facts) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
-    """Outcome → the names that every return with it sets, and the names that any of them sets."""
+    """Outcome → the names that every return with this outcome sets, and the names that any of them sets."""
     found: dict[str, list[frozenset[str]]] = {}
     for target in facts.flow.targets:
         if target.returns:
@@ -232,7 +232,9 @@ def returned_by(facts: Facts) -> dict[str, tuple[frozenset[str], frozenset[str]]
 def brought_back(
     returned: Mapping[str, tuple[frozenset[str], frozenset[str]]], label: str
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """The names surely set, and possibly set, after a flow has returned: with outcome `label`, else with any."""
+    """The names that are surely set, and possibly set, after a flow has returned, either with outcome `label` or with
+    any.
+    """
     each = [returned[label]] if label in returned else list(returned.values())
     surely = frozenset.intersection(*(sure for sure, _ in each)) if each else _NO_NAMES
     return surely, _NO_NAMES.union(*(maybe for _, maybe in each))

@@ -1,4 +1,6 @@
-"""How steps lead to each other: steps that no call reaches (W215), and cycles without any input (E216, E280)."""
+"""Checks how steps lead to each other: finds steps that no call reaches (W215), and cycles without any input (E216,
+E280).
+"""
 
 from __future__ import annotations
 
@@ -18,16 +20,16 @@ from app.flow.templates.values import Computed, Native
 
 N = TypeVar("N")
 Graph: TypeAlias = Mapping[N, Mapping[N, Way]]
-"""Nodes, each with its successors and the first way that leads there."""
+"""Nodes, each with its successors and the first way to each of them."""
 
 IsFollowed: TypeAlias = Callable[[Way], bool]
 """Whether a check follows a way."""
 
 
 def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
-    """W215 for each step that no call reaches, except those that only follow another such step.
+    """W215 for each step that no call reaches, except steps that can only be reached from another such step.
 
-    Nothing is reported if a step of the flow has no written way out: it may lead to the step.
+    Nothing is reported if any step of the flow does not have an exit yet: it may be meant to lead there.
     """
     if flow.start is None:
         return
@@ -49,7 +51,7 @@ def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
 
 
 def _targets(step: Step) -> list[str]:
-    """The steps that it names."""
+    """The steps that a way names."""
     targets = [way.target for way in step.exit.ways()]
     return [target.step for target in (*targets, step.error) if target is not None and target.step is not None]
 
@@ -58,17 +60,17 @@ Node: TypeAlias = tuple[str, str]
 """A flow and one of its steps."""
 
 FOLLOWED: Final[tuple[IsFollowed, ...]] = (lambda way: not way.passes_input, lambda way: way.is_immediate)
-"""Which ways a cycle may consist of: those without input of the caller, or those without any webhook.
+"""The ways that a cycle may consist of: ways without input from the caller, or ways without any webhook.
 
-A cycle that the first finds is not reported again by the second.
+A cycle found among the first is not reported again among the second.
 """
 
 
 def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """E216 once for each group of steps, of one flow or of several, that can loop without any input of the caller.
+    """E216 once for each group of steps, of one flow or of several, that can loop without any input from the caller.
 
-    Silence and wrong input do not count as input: a caller who says nothing would loop forever. A cycle that a counter
-    ends is not reported.
+    Silence and wrong input do not count as input: a caller who says nothing would loop forever. Cycles that a counter
+    ends are not reported.
     """
     seen: set[Node] = set()
     for is_followed in FOLLOWED:
@@ -82,7 +84,9 @@ def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """E216 for a group of steps, at the way that leads into another flow, else at the way back to the first step."""
+    """E216 for a group of steps, at the way into another flow if there is one, otherwise at the way back to the first
+    step.
+    """
     ways = [(node, to, way) for node in graph if node in group for to, way in graph[node].items() if to in group]
     if all(way.target.runs is None for _, _, way in ways):
         (flow,) = {flow for flow, _ in group}
@@ -125,7 +129,7 @@ def components(successors: Mapping[N, Collection[N]]) -> list[list[N]]:
 
 
 def _depth_first(successors: Mapping[N, Collection[N]], starts: Iterable[N]) -> list[list[N]]:
-    """The nodes newly found by a depth-first search from each start, in postorder, without empty groups."""
+    """The new nodes that a depth-first search from each start finds, in postorder, without empty groups."""
     found: list[list[N]] = []
     seen: set[N] = set()
     for start in starts:
@@ -146,7 +150,7 @@ def _depth_first(successors: Mapping[N, Collection[N]], starts: Iterable[N]) -> 
 
 
 def shortest_path(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Way]]:
-    """The shortest path of one way or more: each node with the way that is taken; empty when there is none."""
+    """The shortest path with at least one way: each node with the way that is taken; empty if there is none."""
     before: dict[N, tuple[N, Way]] = {}
     waiting = deque([start])
     while waiting and goal not in before:
@@ -180,7 +184,7 @@ def _is_counted(group: Set[str], graph: Graph[str], steps: Mapping[str, ReadStep
 
 
 def _assigned(step: Step) -> Iterator[Assignment]:
-    """What a step sets on entering, and on each way out."""
+    """The values that a step sets on entry and on each way out."""
     yield from step.sets
     for way in step.exit.ways():
         yield from (*way.sets, *way.target.sets)
@@ -198,7 +202,7 @@ def direction(assignment: Assignment) -> int:
 
 
 def _tests_counter(step: Step, counter: str, group: Set[str]) -> bool:
-    """Whether a step compares the counter whenever a call leaves it, and leads out of the group."""
+    """Whether a step compares the counter whenever a call leaves it, and can lead out of the group."""
     exit_ = step.exit
     if not exit_.leaves_at_once or all(way.target.step in group for way in exit_.ways()):
         return False
@@ -218,7 +222,7 @@ def _has_cycle(among: Set[str], graph: Graph[str]) -> bool:
 
 
 def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """E280 once for each cycle of flows that wait for each other: none of them would ever come back."""
+    """E280 once for each cycle of flows that wait for each other: none of them would ever return."""
     graph: dict[str, dict[str, Way]] = {name: {} for name in flows}
     for name, flow in flows.items():
         ways = (way for read in flow.steps.values() for way in read.step.exit.ways())
@@ -233,7 +237,7 @@ def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 class _FlowWays:
-    """The followed ways over all flows."""
+    """The ways that are followed, in all flows."""
 
     def __init__(self, flows: Mapping[str, ReadFlow], is_followed: IsFollowed) -> None:
         self._flows = flows
@@ -241,7 +245,7 @@ class _FlowWays:
         self._returned: dict[str, set[str]] = {}
 
     def leading(self, name: str, flow: ReadFlow, step: str) -> Iterator[tuple[Node, Way]]:
-        """The nodes that follow a step, each with the first way that leads there."""
+        """The successors of a step, each with the first way to it."""
         found: dict[Node, Way] = {}
         for way in self._open(flow.steps[step].step):
             runs = way.target.runs
@@ -252,7 +256,8 @@ class _FlowWays:
         yield from found.items()
 
     def _open(self, step: Step) -> list[Way]:
-        """The ways out of a step. After a `run`, only those for outcomes that the flow can return over such ways."""
+        """The ways out of a step. After a `run`, only the ways for outcomes that the flow can return through such ways.
+        """
         ways = [way for way in step.exit.ways() if self._is_followed(way)]
         ran = step.exit.runs
         if ran is None:
@@ -262,7 +267,7 @@ class _FlowWays:
         return [way for way in ways if not way.is_return or way.name in back]
 
     def _returns(self, name: str) -> set[str]:
-        """The outcomes that a flow can return over such ways; none for a flow that runs itself."""
+        """The outcomes that a flow can return through such ways; none for a flow that runs itself."""
         flow = self._flows.get(name)
         if name in self._returned or flow is None:
             return self._returned.get(name, set())

@@ -1,4 +1,4 @@
-"""What flows share: names, numbers, the default flow, and the paths between them."""
+"""Checks what flows share: names, numbers, the default flow, and the paths between them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from app.flow.nodes import Place
 
 
 def check_project(flows: Iterable[ReadFlow]) -> Iterator[FlowIssue]:
-    """E210, E211, E212: each at the later of the two places, naming the earlier one; then how flows lead on."""
+    """E210, E211, E212: each at the later of two places, naming the earlier one; then the issues of paths between
+    flows.
+    """
     flows = tuple(flows)
     names = ((flow.words.name.value, flow.words.name.place) for flow in flows if flow.words.name)
     for name, place, first in _repeated(names):
@@ -31,7 +33,7 @@ def check_project(flows: Iterable[ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def check_modules(lookups: Iterable[LookupDefinition], allowed: Collection[str]) -> Iterator[FlowIssue]:
-    """E542 for each lookup that calls a function of another module than the operator of the server allows."""
+    """E542 for each lookup that calls a function in a module that the server's operator does not allow."""
     for lookup in lookups:
         if lookup.module and lookup.module not in allowed:
             cure = f"if this module is yours, set NCCO_PYTHON_LOOKUPS={','.join((*allowed, lookup.module))} in .env"
@@ -42,7 +44,7 @@ def check_modules(lookups: Iterable[LookupDefinition], allowed: Collection[str])
 
 
 def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
-    """W213 for a flow where no call can start and no other flow leads."""
+    """W213 for a flow in which no call can start and to which no other flow leads."""
     run = {name for each in flows if each.flow is not None for name in each.flow.runs if name != each.name}
     for flow in flows:
         if flow.words.name is not None and not flow.words.has_entrance and flow.name not in run:
@@ -59,9 +61,9 @@ def _repeated(found: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place, 
 
 
 def check_conversations(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """W287 for each conversation that nobody starts; nothing while one with a computed name may be the same.
+    """W287 for each conversation that nobody starts; nothing if a conversation with a computed name may be the same.
 
-    Source: NCCO reference, Conversation: with `startOnEnter: false` a participant waits until one without it comes in.
+    Source: NCCO reference, Conversation: with `startOnEnter: false` a participant waits until one without it joins.
     """
     waiting: dict[str, Action] = {}
     started: set[str | None] = set()

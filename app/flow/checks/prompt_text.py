@@ -1,8 +1,8 @@
-"""What a prompt says about keys: `press 1`, `the star key`, `1, 2 or 3`, `1 to 5`.
+"""Finds what a prompt says about keys: `press 1`, `the star key`, `1, 2 or 3`, `1 to 5`.
 
-Six languages are understood, by the words in prompt_words.yaml. A text is written as tokens with one blank before each
-(`" press 1 for sales , 2 for support ."`), and one grammar of regular expressions, filled with the words of a language,
-finds mentions of keys. Prices, times, dates and phone numbers are not keys.
+It understands six languages, from the words in prompt_words.yaml. A text is turned into tokens with one blank before
+each (`" press 1 for sales , 2 for support ."`), and one grammar of regular expressions, filled with the words of a
+language, finds mentions of keys. Prices, times, dates and phone numbers are not keys.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from app.flow.phrases import fold
 _FOLDER: Final = Path(__file__).parent
 
 LONGEST: Final = 10_000
-"""Characters of a text that are looked at. Our choice: a talk speaks 1,500 at most."""
+"""Maximum number of characters of a text to examine. Our choice: a talk speaks at most 1,500."""
 
 _VALUE: Final = "\ue001"
-"""Takes the place of each character of a `{{ value }}`."""
+"""Replaces each character of a `{{ value }}`."""
 _AMOUNT: Final = "¤"
-"""Takes the place of a time, a price, a date or an ordinal."""
+"""Replaces a time, a price, a date or an ordinal."""
 _NAMED: Final = "§"
-"""Takes the place of each character that names a key already."""
+"""Replaces each character that already names a key."""
 
 _MARKUP: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|</?[A-Za-z][^<>]*>|<!--.*?-->|&#?\w{1,8};", re.DOTALL)
 _ALTERNATIVE: Final = re.compile(r"\{%[-+]?\s*(?:else|elif)\b")
@@ -47,7 +47,7 @@ GRAMMAR: Final[Mapping[str, Any]] = yaml.load(_FOLDER.joinpath("prompt_grammar.y
 
 @dataclass(frozen=True, eq=False)
 class Language:
-    """The folded words of one language by purpose, and the number from 0 to 12 of each numeral."""
+    """The case-folded words of one language, by purpose, and the number (0 to 12) of each numeral."""
 
     code: str
     words: Mapping[str, frozenset[str]]
@@ -55,7 +55,7 @@ class Language:
 
     @property
     def triggers(self) -> frozenset[str]:
-        """Words that a key is named next to."""
+        """Words next to which a key is named."""
         return self.words["press"] | self.words["dial"] | self.words["nouns"] | self.words["with"]
 
     def key_of(self, word: str) -> str:
@@ -66,7 +66,7 @@ class Language:
 
     @cache  # noqa: B019 - there are six languages, and they are kept anyway
     def pattern(self, rule: str) -> re.Pattern[str]:
-        """A rule of the grammar with the words of this language."""
+        """A grammar rule, filled with the words of this language."""
         while (filled := re.sub(r"\{([a-z_]+)\}", self._piece, rule)) != rule:
             rule = filled
         return re.compile(rule)
@@ -100,7 +100,9 @@ def _language(code: str, lists: Mapping[str, str]) -> Language:
 
 
 def _by_likelihood(words: Iterable[str], voice: str) -> list[Language]:
-    """All languages, that of a text with these words first; `voice` is the language code of its voice or ""."""
+    """All languages, starting with the likeliest one for a text with these words; `voice` is the language code of its
+    voice, or "".
+    """
     weights: Counter[str] = Counter()
     for word in set(words):
         weights.update(_weights().get(word, {}))
@@ -110,7 +112,7 @@ def _by_likelihood(words: Iterable[str], voice: str) -> list[Language]:
 
 @cache
 def _weights() -> dict[str, dict[str, int]]:
-    """Word → language code → how much the word says for it."""
+    """Word → language code → how strongly the word suggests it."""
     found: dict[str, dict[str, int]] = {}
     for language in languages():
         for name, weight in (("common", 1), ("press", 1), ("say", 1), ("typical", 2)):
@@ -129,7 +131,8 @@ class NamedKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Keys that are named together, in order, with the words that name them; `way` is one of the grammar, or `list`."""
+    """Keys that are named together, in order, with the words that name them; `way` is one from the grammar, or `list`.
+    """
 
     keys: tuple[NamedKey, ...]
     way: str
@@ -144,12 +147,12 @@ class PromptText:
     """A text with its mentions of keys.
 
     Attributes:
-        tokens: words, folded, numbers and signs, each with a blank before it.
+        tokens: case-folded words, numbers and signs, each with a blank before it.
         places: offset of each token in `tokens` → its start and end in the text.
-        mentions: of keys that are surely named.
+        mentions: mentions of keys that are certain.
         possible_keys: keys that it may name.
-        language: the one it is most likely in.
-        is_open: a value, a loop, "any key" or its length can hide more keys than can be seen.
+        language: its likeliest language.
+        is_open: a value, a loop, "any key" or the text's length may hide more keys than can be found.
     """
 
     tokens: str
@@ -160,7 +163,7 @@ class PromptText:
     is_open: bool
 
     def has(self, rule: str) -> bool:
-        """Whether a rule of the grammar fits somewhere, in the language of the text."""
+        """Whether a grammar rule matches somewhere, in the language of the text."""
         return self.language.pattern(rule).search(self.tokens) is not None
 
     def written(self, start: int, end: int) -> tuple[int, int]:
@@ -170,7 +173,7 @@ class PromptText:
 
     @property
     def words(self) -> str:
-        """All its words, folded, with one blank between them."""
+        """All its words, case-folded, with one blank between them."""
         return " ".join(_WORD.findall(self.tokens))
 
 
@@ -210,7 +213,7 @@ def _tokens(text: str) -> tuple[str, dict[int, tuple[int, int]]]:
 
 
 def _placeholder(found: re.Match[str]) -> str:
-    """What takes the place of markup, at the same length: the signs of a value, a pause, or spaces."""
+    """The replacement for markup, of the same length: the signs of a value, a pause, or spaces."""
     piece = found.group()
     if piece.startswith("{{"):
         return _VALUE * len(piece)
@@ -219,7 +222,7 @@ def _placeholder(found: re.Match[str]) -> str:
 
 
 def _has_open_value(text: str, tokens: str, places: Mapping[int, tuple[int, int]]) -> bool:
-    """Whether a computed value is a separate sentence, or replaces a key."""
+    """Whether a computed value is a sentence of its own, or replaces a key."""
     for found in re.finditer(f"(?P<stop>^|[ ][.!?;:]) {_VALUE}+(?=(?P<end>$|[ ][.!?;:])|)", tokens):
         if found["end"] is not None or text[places[found.end()][0]].isupper():
             return True
@@ -227,7 +230,7 @@ def _has_open_value(text: str, tokens: str, places: Mapping[int, tuple[int, int]
 
 
 def _mentions(tokens: str, among: list[Language]) -> Iterator[Mention]:
-    """The mentions of keys next to a word for them; of overlapping ones, the first in the likeliest language."""
+    """The mentions of keys next to a word for keys; if some overlap, the first one in the likeliest language."""
     found = [
         (way == "before", match.start(), rank, _mention(tokens, match, way, language))
         for rank, language in enumerate(among)
@@ -263,13 +266,13 @@ def _keys(tokens: str, start: int, end: int, language: Language) -> Iterator[Nam
 
 
 def _is_counted(tokens: str, key: NamedKey, language: Language) -> bool:
-    """Whether something else is counted there: `room 3`, `from 9 to 5`."""
+    """Whether the number there counts something else: `room 3`, `from 9 to 5`."""
     before = language.pattern(rf"(?:{{before_quantities}}|[\d{_AMOUNT}]{{range_words}})$")
     return len(key.key) > 1 or before.search(tokens[: key.start]) is not None
 
 
 def _lists(tokens: str, mentions: list[Mention]) -> Iterator[Mention]:
-    """The keys without a verb, after keys with one."""
+    """Keys without a verb that follow keys with one."""
     for mention in mentions:
         tokens = _replaced(tokens, mention.start, mention.end, _NAMED)
     patterns = [

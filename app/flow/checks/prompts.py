@@ -1,8 +1,8 @@
 """Compares the prompts of a step with its input (W600 to W609).
 
-A caller who is told to press 3 where there is no 3 is lost, and no other check sees it. Prompts in English, German,
-French, Spanish, Italian and Portuguese are understood. When in doubt there is no warning: a false alarm costs more than
-a missed error.
+A caller who is told to press 3 when there is no key 3 is lost, and no other check detects that. Prompts in English,
+German, French, Spanish, Italian and Portuguese are understood. When in doubt, it does not warn: a false alarm costs
+more than a missed error.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _AFTER_THE_TONE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SpokenPrompt:
-    """One text that a caller hears; an inherited one comes from the flow's defaults, so other menus say it too."""
+    """One text that a caller hears; an inherited one comes from the flow's defaults, so other menus use it too."""
 
     source: Located
     text: PromptText
@@ -49,7 +49,7 @@ class SpokenPrompt:
         return " ".join(self.source.value[first:last].split())
 
     def place(self, start: int, end: int) -> Place:
-        """Where that is, cut at the end of the first line."""
+        """Its place, cut at the end of the first line."""
         first, last = self.text.written(start, end)
         place = self.source.at(first)
         places = (self.source.at(offset) for offset in range(last - 1, first - 1, -1))
@@ -58,7 +58,7 @@ class SpokenPrompt:
 
 
 def check_prompts(flow: ReadFlow) -> Iterator[FlowIssue]:
-    """The warnings on the prompts of steps: their order, and whether they fit what the steps ask."""
+    """Warnings about the prompts of steps: about their order, and whether they fit the step's input."""
     for read in flow.steps.values():
         yield from _check_step(read.step, read.source)
     yield from _check_promises(flow.steps, flow.reader)
@@ -76,7 +76,7 @@ def _check_step(step: Step, source: StepSource) -> list[FlowIssue]:
 
 
 def _check_order(do: Node | None) -> Iterator[FlowIssue]:
-    """W608: one text twice in a row. W609: a recording in front of the text that announces it."""
+    """W608: the same text twice in a row. W609: a recording before the text that announces it."""
     items = [item for item in do.items if isinstance(item, Map)] if isinstance(do, Seq) else []
     for before, item in pairwise(items):
         text = item.get("talk")
@@ -92,7 +92,7 @@ def _check_order(do: Node | None) -> Iterator[FlowIssue]:
 
 
 def _check_asked(source: StepSource, played: tuple[Part, ...], exit_: Exit, locale: str) -> Iterator[FlowIssue]:
-    """What a caller of one locale hears, compared with what the step takes."""
+    """Compare what callers of one locale hear with the input that the step takes."""
     retry = source.fields.get("retry")
     written = retry.keys() if isinstance(retry, Map) else ()
     own = list(played)
@@ -122,7 +122,7 @@ def _check_asked(source: StepSource, played: tuple[Part, ...], exit_: Exit, loca
 
 
 def _check_promises(steps: Mapping[str, ReadStep], reader: Resolver) -> Iterator[FlowIssue]:
-    """W600 for a key that a prompt offers at any time, and that a later menu of the flow does not have."""
+    """W600 for a key that a prompt offers "at any time" but a later menu of the flow does not have."""
     found = dict[FlowIssue, None]()
     for read in steps.values():
         parts = read.step.parts if read.step.exit.fills is None else ()
@@ -146,7 +146,7 @@ def _check_promises(steps: Mapping[str, ReadStep], reader: Resolver) -> Iterator
 
 
 def _promised(text: PromptText) -> Iterator[NamedKey]:
-    """The keys that the text says work at any time: those named nearest to such words."""
+    """The keys that work at any time according to the text: those named nearest to such words."""
     for start, end in _sentences(text):
         for said in text.language.pattern(GRAMMAR["any time"]).finditer(text.tokens, start, end):
             near = [each for each in text.mentions if start <= each.start < end and not each.is_range]
@@ -155,9 +155,10 @@ def _promised(text: PromptText) -> Iterator[NamedKey]:
 
 
 def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
-    """A menu without a key, which calls may reach from a step without pressing it or talking to somebody; "" for none.
+    """A menu without a certain key, which calls may reach from a step without pressing that key or talking to somebody;
+    "" for none.
 
-    The menu of that step itself is compared with its own prompt.
+    That step's own menu is compared with its own prompt.
     """
     seen = {start}
     waiting = [start]
@@ -176,7 +177,7 @@ def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
 
 
 def _prompts(part: Part, locale: str, reader: Resolver, *, is_inherited: bool = False) -> Iterator[SpokenPrompt]:
-    """What a talk says in one locale: its text and the files that it includes."""
+    """The words of a talk in one locale: its text and the files that it includes."""
     if not isinstance(part, Action) or part.word != "talk" or "text" not in part.fields:
         return
     value = in_locale(part.fields["text"], locale)
@@ -191,7 +192,7 @@ def _prompts(part: Part, locale: str, reader: Resolver, *, is_inherited: bool = 
 
 
 def _voice(talk: Action, locale: str, reader: Resolver) -> str:
-    """The language code of the voice; "" when it is not known, and for a text that is said in several languages."""
+    """The language code of the voice; "" if it is unknown or the text is spoken in several languages."""
     text = talk.fields["text"]
     first = in_locale(text, locale).place
     is_one = not isinstance(text, Localised) or all(in_locale(text, each).place == first for each in reader.locales)
@@ -201,7 +202,7 @@ def _voice(talk: Action, locale: str, reader: Resolver) -> str:
 
 
 def _ends_with_hash(action: Action) -> bool:
-    """Whether it is an `input` that the hash key ends, or can end."""
+    """Whether it is an `input` that the hash key ends or may end."""
     dtmf = action.fields.get("dtmf")
     return isinstance(dtmf, Object) and may_be_true(dtmf.members, "submitOnHash")
 
@@ -214,8 +215,8 @@ class MenuEntry:
         name: as written.
         keys: digits, `*` or `#`.
         phrases: what a caller may say, as written.
-        place: of its name.
-        is_inherited: it is one of the flow's defaults, so that not every menu has to mention it.
+        place: the place of its name.
+        is_inherited: it comes from the flow's defaults, so not every menu has to mention it.
     """
 
     name: str
@@ -226,7 +227,7 @@ class MenuEntry:
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """Its name and phrases, folded."""
+        """Its name and phrases, case-folded."""
         folded = (fold(term.replace("_", " ")) for term in (self.name, *self.phrases))
         return tuple(term for term in folded if term)
 
@@ -238,8 +239,8 @@ def check_menu(
 
     Args:
         heard: every text that a caller can hear in the step.
-        menu: its choices, the inherited ones included.
-        is_complete: nothing else is heard there, such as audio files; otherwise no choice is missed.
+        menu: its choices, including inherited ones.
+        is_complete: nothing else, such as an audio file, is heard there; otherwise no choice is reported as missing.
         other_keys: keys that another action of the step listens for, such as the one that ends a recording.
     """
     known = {key for entry in menu for key in entry.keys} | other_keys
@@ -252,7 +253,7 @@ def check_menu(
 
 
 def _unknown_keys(text: PromptText, known: set[str]) -> Iterator[NamedKey]:
-    """The keys that a text surely names and that no choice has."""
+    """The keys that a text certainly names but no choice has."""
     longest = max((len(key) for key in known), default=1)
     in_turn = _pressed_in_turn(text, known)
     for mention in text.mentions:
@@ -264,7 +265,7 @@ def _unknown_keys(text: PromptText, known: set[str]) -> Iterator[NamedKey]:
 
 
 def _pressed_in_turn(text: PromptText, known: set[str]) -> list[Mention]:
-    """The mentions of a choice of several keys in a row: `press 1 and then 2`, `press 1, then press 2`."""
+    """Mentions of a choice with several keys in a row: `press 1 and then 2`, `press 1, then press 2`."""
     found: list[Mention] = []
     for first, start in enumerate(text.mentions):
         pressed = ""
@@ -290,7 +291,8 @@ def _unknown_key(prompt: SpokenPrompt, key: NamedKey, menu: Sequence[MenuEntry])
 
 
 def _unmentioned(heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry]) -> list[MenuEntry]:
-    """The menu's own choices that no prompt mentions; none if a prompt can mean any choice, or no prompt offers one."""
+    """The menu's own choices that no prompt mentions; none if a prompt may mean any choice, or if no prompt offers one.
+    """
     own = [prompt.text for prompt in heard if not prompt.is_inherited]
     entries = [entry for entry in menu if not entry.is_inherited]
     terms = [term for entry in menu for term in entry.terms]
@@ -307,7 +309,7 @@ def _unmentioned(heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry]) -> li
 
 
 def _can_mean_any(text: PromptText, terms: Sequence[str]) -> bool:
-    """Whether a text can mean any choice: by a computed value, by examples, or by words that are not understood."""
+    """Whether a text may mean any choice: because of a computed value, examples, or words that are not understood."""
     if text.is_open or text.has("{example}"):
         return True
     return text.has("{say}") and not any(find(term, text.words) for term in terms)
@@ -321,11 +323,11 @@ def _not_mentioned(entry: MenuEntry) -> FlowIssue:
 
 
 Lengths: TypeAlias = tuple[int, int] | None
-"""The fewest and most digits that a `collect` takes; None for none."""
+"""The minimum and maximum number of digits that a `collect` takes; None if it does not take digits."""
 
 
 def check_entry(prompt: SpokenPrompt, lengths: Lengths, *, ends_with_hash: bool) -> Iterator[FlowIssue]:
-    """W605, W606 and W607 for one text that a caller can hear in the step of a data entry."""
+    """W605, W606 and W607 for one text that a caller can hear in a data entry step."""
     yield from _check_keys(prompt, lengths)
     if not prompt.is_inherited and lengths is not None:
         miscounted = tuple(_check_count(prompt, *lengths))
@@ -335,7 +337,7 @@ def check_entry(prompt: SpokenPrompt, lengths: Lengths, *, ends_with_hash: bool)
 
 
 def _shown(lengths: Lengths) -> str:
-    """What an entry takes, in words."""
+    """What a data entry takes, in words."""
     if lengths is None:
         return "speech only"
     low, high = lengths
@@ -343,7 +345,7 @@ def _shown(lengths: Lengths) -> str:
 
 
 def _check_keys(prompt: SpokenPrompt, lengths: Lengths) -> Iterator[FlowIssue]:
-    """W605: a key as in a menu, where digits or speech are taken."""
+    """W605: a key is offered as in a menu, but the step takes digits or speech."""
     if prompt.text.has("{spelled}"):
         return
     for mention in prompt.text.mentions:
@@ -356,7 +358,7 @@ def _check_keys(prompt: SpokenPrompt, lengths: Lengths) -> Iterator[FlowIssue]:
 
 
 def _ends_or_explains(text: PromptText, mention: Mention) -> bool:
-    """Whether a key is named as one: `press 0 for help`, not `enter the 8 figures`."""
+    """Whether a key is named as a key: `press 0 for help`, not `enter the 8 figures`."""
     return mention.language.pattern("{end}|{after_key}").match(text.tokens, mention.end) is not None
 
 
@@ -367,7 +369,7 @@ def _is_taken(key: str, lengths: Lengths) -> bool:
 
 
 class _Count(NamedTuple):
-    """How many digits a text asks for: fewest and most, with the offsets of its words."""
+    """How many digits a text asks for: minimum and maximum, with the offsets of its words."""
 
     low: int
     high: int
@@ -387,7 +389,7 @@ def _sentences(text: PromptText) -> Iterator[tuple[int, int]]:
 
 
 def _check_hash(prompt: SpokenPrompt) -> Iterator[FlowIssue]:
-    """W607: asking for the hash key after an entry that ends by itself."""
+    """W607: the prompt asks for the hash key after an entry that ends by itself."""
     text = prompt.text
     for start, end in _sentences(text):
         found = text.language.pattern(GRAMMAR["hash"]).search(text.tokens, start, end)
@@ -400,7 +402,7 @@ def _check_hash(prompt: SpokenPrompt) -> Iterator[FlowIssue]:
 
 
 def _check_count(prompt: SpokenPrompt, low: int, high: int) -> Iterator[FlowIssue]:
-    """W606: another number of digits than the entry takes."""
+    """W606: the prompt mentions a different number of digits from the one that the entry takes."""
     text = prompt.text
     language = prompt.text.language
     if text.has("{each}"):
@@ -438,6 +440,6 @@ def _counts(text: PromptText, start: int, end: int) -> Iterator[_Count]:
 
 
 def _number(token: str, language: Language) -> int:
-    """The number that a token means; 0 for none."""
+    """The number that a token represents; 0 for none."""
     word = token.strip()
     return int(word) if word.isdigit() else language.counts.get(word, 0)

@@ -1,7 +1,7 @@
-"""Sensitive values that are read after their turn (E631).
+"""Finds sensitive values that are read after their turn (E631).
 
 A sensitive value exists only in the turn that receives it: the next wait removes it. Each one is followed along all
-paths from where it is received, also through the flows that are run on the way.
+paths from where it is received, including through the flows that are run on the way.
 """
 
 from __future__ import annotations
@@ -33,11 +33,12 @@ from app.flow.templates.references import Reference
 from app.flow.templates.values import Expression
 
 State: TypeAlias = Mapping[str, str]
-"""The name of each sensitive value received on a path to here → the step that has waited since; "" for none."""
+"""The name of each sensitive value that was received on the path so far → the step that has waited since; "" for none.
+"""
 
 _INPUT: Final = "input"
 _TURN: Final = ""
-"""The name of a made-up value that every flow receives at its start: it shows whether a call has waited since."""
+"""The name of a made-up value that every flow receives at its start; it shows whether a call has waited since then."""
 
 
 class SensitiveReads:
@@ -56,7 +57,7 @@ class SensitiveReads:
             yield from (_issue(name, *each) for name, each in sorted(late, key=lambda found: found[1][0].place))
 
     def paths_of(self, flow: str) -> _SensitivePaths | None:
-        """The paths through a flow; None for one that could not be read, or is being followed already."""
+        """The paths through a flow; None for a flow that could not be read or is already being followed."""
         if flow not in self._flows or (flow in self._paths and not self._paths[flow].is_done):
             return None
         return self._of(self._flows[flow])
@@ -84,7 +85,7 @@ class _SensitivePaths:
     """Follows the sensitive values of one flow.
 
     Attributes:
-        late: by name, the first read of a lost value, and the step that has waited.
+        late: by name, the first read of a value that is gone, and the step that has waited.
         returned: the values received on the paths to each outcome.
         is_done: all paths are followed.
     """
@@ -99,7 +100,7 @@ class _SensitivePaths:
     _waiting: deque[str] = field(default_factory=deque)
 
     def follow(self, given: Iterable[str]) -> None:
-        """Follow all paths of calls of a flow with these params."""
+        """Follow all paths of calls through a flow with these params."""
         flow = self.facts.flow
         self._enter(flow.start, self._received({_TURN: ""}, given))
         while self._waiting:
@@ -110,7 +111,9 @@ class _SensitivePaths:
         self.is_done = True
 
     def back(self, label: str) -> tuple[bool, frozenset[str], frozenset[str]]:
-        """Whether a call may wait before the flow returns `label`; the names then surely set, and possibly set."""
+        """Whether a call may wait before the flow returns `label`; then the names that are surely set, and possibly
+        set.
+        """
         sets = {name: each for name, each in returned_by(self.facts).items() if name in self.returned}
         waits = any(self.returned[name][_TURN] for name in ([label] if label in sets else sets))
         return waits, *brought_back(sets, label)
@@ -123,7 +126,7 @@ class _SensitivePaths:
             self._waiting.append(step)
 
     def _step(self, step: Step, entered: State) -> None:
-        """Follow everything that a step reads and where it leads, in the order of a call."""
+        """Follow everything that a step reads, and where it leads, in the order of a call."""
         name = step.name
         asked = [used for asking in step.asks for used in asked_in(asking)]
         parts = [Used(value) for part in step.parts for value in values_in(part)]
@@ -167,7 +170,7 @@ class _SensitivePaths:
         return state
 
     def _back(self, step: Step, flow: str, outcome: str, state: State) -> State:
-        """The state after the flow that a step runs has returned."""
+        """The state after the flow run by a step has returned."""
         paths = self.all.paths_of(flow)
         if paths is None:
             return state
@@ -197,7 +200,7 @@ class _SensitivePaths:
         return state
 
     def _received(self, state: State, names: Iterable[str]) -> State:
-        """A state in which the sensitive ones of `names` were just received."""
+        """A state in which the sensitive values among `names` have just been received."""
         variables = self.facts.flow.variables
         found = [name for name in names if has_path(name) or (name in variables and variables[name].sensitive)]
         self._received_names.update(found)
@@ -221,7 +224,7 @@ def _asked_for(tests: Iterable[Expression]) -> frozenset[str]:
 
 
 def _gone(need: Reference, gone: State) -> str:
-    """What of a name that is needed is gone: a variable, or the sensitive field of a lookup; "" for nothing."""
+    """The part of a needed name that is gone: a variable, or the sensitive field of a lookup; "" for nothing."""
     if need.name == _INPUT:
         return _INPUT if _INPUT in gone and need.field not in ("confidence", "") else ""
     if need.name in gone:
@@ -240,7 +243,7 @@ def _waited(state: State, step: str) -> State:
 
 
 def _heard(step: Step, state: State) -> State:
-    """The state after the wait of a step: `input` is what the caller has just given."""
+    """The state after the wait of a step: `input` is the caller's new input."""
     asked = step.exit.asked
     if asked is None:
         return state

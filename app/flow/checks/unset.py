@@ -1,6 +1,6 @@
-"""Reads of missing values: lookups that were not asked (E630, W638) and texts that may be empty (W639).
+"""Finds reads of missing values: lookups that were not asked (E630, W638) and texts that may be empty (W639).
 
-It also finds variables that are read although nothing sets them (W646).
+It also finds variables that are read but never set (W646).
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _NO_NAMES: frozenset[str] = frozenset()
 
 
 _REACHED = frozenset({""})
-"""A made-up name that is there from the start of a call on."""
+"""A made-up name that is set from the start of a call."""
 
 
 class Passage(NamedTuple):
     """A way from one step to another.
 
     Attributes:
-        sets: names that certainly have values when it is taken: assigned and tested ones.
-        may_set: what may be there.
+        sets: names that certainly have values when it is taken: assigned and tested names.
+        may_set: names that may have values.
     """
 
     to: str
@@ -43,7 +43,7 @@ class Passage(NamedTuple):
 
 
 class Present(NamedTuple):
-    """The names that are there when a call enters a step."""
+    """The names that have values when a call enters a step."""
 
     surely: frozenset[str]
     maybe: frozenset[str]
@@ -51,12 +51,12 @@ class Present(NamedTuple):
 
 @dataclass(slots=True)
 class Presence:
-    """Which variables and answers of lookups are there in each step of a flow: one pass over its graph.
+    """Computes which variables and lookup answers exist in each step of a flow, in one pass over its graph.
 
     Attributes:
-        own: what a step asks and sets on entering, by step.
-        entered: names with values when a call enters a step. If only the flow's `error` exit leads there, all count
-            as there for sure, since an error may happen at any time; so it does in a step that nothing leads to.
+        own: what each step asks and sets on entry.
+        entered: names with values when a call enters each step. If only the flow's `error` exit leads there, all of
+            them count as set, since an error may happen at any time; so they do in a step that nothing leads to.
     """
 
     facts: Facts
@@ -96,7 +96,7 @@ class Presence:
         return name in self.entered[step].maybe
 
     def may_be_answered(self, read: _StepRead) -> bool:
-        """Whether the lookup that a step reads may have been asked by then."""
+        """Whether the lookup that a step reads may have been asked before."""
         return self.may_have(read.step, read.name) or read.name in self.own[read.step]
 
     def is_reached(self, step: str) -> bool:
@@ -135,10 +135,10 @@ class _StepRead(NamedTuple):
     Attributes:
         place: where.
         step: the step that reads it.
-        step_place: where that is; None if the lookup takes params.
+        step_place: the place of that step; None if the lookup takes params.
         name: the name that is read.
-        is_early: it is computed before the lookups of the step are answered.
-        is_guarded: something around it asks whether there is a value.
+        is_early: it is computed before the step's lookups are answered.
+        is_guarded: something around it tests whether there is a value.
     """
 
     place: Place
@@ -164,10 +164,10 @@ def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[FlowIssue]
 
 
 def check_never_set(facts: Facts) -> Iterator[FlowIssue]:
-    """W646 for each variable that is read, that nothing sets, and that is therefore always empty.
+    """W646 for each variable that is read but never set, and is therefore always empty.
 
-    A variable with a default that is not empty is a constant, and so is one with a written `default: false`. For a text
-    that is said or dialled there is W639.
+    A variable with a non-empty default is a constant, and so is one with an explicit `default: false`. Texts that are
+    spoken or dialled are covered by W639.
     """
     filled = facts.written | facts.collected.keys() | facts.flow.params.keys() | facts.meant
     names = [name for name in facts.flow.variables if name in facts.read and name not in filled]
@@ -184,7 +184,7 @@ def check_never_set(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Iterator[FlowIssue]:
-    """W646 for each read of a key that a map, which nothing sets, does not have."""
+    """W646 for each read of a key that does not exist in a map that nothing sets."""
     used = (each for step in facts.flow.steps.values() for each in used_in(step) if maps)
     reads = [read for each in used for read in _own_reads(each.source) if read.name in maps.keys() - each.own]
     for read in {read.place: read for read in reads if read.is_needed and read.path}.values():
@@ -209,7 +209,7 @@ def _begins_empty(variable: Variable) -> bool:
 
 
 def _lookup_reads(facts: Facts) -> Iterator[_StepRead]:
-    """The reads of lookups. In a template file, which other flows may use too, only the unguarded ones."""
+    """The reads of lookups; in a template file, which other flows may also use, only the unguarded ones."""
     names = facts.read & facts.source.sections.lookups.keys()
     file = facts.flow.place.file
     for step in facts.flow.steps.values() if names else ():
@@ -231,12 +231,12 @@ def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
 
 
 def _own_reads(source: Value | Expression) -> Iterator[Reference]:
-    """The reads of names themselves, not those through a name that a template has assigned."""
+    """The direct reads of names, not those through a name that a template has set."""
     return (read for read in reads_in(source) if not read.is_local)
 
 
 def _spoken_or_dialled(part: Part) -> Iterator[Value]:
-    """What a caller hears of a part, and whom it dials."""
+    """The texts of a part that the caller hears, and the numbers that it dials."""
     for action in actions_of(part):
         if action.word == "connect":
             each = (find(action.fields["endpoint"], ("0", name)) for name in (*ADDRESS_FIELDS, "extension"))
@@ -246,7 +246,7 @@ def _spoken_or_dialled(part: Part) -> Iterator[Value]:
 
 
 def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]) -> FlowIssue | None:
-    """E630 or W638. A guarded read in a text of several steps is fine when one of them has asked the lookup."""
+    """E630 or W638. A guarded read in a text shared by several steps is fine if one of them has asked the lookup."""
     name = read.name
     step = read.step
     if (name in presence.own[step] and not read.is_early) or (read.is_guarded and read.place in answered):
@@ -266,7 +266,7 @@ def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]
 
 
 def _check_text_read(read: _StepRead, presence: Presence) -> FlowIssue | None:
-    """W639 for a text that may be empty where it is said or dialled."""
+    """W639 for a text that may be empty where it is spoken or dialled."""
     name = read.name
     if name in presence.own[read.step] or not presence.may_lack(read.step, name):
         return None

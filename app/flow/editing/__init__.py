@@ -1,1 +1,1 @@
-"""What an editor asks about flow files: completion, definitions, renaming, quick fixes."""
+"""Answers an editor's questions about flow files: completion, definitions, renaming, quick fixes."""

@@ -1,7 +1,7 @@
-"""What an editor or a language server asks about flow files: completions, hover texts, definitions.
+"""Answers an editor or a language server about flow files: completions, hover texts, definitions.
 
-Lines and columns count from 1, in characters. The texts are those of a project: path → text, the one that somebody is
-writing included. Nothing here raises, whatever the texts are.
+Lines and columns count from 1, in characters. The texts are those of a project, path → text, including the one being
+written. Nothing here raises an exception, whatever the texts are.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from app.ncco.languages import LANGUAGE_NAMES, RECOGNISED, VOICES
 from app.value_types import JsonSchema
 
 MOST_SHOWN: Final = 80
-"""Characters of a prompt in a hover text."""
+"""Maximum number of characters of a prompt in a hover text."""
 
 _NOUNS: Final[Mapping[str, str]] = {
     "flows": "flow",
@@ -56,7 +56,7 @@ _PATH: Final = re.compile(r"(\|\s*)?([A-Za-z_]\w*(?:\.\w+)*)")
 
 
 class Completion(NamedTuple):
-    """One thing that may be written.
+    """One possible completion.
 
     Attributes:
         kind: `key`, `value`, `name`, `field`, `filter`, or the noun of a definition: `step`, `lookup`, ...
@@ -71,14 +71,14 @@ class Completion(NamedTuple):
 
 
 class Completions(NamedTuple):
-    """What may be written at the cursor; it replaces the text from `column` on, on the cursor's line."""
+    """The possible completions at the cursor; each replaces the text from `column` on the cursor's line."""
 
     column: int
     options: tuple[Completion, ...]
 
 
 def completions(texts: Mapping[str, str], file: str, line: int, column: int, env: Iterable[str] = ()) -> Completions:
-    """Everything that may be written at a place; the editor picks entries that start like the word there.
+    """Everything that may be written at a place; the editor picks the entries that match the word there.
 
     `env`: the names of settings that flows may read.
     """
@@ -99,7 +99,7 @@ def completions(texts: Mapping[str, str], file: str, line: int, column: int, env
 
 
 def _as_json(option: Completion, word: Text) -> Completion:
-    """The form in JSON, where keys and texts have quotes; inside quotes only the word."""
+    """The form for JSON, where keys and texts are quoted; inside quotes only the word."""
     text = option.insert.removesuffix(": ")
     if word.quoted or text in ("true", "false") or text.lstrip("-").isdigit():
         return option._replace(insert=text)
@@ -107,7 +107,7 @@ def _as_json(option: Completion, word: Text) -> Completion:
 
 
 class _Project:
-    """The project around a `line` that is being written: its names, and what the values of that file may use."""
+    """The project around the `line` being written: its names, and the names that values in that file may use."""
 
     def __init__(self, texts: Mapping[str, str], file: str, line: int, env: Iterable[str] = ()) -> None:
         self.texts = {**texts, file: _readable(file, texts.get(file, ""), line)}
@@ -117,7 +117,7 @@ class _Project:
 
     @property
     def scope(self) -> ScopeTypes:
-        """What the values of the file may use; of a template what those of the flows may that fill it in."""
+        """The names that values in the file may use; for a template, those of the flows that fill it in."""
         shared = tuple((path, self.texts[path]) for path, names in sorted(self.names.files.items()) if not names.flow)
         users = self.names.users_of("templates", self.file.removeprefix("templates/")) or [self.file]
         scopes = [_scope(user, self.texts[user], shared) for user in users]
@@ -147,7 +147,7 @@ class _Project:
 
 
 def _at_cursor(cursor: Cursor, column: int, project: _Project) -> tuple[int, list[Completion]]:
-    """The column from which text is replaced, and the possible texts."""
+    """The column from which text is replaced, and the possible replacements."""
     word = cursor.word
     start = column - len(cursor.before.rpartition("\n")[2])
     if word.is_key:
@@ -176,7 +176,7 @@ def _keys(word: WrittenWord, cursor: Cursor, project: _Project) -> Iterator[Comp
 
 
 def _likely(word: WrittenWord, written: Collection[str]) -> Callable[[str], int]:
-    """The order of offered keys where it differs from the reference: the most wanted first."""
+    """The order in which keys are offered, where it differs from the reference: the most useful first."""
     first: Sequence[str] = ()
     if word.path[:1] == ("steps",) and len(word.path) == len(("steps", "name", "key")):
         exit_ = next((kind for kind in EXITS if kind.word in written), None)
@@ -248,7 +248,7 @@ def _before(text: str, line: int, column: int) -> str:
 
 
 def _open_expression(before: str) -> str | None:
-    """What is written behind braces that are not closed yet; None outside of braces."""
+    """The text after braces that are not closed yet; None outside braces."""
     starts = [found.end() for found in _BRACES.finditer(before)]
     inside = before[starts[-1] :] if starts else "}}"
     return None if "}}" in inside or "%}" in inside else inside.removeprefix("-")
@@ -281,7 +281,7 @@ def about_key(members: Iterable[JsonSchema]) -> str:
 
 def _shape(schema: JsonSchema) -> Iterator[str]:
     if schema.get("pattern") == BRACES or schema.get("offered_words") == "locales":
-        return  # computed values and values by locale are possible almost everywhere
+        return  # computed values and values by locale are allowed almost everywhere
     types = schema.get("type", ())
     first = types if isinstance(types, str) else next(iter(types), "")
     if kind := schema.get("offered"):
@@ -315,7 +315,7 @@ def described(name: Name) -> str:
 
 
 def _played(step: Map) -> str:
-    """What the caller hears first, and how the step ends."""
+    """What the caller hears first in a step, and how the step ends."""
     do = step.get("do")
     item = do.items[0] if isinstance(do, Seq) and do.items else None
     heard = ""
@@ -330,7 +330,7 @@ def _cut(text: str) -> str:
 
 
 def _written(node: Node | None) -> str:
-    """A node on one line, as an author would write it."""
+    """A node on one line, written as an author would write it."""
     match node:
         case Text():
             return f'"{node.value}"' if node.quoted else node.value
@@ -342,7 +342,7 @@ def _written(node: Node | None) -> str:
 
 
 def hover(texts: Mapping[str, str], file: str, line: int, column: int) -> str | None:
-    """What the word at a place is; None when there is nothing to say."""
+    """A description of the word at a place; None if there is nothing to say."""
     text = texts.get(file, "")
     project = _Project(texts, file, line)
     node, _ = read_yaml(file, project.texts[file])
@@ -373,16 +373,18 @@ def _about_expression(text: str, line: int, column: int, scope: ScopeTypes) -> s
 
 
 def definition(texts: Mapping[str, str], file: str, line: int, column: int) -> Place | None:
-    """The definition of the name at a place; None without a name."""
+    """The definition of the name at a place; None if there is no name."""
     defined = _Project(texts, file, line).names.definition_at(file, line, column)
     return defined.place if defined else None
 
 
-# texts that are being written
+# texts being written
 
 
 def _readable(file: str, text: str, line: int) -> str:
-    """The text, if it is YAML or a template; else without the cursor's line, or without the step around it."""
+    """The text if it is YAML or a template; otherwise the text without the cursor's line, or without the step around
+    it.
+    """
     if file.startswith("templates/"):
         return text
     lines = LINE_BREAK.split(text)
@@ -394,7 +396,7 @@ def _readable(file: str, text: str, line: int) -> str:
 
 
 def _without_block(lines: list[str], at: int) -> list[str]:
-    """The lines with nothing but its name of the step, the lookup, ... that a line belongs to."""
+    """The lines, with only the name left of the step, lookup, ... to which a line belongs."""
     heads = [(number, found) for number, each in enumerate(lines) if (found := _CHILD.match(each))]
     inner = min((len(found[1]) for _, found in heads), default=0)
     numbers = [number for number, found in heads if len(found[1]) == inner]
@@ -411,7 +413,7 @@ def _without_block(lines: list[str], at: int) -> list[str]:
 
 @lru_cache(maxsize=64)
 def _scope(file: str, text: str, shared: tuple[tuple[str, str], ...]) -> ScopeTypes:
-    """What the values of a file may use."""
+    """The names that values in a file may use."""
     context = _context(shared)
     node, _ = read_yaml(file, text)
     head = read_head(node, []) if isinstance(node, Map) and not is_shared(node) else None

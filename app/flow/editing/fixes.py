@@ -1,4 +1,4 @@
-"""Quick fixes: the typed cure of an issue as edits of the text of its file, tried before they are offered."""
+"""Quick fixes: an issue's typed fix as edits of its file's text, tried out before they are offered."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from app.flow.source.edit import Member, Splice, addition, end_of, members_of, r
 from app.flow.source.source_file import SourceFile
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_](?:[\w .+/-]*[\w.+/-])?")
-"""Texts that mean the same with and without quotes wherever flow files have a text."""
+"""Texts that mean the same with and without quotes everywhere in flow files."""
 
 
 _WORD: Final = re.compile(r"[\w-]+")
 
 MOST_TRIED: Final = 20
-"""Fixes that are tried for one list of issues; those behind them are offered when these issues are gone."""
+"""Maximum number of fixes to try for one list of issues; the rest are offered when these issues are gone."""
 MOST_TRIED_CHARACTERS: Final = 150_000
-"""Of the texts that are checked again for that: some seconds."""
+"""Maximum size of the texts that are checked again for them: some seconds."""
 
 
 class Edit(NamedTuple):
@@ -51,16 +51,16 @@ class QuickFix:
 
 
 Checked: TypeAlias = Callable[[Mapping[str, str]], Iterable[FlowIssue]]
-"""The texts of some files, path → text, → the issues that are found in them."""
+"""The texts of some files (path → text) → the issues found in them."""
 
 
 def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Checked) -> dict[FlowIssue, QuickFix]:
     """The fix of each fixable issue: applying it removes the issue and causes no new one.
 
-    Issues of a later phase than this one may show up, since they were not looked for before, but not where the text was
-    changed, nor in a line with a word that was written or taken away: such an issue is the work of the fix. It is tried
-    on the files that may be concerned: the file of the issue, the flows that this one names or that name it, shared
-    files and templates.
+    Issues of a later phase may appear, since that phase did not run before, but not where the text was changed, nor in
+    a line that contains a word that was added or removed: such an issue is caused by the fix. A fix is tried on the
+    files that it may affect: the issue's file, the flows that this file names or that name it, shared files and
+    templates.
     """
 
     @cache
@@ -73,7 +73,7 @@ def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Ch
     drafts = ((issue, quick_fix(issue, texts)) for issue in issues)
     for issue, fix in islice(((issue, fix) for issue, fix in drafts if fix is not None), MOST_TRIED):
         concerned, before = untouched(issue.place.file)
-        if _kind_of(issue) not in before:  # it is about all files
+        if _kind_of(issue) not in before:  # it concerns all files
             concerned, before = untouched("")
         written = with_edits(concerned, fix.edits)
         left -= sum(map(len, concerned.values()))
@@ -94,7 +94,7 @@ def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Ch
 
 
 _Kind: TypeAlias = tuple[str, str, str]
-"""File, code and message of an issue; its place changes with the text."""
+"""File, code and message of an issue; its place may change with the text."""
 
 
 def _kind_of(issue: FlowIssue) -> _Kind:
@@ -102,7 +102,7 @@ def _kind_of(issue: FlowIssue) -> _Kind:
 
 
 def _phase_of(issue: FlowIssue) -> int:
-    """One of a scenario comes after all phases of flows."""
+    """Scenario issues come after all phases of flows."""
     return PHASES.index(RULES[issue.code].found_in) if issue.code in RULES else len(PHASES)
 
 
@@ -139,7 +139,7 @@ def _is_template(path: str) -> bool:
 
 
 def quick_fix(issue: FlowIssue, texts: Mapping[str, str]) -> QuickFix | None:
-    """The fix of an issue that was found in these texts (path → text), as it is; None without any."""
+    """The untested fix of an issue found in these texts (path → text); None if it does not have one."""
     fix = issue.fix
     file = issue.place.file
     if fix is None or file not in texts:
@@ -164,14 +164,14 @@ def with_edits(texts: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str
 
 
 def _span(source: SourceFile, edit: Edit) -> tuple[int, int]:
-    """Where an edit starts and ends in the text of its file."""
+    """The start and end of an edit in the text of its file."""
     start, end = source.starts[edit.line - 1], source.starts[edit.end_line - 1]
     return start + edit.column - 1, end + edit.end_column - 1
 
 
 @lru_cache(maxsize=4)
 def _read(file: str, text: str) -> tuple[SourceFile, yaml.Node | None]:
-    """A file with its root; without one if it is not YAML. The fixes of a file are requested together."""
+    """A file with its root node, or without one if it is not YAML. The fixes of a file are requested together."""
     source = SourceFile(file, text)
     source.replace_invalid_characters()
     try:
@@ -194,7 +194,7 @@ class _Spot(NamedTuple):
 
 
 def _around(text: str, root: yaml.Node | None, offset: int) -> list[_Spot]:
-    """The members that an offset is in, outer ones first."""
+    """The members around an offset, outer ones first."""
     found: list[_Spot] = []
     while isinstance(root, yaml.CollectionNode):
         before = [each for each in enumerate(members_of(text, root)) if each[1].start <= offset]
@@ -206,7 +206,7 @@ def _around(text: str, root: yaml.Node | None, offset: int) -> list[_Spot]:
 
 
 def _change(fix: Fix, source: SourceFile, around: list[_Spot], start: int, length: int) -> Splice | None:
-    """What becomes of the text."""
+    """The text after the fix."""
     written = source.text[start : start + length]
     text = source.parsed
     match fix.kind:
@@ -231,7 +231,7 @@ def _change(fix: Fix, source: SourceFile, around: list[_Spot], start: int, lengt
 
 
 def _quote_around(around: list[_Spot], offset: int) -> str:
-    """The quotes of the text that an offset is within; "" if it is not."""
+    """The quotes of the text around an offset; "" if there are none."""
     value = around[-1].member.value if around else None
     if not isinstance(value, yaml.ScalarNode) or not value.start_mark.index < offset < value.end_mark.index:
         return ""
@@ -239,7 +239,7 @@ def _quote_around(around: list[_Spot], offset: int) -> str:
 
 
 def _escaped(text: str, quote: str) -> str:
-    """A part of a text in such quotes, as it is written in the file."""
+    """A part of a text with such quotes, as written in the file."""
     return text.replace("'", "''") if quote == "'" else json.dumps(text, ensure_ascii=False)[1:-1] if quote else text
 
 
@@ -255,7 +255,7 @@ def _keys(text: str, node: yaml.CollectionNode) -> frozenset[str]:
 
 
 def _deleted(text: str, around: list[_Spot]) -> Splice | None:
-    """Without the innermost member; without the section that holds it if it is the only one there."""
+    """The text without the innermost member, or without the section around it if that has no other member."""
     collection, number, member = around[-1]
     if len(collection.value) > 1:
         return removal(text, collection, number)
@@ -265,7 +265,7 @@ def _deleted(text: str, around: list[_Spot]) -> Splice | None:
 
 
 def _target(around: list[_Spot], start: int, text: str) -> yaml.CollectionNode | None:
-    """The map, or the list if an item is added, that is below the key at an offset, or there."""
+    """The map (or the list, if an item is added) below the key at an offset, or at the offset itself."""
     wanted = yaml.SequenceNode if text.startswith("- ") else yaml.MappingNode
     below = [spot.member.value for spot in around if spot.member.start == start]
     there = [*(spot.collection for spot in around), *(spot.member.value for spot in around[-1:])]
@@ -274,7 +274,7 @@ def _target(around: list[_Spot], start: int, text: str) -> yaml.CollectionNode |
 
 
 def _added(text: str, to: yaml.CollectionNode | None, entry: str) -> Splice | None:
-    """With one more entry, or one more item if it starts with a dash."""
+    """The text with one more entry, or one more item if the addition starts with a dash."""
     if to is None or entry.partition(":")[0] in _keys(text, to):
         return None
     return addition(text, to, entry.removeprefix("- "))

@@ -1,4 +1,4 @@
-"""The names of a project, with where each is defined and used: for completion, definitions, renaming and symbols."""
+"""The names in a project, and where each is defined and used: for completion, definitions, renaming and symbols."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NameKind: TypeAlias = Literal[
     "flows", "steps", "variables", "lookups", "hooks", "hours", "locales", "outcomes", "templates"
 ]
 NAME_KINDS: Final[tuple[NameKind, ...]] = get_args(NameKind)
-"""As `offered` in the schema calls them."""
+"""The kinds, as `offered` in the schema calls them."""
 
 _SECTIONS: Final[Mapping[str, NameKind]] = {
     "steps": "steps",
@@ -31,7 +31,7 @@ _SECTIONS: Final[Mapping[str, NameKind]] = {
 }
 _TEMPLATES: Final = "templates/"
 _OF_A_FLOW: Final = frozenset({"steps", "variables", "outcomes"})
-"""What other flows cannot name."""
+"""The kinds that other flows cannot refer to."""
 _IN_BRACES: Final = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
 _IDENTIFIER: Final = re.compile(r"\"[^\"]*\"|'[^']*'|[|.]\s*\w+|(?<!\w)(hours\.)?([A-Za-z_]\w*)")
 """A text, a filter, a field, or a name."""
@@ -44,8 +44,8 @@ class Name(NamedTuple):
 
     Attributes:
         kind: the kind of definition.
-        place: of only the name, without quotes.
-        is_definition: whether the thing is defined here; else it is used.
+        place: of the name alone, without quotes.
+        is_definition: whether the name is defined here; otherwise it is used.
         node: the definition; None for a use.
     """
 
@@ -61,7 +61,7 @@ class FileNames(NamedTuple):
 
     Attributes:
         flow: "" for a shared file and for a template.
-        problem: why the file could not be read, so that it may have more names; None if it could.
+        problem: why the file could not be read, in which case it may have more names; None if it could be read.
     """
 
     path: str
@@ -81,7 +81,7 @@ class ProjectNames:
         self._definitions: dict[tuple[NameKind, str], dict[str, Name]] = {}
 
     def definitions(self, kind: NameKind, file: str) -> dict[str, Name]:
-        """What a file may name, by name: its own first, then what shared files declare."""
+        """The definitions that a file may refer to, by name: its own first, then those of shared files."""
         found: dict[str, Name] = {}
         if kind == "templates":
             for path in self.templates:
@@ -95,7 +95,7 @@ class ProjectNames:
         return found
 
     def all_of(self, kind: NameKind) -> dict[str, Name]:
-        """What any file of the project defines, by name."""
+        """The definitions in all files of the project, by name."""
         if kind == "templates":
             return self.definitions(kind, "")
         return {
@@ -115,7 +115,7 @@ class ProjectNames:
         return sorted(used)
 
     def definition_at(self, file: str, line: int, column: int) -> Name | None:
-        """The definition of the name at a place; None without a name."""
+        """The definition of the name at a place; None if there is no name."""
         named = [name for name in self._names_in(file) if name.place.covers(line, column)]
         found = (self.defined_for(name.kind, user).get(name.name) for user in self._readers_of(file) for name in named)
         return next(filter(None, found), None)
@@ -144,7 +144,7 @@ class ProjectNames:
         return self.users_of("templates", file.removeprefix(_TEMPLATES)) or list(self.files)
 
     def defined_for(self, kind: NameKind, file: str) -> dict[str, Name]:
-        """As `definitions`, which are looked for only once."""
+        """Like `definitions`, which are searched only once."""
         known = self._definitions.get((kind, file))
         if known is None:
             known = self._definitions[kind, file] = self.definitions(kind, file)
@@ -153,7 +153,7 @@ class ProjectNames:
 
 @lru_cache(maxsize=1024)
 def names_in_file(path: str, text: str) -> FileNames:
-    """The names of a flow file; of one that is not YAML the definitions, as far as its indentation shows them."""
+    """The names in a flow file; if it is not YAML, the definitions that its indentation shows."""
     node, issues = read_yaml(path, text)
     if not isinstance(node, Map):
         return _scanned(path, text)._replace(problem=issues[0] if node is None and issues else None)
@@ -163,7 +163,7 @@ def names_in_file(path: str, text: str) -> FileNames:
 
 @lru_cache(maxsize=1024)
 def names_in_template(path: str, text: str) -> FileNames:
-    """The names that a template uses; in what files include it is not known here."""
+    """The names that a template uses; which files include it is unknown here."""
     source = SourceFile(path, text)
     uses: list[Name] = []
     for start, expression in _in_braces(source.text):
@@ -199,7 +199,7 @@ def _used(root: Map) -> Iterator[Name]:
 
 
 def _used_in_text(text: Text, *, is_bare: bool) -> Iterator[Name]:
-    """The variables, lookups and calendars that a text with braces, or a bare expression, names."""
+    """The variables, lookups and calendars named in a text with braces or in a bare expression."""
     for start, expression in [(0, text.value)] if is_bare else _in_braces(text.value):
         for offset, length, kind in _identifiers(expression):
             name = expression[offset : offset + length]
@@ -219,7 +219,7 @@ def _in_braces(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _scanned(path: str, text: str) -> FileNames:
-    """The definitions of a file that is not YAML: keys that are indented alike below a section."""
+    """The definitions in a file that is not YAML: keys with the same indentation below a section."""
     names: list[Name] = []
     flow = ""
     kind = None

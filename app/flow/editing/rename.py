@@ -21,15 +21,15 @@ from app.flow.source.source_file import SourceFile
 NOUNS: Final[Mapping[NameKind, str]] = {"steps": "step", "lookups": "lookup", "hooks": "hook", "flows": "flow"}
 """What can be renamed."""
 _NAME: Final = re.compile(r"[\w.-]+")
-"""What needs no quotes in YAML; the check of the renamed project knows what each kind of name may be."""
+"""Names that do not need quotes in YAML; the check of the renamed project decides which names each kind may have."""
 
 
 class CannotRename(AppError):
-    """A name stays as it is. The message says why, and what to do."""
+    """The name cannot be changed. The message says why, and what to do."""
 
 
 def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Name, Name]:
-    """The name that is written at a place, and its definition. Raises CannotRename."""
+    """The name at a place, and its definition. Raises CannotRename."""
     definition = names.definition_at(file, line, column)
     if definition is None:
         raise CannotRename("the project does not define a name here: put the cursor on a step or a lookup")
@@ -42,7 +42,7 @@ def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Nam
 def rename(texts: Mapping[str, str], definition: Name, new: str) -> tuple[Edit, ...]:
     """The edits that rename a definition, by place. Raises CannotRename.
 
-    It is refused if a file cannot be read, and if a file would have other issues than before.
+    Renaming is refused if a file cannot be read, or would have different issues from before.
     """
     if not _NAME.fullmatch(new):
         raise CannotRename(f'"{new}" cannot be a name: use letters, digits and _')
@@ -67,7 +67,7 @@ def edits_of(found: Iterable[Name], texts: Mapping[str, str], new: str) -> tuple
 
 
 def _refuse_clash(names: ProjectNames, definition: Name, found: Iterable[Name], new: str) -> None:
-    """Another thing of this kind that a changed file may name would be meant instead."""
+    """Raise if the new name already means something else of this kind in a changed file."""
     for file in dict.fromkeys(name.place.file for name in found):
         other = names.definitions(definition.kind, file).get(new)
         if other is not None:
@@ -87,10 +87,10 @@ def _edit(name: Name, text: str, new: str) -> Edit:
 def _concerned_by(
     names: ProjectNames, texts: Mapping[str, str], edits: Iterable[Edit], definition: Name, new: str
 ) -> set[str]:
-    """The files whose issues tell whether the edits are right, with the files they need.
+    """The files whose issues show whether the edits are right, with the files that they need.
 
-    A file in which every place that says the old name gets the new one, which it did not say before, means the same
-    afterwards. So only the file of the definition is concerned, and those in which one of the two is said elsewhere.
+    A file means the same afterwards if every occurrence of the old name is replaced and the new one did not occur in it
+    before. So only the file with the definition is checked, and the files in which either name also occurs elsewhere.
     """
     is_said = re.compile(rf"(?<!\w)(?:{re.escape(definition.name)}|{re.escape(new)})(?!\w)")
     counts = Counter(edit.file for edit in edits)
@@ -103,14 +103,14 @@ def _concerned_by(
         concerned |= {*names.users_of("templates", template.removeprefix("templates/"))} or {*names.files}
     flows = {file.flow: file.path for file in names.files.values()}
     read = {name.name for path in concerned & names.files.keys() for name in names.files[path].names}
-    concerned |= {path for flow, path in flows.items() if flow in read}  # a flow depends on those it runs
+    concerned |= {path for flow, path in flows.items() if flow in read}  # a flow depends on the flows that it runs
     return concerned | {file.path for file in names.files.values() if not file.flow} | names.templates.keys()
 
 
 def _refuse_change(texts: Mapping[str, str], edits: tuple[Edit, ...], defined: Place) -> None:
-    """The new name is invalid or means something else, or a use of the old one was not found.
+    """Raise if the new name is invalid or means something else, or if a use of the old one was not found.
 
-    That an issue is gone where the name was written is fine: the old name may have been invalid.
+    It is fine if an issue at the name itself is gone: the old name may have been invalid.
     """
     before, after = _issues(texts), _issues(with_edits(texts, (edit for edit in edits if edit.file in texts)))
     for key in sorted(after.keys() - before.keys(), key=lambda key: (key[:2] != defined[:2], key)):
@@ -123,7 +123,7 @@ def _refuse_change(texts: Mapping[str, str], edits: tuple[Edit, ...], defined: P
 
 
 def _issues(texts: Mapping[str, str]) -> dict[tuple[str, int, str, int], FlowIssue]:
-    """The issues of a project by file, line, code, and number among equal ones."""
+    """The issues of a project by file, line, code, and index among equal ones."""
     found: dict[tuple[str, int, str, int], FlowIssue] = {}
     counts = Counter[tuple[str, int, str]]()
     for issue in load(texts, extent="project").issues:

@@ -1,6 +1,6 @@
 """Columns in UTF-16 code units, as in JavaScript and the Language Server Protocol.
 
-`app.flow` and `app.ncco` count characters; what answers an editor converts one to the other.
+`app.flow` and `app.ncco` count characters; code that answers an editor converts between the two.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from app.flow.nodes import LINE_BREAK
 
 
 class Utf16Columns:
-    """The columns of places in some texts (path → text); both kinds count from 1."""
+    """Converts columns in some texts (path → text); both kinds count from 1."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = texts
         self._lines: dict[str, list[str]] = {}
 
     def __call__(self, file: str, line: int, column: int) -> int:
-        """The column in UTF-16 code units for one in characters."""
+        """Convert a column in characters to UTF-16 code units."""
         return utf16_column(self.line(file, line), column)
 
     def line(self, file: str, line: int) -> str:
-        """The text of a line, which counts from 1; "" behind the end."""
+        """The text of a line, which counts from 1; "" after the last line."""
         known = self._lines.get(file)
         if known is None:
             known = self._lines[file] = LINE_BREAK.split(self._texts.get(file, ""))
@@ -30,12 +30,12 @@ class Utf16Columns:
 
 
 def utf16_column(line: str, column: int) -> int:
-    """A column in UTF-16 code units for one in characters; both count from 1."""
+    """Convert a column in characters to UTF-16 code units; both count from 1."""
     return column + utf16_units(line[: column - 1]) - len(line[: column - 1])
 
 
 def character_column(line: str, column: int) -> int:
-    """A column in characters for one in UTF-16 code units; both count from 1."""
+    """Convert a column in UTF-16 code units to characters; both count from 1."""
     data = line.encode("utf-16-le", "surrogatepass")[: 2 * (column - 1)]
     return len(data.decode("utf-16-le", "ignore")) + 1
 

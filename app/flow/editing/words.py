@@ -1,4 +1,4 @@
-"""Every key and value of a flow file, or of an NCCO, with what may be written in its place; also that at the cursor."""
+"""Every key and value in a flow file or an NCCO, including the one at the cursor, with what may be written there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from app.ncco.json_text import open_closers
 from app.value_types import JsonSchema
 
 MARK: Final = "\ue001"
-"""A private-use letter in place of the cursor: ordinary text to a YAML parser. Texts with it decide nothing."""
+"""A private-use letter in place of the cursor: ordinary text to a YAML parser. Texts that contain it do not decide
+anything.
+"""
 
 _FLOW_FILE: Final[JsonSchema] = {"if": has("shared"), "then": ref("shared_file"), "else": ref("flow_file")}
 _FILE: Final[JsonSchema] = {"if": {"type": "array"}, "then": {"$ref": "#/$defs/ncco"}, "else": _FLOW_FILE}
@@ -25,7 +27,7 @@ _FILE: Final[JsonSchema] = {"if": {"type": "array"}, "then": {"$ref": "#/$defs/n
 
 @cache
 def _referred(reference: str) -> JsonSchema:
-    """What `$ref` leads to: a part of the schema of flow files, or of that of NCCOs."""
+    """The parts to which `$ref` leads: a part of the schema of flow files, or of that of NCCOs."""
     _, section, name = reference.split("/")
     if section == "definitions":
         return definitions()[name]
@@ -41,7 +43,7 @@ class WrittenWord(NamedTuple):
         path: the keys and the indexes of list items that lead to it, from the top of the file.
         is_key: whether it is a key of a map.
         map: the map that it is a key of, or a value in; None for an item of a list.
-        schemas: every schema that it may fit; of a key those of its map.
+        schemas: every schema that it may match; for a key, those of its map.
     """
 
     text: Text
@@ -57,7 +59,7 @@ class WrittenWord(NamedTuple):
 
 
 def words_of(file: Node) -> Iterator[WrittenWord]:
-    """The words of a file in its order."""
+    """The words of a file, in the file's order."""
     return _words(file, (), None, (_FILE,))
 
 
@@ -78,7 +80,7 @@ def _words(
 
 
 def member_schemas(schemas: tuple[JsonSchema, ...], key: str) -> Iterator[JsonSchema]:
-    """The possible values of a key in a map with these schemas; words of the language are not the author's names."""
+    """The possible values of a key in a map with these schemas: keywords of the language, not the author's names."""
     words = [schema["properties"][key] for schema in schemas if key in schema.get("properties", {})]
     yield from words
     for schema in () if words else schemas:
@@ -87,10 +89,10 @@ def member_schemas(schemas: tuple[JsonSchema, ...], key: str) -> Iterator[JsonSc
 
 
 def alternatives(schema: JsonSchema, node: Node) -> Iterator[JsonSchema]:
-    """The schemas without references and conditions that a node may have to fit."""
+    """The schemas that a node may have to match, with references and conditions resolved."""
     if "$ref" in schema:
         yield from alternatives(_referred(schema["$ref"]), node)
-    if "if" in schema and not ("properties" in schema and _is_empty(node)):  # these words decide on what follows
+    if "if" in schema and not ("properties" in schema and _is_empty(node)):  # these words decide what follows
         is_so = _holds(schema["if"], node)
         for branch, is_taken in (("else", is_so is not True), ("then", is_so is not False)):
             if is_taken and isinstance(schema.get(branch), dict):
@@ -102,7 +104,7 @@ def alternatives(schema: JsonSchema, node: Node) -> Iterator[JsonSchema]:
 
 
 def _is_of_its_kind(schema: JsonSchema, node: Node) -> bool:
-    """Whether what a map says that it is, such as `action: talk`, is what the schema describes."""
+    """Whether the kind that a map declares, such as `action: talk`, is the one that the schema describes."""
     if not isinstance(node, Map):
         return True
     properties = schema.get("properties", {}).items()
@@ -114,12 +116,12 @@ _SHAPES: Final = {"object": Map, "array": Seq}
 
 
 def _is_empty(node: Node) -> bool:
-    """Whether nothing but the cursor is in a map."""
+    """Whether a map contains only the cursor."""
     return isinstance(node, Map) and len(node.entries) == 1 and MARK in node.entries[0].key.value
 
 
 def _holds(condition: JsonSchema, node: Node) -> bool | None:
-    """Whether a condition of the schema holds; None where the cursor is, since anything may be written there yet."""
+    """Whether a condition of the schema holds; None at the cursor, where anything may still be written."""
     if _is_empty(node) or (isinstance(node, Text) and MARK in node.value):
         return None
     if "anyOf" in condition:
@@ -142,7 +144,7 @@ def _is_value(condition: JsonSchema, text: Text) -> bool:
     return (words is None or text.value in words) and bool(re.search(condition.get("pattern", ""), text.value))
 
 
-# What a person is writing at the cursor, also while the text is broken, as it mostly is.
+# Handles what a person is writing at the cursor, even while the text is broken, as it usually is.
 
 _OPENING: Final = re.compile(r"([ \t]*)((?:-[ \t]+)*)(?:([\w*#.\"'-]+)[ \t]*:(?=[ \t]|$)[ \t]*(.*))?")
 _PLAIN: Final = re.compile(r"[\w.+-]+")
@@ -151,7 +153,7 @@ _QUOTED: Final = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:''|[^'])*'")
 
 
 class Cursor(NamedTuple):
-    """A word with the cursor in it: the text before it, in the key or the value, and the text after it."""
+    """A word that contains the cursor: the key's or value's text before the cursor, and the text after it."""
 
     word: WrittenWord
     before: str
@@ -159,10 +161,10 @@ class Cursor(NamedTuple):
 
 
 def cursors(text: str, line: int, column: int) -> tuple[Cursor, ...]:
-    """What may be written at a place, which counts from 1 in characters: a key, a value, or both.
+    """What may be written at a place (counted from 1, in characters): a key, a value, or both.
 
-    The text is read with a mark at the cursor. If it is not YAML, the cursor's line is read below the keys that its
-    indentation says it belongs to.
+    The text is read with a mark at the cursor. If it is not YAML, the cursor's line is read below the keys to which it
+    belongs by its indentation.
     """
     lines = LINE_BREAK.split(text)
     if line > len(lines):
@@ -184,7 +186,7 @@ def _marked(text: str) -> Iterator[Cursor]:
 
 
 def _with_mark(line: str, column: int) -> Iterator[str]:
-    """The line with the mark; as a key too if nothing but a word is written."""
+    """The line with the mark; also read as a key if it contains only a word."""
     before, after = line[:column], line[column:]
     if _KEY_START.fullmatch(before) and not after.strip():
         yield f"{before}{MARK}: x"
@@ -197,11 +199,11 @@ def _whole(lines: list[str], at: int, column: int) -> Iterator[str]:
 
 
 def _reduced(lines: list[str], at: int, column: int) -> Iterator[str]:
-    """The line below the keys above it that it belongs to, with their neighbours, and nothing else."""
+    """Only the line, the keys above to which it belongs, and their neighbours."""
     line = lines[at][:column]
     opening = cast("re.Match[str]", _OPENING.match(line))  # each part is optional
     level = opening.end(2)
-    dash = opening.end(1) if opening[2] else None  # where its sibling keys start, and its dash
+    dash = opening.end(1) if opening[2] else None  # where its sibling keys and its dash start
     above: list[str] = []
     for other in reversed(lines[:at]):
         found = cast("re.Match[str]", _OPENING.match(other))
@@ -225,7 +227,7 @@ def _cut(lines: list[str], at: int, column: int) -> Iterator[str]:
 
 
 def _closers(text: str) -> str:
-    """What closes the quotes and brackets that are open at the end of a text."""
+    """The characters that close the quotes and brackets left open at the end of a text."""
     bare = _QUOTED.sub("", text)
     quote = next((char for char in bare if char in "\"'"), "") if re.search(r"(?:^|[\s\[{,:])[\"']", bare) else ""
     return quote + open_closers(bare.split(quote)[0] if quote else bare)
