@@ -1,4 +1,4 @@
-"""Reads flows/ and templates/ from disk, and replaces a file; no other module of `app.flow` opens a file.
+"""Reads flows/ and templates/ from disk, and replaces files; no other module of `app.flow` opens a file.
 
 `stamps` detects changes for which the system sends no notification.
 """
@@ -21,29 +21,30 @@ MAX_BYTES = 1_048_576
 """A larger file is not read: 1 MiB is a hundred times what a flow or a prompt needs."""
 
 _MARKS = {"utf-32": codecs.BOM_UTF32_LE, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
-"""Encoding → the byte order mark of a file in it; that of UTF-32 starts with that of UTF-16."""
+"""Encoding → the byte order mark of a file in it; the one of UTF-32 starts with the one of UTF-16."""
 
 SUFFIXES = (".yaml", ".yml")
-"""Of YAML files."""
+"""File name endings of YAML files."""
 SCENARIO_FOLDERS = ("tests/scenarios", "scenarios")
 """The folders of scenarios, relative to the folder that contains `flows/`."""
 _MISNAMED = (".yaml.txt", ".yml.txt")
 _NAME = re.compile(r"^[\"']?flow[\"']?\s*:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
 Stamp = tuple[int, int, int]
-"""The inode, when it was saved (nanoseconds; 0 for a folder) and the size (bytes; 0 for a folder)."""
+"""The inode, the time of saving (nanoseconds; 0 for a folder) and the size (bytes; 0 for a folder)."""
 
 Stamps = Mapping[str, Stamp]
 """Each path with its stamp."""
 
 
 def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[FlowIssue]]:
-    """Display path → text of each flow file (`*.yaml`, `*.yml`) and each template, and what could not be read.
+    """Display path → text of each flow file (`*.yaml`, `*.yml`) and each template, and the issues of those that could
+    not be read.
 
     Display paths start with `flows/` or `templates/`, whatever the folders are called, and use `/`. Sub-folders are
-    read; names that start with a dot are not. A project without templates is fine, one without flows is an issue. A
-    file that is not UTF-8 comes with its issue and with U+FFFD for each invalid byte, so that it can be shown. A byte
-    order mark is dropped.
+    read; names that start with a dot are not. A project without templates is fine; one without flows is an issue. A
+    file that is not UTF-8 has an issue, and U+FFFD in place of each invalid byte, so that it can be shown. A byte order
+    mark is dropped.
     """
     reader = _FolderReader()
     reader.read_folder(flows, "flows", _is_flow)
@@ -55,7 +56,8 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Flo
 
 
 def named_flows(texts: Mapping[str, str]) -> dict[str, str]:
-    """The names that files give to their flows, whatever their errors → the display path of the first such file."""
+    """The flow names in the files, whether or not they have errors → the display path of the first file with that name.
+    """
     found = ((file, _NAME.search(text)) for file, text in reversed(list(texts.items())) if file.startswith("flows/"))
     return {name[1]: file for file, name in found if name}
 
@@ -143,7 +145,7 @@ class _FolderReader:
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a regular file, one more than `MAX_BYTES` of a larger one.
+    """The bytes of a regular file; of a larger one, one byte more than `MAX_BYTES`.
 
     Raises OSError, and ValueError for anything else: a pipe could block forever.
     """
@@ -156,7 +158,7 @@ def _read(path: Path) -> bytes:
 
 
 def _other_encoding(data: bytes) -> str:
-    """The encoding of a file that is in UTF-16 or UTF-32, with a byte order mark or mostly Latin letters; else ""."""
+    """The encoding of a UTF-16 or UTF-32 file that has a byte order mark or mostly Latin letters; otherwise ""."""
     for encoding, mark in _MARKS.items():
         if data.startswith(mark):
             return encoding
@@ -172,7 +174,7 @@ def too_large(display: str) -> FlowIssue:
 
 
 def _is_below(root: Path, path: Path) -> bool:
-    """Whether a path, all links followed, stays inside. True for a link to itself: reading it fails later."""
+    """Whether a path stays inside after following all links. True for a link to itself: reading it fails later."""
     try:
         return path.resolve().is_relative_to(root)
     except (OSError, RuntimeError):  # pragma: no cover - since 3.13 Python resolves a loop without an error
@@ -190,7 +192,7 @@ def _printable(name: str) -> str:
 
 
 def project_of(path: Path) -> Path | None:
-    """The folder of the project that a file or folder belongs to: the nearest that holds `flows`."""
+    """The folder of the project that a file or folder belongs to: the nearest one that contains `flows`."""
     whole = path.resolve()
     for folder in (whole, *whole.parents):
         if (folder / "flows").is_dir():
@@ -201,8 +203,8 @@ def project_of(path: Path) -> Path | None:
 def stamps(folders: Iterable[Path], files: Iterable[Path] = ()) -> Stamps:
     """The stamps of the folders, of everything in them at any depth, and of the files; missing paths are left out.
 
-    If two results are equal, no file was saved, added, removed or replaced in between. A link has the stamp of the
-    file that it leads to. Raises nothing: a folder that cannot be read counts as empty.
+    If two results are equal, no file was saved, added, removed or replaced in between. A link has the stamp of the file
+    that it points to. Never raises: a folder that cannot be read counts as empty.
     """
     paths = (path for folder in folders for path in (str(folder), *_below(folder)))
     return {path: stamp for path in (*map(str, files), *paths) if (stamp := _stamp(path))}
@@ -223,8 +225,9 @@ def _stamp(path: str) -> Stamp | None:
 
 
 def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
-    """Write a file so that no reader sees a part of it; its mode stays, or is that of `like`. Raises OSError."""
-    target = path.resolve()  # what a link leads to
+    """Write a file so that a reader never sees only part of it. Its mode is kept, or taken from `like`. Raises OSError.
+    """
+    target = path.resolve()  # the target of a link
     like = like or target
     number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     temporary = Path(name)

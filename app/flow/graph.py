@@ -16,7 +16,7 @@ from app.flow.report import printable
 from app.flow.runtime import Exit, Part, StepShape, Target, Way
 
 MAX_LABEL_CHARACTERS: Final = 48
-"""Characters of a prompt, a condition or a phrase that are shown."""
+"""Maximum number of characters of a prompt, a condition or a phrase to show."""
 TEMPLATE_CODE: Final = re.compile(r"(?:\s*(?:\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}))+\.?", re.DOTALL)
 MAX_PHRASES: Final = 3
 MAX_PLAYED: Final = 3
@@ -25,8 +25,9 @@ NodeKind: TypeAlias = StepShape | Literal["start", "end", "link"]
 """What a node is: a step, where calls start, an end, or (in an SVG) the name of another flow."""
 
 Stroke = Literal["plain", "dotted", "error", "taken", "missed"]
-"""What an arrow means: a way within the flow, a way into another flow, the target after an error;
-or, with coverage, a way that calls have taken or never taken."""
+"""What an arrow means: a way within the flow, a way into another flow, the target after an error; or, with coverage, a
+way that calls have taken, or have never taken.
+"""
 
 
 NODE_SHAPES: Final[Mapping[NodeKind, tuple[str, str, str]]] = {
@@ -39,7 +40,7 @@ NODE_SHAPES: Final[Mapping[NodeKind, tuple[str, str, str]]] = {
     "end": ("circle", "((", "))"),
     "link": ("cds", ">", "]"),
 }
-"""The shape of a node in DOT, and what opens and closes it in Mermaid."""
+"""The shape of a node in DOT, and the brackets around it in Mermaid."""
 ARROW_STYLES: Final[Mapping[Stroke, tuple[str, str, str]]] = {
     "plain": ("", "-->", ""),
     "dotted": ("style=dashed", "-.->", ""),
@@ -56,14 +57,14 @@ ERROR: Final = "error"
 
 @dataclass(frozen=True, slots=True)
 class GraphNode:
-    """One box. The texts are not escaped.
+    """One box of the diagram. The texts are not escaped.
 
     Attributes:
-        lines: its text in short, the name first.
+        lines: its short text, the name first.
         step: the step that it shows; "" for a start or an end.
-        place: where the step or the flow is written; None for an end.
-        texts: what the step plays, in full; a computed prompt as it is written.
-        mark: what an SVG says about it that needs attention; "" for nothing.
+        place: the place of the step or the flow; None for an end.
+        texts: everything that the step plays, in full; a computed prompt as it is written.
+        mark: a warning to show in an SVG, or "".
     """
 
     key: str
@@ -82,7 +83,7 @@ class Arrow:
     Attributes:
         lines: its label, () for none.
         outcomes: the outcomes that lead along it; () if unknown.
-        width: in an SVG, 1 (few calls went along it) to 5 (most), 0 for none; None: it does not show calls.
+        width: in an SVG, 1 (few calls took it) to 5 (most calls), 0 for none; None if it does not show calls.
     """
 
     start: str
@@ -131,8 +132,8 @@ def draw(
 ) -> Drawing:
     """The flows and all flows that a call can reach from them.
 
-    With `errors`, also an arrow to each error target. `shown_number` is how a number is written. Without
-    `has_addresses`, words are in place of the address that answers a flow's linked numbers.
+    With `errors`, there is also an arrow to each error target. `shown_number` formats a number. Without
+    `has_addresses`, words replace the address that answers a flow's linked numbers.
     """
     shown: dict[str, Flow] = {}
     for flow in flows:
@@ -148,7 +149,7 @@ def draw(
 
 @dataclass
 class _FlowDrawer:
-    """Draws one flow; `ends` are its end nodes, added when an arrow leads to them."""
+    """Draws one flow; `ends` are its end nodes, which are added when an arrow leads to them."""
 
     key: str
     flow: Flow
@@ -204,7 +205,7 @@ class _FlowDrawer:
             yield Arrow(start, self._target_key(self.flow.error, drawers), (), "error", ((flow, "", ERROR),))
 
     def _target_key(self, target: Target, drawers: Mapping[str, _FlowDrawer]) -> str:
-        """The key of the node that a target leads to."""
+        """The key of the node to which a target leads."""
         if target.runs is not None:
             return drawers[target.runs.flow].entry_key
         if target.returns:
@@ -219,7 +220,7 @@ class _FlowDrawer:
 def entrances(
     flow: Flow, *, has_all: bool = False, shown: Callable[[str], str] = str, has_addresses: bool = True
 ) -> tuple[str, ...]:
-    """How calls enter the flow. `has_all`: no flow has numbers, so the default flow takes every call."""
+    """How calls enter the flow. `has_all`: no flow has numbers, so the default flow takes all calls."""
     found = [f"call to {shown(number)}" for number in flow.numbers]
     found += [f"call to any{'' if has_all else ' other'} number"] if flow.default else []
     if flow.entry:
@@ -236,7 +237,7 @@ def _lines(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
 
 
 def _texts(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
-    """What the step plays, in full."""
+    """Everything that the step plays, in full."""
     return tuple(text for part in step.parts if (text := _played(part, str, shown_number)))
 
 
@@ -263,14 +264,14 @@ def _dialled(target: Action, shown_number: Callable[[str], str]) -> str:
 
 
 def onanswer_flows(step: Step) -> tuple[str, ...]:
-    """The flows that the called parties hear before they are joined."""
+    """The flows that the called parties hear before being connected."""
     connects = (part for part in step.parts if isinstance(part, ConnectPart))
     named = (target.heard.flow for part in connects for target in part.targets if target.heard is not None)
     return tuple(dict.fromkeys(named))
 
 
 def _joined_ways(exit_: Exit) -> Iterable[list[Way]]:
-    """The ways of an exit; ways to the same target are joined, unless one is shown by itself."""
+    """The ways of an exit; ways to the same target are combined, except those shown separately."""
     joined: dict[tuple[int, str], list[Way]] = {}
     for number, way in enumerate(exit_.ways(), 1):
         joined.setdefault((number if way.is_alone else 0, way.target.shown), []).append(way)
@@ -296,13 +297,13 @@ def _literal_words(text: str) -> str:
 
 
 def shorten(text: str) -> str:
-    """The text on one line, cut where it is long."""
+    """The text on one line, cut if it is long."""
     line = " ".join(text.split())
     return line if len(line) <= MAX_LABEL_CHARACTERS else f"{line[: MAX_LABEL_CHARACTERS - 1].rstrip()}…"
 
 
 def as_mermaid(drawing: Drawing) -> str:
-    """The flowchart, which GitHub, GitLab and many editors show in Markdown; ends with a line break."""
+    """The flowchart, which GitHub, GitLab and many editors show in Markdown; it ends with a line break."""
     lines = ["flowchart TD"]
     for flow in drawing.subgraphs:
         lines.append(f'  subgraph {flow.key}["{_in_mermaid((flow.title,))}"]')
@@ -327,7 +328,7 @@ _LIST = re.compile(r"^(\s*\d+(?=\.)|\s*(?=[-+*]))(.)")
 def _in_mermaid(lines: Iterable[str]) -> str:
     """The lines, escaped: characters that Mermaid or HTML may interpret become character references.
 
-    So does what would start a Markdown list: `1.` or `-`.
+    So do characters that would start a Markdown list: `1.` or `-`.
     """
     coded = (_SPECIAL.sub(lambda found: f"#{ord(found[0])};", printable(line)) for line in lines)
     return "<br/>".join(_LIST.sub(lambda found: f"{found[1]}#{ord(found[2])};", line) for line in coded)

@@ -1,15 +1,10 @@
-"""Issues in flow files: what is wrong, where, and how to fix it; and the rules that they break.
+"""Issues in flow files (what is wrong, where, and how to fix it), and the rules that they break.
 
 A rule is one entry of a YAML file in rules/:
 
-    E214:
-      severity: error
-      phase: resolve
-      title: a target names a step that does not exist
-      cure: name a step of this flow, or end
-      about: Why the rule is there.
-      bad: a project that breaks this rule and no other
-      good: the same project without the error
+    E214: severity: error phase: resolve title: a target names a step that does not exist cure: name a step of this
+      flow, or end about: Why the rule is there. bad: a project that breaks this rule and no other good: the same
+      project without the error
 
 An example is one flow file, or several files after lines `#=== path`; `#=== path -> target` is a symbolic link.
 """
@@ -28,12 +23,12 @@ from app.suggest import nearest
 Severity = Literal["error", "warning"]
 
 MOST_LISTED: Final = 60
-"""Known words that a cure lists."""
+"""Maximum number of known words that a fix lists."""
 LONGEST_TEXT: Final = 1_000
-"""Characters of a message or a cure."""
+"""Maximum number of characters in a message or a fix."""
 
 PHASES: Final = ("parse", "shape", "resolve", "analyse")
-"""How a file is checked: its YAML, the form of its values, the names in them, and what the flow does as a whole.
+"""The phases of checking a file: its YAML, the form of its values, the names in them, and the flow as a whole.
 
 A file with an error in one phase has no issues of later phases.
 """
@@ -61,8 +56,8 @@ class FlowIssue:
         message: the problem in plain sentences.
         cure: what to write instead.
         ncco_rule: the broken rule of `app.ncco`, e.g. N108; "" for a rule of the flow language.
-        names: the variables, lookups and template files that a text names literally, although their value was intended.
-        fix: the cure as a change of the file; None if it is not that plain.
+        names: the variables, lookups and template files that a text names literally although their value was intended.
+        fix: the cure as a change to the file; None if it cannot be applied automatically.
     """
 
     code: str
@@ -76,7 +71,7 @@ class FlowIssue:
 
     @property
     def is_error(self) -> bool:
-        """Whether the flow cannot be used because of it."""
+        """Whether it makes the flow unusable."""
         return self.severity == "error"
 
 
@@ -86,18 +81,18 @@ def by_place(issue: FlowIssue) -> tuple[str, int, int, str, str]:
 
 
 def did_you_mean(*words: str) -> Fix:
-    """The fix of a misspelt word: the first of the words that may be meant."""
+    """The fix for a misspelt word: the first of the words that may be meant."""
     quoted = (f'"{word}"' for word in words)
     return Fix(f"did you mean {' or '.join(quoted)}?", "word", words[0])
 
 
 def write_one_of(words: Sequence[str]) -> str:
-    """The cure that lists the known words; of very many only the first."""
+    """The cure that lists the known words; only the first ones of a long list."""
     return f"write one of: {', '.join(words[:MOST_LISTED])}{', ...' if len(words) > MOST_LISTED else ''}"
 
 
 def meant_word(word: str, known: Iterable[str], otherwise: str) -> Fix | str:
-    """The cure of an unknown word: the nearest known one; without one, what to do `otherwise`."""
+    """The cure for an unknown word: the nearest known word, or else `otherwise`."""
     near = nearest(word, known)
     return did_you_mean(near) if near else otherwise
 
@@ -110,14 +105,15 @@ class FlowRule:
         title: the problem in general.
         cure: how it is fixed in general.
         about: why the rule is there.
-        bad: a project that breaks this rule and no other; bytes where it is not UTF-8.
+        bad: a project that breaks only this rule; bytes if it is not UTF-8.
         good: the same project without the error.
-        phase: as the entry has it; `found_in` is "resolve" for an error without one, and "analyse" for a warning.
-        fix: how an issue is fixed that says nothing else: the further fields of a `Fix`.
-        once_for: an issue points at an undeclared `name`, which is reported once in a file; or the rule itself is
-            broken once in a `file`.
-        declared_by: `any_file` may declare the name at which an issue points, also one that cannot be read.
-        waits_for: an error in one of these may be the cause, so that they come first.
+        phase: as in the entry; `found_in` is "resolve" for an error without one, and "analyse" for a warning.
+        fix: the default fix of its issues: the remaining fields of a `Fix`.
+        once_for: `name` if its issues point at an undeclared name, which is reported once per file; `file` if the rule
+            itself is reported once per file.
+        declared_by: `any_file` if any file may declare the name at which an issue points, even a file that cannot be
+            read.
+        waits_for: an error in one of these may be the cause, so those errors are reported first.
         gives_way_to: rules that say more about the same error, if they are broken in the same file.
     """
 
@@ -137,7 +133,7 @@ class FlowRule:
 
     @property
     def found_in(self) -> str:
-        """The phase that finds it."""
+        """The phase that finds its issues."""
         return self.phase or ("resolve" if self.severity == "error" else "analyse")
 
     def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> FlowIssue:
@@ -148,7 +144,7 @@ class FlowRule:
 
 
 def _shortened(text: str) -> str:
-    """A message without the middle of a very long quote."""
+    """A message, with the middle of a very long quotation left out."""
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]} ... {text[-LONGEST_TEXT // 4 :]}"
 
 
@@ -163,7 +159,7 @@ RULES: Final = _book(
 """By code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules. W: warnings."""
 
 PROMPT_RULES: Final = _book("prompts")
-"""The rules about what prompts say, by code."""
+"""The rules about the words of prompts, by code."""
 
 RUNNING_RULES: Final = _book("running")
-"""Rules that only a running call can break, by code. `ncco check` never reports them."""
+"""The rules that only a running call can break, by code. `ncco check` never reports them."""

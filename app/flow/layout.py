@@ -25,13 +25,13 @@ NODE_GAP: Final = 20.0
 LINE_GAP: Final = 10.0
 RANK_GAP: Final = 20.0
 MAX_RANK_GAP: Final = 70.0
-"""A gap grows where edges run far to the side."""
+"""A gap is larger where edges run far to the side."""
 LOOP_WIDTH: Final = 26.0
 BACK_OFFSET: Final = 24.0
 MAX_SWEEPS: Final = 24
 MAX_STALE_SWEEPS: Final = 4
 MAX_DUMMIES: Final = 20_000
-"""Edges beyond this total run straight from node to node, whatever lies between them."""
+"""If there are more edges than this, the rest run straight from node to node, whatever is in between."""
 
 Point: TypeAlias = tuple[float, float]
 Layers: TypeAlias = list[list[int]]
@@ -57,8 +57,8 @@ class Link(NamedTuple):
     """An edge from one node to another, by their indices.
 
     Attributes:
-        label: the size of its text; None without one.
-        group: only edges of one group join.
+        label: the size of its label; None without one.
+        group: only edges of the same group join.
     """
 
     start: int
@@ -68,13 +68,13 @@ class Link(NamedTuple):
 
 
 class Route(NamedTuple):
-    """Where an edge runs.
+    """The course of an edge.
 
     Attributes:
-        points: from the border of its first node to that of its last; between two of them the edge is a vertical line
+        points: from the border of its first node to that of its last; between two points the edge is a vertical line,
             or a curve that is vertical at both ends.
-        label: where its text is.
-        is_loop: whether it returns to its own node; then the points are the control points of one curve.
+        label: the place of its label.
+        is_loop: whether it returns to its own node; if so, the points are the control points of one curve.
     """
 
     points: tuple[Point, ...]
@@ -83,7 +83,7 @@ class Route(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Nodes and edges in the order of the input, all between (0, 0) and `size`."""
+    """The nodes and edges in the order of the input, all between (0, 0) and `size`."""
 
     size: Size
     nodes: tuple[Rect, ...]
@@ -91,7 +91,7 @@ class Layout(NamedTuple):
 
 
 def arrange(nodes: Sequence[Size], links: Sequence[Link]) -> Layout:
-    """Lay out a graph. Where nothing else decides, the order of nodes and links does: the first node is on top."""
+    """Lay out a graph. If nothing else decides, the order of nodes and links does: the first node is on top."""
     back = _back_links(len(nodes), links)
     graph = _Graph(list(nodes), links, back)
     turned = [(link.end, link.start) if index in back else (link.start, link.end) for index, link in enumerate(links)]
@@ -159,13 +159,13 @@ class _Graph:
     """The graph with dummy nodes. A vertex is a number: the nodes come first.
 
     Attributes:
-        sizes, ranks: of each vertex. Nodes have even ranks, labels odd ones.
+        sizes, ranks: those of each vertex. Nodes have even ranks, labels have odd ranks.
         back: the links that run upwards.
         above, below: neighbours in the next rank.
         inner_above, inner_below: the neighbour that should share a dummy node's column.
-        first: for each link the vertex after its start.
-        following: for each dummy node the next vertex on the way to the end of its links.
-        loops: for each node its links to itself, and the sizes of their labels.
+        first: for each link, the vertex after its start.
+        following: for each dummy node, the next vertex on the way to the end of its links.
+        loops: for each node, its links to itself and the sizes of their labels.
     """
 
     sizes: list[Size]
@@ -185,7 +185,7 @@ class _Graph:
         self._shared: dict[tuple[Hashable, ...], int] = {}
 
     def add(self, index: int, link: Link) -> None:
-        """Add a link, with dummy nodes from its start to its end or to where it joins another link."""
+        """Add a link, with dummy nodes from its start to its end, or to the point where it joins another link."""
         if link.start == link.end:
             self.loops.setdefault(link.start, {})[index] = link.label or Size(0, 0)
             return
@@ -218,7 +218,9 @@ class _Graph:
         return len(self.sizes) - 1
 
     def _connect(self, vertex: int, following: int, *, is_back: bool) -> None:
-        """Connect two vertices. Of the lines that join at a dummy node the longest goes straight on, else the first."""
+        """Connect two vertices. Of the lines that join at a dummy node, the longest continues straight; otherwise, the
+        first.
+        """
         high, low = (following, vertex) if is_back else (vertex, following)
         if low not in self.below.get(high, ()):
             self.above.setdefault(low, []).append(high)
@@ -233,33 +235,33 @@ class _Graph:
             opposite[vertex] = following
 
     def neighbours(self, vertex: int, *, upwards: bool) -> list[int]:
-        """Those above or below."""
+        """The neighbours above or below."""
         return (self.above if upwards else self.below).get(vertex, [])
 
     def extent(self, vertex: int) -> float:
-        """The room that a vertex needs at the right of its centre."""
+        """The space that a vertex needs to the right of its centre."""
         labels = self.loops.get(vertex, {}).values()
         room = LOOP_WIDTH + max(label.width for label in labels) if labels else 0.0
         return self.sizes[vertex].width / 2 + room
 
     def height(self, vertex: int) -> float:
-        """The room that a vertex needs in its rank."""
+        """The space that a vertex needs in its rank."""
         return max(self.sizes[vertex].height, sum(label.height for label in self.loops.get(vertex, {}).values()))
 
     def distance(self, left: int, right: int) -> float:
-        """The least distance between the centres of two neighbours in a rank."""
+        """The minimum distance between the centres of two neighbours in a rank."""
         gap = NODE_GAP if max(left, right) < self.count else LINE_GAP
         return self.extent(left) + gap + self.sizes[right].width / 2
 
 
 def _ordered(graph: _Graph) -> Layers:
-    """The vertices of each rank from left to right: the better result of two first orders."""
+    """The vertices of each rank from left to right: the better result from two initial orders."""
     found = (_improved(graph, _first_order(graph, step)) for step in (1, -1))
     return min(found, key=lambda layers: _all_crossings(graph, layers))
 
 
 def _improved(graph: _Graph, layers: Layers) -> Layers:
-    """The layers with fewer crossings."""
+    """The layers, reordered for fewer crossings."""
     best = layers
     fewest = _all_crossings(graph, layers)
     stale = 0
@@ -276,9 +278,10 @@ def _improved(graph: _Graph, layers: Layers) -> Layers:
 
 
 def _first_order(graph: _Graph, step: int) -> Layers:
-    """In the order of a depth-first search from the top, so that a tree has no crossings.
+    """The ranks in the order of a depth-first search from the top, so that a tree has no crossings.
 
-    With a `step` of -1 the search takes the last way first; what several ways lead to then is at the last of them.
+    With a `step` of -1, the search takes the last way first; nodes to which several ways lead are then placed at the
+    last of them.
     """
     layers: Layers = [[] for _ in range(max(graph.ranks, default=-1) + 1)]
     seen: set[int] = set()
@@ -333,7 +336,7 @@ def _all_crossings(graph: _Graph, layers: Layers) -> int:
 
 
 def _columns(graph: _Graph, layers: Layers) -> list[int]:
-    """The x of the centre of each vertex."""
+    """The x-coordinate of the centre of each vertex."""
     candidates = []
     for upwards in (True, False):
         for is_mirrored in (False, True):
@@ -352,7 +355,8 @@ def _columns(graph: _Graph, layers: Layers) -> list[int]:
 
 
 def _aligned(graph: _Graph, layers: Layers, *, upwards: bool) -> list[int]:
-    """The first vertex of the column of each vertex: its own, or that of its median neighbour in the layer before.
+    """The first vertex in the column of each vertex: the vertex itself, or that of its median neighbour in the previous
+    layer.
 
     The pieces of a long line come first; no other two neighbours are aligned across one.
     """
@@ -378,7 +382,9 @@ def _aligned(graph: _Graph, layers: Layers, *, upwards: bool) -> list[int]:
 
 
 def _compacted(graph: _Graph, layers: Layers, root: Sequence[int], *, is_mirrored: bool) -> list[float]:
-    """The x of each vertex, where every column is as near as possible to the columns at its left, then at its right."""
+    """The x-coordinate of each vertex, with every column as near as possible to the columns on its left, then on its
+    right.
+    """
     gaps: dict[int, dict[int, float]] = {vertex: {} for vertex in root}
     for layer in layers:
         for left, right in pairwise(layer):
@@ -414,7 +420,7 @@ def _placed(graph: _Graph, layers: Layers, centres: Sequence[int]) -> Layout:
 
 
 def _rank_borders(graph: _Graph, layers: Layers, centres: Sequence[int]) -> list[tuple[float, float]]:
-    """The y of the upper and the lower border of each rank."""
+    """The y-coordinates of the upper and the lower border of each rank."""
     borders: list[tuple[float, float]] = []
     y = 0.0
     for layer in layers:
@@ -426,7 +432,7 @@ def _rank_borders(graph: _Graph, layers: Layers, centres: Sequence[int]) -> list
 
 
 def _pieces(graph: _Graph, centres: Sequence[int]) -> dict[int, int]:
-    """For each dummy node the last one of the vertical piece of line that starts there."""
+    """For each dummy node, the last one in the vertical line segment that starts there."""
     pieces: dict[int, int] = {}
     for first in graph.first.values():
         line = []
@@ -444,7 +450,7 @@ def _pieces(graph: _Graph, centres: Sequence[int]) -> dict[int, int]:
 def _route(
     graph: _Graph, index: int, rects: Sequence[Rect], borders: Sequence[tuple[float, float]], pieces: Mapping[int, int]
 ) -> Route:
-    """The route of a link that is not a loop. A way back leaves and arrives next to the ways down."""
+    """The route of a link that is not a loop. An upward route leaves and arrives beside the downward ones."""
     link = graph.links[index]
     is_back = index in graph.back
     first = graph.first[index]
@@ -471,14 +477,14 @@ def _route(
 
 
 def _port(node: Rect, beside: float | None, *, is_back: bool) -> float:
-    """The x where a route touches a node; `beside` is the x of its next piece."""
+    """The x-coordinate at which a route touches a node; `beside` is that of its next segment."""
     x = node.x + node.width / 2
     aside = min(node.width / 4, BACK_OFFSET) if is_back else 0
     return x - aside if beside is not None and beside < x else x + aside
 
 
 def _loops(node: Rect, labels: Mapping[int, Size]) -> Iterator[tuple[int, Route]]:
-    """The routes of the links of a node to itself: one curve at its right, and the labels below one another."""
+    """The routes of the links of a node to itself: one curve on its right, with the labels below one another."""
     x = node.x + node.width
     y = node.y + node.height / 2
     bend = node.height / 4

@@ -1,4 +1,4 @@
-"""Flow files and templates → a project: every flow without errors, and every issue.
+"""Turns flow files and templates into a project: every flow without errors, and every issue.
 
 Each flow also gets the flows that a call may reach from it.
 """
@@ -39,7 +39,7 @@ def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) ->
     A flow that can lead to a flow with an error is left out too.
 
     Args:
-        flows: those without errors, by name.
+        flows: the flows without errors, by name.
         sources: path → text of the files that each flow uses, by the flow's name.
     """
     found: dict[str, Flow] = {}
@@ -55,7 +55,7 @@ def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) ->
 
 
 def _reach(start: str, flows: Mapping[str, Flow]) -> list[str] | None:
-    """Every flow that a call can reach from `start`, itself first; None when one of them has an error."""
+    """Every flow that a call can reach from `start`, itself first; None if one of them has an error."""
     names = dict.fromkeys((start,))
     waiting = [start]
     while waiting:
@@ -83,7 +83,7 @@ def load_files(
     modules: Collection[str] | None = None,
     today: date | None = None,
 ) -> Project:
-    """The project in two folders; see `load`. What cannot be read from disk is an issue too."""
+    """The project in two folders; see `load`. A file that cannot be read from disk is an issue too."""
     texts, issues = read_project(flows, templates)
     project = load(texts, env, modules=modules, extent="project", today=today)
     return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))
@@ -97,18 +97,18 @@ def load(
     extent: Extent = "revision",
     today: date | None = None,
 ) -> Project:
-    """The project that `texts` make. Never raises; a flow with an error is left out.
+    """Load the project in `texts`. Never raises; flows with errors are left out.
 
     Args:
-        texts: path → text, as `read_project` gives them: `flows/*.yaml` are flows and shared parts, `templates/*`
-            templates. `calendars/*` are dates of holidays that were computed before; missing ones are computed.
-        env: the variables that flows may read (`FLOW_` taken off); None leaves out the check that they are set.
-        modules: the Python modules whose functions lookups may call (`NCCO_PYTHON_LOOKUPS`); None leaves out that
-            check. Whatever it says, the service calls no function of another module.
-        extent: what the texts are: the `revision` of a flow, which was checked before; some `files` of a project, or
-            the whole `project`. Unused and premature names are reported for `files` and `project`; unused shared
-            parts only for `project`.
-        today: the date before which an `override` is over; None leaves out that check.
+        texts: path → text, as returned by `read_project`: `flows/*.yaml` are flows and shared parts, `templates/*` are
+            templates. `calendars/*` are holiday dates computed earlier; missing ones are computed.
+        env: the variables that flows may read (without `FLOW_`); None skips the check that they are set.
+        modules: the Python modules whose functions lookups may call (`NCCO_PYTHON_LOOKUPS`); None skips that check. In
+            any case, the service does not call functions of other modules.
+        extent: what the texts cover: the `revision` of a flow, which was checked before; some `files` of a project; or
+            the whole `project`. Unused names and names read too early are reported for `files` and `project`; unused
+            shared parts only for `project`.
+        today: overrides before this date are reported as past; None skips that check.
     """
     with limited_comparisons():
         return _load(texts, env, modules, extent, today)
@@ -172,9 +172,9 @@ class _File:
 
     Attributes:
         node: None if its YAML cannot be parsed at all.
-        head: of a flow; None for any other file.
-        is_parsed: its YAML has no error.
-        issues: added by each step of loading.
+        head: the head of a flow; None for any other file.
+        is_parsed: its YAML has no errors.
+        issues: each step of loading adds its own.
     """
 
     path: str
@@ -186,19 +186,20 @@ class _File:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it is a flow, or a shared file whose YAML has no error; else it may declare what others use."""
+        """Whether it is a flow, or a shared file without YAML errors; any other file may declare names that others use.
+        """
         is_flow = isinstance(self.node, Map) and self.node.get("flow") is not None
         return is_flow or (self.is_parsed and is_shared(self.node))
 
     @property
     def has_errors(self) -> bool:
-        """Whether an error has been found in it."""
+        """Whether any error has been found in it."""
         return any(issue.is_error for issue in self.issues)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _FlowFile:
-    """A file with its content, and the templates that it uses, by path."""
+    """A file, its content, and the templates that it uses, by path."""
 
     file: _File
     read: ReadFlow
@@ -209,7 +210,7 @@ class _FlowFile:
         return replace(self, read=replace(self.read, flow=None)) if self.file.has_errors else self
 
     def sources(self, context: Context) -> dict[str, str]:
-        """Path → text of the flow's sources, without the shared files."""
+        """Path → text of the flow's sources, except the shared files."""
         own = self.read.flow.calendars.values() if self.read.flow is not None else ()
         dates = calendar_sources((*context.shared.calendars.values(), *own))
         return {self.file.path: self.file.text, **self.templates, **dates}
@@ -229,7 +230,7 @@ def _read(file: _File, head: FlowHead, context: Context, tracked: TrackedTemplat
 
 
 def _check_lookups(files: Iterable[_File], sections: Iterable[Sections], allowed: Collection[str]) -> None:
-    """Report the lookups that call a function of a module that is not `allowed`, each in its file."""
+    """Report the lookups that call a function in a module that is not `allowed`, each in its file."""
     lookups = (lookup for each in sections for lookup in each.lookups.values())
     found = {*check_modules(lookups, allowed)}
     for file in files:
@@ -237,7 +238,7 @@ def _check_lookups(files: Iterable[_File], sections: Iterable[Sections], allowed
 
 
 def _check_flows(flows: Iterable[_FlowFile]) -> None:
-    """Check each flow without an error as a whole, and the cycles among these."""
+    """Check each flow without errors as a whole, and cycles among these flows."""
     sound = {each.file.path: each for each in flows if not each.file.has_errors}
     first = {each.read.name: path for path, each in reversed(sound.items())}
     by_name = {
@@ -256,7 +257,7 @@ def _is_flow_file(path: str) -> bool:
 def _signatures(files: list[_File]) -> dict[str, Signature]:
     """The signature of each flow, by name. `is_whole` is false for a file that could not be read completely.
 
-    If a flow lacks a name, which is an error, others may refer to it by its file name.
+    If a flow does not have a name, which is an error, others may refer to it by its file name.
     """
     found: dict[str, Signature] = {}
     nameless: list[Signature] = []
@@ -292,7 +293,7 @@ def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calenda
 
 
 class TrackedTemplates(UserDict[str, str]):
-    """The templates by name; records reads, since the read ones are part of a flow's revision."""
+    """The templates by name. It records which ones are read, since these are part of a flow's revision."""
 
     def __init__(self, templates: Mapping[str, str]) -> None:
         super().__init__(templates)
@@ -316,7 +317,7 @@ class TrackedTemplates(UserDict[str, str]):
 
 
 def revision_of(sources: Mapping[str, str]) -> str:
-    """The content hash of a flow: 64 hex digits over the paths and texts of everything that it is made of."""
+    """The content hash of a flow: 64 hex digits, computed from the paths and texts of all its sources."""
     digest = hashlib.sha256()
     for path, text in sorted(sources.items()):
         for part in (path, text):

@@ -1,4 +1,4 @@
-"""A loaded flow: what the engine plays. Everything here is frozen; a changed file makes a new flow."""
+"""A loaded flow, as the engine plays it. Everything here is frozen; a changed file produces a new flow."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Step:
     """A node of a flow: what the caller hears, then where the caller goes.
 
     Attributes:
-        sets: assignments on entering.
-        parts: everything it plays, the `input` of its menu or data entry included.
+        sets: assignments on entry.
+        parts: everything it plays, including the `input` of its menu or data entry.
         exit: how it ends; `exit_place` is where that is written.
-        error: the target when a value cannot be computed; None for that of the flow.
+        error: the target if a value cannot be computed; None for the flow's own.
         tail: whether the error exit's actions follow its `input`.
-        asks: the lookups that it asks on entering.
-        sends: the hooks that it sends on entering.
-        events: the hooks that it sends for later reports of Vonage, by event (`record`, `transcription`, `hangup`).
+        asks: the lookups that it asks on entry.
+        sends: the hooks that it sends on entry.
+        events: the hooks that it sends for later reports from Vonage, by event (`record`, `transcription`, `hangup`).
     """
 
     name: str
@@ -46,7 +46,7 @@ class Step:
 
 
 class Limit(NamedTuple):
-    """A number that a flow promises not to exceed, and where it says so."""
+    """A number that a flow promises not to exceed, and where it is written."""
 
     most: int
     place: Place
@@ -54,21 +54,21 @@ class Limit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One flow with everything it uses.
+    """A flow with everything that it uses.
 
     Attributes:
         numbers: digits without `+`; calls to them start here.
         default: whether calls to any other number start here.
         entry: whether `/webhooks/answer/{name}` may start it.
         params: the variables that another flow fills when it runs this one.
-        outcomes: the outcomes that it can return then.
-        locales: the languages it speaks, by name; the first is the default.
+        outcomes: the outcomes that it can then return.
+        locales: the languages that it speaks, by name; the first is the default.
         calendars: opening hours, by name.
         default_answers: the value of each lookup before it is asked, by name.
         sensitive_paths: the paths of the sensitive fields of each lookup; none is inside another.
         events: as in `Step`, for every step.
         limits: the limits that it promises, by name (`app.flow.language.flow`); a running call does not use them.
-        subs: the flows that a call may come to from here, by name.
+        subs: the flows that a call may reach from here, by name.
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of every file it is made of; `load` makes the same flow of them again.
         stretches: a cache of `app.engine.stretch`.
@@ -97,11 +97,13 @@ class Flow:
     stretches: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def named(self, name: str) -> Flow:
-        """The flow of this name that a call may come to from here; "" and its own name are itself."""
+        """The flow with this name that a call may reach from here; "" and the flow's own name mean itself."""
         return self if name in {"", self.name} else self.subs[name]
 
     def locale_for(self, chosen: str) -> str:
-        """The locale of a call that has chosen one; the default when this flow does not have it, "" without any."""
+        """The locale of a call that has chosen one; the default if this flow does not have that locale, "" if it has
+        none.
+        """
         return chosen if chosen in self.locales else next(iter(self.locales), "")
 
     @property
@@ -113,7 +115,7 @@ class Flow:
 
     @property
     def targets(self) -> Iterator[Target]:
-        """Everywhere that its steps lead to."""
+        """All targets of its steps."""
         for step in self.steps.values():
             yield from (way.target for way in step.exit.ways())
             if step.error is not None:
@@ -123,7 +125,7 @@ class Flow:
 
     @property
     def runs(self) -> frozenset[str]:
-        """The flows that it runs: for the caller, or for a party before it is joined."""
+        """The flows that it runs: for the caller, or for a party before it is connected."""
         connects = (part for step in self.steps.values() for part in step.parts if isinstance(part, ConnectPart))
         heard = (target.heard for connect in connects for target in connect.targets)
         return frozenset(each.flow for each in (*heard, *(target.runs for target in self.targets)) if each is not None)
@@ -136,7 +138,7 @@ class Flow:
 
     @property
     def computing_numbers(self) -> list[str]:
-        """The steps, as `flow.step`, that dial a number or address that only a call knows."""
+        """The steps, as `flow.step`, that dial a number or address known only during a call."""
         return [
             f"{self.name}.{step.name}"
             for step in self.steps.values()
@@ -145,7 +147,7 @@ class Flow:
 
     @property
     def written_numbers(self) -> dict[str, str]:
-        """The phone numbers that it dials and that are written in it, each with a step that does, as `flow.step`."""
+        """The phone numbers written in it that it dials, each with a step that dials it, as `flow.step`."""
         return {
             str(address.render({})): f"{self.name}.{step.name}"
             for step in self.steps.values()

@@ -1,7 +1,7 @@
-"""YAML as text with positions: what the models of the flow language are read from.
+"""YAML as text with positions, from which the models of the flow language are read.
 
-Every scalar is a `Text`; nothing has become a number, a boolean or null. A field that wants another type casts
-the text itself and reports at the text's place.
+Every scalar is a `Text`; nothing has become a number, a boolean or null. A field of another type converts the text
+itself and reports errors at the text's place.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeAlias
 
 LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
-"""What ends a line of a file, as places count them."""
+"""The line breaks of a file, for counting places."""
 
 
 class Place(NamedTuple):
@@ -26,19 +26,19 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}"
 
     def covers(self, line: int, column: int) -> bool:
-        """Whether a cursor there, which may be just behind it, is on it."""
+        """Whether a cursor at that position is on it, or just after it."""
         return self.line == line and self.column <= column <= self.column + self.length
 
 
 NOWHERE: Final = Place("", 0, 0)
-"""The place of something that is in no file."""
+"""The place of something that is not in a file."""
 
 
 class Text(NamedTuple):
     """One scalar of a file.
 
-    `value` is what the author means (quotes gone, escapes resolved). `origins` holds for each character of `value`
-    its (line, column). It is empty when the scalar is written literally on one line (no block, escape or fold).
+    `value` is the meaning of the scalar (quotes removed, escapes resolved). `origins` contains the (line, column) of
+    each character of `value`. It is empty when the scalar is written literally on one line (no block, escape or fold).
     """
 
     value: str
@@ -63,7 +63,7 @@ class Entry(NamedTuple):
 
 
 class Map(NamedTuple):
-    """A mapping in the order of its file; of a repeated key, which is reported, only the first value is kept."""
+    """A mapping in the order of its file. A repeated key is reported, and only its first value is kept."""
 
     entries: tuple[Entry, ...]
     place: Place
@@ -97,17 +97,17 @@ Node: TypeAlias = Text | Map | Seq
 
 
 def is_missing(node: Node) -> bool:
-    """Whether the value is missing, which is reported already."""
+    """Whether the value is missing, which has already been reported."""
     return isinstance(node, Text) and not node.value and not node.quoted
 
 
 def text_of(node: Node | None) -> str:
-    """What a text says; "" for any other node."""
+    """The value of a text; "" for any other node."""
     return node.value if isinstance(node, Text) else ""
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """The node, and everything within it in the order of its file; keys are left out."""
+    """The node and everything in it, in the order of its file; keys are left out."""
     yield node
     if not isinstance(node, Text):
         for inner in node.items if isinstance(node, Seq) else (entry.value for entry in node.entries):

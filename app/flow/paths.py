@@ -1,4 +1,4 @@
-"""The path to a value within a name, and how it is written: `customer.card`, `customer.cards[].number`.
+"""Paths to values within a name, and their notation: `customer.card`, `customer.cards[].number`.
 
 A name without a path is a variable or lookup of a flow. A name with a path is a sensitive field of a lookup.
 """
@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 PathKey: TypeAlias = str | None
-"""The name of a field, or None for any entry of a list and for an entry whose key is computed."""
+"""The name of a field; None for any entry of a list, and for an entry whose key is computed."""
 
 Path: TypeAlias = tuple[PathKey, ...]
 
@@ -44,7 +44,7 @@ def root_of(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def path_of(name: str) -> Path:
-    """The path in a text that `written` returned; () for only a name."""
+    """The path in a text that `written` returned; () for a name alone."""
     return tuple(
         found["plain"] or (json.loads(found["quoted"]) if found["quoted"] else None) for found in _KEY.finditer(name)
     )

@@ -1,6 +1,6 @@
-"""Which issues of a project are shown: each file stops at the end of the first phase in which it has an error.
+"""Selects which issues of a project are shown: those of each file up to the end of the first phase with an error.
 
-The phases are those of `app.flow.issues`. What is left out is reported by the next check, if it is still there.
+The phases are those of `app.flow.issues`. Issues that are left out are reported by the next check, if they still exist.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def first_faults(
     unread: Set[str],
     callers: Set[str],
 ) -> list[FlowIssue]:
-    """The issues of each file up to the end of its first phase with an error; an undeclared name once in a file.
+    """The issues of each file up to the end of its first phase with an error; an undeclared name only once per file.
 
     Args:
         issues: all of them.
         nodes: the root node of each flow file that could be parsed, by path.
         texts: the text of each flow file and each template, by path.
-        unread: the names that may be declared by shared files with a syntax error, and by files that are neither
-            flows nor shared.
+        unread: the names that may be declared by shared files with a syntax error, and by files that are neither flows
+            nor shared.
         callers: the files of flows that run a flow with an error.
     """
     last = _last_phases(issues)
@@ -100,7 +100,7 @@ class _Words:
     _counts: dict[str, Counter[str]] = field(default_factory=dict)
 
     def at(self, place: Place) -> str:
-        """The characters at a place; "" outside of its file."""
+        """The characters at a place; "" outside its file."""
         if place.file not in self._lines:
             text = self.texts.get(place.file, "").removeprefix("\ufeff")
             self._lines[place.file] = LINE_BREAK.split(text)
@@ -108,7 +108,7 @@ class _Words:
         return lines[place.line - 1][place.column - 1 :][: place.length] if place.line <= len(lines) else ""
 
     def lack_declaration(self, file: str, name: str) -> bool:
-        """Whether no key of a file is similar to a name, or the similar key is used nowhere else in it.
+        """Whether no key of a file is similar to a name, or the similar key is not used anywhere else in it.
 
         In that case one of the two is misspelt.
         """

@@ -1,4 +1,4 @@
-"""What a caller says, compared with what a flow waits for."""
+"""Compares what a caller says with the phrases that a flow expects."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ _VOICING = "\u3099\u309a"
 
 
 LONGEST: Final = 1_500
-"""Characters of a text that are compared; a minute of speech, the longest that is recognised, has about 1,000. Source:
-NCCO reference, Speech recognition settings (maxDuration)."""
+"""Maximum number of characters of a text to compare; a minute of speech, the longest that is recognised, has about
+1,000. Source: NCCO reference, Speech recognition settings (maxDuration).
+"""
 
 
 def fold(text: str) -> str:
@@ -55,5 +56,5 @@ def _words(text: str) -> str:
 
 
 def find(phrase_folded: str, text_folded: str) -> bool:
-    """Whether the phrase is in the text as whole words; both are folded already."""
+    """Whether the phrase occurs in the text as whole words; both are already folded."""
     return bool(phrase_folded) and f" {phrase_folded} " in f" {text_folded} "

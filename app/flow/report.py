@@ -1,4 +1,4 @@
-"""Issues as text for a person, JSON for a program, or annotations for GitHub."""
+"""Formats issues as text for people, JSON for programs, or annotations for GitHub."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Format = Literal["text", "json", "github"]
 
 _BEGINS_WITH_WORD = re.compile("[a-z]+[ ,;]")
 _WIDEST = 110
-"""Columns of a source line that are shown; a longer one is cut around the error."""
+"""Maximum number of columns of a source line to show; a longer one is cut around the error."""
 _LEAD = 50
-"""Columns that are kept before the error when its line is cut."""
+"""Number of columns to keep before the error when its line is cut."""
 _NEAR = 4 * _WIDEST
-"""Characters before and after an error that are looked at."""
+"""Number of characters before and after an error to examine."""
 _TAB = "    "
 _COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading": "1;4"}
 
@@ -28,10 +28,11 @@ _COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading
 def report(
     issues: Iterable[FlowIssue], sources: Mapping[str, str], format: Format = "text", colour: bool = False
 ) -> str:
-    """All `issues` in the order of their places; "" for text without any issue, else it ends with a line break.
+    """All `issues` in the order of their places. In text format, "" if there are none; otherwise it ends with a line
+    break.
 
-    `sources` is display path → text, for the excerpts; a file that is not in it is shown without one. `colour` adds
-    terminal colours to the text format; escape sequences in a file are never passed on.
+    `sources` is display path → text, for the excerpts; other files are shown without one. `colour` adds terminal
+    colours to the text format; escape sequences in a file are never passed on.
     """
     ordered = sorted(issues, key=by_place)
     if format == "json":
@@ -70,22 +71,22 @@ def _counts(issues: Sequence[FlowIssue]) -> str:
 
 
 def counted(number: int, noun: str, nouns: str = "") -> str:
-    """`1 call`, `2 calls`, `1,000 calls`; `nouns` is the plural unless that only adds an s."""
+    """`1 call`, `2 calls`, `1,000 calls`; `nouns` is the plural, unless it only adds an s."""
     return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
 
 
 def as_sentence(text: str) -> str:
-    """A problem with a capital letter, unless it starts with a name of a file, a step or a number."""
+    """A problem with a capital first letter, unless it starts with a file name, a step or a number."""
     return text[:1].upper() + text[1:] if _BEGINS_WITH_WORD.match(text) else text
 
 
 def some_of(names: Sequence[str], most: int = 3) -> str:
-    """The first of some names, between commas."""
+    """The first of some names, separated by commas."""
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
-    """One issue: its place and sentence, then its line with a caret under the error and the fix next to it."""
+    """One issue: its place and sentence, then its line, with a caret under the error and the fix next to it."""
     where = colours(printable(str(issue.place)), "place")
     head = f"{where}  {colours(issue.code, issue.severity)}  {printable(issue.message)}\n"
     cure = colours(printable(issue.cure), "cure")
@@ -99,7 +100,8 @@ def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
 
 
 def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
-    """The line as a terminal shows it, how many columns are before the error, and how many columns the error has."""
+    """The line as a terminal shows it, the number of columns before the error, and the number of columns of the error.
+    """
     start = min(column - 1, len(line))
     begin = max(0, start - _NEAR)  # further away is not shown
     line = line[begin : start + _NEAR]
@@ -119,7 +121,7 @@ def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
 
 
 def _cells_to_fill(cells: Sequence[str], columns: int) -> int:
-    """How many cells it takes to fill at least `columns` columns."""
+    """The number of cells that fill at least `columns` columns."""
     filled = accumulate((_width([cell]) for cell in cells), initial=0)
     return next(index for index, width in enumerate(filled) if width >= columns)
 

@@ -1,4 +1,4 @@
-"""What a step does in a call: its parts are rendered, and its exit decides where the call goes.
+"""Runs a step in a call: its parts are rendered, and its exit decides where the call goes.
 
 - The parts are rendered in order, each to `Draft`s: NCCO actions that may ask for a callback URL.
 - Then the exit is entered. It either jumps immediately (`Exit.enter` returns a `Jump`) or waits for a webhook.
@@ -20,11 +20,11 @@ CallbackKind = Literal["input", "notify", "event", "onanswer"]
 
 
 class Frame(NamedTuple):
-    """What a part or an exit may look at while it runs.
+    """What a part or an exit may use while it runs.
 
     Attributes:
         names: everything in scope: `call`, `input`, `env`, `now`, `locale` and the variables by name.
-        position: the index of the target of a connect list that rings now; 0 on entering.
+        position: the index of the target of a connect list that is ringing now; 0 on entry.
         waited: seconds since the step was entered.
         may_dial: whether a computed number or address may be dialled; "" means that it is not a number.
         dials_left: how many more numbers the call may dial.
@@ -41,7 +41,7 @@ class Frame(NamedTuple):
         return [draft for part in parts for draft in part.render(self)]
 
     def enter(self, leave: Exit) -> Jump | None:
-        """Where an exit leads immediately; None when a webhook decides. Raises RenderError."""
+        """The immediate target of an exit; None if a webhook decides. Raises RenderError."""
         return leave.enter(self)
 
 
@@ -69,12 +69,12 @@ class Draft:
     Attributes:
         action: the NCCO action.
         callback: the webhook that it asks for.
-        dials: the computed (not literal) number or address that a connect dials, to be checked against the
-            allow-list; "" when the flow file names it literally.
-        computed: the options of the action that are computed in each call, with their values. The others are written
-            in the flow, and were checked when it was loaded; None: nothing of it was.
-        heard: the flow that the called party hears before it is joined, and the params of that flow
-            (`{"flow": .., "given": {..}}`); None when it hears no flow. The engine writes the `url` of its `onAnswer`.
+        dials: the computed (not literal) number or address that a connect dials, to be checked against the allow-list;
+            "" if the flow file contains it literally.
+        computed: the options of the action that are computed in each call, with their values. The other options are
+            written in the flow, and were checked when it was loaded; None if none of the action was.
+        heard: the flow that the called party hears before being connected, and its params (`{"flow": .., "given":
+            {..}}`); None if it does not hear a flow. The engine writes the `url` of its `onAnswer`.
     """
 
     action: dict[str, Any]
@@ -92,7 +92,7 @@ class Part(Protocol):
         """Where it is written."""
 
     def render(self, frame: Frame) -> list[Draft]:
-        """Its actions in this call. Raises RenderError."""
+        """The actions in this call. Raises RenderError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +106,13 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Another flow that the call continues in.
+    """Another flow, in which the call continues.
 
     Attributes:
         flow: its name.
         given: the values of its params, computed in the flow that runs it.
-        comes_back: whether the call comes back to the step that ran it when the other flow returns. Otherwise the
-            call is handed over for good.
+        comes_back: whether the call comes back to the step that ran it when the other flow returns. Otherwise the call
+            is handed over for good.
     """
 
     flow: str
@@ -127,7 +127,8 @@ class Target(NamedTuple):
         step: a step of this flow.
         runs: another flow.
         returns: the outcome that the flow returns; the call ends if no flow waits for it.
-        sets: assignments made before the call gets there. Those of a return fill variables of the calling flow.
+        sets: assignments made before the call gets there. The assignments of a return fill variables of the calling
+            flow.
     """
 
     step: str | None
@@ -155,7 +156,7 @@ class Target(NamedTuple):
 
 
 class Offer(Protocol):
-    """A choice of a menu, as a caller chooses it."""
+    """A choice of a menu, and how a caller makes it."""
 
     @property
     def name(self) -> str:
@@ -179,9 +180,11 @@ class Offer(Protocol):
 
 BY_KEYS: Final = "by keys"
 BY_SPEECH: Final = "by speech"
-"""How a caller makes a choice: the end of the name of its outcome."""
+"""How a caller makes a choice, used as the suffix of the outcome's name."""
 AT_ONCE: Final = "at once"
-"""Stands for the outcome of a way on which nothing is decided. It has a blank, so no line of `on` is called that."""
+"""The outcome of a way that does not depend on a decision. It contains a blank, so a line of `on` cannot have this
+name.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +229,7 @@ class ExitOutcome(NamedTuple):
 
     Attributes:
         name: `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, `ready`, ...
-        place: the line that decides.
+        place: the line that determines it.
     """
 
     name: str
@@ -240,12 +243,12 @@ class Asked:
     Attributes:
         keys: digits, `*` or `#` → their choice.
         phrases: phrase → its choice. Phrases are already folded (`app.flow.phrases.fold`).
-        lengths: how many digits a data entry takes (lowest, highest); None for a menu or for only speech.
+        lengths: how many digits a data entry takes (lowest, highest); None for a menu, or if only speech is accepted.
         free_speech: whether any words count as an answer.
         min_confidence: 0 to 1; speech results below it do not count.
         sensitive: what the caller keys in must not be written anywhere.
-        by_locale: what it asked for in each locale of the flow; empty when that is the same in all. A name that it does
-            not have stands for the default locale, which this is.
+        by_locale: what it asks for in each locale of the flow; empty if that is the same in all. A missing name means
+            the default locale, which is this object.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -264,9 +267,9 @@ class Outcome(NamedTuple):
         name: `choice`, `collected`, `noinput`, `nomatch`, `asr_error`; for a connect or a checkpoint the status or the
             checkpoint's name (`busy`, `completed`, `machine`, `heard_terms`, ...).
         choice: the choice's name when `name` is `choice`.
-        digits, text, confidence: what the caller gave ("" and None where nothing came).
+        digits, text, confidence: the caller's input ("" and None if there was none).
         reason: for failures: `dtmf`, `speech`, `low_confidence`, `length`, `asr_error`, ...
-        because: one sentence for the trace: why this is the outcome.
+        because: one sentence for the trace that explains the outcome.
     """
 
     name: str
@@ -278,7 +281,7 @@ class Outcome(NamedTuple):
     because: str = ""
 
     def __repr__(self) -> str:
-        """The outcome without what the caller gave, which may be sensitive."""
+        """The outcome without the caller's input, which may be sensitive."""
         return f"<outcome {self.name} {self.choice}>"
 
 
@@ -303,7 +306,7 @@ class Again:
     """The same step asks once more: `prompts`, then (unless `reprompt` is off) its prompts again.
 
     The exit keeps the tuple `prompts`: the engine caches its actions by it, and new ones would fill the memory.
-    `counts_try` adds one to the failed tries. It is false when the caller did nothing wrong, as after an ASR error.
+    `counts_try` adds one to the failed tries. It is false if the caller did nothing wrong, as after an ASR error.
     """
 
     prompts: tuple[Part, ...] = ()
@@ -317,22 +320,22 @@ class Next:
 
 
 NOTHING_COLLECTED: Final[Mapping[str, Any]] = {}
-"""The values of a decision that collects none. Never modified."""
+"""The values of a decision that does not collect any. Never modified."""
 
 
 class Decision(NamedTuple):
-    """What an exit decides for an outcome.
+    """The decision of an exit about an outcome.
 
     Attributes:
         move: where the call goes.
-        outcome: its name as scenarios, logs and coverage count it: a choice's name, `noinput`, `busy`, ...
+        outcome: its name in scenarios, logs and coverage: a choice's name, `noinput`, `busy`, ...
         place: the line that decided.
         because: one sentence for the trace.
         others: why each other line did not match.
         sets: assignments, in order, before the move.
         values: the collected input, by variable name.
-        attempt, attempts: which failed try of how many this was; 0 when none has failed.
-        next_target: the number of the target of a list that is rung next; 0 for none.
+        attempt, attempts: the number of this failed try and the allowed number of tries; 0 if none has failed.
+        next_target: the number of the target in a list that is rung next; 0 for none.
     """
 
     move: Go | Again | Next
@@ -352,7 +355,7 @@ class Decision(NamedTuple):
 
 
 class TakenDecision(Protocol):
-    """A decision, as a trace holds it."""
+    """A decision, as stored in a trace."""
 
     @property
     def what(self) -> str:
@@ -364,29 +367,29 @@ class TakenDecision(Protocol):
 
     @property
     def attempt(self) -> int:
-        """Which failed try it was; 0 when none has failed."""
+        """The number of the failed try; 0 if none has failed."""
 
     @property
     def attempts(self) -> int:
-        """Of how many."""
+        """The allowed number of tries."""
 
     @property
     def next_target(self) -> int:
-        """The number of the target of a list that is rung next; 0 for none."""
+        """The number of the target in a list that is rung next; 0 for none."""
 
 
 StepShape = Literal["step", "ask", "decide", "hold", "run"]
-"""What a picture shows a step as: playing something, asking, deciding, waiting, running another flow."""
+"""How a picture shows a step: as playing something, asking, deciding, waiting, or running another flow."""
 
 
 class Exit(ABC):
     """How a step ends; the exits are in `app.flow.language`.
 
     Attributes:
-        word: the word of a step that holds this exit.
+        word: the keyword of the step that contains this exit.
         shape: the shape of its step in a picture.
-        leaves_at_once: a call leaves the step on entering, without a webhook. Its conditions are then tested on the
-            way out.
+        leaves_at_once: a call leaves the step on entry, without a webhook. Its conditions are then tested on the way
+            out.
         is_early: it may decide before the step plays anything.
         asks_again: the step's lookups run again before it decides on a webhook.
         decides_by_name: only the name of an outcome decides, not the caller's input or the time.
@@ -404,7 +407,7 @@ class Exit(ABC):
         """Every way out."""
 
     def outcomes(self) -> Iterator[ExitOutcome]:
-        """Every outcome that a call can take here, in the order of the file; those of each way by default."""
+        """Every outcome that a call can have here, in the order of the file; by default, those of each way."""
         for way in self.ways():
             yield from (ExitOutcome(name, way.place) for name in way.outcomes if name != AT_ONCE)
 
@@ -413,8 +416,8 @@ class Exit(ABC):
 
         Args:
             decision: in the trace of a turn.
-            heard_by: `keys` or `speech`; "" when nothing was heard before.
-            is_at_once: the step has decided on entering.
+            heard_by: `keys` or `speech`; "" if there was no input before.
+            is_at_once: the step has decided on entry.
         """
         return decision.what
 
@@ -424,17 +427,17 @@ class Exit(ABC):
 
     @property
     def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
-        """What it plays after failed tries: the prompts by failure, the first one after the first try."""
+        """The prompts that it plays after failed tries, by failure, the first one after the first try."""
         return {}
 
     @property
     def asked(self) -> Asked | None:
-        """What its `input` asks for; None when it asks for none."""
+        """What its `input` asks for; None without an `input`."""
         return None
 
     @property
     def statuses(self) -> frozenset[str]:
-        """The call statuses, and names of checkpoints, on which it decides."""
+        """The call statuses and checkpoint names that decide."""
         return frozenset()
 
     @property
@@ -444,12 +447,12 @@ class Exit(ABC):
 
     @property
     def plays_again(self) -> bool:
-        """Whether what its step plays may be played again in a later turn."""
+        """Whether the step's actions may be played again in a later turn."""
         return not self.leaves_at_once
 
     @property
     def longest_wait_s(self) -> float:
-        """The seconds after which it stops waiting for its condition; 0 when it waits for none."""
+        """The seconds after which it stops waiting for its condition; 0 if it does not wait for one."""
         return 0.0
 
     @property
@@ -460,7 +463,7 @@ class Exit(ABC):
 
     @property
     def offers(self) -> tuple[Offer, ...]:
-        """The choices that it has."""
+        """Its choices."""
         return tuple(way.choice for way in self.ways() if way.choice is not None)
 
     @property
@@ -469,9 +472,9 @@ class Exit(ABC):
         return next((way.fills for way in self.ways() if way.fills is not None), None)
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Decide immediately, or None: a webhook decides. Raises RenderError."""
+        """Decide immediately; None if a webhook decides. Raises RenderError."""
         return None
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Decide by the outcome, after `tries` failed tries; None: the call does not move. Raises RenderError."""
+        """Decide by the outcome, after `tries` failed tries; None if the call stays where it is. Raises RenderError."""
         return None

@@ -17,14 +17,14 @@ RESERVED = frozenset(
     | {"true", "false", "none", "null", "nil", "undefined", "yes", "no"}
     | {"True", "False", "None", "TRUE", "FALSE", "NULL", "AND", "OR", "NOT", "IN", "And", "Or", "Not"}
 )
-"""Names that no variable may have."""
+"""Names that variables must not have."""
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """The form of a name that expressions can read."""
 
 
 def is_name(text: str) -> bool:
-    """Whether a variable may have this name: letters, digits and `_`, no digit first, not reserved."""
+    """Whether a variable may have this name: letters, digits and `_`, not starting with a digit, not reserved."""
     return NAME.fullmatch(text) is not None and text not in RESERVED
 
 
@@ -79,10 +79,10 @@ _KEPT_UNSPOKEN = "filled with a server setting"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A declared variable; `default` is of its type already.
+    """A declared variable; `default` already has its type.
 
-    A `sensitive` one lives for the turn that received it; everywhere else a token replaces it. One without
-    `is_declared` is only named by a `collect`; `has_default` means that the flow file writes its default.
+    A `sensitive` one lives for the turn that received it; everywhere else a token replaces it. A variable without
+    `is_declared` is only named in a `collect`; `has_default` means that its default is written in the flow file.
     """
 
     name: str
@@ -109,8 +109,8 @@ class Signature:
     Attributes:
         params: its params, by name.
         outcomes: the names of its outcomes.
-        returns: the values that it gives back, by name.
-        is_whole: whether the whole file could be read; if not, it may have more than is listed here.
+        returns: the values that it returns, by name.
+        is_whole: whether the whole file could be read; if not, there may be more than is listed here.
         places: where each outcome is declared.
     """
 
@@ -129,10 +129,9 @@ class ScopeTypes:
 
     Attributes:
         shapes: by name.
-        unspoken: names and paths (`name.list[].field`) that must not be said to a caller, each with a description of
-            what it is.
-        env: the names that `env` has; None when that is not known.
-        undeclared: names that a variable is missing for, each with what to do.
+        unspoken: names and paths (`name.list[].field`) that must not be spoken to a caller, each with a description.
+        env: the names in `env`; None if they are unknown.
+        undeclared: names for which a variable is missing, each with its fix.
     """
 
     shapes: Mapping[str, Kind]
@@ -145,43 +144,45 @@ class ScopeTypes:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """The sensitive ones among `unspoken`. Settings of the server are not: they may be sent and stored."""
+        """The sensitive names among `unspoken`. Server settings are not sensitive: they may be sent and stored."""
         return frozenset(name for name in self.unspoken if not self.is_setting(name))
 
     def is_setting(self, name: str) -> bool:
-        """Whether an unspoken name holds settings of the server, or a single one."""
+        """Whether an unspoken name contains one or all settings of the server."""
         return self.unspoken[name] in (_ENV_UNSPOKEN, _KEPT_UNSPOKEN)
 
     def get(self, name: str) -> Kind | None:
-        """What `name` is, or None when it is not in scope."""
+        """The type of `name`; None if it is not in scope."""
         return self.shapes.get(name)
 
     def shape_at(self, path: Sequence[str]) -> Kind | None:
-        """What a name is, or a field within one; None when it is not known."""
+        """The type of a name, or of a field within one; None if it is unknown."""
         shape = self.shapes.get(path[0])
         for key in path[1:]:
             shape = shape.at(key) if shape is not None and shape.is_record else None
         return shape
 
     def with_name(self, name: str, shape: Kind, unspoken: str = "", secrets: Iterable[Path] = ()) -> ScopeTypes:
-        """This scope with one more name, which replaces one it has. `secrets` are the paths of its sensitive fields."""
+        """This scope with one more name, which replaces any name like it. `secrets` are the paths of its sensitive
+        fields.
+        """
         kept = {known: why for known, why in self.unspoken.items() if root_of(known) != name}
         kept |= {name: unspoken} if unspoken else {}
         kept |= dict.fromkeys(sorted(written(name, path) for path in secrets), "a sensitive field of a lookup")
         return replace(self, shapes={**self.shapes, name: shape}, unspoken=kept)
 
     def samples(self) -> dict[str, Any]:
-        """A typical value for every name, to try a step out with."""
+        """A typical value for every name, for trying a step out."""
         return {name: shape.sample for name, shape in self.shapes.items()}
 
 
 def scope_types(
     variables: Mapping[str, Variable], env: Iterable[str] | None = None, kept: Iterable[str] = ()
 ) -> ScopeTypes:
-    """What the values of a flow with these variables may use.
+    """The scope of the values in a flow with these variables.
 
     Args:
-        variables: of the flow.
+        variables: the flow's variables.
         env: the names that are set on this server.
         kept: the variables that may hold a server setting.
     """

@@ -1,1 +1,2 @@
-"""What actions, opening hours and steps are made of: the words of a map, values, locales, variables and targets."""
+"""The building blocks of actions, opening hours and steps: the words of a map, values, locales, variables and targets.
+"""

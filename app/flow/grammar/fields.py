@@ -1,4 +1,4 @@
-"""The kinds of fields that actions have: how each is read into a value, and its JSON Schema."""
+"""The kinds of fields in actions: how each is read into a value, and its JSON Schema."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from app.ncco.types import USER_TO_USER, FreeForm, OneOrList, SpokenText, Standa
 from app.value_types import TYPES, Escape, JsonSchema, Kind, ListOf, PlainText, Url, list_of
 
 _SSML = re.compile(r"(?:\s|(?>\{#.*?#\})|(?>\{%.*?%\}))*+<speak\b", re.DOTALL)
-"""Possessive and atomic groups: a text of many tags would otherwise backtrack forever."""
+"""Possessive and atomic groups: otherwise a text with many tags would backtrack forever."""
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _JSON_WORDS = {"true": True, "false": False}
 
@@ -53,7 +53,7 @@ class OrTemplate:
 
 @dataclass(frozen=True, slots=True)
 class SpeechField:
-    """What a `talk` says: plain or SSML, written here or in a file of templates/ (`{template: greeting.j2}`)."""
+    """The words of a `talk`: plain or SSML, written here or in a file in templates/ (`{template: greeting.j2}`)."""
 
     def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
         """See `Form`."""
@@ -82,7 +82,7 @@ class SpeechField:
 
 
 def speech_escape(text: str) -> Escape:
-    """How data is escaped in a text that is spoken: as XML behind `<speak`, else as plain words."""
+    """How data is escaped in spoken text: as XML after `<speak`, otherwise as plain words."""
     return "ssml" if _SSML.match(text) else "talk"
 
 
@@ -94,7 +94,7 @@ class ListField:
 
     @property
     def is_plain(self) -> bool:
-        """Whether its items are texts in which nothing is escaped."""
+        """Whether its items are texts without escaping."""
         return isinstance(self.item, OrTemplate) and self.item.kind.name == "text" and self.item.kind.escape == "text"
 
     def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
@@ -111,7 +111,7 @@ class ListField:
 
 @dataclass(frozen=True, slots=True)
 class SingleField:
-    """A single value. A list of one counts as its item, as some SDKs write it."""
+    """A single value. A list with one item counts as that item, since some SDKs write it that way."""
 
     item: Form
 
@@ -134,8 +134,8 @@ class MapField:
 
     Attributes:
         fields: by name.
-        hints: cures for known wrong words, in lower case.
-        options: what the NCCO reference says of each.
+        hints: fixes for known wrong words, in lower case.
+        options: what the NCCO reference says about each.
     """
 
     fields: Mapping[str, Form]
@@ -148,7 +148,7 @@ class MapField:
         return None if found is None else Object(self.read_fields(found, reader, what), found.place)
 
     def read_fields(self, node: Map, reader: Reader, what: str) -> dict[str, Value]:
-        """The values by field name; what is invalid is reported and left out."""
+        """The values by field name; invalid ones are reported and left out."""
         known = read_fields(node, self.fields, what, reader, hints=self.hints).values
         values = {name: self.fields[name].read(inner, f"`{name}` of {what}", reader) for name, inner in known.items()}
         return {name: value for name, value in values.items() if value is not None}
@@ -168,9 +168,9 @@ class MapField:
 
 @dataclass(frozen=True, slots=True)
 class JsonField:
-    """Anything JSON can say: the `payload` of a notify, the `headers` of an endpoint.
+    """Anything that JSON can express: the `payload` of a notify, the `headers` of an endpoint.
 
-    Unquoted numbers, `true` and `false` stay what they are in JSON; everything in quotes is text. A computed value has
+    Unquoted numbers, `true` and `false` mean the same as in JSON; everything in quotes is text. A computed value has
     the type `computed`.
     """
 
@@ -214,7 +214,9 @@ def _json_literal(text: str) -> bool | int | float | None:
 
 
 def read_list(node: Node, type_: Kind, reader: Resolver, what: str) -> Value | None:
-    """The list that a text computes. E331 for one that holds secrets: what is played is kept with the call."""
+    """The list that a text computes; E331 if it contains secrets, since everything that is played is stored with the
+    call.
+    """
     value = reader.value(node, type_, "kept", what)
     for name in sorted(value.used_names & reader.scope.secrets) if value is not None else ():
         message = f"{name} would be sent and stored unmasked; it is {reader.scope.unspoken[name]}"
@@ -223,15 +225,15 @@ def read_list(node: Node, type_: Kind, reader: Resolver, what: str) -> Value | N
 
 
 def entries_in(node: Node | None, reader: Resolver) -> Kind | None:
-    """The type of the entries of the list that a text computes; None when it is no list. Reports nothing."""
+    """The type of the entries of the list that a text computes; None if it is not a list. Does not report anything."""
     shape = computed_type(node, reader)
     return shape.entry if shape is not None and shape.family == "list" else None
 
 
 def computed_type(node: Node | None, reader: Resolver) -> Kind | None:
-    """What a text computes that is one pair of braces; None for any other, and when that is not known.
+    """The type computed by text that is a single pair of braces; None for any other text, and if the type is unknown.
 
-    Reports nothing: errors of the text are reported when it is compiled.
+    Does not report anything: errors in the text are reported when it is compiled.
     """
     if not isinstance(node, Text) or not node.value.startswith("{{"):
         return None
@@ -271,14 +273,14 @@ class LocalField:
 
 
 def in_each_locale(node: Node, reader: Resolver, read: Callable[[Resolver], Value | None]) -> Value | None:
-    """What `read` makes of a node that is written once for all locales."""
+    """The value of a node that is written once for all locales."""
     if not reader.locales or (isinstance(node, Text) and "{" not in node.value):
         return read(reader)
     return in_every_locale(node.place, reader, read)
 
 
 def in_every_locale(place: Place, reader: Resolver, read: Callable[[Resolver], Value | None]) -> Value | None:
-    """What `read` makes of the same in the language of each locale, since filters say it in that language."""
+    """The value of the same node in the language of each locale, since filters speak that language."""
     locales: Mapping[str, Locale] = reader.locales
     if len({locale.language for locale in locales.values()}) < 2:
         return read(next((in_locale(reader, locale) for locale in locales.values()), reader))
@@ -287,7 +289,7 @@ def in_every_locale(place: Place, reader: Resolver, read: Callable[[Resolver], V
 
 
 def _joined(values: Mapping[str, Value | None], place: Place) -> Value | None:
-    """The values as one; None when one of them could not be read."""
+    """The values combined into one; None if one of them could not be read."""
     read = {name: value for name, value in values.items() if value is not None}
     return localised(read, place) if len(read) == len(values) else None
 
@@ -301,13 +303,13 @@ _BY_KIND: Mapping[type[Kind], Callable[[Any], Form]] = {
     FreeForm: lambda kind: JsonField("header", texts_only=True) if kind.text_only else JsonField("text"),
     StandardHeaders: lambda kind: MapField({USER_TO_USER: OrTemplate(PlainText(escape="header"))}),
 }
-"""How an option of a kind is written; any other kind is written as it is or computed."""
+"""How options of a kind are written; any other kind is written as it is, or computed."""
 
 _BY_NAME: Mapping[tuple[str, str], Form] = {
     ("stream", "streamUrl"): LocalField(ListField(OrTemplate(Url()))),
     ("websocket endpoint", "headers"): JsonField("header"),
 }
-"""Options that are written in another way than others of their kind."""
+"""Options that are written differently from others of their kind."""
 
 ENDPOINT_TYPES = tuple(ENDPOINT.shapes)
 
@@ -331,7 +333,7 @@ def _record(shape: NccoShape) -> MapField:
 
 
 def _hints(shape: NccoShape) -> dict[str, str]:
-    """Cures for options of nested maps, and for what other platforms call an option."""
+    """Fixes for options of nested maps, and for the names that other platforms give an option."""
     nested = {name: f"write it inside `{holder}`" for name, holder in shape.inside.items()}
     by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake_case(name))}
     foreign = {word: f"here it is called {name}" for word, name in OPTION_NAMES.get(shape.title, {}).items()}

@@ -1,7 +1,7 @@
-"""How the parts of a flow file are written: every part has a form, which reads it and describes it to editors.
+"""The forms of the parts of a flow file: each form reads one part and describes it to editors.
 
-A `Kind` is the form of a value, a `MapForm` (`app.flow.grammar.map_form`) that of a map with known words.
-The fields of actions are in `app.flow.grammar.fields`.
+A `Kind` is the form of a value; a `MapForm` (`app.flow.grammar.map_form`) is the form of a map with known words. The
+fields of actions are in `app.flow.grammar.fields`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Form(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Notation:
-    """The form of something that a function reads.
+    """A form whose value is read by a function.
 
     Attributes:
         read: node, name for messages, reader → the value; None after reporting an error.
@@ -54,7 +54,7 @@ class Notation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unread:
-    """The form of a part that is kept as its node, to be read once more of the file is known."""
+    """The form of a part that is kept as a node and read later, when more of the file is known."""
 
     schema: Mapping[str, Any]
 
@@ -90,10 +90,10 @@ _MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """The form of a duration from `low` to `high`, which is read as milliseconds; E534 for anything else.
+    """The form of a duration from `low` to `high`, read as milliseconds; E534 for anything else.
 
     Attributes:
-        unit: the most likely unit of a number that has none.
+        unit: the most likely unit of a number without a unit.
     """
 
     low: str
@@ -133,7 +133,7 @@ def milliseconds(text: str) -> int | None:
 
 
 def _probable_durations(text: str, unit: str) -> tuple[str, ...]:
-    """The durations that the author may have meant: the unit is missing or spelt differently."""
+    """The durations that the author may have meant when the unit is missing or spelt differently."""
     found = _LIKE_A_DURATION.fullmatch(text.strip().lower().replace("milli", "ms"))
     if found is None:
         return ()

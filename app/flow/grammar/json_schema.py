@@ -1,7 +1,7 @@
 """Small pieces of JSON Schema (draft-07, which every editor's YAML support knows).
 
 The server reads every scalar of a flow file as text. An editor reads YAML, where `1` is a number and `true` a boolean.
-So the schema accepts numbers and booleans where a text is needed, and quoted text or braces where a number or a boolean
+So the schema accepts numbers and booleans where text is needed, and quoted text or braces where a number or a boolean
 is needed.
 """
 
@@ -24,7 +24,7 @@ def ref(name: str) -> JsonSchema:
 
 
 def offered(kind: str, *more: str) -> JsonSchema:
-    """A text with names of a project as completions (`app.flow.language.schema`), and `more`."""
+    """Text that offers names of a project as completions (`app.flow.language.schema`), and `more`."""
     return {"offered": kind, "more": list(more)}
 
 
@@ -34,23 +34,23 @@ def about(schema: JsonSchema, description: str) -> JsonSchema:
 
 
 def computed(schema: JsonSchema) -> JsonSchema:
-    """What the schema allows, or a text with braces that compute it."""
+    """Anything that the schema allows, or text with braces that compute it."""
     return {"anyOf": [schema, {"type": "string", "pattern": BRACES}]}
 
 
 def in_yaml(kind: Kind) -> JsonSchema:
-    """A value that cannot be computed; YAML may read a text as a number or a flag."""
+    """A value that cannot be computed; YAML may read its text as a number or a flag."""
     return dict(TEXT) if kind.family == "text" and not kind.words else kind.json_schema()
 
 
 def offer(names: Iterable[str]) -> JsonSchema:
-    """Any text; an editor offers the names. A name that is newer than the schema is allowed."""
+    """Any text; an editor offers the names. A name added after the schema was made is allowed."""
     known = list(names)
     return {"anyOf": [{"enum": known}, TEXT]} if known else TEXT
 
 
 def one_of(words: Iterable[str]) -> JsonSchema:
-    """One of the words."""
+    """One of these words."""
     return {"enum": list(words)}
 
 
@@ -73,7 +73,7 @@ def named(value: JsonSchema, *, names: Iterable[str] = (), offered: str = "") ->
 
 
 def choose(cases: Iterable[tuple[JsonSchema, JsonSchema]], otherwise: JsonSchema) -> JsonSchema:
-    """The schema after the first condition that holds. Unlike `anyOf` it names the exact error."""
+    """The schema of the first condition that holds. Unlike `anyOf`, it leads to an exact error message."""
     schema = otherwise
     for condition, then in reversed(list(cases)):
         schema = {"if": condition, "then": then, "else": schema}
@@ -93,5 +93,5 @@ def per_locale(inner: JsonSchema) -> JsonSchema:
 
 
 def has(*words: str) -> JsonSchema:
-    """The condition that a map has these words."""
+    """A condition: the map has these words."""
     return {"type": "object", "required": list(words)}

@@ -5,7 +5,7 @@ locales:
   fr: {language: fr-FR, premium: true}
   cy: {language: cy-GB, speech: en-GB}      # speaks Welsh, listens in English
 
-Where a text, a stream, a phrase or a prompt differs, a map with one value for each locale takes its place.
+If a text, a stream, a phrase or a prompt differs between locales, write a map with one value for each locale.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from app.ncco.types import BCP47
 from app.suggest import nearest
 
 VOICE = ("language", "style", "premium")
-"""The options of a talk that a locale may set. Source: NCCO reference, Talk."""
+"""The talk options that a locale may set. Source: NCCO reference, Talk."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _TAKEN = frozenset({"template", "action", *SHAPES["talk"].options, *SHAPES["stream"].options})
@@ -66,7 +66,7 @@ class Locale(MapForm):
     premium: bool | None = None
     """true: the better voice, which costs more."""
     speech: LanguageCode = ""
-    """The language of speech recognition, when it differs."""
+    """The language of speech recognition, if it differs."""
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -74,7 +74,7 @@ class Locale(MapForm):
         return {word: value for word in VOICE if (value := getattr(self, word)) is not None}
 
     def place_of(self, *words: str) -> Place:
-        """The place of the first of these words that is written; without any, the place of the locale's name."""
+        """The place of the first of these words that is written; if none is, the place of the locale's name."""
         return next((self.written.values[word].place for word in words if word in self.written.values), self.place)
 
     @property
@@ -104,7 +104,7 @@ def read_locales(node: Node, what: str, reader: Reader) -> Mapping[str, Locale]:
 
 
 def _assume_locale(name: str, place: Place, language: str) -> Locale:
-    """A locale that could not be read, with the language that was probably meant."""
+    """A replacement for a locale that could not be read, with the language that was probably meant."""
     return Locale(name=name, language=language, written=Fields(f'the locale "{name}"', place, {}, {}))
 
 
@@ -142,7 +142,7 @@ def speaks_several(locales: Mapping[str, Locale]) -> bool:
 
 
 def in_locale(reader: Resolver, locale: Locale) -> Resolver:
-    """A reader for the texts of one locale. It reports where `reader` reports."""
+    """A reader for the texts of one locale. It reports to the same list as `reader`."""
     return replace(reader, language=locale.language)
 
 
@@ -157,7 +157,7 @@ def stands_for_locales(node: Node, reader: Resolver, options: Collection[str]) -
 
 
 def mixes_locales(node: Map, reader: Resolver, options: Collection[str]) -> bool:
-    """Whether a map holds both locales and `options`; E563 then."""
+    """Whether a map contains both locales and `options`; if so, E563."""
     keys = [entry.key for entry in node.entries]
     local = next((key for key in keys if key.value in reader.locales), None)
     if local is None or not any(key.value in options for key in keys):
@@ -167,13 +167,13 @@ def mixes_locales(node: Map, reader: Resolver, options: Collection[str]) -> bool
 
 
 def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
-    """What a map holds for each locale, in the order of `locales`.
+    """The node for each locale in a map, in the order of `locales`.
 
     None after reporting a missing locale (E560), a key that is not a locale (E561), or a flow without locales (E562).
 
     Args:
         node: the map.
-        what: what differs from locale to locale, for messages.
+        what: the name, in messages, of what differs between locales.
         reader: knows the locales.
     """
     if not reader.locales:
@@ -194,14 +194,14 @@ def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
 
 
 def _language_for(key: str) -> str:
-    """A language that a locale of this name probably speaks: the usual region of it, such as `fr-FR` for `fr`."""
+    """The language that a locale of this name probably speaks, with its usual region: `fr-FR` for `fr`."""
     code = key.replace("_", "-").lower()
     known = [voice for voice in VOICES if code in {voice.lower(), base_language(voice)}]
     return max(known, key=lambda voice: voice in {"en-GB", f"{code}-{code.upper()}"}, default=code)
 
 
 def report_unknown(key: Text, message: str, reader: Resolver) -> None:
-    """E561 with the locale that is probably meant: of the same language, or misspelt."""
+    """E561 with the locale that is probably meant: one in the same language, or one with a similar name."""
     code = base_language(key.value.replace("_", "-"))
     alike = (name for name, locale in reader.locales.items() if code in {name.lower(), base_language(locale.language)})
     meant = next(alike, None) or nearest(key.value, reader.locales)

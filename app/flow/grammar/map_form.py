@@ -42,42 +42,42 @@ T = TypeVar("T")
 
 _BY_CODE = object()
 SetByCode: TypeAlias = Annotated[T, _BY_CODE]
-"""A field that the code fills in; a file cannot write it."""
+"""A field that the code fills in; it cannot be written in a file."""
 
 
 def written_as(name: str, *, default: Any = dataclasses.MISSING, default_factory: Any = dataclasses.MISSING) -> Any:
-    """A field with another word in the file than its name, such as `if`."""
+    """A field whose word in the file differs from its name, such as `if`."""
     return dataclasses.field(default=default, default_factory=default_factory, metadata={"word": name})
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(dataclasses.field, written_as))
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MapForm(ABC):
-    """A map of a flow file with words of the language. The class itself is the form of such a map.
+    """A map in a flow file with words of the language. The class itself is the form of such a map.
 
-    A field is annotated with its form, unless its type says it: a flag, a number, a text, some words, another map form.
-    The docstring behind a field is the description of its word.
+    A field is annotated with its form, unless its type determines the form: a flag, a number, text, a choice of words,
+    another map form. The docstring after a field describes its word.
 
     Attributes:
         written: where each word is written, and whether an unknown one was left out.
     """
 
     hints: ClassVar[Mapping[str, str]] = {}
-    """Words that other systems use, separated by blanks → the word here, or what to write instead."""
+    """Words used by other systems, separated by blanks → the word here, or what to write instead."""
     cures: ClassVar[Mapping[str, str | Fix]] = {}
-    """A required word → what to write when it is missing (E204)."""
+    """A required word → what to write if it is missing (E204)."""
     unknown_code: ClassVar[str] = "E202"
     """The code of an issue for an unknown word."""
     example: ClassVar[str] = ""
-    """How the map is written, shown when something else is there."""
+    """How the map is written; shown if something else is written there."""
     is_named: ClassVar[bool] = False
-    """Whether messages name the map as well as the word, because a file may hold several such maps."""
+    """Whether messages name the map as well as the word, because a file may contain several such maps."""
     is_at_key: ClassVar[bool] = False
-    """Whether a missing word is reported at the key in front of the map, and not where the map starts."""
+    """Whether a missing word is reported at the key of the map instead of at its start."""
     others: ClassVar[tuple[str, ...]] = ()
-    """Further words that the map may have; something else reads them."""
+    """Additional words that the map may have; other code reads them."""
     definition: ClassVar[str] = ""
-    """The name under which schemas refer to the map; "" for one that each schema describes itself."""
+    """The name under which schemas refer to the map; "" if each schema contains its own description."""
 
     written: SetByCode[Fields]
 
@@ -112,7 +112,7 @@ class MapForm(ABC):
             what: the name of the map in messages.
             reader: collects the errors.
             place: where to report a missing word; by default the place of the map.
-            hints: further `hints`, for this map only.
+            hints: additional `hints`, for this map only.
         """
         return read_fields(
             node,
@@ -134,12 +134,12 @@ class MapForm(ABC):
     def build(
         cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str | Fix] | None = None, **made: Any
     ) -> Self | None:
-        """The value of words whose values are still nodes; None if a required value cannot be read.
+        """Build the value from words whose values are still nodes; None if a required value cannot be read.
 
         Args:
             fields: the words.
             reader: reads the values and collects the errors.
-            cures: further `cures`, for this map only.
+            cures: additional `cures`, for this map only.
             made: values of fields that are not read from the file.
         """
         for name, cure in {**cls.cures, **(cures or {})}.items():
@@ -158,16 +158,16 @@ class MapForm(ABC):
 
     @property
     def place(self) -> Place:
-        """Where the map is written, or the key in front of it."""
+        """The place of the map, or of its key."""
         return self.written.place
 
     def at(self, word: str) -> Place:
-        """Where a word is written; the place of the map when it is not."""
+        """The place of a word; the place of the map if the word is missing."""
         return self.written.at(word)
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """JSON Schema of the map. A word in `cures` is required, too."""
+        """JSON Schema of the map. Words in `cures` are required, too."""
         required = [name for name, each in _declared(cls).items() if each.is_required or name in cls.cures]
         return mapped(cls.schemas(), required=required)
 
@@ -182,7 +182,7 @@ class MapForm(ABC):
 
 
 class _Declared(NamedTuple):
-    """One word of a map: its field, its form, and its default as JSON Schema says it."""
+    """One word of a map: its field, its form, and its default in JSON Schema."""
 
     field: str
     form: Form
@@ -225,7 +225,7 @@ def _form(name: str, annotation: Any) -> Form | None:
 
 
 def _schema_of(form: Form) -> JsonSchema:
-    """JSON Schema of the notation in YAML, where a number may replace a text."""
+    """JSON Schema of the notation in YAML, where a number may be written instead of text."""
     if isinstance(form, type) and issubclass(form, MapForm) and form.definition:
         return ref(form.definition)
     return in_yaml(form) if isinstance(form, Kind) else dict(form.json_schema())
@@ -244,7 +244,7 @@ def _types(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[tuple[Any, tu
 
 
 def _descriptions(form: type[MapForm]) -> Mapping[str, JsonSchema]:
-    """The docstring behind each field, as JSON Schema says it."""
+    """The docstring after each field, as a JSON Schema description."""
     found: dict[str, JsonSchema] = {}
     for each in reversed(form.__mro__):
         if issubclass(each, MapForm):
@@ -255,7 +255,7 @@ def _descriptions(form: type[MapForm]) -> Mapping[str, JsonSchema]:
 
 @cache
 def _docstrings(module: str) -> Mapping[str, Mapping[str, str]]:
-    """The docstrings behind the fields of each class of a module, by class and field."""
+    """The docstrings after the fields of each class in a module, by class and field."""
     tree = ast.parse(inspect.getsource(sys.modules[module]))
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     return {each.name: dict(_docstrings_in(each)) for each in classes}

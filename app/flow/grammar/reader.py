@@ -1,4 +1,4 @@
-"""Reads the nodes of one flow file: required and unknown keys, types, and what names something.
+"""Reads the nodes of one flow file: checks required and unknown keys, types and references to names.
 
 Every method reports an error to `issues` and returns None (or leaves the key out). Nothing here raises, so one load
 finds every error.
@@ -27,14 +27,14 @@ N = TypeVar("N", Text, Map, Seq)
 HINTS: Final[Mapping[str, Mapping[str, str]]] = yaml.load(
     Path(__file__).with_name("hints.yaml").read_bytes(), yaml.CSafeLoader
 )
-"""By map: words that other systems use, separated by blanks → the word here, or what to write instead."""
+"""By map: words used by other systems, separated by blanks → the word here, or what to write instead."""
 
 _SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
 
 @dataclass(slots=True)
 class Reader:
-    """Reports errors of the nodes that it reads; names are not known yet (see `Resolver`).
+    """Reads nodes and reports their errors; names are not known yet (see `Resolver`).
 
     Attributes:
         issues: every error found so far.
@@ -45,7 +45,7 @@ class Reader:
     def report(
         self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
     ) -> None:
-        """Add one issue. Without `cure` it has the cure of its rule; `names` are as in `FlowIssue`."""
+        """Add one issue. Without `cure`, it has the fix of its rule; `names` are as in `FlowIssue`."""
         self.issues.append(RULES[code].at(place, message, cure, names))
 
     def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
@@ -57,7 +57,7 @@ class Reader:
         return self._shaped(node, Seq, what, None)
 
     def text(self, node: Node, what: str, cure: str | None = None) -> Text | None:
-        """`node` as a text; E201 otherwise."""
+        """`node` as text; E201 otherwise."""
         return self._shaped(node, Text, what, cure)
 
     def _shaped(self, node: Node, shape: type[N], what: str, cure: str | None) -> N | None:
@@ -72,7 +72,7 @@ class Reader:
         return found.entries if found else ()
 
     def unknown(self, code: str, text: Text, known: Iterable[str], message: str, cure: str | Fix | None = None) -> None:
-        """Report a word that is not known; without a `cure` that is the nearest known one, or the whole list."""
+        """Report an unknown word. By default the fix is the nearest known word, or the whole list."""
         known = tuple(known)
         cure = cure or meant_word(text.value, known, write_one_of(known))
         self.report(code, text.place, message, cure)
@@ -88,9 +88,9 @@ class Reader:
         taken_cure: str | None = None,
         is_used: bool = True,
     ) -> bool:
-        """Whether a declaration may have this name; E206 if the name is taken, E205 if its form is wrong.
+        """Whether a declaration may have this name; E206 if the name is taken, E205 if it has invalid characters.
 
-        `is_used`: whether other places may have the name too, so that another one here does not cure it.
+        `is_used`: whether the name may also occur elsewhere, so that changing it here alone does not fix the issue.
         """
         if name.value in taken:
             self.report("E206", name.place, f'{what} cannot be named "{name.value}"', taken_cure)
@@ -120,19 +120,20 @@ class Reader:
 
 @dataclass(slots=True, kw_only=True)
 class Resolver(Reader):
-    """A reader that knows what its nodes may name: what the flow declares, and what the files around it declare.
+    """A reader that knows the names to which its nodes may refer: those declared in the flow, and those declared in
+    other files.
 
     Attributes:
-        scope: what names a value may use, with their types.
+        scope: the names that a value may use, with their types.
         templates: template file name → text.
         steps: the names of all steps of the flow, sorted, each with its place; empty outside of a flow.
         variables: of the flow, by name.
         flows: the signatures of the flows of the project, by name.
-        locales: of the flow, by name; empty when it speaks one language.
-        lookups, hooks: which the flow may use, by name.
-        language: of spoken values (BCP 47).
+        locales: those of the flow, by name; empty if it speaks only one language.
+        lookups, hooks: those that the flow may use, by name.
+        language: the language of spoken values (BCP 47).
         own: the signature of the flow that is being read; None if it is not a flow.
-        inherited: the options that `defaults` gives to every action of a kind.
+        inherited: the options from `defaults`, by kind of action.
     """
 
     scope: ScopeTypes
@@ -148,7 +149,7 @@ class Resolver(Reader):
     inherited: Mapping[str, Map] = field(default_factory=dict)
 
     def value(self, node: Node, type_: Kind, escape: Escape, what: str) -> Value | None:
-        """A literal or a text with braces, cast to `type_` and escaped for its place."""
+        """A literal or text with braces, cast to `type_` and escaped for its place."""
         text = self.text(node, what)
         if text is None:
             return None
@@ -159,7 +160,7 @@ class Resolver(Reader):
         return value
 
     def warn_of_own_name(self, entry: Entry) -> None:
-        """W305 for a text that repeats its key, as in `reason: reason`, if a variable has that name."""
+        """W305 for text that repeats its key, as in `reason: reason`, if a variable has that name."""
         key, value = entry
         if isinstance(value, Text) and not value.quoted and value.value == key.value and key.value in self.variables:
             message = f'"{key.value}" is plain text here, not the value of {key.value}'
@@ -181,7 +182,7 @@ class Fields:
     """The known words of one map.
 
     Attributes:
-        what: how messages call the map, e.g. `step "menu"`.
+        what: the map's name in messages, e.g. `step "menu"`.
         place: where to report missing words.
         keys: word → the key as written.
         values: word → its value.
@@ -199,7 +200,7 @@ class Fields:
         return self.values.get(word)
 
     def at(self, word: str) -> Place:
-        """Where the key `word` is; the map's own place when it is missing."""
+        """The place of the key `word`; the map's own place if it is missing."""
         key = self.keys.get(word)
         return key.place if key else self.place
 
@@ -208,7 +209,7 @@ class Fields:
         return replace(self, values={word: node for word, node in self.values.items() if word not in words})
 
     def need(self, word: str, cure: str | Fix, reader: Reader) -> Node | None:
-        """The value of `word`; E204 when it is missing, unless a dropped entry may have been meant for it."""
+        """The value of `word`; E204 if it is missing, unless a dropped entry may have been meant for it."""
         node = self.values.get(word)
         if node is None and self.is_whole:
             reader.report("E204", self.place, f"{self.what} has no `{word}`", cure)
@@ -216,7 +217,7 @@ class Fields:
 
 
 UNWRITTEN: Final = Fields("", NOWHERE, {}, {})
-"""Words that are in no file."""
+"""Words that are not from a file."""
 
 
 def read_fields(
@@ -236,11 +237,11 @@ def read_fields(
     Args:
         node: the map.
         known: the words that it may have.
-        what: how messages call it.
-        reader: where errors go.
+        what: its name in messages.
+        reader: collects the errors.
         place: where to report missing words; by default at the map.
-        hints: other words → the known word that they are taken for, or what to write instead. See `HINTS`.
-        code: of the issue.
+        hints: other words → the known word as which they are read, or what to write instead. See `HINTS`.
+        code: the code of the issue.
     """
     known = tuple(known)
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
@@ -268,24 +269,24 @@ def read_fields(
 
 
 def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
-    """What `hints` say about a word, ignoring case; None if nothing."""
+    """The entry of `hints` for a word, ignoring case; None if there is none."""
     return next((meaning for words, meaning in hints.items() if word.lower() in words.split()), None)
 
 
 def items(node: Node | None) -> tuple[Node, ...]:
-    """The items of a list; any other node is a list of one."""
+    """The items of a list; any other node counts as a list with one item."""
     if node is None:
         return ()
     return node.items if isinstance(node, Seq) else (node,)
 
 
 def has_braces(text: Text) -> bool:
-    """Whether something in it is computed."""
+    """Whether anything in it is computed."""
     return "{{" in text.value or "{%" in text.value
 
 
 def _allowed_name(name: str, pattern: re.Pattern[str], taken: Collection[str]) -> str:
-    """An allowed name close to this one; "" when there is none."""
+    """An allowed name similar to this one; "" if there is none."""
     each = (re.sub(strange, "_", name).strip("_-") for strange in (r"[^\w-]+", r"\W+"))
     meant = (word for written in each for word in (written, written.lower()))
     return next((word for word in meant if pattern.fullmatch(word) and word not in taken), "")

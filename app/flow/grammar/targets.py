@@ -1,4 +1,4 @@
-"""Where a flow goes next, and which variables get new values on the way.
+"""Reads where a flow goes next, and which variables get new values on the way.
 
 menu                                       # a step of this flow; or: end
 return                                     # back to the flow that ran this one
@@ -36,7 +36,8 @@ _TEXTS_ONLY = JsonField("kept", texts_only=True)
 def read_sets(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]:
     """The map under `set`: variable → its new value, in the order of the file.
 
-    `locale: fr` lets the call continue in another locale: E562 in a flow without any, E561 when there is no such one.
+    `locale: fr` makes the call continue in another locale; E562 in a flow without locales, E561 if that locale does not
+    exist.
     """
     locales = tuple(reader.locales)
     known = {name: variable for name, variable in reader.variables.items() if name not in RESERVED}
@@ -74,9 +75,9 @@ def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Reso
 def _assigned(
     entries: Iterable[Entry], known: Mapping[str, Variable], where: str, reader: Resolver
 ) -> tuple[Assignment, ...]:
-    """What the entries of a map give to `known` variables.
+    """The values that the entries of a map assign to `known` variables.
 
-    `where` says under which word all of them are declared; "" for those of this flow.
+    `where` is the word under which all of them are declared; "" for those of this flow.
     """
     found: list[Assignment] = []
     for entry in entries:
@@ -95,7 +96,7 @@ def declared_under(name: str, reader: Resolver) -> str:
 
 
 def read_value(node: Node, variable: Variable, reader: Resolver) -> Value | None:
-    """The new value of a variable. A list or a map may be written in YAML; its texts may contain braces."""
+    """The new value of a variable. Lists and maps may be written in YAML; their texts may contain braces."""
     if isinstance(node, _NODE_TYPES.get(variable.type.name, ())):
         warn_of_flags(node, reader)
         return in_each_locale(node, reader, lambda local: _TEXTS_ONLY.read(node, f"`{variable.name}`", local))
@@ -103,7 +104,7 @@ def read_value(node: Node, variable: Variable, reader: Resolver) -> Value | None
 
 
 def _check_secrecy(value: Value, variable: Variable, reader: Resolver, where: str) -> None:
-    """E226 when a sensitive value would go into a plain variable; `where` is the word that declares that variable."""
+    """E226 if a sensitive value would go into an ordinary variable; `where` is the word that declares that variable."""
     named = (name for name in value.used_names if name in reader.variables and reader.variables[name].sensitive)
     secrets = sorted([*named, *filter(has_path, value.used_names)])
     if secrets and not variable.sensitive:
@@ -114,7 +115,7 @@ def _check_secrecy(value: Value, variable: Variable, reader: Resolver, where: st
 
 
 def read_returned(node: Node, reader: Resolver) -> tuple[Assignment, ...]:
-    """The `set` of a return: what the flow declares under `returns`, E274 for anything else."""
+    """The `set` of a return: values that the flow declares under `returns`; E274 for anything else."""
     own = reader.own
     entries = reader.entries(node, "`set` of a return", "write `set: {name: value}`")
     if own is None:
@@ -137,12 +138,12 @@ def read_given(
     """The values given to `params`; E270 for unknown names, E271 for missing ones.
 
     Args:
-        node: a map, or None when nothing is given.
+        node: a map, or None if nothing is given.
         params: the declared params.
-        what: what takes them, for messages: `the flow "voicemail"`.
+        what: the name, in messages, of the part that takes them: `the flow "voicemail"`.
         place: where to report missing names.
-        reader: what values are compiled with.
-        form: the notation of the params, for fixes; `..` is replaced by the missing ones.
+        reader: compiles the values.
+        form: the notation of the params, for fixes; `..` is replaced with the missing ones.
     """
     shown = ", ".join(f"{name}: .." for name in params)
     whole = f"write `{form.replace('..', shown, 1)}`" if params else "delete it: there are no params"
@@ -164,14 +165,14 @@ def read_given(
 
 
 RETURNED: Final = "return"
-"""The outcome of a flow that comes back without naming one."""
+"""The outcome of a flow that returns without naming one."""
 
 _ENDINGS: Final = frozenset({"hangup", "stop", "exit", "quit", "finish", "none", "null"})
 """Other words for the end of a call."""
 
 
 class _Form(MapForm):
-    """A target that is written as a map with `goto`, `run` or `return`."""
+    """A target written as a map with `goto`, `run` or `return`."""
 
     hints: ClassVar = HINTS["target"]
 
@@ -208,9 +209,9 @@ FORMS: Final[dict[str, type[_Form]]] = {"goto": GotoForm, "run": RunForm, "retur
 
 
 def read_target(node: Node, what: str, reader: Resolver) -> Target | None:
-    """The target that `node` names; None after reporting a node that cannot be a target (E201).
+    """The target that `node` names; None after reporting that it cannot be a target (E201).
 
-    An unknown step is reported (E214) and still returned, so that the step keeps this edge. Without `reader.steps`,
+    An unknown step is reported (E214) and still returned, so that the step keeps this way out. Without `reader.steps`,
     the names of steps are not checked.
     """
     if isinstance(node, Text):
@@ -290,7 +291,7 @@ def _read_goto(form: GotoForm, reader: Resolver) -> Target | None:
 
 
 def read_run(name: Node, given: Node | None, reader: Resolver, *, comes_back: bool = False) -> Runs | None:
-    """The named flow and the values given to it; E272 if there is no such flow."""
+    """The named flow and the values passed to it; E272 if there is no such flow."""
     if isinstance(name, Map) and len(name.entries) == 1:
         key = name.entries[0].key
         reader.report("E201", name.place, "`run` is a map", f"write `run: {key.value}`, and `with: {{..}}` below it")

@@ -1,4 +1,4 @@
-"""Values that the server adds to an action, and its maps, lists and values by locale."""
+"""Values that the server adds to an action, and the action's maps, lists and values by locale."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Supplied:
 
 @dataclass(frozen=True)
 class Constant(Supplied):
-    """A value that is the same in every call; callers must not change what `render` returns."""
+    """A value that is the same in every call; do not change the object that `render` returns."""
 
     content: Any
     place: Place
     is_literal = True
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The same object each time."""
+        """Always the same object."""
         return self.content
 
 
@@ -43,7 +43,7 @@ class CallField(Supplied):
     used_names = frozenset({"call"})
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The field; "" when Vonage did not send it."""
+        """The field; "" if Vonage did not send it."""
         return names["call"][self.name]
 
 
@@ -51,7 +51,7 @@ class CallField(Supplied):
 class OurNumber(CallField):
     """Our number in this call, as the `from` of a `connect` to a phone.
 
-    It is the number that was called; in an outbound call it is the number that called.
+    In an inbound call it is the number that was called, in an outbound call the number that called.
 
     Source: NCCO reference, Connect: `from` must be one of your Vonage numbers, in E.164 format.
     """
@@ -59,7 +59,7 @@ class OurNumber(CallField):
     name: str = field(default="to", init=False)
 
     def render(self, names: Mapping[str, Any]) -> str:
-        """The digits. Raises RenderError (R105) when that is not a phone number."""
+        """The digits. Raises RenderError (R105) if it is not a phone number."""
         call = names["call"]
         number = str(call["from" if call.get("direction") == "outbound" else "to"]).removeprefix("+")
         if E164.fullmatch(number):
@@ -69,21 +69,21 @@ class OurNumber(CallField):
 
 
 class Whole(ABC):
-    """A value that is made of others, its `parts`."""
+    """A value composed of other values, its `parts`."""
 
     @property
     @abstractmethod
     def parts(self) -> tuple[Value, ...]:
-        """What it is made of, in order."""
+        """Its parts, in order."""
 
     @cached_property
     def is_literal(self) -> bool:
-        """Whether all parts are."""
+        """Whether all parts are constant."""
         return all(part.is_literal for part in self.parts)
 
     @cached_property
     def used_names(self) -> frozenset[str]:
-        """What the parts look up."""
+        """The names that the parts use."""
         return frozenset[str]().union(*(part.used_names for part in self.parts))
 
 
@@ -123,7 +123,7 @@ class Array(Whole):
 
 @dataclass(frozen=True)
 class Localised(Whole):
-    """One value for each locale; that of the default comes first. Made by `localised`."""
+    """One value for each locale; the default locale's comes first. Made by `localised`."""
 
     by_locale: Mapping[str, Value]
     place: Place
@@ -135,16 +135,16 @@ class Localised(Whole):
 
     @cached_property
     def is_literal(self) -> bool:
-        """Never: `localised` returns a plain value when it is the same in every locale."""
+        """Always false: `localised` returns a plain value if it is the same in every locale."""
         return False
 
     @cached_property
     def used_names(self) -> frozenset[str]:
-        """What the values look up, and `locale`."""
+        """The names that the values use, and `locale`."""
         return super().used_names | {"locale"}
 
     def in_locale(self, locale: str) -> Value:
-        """The value of one locale; the default's for a name that is none."""
+        """The value of one locale; the default locale's for an unknown name."""
         return self.by_locale.get(locale) or self.parts[0]
 
     def render(self, names: Mapping[str, Any]) -> Any:
@@ -153,7 +153,7 @@ class Localised(Whole):
 
 
 def localised(by_locale: Mapping[str, Value], place: Place) -> Value:
-    """The values by locale as one; that value itself when it is the same in all of them."""
+    """The values by locale, combined into one; the value itself if it is the same in all locales."""
     first, *others = by_locale.values()
     if all(value.is_literal for value in by_locale.values()):
         content = first.render({})
@@ -163,7 +163,7 @@ def localised(by_locale: Mapping[str, Value], place: Place) -> Value:
 
 
 def in_locale(value: Value, locale: str) -> Value:
-    """What a value is in one locale, down to its leaves."""
+    """The value for one locale, including all nested values."""
     if isinstance(value, Localised):
         return value.in_locale(locale)
     if isinstance(value, Object) and "locale" in value.used_names:
@@ -172,7 +172,7 @@ def in_locale(value: Value, locale: str) -> Value:
 
 
 def leaves(value: Value) -> Iterator[Value]:
-    """The values that are not made of others, in order."""
+    """The values that do not consist of other values, in order."""
     if not isinstance(value, Whole):
         yield value
         return

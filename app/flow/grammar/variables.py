@@ -1,4 +1,4 @@
-"""What a flow declares with a type: `vars`, `params`, `returns`, and the variables that a `collect` fills.
+"""Reads what a flow declares with a type: `vars`, `params`, `returns`, and the variables that a `collect` fills.
 
 vars: {ticket: {type: text, default: ""}}
 params: {team: text, tries: {type: int, default: 3}}      # one without a default has to be given
@@ -54,7 +54,7 @@ def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
 
 
 class Declaration(MapForm):
-    """A variable or a param that is described by a map."""
+    """A variable or a param described by a map."""
 
     is_named: ClassVar = True
     cures: ClassVar = {"type": Fix("write `type: text`", "add", "type: text")}
@@ -76,8 +76,8 @@ def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
 def read_variables(node: Node, what: str, reader: Reader) -> Mapping[str, Variable]:
     """The map under `vars`, e.g. `ticket: {type: text, default: ""}`; an invalid variable is left out.
 
-    Without a `default` a variable starts empty (`""`, 0, false, an empty list or map); one with a list of allowed
-    words needs one.
+    Without a `default` a variable starts empty (`""`, 0, false, an empty list or map); one with a list of allowed words
+    needs a default.
     """
     entries = reader.entries(node, what, "write `vars: {name: {type: text}}`")
     named = [entry for entry in entries if is_variable_name(entry.key, "a variable", reader)]
@@ -112,19 +112,19 @@ def _read_typed(entry: Entry, reader: Reader) -> Variable:
 
 
 def empty_of(type_: Kind) -> object:
-    """What a variable of a type is without a value: none of its words is one."""
+    """The initial value of a variable without a default; for a list of allowed words "", which is none of them."""
     return "" if type_.words else type_.empty
 
 
 def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Variable | None:
-    """The variable that a map describes; None when its type cannot be read."""
+    """The variable described by a map; None if its type cannot be read."""
     name = entry.key.value
     place = entry.key.place
     node = entry.value
     if isinstance(node, Text) and node.value in TYPES:
         return Variable(name, TYPES[node.value], TYPES[node.value].empty, place, has_default=False)
     if isinstance(node, Text) and not node.quoted and meaning_of(node.value, HINTS["type"]):
-        read_type(node, f'"{name}"', reader)  # reports the type of another language
+        read_type(node, f'"{name}"', reader)  # reports a type of another language
         return None
     if isinstance(node, Text) and not node.quoted and (bare := node.value.strip("{}[] ")) in TYPES:
         message = f"the type of the variable {name} has an unmatched bracket"
@@ -153,7 +153,7 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Vari
 
 
 def guess_type(value: Node | None) -> str:
-    """The type that a value looks like. A counter, such as `{{ tries + 1 }}`, is an int."""
+    """The type that a value seems to have. A counter, such as `{{ tries + 1 }}`, is an int."""
     if isinstance(value, Seq | Map):
         return "list" if isinstance(value, Seq) else "map"
     text = value.value if value and not value.quoted else ""
@@ -163,7 +163,7 @@ def guess_type(value: Node | None) -> str:
 
 
 def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
-    """The default, cast; E203 when it does not fit. An empty text fits phone and url: nothing is known yet."""
+    """The default, cast; E203 if it does not fit. Empty text fits phone and url: the value is not known yet."""
     if computed := [text for text in texts_in(node) if has_braces(text)]:
         cure = f"write the value itself; a step computes one: `set: {{{variable.name}: ..}}`"
         for text in computed:
@@ -182,7 +182,7 @@ def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
 
 
 def warn_of_flags(node: Node, reader: Reader) -> None:
-    """W265 for each bare true and false within a list or a map: there it is a text, and "false" counts as true."""
+    """W265 for each unquoted true and false in a list or a map: there it is text, and "false" counts as true."""
     for text in () if isinstance(node, Text) else texts_in(node):
         if not text.quoted and text.value in ("true", "false"):
             message = f"values in a list or a map are text, and so is {text.value}"
@@ -202,8 +202,8 @@ def plain(node: Node) -> object:
 def with_collected(declared: Mapping[str, Variable], steps: Map) -> dict[str, Variable]:
     """The declared variables, and those filled by a `collect` of `steps`.
 
-    One that is not declared is a text that is empty at first. `sensitive: true` of any `collect` that fills it makes it
-    sensitive. Nothing is reported here: the `collect` does when it is read.
+    An undeclared variable is text, empty at first. It is sensitive if any `collect` that fills it has `sensitive:
+    true`. Nothing is reported here, but when the `collect` is read.
     """
     found = dict(declared)
     for entry in steps.entries:
@@ -221,15 +221,15 @@ def with_collected(declared: Mapping[str, Variable], steps: Map) -> dict[str, Va
 def constant_types(
     variables: Mapping[str, Variable], flow: Map, own: Signature, flows: Iterable[Signature]
 ) -> Mapping[str, Kind]:
-    """The types of the lists and maps that nothing ever changes, by name, with the type of their entries.
+    """The types of the lists and maps that nothing ever changes, by name, including the type of their entries.
 
     Lists with entries of different types and empty lists are left out.
 
     Args:
         variables: of the flow.
-        flow: the whole file, where `set` and `into` may be in any part.
-        own: the signature of the flow; its params change.
-        flows: the signatures of the project; a returned value fills the variable of the same name.
+        flow: the whole file, since `set` and `into` may be in any part of it.
+        own: the flow's signature; its params may change.
+        flows: the project's signatures; a returned value fills the variable of the same name.
     """
     changed = {*_changed(flow), *own.params, *(name for each in flows for name in each.returns)}
     types = {name: _type_of(each.default) for name, each in variables.items() if name not in changed}
@@ -237,7 +237,7 @@ def constant_types(
 
 
 def _changed(flow: Map) -> Iterator[str]:
-    """The names that some `set` or `into` may give another value."""
+    """The names whose value a `set` or `into` may change."""
     for key, value in _entries_in(flow):
         if isinstance(value, Text) and key.value == "into":
             yield value.value
@@ -246,7 +246,8 @@ def _changed(flow: Map) -> Iterator[str]:
 
 
 def undeclared_names(flow: Map, own: Signature, flows: Mapping[str, Signature]) -> Mapping[str, str]:
-    """The values that this flow returns, or one that it runs, each with how a variable of this flow keeps it."""
+    """The values returned by this flow or by flows that it runs, each with the declaration of a variable that keeps it.
+    """
     run = {value.value for key, value in _entries_in(flow) if key.value == "run" and isinstance(value, Text)}
     found = {name: f"to read it here too, {_declaring(each)}" for name, each in own.returns.items()}
     for callee in sorted(run & flows.keys()):
@@ -269,7 +270,7 @@ def _entries_in(flow: Map) -> Iterator[Entry]:
 
 
 def _type_of(default: object) -> Kind | None:
-    """The type of a default; of a list or a map with the type of its entries when that is one for all."""
+    """The type of a default; for a list or a map, with the type of its entries if they all have the same type."""
     if isinstance(default, str):
         return TYPES["text"]
     if not isinstance(default, list | dict):

@@ -1,1 +1,1 @@
-"""Opening hours: `hours:` of a flow or of the shared parts, and what flows see of them."""
+"""Opening hours: `hours:` in a flow or in shared parts, and the values that flows get from them."""

@@ -1,4 +1,6 @@
-"""When something is open: a week, holidays and single dates in a time zone; and what a flow sees of it."""
+"""Computes when something is open, from a week, holidays and single dates in a time zone, and the values that a flow
+gets.
+"""
 
 from __future__ import annotations
 
@@ -20,21 +22,24 @@ _SAMPLE_S: Final = 43_200
 
 
 class Span(NamedTuple):
-    """Open from minute `start` to before minute `end` of a day; an `end` over 1440 lies on the next day."""
+    """Open from minute `start` of a day up to, but not including, minute `end`; an `end` over 1440 is on the next day.
+    """
 
     start: int
     end: int
 
 
 class Opening(NamedTuple):
-    """Open from `start` to before `end`: seconds since 1970 in UTC."""
+    """Open from `start` up to, but not including, `end`: seconds since 1970 in UTC."""
 
     start: int
     end: int
 
 
 class OffsetPeriod(NamedTuple):
-    """From `start` to before `end` (seconds since 1970 in UTC) the clocks are `offset` seconds ahead of UTC."""
+    """From `start` up to, but not including, `end` (seconds since 1970 in UTC), the clocks are `offset` seconds ahead
+    of UTC.
+    """
 
     start: int
     end: int
@@ -57,7 +62,7 @@ NEVER: Final[Week] = ((),) * 7
 
 @dataclass(frozen=True, slots=True)
 class SpecialHours:
-    """The hours that an `override` gives one date, () for closed. `name` may be ""; `place` is that of its entry."""
+    """The hours of one date according to `override`, () for closed. `name` may be ""; `place` is that of its entry."""
 
     spans: Spans
     name: str = ""
@@ -68,15 +73,15 @@ class SpecialHours:
 class Calendar:
     """Named opening hours.
 
-    A date has the hours of its `override`, else none if it is a holiday, else those of its day of the week. Hours past
-    midnight belong to the day on which they start, whatever the next day is. Times are local: a time that a clock
-    change skips does not occur, one that occurs twice counts twice.
+    A date has the hours of its `override`; otherwise it is closed if it is a holiday; otherwise it has the hours of its
+    day of the week. Hours past midnight belong to the day on which they start, whatever the hours of the next day.
+    Times are local: a time that a clock change skips does not occur, and a time that occurs twice counts twice.
 
     Attributes:
         week: the spans of Monday to Sunday.
-        holidays: date → name, "" when it has none.
+        holidays: date → name, "" if it has none.
         override: date → hours that replace those of week and holidays.
-        sources: path → text of the computed dates that this calendar is made of.
+        sources: path → text of the computed dates in this calendar.
         place: where it is written.
     """
 
@@ -105,12 +110,12 @@ class Calendar:
         return any(minute + DAY_MINUTES < span.end for span in self.spans_on(date.fromordinal(today - 1)))
 
     def holiday_on(self, day: date) -> str:
-        """What the day is called: the name of its override, else of its holiday, else ""."""
+        """The name of the day: that of its override, or else of its holiday, or ""."""
         special = self.override.get(day)
         return (special.name if special else "") or self.holidays.get(day, "")
 
     def openings(self, start: datetime, end: datetime) -> Iterator[Opening]:
-        """When it is open from `start` to `end`, sorted and cut to that range; hours that touch are merged."""
+        """The openings from `start` to `end`, sorted and cut to that range; adjoining hours are merged."""
         return merged(self._openings(seconds(start), seconds(end)))
 
     def local_openings(self, low: int, high: int) -> Iterator[Opening]:
@@ -127,14 +132,14 @@ class Calendar:
         return datetime.fromtimestamp(at, self.zone)
 
     def _openings(self, start: int, end: int) -> Iterator[Opening]:
-        """Sorted by their starts; they may touch or overlap."""
+        """The openings, sorted by start; they may adjoin or overlap."""
         for period in offset_periods(self.zone, start, end):
             for local in self.local_openings(period.start + period.offset, period.end + period.offset):
                 yield Opening(local.start - period.offset, local.end - period.offset)
 
 
 def merged(openings: Iterable[Opening]) -> Iterator[Opening]:
-    """The openings, touching or overlapping ones merged; they must be sorted by their starts."""
+    """Merge openings that adjoin or overlap; they must be sorted by start."""
     current: Opening | None = None
     for opening in openings:
         if current is None or opening.start > current.end:
@@ -153,11 +158,11 @@ def seconds(moment: datetime) -> int:
     return since.days * DAY_S + since.seconds
 
 
-# what a flow sees
+# the values that a flow gets
 
 
 LOOKAHEAD_DAYS: Final = 400
-"""How far ahead the next opening is searched: more than a year, so that one day a year is found."""
+"""How far ahead to search for the next opening: more than a year, so that a day that occurs once a year is found."""
 
 Reason = Literal["open", "closed", "holiday", "override"]
 
@@ -178,14 +183,15 @@ class CurrentHours(Mapping[str, Any]):
     """A calendar at one moment. A flow that reads a field again gets the first result.
 
     - `open`: whether it is open now.
-    - `reason`: `open`; while it is closed `override` on a date that has one, `holiday` on a holiday, else `closed`.
-    - `holiday`: the name of today's override, else of today's holiday, else "". Also while it is open.
-    - `next_open`: when it goes from closed to open the next time; while it is open, the time after this one.
-    - `next_close`: when it goes from open to closed the next time.
+    - `reason`: `open`; while it is closed, `override` on a date that has one, `holiday` on a holiday, otherwise
+      `closed`.
+    - `holiday`: the name of today's override, or else of today's holiday, or "". Also set while it is open.
+    - `next_open`: when it next goes from closed to open; while it is open, the opening after this one.
+    - `next_close`: when it next goes from open to closed.
     - `reopens`: whether it is open or opens within 400 days.
 
-    The times are in the calendar's zone. A time that is more than 400 days away is missing for a flow (None in the
-    map); the attribute is then the time in 400 days.
+    The times are in the calendar's zone. For a flow, a time more than 400 days away is missing (None in the map); the
+    attribute is then the time 400 days from now.
     """
 
     calendar: Calendar
@@ -228,7 +234,7 @@ class CurrentHours(Mapping[str, Any]):
 
     @property
     def next_open(self) -> datetime:
-        """When it opens the next time."""
+        """When it next opens."""
         ahead = self._openings_ahead()
         if self.open:
             next(ahead)
@@ -237,7 +243,7 @@ class CurrentHours(Mapping[str, Any]):
 
     @property
     def next_close(self) -> datetime:
-        """When it closes the next time."""
+        """When it next closes."""
         opening = next(self._openings_ahead(), None)
         return self.calendar.local_datetime(opening.end) if opening else self.horizon
 
@@ -248,22 +254,22 @@ class CurrentHours(Mapping[str, Any]):
 
     @property
     def horizon(self) -> datetime:
-        """The moment in 400 days, to the second."""
+        """The moment 400 days from now, to the second."""
         ahead = self.now.replace(microsecond=0) + timedelta(days=LOOKAHEAD_DAYS)
         return ahead.astimezone(self.calendar.zone)
 
     def _openings_ahead(self) -> Iterator[Opening]:
-        """Every opening from now on; the first one is cut off at its start when it is open now."""
+        """Every opening from now on; if it is open now, the start of the first one is cut off."""
         return self.calendar.openings(self.now, self.horizon)
 
 
 def hours_view(calendars: Mapping[str, Calendar], now: datetime) -> Mapping[str, CurrentHours]:
-    """The name `hours` of a turn: each calendar by its name, at `now`, an aware datetime."""
+    """The value of `hours` in a turn: each calendar by its name, at `now`, an aware datetime."""
     return {name: CurrentHours(calendar, now) for name, calendar in calendars.items()}
 
 
 def hours_type(calendars: Iterable[str]) -> Kind:
-    """The type of the name `hours`: a record for each of the names."""
+    """The type of `hours`: a record for each of the names."""
     return record(dict.fromkeys(calendars, _TYPE))
 
 
@@ -271,7 +277,7 @@ def hours_type(calendars: Iterable[str]) -> Kind:
 
 
 def offset_periods(zone: ZoneInfo, start: int, end: int) -> Iterator[OffsetPeriod]:
-    """The time from `start` to `end`, cut where the clocks of the zone change."""
+    """The time from `start` to `end`, split where the clocks of the zone change."""
     at = start
     offset = offset_at(zone, start)
     for year in range(_year(start), _year(end) + 1):
@@ -298,13 +304,13 @@ def offset_changes(zone: ZoneInfo, year: int) -> tuple[OffsetChange, ...]:
 
 
 def _first_second_after_change(zone: ZoneInfo, low: int, high: int) -> int:
-    """The first second with the offset that `high` has; `low` has another one."""
+    """The first second with the offset of `high`; `low` has a different one."""
     after = offset_at(zone, high)
     return low + bisect_left(range(low, high), True, key=lambda at: offset_at(zone, at) == after)
 
 
 def offset_at(zone: ZoneInfo, at: int) -> int:
-    """By how many seconds the clocks are ahead of UTC at a moment (seconds since 1970 in UTC)."""
+    """How many seconds the clocks are ahead of UTC at a moment (seconds since 1970 in UTC)."""
     offset = datetime.fromtimestamp(at, zone).utcoffset()
     return int(offset.total_seconds()) if offset else 0
 

@@ -1,4 +1,4 @@
-"""The map under `hours:`: calendars by name."""
+"""Reads the map under `hours:`: calendars by name."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class HoursWords(MapForm):
     is_named: ClassVar = True
 
     zone: Annotated[ZoneInfo, Notation(read_zone, TEXT)] = written_as("timezone", default=_UTC)
-    """Where the hours hold: Europe/London."""
+    """The time zone of the hours: Europe/London."""
     week: Annotated[Week, Notation(read_week, _WEEK)] = NEVER
     """Days with their hours: mon-fri: 09:00-17:30."""
     holidays: Annotated[Holidays, Notation(read_holidays, _HOLIDAYS)] = field(default_factory=Holidays)
@@ -85,11 +85,11 @@ class HoursWords(MapForm):
 
 
 def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str, Calendar]:
-    """The calendars that the map under `hours:` describes, by name.
+    """The calendars described by the map under `hours:`, by name.
 
-    An invalid calendar is reported and still returned, closed where it cannot be read, so that no further issues follow
-    where it is used. `dates` are texts by path; where the computed holidays of a calendar are among them
-    (`calendar_sources` gives them), they are taken from there.
+    An invalid calendar is reported and still returned, closed wherever it cannot be read, so that its users do not have
+    further issues. `dates` are texts by path; if they contain a calendar's computed holidays (from `calendar_sources`),
+    these are used.
     """
     found = reader.map(node, "`hours`", _EXAMPLE)
     entries = found.entries if found else ()
@@ -101,7 +101,7 @@ def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str
 
 
 def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
-    """Path → text of the calendars' computed dates, which are part of the revision of their users."""
+    """Path → text of the calendars' computed dates, which are part of the revision of the flows that use them."""
     return {path: text for calendar in calendars for path, text in calendar.sources.items()}
 
 
@@ -143,7 +143,7 @@ def _check_summer_time(words: HoursWords, reader: Reader) -> None:
     written = words.written.get("timezone")
     if not isinstance(written, Text) or written.value not in _UTC_NAMES or not countries:
         return
-    territories = importlib.import_module("babel.core").get_global("territory_zones")  # it takes a while to import
+    territories = importlib.import_module("babel.core").get_global("territory_zones")  # its import takes a while
     for country in sorted(countries):
         zones = [zone for name in territories.get(country, ()) if (zone := find_zone(name)) is not None]
         if zones and all(offset_changes(zone, FIRST_YEAR) for zone in zones):
@@ -173,7 +173,7 @@ def _without_expressions(node: Node, what: str, reader: Reader) -> Node:
 
 
 def _misplaced_hints(node: Map) -> dict[str, str]:
-    """Hints for days and dates that are written next to `week` and `override` instead of in them."""
+    """Hints for days and dates written next to `week` and `override` instead of inside them."""
     keys = node.keys()
     days = {key.lower(): f"write it under `week`: {{{key}: 09:00-17:30}}" for key in keys if is_day(key)}
     dates = {key: f"write it under `override`: {{{key}: 09:00-12:00}}" for key in keys if key[:1].isdigit()}
@@ -181,7 +181,7 @@ def _misplaced_hints(node: Map) -> dict[str, str]:
 
 
 def _check_openings(calendar: Calendar, reader: Reader) -> None:
-    """W522: no day of the week is open. Then only single dates are, and after the last of them nothing is."""
+    """W522: no day of the week is open. Then only single dates can be open, and nothing after the last of them."""
     if any(calendar.week):
         return
     last = max((day for day, special in calendar.override.items() if special.spans), default=None)
@@ -190,7 +190,7 @@ def _check_openings(calendar: Calendar, reader: Reader) -> None:
 
 
 def check_overrides(calendars: Iterable[Calendar], today: date) -> Iterator[FlowIssue]:
-    """W524 for each entry of an `override` with all dates before `today`."""
+    """W524 for each `override` entry whose dates are all before `today`."""
     last: dict[tuple[Place, str], date] = {}
     for calendar in calendars:
         for day, special in sorted(calendar.override.items()):

@@ -1,8 +1,8 @@
-"""`holidays:` of a calendar (those of a country, own dates, or a list of both) and `override:`, single dates.
+"""Reads a calendar's `holidays:` (those of a country, own dates, or a list of both) and `override:`, single dates.
 
 A date is written `2026-12-24`; `2026-12-24..2027-01-01` is from the first to the last of them.
 
-Public holidays come from the `holidays` library, which is imported when a flow asks for them.
+Public holidays come from the `holidays` library, which is imported when a flow uses them.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from app.suggest import ALIKE_NAMES, nearest
 
 FIRST_YEAR: Final = 2024
 LAST_YEAR: Final = 2040
-"""Public holidays are turned into dates for these years; our choice. Later ones are not known."""
+"""The years for which public holidays are turned into dates; our choice. Later ones are not known."""
 
 _EXAMPLE: Final = "write `holidays: {country: GB}`, or a list of dates: `holidays: [2026-12-24]`"
 _NAMED_AFTER_A_PART: Final = dict.fromkeys(("britain", "england", "great britain", "scotland", "wales"), "GB") | {
     "america": "US",
     "holland": "NL",
 }
-"""The two letters of countries by further names that people give them."""
+"""The two-letter codes of countries by other names that people use."""
 _LABELS: Final = ("observed_label", "estimated_label", "observed_estimated_label")
 
 
 MAX_DAYS: Final = 366
 MIN_YEAR, MAX_YEAR = 2000, 2100
-"""The most days of a range, and the first and last year of a date; our choice, to detect typing errors."""
+"""The maximum number of days in a range, and the first and last year of a date; our choice, to detect typing errors."""
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WRITTEN_RANGE: Final = re.compile(rf"({_DATE.pattern}) *(?:-|\u2013|/|to|until|bis) *({_DATE.pattern})")
-"""A range of dates as people write it elsewhere."""
+"""A range of dates in other notations."""
 _OTHER_DATE: Final = re.compile(r"(?=.*[0-9]{4})([0-9]{1,4})[-./] ?([0-9]{1,2})[-./] ?([0-9]{1,4})")
 
 
@@ -62,11 +62,11 @@ class Region(MapForm):
     subdivision: str = ""
     """A part of the country: ENG."""
     language: str = ""
-    """In which the holidays are named."""
+    """The language of the holidays' names."""
 
     @property
     def path(self) -> str:
-        """Where its dates are among the sources of a flow: `calendars/GB-ENG.json`."""
+        """The path of its dates in the sources of a flow: `calendars/GB-ENG.json`."""
         key = "-".join(filter(None, (self.country, self.subdivision)))
         key = f"{key}.{self.language}" if self.language else key
         return f"calendars/{re.sub(r'[^A-Za-z0-9_.-]', '_', key)}.json"
@@ -74,7 +74,7 @@ class Region(MapForm):
 
 @dataclass(frozen=True, slots=True)
 class Holidays:
-    """What is written under `holidays`: own dates with their names ("" when one has none), and regions."""
+    """What is written under `holidays`: own dates with their names ("" if a date has none), and regions."""
 
     own: dict[date, str] = field(default_factory=dict)
     regions: list[Region] = field(default_factory=list)
@@ -102,8 +102,8 @@ def read_holidays(node: Node, what: str, reader: Reader) -> Holidays:
 def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) -> tuple[Mapping[date, str], str] | None:
     """Date → name of the holidays of a region, and their text for the sources of a flow.
 
-    If `computed` (path → text) has the region's text, the dates are read from it. None when the library does not know
-    the region: E508 (country), E509 (subdivision), E510 (language).
+    If `computed` (path → text) has the region's text, the dates are read from it. None if the library does not know the
+    region: E508 (country), E509 (subdivision), E510 (language).
     """
     text = computed.get(region.path)
     found = dates_from_json(text) if text is not None else None
@@ -130,7 +130,7 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
 def library_dates(country: str, subdivision: str = "", language: str = "") -> Mapping[date, str]:
     """The holidays of a region from `FIRST_YEAR` to `LAST_YEAR`. The library must know the region."""
     known = country_class(country)
-    with warnings.catch_warnings(action="ignore"):  # the library warns when a country covers fewer years
+    with warnings.catch_warnings(action="ignore"):  # the library warns if it covers fewer years for a country
         found = known(
             subdiv=subdivision or None,
             years=range(FIRST_YEAR, LAST_YEAR + 1),
@@ -142,27 +142,27 @@ def library_dates(country: str, subdivision: str = "", language: str = "") -> Ma
 
 
 def country_class(code: str) -> Any:
-    """The library's class of a country, by its two letters; None for an unknown country."""
+    """The library's class for a country, by its two-letter code; None for an unknown country."""
     return getattr(importlib.import_module("holidays"), code) if code in countries().values() else None
 
 
 @lru_cache(maxsize=1)
 def countries() -> Mapping[str, str]:
-    """The two letters of a country by each of its names (`united kingdom`) and codes (`gb`, `gbr`, `uk`)."""
+    """The two-letter code of a country by each of its names (`united kingdom`) and codes (`gb`, `gbr`, `uk`)."""
     registry = importlib.import_module("holidays.registry").COUNTRIES
     names = {name.replace("_", " "): codes[1] for name, codes in registry.items()}
     return names | _NAMED_AFTER_A_PART | {code.lower(): codes[1] for codes in registry.values() for code in codes[1:]}
 
 
 def dates_to_json(dates: Mapping[date, str]) -> str:
-    """The dates as a stable text: JSON, one date a line."""
+    """The dates as a stable text: JSON, one date per line."""
     by_day = {day.isoformat(): name for day, name in sorted(dates.items())}
     written = {"from": FIRST_YEAR, "to": LAST_YEAR, "dates": by_day}
     return json.dumps(written, ensure_ascii=False, indent=1) + "\n"
 
 
 def dates_from_json(text: str) -> Mapping[date, str] | None:
-    """What `dates_to_json` wrote; None when it is damaged."""
+    """Read what `dates_to_json` wrote; None if it is damaged."""
     try:
         by_day = json.loads(text)["dates"].items()
         return {date.fromisoformat(day): str(name) for day, name in by_day}
@@ -218,7 +218,7 @@ def _check_known(
 
 
 def _spoken_name(found: str, endings: list[str]) -> str:
-    """The name as it is said to a caller, without endings such as "(observed)"; two names are joined by a comma."""
+    """The name to speak to a caller, without endings such as "(observed)"; two names are joined with a comma."""
     names: list[str] = []
     for name in found.split("; "):
         for ending in endings:
@@ -231,10 +231,10 @@ def _spoken_name(found: str, endings: list[str]) -> str:
 
 
 def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
-    """The date, or each date of a range; none when it cannot be read.
+    """The date, or each date of a range; none if it cannot be read.
 
-    E506: not a date, or not in the years 2000 to 2100. E511: a range that ends before it starts, or that is longer
-    than 366 days.
+    E506: not a date, or not in the years 2000 to 2100. E511: a range that ends before it starts, or is longer than 366
+    days.
     """
     begin, dots, end = text.value.partition("..")
     if end.startswith(".") or ".." in end:
@@ -291,7 +291,7 @@ def read_override(node: Node, what: str, reader: Reader) -> Mapping[date, Specia
 
 
 def _read_special(entry: Entry, what: str, reader: Reader) -> SpecialHours:
-    """The hours on the dates of an entry; closed when they cannot be read."""
+    """The hours on the dates of an entry; closed if they cannot be read."""
     if not isinstance(entry.value, Map):
         return SpecialHours(read_spans(entry.value, what, reader) or (), "", entry.key.place)
     words = SpecialDate.read(entry.value, what, reader, place=entry.key.place)
@@ -299,7 +299,7 @@ def _read_special(entry: Entry, what: str, reader: Reader) -> SpecialHours:
 
 
 def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -> date | None:
-    """The date `value`, which starts at `offset` of `text`; None when it cannot be read, which is reported (E506)."""
+    """The date `value`, which starts at `offset` of `text`; None after reporting that it cannot be read (E506)."""
     written = value.strip()
     try:
         day = date.fromisoformat(written) if _DATE.fullmatch(written) else None
@@ -314,9 +314,9 @@ def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -
 
 
 def _date_cure(written: str) -> str | Fix | None:
-    """How a date in another notation (`24.12.2026`, `2026/12/24`) is written here; None for anything else.
+    """A date in another notation (`24.12.2026`, `2026/12/24`), as it is written here; None for anything else.
 
-    Only where day and month cannot be swapped it is a fix.
+    It is a fix only if day and month cannot be confused.
     """
     found = _OTHER_DATE.fullmatch(written)
     if found is None or _DATE.fullmatch(written):

@@ -1,4 +1,4 @@
-"""Hours of a week as an author writes them: `mon-fri: 09:00-17:30`, several of them, over midnight, or `closed`."""
+"""Reads the hours of a week: `mon-fri: 09:00-17:30`, several ranges, past midnight, or `closed`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HALF_DAY: Final = DAY_MINUTES // 2
 _EVENING = 18 * 60
 _MORNING = 8 * 60
-"""A night service opens after the first and closes before the second; our choice."""
+"""A night service opens after the first time and closes before the second; our choice."""
 _SPAN: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}\s*-\s*[0-9]{1,2}:[0-9]{2}")
 _ANY_NOTATION: Final = re.compile(
     r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?h?\s*(?:([ap])\.?m\.?)?\s*(?:[-\u2010-\u2014]|\.\.|to|till?|until)\s*"
@@ -34,9 +34,9 @@ _DATE: Final = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}.*")
 
 
 def read_week(node: Node, what: str, reader: Reader) -> Week:
-    """The map under `week`: days → hours. A day that is not named is closed.
+    """The map under `week`: days → hours. A day that is not listed is closed.
 
-    E504: not a day. E505: a day is named twice. W521: hours start before those of the day before have ended.
+    E504: not a day. E505: a day is named twice. W521: hours start before those of the previous day have ended.
     """
     found = reader.map(node, what, "write `week: {mon-fri: 09:00-17:30}`")
     week: dict[int, Spans] = {}
@@ -58,10 +58,10 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
 
 
 def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
-    """The hours of a day, sorted; no spans when it is closed. None when they cannot be read.
+    """The hours of a day, sorted; no spans if it is closed. None if they cannot be read.
 
-    E501: not hours. E502: they end when they start. E503: two of them overlap. W520: hours past midnight that are
-    longer than twelve hours and no night service: the times are probably swapped.
+    E501: not hours. E502: they end when they start. E503: two of them overlap. W520: hours past midnight that last more
+    than twelve hours and are not a night service: the times are probably swapped.
     """
     if isinstance(node, Map):
         cure = "write hours such as 09:00-17:30, or a list of them"
@@ -77,7 +77,7 @@ def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
 
 
 def days_of(words: str) -> list[int] | None:
-    """The days in a key of a week (`mon-wed,fri`), Monday being 0; None if one of them is not a day."""
+    """The days in a key of a week (`mon-wed,fri`), Monday is 0; None if one of them is not a day."""
     days: list[int] = []
     for piece in words.split(","):
         found = _days_of(piece)
@@ -93,24 +93,28 @@ def is_day(word: str) -> bool:
 
 
 def looks_like_hours(text: str) -> bool:
-    """Whether a text was meant as the hours of a day."""
+    """Whether a text was probably meant as the hours of a day."""
     return text.strip() == CLOSED or any(map(_LIKE_HOURS.fullmatch, map(str.strip, text.split(","))))
 
 
 def meant_hours(text: str) -> str:
-    """The hours of a day in any notation as an author writes them: `9am-5.30pm` as `09:00-17:30`; the rest stays."""
+    """The hours of a day, converted from any notation to the flow file's: `9am-5.30pm` to `09:00-17:30`; the rest is
+    unchanged.
+    """
     pieces = map(str.strip, text.split(","))
     return ", ".join(piece if _SPAN.fullmatch(piece) else _meant_span(piece) or piece for piece in pieces)
 
 
 def is_hours(text: str) -> bool:
-    """Whether it is what an author writes for a day: ranges of 24-hour times with commas between them, or closed."""
+    """Whether the text is in the flow file's notation for a day: ranges of 24-hour times separated by commas, or
+    closed.
+    """
     pieces = [piece.strip() for piece in text.split(",")]
     return pieces == [CLOSED] or all(_SPAN.fullmatch(piece) and _span_of(piece) for piece in pieces)
 
 
 def shown_days(days: Iterable[int]) -> str:
-    """Days as an author writes them: `mon-fri`, `mon,wed-fri`."""
+    """Days in the flow file's notation: `mon-fri`, `mon,wed-fri`."""
     runs: list[list[int]] = []
     for day in sorted(days):
         if runs and day == runs[-1][-1] + 1:
@@ -128,7 +132,7 @@ def shown_time(minute: int) -> str:
 
 
 def shown_spans(spans: Spans) -> str:
-    """Hours as an author writes them: `09:00-12:00, 13:00-17:00` or `closed`."""
+    """Hours in the flow file's notation: `09:00-12:00, 13:00-17:00` or `closed`."""
     return ", ".join(f"{shown_time(span.start)}-{shown_time(span.end)}" for span in spans) or CLOSED
 
 
@@ -148,7 +152,7 @@ def _comma_parts(text: Text) -> Iterator[tuple[str, Place]]:
 
 
 def _read_days(entry: Entry, what: str, reader: Reader) -> list[int]:
-    """The days that a key names, Monday being 0; none when it cannot be read, which is reported."""
+    """The days that a key names, Monday being 0; none after reporting that it cannot be read."""
     days: list[int] = []
     for word, place in _comma_parts(entry.key):
         found = _days_of(word)
@@ -160,7 +164,7 @@ def _read_days(entry: Entry, what: str, reader: Reader) -> list[int]:
 
 
 def _days_of(piece: str) -> list[int] | None:
-    """`fri` or `fri-mon` as numbers; None when a day is not known."""
+    """`fri` or `fri-mon` as numbers; None if a day is unknown."""
     ends = [_NUMBERS.get(name.strip().lower()) for name in piece.split("-")]
     first, last = ends[0], ends[-1]
     if first is None or last is None or len(ends) > 2:
@@ -178,13 +182,13 @@ def _day_cure(word: str) -> str | Fix:
 
 
 def _near_day(name: str) -> str:
-    """The short name of the day that was probably meant; `name` itself when there is none."""
+    """The short name of the day that was probably meant; `name` itself if there is none."""
     near = nearest(name.strip().lower(), _NUMBERS)
     return DAYS[_NUMBERS[near]] if near else name
 
 
 def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], what: str, reader: Reader) -> None:
-    """W521: hours that start before those of the day before have ended."""
+    """W521: hours that start before those of the previous day have ended."""
     following = (day + 1) % 7
     after = week.get(following, ())
     late = max((span.end for span in week[day]), default=0) - DAY_MINUTES
@@ -198,7 +202,7 @@ def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], wh
 
 
 def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Place]]:
-    """Each text between commas of a text or of a list of texts."""
+    """Each text between commas in a text or a list of texts."""
     for item in node.items if isinstance(node, Seq) else (node,):
         text = reader.text(item, f"an entry of {what}")
         if text is not None and not is_missing(text):
@@ -229,7 +233,7 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
 
 
 def _meant_span(text: str) -> str:
-    """Hours in another notation as an author writes them; "" when they cannot be read."""
+    """Hours in another notation, converted to the flow file's; "" if they cannot be read."""
     span = _span_of(text)
     if span and span.end <= span.start < span.end + DAY_MINUTES // 2:  # "9 to 5" ends in the afternoon
         span = Span(span.start, span.end + DAY_MINUTES // 2)
@@ -239,7 +243,7 @@ def _meant_span(text: str) -> str:
 def _span_of(text: str) -> Span | None:
     """The span between two times of the day in any notation: `9:00-17:30`, `9am-5.30pm`, `8-16h`.
 
-    None when there is no such time. An end at 00:00 is the end of the day.
+    None if there is no such time. An end at 00:00 is the end of the day.
     """
     found = _ANY_NOTATION.fullmatch(text)
     times = []
