@@ -70,7 +70,7 @@ class Flow:
         limits: the limits that it promises, by name (`app.flow.language.flow`); a running call does not use them.
         subs: the flows that a call may reach from here, by name.
         revision: content hash (64 hex digits) of `sources`.
-        sources: path → text of every file it is made of; `load` makes the same flow of them again.
+        sources: path → text of all its source files; `load` builds the same flow from them again.
         stretches: a cache of `app.engine.stretch`.
     """
 
