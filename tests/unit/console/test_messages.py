@@ -150,7 +150,7 @@ async def test_done_and_deleted_messages_move_and_come_back(inbox: Inbox) -> Non
         ({"state": "waiting"}, "It is being fetched from Vonage."),
         (
             {"state": "waiting", "problem": "the server has no key", "cure": "set VONAGE_PRIVATE_KEY"},
-            "It is not here yet. It comes by itself once the server has its key.",
+            "It is not here yet. It arrives automatically once the server has its key.",
         ),
         ({"state": "failed", "problem": "status 401"}, "<p>Status 401.</p>"),
         ({"state": "gone"}, "Vonage no longer has it."),
