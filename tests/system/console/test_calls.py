@@ -120,7 +120,7 @@ def test_a_webhook_has_an_address(page: Page) -> None:
     page.goto("/calls/aaaaaaaa-0")
     last = page.locator("#conversation > li").last
     last.locator("summary").click()
-    last.get_by_role("link", name="link to it").click()
+    last.get_by_role("link", name="link to this").click()
     expect(page).to_have_url(re.compile(f"#{last.get_attribute('id')}$"))
 
 

@@ -190,9 +190,9 @@ def test_the_call_that_refutes_a_flow_is_played_on_the_phone(page: Page, project
 
 def test_the_picture_shows_the_calls_of_some_days(page: Page) -> None:
     page.goto("/flows/reception")
-    expect(page.get_by_label("from")).to_be_hidden()
+    expect(page.get_by_label("from", exact=True)).to_be_hidden()
     page.get_by_label("Overlay calls from").select_option("the days")
-    expect(page.get_by_label("from")).to_be_visible()
+    expect(page.get_by_label("from", exact=True)).to_be_visible()
     page.get_by_label("Overlay calls from").select_option("the last 7 days")
     page.get_by_role("button", name="Overlay", exact=True).click()
     expect(page.get_by_text("3 calls began in reception from")).to_be_visible()
