@@ -38,8 +38,7 @@ Stamps = Mapping[str, Stamp]
 
 
 def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[FlowIssue]]:
-    """Display path → text of each flow file (`*.yaml`, `*.yml`) and each template, and the issues of those that could
-    not be read.
+    """Display path → text of each flow file (`*.yaml`, `*.yml`) and template, and issues of unreadable ones.
 
     Display paths start with `flows/` or `templates/`, whatever the folders are called, and use `/`. Sub-folders are
     read; names that start with a dot are not. A project without templates is fine; one without flows is an issue. A
@@ -56,8 +55,7 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Flo
 
 
 def named_flows(texts: Mapping[str, str]) -> dict[str, str]:
-    """The flow names in the files, whether or not they have errors → the display path of the first file with that name.
-    """
+    """The flow names in the files, even in files with errors → the display path of the first file with each name."""
     found = ((file, _NAME.search(text)) for file, text in reversed(list(texts.items())) if file.startswith("flows/"))
     return {name[1]: file for file, name in found if name}
 
@@ -225,8 +223,7 @@ def _stamp(path: str) -> Stamp | None:
 
 
 def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
-    """Write a file so that a reader never sees only part of it. Its mode is kept, or taken from `like`. Raises OSError.
-    """
+    """Write a file so that readers never see part of it. Its mode is kept, or taken from `like`. Raises OSError."""
     target = path.resolve()  # the target of a link
     like = like or target
     number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")

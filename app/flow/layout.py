@@ -218,9 +218,7 @@ class _Graph:
         return len(self.sizes) - 1
 
     def _connect(self, vertex: int, following: int, *, is_back: bool) -> None:
-        """Connect two vertices. Of the lines that join at a dummy node, the longest continues straight; otherwise, the
-        first.
-        """
+        """Connect two vertices. Of lines that join at a dummy node, the longest goes straight on, or else the first."""
         high, low = (following, vertex) if is_back else (vertex, following)
         if low not in self.below.get(high, ()):
             self.above.setdefault(low, []).append(high)
@@ -355,8 +353,7 @@ def _columns(graph: _Graph, layers: Layers) -> list[int]:
 
 
 def _aligned(graph: _Graph, layers: Layers, *, upwards: bool) -> list[int]:
-    """The first vertex in the column of each vertex: the vertex itself, or that of its median neighbour in the previous
-    layer.
+    """The first vertex in each vertex's column: itself, or that of its median neighbour in the previous layer.
 
     The pieces of a long line come first; no other two neighbours are aligned across one.
     """
@@ -382,9 +379,7 @@ def _aligned(graph: _Graph, layers: Layers, *, upwards: bool) -> list[int]:
 
 
 def _compacted(graph: _Graph, layers: Layers, root: Sequence[int], *, is_mirrored: bool) -> list[float]:
-    """The x-coordinate of each vertex, with every column as near as possible to the columns on its left, then on its
-    right.
-    """
+    """The x-coordinate of each vertex: columns are as near as possible to those on the left, then on the right."""
     gaps: dict[int, dict[int, float]] = {vertex: {} for vertex in root}
     for layer in layers:
         for left, right in pairwise(layer):

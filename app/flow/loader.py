@@ -186,8 +186,7 @@ class _File:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it is a flow, or a shared file without YAML errors; any other file may declare names that others use.
-        """
+        """Whether it is a flow, or a shared file without YAML errors; other files may declare names that others use."""
         is_flow = isinstance(self.node, Map) and self.node.get("flow") is not None
         return is_flow or (self.is_parsed and is_shared(self.node))
 

@@ -101,9 +101,7 @@ class Flow:
         return self if name in {"", self.name} else self.subs[name]
 
     def locale_for(self, chosen: str) -> str:
-        """The locale of a call that has chosen one; the default if this flow does not have that locale, "" if it has
-        none.
-        """
+        """The call's locale if this flow has it; otherwise the flow's default, or "" if the flow has no locales."""
         return chosen if chosen in self.locales else next(iter(self.locales), "")
 
     @property

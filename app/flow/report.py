@@ -28,8 +28,7 @@ _COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading
 def report(
     issues: Iterable[FlowIssue], sources: Mapping[str, str], format: Format = "text", colour: bool = False
 ) -> str:
-    """All `issues` in the order of their places. In text format, "" if there are none; otherwise it ends with a line
-    break.
+    """All `issues`, sorted by place. Ends with a line break, except in text format without issues, which is "".
 
     `sources` is display path → text, for the excerpts; other files are shown without one. `colour` adds terminal
     colours to the text format; escape sequences in a file are never passed on.
@@ -100,8 +99,7 @@ def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
 
 
 def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
-    """The line as a terminal shows it, the number of columns before the error, and the number of columns of the error.
-    """
+    """The line as a terminal shows it, the number of columns before the error, and the number of its columns."""
     start = min(column - 1, len(line))
     begin = max(0, start - _NEAR)  # further away is not shown
     line = line[begin : start + _NEAR]

@@ -163,9 +163,7 @@ class ScopeTypes:
         return shape
 
     def with_name(self, name: str, shape: Kind, unspoken: str = "", secrets: Iterable[Path] = ()) -> ScopeTypes:
-        """This scope with one more name, which replaces any name like it. `secrets` are the paths of its sensitive
-        fields.
-        """
+        """This scope with one more name, which replaces an equal one. `secrets`: the paths of its sensitive fields."""
         kept = {known: why for known, why in self.unspoken.items() if root_of(known) != name}
         kept |= {name: unspoken} if unspoken else {}
         kept |= dict.fromkeys(sorted(written(name, path) for path in secrets), "a sensitive field of a lookup")

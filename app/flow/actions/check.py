@@ -54,8 +54,7 @@ class _Tried:
 
 
 def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> list[FlowIssue]:
-    """Actions that Vonage would refuse (E401) or probably not carry out (W401), each at the place of the field in the
-    flow file.
+    """Actions that Vonage would refuse (E401) or probably not carry out (W401), each at the place of its field.
 
     Computed fields are tried out with typical values of their types; an issue is reported only if every value has it.
 
@@ -174,8 +173,7 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
 
 
 def _place_in(part: Document, names: Mapping[str, Any], span: TextSpan) -> Place:
-    """The place of some characters of an action list: in its file if that is known, otherwise where the file is named.
-    """
+    """The place of some characters of an action list: in its file if known, otherwise where the file is named."""
     value = in_locale(part.value, str(names.get("locale", "")))
     if isinstance(value, Literal | Computed):
         return value.place_of(names, span.start, span.end - span.start)
@@ -212,9 +210,7 @@ def path_of(issue: NccoIssue) -> list[str]:
 
 
 def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> bool:
-    """Whether every call breaks the rule: because of SSML that the author wrote, or because something is missing in a
-    map or a list.
-    """
+    """Whether every call breaks the rule, through SSML that the author wrote or something missing in a map or list."""
     if isinstance(value, Object | Array):
         return all(_sample(leaf, names) is not _LEFT_OUT for leaf in leaves(value))
     return issue.code.startswith(_SPOKEN_RULES)

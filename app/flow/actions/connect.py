@@ -61,9 +61,7 @@ def _kind_of(text: str) -> str | None:
 
 
 def _type_of(target: Map, reader: Reader) -> str | None:
-    """The type of an endpoint that is written as a map: its `type`, or else a type derived from its fields; None after
-    E405.
-    """
+    """The type of an endpoint written as a map: its `type`, or one derived from its fields; None after E405."""
     written = target.get("type")
     uri = target.get("uri")
     if written is None:
@@ -180,9 +178,7 @@ class CurrentNumber(Supplied):
 
 
 def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
-    """The list that the `number` of a phone computes; None for a single one. E287 for a value that can never be a phone
-    number.
-    """
+    """The list that a phone's `number` computes; None for a single number, E287 for what can never be one."""
     text = endpoint.get("number")
     computed = computed_type(text, reader)
     is_list = computed is not None and computed.family == "list" and computed.entry is not None
@@ -417,9 +413,7 @@ def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]]
 
 
 def _is_of_connect(name: str, kind: str) -> bool:
-    """Whether a field of a target belongs to the connect, not to its endpoint. A misspelt field counts as the nearest
-    one.
-    """
+    """Whether a target's field belongs to the connect, not to the endpoint; a misspelt one counts as the nearest."""
     inner, outer = endpoint_shape(kind).fields, action_shape("connect").fields
     if name in inner or name == "type":
         return False

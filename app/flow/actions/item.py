@@ -182,8 +182,7 @@ def _foreign_cure(word: str) -> str | Fix | None:
 
 
 def restore_items(do: Node, step_words: Collection[str], reader: Reader) -> Node:
-    """The value of `do` without the step's own keys that are indented into its items by mistake; E403 for each of them.
-    """
+    """The value of `do` without keys of the step that are wrongly indented into its items; E403 for each of them."""
     if not isinstance(do, Seq):
         return do
     restored = (_without(step_words, item, reader) for item in do.items)
@@ -211,9 +210,7 @@ _RIVALS = (("from", "randomFromNumber"), ("mute", "canSpeak"), ("machineDetectio
 
 
 def gather(own: tuple[Entry, ...], inherited: tuple[Entry, ...], place: Place) -> Map:
-    """Merge own and inherited fields. Own fields win, maps are merged, and an own field drops an inherited one that it
-    excludes.
-    """
+    """Merge own and inherited fields: own fields win, and drop inherited ones that they exclude; maps are merged."""
     if not inherited:
         return Map(own, place)
     names = {entry.key.value for entry in own}

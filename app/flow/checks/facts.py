@@ -232,9 +232,7 @@ def returned_by(facts: Facts) -> dict[str, tuple[frozenset[str], frozenset[str]]
 def brought_back(
     returned: Mapping[str, tuple[frozenset[str], frozenset[str]]], label: str
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """The names that are surely set, and possibly set, after a flow has returned, either with outcome `label` or with
-    any.
-    """
+    """The names surely set, and possibly set, after a flow has returned: with outcome `label`, or with any."""
     each = [returned[label]] if label in returned else list(returned.values())
     surely = frozenset.intersection(*(sure for sure, _ in each)) if each else _NO_NAMES
     return surely, _NO_NAMES.union(*(maybe for _, maybe in each))

@@ -1,6 +1,4 @@
-"""Checks how steps lead to each other: finds steps that no call reaches (W215), and cycles without any input (E216,
-E280).
-"""
+"""Checks how steps lead to each other: steps that no call reaches (W215), cycles without input (E216, E280)."""
 
 from __future__ import annotations
 
@@ -84,9 +82,7 @@ def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """E216 for a group of steps, at the way into another flow if there is one, otherwise at the way back to the first
-    step.
-    """
+    """E216 for a group of steps, at the way into another flow, or else at the way back to the first step."""
     ways = [(node, to, way) for node in graph if node in group for to, way in graph[node].items() if to in group]
     if all(way.target.runs is None for _, _, way in ways):
         (flow,) = {flow for flow, _ in group}
@@ -256,8 +252,7 @@ class _FlowWays:
         yield from found.items()
 
     def _open(self, step: Step) -> list[Way]:
-        """The ways out of a step. After a `run`, only the ways for outcomes that the flow can return through such ways.
-        """
+        """The ways out of a step; after a `run`, only those for outcomes that the flow can return through such ways."""
         ways = [way for way in step.exit.ways() if self._is_followed(way)]
         ran = step.exit.runs
         if ran is None:

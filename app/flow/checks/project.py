@@ -13,9 +13,7 @@ from app.flow.nodes import Place
 
 
 def check_project(flows: Iterable[ReadFlow]) -> Iterator[FlowIssue]:
-    """E210, E211, E212: each at the later of two places, naming the earlier one; then the issues of paths between
-    flows.
-    """
+    """E210, E211, E212: each at the later of two places, naming the earlier one; then issues between flows."""
     flows = tuple(flows)
     names = ((flow.words.name.value, flow.words.name.place) for flow in flows if flow.words.name)
     for name, place, first in _repeated(names):

@@ -100,9 +100,7 @@ def _language(code: str, lists: Mapping[str, str]) -> Language:
 
 
 def _by_likelihood(words: Iterable[str], voice: str) -> list[Language]:
-    """All languages, starting with the likeliest one for a text with these words; `voice` is the language code of its
-    voice, or "".
-    """
+    """All languages, the likeliest one for these words first; `voice` is the language code of the voice, or ""."""
     weights: Counter[str] = Counter()
     for word in set(words):
         weights.update(_weights().get(word, {}))
@@ -131,8 +129,7 @@ class NamedKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Keys that are named together, in order, with the words that name them; `way` is one from the grammar, or `list`.
-    """
+    """Keys named together, in order, with the words that name them; `way` is one from the grammar, or `list`."""
 
     keys: tuple[NamedKey, ...]
     way: str

@@ -155,8 +155,7 @@ def _promised(text: PromptText) -> Iterator[NamedKey]:
 
 
 def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
-    """A menu without a certain key, which calls may reach from a step without pressing that key or talking to somebody;
-    "" for none.
+    """A menu without the key that calls may reach from a step without pressing it or talking to anyone, or "".
 
     That step's own menu is compared with its own prompt.
     """
@@ -291,8 +290,7 @@ def _unknown_key(prompt: SpokenPrompt, key: NamedKey, menu: Sequence[MenuEntry])
 
 
 def _unmentioned(heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry]) -> list[MenuEntry]:
-    """The menu's own choices that no prompt mentions; none if a prompt may mean any choice, or if no prompt offers one.
-    """
+    """The menu's own choices that no prompt mentions; none if a prompt may mean any choice, or none offers one."""
     own = [prompt.text for prompt in heard if not prompt.is_inherited]
     entries = [entry for entry in menu if not entry.is_inherited]
     terms = [term for entry in menu for term in entry.terms]

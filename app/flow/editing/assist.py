@@ -382,9 +382,7 @@ def definition(texts: Mapping[str, str], file: str, line: int, column: int) -> P
 
 
 def _readable(file: str, text: str, line: int) -> str:
-    """The text if it is YAML or a template; otherwise the text without the cursor's line, or without the step around
-    it.
-    """
+    """The text if it is YAML or a template; otherwise without the cursor's line, or the step around it."""
     if file.startswith("templates/"):
         return text
     lines = LINE_BREAK.split(text)

@@ -1,2 +1,1 @@
-"""The building blocks of actions, opening hours and steps: the words of a map, values, locales, variables and targets.
-"""
+"""The parts of actions, opening hours and steps: the words of a map, values, locales, variables and targets."""

@@ -214,9 +214,7 @@ def _json_literal(text: str) -> bool | int | float | None:
 
 
 def read_list(node: Node, type_: Kind, reader: Resolver, what: str) -> Value | None:
-    """The list that a text computes; E331 if it contains secrets, since everything that is played is stored with the
-    call.
-    """
+    """The list that a text computes; E331 if it contains secrets, since whatever is played is stored."""
     value = reader.value(node, type_, "kept", what)
     for name in sorted(value.used_names & reader.scope.secrets) if value is not None else ():
         message = f"{name} would be sent and stored unmasked; it is {reader.scope.unspoken[name]}"

@@ -120,8 +120,7 @@ class Reader:
 
 @dataclass(slots=True, kw_only=True)
 class Resolver(Reader):
-    """A reader that knows the names to which its nodes may refer: those declared in the flow, and those declared in
-    other files.
+    """A reader that knows the names to which its nodes may refer, declared in the flow or in other files.
 
     Attributes:
         scope: the names that a value may use, with their types.

@@ -246,8 +246,7 @@ def _changed(flow: Map) -> Iterator[str]:
 
 
 def undeclared_names(flow: Map, own: Signature, flows: Mapping[str, Signature]) -> Mapping[str, str]:
-    """The values returned by this flow or by flows that it runs, each with the declaration of a variable that keeps it.
-    """
+    """The values returned by this flow or flows that it runs, each with the declaration of a variable that keeps it."""
     run = {value.value for key, value in _entries_in(flow) if key.value == "run" and isinstance(value, Text)}
     found = {name: f"to read it here too, {_declaring(each)}" for name, each in own.returns.items()}
     for callee in sorted(run & flows.keys()):

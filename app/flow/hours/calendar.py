@@ -1,6 +1,4 @@
-"""Computes when something is open, from a week, holidays and single dates in a time zone, and the values that a flow
-gets.
-"""
+"""Opening hours from a week, holidays and single dates in a time zone, and the values that a flow gets."""
 
 from __future__ import annotations
 
@@ -22,24 +20,21 @@ _SAMPLE_S: Final = 43_200
 
 
 class Span(NamedTuple):
-    """Open from minute `start` of a day up to, but not including, minute `end`; an `end` over 1440 is on the next day.
-    """
+    """Open from minute `start` of a day up to, but excluding, minute `end`; an `end` over 1440 is on the next day."""
 
     start: int
     end: int
 
 
 class Opening(NamedTuple):
-    """Open from `start` up to, but not including, `end`: seconds since 1970 in UTC."""
+    """Open from `start` up to, but excluding, `end`: seconds since 1970 in UTC."""
 
     start: int
     end: int
 
 
 class OffsetPeriod(NamedTuple):
-    """From `start` up to, but not including, `end` (seconds since 1970 in UTC), the clocks are `offset` seconds ahead
-    of UTC.
-    """
+    """In [`start`, `end`) (seconds since 1970 in UTC), the clocks are `offset` seconds ahead of UTC."""
 
     start: int
     end: int

@@ -98,17 +98,13 @@ def looks_like_hours(text: str) -> bool:
 
 
 def meant_hours(text: str) -> str:
-    """The hours of a day, converted from any notation to the flow file's: `9am-5.30pm` to `09:00-17:30`; the rest is
-    unchanged.
-    """
+    """The hours of a day, in the flow file's notation where possible: `09:00-17:30` for `9am-5.30pm`."""
     pieces = map(str.strip, text.split(","))
     return ", ".join(piece if _SPAN.fullmatch(piece) else _meant_span(piece) or piece for piece in pieces)
 
 
 def is_hours(text: str) -> bool:
-    """Whether the text is in the flow file's notation for a day: ranges of 24-hour times separated by commas, or
-    closed.
-    """
+    """Whether a text is in the flow file's notation: ranges of 24-hour times separated by commas, or closed."""
     pieces = [piece.strip() for piece in text.split(",")]
     return pieces == [CLOSED] or all(_SPAN.fullmatch(piece) and _span_of(piece) for piece in pieces)
 
