@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from multiprocessing.context import SpawnProcess
-from typing import Final
+from typing import Any, Final
+from uuid import uuid4
 
 import structlog
 from uvicorn import Server
@@ -20,8 +21,9 @@ from uvicorn import Server
 from app.console.sessions import new_link
 from app.errors import SettingsError
 from app.settings import Settings, values
-from app.settings.fields import variable
+from app.settings.fields import VoiceAccess, variable
 from app.settings.safety import console_fault
+from app.vonage.keys import new_private_key
 from app.web.log import configure_log
 from app.web.server import config_of, end_with_parent, listening
 
@@ -54,11 +56,13 @@ class ConsoleProcess:
         metrics: the socket of the server's counters, for the pages.
         dev: development.
         say: prints a line.
+        virtual_vonage: how the server places calls that ring in the console, and the socket for it; None: they do not.
 
     Attributes:
         url: its address; in development without passwords, a link that works once.
         port: the port of the socket.
         metrics: as given.
+        voice_access: how the server places calls that ring in the console; None: they do not.
     """
 
     def __init__(
@@ -69,8 +73,11 @@ class ConsoleProcess:
         *,
         dev: bool,
         say: Callable[[str], None],
+        virtual_vonage: tuple[VoiceAccess, socket.socket] | None = None,
     ) -> None:
         self.metrics = metrics
+        self.voice_access = virtual_vonage[0] if virtual_vonage is not None else None
+        self._virtual_vonage = virtual_vonage
         self.port = int(bound.getsockname()[1])
         self._settings = settings.model_copy(update={"console_port": self.port})
         self._bound = bound
@@ -127,7 +134,8 @@ class ConsoleProcess:
     def _run(self) -> str:
         """Run the process; returns why it failed, or "" if it was stopped."""
         values = (self._settings, self._served, self._bound)
-        more = {"dev": self._dev, "keys": self._keys, "links_since": self._links_since}
+        more: dict[str, Any] = {"dev": self._dev, "keys": self._keys, "links_since": self._links_since}
+        more["virtual_vonage"] = self._virtual_vonage
         process = _SPAWN.Process(target=run_console, args=values, kwargs=more, name="console")
         try:
             with self._lock:
@@ -143,10 +151,12 @@ class ConsoleProcess:
 
 
 @contextmanager
-def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None]) -> Iterator[ConsoleProcess | None]:
+def console_beside(
+    settings: Settings, *, dev: bool, say: Callable[[str], None], has_virtual_vonage: bool = False
+) -> Iterator[ConsoleProcess | None]:
     """The console for a server, not started yet; None if it is off, or its port is unusable (which is reported).
 
-    Its port and that of the counters are bound. It stops with the context.
+    Its port, that of the counters and that of a virtual Vonage are bound. It stops with the context.
     """
     with ExitStack() as stack:
         if not settings.has_console(dev):
@@ -161,7 +171,12 @@ def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None])
             yield None
             return
         metrics = stack.enter_context(listening(_LOOPBACK, 0))
-        console = ConsoleProcess(settings, bound, metrics, dev=dev, say=say)
+        virtual = None
+        if has_virtual_vonage:
+            line = stack.enter_context(listening(_LOOPBACK, 0))
+            url = f"http://{_LOOPBACK}:{line.getsockname()[1]}"
+            virtual = VoiceAccess(url, settings.application_id or str(uuid4()), new_private_key()), line
+        console = ConsoleProcess(settings, bound, metrics, dev=dev, say=say, virtual_vonage=virtual)
         stack.callback(console.stop)
         yield console
 
@@ -196,10 +211,12 @@ def run_console(
     dev: bool,
     keys: Sequence[bytes],
     links_since: datetime,
+    virtual_vonage: tuple[VoiceAccess, socket.socket] | None = None,
 ) -> None:
     """Serve the console until SIGTERM, or until the parent process exits.
 
-    `served` are the URLs of the webhook server and of its counters. For the others, see `create_console`.
+    `served` are the URLs of the webhook server and of its counters; for `virtual_vonage` see `ConsoleProcess`, and for
+    the others `create_console`.
     """
     end_with_parent(signal.SIGKILL)  # immediately, even during a call
     os.nice(NICE)
@@ -208,7 +225,13 @@ def run_console(
         instrumentation.FastAPIInstrumentor().uninstrument()  # URLs of the pages contain search terms
     from app.cli.console_services import console_services  # noqa: PLC0415 - the webhooks' process needs none of it
     from app.console.app import create_console  # noqa: PLC0415 - the webhooks' process needs none of it
+    from app.console.phone.incoming import IncomingCalls  # noqa: PLC0415 - the webhooks' process needs none of it
     from app.console.services import Served  # noqa: PLC0415 - the webhooks' process needs none of it
 
-    app = create_console(settings, console_services(Served(*served)), dev=dev, keys=keys, links_since=links_since)
+    incoming = None
+    if virtual_vonage is not None:
+        access, listener = virtual_vonage
+        incoming = IncomingCalls(settings, access, served[0], listener)
+    services = console_services(Served(*served))
+    app = create_console(settings, services, dev=dev, keys=keys, links_since=links_since, incoming=incoming)
     Server(config_of(app, proxy_headers=False, timeout_graceful_shutdown=FINISH_S)).run(sockets=[bound])

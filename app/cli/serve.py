@@ -44,6 +44,11 @@ or the address is in use, 3 a worker cannot start.""",
 )
 @click.option("--dev", is_flag=True, help="Development mode: accept unsigned webhooks, on loopback only.")
 @click.option(
+    "--real-calls",
+    is_flag=True,
+    help="With --dev: place calls with Vonage; without it, they ring in the console, and nobody is called.",
+)
+@click.option(
     "--workers",
     type=click.IntRange(1, 64),
     default=1,
@@ -62,6 +67,7 @@ or the address is in use, 3 a worker cannot start.""",
 def command(
     *,
     dev: bool,
+    real_calls: bool,
     workers: int,
     host: str | None,
     port: int | None,
@@ -70,6 +76,8 @@ def command(
     templates: Path | None,
 ) -> int:
     """Run the server and its console; print the address to open, and the URLs to enter at Vonage."""
+    if real_calls and not dev:
+        raise CannotRun("--real-calls is for --dev", "leave it out: without --dev, all calls are real")
     if flows is not None and templates is None:
         flows, templates = folders(flows, None)
     settings = load_settings(host=host, port=port, log=log, flows=flows, templates=templates)
@@ -84,9 +92,15 @@ def command(
     database = _database(settings.database_url)
 
     without_console = _how_to_have_a_console(settings, dev=dev) if sys.stderr.isatty() else ""
-    with console_beside(settings, dev=dev, say=_say) as console, suppress(KeyboardInterrupt):  # before serve handles it
+    is_virtual = dev and not real_calls
+    with (
+        console_beside(settings, dev=dev, say=_say, has_virtual_vonage=is_virtual) as console,
+        suppress(KeyboardInterrupt),  # before serve handles it
+    ):
         port = console.port if console else settings.console_port
         settings = settings.model_copy(update={"console": console is not None, "console_port": port})
+        if is_virtual:
+            settings.place_calls_with(console.voice_access if console else None)
 
         def greet(host: str, port: int) -> None:
             bound = settings.model_copy(update={"host": host, "port": port})

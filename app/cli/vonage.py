@@ -17,8 +17,8 @@ from uuid import NAMESPACE_URL, uuid5
 import click
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from app.cli import options
 from app.cli.environment import variables
@@ -32,7 +32,7 @@ from app.simulator.platform import Vonage
 from app.simulator.rest.server import LiveVonage
 from app.simulator.servers import HttpServer
 from app.verify.transcript import line_of, moment_of, webhook_line
-from app.vonage.keys import rsa_private_key
+from app.vonage.keys import new_private_key, rsa_private_key
 
 HOST: Final = "127.0.0.1"
 APPLICATION_ID: Final = str(uuid5(NAMESPACE_URL, "urn:virtual-vonage"))
@@ -123,7 +123,7 @@ def _private_key(text: str) -> RSAPrivateKey:
         if text:
             return rsa_private_key(read_private_key(text))
         if not KEY_FILE.exists():
-            _write_private(KEY_FILE, generate_private_key(65537, 2048))
+            _write_private(KEY_FILE, new_private_key())
         return rsa_private_key(KEY_FILE.read_text(encoding="ascii"))
     except OSError as error:
         raise CannotRun(
@@ -134,16 +134,16 @@ def _private_key(text: str) -> RSAPrivateKey:
         raise CannotRun(f"{where} {error}", cure) from error
 
 
-def _write_private(file: Path, key: RSAPrivateKey) -> None:
+def _write_private(file: Path, pem: str) -> None:
     file.parent.mkdir(mode=0o700, exist_ok=True)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as opened:
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as opened:
         opened.write(pem)
 
 
 def _write_certificate() -> None:
     """Create a certificate for this address, valid for a day, that clients can trust."""
-    key = generate_private_key(65537, 2048)
+    pem = new_private_key()
+    key = rsa_private_key(pem)
     now = datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "virtual Vonage")])
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address(HOST))])
@@ -155,7 +155,7 @@ def _write_certificate() -> None:
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
-    _write_private(CERTIFICATE_KEY_FILE, key)
+    _write_private(CERTIFICATE_KEY_FILE, pem)
     CERTIFICATE_FILE.write_bytes(certificate.public_bytes(Encoding.PEM))
 
 

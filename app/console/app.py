@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final, cast
 
+import structlog
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -25,6 +26,7 @@ from app.console.pages import STATIC, refused, wants_page
 from app.console.passwords import Passwords
 from app.console.phone import page as phone
 from app.console.phone.calls import PhoneCalls
+from app.console.phone.incoming import IncomingCalls
 from app.console.project import ProjectFolder
 from app.console.results import Results
 from app.console.services import Services
@@ -48,6 +50,7 @@ def create_console(
     dev: bool = False,
     keys: Sequence[bytes] = (),
     links_since: datetime | None = None,
+    incoming: IncomingCalls | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """The console as an ASGI application.
@@ -58,6 +61,7 @@ def create_console(
         dev: development.
         keys: sign its sessions, and links to it in development; by default those of the settings.
         links_since: earliest creation time of valid links; None: now.
+        incoming: the calls that the server places in development.
         clock: the current time in UTC.
     """
     app = FastAPI(
@@ -78,6 +82,7 @@ def create_console(
         has_secure_cookies=not dev or settings.console_url.startswith("https:"),
         project=ProjectFolder(settings.flows, settings.templates, policy.env, settings.python_lookups),
         phone_calls=PhoneCalls(services.play),
+        incoming=incoming,
         pictures=Results(flows.MOST_PICTURES),
         results=Results(MOST_RESULTS),
         lists=Results(MOST_RESULTS),
@@ -107,12 +112,23 @@ def create_console(
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Read the server's figures while the console runs, and close resources on exit."""
+    """Read the server's figures and take its calls while the console runs, and close resources on exit."""
     console: Console = app.state.console
-    reading = asyncio.create_task(console.figures.read_forever())
+    tasks = [asyncio.create_task(console.figures.read_forever())]
+    if console.incoming is not None:
+        tasks.append(asyncio.create_task(console.incoming.serve()))
+        tasks[-1].add_done_callback(_log_failure)
     yield
-    reading.cancel()
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
     await console.close()
+
+
+def _log_failure(serving: asyncio.Task[None]) -> None:
+    if not serving.cancelled() and (error := serving.exception()) is not None:
+        cure = "restart the server to place calls again"
+        structlog.get_logger().error("virtual Vonage failed", problem=f"{type(error).__name__}: {error}", cure=cure)
 
 
 _PROBLEMS: Final = {

@@ -12,6 +12,7 @@ from app.console.changes import CallChanges
 from app.console.figures import Figures
 from app.console.passwords import Passwords
 from app.console.phone.calls import PhoneCalls
+from app.console.phone.incoming import IncomingCalls
 from app.console.project import ProjectFolder
 from app.console.results import Results
 from app.console.services import Services
@@ -31,6 +32,7 @@ class Console:
         has_secure_cookies: whether browsers send its cookies only over TLS.
         pictures, results, lists: pictures of flows, counts and proofs, and lists of calls, cached.
         phone_calls: plays the calls of the phone.
+        incoming: the calls that the server places in development; None if it places none with this console.
         worker: answers the editor's and the phone's requests about texts.
         prover: explores flows.
     """
@@ -41,6 +43,7 @@ class Console:
     has_secure_cookies: bool
     project: ProjectFolder
     phone_calls: PhoneCalls
+    incoming: IncomingCalls | None
     pictures: Results
     results: Results
     lists: Results

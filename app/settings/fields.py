@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, PrivateAttr, SecretStr
@@ -50,6 +50,19 @@ class Cure:
     """What to write instead of a wrong value: one sentence."""
 
     text: str
+
+
+class VoiceAccess(NamedTuple):
+    """How calls are placed.
+
+    Attributes:
+        api_url: of Vonage, or of a virtual Vonage on this machine.
+        private_key: the application's, as PEM.
+    """
+
+    api_url: str
+    application_id: str
+    private_key: str
 
 
 _AnyCase = BeforeValidator(values.read_word)
@@ -249,8 +262,8 @@ class Settings(BaseSettings):
         AfterValidator(values.read_api_url),
         Cure("Write https://api.nexmo.com; the API secret is only sent to vonage.com, nexmo.com and this machine."),
     ] = "https://api.nexmo.com"
-    """URL of Vonage's Application API for `ncco doctor` and `ncco go-live`: a host of vonage.com or nexmo.com, or a
-    stand-in on this machine for tests.
+    """URL of Vonage's API for placed calls, `ncco doctor` and `ncco go-live`: a host of vonage.com or nexmo.com, or a
+    stand-in on this machine, such as `ncco vonage`. `--dev` places calls with a virtual Vonage of its own.
     """
 
     console: _Switch = True
@@ -307,7 +320,7 @@ class Settings(BaseSettings):
         _read_by(values.read_private_key),
         Cure("Write the path of the application's private.key, or the key itself."),
     ] = Field(default=SecretStr(""), validation_alias="VONAGE_PRIVATE_KEY")
-    """The application's private key: a path, or the PEM text. It signs the requests for recordings."""
+    """The application's private key: a path, or the PEM text. It signs the requests for recordings and placed calls."""
     signature_secret: _Secret = Field(
         default=SecretStr(""),
         validation_alias=AliasChoices("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET"),
@@ -325,6 +338,7 @@ class Settings(BaseSettings):
     _warnings: tuple[str, ...] = PrivateAttr(default=())
     _secret_files: tuple[Path, ...] = PrivateAttr(default=())
     _read_again: Callable[[], Settings] | None = PrivateAttr(default=None)
+    _virtual_vonage: tuple[VoiceAccess | None, ...] = PrivateAttr(default=())
 
     def add_origin(
         self, flow_env: Mapping[str, str], secret_files: tuple[Path, ...], read_again: Callable[[], Settings]
@@ -333,6 +347,19 @@ class Settings(BaseSettings):
         self._flow_env = flow_env
         self._secret_files = secret_files
         self._read_again = read_again
+
+    def place_calls_with(self, virtual: VoiceAccess | None) -> None:
+        """Place calls with a virtual Vonage instead of the real one; None: place none."""
+        self._virtual_vonage = (virtual,)
+
+    @property
+    def voice_access(self) -> VoiceAccess | None:
+        """How calls are placed; None without an application and its key."""
+        if self._virtual_vonage:
+            return self._virtual_vonage[0]
+        if self.missing_to_fetch:
+            return None
+        return VoiceAccess(self.vonage_api_url, self.application_id, self.private_key.get_secret_value())
 
     def add_warnings(self, warnings: tuple[str, ...]) -> None:
         """Remember warnings about values that are valid but probably not intended."""

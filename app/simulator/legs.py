@@ -406,10 +406,14 @@ class Leg:
             seconds: its duration, by default estimated from the first text.
             error: an error of speech recognition instead of results.
         """
+        await self._do(self.saying(*results, seconds=seconds, error=error))
+
+    def saying(self, *results: str | tuple[str, float], seconds: float | None = None, error: str = "") -> Steps[None]:
+        """See `speak`."""
         guesses = [(guess, SURE) if isinstance(guess, str) else guess for guess in results]
         wire = [{"confidence": str(confidence), "text": text} for text, confidence in guesses]
         lasts = self.platform.durations.talk(guesses[0][0] if guesses else "") if seconds is None else seconds
-        await self._do(self.speaking(lasts, wire, error))
+        return self.speaking(lasts, wire, error)
 
     async def silence(self) -> None:
         """Stay silent until the current input, recording or dial ends, or the next one if there is none."""
@@ -434,10 +438,15 @@ class Leg:
             self.declined.fire()
         await self.platform.scheduler.advance(lambda: True)
 
-    async def _do(self, steps: Steps[None]) -> None:
+    def begin(self, steps: Steps[None]) -> Process[None]:
+        """Start something that its party does, without advancing time. Raises CallIsOver."""
         if self.is_over:
             ended = ((self.ended_ms or 0) - self.zero_ms) / 1000
             raise CallIsOver(f"the call ended {ended:g} s after the answer")
         given = self.platform.scheduler.spawn(steps)
         self.processes.append(given)
+        return given
+
+    async def _do(self, steps: Steps[None]) -> None:
+        given = self.begin(steps)
         await self.platform.scheduler.advance(lambda: given.is_over)

@@ -1,4 +1,4 @@
-"""Reads RSA keys, private or public, in PEM form."""
+"""Reads and creates RSA keys in PEM form."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import re
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 
 _PEM: Final = re.compile(r"-----BEGIN ([A-Z ]*KEY)-----\s.*-----END \1-----", re.DOTALL)
 
@@ -27,6 +33,12 @@ def rsa_modulus(pem: str) -> int:
     if not isinstance(public, RSAPublicKey):
         raise ValueError("is not an RSA key")
     return public.public_numbers().n
+
+
+def new_private_key() -> str:
+    """The PEM text of a new private key."""
+    key = generate_private_key(65537, 2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def _loaded(pem: str) -> object:

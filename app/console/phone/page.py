@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field, PlainValidator
@@ -16,6 +17,7 @@ from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.editor import ask, folder_of
 from app.console.pages import render
+from app.console.phone.incoming import PREFIX, Choice, IncomingCalls
 from app.console.phone.source import PASTED, PhoneText, Playable, dialled_in, read_source
 from app.console.phone.trial_messages import keep_message
 from app.console.phone.world import World
@@ -236,6 +238,8 @@ async def place(request: Request, console: TheConsole, session: CanLook, wanted:
 async def _played(request: Request, session: ConsoleSession, deed: str, **values: Any) -> Response:
     """Continue a call and show it, with the reason if the step was not possible."""
     console = console_of(request)
+    if values.get("id_", "").startswith(PREFIX):
+        return await _incoming(request, session, values["id_"], values.get("step"))
     call = await console.phone_calls.ask(request, session, deed, **values)
     if "issues" in call:
         return render(request, "phone_issues.html", playable=call["issues"])
@@ -248,7 +252,49 @@ async def _played(request: Request, session: ConsoleSession, deed: str, **values
                 kept[call["id"]] += 1
         has_kept = kept[call["id"]] > 0
     can_keep = call["can_be_kept"] and session.role == "change"
-    return render(request, "phone_call.html", call=call, outcomes=OUTCOMES, can_keep=can_keep, has_kept=has_kept)
+    return _show(request, call, can_keep=can_keep, has_kept=has_kept)
+
+
+def _show(
+    request: Request, call: Mapping[str, Any], *, can_keep: bool = False, has_kept: bool = False, incoming: str = ""
+) -> Response:
+    """A call on the page; `incoming` is the uuid of one that the server has placed."""
+    values = {"can_keep": can_keep, "has_kept": has_kept, "incoming": incoming}
+    return render(request, "phone_call.html", call=call, outcomes=OUTCOMES, **values)
+
+
+async def _incoming(request: Request, session: ConsoleSession, id_: str, step: Any) -> Response:
+    """Continue a call that the server has placed, and show it."""
+    calls = _calls_of(request)
+    if step is not None and session.role != "change":
+        raise HTTPException(403, "Only the password that may change things allows answering calls of the server.")
+    call = await (calls.show(id_) if step is None else calls.do(id_, step))
+    return _show(request, call, incoming=id_.removeprefix(PREFIX))
+
+
+def _calls_of(request: Request) -> IncomingCalls:
+    """The calls that the server places with this console. Raises HTTPException."""
+    calls = console_of(request).incoming
+    if calls is None:
+        raise HTTPException(404, "calls that the server places do not ring here")
+    return calls
+
+
+@router.get("/phone/ringing")
+async def ringing(request: Request, _: CanLook) -> Response:
+    """The calls that ring, for every page."""
+    return render(request, "phone_ringing.html", ringing=_calls_of(request).ringing())
+
+
+@router.post("/phone/ringing/{uuid}/{choice}")
+async def choose(request: Request, _: CanChange, uuid: str, choice: Choice) -> Response:
+    """Answer a ringing call, which opens the phone, or do something else with it."""
+    calls = _calls_of(request)
+    await calls.choose(uuid, choice)
+    response = render(request, "phone_ringing.html", ringing=calls.ringing())
+    if choice in ("answer", "mailbox"):
+        response.headers["HX-Redirect"] = f"/phone?{urlencode({'call': f'{PREFIX}{uuid}'})}"
+    return response
 
 
 def _read_step(value: object) -> object:

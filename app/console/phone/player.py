@@ -186,7 +186,7 @@ class PhonePlayer:
         """The reasons for a turn."""
         call = self._call(id_)
         try:
-            why: Json = _plain(explain(call, number, base_url))
+            why: Json = plain(explain(call, number, base_url))
         except IndexError:
             raise NotPlayed(404, f"this call does not have a turn {number}") from None
         return why
@@ -198,7 +198,7 @@ class PhonePlayer:
             cure = "save it in a file of the project, or replay the call with the saved version"
             raise NotPlayed(409, f"this call was made with text that is not saved; {cure}")
         try:
-            kept: Json = _plain(call.keep())
+            kept: Json = plain(call.keep())
         except CannotKeep as error:
             raise NotPlayed(409, f"{error}; {error.cure}") from error
         return kept
@@ -208,7 +208,7 @@ class PhonePlayer:
         project = project_in(folder)
         server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), {})
         try:
-            kept: Json = _plain(await keep_recorded(recorded, project, server))
+            kept: Json = plain(await keep_recorded(recorded, project, server))
         except AppError as error:
             raise NotPlayed(422, f"{error}; {error.cure}" if error.cure else str(error)) from error
         return kept
@@ -253,9 +253,9 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "is_over": call.leg.is_over,
         "is_live": call.is_live,
         "made_at": f"{call.made_at:%A} {call.made_at.day} {call.made_at:%B %Y, %H:%M}{zone}",
-        "where": _plain(call.where),
-        "ways": _plain(call.ways()),
-        "bubbles": _plain(marked(bubbles_of(call), call.former)),
+        "where": plain(call.where),
+        "ways": plain(call.ways()),
+        "bubbles": plain(marked(bubbles_of(call), call.former)),
         "stopped": call.stopped,
         "ended": call.result.ended,
         "problems": call.problems[:MOST_PROBLEMS],
@@ -294,18 +294,18 @@ def _messages_of(call: PhoneCall) -> Iterator[Json]:
 def _issues_of(playable: Playable) -> Json:
     """The issues of a text, for its page."""
     shown = [
-        {"is_error": each.is_error, "place": _plain(each.place), "message": each.message, "cure": each.cure}
+        {"is_error": each.is_error, "place": plain(each.place), "message": each.message, "cure": each.cure}
         for each in playable.issues
     ]
     return {"is_blank": playable.is_blank, "others": playable.others, "issues": shown}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value in JSON types; dataclasses and named tuples become maps."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return {name: _plain(each) for name, each in zip(value._fields, value, strict=True)}
+        return {name: plain(each) for name, each in zip(value._fields, value, strict=True)}
     if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+        return {name: plain(each) for name, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value

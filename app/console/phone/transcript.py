@@ -14,7 +14,7 @@ from app.engine import TraceLine
 from app.flow.nodes import Place
 from app.service.phone_numbers import readable
 from app.simulator.delivery import WebhookDelivery
-from app.simulator.legs import Heard
+from app.simulator.legs import Heard, Leg
 from app.verify.played_call import PlayedCall
 from app.verify.transcript import Order, PlayedReply, heard_as, heard_by_others, replies_of, sentence_of
 
@@ -126,6 +126,11 @@ def _plain_result(delivery: WebhookDelivery, line: str) -> str:
     """The result of a dial, for owners; "" for other webhooks, which the conversation already shows."""
     words = _PLAIN_STATUS.get(str(delivery.fields.get("status"))) if delivery.kind == "event" else None
     return f"{readable(str(delivery.fields.get('to', '')), line)} {words}".strip() if words else ""
+
+
+def bubbles_of_leg(leg: Leg) -> list[Bubble]:
+    """What a called person heard and did."""
+    return [_heard(f"h{index}", each, leg.identity.to) for index, each in enumerate(leg.transcript)]
 
 
 def marked(now: Sequence[Bubble], before: Sequence[Bubble]) -> list[Bubble]:

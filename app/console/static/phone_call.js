@@ -109,7 +109,7 @@ function show(html) {
     fail("place", "This text cannot be called yet.");
     return false;
   }
-  const { call: id, at, next, moment, listens, takesKeys, over, flow, step, refused, kept, blocked } = state.dataset;
+  const { call: id, at, next, moment, listens, takesKeys, over, flow, step, refused, incoming, kept, blocked } = state.dataset;
   const isNew = call?.id !== id;
   const heldAt = stops.size > 0 && !isNew ? call.at : 0;
   call = {
@@ -128,7 +128,9 @@ function show(html) {
   }
   showState();
   $("hold").setAttribute("aria-pressed", String(stops.has("hold")));
-  $("again").hidden = false;
+  const isIncoming = incoming === "true"; // it goes on by itself, and was placed by the server
+  $("again").hidden = isIncoming;
+  for (const each of ["hold", "silence", "skip"]) $(each).hidden = isIncoming;
   $("keep").hidden = kept !== "true";
   $("keep").disabled = blocked === "true";
   if (refused) fail("act", refused);

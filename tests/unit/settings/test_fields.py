@@ -12,7 +12,7 @@ import pytest
 
 from app.errors import SettingsError
 from app.settings import Settings, load_settings
-from app.settings.fields import Cure, variable
+from app.settings.fields import Cure, VoiceAccess, variable
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not bound
 HOOK_SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -255,6 +255,27 @@ def test_the_failsafe_is_a_text_or_an_ncco(expected: list[Any], text: str, monke
 
 def test_the_default_failsafe_is_heard() -> None:
     assert ["talk"] == [action["action"] for action in load_settings().failsafe]
+
+
+def test_calls_are_placed_with_the_application_and_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_key = loaded(monkeypatch, VONAGE_APPLICATION_ID="an-application")
+    whole = loaded(monkeypatch, VONAGE_PRIVATE_KEY=PEM)
+
+    assert without_key.voice_access is None
+    assert ("https://api.nexmo.com", "an-application", PEM) == whole.voice_access
+
+
+@pytest.mark.parametrize("virtual", [None, VoiceAccess("http://127.0.0.1:9", "another", "key")])
+def test_a_virtual_vonage_takes_the_place_of_the_real_one_also_in_child_processes(
+    virtual: VoiceAccess | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = loaded(monkeypatch, VONAGE_APPLICATION_ID="an-application", VONAGE_PRIVATE_KEY=PEM)
+    settings.place_calls_with(virtual)
+
+    copies = settings.model_copy(update={"port": 1}), pickle.loads(pickle.dumps(settings))  # noqa: S301 - our own
+
+    assert [virtual] * 3 == [each.voice_access for each in (settings, *copies)]
+    assert PEM == settings.private_key.get_secret_value()  # that of recordings
 
 
 def test_settings_reach_a_child_process_whole(monkeypatch: pytest.MonkeyPatch) -> None:
