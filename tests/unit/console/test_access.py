@@ -391,7 +391,7 @@ async def test_who_may_look_is_refused_exactly_where_something_is_kept(
             "/change-save",
             "/messages/{id_}/{action}",
         ),
-        *("/phone/save", "/phone/calls/{id_}/keep"),
+        *("/phone/save", "/phone/calls/{id_}/keep", "/phone/ringing/{uuid}/{choice}"),
     }
     assert {("POST", path) for path in keeping} == refused
     assert len(keeping) < len(routes)
