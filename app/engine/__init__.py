@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.engine.event_hooks import hang_up, observe, place_of_wait
+from app.engine.event_hooks import ended, hang_up, may_report_end, observe, place_of_wait
 from app.engine.interpreter import begin, begin_called, fail, resume
 from app.engine.outcome import JOINED, refusal
 from app.engine.session import Call, Lookup, LookupAnswer, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
@@ -20,8 +20,10 @@ __all__ = [
     "WaitRef",
     "begin",
     "begin_called",
+    "ended",
     "fail",
     "hang_up",
+    "may_report_end",
     "observe",
     "place_of_wait",
     "refusal",

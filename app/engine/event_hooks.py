@@ -1,4 +1,4 @@
-"""The hooks of a call's events: during the call, and when the caller leaves."""
+"""The hooks of a call's events: during the call, when the caller leaves, and at its end."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from app.ncco.webhooks import Webhook
 
 HANGUP = "hangup"
 """The event of a caller who leaves before the flow has ended."""
+ENDED = "ended"
+"""The event of every call's end."""
+NO_WEBHOOK = Webhook()
+"""Used for an end that was not reported."""
 
 
 def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> tuple[Any, ...]:
@@ -48,10 +52,8 @@ def hang_up(
         context: the values for the hooks.
         seen: the statuses recorded for the waits of the latest turn.
     """
-    ended_by = getattr(webhook, "disconnected_by", None)
-    last = [observer.step for observer in session.observers if observer.wait == OWN_LEG and ended_by != "platform"]
-    step = session.step or (last[-1] if last else "")
-    if not step or _dial_was_last(session, ended_by, seen):
+    step = _left_step(session, webhook, seen)
+    if not step:
         return ()
     scopes = Scopes(flow, session, context, Budget())
     for name, inner in [(session.at, step), *((level.flow, level.step) for level in reversed(session.callers))]:
@@ -60,6 +62,42 @@ def hang_up(
         if hooks:
             return _render(scopes, hooks, inner, HANGUP, webhook)
     return ()
+
+
+def ended(
+    flow: Flow, session: Session, webhook: Webhook | None, context: TurnContext, seen: frozenset[str] = frozenset()
+) -> tuple[Any, ...]:
+    """The hooks of a call that is over, however it ended: those of one flow.
+
+    The flow that the call is in decides; without `ended`, the flows that wait for it, then the one that the call began
+    in. `flow` and `step` in these hooks are where the call was, whichever flow sends them; a step only if it had not
+    come to its end.
+
+    For the arguments see `hang_up`; without a `webhook` the end was never reported.
+    """
+    scopes = Scopes(flow, session, context, Budget())
+    for name in (session.at, *(level.flow for level in reversed(session.callers)), flow.name):
+        scopes.use(name)
+        if hooks := scopes.flow.events.get(ENDED):
+            left = _left_step(session, webhook, seen) if webhook else ""
+            how = "lost" if webhook is None else HANGUP if left else "completed"
+            event = event_record(ENDED, webhook or NO_WEBHOOK, how, session.returned)
+            names = {"event": event, "flow": session.at or flow.name, "step": left or session.step}
+            return tuple(hook.render(scopes.names() | names) for hook in hooks)
+    return ()
+
+
+def may_report_end(flow: Flow) -> bool:
+    """Whether a call that began in this flow may send hooks for its end."""
+    return any(ENDED in each.events for each in (flow, *flow.subs.values()))
+
+
+def _left_step(session: Session, webhook: Webhook, seen: frozenset[str]) -> str:
+    """The step in which the caller left early; "" if the flow had ended."""
+    ended_by = getattr(webhook, "disconnected_by", None)
+    last = [observer.step for observer in session.observers if observer.wait == OWN_LEG and ended_by != "platform"]
+    step = session.step or (last[-1] if last else "")
+    return "" if _dial_was_last(session, ended_by, seen) else step
 
 
 def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str]) -> bool:

@@ -11,7 +11,6 @@ from app.service import answers, fallbacks, waits
 from app.service.delivery import Delivery, Reply
 from app.service.turns import Turns
 from app.service.written_rows import may_hold_input, status_of, webhook_row
-from app.store import HookRow
 
 _NUMBER: Final = re.compile(r"[0-9]{5,}")
 
@@ -29,10 +28,7 @@ class CallService(Turns):
         hides = True if isinstance(webhook, InputWebhook) else None
         row = webhook_row(self.policy.keys[0], delivery, delivery.kind, leg, status=status_of(webhook), hides=hides)
         if leg and isinstance(webhook, StatusWebhook) and webhook.status == "completed":
-            hooks: list[HookRow] = []  # the store omits them if the calls have already ended
-            for call in await self.store.calls_of(leg):
-                hooks += await self.hangup_hooks(call, delivery)
-            await self.end(leg, row, hooks)
+            await self.end(leg, row, delivery)
         else:
             await self.record(row, recording=self.announced(delivery))
         return Reply(

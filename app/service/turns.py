@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -13,6 +13,7 @@ from app import engine
 from app.engine import Call, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
 from app.engine.interpreter import Playing, Result
 from app.engine.session import from_json
+from app.errors import Conflict, StoreUnavailable
 from app.flow.model import Flow
 from app.flow.runtime import CallbackKind
 from app.ncco.webhooks import InputWebhook
@@ -20,7 +21,7 @@ from app.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from app.service.library import Library
 from app.service.recordings import announced
 from app.service.tokens import make_token
-from app.service.written_rows import answer_row, hook_rows, mask, session_row, turn_row
+from app.service.written_rows import answer_row, end_rows, hook_rows, mask, session_row, turn_row
 from app.store import HookRow, RecordingRow, SessionRow, Store, WebhookRow
 
 AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
@@ -143,17 +144,48 @@ class Turns:
         hooks = engine.observe(flow, session, ref, delivery.webhook, context)
         return hook_rows(hooks, session.id, delivery.received_ms)
 
-    async def hangup_hooks(self, row: SessionRow, delivery: Delivery) -> tuple[HookRow, ...]:
-        """The hooks of a call whose leg ended before its flow."""
-        session = from_json(row.state)
-        flow = await self.library.pinned(session.flow, session.revision)
-        if flow is None:
-            return ()
-        statuses = await self.store.statuses(session.id, session.turn)
-        seen = frozenset(status.partition(":")[0] for _, status in statuses)
-        context = self.policy.turn_context(delivery.received_at, delivery.base_url)
-        hooks = engine.hang_up(flow, session, delivery.webhook, context, seen)
-        return hook_rows(hooks, row.id, delivery.received_ms)
+    async def end(
+        self, leg: str, webhook: WebhookRow, delivery: Delivery | None, before: Sequence[HookRow] = ()
+    ) -> None:
+        """Write the end of a leg's calls with their hooks: `before`, those of hanging up, then those of the end.
+
+        Args:
+            leg: of the calls.
+            webhook: the row that reports the end.
+            delivery: of that webhook; None if the end was never reported.
+            before: the hooks of the webhook itself.
+
+        Raises StoreUnavailable if other webhooks keep moving the calls.
+        """
+        at = datetime.fromtimestamp(webhook.received_at / 1000, UTC)
+        context = self.policy.turn_context(at, delivery.base_url if delivery else "")
+        read = delivery.webhook if delivery else None
+        for _ in range(ATTEMPTS):
+            calls = await self.store.calls_of(leg)
+            hooks = list(before)
+            last: tuple[HookRow, ...] = ()
+            for row in calls:
+                session = from_json(row.state)
+                flow = await self.library.pinned(session.flow, session.revision)
+                if flow is None:
+                    continue
+                statuses = await self.store.statuses(session.id, session.turn)
+                seen = frozenset(status.partition(":")[0] for _, status in statuses)
+                if read is not None:
+                    hooks += hook_rows(engine.hang_up(flow, session, read, context, seen), row.id, webhook.received_at)
+                if not session.parent:
+                    ended = engine.ended(flow, session, read, context, seen)
+                    last = end_rows(ended, row, webhook.received_at) or last
+            if last and not await self.store.has_ended(leg):
+                hooks += last
+            try:
+                await self.store.end(leg, webhook, hooks=hooks, open_calls={row.id: row.version for row in calls})
+            except Conflict:
+                continue
+            if hooks:
+                self.hooks_written()
+            return
+        raise StoreUnavailable("other webhooks keep moving the calls of this leg")
 
     async def advance(
         self,
@@ -206,12 +238,6 @@ class Turns:
         if flow is not None and place is not None:
             flow = {"": flow, flow.name: flow, **flow.subs}.get(place[0])
         return announced(delivery, session, place or ("", ""), flow)
-
-    async def end(self, leg: str, webhook: WebhookRow, hooks: Sequence[HookRow]) -> None:
-        """Write the webhook that ends the calls of a leg."""
-        await self.store.end(leg, webhook, hooks=hooks)
-        if hooks:
-            self.hooks_written()
 
     def failsafe_reply(self, kind: str, problem: str, call: Call, *, is_called: bool = False) -> Reply:
         """The failsafe NCCO; a called party is connected in silence instead."""

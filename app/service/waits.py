@@ -115,7 +115,7 @@ async def _record_on_wait(
     if party is None or party.is_over or delivery.problem:
         await turns.record(webhook, hooks, recording)
     else:
-        await turns.end(party.leg, webhook, (*hooks, *await turns.hangup_hooks(party, delivery)))
+        await turns.end(party.leg, webhook, delivery, hooks)
 
 
 def _hides_input(wait: OpenWait) -> bool | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from time import perf_counter
 from typing import Any, Final
 
@@ -164,6 +165,16 @@ def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, .
     Each has a random id, by which its receiver recognises repeats. One that cannot be rendered is parked.
     """
     return tuple([_hook_row(hook, session, now) for hook in hooks])
+
+
+def end_rows(hooks: Iterable[Hook], call: SessionRow, now: int) -> tuple[HookRow, ...]:
+    """The hooks for the end of a call. Their ids depend on its leg only, so that receivers recognise any repeat."""
+    rows = enumerate(hook_rows(hooks, call.id, now))
+    return tuple([row._replace(id=f"msg_{_digest(call.leg, 'ended', number)}") for number, row in rows])
+
+
+def _digest(*parts: object) -> str:
+    return sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 def _hook_row(hook: Hook, session: str, now: int) -> HookRow:

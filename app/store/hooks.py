@@ -20,6 +20,7 @@ LOCK_LAST_WAITING: Final = f"""
 INSERT_HOOK: Final = f"""
     INSERT INTO hooks ({HOOK_COLUMNS})
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    ON CONFLICT (id) DO NOTHING
 """
 
 

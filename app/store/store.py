@@ -5,7 +5,7 @@ Each operation is one transaction, written as a generator that yields statements
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial, wraps
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Concatenate, Final, ParamSpec, Self
 
 from app.errors import AlreadyOpen, Conflict
 from app.store import retention
-from app.store.database import Database, Insert, Keyed, Many, T, Work
+from app.store.database import Database, Insert, Keyed, Many, Row, T, Work
 from app.store.hooks import add_hooks
 from app.store.migrations import FORGOTTEN_TABLE, probe
 from app.store.placed import PlacedCalls
@@ -116,12 +116,27 @@ SELECT_CALLS_OF_LEG: Final = f"""
     ORDER BY created_at, id
 """
 
-# The last conditions are checked again for a call that another host has just changed.
+# The last conditions of these two are checked again for a call that another host has just changed.
+LOCK_OPEN_CALLS: Final = f"""
+    SELECT leg, id, version
+    FROM calls
+    WHERE {_OPEN_CALLS_OF_LEG} AND leg = $1 AND NOT is_over
+    FOR NO KEY UPDATE
+"""
+
 END_CALLS: Final = f"""
     UPDATE calls
     SET is_over = true, version = version + 1, updated_at = $2
     WHERE {_OPEN_CALLS_OF_LEG} AND leg = $1 AND NOT is_over
     RETURNING leg
+"""
+
+# A session's ID is its leg, or begins with it and `/`; `0` is the next character.
+SELECT_ENDED: Final = """
+    SELECT 1 FROM calls WHERE id = $1 AND is_over
+    UNION ALL
+    SELECT 1 FROM calls WHERE id > $1 || '/' AND id < $1 || '0' AND leg = $1 AND is_over
+    LIMIT 1
 """
 
 SELECT_REPLY: Final = """
@@ -264,9 +279,15 @@ def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingR
         yield from add_recording(recording)
 
 
-def _end(leg: str, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[int]:
+def _end(leg: str, webhook: WebhookRow, hooks: Sequence[HookRow], open_calls: Mapping[str, int] | None) -> Work[int]:
     """Record a webhook and end the open calls of a leg; returns their number."""
-    ended = yield Keyed(END_CALLS, (leg, webhook.received_at))
+    ended: list[Row] = []
+    if open_calls is not None:
+        found = yield Keyed(LOCK_OPEN_CALLS, (leg,))
+        if open_calls != {id_: version for _, id_, version in found}:
+            raise Conflict(leg)
+    if open_calls is None or open_calls:
+        ended = yield Keyed(END_CALLS, (leg, webhook.received_at))
     yield from _record(webhook, hooks if ended or webhook.wait >= 0 else ())
     return len(ended)
 
@@ -413,13 +434,21 @@ class Store:
         """
         return self.database.write(partial(_record, webhook, hooks, recording), (webhook.session,))
 
-    def end(self, leg: str, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> Coroutine[Any, Any, int]:
+    def end(
+        self,
+        leg: str,
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        open_calls: Mapping[str, int] | None = None,
+    ) -> Coroutine[Any, Any, int]:
         """Record `webhook` and mark every open call of `leg` as over (version + 1); returns their number.
 
+        `open_calls` are the calls that the hooks were made for, each with its version: a Conflict if others are open.
         A missing leg ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`. Hooks of a
         repeated delivery are omitted as in `record`; those of a webhook without a wait, if no call was open.
         """
-        return self.database.write(partial(_end, leg, webhook, hooks), (leg, webhook.session))
+        return self.database.write(partial(_end, leg, webhook, hooks, open_calls), (leg, webhook.session))
 
     async def load(self, session: str) -> SessionRow | None:
         """The call, or None."""
@@ -429,6 +458,10 @@ class Store:
     async def calls_of(self, leg: str) -> list[SessionRow]:
         """The open calls of a leg, oldest first; a missing leg ("") has none."""
         return [SessionRow.read(row) for row in await self.database.read(SELECT_CALLS_OF_LEG, leg)]
+
+    async def has_ended(self, leg: str) -> bool:
+        """Whether a call of this leg is over."""
+        return bool(await self.database.read(SELECT_ENDED, leg))
 
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
         """The NCCO that answered this delivery: same wait and same status (None: any status), or None.

@@ -71,22 +71,25 @@ _EVENT_FIELDS: Final = (
 )
 """Source: webhook reference, Record, Transcription, Call status events."""
 
-EVENT: Final = record(dict.fromkeys(("name", *_EVENT_FIELDS), TYPES["text"]))
+EVENT: Final = record(dict.fromkeys(("name", *_EVENT_FIELDS, "how", "result"), TYPES["text"]))
 """`event` as expressions see it: texts, "" for what this event does not have."""
 
 NO_EVENT: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(EVENT.fields, ""))
 """`event` in a hook that a step sends by itself."""
 
 
-def event_record(name: str, webhook: Webhook) -> dict[str, str]:
+def event_record(name: str, webhook: Webhook, how: str = "", result: str = "") -> dict[str, str]:
     """The value of `event` for a webhook, such as the one that reports a finished recording.
 
     Args:
-        name: the word under `events` that names it: `record`, `transcription` or `hangup`.
+        name: the word under `events` that names it: `record`, `transcription`, `hangup`, `ended`, ...
         webhook: what Vonage sent.
+        how: how the call ended: `hangup`, `completed` or `lost`; "" for other events than `ended`.
+        result: the outcome that the flow returned at the end.
     """
     found = {field: getattr(webhook, field, None) for field in _EVENT_FIELDS}
-    return {"name": name, **{field: "" if value is None else str(value) for field, value in found.items()}}
+    texts = {field: "" if value is None else str(value) for field, value in found.items()}
+    return {"name": name, **texts, "how": how, "result": result}
 
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -336,32 +339,44 @@ SentHooks: TypeAlias = Annotated[tuple[SentHook, ...], Notation(read_sent, ref("
 EVENTS: Final[Mapping[str, str]] = {
     "record": "A recording is ready.",
     "transcription": "A transcription is ready.",
-    "hangup": "The call is over.",
+    "hangup": "The caller left before the flow had ended.",
+    "ended": "The call is over, however it ended; sent once.",
     "started": "A call to another party begins.",
     "ringing": "It rings.",
     "answered": "A person or a machine answered.",
     **{outcome: meaning for outcome, meaning in OUTCOMES.items() if outcome != OTHERWISE},
     "cancelled": "The caller hung up before anybody answered.",
 }
-"""What Vonage reports, and `hangup`, which is ours. Source: webhook reference, Call status, Record, Transcription."""
+"""What Vonage reports, and `hangup` and `ended`, which are ours.
 
+Source: webhook reference, Call status, Record, Transcription.
+"""
+
+STEP_EVENTS: Final = {event: meaning for event, meaning in EVENTS.items() if event != "ended"}
+"""The events of a step. A call ends in a flow: after its last step, there is no step."""
 
 _RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
 
 
-def read_events(node: Node, what: str, reader: Resolver) -> Mapping[str, tuple[SentHook, ...]]:
+def read_events(
+    node: Node, what: str, reader: Resolver, known: Mapping[str, str] = EVENTS
+) -> Mapping[str, tuple[SentHook, ...]]:
     """The map under `events`: event → the hooks that are sent."""
     found = reader.map(node, what, "write `events: {record: hook}`")
     if found is None:
         return {}
-    fields = read_fields(found, EVENTS, what, reader, hints=HINTS["events"], code="E284")
+    fields = read_fields(found, known, what, reader, hints=HINTS["events"], code="E284")
     return {
         name: (_read_sent if name in _RECORDING_EVENTS else read_sent)(hooks, f"`{name}`", reader)
         for name, hooks in fields.values.items()
     }
 
 
-Events: TypeAlias = Annotated[Mapping[str, tuple[SentHook, ...]], Notation(read_events, ref("events"))]
+def _read_step_events(node: Node, what: str, reader: Resolver) -> Mapping[str, tuple[SentHook, ...]]:
+    return read_events(node, what, reader, STEP_EVENTS)
+
+
+StepEvents: TypeAlias = Annotated[Mapping[str, tuple[SentHook, ...]], Notation(_read_step_events, ref("step_events"))]
 
 
 def check_events(source: StepSource) -> None:

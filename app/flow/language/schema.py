@@ -41,7 +41,7 @@ from app.flow.language.choice import Choice
 from app.flow.language.defaults import Defaults, ErrorLine
 from app.flow.language.exits import Arm, Else
 from app.flow.language.flow import FlowWords, Limits
-from app.flow.language.hooks import EVENTS, HookDefinition
+from app.flow.language.hooks import EVENTS, STEP_EVENTS, HookDefinition
 from app.flow.language.lookups import LookupDefinition
 from app.flow.language.outcomes import OUTCOMES
 from app.flow.language.retry import FAILURES, RetryWords, Then
@@ -113,8 +113,13 @@ def definitions() -> dict[str, JsonSchema]:
         "hours": named(HoursWords.json_schema()),
         **{name: model.json_schema() for name, model in HOURS_SCHEMAS.items()},
         "locales": named(Locale.json_schema()),
-        "events": mapped({event: about(ref("sent"), meaning) for event, meaning in EVENTS.items()}),
+        "events": _events(EVENTS),
+        "step_events": _events(STEP_EVENTS),
     }
+
+
+def _events(known: Mapping[str, str]) -> JsonSchema:
+    return mapped({event: about(ref("sent"), meaning) for event, meaning in known.items()})
 
 
 def _goto() -> JsonSchema:

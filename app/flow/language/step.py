@@ -17,7 +17,7 @@ from app.flow.grammar.targets import NewValues, read_target
 from app.flow.language.collect import Collect
 from app.flow.language.defaults import Defaults
 from app.flow.language.exits import AskingWords, Branch, Goto, Hold, StepExit, StepSource
-from app.flow.language.hooks import Events, SentHooks, check_events
+from app.flow.language.hooks import SentHooks, StepEvents, check_events
 from app.flow.language.lookups import AskedLookups
 from app.flow.language.menu import Choices, restore_menu
 from app.flow.language.outcomes import On, RunFlow, steers
@@ -48,7 +48,7 @@ class StepWords(MapForm):
     """Hooks that are sent when the step is entered: their names, or `- name: {param: value}`."""
     do: Annotated[Node | None, Unread({"type": "array", "items": ref("item")})] = None
     """What the caller hears: a list of NCCO actions."""
-    events: Events = field(default_factory=dict)
+    events: StepEvents = field(default_factory=dict)
     """Which hooks are sent for what Vonage reports later: a recording, a transcription, the end of the call."""
 
     @classmethod

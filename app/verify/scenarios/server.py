@@ -234,9 +234,16 @@ class CallStore(Store):
         await super().record(webhook, hooks=hooks, recording=recording)
         await self._remember(webhook, hooks)
 
-    async def end(self, leg: str, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()) -> int:
+    async def end(
+        self,
+        leg: str,
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        open_calls: Mapping[str, int] | None = None,
+    ) -> int:
         """See `Store`."""
-        ended = await super().end(leg, webhook, hooks=hooks)
+        ended = await super().end(leg, webhook, hooks=hooks, open_calls=open_calls)
         await self._remember(webhook, hooks)
         return ended
 

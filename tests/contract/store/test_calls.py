@@ -9,6 +9,7 @@ import pytest
 from app.store import AlreadyOpen, Conflict, Store, StoreUnavailable
 from tests.support.stored_rows import (
     NOON_MS,
+    hook_row,
     new_call,
     next_turn,
     revision_row,
@@ -247,6 +248,32 @@ async def test_open_calls_of_a_leg_are_found_oldest_first(store: Store) -> None:
     assert session_row("leg-2") == (await store.calls_of("leg-2"))[0]
     assert [] == await store.calls_of("")
     assert [] == await store.calls_of("leg-3")
+
+
+async def test_end_for_calls_that_were_seen_refuses_any_others(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.open_call(*new_call("leg-1/menu", leg="leg-1"))
+    await store.advance(*next_turn("leg-1", 1))
+    ending = [hook_row("over")]
+
+    for seen in ({}, {"leg-1": 2}, {"leg-1": 1, "leg-1/menu": 1}, {"leg-1": 2, "leg-1/menu": 1, "leg-2": 1}):
+        with pytest.raises(Conflict):
+            await store.end("leg-1", webhook_row("leg-1"), hooks=ending, open_calls=seen)
+    assert [] == await store.hooks(10)
+    assert 2 == await store.end("leg-1", webhook_row("leg-1"), hooks=ending, open_calls={"leg-1": 2, "leg-1/menu": 1})
+    assert 0 == await store.end("leg-1", webhook_row("leg-1"), hooks=[hook_row("again")], open_calls={})
+    assert ["over"] == [hook.id for hook in await store.hooks(10)]
+
+
+async def test_leg_has_ended_when_one_of_its_calls_is_over(store: Store) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.open_call(*new_call("leg-2/menu", leg="leg-2", is_over=True))
+    await store.open_call(*new_call("leg-10", is_over=True))
+    before = [await store.has_ended(leg) for leg in ("leg-1", "leg-2", "leg", "leg-10", "")]
+    await store.end("leg-1", webhook_row("leg-1"))
+
+    assert [False, True, False, True, False] == before
+    assert await store.has_ended("leg-1")
 
 
 async def test_end_without_a_leg_records_and_ends_nothing(store: Store) -> None:
