@@ -142,10 +142,10 @@ async def _meant(records: Records, rows: Sequence[CallRow], wanted: CallFilter, 
     """
     if not rows or not (wanted.word or wanted.number):
         return list(rows)
-    word = wanted.word
-    holding = await records.holding(word, rows[-1].key, rows[0].key) if word else []
+    word = wanted.word.casefold()
+    holding = await records.holding(wanted.word, rows[-1].key, rows[0].key) if word else []
     saying = await run_in_threadpool(
-        lambda: {key for key, body in holding if any(word in text for text in spoken_in(body))}
+        lambda: {key for key, body in holding if any(word in text.casefold() for text in spoken_in(body))}
     )
 
     def is_meant(row: CallRow) -> bool:
@@ -153,7 +153,7 @@ async def _meant(records: Records, rows: Sequence[CallRow], wanted: CallFilter, 
         if wanted.number:
             return any(wanted.number in re.sub(r"\D", "", document[end]) for end in ("from", "to"))
         names = (*(document[part] for part in ("from", "to", "flow")), _caller_name(row, project))
-        return row.key in saying or any(word in name for name in names)
+        return row.key in saying or any(word in name.casefold() for name in names)
 
     return [row for row in rows if is_meant(row)]
 

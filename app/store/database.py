@@ -227,6 +227,16 @@ def contains(column: str, value: str) -> str:
     return f'"position"({column}, {value}) > 0'
 
 
+def has_word(column: str, word: str) -> str:
+    """The condition that a binary column contains a word; ASCII letters match in upper or lower case.
+
+    A column may hold bytes that are no text, so that they are encoded instead of decoded.
+    """
+    return contains(
+        f"lower(encode({column}, 'escape') COLLATE \"C\")", f"lower(encode({word}, 'escape') COLLATE \"C\")"
+    )
+
+
 def store_wait(label: str) -> StoreUnavailable:
     """The cause of a cancellation while a task was waiting for the store; `is_store_wait` finds it."""
     return StoreUnavailable(f"{label} has not answered yet")

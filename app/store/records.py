@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
-from app.store.database import Read, Row, contains
+from app.store.database import Read, Row, contains, has_word
 from app.store.recordings import RECORDINGS_TABLE
 from app.store.rows import (
     ANY_CALL,
@@ -38,12 +39,15 @@ NEAR: Final = 2_000
 Vonage may report `started` and `ringing` before it requests the NCCO; such webhooks belong to no call yet.
 """
 
+_PLAIN: Final = re.compile(r"[ !#-\[\]-~]+")
+"""ASCII without controls, quotes and backslashes."""
+
 _FAILED_IN_0_2: Final = contains("trace", "$1")
 _FAILED: Final = f"coalesce(has_failed, {_FAILED_IN_0_2})"
 
 _HAS_WORD: Final = f"""
-    EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND {contains("ncco", "?")})
-    OR EXISTS (SELECT 1 FROM webhooks WHERE call_key = calls.key AND {contains("body", "?")})
+    EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND {has_word("ncco", "?")})
+    OR EXISTS (SELECT 1 FROM webhooks WHERE call_key = calls.key AND {has_word("body", "?")})
 """
 
 _CALL: Final = f"SELECT key, {SESSION_COLUMNS}, (SELECT count(*) FROM turns WHERE call_key = calls.key)"
@@ -120,9 +124,9 @@ SELECT_CALLED_BACK: Final = (
 )
 
 SELECT_HOLDING: Final = f"""
-    SELECT call_key, ncco FROM turns WHERE call_key BETWEEN $1 AND $2 AND {contains("ncco", "$3")}
+    SELECT call_key, ncco FROM turns WHERE call_key BETWEEN $1 AND $2 AND {has_word("ncco", "$3")}
     UNION ALL
-    SELECT call_key, body FROM webhooks WHERE call_key BETWEEN $1 AND $2 AND {contains("body", "$3")}
+    SELECT call_key, body FROM webhooks WHERE call_key BETWEEN $1 AND $2 AND {has_word("body", "$3")}
 """
 
 SELECT_CONNECT_STATUSES: Final = """
@@ -199,8 +203,11 @@ class Records:
         return {key: (at, bytes(by).decode()) for key, at, by in rows}
 
     async def holding(self, word: str, first: int, last: int) -> list[tuple[int, bytes]]:
-        """NCCOs and webhooks that contain a word, of the calls from one key to another, each with its call's key."""
-        rows = await self._read(SELECT_HOLDING, first, last, word.encode())
+        """NCCOs and webhooks that contain a word, of the calls from one key to another, each with its call's key.
+
+        As for `CallFilter.word`, some of them may not contain it.
+        """
+        rows = await self._read(SELECT_HOLDING, first, last, _plain_part(word))
         return [(key, bytes(document)) for key, document in rows]
 
     async def connect_statuses(self, first: int, last: int) -> list[ConnectStatus]:
@@ -279,14 +286,19 @@ def _search(wanted: CallFilter, before: int | None, has_failed: str) -> tuple[st
         require(contains("state", "?"), wanted.number.encode())
     if wanted.word:
         values.append(wanted.word)
-        in_flow = contains("flow", f"${len(values)}")
-        require(f"{contains('state', '?')} OR {in_flow} OR {_HAS_WORD}", wanted.word.encode())
+        in_flow = contains("lower(flow)", f"lower(${len(values)})")
+        require(f"{has_word('state', '?')} OR {in_flow} OR {_HAS_WORD}", _plain_part(wanted.word))
         require("key > (SELECT max(key) FROM calls) - ?", WORD_CALLS)
     if wanted.is_open:
         conditions.append("NOT is_over")
     if wanted.has_failed:
         conditions.append(has_failed)
     return " AND ".join(conditions or ["true"]), values
+
+
+def _plain_part(word: str) -> bytes:
+    """The longest part that JSON does not escape and that lower-casing changes alike everywhere, else the whole."""
+    return max(_PLAIN.findall(word), key=len, default=word).encode()
 
 
 def _call_row(row: Sequence[Any]) -> CallRow:

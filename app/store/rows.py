@@ -186,7 +186,8 @@ class CallFilter(NamedTuple):
         since: opened at or after this time (milliseconds since 1970).
         is_open: not marked as over.
         has_failed: one of its turns could not be played as written.
-        word: occurs in the flow's name, in a prompt or in a webhook, case-sensitive. Only the newest `WORD_CALLS` calls
+        word: occurs in the flow's name, the state, a prompt or a webhook, in upper or lower case; only its longest
+            part of ASCII is searched for, so that some calls may not contain it. Only the newest `WORD_CALLS` calls
             are searched.
     """
 

@@ -43,6 +43,8 @@ _IN_SQLITE: Final = {
     "$": "?",  # numbered parameters
     "INSERT INTO calls": "INSERT OR FAIL INTO calls",  # a single row needs no undo journal
     '"position"(': "instr(",
+    "lower(encode(": "lower((",
+    ", 'escape') COLLATE \"C\")": "))",
     "FOR UPDATE SKIP LOCKED": "",  # there is one writer, so no row locks
     "FOR NO KEY UPDATE": "",
     "FOR UPDATE": "",

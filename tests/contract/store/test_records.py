@@ -60,6 +60,24 @@ async def test_what_is_wanted_is_listed_alone(store: Store, records: Records) ->
     assert ["failed"] == [call.session.id for call in await records.calls(9) if call.has_failed]
 
 
+async def test_words_are_found_in_upper_or_lower_case(store: Store, records: Records) -> None:
+    await store.open_call(*new_call("flow", flow="Reception"))
+    await store.open_call(*new_call("state", state='{"name":"Ann M\u00dcLLER"}'.encode()))
+    said = new_call("said")
+    await store.open_call(said[0], turn_row("said", ncco=b'[{"text":"We sell \\u00d6l and \\"bikes\\""}]'), said[2])
+    await store.open_call(*new_call("raw"))
+    await store.record(webhook_row("raw", body=b"\xff\x00 Broken \\ words"))
+
+    assert ["flow"] == await ids(records, word="rECEPtion")
+    assert ["state"] == await ids(records, word="ann m\u00fcller")
+    assert ["said"] == await ids(records, word="SELL \u00f6l")
+    assert ["said"] == await ids(records, word='and "Bikes"')
+    assert ["raw"] == await ids(records, word="brOKEN")
+    assert [] == await ids(records, word="tricycles")
+    (key,) = {call.key for call in await records.calls(9) if call.session.id == "said"}
+    assert [key] == [each for each, _ in await records.holding("WE Sell", key, key)]
+
+
 async def test_the_trace_of_a_turn_says_whether_it_failed_only_if_0_2_has_written_it(
     store: Store, records: Records
 ) -> None:

@@ -150,12 +150,32 @@ async def test_list_finds_a_call_by_number_id_and_word(shop: Shop) -> None:
     assert ["aaaaaaaa-0000"] == await found("q=%2B44 7700 900111")
     assert ["bbbbbbbb-0000"] == await found("q=bbbbbbbb")
     assert ["aaaaaaaa-0000"] == await found("q=We sell bicycles")
+    assert ["aaaaaaaa-0000"] == await found("q=WE SELL bicycles")
+    assert ["bbbbbbbb-0000", "aaaaaaaa-0000"] == await found("q=SHOP")
     assert [] == await found("q=we sell tricycles")
     assert ["bbbbbbbb-0000", "aaaaaaaa-0000"] == await found("q=shop")
-    for hidden in ("http", "eventUrl", "conversation_uuid", "CON", "zz", "bargeIn", "digits", first[-8:]):
+    for hidden in ("http", "eventUrl", "conversation_uuid", "CON-", "zz", "bargeIn", "digits", first[-8:]):
         assert [] == await found(f"q={hidden}"), hidden
     assert [] == await found("state=failed")
     assert ["bbbbbbbb-0000", "aaaaaaaa-0000"] == await found("flow=shop&since=hour&state=open")
+
+
+async def test_search_ignores_upper_and_lower_case(shop: Shop) -> None:
+    await shop.say(
+        await shop.answer("aaaaaaaa-0000"),
+        "aaaaaaaa-0000",
+        "Frau M\u00dcLLER aus der Stra\u00dfe \u0395\u03bb\u03ad\u03bd\u03b7",
+    )
+    await shop.press(await shop.answer("bbbbbbbb-0000", to="442079460099"), "bbbbbbbb-0000", "1")
+
+    async def found(words: str) -> list[str]:
+        reply = await shop.console.get("/calls.json", params={"q": words})
+        return [call["id"] for call in reply.json()["calls"]]
+
+    for words in ("frau m\u00fcller", "FRAU", "M\u00fcller", "STRA\u00dfE", "\u0395\u03bb\u03ad\u03bd\u03b7"):
+        assert ["aaaaaaaa-0000"] == await found(words), words
+    assert ["bbbbbbbb-0000"] == await found("ann LEE")
+    assert [] == await found("frau meier")
 
 
 async def test_the_address_of_a_list_holds_what_was_chosen_only(shop: Shop) -> None:
