@@ -18,8 +18,8 @@ from starlette.staticfiles import StaticFiles
 
 from app.console import calls, editor, flows, health, home, language, login, messages, report
 from app.console.access import RequireSession
+from app.console.call_changes import CallChanges
 from app.console.change import page as change
-from app.console.changes import CallChanges
 from app.console.figures import Figures
 from app.console.guard import HEADERS, Guard
 from app.console.pages import STATIC, refused, wants_page

@@ -24,7 +24,7 @@ from app.console.health import problems_of
 from app.console.login import local_path
 from app.console.messages import inbox_values, opened_store
 from app.console.pages import View, render, view_cookie
-from app.console.sessions import LONGEST
+from app.console.sessions import LONGEST, ConsoleSession
 from app.console.state import TheConsole, console_of
 from app.errors import StoreError
 from app.flow.hours.calendar import Calendar, CurrentHours
@@ -32,7 +32,7 @@ from app.flow.model import Flow
 from app.service.call_report import zone_of
 from app.service.call_results import CallResult, results
 from app.service.phone_numbers import readable
-from app.store import CALLED_BACK, WebhookRow, milliseconds
+from app.store import CALLED_BACK, TO_CALL_BACK, WebhookRow, milliseconds
 
 router = APIRouter()
 
@@ -244,8 +244,19 @@ def _compared(calls: RecentCalls, now: datetime) -> str:
 
 
 @router.post("/calls/{name:path}/called-back")
-async def called_back(request: Request, console: TheConsole, name: str, session: CanChange) -> Response:
-    """Mark a call's caller as called back."""
+async def called_back(request: Request, name: str, session: CanChange) -> Response:
+    """Take the caller of a missed call off the list."""
+    return await _note(request, name, session, CALLED_BACK, "called back")
+
+
+@router.post("/calls/{name:path}/to-call-back")
+async def to_call_back(request: Request, name: str, session: CanChange) -> Response:
+    """Put the caller of a missed call on the list again."""
+    return await _note(request, name, session, TO_CALL_BACK, "to call back again")
+
+
+async def _note(request: Request, name: str, session: ConsoleSession, kind: str, event: str) -> Response:
+    """Write who did something about a missed call, and when."""
     now = datetime.now(UTC)
     async with recorded(request) as records:
         found = await records.calls_like(name, 1)
@@ -253,13 +264,13 @@ async def called_back(request: Request, console: TheConsole, name: str, session:
         raise HTTPException(404, "There is no such call.")
     call = found[0].session
     note = WebhookRow(
-        token_hex(16), CALLED_BACK, call.id, -1, -1, "", call.leg, call.conversation, "POST", session.by.encode(),
+        token_hex(16), kind, call.id, -1, -1, "", call.leg, call.conversation, "POST", session.by.encode(),
         milliseconds(now),
     )  # fmt: skip
     await (await opened_store(request)).record(note)
-    flows = (await run_in_threadpool(console.project.current)).project.flows
+    flows = (await run_in_threadpool(console_of(request).project.current)).project.flows
     await _recent_calls(request, flows, now, most_s=0)
-    audit(request, "called back", call=call.id)
+    audit(request, event, call=call.id)
     return Response(status_code=204, headers={"hx-trigger": "messages"})
 
 

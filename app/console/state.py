@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from app.console.changes import CallChanges
+from app.console.call_changes import CallChanges
 from app.console.figures import Figures
 from app.console.passwords import Passwords
 from app.console.phone.calls import PhoneCalls

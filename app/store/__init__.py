@@ -29,7 +29,7 @@ from app.store.recordings import (
     Recordings,
     RecordingState,
 )
-from app.store.records import CALLED_BACK, Records
+from app.store.records import CALLED_BACK, TO_CALL_BACK, Records
 from app.store.rows import (
     ANY_CALL,
     CallFilter,
@@ -55,6 +55,7 @@ __all__ = [
     "ANY_PLACED",
     "ANY_RECORDING",
     "CALLED_BACK",
+    "TO_CALL_BACK",
     "AlreadyOpen",
     "AttemptResult",
     "AttemptRow",

@@ -119,9 +119,13 @@ SELECT_TRACES: Final = "SELECT call_key, trace FROM turns WHERE call_key"
 CALLED_BACK: Final = "called-back"
 """The kind of a row among a call's webhooks: somebody has called the caller back. Its body is their name."""
 
-SELECT_CALLED_BACK: Final = (
-    f"SELECT call_key, received_at, body FROM webhooks WHERE kind = '{CALLED_BACK}' AND call_key"
-)
+TO_CALL_BACK: Final = "to-call-back"
+"""The kind of a row that takes an earlier `CALLED_BACK` back. Its body is the name of who did so."""
+
+SELECT_CALLED_BACK: Final = f"""
+    SELECT key, kind, call_key, received_at, body FROM webhooks
+    WHERE kind IN ('{CALLED_BACK}', '{TO_CALL_BACK}') AND call_key
+"""
 
 SELECT_HOLDING: Final = f"""
     SELECT call_key, ncco FROM turns WHERE call_key BETWEEN $1 AND $2 AND {has_word("ncco", "$3")}
@@ -199,8 +203,9 @@ class Records:
 
     async def called_back(self, keys: Sequence[int]) -> dict[int, tuple[int, str]]:
         """Which of the calls with these keys were returned: when (milliseconds), and by whom."""
-        rows = await self._read_of(SELECT_CALLED_BACK, keys)
-        return {key: (at, bytes(by).decode()) for key, at, by in rows}
+        rows = sorted(await self._read_of(SELECT_CALLED_BACK, keys), key=lambda row: int(row[0]))
+        last = {call: (kind, at, bytes(by).decode()) for _, kind, call, at, by in rows}
+        return {call: (at, by) for call, (kind, at, by) in last.items() if kind == CALLED_BACK}
 
     async def holding(self, word: str, first: int, last: int) -> list[tuple[int, bytes]]:
         """NCCOs and webhooks that contain a word, of the calls from one key to another, each with its call's key.

@@ -1,4 +1,4 @@
-// Messages: the next player, forwarding, undo, and the count in the tab's title.
+// Messages: the next player, forwarding, undo (of missed callers on Home, too), and the count in the tab's title.
 import "./calls.js";
 import { change } from "./recordings.js";
 import { announce, reason } from "./request.js";
@@ -60,8 +60,8 @@ list.addEventListener("ended", ({ target }) => {
 }, true);
 
 // Not by htmx: the list may be there anew, without the button, before the answer to its request.
-list.addEventListener("click", async ({ target }) => {
-  const { url, said, undo } = target.closest("button")?.dataset ?? {};
+document.addEventListener("click", async ({ target }) => {
+  const { url, said, undo } = target.closest?.("button")?.dataset ?? {};
   if (undo && await change(url)) announce(said, { action: ["Undo", () => change(undo)] });
 });
 

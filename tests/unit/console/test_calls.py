@@ -11,9 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from app.console.app import create_console
-from app.console.changes import LOOK_S, CallChanges
+from app.console.call_changes import LOOK_S, CallChanges
 from app.console.services import Services
 from app.errors import StoreError
 from app.settings import Settings
@@ -134,6 +135,25 @@ async def test_a_missed_caller_is_off_the_list_once_somebody_has_called_back(sho
     assert "1 called back" in home
     assert "called-back" in (await shop.console.get("/calls/aaaaaaaa-0000")).text
     assert 404 == (await shop.console.post("/calls/aaaaaaaa/called-back")).status_code
+
+
+async def test_a_caller_who_was_not_called_back_after_all_is_on_the_list_again(shop: Shop) -> None:
+    await shop.answer("aaaaaaaa-0000", "447700900111")
+    await shop.hang_up("aaaaaaaa-0000")
+    await shop.console.post("/calls/aaaaaaaa-0000/called-back")
+
+    with capture_logs() as logs:
+        undone = await shop.console.post("/calls/aaaaaaaa-0000/to-call-back")
+
+    assert (204, "messages") == (undone.status_code, undone.headers["hx-trigger"])
+    assert [("to call back again", "aaaaaaaa-0000")] == [
+        (line["event"], line["call"]) for line in logs if "call" in line
+    ]
+    home = (await shop.console.get("/home")).text
+    assert ["07700 900111"] == re.findall(r"<strong>(07.*)</strong>", home)
+    assert "1 called back" not in home
+    await shop.console.post("/calls/aaaaaaaa-0000/called-back")
+    assert "1 called back" in (await shop.console.get("/home")).text
 
 
 async def test_list_finds_a_call_by_number_id_and_word(shop: Shop) -> None:
