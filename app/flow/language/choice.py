@@ -31,14 +31,14 @@ _TAKEN: Final = frozenset({"noinput", "nomatch", "asr_error", "error", "collecte
 
 
 def _read_texts(node: Node, what: str, code: str, reader: Reader) -> list[Text]:
-    """A text, or a list of them that is not empty."""
+    """Text, or a non-empty list of texts."""
     if isinstance(node, Seq) and not node.items:
         reader.report(code, node.place, f"{what} is an empty list", "list what a caller can press or say")
     return [text for item in items(node) if (text := reader.text(item, what)) is not None]
 
 
 def _read_keys(node: Node, what: str, reader: Reader) -> tuple[str, ...]:
-    """What is pressed: digits, `*` or `#`."""
+    """The keys to press: digits, `*` or `#`."""
     found: dict[str, None] = {}
     for text in _read_texts(node, what, "E232", reader):
         if _KEY.fullmatch(text.value):
@@ -96,7 +96,7 @@ class Choice(MapForm):
 
     @cached_property
     def phrases(self) -> Mapping[str, str]:
-        """What a caller can say in any locale: as written → folded."""
+        """The phrases that a caller can say in any locale: as written → folded."""
         return {phrase: folded for phrases in self.said.values() for phrase, folded in phrases.items()}
 
     @property
@@ -105,16 +105,16 @@ class Choice(MapForm):
         return bool(self.said) and "" not in self.said
 
     def said_in(self, locale: str) -> Mapping[str, str]:
-        """What a caller can say in one locale: as written → folded."""
+        """The phrases that a caller can say in one locale: as written → folded."""
         return self.said[locale] if locale and locale in self.said else self.phrases
 
     def need_in(self, locale: str) -> str:
-        """The keys and phrases that would have chosen it, for the trace."""
+        """The keys and phrases that would have chosen it; for the trace."""
         ways = (" or ".join(self.keys), ", ".join(f'"{phrase}"' for phrase in self.said_in(locale)))
         return f"{self.name}: needs {' or '.join(way for way in ways if way)}"
 
     def place_of(self, word: str, value: str) -> Place:
-        """Where a key or a folded phrase is written; of a phrase that is written twice, the later place."""
+        """The place of a key or a folded phrase; the later place of a phrase that is written twice."""
         node = self.written.get(word)
         nodes = [entry.value for entry in node.entries] if isinstance(node, Map) else [node]
         texts = (item for each in nodes for item in items(each) if isinstance(item, Text))
@@ -122,7 +122,7 @@ class Choice(MapForm):
 
 
 def read_menu(node: Node, what: str, reader: Resolver) -> Menu | None:
-    """A map of choices by name, without unreadable ones. None if it is not a map."""
+    """A map of choices by name, without those that cannot be read. None if it is not a map."""
     found = reader.map(node, what, "write one choice per line: `sales: {dtmf: 1, speech: [sales], goto: sales}`")
     if found is None:
         return None

@@ -88,7 +88,7 @@ def _read_speech(node: Node, what: str, reader: Reader) -> bool:
 
 
 class CollectWords(AskingWords, GotoWords):
-    """The words of a step that collects something."""
+    """The words of a step that collects input."""
 
     cures: ClassVar = {"goto": "add `goto: step` next to `collect`"}
 
@@ -113,11 +113,11 @@ class Collect(MapForm, StepExit[CollectWords]):
     speech: Annotated[bool, Notation(_read_speech, TEXT)] = False
     """any: the caller may say anything."""
     sensitive: bool = False
-    """true: the value is written nowhere, and forgotten after the turn that received it."""
+    """true: the value is not written anywhere, and is forgotten after the turn that received it."""
     check: Condition | None = None
     """A condition on the input. If it does not hold, the try counts as failed."""
     min_confidence: Confidence | None = None
-    """From 0 to 1: what the recogniser is less sure of does not count."""
+    """From 0 to 1: results with a lower confidence do not count."""
     target: SetByCode[Target]
     retry: SetByCode[Retry]
     inherited_confidence: SetByCode[float]
@@ -130,7 +130,7 @@ class Collect(MapForm, StepExit[CollectWords]):
         return Asked(lengths=self.digits, free_speech=self.speech, min_confidence=least, sensitive=is_sensitive)
 
     def needs(self) -> Needs:
-        """An `input` for the wanted number of digits, or for free speech."""
+        """An `input` for the required number of digits, or for free speech."""
         low, high = self.digits or (0, 0)
         return InputNeeds(
             tuple(kind for kind, is_asked in (("dtmf", self.digits is not None), ("speech", self.speech)) if is_asked),
@@ -146,12 +146,12 @@ class Collect(MapForm, StepExit[CollectWords]):
 
     @property
     def type(self) -> Kind:
-        """The type that the input is cast to."""
+        """The type to which the input is cast."""
         return self.variable.type
 
     @property
     def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
-        """Those of its retry."""
+        """The prompts of its retry."""
         return self.retry.prompts
 
     def ways(self) -> Iterator[Way]:
@@ -170,7 +170,7 @@ class Collect(MapForm, StepExit[CollectWords]):
         yield from self.retry.ways()
 
     def outcomes(self) -> Iterator[ExitOutcome]:
-        """Each way of giving it, and each failed try that is possible."""
+        """Each way of giving input, and each possible failed try."""
         if self.digits is not None:
             yield ExitOutcome(f"collected {BY_KEYS}", self.place)
         if self.speech:
@@ -181,21 +181,21 @@ class Collect(MapForm, StepExit[CollectWords]):
 
     @property
     def _fits_anything(self) -> bool:
-        """Whether all that can be given is taken: any words, however unsure."""
+        """Whether any input is accepted: any words, with any confidence."""
         is_checked = self.check is not None or self.type.name != "text" or bool(self.type.words)
         return self.digits is None and not self.asked.min_confidence and not is_checked
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """How it was given, or the failed try."""
+        """How the input was given, or the failed try."""
         return input_outcome(decision, heard_by)
 
     def reads(self) -> Iterator[Expression]:
-        """The check."""
+        """Its check."""
         if self.check is not None:
             yield self.check
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Store the input if it fits, else count a failed try. Raises RenderError when `check` cannot be computed."""
+        """Store the input if it fits, or count a failed try. Raises RenderError if `check` cannot be computed."""
         if outcome.name == "collected":
             return self._keep(outcome, frame, tries)
         return self.retry.after(outcome, self.place, tries)

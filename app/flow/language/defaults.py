@@ -1,9 +1,8 @@
-"""`defaults`: what every step of a flow inherits, and says otherwise where it has to.
+"""`defaults`: what every step of a flow inherits, unless it overrides it.
 
 defaults:
   talk: {language: en-GB, style: 2}       # of every talk; connect, stream, ... likewise
-  retry: {noinput: ["Sorry?"], then: reception}
-  choices:
+  retry: {noinput: ["Sorry?"], then: reception} choices:
     operator: {dtmf: 0, speech: operator, goto: reception}      # added to every menu
   min_confidence: 0.4
   on: {error: sorry}                      # where the call goes when a value cannot be computed
@@ -35,7 +34,7 @@ class ErrorLine(MapForm):
 
 
 class Defaults(MapForm):
-    """What every step inherits: these words, and one for each NCCO action."""
+    """The words that every step inherits: these, and one for each NCCO action."""
 
     hints: ClassVar = HINTS["defaults"]
     others: ClassVar = ACTIONS
@@ -44,17 +43,17 @@ class Defaults(MapForm):
     actions: SetByCode[Mapping[str, Map]] = field(default_factory=dict)
     """The options of every action of a kind."""
     retry: RetryWords | None = None
-    """What every menu and data entry does when the caller says nothing that fits."""
+    """What every menu and data entry does if the caller's input does not fit or is missing."""
     choices: Menu = field(default_factory=dict)
     """Choices that are added to every menu."""
     min_confidence: Confidence = 0.0
-    """From 0 to 1: what the recogniser is less sure of does not count."""
+    """From 0 to 1: results with a lower confidence do not count."""
     on: ErrorLine | None = None
-    """error: where the call goes when a value cannot be computed."""
+    """error: where the call goes if a value cannot be computed."""
 
     @property
     def error(self) -> Target | None:
-        """Where the call goes when a value cannot be computed."""
+        """Where the call goes if a value cannot be computed."""
         return self.on.error if self.on else None
 
 

@@ -1,14 +1,12 @@
-"""The exits of a step that ask the caller nothing: `goto`, `branch` and `hold`; and what every exit has.
+"""The exits that do not ask the caller anything (`goto`, `branch` and `hold`), and the base of all exits.
 
 goto: menu
 
 branch:                                    # the first line with a true condition decides immediately
-  - if: call.from in ["447700900123", "447700900124"]
-    goto: vip
+  - if: call.from in ["447700900123", "447700900124"] goto: vip
   - else: menu
 
-hold: {until: place.agent_free, up_to: 10m}
-on: {ready: agent, too_long: voicemail}
+hold: {until: place.agent_free, up_to: 10m} on: {ready: agent, too_long: voicemail}
 
 `hold` plays `do` until its condition holds. The step's lookups run when the step is entered, and again each time `do`
 has been played. If `until` already holds when the step is entered, nothing is played. Once `up_to` has passed, the call
@@ -57,13 +55,13 @@ from app.flow.templates.values import Expression
 
 @dataclass(frozen=True, slots=True)
 class StepSource:
-    """A step that is being read, as its exit sees it.
+    """A step being read, as its exit sees it.
 
     Attributes:
         fields: its words.
-        parts: what its `do` plays, as far as it could be read.
+        parts: the parts of its `do`, as far as they could be read.
         played: the items of its `do`, including those with unreadable fields.
-        defaults: what the flow's `defaults` say.
+        defaults: the flow's `defaults`.
         reader: reads its values.
     """
 
@@ -87,7 +85,7 @@ class StepSource:
         return condition.source
 
     def retry(self, own: RetryWords | None, place: Place) -> Retry | None:
-        """The `retry` of the step, completed by the flow's; None (and E240) if it lacks a `then`."""
+        """The `retry` of the step, completed by the flow's; None (and E240) without a `then`."""
         kinds = frozenset(item.word for item in self.played if item.word != "input")
         return merge_retry(own, self.defaults.retry, place, kinds, self.reader)
 
@@ -98,12 +96,12 @@ class StepSource:
 
 
 class AskingWords(MapForm):
-    """The words of a step that asks, besides its question."""
+    """The words of a step that asks, apart from its question."""
 
     retry: RetryWords | None = None
-    """What happens when the caller says nothing, or nothing that fits."""
+    """What happens if the caller's input does not fit or is missing."""
     tail: bool = True
-    """false: no tail. A tail is what the caller hears after the question if no webhook reaches the server."""
+    """false: no tail. The tail is played after the question if no webhook reaches the server."""
 
 
 W = TypeVar("W", bound=MapForm)
@@ -113,7 +111,7 @@ class StepExit(Exit, Generic[W]):
     """An exit as a step writes it.
 
     Attributes:
-        form: the words of a step that belong to it.
+        form: the words of a step that belong to the exit.
         on_words: the lines of the `on` next to it, if they have fixed names.
     """
 
@@ -121,13 +119,13 @@ class StepExit(Exit, Generic[W]):
     on_words: ClassVar[type[MapForm] | None] = None
 
     def needs(self) -> Needs | None:
-        """What it needs of the actions of its step; None for nothing."""
+        """What it needs from the actions of its step; None if nothing."""
         return None
 
     @classmethod
     @abstractmethod
     def of_words(cls, words: W, source: StepSource) -> Self | None:
-        """The exit that the words of its form describe; None after an error."""
+        """Read the exit from the words of its form; None after an error."""
 
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
@@ -171,7 +169,7 @@ class Goto(StepExit[GotoWords]):
 
     @classmethod
     def of_words(cls, words: GotoWords, source: StepSource) -> Self | None:
-        """See `StepExit`; in a step without an exit, the call ends."""
+        """See `StepExit`; a step without an exit ends the call."""
         if "goto" not in words.written.values:
             return cls(Target(None, words.place), words.place, "the step has no exit: the call ends")
         target = words.goto
@@ -196,22 +194,22 @@ class Arm(MapForm):
     condition: Condition = written_as("if")
     """A condition: names, comparison, and, or, not, in, filters."""
     target: Destination = written_as("goto")
-    """Where the call goes when it holds."""
+    """Where the call goes if it holds."""
     shown: SetByCode[str] = ""
 
     @property
     def place(self) -> Place:
-        """Where its condition is written."""
+        """The place of its condition."""
         return self.at("if")
 
 
 class Else(MapForm):
-    """The last line: where the call goes when no condition holds."""
+    """The last line: where the call goes if no condition holds."""
 
     hints: ClassVar = HINTS["else"]
 
     target: Destination = written_as("else")
-    """Where the call goes when no line holds; the last line."""
+    """Where the call goes if no line holds; the last line."""
 
 
 class BranchWords(MapForm):
@@ -223,7 +221,7 @@ class BranchWords(MapForm):
 
 @dataclass(frozen=True, slots=True)
 class Branch(StepExit[BranchWords]):
-    """Leads to the first line that holds, else to the last."""
+    """Goes to the target of the first line that holds, or else of the last line."""
 
     word: ClassVar = "branch"
     form: ClassVar = BranchWords
@@ -244,7 +242,7 @@ class Branch(StepExit[BranchWords]):
         yield Way("else", self.otherwise, place, ("else",), is_immediate=True, is_alone=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The line after the false ones."""
+        """The line after those that do not hold."""
         number = len(decision.others)
         return f"if {self.arms[number].shown}" if number < len(self.arms) else "else"
 
@@ -284,7 +282,7 @@ class Branch(StepExit[BranchWords]):
 
 
 def _report_split_lines(lines: tuple[Node, ...], reader: Reader) -> list[Node]:
-    """The lines that belong together but were written as one `if` line and one `goto` line; E204 for each pair."""
+    """Join lines that belong together but were written as an `if` line and a `goto` line; E204 for each pair."""
     split: list[Node] = []
     for line, following in pairwise(lines):
         if isinstance(line, Map) and isinstance(following, Map) and (line.keys(), following.keys()) == _SPLIT_KEYS:
@@ -299,7 +297,7 @@ def _is_else(line: Node) -> bool:
 
 
 def _read_arm(line: Node, source: StepSource) -> Arm | None:
-    """A line with a condition; None when it cannot be read."""
+    """A line with a condition; None if it cannot be read."""
     reader = source.reader
     if isinstance(line, Text) and (glued := _WITHOUT_COLON.fullmatch(line.value)):
         cure = f"write `- {glued[1]}: {glued[2]}`"
@@ -324,7 +322,7 @@ def _read_arm(line: Node, source: StepSource) -> Arm | None:
 
 
 def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target | None:
-    """Where `else` leads; E250 without one, E251 for lines behind it."""
+    """The target of `else`; E250 without one, E251 for lines after it."""
     index, found = next(((index, line) for index, line in enumerate(lines) if _is_else(line)), (0, None))
     if found is None:
         has_stray = any(not isinstance(line, Map) or line.get("else") or not line.get("if") for line in lines)
@@ -361,9 +359,9 @@ class HoldWords(MapForm):
     cures: ClassVar = {"on": f"add `{HoldOutcomes.example}`"}
 
     hold: Annotated[Node | None, Unread(ref("hold"))] = None
-    """The caller waits for something, and hears `do` for as long as it takes."""
+    """The caller waits for something, and hears `do` until then."""
     on: HoldOutcomes | None = None
-    """Where the call goes by the outcome of the connect, checkpoint, hold or flow; `error` goes with any exit."""
+    """Where the call goes after each outcome of the connect, checkpoint, hold or flow; `error` goes with any exit."""
 
 
 class Hold(MapForm, StepExit[HoldWords]):
@@ -390,7 +388,7 @@ class Hold(MapForm, StepExit[HoldWords]):
     shown: SetByCode[str] = ""
 
     def ways(self) -> Iterator[Way]:
-        """One for each outcome. The wait takes time and is bounded, so it counts as input."""
+        """One way for each outcome. The wait takes time and is bounded, so it counts as input."""
         ready = self.lines.ready
         too_long = self.lines.too_long
         yield Way(
@@ -406,11 +404,11 @@ class Hold(MapForm, StepExit[HoldWords]):
         yield Way("too_long", too_long, too_long.place, ("too_long",), passes_input=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """What it has decided; on entering that is `ready`."""
+        """Its decision; on entry that is `ready`."""
         return "ready" if is_at_once else decision.what
 
     def reads(self) -> Iterator[Expression]:
-        """What it waits for."""
+        """The outcomes that it waits for."""
         yield self.until
 
     def needs(self) -> Needs:
@@ -423,14 +421,14 @@ class Hold(MapForm, StepExit[HoldWords]):
         return self.up_to_ms / 1000
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Continue immediately when the condition already holds. Raises RenderError."""
+        """Continue immediately if the condition already holds. Raises RenderError."""
         if not self.until.evaluate(frame.names):
             return None
         target = self.lines.ready
         return Jump(target, target.place, f"{self.shown} already holds")
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Continue when the condition holds or the time is up, else wait once more. Raises RenderError."""
+        """Continue if the condition holds or the time is up; otherwise wait once more. Raises RenderError."""
         if outcome.name != HELD:
             return None
         waited = f"after {frame.waited:.0f} s"
@@ -457,10 +455,10 @@ def _go(name: str, target: Target, because: str) -> Decision:
 
 
 def _check_changes(until: Expression, source: StepSource) -> None:
-    """W289 when nothing in `until` can change while the caller waits.
+    """W289 if nothing in `until` can change while the caller waits.
 
-    A condition without names is reported elsewhere (W642, W643). `false` is not: with it, the caller always waits for
-    the whole time.
+    A condition without names is reported elsewhere (W642, W643). The exception is `false`, with which the caller always
+    waits for the whole time.
     """
     if not until.used_names or until.used_names & {"hours", "now", *asked_names(source.fields.get("lookup"))}:
         return

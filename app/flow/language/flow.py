@@ -36,7 +36,7 @@ from app.value_types import NO_BEGINNING, TYPES, WholeNumber
 
 
 class Limits(MapForm):
-    """The limits that `ncco prove` checks; their largest values are our choice."""
+    """The limits that `ncco prove` checks; their maximum values are our choice."""
 
     hints: ClassVar = HINTS["limits"]
     unknown_code: ClassVar = "E290"
@@ -44,17 +44,17 @@ class Limits(MapForm):
     definition: ClassVar = "limits"
 
     seconds_to_person: Annotated[int | None, Coded(WholeNumber(1, 86_400), "E291")] = None
-    """Seconds until the phone of a person rings, at most, on the quickest way there."""
+    """Maximum number of seconds until a person's phone rings, on the quickest path."""
     steps: Annotated[int | None, Coded(WholeNumber(1, 10_000), "E291")] = None
-    """Steps that a call enters at most; loops that the caller asks for count once."""
+    """Maximum number of steps that a call enters; loops that the caller asks for count once."""
     prompt_seconds: Annotated[int | None, Coded(WholeNumber(1, 3_600), "E291")] = None
-    """Seconds that a caller listens, at most, before an answer is possible."""
+    """Maximum number of seconds that a caller listens before an answer is possible."""
     menu_options: Annotated[int | None, Coded(WholeNumber(1, 100), "E291")] = None
-    """Choices that a menu has at most."""
+    """Maximum number of choices in a menu."""
 
     @property
     def by_name(self) -> Mapping[str, Limit]:
-        """Those that are written."""
+        """The limits that are written."""
         found = {word: getattr(self, word) for word in self.words()}
         return {word: Limit(number, self.at(word)) for word, number in found.items() if number is not None}
 
@@ -79,7 +79,7 @@ def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
 
 
 def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Place], ...]:
-    """The numbers, tidied, each with its place; E211 for one that is given twice."""
+    """The numbers in a standard form, each with its place; E211 for a number that is listed twice."""
     if not isinstance(node, Seq):
         shown = node.value if isinstance(node, Text) else "442079460000"
         numbers = [each.strip() for each in shown.split(",")]
@@ -120,15 +120,15 @@ class FlowWords(Declarations):
     start: Annotated[Node | None, Unread(offered("steps"))] = None
     """The first step."""
     params: Annotated[Node | None, Unread(ref("params"))] = None
-    """What it takes from a flow that runs it, each with its type."""
+    """The values that it takes from a flow that runs it, each with its type."""
     outcomes: Annotated[Node | None, Unread(listed(TEXT))] = None
     """The outcomes that it may return to a flow that runs it."""
     returns: Annotated[Node | None, Unread(ref("params"))] = None
-    """What it gives back to a flow that runs it, each with its type."""
+    """The values that it returns to a flow that runs it, each with its type."""
     limits: Limits | None = None
     """The limits that `ncco prove` checks."""
     vars: Annotated[Mapping[str, Variable], Notation(read_variables, ref("vars"))] = field(default_factory=dict)
-    """What the call remembers, each with its type."""
+    """The values that the call remembers, each with its type."""
     steps: Annotated[Node | None, Unread(named(ref("step")))] = None
     """The steps of the call, by name."""
 
@@ -172,12 +172,12 @@ class ReadFlow:
     Attributes:
         words: the words at its top level.
         outside: what other flows see of it: its signature.
-        steps: the readable ones, by name.
-        start: the name of the first step; None when it is not known.
-        flow: None when the file has an error.
+        steps: those that could be read, by name.
+        start: the name of the first step; None if unknown.
+        flow: None if the file has an error.
         sections: its parts and the shared ones.
         defaults: what its steps inherit.
-        reader: what its values were read with.
+        reader: the reader of its values.
     """
 
     words: FlowWords
@@ -191,25 +191,25 @@ class ReadFlow:
 
     @property
     def name(self) -> str:
-        """The name of the flow; "" if the file gives none."""
+        """The name of the flow; "" if the file does not give one."""
         return self.words.name.value if self.words.name else ""
 
 
 _SHARED: Final = "shared"
-"""The word of a file that is not a flow."""
+"""The key of a file that is not a flow."""
 _OF_FLOWS: Final = frozenset({"flow", "start", "steps"})
 _NO_FLOW_CURE: Final = "write `shared: true` if it contains parts for all flows; a flow begins with `flow: name`"
 
 
 @dataclass(frozen=True, slots=True)
 class FlowHead:
-    """What a flow file says before it is known what its values may name.
+    """The contents of a flow file before the names in its values are resolved.
 
     Attributes:
-        node: the file, with lost section lines.
+        node: the file, with missing section lines restored.
         words: the words at its top level.
-        outside: what other flows see of it; its name is "" if the file gives none. It is not whole if the file has an
-            unknown word, which may be a misspelt `params`.
+        outside: what other flows see of it; its name is "" if the file does not give one. It is incomplete if the file
+            has an unknown word, which may be a misspelt `params`.
     """
 
     node: Map
@@ -246,7 +246,7 @@ def read_head(node: Node, issues: list[FlowIssue]) -> FlowHead | None:
 
 
 def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> ReadFlow:
-    """Read the rest of a file. Errors are added to `issues`, which hold those of its YAML and its head."""
+    """Read the rest of a file. Errors are added to `issues`, which already contain those of its YAML and its head."""
     words = head.words
     outside = head.outside
     steps = _read_steps_map(words, Reader(issues))
@@ -342,7 +342,7 @@ _BELONGS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
 
 
 def _restore_sections(node: Map, reader: Reader) -> Map:
-    """The flow with a missing line such as `steps:` restored above its entries; E204 for the line."""
+    """The flow, with a missing line such as `steps:` restored above its entries; E204 for the line."""
     lost: dict[str, list[Entry]] = {}
     kept: list[Entry] = []
     for key, value in node.entries:
@@ -395,12 +395,12 @@ def _first_step(steps: Node | None) -> str:
 
 
 def _named_steps(steps: Map) -> Iterator[tuple[str, Place]]:
-    """What a target may name, with its place."""
+    """The steps that a target may name, with their places."""
     return ((key.value, key.place) for key, _ in steps.entries if key.value not in _RESERVED_STEPS)
 
 
 def _read_start(node: Node | None, steps: Map, reader: Resolver) -> str | None:
-    """The name of the first step; None when it is missing or not a step."""
+    """The name of the first step; None if it is missing or not a step."""
     target = read_target(node, "`start`", reader) if node else None
     if target is not None and target.step is None:
         cure = f"name a step, e.g. `start: {_first_step(steps)}`"
@@ -420,10 +420,10 @@ def _read_steps(steps: Map, defaults: Defaults, reader: Resolver) -> dict[str, R
 
 
 def restore_steps(steps: Map, reader: Reader) -> Map:
-    """The steps with misplaced lines moved to where they belong, so that one line in the wrong column is one issue.
+    """The steps, with misplaced lines moved to where they belong, so that a line in the wrong column is one issue.
 
-    A word of a step among the steps moves into the step before it (E201). A step that is indented into the
-    step before it moves out (E202). A step may have the name of a word: then its value is a step.
+    A word of a step among the steps moves into the step before it (E201). A step that is indented into the step before
+    it moves out (E202). A step may have a word as its name: then its value is a step.
     """
     kept: list[Entry] = []
     for entry in (each for written in steps.entries for each in _split_nested_steps(written, reader)):
@@ -443,7 +443,7 @@ def restore_steps(steps: Map, reader: Reader) -> Map:
 
 
 def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
-    """The step without the steps that are indented into it, then these."""
+    """The step without the steps that are indented into it, followed by these."""
     key, step = entry
     words = step.entries if isinstance(step, Map) else ()
     inner = [each for each in words if _is_step(each.value) and not nearest(each.key.value, STEP_WORDS)]
@@ -457,7 +457,7 @@ def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
 
 
 def _is_step(node: Node) -> bool:
-    """Whether this is a step, and not a choice or a target; a step with `run` has an `on` as well."""
+    """Whether this is a step, not a choice or a target; a step with `run` also has `on`."""
     keys = set(node.keys()) if isinstance(node, Map) else set[str]()
     is_target = keys <= {"run", "with"}
     return not is_target and not keys.isdisjoint(STEP_WORDS) and keys.isdisjoint({"dtmf", "speech"})

@@ -50,7 +50,7 @@ from app.ncco.webhooks import Webhook
 from app.value_types import TYPES, JsonSchema, record
 
 OWN_NAMES: Final = frozenset({"event", "flow", "step"})
-"""Names that are in scope in a hook, but not in the flow that sends it."""
+"""Names that are in scope in a hook but not in the flow that sends it."""
 
 _EVENT_FIELDS: Final = (
     "status",
@@ -100,20 +100,20 @@ _SERVER_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-
 
 
 MAILTO: Final = "mailto:"
-"""Begins the `url` of a hook that is a mail."""
+"""The start of the `url` of a hook that is a mail."""
 
 
 class Hook(NamedTuple):
     """One webhook of ours, rendered for a call.
 
     Attributes:
-        name: as the flow calls it.
-        url: absolute, http or https; its host comes from the flow file or from `env`. For a mail `mailto:` and the
-            addresses. "" when there is a problem.
-        json: the body: any JSON value; of a mail what `MailDefinition.render` returns.
+        name: its name in the flow.
+        url: absolute, http or https; its host comes from the flow file or from `env`. For a mail, `mailto:` and the
+            addresses. "" if there is a problem.
+        json: the body: any JSON value; for a mail, the result of `MailDefinition.render`.
         headers: the flow's headers, by name; values without line ends.
-        problem: why it could not be rendered, in one sentence without any value of the call; "" when it could. Such a
-            hook is not sent, but kept for inspection.
+        problem: why it could not be rendered, in one sentence without any value of the call, or "". A hook with a
+            problem is not sent, but kept for inspection.
     """
 
     name: str
@@ -163,38 +163,38 @@ class HookDefinition(Definition):
     example: ClassVar = '{post: "https://.."}'
 
     post: Annotated[Value | None, Notation(_read_post, TEXT)] = None
-    """The URL that it is posted to."""
+    """The URL to which it is posted."""
     mail: MailDefinition | None = None
-    """The mail that is sent instead of a post."""
+    """The mail to send instead of a post."""
     body: Annotated[Value | None, Notation(_read_body, ANYTHING)] = written_as("json", default=None)
-    """The whole body, as JSON; without it the hook says what happened, in the shape of the Standard Webhooks."""
+    """The whole body, as JSON; without it, the hook reports what happened, in the format of Standard Webhooks."""
     headers: Annotated[Object | None, Notation(_read_headers, named(TEXT))] = None
     """Header lines; keys come from `env`."""
     params: Annotated[Mapping[str, Param], Unread(ref("params"))] = field(default_factory=dict)
-    """The params that a step or an event gives when it sends the hook, by name."""
+    """The params that a step or an event passes when it sends the hook, by name."""
 
     @property
     def url(self) -> Value | None:
-        """Where it is posted to; None for a mail."""
+        """The URL to which it is posted; None for a mail."""
         return self.post
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """Everything in it that may be computed."""
+        """All its values that may be computed."""
         return (*super().values, *(self.mail.values if self.mail else ()))
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """JSON Schema of the map: it has `post` or `mail`."""
+        """JSON Schema of the map, which has `post` or `mail`."""
         return {**super().json_schema(), "anyOf": [has("post"), has("mail")]}
 
     def render(self, names: Mapping[str, Any], variables: Iterable[str] = ()) -> Hook:
-        """What goes out in this call. Never raises: a hook that cannot be rendered has a problem instead.
+        """The hook as sent in this call. Never raises: a hook that cannot be rendered has a problem instead.
 
         Args:
-            names: everything in scope of the step, its `step` and `flow`, this hook's params, and `event` if there
-                is one.
-            variables: the names of those variables of the flow that the default body may hold.
+            names: everything in scope in the step, its `step` and `flow`, this hook's params, and `event` if there is
+                one.
+            variables: the names of the flow's variables that the default body may contain.
         """
         names = {"event": NO_EVENT, **names}
         try:
@@ -219,13 +219,13 @@ def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], va
     """The body of hook `name`.
 
     Args:
-        name: of the hook.
+        name: the hook's name.
         names: everything in its scope.
-        params: the names of its params. Sensitive ones are not among them.
-        variables: the names of the flow's variables that it may hold. Sensitive ones are not among them.
+        params: the names of its params, without sensitive ones.
+        variables: the names of the flow's variables that it may contain, without sensitive ones.
 
     Raises:
-        ValueError: a value is nothing that JSON has.
+        ValueError: a value cannot be written as JSON.
     """
     event = {field: text for field, text in names["event"].items() if text}
     data = {
@@ -243,7 +243,7 @@ def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], va
 def read_hooks(node: Node, reader: Resolver) -> dict[str, HookDefinition]:
     """The hooks under `hooks`, by name. An invalid hook is reported and still defined.
 
-    `reader` has the scope of the flow; for shared hooks, the names that every call has.
+    The scope of `reader` is that of the flow; for shared hooks, it contains the names that every call has.
     """
     read = [_read_hook(entry, reader) for entry in HookDefinition.entries(node, reader)]
     return {hook.name: hook for hook in read if hook is not None}
@@ -298,7 +298,7 @@ def _check_way(fields: Fields, reader: Reader) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SentHook(Named[HookDefinition]):
-    """A hook as a step or a flow names it.
+    """A hook that a step or a flow sends.
 
     Attributes:
         given: the values of its params, in the scope of the flow that sends it.
@@ -308,7 +308,7 @@ class SentHook(Named[HookDefinition]):
     variables: tuple[str, ...] = ()
 
     def render(self, names: Mapping[str, Any]) -> Hook:
-        """What goes out in this call; see `HookDefinition.render`. Never raises."""
+        """The hook as sent in this call; see `HookDefinition.render`. Never raises."""
         try:
             scope = self.scope(names)
         except RenderError as error:
@@ -319,7 +319,7 @@ class SentHook(Named[HookDefinition]):
 def read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
     """The hooks under `send` or an event, in the order they are sent.
 
-    E580 for an unknown one, E586 for a mail with a recording that is not there.
+    E580 for an unknown hook, E586 for a mail with a recording that does not exist.
     """
     found = _read_sent(node, what, reader)
     for hook in found:
@@ -380,7 +380,7 @@ StepEvents: TypeAlias = Annotated[Mapping[str, tuple[SentHook, ...]], Notation(_
 
 
 def check_events(source: StepSource) -> None:
-    """W288 for an event that the step never causes: a recording or its transcription."""
+    """W288 for an event that the step never causes: a recording, or its transcription."""
     node = source.fields.get("events")
     reader = source.reader
     if not isinstance(node, Map) or any(isinstance(part, Document) for part in source.parts):

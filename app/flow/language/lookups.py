@@ -1,11 +1,8 @@
-"""Lookups: requests of a flow to another server while a caller is on the line, and the answers.
+"""Lookups: a flow's requests to another server while a caller is on the line, and their answers.
 
-lookups:
-  customer:
-    get: "{{ env.CRM_URL }}/callers/{{ call.from }}"
-    timeout: 700ms
-    returns: {name: text, tier: [gold, standard]}
-    default: {name: "", tier: standard}
+lookups: customer:
+    get: "{{ env.CRM_URL }}/callers/{{ call.from }}" timeout: 700ms returns: {name: text, tier: [gold, standard]}
+        default: {name: "", tier: standard}
 
 A step asks them by name: `lookup: customer`, `lookup: [customer, {stock: {item: "{{ item }}"}}]`.
 """
@@ -40,7 +37,7 @@ _COMPUTED = "\0"
 
 
 def check_segments(written: Value | None, url: str) -> None:
-    """Refuse a URL with an empty segment that is one computed value. Raises RenderError (E392)."""
+    """Refuse a URL in which a segment that is a single computed value is empty. Raises RenderError (E392)."""
     meant = list(_segments(written)) if isinstance(written, Computed) else []
     rendered = _PATH_END.split(url)[0].split("/")
     for index in range(1, min(len(meant), len(rendered)) + 1):
@@ -49,7 +46,7 @@ def check_segments(written: Value | None, url: str) -> None:
 
 
 def _segments(written: Computed) -> Iterator[str]:
-    """The path segments as written, `_COMPUTED` for one that is a single value; none if the URL contains tags."""
+    """The written path segments, with `_COMPUTED` for a single computed value; none if the URL contains tags."""
     text = ""
     for node in written.template.body:
         if not isinstance(node, nodes.Output):
@@ -78,7 +75,7 @@ _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
     ("python", "json"): "write `with: {name: value}`: the function's arguments",
     ("python", "headers"): "delete it: a function is called, so nothing is sent",
 }
-"""A method and a word that it does not send → what to write instead."""
+"""A method and a key that it does not support → what to write instead."""
 
 _FUNCTION: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 _DOTTED_NAME: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
@@ -91,13 +88,13 @@ class LookupRequest(NamedTuple):
     Attributes:
         method: GET and POST go to `url`, PYTHON to `function`.
         url: absolute, http or https; its host comes from the flow file or from `env`. "" for PYTHON.
-        json: the body of a POST: any JSON value; None when there is none.
+        json: the body of a POST: any JSON value; None if there is none.
         headers: by name; values without line ends.
         function: `package.module:function`; "" for GET and POST.
         arguments: keyword arguments of the function, JSON values.
-        timeout_ms: how long the answer may take.
+        timeout_ms: the time limit of the answer.
         cache_ms: how long an accepted answer may be reused; 0 for never.
-        misfit: why an answer does not match `returns`, "" when it does; one that does not is never cached.
+        misfit: why an answer does not match `returns`, or ""; an answer that does not match is never cached.
     """
 
     method: Method
@@ -111,17 +108,17 @@ class LookupRequest(NamedTuple):
     misfit: Callable[[Any], str] | None = None
 
     def __repr__(self) -> str:
-        """Only where the request goes: the rest may be sensitive."""
+        """Only the target of the request: the rest may be sensitive."""
         return f"<lookup by {self.method}>"
 
 
 def named_modules(text: str) -> tuple[str, ...]:
-    """The names between commas that the setting `NCCO_PYTHON_LOOKUPS` holds."""
+    """The comma-separated names in the setting `NCCO_PYTHON_LOOKUPS`."""
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _read_function(node: Node, what: str, reader: Reader) -> str | None:
-    """The function of `python`; E536 when it is not written as one."""
+    """The function of `python`; E536 if it is not written as one."""
     text = reader.text(node, what)
     if text is None or _FUNCTION.fullmatch(text.value):
         return text.value if text else None
@@ -131,7 +128,7 @@ def _read_function(node: Node, what: str, reader: Reader) -> str | None:
 
 
 def _function_cure(text: str) -> str:
-    """The cure for a function that is written in a wrong form."""
+    """The cure for a function in the wrong notation."""
     bare = text.strip().removesuffix("()").replace("/", ".").replace(".py:", ":").removesuffix(".py")
     if _FUNCTION.fullmatch(bare):
         return f'write "{bare}"'
@@ -142,7 +139,7 @@ def _function_cure(text: str) -> str:
 
 
 def _read_arguments(node: Node, what: str, reader: Resolver) -> Value | None:
-    """The keyword arguments under `with`; E536 for a name that no argument has."""
+    """The keyword arguments under `with`; E536 for a name that no argument can have."""
     found = reader.map(node, what, 'write `with: {number: "{{ call.from }}"}`')
     if found is None:
         return None
@@ -164,19 +161,19 @@ class LookupDefinition(Definition):
 
     method: SetByCode[Method]
     get: HttpUrl | None = None
-    """The URL that is asked; values are escaped for their place."""
+    """The URL to request; values are escaped for their place."""
     post: HttpUrl | None = None
-    """The URL that a body is sent to."""
+    """The URL to which a body is sent."""
     function: Annotated[str, Notation(_read_function, TEXT)] = written_as("python", default="")
     """package.module:function, plain or async."""
     arguments: Annotated[Value | None, Notation(_read_arguments, named(ANYTHING))] = written_as("with", default=None)
-    """What the function is given, by name."""
+    """The arguments of the function, by name."""
     timeout_ms: Annotated[int, Duration("50ms", "3500ms", "ms")] = written_as("timeout", default=1000)
-    """How long it may take, 700ms or 2s; 1s without it. `NCCO_LOOKUP_BUDGET_MS` bounds all of a turn together."""
+    """Its time limit, such as 700ms or 2s; 1s by default. `NCCO_LOOKUP_BUDGET_MS` bounds all of a turn together."""
     returns: Annotated[Returned, Unread(named(ref("returned")))]
     """Each field of the answer with its type."""
     default: Annotated[Answer, Unread(named(ANYTHING))] = field(default_factory=dict)
-    """The answer when the other server is slow or down, or answers something else."""
+    """The answer if the other server is slow or down, or its answer does not fit."""
     cache_ms: Annotated[int, Duration("1s", "24h", "s")] = written_as("cache", default=0)
     """How long an answer is reused, such as 30s or 5m."""
 
@@ -192,12 +189,12 @@ class LookupDefinition(Definition):
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """Everything in it that may be computed."""
+        """All its values that may be computed."""
         return (*super().values, *filter(None, (self.arguments,)))
 
     @property
     def type(self) -> Kind:
-        """Its answer as expressions see it: the fields of `returns`, and `ok`."""
+        """The type of its answer in expressions: the fields of `returns`, and `ok`."""
         return record({**self.returns.fields, OK: TYPES["bool"]}, self.returns.type.item)
 
     @property
@@ -206,7 +203,7 @@ class LookupDefinition(Definition):
         return {**self.default, OK: False}
 
     def render(self, names: Mapping[str, Any]) -> LookupRequest:
-        """What goes out in this call. `names` holds its params too. Raises RenderError.
+        """The request in this call. `names` also contains its params. Raises RenderError.
 
         A value that is a whole segment of the path must not be empty.
         """
@@ -225,11 +222,11 @@ class LookupDefinition(Definition):
         )
 
     def cast_answer(self, value: object, problem: str = "") -> tuple[Answer, str]:
-        """The answer as the flow sees it, and why it is not real ("" when it is).
+        """The answer as the flow sees it, and why it is not real ("" if it is).
 
         Args:
-            value: what came back.
-            problem: why nothing came back; `value` then means nothing.
+            value: the answer received.
+            problem: why there was none, in which case `value` has no meaning; or "".
         """
         if problem:
             return self.default_answer, problem
@@ -239,21 +236,21 @@ class LookupDefinition(Definition):
             return self.default_answer, str(misfit)
 
     def redact(self, answer: Answer, redactor: Redactor) -> tuple[Answer, str]:
-        """The answer with sensitive values masked, and why that failed ("" when it did not)."""
+        """The answer with sensitive values masked, and why that failed ("" if it did not)."""
         try:
             return {**redactor.redact(self.returns.type, answer, self.returns.secrets), OK: answer[OK]}, ""
         except Misfit as misfit:
             return self.default_answer, str(misfit)
 
     def misfit(self, value: object) -> str:
-        """Why an answer does not have what `returns` declares; "" when it does."""
+        """Why an answer does not match `returns`; "" if it does."""
         return self.cast_answer(value)[1]
 
 
 def read_lookups(node: Node, reader: Resolver) -> dict[str, LookupDefinition]:
-    """The lookups under `lookups`, by name. An invalid one is still defined, so that steps may name it.
+    """The lookups under `lookups`, by name. Invalid ones are still defined, so that steps may name them.
 
-    The scope of `reader` is that of the definitions: the names of the call, and of a flow also its variables.
+    The scope of `reader` is that of the definitions: the names of the call and, in a flow, its variables.
     """
     read = [_read_definition(entry, reader) for entry in LookupDefinition.entries(node, reader)]
     return {definition.name: definition for definition in read if definition is not None}
@@ -291,7 +288,7 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
 
 
 def _check_method(fields: Fields, reader: Reader) -> str:
-    """`get`, `post` or `python`: E530 unless it is exactly one of them, E540 for a word that it ignores."""
+    """`get`, `post` or `python`: E530 unless there is exactly one of them, E540 for a word that has no effect."""
     found = [word for word in _METHODS if word in fields.values]
     if not found:
         cure = 'add `get: "{{ env.CRM_URL }}/callers/{{ call.from }}"`, `post: url` or `python: "module:function"`'
@@ -307,7 +304,7 @@ def _check_method(fields: Fields, reader: Reader) -> str:
 
 
 def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
-    """The map under `params`. A computed value in it was probably meant for the query of the URL (E203)."""
+    """The map under `params`. A computed value there was probably meant for the URL's query (E203)."""
     if isinstance(node, Map):
         values = [entry for entry in node.entries if isinstance(entry.value, Text) and has_braces(entry.value)]
         for key, value in values:
@@ -318,7 +315,7 @@ def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
 
 
 def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: Reader) -> None:
-    """E541 when the cache would hold something sensitive: in the request, or in the answer."""
+    """E541 if the cache would contain something sensitive, from the request or from the answer."""
     used = frozenset[str]().union(*(value.used_names for value in definition.values))
     sensitive = {written("", path).removeprefix(".") for path in definition.returns.secrets}
     if found := sorted(used & secrets) or sorted(sensitive):
@@ -330,15 +327,15 @@ def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: 
 
 @dataclass(frozen=True, slots=True)
 class AskedLookup(Named[LookupDefinition]):
-    """A lookup that a step asks on entering; its answer is in scope under its name."""
+    """A lookup that a step asks on entry; its answer is in scope under its name."""
 
     def request(self, names: Mapping[str, Any]) -> LookupRequest:
-        """What goes out in this call. Raises RenderError."""
+        """The request in this call. Raises RenderError."""
         return self.definition.render(self.scope(names))
 
 
 def read_asked(node: Node, what: str, reader: Resolver) -> tuple[AskedLookup, ...]:
-    """The lookups under `lookup` of a step. E537 for an unknown one, E538 for one asked twice."""
+    """The lookups under `lookup` of a step. E537 for an unknown lookup, E538 for one that is asked twice."""
     asked: dict[str, AskedLookup] = {}
     for found in read_named(LookupDefinition, node, reader.lookups, reader, what):
         first = asked.setdefault(found.name, AskedLookup(found.definition, found.place, found.given))

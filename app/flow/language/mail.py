@@ -30,7 +30,7 @@ from app.flow.templates.values import Value
 from app.value_types import TYPES, PlainText
 
 MOST_ADDRESSES: Final = 20
-"""Our choice: more people are reached by a list of the mail server."""
+"""Our choice: use a mailing list on the mail server to reach more people."""
 _CURE: Final = (
     f"only mail addresses are allowed, such as office@example.com, at most {MOST_ADDRESSES}, separated by commas"
 )
@@ -40,7 +40,7 @@ _BRACES: Final = re.compile(r"\{\{.*?\}\}")
 def addresses(text: str) -> tuple[str, ...]:
     """The mail addresses between commas, such as `sales@example.com, owner@example.com`.
 
-    Raises ValueError, without the text: none is there, one cannot be used, or there are too many.
+    Raises ValueError, without the text, if there is none, if one cannot be used, or if there are too many.
     """
     found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not 0 < len(found) <= MOST_ADDRESSES or not all(map(_is_address, found)):
@@ -73,7 +73,7 @@ class Addresses(PlainText):
 
 
 def _read_to(node: Node, what: str, reader: Resolver) -> Value | None:
-    """Mail addresses; E585 when a caller or another server could choose who gets the mail."""
+    """Mail addresses; E585 if a caller or another server could choose who gets the mail."""
     value = reader.value(node, Addresses(), "text", what)
     if value is not None and isinstance(node, Text) and "{%" not in node.value:
         for part, place in _parts_that_are_no_address(node):
@@ -88,7 +88,7 @@ def _read_to(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def _parts_that_are_no_address(text: Text) -> Iterator[tuple[str, Place]]:
-    """The parts between commas that cannot be an address, whatever the values in braces are."""
+    """The comma-separated parts that cannot be an address, whatever the values in braces are."""
     offset = 0
     for part in text.value.split(","):
         written = part.strip()
@@ -112,9 +112,9 @@ class MailDefinition(MapForm):
     example: ClassVar = 'mail: {to: "{{ env.OFFICE_MAIL }}", subject: "A call from {{ call.from }}"}'
 
     to: Annotated[Value, Notation(_read_to, TEXT)]
-    """Mail addresses between commas, written here or in `env`."""
+    """Comma-separated mail addresses, written here or in `env`."""
     subject: Annotated[Value, OrTemplate(TYPES["text"])]
-    """The subject, one line."""
+    """The subject, on one line."""
     text: Annotated[Value | None, OrTemplate(TYPES["text"])] = None
     """The text of the mail; by default only the subject."""
     attach: Literal["recording"] | None = None
@@ -122,13 +122,13 @@ class MailDefinition(MapForm):
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """Everything in it that may be computed."""
+        """All its values that may be computed."""
         return tuple(value for value in (self.to, self.subject, self.text) if value is not None)
 
     def render(self, names: Mapping[str, Any]) -> dict[str, Any]:
-        """The mail as JSON: `to`, `subject`, `text`, and with `attach` the id of the recording.
+        """The mail as JSON: `to`, `subject`, `text`, and with `attach`, the id of the recording.
 
-        Raises RenderError, or ValueError without any value of the call.
+        Raises RenderError, or ValueError without values from the call.
         """
         mail = {
             "to": list(addresses(self.to.render(names))),

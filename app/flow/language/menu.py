@@ -41,11 +41,11 @@ class ChoicesWords(AskingWords):
     choices: Menu | None = None
     """A menu: each choice with `dtmf`, `speech` or both, and where it leads."""
     min_confidence: Confidence | None = None
-    """From 0 to 1: what the recogniser is less sure of does not count."""
+    """From 0 to 1: results with a lower confidence do not count."""
 
 
 def restore_menu(step: Fields, reader: Reader) -> Fields:
-    """The step without its words that are indented into its menu; E202 for each."""
+    """Move the step's own words out of its menu if they are indented into it; E202 for each."""
     menu = step.get("choices")
     strays = [entry for entry in menu.entries if _is_stray(entry, step)] if isinstance(menu, Map) else []
     for key, _ in strays:
@@ -58,7 +58,7 @@ def restore_menu(step: Fields, reader: Reader) -> Fields:
 
 
 def _is_stray(entry: Entry, step: Fields) -> bool:
-    """Whether an entry of a menu is a word of the step, and no choice of that name."""
+    """Whether an entry of a menu is a word of the step, not a choice with that name."""
     is_choice = isinstance(entry.value, Map) and {"dtmf", "speech", "goto"}.intersection(entry.value.keys())
     return entry.key.value in {"retry", "tail", "min_confidence"} - step.values.keys() and not is_choice
 
@@ -78,7 +78,7 @@ class Choices(StepExit[ChoicesWords]):
     place: Place
     locales: tuple[str, ...] = ()
     needed: dict[str, dict[str, str]] = field(default_factory=dict, init=False, compare=False, repr=False)
-    """What each choice needs, by locale: a cache of `decide`."""
+    """The input that each choice needs, by locale: a cache of `decide`."""
 
     @property
     def asked(self) -> Asked:
@@ -86,7 +86,7 @@ class Choices(StepExit[ChoicesWords]):
         return self.wanted
 
     def needs(self) -> Needs:
-        """An `input` that hears every key and phrase."""
+        """An `input` that accepts every key and phrase."""
         keys = [key for choice in self.choices.values() for key in choice.keys]
         said = {
             locale: [phrase for choice in self.choices.values() for phrase in choice.said_in(locale)]
@@ -102,11 +102,11 @@ class Choices(StepExit[ChoicesWords]):
 
     @property
     def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
-        """Those of its retry."""
+        """The prompts of its retry."""
         return self.retry.prompts
 
     def ways(self) -> Iterator[Way]:
-        """Each choice, and where the last try leads."""
+        """Each choice, and the targets of the last try."""
         for choice in self.choices.values():
             yield Way(
                 choice.name,
@@ -121,7 +121,7 @@ class Choices(StepExit[ChoicesWords]):
         yield from self.retry.ways()
 
     def outcomes(self) -> Iterator[ExitOutcome]:
-        """Of each choice the ways of making it that it has; each failed try."""
+        """For each choice, the ways of making it; and each failed try."""
         for choice in self.choices.values():
             if choice.keys:
                 yield ExitOutcome(f"{choice.name} {BY_KEYS}", choice.place)
@@ -131,7 +131,7 @@ class Choices(StepExit[ChoicesWords]):
             yield from self.retry.outcomes(failure)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The choice, or the failed try."""
+        """The name of the choice, or of the failed try."""
         return input_outcome(decision, heard_by)
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
@@ -149,7 +149,7 @@ class Choices(StepExit[ChoicesWords]):
 
     @classmethod
     def of_words(cls, words: ChoicesWords, source: StepSource) -> Self | None:
-        """See `StepExit`. Inherited choices are among them."""
+        """See `StepExit`. Inherited choices are included."""
         reader = source.reader
         place = words.at("choices")
         own = words.choices
@@ -181,7 +181,7 @@ def _reason(choice: Choice, outcome: Outcome, locale: str) -> str:
 
 
 def _asked(choices: Menu, least: float, reader: Resolver) -> Asked:
-    """What the menu listens for in the default locale; `by_locale` has the same for each locale if they differ."""
+    """The input that the menu accepts in the default locale; `by_locale` has that of each locale if they differ."""
     every = choices.values()
     keys = _distinct(((key, choice) for choice in every for key in choice.keys), "dtmf", reader)
     each: dict[str, Asked] = {}
@@ -193,7 +193,7 @@ def _asked(choices: Menu, least: float, reader: Resolver) -> Asked:
 
 
 def _distinct(ways: Iterable[tuple[str, Choice]], word: str, reader: Reader) -> dict[str, str]:
-    """Key or folded phrase → choice; E233 for a key and E234 for a phrase of two choices."""
+    """Key or folded phrase → choice; E233 for a key, and E234 for a phrase, that belongs to two choices."""
     found: dict[str, Choice] = {}
     for value, choice in ways:
         other = found.setdefault(value, choice)

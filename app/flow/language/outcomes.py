@@ -73,7 +73,7 @@ _OBSERVED: Final = frozenset(
     {"started", "ringing", "answered", "cancelled", "record", "recording", "recorded", "transcription", "transcribed"}
     | {"transfer", "hangup"}
 )
-"""Events that hooks may report (under `events`), but that never decide where a call goes."""
+"""Events that hooks may report (under `events`) but that never decide where a call goes."""
 
 
 class OutcomeTarget(NamedTuple):
@@ -84,17 +84,17 @@ class OutcomeTarget(NamedTuple):
 
 
 def _lines(fields: Fields, reader: Resolver) -> dict[str, OutcomeTarget]:
-    """The lines of an `on` but `error`, each with its target."""
+    """The lines of an `on` except `error`, each with its target."""
     nodes = {name: node for name, node in fields.values.items() if name != ERROR}
     targets = {name: read_target(node, f"`{name}`", reader) for name, node in nodes.items()}
     return {name: OutcomeTarget(target, fields.at(name)) for name, target in targets.items() if target is not None}
 
 
 class OnWords(MapForm):
-    """The words of a step with a deciding connect or checkpoint."""
+    """The words of a step in which a connect or a checkpoint decides."""
 
     on: Annotated[Node | None, Unread(ref("on"))] = None
-    """Where the call goes by the outcome of the connect, checkpoint, hold or flow; `error` goes with any exit."""
+    """Where the call goes after each outcome of the connect, checkpoint, hold or flow; `error` goes with any exit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class On(StepExit[OnWords]):
         return self.covered.union(self.lines)
 
     def needs(self) -> Needs | None:
-        """The connect or the checkpoint that is named; nothing if the connect is missing, which is reported (E264)."""
+        """The connect or checkpoint that `on` names; nothing after reporting that the connect is missing (E264)."""
         if self.connect is None and not OUTCOMES.keys().isdisjoint(self.lines):
             return None
         completed = self.lines.get("completed")
@@ -130,16 +130,16 @@ class On(StepExit[OnWords]):
 
     @property
     def plays_again(self) -> bool:
-        """Only for the next target of a list."""
+        """True only if there may be another target in a list."""
         return self.connect is not None and self.connect.rings_several
 
     def ways(self) -> Iterator[Way]:
-        """Each line. No input of the caller passes here."""
+        """Each line. None of them takes input from the caller."""
         for name, line in self.lines.items():
             yield Way(name, line.target, line.place, (name,))
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The line that takes it; none when the next target of a list is rung."""
+        """The line that handles the outcome; none if the next target of a list is rung."""
         if decision.next_target:
             return ""
         name = OTHERWISE if is_at_once else decision.what
@@ -148,7 +148,7 @@ class On(StepExit[OnWords]):
         return OTHERWISE if OTHERWISE in self.lines else "failed"
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Wait for a webhook. If a list has no number that may be dialled, take the line for a failure without waiting.
+        """Wait for a webhook. If no number in a list may be dialled, take the line for a failure without waiting.
 
         Raises RenderError.
         """
@@ -165,7 +165,7 @@ class On(StepExit[OnWords]):
         return Jump(line.target, line.place, why)
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """The line of the outcome; None for a status that does not steer here. Raises RenderError."""
+        """The line of the outcome; None for a status that does not decide here. Raises RenderError."""
         name = "completed" if outcome.name == "connected" else outcome.name
         if name in DIAL_FAILURES and self.connect is not None and self.connect.rings_several:
             count = sum(1 for _ in self.connect.rung(frame))
@@ -203,7 +203,7 @@ class On(StepExit[OnWords]):
 
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
-        """What may come of its connect, and its checkpoints."""
+        """The possible outcomes of its connect, and its checkpoints."""
         played = [item for item in items(step.get("do")) if isinstance(item, Map)]
         connects = (item for item in played if item.get("connect") or text_of(item.get("action")) == "connect")
         connect = next(connects, None)
@@ -217,14 +217,14 @@ class RunWords(OnWords):
     """The words of a step that runs another flow."""
 
     run: Annotated[Node | None, Unread(offered("flows"))] = None
-    """Another flow to run; `on` says where the call goes by its outcome."""
+    """Another flow to run; `on` says where the call goes after each of its outcomes."""
     given: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("with", default=None)
-    """The params of the flow under `run`."""
+    """The params for the flow under `run`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunFlow(StepExit[RunWords]):
-    """Leads into another flow; what that flow returns decides."""
+    """Goes into another flow, whose outcome decides."""
 
     word: ClassVar = "run"
     form: ClassVar = RunWords
@@ -236,24 +236,24 @@ class RunFlow(StepExit[RunWords]):
     place: Place
 
     def ways(self) -> Iterator[Way]:
-        """Into the other flow, and on from here by each line."""
+        """The way into the other flow, and each line's way from here."""
         entered = Target(None, self.place, runs=self.run)
         yield Way(entered.shown, entered, self.place, (AT_ONCE,), is_immediate=True, is_alone=True)
         for name, line in self.lines.items():
             yield Way(name, line.target, line.place, (name,), is_immediate=True, is_return=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The line for the returned outcome; entering the other flow decides nothing."""
+        """The line for the returned outcome; entering the other flow is not a decision."""
         if is_at_once:
             return AT_ONCE
         return decision.what if decision.what in self.lines else OTHERWISE
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Into the other flow, immediately."""
+        """Enter the other flow immediately."""
         return Jump(Target(None, self.place, runs=self.run), self.place, f"run: {self.run.flow}")
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """The line of the returned outcome."""
+        """Follow the line of the returned outcome."""
         found = outcome.name if outcome.name in self.lines else OTHERWISE
         line = self.lines.get(found)
         if line is None:
@@ -286,7 +286,7 @@ class RunFlow(StepExit[RunWords]):
 
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
-        """What the flow may return."""
+        """The outcomes that the flow may return."""
         yield from tuple(outcomes_of(text_of(step.get("run")))) or (RETURNED,)
         yield OTHERWISE
 
@@ -329,7 +329,7 @@ def _check_dial(fields: Fields, failures: tuple[str, ...], source: StepSource) -
 def _check_otherwise(
     fields: Fields, outcomes: tuple[str, ...], code: str, reader: Reader, *, may_be_empty: bool = False
 ) -> None:
-    """W267 for an `otherwise` that catches none of the outcomes; `code` for outcomes that lead nowhere."""
+    """W267 for an `otherwise` without any outcome left to catch; `code` for outcomes that lead nowhere."""
     missing = ", ".join(name for name in outcomes if name not in fields.values)
     if OTHERWISE in fields.values and not missing and not may_be_empty:
         reader.report("W267", fields.at(OTHERWISE), "`otherwise` is never used: every outcome has its own line")
@@ -347,7 +347,7 @@ _REFUSED: Final = frozenset(
 def _check_refused(signature: Signature, lines: Mapping[str, OutcomeTarget], reader: Reader) -> None:
     """W268 for a refusal such as `denied` that leads to the same step as a success such as `verified`.
 
-    A flow that returns values is not checked: its values can tell the two apart.
+    A flow that returns values is not checked: its values can distinguish the two.
     """
     steps = {name: line.target.step for name, line in lines.items() if line.target.is_plain}
     led = {name: steps.get(name if name in lines else OTHERWISE) for name in signature.outcomes}
@@ -361,7 +361,9 @@ def _check_refused(signature: Signature, lines: Mapping[str, OutcomeTarget], rea
 
 
 def _check_returned(signature: Signature, place: Place, reader: Resolver) -> None:
-    """Returned values fill variables of the same names: E203 for another type, E226 for a secret in a plain one."""
+    """Returned values fill variables of the same names: E203 for a different type, E226 for a secret in a plain
+    variable.
+    """
     for name, returned in signature.returns.items():
         variable = reader.variables.get(name)
         if variable is None:

@@ -1,7 +1,7 @@
 """What lookups and hooks send (a URL, headers, JSON), and how a step refers to them.
 
-The host of a URL is in the flow file or comes from `env`. A step refers to a declared lookup or hook by its name, with
-values for its params: `send: [survey_done, {ticket_opened: {ticket: "{{ ticket }}"}}]`.
+The host of a URL is written in the flow file or comes from `env`. A step refers to a declared lookup or hook by its
+name, with values for its params: `send: [survey_done, {ticket_opened: {ticket: "{{ ticket }}"}}]`.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from app.value_types.kind import AnyValue, is_encodable
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
 _BRACKETS: Final = re.compile(r"\[[^\]]*\](?::[0-9]*)?")
 _NOT_IN_HOST: Final = re.compile(r"[%\s\\\u3002\uff0e\uff61]")
-"""The last three are full stops of other scripts, which become dots when the host is resolved."""
+"""The last three are full stops in other scripts; they become dots when the host is resolved."""
 
 
 class RequestUrl(Url):
-    """An absolute http or https URL that the server may ask."""
+    """An absolute http or https URL to which the server may send requests."""
 
     sample = "https://example.com/callers/447700900123"
 
@@ -53,7 +53,7 @@ class RequestUrl(Url):
 
 
 def _check_host(url: str) -> None:
-    """Refuse hosts that some parsers read as a name and others as an address: `2130706433`, `0x7f.1`, `127.1`."""
+    """Refuse hosts that some parsers read as names and others as addresses: `2130706433`, `0x7f.1`, `127.1`."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -71,9 +71,9 @@ def _check_host(url: str) -> None:
 
 
 def without_urls(scope: ScopeTypes) -> ScopeTypes:
-    """The scope with every url as an ordinary text.
+    """The scope, with every value of type url as ordinary text.
 
-    Elsewhere a URL may start with a value of type url. Here only the flow file and `env` may say which server is asked,
+    Elsewhere a URL may start with a value of type url. Here only the flow file and `env` may determine the server,
     since a variable may come from a caller or from another server.
     """
     return replace(scope, shapes={name: _without_url(shape) for name, shape in scope.shapes.items()})
@@ -109,7 +109,7 @@ _NOT_IN_URL: Final = "send it in the `json` of a `post`: URLs are kept in logs"
 
 
 def read_url(node: Node, what: str, reader: Resolver) -> Value | None:
-    """An absolute URL; only the flow file and `env` may say which server it leads to. W531: a secret in its query."""
+    """An absolute URL; only the flow file and `env` may determine its server. W531: a secret in its query."""
     if isinstance(node, Text) and (found := _SECRET_QUERY.search(node.value)):
         place = node.at(found.start(1), len(found[1]))
         reader.report("W531", place, f'"{found[1]}" in the query of a URL is a secret that would be logged')
@@ -150,7 +150,7 @@ def read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
 
 
 def plain_json(value: object, depth: int = 0) -> Any:
-    """A copy of `value` with JSON types only; a point in time becomes ISO 8601 text.
+    """A copy of `value` with only JSON types; a point in time becomes ISO 8601 text.
 
     Raises ValueError; its message never contains the value.
     """
@@ -185,11 +185,11 @@ class JsonValue(AnyValue):
 
 
 JSON: Final = JsonField("kept", computed=JsonValue())
-"""Anything JSON can say, with values in braces; a key with braces is reported (E411) and left out.
+"""Anything that JSON can express, with values in braces; a key with braces is reported (E411) and left out.
 
 Unquoted numbers, `true` and `false` keep their type. `"{{ answers }}"` by itself keeps the type of the value: a list
-stays a list, a number a number; braces within a text make text. Sensitive values may be in it: it is sent and not
-written anywhere.
+stays a list, and a number stays a number; braces within other text produce text. It may contain sensitive values, since
+it is sent but not written anywhere.
 """
 
 HttpUrl: TypeAlias = Annotated[Value, Notation(read_url, TEXT)]
@@ -198,7 +198,7 @@ Body: TypeAlias = Annotated[Value, JSON]
 
 
 class Definition(MapForm):
-    """A lookup or a hook: a flow declares it once, and its steps name it. What is invalid in it is left out."""
+    """A lookup or a hook: a flow declares it once, and its steps refer to it by name. Invalid parts are left out."""
 
     is_named: ClassVar = True
     noun: ClassVar[str]
@@ -213,7 +213,7 @@ class Definition(MapForm):
     headers: Headers | None = None
     """Header lines; keys come from `env`."""
     params: Annotated[Mapping[str, Param], Unread(ref("params"))] = field(default_factory=dict)
-    """What is given where it is named, by name."""
+    """The values to pass where it is named, by name."""
 
     @classmethod
     def entries(cls, node: Node, reader: Reader) -> tuple[Entry, ...]:
@@ -233,16 +233,16 @@ class Definition(MapForm):
     @property
     @abstractmethod
     def url(self) -> Value | None:
-        """Where it goes."""
+        """Where it is sent."""
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """Everything in it that may be computed."""
+        """All its values that may be computed."""
         return tuple(value for value in (self.url, self.body, self.headers) if value is not None)
 
 
 def scope_with(params: Mapping[str, Param], scope: ScopeTypes) -> ScopeTypes:
-    """The scope with the params, which hide other names of the same spelling."""
+    """The scope with the params, which hide other names that are spelt the same."""
     for name, param in params.items():
         scope = scope.with_name(name, param.variable.type, "a sensitive param" * param.variable.sensitive)
     return scope
@@ -253,10 +253,10 @@ D = TypeVar("D", bound=Definition)
 
 @dataclass(frozen=True, slots=True)
 class Named(Generic[D]):
-    """A lookup or a hook as a step or a flow names it.
+    """A lookup or a hook that a step or a flow names.
 
     Attributes:
-        given: the values of its params, in the scope that names it.
+        given: the values of its params, in the scope in which it is named.
     """
 
     definition: D
@@ -265,7 +265,7 @@ class Named(Generic[D]):
 
     @property
     def name(self) -> str:
-        """As the flow calls it."""
+        """Its name in the flow."""
         return self.definition.name
 
     def scope(self, names: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,14 +276,14 @@ class Named(Generic[D]):
 
 
 def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolver, what: str) -> Iterator[Named[D]]:
-    """Yield each lookup or hook that is named, in order; one that is named twice is yielded twice.
+    """Yield each lookup or hook that is named, in order; twice if it is named twice.
 
     Args:
         kind: lookup or hook.
         node: a name, a map of name → params, or a list of both.
-        known: every one that may be named.
-        reader: its scope is that of the params' values.
-        what: the word that it is written under, for messages.
+        known: all lookups or hooks that may be named.
+        reader: has the scope of the params' values.
+        what: the key under which it is written, for messages.
     """
     declaring = {*kind.words(), "url"} - known.keys()
     for item in items(node):

@@ -1,4 +1,4 @@
-"""What happens when the caller says nothing, or nothing that fits: `retry`.
+"""`retry`: what happens if the caller's input does not fit or is missing.
 
 retry:
   noinput: ["Sorry, I did not hear you.", "You can also press a key."]    # first failed try, second and later
@@ -46,14 +46,16 @@ from app.value_types import WholeNumber
 
 FAILURES: Final = ("noinput", "nomatch")
 MAX_TRIES: Final = 10
-"""How often a step may ask at most. Our choice: a caller who has not answered ten times is better served by `then`."""
+"""The maximum number of times that a step asks. Our choice: a caller who has not answered ten times is better served by
+`then`.
+"""
 
 _OPTIONS: Final = ("talk", "stream", "template", "action")
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPrompt:
-    """One prompt; `kind` is `talk` or `stream`, `item` how it is written, as an item of `do`."""
+    """One prompt; `kind` is `talk` or `stream`, `item` is its notation as an item of `do`."""
 
     kind: str
     place: Place
@@ -63,8 +65,8 @@ class RetryPrompt:
     def before(self, kinds: frozenset[str]) -> tuple[Part, ...]:
         """The prompt as it is played before actions of these `kinds` and then the `input`.
 
-        The caller can interrupt it unless it says otherwise, or actions of another kind follow.
-        Source: NCCO reference, Talk and Stream (bargeIn).
+        The caller can interrupt it unless it forbids that, or actions of another kind follow. Source: NCCO reference,
+        Talk and Stream (bargeIn).
         """
         return tuple(map(_interruptible, self.parts)) if kinds <= {self.kind} else self.parts
 
@@ -81,7 +83,7 @@ def _read_prompts(node: Node, what: str, reader: Resolver) -> tuple[RetryPrompt,
 
 
 def _read_prompt(node: Node, reader: Resolver) -> RetryPrompt | None:
-    """A text, `{template: x.j2}`, `{stream: url}`, or a talk with its own fields: `{talk: .., style: 3}`."""
+    """Text, `{template: x.j2}`, `{stream: url}`, or a talk with its own fields: `{talk: .., style: 3}`."""
     item = as_item(node)
     kind = next((kind for kind in ("talk", "stream") if item and item.get(kind) is not None), None)
     if item is None or kind is None:
@@ -94,7 +96,7 @@ def _read_prompt(node: Node, reader: Resolver) -> RetryPrompt | None:
 
 
 def _read_then(node: Node, what: str, reader: Resolver) -> Mapping[str, Target] | None:
-    """Where the last try leads, by failure; None when an error hides it."""
+    """The targets of the last try, by failure; None if an error makes them unknown."""
     if not isinstance(node, Map) or is_target(node):
         target = read_target(node, what, reader)
         return dict.fromkeys(FAILURES, target) if target else None
@@ -106,14 +108,14 @@ def _read_then(node: Node, what: str, reader: Resolver) -> Mapping[str, Target] 
 
 
 class Then(MapForm):
-    """Where the last try leads, by what the caller failed to do."""
+    """The targets of the last try, by kind of failure."""
 
     hints: ClassVar = HINTS["then"]
 
     noinput: Destination | None = None
-    """When the caller said and pressed nothing."""
+    """If the caller did not say or press anything."""
     nomatch: Destination | None = None
-    """When the input did not fit."""
+    """If the input did not fit."""
 
 
 Prompts: TypeAlias = Annotated[tuple[RetryPrompt, ...], Notation(_read_prompts, ref("prompts"))]
@@ -128,7 +130,7 @@ class RetryWords(MapForm):
     definition: ClassVar = "retry"
 
     noinput: Prompts | None = None
-    """Prompts for a caller who said and pressed nothing: the first after the first failed try, and so on."""
+    """Prompts for a caller who did not say or press anything: the first after the first failed try, and so on."""
     nomatch: Prompts | None = None
     """Prompts for input that does not fit."""
     tries: Annotated[int | None, WholeNumber(1, MAX_TRIES)] = None
@@ -140,13 +142,13 @@ class RetryWords(MapForm):
 
     @property
     def prompts(self) -> Mapping[str, tuple[RetryPrompt, ...]]:
-        """Those that are written, by failure."""
+        """The prompts that are written, by failure."""
         found = {"noinput": self.noinput, "nomatch": self.nomatch}
         return {name: prompts for name, prompts in found.items() if prompts is not None}
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
-        """See `MapForm`. W241 for a prompt that is never played, because the last try comes before it."""
+        """See `MapForm`. W241 for a prompt that is never played because the last try comes before it."""
         words = super().read(node, what, reader, place=place, **made)
         tries = words.tries if words is not None else None
         for name, prompts in words.prompts.items() if words and tries else ():
@@ -173,7 +175,7 @@ def input_outcome(decision: TakenDecision, heard_by: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """What a step does after a failed try; `tries` counts the first time it asks."""
+    """What a step does after a failed try; `tries` includes the first time that it asks."""
 
     prompts: Mapping[str, tuple[tuple[Part, ...], ...]]
     then: Mapping[str, Target]
@@ -182,14 +184,14 @@ class Retry:
     place: Place
 
     def ways(self) -> Iterator[Way]:
-        """Where the last try leads. No input of the caller passes here."""
+        """The ways after the last try. They do not take input from the caller."""
         after = f"after {self.tries} tries" if self.tries > 1 else "after one try"
         for name in FAILURES:
             target = self.then[name]
             yield Way(name, target, target.place, (failed_try(name, self.tries, self.tries),), detail=after)
 
     def outcomes(self, failure: str) -> Iterator[ExitOutcome]:
-        """One for each try that fails."""
+        """One outcome for each try that fails."""
         said = self.prompts[failure]
         for number in range(1, self.tries):
             prompt = said[min(number, len(said)) - 1] if said else ()
@@ -197,13 +199,13 @@ class Retry:
         yield ExitOutcome(failed_try(failure, self.tries, self.tries), self.then[failure].place)
 
     def after(self, outcome: Outcome, place: Place, tries: int, others: tuple[str, ...] = ()) -> Decision | None:
-        """What follows when the caller has failed or was not recognised; None for any other outcome."""
+        """The decision if the caller has failed or was not recognised; None for any other outcome."""
         if outcome.name == "asr_error":
             return Decision(Again(counts_try=False), outcome.name, place, f"{outcome.because}: asked again")
         return self.decide(outcome.name, outcome.because, tries, others) if outcome.name in FAILURES else None
 
     def decide(self, failure: str, because: str, tries: int, others: tuple[str, ...] = ()) -> Decision:
-        """Ask again, or continue where `then` leads, after `tries` failed tries before this one."""
+        """Ask again, or continue at `then`; `tries` have failed before this one."""
         number = tries + 1
         count = f"{because}; failed try {number} of {self.tries}"
         if number >= self.tries:
@@ -225,7 +227,7 @@ def merge_retry(
     kinds: frozenset[str],
     reader: Reader,
 ) -> Retry | None:
-    """The retry of a step that asks; E240 (and None) when nothing says what follows the last try.
+    """The retry of a step that asks; E240 (and None) if nothing determines what follows the last try.
 
     Args:
         own: the `retry` of the step.
@@ -255,7 +257,7 @@ def merge_retry(
 
 
 def prompt_items(node: Node, reader: Resolver) -> tuple[Node, ...]:
-    """The prompts under `noinput` or `nomatch`, each as it is written or with its locales under one action."""
+    """The prompts under `noinput` or `nomatch`, each as written or with its locales under one action."""
     found: list[Node | None] = []
     if isinstance(node, Map) and stands_for_locales(node, reader, _OPTIONS):
         lists = {name: items(each) for name, each in (split(node, "this list of prompts", reader) or {}).items()}
@@ -277,7 +279,7 @@ def prompt_items(node: Node, reader: Resolver) -> tuple[Node, ...]:
 
 
 def as_item(node: Node) -> Map | None:
-    """A prompt as an item of `do`; None for a list, which is none."""
+    """A prompt as an item of `do`; None for a list, which is not a prompt."""
     if isinstance(node, Seq) or (isinstance(node, Map) and node.get("template") is None):
         return node if isinstance(node, Map) else None
     return Map((Entry(Text("talk", node.place), node),), node.place)

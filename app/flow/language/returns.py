@@ -1,11 +1,11 @@
-"""What a lookup returns: the types under `returns`, the `default`, and how an answer is checked.
+"""The result of a lookup: the types under `returns`, the `default`, and how an answer is checked.
 
 returns: {name: text, tier: [gold, standard], address: {city: text}, agents: [{name: text, number: phone}]}
 returns: {card: {number: {type: text, sensitive: true}}}      # at any depth; kept for one turn
 returns: {greeting: {type: url, hosts: [cdn.example.com]}}    # an answer with another host is not accepted
 default: {tier: standard}      # missing fields are empty: "", 0, false, an empty list
 
-An answer comes from another server. An error in it is reported by its field and the expected type, never by its
+An answer comes from another server. An error in it is reported with the field and the expected type, never with the
 value, which may be secret.
 """
 
@@ -26,14 +26,14 @@ from app.suggest import nearest
 from app.value_types import ANY, MAX_ITEMS, TYPES, Kind, Url, list_of, record
 
 OK = "ok"
-"""The field of every lookup that says whether its answer is real."""
+"""The field of every lookup that shows whether its answer is real."""
 
 
 class Misfit(Exception):
     """An answer that differs from its declaration.
 
     Attributes:
-        path: the path to what does not fit: `.city`, `[3]`; "" for the whole.
+        path: the path to the part that does not fit: `.city`, `[3]`; "" for the whole answer.
         problem: `is missing`, `is not a number`, ...
     """
 
@@ -49,11 +49,11 @@ class Misfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What a lookup returns.
+    """The declared result of a lookup.
 
     Attributes:
         type: a map of the declared fields; other fields of an answer are left out. If a declaration could not be read,
-            the map may have any other entries, too.
+            the map may have any other entries as well.
         secrets: the paths to sensitive values in an answer; none of them is part of another.
     """
 
@@ -74,8 +74,8 @@ class Returned:
 def read_answer(type_: Kind, value: object, path: str = "") -> Any:
     """A value of an answer, cast. Raises Misfit.
 
-    A number is accepted as a text, and a text of digits as a number; a boolean is never a text. `path` is the place of
-    `value` in the answer.
+    A number is accepted as text, and text that consists of digits as a number; a boolean is never text. `path` is the
+    place of `value` in the answer.
     """
     if type_.is_record and isinstance(value, Mapping):
         for name in type_.fields:
@@ -105,7 +105,7 @@ def _cast(type_: Kind, value: object, path: str) -> Any:
 
 
 class SensitiveValues(Protocol):
-    """What is sensitive in this turn (`app.engine.secrets`)."""
+    """The sensitive values of this turn (`app.engine.secrets`)."""
 
     def are_in(self, text: str) -> bool:
         """Whether a text contains a sensitive value."""
@@ -115,15 +115,15 @@ class SensitiveValues(Protocol):
 
 
 _PUBLIC: Final = frozenset({"words", "bool"})
-"""Types with values that are written in the flow."""
+"""Types whose values are written in the flow."""
 
 
 class Redactor:
-    """Replaces sensitive values by tokens.
+    """Replaces sensitive values with tokens.
 
     Args:
         sensitive: the sensitive values of this turn.
-        mask: the token of a text.
+        mask: returns the token for a text.
     """
 
     def __init__(self, sensitive: SensitiveValues, mask: Callable[[str], str]) -> None:
@@ -131,7 +131,7 @@ class Redactor:
         self._mask = mask
 
     def redact(self, type_: Kind, value: Any, secrets: Collection[Path], path: str = "") -> Any:
-        """A value of an answer, masked except at the paths `secrets`. Raises Misfit if the type allows no token."""
+        """A value of an answer, masked except at the paths `secrets`. Raises Misfit if the type forbids a token."""
         if () in secrets or type_.name in _PUBLIC:
             return value
         inner = by_first_key(secrets)
@@ -161,14 +161,14 @@ MAX_NESTED: Final = 5
 """How deep declared maps may be nested; our choice."""
 
 OPTIONAL: Final = {"phone?": "phone", "url?": "url"}
-"""Types for which an answer may hold "" for a missing value."""
+"""Types for which an answer may contain "" for a missing value."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _RETURNS_CURE: Final = "add `returns: {name: text, tier: [gold, standard]}`, with the type of each field of the answer"
 _SENSITIVE: Final = "sensitive"
 _HOSTS: Final = "hosts"
 _BESIDE: Final = frozenset({"cache", "timeout", "default", "headers", "params", "json", "with"})
-"""Words of a lookup that are written next to `returns`."""
+"""Words of a lookup that belong next to `returns`."""
 _DESCRIPTION: Final = frozenset({"type", _SENSITIVE})
 _VARIABLE_WORDS: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
 _FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
@@ -212,7 +212,7 @@ def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> K
 
 
 def _looks_like_type(node: Node) -> bool:
-    """Whether a text, or each text in a map, is the name of a type."""
+    """Whether a text, or every text in a map, is the name of a type."""
     if isinstance(node, Map):
         return all(_looks_like_type(value) for _, value in node.entries)
     return not isinstance(node, Text) or node.value in TYPES or node.value in OPTIONAL
@@ -255,7 +255,7 @@ def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> K
 
 
 def _entry_type(node: Node) -> Node | None:
-    """The type of the entries of a list: its one item, when that is a type and no allowed word."""
+    """The type of a list's entries: its only item, if that is a type and not an allowed word."""
     item = node.items[0] if isinstance(node, Seq) and len(node.items) == 1 else None
     is_type = isinstance(item, Map | Seq) or (isinstance(item, Text) and item.value in (*TYPES, *OPTIONAL))
     return item if is_type else None
@@ -289,7 +289,7 @@ def _is_flag(node: Node) -> bool:
 
 
 def outermost(paths: Iterable[Path]) -> frozenset[Path]:
-    """The paths without those that start with another one. A list of sensitive entries is sensitive as a whole."""
+    """The paths, without any that start with another path. A list of sensitive entries is sensitive as a whole."""
     whole = {_up_to_list(path) for path in paths}
     return frozenset(path for path in whole if not any(path[:end] in whole for end in range(1, len(path))))
 
@@ -322,7 +322,7 @@ def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
 
 
 def read_default(fields: Fields, returns: Returned, reader: Resolver) -> dict[str, Any]:
-    """What holds without an answer: `default`, filled up with empty values; E533 for what does not fit."""
+    """The result without an answer: `default`, completed with empty values; E533 for values that do not fit."""
     node = fields.get("default")
     within = f"the default of {fields.what}"
     if node is None:
@@ -335,7 +335,7 @@ def read_default(fields: Fields, returns: Returned, reader: Resolver) -> dict[st
 
 
 def _fill_map(node: Map, type_: Kind, within: str, reader: Resolver) -> dict[str, Any]:
-    """A map with the written values, and empty values for the rest; E533 for a field that is not returned."""
+    """A map with the written values and empty values for the rest; E533 for a field that is not returned."""
     written: dict[str, Node] = {}
     for key, value in node.entries:
         if key.value not in type_.fields and type_.item is None:
@@ -365,7 +365,7 @@ def _read_value(node: Node, inner: Kind, within: str, reader: Resolver) -> Any:
         reader.report("E533", node.place, f"{within} is computed", "write the value itself, without braces")
         return inner.empty
     if isinstance(node, Text) and not node.value and inner.empty == "":
-        return ""  # without an answer a phone number or a URL is empty, as every text is
+        return ""  # without an answer, a phone number or a URL is empty, like any text
     try:
         return read_answer(inner, node.value if isinstance(node, Text) else value.render({}))
     except Misfit as misfit:

@@ -52,15 +52,15 @@ from app.ncco.actions import ENDPOINT, SHAPES
 from app.value_types import TYPES, JsonSchema
 
 OfferedNames: TypeAlias = Mapping[str, Iterable[str]]
-"""The names that a project gives to things, by the kinds of `app.flow.editing.names`: what an editor offers."""
+"""The names in a project, by the kinds of `app.flow.editing.names`: an editor offers them."""
 
 _PLACEHOLDERS: Final = frozenset({"offered", "more", "offered_words"})
-"""Our own keys in a schema, which are replaced by standard ones at the end."""
+"""Our own keys in a schema, which are replaced with standard ones at the end."""
 _HOSTS: Final = "The hosts allowed in the URL; any other host makes the answer invalid."
 
 
 _SHORT_TYPE: Final = {"type": ["object", "string"], "if": {"type": "string"}, "then": one_of(TYPES)}
-"""Only the type of a variable may be written."""
+"""A variable may be written as its type alone."""
 
 
 def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
@@ -123,7 +123,7 @@ def _events(known: Mapping[str, str]) -> JsonSchema:
 
 
 def _goto() -> JsonSchema:
-    """A step, or one of the forms of a target that are maps."""
+    """A step, or a target written as a map."""
     forms = {word: form.json_schema() for word, form in FORMS.items()}
     words = {word: about({}, schema["properties"][word]["description"]) for word, schema in forms.items()}
     found = choose(((has(word), schema) for word, schema in forms.items()), mapped(words, required=["goto"]))
@@ -140,7 +140,7 @@ def _on() -> JsonSchema:
 
 
 def _prompts() -> JsonSchema:
-    """A list of prompts or one: a text, a file, an item of `do` that is heard, or one of these for each locale."""
+    """One or more prompts: text, a file, an audible item of `do`, or one of these for each locale."""
     item = {"anyOf": [has("talk"), has("stream"), has("action")]}
     cases = [(item, ref("item")), (has("template"), FILE)]
     local = per_locale(listed({"anyOf": [TEXT, FILE, ref("item")]}))
@@ -165,7 +165,7 @@ def _defaults() -> JsonSchema:
 
 
 def _returned() -> JsonSchema:
-    """The type of a field of an answer: a word, a list, a map of fields, a sensitive type, or a URL of some hosts."""
+    """The type of an answer's field: a word, a list, a map of fields, a sensitive type, or a URL with allowed hosts."""
     fields = {
         "type": ref("returned"),
         "sensitive": about(FLAG, "true: its value is never stored."),
@@ -184,9 +184,9 @@ def _returned() -> JsonSchema:
 
 
 def resolved(schema: Any, names: OfferedNames) -> Any:
-    """A schema with the names that are offered.
+    """A schema with the names that an editor offers.
 
-    Alternatives within alternatives become one list: an editor offers nothing from deeper ones.
+    Nested alternatives become one list, because editors do not offer anything from the inner ones.
     """
     if isinstance(schema, list):
         return [resolved(each, names) for each in schema]
@@ -209,7 +209,7 @@ _OURS: Final = {
     "ncco": "A file in templates/ that produces a whole list of actions as JSON.",
 }
 ABOUT: Final = {word: SHAPES[word].about for word in ACTIONS} | _OURS
-"""What each item of `do` is."""
+"""A description of each item of `do`."""
 
 
 def action_definitions() -> dict[str, JsonSchema]:
@@ -236,7 +236,7 @@ def options_of(word: str) -> dict[str, JsonSchema]:
 
 
 def _any_item() -> JsonSchema:
-    """An item is recognised by the first of these words; `record` next to a `conversation` is its field."""
+    """An item is recognised by the first of these words; `record` next to a `conversation` is a field of it."""
     pasted = [(_has_value("action", word), ref(f"{word}_pasted")) for word in ACTIONS]
     cases = [(has("action"), choose(pasted, {"properties": {"action": one_of(ACTIONS)}}))]
     first = sorted(ITEM_WORDS, key=lambda word: word != "conversation")
@@ -248,7 +248,7 @@ def _any_item() -> JsonSchema:
 
 
 def _item(word: str) -> JsonSchema:
-    """What is written under the name of an action: the main value, or a map of fields."""
+    """The value under the name of an action: the main value, or a map of fields."""
     if word in _OURS:
         return mapped({word: about(TEXT if word == "checkpoint" else offered("templates"), ABOUT[word])})
     options = options_of(word)
@@ -277,7 +277,7 @@ def _any_target() -> JsonSchema:
 
 
 def options_around() -> dict[str, JsonSchema]:
-    """The fields of `connect` without where it leads."""
+    """The fields of `connect`, except its targets."""
     fields = action_shape("connect").schemas()
     return {name: schema for name, schema in fields.items() if name != "endpoint"} | {ON_ANSWER: _on_answer()}
 
@@ -291,7 +291,7 @@ def _target(kind: str) -> JsonSchema:
 
 
 def _on_answer() -> JsonSchema:
-    """What the called party of a phone hears first: a flow of ours, or another server's NCCO."""
+    """What the party called by phone hears first: a flow of ours, or another server's NCCO."""
     phone = endpoint_shape("phone")
     plain = phone.fields[ON_ANSWER].json_schema()
     run = about(offered("flows"), "The flow that the called party hears before being connected.")

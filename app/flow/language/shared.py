@@ -1,11 +1,9 @@
-"""Shared files: what all flows of a project have in common.
+"""Shared files: the parts that all flows of a project have in common.
 
-shared: true
-hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}
-lookups: {customer: {get: "{{ env.CRM_URL }}/callers/{{ call.from }}", returns: {name: text}}}
-hooks: {voicemail_saved: {post: "{{ env.CRM_URL }}/voicemails"}}
-locales: {en: {language: en-GB}}
-defaults: {talk: {language: en-GB}, retry: {noinput: ["Sorry?"], then: reception}}
+shared: true hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}} lookups: {customer: {get: "{{
+env.CRM_URL }}/callers/{{ call.from }}", returns: {name: text}}} hooks: {voicemail_saved: {post: "{{ env.CRM_URL
+}}/voicemails"}} locales: {en: {language: en-GB}} defaults: {talk: {language: en-GB}, retry: {noinput: ["Sorry?"], then:
+reception}}
 
 A project may have several shared files. The declarations of a flow win over shared ones.
 """
@@ -36,7 +34,7 @@ SECTIONS: Final = ("locales", "hours", "lookups", "hooks")
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """Each part by its name; those of a flow win over shared ones."""
+    """Each part by its name; a flow's parts win over shared ones."""
 
     locales: Mapping[str, Locale] = field(default_factory=dict)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
@@ -50,11 +48,11 @@ class Context:
 
     Attributes:
         templates: file name → text.
-        env: names of the variables that are set for flows; None when that is not known.
+        env: names of the variables that are set for flows; None if unknown.
         dates: computed dates of holidays, by path; missing ones are computed.
         shared: parts for all flows.
         defaults: what every flow inherits.
-        events: hooks that every flow sends for what Vonage reports later.
+        events: hooks that every flow sends for later reports from Vonage.
         flows: the signatures of the flows, by name.
         kept: by flow, the names of variables that may hold a server setting.
     """
@@ -70,20 +68,20 @@ class Context:
 
 
 class Declarations(MapForm):
-    """The sections that flows and shared files both have; most are read once the names in scope are known."""
+    """The sections of both flows and shared files; most are read once the names in scope are known."""
 
     defaults: Annotated[Node | None, Unread(ref("defaults"))] = None
-    """What every step inherits; a step may say otherwise."""
+    """What every step inherits; a step may override it."""
     locales: Annotated[Mapping[str, Locale] | None, Notation(read_locales, ref("locales"))] = None
-    """The languages that are spoken; the first is the default."""
+    """The languages spoken; the first is the default."""
     hours: Annotated[Node | None, Unread(ref("hours"))] = None
     """Opening hours by name."""
     lookups: Annotated[Node | None, Unread(ref("lookups"))] = None
-    """What is asked from outside, by name."""
+    """Requests to other servers during a call, by name."""
     hooks: Annotated[Node | None, Unread(ref("hooks"))] = None
     """Webhooks of ours, by name."""
     events: Annotated[Node | None, Unread(ref("events"))] = None
-    """Which hooks are sent for what Vonage reports later, in every step."""
+    """The hooks to send for later reports from Vonage, in every step."""
 
 
 class SharedWords(Declarations):
@@ -93,16 +91,16 @@ class SharedWords(Declarations):
     cures: ClassVar = {"shared": Fix("write `shared: true`", "add", "shared: true")}
 
     shared: bool | None = None
-    """true: this file holds parts for all flows."""
+    """true: this file contains parts for all flows."""
 
 
 def is_shared(node: Node | None) -> bool:
-    """Whether a file holds shared parts."""
+    """Whether a file contains shared parts."""
     return isinstance(node, Map) and node.get("shared") is not None
 
 
 def read_shared(nodes: Iterable[tuple[Map, list[FlowIssue]]], context: Context) -> Context:
-    """The context with all shared parts; the errors of each file go to its own list."""
+    """The context with all shared parts; the errors of each file are added to its own list."""
     owners: dict[tuple[str, str], Text] = {}
     for node, issues in nodes:
         context = _read_file(node, context, issues)
@@ -130,7 +128,7 @@ def _read_file(node: Map, context: Context, issues: list[FlowIssue]) -> Context:
 
 
 def _joined(node: Node | None, word: str, sample: str, before: Map | None, reader: Reader) -> Map | None:
-    """The map under a word, over those of the shared files before."""
+    """The map under a word, merged over those of earlier shared files."""
     joined = overlay(reader.map(node, f"`{word}`", f"write e.g. `{word}: {{{sample}}}`") if node else None, before)
     return joined if isinstance(joined, Map) else None
 
@@ -143,7 +141,7 @@ def overlay(own: Node | None, shared: Map | None) -> Node | None:
 
 
 def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[FlowIssue]) -> None:
-    """E282 for a part that another shared file declares too. Locales are one part: the first is the default."""
+    """E282 for a part that another shared file also declares. Locales are one part: the first is the default."""
     maps = [(key.value, value) for key, value in node.entries if key.value in SECTIONS and isinstance(value, Map)]
     for section, key in ((section, entry.key) for section, value in maps for entry in value.entries):
         is_one = section == "locales"
@@ -160,7 +158,7 @@ def read_sections(
     """The sections of a file, and a reader that has them in scope.
 
     Args:
-        words: of the file.
+        words: those of the file.
         reader: knows the variables.
         outer: the shared parts.
         dates: computed dates of holidays, by path.
@@ -175,7 +173,7 @@ def read_sections(
     lookups = {name: lookup for name, lookup in outer.lookups.items() if name not in reader.variables}
     if words.lookups:
         lookups |= read_lookups(words.lookups, reader)
-    for name, lookup in lookups.items():  # one that has the name of a variable (E539) may be meant by either
+    for name, lookup in lookups.items():  # a lookup with the name of a variable (E539) may be the intended one
         is_taken = name in reader.variables
         secrets = () if is_taken else lookup.returns.secrets
         scope = scope.with_name(name, ANY if is_taken else lookup.type, secrets=secrets)

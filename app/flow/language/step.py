@@ -31,7 +31,7 @@ EXITS: Final[tuple[type[StepExit[Any]], ...]] = (Choices, Collect, Hold, RunFlow
 
 
 class StepWords(MapForm):
-    """The words that every step may have, besides those of its exit."""
+    """The words that every step may have, apart from those of its exit."""
 
     others: ClassVar = tuple(dict.fromkeys(word for kind in EXITS for word in kind.form.words()))
 
@@ -41,11 +41,11 @@ class StepWords(MapForm):
     }
 
     asks: AskedLookups = written_as("lookup", default=())
-    """Lookups that run when the step is entered: their names, or `- name: {param: value}`."""
+    """Lookups to ask when the step is entered: their names, or `- name: {param: value}`."""
     sets: NewValues = written_as("set", default=())
     """Variables that change when the step is entered, line by line."""
     sends: SentHooks = written_as("send", default=())
-    """Hooks that are sent when the step is entered: their names, or `- name: {param: value}`."""
+    """Hooks to send when the step is entered: their names, or `- name: {param: value}`."""
     do: Annotated[Node | None, Unread({"type": "array", "items": ref("item")})] = None
     """What the caller hears: a list of NCCO actions."""
     events: StepEvents = field(default_factory=dict)
@@ -53,7 +53,7 @@ class StepWords(MapForm):
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """JSON Schema of a step: the words of each exit are among its own."""
+        """JSON Schema of a step: the words of each exit are included in it."""
         schemas = cls.schemas()
         for kind in EXITS:
             schemas |= {word: schema for word, schema in kind.form.schemas().items() if word not in schemas}
@@ -65,7 +65,7 @@ STEP_WORDS: Final = (*StepWords.words(), *StepWords.others)
 
 
 class ReadStep(NamedTuple):
-    """A step, and its source.
+    """A step and its source.
 
     Attributes:
         lacks_exit: nothing says where the call goes, which is reported (W217).
@@ -77,7 +77,7 @@ class ReadStep(NamedTuple):
 
 
 def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | None:
-    """One entry of `steps`; None when its form or its exit is invalid."""
+    """One entry of `steps`; None if its form or its exit is invalid."""
     name = entry.key.value
     place = entry.key.place
     found = reader.map(entry.value, f'step "{name}"', f"write `{name}: {{do: [..], goto: step}}`")
@@ -116,12 +116,12 @@ def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults
 
 
 def _goes_on(exit_: Exit) -> bool:
-    """Whether the actions of another step may follow those of this one, in one NCCO."""
+    """Whether another step's actions may follow this step's in the same NCCO."""
     return exit_.leaves_at_once and any(not way.target.is_end for way in exit_.ways())
 
 
 def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
-    """The step's exit; E218 for each further one. An `on` with only `error` is not an exit."""
+    """The step's exit; E218 for any other exit. An `on` with only `error` is not an exit."""
     fields = source.fields
     on = fields.get("on")
     is_exit = {"on": not isinstance(on, Map) or steers(on)}
@@ -139,7 +139,7 @@ def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
 
 
 def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
-    """Report words without effect, an `input` without `choices` or `collect`, a connect without `on`, no exit."""
+    """Report words without effect, an `input` without `choices` or `collect`, a connect without `on`, or no exit."""
     fields = source.fields
     reader = source.reader
     for word in ("retry", "tail", "min_confidence", "with"):
@@ -161,9 +161,9 @@ def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
 
 
 def _check_connect(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
-    """A connect with an outcome that decides nothing: E265 for a list of targets, W266 for one; W217 without any exit.
+    """A connect whose outcome has no effect: E265 for a list of targets, W266 for one; W217 without any exit.
 
-    Behind an `input` it is played when no webhook gets through, so nothing can decide.
+    After an `input`, it is played only if no webhook gets through, so it cannot decide.
     """
     connect = source.first("connect")
     on = source.fields.get("on")
@@ -177,12 +177,12 @@ def _check_connect(kind: type[StepExit[Any]] | None, source: StepSource) -> None
 
 
 def _lacks_exit(kind: type[StepExit[Any]] | None, source: StepSource) -> bool:
-    """Whether nothing says where the call goes; one that a `connect` or a `transfer` takes on needs nothing."""
+    """Whether nothing says where the call goes, and it is not taken on by a `connect` or a `transfer`."""
     return kind is None and source.first("transfer") is None and source.first("connect") is None
 
 
 def _has_dial_lines(on: Map, source: StepSource) -> bool:
-    """Whether `on` has lines besides `error` and checkpoints: dial outcomes, or names that are reported already."""
+    """Whether `on` has lines besides `error` and checkpoints: dial outcomes, or names already reported."""
     return not {"error", *source.checkpoints}.issuperset(on.keys())
 
 
