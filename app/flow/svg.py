@@ -1,7 +1,7 @@
 """Flows as an SVG: a separate picture, or part of a page, with classes and attributes for a style sheet.
 
-Each node has the class `node` and its kind, each edge `edge` and its stroke. Nothing has a `style` attribute, so a
-strict Content-Security-Policy may hold.
+Each node has the class `node` and its kind, each edge `edge` and its stroke. Nothing has a `style` attribute, so it
+works under a strict Content-Security-Policy.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FRAME_PADDING: Final = 14.0
 TITLE_HEIGHT: Final = 30.0
 FRAME_GAP: Final = 28.0
 ASPECT: Final = 1.6
-"""Width by height of a picture of many flows."""
+"""Width divided by height of a picture of many flows."""
 HEAD: Final = 8.0
 """The length of an arrowhead."""
 SLANT: Final = 13.0
@@ -45,7 +45,7 @@ PADDING: Final = {
     "run": 22.0,
     "end": 14.0,
 }
-"""What is left free at both sides of the text, by the kind of node."""
+"""The space on both sides of the text, by kind of node."""
 
 _GROUPS: Final = {
     191: "'", 222: "ijl", 260: "|", 278: " !,./:;I[\\]ft", 333: "()-`r“”·", 334: "{}", 355: '"', 389: "*", 469: "^",
@@ -58,7 +58,7 @@ _BOLD: Final = 1.08
 
 
 def text_width(text: str, size: float) -> float:
-    """About how wide a text is in a font of that size."""
+    """The approximate width of a text in a font of that size."""
     return sum(_char_width(char) for char in unicodedata.normalize("NFD", text)) * size / 1000
 
 
@@ -69,7 +69,7 @@ def _char_width(char: str) -> int:
 
 
 def as_svg(drawing: Drawing, stylesheet: str = "") -> str:
-    """The picture; ends with a line break. With the text of a `stylesheet` the file needs no other."""
+    """The picture; ends with a line break. With the text of a `stylesheet`, the file does not need another one."""
     frames = [_Frame.of(flow, drawing) for flow in drawing.subgraphs]
     places, size = _packed([frame.size for frame in frames])
     label = "Flow " + ", ".join(flow.title for flow in drawing.subgraphs)
@@ -87,7 +87,7 @@ class _Frame:
     """One flow, laid out.
 
     Attributes:
-        nodes: its nodes, and one of the kind `link` for each other flow that an arrow leads to.
+        nodes: its nodes, and one of kind `link` for each other flow to which an arrow leads.
         arrows: those that start in it, with the indices of their nodes.
     """
 
@@ -118,7 +118,7 @@ class _Frame:
         return Size(width, self.layout.size.height + TITLE_HEIGHT + 2 * FRAME_PADDING)
 
     def drawn(self, x: float, y: float) -> Iterator[str]:
-        """The frame with its upper left corner at (x, y); edges lie below the nodes."""
+        """The frame with its upper left corner at (x, y); edges are drawn below the nodes."""
         width, height = map(_numbers, self.size)
         title = _text(self.flow.title)
         corner = _numbers((self.size.width - self.layout.size.width) / 2, TITLE_HEIGHT + FRAME_PADDING)
@@ -200,7 +200,7 @@ def _node_text(node: GraphNode) -> list[tuple[str, str, float]]:
 
 
 def _label_text(arrow: Arrow) -> list[tuple[str, str, float]]:
-    """The lines of a label; of an arrow that shows calls, the last one is their number."""
+    """The lines of a label; if the arrow shows calls, the last line is their number."""
     parts = (part for line in arrow.lines for part in _wrapped(printable(line), LABEL_SIZE, MAX_LABEL_WIDTH))
     lines = [(part, "line", LABEL_SIZE) for part in parts]
     return [*lines[:-1], (lines[-1][0], "count", LABEL_SIZE)] if lines and arrow.width else lines
@@ -278,7 +278,7 @@ def _shape(node: GraphNode, rect: Rect) -> str:
 
 
 def _at_border(point: tuple[float, float], node: GraphNode, rect: Rect) -> tuple[float, float]:
-    """The point of an edge on the border of the rectangle, moved to the outline of the node."""
+    """Move an edge's point on the border of the rectangle to the outline of the node."""
     if node.kind != "decide":
         return point
     middle = rect.y + rect.height / 2
@@ -287,7 +287,7 @@ def _at_border(point: tuple[float, float], node: GraphNode, rect: Rect) -> tuple
 
 
 def _line(points: Sequence[tuple[float, float]], *, is_loop: bool) -> tuple[str, str]:
-    """The path of an edge and that of its arrowhead."""
+    """The paths of an edge and its arrowhead."""
     tip_x, tip_y = points[-1]
     if is_loop:
         curve = f"M{_numbers(*points[0])}C{' '.join(_numbers(*point) for point in points[1:])}"
@@ -311,7 +311,7 @@ def _head(x: float, y: float, back_x: float, back_y: float) -> str:
 
 
 def _packed(sizes: Sequence[Size]) -> tuple[list[tuple[float, float]], Size]:
-    """Rectangles in rows, in order: their upper left corners and the size of the whole."""
+    """Arrange rectangles in rows, in order: their upper left corners and the total size."""
     area = sum(width * height for width, height in sizes)
     limit = max([math.sqrt(area * ASPECT), *(size.width for size in sizes)])
     places = list[tuple[float, float]]()

@@ -2,9 +2,9 @@
 
 `set`, `with` and the values that a sub-flow returns fill variables. A variable may hold a setting if a text that fills
 it uses `env`, or a variable that may hold one. Names that a template sets and the files that it includes are followed.
-Conditions are not, since they only choose among values; a `bool` and one of a list of words reveal no setting.
+Conditions are not, since they only choose among values; a `bool` or one of a list of words does not reveal a setting.
 
-The input is the nodes of the files as YAML has them: what may be spoken must be known before the values are read.
+The input is the YAML nodes of the files, because it must be known before reading the values what may be spoken.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.flow.templates.tree import Template
 
 
 class Cell(NamedTuple):
-    """A variable of a flow, or with `is_returned` the value that the flow returns under the name."""
+    """A variable of a flow, or with `is_returned`, the value that the flow returns under that name."""
 
     flow: str
     name: str
@@ -29,7 +29,7 @@ class Cell(NamedTuple):
 
 
 SETTING: Final = Cell("", "env")
-"""The source of the settings of the server."""
+"""The source of the server's settings."""
 
 Edges: TypeAlias = dict[Cell, set[Cell]]
 """Each cell with the cells computed from it."""
@@ -74,7 +74,7 @@ def _is_harmless(name: str, flow: Map | None) -> bool:
 
 
 def _edges(node: Map, flow: str, flows: Mapping[str, Map], templates: Mapping[str, str]) -> Iterator[tuple[Cell, Cell]]:
-    """Sources and targets of the assignments in a flow: by `set` and `with`, and from sub-flows."""
+    """Sources and targets of a flow's assignments: by `set` and `with`, and from sub-flows."""
     callee = text_of(node.get("run"))
     is_returned = node.get("return") is not None
     for word, filled in (("set", flow), ("with", callee)):
@@ -89,7 +89,7 @@ def _edges(node: Map, flow: str, flows: Mapping[str, Map], templates: Mapping[st
 
 
 def _used(node: Node, templates: Mapping[str, str]) -> Iterator[str]:
-    """The names that a written value is computed from."""
+    """The names from which a written value is computed."""
     for text in texts_in(node):
         if has_braces(text):
             template, _ = read_with_includes(text, templates)
@@ -99,7 +99,7 @@ def _used(node: Node, templates: Mapping[str, str]) -> Iterator[str]:
 
 
 class _SourceWalk(Walk):
-    """Finds the names whose values a text may hold. A name that the template sets is replaced by its value."""
+    """Finds the names whose values a text may hold. A name that the template sets is replaced with its value."""
 
     def __init__(self, template: Template) -> None:
         super().__init__(template)

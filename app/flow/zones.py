@@ -11,12 +11,12 @@ from app.flow.issues import Fix, did_you_mean
 from app.suggest import ALIKE_NAMES, nearest
 
 _OF_THE_HOST: Final = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*")
-"""Names that a host may define in addition to those of the database."""
+"""Names that a host may define in addition to those in the database."""
 _OFFSET: Final = re.compile(r"(?:GMT|UTC|Z)?\s*[+-]\s*[0-9:]+", re.IGNORECASE)
 
 
 def find_zone(name: str) -> ZoneInfo | None:
-    """The zone of that name in the time zone database (IANA); None when there is none."""
+    """The zone with that name in the IANA time zone database; None if there is none."""
     if _OF_THE_HOST.fullmatch(name):
         return None
     try:
@@ -26,7 +26,7 @@ def find_zone(name: str) -> ZoneInfo | None:
 
 
 def zone_cure(name: str) -> str | Fix:
-    """What to write in place of an unknown name."""
+    """What to write instead of an unknown name."""
     if _OFFSET.fullmatch(name):
         return "write a city's zone, such as Europe/London, which knows when its clocks change, such as Europe/London"
     known, cities = _known_zones()

@@ -361,9 +361,7 @@ def _check_refused(signature: Signature, lines: Mapping[str, OutcomeTarget], rea
 
 
 def _check_returned(signature: Signature, place: Place, reader: Resolver) -> None:
-    """Returned values fill variables of the same names: E203 for a different type, E226 for a secret in a plain
-    variable.
-    """
+    """Returned values fill variables with the same names: E203 for a different type, E226 for an exposed secret."""
     for name, returned in signature.returns.items():
         variable = reader.variables.get(name)
         if variable is None:

@@ -23,12 +23,12 @@ __all__ = ["LOADER", "MAX_CHARACTERS", "MAX_DEPTH", "names_written_in", "read_ya
 
 MAX_CHARACTERS = 524_288
 MAX_VALUES = 100_000
-"""Each key, text, list and map counts."""
+"""Maximum number of keys, texts, lists and maps."""
 MAX_DEPTH = 64
 """A larger or more deeply nested file is refused (E119)."""
 
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The parser in C; the one in Python where PyYAML was built without it."""
+"""The parser in C, or the one in Python if PyYAML was built without it."""
 
 _NAME = re.compile(r"(?:^[ \t]*(?:- +)*|[{,][ \t]*)[\"']?([A-Za-z_][\w-]*)[\"']?[ \t]*(?::|$)", re.MULTILINE)
 _FLOW_NAME = re.compile(r"^flow:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
@@ -37,9 +37,9 @@ _FLOW_NAME = re.compile(r"^flow:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
 def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node | None, list[FlowIssue]]:
     """The first document of `text` as nodes, and its issues sorted by place.
 
-    `file` is the path to show in places. Never raises, whatever the text. The node is None without a document and
-    after a syntax error; only the first syntax error is reported. A node can come with errors of other kinds: an
-    unquoted `Text` with the value "" is a missing value that is already reported.
+    `file` is the path to show in places. Never raises, whatever the text is. The node is None without a document and
+    after a syntax error; only the first syntax error is reported. There may be a node as well as errors of other kinds:
+    an unquoted `Text` with the value "" is a missing value that has already been reported.
     """
     source = SourceFile(file, text)
     if len(source.text) > MAX_CHARACTERS:
@@ -57,16 +57,16 @@ def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node
 
 
 def names_written_in(text: str) -> tuple[str, frozenset[str]]:
-    """Of a file with a syntax error: the flow's name ("" without one), and every word that can be a key.
+    """For a file with a syntax error: the flow's name ("" if there is none), and every word that may be a key.
 
-    A line of one word counts: the word may lack its colon.
+    A line with a single word counts, since its colon may be missing.
     """
     found = _FLOW_NAME.search(text)
     return found[1] if found else "", frozenset(_NAME.findall(text))
 
 
 def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], FlowIssue | None]:
-    """The parser's events, and what stopped it."""
+    """The parser's events, and the error that stopped it."""
     events: list[yaml.Event] = []
     depth = 0
     values = 0
@@ -92,7 +92,7 @@ _ESCAPE = re.compile(r"\\(?:(?P<fold>(?:\r\n|\r|\n)[ \t]*)|x.{2}|u.{4}|U.{8}|.)"
 
 @dataclass(slots=True)
 class _Builder:
-    """Builds nodes from the parser's events, and reports issues on the way.
+    """Builds nodes from the parser's events, and reports issues as it goes.
 
     In its methods, `key` is the key of a value (None for a list item), and `name` is the nearest key around it.
     """
@@ -102,7 +102,7 @@ class _Builder:
     issues: list[FlowIssue]
 
     def document(self) -> Node | None:
-        """The document's node; None without one, or with two: the second may contain what the first lacks."""
+        """The document's node; None without one, or with two: the second may contain what is missing in the first."""
         next(self.events)
         if not isinstance(next(self.events), yaml.DocumentStartEvent):
             self.issues.append(RULES["E120"].at(self.source.place(0), "the file is empty"))
@@ -149,7 +149,7 @@ class _Builder:
         return Map(tuple(entries.values()), place)
 
     def _is_split_text(self, value: yaml.Event) -> bool:
-        """Whether a key without a value is the rest of a text in typographic quotes, which YAML split at a comma."""
+        """Whether a key without a value is the rest of text in typographic quotes that YAML split at a comma."""
         is_empty = isinstance(value, yaml.ScalarEvent) and not value.value and not value.style
         return is_empty and bool(self.issues) and self.issues[-1].code == "E118"
 
@@ -200,9 +200,9 @@ class _Builder:
 
 
 def _character_offsets(text: str, at: int, end: int, event: yaml.ScalarEvent) -> list[int]:
-    """The offset of each character of a scalar that is written from `at` to `end` of a text.
+    """The offset of each character of a scalar that extends from `at` to `end` in a text.
 
-    Between two characters the text may have indentation, the rest of an escape, or a folded line break.
+    Between two characters there may be indentation, the rest of an escape, or a folded line break.
     """
     if event.style in ("|", ">"):
         header = _HEADER.match(text, at, end)

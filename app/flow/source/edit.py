@@ -1,4 +1,4 @@
-"""Changes single values of a YAML text; every other character stays, comments and layout included."""
+"""Changes single values in YAML text; all other characters are kept, including comments and layout."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Path: TypeAlias = tuple[str, ...]
 """Keys and list indices from the root of the document: `("steps", "menu", "do", "0", "talk")`."""
 
 Splice: TypeAlias = tuple[int, int, str]
-"""What is between two offsets becomes another text."""
+"""The replacement of the text between two offsets."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 .;/+_-]|:(?! ))*(?<![ :])")
-"""A text that needs no quotes, in a list or map in brackets either."""
+"""Text that does not need quotes, even in a list or map in brackets."""
 _WIDTH: Final = 100
 
 
@@ -42,7 +42,7 @@ def members_of(text: str, node: yaml.CollectionNode) -> list[Member]:
 
 
 def end_of(text: str, node: yaml.Node) -> int:
-    """Where the text of a node ends; the mark of a block is behind the comments and blank lines that follow it."""
+    """The end of a node's text; a block's end mark comes after the comments and blank lines that follow it."""
     while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last
@@ -51,7 +51,7 @@ def end_of(text: str, node: yaml.Node) -> int:
 
 
 def addition(text: str, node: yaml.CollectionNode, entry: str) -> Splice:
-    """One more entry at the end of a map, or one more item, without its dash, at the end of a list."""
+    """Add an entry at the end of a map, or an item (without its dash) at the end of a list."""
     if node.flow_style or not node.value:
         at = end_of(text, members_of(text, node)[-1].value) if node.value else node.start_mark.index + 1
         return at, at, f", {entry}" if node.value else entry
@@ -61,12 +61,12 @@ def addition(text: str, node: yaml.CollectionNode, entry: str) -> Splice:
 
 
 def removal(text: str, node: yaml.CollectionNode, number: int) -> Splice:
-    """Without one member of several; in a block its line goes, with its comment."""
+    """Remove one of several members; in a block, also its line and comment."""
     members = members_of(text, node)
     start = members[number].start
     end = end_of(text, members[number].value)
     line = max((found.end() for found in LINE_BREAK.finditer(text, 0, start)), default=0)
-    shares_line = node.flow_style or text[line:start].strip()  # behind the dash of a list item
+    shares_line = node.flow_style or text[line:start].strip()  # after the dash of a list item
     if shares_line and number + 1 == len(members):
         return end_of(text, members[number - 1].value), end, ""
     if shares_line:
@@ -75,17 +75,17 @@ def removal(text: str, node: yaml.CollectionNode, number: int) -> Splice:
 
 
 def _line_break(text: str, at: int) -> tuple[int, int]:
-    """Where the line of a position ends, and where the next starts; its comment belongs to it."""
+    """The end of the line at a position, including its comment, and the start of the next line."""
     found = LINE_BREAK.search(text, at)
     return found.span() if found else (len(text), len(text))
 
 
 class NoSuchValue(Exception):
-    """This path has no value."""
+    """There is no value at this path."""
 
 
 class YamlText:
-    """A YAML text that is being changed. Raises yaml.YAMLError for a text that cannot be parsed.
+    """YAML text to be changed. Raises yaml.YAMLError if the text cannot be parsed.
 
     Attributes:
         text: the text with the changes so far.
@@ -113,7 +113,7 @@ class YamlText:
         return found
 
     def set(self, path: Path, value: str) -> None:
-        """Replace a scalar, in the style that it has as far as the new text allows. Raises NoSuchValue."""
+        """Replace a scalar, keeping its style as far as the new text allows. Raises NoSuchValue."""
         node = self.node(path)
         if not isinstance(node, yaml.ScalarNode):
             raise NoSuchValue(path)
@@ -125,7 +125,7 @@ class YamlText:
             self._splice(start, end, quoted(value) if node.style else written(value))
 
     def _block(self, node: yaml.ScalarNode, value: str) -> str:
-        """A folded or literal text with its header and indentation; quoted where a block cannot say it."""
+        """Folded or literal text with its header and indentation; quoted if a block cannot express it."""
         header, _, body = self.text[node.start_mark.index : node.end_mark.index].partition("\n")
         indent = len(body) - len(body.lstrip(" "))
         lines = textwrap.wrap(value, max(20, _WIDTH - indent), break_long_words=False, break_on_hyphens=False)
@@ -138,7 +138,7 @@ class YamlText:
         return "\n".join([header, *(" " * indent + line for line in lines)])
 
     def rename(self, path: Path, key: str) -> None:
-        """Write another key for the value at a path. Raises NoSuchValue."""
+        """Rename the key of the value at a path. Raises NoSuchValue."""
         value = self.node(path)
         holder = self.node(path[:-1])
         names = [name for name, node in holder.value if node is value] if isinstance(holder, yaml.MappingNode) else []
@@ -147,7 +147,7 @@ class YamlText:
         self._splice(names[0].start_mark.index, names[0].end_mark.index, written(key))
 
     def put_into_list(self, path: Path) -> None:
-        """Make a list of a map, which becomes its only item. Raises NoSuchValue."""
+        """Replace a map with a list whose only item is the map. Raises NoSuchValue."""
         node = self.node(path)
         if not isinstance(node, yaml.MappingNode):
             raise NoSuchValue(path)
@@ -168,7 +168,7 @@ class YamlText:
         self._splice(*addition(self.text, node, entry))
 
     def remove(self, path: Path) -> None:
-        """Remove an entry or an item with its line; the last one goes with what holds it. Raises NoSuchValue."""
+        """Remove an entry or an item with its line; the last one also removes its container. Raises NoSuchValue."""
         holder = self.node(path[:-1])
         child = self.node(path)
         assert isinstance(holder, yaml.CollectionNode)  # noqa: S101 - it has a child
@@ -180,7 +180,7 @@ class YamlText:
 
 
 def _child(node: yaml.Node, key: str) -> yaml.Node:
-    """The value under a key or index. Raises NoSuchValue."""
+    """The value at a key or index. Raises NoSuchValue."""
     found: yaml.Node | None = None
     if isinstance(node, yaml.MappingNode):
         found = next((value for name, value in node.value if name.value == key), None)
@@ -197,5 +197,5 @@ def quoted(value: str) -> str:
 
 
 def written(value: str) -> str:
-    """The text as a scalar: plain where that is certainly read as this text."""
+    """The text as a scalar: plain if that is certain to be read as this text."""
     return value if _PLAIN.fullmatch(value) else quoted(value)

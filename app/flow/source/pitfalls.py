@@ -1,4 +1,4 @@
-"""Texts that YAML accepts but does not read as their author meant them."""
+"""Finds text that YAML accepts but does not read as its author meant it."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ _UNSUPPORTED = re.compile(r"(?:^|[\s\[{,])[&!*]|(?:^|[\r\n:\-\[,{])[ \t]*\{\{")
 _COLON = re.compile(r"[ \t]*:")
 _COMMENT = re.compile(r"([ \t]*)#([^\r\n]*)")
 _TYPOGRAPHIC_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a\u201b"
-"""Double, angle and single ones: opening and closing, low and high."""
+"""Typographic quotes: double, angle and single; opening and closing, low and high."""
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 def check_unsupported(source: SourceFile, events: Sequence[yaml.Event]) -> list[FlowIssue]:
-    """The parts of YAML that flow files do not have: tags, anchors, aliases, braces without quotes."""
+    """The parts of YAML that flow files do not support: tags, anchors, aliases, braces without quotes."""
     if not _UNSUPPORTED.search(source.parsed):
         return []
     issues: list[FlowIssue] = []
@@ -97,7 +97,7 @@ def _tag_or_anchor(source: SourceFile, event: yaml.Event) -> FlowIssue:
 
 
 def check_scalar(source: SourceFile, event: yaml.ScalarEvent, key: str) -> FlowIssue | None:
-    """The issue of a text under `key`: it is cut, continued or closed by mistake, or in typographic quotes."""
+    """The issue of text under `key` that is cut, continued or closed by mistake, or has typographic quotes."""
     start, end = marks(event)
     if is_quoted(event):
         return _late_closing_quote(source, start, end) if end.line > start.line else None
@@ -118,7 +118,7 @@ def check_scalar(source: SourceFile, event: yaml.ScalarEvent, key: str) -> FlowI
 
 
 def check_missing_space(source: SourceFile, event: yaml.ScalarEvent) -> FlowIssue | None:
-    """A text without quotes that has its line to itself and looks like a key: `- talk:Hello`."""
+    """Text without quotes on a line of its own that looks like a key: `- talk:Hello`."""
     found = None if event.style else _GLUED_KEY.match(event.value)
     start = marks(event)[0]
     if not found or source.parsed[source.starts[start.line] : start.index].strip(" -"):
@@ -171,7 +171,7 @@ def _late_closing_quote(source: SourceFile, start: yaml.Mark, end: yaml.Mark) ->
 
 
 def _cut_by_comment(source: SourceFile, event: yaml.ScalarEvent, key: str) -> FlowIssue | None:
-    """A `#` that starts a comment, where value and comment look like one text."""
+    """A `#` that starts a comment although value and comment look like one text."""
     start, end = (mark.index for mark in marks(event))
     found = _COMMENT.match(source.parsed, end)
     if not found or not _looks_like_one_text(event.value, found[1], found[2], key):
@@ -192,7 +192,7 @@ def _looks_like_one_text(value: str, space: str, comment: str, key: str) -> bool
 
 
 def check_key(source: SourceFile, event: yaml.ScalarEvent) -> FlowIssue | None:
-    """What is wrong with a key without quotes."""
+    """The problem of a key without quotes."""
     if event.style:
         return None
     if _is_merge(event):
@@ -209,7 +209,7 @@ def check_key(source: SourceFile, event: yaml.ScalarEvent) -> FlowIssue | None:
 
 
 def check_empty(source: SourceFile, event: yaml.ScalarEvent, key: Text | None) -> tuple[FlowIssue, str] | None:
-    """The issue that nothing (or YAML's null) is written where a value is required, and the text that was meant."""
+    """The issue that a required value is missing (or YAML's null), and the text that was probably meant."""
     if is_quoted(event) or event.value not in _NULL:
         return None
     start = marks(event)[0].index
@@ -227,7 +227,7 @@ def check_empty(source: SourceFile, event: yaml.ScalarEvent, key: Text | None) -
 
 
 def _missing_value(source: SourceFile, start: int, key: Text | None) -> FlowIssue:
-    """The issue about a key, or a list item, without a value."""
+    """The issue of a key, or a list item, without a value."""
     if key is None:
         cure = "write it after the dash, or delete the dash"
         return RULES["E103"].at(source.place(start), "this list item is empty", cure)
@@ -250,7 +250,7 @@ def _missing_value(source: SourceFile, start: int, key: Text | None) -> FlowIssu
 
 
 def _sibling_block(source: SourceFile, key: Text) -> int:
-    """The line below a key when it looks like a part of it that was not indented; else 0."""
+    """The line below a key if it looks like an unindented part of it; otherwise 0."""
     if key.place.line == len(source.starts):
         return 0
     below = source.line(key.place.line + 1)

@@ -19,7 +19,7 @@ FILLER = "\ue000"
 """A private-use letter: ordinary text to a YAML parser."""
 
 _DIRECTION = "\u200e\u200f\u202a-\u202e\u2066-\u2069"
-"""Marks that are copied along with a phone number from a contact list."""
+"""Marks that are copied with a phone number from a contact list."""
 _HIDDEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u2060\ufeff\ufffe\uffff\ud800-\udfff"
 """Characters that YAML forbids, and characters that are always invisible."""
 _SPACES = "\xa0\u2000-\u200a\u202f\u205f\u3000"
@@ -27,13 +27,13 @@ _INVALID = re.compile(
     rf"(?:^|(?<=[\r\n]))[ ]*(?:- *)*(?:[\w-]+: *)?(?P<space>[{_SPACES}]+)|(?P<break>[\x85\u2028\u2029])"
     rf"|(?P<direction>[{_DIRECTION}])|(?P<hidden>[{_HIDDEN}])"
 )
-"""Also matches spaces that YAML does not know, in the indentation or after a key."""
+"""Also matches spaces that YAML does not recognise, in the indentation or after a key."""
 _MAX_ISSUES = 20
 _MAX_QUOTED = 72
 
 
 def marks(event: yaml.Event) -> tuple[yaml.Mark, yaml.Mark]:
-    """Where an event starts and ends. The C parser has another class for marks, with the same attributes."""
+    """The start or end of an event. The C parser has a different class for marks, with the same attributes."""
     return event.start_mark, event.end_mark  # type: ignore[return-value]  # the parsers set both in every event
 
 
@@ -45,8 +45,8 @@ def is_quoted(event: yaml.Event) -> bool:
 class SourceFile:
     """One file: its text as written (`text`) and as the parser sees it (`parsed`), of the same length.
 
-    In `parsed`, characters that YAML does not allow are replaced: spaces by a space, others by `FILLER`. A byte order
-    mark at the start is in neither. Lines end with LF, CRLF or CR.
+    In `parsed`, characters that YAML does not allow are replaced: spaces with a space, others with `FILLER`. Neither
+    contains a byte order mark from the start of the file. Lines end with LF, CRLF or CR.
     """
 
     def __init__(self, file: str, text: str) -> None:
@@ -79,12 +79,12 @@ class SourceFile:
         return self.place(start.index, end.index)
 
     def rewritten(self, start: int, end: int, text: str, cure: str) -> Fix:
-        """The fix that writes another text from `start` to `end`; `cure` says it in words."""
+        """The fix that replaces the text from `start` to `end`; `cure` says it in words."""
         line, column = self.position(start)
         return Fix(cure, "characters", text, Place(self.file, line, column, end - start))
 
     def line_end(self, line: int) -> int:
-        """Where the text of a line (from 1) ends, without its line break."""
+        """The end of the text of a line (counted from 1), without its line break."""
         end = self.starts[line] if line < len(self.starts) else len(self.text)
         while end > self.starts[line - 1] and self.text[end - 1] in "\r\n":
             end -= 1
@@ -95,7 +95,7 @@ class SourceFile:
         return self.line(self.position(index)[0])
 
     def line(self, number: int) -> Line:
-        """A line, from 1."""
+        """A line, counted from 1."""
         if number not in self._lines:
             self._lines[number] = Line(self, number)
         return self._lines[number]
@@ -108,7 +108,7 @@ class SourceFile:
         return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
 
     def invisible_characters(self) -> list[FlowIssue]:
-        """The issues about invisible characters in a template, at most twenty. Unlike YAML, it may have any spaces."""
+        """The issues about invisible characters in a template (at most 20). Unlike YAML, it may contain any spaces."""
         found = [each for each in self._invalid_characters() if each.lastgroup != "space"]
         return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
 
@@ -117,7 +117,7 @@ class SourceFile:
         return [each for each in _INVALID.finditer(self.text) if not self._is_allowed(each, right_to_left)]
 
     def _is_allowed(self, found: re.Match[str], right_to_left: dict[int, bool]) -> bool:
-        """Whether it is a direction mark in a line with Hebrew or Arabic letters, which is found out once a line."""
+        """Whether it is a direction mark in a line with Hebrew or Arabic letters, which is determined once per line."""
         if found.lastgroup != "direction":
             return False
         line, _ = self.position(found.start())
@@ -152,7 +152,7 @@ _OPENING = re.compile(
            (?P<colon>:)(?=[ \t]|$))?""",
     re.VERBOSE,
 )
-"""The key is matched with the blanks behind it. Nothing is tried twice, so that a long line is read in one pass."""
+"""The key is matched with the blanks after it. Nothing is tried twice, so a long line is read in one pass."""
 
 EXPRESSION_KEYS = frozenset({"if", "until", "check"})
 """Keys with a bare expression: quotes inside it are part of it."""
@@ -160,10 +160,10 @@ EXPRESSION_KEYS = frozenset({"if", "until", "check"})
 MAP_KEYS = frozenset(
     ["steps", "defaults", "vars", "params", "returns", "hours", "lookups", "hooks", "locales", "events"],
 ).union(("choices", "retry", "on", "collect", "set", "with", "json"))
-"""Keys with a map as value."""
+"""Keys whose value is a map."""
 
 LIST_KEYS = frozenset({"do", "branch"})
-"""Keys with a list as value."""
+"""Keys whose value is a list."""
 
 COMMON_KEYS = (MAP_KEYS | LIST_KEYS).union(
     ("flow", "start", "entry", "default", "tail", "min_confidence", "goto", "then", "if", "else"),
@@ -182,11 +182,12 @@ class Line:
     Attributes:
         number: from 1.
         text: without its line break.
-        indent: how many spaces (or tabs) it starts with.
-        key: "" when it has none.
-        start, first, content, colon, value, end: offsets into the text of the source: of its first character, of the
-            first that is no space, of what follows its dashes, of the colon behind its key (-1 without a key), of what
-            follows that (its dashes, when there is no key), and behind its last character.
+        indent: the number of spaces (or tabs) at its start.
+        key: "" if it does not have one.
+        start, first, content, colon, value, end: offsets into the text of the source: of its first character; of the
+            first that is not a space; of the text after its dashes; of the colon after its key (-1 without a key); of
+            the text after that colon (after its dashes, if there is no key); and of the position after its last
+            character.
     """
 
     def __init__(self, source: SourceFile, number: int) -> None:
@@ -207,39 +208,39 @@ class Line:
 
     @property
     def column(self) -> int:
-        """How many characters are before its content, the dashes of list items included."""
+        """The number of characters before its content, including the dashes of list items."""
         return self.content - self.start
 
     @property
     def above(self) -> Line | None:
-        """The nearest line above that is neither blank nor a comment."""
+        """The nearest preceding line that is neither blank nor a comment."""
         return next(self.lines_above(), None)
 
     def lines_above(self) -> Iterator[Line]:
-        """The lines above that are neither blank nor a comment, upwards."""
+        """The preceding lines that are neither blank nor comments, from bottom to top."""
         lines = (Line(self.source, number) for number in range(self.number - 1, 0, -1))
         return (line for line in lines if line.text.lstrip()[:1] not in ("", "#"))
 
     @property
     def has_value(self) -> bool:
-        """Whether something follows its key or its dashes."""
+        """Whether there is text after its key or its dashes."""
         return self.value < self.content_end
 
     @cached_property
     def bare(self) -> str:
-        """The text with quoted texts and the comment blanked out, of the same length."""
+        """The text, with quoted texts and the comment replaced with blanks of the same length."""
         return _QUOTED_OR_COMMENT.sub(lambda found: FILLER * len(found[0]), self.text)
 
     @cached_property
     def content_end(self) -> int:
-        """The offset after its last character that is neither comment nor blank."""
+        """The offset after its last character that is neither part of a comment nor blank."""
         comments = (found for found in _QUOTED_OR_COMMENT.finditer(self.text) if found[0].startswith("#"))
         comment = next((found.start() for found in comments), len(self.text))
         return self.start + len(self.text[:comment].rstrip())
 
 
 def quote(text: str) -> str:
-    """`text` as an author would write it in quotes; a long one is cut, and then ends with three dots."""
+    """`text` as an author would write it in quotes; long text is cut, and ends with three dots."""
     return in_quotes(text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED].rstrip() + " ...")
 
 

@@ -61,7 +61,7 @@ class SyntaxFault:
         source: the file.
         problem: the parser's own words.
         at: the offset where it stopped.
-        context_start: the offset where the construct that it was reading starts; `at` when it does not say.
+        context_start: the offset where the construct that it was reading starts, or `at` if unknown.
         last: the last event that it read.
         in_flow: whether a `[` or `{` is open.
     """
@@ -99,17 +99,17 @@ class SyntaxFault:
 
     @property
     def entry(self) -> str:
-        """What is written between the last comma or opening bracket and the place."""
+        """The text between the last comma or opening bracket and the place."""
         begin = max(self.source.parsed.rfind(char, self.context_start, self.at) for char in ",[{") + 1
         return self.source.text[begin : self.at]
 
     def issue(self, code: str, start: int, end: int, message: str, cure: str | Fix | None = None) -> FlowIssue:
-        """The issue about the characters from `start` to `end`."""
+        """An issue about the characters from `start` to `end`."""
         return RULES[code].at(self.source.place(start, end), message, cure)
 
 
 def enclosing(line: Line, bare: str, start: int, *, in_flow: bool) -> tuple[int, int]:
-    """Where the text around `start` starts and ends, as its author meant it; `bare` is the line without its quotes."""
+    """The start and end of the text around `start` as its author meant it; `bare` is the line without its quotes."""
     if not in_flow:
         return start, line.content_end
     at = start - line.start
@@ -119,11 +119,11 @@ def enclosing(line: Line, bare: str, start: int, *, in_flow: bool) -> tuple[int,
     return line.start + min(begin, at), line.start + (stop.start() if stop else len(bare))
 
 
-# one character, or a few, that cannot be there
+# one or more characters that are not allowed there
 
 
 def find_conflict(fault: SyntaxFault) -> FlowIssue | None:
-    """What Git writes into a file that it could not merge."""
+    """The lines that Git writes into a file that it could not merge."""
     found = _CONFLICT.search(fault.source.parsed)
     cure = "keep one of the two versions, and delete the lines with <<<<<<<, ======= and >>>>>>>"
     return fault.issue("E101", *found.span(), "a Git conflict marker", cure) if found else None
@@ -139,7 +139,7 @@ def find_tab(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_escape(fault: SyntaxFault) -> FlowIssue | None:
-    """A backslash in double quotes that YAML does not know."""
+    """A backslash escape in double quotes that YAML does not recognise."""
     at = fault.source.parsed.rfind("\\", fault.context_start, fault.at + 1)
     if at < 0 or not fault.mentions("escape", "hexdecimal", "hexadecimal"):
         return None
@@ -166,7 +166,7 @@ def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
-    """`talk {text: Hello}` and `{speech [sales, buy], goto: x}`: no colon between a key and its list or its map."""
+    """`talk {text: Hello}` and `{speech [sales, buy], goto: x}`: a colon is missing after a key."""
     source = fault.source
     line = fault.line
     found = _UNKEYED_BRACKET.match(line.text)
@@ -199,7 +199,7 @@ def find_equals(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_braces(fault: SyntaxFault) -> FlowIssue | None:
-    """A text that starts with `{{` or `{%`, or holds them between brackets, without quotes."""
+    """Text without quotes that starts with `{{` or `{%`, or contains them between brackets."""
     line = fault.line
     for found in _BRACES.finditer(line.bare, 0, fault.at - line.start + 2):
         if line.start + found.start() <= fault.at and (
@@ -210,7 +210,7 @@ def find_braces(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> FlowIssue:
-    """The issue that braces at `start` are not in quotes."""
+    """An issue: the braces at `start` are not in quotes."""
     key = None if in_flow or start != line.content else _BRACED_KEY.match(line.bare, start - line.start)
     if key:
         place = source.place(start, line.start + key.end(1))
@@ -225,7 +225,7 @@ def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> Flow
 
 
 def find_reserved(fault: SyntaxFault) -> FlowIssue | None:
-    """A text that starts with a character that is reserved in YAML."""
+    """Text that starts with a character reserved in YAML."""
     at = fault.context_start
     if not fault.opener or fault.opener not in "*&!|>":
         if not fault.mentions("cannot start any token", "mapping keys are not allowed"):
@@ -241,7 +241,7 @@ def find_reserved(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_hash(fault: SyntaxFault) -> FlowIssue | None:
-    """A `#` between brackets, which made a comment of the closing bracket."""
+    """A `#` between brackets, which turned the closing bracket into a comment."""
     for number in range(fault.first_line.number, fault.line.number + 1) if fault.in_flow else ():
         line = fault.source.line(number)
         found = _CLOSING_COMMENT.match(line.text, line.content_end - line.start)
@@ -256,7 +256,7 @@ def find_hash(fault: SyntaxFault) -> FlowIssue | None:
 
 
 _REST_OF_BRACES = re.compile(r"[^{}]*\}\}")
-"""What follows a quote within braces, up to their end."""
+"""The text after a quote within braces, up to their end."""
 
 
 def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
@@ -293,11 +293,11 @@ def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
 
 
 _LIST_TYPE = re.compile(r"(?:list|List|array)\[(\w+)\]|(\w+)\[\]")
-"""A type of lists in other languages: `text[]`, `list[text]`."""
+"""The notation of list types in other languages: `text[]`, `list[text]`."""
 
 
 def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
-    """`{check: a in [1, 2]}`: an expression between brackets that has brackets itself."""
+    """`{check: a in [1, 2]}`: an expression in braces that contains brackets."""
     source = fault.source
     line = fault.line
     colon = source.parsed.rfind(": ", line.start, fault.at)
@@ -318,7 +318,7 @@ def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def _value(rest: str) -> str:
-    """The start of a line's rest up to the comma or the bracket that ends the value, with its own brackets.
+    """The part of a line's rest up to the comma or bracket that ends the value, including nested brackets.
 
     "" if it continues on the next line.
     """
@@ -351,7 +351,7 @@ def find_mismatch(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_missing_comma(fault: SyntaxFault) -> FlowIssue | None:
-    """Two entries between brackets without a comma: on one line, since an open bracket explains the rest."""
+    """Two entries between brackets without a comma: on one line, since other cases are reported as an open bracket."""
     source = fault.source
     at = fault.at
     if not fault.mentions("',' or") or fault.first_line.number != fault.line.number:
@@ -388,7 +388,7 @@ def find_second_colon(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_unclosed(fault: SyntaxFault) -> FlowIssue | None:
-    """A bracket that is open where the next line's key, or the end of the file, shows that it was forgotten."""
+    """An open bracket that was forgotten, as the next line's key or the end of the file shows."""
     problems = ("',' or", "node content", "end of stream", "expected ':'")
     if not fault.in_flow or not fault.mentions(*problems) or fault.opener not in _CLOSERS or fault.char == ",":
         return None
@@ -432,7 +432,7 @@ def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_missing_space(fault: SyntaxFault) -> FlowIssue | None:
-    """`goto:menu`, `-talk: x`, `goto menu`, `goto = menu`: a line that YAML takes for plain text."""
+    """`goto:menu`, `-talk: x`, `goto menu`, `goto = menu`: a line that YAML reads as plain text."""
     line = _line_without_key(fault)
     if line is None:
         return None
@@ -478,7 +478,7 @@ def _line_without_key(fault: SyntaxFault) -> Line | None:
 
 
 def find_second_value(fault: SyntaxFault) -> FlowIssue | None:
-    """A map or list, indented below a key that has its value already."""
+    """A map or list that is indented below a key which already has a value."""
     is_key = fault.mentions("mapping values are not allowed") and fault.line.colon == fault.at
     return _second_value(fault) if is_key else None
 
@@ -556,7 +556,7 @@ def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> FlowIssue:
 
 
 def _stray_dash(line: Line) -> Line | None:
-    """The line, this one or the one above, with a dash that makes a key a list item by mistake; None without one."""
+    """This line or the one above, if its dash makes a key a list item by mistake; otherwise None."""
     head = next((above for above in line.lines_above() if above.indent < line.indent), None)
     alike = [line, *(above for above in line.lines_above() if above.indent == line.indent)]
     alike = [each for each in alike if head is None or each.number > head.number]
@@ -567,7 +567,7 @@ def _stray_dash(line: Line) -> Line | None:
 
 
 def _open_columns(below: Line) -> dict[int, int]:
-    """The indentation of each block that is open above a line → the number of its last line."""
+    """The indentation of each open block above a line → the number of the block's last line."""
     columns: dict[int, int] = {}
     for line in reversed([*below.lines_above()]):
         columns = {column: shown for column, shown in columns.items() if column < line.indent}
@@ -600,15 +600,15 @@ FINDERS = (
     find_second_value,
     find_wrong_column,
 )
-"""In the order they are tried: first those that look at one character, last those that look at lines."""
+"""In the order in which they are tried: those that examine one character first, those that examine lines last."""
 
 
 LONGEST_LINE = 10_000
-"""The longest line for which a syntax error is explained; some searches look at each character repeatedly."""
+"""The longest line for which a syntax error is explained; some searches examine each character repeatedly."""
 
 
 def diagnose(source: SourceFile, error: yaml.MarkedYAMLError, events: list[yaml.Event]) -> FlowIssue:
-    """The issue behind an error of the parser, in its own words if nothing better is found; `events` came before it."""
+    """The issue behind a parser error, in the parser's own words if nothing better is found; `events` preceded it."""
     at = error.problem_mark.index if error.problem_mark else 0
     context_start = error.context_mark.index if error.context_mark else at
     bracket = _open_bracket(events)

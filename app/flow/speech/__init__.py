@@ -1,11 +1,11 @@
-"""How values are said, by language: dates and times, numbers, amounts of money, digits, spelling, lists.
+"""Speaks values in each language: dates and times, numbers, amounts of money, digits, spelling, lists.
 
-What comes out is plain text that any voice of the language reads as meant; it is escaped like every other value.
+The result is plain text that any voice of the language reads as intended; it is escaped like every other value.
 English, German, French, Spanish, Italian and Portuguese have their own word lists (words.yaml). Other languages use
-the formats of CLDR (through Babel). An unknown language is spoken as American English.
+CLDR's formats (through Babel). An unknown language is spoken as American English.
 
 Babel is slow to import, so this package is imported only when something is spoken. Every function raises ValueError
-with a sentence that says what is expected and never repeats the value.
+with a sentence that says what is expected, without repeating the value.
 """
 
 from __future__ import annotations

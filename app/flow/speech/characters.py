@@ -1,6 +1,6 @@
 """Digits one by one, spelling letter by letter, and lists.
 
-Every voice reads single digits with spaces between them as digits, and pauses at a comma.
+All voices read single digits separated by spaces as digits, and pause at a comma.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from app.flow.speech.times import spoken
 MAX_GROUP = 9
 _SEPARATORS = re.compile(r"[\s./()\u2010-\u2015-]+")
 _INTERNATIONAL_LENGTHS = range(11, 16)
-"""A number with this many digits is treated as a phone number with its country code."""
+"""Numbers with this many digits are treated as phone numbers with a country code."""
 
 _COUNTRY_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
 _WRITTEN = re.compile(rf"(?:[0-9+*#]|{_SEPARATORS.pattern})*")
 _DOTTED = frozenset({"az", "tr"})
 WORDS: Mapping[str, Literal["standard", "or"]] = {"and": "standard", "or": "or"}
-"""The words that may join the last entry, and their names in CLDR."""
+"""The words that may precede the last entry, and their names in CLDR."""
 
 _BRITISH = Locale("en", "GB")
 """Languages without a comma before `and` in lists."""
@@ -41,8 +41,8 @@ _SPANISH = (
 def digits(value: object, language: str, group: object = None) -> str:
     """`value` digit by digit: `4 4, 7 7 0 0, 9 0 0, 1 2 3`.
 
-    Groups are those of the text (`12-34-56`), else of three or four digits, else of `group` digits (1 to 9).
-    `+`, `*` and `#` are said by their names.
+    Groups have `group` digits (1 to 9); without it, they are those in the text (`12-34-56`), or have three or four
+    digits. `+`, `*` and `#` are spoken by name.
     """
     if group is not None and (not isinstance(group, int) or isinstance(group, bool) or not 1 <= group <= MAX_GROUP):
         raise ValueError(f"groups of 1 to {MAX_GROUP} digits are needed")
@@ -54,7 +54,7 @@ def digits(value: object, language: str, group: object = None) -> str:
 
 
 def _regrouped(whole: str, group: int | None) -> list[str]:
-    """Digits without separators as groups; a `+` before them belongs to the first group."""
+    """Group digits without separators; a `+` before them belongs to the first group."""
     bare = whole.removeprefix("+")
     if not bare:
         return [whole]
@@ -91,7 +91,7 @@ def _chunks(whole: str, size: int) -> list[str]:
 
 
 def _grouped(whole: str) -> list[str]:
-    """Up to five digits are one group, 16 (a card) are fours; otherwise threes, and fours at the end if needed."""
+    """Up to five digits are one group, 16 (a card) are fours; others are threes, with fours at the end if needed."""
     length = len(whole)
     if length <= 5:
         return [whole]
@@ -112,7 +112,7 @@ def spelled(value: object, language: str) -> str:
 
 
 def _character(sign: str, locale: Locale) -> str:
-    """A letter as a capital, any other character by its name."""
+    """A letter in upper case, or the name of any other character."""
     if name := word_of(locale, "signs", sign):
         return str(name)
     if sign == "i" and locale.language in _DOTTED:
@@ -122,7 +122,7 @@ def _character(sign: str, locale: Locale) -> str:
 
 
 def listed(value: object, language: str, word: object = "and") -> str:
-    """The entries in one sentence: `a, b and c`, or with `or`: `a, b or c`. An empty list is an empty text."""
+    """The entries in one sentence: `a, b and c`, or with `or`: `a, b or c`. An empty list gives empty text."""
     if not isinstance(value, list | tuple):
         raise ValueError("a list is needed")
     if not isinstance(word, str) or word not in WORDS:

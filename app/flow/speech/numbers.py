@@ -1,6 +1,6 @@
 """Numbers and amounts of money, written so that a voice of the language reads them as one number.
 
-CLDR has the official names of currencies; everyday names and those of hundredths are in words.yaml.
+CLDR has the official names of currencies; everyday names and the names of subunits are in words.yaml.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _WORDS: Final[Mapping[str, Mapping[str, Any]]] = yaml.load(
 
 @lru_cache(maxsize=256)
 def locale_of(language: str) -> Locale:
-    """The closest locale of CLDR: the language with its country, only the language, or American English."""
+    """The closest CLDR locale: the language with its country, the language alone, or American English."""
     parts = re.split("[-_]", language)
     parts[0] = _RENAMED.get(parts[0].lower(), parts[0])
     for length in range(len(parts), 0, -1):
@@ -51,7 +51,7 @@ def locale_of(language: str) -> Locale:
 
 
 def word_of(locale: Locale, *keys: str) -> Any:
-    """The entry of words.yaml under these keys, for the country or else for the language; None without one."""
+    """The entry of words.yaml under these keys, for the country or else for the language; None if there is none."""
     for name in (str(locale), locale.language):
         found: Any = _WORDS.get(name, {})
         for key in keys[:-1]:
@@ -67,7 +67,7 @@ def plain(text: str) -> str:
 
 
 def number_of(value: object) -> Decimal | None:
-    """`value` as an exact number, when it is one or the text of one."""
+    """`value` as an exact number, if it is a number or text with a number."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return Decimal(value.strip())
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE:
@@ -82,7 +82,7 @@ def number(value: Decimal, locale: Locale) -> str:
 
 
 def amount(value: Decimal, currency: str, locale: Locale) -> str:
-    """`value` of a currency, rounded to its smallest unit; hundredths by their own name where it is known."""
+    """An amount of a currency, rounded to its smallest unit; hundredths have their own name if it is known."""
     code = currency.upper()
     places = get_currency_precision(code)
     rounded = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
@@ -92,17 +92,17 @@ def amount(value: Decimal, currency: str, locale: Locale) -> str:
 
 
 def _written(value: Decimal, locale: Locale, pattern: str | None = None) -> str:
-    """A number of 0 or more with the separators of the language, or in a number `pattern` of CLDR."""
+    """A number, 0 or more, with the language's separators, or in a CLDR number `pattern`."""
     return plain(format_decimal(value, pattern, locale=locale, group_separator=_groups_thousands(locale)))
 
 
 def _groups_thousands(locale: Locale) -> bool:
-    """Whether to write a thousands separator: not if it is a space, which a voice may take for the end of a number."""
+    """Whether to write a thousands separator: not if it is a space, which a voice may read as the end of a number."""
     return not get_group_symbol(locale).isspace()
 
 
 def _signed(text: str, locale: Locale, *, is_negative: bool) -> str:
-    """`text` with the word or sign for minus when it is negative."""
+    """`text` with the word or sign for minus if it is negative."""
     if not is_negative:
         return text
     word = word_of(locale, "minus")
@@ -121,7 +121,7 @@ def _by_cldr(value: Decimal, code: str, locale: Locale) -> str:
 
 
 def _in_words(value: Decimal, code: str, places: int, locale: Locale) -> str:
-    """Units and hundredths: `12 pounds and 50 pence`, `50 pence`; without a name for hundredths `12.50 rupees`."""
+    """Units and hundredths: `12 pounds and 50 pence`, `50 pence`; or, without a name for hundredths, `12.50 rupees`."""
     whole = int(value)
     parts = int(value % 1 * 100)
     names = word_of(locale, "parts", code)

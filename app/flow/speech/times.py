@@ -1,4 +1,4 @@
-"""What a person says for a point in time, a date, a time of day, a number or an amount of money."""
+"""Speaks a point in time, a date, a time of day, a number or an amount of money as a person would."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _LONG: Final = {"E": "EEEE", "c": "cccc", "M": "MMMM", "L": "LLLL"}
 
 
 def spoken(value: object, language: str, form: object = "") -> str:
-    """How `value` is said.
+    """The spoken form of `value`.
 
     Args:
-        value: a point in time, a number, or the text of one: a number, or a date, a time or both by ISO 8601.
-        language: of the voice, `en-GB`.
-        form: one of `FORMS`, a currency (`GBP`), or "": weekday, day, month and time of a point in time, day, month
-            and year of a date.
+        value: a point in time, a number, or text with a number, a date, a time, or both (ISO 8601).
+        language: the voice's, such as `en-GB`.
+        form: one of `FORMS`, a currency (`GBP`), or "" for the weekday, day, month and time of a point in time, or the
+            day, month and year of a date.
     """
     locale = locale_of(language)
     if not isinstance(form, str):
@@ -46,7 +46,7 @@ def spoken(value: object, language: str, form: object = "") -> str:
 
 
 def in_zone(value: object, language: str, zone: object) -> datetime:
-    """`value` in the time zone `zone`, such as `Europe/London`; a text without an offset is already in that zone."""
+    """`value` in the time zone `zone`, such as `Europe/London`; text without an offset is already in that zone."""
     moment = _point_of(value)
     if not isinstance(moment, datetime):
         raise ValueError("a date and a time are needed, such as 2026-03-05T09:30")
@@ -62,7 +62,7 @@ def in_zone(value: object, language: str, zone: object) -> datetime:
 
 
 def _point_of(value: object) -> Point:
-    """A point in time, or the text of one by ISO 8601: `2026-03-05T09:30`, `2026-03-05`, `09:30`."""
+    """A point in time, or its text in ISO 8601: `2026-03-05T09:30`, `2026-03-05`, `09:30`."""
     if isinstance(value, datetime):
         return value
     text = value.strip() if isinstance(value, str) else ""
@@ -124,7 +124,7 @@ def clock(moment: time, locale: Locale) -> str:
 
 
 def _clock_forms(locale: Locale) -> Mapping[str, Any] | None:
-    """The spoken forms of a time of day (see words.yaml); None for a language that uses those of CLDR."""
+    """The spoken forms of a time of day (see words.yaml); None for a language that uses CLDR's."""
     has_halves = "a" in locale.time_formats["short"].pattern
     found: Mapping[str, Any] | None = word_of(locale, "halves") if has_halves else None
     return found or word_of(locale, "clock")
@@ -155,4 +155,4 @@ FORMS: Final[Mapping[str, Callable[[Any, Locale], str]]] = {
     "time": lambda moment, locale: clock(moment if isinstance(moment, time) else moment.time(), locale),
     "weekday": lambda moment, locale: _formatted(moment, "EEEE", locale),
 }
-"""What may be said of a point in time: `5 March 2026`, `Thursday 5 March`, `9 AM`, `Thursday`."""
+"""The forms of a point in time: `5 March 2026`, `Thursday 5 March`, `9 AM`, `Thursday`."""

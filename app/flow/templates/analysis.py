@@ -1,4 +1,4 @@
-"""Checks a template: each expression and name in it, and the place where each value is written."""
+"""Checks a template: each expression and name in it, and the context of each value."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, T
 from app.value_types import ANY, TYPES, Kind, record
 
 MAX_LOOPS: Final = 2
-"""How deep loops may be nested; with the bound on each list this bounds the work of a template."""
+"""How deep loops may be nested; together with the bound on each list, this bounds the work of a template."""
 
 MAX_INCLUDES: Final = 50
-"""How many includes one value may have; our choice."""
+"""Maximum number of includes in a value; our choice."""
 
 MAX_NESTED: Final = 40
-"""How deep blocks may be nested over all included files; our choice, well below what Python can nest."""
+"""How deep blocks may be nested across all included files; our choice, well below Python's limit."""
 
 _LOOP = record({name: TYPES["bool" if name in ("first", "last") else "int"] for name in LOOP_FIELDS})
 _CLOSER = re.compile(r"\}\}|%\}|#\}")
@@ -41,7 +41,7 @@ _SINGLE = re.compile(
 def read_with_includes(
     text: Located, templates: Mapping[str, str], files: tuple[str, ...] = ()
 ) -> tuple[Template, list[FlowIssue]]:
-    """The tree of a text with its includes, and the errors; `files` are the template files that led to it."""
+    """The tree of a text with its includes, and the errors; `files` are the template files that lead to it."""
     template = Template(text)
     issues = list[FlowIssue]()
     template.files.update(files)
@@ -51,7 +51,7 @@ def read_with_includes(
 
 
 class _Includes(NodeTransformer):
-    """Replaces every `include` by the included tree."""
+    """Replaces every `include` with the included tree."""
 
     def __init__(
         self, template: Template, templates: Mapping[str, str], issues: list[FlowIssue], files: tuple[str, ...]
@@ -72,7 +72,7 @@ class _Includes(NodeTransformer):
         return tree.body
 
     def visit_Include(self, node: nodes.Include) -> nodes.Node | None:
-        """The nodes of the file, in their own scope: names that the file sets stay in it."""
+        """The nodes of the file, in their own scope: names that the file sets exist only in it."""
         name = node.template.value if isinstance(node.template, nodes.Const) else ""
         where = self.template.written_as(node.template)
         if name not in self.templates:
@@ -104,7 +104,7 @@ class Analysis(Walk):
 
     Attributes:
         escapers: the name of the escaper of each value, by the offset of the value.
-        used_names, used_env: what the template looks up.
+        used_names, used_env: the names and settings that the template uses.
     """
 
     def __init__(self, check: Checker, contexts: Contexts, *, is_json: bool) -> None:
@@ -120,13 +120,13 @@ class Analysis(Walk):
         self._outer_names: frozenset[str] = frozenset()
 
     def branches(self, node: nodes.If, tested: frozenset[str]) -> None:
-        """An `if`; E311 for one that is nested too deep."""
+        """An `if`; E311 if it is nested too deep."""
         if self._enter_block(node):
             super().branches(node, tested)
         self._depth -= 1
 
     def loop(self, node: nodes.For, tested: frozenset[str]) -> None:
-        """A `for`; E311 for one that is nested too deep."""
+        """A `for`; E311 if it is nested too deep."""
         outside = self._outer_names
         if self._enter_block(node):
             if self._loops >= MAX_LOOPS:
@@ -138,18 +138,18 @@ class Analysis(Walk):
         self._outer_names = outside
 
     def _enter_block(self, node: nodes.If | nodes.For) -> bool:
-        """Count one more level of nesting; False, with E311 the first time, if that is too deep."""
+        """Count one more level of nesting; False if that is too deep, with E311 the first time."""
         self._depth += 1
         if self._depth == MAX_NESTED + 1:
             self.check.report("E311", self._tag(node), f"tags nested more than {MAX_NESTED} deep")
         return self._depth <= MAX_NESTED
 
     def _tag(self, node: nodes.Node) -> Token:
-        """What opens the tag of a node."""
+        """The opening of a node's tag."""
         return self.template.token(node.lineno, -1)
 
     def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
-        """The context behind branches; E335 when they end differently."""
+        """The context after branches; E335 if they end differently."""
         context = self._contexts.joined(set(contexts))
         if context is None:
             message = "some of the branches end inside quotes, a tag or a host, and others do not"
@@ -216,7 +216,7 @@ class Analysis(Walk):
             message = f'"{name}" is set outside the loop, and a loop cannot change anything outside itself'
         self.check.report("E325", target, message)
 
-    # values that are written
+    # output values
 
     def _check_output(self, node: nodes.Node, touched: Collection[str]) -> None:
         start = self.template.start(node)
@@ -249,7 +249,7 @@ class Analysis(Walk):
         self.check.report(fault.code, where, fault.message, fault.cure)
 
     def _may_be_written(self, node: nodes.Node, touched: Collection[str]) -> bool:
-        """Whether the value may be spoken or sent. What is sent is stored, too, so it must not be sensitive."""
+        """Whether the value may be spoken or sent. Whatever is sent is also stored, so it must not be sensitive."""
         is_heard = self.state.context in self._contexts.spoken
         unspoken = self._flow_scope.unspoken
         for name in sorted(unspoken.keys() & touched):
@@ -276,7 +276,7 @@ class Analysis(Walk):
 
 
 def _is_fixed(node: nodes.Node) -> bool:
-    """Whether a value is a server setting, or a literal text."""
+    """Whether a value is a server setting, or literal text."""
     return root_names(node) == {"env"} or (isinstance(node, nodes.Const) and isinstance(node.value, str))
 
 

@@ -1,8 +1,8 @@
-"""The budget of a turn: how many steps its templates may take, so that no call holds up the others.
+"""The budget of a turn: how many steps its templates may take, so that one call does not delay the others.
 
-A step is about half a microsecond: a filter, a comparison, a tag, an entry of a loop. A template pays for what it is
-made of, and for the body of a loop once for each entry, before the loop starts. Filters whose work grows with a text
-or a list pay for its size too. When the budget is used up, a quarter of it is left for the `error` exit.
+A step is about half a microsecond: a filter, a comparison, a tag, an entry of a loop. A template pays for its parts,
+and, before a loop starts, for the loop's body once per entry. Filters whose work grows with a text or a list also pay
+for its size. When the budget is used up, a quarter of it is left for the `error` exit.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from jinja2 import nodes
 from app.flow.templates.filters import FILTERS, Unfit
 
 MAX_STEPS: Final = 300_000
-"""Steps of one turn; our choice: about a sixth of a second, and far more than any prompt needs."""
+"""Maximum number of steps in a turn; our choice: about a sixth of a second, and far more than any prompt needs."""
 
 BUDGET: Final = "the budget"
 """The name of the budget among the names of a turn; it has a blank, so no flow can write it."""
 
 _LOCALISED: Final = 50
-"""Steps of a filter that depends on the language: it formats numbers, dates or signs."""
+"""Steps of a filter that depends on the language, and formats numbers, dates or signs."""
 _PER_ENTRY: Final = 50
-"""Characters of a text in a list or a map that count as one entry: it is at most compared."""
+"""The number of characters of text in a list or a map that count as one entry, since it is only compared."""
 _FREE: Final = (nodes.Name, nodes.Const, nodes.TemplateData, nodes.Operand, nodes.Slice)
 
 
 class Budget:
-    """The steps that are left to a turn."""
+    """The steps that a turn has left."""
 
     _most = MAX_STEPS
     _left = MAX_STEPS
 
     def spend(self, steps: int) -> None:
-        """Take steps from the budget. Raises Unfit when it is used up; a quarter of it is then available again."""
+        """Take steps from the budget. Raises Unfit if it is used up; a quarter of it is then available again."""
         self._left -= steps
         if self._left < 0:
             self._most //= 4
@@ -50,7 +50,7 @@ def spend(names: Mapping[str, Any], steps: int) -> None:
 
 
 def steps_of(body: Iterable[nodes.Node], entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
-    """The steps of nodes; `entries` is how many entries a loop over a value has, without it none."""
+    """The steps of nodes. `entries` gives the number of entries of a loop's value; without it, loops have none."""
     return sum(_steps(node, entries) for node in body)
 
 
@@ -74,7 +74,7 @@ def _steps(node: nodes.Node, entries: Callable[[nodes.Node], int]) -> int:
 
 
 def size_of(value: object) -> int:
-    """The characters of a text, or the entries of a list or a map with all that is in them; else 0."""
+    """The characters of a text, or the entries of a list or a map with all nested entries; otherwise 0."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):

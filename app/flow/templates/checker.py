@@ -1,4 +1,4 @@
-"""Finds the type of an expression, and everything in it that can never work."""
+"""Finds the type of an expression, and anything in it that cannot work."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from app.value_types import ANY, DATETIME, TYPES, Kind, common_type, list_of
 _PREFIX: Final = "FLOW_"
 _KINDS: Final = {"datetime": DATETIME.described} | {kind: type_.described for kind, type_ in TYPES.items()}
 _CASTS: Final = {"text": "number", "number": "text", "bool": "text", "list": 'join(", ")'}
-"""The filter that makes a value of one kind one of another."""
+"""The filter that converts a value of one kind to another."""
 _ORDER: Final = ("lt", "lteq", "gt", "gteq")
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
@@ -37,11 +37,11 @@ class Checker(NodeVisitor):
     """Checks the expressions of one template.
 
     Attributes:
-        template: where the expressions are written.
+        template: contains the expressions.
         scope: the known names with their types.
         is_bare: whether the expression is a bare condition, without braces.
         issues: everything found so far.
-        types: the type of each expression that was checked; None when something in it is wrong.
+        types: the type of each expression that was checked; None if something in it is wrong.
         locals: the local variables of the template.
     """
 
@@ -61,11 +61,11 @@ class Checker(NodeVisitor):
         return any(issue.is_error for issue in self.issues)
 
     def used(self, node: nodes.Expr) -> tuple[frozenset[str], frozenset[str]]:
-        """The names and sensitive fields, then the settings, that a text of one expression looks up."""
+        """The names and sensitive fields, then the settings, that a single expression uses."""
         return touched_names(Occurrence(self.template, node, "output"), self.scope.unspoken), used_env(node)
 
     def type_of(self, node: nodes.Node, beside: Kind | None = None) -> Kind | None:
-        """The type of an expression; None when something in it is wrong, which is reported.
+        """The type of an expression; None after reporting that something in it is wrong.
 
         `beside` is the type of the other operand.
         """
@@ -74,9 +74,9 @@ class Checker(NodeVisitor):
         return found
 
     def check_test(self, node: nodes.Node, before: nodes.Compare | None = None) -> Kind | None:
-        """The type of a condition. In braces, as in Jinja2, an empty text, an empty list and 0 count as false.
+        """The type of a condition. In braces, as in Jinja2, empty text, an empty list and 0 count as false.
 
-        `before` is the comparison in front of it: `x == "a" or "b"` is meant to compare x with both.
+        `before` is the comparison before it: `x == "a" or "b"` is meant to compare x with both.
         """
         type_ = self.type_of(node)
         if self.is_bare and type_ is not None and type_.family not in ("bool", "any"):
@@ -105,21 +105,21 @@ class Checker(NodeVisitor):
         return self.template.shown(node)
 
     def described(self, *each: nodes.Node) -> str:
-        """Expressions that were checked, with their types: `tries is a whole number`."""
+        """Expressions that have been checked, with their types: `tries is a whole number`."""
         return ", ".join(f"{self.shown(node)} is {(self.types[node] or ANY).described}" for node in each)
 
     def require(self, node: nodes.Node, kinds: tuple[str, ...], what: str, code: str = "E308") -> bool:
-        """Whether a value is of one of some kinds; reports one that is not. `what` says what takes the value."""
+        """Whether a value is of one of some kinds; reports one that is not. `what` names the user of the value."""
         type_ = self.types[node]
         if type_ is None or type_.family in (*kinds, "any"):
             return True
         wanted = " or ".join(_KINDS[kind] for kind in kinds)
-        cast = self._cast(node, kinds)  # in words alone: what the value goes with may have to change too
+        cast = self._cast(node, kinds)  # only in words: the other operand may have to change too
         self.report(code, node, f"{what} takes {wanted}; {self.described(node)}", cast.cure if cast else None)
         return False
 
     def _cast(self, node: nodes.Node, kinds: Collection[str]) -> Fix | None:
-        """The cure that makes a value one of another kind: a filter, or other quotes."""
+        """The cure that converts a value to another kind: a filter, or different quotes."""
         kind = getattr(self.types[node], "family", "")
         shown = self.shown(node)
         through = _CASTS.get(kind, "")
@@ -137,10 +137,10 @@ class Checker(NodeVisitor):
         return self._rewritten(node, f"{front.format(written)} | {through}", cure)
 
     def _rewritten(self, node: nodes.Node, text: str, cure: str) -> Fix:
-        """The fix that writes another text in place of an expression."""
+        """The fix that replaces an expression with another text."""
         return Fix(cure, "characters", text, self.template.place(node))
 
-    # syntax of Jinja2 that the flow language does not have
+    # Jinja2 syntax that the flow language does not have
 
     def visit_Call(self, node: nodes.Call) -> None:
         """A function or a method (E310)."""
@@ -158,7 +158,7 @@ class Checker(NodeVisitor):
         self.report("E301", self.template.token(node.lineno), "a value is missing here", FOREIGN.missing["+"])
 
     def visit_Tuple(self, node: nodes.Tuple) -> None:
-        """Values with commas between them, outside of a list; nothing between brackets (E301)."""
+        """Values separated by commas outside a list, or nothing between brackets (E301)."""
         sign = self.template.operator(node.items[0]) if node.items else self.template.token(node.lineno)
         if sign.text == "[":
             sign = self.template.key(node)
@@ -175,7 +175,7 @@ class Checker(NodeVisitor):
         return literal_type(node.value)
 
     def visit_List(self, node: nodes.List) -> Kind:
-        """The type of its entries, where it is known."""
+        """The type of its entries, if known."""
         types = [self.type_of(item) for item in node.items]
         return list_of(reduce(common_type, types) or ANY) if types else TYPES["list"]
 
@@ -196,7 +196,7 @@ class Checker(NodeVisitor):
         return type_
 
     def owner_of(self, name: str) -> str | None:
-        """The field of this name, of the call, a setting, a calendar or a lookup, as it is written."""
+        """A field by its name: of the call, a setting, a calendar or a lookup."""
         bare = name.removeprefix(_PREFIX)
         if bare in (self.scope.env or ()):
             return f"env.{bare}"
@@ -205,12 +205,12 @@ class Checker(NodeVisitor):
         return f"{owner}.{name}" if owner else FOREIGN.names.get(name)
 
     def visit_Getattr(self, node: nodes.Getattr) -> Kind | None:
-        """An entry that is named by a fixed text."""
+        """An entry named by fixed text."""
         of = self.type_of(node.node)
         return self._field(node, node.attr, of) if of is not None else None
 
     def visit_Getitem(self, node: nodes.Getitem) -> Kind | None:
-        """A part, or an entry that is named by a number or computed."""
+        """A slice, or an entry that is computed or named by a number."""
         of = self.type_of(node.node)
         key = node.arg
         if isinstance(key, nodes.Const) and type(key.value) not in (str, int):
@@ -229,7 +229,7 @@ class Checker(NodeVisitor):
         return self._slice(node, key, of) if isinstance(key, nodes.Slice) else self._field(node, key.value, of)
 
     def _field(self, node: nodes.Getattr | nodes.Getitem, key: str | int, of: Kind) -> Kind | None:
-        """The type of an entry that is named by a fixed key."""
+        """The type of an entry named by a fixed key."""
         if of.family == "any":
             return ANY
         if isinstance(key, int) and of.family == "list":
@@ -263,7 +263,7 @@ class Checker(NodeVisitor):
             self.report("W302", key, f"{_PREFIX}{name} is not set", cure)
 
     def _entry(self, node: nodes.Getitem, of: Kind, key: Kind) -> Kind | None:
-        """The type of an entry that is named by a computed key."""
+        """The type of an entry named by a computed key."""
         shown = self.shown(node.node)
         arg = node.arg
         if shown == "env":
@@ -384,7 +384,7 @@ class Checker(NodeVisitor):
         return False
 
     def _check_literal(self, node: nodes.Expr, beside: nodes.Expr) -> None:
-        """Check a literal that is compared with a type with allowed words, or with a phone number."""
+        """Check a literal that is compared with a value of allowed words, or with a phone number."""
         type_ = self.types[beside]
         if type_ is None or not isinstance(node, nodes.Const) or not isinstance(node.value, str):
             return
@@ -428,7 +428,7 @@ class Checker(NodeVisitor):
             self.report("E308", right, f'"{SIGNS[op]}" needs a list; {self.described(right)}', cure)
 
     def _check_listed(self, left: nodes.Expr, op: str, right: nodes.List) -> None:
-        """Check a value against the literals of a list; numbers in place of texts are one slip."""
+        """Check a value against the literals of a list; numbers instead of texts are one mistake."""
         literals = [item for item in right.items if isinstance(item, nodes.Const)]
         numbers = [item for item in literals if (self.types[item] or ANY).family == "number"]
         if len(numbers) > 1 and len(numbers) == len(right.items) and (self.types[left] or ANY).family == "text":
@@ -499,7 +499,7 @@ class Checker(NodeVisitor):
     # filters
 
     def visit_Filter(self, node: nodes.Filter) -> Kind | None:
-        """What a filter makes of its operand."""
+        """The type of a filter's result."""
         of = operand_of(node)
         type_ = self.type_of(of)
         takes = FILTERS[node.name].args if node.name in FILTERS else ()
@@ -516,7 +516,7 @@ class Checker(NodeVisitor):
         if type_ is None or (known.takes and not self.require(of, known.takes, node.name, "E306")):
             return None
         if known.is_localised:
-            speech_package()  # imported now, so that no call has to wait for it
+            speech_package()  # imported now, so that calls do not wait for it
         if known.check is not None and not self._check_argument(node, known, known.check, type_):
             return None
         if known.reads == "entry":
@@ -524,7 +524,7 @@ class Checker(NodeVisitor):
         return known.gives if known.gives is not None else self._default_type(node, type_, args)
 
     def _known_filter(self, node: nodes.Filter, of: nodes.Expr) -> Filter | None:
-        """The named filter, if it exists and takes this number of values; E302, E305 or E306."""
+        """The named filter if it exists and takes this number of values; otherwise E302, E305 or E306."""
         known = FILTERS.get(node.name)
         name = Token(node.lineno, "name", node.name)
         if node.kwargs:
@@ -566,7 +566,7 @@ class Checker(NodeVisitor):
     def _is_always_there(self, node: nodes.Node) -> bool:
         """Whether every call has the value of a name, of one of its known fields, or of a SIP header ("" if not sent).
 
-        A sensitive value is gone in a later turn, out of `input` too.
+        A sensitive value is gone in a later turn, even from `input`.
         """
         secrets = self.scope.secrets
         touched = touched_names(Occurrence(self.template, node, "set", locals=self.locals), secrets)
@@ -597,7 +597,7 @@ class Checker(NodeVisitor):
 
 
 def _refusal(known: Filter, value: Any, arg: Any) -> str:
-    """Why a filter refuses a value with this argument; "" when it accepts it."""
+    """Why a filter refuses a value with this argument; "" if it accepts it."""
     try:
         known.apply(value, *([LANGUAGE] if known.is_localised else []), arg)
     except Unfit as error:

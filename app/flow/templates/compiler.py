@@ -22,7 +22,7 @@ from app.flow.templates.values import Computed, Expression, Literal, Native, Val
 from app.value_types import TYPES, Escape, Kind
 
 MAX_LENGTH: Final = 1_000
-"""Characters of a condition; our choice."""
+"""Maximum number of characters in a condition; our choice."""
 
 _OPENER = re.compile(r"\{[{%#]")
 _SPEAK = re.compile(r"<speak[\s>]")
@@ -41,7 +41,7 @@ _CASTABLE_KINDS: Final = {
     "map": ("map",),
     "any": ("text", "number", "bool", "list", "map", "datetime"),
 }
-"""The kinds of values that can be cast to a type; for any other type, those of its own kind."""
+"""The kinds of values that can be cast to a type; any other type takes values of its own kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def compile_value(
     """Compile one field: a literal, cast to `type_`, or a text with braces, computed in each call.
 
     `what` names the field in messages; `language` is the language of localised filters. The value is None if an issue
-    is an error; with warnings there is a value.
+    is an error; with only warnings there is a value.
     """
     if escape in ("talk", "ssml"):
         text = text._replace(value=_UNSPOKEN.sub(" ", text.value))
@@ -90,7 +90,7 @@ def compile_file(
 ) -> tuple[Value | None, list[FlowIssue]]:
     """Compile the template file `name`; `language` is the language of localised filters.
 
-    Issues within the file have their place in it.
+    Issues in the file have their places there.
     """
     if name.value not in templates:
         return None, [RULES["E323"].at(name.place, *missing_file(name.value, templates))]
@@ -159,7 +159,7 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
 
 
 def _whole_place(text: Located) -> Place:
-    """The place of all that is written, its quotes too."""
+    """The place of everything written, including its quotes."""
     return text.place if isinstance(text, Text) else text.at(0, max(1, len(text.value.split("\n")[0])))
 
 
@@ -195,9 +195,9 @@ def _compile_computed(
 
 
 def _check_beginning(unit: _CompilationUnit, check: Checker) -> None:
-    """E313 when the scheme or the host in front of the first braces is wrong, whatever the braces compute."""
+    """E313 if the scheme or the host before the first braces is wrong, whatever the braces compute."""
     found = _BEGINNING.match(unit.text.value)
-    if found is None or found[0].endswith("["):  # braces may give an address between brackets
+    if found is None or found[0].endswith("["):  # braces may compute an address between brackets
         return
     written = found[0]
     try:

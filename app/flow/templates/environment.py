@@ -1,12 +1,12 @@
-"""The Jinja2 environment of all templates: it reads entries of maps and lists and calls the listed filters only.
+"""The Jinja2 environment of all templates: it only reads entries of maps and lists, and calls the listed filters.
 
 - No attribute of a Python object is ever read: `customer.items` is the entry "items".
-- Nothing can be called. There are no globals, no loader, no extensions, no tests but `defined`.
+- Nothing can be called. There are no globals, no loader, no extensions, and no tests except `defined`.
 - Work is paid for with the steps of `app.flow.templates.budget`.
-- A value that the call does not have is `Missing`: `default` and `is defined` accept it, everything else fails.
+- A value that is absent in the call is `Missing`: `default` and `is defined` accept it, everything else fails.
 
 The operators are replaced by the functions in `OPERATORS` before a template is compiled, so that results are bounded
-and a wrong operand is an `Unfit`.
+and a wrong operand raises `Unfit`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SETTING: Final = re.compile(r"env\.(\w+)")
 
 
 def missing_message(path: str) -> str:
-    """The message for a missing value; `path` is how it is written. A setting is named by its environment variable."""
+    """The message for a missing value; `path` is its notation. A setting is named by its environment variable."""
     variable = _SETTING.match(path)
     return f"FLOW_{variable[1]} is not set" if variable else f"this call has no {path}"
 
@@ -55,7 +55,7 @@ class Missing(StrictUndefined):
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja2 with nothing but what the flow language has."""
+    """Jinja2, reduced to the features of the flow language."""
 
     def __init__(self) -> None:
         super().__init__(undefined=Missing)
@@ -66,15 +66,15 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters |= {"default": default, "_items": _items, "_list": _list, **ESCAPERS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Nothing: `_entry` reads entries."""
+        """Always undefined: `_entry` reads entries."""
         return Missing(name=attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Nothing: `_entry` reads entries."""
+        """Always undefined: `_entry` reads entries."""
         return Missing(name=str(argument))
 
     def is_safe_callable(self, obj: Any) -> bool:
-        """Nothing is."""
+        """Nothing is safe to call."""
         return False
 
 
@@ -100,7 +100,7 @@ def _propagating_missing(apply: Callable[..., Any], price: int) -> Callable[...,
 
 
 def _entry(of: Any, key: str | int, path: str) -> Any:
-    """An entry of a map by its key, of a list by its number, or a field of `loop`. Never an attribute."""
+    """An entry of a map by its key or of a list by its number, or a field of `loop`. Never an attribute."""
     if isinstance(of, LoopContext) and key in LOOP_FIELDS:
         return getattr(of, str(key))
     if isinstance(of, dict | Mapping) if isinstance(key, str) else isinstance(of, list | tuple):
@@ -114,7 +114,7 @@ def _entry(of: Any, key: str | int, path: str) -> Any:
 
 
 def _computed_entry(of: Any, key: Any, path: str) -> Any:
-    """An entry by a computed key. There is none before the first one."""
+    """An entry by a computed key. It is missing for a negative number."""
     if isinstance(key, float) and key.is_integer():
         key = int(key)
     if isinstance(key, bool) or not isinstance(key, str | int):
@@ -127,7 +127,7 @@ def _computed_entry(of: Any, key: Any, path: str) -> Any:
 
 
 def _sip_header(headers: Any, name: Any) -> str:
-    """An entry of `call.sip`, "" when the header was not sent."""
+    """An entry of `call.sip`; "" if the header was not sent."""
     if not isinstance(headers, Mapping) or not isinstance(name, str):
         raise Unfit("call.sip is not a map of headers")
     return header(headers, name)
@@ -148,7 +148,7 @@ SIGNS: Final = {name: sign for name, (sign, _) in COMPARISONS.items()}
 
 
 def compare(op: str, left: Any, right: Any) -> bool:
-    """Compare two values; `op` is one of `SIGNS`. Raises Unfit when they cannot be compared so."""
+    """Compare two values; `op` is one of `SIGNS`. Raises Unfit if they cannot be compared this way."""
     if op in ("in", "notin") and not isinstance(right, list | tuple | Mapping):
         raise Unfit(f'"{SIGNS[op]}" needs a list')
     try:
@@ -177,7 +177,7 @@ def _subtract(left: Any, right: Any) -> Any:
 
 
 def _cut(of: Any, low: int | str, high: int | str) -> Any:
-    """A slice of a text or a list; "" is a bound that is not written."""
+    """A slice of a text or a list; "" means that a bound is not written."""
     if not isinstance(of, str | list | tuple):
         raise Unfit("only text or a list can be sliced")
     return of[low if isinstance(low, int) else None : high if isinstance(high, int) else None]
@@ -191,7 +191,7 @@ _TYPE_NAMES = ((bool, "true or false"), (str, "a text"), (int | float, "a number
 
 
 def _described(left: Any, right: Any) -> str:
-    """The types of two values, never the values: they may be a caller's."""
+    """The types of two values, never the values, which may come from a caller."""
     types = [
         next((name for type_, name in (*_TYPE_NAMES, (Mapping, "a map")) if isinstance(side, type_)), "a point in time")
         for side in (left, right)
@@ -207,9 +207,9 @@ def _list(entries: list[Any]) -> Any:
 
 @pass_context
 def _items(context: Context, value: Any, steps: int) -> list[Any]:
-    """The entries of a loop, at most `MAX_ITEMS`; `steps` are taken for each of them.
+    """The entries of a loop, at most `MAX_ITEMS`; `steps` are taken for each.
 
-    A missing list raises UndefinedError: it does not count as empty.
+    A missing list raises UndefinedError; it does not count as empty.
     """
     if is_absent(value):
         iter(Missing() if value is None else value)
@@ -231,7 +231,7 @@ OPERATORS: Final[dict[str, tuple[Callable[..., Any], int]]] = {
     "_sip_header": (_sip_header, 1),
     "_subtract": (_subtract, 0),
 }
-"""The functions that replace operators, as filters with names that no author can write; each with its price."""
+"""The functions that replace operators, as filters with names that authors cannot write; each with its price."""
 
 ENVIRONMENT: Final = Sandbox()
-"""One for all templates; how values are escaped is written into each template."""
+"""Shared by all templates; the escaping of values is written into each template."""

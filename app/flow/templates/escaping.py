@@ -1,8 +1,8 @@
 """Contextual escaping: finds the context of each value in a text, and escapes the value so that it cannot leave it.
 
-A value may be in a tag or between tags, inside or outside of JSON's quotes, in the host or the path of a URL. Such a
-context is a short word; it starts as "" and changes with the literal text in front of the value. No escaper repeats
-the value in a message: it may be a caller's PIN. A missing value raises UndefinedError.
+A value may be in a tag or between tags, inside or outside JSON quotes, in the host or the path of a URL. Such a context
+is a short word; it starts as "" and changes with the literal text before the value. No escaper repeats the value in a
+message: it may be a caller's PIN. A missing value raises UndefinedError.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def ssml(value: object) -> str:
 
 
 def url(value: object) -> str:
-    """One segment of a path, or one value of a query."""
+    """A segment of a path, or a value in a query."""
     return quote(_SURROGATE.sub("\ufffd", _written(value)), safe="")
 
 
@@ -80,7 +80,7 @@ def number(value: object) -> str:
 
 
 def header(value: object) -> str:
-    """A header: control characters, above all line ends, are refused."""
+    """A header: control characters, especially line breaks, are refused."""
     text = _written(value)
     if _UNSPOKEN.search(text):
         raise Unfit("a value with control characters in a header", "E393")
@@ -102,14 +102,14 @@ def _json_escaped(text: str) -> str:
 
 
 def json_bare(value: object) -> str:
-    """A number, true or false outside of JSON's quotes."""
+    """A number, true or false outside JSON quotes."""
     if isinstance(value, int | float | Undefined):
         return _written(value)
     raise Unfit("only a number, true or false can be outside JSON quotes", "E393")
 
 
 def text(value: object) -> str:
-    """A text that is part of another one: unchanged, except for lone surrogates, which are replaced."""
+    """Text that becomes part of other text: unchanged, except that lone surrogates are replaced."""
     return _SURROGATE.sub("\ufffd", _written(value))
 
 
@@ -141,17 +141,17 @@ ESCAPERS: dict[str, Escaper] = {
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _SCHEME = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://|(?P<sip>sips?:))")
 _BEHIND_BASE = re.compile(r"/(?!/)|[?#;@]|:(?:[0-9]+(?:[/?#;]|\Z)|\Z)")
-"""What may follow a value that holds a scheme and a host: a path, a port, or the host of a SIP user."""
+"""The text that may follow a value with a scheme and a host: a path, a port, or the host of a SIP user."""
 _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
 
 
 @dataclass(eq=False)
 class Misplaced(Exception):
-    """A value where none is allowed.
+    """A value in a place where none is allowed.
 
     Attributes:
-        code, message, cure: of the issue; None for the rule's own cure.
-        is_all_before: the issue is about the text in front of the value, not the value.
+        code, message, cure: of the issue; None for the rule's own.
+        is_all_before: the issue is about the text before the value, not the value.
     """
 
     code: str
@@ -161,13 +161,13 @@ class Misplaced(Exception):
 
 
 class WrittenValue(NamedTuple):
-    """A value that is written into a text.
+    """A value inserted into a text.
 
     Attributes:
         shape: its type.
-        is_fixed: whether it consists only of settings of the server and literal text.
-        is_url: whether it is a fixed value or one of type url.
-        shown: how it is written.
+        is_fixed: whether it consists only of server settings and literal text.
+        is_url: whether it is a fixed value or of type url.
+        shown: its source.
     """
 
     shape: Kind
@@ -184,13 +184,13 @@ def _joined(contexts: set[str]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """The rules of one kind of place: how its contexts follow from each other, and how values are escaped.
+    """The rules of one kind of place: how its contexts change, and how values are escaped.
 
     Attributes:
-        after: context, literal text → the context behind it.
+        after: context, literal text → the context after it.
         escaper: context, value → the name of its escaper. Raises Misplaced if no value is allowed there.
-        after_value: the context behind a value.
-        joined: the context after branches that end in these contexts; None when they contradict each other.
+        after_value: the context after a value.
+        joined: the context after branches that end in these contexts; None if they contradict each other.
         spoken: the contexts with spoken text.
         is_sent: whether the text is sent in an NCCO, which is also stored with the call.
     """
@@ -238,11 +238,11 @@ def _ssml_escaper(context: str, value: WrittenValue) -> str:
 
 # JSON
 #
-# Outside of strings: "" anywhere, `text` behind `"text":`, `url` behind the name of a URL, `closed` behind a string
-# that holds a value, `key` where such a string has turned out to be a key.
-# Within strings: `quotes`, `valued` (with a value in it), `said` (what a talk says), `speak` (SSML), `tag` (directly
-# behind a `<`), `backslash` (directly behind one). Where the string is a URL: `start`, `base`, `host`, `user` and
-# `path` as in a URL, `link` in the host of any other URL.
+# Outside of strings: "" anywhere, `text` after `"text":`, `url` after the name of a URL, `closed` after a string that
+# contains a value, `key` if such a string has turned out to be a key. Within strings: `quotes`, `valued` (with a value
+# in it), `said` (the text of a talk), `speak` (SSML), `tag` (directly after a `<`), `backslash` (directly after one).
+# Where the string is a URL: `start`, `base`, `host`, `user` and `path` as in a URL, `link` in the host of any other
+# URL.
 
 _STRICTEST_WITHIN = ("speak", "said", "start", "base", "host", "user", "link", "path", "valued", "quotes")
 _STRICTEST_OUTSIDE = ("closed", "text", "url", "")
@@ -253,7 +253,7 @@ _OUTSIDE = re.compile(
     r'|(?P<url>"(?:streamUrl|eventUrl|musicOnHoldUrl|ringbackTone|uri|url)"\s*:)'
     r'|(?P<user>"\s*sips?:)|(?P<host>"\s*[A-Za-z][A-Za-z0-9+.-]*://)|(?P<begin>")|(?P<colon>:)|[^"\s:\[]+'
 )
-"""The names of URLs are those of the NCCO reference."""
+"""The URL names are those in the NCCO reference."""
 _INSIDE = re.compile(
     r'\\.|(?P<backslash>\\\Z)|(?P<end>")|(?P<speak><speak(?=[\s>]))|(?P<tag><[^<>\s"\\]*\Z)|[^"\\<]+|<', re.DOTALL
 )
@@ -308,7 +308,7 @@ def _after_json_value(context: str) -> str:
 
 
 def _joined_json(contexts: set[str]) -> str | None:
-    """The strictest of the contexts, if all are within a string or all outside."""
+    """The strictest of the contexts, if all are inside a string or all outside."""
     if len(contexts) == 1:
         return next(iter(contexts))
     for context in (*_STRICTEST_WITHIN, *_STRICTEST_OUTSIDE):

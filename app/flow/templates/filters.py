@@ -1,6 +1,6 @@
 """The filters: what may follow `|`.
 
-None of them looks at anything but its operands, and none makes a text longer than `MAX_TEXT`.
+A filter uses only its operands, and never produces text longer than `MAX_TEXT`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from jinja2 import Undefined
 from app.value_types import ANY, DATETIME, TYPES, Kind, write
 
 MAX_TEXT = 10_000
-"""Characters that a computed text may have; our choice, far above what can be spoken."""
+"""Maximum number of characters in computed text; our choice, far more than can be spoken."""
 
 LANGUAGE = "en-US"
-"""The language of localised filters when no language is known: that of a talk without `language`.
+"""The language of localised filters if none is known: that of a talk without `language`.
 
 Source: NCCO reference, Talk (`language`, default en-US).
 """
 
 
 class Unfit(Exception):
-    """A value that does not fit where it is used. The message never repeats the value: it may be a caller's PIN.
+    """A value that does not fit where it is used. The message never contains the value, which may be a caller's PIN.
 
     Attributes:
         code: the rule that is broken.
@@ -42,12 +42,12 @@ class Absent(Exception):
 
 
 class ArgumentCheck(NamedTuple):
-    """How a literal argument is checked when the file is loaded: the filter is applied to typical values with it.
+    """How a literal argument is checked when the file is loaded: by applying the filter to typical values with it.
 
     Attributes:
-        tried: the values, by the kind of the operand; "" is any kind.
+        tried: the values, by the kind of the operand; "" means any kind.
         cure: what to write instead; "" for the name of a time zone.
-        code: of the issue when no value accepts the argument.
+        code: the issue's code if no value accepts the argument.
     """
 
     tried: Mapping[str, Any]
@@ -57,28 +57,28 @@ class ArgumentCheck(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One filter, and what the checks and `prove` may assume about it. Without an assumption they expect anything.
+    """A filter, and what the checks and `prove` may assume about it. Without an assumption, they expect anything.
 
     Attributes:
         name: the word after `|`.
         summary: its result, in a sentence.
         example: a text that uses it.
         apply: the operand and the arguments → the result. Raises Unfit or Absent.
-        takes: the kinds of operands (`Kind.family`) that it takes; () is any.
-        gives: the type of the result; None: that of the operand.
-        usage: how it is written, in messages.
-        args: the kind of each argument; "" is any.
+        takes: the kinds of operands (`Kind.family`) that it takes; () means any.
+        gives: the type of the result; None for that of the operand.
+        usage: its notation in messages.
+        args: the kind of each argument; "" means any.
         needed: how many of the arguments are required.
         is_localised: whether the result depends on the language, which is then the second argument of `apply`.
         check: how a literal argument is checked.
-        reads: it gives an entry of a list (or a letter of a text), or the length.
-        part: the part of a text that it gives, or that it compares with its argument.
-        keeps: what it leaves as it is. `emptiness`: it never fails, an empty value stays empty, and no other becomes
-            empty. `ends`: the start and the end of a text stay there. `number`: the result grows only as the
+        reads: it returns an entry of a list (or a letter of a text), or the length.
+        part: the part of a text that it returns, or compares with its argument.
+        keeps: what it does not change. `emptiness`: it never fails, an empty value stays empty, and no other becomes
+            empty. `ends`: the start and the end of a text stay where they are. `number`: the result grows only if the
             number does.
-        form: the form of text that it accepts, if it is not any.
-        argument_form: the same of its argument.
-        growth: how many characters it makes of one.
+        form: the form of text that it accepts, if restricted.
+        argument_form: the same for its argument.
+        growth: the maximum number of characters that it produces from one.
         price: its steps (`app.flow.templates.budget`) for ten characters or entries of its operands.
     """
 
@@ -103,7 +103,7 @@ class Filter:
 
     @property
     def is_test(self) -> bool:
-        """Whether it gives true or false."""
+        """Whether its result is true or false."""
         return self.gives == _BOOL
 
 
@@ -125,7 +125,7 @@ def is_absent(value: object) -> bool:
 
 
 def default(value: object, otherwise: object = "", also_empty: object = False) -> object:
-    """`otherwise` in place of a missing value; with `also_empty` also in place of an empty one."""
+    """`otherwise` instead of a missing value; with `also_empty`, also instead of an empty one."""
     return otherwise if is_absent(value) or (also_empty and not value) else value
 
 
@@ -146,7 +146,7 @@ def _text_test(test: Callable[[str, str], bool]) -> Callable[[object, object], b
 
 
 def _cast(type_: Kind) -> Callable[..., Any]:
-    """A filter that casts a value, or gives its argument if the value does not fit."""
+    """A filter that casts a value, or returns its argument if the value does not fit."""
 
     def cast(value: object, *otherwise: object) -> object:
         try:
@@ -160,7 +160,7 @@ def _cast(type_: Kind) -> Callable[..., Any]:
 
 
 def _localised(name: str) -> Callable[..., Any]:
-    """A filter of `app.flow.speech`."""
+    """A filter from `app.flow.speech`."""
 
     def apply(value: object, language: str, *args: object) -> object:
         try:
@@ -173,7 +173,7 @@ def _localised(name: str) -> Callable[..., Any]:
 
 
 def _entry_at(position: int) -> Callable[[object], Any]:
-    """A filter that gives the first or the last entry. It raises Absent when there is none."""
+    """A filter that returns the first or the last entry. It raises Absent if there is none."""
 
     def entry(value: object) -> Any:
         if not isinstance(value, str | list | tuple):
@@ -215,7 +215,7 @@ def _round(value: object, places: object = 0) -> int | float:
 
 
 def as_text(value: object) -> str:
-    """The value as it is written in a text. Raises Unfit for a list or a map."""
+    """The value as text. Raises Unfit for a list or a map."""
     try:
         return write(value)
     except ValueError as error:

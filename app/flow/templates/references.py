@@ -1,7 +1,7 @@
-"""Finds the names that expressions and templates look up, with the path into each, and how its value is used.
+"""Finds the names that expressions and templates use, with the path into each, and how its value is used.
 
 This is the only module that searches templates for names: checks, lookups, secrets and proofs all use it. A local
-variable is a name that the template itself sets, by `set` or `for`.
+variable is a name that the template itself sets, with `set` or `for`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _COUNTING: Final = frozenset(name for name, each in FILTERS.items() if each.read
 """The filters that count the entries of a list without reading them."""
 
 _OK: Final = "ok"
-"""The field of every lookup that says whether its answer is real."""
+"""The field of every lookup that shows whether its answer is real."""
 
 _NOTHING: Final[frozenset[str]] = frozenset()
 
 
 class LocalSource(NamedTuple):
-    """A name of the flow, with a path into it, that the value of a local variable depends on.
+    """A name of the flow, with a path into it, on which the value of a local variable depends.
 
     Attributes:
         is_direct: the variable is the value at the path; otherwise it is computed from it.
@@ -46,7 +46,7 @@ class LocalSource(NamedTuple):
 
 
 Locals: TypeAlias = Mapping[str, tuple[LocalSource, ...]]
-"""The local variables of a template that are set so far, each with its sources."""
+"""The local variables of a template that have been set so far, each with its sources."""
 
 Role: TypeAlias = Literal["output", "set", "loop", "test", "condition"]
 
@@ -74,16 +74,16 @@ class Occurrence(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """A name that an expression looks up.
+    """A name that an expression uses.
 
     Attributes:
-        name: the name; for a local variable, the name of the flow that it depends on.
+        name: the name; for a local variable, the name in the flow on which it depends.
         path: the path to the part; () for all of it.
-        template, whole: where it is written.
+        template, whole: its source.
         is_unguarded: its value is used, and no test around it checks whether there is one.
         is_needed: the expression cannot be computed without it.
         is_asked: it is only tested with `is defined`.
-        is_passed: its value is only assigned, counted or looped over: what is inside it is not read yet.
+        is_passed: its value is only assigned, counted or looped over: its contents are not read yet.
         is_part: its value may be a part of the result.
         is_local: it is read through a local variable.
     """
@@ -118,7 +118,7 @@ class Reference(NamedTuple):
 
 
 class WalkState(NamedTuple):
-    """What is known at a point of a walk: the context of the text, the local variables, and the names in scope."""
+    """The state at a point of a walk: the context of the text, the local variables, and the names in scope."""
 
     context: str = ""
     locals: Locals = MappingProxyType({})
@@ -128,7 +128,7 @@ class WalkState(NamedTuple):
 class Walk:
     """A walk through a template and its includes, in the order of rendering.
 
-    After branches, the state is the union of their ends. Subclasses override the `on_` methods.
+    After branches, the state is the union of their final states. Subclasses override the `on_` methods.
 
     Attributes:
         state: the knowledge at the current point.
@@ -146,7 +146,7 @@ class Walk:
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
         """A local variable that is set to the value of `of`, or to an entry of it."""
-        sources = dict[LocalSource, None]()  # each once: a variable that is set from itself would double them
+        sources = dict[LocalSource, None]()  # only once each: a variable that is set from itself would double them
         for each in references_in(self._occurrence(of, "set")):
             is_direct = each.is_part and name_and_path(of) is not None
             path = (*each.path, None) if is_direct and is_entry else each.path
@@ -159,7 +159,7 @@ class Walk:
         return contexts[0]
 
     def block(self, body: Iterable[nodes.Node], tested: frozenset[str] = _NOTHING) -> None:
-        """Go through some nodes; `tested` are the names that a test around them checks."""
+        """Walk through some nodes; `tested` are the names that a test around them checks."""
         for node in body:
             match node:
                 case nodes.Output():
@@ -244,7 +244,7 @@ def occurrences(template: Template, *, is_condition: bool = False) -> list[Occur
 
 
 def references(template: Template, *, is_condition: bool = False) -> Iterator[Reference]:
-    """Every name that a template looks up."""
+    """Every name that a template uses."""
     for occurrence in occurrences(template, is_condition=is_condition):
         yield from references_in(occurrence)
 
@@ -278,7 +278,7 @@ class _Usage(NamedTuple):
 
 
 def references_in(occurrence: Occurrence) -> Iterator[Reference]:
-    """Every name that an expression looks up."""
+    """Every name that an expression uses."""
     is_truth = {"test": True, "condition": False}.get(occurrence.role)
     state = _Usage(occurrence.tested, is_truth, is_passed=occurrence.is_passed)
     yield from _references(occurrence, occurrence.node, state)
@@ -362,7 +362,7 @@ def _asked_in(node: nodes.Node) -> frozenset[str]:
 
 
 def touched_names(occurrence: Occurrence, unspoken: Collection[str]) -> frozenset[str]:
-    """The root names that an expression looks up, and each sensitive field in `unspoken` that it may contain.
+    """The root names that an expression uses, and each sensitive field in `unspoken` that it may contain.
 
     A whole record contains all its fields, and so does a record whose field is computed. An expression that only
     assigns a record or loops over it does not touch the sensitive fields inside it yet.
@@ -374,7 +374,7 @@ def touched_names(occurrence: Occurrence, unspoken: Collection[str]) -> frozense
 
 
 def used_env(node: nodes.Node) -> frozenset[str]:
-    """The settings that an expression looks up."""
+    """The settings that an expression uses."""
     return frozenset(
         part.attr
         for part in walk(node)
@@ -389,12 +389,12 @@ def walk(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def root_names(node: nodes.Node) -> frozenset[str]:
-    """The names that an expression looks up."""
+    """The names that an expression uses."""
     return frozenset(part.name for part in walk(node) if isinstance(part, nodes.Name))
 
 
 def name_and_path(node: nodes.Node) -> tuple[str, Path] | None:
-    """The name and the path of an access such as `cards[0].number`; None for any other expression."""
+    """The name and the path in an access such as `cards[0].number`; None for any other expression."""
     match node:
         case nodes.Name(name=name):
             return name, ()
@@ -418,7 +418,7 @@ def whole_values(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def operand_of(node: nodes.Filter) -> nodes.Expr:
-    """The value that a filter is applied to. Jinja2's filters of blocks, which have none, are never read."""
+    """The value to which a filter is applied. Jinja2's block filters, which do not have one, are never read."""
     assert node.node is not None  # noqa: S101 - only a filter of a block has none
     return node.node
 

@@ -1,7 +1,7 @@
-"""Parses texts with Jinja2's lexer and its parser of expressions; reports where and why a text cannot be read.
+"""Parses texts with Jinja2's lexer and expression parser; reports where and why a text cannot be read.
 
-A text is split into literal text, values `{{ ... }}` and tags `{% ... %}`. Each pair of braces is read by itself and
-has at most one error, so that all errors of a text are reported together.
+A text is split into literal text, values `{{ ... }}` and tags `{% ... %}`. Each pair of braces is read separately and
+has at most one error, so all errors in a text are reported together.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from app.suggest import nearest
 
 @dataclass(frozen=True, slots=True)
 class ForeignSyntax:
-    """Notations of other languages and systems, and their replacements here: the tables of `foreign.yaml`.
+    """Notations from other languages and systems, and their replacements here: the tables in `foreign.yaml`.
 
     Attributes:
         operators: the rule that an operator breaks, and its cure.
         misplaced: operators and words where an operator or the end is expected: the rule, the problem and the fix.
         missing: operators where a value is expected, with their cures.
-        words, literals: words in the place of an operator or of a value, with their cures.
-        calls: functions and methods, with the filter that does the same.
+        words, literals: words in place of an operator or a value, with their cures.
+        calls: functions and methods, with the equivalent filter.
         filters, tags: names that do not exist here, with their fixes.
         names: names that other systems use, with the name here.
-        instead: operators and words that only have another spelling here.
+        instead: operators and words that are only spelt differently here.
     """
 
     operators: Mapping[str, tuple[str, str]]
@@ -58,13 +58,13 @@ class ForeignSyntax:
 FOREIGN: Final = ForeignSyntax(**yaml.load(Path(__file__).with_name("foreign.yaml").read_bytes(), yaml.CSafeLoader))
 
 MAX_TOKENS: Final = 150
-"""Words and signs that one pair of braces may hold; our choice."""
+"""Maximum number of words and signs in a pair of braces; our choice."""
 
 MAX_DEPTH: Final = 30
 """How deep brackets and operators may be nested; our choice."""
 
 MAX_BLOCKS: Final = 10
-"""How deep blocks of one text may be nested; our choice."""
+"""How deep blocks in a text may be nested; our choice."""
 
 _TAGS: Final = ("if", "elif", "for", "set", "include", "else", "endif", "endfor")
 _CLOSERS: Final = {"{{": "}}", "{%": "%}", "{#": "#}", "(": ")", "[": "]"}
@@ -91,7 +91,7 @@ _NO_MAP: Final = 'maps cannot be written here; for an entry of a map, write name
 
 
 class Fault(NamedTuple):
-    """Something unreadable; None means the rule's own fix."""
+    """Something that cannot be read; None means the rule's own fix."""
 
     code: str
     at: Token
@@ -105,8 +105,8 @@ class Piece:
 
     Attributes:
         opener: `{{`, `{%`, or "" for literal text.
-        start, close: where it starts, and where it is closed.
-        tokens: without the braces.
+        start, close: the offsets where it starts and where it is closed.
+        tokens: those between the braces.
         fault: why it cannot be read.
     """
 
@@ -267,7 +267,7 @@ class _Scanner:
         return None
 
     def _lexer_fault(self, token: Token) -> Fault:
-        """Why Jinja2's lexer stops at a character; after a bracket the reason is a control character."""
+        """Why Jinja2's lexer stops at a character; after a bracket, the reason is a control character."""
         if token.text in ")]" and (control := _CONTROL.search(self.source, token.start, self.end)):
             return _meaningless(Token(control.start(), "", control[0]))
         if token.text in ")]":
@@ -326,7 +326,7 @@ def _bracket_not_closed(bracket: Token) -> Fault:
 
 @dataclass(slots=True)
 class _Block:
-    """An open `if` or `for`, and the body that nodes are added to."""
+    """An open `if` or `for`, and the body to which nodes are added."""
 
     head: Piece
     node: Any
@@ -372,7 +372,7 @@ class _TreeBuilder:
         return self.body, sorted(faults, key=lambda fault: fault.at)
 
     def _open_body(self) -> list[nodes.Node]:
-        """The body that nodes are added to."""
+        """The body to which nodes are added."""
         return self.blocks[-1].body if self.blocks else self.body
 
     def _write(self, part: nodes.Expr) -> None:
@@ -385,7 +385,7 @@ class _TreeBuilder:
     # tags
 
     def _tag(self, piece: Piece) -> None:
-        """Read a tag. One with an error opens or closes its block all the same."""
+        """Read a tag. A tag with an error still opens or closes its block."""
         word = piece.at(0)
         match word.text:
             case "if" | "for":
@@ -461,13 +461,13 @@ class _TreeBuilder:
             piece.refuse("E322", word, f'nothing opens this "{word.text}"', cure)
 
     def _close(self) -> None:
-        """Close the innermost block. What a loop without a readable head holds is left out."""
+        """Close the innermost block. The contents of a loop whose head cannot be read are left out."""
         block = self.blocks.pop()
         if block.word == "if" or block.head.fault is None:
             self._open_body().append(block.node)
 
     def _target(self, piece: Piece, sign: str, cure: str) -> nodes.Name:
-        """The local variable that `for` or `set` sets, followed by `sign`."""
+        """The local variable, followed by `sign`, that `for` or `set` sets."""
         word = piece.at(0)
         name = piece.at(1)
         wrong = piece.at(2)
@@ -483,7 +483,7 @@ class _TreeBuilder:
         return nodes.Name(name.text, "store", lineno=name.start)
 
     def _unknown(self, piece: Piece, word: Token) -> None:
-        """Report an unknown tag, once with its end. A misspelt `if`, `for` or end is treated as the intended one."""
+        """Report an unknown tag, once with its end tag. A misspelt `if`, `for` or end is treated as the intended one."""
         opened = f"end{self.blocks[-1].word}" if self.blocks else ""
         meant = opened if word.text in ("end", "fi") else nearest(word.text.replace("foreach", "for"), _TAGS)
         if word.kind == "end":
@@ -501,7 +501,7 @@ class _TreeBuilder:
     # expressions
 
     def _expression(self, piece: Piece) -> nodes.Expr | None:
-        """The expression of a piece; None when it has an error, which is noted."""
+        """The expression in a piece; None after noting its error."""
         if piece.fault is not None:
             return None
         faults = list[Fault]()
@@ -535,7 +535,7 @@ def _check_alone(piece: Piece, word: Token) -> None:
 
 
 def _word_faults(piece: Piece) -> Iterator[Fault]:
-    """Errors that Jinja2's parser would not report, because it would read something else."""
+    """Note errors that Jinja2's parser would not report because it would read something else."""
     depth = prefixes = 0
     for index, token in enumerate(piece.tokens[piece.expression_start :], piece.expression_start):
         prefixes = prefixes + 1 if token.says("not", "-") else 0
@@ -568,7 +568,7 @@ def _word_faults(piece: Piece) -> Iterator[Fault]:
 
 
 def _thousands(piece: Piece, start: int, last: str) -> Fault | None:
-    """A number with a comma in front of its last three digits, which are at `start`; None if it is none."""
+    """A number with a comma before its last three digits, which are at `start`; None if it is not such a number."""
     before = next((each for each in piece.tokens if each.start + len(each.text) + 1 == start), None)
     if before is None or before.kind != "integer" or not re.fullmatch(r"[0-9]{3}(?:\.[0-9]+)?", last):
         return None
@@ -611,13 +611,13 @@ def _explain(piece: Piece, index: int) -> Fault:
 
 
 class _Normaliser(NodeTransformer):
-    """Brings different spellings of an expression into one form."""
+    """Converts different spellings of an expression to one form."""
 
     def __init__(self, template: Template) -> None:
         self.template = template
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
-        """`a["key"]` is `a.key`; a fixed number is one literal."""
+        """`a["key"]` is `a.key`; a fixed number becomes a literal."""
         self.generic_visit(node)
         match node.arg:
             case nodes.Const(value=str() as key):
@@ -641,7 +641,7 @@ class _Normaliser(NodeTransformer):
 
 
 def _fixed(key: Any) -> Any:
-    """A key; a negative number as one literal."""
+    """A key; a negative number becomes a literal."""
     if isinstance(key, nodes.Neg) and isinstance(key.node, nodes.Const) and isinstance(key.node.value, int | float):
         return nodes.Const(-key.node.value, lineno=key.lineno)
     return key

@@ -1,7 +1,7 @@
-"""A template as a tree of Jinja2's nodes, with the place of each of them.
+"""A template as a tree of Jinja2 nodes, with the place of each node.
 
-The `lineno` of every node is an offset: the parser is given tokens that carry offsets in place of line numbers. With
-the tokens in hand, the start and the end of every node are known.
+The `lineno` of every node is an offset: the parser is given tokens with offsets instead of line numbers. From the
+tokens, the start and the end of every node are known.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from app.suggest import nearest
 FOLDER = "templates/"
 
 MAX_FILE = 100_000
-"""Characters of a template file; our choice."""
+"""Maximum number of characters in a template file; our choice."""
 
 
 class Located(Protocol):
-    """A text that knows the place of each of its characters: a scalar of a flow file, or a template file."""
+    """Text that knows the place of each of its characters: a scalar of a flow file, or a template file."""
 
     @property
     def value(self) -> str:
@@ -54,7 +54,7 @@ class TemplateFile:
 
 
 def missing_file(name: str, templates: Mapping[str, str]) -> tuple[str, str | Fix]:
-    """Message and cure for a file name that is not known."""
+    """Message and cure for an unknown file name."""
     message = f'there is no file "{name}" in {FOLDER}'
     bare = name.removeprefix(FOLDER)
     meant = next((known for known in templates if known == bare or known.startswith(f"{bare}.")), None)
@@ -73,7 +73,7 @@ class Token(NamedTuple):
 
     @property
     def end(self) -> int:
-        """The offset behind it."""
+        """The offset after it."""
         return self.start + len(self.text)
 
     def says(self, *words: str) -> bool:
@@ -82,13 +82,13 @@ class Token(NamedTuple):
 
 
 class Template:
-    """A text with everything it includes, as one tree. The offsets of all its texts follow each other.
+    """A text with everything that it includes, as one tree. The offsets of its texts follow each other.
 
-    Templates of the same texts are equal, so that they share their compiled code.
+    Templates with the same texts are equal, so that they share compiled code.
 
     Attributes:
         body: Jinja2's nodes. An entry named by a fixed text is a `Getattr`, however it is written.
-        files: the template files that it is made of.
+        files: the template files in it.
     """
 
     def __init__(self, text: Located) -> None:
@@ -135,15 +135,15 @@ class Template:
         return self.place_at(token.start, max(1, len(token.text)))
 
     def shown(self, node: nodes.Node) -> str:
-        """An expression as it is written, at most 40 characters on one line."""
+        """The source of an expression, at most 40 characters on one line."""
         return shorten(self.written_as(node).text)
 
     def start(self, node: nodes.Node) -> int:
-        """The offset of an expression: its first token, without brackets around it."""
+        """The offset of an expression's first token, without brackets around it."""
         return min(_offsets(node))
 
     def end(self, node: nodes.Node) -> int:
-        """The offset behind an expression: its last token, with every bracket closed that it opens."""
+        """The offset after an expression's last token, including the closing brackets of all brackets that it opens."""
         index = self._index[max(_offsets(node))]
         if self._tokens[index].text in (".", "is"):
             index += 2 if self._tokens[index + 1].text == "not" else 1
@@ -162,28 +162,28 @@ class Template:
         return self.token(node.lineno, 1)
 
     def whole_key(self, node: nodes.Node) -> Token:
-        """All of a key, without the brackets around it."""
+        """The whole key, without the brackets around it."""
         end = self.end(node)
         return self.between(self.key(node).start, end - (self.source[end - 1] == "]"))
 
     def operator(self, left: nodes.Node) -> Token:
-        """The token of the operator behind an operand."""
+        """The token of the operator after an operand."""
         index = bisect_left(self._tokens, (self.end(left),))
         while self._tokens[index].text == ")":
             index += 1
         return self._tokens[index]
 
     def token(self, start: int, further: int = 0) -> Token:
-        """The token at an offset, or one further on."""
+        """The token at an offset, or another one relative to it."""
         return self._tokens[self._index[start] + further]
 
     def written(self) -> Iterator[nodes.Expr]:
-        """Every value that is written."""
+        """Every output value."""
         for output in nodes.Template(self.body).find_all(nodes.Output):
             yield from (child for child in output.nodes if not isinstance(child, nodes.TemplateData))
 
     def before(self, node: nodes.Node) -> Token:
-        """The token in front of an expression and of the brackets around it."""
+        """The token before an expression and the brackets around it."""
         index = self._index[self.start(node)] - 1
         while self._tokens[index].text == "(":
             index -= 1

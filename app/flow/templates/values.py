@@ -1,4 +1,4 @@
-"""The values of a flow's fields: literal ones, ones with braces, and conditions."""
+"""The values of a flow's fields: literals, values with braces, and conditions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NO_NAMES: Final[Mapping[str, Any]] = {}
 
 
 class Names(dict[str, Any]):
-    """What the values of one turn look at, by name, and its budget. It does not change.
+    """The names that the values of a turn use, and the turn's budget. It does not change.
 
     So one Jinja2 context serves all of them.
     """
@@ -38,7 +38,7 @@ class Names(dict[str, Any]):
     _context: Context | None = None
 
     def __init__(self, known: Mapping[str, Any] = NO_NAMES, budget: Budget | None = None) -> None:
-        """`budget` is that of the turn, unless it is among the `known` names; None: a separate one."""
+        """`budget` is that of the turn, unless it is among the `known` names; None for a separate one."""
         super().__init__(known)
         if budget is not None or BUDGET not in self:
             self[BUDGET] = budget or Budget()
@@ -91,12 +91,12 @@ class Program:
         self.has_loop = any(node.find(nodes.For) is not None or isinstance(node, nodes.For) for node in template.body)
 
     def pieces(self, names: Mapping[str, Any]) -> Iterator[str]:
-        """The text, piece by piece. Raises UndefinedError and Unfit."""
+        """Render the text, piece by piece. Raises UndefinedError and Unfit."""
         context = names.context if isinstance(names, Names) else Names(names).context
         return self._compiled.root_render_func(context)
 
     def offset_of(self, error: BaseException) -> int | None:
-        """The offset of the value or the tag that raised an error; None if it is not known."""
+        """The offset of the value or the tag that raised an error; None if unknown."""
         name = self._compiled.filename or "<template>"
         frames = traceback.walk_tb(error.__traceback__)
         lines = [line for frame, line in frames if frame.f_code.co_filename == name]
@@ -124,7 +124,7 @@ def _compile_nodes(body: list[nodes.Node]) -> jinja2.Template:
 
 
 class _Rewriter:
-    """Copies checked nodes, with operators and localised filters replaced by calls of our functions."""
+    """Copies checked nodes, with operators and localised filters replaced with calls of our functions."""
 
     def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
         self.template = template
@@ -187,7 +187,7 @@ class _Rewriter:
 
 
 def _call(name: str, of: nodes.Expr, *args: Any) -> nodes.Filter:
-    """A call of one of our functions, with constants or nodes as arguments."""
+    """A call of our function, with constants or nodes as arguments."""
     each = [arg if isinstance(arg, nodes.Node) else nodes.Const(arg) for arg in args]
     return nodes.Filter(of, name, each, [], None, None, lineno=of.lineno)
 
@@ -202,28 +202,28 @@ MAX_OUTPUT: Final[dict[str, int]] = {
     "text": 10_000,
     "kept": 10_000,
 }
-"""Characters that a rendered value may have, by kind of place; our choice."""
+"""Maximum number of characters in a rendered value, by kind of place; our choice."""
 
 _SURROUNDINGS: Final = (4, 8, 16, 32, 64)
-"""How many surrounding characters are compared to find where a part of a rendered text is written."""
+"""The number of surrounding characters to compare when looking for the source of a part of rendered text."""
 
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 _CONTROL = re.compile("%(?:[01][0-9A-Fa-f]|7[Ff])")
 
 
 class Value(Protocol):
-    """A field of a flow file, compiled: a literal, or a text with braces.
+    """A compiled field of a flow file: a literal, or text with braces.
 
-    `used_names` are the names that it reads, and sensitive fields as `name.field`.
+    `used_names` are the names that it uses, and sensitive fields as `name.field`.
     """
 
     @property
     def place(self) -> Place:
-        """Where it is written."""
+        """The place of its source."""
 
     @property
     def used_names(self) -> frozenset[str]:
-        """Root names."""
+        """The root names that it uses."""
 
     @property
     def is_literal(self) -> bool:
@@ -250,7 +250,7 @@ class Literal:
         return self.value
 
     def place_of(self, names: Mapping[str, Any], start: int, length: int) -> Place:
-        """Where `length` characters of the value are written; `start` counts from its first one."""
+        """The place of `length` characters of the value; `start` counts from its first one."""
         blanks = len(self.text.value) - len(self.text.value.lstrip())
         return self.text.at(blanks + start, length)
 
@@ -260,12 +260,12 @@ class _ComputedBase:
     """A value or a condition that is computed in each call.
 
     Attributes:
-        place: where it is written.
-        type: what the result is cast to.
-        source: how it is written.
+        place: the place of its source.
+        type: the type to which the result is cast.
+        source: its text.
         template: its tree; `language` is that of its filters.
-        used_names: the root names that it looks up, and the sensitive fields (`name.field`).
-        used_env: the settings that it looks up (`CRM_URL` for `env.CRM_URL`).
+        used_names: the root names that it uses, and the sensitive fields (`name.field`).
+        used_env: the settings that it uses (`CRM_URL` for `env.CRM_URL`).
     """
 
     place: Place
@@ -311,7 +311,7 @@ class Expression(_SingleExpression):
     """A condition: the text of `if`, `until` or `check`."""
 
     def evaluate(self, names: Mapping[str, Any]) -> Any:
-        """Whether it holds in this call. Raises RenderError when a value is missing or does not fit."""
+        """Whether it holds in this call. Raises RenderError if a value is missing or does not fit."""
         value = self._computed(names)
         if value is True or value is False:
             return value
@@ -320,7 +320,7 @@ class Expression(_SingleExpression):
 
 @dataclass(frozen=True)
 class Native(_SingleExpression):
-    """`"{{ expression }}"` and nothing else, where no text is needed: the value itself, cast to its type."""
+    """`"{{ expression }}"` alone, where text is not required: the value itself, cast to its type."""
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """The value in this call. Raises RenderError."""
@@ -332,10 +332,10 @@ class Native(_SingleExpression):
 
 @dataclass(frozen=True)
 class Computed(_ComputedBase):
-    """A text with braces: rendered for each call, then cast to its type.
+    """Text with braces, rendered for each call and cast to its type.
 
     Attributes:
-        escape: the kind of place that it is written into.
+        escape: the kind of place where it is inserted.
         escapers: the name of the escaper of each value, by the offset of the value.
     """
 
@@ -358,7 +358,7 @@ class Computed(_ComputedBase):
             raise self._error("E392", f"the result does not fit: {error}") from None
 
     def place_of(self, names: Mapping[str, Any], start: int, length: int) -> Place:
-        """Where some characters of the rendered text are written; the place of the value if they are computed."""
+        """The place of some characters of the rendered text; the value's place if they are computed."""
         try:
             text = str(self.render(names))
             source = self.template.source
@@ -388,7 +388,7 @@ class Computed(_ComputedBase):
         return text
 
     def _measured(self, pieces: Iterable[str]) -> Iterator[str]:
-        """The pieces, while they are not too long together: loops may produce very long texts."""
+        """The pieces, until they are too long together: loops may produce very long texts."""
         size = 0
         for piece in pieces:
             size += len(piece)
@@ -416,7 +416,7 @@ class Computed(_ComputedBase):
         return text if self.type.name == "text" else self.type.cast(text)
 
     def _check_path(self, path: str) -> None:
-        """Refuse what a server may take for another path once it has decoded it: `..%2F`, line ends."""
+        """Refuse values that a server may read as a different path after decoding: `..%2F`, line breaks."""
         if _DOTS.search(path) or ("%" in path and _DOTS.search(unquote(path).replace("\\", "/"))):
             raise self._error("E393", 'a URL whose path goes up with ".."')
         if _CONTROL.search(path):
