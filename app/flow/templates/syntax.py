@@ -483,7 +483,7 @@ class _TreeBuilder:
         return nodes.Name(name.text, "store", lineno=name.start)
 
     def _unknown(self, piece: Piece, word: Token) -> None:
-        """Report an unknown tag, once with its end tag. A misspelt `if`, `for` or end is treated as the intended one."""
+        """Report an unknown tag, once with its end tag. A misspelt `if`, `for` or end is read as the intended one."""
         opened = f"end{self.blocks[-1].word}" if self.blocks else ""
         meant = opened if word.text in ("end", "fi") else nearest(word.text.replace("foreach", "for"), _TAGS)
         if word.kind == "end":
