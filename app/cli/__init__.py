@@ -24,7 +24,7 @@ COMMANDS: Final = {
     "prove": "Explore every path through the flows, and print the shortest call that goes wrong.",
     "vonage": "Run a virtual Vonage on this machine, with its REST API for calls.",
     "calls": "List recorded calls, or explain one with its timeline.",
-    "report": "Count the calls of a period: minutes, results, time until a person answered.",
+    "report": "Count the calls in a period: minutes, results, time until a person answered.",
     "replay": "Play a recorded call again, and compare each reply.",
     "hooks": "List waiting and parked hooks; retry or delete them.",
     "recordings": "List callers' recordings; save one to a file, fetch it again or delete it.",

@@ -41,7 +41,7 @@ Exit codes: 0 written, 1 written, but the files of some recordings are lost (no 
 cannot run.""",
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--keep", type=click.IntRange(1), metavar="N", help="Delete all but the newest N backups of the folder.")
+@click.option("--keep", type=click.IntRange(1), metavar="N", help="Delete all but the newest N backups in the folder.")
 @click.option("--replace", is_flag=True, help="Replace FILE if it exists.")
 @options.output("text", "json")
 def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:

@@ -73,8 +73,8 @@ Examples:
   ncco calls --follow                        new calls, and each change to a call, until Ctrl-C
   ncco calls --follow --format json          the same, one JSON document per line
 
-It only reads the database in NCCO_DATABASE_URL, even while a server runs. Sensitive digits and words are never shown.
-Exit codes: 0 shown, 1 there is no such call, 2 no database can be read.""",
+It only reads the database in NCCO_DATABASE_URL, even while a server is running. Sensitive digits and words are never
+shown. Exit codes: 0 shown, 1 there is no such call, 2 no database can be read.""",
 )
 @click.argument("session", required=False)
 @click.option("--number", callback=_number, help="Calls from or to this number, or part of it.")
@@ -83,7 +83,9 @@ Exit codes: 0 shown, 1 there is no such call, 2 no database can be read.""",
 @click.option("--open", "is_open", is_flag=True, help="Calls in progress.")
 @click.option("--failed", "has_failed", is_flag=True, help="Calls with a step that could not be played as written.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many to show.")
-@click.option("--timezone", "zone", default="UTC", show_default=True, callback=options.read_zone, help="Of the times.")
+@click.option(
+    "--timezone", "zone", default="UTC", show_default=True, callback=options.read_zone, help="Time zone of the times."
+)
 @click.option("--ncco", "whole", is_flag=True, help="For one call: show the NCCOs as they were sent.")
 @click.option("--follow", is_flag=True, help="Keep showing new calls and changes, until Ctrl-C.")
 @options.output("text", "json")
@@ -101,10 +103,10 @@ def command(
     follow: bool,
     form: str,
 ) -> int:
-    """Show the newest calls, or the timeline of the one whose SESSION (the leg's uuid, or how it begins) is given.
+    """Show the newest calls, or the timeline of the call SESSION (the leg's uuid, or the beginning of it).
 
-    A timeline shows when each webhook came, what the caller pressed or said, the NCCO that went out, which line of the
-    flow decided, and the hooks that are not sent yet. Times in JSON are UTC.
+    A timeline shows when each webhook arrived, what the caller pressed or said, the NCCO that went out, which line of
+    the flow decided, and the hooks that have not been sent yet. Times in JSON are UTC.
     """
     if session is not None and (number or flow or since or is_open or has_failed):
         raise click.UsageError("you named one call; leave out the options that filter calls")

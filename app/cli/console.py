@@ -43,7 +43,7 @@ def command() -> None:
 
 
 @command.command("password", short_help="Give a person a login, or hash a password for .env.")
-@click.option("--name", metavar="NAME", help="Whose password it is; it goes into the login file, not into .env.")
+@click.option("--name", metavar="NAME", help="The password's owner; it goes into the login file, not into .env.")
 @click.option(
     "--role",
     type=click.Choice(ROLES),
@@ -57,8 +57,8 @@ def command() -> None:
 def password(name: str | None, role: Role | None, remove: str | None, is_list: bool, viewer: bool) -> int:
     """Ask for a password twice, or read it from standard input, and keep its hash.
 
-    With --name it is written to the login file (NCCO_CONSOLE_LOGINS). Without, it is one that people share, and the
-    setting with its hash is printed.
+    With --name it is written to the login file (NCCO_CONSOLE_LOGINS). Otherwise it is a shared password, and
+    the setting with its hash is printed.
     """
     wanted = [option for option, value in _exclusive(name, remove, is_list, viewer) if value]
     if len(wanted) > 1:
@@ -168,7 +168,7 @@ def link() -> int:
         cure = f"open {console_address(settings)} and log in with the password"
         raise CannotRun("the console has a password; a link opens it only in development without one", cure)
     if settings.console_port == 0 and not settings.console_url:
-        raise CannotRun("the console's port is unknown", f"set {variable('console_port')}, such as to 8001")
+        raise CannotRun("the console's port is unknown", f"set {variable('console_port')}, for example to 8001")
     require_file(find_database())
     click.echo(console_address(settings, new_link(settings.console_keys(), datetime.now(UTC))))
     if not settings.console_url and not _listens(settings.console_port):

@@ -18,8 +18,8 @@ Examples:
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco db status --format json
 
 A server upgrades its database when it starts. With several hosts, upgrade once before the first host starts a new
-version; running hosts continue meanwhile. Exit codes: 0 it has the newest schema, 1 it is older or does not exist yet,
-2 it is newer than this version knows, or cannot be reached or changed.""",
+version; running hosts continue in the meantime. Exit codes: 0 it has the newest schema, 1 it is older or does not exist
+yet, 2 it is newer than this version knows, or cannot be reached or changed.""",
 )
 def command() -> None:
     """Show or upgrade the schema of the database in NCCO_DATABASE_URL."""
@@ -31,8 +31,8 @@ def command() -> None:
 async def status(form: str) -> int:
     """Show the schema of the database; change nothing.
 
-    Exit codes: 0 it is the newest, 1 it is older, lacks what this version adds or does not exist yet, 2 it is newer
-    than this version knows, belongs to another program, or cannot be reached.
+    Exit codes: 0 it is the newest, 1 it is older, does not have what this version adds, or does not exist yet, 2 it is
+    newer than this version knows, belongs to another program, or cannot be reached.
     """
     database = find_database()
     schema = await database.schema()
@@ -42,7 +42,7 @@ async def status(form: str) -> int:
     elif schema.is_complete:
         click.echo(f"{label} has schema {schema.found}, the newest")
     elif not schema.missing:
-        click.echo(f"{label} has schema {schema.found}, but lacks what this version adds")
+        click.echo(f"{label} has schema {schema.found}, but not what this version adds")
         click.echo("  fix: run `ncco db upgrade`, or start the server, which adds it")
     else:
         has = f"has schema {schema.found}" if schema.found else "has no tables yet"
@@ -54,7 +54,7 @@ async def status(form: str) -> int:
 @command.command("upgrade", short_help="Upgrade the database to the newest schema.")
 @asynchronous
 async def upgrade() -> int:
-    """Bring the database to the newest schema, in one transaction. A new database gets its tables.
+    """Upgrade the database to the newest schema, in one transaction. A new database gets its tables.
 
     Exit codes: 0 it has the newest schema, 2 it is newer than this version knows, or cannot be changed.
     """

@@ -47,7 +47,7 @@ def _read_address(_: click.Context, __: click.Parameter, text: str | None) -> st
     try:
         return read_mail_address(text or "")
     except ValueError:
-        raise click.BadParameter(f"{text} is not one mail address such as office@example.com") from None
+        raise click.BadParameter(f"{text} is not a single mail address, such as office@example.com") from None
 
 
 @click.command(
@@ -195,7 +195,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         return
     if store.path is not None and (blocked := _not_writable(store.path)) is not None:
         cure = "Run this as the server's user; if you already do, give that user permission to write there."
-        yield Finding("database", "error", f"{blocked} is not writable for this user", cure)
+        yield Finding("database", "error", f"{blocked} is not writable by this user", cure)
     elif not schema.found:
         yield Finding("database", "ok", f"{store.label} does not exist yet; the server creates it")
     elif not schema.is_complete:
@@ -204,7 +204,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         message = f"{store.label} has schema {schema.found}, and {needed}"
         yield Finding("database", "warning", message, cure)
     else:
-        yield Finding("database", "ok", f"{store.label} opens, and has the newest schema, {schema.found}")
+        yield Finding("database", "ok", f"{store.label} can be opened, and has the newest schema, {schema.found}")
 
 
 def _not_writable(file: Path) -> Path | None:
@@ -313,7 +313,7 @@ def check_proof(loaded: LoadedProject) -> Finding:
     if faults:
         message = f"`ncco prove` finds {counted(faults, 'fault')} in the flows"
         return Finding(
-            "proof", "warning", message, "Run `ncco prove`, which prints the shortest call that leads to each."
+            "proof", "warning", message, "Run `ncco prove`, which prints the shortest call that leads to each of them."
         )
     if unfinished:
         message = f"{', '.join(unfinished)}: not proved in {PROOF_S:g} seconds"
@@ -326,9 +326,7 @@ def check_invented(flows: Iterable[Flow]) -> Iterator[Finding]:
     written = {number: step for flow in flows for number, step in flow.written_numbers.items()}
     if invented := [number for number in written if _INVENTED.fullmatch(number)]:
         message = f"flows dial {some_of(invented)} ({written[invented[0]]}): these are example numbers that nobody has"
-        yield Finding(
-            "dialling", "warning", message, "Write the number of your own phone, or of the person who answers."
-        )
+        yield Finding("dialling", "warning", message, "Write your own phone number, or that of the person who answers.")
 
 
 Check = Callable[[Settings], Iterable[Finding]]

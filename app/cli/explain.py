@@ -50,7 +50,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "explain",
     epilog="""\b
 Examples:
-  ncco explain E214                  what it means, a file with the issue, and the same file without it
+  ncco explain E214                  what it means, a file with the issue, and the fixed file
   ncco explain N108                  the same for an NCCO rule
   ncco explain dead_end              a fault that `ncco prove` finds
   ncco explain                       every code, one per line

@@ -29,10 +29,10 @@ Examples:
   ncco forget --number +447700900123                delete them
   ncco forget --number +447700900123 --number +447700900456 --format json
 
-It works on the database in NCCO_DATABASE_URL, even while a server runs. A call in progress is deleted too: its caller
-then hears the failsafe NCCO. Later webhooks of these calls are not stored. Backups and sent hooks are unchanged. SQLite
-overwrites deleted rows; PostgreSQL keeps them until their space is reused. --rewrite also removes old copies in unused
-parts of pages.
+It works on the database in NCCO_DATABASE_URL, even while a server is running. A call in progress is deleted too: its
+caller then hears the failsafe NCCO. Later webhooks of these calls are not stored. Backups and sent hooks are unchanged.
+SQLite overwrites deleted rows; PostgreSQL keeps them until their space is reused. --rewrite also removes old copies in
+unused parts of pages.
 
 Exit codes: 0 deleted, 1 a program is using the log of a SQLite file, or audio cannot be removed yet, 2 it cannot
 run.""",
@@ -44,7 +44,7 @@ run.""",
     required=True,
     help="The number, with + and the country code. May be given several times.",
 )
-@click.option("--dry-run", is_flag=True, help="Only count; delete nothing.")
+@click.option("--dry-run", is_flag=True, help="Only count; do not delete anything.")
 @click.option("--rewrite", is_flag=True, help="Rewrite the file or the tables (VACUUM); calls wait while it runs.")
 @options.output("text", "json")
 @asynchronous
@@ -94,7 +94,7 @@ def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
         click.echo(f"{counted(found.running, 'call was', 'calls were')} still in progress")
     if found.revisions:
         click.echo(
-            f"{counted(found.revisions, 'revision')} of your flows contain it as written by their author, so they stay"
+            f"{counted(found.revisions, 'revision')} of your flows contain it in their source text, so they are kept"
         )
     if found.purged is False:
         click.echo("the file's log still holds deleted rows, since a program is using the database")

@@ -125,7 +125,7 @@ def command() -> int:
     """Connect the project to a real phone number: ask for missing settings, check them, and show the first call."""
     if not (flows := folders(None, None)[0]).is_dir():
         raise CannotRun(
-            f"there is no folder of flows at {flows}", "run it in the project's folder; `ncco init DIR` creates one"
+            f"there is no flow folder at {flows}", "run it in the project's folder; `ncco init DIR` creates one"
         )
     click.echo(
         f"Each answer is written to {DOTENV} immediately. Press Ctrl-C to leave; `ncco go-live` continues from there."
@@ -274,7 +274,7 @@ class Guide:
         """Whether the server runs with the current settings and Vonage can reach it."""
         here = asyncio.run(_server_here(settings))
         if not here or self.is_server_outdated():
-            what = f"the server started before {DOTENV} changed" if here else "no server runs on this machine"
+            what = f"the server started before {DOTENV} changed" if here else "no server is running on this machine"
             cure = f"In another terminal, in this folder: {'Ctrl-C, then ' if here else ''}ncco serve"
             return [Finding("server", "error", what, cure)]
         return asyncio.run(_server_findings(settings))

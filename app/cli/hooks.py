@@ -25,14 +25,14 @@ MOST_HOOKS: Final = 100_000
     invoke_without_command=True,
     epilog="""\b
 Examples:
-  ncco hooks                                the hooks that wait, and those that were given up
+  ncco hooks                                waiting hooks, and those that were given up
   ncco hooks --format json                  the same for a program
   ncco hooks retry msg_0c6f...              retry one now
   ncco hooks retry --all                    retry all of them now
   ncco hooks drop msg_0c6f...               delete one that was given up
 
-It works on the database in NCCO_DATABASE_URL, even while a server runs. Exit codes: 0 no hook is parked, 1 some are, 2
-there is no database.""",
+It works on the database in NCCO_DATABASE_URL, even while a server is running. Exit codes: 0 no hook is parked, 1 some
+are, 2 there is no database.""",
 )
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many to show.")
 @options.output("text", "json")
@@ -89,7 +89,7 @@ async def retry(ids: tuple[str, ...], all_: bool) -> int:
 @click.option("--all", "all_", is_flag=True, help="All parked hooks.")
 @asynchronous
 async def drop(ids: tuple[str, ...], all_: bool) -> int:
-    """Delete hooks that were given up: their receivers never get them. Those that wait stay.
+    """Delete hooks that were given up: their receivers never get them. Waiting hooks are kept.
 
     Exit codes: 0 they are deleted, 1 one of them does not exist or is not parked, 2 there is no database.
     """

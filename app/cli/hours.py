@@ -51,7 +51,7 @@ def state_of(moment: CurrentHours) -> str:
     """Whether a calendar is open, and until when."""
     year = moment.now.year
     if not moment.reopens:
-        return "closed, and does not open again"
+        return "closed, and will not open again"
     if moment.open:
         closes = moment.next_close < moment.horizon
         return f"open until {_shown_time(moment.next_close, year)}" if closes else "always open"

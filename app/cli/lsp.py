@@ -27,7 +27,7 @@ def command() -> int:
     """Run the language server for an editor, on standard input and output.
 
     It checks flows, templates and scenario files while you type, with fixes; completes and explains words; finds,
-    renames and lists steps, lookups, hooks and flows. Unsaved texts run no function and reach no network.
+    renames and lists steps, lookups, hooks and flows. Unsaved text never runs functions or reaches the network.
     """
     if find_spec("pygls") is None:
         cure = 'run `pip install ".[lsp]"` in a copy of the repository'

@@ -88,10 +88,10 @@ def check_local_server(settings: Settings, here: Probe, ready: Probe) -> Finding
     reasons = ready.document.get("reasons")
     if here.server and isinstance(reasons, list) and reasons:
         shown = ", ".join(map(str, reasons))
-        return Finding("server", "error", f"it runs, but takes no calls: {shown}", "Look at its log.")
+        return Finding("server", "error", f"it is running, but not taking calls: {shown}", "Look at its log.")
     if here.server and ready.document.get("rejected"):
         cure = f"Run `ncco check`; {url}/readyz lists the reasons."
-        return Finding("server", "warning", "it runs, but not with the flows on disk", cure)
+        return Finding("server", "warning", "it is running, but not with the flows on disk", cure)
     if here.server:
         return Finding("server", "ok", f"it runs, and answers at {url}")
     if here.status or _is_taken(url):
@@ -119,7 +119,7 @@ async def check_console(client: httpx.AsyncClient, settings: Settings, here: Pro
         return Finding("console", "error", f"another program uses its port {port}", cure)
     if here.server:
         cure = "Look at what the server printed when it started."
-        return Finding("console", "warning", f"the server runs, but no console answers on port {port}", cure)
+        return Finding("console", "warning", f"the server is running, but no console answers on port {port}", cure)
     return Finding("console", "ok", f"it has a password, and port {port} is free")
 
 
@@ -157,7 +157,7 @@ def check_console_url(url: str, reply: Probe) -> Finding:
     """Whether the console's proxy leads to it; `reply` is the login page's."""
     if reply.is_console and reply.status == httpx.codes.OK:
         return Finding("console", "ok", f"{url} leads to it, and asks for a password")
-    cure = "Let the proxy forward this name to the console's port, with its Host header, or remove NCCO_CONSOLE_URL."
+    cure = "Make the proxy forward this name to the console's port, with its Host header, or remove NCCO_CONSOLE_URL."
     message = f"{url} does not lead to it: {reply.problem or f'the reply has status {reply.status}'}"
     return Finding("console", "warning", message, cure)
 
@@ -222,7 +222,7 @@ def check_public_url(settings: Settings, here: Probe, there: Probe) -> Iterator[
         yield Finding("tls", "error", f"{public_url}: {there.problem}", cure)
         return
     if there.problem:
-        cure = "Start the proxy or the tunnel, and let it forward /healthz and /webhooks/ to this server."
+        cure = "Start the proxy or the tunnel, and make it forward /healthz and /webhooks/ to this server."
         message = f"{public_url} cannot be reached: {there.problem}"
         yield Finding("public url", "error", message, cure, "NCCO_PUBLIC_URL")
         return
@@ -238,14 +238,12 @@ def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:
         )
         return Finding("public url", "error", f"{settings.public_url} leads to the console instead of the server", cure)
     if not there.server:
-        cure = "Let the proxy or tunnel forward /healthz and /webhooks/ to this server."
+        cure = "Make the proxy or tunnel forward /healthz and /webhooks/ to this server."
         message = f"{url} replies {there.status}, not as this server would"
         return Finding("public url", "error", message, cure, "NCCO_PUBLIC_URL")
     if not here.server:
         cure = "Start the server on this machine, so that the two can be compared."
-        return Finding(
-            "public url", "unchecked", f"{url} leads to a server, but it is unknown whether it is this one", cure
-        )
+        return Finding("public url", "unchecked", f"{url} leads to a server, but it may not be this one", cure)
     if here.server == there.server:
         return Finding("public url", "ok", f"{url} leads to this server, in {there.ms:.0f} ms")
     message = f"{url} leads to a different server from the one on this machine"
@@ -262,7 +260,7 @@ def check_webhooks(reply: Probe) -> Finding:
     """Whether `/webhooks/` leads to a server; `reply` is for a path that no server has."""
     if reply.status == httpx.codes.NOT_FOUND and {"error", "cure"} <= reply.document.keys():
         return Finding("webhooks", "ok", "/webhooks/ leads there too")
-    cure = "Let the proxy or tunnel forward /webhooks/, with GET and POST."
+    cure = "Make the proxy or tunnel forward /webhooks/, with GET and POST."
     message = f"/webhooks/ leads elsewhere: {reply.problem or f'the reply has status {reply.status}'}"
     return Finding("webhooks", "error", message, cure)
 
@@ -278,7 +276,7 @@ async def check_plain_http(client: httpx.AsyncClient, public_url: str) -> list[F
         return [Finding("http", "ok", "nothing answers without TLS")]
     if 300 <= plain.status < 400 and plain.headers.get("location", "").startswith("https://"):
         return [Finding("http", "ok", "http:// leads to https://")]
-    cure = "Let the proxy redirect http:// to https://."
+    cure = "Make the proxy redirect http:// to https://."
     return [Finding("http", "warning", f"http://{host} answers without TLS", cure)]
 
 

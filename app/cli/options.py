@@ -20,15 +20,18 @@ YEARS: Final = range(2000, 2101)
 flows = click.option(
     "--flows",
     type=click.Path(path_type=Path),
-    help="Project folder, or folder of the flow files [NCCO_FLOWS, else flows].",
+    help="Project folder, or its folder of flow files [NCCO_FLOWS, else flows].",
 )
 templates = click.option(
     "--templates",
     type=click.Path(path_type=Path),
-    help="Folder of the templates [NCCO_TEMPLATES, else next to the flows].",
+    help="Template folder [NCCO_TEMPLATES, else next to the flows].",
 )
 chaos = click.option(
-    "--chaos", type=click.IntRange(0), metavar="SEED", help="Play on an unreliable network: late, twice, lost."
+    "--chaos",
+    type=click.IntRange(0),
+    metavar="SEED",
+    help="Play on an unreliable network: webhooks are late, repeated or lost.",
 )
 
 
@@ -57,7 +60,9 @@ def read_time(_: click.Context, __: click.Parameter, text: str | None) -> dateti
         cure = "write it as 2026-12-25T10:00, or with a time zone as 2026-12-25T10:00+01:00"
         raise click.BadParameter(f"{text} is not a point in time; {cure}") from None
     if time.year not in YEARS:
-        raise click.BadParameter(f"{text} is too far away; use a year from {YEARS[0]} to {YEARS[-1]}")
+        raise click.BadParameter(
+            f"{text} is too far in the past or the future; use a year from {YEARS[0]} to {YEARS[-1]}"
+        )
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 

@@ -52,7 +52,7 @@ class Source:
         """
         if not self.flows.is_dir():
             cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
-            raise CannotRun(f"there is no folder of flows at {self.flows}", cure)
+            raise CannotRun(f"there is no flow folder at {self.flows}", cure)
         texts, unread = self._read_files() if self.files else read_project(self.flows, self.templates)
         variables = flow_variables() if env is None else env
         extent: Extent = "files" if self.files else "project"

@@ -66,10 +66,14 @@ are played before they are written.""",
     type=click.FloatRange(1),
     default=20.0,
     show_default=True,
-    help="Longest silence for a caller, in seconds.",
+    help="Maximum silence for a caller, in seconds.",
 )
 @click.option(
-    "--steps", type=click.IntRange(1), default=500, show_default=True, help="Most steps that a call may enter."
+    "--steps",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    help="Maximum number of steps that a call may enter.",
 )
 @click.option(
     "--save", type=click.Path(path_type=Path, file_okay=False), help="Write each fault to this folder as a scenario."

@@ -45,8 +45,8 @@ Examples:
   ncco recordings retry --lost               fetch again what was lost from the folder or bucket
   ncco recordings delete 5f0c...             delete it for good
 
-It works on the database in NCCO_DATABASE_URL and the folder or bucket in NCCO_RECORDINGS, even while a server runs.
-Exit codes: 0 fine, 1 there is no such recording, or some have failed, 2 there is no database.""",
+It works on the database in NCCO_DATABASE_URL and the folder or bucket in NCCO_RECORDINGS, even while a server is
+running. Exit codes: 0 fine, 1 there is no such recording, or some have failed, 2 there is no database.""",
 )
 @click.pass_context
 def command(context: click.Context) -> int:
@@ -84,10 +84,10 @@ async def list_(number: str, flow: str, limit: int, form: str) -> int:
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True), required=False)
 @asynchronous
 async def get(id_: str, file: Path | None) -> int:
-    """Write a recording to FILE, or to standard output (`-`). Without FILE it is ID.mp3, ID.wav or ID.ogg.
+    """Write a recording to FILE, or to standard output (`-`). By default, FILE is ID.mp3, ID.wav or ID.ogg.
 
-    A file that exists is not overwritten. Exit codes: 0 written, 1 there is no such recording or it is not fetched,
-    2 it cannot be written, or there is no database.
+    A file that exists is not overwritten. Exit codes: 0 written, 1 there is no such recording or it has not
+    been fetched, 2 it cannot be written, or there is no database.
     """
     async with server_store() as store:
         row = await store.recordings.get(id_)
@@ -133,7 +133,7 @@ def _copy(audio: Any, target: Path) -> None:
 @click.option("--lost", is_flag=True, help="Only those whose file was fetched and then lost.")
 @asynchronous
 async def retry(ids: tuple[str, ...], *, lost: bool) -> int:
-    """Fetch recordings again, now: those with these IDs, or all that wait or have failed.
+    """Fetch recordings again, now: those with these IDs, or all that are waiting or have failed.
 
     A running server does it within seconds; otherwise it does when it starts. Exit codes: 0 they will be fetched, 1 one
     of them does not exist or is there already, 2 there is no database.
@@ -175,7 +175,7 @@ async def remove_audio(store: Store, files: RecordingFiles) -> bool:
     try:
         await remove_files(store.recordings, files, datetime.now(UTC))
     except OSError as error:
-        click.echo(f"warning: the audio is not removed yet: {error}", err=True)
+        click.echo(f"warning: the audio has not been removed yet: {error}", err=True)
         click.echo("  fix: start a server, which retries every minute", err=True)
         return False
     return True

@@ -29,14 +29,14 @@ Examples:
   ncco replay 3f9a1c77                     for each turn: the same bytes, or the first difference
   ncco replay 3f9a1c77 --format json       the same for a program
 
-It only reads the database in NCCO_DATABASE_URL, asks no lookup and sends nothing. Exit codes: 0 everything that could
-be played again is the same, 1 something differs or there is no such call, 2 no database can be read.""",
+It only reads the database in NCCO_DATABASE_URL, and does not ask lookups or send anything. Exit codes: 0 everything
+that could be played again is the same, 1 something differs or there is no such call, 2 no database can be read.""",
 )
 @click.argument("session")
 @options.output("text", "json")
 @asynchronous
 async def command(*, session: str, form: str) -> int:
-    """Play a call's turns again, and compare the replies. SESSION is its leg's uuid, or how that begins.
+    """Play a call's turns again, and compare the replies. SESSION is its leg's uuid, or the beginning of it.
 
     The flow has the revision that the call began with; times, webhooks and the answers of lookups are the recorded
     ones, settings the current ones. A turn that needs something sensitive, which is not stored, ends it. Callback URLs

@@ -29,7 +29,7 @@ Examples:
   ncco report --flow reception --format csv      one flow, for a spreadsheet
 
 \b
-Each call counts once, under the first of these that fits:
+Each call is counted once, as the first of these that fits:
 {_ENDINGS}
 
 Minutes are counted for calls that are over, from the answer webhook to the end. Seconds until a person answered also

@@ -93,18 +93,18 @@ def remote_options(command: Callable[..., int]) -> Callable[..., int]:
     """The options of a server at a URL, passed to a command as `**remote`."""
     url = partial(click.option, default="", callback=options.read_url)
     found = (
-        url("--event-url", help="With a server at a URL: its event URL [none]."),
-        url("--fallback-url", help="With a server at a URL: its fallback URL [none]."),
+        url("--event-url", help="For a server at a URL: its event URL [none]."),
+        url("--fallback-url", help="For a server at a URL: its fallback URL [none]."),
         click.option(
             "--method",
             type=click.Choice(("GET", "POST"), case_sensitive=False),
             metavar="[GET|POST]",
-            help="With a server at a URL: the method for its answer and fallback URL [GET].",
+            help="For a server at a URL: the HTTP method of its answer and fallback URL [GET].",
         ),
         click.option(
             "--signature-secret",
             default="",
-            help="With a server at a URL: the secret that signs webhooks [VONAGE_SIGNATURE_SECRET, else none].",
+            help="For a server at a URL: the secret that signs webhooks [VONAGE_SIGNATURE_SECRET, else none].",
         ),
     )
     for option in reversed(found):

@@ -41,7 +41,7 @@ Examples:
   ncco test                                 every scenario of the project in this folder
   ncco test tests/scenarios/reception.yaml  one file
   ncco test -k "busy sales"                 scenarios with both words in their name or file
-  ncco test -k "busy sales" --show          show what is heard and done, line by line
+  ncco test -k "busy sales" --show          show everything heard and done, line by line
   ncco test --min 100                       fail when no scenario covers some outcome of a flow
   ncco test --update                        fill in what is heard where a scenario leaves it open
   ncco test --graph coverage.mmd            draw the flows, coloured by coverage
@@ -62,9 +62,9 @@ How to write scenarios: docs/reference/scenarios.md""",
     metavar="PERCENT",
     help="Fail when fewer of a flow's outcomes are covered.",
 )
-@click.option("--show", "is_shown", is_flag=True, help="Show what is heard and done in each call, line by line.")
-@click.option("--update", is_flag=True, help="Fill in what is heard where a `hear` has no text.")
-@click.option("--live", is_flag=True, help="Ask lookups that a scenario does not answer, and send hooks, for real.")
+@click.option("--show", "is_shown", is_flag=True, help="Show everything heard and done in each call, line by line.")
+@click.option("--update", is_flag=True, help="Fill in each `hear` without a text with what is heard.")
+@click.option("--live", is_flag=True, help="Really ask lookups that a scenario does not answer, and really send hooks.")
 @options.chaos
 @click.option("--graph", type=click.Path(path_type=Path), help="Write a drawing: .mmd or .dot.")
 @click.option(

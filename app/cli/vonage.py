@@ -61,7 +61,7 @@ def _parties(_context: click.Context, _parameter: click.Parameter, given: tuple[
     "vonage",
     epilog="""\b
 Examples:
-  ncco vonage                                            for clients that can use http
+  ncco vonage                                            for clients that can use plain http
   ncco vonage --tls --speed 10                           for SDKs that only use https
   ncco vonage --party 447700900001=busy
 
@@ -74,9 +74,9 @@ is wrong.""",
     type=click.FloatRange(0.1, 1000),
     default=1.0,
     show_default=True,
-    help="How many seconds of the calls pass in a second.",
+    help="How many seconds of a call pass per second.",
 )
-@click.option("--tls", is_flag=True, help="Use https, with a certificate of its own.")
+@click.option("--tls", is_flag=True, help="Use https, with its own certificate.")
 @click.option("--event-url", default="", callback=options.read_url, help="The application's event URL [none].")
 @click.option(
     "--party",

@@ -41,7 +41,7 @@ async def vonage_findings(
     }
     if missing := [name for name, value in needed.items() if not value]:
         cure = "Set the others in .env, and the secret for this command only: VONAGE_API_SECRET=... ncco doctor"
-        message = f"the URLs and numbers at Vonage are not checked, for lack of {' and '.join(missing)}"
+        message = f"the URLs and numbers at Vonage are not checked without {' and '.join(missing)}"
         return [Finding("vonage", "unchecked", message, cure)], ""
     account = Account(client, settings.vonage_api_url, settings.api_key, secret)
     try:
@@ -68,7 +68,7 @@ def check_numbers(owned: OwnedNumbers, flows: Collection[Flow]) -> Iterator[Find
     takes_all = any(flow.default or flow.entry for flow in flows)
     if lost := sorted(linked - taken) if flows and not takes_all else []:
         cure = "Add it to a flow's `numbers`, or write `default: true`."
-        yield Finding("numbers", "error", f"no flow takes the calls to {', '.join(lost)}, linked at Vonage", cure)
+        yield Finding("numbers", "error", f"no flow takes calls to {', '.join(lost)}, linked at Vonage", cure)
     if owned.count <= len(linked) and (silent := sorted(taken - linked)):
         cure = "Link it to this application in the Vonage dashboard, or remove it from the flow."
         yield Finding("numbers", "warning", f"a flow takes calls to {', '.join(silent)}, not linked at Vonage", cure)

@@ -147,7 +147,7 @@ def _sentences(hour: Mapping[Series, float], settings: Settings) -> Iterator[str
     middle = quantile(hour, 0.5)
     slow = quantile(hour, 0.99)
     if middle is None:
-        yield "This console has seen no call in the last hour."
+        yield "This console has not seen any calls in the last hour."
         return
     yield f"The server answered {_answered(hour, settings)} (webhooks)."
     yield f"Answers usually take {_ms(middle)} (p50); the slowest of a hundred {_ms(slow)} (p99)."
@@ -195,8 +195,8 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
             "Fix that; the log has the details. A server that is shutting down finishes its calls first; then start it "
             "again."
         )
-        plain = "The telephone service takes no new calls."
-        yield HealthProblem("error", plain, f"The server takes no new calls: {reason}.", cure, FAULTS)
+        plain = "The telephone service is not taking new calls."
+        yield HealthProblem("error", plain, f"The server is not taking new calls: {reason}.", cure, FAULTS)
     for rejected in state.rejected:
         text = f"The flows on disk are not in use; calls continue with the last good ones. {rejected}"
         cure = "Fix it: the server then loads the flows by itself."

@@ -148,7 +148,7 @@ class ProjectFolder:
         if os.access(folder, os.W_OK):
             return ""
         return (
-            f"The folder {folder} is not writable for the server's user, so nothing can be saved here. Give that user "
+            f"The folder {folder} is not writable by the server's user, so nothing can be saved here. Give that user "
             f"write permission, or change the files elsewhere."
         )
 

@@ -90,7 +90,7 @@ class RecordingFolder(RecordingFiles):
         existing = next(each for each in (place, *place.parents) if each.exists())
         if not os.access(existing, os.W_OK | os.X_OK):
             cure = "Run this as the server's user; if you already do, give that user permission to write there."
-            yield StorageProblem(True, f"{existing} is not writable for this user", cure)
+            yield StorageProblem(True, f"{existing} is not writable by this user", cure)
         elif place.is_dir() and place.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield StorageProblem(False, f"other users of this machine can reach {place}", f"chmod 700 {place}")
 

@@ -278,7 +278,7 @@ def _make_file(path: Path) -> None:
         if error.errno in _TEMPORARY_FOLDER_ERRORS:
             cure = "check its disk or its mount"
             raise StoreUnavailable(f"{path} cannot be reached ({error})", cure) from error
-        cure = "create the folder, writable for the user who runs the server, or name another in NCCO_DATABASE_URL"
+        cure = "create the folder, writable by the user who runs the server, or name another in NCCO_DATABASE_URL"
         raise StoreUnusable(f"{path} cannot be reached ({error})", cure) from error
     if is_folder:
         raise StoreUnusable(f"{path} is a folder", f"name a file in NCCO_DATABASE_URL, such as {path / 'ncco.db'}")

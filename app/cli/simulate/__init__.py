@@ -113,7 +113,7 @@ to call.""",
 @click.option("--user", default="", help="The app user who calls, instead of a number.")
 @click.option("--custom-data", callback=_custom_data, metavar="JSON", help="Custom data from the caller's app.")
 @click.option("--at", callback=options.read_time, help="When the call is made; UTC if no time zone is given [now].")
-@click.option("--save", type=click.Path(path_type=Path), help="Add the call to a file of scenarios.")
+@click.option("--save", type=click.Path(path_type=Path), help="Add the call to a scenario file.")
 @click.option(
     "--show",
     "shows",
@@ -121,7 +121,7 @@ to call.""",
     multiple=True,
     help="Always show the decisions (why), the NCCOs or the webhooks; can be repeated.",
 )
-@click.option("--live", is_flag=True, help="Ask lookups and send hooks for real, with the FLOW_... variables.")
+@click.option("--live", is_flag=True, help="Really ask lookups and send hooks, with the FLOW_... variables.")
 @click.option(
     "--env", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable that flows read as env.NAME."
 )

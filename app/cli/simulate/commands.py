@@ -118,7 +118,7 @@ def hint(call: PlayedCall) -> Hint:
     """The steps possible at this moment of a call."""
     moment = call.moment
     ways = call.ways("speak")
-    text = "the server no longer waits for the caller; Enter: hang up"
+    text = "the server is no longer waiting for the caller; Enter: hang up"
     offers: tuple[str, ...] = ("speak ",)
     if ways.text:
         then = "silence" if moment.kind == "input" else "hang up"
@@ -130,7 +130,7 @@ def hint(call: PlayedCall) -> Hint:
         offers = ("record ", "silence")
     elif moment.kind == "dial" and moment.waited is not None:
         outcomes = outcomes_of(moment.waited)
-        text = f"{printable(moment.waited.address)} is dialled: dial {', '.join(outcomes)}; Enter: dial completed"
+        text = f"{printable(moment.waited.address)} is being dialled: dial {', '.join(outcomes)}; Enter: dial completed"
         offers = tuple(f"dial {outcome}" for outcome in outcomes)
     elif moment.kind == "until":
         text = "press or speak to interrupt; Enter: keep listening"

@@ -168,7 +168,7 @@ class PhoneCall(PlayedCall):
         found = next(each for each in (folder, *folder.parents) if each.exists())
         if found.is_dir() and os.access(found, os.W_OK):
             return ""
-        return f"{found} is not writable for the server's user, so this call cannot be kept as a scenario."
+        return f"{found} is not writable by the server's user, so this call cannot be kept as a scenario."
 
     async def close(self) -> None:
         """Release its resources."""

@@ -191,7 +191,7 @@ async def _check_time(request: Request, session: ConsoleSession, source: PhoneTe
 def _not_live(session: ConsoleSession, source: PhoneText) -> str:
     """Why a text's lookups cannot be sent; "" if they can."""
     if session.role != "change":
-        return "Only the password that may change things allows real services."
+        return "To use real services, log in with a password that allows changes."
     if source.text is not None or source.file in PASTED:
         return "Real services work only with a saved file of the project. Save this text first."
     return ""

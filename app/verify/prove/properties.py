@@ -397,7 +397,7 @@ def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[Where], *, is_
         if (flow.name, step.name) in reached:
             continue
         if is_certain:
-            message = f'no caller reaches step "{step.name}", whatever lookups, hours and other parties do'
+            message = f'no caller reaches step "{step.name}", whatever lookups return and other parties do, at any hour'
             yield Violation("unreachable", flow.name, step.name, step.place, message, RULES["unreachable"].cure)
         else:
             message = f'no call with the sample values reaches step "{step.name}"; other values might'

@@ -323,7 +323,8 @@ class RemoteStage:
             "at (the server uses its own clock)": scenario.made_at != AT,
             f"expect.hooks ({_NOT_VISIBLE})": expect.hooks is not None,
             f"expect.variables ({_NOT_VISIBLE})": expect.variables,
-            f"expect.without for things that only a flow shows ({_NOT_VISIBLE})": DECIDED & expect.without.keys(),
+            f"expect.without for things that are visible only in a flow ({_NOT_VISIBLE})": DECIDED
+            & expect.without.keys(),
             f"expect.end: failsafe ({_NOT_VISIBLE})": expect.end == "failsafe" != result.ended,
             "event (no --event-url was given)": not self.application.event_url and _has(scenario, EventStep),
         }

@@ -228,7 +228,7 @@ class SpeakStep(ScriptStep):
         if found is not None and isinstance(fields.get("speak"), Map):
             said = found.speech.written
             if said.is_whole and not said.values.keys() & {"text", "error"}:
-                cure = "add `text: ...`, or `error: ...` for an error of the recogniser"
+                cure = "add `text: ...`, or `error: ...` for a speech recognition error"
                 reader.report("S103", fields.place, "`speak` has no `text`", cure)
         return found
 
@@ -361,7 +361,7 @@ class WaitStep(ScriptStep):
     seconds: Annotated[float, SECONDS] = written_as("wait")
 
 
-_read_until = read_as(lambda text: text if plain(text) else None, "write a part of what the caller should hear")
+_read_until = read_as(lambda text: text if plain(text) else None, "write part of what the caller should hear")
 
 
 class UntilStep(ScriptStep):

@@ -184,7 +184,7 @@ REPLIES: list[tuple[int, str, str]] = [
     (404, "442079460000", f"this account has no application {APPLICATION_ID}"),
     (503, "442079460000", "replies with status 503"),
     (200, "", "no number is linked to the application"),
-    (200, "442079460001", "no flow takes the calls to 442079460001"),
+    (200, "442079460001", "no flow takes calls to 442079460001"),
 ]
 
 
@@ -203,7 +203,7 @@ def test_what_the_api_says_is_explained(status: int, number: str, says: str, pla
 def test_a_server_that_does_not_run_is_waited_for(place: Place) -> None:
     done = place.go_live("", NCCO_PORT=str(free_port()))
 
-    assert 2 == shown(done).count("no server runs on this machine")
+    assert 2 == shown(done).count("no server is running on this machine")
     assert "Enter looks again" in done.output
 
 
@@ -306,7 +306,7 @@ def test_a_folder_without_flows_gets_no_settings(tmp_path: Path) -> None:
     done = ncco("go-live", cwd=tmp_path, stdin="https://x.test\n")
 
     assert 2 == done.exit_code
-    assert "there is no folder of flows" in done.output
+    assert "there is no flow folder" in done.output
     assert [] == [*tmp_path.iterdir()]
 
 

@@ -82,7 +82,7 @@ def test_watching_checks_again_on_every_save(watching: subprocess.Popen[str], tm
 
 def test_watching_waits_for_a_folder_that_is_gone(watching: subprocess.Popen[str], tmp_path: Path) -> None:
     (tmp_path / "flows").rename(tmp_path / "away")
-    read_until(watching, "there is no folder of flows at flows")
+    read_until(watching, "there is no flow folder at flows")
     (tmp_path / "away").rename(tmp_path / "flows")
 
     assert read_until(watching, "no issues")

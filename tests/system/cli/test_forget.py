@@ -61,7 +61,7 @@ def test_every_call_of_a_number_is_deleted_and_counted(database: Path) -> None:
     assert 0 == done.exit_code
     assert "+447700900123: 1 call, 1 turn, 1 webhook, 0 hooks, 0 recordings deleted\n" in done.output
     assert "1 call was still in progress" in done.output
-    assert "1 revision of your flows contain it as written by their author, so they stay" in done.output
+    assert "1 revision of your flows contain it in their source text, so they are kept" in done.output
     assert 1 == bytes_of(database).count(NUMBER.encode())
 
 

@@ -179,7 +179,7 @@ def test_the_whole_way_to_the_first_call(shop: Shop) -> None:
     for question, answer in shop.answers:
         screen.expect(question)
         screen.type(answer)
-    screen.expect("no server runs on this machine")
+    screen.expect("no server is running on this machine")
     screen.expect("Enter looks again")
     with shop.serving():
         screen.type("")

@@ -42,4 +42,4 @@ def test_a_moment_far_from_now_is_refused(at: str, tmp_path: Path) -> None:
     shown = ncco("render", "clinic", "--at", at)
 
     assert 2 == shown.exit_code
-    assert f"{at} is too far away; use a year from 2000 to 2100" in shown.stderr
+    assert f"{at} is too far in the past or the future; use a year from 2000 to 2100" in shown.stderr

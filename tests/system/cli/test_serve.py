@@ -111,7 +111,7 @@ def test_flows_that_were_saved_with_a_fault_cost_no_caller_anything_after_a_rest
         (["--dev", "--host", "0.0.0.0"], {}, "VONAGE_SIGNATURE_SECRET: is not set, "),  # noqa: S104 - is refused
         (["--dev"], {"NCCO_DATABASE_URL": "mysql://x"}, "NCCO_DATABASE_URL: "),
         (["--dev"], {"NCCO_DATABASE_URL": "sqlite:///not.db"}, "the store cannot be used: "),
-        (["--dev", "--flows", "nowhere"], {}, "there is no folder of flows at nowhere\n  fix: "),
+        (["--dev", "--flows", "nowhere"], {}, "there is no flow folder at nowhere\n  fix: "),
     ],
 )
 def test_what_keeps_the_server_from_starting_is_said_with_its_cure(

@@ -184,7 +184,7 @@ def test_a_call_that_never_waits_for_the_caller_is_left_after_an_hour(tmp_path: 
     write_project(tmp_path, queue=QUEUE.replace("talk: Please wait.", minutes))
     done = call()
 
-    assert "[the server no longer waits for the caller; Enter: hang up; ?: help]" in done.output
+    assert "[the server is no longer waiting for the caller; Enter: hang up; ?: help]" in done.output
     assert 3_400 < float(lines(done.output)[-1].split()[0]) <= 3_600.1
 
 
@@ -299,7 +299,7 @@ def test_variables_are_given() -> None:
         (["http://[x/answer"], "'http://[x/answer' is not the URL of a server"),
         (["https://example.com/answer", "--live"], "--live and --env are for flows"),
         (["--at", "tomorrow"], "tomorrow is not a point in time"),
-        (["--at", "9999-12-31T23:59-14:00"], "is too far away; use a year from 2000 to 2100"),
+        (["--at", "9999-12-31T23:59-14:00"], "is too far in the past or the future; use a year from 2000 to 2100"),
         (["--from", "bob"], "bob is not a phone number"),
         (["--env", "CRM"], "CRM is not NAME=VALUE"),
         (["--save", "calls.txt"], "calls.txt is not the name of a scenario file"),

@@ -79,7 +79,7 @@ def test_the_image_saves_flows_once_the_lines_of_the_page_gave_it_the_folders(ho
     saved = as_user(USER, sys.executable, "-c", SAVES, str(home))
     edited = as_user(SOMEBODY, "sh", "-c", f"echo '# by hand' >> {shop}")
 
-    assert "is not writable for the server's user, so nothing can be saved here" in refused.stdout
+    assert "is not writable by the server's user, so nothing can be saved here" in refused.stdout
     assert "flows/shop.yaml cannot be written: permission denied" in refused.stdout
     assert SHOP == before
     assert ("free\n", "") == (saved.stdout, saved.stderr)

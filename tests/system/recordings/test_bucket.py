@@ -180,7 +180,7 @@ def test_a_message_goes_through_a_bucket_that_fails(
     old = keep_old(server, storage)
     forgotten = ncco("forget", "--number", f"+{CALLER}", cwd=server.home, env=server.settings)
     assert 1 == forgotten.exit_code
-    assert "the audio is not removed yet: the bucket answers AccessDenied" in forgotten.stderr
+    assert "the audio has not been removed yet: the bucket answers AccessDenied" in forgotten.stderr
     assert {row["id"], old} == set(storage.recordings)
     storage.fault = lambda *_: None
     until(lambda: {} == storage.recordings, 120)

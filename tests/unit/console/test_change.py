@@ -472,9 +472,9 @@ async def test_folder_that_cannot_be_written_is_said_before_somebody_types(
     assert "is not writable" not in (await owner.get(PAGE)).text + (await owner.get("/phone")).text
     monkeypatch.setattr(os, "access", lambda *_: False)  # for root every folder can be written
     page = (await owner.get(PAGE)).text
-    assert "is not writable for the server" in page
+    assert "is not writable by the server" in page
     assert "Review changes" not in page
-    assert "is not writable for the server" in (await owner.get("/phone")).text
+    assert "is not writable by the server" in (await owner.get("/phone")).text
 
 
 async def test_file_that_changed_meanwhile_is_kept(owner: httpx.AsyncClient, flow: Path) -> None:

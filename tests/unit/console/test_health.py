@@ -122,7 +122,7 @@ async def test_a_server_that_drains_says_so(watched: Watched) -> None:
 
     page = await watched.page()
 
-    assert "The server takes no new calls: the server is shutting down" in page
+    assert "The server is not taking new calls: the server is shutting down" in page
 
 
 async def test_recordings_whose_files_are_lost_are_counted(tmp_path: Path) -> None:

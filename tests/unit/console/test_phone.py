@@ -434,7 +434,7 @@ async def test_a_folder_that_cannot_be_written_is_said_before_a_call_is_kept(
     await own_phone.call("flows/pin.yaml")
     await own_phone.do("hangup")
     assert "true" == own_phone.state("blocked")
-    assert f"{project}/tests is not writable for the server&#39;s user" in own_phone.shown
+    assert f"{project}/tests is not writable by the server&#39;s user" in own_phone.shown
     assert "keep the call as a scenario" not in own_phone.shown
     refused = await own_phone.post(f"/phone/calls/{own_phone.id}/keep")
     assert 409 == refused.status_code

@@ -135,7 +135,7 @@ def test_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
     refused = refusal(tmp_path / "file" / "below" / "calls.db")
 
     assert "cannot be reached" in str(refused)
-    assert "create the folder, writable for the user" in refused.cure
+    assert "create the folder, writable by the user" in refused.cure
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFDIR])

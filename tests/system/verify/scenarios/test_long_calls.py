@@ -24,4 +24,4 @@ def test_a_step_that_brings_thousands_of_webhooks_is_given_up() -> None:
     result = played(HOLD, "- wait: 24h", "  given: {place: {value: {free: false}}}\n")
 
     (message,) = messages(result)
-    assert "5,000 webhooks have come" in message
+    assert "5,000 webhooks have arrived" in message
