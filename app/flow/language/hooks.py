@@ -72,7 +72,7 @@ _EVENT_FIELDS: Final = (
 """Source: webhook reference, Record, Transcription, Call status events."""
 
 EVENT: Final = record(dict.fromkeys(("name", *_EVENT_FIELDS, "how", "result"), TYPES["text"]))
-"""`event` as expressions see it: texts, "" for what this event does not have."""
+"""`event` as expressions see it: texts, "" for fields that this event does not have."""
 
 NO_EVENT: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(EVENT.fields, ""))
 """`event` in a hook that a step sends by itself."""
@@ -347,7 +347,7 @@ EVENTS: Final[Mapping[str, str]] = {
     **{outcome: meaning for outcome, meaning in OUTCOMES.items() if outcome != OTHERWISE},
     "cancelled": "The caller hung up before anybody answered.",
 }
-"""What Vonage reports, and `hangup` and `ended`, which are ours.
+"""The events that Vonage reports, and `hangup` and `ended`, which are ours.
 
 Source: webhook reference, Call status, Record, Transcription.
 """
@@ -361,7 +361,7 @@ _RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
 def read_events(
     node: Node, what: str, reader: Resolver, known: Mapping[str, str] = EVENTS
 ) -> Mapping[str, tuple[SentHook, ...]]:
-    """The map under `events`: event → the hooks that are sent."""
+    """The map under `events`: event → the hooks to send."""
     found = reader.map(node, what, "write `events: {record: hook}`")
     if found is None:
         return {}
