@@ -1,4 +1,4 @@
-"""`ncco restore`: replace the database by a backup."""
+"""`ncco restore`: replace the database with a backup."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def read_alone(folder: Json, file: str, text: str) -> None:
 
 
 def picture(folder: Json, source: Json) -> str:
-    """The picture of the flow of a text as SVG, or a paragraph with the reason why not; "" while it has errors."""
+    """An SVG of the text's flow, or a paragraph with the reason why there is none; "" while it has errors."""
     playable = read_source(project_in(folder), PhoneText(**source))
     if playable.project is None:
         return NO_PICTURE.format("There is no picture of an NCCO: its actions are played one after the other.")

@@ -206,19 +206,19 @@ NOT_SHOWN = "not shown: it may contain a sensitive value"
 
 
 class Scopes:
-    """The flows that a call is in during a turn, and the names that values of the innermost one may use.
+    """The flows in which a call is during a turn, and the names that values in the innermost flow may use.
 
     Args:
-        root: the flow that the call began in.
+        root: the flow in which the call began.
         before: the session before the turn.
-        context: of the turn.
-        budget: of the turn.
+        context: the turn's context.
+        budget: the turn's budget.
 
     Attributes:
         flow: the current flow.
         locale: chosen by the caller; "" until then.
         heard: the caller's input before the current step was entered.
-        entered_at: the time of that (aware, UTC).
+        entered_at: when that step was entered (aware, UTC).
         answers: the answer of each lookup by name, masked for the store.
     """
 

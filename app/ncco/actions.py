@@ -77,7 +77,7 @@ class SpeechSettings(NccoModel):
     start_timeout: Annotated[int | float | None, WholeNumber(1, 60, is_usual=True, unit="seconds"), Default(10)] = None
     """Seconds to wait for the first word, 1 to 60."""
     max_duration: Annotated[int | float | None, WholeNumber(1, 60, is_usual=True, unit="seconds"), Default(60)] = None
-    """Longest speech in seconds, 1 to 60."""
+    """Maximum length of the speech in seconds, 1 to 60."""
     save_audio: Annotated[bool | None, Default(False)] = None
     """Whether the webhook has a recording_url."""
     sensitivity: Annotated[int | None, WholeNumber(10, 100), Default(90)] = None
@@ -423,7 +423,7 @@ class Connect(NccoModel):
     limit: Annotated[
         int | float | None, WholeNumber(1, 7200, is_usual=True, disputed=(0,), unit="seconds"), Default(7200)
     ] = None
-    """The longest call in seconds, 1 to 7200."""
+    """Maximum length of the call in seconds, 1 to 7200."""
     machine_detection: Literal["continue", "hangup"] | None = None
     """What to do when an answering machine is detected."""
     advanced_machine_detection: AdvancedMachineDetection | None = None

@@ -95,7 +95,9 @@ class LanguageCode(PlainText):
         return [fault(self.code, f"{shown(value)} is not in the list of languages.", self._cure(value))]
 
     def _cure(self, value: str) -> str | Fix | None:
-        """Another separator, or the regions of the same language: the same region, then the most usual ones first."""
+        """Suggests another separator, or regions of the same language: the same region first, then the most common
+        ones.
+        """
         hyphened = value.strip().replace("_", "-").lower()
         if hyphened in self.known:
             code = next(code for code in self.codes if code.lower() == hyphened)

@@ -20,7 +20,7 @@ MOST_NAMES: Final = 1_000
 """Maximum number of flows and numbers to count by name; the rest are counted as `other`."""
 
 DAYS: Final = 7
-"""Days of a report without a period; the last one is today."""
+"""Number of days in a report if no period is given; the last one is today."""
 
 
 @dataclass(slots=True)

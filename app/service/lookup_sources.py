@@ -180,7 +180,7 @@ class PythonModules:
     def function(self, name: str) -> Callable[..., Any]:
         """The function `package.module:name`, which its module defines or lists in `__all__`. Raises LookupFailure.
 
-        Modules that are not allowed are not imported, which would run their code.
+        Modules that are not allowed are not imported, because an import would run their code.
         """
         module_name, _, name = name.partition(":")
         if module_name not in self.allowed:

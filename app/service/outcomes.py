@@ -1,6 +1,6 @@
 """Every outcome in a flow, and those taken in the trace of a turn.
 
-Coverage and the traffic of a flow read the server's stored traces, and `prove` those of the engine.
+Coverage and a flow's traffic read the server's stored traces; `prove` reads the engine's.
 """
 
 from __future__ import annotations

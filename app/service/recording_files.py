@@ -138,7 +138,7 @@ class RecordingFiles(ABC):
     def sweep(self, before_s: float) -> int:
         """Remove unfinished files, and files from before `before_s` (seconds since 1970); returns the count.
 
-        The latter is audio unknown to a restored database.
+        The latter contain audio that a restored database does not know.
         """
 
     @abstractmethod

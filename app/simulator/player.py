@@ -114,7 +114,7 @@ class Playback:
         return signal
 
     def silence(self) -> None:
-        """Stop the started prompts."""
+        """Stop the prompts that have started."""
         self._queued.clear()
         if self._prompt_process is not None:
             self._prompt_process.cancel()

@@ -182,7 +182,7 @@ class GroupWriter(ABC):
         self._task: asyncio.Task[None] | None = None
 
     async def write(self, work: Callable[[], Work[T]], keys: Sequence[str]) -> T:
-        """Write an operation with a group; returns its result or raises its error after the commit."""
+        """Write an operation as part of a group; returns its result or raises its error after the commit."""
         if len(self.queue) >= self._queue_limit:
             raise StoreUnavailable(f"{self._queue_limit} writes to {self.label} are already waiting")
         item = WriteItem(work, asyncio.get_running_loop().create_future(), keys)

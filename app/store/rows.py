@@ -206,7 +206,7 @@ ANY_CALL: Final = CallFilter()
 class CallRow(NamedTuple):
     """A call in a list: its session, its number of turns, and whether one could not be played as written.
 
-    `key` is its position in the list: later calls have greater ones.
+    `key` is its position in the list: later calls have higher keys.
     """
 
     key: int

@@ -45,12 +45,12 @@ class FlowCoverage:
 
     @property
     def missing(self) -> tuple[FlowOutcome, ...]:
-        """Those never taken, in file order."""
+        """The outcomes never taken, in file order."""
         return tuple(outcome for outcome, count in self.outcomes.items() if not count)
 
     @property
     def percent(self) -> float:
-        """0 to 100; a flow has at least one outcome."""
+        """The percentage taken, 0 to 100; a flow has at least one outcome."""
         return 100 * self.taken / len(self.outcomes)
 
 
@@ -62,22 +62,22 @@ class Coverage:
 
     @property
     def outcomes(self) -> int:
-        """Their number."""
+        """The number of outcomes."""
         return sum(len(flow.outcomes) for flow in self.flows.values())
 
     @property
     def taken(self) -> int:
-        """The number taken."""
+        """The number of outcomes taken."""
         return sum(flow.taken for flow in self.flows.values())
 
     @property
     def percent(self) -> float:
-        """Of all flows together, 0 to 100."""
+        """The percentage across all flows, 0 to 100."""
         return 100 * self.taken / self.outcomes if self.outcomes else 100.0
 
     @property
     def missing(self) -> tuple[FlowOutcome, ...]:
-        """Those never taken, by flow."""
+        """The outcomes never taken, by flow."""
         return tuple(outcome for flow in self.flows.values() for outcome in flow.missing)
 
 

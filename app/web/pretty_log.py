@@ -1,4 +1,4 @@
-"""The log for people in development: one readable line for each event, and issues as `ncco check` prints them."""
+"""The log format for development: one readable line per event, and issues as `ncco check` prints them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The head of a request: its limit, independent of the parser, and its handling before any route.
 
-uvicorn's parser has no limit, and middleware sees only complete heads, so each needs a limit.
+uvicorn's parser has no limit, and middleware sees only complete heads, so both need one.
 """
 
 from __future__ import annotations

@@ -216,7 +216,7 @@ class RecordedAnswers(ChosenAnswers):
 
 
 def _way(turns: Sequence[TurnRow]) -> list[list[str]]:
-    """The entered steps, with their input and decisions."""
+    """The steps that were entered, with their input and decisions."""
     lines = (line for turn in turns for line in trace_of(turn))
     return [[line.did, line.step, line.what] for line in lines if line.did in _COMPARED]
 

@@ -136,7 +136,7 @@ def _flow(project: Project, file: str, issues: Sequence[FlowIssue], source: Phon
 
 
 def _ncco(text: str, source: PhoneText) -> Playable:
-    """An NCCO, checked by the same rules as those of flows."""
+    """An NCCO, checked by the same rules as flows' NCCOs."""
     found, document = check_text(text)
     issues = tuple(
         FlowIssue(each.code, each.severity, _place(text, source.file, span.start), each.message, each.cure)

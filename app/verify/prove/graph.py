@@ -21,7 +21,7 @@ from app.verify.prove.listening import CONVERSATION, ENDLESS, RINGS_S, TurnAudio
 from app.verify.prove.triggers import Answers, Trigger
 
 DIALS: Final = 10
-"""Maximum number of dials of a call by default."""
+"""Default maximum number of dials in a call."""
 
 TurnKind = Literal["accepted", "held", "other", "leg", "fault"]
 """accepted: the input was a choice or a collected value. held: the hold continues. leg: a dialled party's first
@@ -398,7 +398,7 @@ class LongestPath:
         return len(free) + made + max(0, steps), turn
 
     def _steps_from(self, turn: Transition, left: int) -> int:
-        """The steps that a path enters from a turn on; less than 0 if it dials too often."""
+        """The number of steps that a path enters from a turn on; negative if it dials too often."""
         cost = self._cost(turn)
         if cost > left:
             return -1

@@ -112,7 +112,7 @@ def rehearse(project: Project, scenarios: Iterable[WrittenScenario], make_app: M
 
 
 async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
-    """Play one, and write the heard prompts into it: similar calls may start with other words."""
+    """Play one, and write its prompts into it, because similar calls may start with other words."""
     (scenario,), _ = read_scenarios("rehearsal.yaml", written.text)
     reader = ScenarioReader()
     fitted = stage.fit(scenario, reader)

@@ -89,7 +89,7 @@ class ScriptStep(ScenarioModel):
 
     @property
     def moment_s(self) -> float | None:
-        """Seconds after the answer at which it happens, even during a prompt; None for in order."""
+        """Seconds after the answer at which it happens, even during a prompt; None if it follows the previous step."""
         return None
 
     def problem_at(self, moment: CallMoment, leg: Leg) -> str:
@@ -150,7 +150,7 @@ class PressStep(ScriptStep):
     keys: Annotated[str, KEYS] = written_as("press")
     """keys"""
     at_s: Annotated[float | None, SECONDS] = written_as("at", default=None)
-    """seconds since the call was answered; without it, as soon as the caller is waited for"""
+    """seconds since the call was answered; without it, as soon as the server waits for the caller"""
 
     @property
     def moment_s(self) -> float | None:
@@ -178,7 +178,7 @@ def _read_alternative(node: Node, what: str, reader: Reader) -> Alternative | No
 
 
 class SpokenInput(ScenarioModel):
-    """What the caller says, as speech recognition reports it."""
+    """The caller's words, as speech recognition reports them."""
 
     short: ClassVar = "text"
 
@@ -210,7 +210,7 @@ class SpeakStep(ScriptStep):
 
     speech: SpokenInput = written_as("speak")
     at_s: Annotated[float | None, SECONDS] = written_as("at", default=None)
-    """seconds since the call was answered; without it, as soon as the caller is waited for"""
+    """seconds since the call was answered; without it, as soon as the server waits for the caller"""
 
     @property
     def moment_s(self) -> float | None:
@@ -276,9 +276,9 @@ class ScriptedParty(ScenarioModel):
     hangs_up: Literal["caller", "party"] = "party"
     """who ends the conversation"""
     hears: Annotated[tuple[Excerpt, ...], EXCERPTS] = ()
-    """what the party must hear of a flow of its own (`onAnswer`), in this order"""
+    """what the party must hear from its own flow (`onAnswer`), in this order"""
     presses: Annotated[tuple[str | Spoken, ...], listed(_read_pressed, {"anyOf": [TEXT, Spoken.json_schema()]})] = ()
-    """what the party presses or says each time that its flow asks; "" is silence"""
+    """the party's input each time that its flow asks; "" is silence"""
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
@@ -354,7 +354,7 @@ class RecordStep(ScriptStep):
 
 
 class WaitStep(ScriptStep):
-    """The caller does nothing for some seconds. What is heard in the meantime is skipped."""
+    """The caller does nothing for some seconds. Anything heard in the meantime is skipped."""
 
     word: ClassVar = "wait"
 
@@ -365,7 +365,7 @@ _read_until = read_as(lambda text: text if plain(text) else None, "write part of
 
 
 class UntilStep(ScriptStep):
-    """The caller does nothing until a text is heard. What is heard before is skipped."""
+    """The caller does nothing until a text is heard. Anything heard before it is skipped."""
 
     word: ClassVar = "until"
     when_done: ClassVar = ()
