@@ -91,7 +91,7 @@ class VonageApiError(AppError):
     """Vonage's API did not answer the request.
 
     Attributes:
-        status: of the reply; None without one.
+        status: the reply's status; None without a reply.
         date: its `Date` header, "" without one.
         setting: the environment variable that is wrong; "" when none is known to be.
     """

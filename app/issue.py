@@ -102,9 +102,9 @@ class Rule:
         title: what is wrong in general.
         cure: how it is fixed in general.
         source: the page that states the rule, e.g. "NCCO reference, Record".
-        bad: JSON text that breaks this rule and no other.
+        bad: JSON text that breaks only this rule.
         good: the same without the fault.
-        fix: how an issue is fixed that says nothing else: the further fields of a `Fix`.
+        fix: the default fix of its issues: the remaining fields of a `Fix`.
     """
 
     code: str

@@ -26,9 +26,9 @@ class Probe:
     Attributes:
         problem: why there was no reply; "" if there was one.
         is_untrusted: the certificate is not valid.
-        status: of the reply; 0 without one.
+        status: the reply's status; 0 without a reply.
         document: the reply, if it is a JSON object.
-        headers: of the reply.
+        headers: the reply's headers.
         ms: milliseconds until the whole reply.
     """
 

@@ -21,8 +21,8 @@ def audit(
     """Log an action, or its refusal, with the client's address.
 
     Args:
-        request: of a client; behind a proxy the address is the proxy's, and `forwarded_for` is the client's, as
-            reported by the proxy.
+        request: the client's request; behind a proxy, the address is the proxy's, and `forwarded_for` is the client's,
+            as reported by the proxy.
         event: what happened.
         is_refused: whether it was refused.
         session: the opened one; None for the request's.

@@ -44,8 +44,8 @@ class Reason(NamedTuple):
     Attributes:
         text: the decision, or the lookup.
         because: the reason; for a lookup `ok, in 12 ms`, or why its default was used.
-        file, line: of the flow, or "".
-        answer: of a lookup as JSON, with dots for sensitive values; "" if it was not stored.
+        file, line: the place in the flow, or "".
+        answer: the lookup's answer as JSON, with dots for sensitive values; "" if it was not stored.
         has_failed: whether something went wrong.
     """
 
@@ -185,7 +185,7 @@ def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[st
 
     Args:
         entry: the webhook.
-        document: of the entry.
+        document: the entry's NCCO.
         entered: the trace line with the call's position.
         call: the whole call.
     """

@@ -39,7 +39,7 @@ class EditorQuestion(BaseModel):
         file: a path in the project, which may not exist, or `pasted.json` or `pasted.yaml`.
         text: the editor's text.
         unsaved: other unsaved files of the project.
-        line, column: of the cursor, from 1; the column in UTF-16 code units.
+        line, column: the cursor's position, from 1; the column in UTF-16 code units.
         editor: distinguishes two editors of the same file; an older waiting request of the same editor is dropped.
     """
 

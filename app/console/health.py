@@ -54,7 +54,7 @@ class HealthProblem(NamedTuple):
     Attributes:
         severity: `error`: callers notice it; `warning`.
         plain: its meaning for the line's owner, in a sentence; `text`: details.
-        page: of the documentation.
+        page: a page of the documentation.
         link: the console page with details, or "", and `where` in words.
     """
 

@@ -34,7 +34,7 @@ class ConsoleSession:
 
     Attributes:
         id: random. Stored only by the browser.
-        name: of the login; "" for a shared password or a link.
+        name: the name of the login; "" for a shared password or a link.
         role: the granted role.
         credential: the credential that opened it.
         began_at: milliseconds since 1970.

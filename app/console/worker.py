@@ -99,7 +99,7 @@ class Worker:
         """Run a function and return its result. Raises WorkNotDone.
 
         Args:
-            function: of a module; never taken from a request.
+            function: a module's function; never taken from a request.
             values: its named arguments.
             asker: an older waiting request of the same asker is dropped; "" drops none.
             owner: owners take turns, so that one with many requests does not delay others.

@@ -69,9 +69,9 @@ def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None
 
     Args:
         draft: the action.
-        index: of the wait, in its turn.
+        index: the wait's index in its turn.
         step: that plays the action.
-        flow: of the step, as in `OpenWait`.
+        flow: the step's flow, as in `OpenWait`.
     """
     callback = draft.callback
     if callback is None:

@@ -47,7 +47,7 @@ def hang_up(
 
     Args:
         flow: at the revision of the session.
-        session: of the ended leg.
+        session: the session of the ended leg.
         webhook: reports the end.
         context: the values for the hooks.
         seen: the statuses recorded for the waits of the latest turn.

@@ -230,7 +230,7 @@ def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, c
 
     Args:
         flow: the flow of the call that dialled, at its revision.
-        session_id: of the new leg.
+        session_id: the id of the new leg.
         parent: the session of the call that dialled.
         wait: its wait, whose `runs` has the flow.
         context: external values.

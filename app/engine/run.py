@@ -49,7 +49,7 @@ class Run:
         trace: what the turn did.
         asked: number of requests by lookup, for idempotency keys.
         step: the current one; "" after the last one.
-        tries, asr_errors, position: of that step, as in `Session`.
+        tries, asr_errors, position: those of that step, as in `Session`.
         returned: the outcome that the flow of a called party has returned.
         last_conversation: the step whose `conversation` is played last.
     """

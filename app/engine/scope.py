@@ -103,7 +103,7 @@ class FlowScope(NamedTuple):
             env: the settings for flows.
             now: when the step was entered.
             locale: the caller's choice.
-            budget: of the turn.
+            budget: the turn's budget.
             with_hours: whether a value may use opening hours.
         """
         flow = self.flow

@@ -286,7 +286,7 @@ class Lookup(NamedTuple):
     """A request of the interpreter, which yields a tuple of them, to be made concurrently.
 
     Attributes:
-        step: its step. name: of the lookup. flow: of the lookup.
+        step: its step. name: the lookup's name. flow: the lookup's flow.
         request: the request to make (`app.flow.language.lookups.LookupRequest`).
         key: the idempotency key, the same for each attempt of a turn.
     """

@@ -93,7 +93,7 @@ class Stretch:
 
         Args:
             names: the names for values.
-            context: of the turn.
+            context: the turn's context.
             session: the id of the call's session.
             turn: the number of the turn.
             dialled: number of dials of the call.
@@ -172,7 +172,7 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED)
     Everything before the step's playing is already done: lookups, assignments, hooks.
 
     Args:
-        flow: of the step.
+        flow: the step's flow.
         step: the step.
         is_root: whether calls began in this flow, so that no other flow waits for it. This is constant for a `Flow`: a
             sub-flow is a separate object with its own cache (`app.flow.loader.link`).

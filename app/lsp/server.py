@@ -41,8 +41,8 @@ class OpenProject:
         root: the folder that contains `flows`.
         changes: counts changes since it was opened.
         checked: the value of `changes` that `issues` belong to.
-        issues: of the last check, as `app.lsp.answers.check` returns them.
-        versions: of the checked texts, by path.
+        issues: the issues of the last check, as `app.lsp.answers.check` returns them.
+        versions: the versions of the checked texts, by path.
         published: the files whose issues the editor shows.
         is_stuck: whether the last check timed out, which is reported once.
     """

@@ -95,9 +95,7 @@ class LanguageCode(PlainText):
         return [fault(self.code, f"{shown(value)} is not in the list of languages.", self._cure(value))]
 
     def _cure(self, value: str) -> str | Fix | None:
-        """Suggests another separator, or regions of the same language: the same region first, then the most common
-        ones.
-        """
+        """Another separator, or regions of the language: the same region first, then the most common ones."""
         hyphened = value.strip().replace("_", "-").lower()
         if hyphened in self.known:
             code = next(code for code in self.codes if code.lower() == hyphened)

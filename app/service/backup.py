@@ -68,7 +68,7 @@ class Manifest(BaseModel):
     """The contents of an archive.
 
     Attributes:
-        version: of the program that wrote it.
+        version: the version of the program that wrote it.
         made_at: the time of the database's snapshot.
         database: its address, without user and password.
         keys: fingerprints of the keys that sign the callback URLs of its calls.
@@ -143,7 +143,7 @@ async def write_backup(
         target: an absolute path. An existing file is replaced.
         places: the sources.
         keys: the keys that sign callback URLs.
-        version: of this program.
+        version: the version of this program.
         now: everything acknowledged before is in the backup.
     """
     prints = tuple(fingerprint(key) for key in keys)

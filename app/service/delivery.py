@@ -144,15 +144,15 @@ class Reply(NamedTuple):
 
     Attributes:
         ncco: the JSON bytes to send; None: an empty 200.
-        kind: of the webhook (`answer`, `input-dtmf`, `event-busy`, ...).
+        kind: the kind of webhook (`answer`, `input-dtmf`, `event-busy`, ...).
         outcome: its interpretation (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
         flow, step: where the call is afterwards; "" if no call is known.
-        uuid, conversation_uuid: of the call.
+        uuid, conversation_uuid: those of the call.
         is_failsafe: no flow could be played.
         is_repeat: a repeated delivery; the bytes are those of the first.
         problem: one sentence for the log and the `ncco-problem` response header.
         heard_in: the step whose wait it ended; "" for none.
-        revision: of the flow, if the webhook moved the call.
+        revision: the flow's revision, if the webhook moved the call.
         caller: the number or user, "" if no call is known.
         row: the webhook as stored, with sensitive values masked; None if unknown or repeated.
     """

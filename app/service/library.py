@@ -39,7 +39,7 @@ class Removal(NamedTuple):
     """Something that callers can reach now but that is missing from the new files.
 
     Attributes:
-        place: of its flow, in the files in use.
+        place: the place of its flow in the files in use.
         message: what is missing.
     """
 

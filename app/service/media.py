@@ -68,7 +68,7 @@ class MediaClient:
 
     Args:
         http: follows no redirects, which could lead the token to another host; sets no time limit.
-        tokens: of the application.
+        tokens: the application's tokens.
         own_url: a proxy that may also get the token: scheme, host and port; "" for none.
     """
 

@@ -79,7 +79,7 @@ class Following:
     shared file: the call then stays in its flow.
 
     Args:
-        files: of the call's possible flows.
+        files: the files of the call's possible flows.
         at: the flow that it waits in; None if the trace tells.
 
     Attributes:

@@ -174,8 +174,8 @@ class BucketAddress(NamedTuple):
         prefix: the location of our objects in it, without outer slashes; "" for all of it.
         endpoint: scheme, host and port; "" for Amazon's.
         region: "" for the one in the environment.
-        key_id: of the user, with `secret_key`; "" for the machine's role.
-        token: of temporary keys.
+        key_id: the user's key, with `secret_key`; "" for the machine's role.
+        token: the token of temporary keys.
     """
 
     bucket: str

@@ -85,7 +85,7 @@ def announced(
 
     Args:
         delivery: the webhook; its content is not sensitive.
-        session: of the call, if known.
+        session: the call's session, if known.
         place: the flow and step that recorded it, as far as known.
         flow: that flow, if known.
     """
@@ -189,7 +189,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
     """Fetches the pending recordings and transcripts of a store.
 
     Args:
-        recordings: of a store that is open while this runs.
+        recordings: those of a store that is open while this runs.
         files: their storage.
         media: downloads them; None if the key is missing, which waiting recordings report.
         schedule: times and number of retries.

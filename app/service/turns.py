@@ -150,9 +150,9 @@ class Turns:
         """Write the end of a leg's calls with their hooks: `before`, those of hanging up, then those of the end.
 
         Args:
-            leg: of the calls.
+            leg: the calls' leg.
             webhook: the row that reports the end.
-            delivery: of that webhook; None if the end was never reported.
+            delivery: the delivery of that webhook; None if the end was never reported.
             before: the hooks of the webhook itself.
 
         Raises StoreUnavailable if other webhooks keep moving the calls.

@@ -87,7 +87,7 @@ def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None 
 
     Args:
         delivery: the webhook.
-        session: of the call.
+        session: the call's session.
         key: creates the tokens that replace digits and words.
         hides: whether it may contain a secret. None: no question was asked, so it is secret only if it contains a
             caller's keys or words, or is unreadable.

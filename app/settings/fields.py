@@ -56,7 +56,7 @@ class VoiceAccess(NamedTuple):
     """How calls are placed.
 
     Attributes:
-        api_url: of Vonage, or of a virtual Vonage on this machine.
+        api_url: the URL of Vonage, or of a virtual Vonage on this machine.
         private_key: the application's, as PEM.
     """
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CONNECT_S: Final = 1.0
 ANSWER_S: Final = 5.0
 EVENT_S: Final = 10.0
-"""Time limits: of a connection, of a reply that is played, of any other. Source: delivery rules."""
+"""Time limits: those of a connection, of a reply that is played, and of any other reply. Source: delivery rules."""
 RETRY_AFTER_S: Final = 1.0
 """Seconds before the only retry. Source: delivery rules; former articles have two retries."""
 
@@ -105,7 +105,7 @@ class Chaos:
     """Random network faults for each delivery.
 
     Args:
-        seed: of the random numbers.
+        seed: the seed of the random numbers.
         rate: the probability of each kind of fault, from 0 to 1.
         fallback_rate: the probability that a delivery which the call waits for loses every reply; above 0 the
             application needs a fallback URL.

@@ -48,7 +48,7 @@ class Behaviour:
         script: the called party's action each time its own NCCO waits for it (`onAnswer`): keys, words, or "" for
             nothing; silence after the last entry.
         beeps_s: for `beep`, seconds from the answer to the beep.
-        detail, sip_code: of the failure event; None: the usual value for the outcome.
+        detail, sip_code: those of the failure event; None for the usual value of the outcome.
     """
 
     outcome: Outcome = "answered"

@@ -79,7 +79,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _port_of(host: str) -> str | None:
-    """The part after the colon of a host, which may be an IPv6 address in brackets; None without a colon."""
+    """The part of a host after its colon; None without a colon. The host may be an IPv6 address in brackets."""
     _, found, port = host.rpartition("]")[2].rpartition(":")
     return port if found else None
 

@@ -22,7 +22,7 @@ class PlacedRow(NamedTuple):
     Attributes:
         id: random, 32 hexadecimal digits.
         key: recognises a repeated request; unique, and kept when the call is forgotten.
-        digest: of the request, to tell a repeated one from another with the same key.
+        digest: the digest of the request, to distinguish a repeated request from another one with the same key.
         owner: who asked for it: the name of an API key or a login, `cli`, or `hook`.
         batch: name of its batch, or "".
         flow: that the called person hears.
@@ -66,7 +66,7 @@ class AttemptRow(NamedTuple):
     Attributes:
         placed: the placed call. number: from 1.
         flow, to_number: those of the placed call; at most one attempt of both is under way.
-        revision: of the flow, which the called person hears.
+        revision: the revision of the flow that the called person hears.
         state: see above.
         leg, conversation: Vonage's ids; "" until they are known.
         placing_at: when it was committed, just before its request.

@@ -98,7 +98,7 @@ class PostgresDatabase:
     """A PostgreSQL database.
 
     Args:
-        address: of the database.
+        address: the database's address.
         queue_limit: maximum number of waiting writes.
 
     Attributes:

@@ -57,11 +57,11 @@ class RecordingRow(NamedTuple):
         flow, step: where it was recorded; "" if unknown.
         about: parameters of the flow, such as the team that a message is for; nothing sensitive.
         caller_name: as known to the flow, or ""; never sensitive.
-        from_number, to_number: of the call: digits with the country code, or the name of a user.
+        from_number, to_number: those of the call: digits with the country code, or the name of a user.
         url: location of the audio at Vonage; never shown. "" until it is announced: its transcript may come first.
-        started_at, duration_ms: of the audio, as announced.
+        started_at, duration_ms: those of the audio, as announced.
         size: bytes: as announced, then as fetched.
-        content_type: of the audio, "" until it is kept.
+        content_type: the audio's content type, "" until it is kept.
         sha256: of the last audio received, kept or not.
         state: see `RecordingState`.
         problem, cure: why it or its transcript is not kept yet, without values of the call; else "".

@@ -105,7 +105,7 @@ class HookRow(NamedTuple):
 
     Attributes:
         id: random; lets the receiver recognise a repeat.
-        name: of the hook in its flow.
+        name: the hook's name in its flow.
         headers: the flow's headers, as JSON.
         due_at: when to try next; None while an earlier hook of its session waits.
         leased_until: only the claiming sender may try before this time.

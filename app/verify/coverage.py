@@ -85,7 +85,7 @@ class OutcomeCounter:
     """Counts the outcomes that calls take in the flows of a project.
 
     Args:
-        flows: of the project.
+        flows: the project's flows.
         path_of: returns the path of a flow file for display.
     """
 

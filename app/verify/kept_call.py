@@ -53,7 +53,7 @@ def keep(
     Lookups that nobody answered are omitted, unless the `defaults` of the file could answer them.
 
     Args:
-        path: of the file.
+        path: the file's path.
         call: who calls whom.
         played: the played call; if it is not over, nothing is expected of its end.
         given: see `LookupAnswers.as_given`.

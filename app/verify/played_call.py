@@ -85,7 +85,7 @@ class Noted(NamedTuple):
 
     Attributes:
         step: the finished step; None at the start of a wait, and before a `wait`.
-        moment: of the call.
+        moment: the moment of the call.
         at: seconds since the answer.
         open, waited: those of the leg.
         heard, turns: numbers of transcript entries and of turns before it; for a `wait`, after it.

@@ -62,7 +62,7 @@ class VoiceApiError(VonageApiError):
     """A request to the Voice API failed.
 
     Attributes:
-        status: of the reply; None without one.
+        status: the reply's status; None without a reply.
         title, detail: the explanation of Vonage's problem document; "" without one.
         outcome: whether the request can have had an effect.
     """
@@ -201,7 +201,7 @@ class VoiceApi:
     Args:
         client: follows no redirects, which could lead the token to another host.
         base_url: `https://api.nexmo.com`, or a stand-in, which then also gets the token; without a trailing slash.
-        tokens: of the application.
+        tokens: the application's tokens.
         clock: the time for tokens; aware, UTC.
         sleep: waits some seconds.
 

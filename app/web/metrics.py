@@ -52,7 +52,7 @@ class Metrics:
     """The counters of one application.
 
     Args:
-        commit: of the installed code; "": as recorded by pip.
+        commit: the commit of the installed code; "" for the one recorded by pip.
 
     Attributes:
         refused_signatures: webhooks without a valid signature, by reason.

@@ -217,7 +217,7 @@ class Workers(Multiprocess):
     pinging. If memory or file descriptors run out, it starts the worker later. It kills a worker that hangs on exit.
 
     Args:
-        config: of uvicorn.
+        config: uvicorn's configuration.
         bound: the socket to listen on.
         drain_s: how long the workers continue after SIGTERM.
     """

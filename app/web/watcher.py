@@ -34,7 +34,7 @@ class FlowReader:
     """Reads the flow files into the library, and reports the result to the log and the metrics.
 
     Args:
-        folders: of flows and templates.
+        folders: the folders of flows and templates.
         library: receives flows without errors.
         metrics: counts the reads.
         log: gets one line for each issue, and one for each read.

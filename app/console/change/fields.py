@@ -23,7 +23,7 @@ class FormField(NamedTuple):
     """A changeable value.
 
     Attributes:
-        path: of the value in its file.
+        path: the path to the value in its file.
         group: the heading above it, such as "menu" or "Opening hours: office".
         label: its name within its group.
         value: the current text; numbers and dates in readable form.

@@ -56,7 +56,7 @@ class PhoneCall(PlayedCall):
         answers: its lookups, and the behaviour of called parties.
         playable: the source being called.
         stage: its server; None for a plain NCCO.
-        folder: of the flows.
+        folder: the flows' folder.
         env: the chosen variables of flows.
 
     Attributes:
@@ -181,7 +181,7 @@ class PhoneServer:
     """The server for calls of the phone.
 
     Attributes:
-        folder: of the flows.
+        folder: the flows' folder.
         dial_allow: prefixes of computed numbers that may be dialled.
         env: the variables of flows.
     """

@@ -53,7 +53,7 @@ class IncomingCalls:
     """A virtual Vonage whose called party is the person at the phone.
 
     Args:
-        settings: of the server.
+        settings: the server's settings.
         access: how the server places calls.
         server_url: the address of the server on this machine.
         listener: where `access.api_url` leads.

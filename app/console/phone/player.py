@@ -46,7 +46,7 @@ class NotPlayed(AppError):
     """The page's request is refused.
 
     Attributes:
-        status: of the reply.
+        status: the reply's status.
     """
 
     def __init__(self, status: int, problem: str) -> None:
@@ -114,7 +114,7 @@ class PhonePlayer:
         """Place a call; a text with errors gets its `issues` instead.
 
         Args:
-            folder: of the project, as in `app.console.language`.
+            folder: the project's folder, as in `app.console.language`.
             source: a `PhoneText`.
             call: `flow`, `to`, `caller` and `made_at`.
             world: a `World`.

@@ -68,7 +68,7 @@ class RecordedSteps:
     """The inputs of a call, in order, without the server's actions.
 
     Attributes:
-        inputs: of the caller; None: keys or words that were not stored.
+        inputs: the caller's inputs; None for keys or words that were not stored.
         dials: the results of called parties.
         messages: the caller's recordings.
     """
@@ -111,7 +111,7 @@ class RecordedSteps:
         """The next step at a wait of the call.
 
         Args:
-            kind: of the wait: `input`, `record`, `dial` or nothing.
+            kind: the kind of wait: `input`, `record`, `dial` or nothing.
             action: the waiting NCCO action.
             is_hung_up: whether the caller finally hung up.
         """
@@ -258,7 +258,7 @@ async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, serv
 
     Args:
         recorded: see `recorded_of`.
-        folder: of today's flows.
+        folder: the folder of the current flows.
         server: its server.
 
     Raises:

@@ -48,7 +48,7 @@ class Playable:
         source: the input.
         flow: the name of its own flow; "" if it has errors or is an NCCO.
         ncco: its actions; () if it is a flow or not an NCCO.
-        issues: of this text, by place. others: number of errors in other files.
+        issues: the text's issues, by place. others: number of errors in other files.
     """
 
     project: Project | None

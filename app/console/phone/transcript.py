@@ -56,7 +56,7 @@ class Bubble:
         kind: `said`, `sound`, `did`, `note`, `turn`, `other` (what a dialled party hears or does), `diverged`.
         text: for developers.
         plain: for owners, without technical words; "" for turns of interest only to developers.
-        language: of the speech, such as `en-GB`.
+        language: the language of the speech, such as `en-GB`.
         is_cut: whether the caller interrupted it.
         is_lost: whether nothing listened to the caller's input.
         place: for a turn, the line that decided.
@@ -166,7 +166,7 @@ class Explanation(NamedTuple):
     """The reasons for a turn.
 
     Attributes:
-        lines: of its trace, each with its place.
+        lines: the lines of its trace, each with its place.
         lookups, variables: values by name, as JSON.
         ms: real milliseconds that the flow took; None if no flow replied.
         webhook: that caused it. others: further webhooks up to the next turn.

@@ -48,7 +48,7 @@ class ChosenAnswers(LookupAnswers):
 
     Args:
         definitions: the lookups of its flows.
-        world: of the call; may be replaced during the call.
+        world: the call's world; may be replaced during the call.
         client: sends lookups to servers and to the project's functions, at most `MOST_ASKED` times.
     """
 

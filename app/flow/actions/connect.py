@@ -350,7 +350,7 @@ def _read_target(
         node: the target.
         common: fields of `connect` next to the list.
         answers: the `onAnswer` next to the list; it applies to phones.
-        place: of the connect.
+        place: the place of the connect.
         reader: for the reports.
     """
     found = _read_form(node, reader)

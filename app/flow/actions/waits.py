@@ -36,7 +36,7 @@ class Needs(Protocol):
 
         Args:
             parts: the parts of `do`.
-            place: of the exit.
+            place: the place of the exit.
             reader: for the reports, and the flow's default fields.
         """
 

@@ -44,7 +44,7 @@ class Name(NamedTuple):
 
     Attributes:
         kind: the kind of definition.
-        place: of the name alone, without quotes.
+        place: the place of the name alone, without quotes.
         is_definition: whether the name is defined here; otherwise it is used.
         node: the definition; None for a use.
     """

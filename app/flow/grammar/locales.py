@@ -70,7 +70,7 @@ class Locale(MapForm):
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """Options of every talk by name, `language` among them."""
+        """Options of every talk by name, including `language`."""
         return {word: value for word in VOICE if (value := getattr(self, word)) is not None}
 
     def place_of(self, *words: str) -> Place:

@@ -126,7 +126,7 @@ class Resolver(Reader):
         scope: the names that a value may use, with their types.
         templates: template file name → text.
         steps: the names of all steps of the flow, sorted, each with its place; empty outside of a flow.
-        variables: of the flow, by name.
+        variables: the flow's variables, by name.
         flows: the signatures of the flows of the project, by name.
         locales: those of the flow, by name; empty if it speaks only one language.
         lookups, hooks: those that the flow may use, by name.

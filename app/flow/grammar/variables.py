@@ -226,7 +226,7 @@ def constant_types(
     Lists with entries of different types and empty lists are left out.
 
     Args:
-        variables: of the flow.
+        variables: the flow's variables.
         flow: the whole file, since `set` and `into` may be in any part of it.
         own: the flow's signature; its params may change.
         flows: the project's signatures; a returned value fills the variable of the same name.

@@ -108,7 +108,7 @@ W = TypeVar("W", bound=MapForm)
 
 
 class StepExit(Exit, Generic[W]):
-    """An exit as a step writes it.
+    """An exit as written in a step.
 
     Attributes:
         form: the words of a step that belong to the exit.

@@ -189,7 +189,7 @@ class LookupDefinition(Definition):
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """All its values that may be computed."""
+        """All of its values that may be computed."""
         return (*super().values, *filter(None, (self.arguments,)))
 
     @property

@@ -184,10 +184,9 @@ class Line:
         text: without its line break.
         indent: the number of spaces (or tabs) at its start.
         key: "" if it does not have one.
-        start, first, content, colon, value, end: offsets into the text of the source: of its first character; of the
-            first that is not a space; of the text after its dashes; of the colon after its key (-1 without a key); of
-            the text after that colon (after its dashes, if there is no key); and of the position after its last
-            character.
+        start, first, content, colon, value, end: the offsets in the source's text of: its first character; the first
+            that is not a space; the text after its dashes; the colon after its key (-1 without a key); the text after
+            that colon (after its dashes, if there is no key); and the position after its last character.
     """
 
     def __init__(self, source: SourceFile, number: int) -> None:

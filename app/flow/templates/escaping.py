@@ -150,7 +150,7 @@ class Misplaced(Exception):
     """A value in a place where none is allowed.
 
     Attributes:
-        code, message, cure: of the issue; None for the rule's own.
+        code, message, cure: those of the issue; None for the rule's own.
         is_all_before: the issue is about the text before the value, not the value.
     """
 

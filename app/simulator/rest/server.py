@@ -52,7 +52,7 @@ class LiveVonage:
         """Serve until this is cancelled.
 
         Args:
-            listener: of this machine only.
+            listener: a listener on this machine only.
             after: called after each event of a call.
             certificate: for TLS, and the file of its key.
         """

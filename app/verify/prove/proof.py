@@ -93,7 +93,7 @@ def prove(
     """Explore a flow and everything that a call may run from it.
 
     Args:
-        flow: of a project without errors.
+        flow: a flow of a project without errors.
         now: aware; calls are made from then on.
         env: the environment variables of the server that are set; the others get suitable values.
         bounds: when to stop exploring.

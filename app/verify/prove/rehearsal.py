@@ -28,7 +28,7 @@ class Rehearsed:
     Attributes:
         written: with the prompts, word for word.
         problem: why it does not hold; "" if it does.
-        result: of the call; None when it could not be played.
+        result: the call's result; None if it could not be played.
     """
 
     written: WrittenScenario

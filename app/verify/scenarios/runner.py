@@ -378,7 +378,7 @@ class Suite:
     """The results of the scenarios of a project.
 
     Attributes:
-        issues: of the scenario files, sorted by place; a scenario with an error is not played.
+        issues: the issues of the scenario files, sorted by place; a scenario with an error is not played.
         left_out: number of filtered scenarios.
     """
 

@@ -81,7 +81,7 @@ class PlacedCall:
         seed: determines its ids.
 
     Attributes:
-        leg: of the caller, once the call is placed.
+        leg: the caller's leg, once the call is placed.
     """
 
     leg: Leg
@@ -193,7 +193,7 @@ class CallStore(Store):
     """A store that remembers what is written about calls, in order, so that it need not be read back.
 
     Attributes:
-        turns: of all calls.
+        turns: the turns of all calls.
         webhooks: that arrived on a wait.
         sent: the hooks, which are marked as sent.
     """
