@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import jwt
 
-from tests.system.conformance.played import Played, Sent, filled
-from tests.system.conformance.suite import Case, Group, Sound, Webhook
+from tests.system.conformance.played import ApiReply, Played, Sent, filled
+from tests.system.conformance.suite import Act, Case, Group, Sound, Webhook
 
 NEAR_S: Final = 0.02
 OF_THE_CALL: Final = frozenset({"started", "ringing", "answered", "completed"})
@@ -23,17 +23,29 @@ _MISSING: Final = object()
 def differences(case: Case, played: Played, secret: str) -> list[str]:
     """What is not as the case says, in sentences; [] when all is."""
     found = list(played.problems)
-    if played.is_answered != case.answered:
+    has_call = case.caller is not None or case.places is not None
+    if has_call and played.is_answered != case.answered:
         found.append(f"the call was {'' if played.is_answered else 'not '}answered")
     wanted = {"caller": case.hears, **case.others_hear}
     for who, sounds in wanted.items():
         if sounds is not None:
             found += _heard(who, sounds, played.heard.get(who, []))
+    asking = [act for act in case.does if act.asks is not None]
+    found += [f"{act.asks} got no reply" for act in asking[len(played.api_replies) :]]
+    for act, reply in zip(asking, played.api_replies, strict=False):
+        found += [f"{act.asks}: {problem}" for problem in _not_replied(act, reply, played)]
     if case.webhooks is not None:
         found += _webhooks(case.webhooks, played, secret)
     if case.ends is not None:
         found += _ended(case, played)
     return found
+
+
+def _not_replied(act: Act, reply: ApiReply, played: Played) -> Iterator[str]:
+    if act.gets != reply.status:
+        yield f"the status is {reply.status}, not {act.gets}: {reply.body}"
+    yield from _amiss("", filled(act.fields, played.webhooks), reply.body)
+    yield from (f"it has {name}" for name in act.without if _has(reply.body, name))
 
 
 def _ended(case: Case, played: Played) -> Iterator[str]:

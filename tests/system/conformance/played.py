@@ -41,6 +41,14 @@ class Sent:
         return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
 
 
+@dataclass(frozen=True, slots=True)
+class ApiReply:
+    """A reply of the Voice API; `body` is its JSON, None without one."""
+
+    status: int
+    body: Any = None
+
+
 @dataclass(slots=True)
 class Played:
     """What came of a case.
@@ -50,6 +58,7 @@ class Played:
         uuid: of the caller's leg.
         heard: by whom: `caller`, a name of `callers`, or an address that was dialled.
         ended_by, ended_at: of the caller's leg, in seconds since `zero`.
+        api_replies: those to the acts with `asks`, in order; of several `times` the last one.
         problems: acts that could not be done, and what was waited for instead of what the case says.
     """
 
@@ -60,6 +69,7 @@ class Played:
     heard: dict[str, list[Sound]] = field(default_factory=dict)
     ended_by: str | None = None
     ended_at: float = 0.0
+    api_replies: list[ApiReply] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import httpx
+import jwt
 
 from app.simulator.delivery import Application
 from app.simulator.durations import Durations
 from app.simulator.legs import CallIsOver, Leg
 from app.simulator.parties import Behaviour, Parties
 from app.simulator.platform import Vonage
+from app.simulator.rest.access import Access
+from app.simulator.rest.api import Platform, calls_api
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import Request, Response
-from tests.system.conformance.played import Played, Sent, filled, legs_of
+from tests.support.keys import rsa_key
+from tests.system.conformance.played import ApiReply, Played, Sent, filled, legs_of
 from tests.system.conformance.suite import BASE, SOUNDS, Act, Caller, Case, Party, Reply, Sound
 
 SECRET = "invented-signature-secret-for-tests-only"
 ACCOUNT = {"signature_secret": SECRET, "api_key": "ab12cd34", "application_id": "7d0e1f2a-3333-4444-8555-666677778888"}
 URLS = {f"{name}_url": f"{BASE}/{name}" for name in ("answer", "event", "fallback")}
+KEY: Final = rsa_key()
+OTHER_KEY: Final = rsa_key()
 ONE_WORD_A_SECOND = 60 / 155
 AUDIO = {f"https://audio.example/{seconds}s.mp3": float(seconds) for seconds in (*range(1, 61), 600, 3600)}
 PATIENCE = 40
@@ -78,33 +87,64 @@ class _Stage:
         self._clock = clock
         self._calls: dict[str, Leg] = {}
         self._played = Played()
+        access = Access(ACCOUNT["application_id"], KEY.public_key(), clock)
+        transport = httpx.ASGITransport(calls_api(Platform(self._vonage, access)))
+        self._api = httpx.AsyncClient(transport=transport, base_url="http://vonage.test")
 
     async def play(self) -> Played:
-        caller = await self._ring("caller", self._case.caller)
+        if self._case.places is not None:
+            await self._place(self._case.places)
+        elif self._case.caller is not None:
+            await self._ring("caller", self._case.caller)
         for act in self._case.does:
             await self._do(act)
         for call in list(self._calls.values()):
             await _to_the_end(call)
         played = self._played
-        played.zero = self._clock.ms / 1000 - caller.at
-        played.uuid, played.is_answered = caller.uuid, caller.is_answered
+        caller = self._calls.get("caller")
+        if caller is not None:
+            played.zero = self._clock.ms / 1000 - caller.at
+            played.uuid, played.is_answered = caller.uuid, caller.is_answered
         await self._vonage.run()
         played.webhooks = self._server.requests
-        played.ended_by = caller.ended_by
-        played.ended_at = next((heard.at for heard in caller.transcript if heard.kind in ("ended", "hung up")), 0.0)
+        if caller is not None:
+            played.ended_by = caller.ended_by
+            played.ended_at = next((heard.at for heard in caller.transcript if heard.kind in ("ended", "hung up")), 0.0)
         self._take_down()
         return played
 
-    async def _ring(self, name: str, caller: Caller) -> Leg:
-        call = self._calls[name] = await self._vonage.call(
+    async def _ring(self, name: str, caller: Caller) -> None:
+        self._calls[name] = await self._vonage.call(
             caller.to, caller.number, endpoint_type=caller.endpoint_type, from_user=caller.user,
             sip_headers=caller.sip_headers, custom_data=caller.custom_data,
         )  # fmt: skip
-        return call
+
+    async def _place(self, body: Mapping[str, Any]) -> None:
+        reply = await self._request("POST", "", body)
+        self._calls["caller"] = self._vonage.legs[reply.json()["uuid"]]
+
+    async def _request(self, method: str, path: str, body: Any, token: str = "") -> httpx.Response:
+        now = self._clock()
+        if token == "expired":
+            now -= timedelta(hours=1)
+        id_ = "another" if token == "another application" else ACCOUNT["application_id"]
+        claims = {"application_id": id_, "iat": now, "exp": now + timedelta(minutes=15), "jti": "1"}
+        signed = jwt.encode(claims, OTHER_KEY if token == "another key" else KEY, algorithm="RS256")
+        headers = {} if token == "none" else {"authorization": f"Bearer {signed}"}
+        path = path.replace("CALL", self._calls["caller"].uuid if "caller" in self._calls else "")
+        return await self._api.request(method, f"/v1/calls{path}", json=body, headers=headers)
+
+    async def _ask(self, act: Act) -> None:
+        method, _, path = str(act.asks).partition(" ")
+        for _ in range(act.times):
+            reply = await self._request(method, path, act.body, act.token)
+        self._played.api_replies.append(ApiReply(reply.status_code, reply.json() if reply.content else None))
 
     async def _do(self, act: Act) -> None:
         if act.waits is not None:
             await self._vonage.run(act.waits)
+        elif act.asks is not None:
+            await self._ask(act)
         elif act.call is not None:
             await self._ring(act.call, self._case.callers[act.call])
         else:
@@ -115,6 +155,7 @@ class _Stage:
 
     async def _act(self, call: Leg, act: Act) -> None:
         if act.at is not None:
+            await self._vonage.scheduler.advance(lambda: call.is_answered or call.is_over)
             if act.at < call.at:
                 raise ValueError(f"{act.at:g} s have passed: it is {call.at:g} s since the answer")
             await call.listen(until=act.at)

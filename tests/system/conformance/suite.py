@@ -17,7 +17,14 @@ FOLDER: Final = Path(__file__).parent
 BASE: Final = "https://server.example"
 """Every URL of the server under `replies`."""
 SOUNDS: Final = frozenset({"talk", "stream", "ringing", "tone", "music", "beep", "keys", "joined", "left", "voice"})
-SOURCES: Final = ("NCCO reference", "webhook reference", "delivery rules", "signed webhooks", "platform practice")
+SOURCES: Final = (
+    "NCCO reference",
+    "webhook reference",
+    "Voice API specification",
+    "delivery rules",
+    "signed webhooks",
+    "platform practice",
+)
 """What a `source` begins with: the document; then the section, and what it says there in our own words."""
 
 
@@ -84,12 +91,15 @@ def _sound(written: Any) -> Any:
 
 
 class Act(Part):
-    """What somebody does; exactly one of the first seven.
+    """What somebody does; exactly one of the first eight.
 
     Attributes:
         listen: until waited for (None), for what ("input", ...), or up to a time in seconds.
         waits: seconds of the clock.
         call: another caller of `callers` calls.
+        asks: a request to the Voice API: the method, and the path below `/v1/calls`.
+        body: of that request. token: what is wrong with its token. times: how often it is sent.
+        gets: the status of the (last) reply. fields, without: of its body, as those of a webhook.
         who: the caller by default; a name of `callers`, or the number or URI of a party that was dialled.
         at: seconds since the leg was answered. seconds: how long the words take.
     """
@@ -101,6 +111,13 @@ class Act(Part):
     hang_up: bool = False
     waits: float | None = None
     call: str | None = None
+    asks: str | None = None
+    body: Any = None
+    token: Literal["", "none", "another key", "another application", "expired"] = ""
+    times: int = 1
+    gets: int = 200
+    fields: dict[str, Any] = Field(default_factory=dict, alias="with")
+    without: list[str] = []
     who: str = "caller"
     at: float | None = None
     seconds: float | None = None
@@ -108,7 +125,7 @@ class Act(Part):
 
     @model_validator(mode="after")
     def _one(self) -> Act:
-        kinds = {"listen", "press", "speak", "silence", "hang_up", "waits", "call"} & self.model_fields_set
+        kinds = {"listen", "press", "speak", "silence", "hang_up", "waits", "call", "asks"} & self.model_fields_set
         if len(kinds) != 1:
             raise ValueError(f"an act is one thing; this is {sorted(kinds) or 'none'}")
         return self
@@ -178,7 +195,7 @@ class End(Part):
 
 
 class Case(Part):
-    """One call, or several; see tests/system/conformance/README.md."""
+    """One call, several or none; see tests/system/conformance/README.md."""
 
     case: str
     source: str = ""
@@ -186,7 +203,8 @@ class Case(Part):
     platform: dict[str, Any] = {}
     replies: dict[str, Replies]
     parties: dict[str, Party | list[Party]] = {}
-    caller: Caller = Caller()
+    caller: Caller | None = Caller()
+    places: dict[str, Any] | None = None
     callers: dict[str, Caller] = {}
     does: list[Annotated[Act, BeforeValidator(_act)]] = []
     hears: list[Annotated[Sound, BeforeValidator(_sound)]] | None = None
@@ -201,7 +219,8 @@ class Case(Part):
             raise ValueError("a case has a source, or a reason why it is unverified")
         if self.source and not self.source.startswith(SOURCES):
             raise ValueError(f"a source begins with one of {SOURCES}")
-        if self.hears is None and self.webhooks is None and self.ends is None and not self.others_hear:
+        expects = self.hears is not None or self.webhooks is not None or self.ends is not None or self.others_hear
+        if not expects and not any(act.asks for act in self.does):
             raise ValueError("a case that expects nothing shows nothing")
         return self
 
