@@ -15,7 +15,7 @@ import yaml
 Severity = Literal["error", "warning"]
 R = TypeVar("R")
 MAX_SHOWN_CHARACTERS = 60
-"""Characters of a value that a message shows."""
+"""Maximum number of characters of a value in a message."""
 
 
 FixKind: TypeAlias = Literal["word", "name", "characters", "wrap", "delete", "delete_item", "add", "add_beside"]
@@ -29,11 +29,11 @@ class Fix:
         cure: what to write, in words.
         kind: what changes at its place. `word`: the key or the text there becomes `text`, within quotes if it has some.
             `name`: the key of the value there does, in an NCCO. `characters`: what is written there becomes `text`.
-            `wrap`: the value there becomes the only item of a list, in an NCCO.
-            `delete`: the entry or the list item there goes, with all that is in it. `delete_item`: the list item
-            around it does. `add`: the map or the list there, or below the key there, gets the entry or the item
-            `text`. `add_beside`: the map around it does.
-        place: where, in a flow file; the issue's own place without it. `characters` may have the length 0.
+            `wrap`: the value there becomes the only item of a list, in an NCCO. `delete`: the entry or the list item
+            there is deleted, with its contents. `delete_item`: the list item around it is deleted. `add`: the entry or
+            the item `text` is added to the map or the list there, or below the key there. `add_beside`: it is added to
+            the map around it.
+        place: its place in a flow file; by default, the issue's own place. `characters` may have the length 0.
     """
 
     cure: str
@@ -68,12 +68,12 @@ class Issue:
 
     Attributes:
         code: the rule's code, e.g. `N108`.
-        severity: "error" when Vonage refuses the NCCO or does something else, "warning" when it might.
+        severity: "error" if Vonage refuses the NCCO or does something else, "warning" if it might.
         path: where, as a JSON Pointer (RFC 6901) from the document's root; "" is the document itself.
         message: one sentence that says what is wrong.
         cure: one sentence that says what to write instead.
         span: the start and the length of the fault in the text at `path`, in characters; None for the whole value.
-        fix: the cure as a change of the document; None if it is not that plain.
+        fix: the cure as a change to the document; None if it cannot be applied automatically.
     """
 
     code: str
@@ -152,7 +152,7 @@ RULES: Mapping[str, Rule] = RuleBook(Rule, Path(__file__).parent / "ncco" / "rul
 
 
 def fault(code: str, message: str, cure: str | Fix | None = None, path: str = "") -> Issue:
-    """An issue of the rule `code`, at the value itself unless `path` says where in it."""
+    """An issue of the rule `code`, at the value itself, or at `path` within it."""
     return RULES[code].at(path, message, cure)
 
 
@@ -162,7 +162,7 @@ def pointer(key: object) -> str:
 
 
 def wrong_type(value: object, expected: str, cure: str | Fix) -> Issue:
-    """The issue that a value has another JSON type than `expected`, e.g. "a number"."""
+    """An issue: the value has a different JSON type from `expected`, e.g. "a number"."""
     if expected == "an object" and isinstance(value, str) and value.lstrip().startswith("{"):
         cure = "Write the object itself, not text that holds it."
     return fault("N107", f"{shown(value)} is not {expected}.", cure)

@@ -11,9 +11,9 @@ from difflib import get_close_matches
 from typing import Final
 
 ALIKE_NAMES: Final = 0.8
-"""How similar names of cities or countries are that are taken for each other: Valencia is not Vienna."""
+"""The minimum similarity of names of cities or countries to be taken for each other: Valencia is not Vienna."""
 LONGEST: Final = 80
-"""Characters of a word that is compared."""
+"""Maximum number of characters of a word to compare."""
 MOST_COMPARISONS: Final = 200_000
 """Maximum number of words to compare in one search: about a second."""
 
@@ -28,7 +28,7 @@ _comparisons: ContextVar[_Comparisons | None] = ContextVar("comparisons", defaul
 
 @contextmanager
 def limited_comparisons(most: int = MOST_COMPARISONS) -> Iterator[None]:
-    """While it is open, `nearest` compares this many words; then it finds none any more.
+    """While it is open, `nearest` compares this many words; after that, it does not find any.
 
     A text with thousands of unknown words and thousands of known ones is not worth minutes of comparing.
     """
@@ -46,8 +46,8 @@ def _fold(word: str) -> str:
 def nearest(word: str, known: Iterable[str], alike: float = 0.7) -> str | None:
     """The known word that `word` was probably meant to be, or None; case, `_` and `-` do not count.
 
-    `alike` is how similar they are at least, from 0 to 1: names of the world need more than words of a file, since most
-    of those that are not known are no slips of one that is.
+    `alike` is the minimum similarity, from 0 to 1: geographic names need more than words in a file, since most unknown
+    names are not misspellings of known ones.
     """
     comparisons = _comparisons.get()
     if len(word) > LONGEST or (comparisons is not None and comparisons.left < 0):
@@ -57,13 +57,13 @@ def nearest(word: str, known: Iterable[str], alike: float = 0.7) -> str | None:
         comparisons.left -= len(by_fold)
     written = _fold(word)
     matches = get_close_matches(written, by_fold, n=1, cutoff=alike)
-    if not matches and len(written) > 2:  # two letters of a short word, the wrong way round
+    if not matches and len(written) > 2:  # two swapped letters in a short word
         matches = [each for each in by_fold if len(each) == len(written) and sorted(each) == sorted(written)]
     return by_fold[matches[0]] if matches else None
 
 
 def folded(word: object) -> str:
-    """The word in lower case without anything but letters and digits: `event_url` and `EventURL` fold alike."""
+    """The word in lower case, with only its letters and digits: `event_url` and `EventURL` fold alike."""
     return re.sub(r"[\W_]+", "", str(word)).lower()
 
 

@@ -18,7 +18,7 @@ _OPEN_ENDED = frozenset({"record", "conversation", "connect", "wait"})
 
 
 class Origin(NamedTuple):
-    """A step, its flow, and the frame that its values are computed in."""
+    """A step, its flow, and the frame in which its values are computed."""
 
     flow: Flow
     step: Step
@@ -91,7 +91,7 @@ class NccoBuilder:
         self._is_checked = True
 
     def _named(self, flow: Flow) -> str:
-        """The name of a flow; "" for the one that the call began in."""
+        """The name of a flow; "" for the one in which the call began."""
         return "" if flow is self._root else flow.name
 
     def _link(self, wait: OpenWait) -> str:
@@ -145,7 +145,7 @@ class NccoBuilder:
 
     @property
     def is_open_ended(self) -> bool:
-        """Whether an action was added that may end at any time: by the caller, by another party or by a timeout.
+        """Whether an action was added that the caller, another party or a timeout may end at any time.
 
         Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
         """
@@ -158,7 +158,7 @@ class NccoBuilder:
 
     @property
     def ends_in_conversation(self) -> bool:
-        """Whether the last action is a `conversation`, which the caller leaves by hanging up."""
+        """Whether the last action is a `conversation`, which the caller can only leave by hanging up."""
         return bool(self.drafts) and self.drafts[-1].action.get("action") == "conversation"
 
     def add(self, action: Mapping[str, Any]) -> None:

@@ -45,10 +45,10 @@ def refusal(number: str, allowed: Sequence[str]) -> str:
     """Why a computed number or address must not be dialled; "" if it may.
 
     A prefix allows numbers that start with it, except those with a longer prefix in `PREMIUM_PREFIXES`: `44` allows the
-    United Kingdom without premium numbers, which `449` allows. Text that is not a number is an address, which only an
-    address prefix allows: `sip:` all of them, `sip:desk` each user that starts with that, `sip:@pbx.example.com` every
-    user of that host, `sip:desk@pbx.example.com` that address. The empty prefix, which settings cannot contain, allows
-    everything.
+    United Kingdom except premium numbers, which need `449`. Text that is not a number is an address, which only an
+    address prefix allows: `sip:` allows all of them, `sip:desk` every user that starts with it, `sip:@pbx.example.com`
+    every user on that host, and `sip:desk@pbx.example.com` that address. The empty prefix, which settings cannot
+    contain, allows everything.
     """
     if not (number.isascii() and number.isdecimal()):
         if "" in allowed:

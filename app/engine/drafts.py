@@ -14,7 +14,7 @@ from app.flow.runtime import Again, Draft, Exit, Frame, Jump, Part
 _IN_TAIL: Final = frozenset({"talk", "stream", "connect"})
 """Actions allowed in a tail."""
 _NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeIn"})
-"""Options that actions of a tail lose: they need a webhook, or an `input` after them."""
+"""Options that are removed from actions in a tail, because they need a webhook or an `input` after them."""
 
 
 class DependsOnCall(Exception):
@@ -85,7 +85,7 @@ def tail_of(flow: Flow, step: Step, frame: Frame | EveryCall) -> list[Draft] | N
     It is played only if webhooks fail. If it is None, the failsafe NCCO is played instead.
     """
     target = step.error or flow.error
-    if target is None or target.step in (None, step.name):  # another flow is not played there
+    if target is None or target.step in (None, step.name):  # other flows are not played there
         return None
     drafts: list[Draft] = []
     entered: set[str] = set()

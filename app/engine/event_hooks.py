@@ -69,9 +69,9 @@ def ended(
 ) -> tuple[Any, ...]:
     """The hooks of a call that is over, however it ended: those of one flow.
 
-    The flow that the call is in decides; without `ended`, the flows that wait for it, then the one that the call began
-    in. `flow` and `step` in these hooks are where the call was, whichever flow sends them; a step only if it had not
-    come to its end.
+    The flow in which the call is decides; if it has no `ended`, the flows that wait for it, then the one in which the
+    call began. `flow` and `step` in these hooks are those where the call was, whichever flow sends them; the step is
+    given only if it had not ended.
 
     For the arguments see `hang_up`; without a `webhook` the end was never reported.
     """

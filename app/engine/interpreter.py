@@ -206,7 +206,7 @@ def begin(
         session_id: its key.
         call: the data of the answer webhook.
         context: external values.
-        given: texts for params of the flow; one that does not fit its type leaves the default.
+        given: texts for the flow's params; the default is kept if a text does not fit its type.
     """
     budget = Budget()
     turn = None if given else first_turn(flow, session_id, call, context, budget)
@@ -271,7 +271,7 @@ def resume(
     """The turn caused by a webhook of an open wait, or None if the webhook does not steer.
 
     Args:
-        flow: at the revision of the session.
+        flow: the flow at the session's revision.
         session: the state whose latest turn opened `wait`.
         wait: where the webhook arrived.
         webhook: as recognised; None if unreadable, which takes the `error` exit.

@@ -18,7 +18,7 @@ from app.flow.runtime import Asked, Outcome
 from app.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, SpeechResult, StatusWebhook, Webhook
 
 REACHED = "step.reached"
-"""Name of the notify before a step that starts when the caller reaches it; not a valid name in flows."""
+"""The name of the notify before a step that starts when the caller reaches it; flows cannot use this name."""
 
 JOINED: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 0.1}
 """Plays nothing, since an NCCO needs at least one action. Source: NCCO reference, Wait (the shortest timeout)."""
@@ -152,7 +152,7 @@ def refusal(returned: str, *, is_over: bool) -> str:
 
 
 ASR_ERRORS = 2
-"""How many errors of the speech recogniser do not count as failed tries."""
+"""The number of speech recognition errors that do not count as failed tries."""
 
 
 def hear(step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, seen: frozenset[str]) -> Outcome | None:

@@ -43,9 +43,9 @@ class Run:
     """Builds one turn. Each call of a function of `app.engine.interpreter` has its own.
 
     Attributes:
-        root: the flow that the call began in.
+        root: the flow in which the call began.
         before: the session before the turn.
-        scopes: the flows that the call is in, and the names for values.
+        scopes: the flows in which the call is, and the names for values.
         trace: what the turn did.
         asked: number of requests by lookup, for idempotency keys.
         step: the current one; "" after the last one.

@@ -196,11 +196,11 @@ class OneOrList(ListOf):
         return check_value(kind, value)
 
     def normalised(self, value: object) -> object:
-        """As it is written."""
+        """The value as written."""
         normalised = self.entry.normalised
         return [normalised(each) for each in value] if isinstance(value, list) else normalised(value)
 
     def json_schema(self) -> JsonSchema:
-        """Either form."""
+        """Either of the two forms."""
         single = self.entry.json_schema()
         return {"anyOf": [single, {"type": "array", "items": single}]}

@@ -44,7 +44,7 @@ def _decoded(value: object) -> object:
 
 
 def repaired(text: str) -> object:
-    """The text decoded leniently, so that one bad character does not lose a call; None when it is not JSON.
+    """The text decoded leniently, so that one bad character does not lose a call; None if it is not JSON.
 
     Lone surrogates become replacement characters; NaN, Infinity and numbers that are too large become null.
     """
@@ -99,7 +99,7 @@ def mapping(value: object) -> Mapping[str, Any]:
 
 
 PYTHON_NAMES = frozenset({"from_", "type_"})
-"""Python names of fields; a field that is sent under one of these names is ignored."""
+"""Python names of fields; fields sent under these names are ignored."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -184,7 +184,7 @@ class AnswerWebhook(LegWebhook):
     region_url: Text = None
     """The REST host that controls this call."""
     custom_data: Any = None
-    """Data that a Client SDK application sent along."""
+    """Data sent by a Client SDK application."""
 
     @property
     def sip_headers(self) -> Mapping[str, str]:
@@ -250,8 +250,9 @@ class StatusWebhook(LegWebhook):
     kind: ClassVar[str] = "event"
 
     status: Text = None
-    """started, ringing, answered, human, machine, busy, cancelled, unanswered, timeout, rejected, failed,
-    disconnected or completed; others may come."""
+    """started, ringing, answered, human, machine, busy, cancelled, unanswered, timeout, rejected, failed, disconnected
+    or completed; there may be others.
+    """
     direction: Text = None
     """inbound or outbound; not sent for human, machine and websocket legs."""
     detail: Text = None
@@ -270,7 +271,7 @@ class StatusWebhook(LegWebhook):
 
 
 class RecordWebhook(Webhook):
-    """A recording is ready. It names no leg. Source: webhook reference, Record."""
+    """A recording is ready. The webhook does not name a leg. Source: webhook reference, Record."""
 
     kind: ClassVar[str] = "record"
 
@@ -295,7 +296,7 @@ class TranscriptionWebhook(Webhook):
 
 
 class NotifyWebhook(Webhook):
-    """A call has reached a `notify` action. It names no leg. Source: webhook reference, Notify."""
+    """A call has reached a `notify` action. The webhook does not name a leg. Source: webhook reference, Notify."""
 
     kind: ClassVar[str] = "notify"
 
@@ -382,7 +383,7 @@ class InputWebhook(LegWebhook):
 
     @property
     def timed_out(self) -> bool:
-        """Whether a time-out closed the input. True also with digits, so it never means "no digits"."""
+        """Whether a timeout closed the input. It may be true even with digits, so it does not mean "no digits"."""
         source = self.dtmf if isinstance(self.dtmf, Mapping) else self.extras
         return str(source.get("timed_out")).lower() == "true"
 
@@ -465,7 +466,7 @@ def _is_transfer(fields: Fields) -> bool:
 
 
 def _is_transcription(fields: Fields) -> bool:
-    """By its URL or status, or by its type only: a failed transcription has neither, and is not an event of a leg."""
+    """Its URL, status or type shows it: a failed transcription has neither, and is not an event of a leg."""
     if "transcription_url" in fields or fields.get("status") == "transcribed":
         return True
     return fields.get("type") == "record" and "recording_url" not in fields
@@ -480,7 +481,7 @@ def _is_status(fields: Fields) -> bool:
 
 
 def _is_answer(fields: Fields) -> bool:
-    """No field marks an answer webhook: a webhook with only a caller or a called party is treated as one."""
+    """No field identifies an answer webhook: a webhook with only a caller or a called party is treated as one."""
     if isinstance(fields.get("type"), str):  # RTC events have `from` and a type
         return False
     parties = any(fields.get(name) is not None for name in ("to", "from", "from_user"))

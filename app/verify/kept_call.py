@@ -55,10 +55,10 @@ def keep(
     Args:
         path: the file's path.
         call: who calls whom.
-        played: the played call; if it is not over, nothing is expected of its end.
+        played: the played call; if it is not over, its end is not checked.
         given: see `LookupAnswers.as_given`.
         env: variables of the flows.
-        note: a comment of one line above it; "" for none.
+        note: a one-line comment above it, or "".
 
     Raises CannotKeep, OSError.
     """

@@ -56,7 +56,7 @@ FOR_WEBSOCKETS: Final[tuple[Outcome, ...]] = ("completed", "disconnected", "unan
 TOLERANCE_S: Final = 0.0005
 """Less than the resolution of the virtual clock, 1 ms."""
 MOST_ROUNDS: Final = 10_000
-"""How often in a row a call is continued without any event, since some steps take no time."""
+"""How many times in a row a call is continued without any event; some steps do not take any time."""
 _PIECE_S: Final = 60.0
 """Seconds by which a call is continued at a time, so that its webhooks can be counted."""
 
@@ -158,13 +158,13 @@ class PlayedCall:
         self.diverged: tuple[float, str] | None = None
         self._result = result or Result(Scenario())
         self._observed: CallMoment | None = None
-        """The moment at which `_result` was brought up to date."""
+        """The moment at which `_result` was last updated."""
         self._flows = {flow.name: flow for flow in flows}
         self._flow_of = {flow.place.file: flow.name for flow in self._flows.values()}
         self._outcome_of = outcome_of
         self._acted_at = 0.0
         self._rounds = 0
-        """How often it was continued since the last event."""
+        """How many times it was continued since the last event."""
 
     @property
     def leg(self) -> Leg:

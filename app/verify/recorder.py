@@ -43,7 +43,7 @@ class _ScriptWriter:
         self._awaited: Waited | None = None
         self._key_at = 0.0
         self._keyed: Waited | None = None
-        """The input that the last step, keys, has left open."""
+        """The input left open by the last step, if it pressed keys."""
         self._thought_s = 0.0
         """Seconds to leave out, since the caller of a scenario acts as soon as the call waits for it."""
 
@@ -82,7 +82,7 @@ class _ScriptWriter:
                 self.script.append(EndStep())
 
     def _timed(self, step: ScriptStep, moment: CallMoment) -> ScriptStep:
-        """The script step: with its second if nothing waits for it, without the time that a person takes."""
+        """The script step: with its second if nothing waits for it, and without the time that a person takes."""
         now = round(max(moment.at - self._thought_s, 0.0), 3)
         is_awaited = moment.kind in ("input", "record")
         if isinstance(step, HangUpStep):

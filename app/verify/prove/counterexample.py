@@ -40,7 +40,7 @@ _CHANGES_AUDIO: Final = frozenset({"error_exit", "invalid_ncco", "refused_ncco",
 """Violations whose fix changes the end of the call, so the scenario must not expect it."""
 _SILENT: Final = frozenset({"silence", "silent_party"})
 _SHORT_WAIT: Final = {"wait": f"{_MARGIN_S}s"}
-"""Comes before a fault at the start of a script, which would otherwise apply to the answer webhook."""
+"""A step to put before a fault at the start of a script; without it, the fault would apply to the answer webhook."""
 
 
 def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | None:
@@ -170,7 +170,7 @@ def _answer(answer: LookupAnswer) -> Any:
 
 
 def _hold(proof: Proof, path: list[Transition], number: int) -> tuple[int, float]:
-    """How often the prompt of a hold is played before a turn of the path, and how many seconds that takes."""
+    """How many times a hold's prompt is played before a turn of the path, and how many seconds that takes."""
     first = path[number - 1].heard.prompt_s
     each = path[number]
     again = next((other.heard.prompt_s for other in proof.paths.held_at(each.source)), first)
@@ -253,7 +253,7 @@ def _endpoints(transition: Transition) -> Iterator[Mapping[str, Any]]:
 
 
 def _pressed(trigger: Trigger) -> Any:
-    """What the dialled party presses or says, as an entry of `presses`; "" for nothing."""
+    """The dialled party's input, as an entry of `presses`; "" for none."""
     said = trigger.line.get("speak", "")
     text = said.get("text", "") if isinstance(said, Mapping) else said
     return {"speak": text} if text else str(trigger.line.get("press", ""))

@@ -51,7 +51,7 @@ _CALL_FIELDS: Final[Mapping[str, str]] = {"to": "to", "from": "from_number"}
 
 
 def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
-    """The calls to explore a flow with: each field and param takes the literals that it is compared with."""
+    """The calls with which to explore a flow: each field and param takes the literals with which it is compared."""
     to = root.numbers[0] if root.numbers else NUMBER
     base = Call(to=to, from_number=CALLER, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone")
     rows, how = combined({**dict(_choices(root, values)), **dict(_queries(root, values))}, MOST_CALLS)
@@ -62,7 +62,7 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
 
 
 def _queries(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[Any]]]:
-    """The possible texts of a query for each param that is read; None if the query lacks it."""
+    """The possible texts of a query for each param that is read; None if it is missing from the query."""
     for name, param in root.params.items():
         if name not in ANSWER_FIELDS and values.literals.of(root.name, (name,)).names:
             samples = values.samples(root.name, name, param.type)
@@ -139,13 +139,13 @@ def _endpoints(compared: Compared) -> list[str]:
 
 
 def _decides(literals: Literals, fact: Path) -> bool:
-    """Whether the value of a call field decides anything, beyond being present or absent."""
+    """Whether the value of a call field matters, apart from being present or absent."""
     paths = [path for path in literals.paths_of("", "call") if _fact(path) == fact]
     return any(literals.of("", path).has("decides") for path in paths)
 
 
 def _fact(path: Path) -> Path:
-    """The call field that a path belongs to; `call.is_hidden` belongs to `call.from`."""
+    """The call field to which a path belongs; `call.is_hidden` belongs to `call.from`."""
     fact = path[:3] if len(path) > 1 and path[1] in _MAPS else path[:2]
     return _FROM if fact == ("call", "is_hidden") else fact
 
@@ -188,7 +188,7 @@ def _call_of(base: Call, facts: Mapping[Path, Any]) -> Call:
 
 
 def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> dict[str, str]:
-    """A value for each variable that the flow reads as `env`: the given one if a step plays or tests it, else a sample.
+    """A value for each variable that the flow reads as `env`: the given one if a step plays or tests it, or a sample.
 
     Counterexamples show it, so values used only in requests and hooks, and callers' input, which may be secret, are
     replaced.
@@ -247,7 +247,7 @@ _OPTIONAL: Final = ("reopens", "next_open", "next_close")
 
 
 def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[datetime, ...]:
-    """One moment, from `now` on, for each situation that the flow can distinguish; only `now` if it reads no time.
+    """One moment, from `now` on, for each situation that the flow can distinguish; or only `now`.
 
     Two moments are in the same situation if every calendar is open or closed for the same reason and every expression
     over `now` has the same result.
@@ -273,7 +273,7 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
 
 
 def _kind_in(calendar: Calendar, literals: Literals) -> Callable[[datetime], tuple[Any, ...]]:
-    """Returns the properties of opening hours at a moment that a flow can distinguish."""
+    """The properties of opening hours at a moment that a flow can distinguish."""
     holidays = literals.of("", ("hours", calendar.name, "holiday")).literals
     read = [name for name in _OPTIONAL if literals.of("", ("hours", calendar.name, name)).names]
 

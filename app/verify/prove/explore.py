@@ -148,8 +148,8 @@ class Explorer:
     def _explore_trigger(self, state: State, trigger: Trigger) -> None:
         """Add every turn that a trigger can lead to from a state.
 
-        Accepted input and failures lead to the same turns after any number of failed tries, which is then not played.
-        A failed try leads to the same turns however it failed and however often the recogniser failed before.
+        Accepted input and failures lead to the same turns after any number of failed tries, which is then not played. A
+        failed try leads to the same turns whatever the reason, and however often the recogniser failed before.
         """
         key: Any = (state.key, trigger.kind, trigger.fault, frozen(trigger.line))
         tried = None if key in self._left_alike else self._failed_try(state, trigger)
@@ -181,7 +181,7 @@ class Explorer:
         return outcome.name, session.tries, session.position, frozen(trigger.line) if self._reads_input else ()
 
     def _was_taken(self, state: State, outcome: Any) -> bool:
-        """Whether an outcome was already taken in a state where only it decides; marks it as taken."""
+        """Whether an outcome was already taken in a state where only the outcome decides; marks it as taken."""
         key = (state, outcome)
         is_known = key in self._taken
         self._taken.add(key)
@@ -191,7 +191,7 @@ class Explorer:
         return not self._reads_input and self.root.named(state.where[0]).steps[state.where[1]].exit.decides_by_name
 
     def _asked_again(self, known: Transition, state: State) -> State | None:
-        """The target of a failed try from `state`: as from the source of `known`, but for the recogniser's errors."""
+        """The target of a failed try from `state`: as from the source of `known`, apart from recogniser errors."""
         source = known.source
         target = known.target
         if source is None or target is None or source.session.asr_errors == state.session.asr_errors:

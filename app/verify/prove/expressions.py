@@ -1,4 +1,4 @@
-"""The values that a flow's expressions read, and what they are compared with."""
+"""Finds the values that a flow's expressions read, and the values with which they are compared."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def part_of(node: nodes.Node) -> TextPart | None:
 
 
 def texts_in(node: nodes.Node) -> Iterator[str]:
-    """Every literal text in an expression."""
+    """Every text literal in an expression."""
     yield from (part.value for part in walk(node) if isinstance(part, nodes.Const) and isinstance(part.value, str))
 
 
@@ -203,7 +203,7 @@ def offsets_in(node: nodes.Node) -> Iterator[float]:
 
 
 def growth_of(node: nodes.Node) -> set[str]:
-    """How an assignment changes a number: `rises`, `sinks`, or `free` if it is computed otherwise."""
+    """How an assignment changes a number: `rises`, `sinks`, or `free` if it is computed in another way."""
     match node:
         case nodes.Const():
             return set()

@@ -40,7 +40,7 @@ class PlayedNcco(NamedTuple):
 
 
 NOTHING: Final = PlayedNcco((), (), CONVERSATION)
-"""Represents the empty reply when a conversation ends."""
+"""Represents the empty reply at the end of a conversation."""
 
 
 @dataclass(eq=False, slots=True)
@@ -78,7 +78,7 @@ class Transition:
         source: the state before the turn; None for the first turn of a call or dialled party.
         target: the state after the turn; None when the call is over.
         trigger: what caused the turn.
-        call: the incoming call, for its first turn. given: the params that the query of its answer URL gives.
+        call: the incoming call, for its first turn. given: the params from the query of its answer URL.
         moment: when the turn happened.
         is_timed: whether the turn depends on the time.
         env: the environment variables of the server; constant within a call.
@@ -138,7 +138,7 @@ class Transition:
 
     @property
     def previous(self) -> Transition | None:
-        """The turn before it on the first path found; for the first turn of a dialled party, the turn that dialled."""
+        """The previous turn on the first path found; for the first turn of a dialled party, the turn that dialled."""
         return self.source.first if self.source is not None else self.dialled_by
 
     @property
@@ -369,7 +369,9 @@ class LongestPath:
         self._within: list[frozenset[Where]] = []
         """The steps that the turns within each cycle enter."""
         self._longest: list[list[tuple[int, Transition | None]]] = []
-        """For each cycle, and for each number of dials left: the steps from there on, and the turn that leaves it."""
+        """For each cycle and each remaining number of dials: the number of steps from there on, and the turn that
+        leaves it.
+        """
         for number, group in enumerate(groups):  # in reverse topological order
             turns = [each for state in group for each in out[state]]
             leaving = [each for each in turns if not self._stays(each, number)]

@@ -30,7 +30,7 @@ class TurnAudio(NamedTuple):
         lead_silence_s: silence before the first sound; the whole duration if there is no sound.
         longest_silence_s: the longest silence between two sounds.
         trailing_silence_s: silence after the last sound.
-        prompt_s: until the caller can answer, a phone rings, or the NCCO ends.
+        prompt_s: the time until the caller can answer, a phone rings, or the NCCO ends.
         input_s: how long the `input` waits for an answer; 0 without an `input`.
         rings_s: how long the dialled phone rings; 0 without a `connect`.
         rings_at_s: when the dialled phone starts to ring; None without a `connect`.

@@ -1,4 +1,4 @@
-"""Collects the literals that each value is compared with, in a flow and in all flows that it can run.
+"""Collects the literals with which each value is compared, in a flow and in all flows that it can run.
 
 Values that are compared with or assigned to each other share their literals (union-find over paths).
 """
@@ -47,7 +47,7 @@ from app.verify.prove.expressions import (
 from app.verify.prove.uses import DECIDES, assigned, collected_digits, flows_run_from, played_by, uses_in
 
 NUMBER: Final = "442079460000"
-"""The called number for a flow that declares none."""
+"""The called number for a flow without numbers."""
 CALLER: Final = "447700900123"
 """The calling number, unless the flow reads `call.from`."""
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
@@ -76,13 +76,13 @@ class Compared:
         names: every path that shares these literals; its first element is the flow, "" for GLOBAL names.
         parts: values compared with parts of the text. lengths: values compared with its length.
         offsets: numbers that are added or subtracted in a comparison. steps: the same in an assignment.
-        joins: the concatenated texts that the value is a part of.
+        joins: the concatenated texts that contain the value.
         keys: the paths whose values are used as keys of this map.
         marks: other facts about the value. truth: it is tested for truth, so "", 0 and [] matter. related: it is
             compared with another value. changed: it is used in other ways than comparing it unmodified with literals.
             rises, sinks: an assignment adds or subtracts a literal. free: an assignment computes it in another way.
             joined: it is a concatenated text. decides: it can affect where the call goes. bounded: it is a number in a
-            field of an action. headed: it is in a header, which allows no line break.
+            field of an action. headed: it is in a header, where line breaks are not allowed.
     """
 
     literals: dict[Any, None] = field(default_factory=dict)
@@ -118,7 +118,7 @@ class Compared:
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """The numbers among the literals, and those that reach one by addition. A text of digits is a number too."""
+        """The numbers among the literals, and those that become one by addition. Digits in a text are a number, too."""
         return self._moved((*self.offsets, *self.steps))
 
     @property
@@ -137,7 +137,7 @@ class Compared:
         return tuple(each for each in self.literals if isinstance(each, str))
 
     def excludes(self, text: str) -> bool:
-        """Whether a text equals no literal, contains no part and has no compared length."""
+        """Whether a text does not equal any literal, contain any part or have any compared length."""
         parts = any(part.text and part.is_in(text) for part in self.parts)
         return not parts and text not in self.literals and len(text) not in self.lengths
 
@@ -162,7 +162,7 @@ class Compared:
         return texts
 
     def _filler(self, beside: str = "") -> str:
-        """A digit that occurs in no part, if there is one."""
+        """A digit that does not occur in any part, if there is one."""
         known = beside + "".join(part.text for part in self.parts)
         return next((digit for digit in _FILLERS if digit not in known), _FILLERS[0])
 

@@ -46,7 +46,7 @@ class Liveness:
             waits in it; `ran`: while the flow that it runs has not returned.
         replays_by_time: the steps whose prompts read the clock or opening hours, so that a repeat may differ.
         reads_time: the steps that read the clock or opening hours at all.
-        tests_now: whether `now` itself affects the path of any call.
+        tests_now: whether the value of `now` itself affects the path of any call.
         deciding: the variables that can affect the path of a waiting call, as (flow, name).
         kept: as `live`, but sorted and without values that are not stored in a session.
     """
@@ -117,7 +117,7 @@ class _StepLiveness:
         return is_new
 
     def after(self) -> Live:
-        """What is live after the step."""
+        """The values that are live after the step."""
         return _joined(*map(self._along, ways_here(self.step)))
 
     def _along(self, way: Way) -> Live:
@@ -140,7 +140,7 @@ class _StepLiveness:
         return _joined(_reads(Use(each.value, DECIDES) for each in runs.given), shared)
 
     def error(self) -> Live:
-        """What is live at the error exit of the step."""
+        """The values that are live at the error exit of the step."""
         error = self.step.error or self.flow.error
         return self._at(error) if error is not None else {}
 
@@ -171,7 +171,7 @@ def _without(live: Live, names: set[str]) -> Live:
 
 
 def _before(sets: tuple[Assignment, ...], live: Live) -> Live:
-    """What is live before assignments. A variable that is read only to compute itself is not live."""
+    """The values that are live before assignments. A variable that is read only to compute itself is not live."""
     for assignment in reversed(sets):
         name = assignment.name
         weight = max((weight for path, weight in live.items() if path[0] == name), default=0)

@@ -53,7 +53,7 @@ class Violation(NamedTuple):
         place: the step or line to change.
         message: the problem in one sentence.
         turn: the turn in which it happens; None if no turn shows it, as for an unreachable step.
-        path: the turns up to it where the shortest path to it does not show it; () for the others.
+        path: the turns up to it, if the shortest path to it does not show it; () for the others.
         severity: `warning` if it may be wrong for values other than the samples.
         code: the issue code of the failed step.
     """
@@ -147,7 +147,7 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _has_line_end(turn: Transition) -> bool:
-    """Whether a lookup or variable contains a line break. That is rare in a real header or URL, so only a warning."""
+    """Whether a lookup or variable contains a line break. In real headers and URLs that is rare: a warning."""
     known = [turn.source.session.lookups, turn.source.session.variables] if turn.source is not None else []
     return any("\n" in text for text in texts_of([*known, *(answer.value for _, answer in turn.answers)]))
 
@@ -190,7 +190,7 @@ def _dead_dials(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def undecided_dials(turn: Transition) -> int:
-    """How many dials of an NCCO fail before its call ends without a prompt after them; 0 if that cannot happen."""
+    """The number of dials of an NCCO that fail before its call ends without another prompt; 0 if that cannot happen."""
     actions = turn.ncco.actions
     dials = [at for at, action in enumerate(actions) if action["action"] == "connect"]
     is_decided = any(actions[at].get("eventType") == "synchronous" for at in dials)
@@ -455,7 +455,7 @@ def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple
 
 
 def _deciding(step: Step) -> Iterator[Path]:
-    """The paths that the outcome of a step depends on: its conditions, and the parties it dials."""
+    """The paths on which the outcome of a step depends: its conditions, and the parties that it dials."""
     dialled = (use for use in played_by(step) if use.weight == DECIDES and step.exit.dials)
     for use in (*tested_by(step), *dialled):
         yield from paths_of(use.source)

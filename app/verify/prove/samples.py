@@ -38,7 +38,7 @@ _BY_FORM: Final[Mapping[str, str]] = {
     "phone": "447700900999",
     "url": "https://example.com/sample.mp3",
 }
-"""A text of each form. Texts without the form are tried too, except for `datetime`."""
+"""A text of each form. Texts in other forms are also tried, except for `datetime`."""
 _ONLY_BY_FORM: Final[Mapping[str, tuple[str, ...]]] = {
     "language": ("en-GB", "fr-FR"),
     "zone": ("Europe/London", "America/New_York"),
@@ -46,7 +46,7 @@ _ONLY_BY_FORM: Final[Mapping[str, tuple[str, ...]]] = {
     "sip": ("sip:someone@example.com", "sip:other@example.org"),
     "user": ("someone", "somebody_else"),
 }
-"""Texts for places that accept one form only; no other text is tried."""
+"""Texts for places that accept only one form; other texts are not tried."""
 _USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
     "text": ("something", "anything else", "quite another word", "xyz", "88888888"),
     "phone": ("447700900999", "447700900998", "33199000123", "15550100123", "8618812345678"),
@@ -195,7 +195,7 @@ def _numbers(name: str, compared: Compared) -> list[Any]:
 
 
 def _texts(type_: Kind, compared: Compared) -> list[Any]:
-    """Each literal, a text for each compared part, a text that matches nothing, and "", which is always possible."""
+    """Each literal, a text for each compared part, a text without any match, and "", which is always possible."""
     written = compared.written(_SHORTEST.get(type_.name, 0))
     literals = [each for each in (_cast(type_, literal) for literal in written) if each is not None]
     only = [each for each in _ONLY_BY_FORM.get(compared.form, ()) if compared.excludes(each)]
@@ -215,7 +215,7 @@ def _formed(compared: Compared) -> list[str]:
 
 
 def _others(type_: Kind, compared: Compared) -> list[Any]:
-    """A value that equals no literal; two if it is compared with another value."""
+    """A value that does not equal any literal; two such values if it is compared with another value."""
     usual = (type_.sample,) if type_.hosts else _USUAL.get(type_.name, (type_.sample,))
     fitting = [each for each in usual if compared.excludes(str(each))] or list(usual[:1])
     return fitting[: 2 if compared.has("related") else 1]
@@ -233,7 +233,7 @@ def _cast(type_: Kind, literal: object) -> Any:
 # combinations
 
 MOST_PAIR_ROWS: Final = 4
-"""How many times `most` the rows for pairs may be."""
+"""The maximum number of rows for pairs, as a multiple of `most`."""
 EACH_ONCE: Final = "each value of each field once"
 EACH_PAIR: Final = "each pair of values of two fields"
 

@@ -36,12 +36,12 @@ CONFIDENT: Final = 0.9
 """The default confidence of speech, as in a scenario."""
 NO_REPLY: Final = LookupAnswer(None, "timed out after 2000 ms")
 MOST_TOGETHER: Final = 512
-"""Maximum number of combinations of answers of concurrent lookups; if there are more, each answer is tried once."""
+"""Maximum number of combinations of answers to concurrent lookups; if there are more, each answer is tried once."""
 FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = read_failsafe(DEFAULT)
 NO_DIAL_LIMIT: Final = 1_000_000
 """Used while exploring, since states do not distinguish how often a call has dialled."""
 ANY_NUMBER: Final = ("sip:", "sips:", *"123456789", *PREMIUM_PREFIXES)
-"""Prefixes that allow every number and address; which ones a server may dial is a setting, not part of the flow."""
+"""Prefixes that allow every number and address; which of them a server may dial is a setting, not part of the flow."""
 _DIGITS: Final = "2345678901"
 _UNUSUAL: Final = ("something nobody would say here", "blue elephants", "xyz", "quite different words", "88888888")
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -125,7 +125,7 @@ class Triggers:
         return sure or [1.0], [*sure, *([0.0] if asked.min_confidence > 0 else [])]
 
     def _tested_keys(self, asked: Asked) -> list[str]:
-        """Keys that `input.digits` is compared with, in addition to the keys of the menu."""
+        """Keys with which `input.digits` is compared, in addition to the menu's keys."""
         longest = max(map(len, asked.keys), default=0)
         found = [text for text in self._input("digits").texts if text.isascii() and text.isdigit()]
         found = [text for text in found if len(text) <= longest]
@@ -155,7 +155,7 @@ class Triggers:
         return [*found, *(["2" * (low - 1)] if low > 1 else []), "*"]
 
     def _speech(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
-        """Free speech; in a menu, texts that `input.text` is compared with, by themselves and after a phrase."""
+        """Free speech; in a menu, texts with which `input.text` is compared, alone and after a phrase."""
         unusual = self._unusual(flow, step)
         variable = step.exit.fills
         if not asked.free_speech or variable is None:
@@ -169,7 +169,7 @@ class Triggers:
         return [*texts, unusual]
 
     def _unusual(self, flow: Flow, step: Step) -> str:
-        """Words that match no phrase and no literal."""
+        """Words that do not match any phrase or literal."""
         variable = step.exit.fills
         compared = self._input("text") if variable is None else self._collected(flow, variable)
         return next(filter(compared.excludes, _UNUSUAL), _UNUSUAL[0])
@@ -178,7 +178,7 @@ class Triggers:
         return self.values.literals.of("", ("input", name))
 
     def _collected(self, flow: Flow, variable: Variable) -> Compared:
-        """Literals that a collected value is compared with, as its variable, as `input` or by environment variables."""
+        """Literals with which a collected value is compared, as a variable, `input` or environment variable."""
         compared = self.values.literals.of(flow.name, (variable.name,))
         env = [self.values.env[path[2]] for path in compared.names if path[1] == "env" and len(path) > 2]
         found = replace(compared, literals=dict(compared.literals), parts=dict(compared.parts))

@@ -101,11 +101,11 @@ def targets_of(flow: Flow, step: Step) -> Iterator[Target]:
 
 
 def heard_by_parties(step: Step) -> Iterator[Runs]:
-    """The flows that the parties dialled by a step hear before they are joined."""
+    """The flows that the parties dialled by a step hear before being connected."""
     dialled = (each for part in step.parts for each in getattr(part, "targets", ()))
     yield from (each.heard for each in dialled if each.heard is not None)
 
 
 def ways_here(step: Step) -> Iterator[Way]:
-    """The ways out of a step, without the one into the flow that it waits for."""
+    """The ways out of a step, except the one into the flow that it waits for."""
     yield from (way for way in step.exit.ways() if way.target.runs is None or not way.target.runs.comes_back)

@@ -27,7 +27,7 @@ FOREVER: Final = frozenset({"circle", "trap"})
 _MOST_WEBHOOKS: Final = 5_000
 """Maximum number of webhooks during one step; they take a few seconds of real time."""
 _LONGEST_S: Final = 24 * 3600
-"""No call takes longer. Source: Voice API specification, length_timer."""
+"""No call lasts longer. Source: Voice API specification, length_timer."""
 _LOOK_AHEAD: Final = 4
 """How many more sounds to play after a difference, to find the expected one."""
 LATER: Final = " first: talks are heard in order, and this one comes later"
@@ -101,7 +101,7 @@ class Caller:
             raise self._differs(step.place, str(over)) from over
 
     async def _reach_moment(self, step: ScriptStep) -> None:
-        """Continue until somebody can do the step; prompts before an awaited step are skipped."""
+        """Continue until the step is possible; prompts before an awaited step are skipped."""
         if isinstance(step, script.HangUpStep) and self._leg.is_over:
             raise self._differs(step.place, "the call is over before the caller hangs up")
         if step.moment_s is not None:

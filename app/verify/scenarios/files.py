@@ -84,7 +84,7 @@ class _Dumper(yaml.SafeDumper):
     """Writes repeated values instead of anchors, which scenario files do not support."""
 
     def ignore_aliases(self, data: object) -> bool:
-        """Always."""
+        """Always true."""
         return True
 
 
@@ -98,7 +98,7 @@ class WrittenScenario:
 
     @property
     def text(self) -> str:
-        """As YAML, below its remarks; with escapes for invisible characters."""
+        """The scenario as YAML, below its comments, with escapes for invisible characters."""
         remarks = "".join(f"# {' '.join(remark.split())}\n" for remark in self.remarks)
         text, escaped = (
             yaml.dump({self.name: dict(self.body)}, Dumper=_Dumper, sort_keys=False, allow_unicode=is_plain, width=110)

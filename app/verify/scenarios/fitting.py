@@ -25,7 +25,7 @@ from app.verify.scenarios.model import ANY_NUMBER, Scenario, ScenarioCall
 
 _ENV: Final = re.compile(r"\benv\.(\w+)")
 DIRECTION: Final = "direction"
-"""Allowed in the query of an answer URL besides params."""
+"""Keys allowed in the query of an answer URL, in addition to params."""
 _WHAT: Final = {"S107": "lookup", "S108": "hook", "S109": "variable"}
 
 AnyCall = TypeVar("AnyCall", bound=ScenarioCall)

@@ -132,13 +132,13 @@ class ScenarioCall(ScenarioModel):
     flow: str = ""
     """the flow that takes the call"""
     query: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)
-    """what the answer URL of the flow has behind its `?`: params, and direction"""
+    """the part of the flow's answer URL after `?`: params, and direction"""
     sip: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)
     """SIP headers by name"""
     user: str = ""
     """the user of a Client SDK application"""
     custom_data: Annotated[Any, Notation(read_json, {})] = None
-    """what a Client SDK application sends along"""
+    """the data that a Client SDK application sends"""
     endpoint_type: Literal["phone", "sip", "app", "vbc", "websocket"] | None = None
     """the endpoint type of the caller, if the other fields do not imply it"""
     made_at: Annotated[datetime, Notation(_read_time, TEXT)] = written_as("at", default=AT)
@@ -216,7 +216,7 @@ class Expect(ScenarioModel):
     }
 
     end: Literal["hangup", "completed", "failsafe"] | None = None
-    """the caller hung up, the call ended by itself, or nothing of the flow could be played"""
+    """the caller hung up, the call ended by itself, or nothing in the flow could be played"""
     seconds: Annotated[Range | None, Notation(_read_range, _RANGE)] = None
     hooks: Annotated[tuple[ExpectedHook, ...] | None, Notation(_read_hooks, _HOOKS)] = None
     variables: Annotated[
@@ -248,7 +248,7 @@ class ScenarioDefaults(ScenarioCall):
     given: Annotated[Mapping[str, GivenAnswers], named(read_given, "write `given: {lookup: {field: value}}`")] = field(
         default_factory=dict
     )
-    """what lookups answer, by name"""
+    """the answers of lookups, by name"""
     env: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)
     """variables that the flows read as env.NAME"""
     dial_allow: Annotated[tuple[str, ...] | None, listed(_read_prefix, TEXT)] = None
@@ -261,9 +261,9 @@ class ScenarioDefaults(ScenarioCall):
             SECONDS.schema,
         ),
     ] = field(default_factory=dict)
-    """how long audio files last, by URL, such as 12s"""
+    """the lengths of audio files, by URL, such as 12s"""
     expect: Expect = Expect()
-    """what must hold when the call is over"""
+    """expectations about the finished call"""
 
 
 class Scenario(ScenarioDefaults):
@@ -272,7 +272,7 @@ class Scenario(ScenarioDefaults):
     cures: ClassVar = {"script": "add `script: [..]`; a call may end at once: []"}
 
     script: Annotated[tuple[ScriptStep, ...], Notation(read_script, ref("script"))] = ()
-    """what happens, one step a line"""
+    """what happens, one step per line"""
     name: SetByCode[str] = ""
 
     @property

@@ -127,7 +127,7 @@ class LocalStage:
     The store is in memory, and the server sends no hooks.
 
     Args:
-        project: without errors.
+        project: the project, without errors.
         make_app: makes the application, see `MakeApp`.
         dial_allow: the default for prefixes of computed numbers that may be dialled.
         outside: real environment variables, lookups and hooks; also an attribute. None: no request leaves the process,
