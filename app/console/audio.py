@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from app.service.recording_files import in_thread
 
 BLOCK: Final = 256 * 1024
-"""Bytes sent at a time."""
+"""Number of bytes sent at a time."""
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 
 

@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from app.console.sessions import ConsoleSession, hash_of
 
 HASH_CHARACTERS: Final = 8
-"""Characters of a session's hash: enough to find related lines."""
+"""Number of characters of a session's hash, enough to find related lines."""
 _MOST_CHARACTERS: Final = 100
 
 

@@ -12,7 +12,7 @@ from app.errors import StoreError
 from app.store import Records, Store
 
 LOOK_S: Final = 1.0
-"""Least interval between reads of the store, for any number of pages."""
+"""Minimum interval between reads of the store, for any number of pages."""
 WATCHED: Final = 200
 """The number of newest calls and recordings to watch for changes."""
 

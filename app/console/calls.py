@@ -36,9 +36,9 @@ from app.store import CallFilter, CallRow, RecordingFilter, Records, Timeline, m
 router = APIRouter(route_class=PolledRoute)
 
 PAGE: Final = 50
-"""Calls on one page."""
+"""Number of calls per page."""
 MOST_EXPORTED: Final = 10_000
-"""Calls in one CSV or JSON file."""
+"""Maximum number of calls in a CSV or JSON file."""
 PERIODS: Final[Mapping[str, timedelta]] = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),

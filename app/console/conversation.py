@@ -58,7 +58,7 @@ class Reason(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """Where the flow lost its caller: the reason and the line to fix; "" for both if no line is wrong."""
+    """How the flow lost its caller: the reason and the line to fix; "" for both if no line is wrong."""
 
     why: str
     file: str = ""
@@ -98,7 +98,7 @@ def _shown(answer: Any) -> str:
 
 
 def _with_dots(value: Any) -> Any:
-    """A value with sensitive values' tokens replaced by dots."""
+    """A value with the tokens of sensitive values replaced with dots."""
     if isinstance(value, dict):
         return {name: _with_dots(each) for name, each in value.items()}
     if isinstance(value, list):

@@ -23,7 +23,7 @@ MAX_FAILURES_OF_ALL: Final = 100
 _REMEMBERED: Final = 1000
 """Maximum number of remembered failures, over all names. Waiting is faster than pushing one out."""
 LONGEST_S: Final = 4.0
-"""Longest delay of an attempt. It starts at 1 s and doubles each time."""
+"""Maximum delay of an attempt. It starts at 1 s and doubles each time."""
 MAX_WAITING_OF_ONE: Final = 4
 """Maximum number of waiting logins of a client with a name, which are checked one at a time."""
 MAX_WAITING: Final = 16

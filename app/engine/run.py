@@ -285,7 +285,7 @@ class Run:
         return (marks or self._marks)[-1], issue
 
     def finish(self, outcome: str) -> Turn:
-        """The finished turn. Sensitive values are replaced by tokens."""
+        """The finished turn. Sensitive values are replaced with tokens."""
         before = self.before
         scopes = self.scopes
         if self._ready:

@@ -242,7 +242,7 @@ class Scopes:
         self.flow = self._scope.flow
 
     def _change(self, scope: FlowScope) -> None:
-        """Replace the innermost scope by another one of the same flow."""
+        """Replace the innermost scope with another one of the same flow."""
         self._scopes = (*self._scopes[:-1], scope)
         self._scope = scope
 

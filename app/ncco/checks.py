@@ -21,9 +21,9 @@ RECORD_ENDS: Final = frozenset({"endOnSilence", "endOnKey", "timeOut"})
 Options = Mapping[str, Any]
 
 MAX_HEADERS_BYTES = 512
-"""Bytes of WebSocket metadata. Source: WebSocket guide."""
+"""Maximum number of bytes of WebSocket metadata. Source: WebSocket guide."""
 MAX_AUTHORIZATION_CHARACTERS = 8191
-"""Characters of an Authorization header. Source: Java SDK."""
+"""Maximum number of characters in an Authorization header. Source: Java SDK."""
 _OTHER_AUDIO = re.compile(r"\.(ogg|oga|flac|aac|m4a|wma|aiff|amr|opus|webm|mp4|m3u8)$", re.IGNORECASE)
 _URI_MARK = re.compile(r"[:/@\s]")
 _NOT_A_TOKEN = re.compile(r"[^\w.!%*+`'~-]|^$", re.ASCII)

@@ -10,7 +10,7 @@ from xml.parsers import expat
 from app.issue import Issue, fault, listed, shown
 
 MAX_TALK_CHARACTERS = 1500
-"""Characters of a talk text, tags not counted. Source: NCCO reference, Talk (text)."""
+"""Maximum number of characters of a talk text, not counting tags. Source: NCCO reference, Talk (text)."""
 
 TAGS = frozenset({"speak", "break", "emphasis", "lang", "p", "phoneme", "prosody", "s", "say-as", "sub"})
 """Source: Text-To-Speech guide, customizing spoken text."""

@@ -43,10 +43,10 @@ _BLOCK: Final = 1 << 20
 _MANIFEST_BYTES: Final = 1 << 16
 """Keys of a manifest besides its files."""
 _ENTRY_BYTES: Final = 256
-"""Its size limit for each file; a recording needs about 160."""
+"""Its maximum number of bytes per file; a recording needs about 160."""
 _FEW_FILES: Final = 1_000
 _LEAST_BYTES: Final = 16
-"""The least size of a recording, even compressed: its name and its checksum are random."""
+"""The minimum size of a recording, even compressed: its name and its checksum are random."""
 
 
 class NotABackup(AppError):
@@ -295,7 +295,7 @@ def _opened(file: Path) -> tarfile.TarFile:
 
 
 async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -> None:
-    """Replace everything by the contents of an archive, atomically. Raises NotABackup, StoreError, OSError.
+    """Replace everything with the contents of an archive, atomically. Raises NotABackup, StoreError, OSError.
 
     Parts that are missing from the archive are left unchanged. All files are written and checked before the first one
     is moved; the database comes last.

@@ -41,7 +41,7 @@ ANSWER_FIELDS: Final = frozenset(
 """Fields of an answer webhook, which are not params."""
 
 ID_LIMIT: Final = 64
-"""Longest leg uuid that is stored unchanged; of longer ones the SHA-256 is stored."""
+"""Maximum length of a leg uuid that is stored unchanged; of longer ones, the SHA-256 is stored."""
 
 
 @dataclass

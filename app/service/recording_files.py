@@ -147,7 +147,7 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def is_empty(self) -> bool:
-        """Whether `replace` would remove nothing."""
+        """Whether `replace` would not remove anything."""
 
     @abstractmethod
     def draft_folder(self, beside: Path) -> Path:
@@ -155,7 +155,7 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
-        """Replace all kept audio by the files of a folder.
+        """Replace all kept audio with the files in a folder.
 
         `undo` restores the previous files; `done` removes them.
         """

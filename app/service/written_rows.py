@@ -1,4 +1,4 @@
-"""The rows of webhooks, turns and hooks. Sensitive values are replaced by tokens."""
+"""The rows of webhooks, turns and hooks. Sensitive values are replaced with tokens."""
 
 from __future__ import annotations
 

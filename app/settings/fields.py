@@ -239,7 +239,7 @@ class Settings(BaseSettings):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], _AnyCase, Cure("Write debug, info, warning or error.")
     ] = "info"
-    """Least severe lines to write: debug, info, warning or error. Each webhook is one info line."""
+    """Minimum severity of lines to write: debug, info, warning or error. Each webhook is one info line."""
     metrics_host: _Host = "127.0.0.1"
     """Address to serve metrics on."""
     metrics_port: Annotated[int | None, *_PORT] = None
@@ -256,7 +256,7 @@ class Settings(BaseSettings):
     If a load balancer polls `/readyz`, choose a little more than it needs to notice.
     """
     body_limit: Annotated[int, Field(ge=1024, le=67_108_864), Cure("Write bytes, 1024 to 67108864.")] = 1_048_576
-    """Largest request body in bytes, 1024 to 67108864."""
+    """Maximum size of a request body in bytes, 1024 to 67108864."""
     vonage_api_url: Annotated[
         str,
         AfterValidator(values.read_api_url),

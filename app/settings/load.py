@@ -25,13 +25,13 @@ DOTENV: Final = Path(".env")
 PREVIOUS_SUFFIX: Final = "_previous"
 """Suffix of a field with the previous secret, set only during a rotation."""
 MAX_SHOWN_CHARACTERS: Final = 100
-"""Longest excerpt of a faulty value in a message, in characters."""
+"""Maximum excerpt of a faulty value in a message, in characters."""
 MIN_SECRET_CHARACTERS: Final = 16
 """Shorter signature secrets cause a warning. Our choice; Vonage states no length."""
 _SHARED_PREFIXES: Final = ("VONAGE_", "AWS_")
 """Prefixes shared with other programs: only a near miss of a setting's name is reported."""
 _ALMOST_THE_SAME: Final = 0.9
-"""Least similarity of a near miss, from 0 to 1."""
+"""Minimum similarity of a near miss, from 0 to 1."""
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 

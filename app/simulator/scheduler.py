@@ -24,7 +24,7 @@ START: Final = datetime(2026, 3, 4, 9, 15, 27, tzinfo=UTC)
 """The default start of a simulation: a Wednesday morning."""
 
 LONGEST_MS: Final = 24 * 3600 * 1000
-"""Longest time to advance by itself; no call lasts longer. Source: Voice API specification, length_timer (maximum)."""
+"""Maximum time to advance by itself; no call lasts longer. Source: Voice API specification, length_timer (maximum)."""
 
 MOST_STEPS: Final = 20_000
 """Maximum number of process steps at one moment; more raise NoProgress."""

@@ -132,7 +132,7 @@ def require_unused(path: Path) -> None:
 
 
 def replace_file(path: Path, copy: Path) -> None:
-    """Replace a database that no process uses by a copy. Raises StoreUnavailable while one does. Blocks."""
+    """Replace a database that no process uses with a copy. Raises StoreUnavailable while one does. Blocks."""
     require_unused(path)
     for name in ("-wal", "-shm"):  # in case of a damaged file: a foreign log would be applied to the copy
         path.with_name(f"{path.name}{name}").unlink(missing_ok=True)

@@ -125,7 +125,7 @@ class Database(Protocol):
         """Raise StoreUnavailable while a server has it open; may raise StoreError. It must not be open here."""
 
     async def replace_by(self, path: Path) -> None:
-        """Replace everything by a checked copy, atomically. The database must not be open.
+        """Replace everything with a checked copy, atomically. The database must not be open.
 
         Raises StoreUnavailable while a server has it open, and StoreError.
         """

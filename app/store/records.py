@@ -87,7 +87,7 @@ SELECT_NEAR: Final = f"""
 
 
 CLOCKS_MS: Final = 3_600_000
-"""Largest clock difference between hosts; apart from this, keys grow with time."""
+"""Maximum clock difference between hosts; apart from this, keys grow with time."""
 
 REPORTED: Final = 1_000
 """Calls per read of a report."""

@@ -140,7 +140,7 @@ def with_urls(document: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str,
 
 
 async def write_document(account: Account, application_id: str, document: Mapping[str, Any]) -> None:
-    """Replace an application by a document as `read_document` returns it. Raises VonageApiError."""
+    """Replace an application with a document as returned by `read_document`. Raises VonageApiError."""
     url = f"{account.api_url}/v2/applications/{application_id}"
     response, _ = await _request(account, "PUT", url, document)
     if response.status_code != httpx.codes.OK:

@@ -35,7 +35,7 @@ Outcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
 CONNECT_S: Final = 3.0
 """Time limit of a connection, for the name, the connection and its encryption each."""
 REPLY_S: Final = 10.0
-"""Longest pause until and during the reply."""
+"""Maximum pause until and during the reply."""
 WITHIN_S: Final = 30.0
 """Time limit of a request."""
 MAX_BYTES: Final = 1_000_000

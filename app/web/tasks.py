@@ -25,7 +25,7 @@ PATIENCE_S: Final = 2.0
 COUNT_S: Final = 15.0
 """How often open calls are counted: as often as Prometheus usually scrapes."""
 COUNT_SHARE: Final = 0.01
-"""Largest share of time for counting: after a slow count, the next comes later."""
+"""Maximum share of time for counting: after a slow count, the next comes later."""
 SWEEP_CALLS_S: Final = 600.0
 """How often to look for expired calls."""
 COUNTED_AGE: Final = timedelta(hours=4)

@@ -43,7 +43,7 @@ def _fields(file: str, text: str, line: str) -> list[FormField]:
 
 
 class FormGroup(NamedTuple):
-    """The fields of a step or calendar in one section, and possible additions."""
+    """The fields of a step or calendar in a section, and possible additions."""
 
     name: str
     fields: list[FormField]

@@ -205,7 +205,7 @@ class RecordedAnswers(ChosenAnswers):
         )
 
     def _shown(self, value: Any, default: Any) -> Any:
-        """A value with sensitive parts replaced by the default."""
+        """A value with sensitive parts replaced with the default."""
         if isinstance(value, str) and value.startswith(MASKED):
             self.is_sampled = True
             return SAMPLE_WORDS if default is None else default

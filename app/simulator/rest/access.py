@@ -25,7 +25,7 @@ _OPTIONS: Final[Options] = {
     "verify_aud": False,
 }
 _DRIFT_S: Final = 300
-"""Largest clock difference; our choice."""
+"""Maximum clock difference; our choice."""
 MAX_BODY_BYTES: Final = 1_048_576
 """Our choice: an NCCO is much smaller."""
 
