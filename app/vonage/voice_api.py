@@ -36,8 +36,8 @@ CONNECT_S: Final = 3.0
 """Time limit of a connection, for the name, the connection and its encryption each."""
 REPLY_S: Final = 10.0
 """Maximum pause until and during the reply."""
-WITHIN_S: Final = 30.0
-"""Time limit of a request."""
+WITHIN_S: Final = 12.0
+"""Time limit of a request, after its wait for its turn; longer than connecting may take."""
 MAX_BYTES: Final = 1_000_000
 """Maximum size of a reply."""
 MAX_CHARACTERS: Final = 300
