@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.engine.event_hooks import ended, hang_up, may_report_end, observe, place_of_wait
-from app.engine.interpreter import begin, begin_called, fail, resume
+from app.engine.event_hooks import ended, hang_up, may_report_end, not_reached, observe, place_of_wait
+from app.engine.interpreter import begin, begin_called, begin_placed, detected, fail, new_session, resume
 from app.engine.outcome import JOINED, refusal
 from app.engine.session import Call, Lookup, LookupAnswer, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 
@@ -20,10 +20,14 @@ __all__ = [
     "WaitRef",
     "begin",
     "begin_called",
+    "begin_placed",
+    "detected",
     "ended",
     "fail",
     "hang_up",
     "may_report_end",
+    "new_session",
+    "not_reached",
     "observe",
     "place_of_wait",
     "refusal",

@@ -11,7 +11,7 @@ from app.flow.actions.action import CONNECTED
 from app.flow.language.hooks import SentHook, event_record
 from app.flow.model import Flow
 from app.flow.templates.budget import Budget
-from app.ncco.webhooks import Webhook
+from app.ncco.webhooks import StatusWebhook, Webhook
 
 HANGUP = "hangup"
 """The event of a caller who leaves before the flow has ended."""
@@ -98,6 +98,21 @@ def _left_step(session: Session, webhook: Webhook, seen: frozenset[str]) -> str:
     last = [observer.step for observer in session.observers if observer.wait == OWN_LEG and ended_by != "platform"]
     step = session.step or (last[-1] if last else "")
     return "" if _dial_was_last(session, ended_by, seen) else step
+
+
+def not_reached(flow: Flow, session: Session, outcome: str, context: TurnContext) -> tuple[Any, ...]:
+    """The hooks of a placed call that reached nobody; their `event.name` and `event.status` are the outcome.
+
+    Args:
+        flow: has `outbound`.
+        session: with the number, the ID of the request and the params; nobody has answered.
+        outcome: Vonage's last status, `expired` or `unknown`.
+        context: the values for the hooks.
+    """
+    outbound = flow.outbound
+    hooks = outbound.hooks_for(outcome) if outbound is not None else ()
+    scopes = Scopes(flow, session, context, Budget())
+    return _render(scopes, hooks, "", outcome, StatusWebhook(status=outcome))
 
 
 def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str]) -> bool:

@@ -220,6 +220,47 @@ def begin(
     return (yield from _start(run, flow))
 
 
+def begin_placed(flow: Flow, before: Session, context: TurnContext, detected: str = "") -> Playing[Turn]:
+    """The first turn of a placed call that somebody answered.
+
+    Args:
+        flow: has `outbound`.
+        before: `new_session` with the values of its params.
+        context: external values.
+        detected: `human`, `machine` or `beep`, if machine detection came first; else "".
+    """
+    run = Run(flow, before, context)
+    run.trace.append(begun(flow))
+    outbound = flow.outbound
+    start = Target(flow.start, flow.place) if outbound is None else outbound.answered
+    yield from _enter(run, outbound.ways.get(detected, start) if outbound is not None else start)
+    return run.finish("answer")
+
+
+def detected(flow: Flow, session: Session, outcome: str, context: TurnContext) -> Playing[Turn | None]:
+    """The turn caused by machine detection while a placed call is in its first turn; None if it does not steer.
+
+    Args:
+        flow: at the revision of the session.
+        session: of the placed call.
+        outcome: `human`, `machine` or `beep`.
+        context: external values.
+    """
+    target = flow.outbound.ways.get(outcome) if flow.outbound is not None else None
+    if target is None or session.turn != 1:
+        return None
+    run = Run(flow, session, context)
+    run.note("heard", session.step, outcome, where=target.place, because=f"Vonage reported {outcome}")
+    yield from _enter(run, target)
+    return run.finish(outcome)
+
+
+def new_session(flow: Flow, session_id: str, call: Call, values: Mapping[str, Any]) -> Session:
+    """The state of a call before its first turn; `values` are those of params, of their types."""
+    variables = {name: variable.default for name, variable in flow.variables.items()}
+    return Session(session_id, flow.name, flow.revision, call, variables=variables | dict(values))
+
+
 def param_of_query(type_: Kind, text: str) -> Any:
     """Text from the query as a param's value: commas separate the entries of a list. Raises ValueError."""
     return type_.cast([each.strip() for each in text.split(",") if each.strip()] if type_.family == "list" else text)

@@ -44,6 +44,7 @@ def call_record(call: Call) -> dict[str, Any]:
         "direction": call.direction,
         "sip": call.sip,
         "custom_data": call.custom_data,
+        "request": call.request,
         "is_hidden": _NUMBER.fullmatch(call.from_number) is None,
     }
 

@@ -24,6 +24,7 @@ class Call(NamedTuple):
         uuid: the leg; opaque. conversation_uuid: opaque, changes when the leg is moved.
         sip: SIP headers under their own names (`X-Tenant`, `User-to-User`).
         custom_data: the custom data from the Client SDK.
+        request: the ID of the placed call; "" for an incoming one.
     """
 
     to: str = ""
@@ -36,6 +37,7 @@ class Call(NamedTuple):
     direction: str = "inbound"
     sip: Mapping[str, str] = NOTHING
     custom_data: Mapping[str, Any] = NOTHING
+    request: str = ""
 
 
 class WaitRef(NamedTuple):
@@ -189,7 +191,7 @@ def to_json(session: Session) -> bytes:
 
 
 def _call_fields(call: Call) -> dict[str, Any]:
-    return {
+    fields: dict[str, Any] = {
         "to": call.to,
         "from_number": call.from_number,
         "from_user": call.from_user,
@@ -201,6 +203,9 @@ def _call_fields(call: Call) -> dict[str, Any]:
         "sip": call.sip,
         "custom_data": call.custom_data,
     }
+    if call.request:  # hosts of the previous version know no such field
+        fields["request"] = call.request
+    return fields
 
 
 def _wait_fields(wait: OpenWait) -> dict[str, Any]:

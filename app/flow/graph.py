@@ -225,6 +225,7 @@ def entrances(
     found += [f"call to any{'' if has_all else ' other'} number"] if flow.default else []
     if flow.entry:
         found.append(f"/webhooks/answer/{flow.name}" if has_addresses else "call to a number linked to it")
+    found += ["placed call"] if flow.outbound is not None else []
     return tuple(found) or (f"run {flow.name}",)
 
 

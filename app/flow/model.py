@@ -11,6 +11,7 @@ from app.flow.actions.action import Action
 from app.flow.actions.connect import ConnectPart
 from app.flow.language.hooks import SentHook
 from app.flow.language.lookups import AskedLookup
+from app.flow.language.outbound import Outbound
 from app.flow.nodes import Place
 from app.flow.paths import Path
 from app.flow.runtime import Assignment, Exit, Part, Target
@@ -67,6 +68,7 @@ class Flow:
         default_answers: the value of each lookup before it is asked, by name.
         sensitive_paths: the paths of the sensitive fields of each lookup; none is inside another.
         events: as in `Step`, for every step.
+        outbound: how calls are placed with it; None if none are.
         limits: the limits that it promises, by name (`app.flow.language.flow`); a running call does not use them.
         subs: the flows that a call may reach from here, by name.
         revision: content hash (64 hex digits) of `sources`.
@@ -93,6 +95,7 @@ class Flow:
     sensitive_paths: Mapping[str, frozenset[Path]] = field(default_factory=dict)
     events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
+    outbound: Outbound | None = None
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
     stretches: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -110,6 +113,14 @@ class Flow:
         for step in self.steps.values():
             yield from (*step.sends, *chain.from_iterable(step.events.values()))
         yield from chain.from_iterable(self.events.values())
+        if self.outbound is not None:
+            yield from chain.from_iterable(self.outbound.hooks.values())
+
+    @property
+    def entered(self) -> tuple[str, ...]:
+        """The steps in which calls begin; a placed call may begin elsewhere than at the start."""
+        placed = self.outbound.targets if self.outbound is not None else ()
+        return tuple(dict.fromkeys((self.start, *(target.step for target in placed if target.step is not None))))
 
     @property
     def targets(self) -> Iterator[Target]:
@@ -120,6 +131,8 @@ class Flow:
                 yield step.error
         if self.error is not None:
             yield self.error
+        if self.outbound is not None:
+            yield from self.outbound.targets
 
     @property
     def runs(self) -> frozenset[str]:

@@ -16,7 +16,7 @@ from app.flow.nodes import Place
 from app.flow.scope import Variable
 from app.flow.templates.values import Expression, Value
 
-CallbackKind = Literal["input", "notify", "event", "onanswer"]
+CallbackKind = Literal["input", "notify", "event", "onanswer", "placed"]
 
 
 class Frame(NamedTuple):

@@ -57,6 +57,7 @@ _CALL = record(
         "direction": _TEXT,
         "sip": HEADERS,
         "custom_data": open_record(ANY),
+        "request": _TEXT,
     }
 )
 CALL_WORDS: Final = {

@@ -9,6 +9,7 @@ from app.errors import StoreUnavailable, UnknownWait
 from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook
 from app.service import answers, fallbacks, waits
 from app.service.delivery import Delivery, Reply
+from app.service.placing import webhooks as placed_webhooks
 from app.service.turns import Turns
 from app.service.written_rows import may_hold_input, status_of, webhook_row
 
@@ -19,6 +20,7 @@ class CallService(Turns):
     """Answers, resumes and records calls, as webhooks ask. `Turns` plays and stores what is decided here."""
 
     answer = answers.answer
+    placed_answer = placed_webhooks.answer
     resume = waits.resume
 
     async def event(self, delivery: Delivery) -> Reply:
@@ -41,6 +43,10 @@ class CallService(Turns):
             caller=delivery.call.from_number or delivery.call.from_user,
             row=row,
         )
+
+    async def placed_event(self, token: str, delivery: Delivery) -> Reply:
+        """Handle an event of a placed call; machine detection may move it. Raises UnknownWait."""
+        return await placed_webhooks.note_event(self, token, delivery) or await self.event(delivery)
 
     async def fallback(self, delivery: Delivery) -> Reply:
         """Continue a call after one of our replies failed; reply with the failsafe NCCO if the store is down."""

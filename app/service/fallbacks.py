@@ -13,6 +13,7 @@ from app.flow.runtime import CallbackKind
 from app.ncco.webhooks import FallbackWebhook
 from app.service import answers, called_parties, waits
 from app.service.delivery import Delivery, Reply, session_id
+from app.service.placing import webhooks as placed_webhooks
 from app.service.tokens import read_token
 from app.service.turns import ANSWERED, ATTEMPTS, Turns
 from app.service.written_rows import REFUSED, webhook_row
@@ -22,6 +23,7 @@ REFUSALS: Final = frozenset({"Invalid NCCO.", BAD_STATUS})
 """Fallback reasons that mean a bad reply. Source: webhook reference, Fallback."""
 
 _CALLBACK_PATH: Final = re.compile(r"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
+_PLACED_PATH: Final = re.compile(r"/webhooks/placed/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
 _ANSWER_PATH: Final = re.compile(r"/webhooks/answer(?:/([^/?#]+))?/?(?:[?#]|$)")
 
 
@@ -35,6 +37,9 @@ async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
     original = delivery.original
     if found := _CALLBACK_PATH.search(url):
         return await _fall_back_on_wait(turns, cast(CallbackKind, found[1]), found[2], reason, original)
+    placed = _PLACED_PATH.search(url)
+    if placed is not None:
+        return await _fall_back_on_placed(turns, placed[1], reason, original)
     named = _ANSWER_PATH.search(url)
     if webhook.original_type == "event" and named is None:
         return await _fall_back_on_event(turns, original)
@@ -52,6 +57,13 @@ async def _fall_back_on_wait(turns: Turns, kind: CallbackKind, token: str, reaso
     if await _is_refused(turns, reason, id_, cause):
         return await _take_error_exit(turns, id_, cause, delivery, is_called=is_called)
     return await waits.resume(turns, kind, token, delivery)
+
+
+async def _fall_back_on_placed(turns: Turns, token: str, reason: str, delivery: Delivery) -> Reply:
+    id_ = session_id(delivery.call.uuid, None)
+    if await _is_refused(turns, reason, id_, ANSWERED):
+        return await _take_error_exit(turns, id_, ANSWERED, delivery)
+    return await placed_webhooks.answer(turns, token, delivery)
 
 
 async def _fall_back_on_event(turns: Turns, delivery: Delivery) -> Reply:

@@ -111,6 +111,11 @@ class Poller(ABC, Generic[R, C]):
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(WAKE_AFTER_S, self._wake_now)
 
+    def wake_in(self, seconds: float) -> None:
+        """Look again after some seconds, if that is before the next poll."""
+        if seconds < self.schedule.poll_s:
+            asyncio.get_running_loop().call_later(max(seconds, 0.0), self._woken.set)
+
     def _wake_now(self) -> None:
         self._timer = None
         self._woken.set()

@@ -23,7 +23,7 @@ TOKEN_LIMIT = 400
 """Maximum number of characters; this server never creates longer ones."""
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
-_KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer")
+_KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer", "placed")
 _TEXT, _HEX, _DASHED = 0, 1, 2
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
 _DASHED_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

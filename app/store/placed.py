@@ -32,11 +32,13 @@ from app.store.database import Database, Many, Row, Work
 from app.store.placed_rows import (
     ANY_PLACED,
     ATTEMPTS_TABLE,
+    HUNG_UP,
     PLACED_TABLE,
     PLACING_TABLE,
     AttemptResult,
     AttemptRow,
     Begun,
+    PlacedCounts,
     PlacedFilter,
     PlacedRow,
     PlacingControl,
@@ -80,6 +82,19 @@ _STOP_BATCH: Final = f"""
 """
 _SELECT_CONTROL: Final = f"SELECT next_at, paused_at, paused_by, reason FROM {PLACING_TABLE} WHERE id = 1"
 _SELECT_ATTEMPTS: Final = f"SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 ORDER BY number"
+_SELECT_CANCELLED: Final = f"""
+    SELECT {", ".join(f"attempt.{name}" for name in AttemptRow._fields)}
+    FROM {ATTEMPTS_TABLE} AS attempt
+    JOIN {PLACED_TABLE} AS placed ON placed.id = attempt.placed
+    WHERE attempt.over_at IS NULL AND attempt.leg <> '' AND attempt.problem <> '{HUNG_UP}'
+        AND placed.cancelled_at IS NOT NULL
+    LIMIT $1
+"""
+_COUNT_ACTIVE: Final = f"""
+    SELECT
+        (SELECT count(*) FROM {PLACED_TABLE} WHERE due_at IS NOT NULL),
+        (SELECT count(*) FROM {ATTEMPTS_TABLE} WHERE over_at IS NULL)
+"""
 _SELECT_SILENT: Final = f"""
     SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE give_up_at <= $1 ORDER BY give_up_at LIMIT $2
 """
@@ -154,6 +169,10 @@ class PlacedCalls:
         """Cancel every waiting call of a batch; returns their number."""
         return len(await self._database.write(partial(_rows, _STOP_BATCH, batch, now)))
 
+    async def count_active(self) -> PlacedCounts:
+        """How many calls wait or are under way. Cheap, however many there were."""
+        return PlacedCounts(*(await self._database.read(_COUNT_ACTIVE))[0])
+
     # Placing
 
     async def control(self) -> PlacingControl:
@@ -211,13 +230,25 @@ class PlacedCalls:
         """Assign a leg to an attempt; returns the attempt as stored, perhaps with another leg, or None."""
         return await self._database.write(partial(placing.adopt, (placed, number), leg, conversation, give_up_at))
 
-    async def answered(self, placed: str, number: int, leg: str, now: int, give_up_at: int) -> bool:
-        """Mark the attempt of this leg as answered; False if the person must hear a goodbye instead.
+    async def answered(self, placed: str, number: int, leg: str, now: int, give_up_at: int) -> AttemptRow | None:
+        """Mark the attempt of this leg as answered, and return it; None if the person must hear a goodbye instead.
 
         That is so if the call was cancelled, another leg has answered, or the attempt was given up and followed by
         another one.
         """
         return await self._database.write(partial(placing.answer, (placed, number), leg, now, give_up_at))
+
+    async def detected(self, attempt: AttemptRow, outcome: str) -> None:
+        """Note the result of machine detection, for an answer webhook that comes later."""
+        await self._database.write(partial(placing.detect, attempt[:2], outcome))
+
+    async def cancelled(self, limit: int) -> Sequence[AttemptRow]:
+        """Up to `limit` attempts to hang up: they are under way, and their call is cancelled."""
+        return list(map(AttemptRow._make, await self._database.read(_SELECT_CANCELLED, limit)))
+
+    async def hung_up(self, attempt: AttemptRow) -> None:
+        """Note that an attempt was hung up: its webhooks tell the rest."""
+        await self._database.write(partial(placing.hung_up, attempt[:2]))
 
     async def silent(self, now: int, limit: int) -> Sequence[AttemptRow]:
         """Up to `limit` attempts to give up, because their webhooks did not come."""

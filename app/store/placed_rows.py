@@ -12,6 +12,9 @@ ATTEMPTS_TABLE: Final = "ncco_attempts"
 PLACING_TABLE: Final = "ncco_placing"
 PLACED_TABLES: Final = (PLACED_TABLE, ATTEMPTS_TABLE, PLACING_TABLE)
 
+HUNG_UP: Final = "hung up, because the call was cancelled"
+"""The problem of an attempt that this server has hung up."""
+
 PlacedState: TypeAlias = Literal["waiting", "calling", "over"]
 AttemptState: TypeAlias = Literal["placing", "placed", "answered", "over"]
 
@@ -72,7 +75,7 @@ class AttemptRow(NamedTuple):
         placing_at: when it was committed, just before its request.
         give_up_at: when its silence ends it; None once it is over.
         answered_at, over_at: None if it has not happened.
-        outcome: Vonage's last status, `unknown` or `cancelled`; "" until it is over.
+        outcome: Vonage's last status, `answered` or `unknown`; until it is over "", or the result of machine detection.
         problem: why it failed, in one sentence, or "".
     """
 
@@ -111,6 +114,13 @@ class PlacingControl(NamedTuple):
     paused_at: int | None = None
     paused_by: str = ""
     reason: str = ""
+
+
+class PlacedCounts(NamedTuple):
+    """Numbers of calls: those that wait for an attempt, and those with an attempt under way."""
+
+    waiting: int = 0
+    calling: int = 0
 
 
 class Begun(NamedTuple):

@@ -13,6 +13,7 @@ from app.store.database import Many, Work
 from app.store.hooks import add_hooks
 from app.store.placed_rows import (
     ATTEMPTS_TABLE,
+    HUNG_UP,
     PLACED_TABLE,
     PLACING_TABLE,
     AttemptResult,
@@ -231,21 +232,34 @@ def not_sent(key: AttemptKey, due_at: int, problem: str, now: int) -> Work[bool]
     return True
 
 
-def answer(key: AttemptKey, leg: str, now: int, give_up_at: int) -> Work[bool]:
+def answer(key: AttemptKey, leg: str, now: int, give_up_at: int) -> Work[AttemptRow | None]:
     """See `PlacedCalls.answered`."""
     placed, attempt = yield from _locked(key)
     if placed is None or attempt is None or attempt.leg not in ("", leg) or placed.cancelled_at is not None:
-        return False
+        return None
     if attempt.state == "answered":
-        return True
+        return attempt
     is_late = attempt.state == "over"
     if is_late and (attempt.outcome != "unknown" or placed.state != "over"):
-        return False
+        return None
     answered = attempt._replace(leg=leg, answered_at=now, problem="")
     if not is_late:  # else its flow has told somebody, and the person who picked up hears the flow all the same
         answered = answered._replace(state="answered", give_up_at=give_up_at)
-    yield from _save(answered)
-    return True
+    return (yield from _save(answered))
+
+
+def detect(key: AttemptKey, outcome: str) -> Work[None]:
+    """See `PlacedCalls.detected`."""
+    attempt = yield from _locked_attempt(key)
+    if attempt is not None and attempt.state == "placed":
+        yield from _save(attempt._replace(outcome=outcome))
+
+
+def hung_up(key: AttemptKey) -> Work[None]:
+    """See `PlacedCalls.hung_up`."""
+    attempt = yield from _locked_attempt(key)
+    if attempt is not None and attempt.state != "over":
+        yield from _save(attempt._replace(problem=HUNG_UP))
 
 
 def finish(key: AttemptKey, result: AttemptResult, now: int, due_at: int | None) -> Work[bool]:

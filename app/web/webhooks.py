@@ -219,6 +219,20 @@ async def answer_flow(request: WebhookRequest, flow: str) -> WebhookResponse:
     return WebhookResponse(await request.calls.answer(request.webhook, flow))
 
 
+@router.get("/placed/{attempt}")
+@router.post("/placed/{attempt}", openapi_extra=body_of(AnswerWebhook))
+async def placed_answer(request: WebhookRequest, attempt: str) -> WebhookResponse:
+    """The first NCCO of a call that this server placed."""
+    return WebhookResponse(await request.calls.placed_answer(attempt, request.webhook))
+
+
+@router.get("/placed/{attempt}/event")
+@router.post("/placed/{attempt}/event", openapi_extra=body_of(StatusWebhook))
+async def placed_event(request: WebhookRequest, attempt: str) -> WebhookResponse:
+    """Handle an event of a call that this server placed."""
+    return WebhookResponse(await request.calls.placed_event(attempt, request.webhook))
+
+
 @router.get("/fallback")
 @router.post("/fallback", openapi_extra=body_of(FallbackWebhook))
 async def fallback(request: WebhookRequest) -> WebhookResponse:

@@ -159,6 +159,9 @@ class Facts:
         self._use(target_values(self.flow.error))
         self._add_hooks(self.flow.hooks)
         self._use(sent(sending for each in self.flow.events.values() for sending in each))
+        if (outbound := self.flow.outbound) is not None:
+            self._use(sent(sending for each in outbound.hooks.values() for sending in each))
+            self.open |= {outbound.retry.within} - {""}
 
     @property
     def written(self) -> set[str]:

@@ -34,7 +34,11 @@ def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
     steps = flow.steps
     error = flow.defaults.error
     reached: set[str] = set()
-    waiting = [flow.start, *([error.step] if error is not None and error.step is not None else [])]
+    begun = flow.outbound.targets if flow.outbound is not None else ()
+    waiting = [
+        flow.start,
+        *(target.step for target in (error, *begun) if target is not None and target.step is not None),
+    ]
     while waiting:
         name = waiting.pop()
         if steps[name].lacks_exit:

@@ -102,7 +102,8 @@ class _SensitivePaths:
     def follow(self, given: Iterable[str]) -> None:
         """Follow all paths of calls through a flow with these params."""
         flow = self.facts.flow
-        self._enter(flow.start, self._received({_TURN: ""}, given))
+        for name in flow.entered:
+            self._enter(name, self._received({_TURN: ""}, given))
         while self._waiting:
             name = self._waiting.popleft()
             self._step(flow.steps[name], self._entered[name])

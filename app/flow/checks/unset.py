@@ -74,7 +74,7 @@ class Presence:
         some = _NO_NAMES.union(*self.own.values(), *(way.may_set for each in passages.values() for way in each))
         everything = some.union(flow.variables, flow.params, self.facts.source.sections.lookups)
         waiting = [(name, Present(everything, _NO_NAMES)) for name in flow.steps]
-        waiting.append((flow.start, Present(frozenset(flow.params), _REACHED)))
+        waiting += [(name, Present(frozenset(flow.params), _REACHED)) for name in flow.entered]
         if flow.error is not None and flow.error.step is not None:
             waiting.append((flow.error.step, Present(everything, some | _REACHED)))
         while waiting:

@@ -25,6 +25,7 @@ from app.flow.grammar.variables import (
 from app.flow.issues import Fix, FlowIssue
 from app.flow.language.defaults import Defaults, read_defaults
 from app.flow.language.hooks import HookDefinition, read_events
+from app.flow.language.outbound import Outbound, OutboundWords, read_outbound
 from app.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
 from app.flow.language.step import EXITS, STEP_WORDS, ReadStep, read_step
 from app.flow.model import Flow, Limit
@@ -125,6 +126,8 @@ class FlowWords(Declarations):
     """The outcomes that it may return to a flow that runs it."""
     returns: Annotated[Node | None, Unread(ref("params"))] = None
     """The values that it returns to a flow that runs it, each with its type."""
+    outbound: Annotated[Node | None, Unread(ref("outbound"))] = None
+    """How calls are placed with the flow."""
     limits: Limits | None = None
     """The limits that `ncco prove` checks."""
     vars: Annotated[Mapping[str, Variable], Notation(read_variables, ref("vars"))] = field(default_factory=dict)
@@ -135,7 +138,7 @@ class FlowWords(Declarations):
     @property
     def has_entrance(self) -> bool:
         """Whether calls can start here."""
-        return bool(self.numbers or self.default or self.entry)
+        return bool(self.numbers or self.default or self.entry or self.outbound)
 
 
 def _read_signature(name: Text | None, fields: Fields, reader: Reader) -> Signature:
@@ -175,6 +178,7 @@ class ReadFlow:
         steps: those that could be read, by name.
         start: the name of the first step; None if unknown.
         flow: None if the file has an error.
+        outbound: None when there is none, or it has an error.
         sections: its parts and the shared ones.
         defaults: what its steps inherit.
         reader: the reader of its values.
@@ -185,6 +189,7 @@ class ReadFlow:
     steps: Mapping[str, ReadStep]
     start: str | None
     flow: Flow | None
+    outbound: Outbound | None
     sections: Sections
     defaults: Defaults
     reader: Resolver
@@ -268,6 +273,10 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
     events = read_events(written, "`events`", reader) if written else {}
     read = _read_steps(steps, defaults, reader)
     start = _read_start(words.start, steps, reader)
+    written_outbound = OutboundWords.read(words.outbound, "`outbound`", reader) if words.outbound else None
+    outbound = (
+        read_outbound(written_outbound, start, reader, set(sections.calendars)) if written_outbound and start else None
+    )
     flow = None
     if words.name is not None and start is not None and not any(issue.is_error for issue in issues):
         flow = Flow(
@@ -280,7 +289,10 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
             default=words.default is True,
             entry=words.entry is True,
             error=defaults.error,
-            params={name: param.variable for name, param in outside.params.items()},
+            params={
+                name: replace(param.variable, has_default=not param.is_required)
+                for name, param in outside.params.items()
+            },
             outcomes=outside.outcomes,
             locales=sections.locales,
             calendars=sections.calendars,
@@ -290,8 +302,9 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
             },
             events=events,
             limits=words.limits.by_name if words.limits else {},
+            outbound=outbound,
         )
-    return ReadFlow(words, outside, read, start, flow, sections, defaults, reader)
+    return ReadFlow(words, outside, read, start, flow, outbound, sections, defaults, reader)
 
 
 def _scope(declared: Mapping[str, Variable], flow: Map, outside: Signature, context: Context) -> ScopeTypes:

@@ -43,6 +43,7 @@ from app.flow.language.exits import Arm, Else
 from app.flow.language.flow import FlowWords, Limits
 from app.flow.language.hooks import EVENTS, STEP_EVENTS, HookDefinition
 from app.flow.language.lookups import LookupDefinition
+from app.flow.language.outbound import OutboundWords
 from app.flow.language.outcomes import OUTCOMES
 from app.flow.language.retry import FAILURES, RetryWords, Then
 from app.flow.language.returns import OPTIONAL
@@ -105,6 +106,7 @@ def definitions() -> dict[str, JsonSchema]:
         "sent": _named_or_list("hooks"),
         "defaults": _defaults(),
         "limits": Limits.json_schema(),
+        "outbound": OutboundWords.json_schema(),
         "vars": named(Declaration.json_schema() | _SHORT_TYPE),
         "params": named({"if": {"type": "object"}, "then": Declaration.json_schema(), "else": TYPE}),
         "returned": _returned(),

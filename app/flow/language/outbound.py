@@ -1,0 +1,259 @@
+"""`outbound`: how calls are placed with a flow.
+
+outbound:
+  from: "442079460001"           # or randomFromNumber: true
+  ringing_timer: 30s
+  machine_detection: continue    # or hangup, detect, detect_beep
+  retry: {on: [timeout, busy], after: 10m, tries: 3, within: office}
+  expires: 1h                    # after the wanted time
+  on:
+    answered: hello
+    machine: leave_message
+    otherwise: {send: not_reached}
+    unknown: {send: check_by_hand}
+
+A call that is answered enters the step under `answered`, or the flow's `start`. Every other way out reaches nobody, so
+it can only send hooks: `expired` for a call that could not be placed in time, `unknown` for an attempt of which nobody
+knows whether it rang, and Vonage's statuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
+
+from app.flow.actions.action import DIAL_FAILURES
+from app.flow.grammar.forms import Duration, Notation
+from app.flow.grammar.json_schema import TEXT, listed
+from app.flow.grammar.map_form import MapForm, written_as
+from app.flow.grammar.reader import HINTS, Resolver, items
+from app.flow.grammar.targets import Destination
+from app.flow.language.hooks import SentHook, SentHooks
+from app.flow.nodes import Node, Place, Text
+from app.flow.runtime import Target
+from app.suggest import nearest
+from app.value_types import TYPES, WholeNumber
+
+MachineDetection: TypeAlias = Literal["continue", "hangup", "detect", "detect_beep"]
+
+UNKNOWN: Final = "unknown"
+EXPIRED: Final = "expired"
+OTHERWISE: Final = "otherwise"
+DETECTED: Final = ("human", "machine", "beep")
+RETRIED: Final = (*DIAL_FAILURES, "machine", UNKNOWN)
+"""Outcomes of an attempt that another one may follow."""
+MOST_TRIES: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundRetry:
+    """When another attempt follows.
+
+    Attributes:
+        on: the outcomes of an attempt that another one follows.
+        after_s: seconds until then.
+        tries: maximum number of attempts.
+        within: name of the opening hours in which all attempts are made; "" for any time.
+    """
+
+    on: frozenset[str] = frozenset()
+    after_s: int = 600
+    tries: int = 1
+    within: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """How calls are placed with a flow.
+
+    Attributes:
+        place: where it is written.
+        answered: where the call of a person who answers starts.
+        from_number: digits; "" for a random number of the application.
+        ringing_timer_s: seconds.
+        machine_detection: "" for none.
+        retry: one attempt only, if the flow says nothing.
+        expires_s: seconds after the wanted time until the call is no longer worth it; None: never.
+        quiet: whether nobody is called at night.
+        ways: where the call goes once machine detection has found out, by `human`, `machine` and `beep`.
+        hooks: sent when nobody was reached, by outcome; `otherwise` for the rest but `unknown`.
+    """
+
+    place: Place
+    answered: Target
+    from_number: str = ""
+    ringing_timer_s: int = 60
+    machine_detection: MachineDetection | Literal[""] = ""
+    retry: OutboundRetry = field(default_factory=OutboundRetry)
+    expires_s: int | None = None
+    quiet: bool = True
+    ways: Mapping[str, Target] = field(default_factory=dict)
+    hooks: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Where a call that somebody answers may go."""
+        return (self.answered, *self.ways.values())
+
+    def hooks_for(self, outcome: str) -> tuple[SentHook, ...]:
+        """The hooks of an outcome in which nobody was reached."""
+        return self.hooks.get(outcome) or self.hooks.get(OTHERWISE, ())
+
+
+def _read_retried(node: Node, what: str, reader: Resolver) -> frozenset[str] | None:
+    """The outcomes under `on` of a retry; E293 for an unknown one."""
+    found = []
+    for item in items(node):
+        text = reader.text(item, what)
+        if text is None:
+            return None
+        if text.value in RETRIED:
+            found.append(text.value)
+            continue
+        near = nearest(text.value, RETRIED)
+        message = f'"{text.value}" is not an outcome that another attempt may follow'
+        reader.report("E293", text.place, message, f"did you mean {near}?" if near else None)
+    return frozenset(found)
+
+
+class OutboundRetryWords(MapForm):
+    """The words of `retry` in `outbound`."""
+
+    hints: ClassVar = HINTS["outbound_retry"]
+    cures: ClassVar = {"on": "write e.g. `on: [timeout, busy, unanswered]`"}
+    unknown_code: ClassVar = "E292"
+    example: ClassVar = "retry: {on: [timeout, busy], after: 10m, tries: 3}"
+
+    on: Annotated[frozenset[str], Notation(_read_retried, listed({"enum": list(RETRIED)}))]
+    """Outcomes that another attempt follows: timeout, busy, unanswered, rejected, failed, machine, unknown."""
+    after: Annotated[int, Duration("10s", "24h", "m")] = 600_000
+    """How long to wait until then, 10s to 24h."""
+    tries: Annotated[int, WholeNumber(1, MOST_TRIES)] = 3
+    """Attempts altogether, 1 to 10."""
+    within: Annotated[Text | None, Notation(lambda node, what, reader: reader.text(node, what), TEXT)] = None
+    """Opening hours in which attempts are made, the first one included."""
+
+
+class NotReached(MapForm):
+    """A way out that reaches nobody."""
+
+    unknown_code: ClassVar = "E292"
+    cures: ClassVar = {"send": "write the hook that tells somebody: `{send: hook}`"}
+    example: ClassVar = "{send: hook}"
+
+    send: SentHooks
+    """The hooks that tell somebody."""
+
+
+class OutboundWays(MapForm):
+    """The words of `on` in `outbound`."""
+
+    hints: ClassVar = HINTS["outbound_on"]
+    unknown_code: ClassVar = "E292"
+    example: ClassVar = "on: {answered: step, otherwise: {send: hook}}"
+
+    answered: Destination | None = None
+    """Where the call starts when somebody answers; by default at `start`."""
+    human: Destination | None = None
+    """Machine detection has found a person."""
+    machine: Destination | None = None
+    """Machine detection has found a machine."""
+    beep: Destination | None = None
+    """A machine has played its tone."""
+    timeout: NotReached | None = None
+    """It rang for too long."""
+    busy: NotReached | None = None
+    """The called person is on the phone."""
+    unanswered: NotReached | None = None
+    """Nobody answered, or the call was declined."""
+    rejected: NotReached | None = None
+    """The call was refused before it rang."""
+    failed: NotReached | None = None
+    """The call could not be connected or placed."""
+    expired: NotReached | None = None
+    """The call could not be placed in time."""
+    unknown: NotReached | None = None
+    """Nobody knows whether it rang: a request was lost, or a server stopped."""
+    otherwise: NotReached | None = None
+    """Everything that does not have its own line, after the last attempt."""
+
+
+class OutboundWords(MapForm):
+    """The words of `outbound`."""
+
+    hints: ClassVar = HINTS["outbound"]
+    unknown_code: ClassVar = "E292"
+    example: ClassVar = 'outbound: {from: "442079460000", on: {otherwise: {send: hook}}}'
+    definition: ClassVar = "outbound"
+
+    from_: Annotated[str | None, TYPES["phone"]] = written_as("from", default=None)
+    """The number that the called person sees: one of the application, in quotes."""
+    random_from_number: bool | None = written_as("randomFromNumber", default=None)
+    """true: a random number of the application, instead of `from`."""
+    ringing_timer: Annotated[int, Duration("1s", "120s", "s")] = 60_000
+    """How long it rings, 1s to 120s."""
+    machine_detection: MachineDetection | None = None
+    """What happens when a machine answers; detect and detect_beep are charged extra."""
+    retry: OutboundRetryWords | None = None
+    """When another attempt follows."""
+    expires: Annotated[int | None, Duration("10s", "720h", "h")] = None
+    """How long after the wanted time the call is still worth it."""
+    quiet: bool = True
+    """false: may be placed between 21:00 and 08:00, local time of the called number."""
+    on: OutboundWays | None = None
+    """Where the call goes, and who is told if nobody was reached."""
+
+
+def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set[str]) -> Outbound | None:
+    """The `outbound` of a flow; None after an error.
+
+    Args:
+        words: as written.
+        start: the flow's first step.
+        reader: collects the errors.
+        hours: the names of the opening hours that the flow may use.
+    """
+    place = words.written.place
+    before = len(reader.issues)
+    if (words.from_ is None) == (words.random_from_number is not True):
+        message = "`outbound` needs one number that the called person sees"
+        reader.report("E294", place, message, 'write `from: "442079460000"`, or `randomFromNumber: true`, not both')
+    retry = words.retry
+    within = retry.within if retry is not None else None
+    if within is not None and within.value not in hours:
+        near = nearest(within.value, hours)
+        cure = f"did you mean {near}?" if near else "declare them under `hours`"
+        reader.report("E295", within.place, f'there are no opening hours "{within.value}"', cure)
+    ways = words.on
+    targets = {name: target for name in DETECTED if ways and (target := getattr(ways, name)) is not None}
+    if targets and words.machine_detection in {None, "hangup"} and ways is not None:
+        name = next(iter(targets))
+        message = f"`{name}` never comes: `machine_detection` does not report it"
+        reader.report("W296", ways.at(name), message, "write `machine_detection: continue`")
+    reached = (*DIAL_FAILURES, EXPIRED, UNKNOWN, OTHERWISE)
+    lines = {name: line for name in reached if ways is not None and (line := getattr(ways, name)) is not None}
+    if OTHERWISE not in lines:
+        message = "nobody is told if the called person is not reached"
+        reader.report("W297", ways.written.place if ways else place, message, "add `otherwise: {send: hook}` to `on`")
+    if any(issue.is_error for issue in reader.issues[before:]):
+        return None
+    answered = ways.answered if ways is not None else None
+    return Outbound(
+        place=place,
+        answered=answered or Target(start, place),
+        from_number=words.from_ or "",
+        ringing_timer_s=words.ringing_timer // 1000,
+        machine_detection=words.machine_detection or "",
+        retry=_retry_of(retry),
+        expires_s=None if words.expires is None else words.expires // 1000,
+        quiet=words.quiet,
+        ways=targets,
+        hooks={name: line.send for name, line in lines.items()},
+    )
+
+
+def _retry_of(words: OutboundRetryWords | None) -> OutboundRetry:
+    if words is None:
+        return OutboundRetry()
+    return OutboundRetry(words.on, words.after // 1000, words.tries, words.within.value if words.within else "")

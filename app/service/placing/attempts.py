@@ -1,0 +1,65 @@
+"""What follows an attempt: another one, or the end of the placed call."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from app.flow.hours.calendar import Calendar
+from app.flow.language.outbound import Outbound
+from app.flow.model import Flow
+from app.service.placing.times import next_moment, zones_of
+from app.store import PlacedRow, milliseconds
+
+ANSWERED: Final = "answered"
+"""The outcome of a call that somebody answered."""
+SILENT_S: Final = 30
+"""How long after the end of ringing to wait for a webhook of an attempt."""
+LONGEST_CALL_S: Final = 24 * 60 * 60
+"""After this time an answered call is over, even if its `completed` is lost. Source: Voice API specification,
+length_timer.
+"""
+
+
+def moment_of(ms: int) -> datetime:
+    """Milliseconds since 1970 as an aware datetime."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def first_moment(flow: Flow, number: str, wanted_at: datetime) -> datetime | None:
+    """When the first attempt may be made; None if never."""
+    outbound = _outbound_of(flow)
+    return next_moment(wanted_at, zones_of(number) if outbound.quiet else (), _calendar(flow, outbound))
+
+
+def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime) -> datetime | None:
+    """When another attempt may follow the last one; None if the call is over.
+
+    Args:
+        flow: whose `outbound` decides.
+        row: the call, whose `tries` include the last attempt.
+        outcome: of that attempt.
+        now: aware.
+    """
+    outbound = _outbound_of(flow)
+    retry = outbound.retry
+    if outcome not in retry.on or row.tries >= retry.tries:
+        return None
+    moment = first_moment(flow, row.number, now + timedelta(seconds=retry.after_s))
+    return None if moment is None or is_too_late(row, moment) else moment
+
+
+def is_too_late(row: PlacedRow, moment: datetime) -> bool:
+    """Whether a call is no longer worth it at a moment."""
+    return row.expires_at is not None and milliseconds(moment) >= row.expires_at
+
+
+def _calendar(flow: Flow, outbound: Outbound) -> Calendar | None:
+    within = outbound.retry.within
+    return flow.calendars[within] if within else None
+
+
+def _outbound_of(flow: Flow) -> Outbound:
+    if flow.outbound is None:
+        raise ValueError(f"flow {flow.name} places no calls")
+    return flow.outbound

@@ -1,0 +1,91 @@
+"""Ends attempts: another one follows, or those are told who wanted the call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from app import engine
+from app.engine import Call
+from app.flow.model import Flow
+from app.service.placing.attempts import next_attempt
+from app.service.turns import Turns
+from app.service.written_rows import hook_rows
+from app.store import AttemptResult, AttemptRow, HookRow, PlacedRow, milliseconds
+
+SESSION: Final = "placed:"
+"""Begins the session of hooks that belong to no call: somebody was not reached."""
+
+
+async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: datetime, problem: str = "") -> bool:
+    """End an attempt; False if it is over. Another one follows if the flow's `outbound` says so.
+
+    Args:
+        turns: with the store and the flows.
+        attempt: as stored.
+        outcome: `answered`, Vonage's status, or `unknown`.
+        now: aware.
+        problem: why, in one sentence, if it failed.
+    """
+    placed = turns.store.placed
+    row = await placed.get(attempt.placed)
+    if row is None:
+        return False
+    flow = await turns.library.pinned(row.flow, attempt.revision)
+    at = milliseconds(now)
+    moment = next_attempt(flow, row, outcome, now) if flow is not None else None
+    if moment is not None and row.cancelled_at is None:
+        return await placed.finish(attempt, AttemptResult(outcome, problem), at, milliseconds(moment))
+    hooks = _hooks(turns, flow, row, outcome, now)
+    is_over = await placed.finish(attempt, AttemptResult(outcome, problem, _kept_params(flow, row), hooks), at)
+    if is_over and hooks:
+        turns.hooks_written()
+    return is_over
+
+
+async def end_waiting(turns: Turns, row: PlacedRow, flow: Flow | None, result: AttemptResult, now: datetime) -> None:
+    """End a call that waits for an attempt, and tell those who wanted it; the outcome is `expired` or `failed`."""
+    hooks = _hooks(turns, flow, row, result.outcome, now)
+    result = result._replace(params=_kept_params(flow, row), hooks=hooks)
+    if await turns.store.placed.end_waiting(row, result, milliseconds(now)) and hooks:
+        turns.hooks_written()
+
+
+def values_of(flow: Flow, row: PlacedRow) -> dict[str, Any]:
+    """The values of a flow's params; a stored one that no longer fits its type is left out."""
+    values = {}
+    stored: Mapping[str, Any] = orjson.loads(row.params) if row.params else {}
+    for name, param in flow.params.items():
+        if name in stored:
+            try:
+                values[name] = param.type.cast(stored[name])
+            except ValueError:
+                continue
+    return values
+
+
+def call_of(flow: Flow, row: PlacedRow) -> Call:
+    """The data of a call that nobody has answered."""
+    from_number = flow.outbound.from_number if flow.outbound is not None else ""
+    return Call(row.number, from_number, direction="outbound", request=row.id)
+
+
+def _kept_params(flow: Flow | None, row: PlacedRow) -> str:
+    """What is left of the params after the end: nothing sensitive, and nothing of a flow that is lost."""
+    if flow is None or not row.params:
+        return ""
+    stored = orjson.loads(row.params)
+    kept = {name: value for name, value in stored.items() if name in flow.params and not flow.params[name].sensitive}
+    return orjson.dumps(kept).decode()
+
+
+def _hooks(turns: Turns, flow: Flow | None, row: PlacedRow, outcome: str, now: datetime) -> tuple[HookRow, ...]:
+    if flow is None or flow.outbound is None or row.cancelled_at is not None:
+        return ()
+    context = turns.policy.turn_context(now, "")
+    session = engine.new_session(flow, row.id, call_of(flow, row), values_of(flow, row))
+    hooks = engine.not_reached(flow, session, outcome, context)
+    return hook_rows(hooks, f"{SESSION}{row.id}", milliseconds(now))

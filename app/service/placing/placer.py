@@ -1,0 +1,184 @@
+"""Places calls while it runs: each attempt is committed, then requested exactly once.
+
+Several hosts may work on one store: the transaction that commits an attempt decides which of them requests it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Final
+
+from app.engine.dialling import refusal
+from app.errors import VonageApiError
+from app.flow.language.outbound import EXPIRED, UNKNOWN, Outbound
+from app.service.placing.attempts import ANSWERED, SILENT_S, first_moment, is_too_late
+from app.service.placing.ends import end_attempt, end_waiting
+from app.service.placing.webhooks import urls_of
+from app.service.poller import Poller, PollListener, Schedule
+from app.service.turns import Turns
+from app.store import AttemptResult, AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, milliseconds
+from app.vonage.voice_api import NewCall, VoiceApi, VoiceApiError
+
+AT_ONCE: Final = 20
+"""Rows per read."""
+REPLY_S: Final = 20
+"""How long a request for a call may take, with its connection. `app.vonage.voice_api` gives up before."""
+POLLING: Final = Schedule(poll_s=1.0, slots=16)
+AGAIN_S: Final = 5
+"""When to try again what reached nobody."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlacingPolicy:
+    """The settings of a placer.
+
+    Attributes:
+        base_url: of the webhooks, without a trailing slash.
+        limits: of all hosts together.
+        schedule: polling; its tries do not apply.
+    """
+
+    base_url: str
+    limits: PlacingLimits
+    schedule: Schedule = POLLING
+
+
+class Placer(Poller[AttemptRow, PlacedCounts]):
+    """Looks for due calls and places them.
+
+    Args:
+        turns: with the store, the flows and the policy.
+        api: requests calls.
+        policy: settings.
+        listener: is told what goes wrong.
+        clock: the time, aware, UTC.
+    """
+
+    def __init__(
+        self,
+        turns: Turns,
+        api: VoiceApi,
+        policy: PlacingPolicy,
+        listener: PollListener[PlacedCounts],
+        clock: Callable[[], datetime],
+    ) -> None:
+        super().__init__(policy.schedule, listener, clock)
+        self._turns = turns
+        self._placed = turns.store.placed
+        self._api = api
+        self._policy = policy
+
+    async def claim(self, limit: int) -> Sequence[AttemptRow]:
+        """Commit the next attempt; one at a time, since new calls keep a distance."""
+        await self._hang_up_cancelled(limit)
+        for attempt in await self._placed.silent(self.now(), limit):
+            await end_attempt(self._turns, attempt, _silence_of(attempt), self.clock(), attempt.problem)
+        while rows := await self._placed.due(self.now(), AT_ONCE):
+            for row in rows:
+                begun = await self._begin(row)
+                if begun is not None:
+                    return begun
+        return ()
+
+    async def _begin(self, row: PlacedRow) -> Sequence[AttemptRow] | None:
+        """The committed attempt of a due call; () if no call can be placed now, None if this one is no longer due."""
+        now = self.clock()
+        at = milliseconds(now)
+        flow = self._turns.library.current.flows.get(row.flow)
+        outbound = flow.outbound if flow is not None else None
+        why = refusal(row.number, self._turns.policy.dial_allow)
+        if flow is None or outbound is None or why:
+            problem = f"the number {why}" if why else f"the flow {row.flow} places no calls any more"
+            await end_waiting(self._turns, row, flow, AttemptResult("failed", problem), now)
+            return None
+        moment = first_moment(flow, row.number, now)
+        if moment is None or is_too_late(row, moment):
+            await end_waiting(self._turns, row, flow, AttemptResult(EXPIRED), now)
+            return None
+        if moment > now:
+            problem = "outside the hours in which this number may be called"
+            await self._placed.postpone(row, milliseconds(moment), problem, at)
+            return None
+        begun = await self._placed.begin(row, flow.revision, at, self._give_up_at(outbound), self._policy.limits)
+        if begun.attempt is not None:
+            return [begun.attempt]
+        if begun.look_at:
+            self.wake_in((begun.look_at - at) / 1000)
+            return ()
+        return None
+
+    async def run_one(self, row: AttemptRow) -> None:
+        """Request the call of an attempt, and note the result."""
+        flow = await self._turns.library.pinned(row.flow, row.revision)
+        if flow is None or flow.outbound is None:
+            await self._not_sent(row, f"revision {row.revision} of flow {row.flow} is lost")
+            return
+        answer_url, event_url = urls_of(self._policy.base_url, self._turns.policy.keys[0], row)
+        try:
+            created = await self._api.create_call(_new_call(flow.outbound, row, answer_url, event_url))
+        except VoiceApiError as error:
+            await self._failed(row, flow.outbound, error)
+            return
+        give_up_at = self._give_up_at(flow.outbound)
+        await self.write(self._placed.sent(row, created.uuid, created.conversation_uuid, give_up_at))
+
+    async def count(self) -> PlacedCounts:
+        """Count the calls that wait and those under way."""
+        return await self._placed.count_active()
+
+    async def _failed(self, row: AttemptRow, outbound: Outbound, error: VoiceApiError) -> None:
+        problem = str(error)
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            self._reports.troubled(f"placing is paused: {problem}")
+            await self.write(self._placed.pause(self.now(), "this server", problem))
+            await self._not_sent(row, problem)
+        elif error.outcome == "not_sent":
+            await self._not_sent(row, problem)
+        elif error.outcome == "refused":
+            await self.write(end_attempt(self._turns, row, "failed", self.clock(), problem))
+        else:
+            await self.write(self._placed.note(row, problem, self._give_up_at(outbound)))
+
+    async def _not_sent(self, row: AttemptRow, problem: str) -> None:
+        now = self.now()
+        await self.write(self._placed.not_sent(row, now + AGAIN_S * 1000, problem, now))
+
+    async def _hang_up_cancelled(self, limit: int) -> None:
+        for attempt in await self._placed.cancelled(limit):
+            try:
+                await self._api.hang_up(attempt.leg)
+            except VonageApiError as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    self._reports.troubled(f"a cancelled call cannot be hung up: {error}")
+                    continue
+            await self._placed.hung_up(attempt)
+
+    def _give_up_at(self, outbound: Outbound) -> int:
+        return milliseconds(self.clock() + timedelta(seconds=REPLY_S + outbound.ringing_timer_s + SILENT_S))
+
+
+def _silence_of(attempt: AttemptRow) -> str:
+    """The outcome of an attempt whose webhooks do not come."""
+    return ANSWERED if attempt.answered_at is not None else UNKNOWN
+
+
+def _new_call(outbound: Outbound, attempt: AttemptRow, answer_url: str, event_url: str) -> NewCall:
+    detection: dict[str, Any] = {}
+    match outbound.machine_detection:
+        case "continue" | "hangup":
+            detection = {"machine_detection": outbound.machine_detection}
+        case "detect" | "detect_beep":
+            advanced = {"behavior": "continue", "mode": outbound.machine_detection}
+            detection = {"advanced_machine_detection": advanced}
+    return NewCall(
+        to=attempt.to_number,
+        from_=outbound.from_number or None,
+        random_from_number=not outbound.from_number,
+        answer_url=answer_url,
+        event_url=event_url,
+        ringing_timer=outbound.ringing_timer_s,
+        **detection,
+    )

@@ -1,0 +1,175 @@
+"""Requests for calls: checked at once, so that a stored one can be placed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+
+from app.engine.dialling import refusal
+from app.errors import AppError
+from app.flow.model import Flow
+from app.service.phone_numbers import digits_of
+from app.service.placing.attempts import first_moment, is_too_late
+from app.store import PlacedRow, milliseconds
+from app.suggest import nearest
+
+LONGEST_CHAIN: Final = 10
+"""Maximum number of calls that may lead to one another."""
+LONGEST_AHEAD: Final = timedelta(days=400)
+"""How far in the future a call may be wanted."""
+
+
+class RefusedRequest(AppError):
+    """A call that cannot be placed as requested.
+
+    Attributes:
+        where: the field that is wrong, such as `with.name`.
+    """
+
+    def __init__(self, where: str, message: str, cure: str) -> None:
+        super().__init__(f"{where}: {message}", cure)
+        self.where = where
+        self.message = message
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallRequest:
+    """A call that somebody wants to be placed.
+
+    Attributes:
+        flow: that the called person hears.
+        to: the number, as people or programs write it, with the country code.
+        values: of the flow's params, by name; text is cast.
+        at: not before this time (aware); None: now.
+        expires_s: seconds after `at` until it is no longer worth it; None: as the flow says.
+        owner: see `PlacedRow`.
+        key: recognises a repeated request of this owner; "": this request is not repeated.
+        batch: its name, or "".
+        chain: number of calls that led to this one.
+    """
+
+    flow: str
+    to: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    at: datetime | None = None
+    expires_s: int | None = None
+    owner: str
+    key: str = ""
+    batch: str = ""
+    chain: int = 0
+
+
+def checked(request: CallRequest, flows: Mapping[str, Flow], allowed: Sequence[str], now: datetime) -> PlacedRow:
+    """The row of a request. Raises RefusedRequest.
+
+    Args:
+        request: what is wanted.
+        flows: the current flows by name.
+        allowed: `NCCO_DIAL_ALLOW`.
+        now: aware.
+    """
+    flow = _flow(request.flow, flows)
+    outbound = flow.outbound
+    if outbound is None:
+        raise RefusedRequest("flow", f"{flow.name} has no `outbound`", "Add it, or name a flow that has it.")
+    if request.chain > LONGEST_CHAIN:
+        message = f"{LONGEST_CHAIN} calls have led to this one"
+        raise RefusedRequest("flow", message, "Let flows place each other fewer times.")
+    number = _number(request.to, allowed)
+    values = _values(request.values, flow)
+    wanted = (request.at or now).astimezone(UTC)
+    if wanted > now + LONGEST_AHEAD:
+        raise RefusedRequest("at", "is more than 400 days ahead", "Choose an earlier time.")
+    first = first_moment(flow, number, max(wanted, now))
+    if first is None:
+        message = "there is no time at which this number may be called"
+        cure = "Check its country code, or write `quiet: off` in `outbound` if it may be called at night."
+        raise RefusedRequest("to", message, cure)
+    expires_s = outbound.expires_s if request.expires_s is None else request.expires_s
+    expires_at = None if expires_s is None else milliseconds(wanted + timedelta(seconds=expires_s))
+    digest = _digest(request, number, values)
+    created = milliseconds(now)
+    row = PlacedRow(
+        id=secrets.token_hex(16),
+        key=_key(request),
+        digest=digest,
+        owner=request.owner,
+        batch=request.batch,
+        flow=flow.name,
+        number=number,
+        params=orjson.dumps(values, default=str).decode(),
+        chain=request.chain,
+        state="waiting",
+        outcome="",
+        problem="",
+        tries=0,
+        wanted_at=milliseconds(wanted),
+        expires_at=expires_at,
+        due_at=milliseconds(first),
+        cancelled_at=None,
+        created_at=created,
+        updated_at=created,
+    )
+    if is_too_late(row, first):
+        message = f"the first time at which this number may be called, {first:%Y-%m-%d %H:%M} UTC, is too late"
+        raise RefusedRequest("expires", message, "Let the call expire later, or place it earlier.")
+    return row
+
+
+def _flow(name: str, flows: Mapping[str, Flow]) -> Flow:
+    flow = flows.get(name)
+    if flow is None:
+        placeable = [each.name for each in flows.values() if each.outbound is not None]
+        near = nearest(name, placeable)
+        cure = f"Did you mean {near}?" if near else f"Flows that place calls: {', '.join(placeable) or 'none'}."
+        raise RefusedRequest("flow", "there is no such flow", cure)
+    return flow
+
+
+def _number(text: str, allowed: Sequence[str]) -> str:
+    number = digits_of(text.strip()).removeprefix("+")
+    if not (number.isascii() and number.isdecimal() and 7 <= len(number) <= 15 and number[0] != "0"):
+        raise RefusedRequest("to", "is not a phone number", "Write it with its country code: 447700900123.")
+    if why := refusal(number, allowed):
+        raise RefusedRequest("to", f"the number {why}", "Add its prefix to NCCO_DIAL_ALLOW if it may be called.")
+    return number
+
+
+def _values(given: Mapping[str, Any], flow: Flow) -> dict[str, Any]:
+    """The value of every param. Raises RefusedRequest."""
+    for name in given:
+        if name not in flow.params:
+            near = nearest(name, flow.params)
+            cure = f"Did you mean {near}?" if near else f"Params of {flow.name}: {', '.join(flow.params) or 'none'}."
+            raise RefusedRequest(f"with.{name}", f"{flow.name} has no such param", cure)
+    values = {}
+    for name, param in flow.params.items():
+        if name in given:
+            try:
+                values[name] = param.type.cast(given[name])
+            except ValueError as error:
+                raise RefusedRequest(f"with.{name}", str(error), f"Write {param.type.described}.") from error
+        elif param.has_default:
+            values[name] = param.default
+        else:
+            raise RefusedRequest(f"with.{name}", "is missing", f"Write {param.type.described}.")
+    return values
+
+
+def _digest(request: CallRequest, number: str, values: Mapping[str, Any]) -> str:
+    """Tells whether a repeated request is the same."""
+    at = request.at.astimezone(UTC).isoformat() if request.at else ""
+    document = [request.flow, number, values, at, request.expires_s]
+    return sha256(orjson.dumps(document, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _key(request: CallRequest) -> str:
+    """A hash: keys of requests may contain names and numbers, and outlive `ncco forget`."""
+    text = f"{request.owner}\0{request.batch}\0{request.key}" if request.key else secrets.token_hex(16)
+    return sha256(text.encode()).hexdigest()

@@ -1,0 +1,142 @@
+"""Webhooks of placed calls: their URLs carry the signed ID of the attempt, so that the first one adopts it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import orjson
+
+from app import engine
+from app.engine import WaitRef
+from app.engine.outcome import event_of
+from app.engine.session import OWN_LEG, from_json
+from app.errors import AlreadyOpen, Conflict, StoreUnavailable
+from app.ncco.webhooks import StatusWebhook
+from app.service.delivery import Delivery, Reply, session_id
+from app.service.placing.attempts import ANSWERED, LONGEST_CALL_S, SILENT_S
+from app.service.placing.ends import end_attempt, values_of
+from app.service.tokens import make_token, read_token
+from app.service.turns import ATTEMPTS, Turns
+from app.service.written_rows import answer_row, status_of, webhook_row
+from app.store import AttemptRow, milliseconds
+
+GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
+"""What somebody hears whose call was cancelled, or who is called a second time for one attempt."""
+NOT_REACHED: Final = frozenset({"timeout", "busy", "unanswered", "rejected", "failed"})
+DETECTED: Final = frozenset({"human", "machine"})
+FIRST_TURN: Final = 1
+"""The turn that machine detection may interrupt."""
+LONGEST_RINGING_S: Final = 120
+"""Source: Outbound REST (`ringing_timer`)."""
+
+
+def urls_of(base_url: str, key: bytes, attempt: AttemptRow) -> tuple[str, str]:
+    """The answer URL and the event URL of an attempt."""
+    token = make_token(key, WaitRef("placed", attempt.placed, attempt.number, 0))
+    url = f"{base_url}/webhooks/placed/{token}"
+    return url, f"{url}/event"
+
+
+async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
+    """The first NCCO of a placed call, after somebody picked up. Raises UnknownWait."""
+    ref = read_token(turns.policy.keys, "placed", token)
+    leg = delivery.call.uuid
+    id_ = session_id(leg, None)
+    if (repeat := await turns.repeat_answer(id_, delivery)) is not None:
+        return repeat
+    placed = turns.store.placed
+    give_up_at = _later(delivery, LONGEST_CALL_S)
+    attempt = await placed.answered(ref.session, ref.turn, leg, delivery.received_ms, give_up_at) if leg else None
+    row = await placed.get(ref.session)
+    if attempt is None or row is None:
+        return await _say_goodbye(turns, id_, delivery)
+    flow = await turns.library.pinned(row.flow, attempt.revision)
+    webhook = answer_row(delivery, id_, turns.policy.keys[0])
+    if flow is None:
+        await turns.record(webhook)
+        problem = f"revision {attempt.revision} of flow {row.flow} is lost"
+        return turns.failsafe_reply("answer", problem, delivery.call)
+    call = delivery.call._replace(direction="outbound", request=row.id)
+    context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
+    session = engine.new_session(flow, id_, call, values_of(flow, row))
+    turn = await turns.play(engine.begin_placed(flow, session, context, attempt.outcome))
+    try:
+        return await turns.begin(turn, webhook, delivery)
+    except AlreadyOpen:
+        repeat = await turns.repeat_answer(id_, delivery)
+        return repeat or turns.failsafe_reply("answer", "the call is known, but not its first turn", delivery.call)
+
+
+async def _say_goodbye(turns: Turns, id_: str, delivery: Delivery) -> Reply:
+    webhook = answer_row(delivery, id_, turns.policy.keys[0])
+    await turns.record(webhook)
+    problem = "nobody should have been called: the call was cancelled or given up, or this is its second leg"
+    return Reply(GOODBYE, "answer", "goodbye", uuid=delivery.call.uuid, problem=problem, row=webhook)
+
+
+async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | None:
+    """Let an event change its attempt; returns the NCCO if machine detection moves the call. Raises UnknownWait."""
+    ref = read_token(turns.policy.keys, "placed", token)
+    webhook = delivery.webhook
+    if delivery.problem or not isinstance(webhook, StatusWebhook):
+        return None
+    leg = webhook.uuid or ""
+    status = webhook.status or ""
+    give_up_at = _later(delivery, LONGEST_RINGING_S + SILENT_S)
+    conversation = webhook.conversation_uuid or ""
+    attempt = await turns.store.placed.adopt(ref.session, ref.turn, leg, conversation, give_up_at) if leg else None
+    if attempt is None or attempt.leg != leg:
+        return None
+    if status in NOT_REACHED:
+        await end_attempt(turns, attempt, status, delivery.received_at, webhook.detail or "")
+    elif status == "completed":
+        is_answered = attempt.answered_at is not None
+        await end_attempt(turns, attempt, ANSWERED if is_answered else "unanswered", delivery.received_at)
+    elif status == "cancelled":
+        await end_attempt(turns, attempt, "unanswered", delivery.received_at)
+    elif status in DETECTED:
+        if status == "machine" and await _hangs_up(turns, attempt):
+            await end_attempt(turns, attempt, status, delivery.received_at)
+            return None
+        return await _detected(turns, attempt, leg, delivery)
+    return None
+
+
+async def _hangs_up(turns: Turns, attempt: AttemptRow) -> bool:
+    """Whether Vonage hangs up when a machine answers."""
+    flow = await turns.library.pinned(attempt.flow, attempt.revision)
+    return flow is not None and flow.outbound is not None and flow.outbound.machine_detection == "hangup"
+
+
+async def _detected(turns: Turns, attempt: AttemptRow, leg: str, delivery: Delivery) -> Reply | None:
+    """The reply to the result of machine detection, if it steers the call; kept for a call that begins later."""
+    id_ = session_id(leg, None)
+    outcome = event_of(delivery.webhook)
+    ref = WaitRef("event", id_, FIRST_TURN, OWN_LEG)
+    webhook = webhook_row(turns.policy.keys[0], delivery, delivery.kind, id_, ref, status=status_of(delivery.webhook))
+    for _ in range(ATTEMPTS):
+        row = await turns.store.load(id_)
+        if row is None:
+            await turns.store.placed.detected(attempt, outcome)
+            return None
+        session = from_json(row.state)
+        stored = await turns.store.reply(id_, ref.turn, ref.index, webhook.status)
+        if stored is not None:
+            return Reply.repeat(stored, delivery.kind, session.call, session)
+        flow = None if row.is_over else await turns.library.pinned(session.flow, session.revision)
+        if flow is None:
+            return None
+        context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
+        turn = await turns.play(engine.detected(flow, session, outcome, context))
+        if turn is None:
+            return None
+        try:
+            return await turns.advance(row, turn, webhook, delivery, "event")
+        except Conflict:
+            continue
+    raise StoreUnavailable("other webhooks keep moving this session")
+
+
+def _later(delivery: Delivery, seconds: int) -> int:
+    return milliseconds(delivery.received_at + timedelta(seconds=seconds))
