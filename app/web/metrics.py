@@ -42,7 +42,7 @@ KINDS: Final = frozenset(
         *(f"event-{status}" for status in _STATUSES),
     }
 )
-ROUTES: Final = ("answer", "fallback", "event", "input", "notify", "onanswer")
+ROUTES: Final = ("answer", "fallback", "event", "input", "notify", "onanswer", "placed")
 _RESULTS: Final = frozenset({"nomatch", "noinput", "error"})
 _LOOKUP_BUCKETS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)

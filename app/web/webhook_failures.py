@@ -62,7 +62,7 @@ def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
             return Failure("unsigned", 503, f"not signed: {error}", _SIGN)
         case SignatureError():
             return Failure("wrong-signature", 401, f"wrong signature: {error}", _CURES.get(error.reason, _COMPARE))
-        case UnknownWait() if path.endswith("/{wait}"):
+        case UnknownWait() if "/{" in path:
             return Failure("unknown-wait", 404, str(error), _OWN_URLS)
         case StoreUnavailable():
             return Failure("no-store", 503, f"the store is unavailable: {error}", is_playable=is_last)
@@ -98,6 +98,6 @@ def failure_response(error: Exception, request: WebhookRequest, path: str) -> We
 
 def plays_reply(path: str, webhook: Webhook | None) -> bool:
     """Whether Vonage plays the reply, so the caller must hear something in any case."""
-    if path == "/webhooks/event/{wait}":
+    if path in {"/webhooks/event/{wait}", "/webhooks/placed/{attempt}/event"}:
         return isinstance(webhook, StatusWebhook) and webhook.status in REPLACING_STATUSES
     return path != "/webhooks/event"

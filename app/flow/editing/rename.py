@@ -87,7 +87,7 @@ def _edit(name: Name, text: str, new: str) -> Edit:
 def _concerned_by(
     names: ProjectNames, texts: Mapping[str, str], edits: Iterable[Edit], definition: Name, new: str
 ) -> set[str]:
-    """The files whose issues show whether the edits are right, with the files that they need.
+    """The files whose issues tell whether the edits are right, with the files that they need.
 
     A file means the same afterwards if every occurrence of the old name is replaced and the new one did not occur in it
     before. So only the file with the definition is checked, and the files in which either name also occurs elsewhere.

@@ -11,7 +11,7 @@ import orjson
 from app import engine
 from app.engine import Call
 from app.flow.model import Flow
-from app.service.placing.attempts import next_attempt
+from app.service.placing.attempts import ANSWERED, next_attempt
 from app.service.turns import Turns
 from app.service.written_rows import hook_rows
 from app.store import AttemptResult, AttemptRow, HookRow, PlacedRow, milliseconds
@@ -83,7 +83,7 @@ def _kept_params(flow: Flow | None, row: PlacedRow) -> str:
 
 
 def _hooks(turns: Turns, flow: Flow | None, row: PlacedRow, outcome: str, now: datetime) -> tuple[HookRow, ...]:
-    if flow is None or flow.outbound is None or row.cancelled_at is not None:
+    if flow is None or outcome == ANSWERED or row.cancelled_at is not None:
         return ()
     context = turns.policy.turn_context(now, "")
     session = engine.new_session(flow, row.id, call_of(flow, row), values_of(flow, row))

@@ -39,7 +39,7 @@ class RefusedRequest(AppError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CallRequest:
+class WantedCall:
     """A call that somebody wants to be placed.
 
     Attributes:
@@ -65,7 +65,7 @@ class CallRequest:
     chain: int = 0
 
 
-def checked(request: CallRequest, flows: Mapping[str, Flow], allowed: Sequence[str], now: datetime) -> PlacedRow:
+def checked(request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[str], now: datetime) -> PlacedRow:
     """The row of a request. Raises RefusedRequest.
 
     Args:
@@ -162,14 +162,14 @@ def _values(given: Mapping[str, Any], flow: Flow) -> dict[str, Any]:
     return values
 
 
-def _digest(request: CallRequest, number: str, values: Mapping[str, Any]) -> str:
+def _digest(request: WantedCall, number: str, values: Mapping[str, Any]) -> str:
     """Tells whether a repeated request is the same."""
     at = request.at.astimezone(UTC).isoformat() if request.at else ""
     document = [request.flow, number, values, at, request.expires_s]
     return sha256(orjson.dumps(document, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def _key(request: CallRequest) -> str:
+def _key(request: WantedCall) -> str:
     """A hash: keys of requests may contain names and numbers, and outlive `ncco forget`."""
     text = f"{request.owner}\0{request.batch}\0{request.key}" if request.key else secrets.token_hex(16)
     return sha256(text.encode()).hexdigest()

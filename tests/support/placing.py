@@ -1,0 +1,216 @@
+"""A server that places calls with a virtual Vonage, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import httpx
+import orjson
+
+from app.cli.server_under_test import make_app
+from app.flow.loader import load
+from app.service.calls import CallService
+from app.service.library import Library
+from app.service.placing.placer import Placer, PlacingPolicy
+from app.service.placing.requests import WantedCall, checked
+from app.service.poller import PollListener
+from app.service.turns import Policy
+from app.simulator.delivery import Application
+from app.simulator.legs import Leg
+from app.simulator.parties import Behaviour, Parties
+from app.simulator.platform import Vonage
+from app.simulator.rest.access import Access
+from app.simulator.rest.api import Platform, calls_api
+from app.simulator.scheduler import VirtualClock
+from app.simulator.servers import AsgiServer
+from app.store import AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, Store
+from app.vonage.application_token import ApplicationTokens
+from app.vonage.voice_api import VoiceApi
+from tests.support.application_api import APPLICATION_ID
+from tests.support.keys import private_pem, rsa_key
+
+BASE: Final = "https://ncco.example"
+AT: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
+TO: Final = "447700900123"
+KEY: Final = rsa_key()
+MANY: Final = PlacingLimits(1_000_000, 1_000_000)
+REMINDER: Final = """
+flow: reminder
+params: {name: text, pin: {type: text, default: "", sensitive: true}}
+outbound:
+  from: "442079460001"
+  ringing_timer: 30s
+  retry: {on: [timeout, busy, unanswered], after: 10m, tries: 3}
+  expires: 2h
+  on:
+    answered: hello
+    otherwise: {send: not_reached}
+    unknown: {send: check_by_hand}
+hooks:
+  not_reached: {post: "https://crm.example/not-reached"}
+  check_by_hand: {post: "https://crm.example/check"}
+start: hello
+steps:
+  hello:
+    do:
+      - talk: "Hello {{ name }}."
+    choices:
+      yes: {dtmf: 1, goto: thanks}
+    retry: {then: thanks}
+  thanks:
+    do:
+      - talk: "Thank you."
+    goto: end
+"""
+
+
+class Lost(httpx.AsyncBaseTransport):
+    """Lets requests for new calls pass or fail, as `faults` says: `refused` before, `lost` after Vonage has acted."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+        self.faults: list[str] = []
+        self.requested = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it, or not."""
+        is_new = request.method == "POST"
+        self.requested += is_new
+        fault = self.faults.pop(0) if is_new and self.faults else ""
+        if fault == "refused":
+            raise httpx.ConnectError("connection refused")
+        if fault.isdecimal():
+            problem = orjson.dumps({"title": "Refused", "detail": "by the test"})
+            return httpx.Response(int(fault), stream=httpx.ByteStream(problem))
+        response = await self._inner.handle_async_request(request)
+        if fault == "lost":
+            raise httpx.ReadError("connection lost")
+        return response
+
+
+class Reports(PollListener[PlacedCounts]):
+    """What the placer reports."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def troubled(self, problem: str) -> None:
+        """Keep it."""
+        self.problems.append(problem)
+
+
+@dataclass
+class World:
+    """The server, its placer and the virtual Vonage.
+
+    Attributes:
+        requests: of the placer to the virtual Vonage; its faults can be set.
+        reports: problems of the placer.
+        log: warnings and errors of the server.
+    """
+
+    store: Store
+    service: CallService
+    vonage: Vonage
+    clock: VirtualClock
+    placer: Placer
+    requests: Lost
+    reports: Reports
+    log: list[str] = field(default_factory=list)
+    pauses: Sequence[Callable[[], None]] = ()
+
+    @property
+    def now(self) -> datetime:
+        """The virtual time."""
+        return self.clock.at(self.clock.ms)
+
+    async def want(self, to: str = TO, **more: Any) -> PlacedRow:
+        """Ask for a call. Raises RefusedRequest."""
+        given = {"flow": "reminder", "values": {"name": "Ada"}, "owner": "cli", **more}
+        row = checked(
+            WantedCall(to=to, **given),
+            self.service.library.current.flows,
+            self.service.policy.dial_allow,
+            self.now,
+        )
+        return (await self.store.placed.add([row]))[0]
+
+    async def place(self) -> None:
+        """Everything that a placer does at the moment."""
+        while claimed := await self.placer.claim(1):
+            for attempt in claimed:
+                await self.placer.run_one(attempt)
+
+    async def run(self, seconds: float, step_s: float = 1.0) -> None:
+        """Let time pass; the placer looks every second."""
+        end = self.clock.ms + int(seconds * 1000)
+        while self.clock.ms < end:
+            await self.place()
+            until = min(self.clock.ms + int(step_s * 1000), end)
+            await self.vonage.scheduler.advance(lambda: False, until_ms=until)
+
+    @property
+    def legs(self) -> list[Leg]:
+        """Every call that Vonage has placed."""
+        return list(self.vonage.legs.values())
+
+    async def known(self, id_: str) -> PlacedRow:
+        """The stored call."""
+        row = await self.store.placed.get(id_)
+        assert row is not None
+        return row
+
+    async def attempts(self, id_: str) -> list[AttemptRow]:
+        """Its attempts."""
+        return await self.store.placed.attempts(id_)
+
+    async def hooks(self) -> list[tuple[str, Any]]:
+        """The hooks that wait, by name, with their bodies."""
+        return [(hook.name, orjson.loads(hook.body)) for hook in await self.store.hooks(100)]
+
+
+@asynccontextmanager
+async def placing_world(
+    store: Store,
+    parties: Mapping[str, Behaviour | Sequence[Behaviour]] | None = None,
+    *,
+    flows: str = REMINDER,
+    at: datetime = AT,
+    limits: PlacingLimits = MANY,
+    allow: tuple[str, ...] = ("44", "1"),
+) -> AsyncIterator[World]:
+    """An open world; `store` is opened."""
+    clock = VirtualClock(at)
+    texts = {f"flows/{number}.yaml": text for number, text in enumerate(flows.split("---\n"))}
+    project = load(texts)
+    assert not [issue for issue in project.issues if issue.is_error], project.issues
+    policy = Policy(keys=(b"key of the test",), failsafe=({"action": "talk", "text": "Sorry."},), dial_allow=allow)
+    service = CallService(store, Library(store, lambda: project), policy)
+    log: list[str] = []
+    app = make_app(service, lambda: clock.at(clock.ms), log)
+    application = Application("", f"{BASE}/webhooks/event", application_id=APPLICATION_ID)
+    server = AsgiServer(app, clock, 10.0)
+    vonage = Vonage(application, server, clock, Parties(parties or {}))
+    access = Access(APPLICATION_ID, KEY.public_key(), lambda: clock.at(clock.ms))
+    requests = Lost(httpx.ASGITransport(calls_api(Platform(vonage, access))))
+    reports = Reports()
+    async with store, httpx.AsyncClient(transport=requests) as client:
+        await service.library.reload()
+        tokens = ApplicationTokens(APPLICATION_ID, private_pem(KEY))
+
+        async def no_wait(seconds: float) -> None:
+            """Time is virtual."""
+
+        api = VoiceApi(client, "http://localhost", tokens, lambda: clock.at(clock.ms), no_wait)
+        placing = PlacingPolicy(base_url=BASE, limits=limits)
+        placer = Placer(service, api, placing, reports, lambda: clock.at(clock.ms))
+        yield World(store, service, vonage, clock, placer, requests, reports, log)
+
+
+def after(seconds: float) -> datetime:
+    """That long after the start."""
+    return AT + timedelta(seconds=seconds)

@@ -1,0 +1,208 @@
+"""Whole calls that the server places: what rings, who is told, and that nobody is called twice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+
+from app.service.placing.requests import RefusedRequest
+from app.simulator.parties import Behaviour
+from app.store import Store
+from tests.support.placing import TO, placing_world
+
+QUICK = Behaviour(rings_s=2, talks_s=8)
+BUSY = Behaviour("busy", rings_s=1)
+
+
+async def test_a_person_who_answers_hears_the_flow(any_store: Store) -> None:
+    async with placing_world(any_store, {TO: QUICK}) as world:
+        wanted = await world.want()
+        await world.run(60)
+        (leg,) = world.legs
+        placed = await world.known(wanted.id)
+        (attempt,) = await world.attempts(wanted.id)
+
+        assert "Hello Ada." in [heard.text for heard in leg.transcript]
+        assert (TO, "442079460001") == (leg.identity.to, leg.identity.from_)
+        assert ("over", "answered", 1) == (placed.state, placed.outcome, placed.tries)
+        assert ("over", leg.uuid, "answered") == (attempt.state, attempt.leg, attempt.outcome)
+        call = await world.store.load(leg.uuid)
+        assert call is not None
+        assert f'"request":"{wanted.id}"'.encode() in call.state
+        assert [] == await world.hooks()
+        assert [] == world.log == world.reports.problems
+
+
+async def test_a_busy_line_is_called_again_and_the_third_time_somebody_is_told(any_store: Store) -> None:
+    async with placing_world(any_store, {TO: BUSY}) as world:
+        wanted = await world.want()
+        await world.run(25 * 60, step_s=10)
+        placed = await world.known(wanted.id)
+        attempts = await world.attempts(wanted.id)
+        ((name, body),) = await world.hooks()
+
+        assert ("over", "busy", 3) == (placed.state, placed.outcome, placed.tries)
+        assert ["busy"] * 3 == [attempt.outcome for attempt in attempts]
+        pauses = [(later.placing_at - former.placing_at) // 60_000 for former, later in pairwise(attempts)]
+        assert [10, 10] == pauses
+        assert ("not_reached", "busy", "Ada") == (
+            name,
+            body["data"]["event"]["status"],
+            body["data"]["variables"]["name"],
+        )
+        assert 3 == len(world.legs)
+
+
+async def test_the_second_attempt_may_reach_the_person(memory: Store) -> None:
+    async with placing_world(memory, {TO: [BUSY, QUICK]}) as world:
+        wanted = await world.want()
+        await world.run(15 * 60, step_s=10)
+
+        placed = await world.known(wanted.id)
+
+        assert ("over", "answered", 2) == (placed.state, placed.outcome, placed.tries)
+        assert [] == await world.hooks()
+
+
+async def test_a_call_that_expires_before_its_next_attempt_is_over(memory: Store) -> None:
+    async with placing_world(memory, {TO: BUSY}) as world:
+        wanted = await world.want(expires_s=300)
+        await world.run(60)
+        placed = await world.known(wanted.id)
+
+        assert ("over", "busy", 1) == (placed.state, placed.outcome, placed.tries)
+        assert ["not_reached"] == [name for name, _ in await world.hooks()]
+
+
+async def test_nobody_is_called_at_night(memory: Store) -> None:
+    late = datetime(2026, 3, 28, 20, 58, tzinfo=UTC)
+    async with placing_world(memory, {TO: BUSY}, at=late) as world:
+        wanted = await world.want(expires_s=24 * 3600)
+        await world.run(12 * 3600, step_s=60)
+        moments = [datetime.fromtimestamp(each.placing_at / 1000, UTC) for each in await world.attempts(wanted.id)]
+
+        assert [(28, 20), (29, 7), (29, 7)] == [(moment.day, moment.hour) for moment in moments]  # the clocks changed
+
+
+async def test_a_call_that_only_a_night_would_allow_is_refused(memory: Store) -> None:
+    late = datetime(2026, 3, 4, 22, 0, tzinfo=UTC)
+    async with placing_world(memory, at=late) as world:
+        with pytest.raises(RefusedRequest, match=r"expires: the first time .* 2026-03-05 08:00 UTC, is too late"):
+            await world.want()
+
+
+@pytest.mark.parametrize("fault", ["refused", "429"])
+async def test_a_request_that_reached_nobody_is_sent_again(memory: Store, fault: str) -> None:
+    async with placing_world(memory, {TO: QUICK}) as world:
+        world.requests.faults = [fault, fault]
+        wanted = await world.want()
+        await world.run(60)
+
+        assert 3 == world.requests.requested
+        assert 1 == len(world.legs)
+        assert "answered" == (await world.known(wanted.id)).outcome
+
+
+async def test_a_refused_request_is_not_sent_again(memory: Store) -> None:
+    async with placing_world(memory) as world:
+        world.requests.faults = ["400"]
+        wanted = await world.want()
+        await world.run(60)
+        placed = await world.known(wanted.id)
+
+        assert ("over", "failed") == (placed.state, placed.outcome)
+        assert "by the test" in placed.problem
+        assert ["not_reached"] == [name for name, _ in await world.hooks()]
+
+
+async def test_a_wrong_key_pauses_all_placing_and_loses_nothing(any_store: Store) -> None:
+    async with placing_world(any_store, {TO: QUICK}) as world:
+        world.requests.faults = ["401"]
+        wanted = await world.want()
+        await world.run(60)
+        control = await world.store.placed.control()
+
+        assert control.paused_at is not None
+        assert "401" in control.reason
+        assert "placing is paused" in world.reports.problems[0]
+        assert "waiting" == (await world.known(wanted.id)).state
+        await world.store.placed.resume()
+        await world.run(60)
+        assert "answered" == (await world.known(wanted.id)).outcome
+
+
+@pytest.mark.parametrize("fault", ["lost", "500"])
+async def test_an_attempt_of_unknown_fate_is_never_requested_again(any_store: Store, fault: str) -> None:
+    async with placing_world(any_store, {TO: QUICK}) as world:
+        world.requests.faults = [fault]
+        wanted = await world.want()
+        await world.run(300)
+        placed = await world.known(wanted.id)
+        hooks = [name for name, _ in await world.hooks()]
+
+        assert 1 == world.requests.requested
+        if fault == "lost":  # Vonage had accepted it, and its webhooks tell
+            assert ("answered", []) == (placed.outcome, hooks)
+        else:
+            assert ("unknown", ["check_by_hand"]) == (placed.outcome, hooks)
+
+
+async def test_a_server_that_stops_after_the_commit_calls_nobody_twice(any_store: Store) -> None:
+    async with placing_world(any_store, {TO: QUICK}) as world:
+        wanted = await world.want()
+        (lost,) = await world.placer.claim(1)  # and the process is killed before it sends the request
+        await world.run(300)
+
+        assert 0 == world.requests.requested
+        assert lost.placed == wanted.id
+        assert ["check_by_hand"] == [name for name, _ in await world.hooks()]
+
+
+async def test_a_cancelled_call_is_hung_up_and_not_repeated(any_store: Store) -> None:
+    async with placing_world(any_store, {TO: Behaviour(rings_s=20)}) as world:
+        wanted = await world.want()
+        await world.run(5)
+        await world.store.placed.cancel(wanted.id, world.clock.ms)
+        await world.run(60)
+        (leg,) = world.legs
+        placed = await world.known(wanted.id)
+
+        assert leg.is_over
+        assert not leg.is_answered
+        assert ("over", "cancelled", 1) == (placed.state, placed.outcome, placed.tries)
+        assert [] == await world.hooks()
+
+
+async def test_who_answers_a_cancelled_call_hears_a_goodbye(memory: Store) -> None:
+    async with placing_world(memory, {TO: Behaviour(rings_s=3, talks_s=20)}) as world:
+        wanted = await world.want()
+        await world.place()
+        await world.store.placed.cancel(wanted.id, world.clock.ms)
+        await world.vonage.scheduler.advance(lambda: False, until_ms=60_000)  # no placer hangs up
+        (leg,) = world.legs
+
+        assert ["Goodbye."] == [heard.text for heard in leg.transcript if heard.text]
+        assert await world.store.load(leg.uuid) is None
+
+
+async def test_one_number_rings_once_at_a_time(memory: Store) -> None:
+    async with placing_world(memory, {TO: QUICK}) as world:
+        first, second = await world.want(), await world.want()
+        await world.run(120)
+        attempts = [each for row in (first, second) for each in await world.attempts(row.id)]
+        one, other = sorted(attempts, key=lambda each: each.placing_at)
+
+        assert one.over_at is not None
+        assert one.over_at <= other.placing_at
+
+
+async def test_three_calls_begin_in_a_second(memory: Store) -> None:
+    async with placing_world(memory) as world:
+        rows = [await world.want(f"4477009001{number:02}") for number in range(12)]
+        await world.run(6, step_s=0.1)
+        moments = sorted([each.placing_at for row in rows for each in await world.attempts(row.id)])
+
+        assert 12 == len(moments)
+        assert all(moments[at + 3] - moments[at] >= 1000 for at in range(len(moments) - 3))
