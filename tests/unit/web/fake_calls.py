@@ -84,6 +84,12 @@ class FakeCalls:
     async def resume(self, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
         return await self._act(kind, token, delivery)
 
+    async def placed_answer(self, token: str, delivery: Delivery) -> Reply:
+        return await self._act("placed", token, delivery)
+
+    async def placed_event(self, token: str, delivery: Delivery) -> Reply:
+        return await self._act("placed event", token, delivery)
+
     async def event(self, delivery: Delivery) -> Reply:
         return await self._act("events", "", delivery)
 

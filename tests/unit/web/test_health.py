@@ -167,6 +167,8 @@ async def test_the_documentation_names_every_route() -> None:
         "/webhooks/input/{wait}",
         "/webhooks/notify/{wait}",
         "/webhooks/onanswer/{wait}",
+        "/webhooks/placed/{attempt}",
+        "/webhooks/placed/{attempt}/event",
         "/healthz",
         "/readyz",
         "/metrics",
