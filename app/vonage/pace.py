@@ -11,8 +11,10 @@ NEW_CALLS_A_SECOND: Final = 3
 """Per application: calls by the API and dials of a connect together. Source: delivery rules, Capacity."""
 OTHERS_A_SECOND: Final = 15
 """All other requests to the Voice API. Source: delivery rules, Capacity."""
-_SECOND_S: Final = 1.05
-"""A little more than a second: not every request takes equally long to arrive."""
+_SECOND_S: Final = 1.2
+"""More than a second, since requests take different times to arrive: on a busy machine, 12% of new calls were refused
+(429) with 1.05 and none with 1.2.
+"""
 
 
 class Pace:
