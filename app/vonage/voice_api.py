@@ -271,10 +271,11 @@ class VoiceApi:
         if base is None:
             message = "the region of the call is not an address of Vonage's"
             raise VoiceApiError(message, "Set NCCO_VONAGE_API_URL if a proxy is in between.", "not_sent")
-        url = base.copy_with(path=f"{base.path.rstrip('/')}/v1/calls{path}", query=None, fragment=None)
+        where = f"{base.scheme}://{base.netloc.decode()}"
+        prefix = "" if region_url else base.path.rstrip("/")
+        url = httpx.URL(f"{where}{prefix}/v1/calls{path}")
         pace = self.new_calls if method == "POST" else self.others
         await self._sleep(pace.wait_s())
-        where = f"{base.scheme}://{base.netloc.decode()}"
         try:
             async with asyncio.timeout(WITHIN_S):
                 status, reply = await self._reply(method, url, body)
