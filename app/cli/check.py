@@ -77,7 +77,7 @@ def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
 
 
 def _check(sources: Sequence[Source], form: Format, today: date | None) -> tuple[int, str]:
-    """The exit code and the report of all sources, as on a day (None: today). Raises CannotRun.
+    """The exit code and the report of all sources, as of a day (None: today). Raises CannotRun.
 
     The garbage collector pauses while flows are loaded: everything is kept, and collections take a third of the time.
     """

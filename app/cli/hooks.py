@@ -1,4 +1,4 @@
-"""`ncco hooks`: the hooks that are not sent yet."""
+"""`ncco hooks`: the hooks that have not been sent yet."""
 
 from __future__ import annotations
 

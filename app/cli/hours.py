@@ -60,7 +60,7 @@ def state_of(moment: CurrentHours) -> str:
 
 
 def _document(name: str, calendar: Calendar, file: str, moment: CurrentHours) -> dict[str, Any]:
-    """A calendar as JSON; `next_open` and `next_close` are null if they never come.
+    """A calendar as JSON; `next_open` and `next_close` are null if there is no such time.
 
     An end before the start is on the next day.
     """

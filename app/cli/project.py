@@ -152,7 +152,7 @@ def _home_of_scenarios(path: Path) -> Path | None:
 
 
 def source_of(what: str | None, flows: Path | None, templates: Path | None) -> tuple[Source, str]:
-    """The project and the flow that a command-line argument means; "" if it means no flow. Raises CannotRun."""
+    """The project and the flow that a command-line argument means; "" if it does not mean a flow. Raises CannotRun."""
     here = Source.here(flows, templates)
     path = Path(what or "")
     if not what or flows is not None or not (path.exists() or path.suffix.lower() in SUFFIXES or "/" in what):

@@ -135,8 +135,8 @@ def _copy(audio: Any, target: Path) -> None:
 async def retry(ids: tuple[str, ...], *, lost: bool) -> int:
     """Fetch recordings again, now: those with these IDs, or all that are waiting or have failed.
 
-    A running server does it within seconds; otherwise it does when it starts. Exit codes: 0 they will be fetched, 1 one
-    of them does not exist or is there already, 2 there is no database.
+    A running server does it within seconds; otherwise the next one does when it starts. Exit codes: 0 they will be
+    fetched, 1 one of them does not exist or is there already, 2 there is no database.
     """
     async with server_store() as store:
         recordings = store.recordings

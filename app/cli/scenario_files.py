@@ -18,7 +18,7 @@ _CURE: Final = (
 
 
 def find_scenarios(paths: Sequence[Path], flows: Path | None, templates: Path | None) -> dict[Source, tuple[Path, ...]]:
-    """Project → its scenario files by name; the project in this folder without paths. Raises CannotRun."""
+    """Project → its scenario files by name; without paths, for the project in this folder. Raises CannotRun."""
     if not paths or flows is not None:
         source = Source.here(flows, templates)
         return {source: find_files(paths, Path(os.path.normpath(source.flows / "..")))}

@@ -31,7 +31,8 @@ STRENGTHS: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "str
 RATES: Final = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.6}
 
 LONGEST_S: Final = 604_800.0
-"""Nothing is taken to last longer, since no call does; a clock cannot count everything that an NCCO may say."""
+"""The maximum duration of anything: no call lasts longer, and a clock cannot count everything that an NCCO may contain.
+"""
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d")
 """A word or a digit, which take equally long: numbers are read out."""

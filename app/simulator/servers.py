@@ -65,7 +65,7 @@ class Server(Protocol):
 
     @property
     def now(self) -> datetime:
-        """The time on the clock of the server, at which tokens for it are issued."""
+        """The time on the server's clock, at which tokens for it are issued."""
 
     async def deliver(self, request: Request) -> Response:
         """Send one request. Server failures never raise."""

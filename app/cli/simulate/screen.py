@@ -130,7 +130,7 @@ class Screen:
 
 
 def faults_of(line: PlacedCall, *, is_local: bool) -> Iterator[News]:
-    """The server's warnings and errors, each at the time the platform noticed it, and what other parties hear."""
+    """The server's warnings and errors, each at the time when the platform noticed it, and what other parties hear."""
     for delivery in line.vonage.log:
         at = (delivery.attempts[-1].at if delivery.attempts else delivery.at) - line.leg.zero_ms / 1000
         if problem := problem_of(delivery):
