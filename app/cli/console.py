@@ -36,7 +36,7 @@ Examples:
   ncco console password --viewer     the same for people who may look but not change anything
   ncco console link                  another link to the console of `ncco serve --dev`
 
-`ncco serve` starts the console, with --dev or once a password is set. Exit codes: 0 done, 2 it could not be done.""",
+`ncco serve` starts the console, with --dev or once a password is set. Exit codes: 0 done, 2 it failed.""",
 )
 def command() -> None:
     """Set the passwords of the console, the pages that `ncco serve` shows in the browser, or open it by a link."""
@@ -62,7 +62,7 @@ def password(name: str | None, role: Role | None, remove: str | None, is_list: b
     """
     wanted = [option for option, value in _exclusive(name, remove, is_list, viewer) if value]
     if len(wanted) > 1:
-        raise CannotRun(f"{' and '.join(wanted)} do not go together", "give one of them")
+        raise CannotRun(f"{' and '.join(wanted)} cannot be combined", "give one of them")
     if role and name is None:
         raise CannotRun("--role is for a person", "add --name")
     if is_list:
@@ -173,7 +173,7 @@ def link() -> int:
     click.echo(console_address(settings, new_link(settings.console_keys(), datetime.now(UTC))))
     if not settings.console_url and not _listens(settings.console_port):
         where = f"127.0.0.1:{settings.console_port}"
-        cure = f"start `ncco serve --dev`, which prints a link, or set {variable('console_port')} as its terminal shows"
+        cure = f"start `ncco serve --dev`, which prints a link, or set {variable('console_port')} to the port it shows"
         click.echo(
             f"note: nothing listens on {where}, and a link does not open a console that starts later: {cure}", err=True
         )

@@ -97,5 +97,5 @@ def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
             f"{counted(found.revisions, 'revision')} of your flows contain it in their source text, so they are kept"
         )
     if found.purged is False:
-        click.echo("the file's log still holds deleted rows, since a program is using the database")
+        click.echo("the file's log still contains deleted rows, since a program is using the database")
         click.echo("  fix: stop the programs that use it, and run the command again")

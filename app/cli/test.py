@@ -42,8 +42,8 @@ Examples:
   ncco test tests/scenarios/reception.yaml  one file
   ncco test -k "busy sales"                 scenarios with both words in their name or file
   ncco test -k "busy sales" --show          show everything heard and done, line by line
-  ncco test --min 100                       fail when no scenario covers some outcome of a flow
-  ncco test --update                        fill in what is heard where a scenario leaves it open
+  ncco test --min 100                       fail if some outcome of a flow is not covered
+  ncco test --update                        fill in what is heard where a `hear` has no text
   ncco test --graph coverage.mmd            draw the flows, coloured by coverage
   ncco test --chaos 7                       webhooks arrive late, twice or out of order, and replies get lost
   ncco test --format github                 annotations for GitHub Actions
@@ -60,7 +60,7 @@ How to write scenarios: docs/reference/scenarios.md""",
     "least",
     type=click.FloatRange(0, 100),
     metavar="PERCENT",
-    help="Fail when fewer of a flow's outcomes are covered.",
+    help="Fail if less than this share of a flow's outcomes is covered.",
 )
 @click.option("--show", "is_shown", is_flag=True, help="Show everything heard and done in each call, line by line.")
 @click.option("--update", is_flag=True, help="Fill in each `hear` without a text with what is heard.")

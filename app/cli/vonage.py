@@ -161,7 +161,7 @@ def _write_certificate() -> None:
 
 def _greeting(address: str, application: Application, *, is_own_key: bool, is_tls: bool) -> str:
     lines = [
-        f"A virtual Vonage, which calls nobody, listens on {address}",
+        f"A virtual Vonage, which never calls real phones, listens on {address}",
         f"  application   {application.application_id}",
         f"  private key   {KEY_FILE if is_own_key else 'that of VONAGE_PRIVATE_KEY'}",
     ]

@@ -170,7 +170,7 @@ def _of_store(error: StoreError) -> HealthProblem:
     plain = "The list of calls cannot be used, and callers may hear only the emergency announcement."
     text = f"The database cannot be used: {error}. Callers may hear only the emergency announcement (failsafe)."
     cure = error.cure or "start it, or check its disk; `ncco doctor` tests it"
-    cure = f"{as_sentence(cure)}. The server recovers by itself when the database is back."
+    cure = f"{as_sentence(cure)}. The server recovers automatically when the database is back."
     return HealthProblem("error", plain, text, cure, FAULTS)
 
 
@@ -199,7 +199,7 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
         yield HealthProblem("error", plain, f"The server is not taking new calls: {reason}.", cure, FAULTS)
     for rejected in state.rejected:
         text = f"The flows on disk are not in use; calls continue with the last good ones. {rejected}"
-        cure = "Fix it: the server then loads the flows by itself."
+        cure = "Fix it: the server then loads the flows automatically."
         plain = "The last change is not in use: callers still hear the previous version."
         yield HealthProblem("warning", plain, text, cure, REVISIONS, "the flows", "/flows")
 

@@ -226,14 +226,16 @@ def read_manifest(file: Path) -> Manifest:
         for entry, content in entries:
             name = entry.name
             if len(sums) > most:
-                raise NotABackup(file, f"holds more than {most:,} files in so few bytes", "take another backup")
+                raise NotABackup(
+                    file, f"contains more than {most:,} files, too many for its size", "take another backup"
+                )
             if name == MANIFEST:
                 limit = _MANIFEST_BYTES + _ENTRY_BYTES * len(sums)
                 if entry.size > limit:
                     raise NotABackup(file, f"has a manifest of more than {limit:,} bytes", "take another backup")
                 text = content.read()
             elif name in sums:
-                raise NotABackup(file, f"holds {name} twice", "take another backup")
+                raise NotABackup(file, f"contains {name} twice", "take another backup")
             else:
                 hashed = _HashedFile(content)
                 while hashed.read(_BLOCK):
@@ -261,7 +263,7 @@ def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]
             content = archive.extractfile(entry) if entry.isreg() and not entry.issparse() else None
             if content is None or not (entry.name in (DATABASE, KEY, MANIFEST) or _RECORDING.fullmatch(entry.name)):
                 raise NotABackup(
-                    file, f"holds {entry.name[:100]!r}, which is not part of a backup", "take another backup"
+                    file, f"contains {entry.name[:100]!r}, which is not part of a backup", "take another backup"
                 )
             yield entry, content
         while archive.fileobj.read(_BLOCK):  # gzip's checksum is at its end
@@ -346,5 +348,5 @@ def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitSt
     try:
         check_copy(drafts[DATABASE])
     except StoreUnusable as error:
-        raise NotABackup(file, f"holds a database that cannot be used: {error}", error.cure) from error
+        raise NotABackup(file, f"contains a database that cannot be used: {error}", error.cure) from error
     return drafts

@@ -185,7 +185,7 @@ def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
         body = orjson.dumps(hook.json)
         headers = orjson.dumps(dict(hook.headers))
     except TypeError:  # a lone surrogate, which JSON cannot represent
-        problem = problem or "its body or headers hold something that JSON cannot express"
+        problem = problem or "its body or headers contain something that JSON cannot express"
     return HookRow(
         id=f"msg_{secrets.token_hex(16)}",
         session=session,

@@ -108,7 +108,9 @@ def stored_secret(database_url: str, suffix: str = KEY_SUFFIX) -> str:
 def _read(file: Path) -> str:
     text = file.read_text("ascii").strip()
     if len(text) < 2 * _KEY_BYTES or not text.isprintable():
-        raise SettingsError("NCCO_KEY", f"is not set, and {file} holds no key", f"Delete {file}, or set NCCO_KEY.")
+        raise SettingsError(
+            "NCCO_KEY", f"is not set, and {file} does not contain a key", f"Delete {file}, or set NCCO_KEY."
+        )
     return text
 
 

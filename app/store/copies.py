@@ -85,7 +85,7 @@ def check_copy(path: Path) -> None:
         strange = copy.execute("SELECT type, name FROM sqlite_master WHERE rootpage = 0").fetchall()
     if strange:
         raise StoreUnusable(
-            f"{path} holds the {' '.join(map(str, strange[0]))!r}, which is not part of a backup", _CURE
+            f"{path} contains the {' '.join(map(str, strange[0]))!r}, which is not part of a backup", _CURE
         )
     sqlite_file.prepare(path, WAIT_MS)
     with opened_copy(path) as copy:

@@ -250,7 +250,7 @@ def require_no_lost_log(path: Path) -> None:
     log = _log_of(path)
     if _size(log) and not _size(path):
         cure = f"restore its database as {path.name}, or move {log.name} away, which loses its calls"
-        raise StoreUnavailable(f"{log} holds calls of a database that is not next to it", cure)
+        raise StoreUnavailable(f"{log} contains calls of a database that is not next to it", cure)
 
 
 def _size(path: Path) -> int:

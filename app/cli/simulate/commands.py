@@ -31,7 +31,7 @@ HELP: Final = f"""\
 Steps, as in the script of a scenario; the colon may be left out:
   1   press 42#            press keys
   speak sales              say something; or {{text: sales, confidence: 0.4, alternatives: [sails]}}
-  silence                  say and press nothing until the server stops listening
+  silence                  stay silent until the server stops listening
   record 12                speak onto a recording for 12 seconds; or {{seconds: 12, key: "#"}}, which a key ends
   dial busy                what the called party does: {", ".join(FOR_PHONES)};
                            or {{outcome: completed, rings: 10s, talks: 90s, presses: [1], hangs_up: caller}}

@@ -153,7 +153,7 @@ def _shown(leg: Leg) -> Json:
         "line": leg.identity.to,
         "is_over": leg.is_over,
         "is_live": False,
-        "made_at": f"{readable(caller) if caller else 'A hidden number'} calls {readable(leg.identity.to)}",
+        "made_at": f"{readable(caller) if caller else 'A withheld number'} calls {readable(leg.identity.to)}",
         "where": {"flow": "", "step": "", "address": ""},
         "ways": {"text": "", "keys": (), "phrases": ()},
         "bubbles": plain(bubbles_of_leg(leg)),

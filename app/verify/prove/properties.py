@@ -345,9 +345,7 @@ def _never_joined(explored: Explored) -> Iterator[Violation]:
             legs.setdefault((*each.dialled_by.where, each.where[0]), []).append(each)
     for (flow, step, heard), firsts in legs.items():
         if not any(map(paths.to_joined, firsts)):
-            message = (
-                f'no party that step "{step}" dials is ever connected to the caller: flow "{heard}" accepts nobody'
-            )
+            message = f'no party that step "{step}" dials is ever connected to the caller: flow "{heard}" never accepts'
             yield explored.found("never_joined", (flow, step), message)
 
 

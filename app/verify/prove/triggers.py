@@ -316,7 +316,7 @@ class PossibleTurns:
         each = [self._of(lookup) for lookup in lookups]
         if prod(map(len, each)) <= MOST_TOGETHER:
             return list(product(*each))
-        self.values.chosen[", ".join(lookup.name for lookup in lookups)] = ("each answer of each one once",)
+        self.values.chosen[", ".join(lookup.name for lookup in lookups)] = ("each answer of each lookup once",)
         first = tuple(answers[0] for answers in each)
         others = [(at, answer) for at, answers in enumerate(each) for answer in answers[1:]]
         return [first, *((*first[:at], answer, *first[at + 1 :]) for at, answer in others)]

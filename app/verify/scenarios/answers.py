@@ -174,7 +174,7 @@ class ScenarioAnswers(LookupAnswers):
     def notes(self) -> Iterator[str]:
         """One sentence for each lookup that took its default without the scenario asking for it."""
         for name in dict.fromkeys(lookup.name for lookup, answer in self.answered if answer is NOBODY):
-            yield f'the lookup "{name}" had no answer, so its default was used; `given: {{{name}: ..}}` gives one'
+            yield f'the lookup "{name}" had no answer, so its default was used; `given: {{{name}: ..}}` provides one'
         misfits = {
             lookup.name: problem
             for lookup, answer in self.answered

@@ -318,7 +318,7 @@ def test_restore_leaves_the_log_of_a_database_that_was_moved_away(backed_up: tup
     done = home.ncco("restore", archive, "--replace")
 
     assert [2, 2] == [each.exit_code for each in refused]
-    assert "holds calls of a database that is not next to it" in refused[1].stderr
+    assert "contains calls of a database that is not next to it" in refused[1].stderr
     assert "fix: restore its database as ncco.db" in refused[1].stderr
     assert 2 == calls
     assert 0 == done.exit_code, done.stderr

@@ -74,7 +74,7 @@ def test_a_program_that_holds_the_log_is_reported(database: Path) -> None:
     done = ncco("forget", "--number", NUMBER)
 
     assert (1, 0) == (busy.exit_code, done.exit_code)
-    assert "the file's log still holds deleted rows" in busy.output
+    assert "the file's log still contains deleted rows" in busy.output
     assert "fix: stop the programs that use it" in busy.output
     assert 1 == bytes_of(database).count(NUMBER.encode())
 

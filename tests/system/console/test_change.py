@@ -180,7 +180,7 @@ def test_leaving_with_changes_that_are_not_saved_asks_first(page: Page, watch: W
     check_page(page)
     page.wait_for_load_state()  # its module asks
     with page.expect_event("dialog"):
-        page.get_by_role("link", name="Everything that can be changed").click()
+        page.get_by_role("link", name="Everything you can change").click()
     assert ["beforeunload"] * 2 == asked
 
     page.get_by_role("textbox", name="Monday to Friday").fill("09:00-17:00")
@@ -190,6 +190,6 @@ def test_leaving_with_changes_that_are_not_saved_asks_first(page: Page, watch: W
         page.get_by_role("link", name="Calls").click()
     assert ["beforeunload"] * 3 == asked
     page.get_by_role("link", name="Cancel").click()
-    page.get_by_role("link", name="Everything that can be changed").click()
+    page.get_by_role("link", name="Everything you can change").click()
     expect(page.get_by_role("heading", name="Change texts, hours and numbers")).to_be_visible()
     assert ["beforeunload"] * 3 == asked

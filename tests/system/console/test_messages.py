@@ -52,8 +52,8 @@ def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, in
     expect(message).to_have_count(0)
     page.get_by_role("link", name="Deleted").click()
     page.wait_for_load_state()  # from then on its buttons do something
-    message.get_by_role("button", name="Bring back").click()
-    expect(page.get_by_role("status")).to_contain_text("Brought back.")
+    message.get_by_role("button", name="Restore").click()
+    expect(page.get_by_role("status")).to_contain_text("Restored.")
     expect(message).to_have_count(0)
     page.get_by_role("link", name="To do").click()
     expect(message).to_be_visible()

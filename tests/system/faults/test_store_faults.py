@@ -213,7 +213,7 @@ def test_a_server_without_the_database_of_its_log_keeps_the_log_and_takes_calls_
 
     assert [2, 2, 1] == [command.returncode for command in commands], printed
     for text in printed:
-        assert "calls.db-wal holds calls of a database that is not next to it" in text
+        assert "calls.db-wal contains calls of a database that is not next to it" in text
         assert "restore its database as calls.db" in text
     assert (503, 200, []) == (refused.status, fallback.status, errors(fallback))
     assert (written, 0) == (kept, code)

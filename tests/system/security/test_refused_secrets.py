@@ -47,4 +47,4 @@ def test_a_key_file_beside_the_database_that_is_all_nul_bytes_is_refused(tmp_pat
     ended = ncco("serve", cwd=tmp_path, env=plain_environment(tmp_path, NCCO_INSECURE="1"))
 
     assert 2 == ended.exit_code, ended.output
-    assert "holds no key" in ended.stderr
+    assert "does not contain a key" in ended.stderr

@@ -422,7 +422,7 @@ async def test_review_says_first_in_words_what_changes(owner: httpx.AsyncClient)
         in page
     )
     assert "Numbers of this line, Calls to:</strong> new: <ins>020 7946 0001</ins>" in page
-    assert "<details> <summary>The lines of the file" in page
+    assert "<details> <summary>Lines of the file" in page
 
 
 async def test_saved_step_is_played_on_the_phone(tmp_path: Path, flow: Path) -> None:

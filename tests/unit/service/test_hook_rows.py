@@ -36,7 +36,7 @@ def test_hook_that_no_json_can_hold_is_parked() -> None:
     )
 
     assert (True, True) == (body.is_parked, header.is_parked)
-    assert "its body or headers hold something that JSON cannot express" == body.problem == header.problem
+    assert "its body or headers contain something that JSON cannot express" == body.problem == header.problem
 
 
 def test_no_hooks_are_no_rows() -> None:

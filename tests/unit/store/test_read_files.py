@@ -46,7 +46,7 @@ def test_moved_file_whose_log_stayed_is_distinguished_from_one_that_never_was(pa
     log = path.with_name(f"{path.name}-wal")
     log.write_bytes(b"calls")
 
-    with pytest.raises(StoreUnavailable, match="holds calls of a database that is not next to it"):
+    with pytest.raises(StoreUnavailable, match="contains calls of a database that is not next to it"):
         asyncio.run(found(Store(SqliteDatabase(path))))
     assert b"calls" == log.read_bytes()
 

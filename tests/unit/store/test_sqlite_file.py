@@ -585,7 +585,7 @@ def test_log_of_another_database_is_kept_until_its_own_is_back(path: Path, found
     before = path.read_bytes() if path.exists() else None
     refused = refusal(path) if found == "other" else absence(path)
 
-    assert ("is damaged" if found == "other" else f"{log_of(path)} holds calls of a database") in str(refused)
+    assert ("is damaged" if found == "other" else f"{log_of(path)} contains calls of a database") in str(refused)
     assert (
         f"restore its database as {path.name}" in refused.cure or "move away a -wal of another database" in refused.cure
     )
