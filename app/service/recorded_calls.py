@@ -127,10 +127,10 @@ def entries_of(timeline: Timeline) -> Iterator[TimelineEntry]:
         delivery = (webhook.turn, webhook.wait, webhook.status)
         is_again = webhook.id not in turns and webhook.wait >= 0 and delivery in seen
         seen.add(delivery)
-        yield TimelineEntry(webhook, _fields(webhook), turns.get(webhook.id), is_again)
+        yield TimelineEntry(webhook, fields_of(webhook), turns.get(webhook.id), is_again)
 
 
-def _fields(webhook: WebhookRow) -> Mapping[str, Any]:
+def fields_of(webhook: WebhookRow) -> Mapping[str, Any]:
     """The fields of a stored webhook: JSON, a query string or a form."""
     document = _document(webhook.body)
     return document if isinstance(document, dict) else {}
@@ -158,7 +158,7 @@ def spoken_in(body: bytes) -> Iterator[str]:
 
 def told_by(webhook: WebhookRow) -> str:
     """A summary of a stored webhook; "" if its kind says it all."""
-    return summary(webhook.kind, _fields(webhook))
+    return summary(webhook.kind, fields_of(webhook))
 
 
 def summary(kind: str, fields: Mapping[str, Any]) -> str:
@@ -176,6 +176,8 @@ def summary(kind: str, fields: Mapping[str, Any]) -> str:
             what = _event(fields)
         case "notify" if isinstance(payload, dict) and "checkpoint" in payload:
             what = f"checkpoint {payload['checkpoint']}"
+        case "lost":
+            what = "its end was never reported; it counts as over"
         case "record" if fields.get("size"):
             what = f"a recording of {fields['size']} bytes"
     reason = _fallback_reason(fields)

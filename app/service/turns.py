@@ -176,7 +176,7 @@ class Turns:
                 if not session.parent:
                     ended = engine.ended(flow, session, read, context, seen)
                     last = end_rows(ended, row, webhook.received_at) or last
-            if last and not await self.store.has_ended(leg):
+            if last and not await self._has_reported_end(leg):
                 hooks += last
             try:
                 await self.store.end(leg, webhook, hooks=hooks, open_calls={row.id: row.version for row in calls})
@@ -186,6 +186,14 @@ class Turns:
                 self.hooks_written()
             return
         raise StoreUnavailable("other webhooks keep moving the calls of this leg")
+
+    async def _has_reported_end(self, leg: str) -> bool:
+        """Whether another call of the leg is over, and sent hooks for its end; a transfer may be answered too late."""
+        for name, revision in await self.store.ended_flows(leg):
+            flow = await self.library.pinned(name, revision)
+            if flow is not None and engine.may_report_end(flow):
+                return True
+        return False
 
     async def advance(
         self,

@@ -30,7 +30,7 @@ from app.store.recordings import (
     Recordings,
     RecordingState,
 )
-from app.store.records import CALLED_BACK, TO_CALL_BACK, Records
+from app.store.records import CALLED_BACK, LOST, TO_CALL_BACK, Records
 from app.store.rows import (
     ANY_CALL,
     CallFilter,
@@ -39,6 +39,7 @@ from app.store.rows import (
     Forgotten,
     HookCounts,
     HookRow,
+    OpenCall,
     ReportedCall,
     RevisionRow,
     Schema,
@@ -56,6 +57,7 @@ __all__ = [
     "ANY_PLACED",
     "ANY_RECORDING",
     "CALLED_BACK",
+    "LOST",
     "TO_CALL_BACK",
     "AlreadyOpen",
     "AttemptResult",
@@ -70,6 +72,7 @@ __all__ = [
     "Forgotten",
     "HookCounts",
     "HookRow",
+    "OpenCall",
     "PlacedCalls",
     "PlacedCounts",
     "PlacedFilter",

@@ -18,6 +18,7 @@ from app.store.rows import (
     CallRow,
     ConnectStatus,
     HookRow,
+    OpenCall,
     ReportedCall,
     RevisionRow,
     Schema,
@@ -94,9 +95,14 @@ REPORTED: Final = 1_000
 
 SELECT_LAST_KEY_BEFORE: Final = "SELECT key FROM calls WHERE created_at < $1 ORDER BY key DESC LIMIT 1"
 
+LOST: Final = "lost"
+"""The kind of a row among a call's webhooks: its end was never reported, but it is too old to be running."""
+
 # Events of a connect arrive on its wait, those of the caller's own leg on none.
-_REPORTED: Final = """
-    SELECT key, flow, leg, state, is_over, created_at, updated_at, (
+_REPORTED: Final = f"""
+    SELECT key, flow, leg, state, is_over AND NOT EXISTS (
+        SELECT 1 FROM webhooks WHERE call_key = calls.key AND kind = '{LOST}'
+    ), created_at, updated_at, (
         SELECT min(received_at) FROM webhooks AS answered
         WHERE call_key = calls.key AND wait >= 0 AND kind IN ('event-answered', 'event-human') AND NOT EXISTS (
             SELECT 1 FROM webhooks AS machine
@@ -115,6 +121,30 @@ SELECT_RECORDED: Final = """
 """
 
 SELECT_TRACES: Final = "SELECT call_key, trace FROM turns WHERE call_key"
+
+SELECT_OPEN_CALLS: Final = f"""
+    SELECT {", ".join(OpenCall._fields)}
+    FROM calls
+    WHERE NOT is_over AND (created_at, key) > ($1, $2) AND created_at < $3 AND leg <> ''
+    ORDER BY created_at, key
+    LIMIT $4
+"""
+
+SELECT_LAST_WEBHOOK: Final = "SELECT coalesce(max(key), 0) FROM webhooks"
+
+# A `completed` whose leg had no call yet, but has an open one now.
+SELECT_EARLY_ENDS: Final = f"""
+    SELECT {", ".join(WebhookRow._fields)}
+    FROM webhooks
+    WHERE key > $1 AND key <= $2 AND call_key IS NULL AND kind = 'event-completed' AND leg <> '' AND (
+        EXISTS (SELECT 1 FROM calls WHERE id = webhooks.leg AND leg = id AND NOT is_over)
+        OR EXISTS (
+            SELECT 1 FROM calls
+            WHERE left(leg, 200) = left(webhooks.leg, 200) AND leg = webhooks.leg AND leg <> id AND NOT is_over
+        )
+    )
+    ORDER BY key
+"""
 
 CALLED_BACK: Final = "called-back"
 """The kind of a row among a call's webhooks: somebody has called the caller back. Its body is their name."""
@@ -218,6 +248,25 @@ class Records:
     async def connect_statuses(self, first: int, last: int) -> list[ConnectStatus]:
         """Events of the parties that these calls dialled."""
         return [ConnectStatus(*row) for row in await self._read(SELECT_CONNECT_STATUSES, first, last)]
+
+    async def open_calls(self, after: tuple[int, int], before: int) -> AsyncIterator[OpenCall]:
+        """The calls of legs that are not over, by the time that they began (milliseconds) and key.
+
+        They began after the call with time and key `after`, and before the time `before`.
+        """
+        while rows := await self._read(SELECT_OPEN_CALLS, *after, before, REPORTED):
+            calls = [OpenCall._make(row) for row in rows]
+            for call in calls:
+                yield call
+            after = calls[-1].created_at, calls[-1].key
+
+    async def last_webhook(self) -> int:
+        """The key of the newest webhook; 0 for none."""
+        return int((await self._read(SELECT_LAST_WEBHOOK))[0][0])
+
+    async def early_ends(self, after: int, until: int) -> list[WebhookRow]:
+        """The `completed` that came before their calls, which are still open; of the webhooks between these keys."""
+        return [WebhookRow._make(row) for row in await self._read(SELECT_EARLY_ENDS, after, until)]
 
     async def count_open(self, since: int) -> int:
         """The number of open calls that began at `since` (milliseconds) or later."""

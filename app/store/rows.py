@@ -219,6 +219,7 @@ class ReportedCall(NamedTuple):
     """The data of a call for a report.
 
     Attributes:
+        is_over: its end was reported.
         person_at: when a called party first answered, unless it is known to be a machine.
         recorded: the NCCOs that made the reported recordings.
     """
@@ -232,6 +233,18 @@ class ReportedCall(NamedTuple):
     updated_at: int
     person_at: int | None
     recorded: Sequence[bytes]
+
+
+class OpenCall(NamedTuple):
+    """A call of a leg that is not over."""
+
+    key: int
+    id: str
+    leg: str
+    flow: str
+    revision: str
+    created_at: int
+    updated_at: int
 
 
 class ConnectStatus(NamedTuple):

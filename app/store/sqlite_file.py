@@ -40,6 +40,7 @@ _PRAGMAS: Final = (
 # The statements of a store are written for PostgreSQL. These are all the differences of SQLite.
 _IN_SQLITE: Final = {
     "left(leg, 200) = left($1, 200) AND": "",  # its index holds whole leg IDs
+    "left(leg, 200) = left(webhooks.leg, 200) AND": "",
     "$": "?",  # numbered parameters
     "INSERT INTO calls": "INSERT OR FAIL INTO calls",  # a single row needs no undo journal
     '"position"(': "instr(",

@@ -133,10 +133,9 @@ END_CALLS: Final = f"""
 
 # A session's ID is its leg, or begins with it and `/`; `0` is the next character.
 SELECT_ENDED: Final = """
-    SELECT 1 FROM calls WHERE id = $1 AND is_over
+    SELECT flow, revision FROM calls WHERE id = $1 AND is_over
     UNION ALL
-    SELECT 1 FROM calls WHERE id > $1 || '/' AND id < $1 || '0' AND leg = $1 AND is_over
-    LIMIT 1
+    SELECT flow, revision FROM calls WHERE id > $1 || '/' AND id < $1 || '0' AND leg = $1 AND is_over
 """
 
 SELECT_REPLY: Final = """
@@ -459,9 +458,9 @@ class Store:
         """The open calls of a leg, oldest first; a missing leg ("") has none."""
         return [SessionRow.read(row) for row in await self.database.read(SELECT_CALLS_OF_LEG, leg)]
 
-    async def has_ended(self, leg: str) -> bool:
-        """Whether a call of this leg is over."""
-        return bool(await self.database.read(SELECT_ENDED, leg))
+    async def ended_flows(self, leg: str) -> list[tuple[str, str]]:
+        """The flows in which the calls of this leg began that are over, each with its revision."""
+        return [(flow, revision) for flow, revision in await self.database.read(SELECT_ENDED, leg)]
 
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
         """The NCCO that answered this delivery: same wait and same status (None: any status), or None.

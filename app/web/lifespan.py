@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -14,7 +15,15 @@ from app.web.health import Readiness
 from app.web.own_service import OwnService
 from app.web.recordings import watch_files
 from app.web.signals import draining_on_sigterm
-from app.web.tasks import after, count_calls, delete_old_calls, opened_store, remove_old_recordings, running
+from app.web.tasks import (
+    after,
+    count_calls,
+    delete_old_calls,
+    end_unended_calls,
+    opened_store,
+    remove_old_recordings,
+    running,
+)
 from app.web.watcher import FlowReader, watch_flows
 from app.web.webhook_http import WebhookConfig
 
@@ -66,7 +75,10 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             await readiness.probe()
             await enter(running(readiness.probe_forever()))
             await enter(running(count_calls(service.store, metrics, log, clock)))
-            await enter(running(after(opened, partial(delete_old_calls, settings.retention_days, service, log, clock))))
+            looked = asyncio.Event()  # an old call reports its end before it is deleted
+            end = partial(end_unended_calls, settings.retention_days, service, own.voice, looked, log=log, clock=clock)
+            await enter(running(after(opened, end)))
+            await enter(running(after(looked, partial(delete_old_calls, settings.retention_days, service, log, clock))))
             if settings.reload:
                 await enter(running(after(opened, partial(watch_flows, reader))))
             await enter(draining_on_sigterm(readiness, settings.drain_s, log))

@@ -19,6 +19,8 @@ from app.service.outgoing import new_client
 from app.service.poller import Schedule
 from app.settings import Settings
 from app.store import HookCounts, HookRow, open_store
+from app.vonage.application_token import ApplicationTokens
+from app.vonage.voice_api import VoiceApi
 from app.web.metrics import Metrics
 from app.web.recordings import make_fetcher
 
@@ -77,6 +79,19 @@ def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> As
     return counted
 
 
+def make_voice_api(settings: Settings, log: FilteringBoundLogger, clock: Callable[[], datetime]) -> VoiceApi | None:
+    """The client of the Voice API; None without an application and its key."""
+    access = settings.voice_access
+    if access is None:
+        return None
+    try:
+        tokens = ApplicationTokens(access.application_id, access.private_key)
+    except ValueError as error:
+        log.warning("Vonage not asked about calls", problem=f"VONAGE_PRIVATE_KEY {error}")
+        return None
+    return VoiceApi(new_client(settings.private_hosts), access.api_url, tokens, clock)
+
+
 class OwnService:
     """The service that the settings describe, with its clients and its hook sender. Raises SettingsError.
 
@@ -86,6 +101,7 @@ class OwnService:
         poster: makes one attempt to post a hook; its client must be closed.
         mailer: makes one attempt to send a hook by mail.
         sender: sends the stored hooks while it runs.
+        voice: controls calls at Vonage; None without an application and its key.
         fetcher: fetches recordings while it runs, and must be closed; None if recordings are not kept.
     """
 
@@ -103,6 +119,7 @@ class OwnService:
         self.poster = Poster(new_client(hosts), settings.hook_secrets)
         self.fetcher = make_fetcher(settings, store, metrics, log, clock)
         has_key = not settings.missing_to_fetch
+        self.voice = make_voice_api(settings, log, clock)
         files = self.fetcher.files if self.fetcher is not None else None
         attach = attach_from(store.recordings, files, has_key=has_key) if files is not None else attach_nothing
         self.mailer = Mailer(settings.mail_server, attach)

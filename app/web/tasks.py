@@ -1,4 +1,4 @@
-"""Background tasks: open the store, count open calls, delete old data."""
+"""Background tasks: open the store, count open calls, end those that nobody ended, delete old data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from app.errors import StoreError, StoreUnusable
 from app.service.calls import CallService
 from app.service.recordings import SWEEP_S, Fetcher, sweep_recordings
 from app.service.retention import sweep_calls
+from app.service.unended_calls import UnendedCalls
 from app.store import Backups, Store, milliseconds
+from app.vonage.voice_api import VoiceApi
 from app.web.metrics import Metrics
 
 RETRY_S: Final = 1.0
@@ -28,6 +30,8 @@ COUNT_SHARE: Final = 0.01
 """Maximum share of time for counting: after a slow count, the next comes later."""
 SWEEP_CALLS_S: Final = 600.0
 """How often to look for expired calls."""
+LOOK_S: Final = 60.0
+"""How often to look for calls whose end went unnoticed."""
 COUNTED_AGE: Final = timedelta(hours=4)
 """Only calls that began this recently are counted, so that a call whose end was never reported is not counted forever.
 Our choice; a call is connected for at most two hours. Source: NCCO reference, Connect (limit).
@@ -149,6 +153,33 @@ async def remove_old_recordings(
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the removing for good
             log.warning("recordings not removed", problem=f"{type(error).__name__}: {error}")
         await asyncio.sleep(SWEEP_S)
+
+
+async def end_unended_calls(
+    setting: int | None,
+    service: CallService,
+    voice: VoiceApi | None,
+    looked: asyncio.Event,
+    *,
+    log: FilteringBoundLogger,
+    clock: Callable[[], datetime],
+) -> None:
+    """Regularly end calls whose end went unnoticed; `looked` is set after the first time."""
+    days = await retention_days(setting, service.store)
+    calls = UnendedCalls(service, voice, timedelta(days=days) if days else None)
+    while True:
+        try:
+            found = await calls.look(clock())
+            looked.set()
+            if found.problem:
+                log.warning("Vonage not asked about calls", problem=found.problem)
+            if found.early or found.known or found.lost:
+                log.info("calls ended", early=found.early, known=found.known, lost=found.lost)
+        except StoreError as error:
+            log.warning("ends of calls not looked for", problem=str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the looking for good
+            log.warning("ends of calls not looked for", problem=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(LOOK_S)
 
 
 async def delete_old_calls(

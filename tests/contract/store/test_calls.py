@@ -265,15 +265,15 @@ async def test_end_for_calls_that_were_seen_refuses_any_others(store: Store) -> 
     assert ["over"] == [hook.id for hook in await store.hooks(10)]
 
 
-async def test_leg_has_ended_when_one_of_its_calls_is_over(store: Store) -> None:
+async def test_flows_of_a_leg_that_are_over_are_known(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
-    await store.open_call(*new_call("leg-2/menu", leg="leg-2", is_over=True))
+    await store.open_call(*new_call("leg-1/menu", leg="leg-1", flow="menu", is_over=True))
     await store.open_call(*new_call("leg-10", is_over=True))
-    before = [await store.has_ended(leg) for leg in ("leg-1", "leg-2", "leg", "leg-10", "")]
+    before = [await store.ended_flows(leg) for leg in ("leg-1", "leg", "leg-10", "")]
     await store.end("leg-1", webhook_row("leg-1"))
 
-    assert [False, True, False, True, False] == before
-    assert await store.has_ended("leg-1")
+    assert [[("menu", "c0ffee")], [], [("acme", "c0ffee")], []] == before
+    assert [("acme", "c0ffee"), ("menu", "c0ffee")] == sorted(await store.ended_flows("leg-1"))
 
 
 async def test_end_without_a_leg_records_and_ends_nothing(store: Store) -> None:

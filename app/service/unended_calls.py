@@ -1,0 +1,138 @@
+"""Ends calls whose end went unnoticed: `completed` came before the call was stored, or never."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from secrets import token_hex
+from typing import Final
+
+import orjson
+
+from app.engine import may_report_end
+from app.engine.session import from_json
+from app.service.calls import CallService
+from app.service.delivery import Delivery
+from app.service.recorded_calls import fields_of
+from app.service.turns import LONGEST_CALL_MS
+from app.store import LOST, OpenCall, Records, WebhookRow, milliseconds
+from app.vonage.voice_api import VoiceApi, VoiceApiError
+
+LOOKBACK: Final = 100_000
+"""Webhooks before the start of the server that are searched for early ends: more than arrive between two looks."""
+SILENT_MS: Final = 60 * 60 * 1000
+"""After this time without a turn, and as often, Vonage is asked about a call. Our choice."""
+MOST_ASKED: Final = 100
+"""Requests to Vonage in one look, which leaves most of its rate to others."""
+BEFORE_DELETION: Final = timedelta(hours=1)
+"""A call ends at least this long before it may be deleted."""
+
+
+@dataclass
+class Looked:
+    """The numbers of calls that a look has ended.
+
+    Attributes:
+        early: their end was reported before they were stored.
+        known: their end was known to Vonage.
+        lost: they were too old.
+        problem: why Vonage could not be asked, or "".
+    """
+
+    early: int = 0
+    known: int = 0
+    lost: int = 0
+    problem: str = ""
+
+
+@dataclass
+class UnendedCalls:
+    """Looks for calls that are over, but not marked so. Several hosts may look: a call becomes over only once.
+
+    A call is left open if its end was never reported and its flows do not send hooks for it.
+
+    Args:
+        service: ends them.
+        voice: asks Vonage; None without a private key.
+        kept_for: the retention; None: forever.
+    """
+
+    service: CallService
+    voice: VoiceApi | None = None
+    kept_for: timedelta | None = None
+    _webhooks: tuple[int, int] | None = None
+    """The keys of the last searched webhook, and of the last one at the previous look."""
+    _done: tuple[int, int] = (-1, -1)
+    """The last call that was too old, by time and key."""
+    _asked_at: dict[str, int] = field(default_factory=dict)
+    """When Vonage was asked about open calls."""
+
+    async def look(self, now: datetime) -> Looked:
+        """End what can be ended now. Raises StoreError."""
+        now_ms = milliseconds(now)
+        too_old = milliseconds(now - self._longest)
+        looked = Looked()
+        done = self._done
+        asked_at = dict[str, int]()
+        async with self.service.store.records() as records:
+            looked.early = await self._end_early(records)
+            async for call in records.open_calls(done, too_old if self.voice is None else now_ms - SILENT_MS):
+                if call.created_at < too_old:
+                    done = (call.created_at, call.key)
+                flow = await self.service.library.pinned(call.flow, call.revision)
+                if flow is None or not may_report_end(flow):
+                    continue
+                if call.created_at < too_old:
+                    await self._end_lost(call, now_ms)
+                    looked.lost += 1
+                    continue
+                is_due = self._asked_at.get(call.id, call.updated_at) < now_ms - SILENT_MS
+                if self.voice is not None and is_due and not looked.problem and len(asked_at) < MOST_ASKED:
+                    asked_at[call.id] = now_ms
+                    await self._ask(self.voice, call, now, looked)
+        self._done = done
+        self._asked_at = {id_: at for id_, at in self._asked_at.items() if at > too_old} | asked_at
+        return looked
+
+    @property
+    def _longest(self) -> timedelta:
+        """The age at which a call must be over, before it is deleted."""
+        longest = timedelta(milliseconds=LONGEST_CALL_MS)
+        return longest if self.kept_for is None else min(longest, self.kept_for - BEFORE_DELETION)
+
+    async def _end_early(self, records: Records) -> int:
+        """Deliver again each `completed` that came before its call was stored; returns their number.
+
+        Those since the previous look have to wait: their calls may not be stored yet.
+        """
+        last = await records.last_webhook()
+        if self._webhooks is None:
+            self._webhooks = last - LOOKBACK, last
+            return 0
+        rows = await records.early_ends(*self._webhooks)
+        for row in rows:
+            at = datetime.fromtimestamp(row.received_at / 1000, UTC)
+            await self.service.event(Delivery(row.method, row.body, fields_of(row), "", at))
+        self._webhooks = self._webhooks[1], last
+        return len(rows)
+
+    async def _ask(self, voice: VoiceApi, call: OpenCall, now: datetime, looked: Looked) -> None:
+        """End a call that Vonage knows to be over, with what it knows about it."""
+        row = await self.service.store.load(call.id)
+        if row is None or row.is_over:
+            return
+        try:
+            details = await voice.call(row.leg, from_json(row.state).call.region_url)
+        except VoiceApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                looked.problem = str(error)
+            return
+        if details.is_over:
+            fields = details.model_dump(exclude={"status"}) | {"status": "completed", "uuid": row.leg}
+            await self.service.event(Delivery("GET", orjson.dumps(fields), fields, "", now))
+            looked.known += 1
+
+    async def _end_lost(self, call: OpenCall, now_ms: int) -> None:
+        webhook = WebhookRow(token_hex(16), LOST, call.id, -1, -1, "", call.leg, "", "", b"{}", now_ms)
+        await self.service.end(call.leg, webhook, None)

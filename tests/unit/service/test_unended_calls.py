@@ -1,0 +1,319 @@
+"""Calls whose end went unnoticed: `completed` came before the call was stored, or never."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.errors import UnknownWait
+from app.service.calls import CallService
+from app.service.unended_calls import UnendedCalls
+from app.store import SqliteDatabase, Store
+from app.vonage.application_token import ApplicationTokens
+from app.vonage.voice_api import VoiceApi
+from tests.support.application_api import APPLICATION_ID
+from tests.support.keys import private_pem, rsa_key
+from tests.support.memory_store import MemoryStore
+from tests.support.postgres_stores import make_postgres
+from tests.unit.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, library
+
+FLOW: Final = """
+flow: main
+default: true
+entry: true
+start: menu
+vars: {ticket: {type: text, default: T1}}
+hooks: {over: {post: "https://example.com/over"}, left: {post: "https://example.com/left"}}
+events: {ended: over, hangup: left}
+steps:
+  menu:
+    do: [{talk: "Press 1."}]
+    choices:
+      dial: {dtmf: 1, goto: dial}
+      room: {dtmf: 2, goto: room}
+      other: {dtmf: 3, goto: {run: other}}
+      out: {dtmf: 4, goto: end}
+    retry: {then: end}
+  dial:
+    do: [{connect: "447700900111"}]
+    on: {completed: end, otherwise: menu}
+  room:
+    do: [{conversation: team}]
+    goto: end
+"""
+OTHER: Final = """
+flow: other
+entry: true
+start: ask
+steps:
+  ask:
+    do: [{talk: "Press 1."}]
+    choices: {one: {dtmf: 1, goto: end}}
+    retry: {then: end}
+"""
+OVER: Final = {"status": "completed", "uuid": LEG, "direction": "inbound", "duration": "7", "price": "0.01390000"}
+MOVED: Final = {"conversation_uuid_from": "CON-1", "conversation_uuid_to": "CON-2", "uuid": LEG, "type": "transfer"}
+LATER: Final = NOON + timedelta(hours=49)
+
+STORES: Final[dict[str, Callable[[Path], Store]]] = {
+    "memory": lambda folder: MemoryStore(),
+    "sqlite": lambda folder: Store(SqliteDatabase(folder / "calls.db")),
+    "postgres": make_postgres,
+}
+
+
+@pytest.fixture(params=STORES)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    async with STORES[request.param](tmp_path) as store:
+        yield store
+
+
+async def served(store: Store, folder: Path) -> ServedCall:
+    flows = folder / "flows"
+    flows.mkdir(exist_ok=True)
+    (flows / "main.yaml").write_text(FLOW)
+    (flows / "other.yaml").write_text(OTHER)
+    shelf = library(store, flows)
+    project = await shelf.reload()
+
+    assert not project.has_errors, project.issues
+    return ServedCall(CallService(store, shelf, POLICY))
+
+
+@pytest.fixture
+async def call(store: Store, tmp_path: Path) -> ServedCall:
+    return await served(store, tmp_path)
+
+
+async def hang_up(call: ServedCall, **fields: Any) -> None:
+    await call.service.event(delivery({**OVER, **fields}))
+
+
+async def events(store: Store) -> list[dict[str, Any]]:
+    """What each unsent hook says about its event."""
+    return [orjson.loads(hook.body)["data"]["event"] for hook in await store.hooks(100)]
+
+
+def voice_of(**details: Any) -> tuple[VoiceApi, list[str]]:
+    """A client of a Vonage that knows this about every call, and the paths of its requests."""
+    asked = list[str]()
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(details.get("code", 200), stream=httpx.ByteStream(orjson.dumps(details)))
+
+    tokens = ApplicationTokens(APPLICATION_ID, private_pem(rsa_key()))
+    client = httpx.AsyncClient(transport=httpx.MockTransport(reply))
+    return VoiceApi(client, "https://api.nexmo.com", tokens, lambda: NOON), asked
+
+
+async def test_a_call_that_ended_before_it_was_stored_ends_at_the_next_look_but_one(
+    call: ServedCall, store: Store
+) -> None:
+    unended = UnendedCalls(call.service)
+    await unended.look(NOON)
+    await hang_up(call, disconnected_by="user")
+    await unended.look(NOON)
+    await call.ring()
+    looks = [await unended.look(NOON) for _ in range(3)]
+
+    assert [1, 0, 0] == [look.early for look in looks]
+    assert [("hangup", ""), ("ended", "hangup")] == [
+        (event["name"], event.get("how", "")) for event in await events(store)
+    ]
+    assert "7" == (await events(store))[1]["duration"]
+
+
+async def test_a_call_of_a_named_flow_that_ended_before_it_was_stored_ends(call: ServedCall, store: Store) -> None:
+    unended = UnendedCalls(call.service)
+    await unended.look(NOON)
+    await hang_up(call)
+    await call.ring("main")
+    await unended.look(NOON)
+    await unended.look(NOON)
+
+    assert ["hangup", "ended"] == [event["name"] for event in await events(store)]
+
+
+async def test_an_early_end_is_found_after_a_restart(call: ServedCall, store: Store) -> None:
+    await hang_up(call)
+    await call.ring()
+    unended = UnendedCalls(call.service)
+    await unended.look(NOON)
+    await unended.look(NOON)
+
+    assert ["hangup", "ended"] == [event["name"] for event in await events(store)]
+
+
+async def test_a_call_whose_end_was_never_reported_ends_by_its_age(call: ServedCall, store: Store) -> None:
+    await call.ring()
+    unended = UnendedCalls(call.service)
+    before = [await unended.look(NOON + timedelta(hours=hours)) for hours in (0, 24, 48)]
+    looks = [await unended.look(LATER) for _ in range(2)]
+    await hang_up(call)
+    row = await store.load(LEG)
+
+    assert [0, 0, 0, 1, 0] == [look.lost for look in (*before, *looks)]
+    assert [{"name": "ended", "how": "lost"}] == await events(store)
+    assert row is not None
+    assert row.is_over
+
+
+async def test_a_call_ends_before_it_may_be_deleted(call: ServedCall, store: Store) -> None:
+    await call.ring()
+    unended = UnendedCalls(call.service, kept_for=timedelta(days=1))
+    looks = [await unended.look(NOON + timedelta(hours=hours)) for hours in (22, 23.5)]
+
+    assert [0, 1] == [look.lost for look in looks]
+
+
+async def test_a_call_whose_flow_reports_no_end_stays_open(call: ServedCall, store: Store) -> None:
+    await call.ring("other")
+    unended = UnendedCalls(call.service)
+    look = await unended.look(LATER)
+
+    assert 0 == look.lost
+    assert 1 == len(await store.calls_of(LEG))
+
+
+async def test_a_lost_call_is_reported_as_lost(call: ServedCall, store: Store) -> None:
+    await call.ring()
+    await UnendedCalls(call.service).look(LATER)
+    async with store.records() as records:
+        (reported,) = [each async for each in records.reported(0, int(LATER.timestamp() * 1000))]
+        timeline = await records.timeline(LEG)
+
+    assert not reported.is_over
+    assert timeline is not None
+    assert ["answer", "lost"] == [webhook.kind for webhook in timeline.webhooks]
+
+
+async def test_vonage_is_asked_about_a_silent_call(call: ServedCall, store: Store) -> None:
+    await call.ring(region_url="https://api-eu-3.vonage.com")
+    voice, asked = voice_of(uuid=LEG, status="completed", duration="65", price="0.02", end_time="2026-03-04 13:00:00")
+    unended = UnendedCalls(call.service, voice)
+    looks = [await unended.look(NOON + timedelta(minutes=minutes)) for minutes in (30, 59, 61, 62)]
+
+    assert [0, 0, 1, 0] == [look.known for look in looks]
+    assert [f"https://api-eu-3.vonage.com/v1/calls/{LEG}"] == asked
+    left, over = await events(store)
+    assert ("hangup", "ended") == (left["name"], over["name"])
+    assert ("completed", "65", "0.02") == (over["status"], over["duration"], over["price"])
+
+
+async def test_vonage_is_asked_hourly_about_a_running_call(call: ServedCall, store: Store) -> None:
+    await call.ring()
+    voice, asked = voice_of(uuid=LEG, status="answered")
+    unended = UnendedCalls(call.service, voice)
+    for minutes in range(50, 200, 10):
+        await unended.look(NOON + timedelta(minutes=minutes))
+
+    assert 2 == len(asked)
+    assert [] == await events(store)
+
+
+@pytest.mark.parametrize(("code", "is_problem"), [(404, False), (401, True), (500, True)])
+async def test_a_call_that_vonage_tells_nothing_about_ends_by_its_age(
+    call: ServedCall, store: Store, code: int, is_problem: bool
+) -> None:
+    await call.ring()
+    voice, _ = voice_of(code=code, title="No.")
+    unended = UnendedCalls(call.service, voice)
+    first = await unended.look(NOON + timedelta(hours=2))
+    last = await unended.look(LATER)
+
+    assert (is_problem, 1) == (bool(first.problem), last.lost)
+
+
+async def test_two_hosts_end_a_call_once(call: ServedCall, store: Store, tmp_path: Path) -> None:
+    await call.ring()
+    hosts = [UnendedCalls((await served(store, tmp_path)).service) for _ in range(4)]
+    await asyncio.gather(*(host.look(LATER) for host in hosts), hang_up(call), hang_up(call))
+
+    assert 1 == len([event for event in await events(store) if event["name"] == "ended"])
+
+
+class AnyCall:
+    """One call, whose webhooks come in any order, twice or never."""
+
+    def __init__(self, call: ServedCall, store: Store) -> None:
+        self.call = call
+        self.store = store
+        self.unended = UnendedCalls(call.service)
+        self.told: list[str] = []
+
+    async def play(self, what: str) -> None:
+        """One webhook, or a look."""
+        match what:
+            case "ring" | "ring again":
+                await self.call.ring()
+            case "over":
+                await hang_up(self.call)
+            case "transferred":
+                await self.call.ring("other", conversation_uuid="CON-2")
+            case "moved":
+                await self.call.service.event(delivery(MOVED))
+            case "look":
+                await self.unended.look(NOON)
+            case "restart":
+                self.unended = UnendedCalls(self.call.service)
+            case status if status.startswith("dial "):
+                with suppress(IndexError, UnknownWait):
+                    await self.call.dial(status.removeprefix("dial "))
+            case digits:
+                with suppress(IndexError, UnknownWait):
+                    await self.call.press(digits)
+
+    async def send(self) -> None:
+        """Send the hooks, which are deleted then."""
+        for hook in await self.store.hooks(100):
+            self.told.append(hook.name)
+            await self.store.hook_sent(hook.id, 0)
+
+
+WEBHOOKS: Final = st.lists(
+    st.sampled_from(
+        (
+            *("ring", "ring again", "over", "over", "transferred", "moved", "look", "restart", "1", "2", "3", "4"),
+            *("dial ringing", "dial busy", "dial completed"),
+        )
+    ),
+    max_size=12,
+)
+
+
+@pytest.mark.parametrize(("kind", "examples"), [("memory", 150), ("sqlite", 30), ("postgres", 10)])
+def test_every_call_that_began_ends_once(kind: str, examples: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    @settings(max_examples=examples, deadline=None)
+    @given(webhooks=WEBHOOKS, at_once=st.booleans())
+    def holds(webhooks: list[str], at_once: bool) -> None:
+        asyncio.run(_ends_once(STORES[kind], tmp_path_factory.mktemp("calls"), webhooks, at_once=at_once))
+
+    holds()
+
+
+async def _ends_once(make: Callable[[Path], Store], folder: Path, webhooks: list[str], *, at_once: bool) -> None:
+    async with make(folder) as store:
+        call = AnyCall(await served(store, folder), store)
+        if at_once:
+            await asyncio.gather(*(call.play(what) for what in webhooks if what not in ("look", "restart")))
+        else:
+            for what in webhooks:
+                await call.play(what)
+                await call.send()
+        for hours in (0, 1, 49, 50):
+            await call.unended.look(NOON + timedelta(hours=hours))
+            await call.send()
+
+        has_begun = any(what.startswith("ring") for what in webhooks)
+        assert [*["over"] * has_begun] == [name for name in call.told if name == "over"]
