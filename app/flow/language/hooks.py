@@ -94,7 +94,7 @@ def event_record(name: str, webhook: Webhook, how: str = "", result: str = "") -
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-_CALL_FIELDS: Final = ("to", "from", "from_user", "uuid", "conversation_uuid")
+_CALL_FIELDS: Final = ("to", "from", "from_user", "uuid", "conversation_uuid", "request")
 _SERVER_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature", "content-type"})
 """Headers that the server sets on every hook. Source: Standard Webhooks, Webhook Metadata."""
 
