@@ -229,7 +229,7 @@ def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], va
     """
     event = {field: text for field, text in names["event"].items() if text}
     data = {
-        "call": {field: names["call"][field] for field in _CALL_FIELDS if names["call"][field]},
+        "call": {field: names["call"][field] for field in _CALL_FIELDS if names["call"].get(field)},
         "flow": names["flow"],
         "step": names["step"],
         "event": event,

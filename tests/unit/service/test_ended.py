@@ -286,7 +286,8 @@ async def test_an_end_during_a_turn_reports_the_step_after_it(call: ServedCall, 
         await asyncio.gather(call.press("4"), hang_up(call, uuid=leg))
     rows = {hook.session: hook for hook in await sent(store) if hook.name == "over"}
     steps = {session: orjson.loads(hook.body)["data"]["flow"] for session, hook in rows.items()}
-    states = {session: orjson.loads((await store.load(session)).state).get("at") or "main" for session in rows}  # type: ignore[union-attr]
+    found = [row for session in rows if (row := await store.load(session))]
+    states = {row.id: orjson.loads(row.state).get("at") or "main" for row in found}
 
     assert 20 == len(rows)
     assert states == steps
