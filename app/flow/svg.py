@@ -68,8 +68,15 @@ def _char_width(char: str) -> int:
     return _WIDTHS.get(char) or (1000 if unicodedata.east_asian_width(char) in "WF" else 680)
 
 
+THUMBNAIL: Final = Size(420, 190)
+"""The part of a picture that its view `#start` shows."""
+
+
 def as_svg(drawing: Drawing, stylesheet: str = "") -> str:
-    """The picture; ends with a line break. With the text of a `stylesheet`, the file does not need another one."""
+    """The picture; ends with a line break. With the text of a `stylesheet`, the file does not need another one.
+
+    The view `#start` of such a file shows what is around the start of its first flow.
+    """
     frames = [_Frame.of(flow, drawing) for flow in drawing.subgraphs]
     places, size = _packed([frame.size for frame in frames])
     label = "Flow " + ", ".join(flow.title for flow in drawing.subgraphs)
@@ -77,9 +84,15 @@ def as_svg(drawing: Drawing, stylesheet: str = "") -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" class="picture" role="img" aria-label="{_text(label)}"'
         f' viewBox="0 0 {_numbers(*size)}" width="{_numbers(size.width)}" height="{_numbers(size.height)}">'
     )
-    style = [f"<style>{escape(stylesheet, quote=False)}</style>"] if stylesheet else []
+    style = [f"<style>{escape(stylesheet, quote=False)}</style>", _start_view(frames)] if stylesheet else []
     drawn = [line for frame, place in zip(frames, places, strict=True) for line in frame.drawn(*place)]
     return "\n".join([opening, *style, *drawn, "</svg>", ""])
+
+
+def _start_view(frames: Sequence[_Frame]) -> str:
+    left, top = frames[0].start if frames else (0.0, 0.0)
+    part = _numbers(left - THUMBNAIL.width / 2, top - TITLE_HEIGHT, *THUMBNAIL)
+    return f'<view id="start" viewBox="{part}" preserveAspectRatio="xMidYMin"/>'
 
 
 @dataclass(frozen=True)
@@ -117,11 +130,23 @@ class _Frame:
         width = max(self.layout.size.width, title) + 2 * FRAME_PADDING
         return Size(width, self.layout.size.height + TITLE_HEIGHT + 2 * FRAME_PADDING)
 
+    @property
+    def corner(self) -> tuple[float, float]:
+        """Where its layout begins."""
+        return (self.size.width - self.layout.size.width) / 2, TITLE_HEIGHT + FRAME_PADDING
+
+    @property
+    def start(self) -> tuple[float, float]:
+        """The middle and the top of its first node."""
+        x, y = self.corner
+        first = self.layout.nodes[0]
+        return x + first.x + first.width / 2, y + first.y
+
     def drawn(self, x: float, y: float) -> Iterator[str]:
         """The frame with its upper left corner at (x, y); edges are drawn below the nodes."""
         width, height = map(_numbers, self.size)
         title = _text(self.flow.title)
-        corner = _numbers((self.size.width - self.layout.size.width) / 2, TITLE_HEIGHT + FRAME_PADDING)
+        corner = _numbers(*self.corner)
         yield f'<g class="flow" data-flow="{title}" transform="translate({_numbers(x, y)})">'
         yield f'<rect class="frame" width="{width}" height="{height}" rx="10"/>'
         yield f'<text class="title" x="{_numbers(FRAME_PADDING)}" y="{_numbers(TITLE_HEIGHT)}">{title}</text>'

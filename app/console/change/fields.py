@@ -102,7 +102,13 @@ class NewPart(NamedTuple):
 _HOURS: Final = ("9am to 12:30pm, or closed", "the hours, such as 9am to 12:30pm, or closed")
 NEW_PARTS: Final = {
     "numbers": NewPart("Another number", "", "+44 20 7946 0000"),
-    "week": NewPart("Another day", "Saturday", _HOURS[0], "a day, such as Sunday or Monday to Friday", _HOURS[1]),
+    "week": NewPart(
+        "Other hours on a day of the week",
+        "Saturday",
+        _HOURS[0],
+        "a day, such as Sunday or Monday to Friday",
+        _HOURS[1],
+    ),
     "override": NewPart(
         "Other hours on a date",
         "24 December 2026",

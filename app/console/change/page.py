@@ -94,10 +94,12 @@ def sections_of(fields: Iterable[FormField], new_lines: Iterable[NewLine]) -> li
     return [FormSection(title, list(groups.values())) for title, groups in found.items() if groups]
 
 
-def title_of(read: ReadProject, file: str) -> str:
-    """The display name of a file: its flows' names as words."""
+def title_of(read: ReadProject, file: str, fields: Iterable[FormField]) -> str:
+    """The display name of a file: its flows' names as words; of a shared file its section, if it has only one."""
     flows = [group_title(flow.name) for flow in read.project.flows.values() if flow.place.file == file]
-    return ", ".join(flows) or group_title(PurePosixPath(file).stem)
+    sections = {field.section for field in fields}
+    shared = sections.pop() if len(sections) == 1 else group_title(PurePosixPath(file).stem)
+    return ", ".join(flows) or shared
 
 
 def _line(read: ReadProject) -> str:
@@ -227,10 +229,18 @@ def change_list(request: Request, _: CanLook) -> Response:
     read = _folder(request).current()
     line = _line(read)
     files = {file: _fields(file, text, line) for file, text in read.texts.items() if file.endswith("ml")}
-    titles = {file: title_of(read, file) for file in files}
+    titles = {file: title_of(read, file, found) for file, found in files.items()}
     return render(
         request, "change_list.html", files={file: found for file, found in files.items() if found}, titles=titles
     )
+
+
+def _shared(read: ReadProject) -> dict[str, str]:
+    """The files with opening hours for all flows → their display names."""
+    owned = {flow.place.file for flow in read.project.flows.values()}
+    files = dict.fromkeys(calendar.place.file for calendar in read.project.calendars.values())
+    line = _line(read)
+    return {file: title_of(read, file, _fields(file, read.texts[file], line)) for file in files if file not in owned}
 
 
 @router.get("/change/{file:path}")
@@ -274,7 +284,8 @@ def _form(
         "change.html",
         422 if problem else 200,
         file=file,
-        title=title_of(read, file),
+        title=title_of(read, file, fields),
+        shared=_shared(read) if flow is not None else {},
         numbers=[field.value for field in fields if field.path[0] == "numbers"],
         sections=sections_of(fields, new_lines_in(root)),
         marked={*(faults or {}), *issues, *_changes(form or {}, fields)},
@@ -339,7 +350,7 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
         return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
     if "edit" in form:
         return _form(request, file, form=form, draft=draft)
-    title = title_of(read, file)
+    title = title_of(read, file, fields)
     typed = _changes(form, fields)
     return render(request, "change_review.html", draft=draft, title=title, typed=typed, is_version="version" in form)
 

@@ -69,7 +69,7 @@ def form(page: Page, project: Path) -> Page:
 def test_owners_change_by_meaning(form: Page, project: Path) -> None:
     hours = section(form, "Opening hours")
     expect(hours.get_by_text("Closed on Saturday, Sunday.")).to_be_visible()
-    hours.get_by_text("Another day").click()
+    hours.get_by_text("Other hours on a day of the week").click()
     hours.get_by_role("checkbox", name="Saturday").check()
     hours.get_by_role("checkbox", name="Sunday").check()
     hours.get_by_label("Hours", exact=True).nth(1).fill("9am to 12:30pm")
@@ -90,6 +90,29 @@ def test_owners_change_by_meaning(form: Page, project: Path) -> None:
     assert "2" == read["steps"]["open"]["choices"]["orders"]["dtmf"]
     assert [{"connect": "447700900123"}] == read["steps"]["orders"]["do"]
     assert "# never on Sundays" in (project / "flows" / "bakery.yaml").read_text(encoding="utf-8")
+
+
+def test_hours_in_a_file_of_their_own_are_found_by_what_they_are(page: Page, project: Path) -> None:
+    hours, steps = FLOW.index("hours:"), FLOW.index("steps:")
+    (project / "flows" / "bakery.yaml").write_text(FLOW[:hours] + FLOW[steps:], encoding="utf-8")
+    (project / "flows" / "common.yaml").write_text("shared: true\n" + FLOW[hours:steps], encoding="utf-8")
+    page.goto("/change")
+    expect(page.get_by_role("main").get_by_role("link", name="Common")).to_have_count(0)
+
+    page.get_by_role("main").get_by_role("link", name="Bakery").click()
+    page.get_by_role("main").get_by_role("link", name="Opening hours").click()
+
+    expect(page.get_by_role("heading", name="Opening hours", level=1)).to_be_visible()
+    expect(page.get_by_role("textbox", name="Monday to Friday")).to_be_visible()
+
+
+def test_what_a_prompt_fills_in_is_explained(form: Page, project: Path) -> None:
+    hint = form.get_by_text("is filled in during the call")
+    expect(hint).to_have_count(0)
+    text = FLOW.replace("We are closed.", "We open {{ hours.shop.next_open | spoken }}.")
+    (project / "flows" / "bakery.yaml").write_text(text, encoding="utf-8")
+    form.reload()
+    expect(hint).to_have_count(1)
 
 
 def test_what_is_wrong_is_said_in_its_section(form: Page, watch: Watch) -> None:

@@ -417,10 +417,7 @@ async def test_review_says_first_in_words_what_changes(owner: httpx.AsyncClient)
     page = re.sub(r"\s+", " ", (await review(owner, **changes)).text)
 
     assert "office, Monday to Friday:</strong> <del>09:00-17:30</del> → <ins>09:00-18:00</ins>" in page
-    assert (
-        "closed, says:</strong> <del>We are closed. Please call again.</del> → <ins>We are &lt;closed&gt;.</ins>"
-        in page
-    )
+    assert "Closed:</strong> <del>We are closed. Please call again.</del> → <ins>We are &lt;closed&gt;.</ins>" in page
     assert "Numbers of this line, Calls to:</strong> new: <ins>020 7946 0001</ins>" in page
     assert "<details> <summary>Lines of the file" in page
 

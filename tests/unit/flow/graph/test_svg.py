@@ -105,6 +105,17 @@ def test_a_style_sheet_makes_the_file_stand_alone() -> None:
     assert "<style" not in as_svg(drawing("x"))
 
 
+def test_a_file_has_a_view_around_the_start() -> None:
+    root = ET.fromstring(as_svg(drawing("x"), ".a {}"))  # noqa: S314 - our own text
+
+    (view,) = root.iter(f"{XMLNS}view")
+    x, y, width, height = map(float, view.get("viewBox", "").split())
+    name = next(node for node in of_class(root, "start")).find(f"{XMLNS}text")
+    assert name is not None
+    assert x < float(name.get("x", "")) < x + width
+    assert y < float(name.get("y", "")) < y + height
+
+
 @pytest.mark.parametrize("text", [*NASTY, "</title><script>", '" onload="x', "]]>", "\x00\ufffe\ud800"])
 def test_no_text_changes_the_structure(text: str) -> None:
     assert shape(drawing(text)) == shape(drawing("x"))
