@@ -113,7 +113,7 @@ _DELETE_OLD: Final = f"""
 
 
 def erase_placed(ids: Sequence[str]) -> Work[None]:
-    """Forget placed calls; only their keys are left, so that a repeated request still calls nobody."""
+    """Forget placed calls; only their keys are kept, so that a repeated request still does not place a call."""
     yield Many(_ERASE, [(id_,) for id_ in ids])
     yield Many(_DELETE_ATTEMPTS_OF, [(id_,) for id_ in ids])
 
@@ -128,7 +128,7 @@ def sweep_placed(before: int, limit: int) -> Work[int]:
 class PlacedCalls:
     """Placed calls of an open database. Every method may raise StoreUnavailable; `now` is in milliseconds.
 
-    Every method is one transaction. A method that changes an attempt finds out itself whether it still may.
+    Every method is one transaction. A method that changes an attempt checks whether that is still allowed.
     """
 
     def __init__(self, database: Database) -> None:
@@ -137,7 +137,7 @@ class PlacedCalls:
     # Requests
 
     async def add(self, rows: Sequence[PlacedRow]) -> list[PlacedRow]:
-        """Write new calls; returns the stored ones in order: those of a known key are as they were."""
+        """Write new calls; returns the stored ones in order. Calls with a known key are unchanged."""
         return await self._database.write(partial(placing.add, rows))
 
     async def get(self, id_: str) -> PlacedRow | None:
@@ -154,14 +154,14 @@ class PlacedCalls:
         return list(map(PlacedRow._make, await self._database.read(_SELECT_PAGE, limit, before, *wanted)))
 
     async def count(self, batch: str = "") -> dict[tuple[str, str], int]:
-        """How many calls there are, of one batch or of all, by state and outcome."""
+        """The number of calls, of one batch or of all, by state and outcome."""
         return {(state, outcome): count for state, outcome, count in await self._database.read(_COUNT, batch)}
 
     async def cancel(self, id_: str, now: int) -> PlacedRow | None:
         """Cancel a call; returns it as it was before, or None if there is none.
 
-        A waiting call is over. One with an attempt under way is not retried, and whoever answers hears a goodbye: the
-        caller of this method hangs up. One that is over is unchanged.
+        A waiting call is over. One with an attempt under way is not retried, and a person who answers hears a goodbye:
+        the caller of this method hangs up. A call that is over is unchanged.
         """
         return await self._database.write(partial(placing.cancel, id_, now))
 
@@ -170,7 +170,7 @@ class PlacedCalls:
         return len(await self._database.write(partial(_rows, _STOP_BATCH, batch, now)))
 
     async def count_active(self) -> PlacedCounts:
-        """How many calls wait or are under way. Cheap, however many there were."""
+        """The number of calls that are waiting or under way. Fast, regardless of the number of past calls."""
         return PlacedCounts(*(await self._database.read(_COUNT_ACTIVE))[0])
 
     # Placing
@@ -181,7 +181,7 @@ class PlacedCalls:
         return PlacingControl._make(rows[0]) if rows else PlacingControl()
 
     async def pause(self, now: int, by: str, reason: str) -> None:
-        """Place no call until `resume`. Running calls continue."""
+        """Do not place calls until `resume`. Running calls continue."""
         await self._database.write(partial(placing.pause, now, by, reason))
 
     async def resume(self) -> None:
@@ -197,7 +197,7 @@ class PlacedCalls:
         return list(map(PlacedRow._make, await self._database.read(_SELECT_DUE, now, limit)))
 
     async def next_due(self) -> int | None:
-        """When the next waiting call is due; None if none waits."""
+        """When the next waiting call is due; None if none is waiting."""
         due: int | None = (await self._database.read(_SELECT_NEXT_DUE))[0][0]
         return due
 
@@ -213,15 +213,15 @@ class PlacedCalls:
         return await self._database.write(partial(placing.begin, row, revision, now, give_up_at, limits))
 
     async def sent(self, attempt: AttemptRow, leg: str, conversation: str, give_up_at: int) -> AttemptRow | None:
-        """Note that Vonage accepted an attempt; returns it as stored: a webhook may have come first."""
+        """Note that Vonage accepted an attempt; returns it as stored: a webhook may have arrived first."""
         return await self._database.write(partial(placing.adopt, attempt[:2], leg, conversation, give_up_at))
 
     async def note(self, attempt: AttemptRow, problem: str, give_up_at: int) -> None:
-        """Note why nobody knows whether Vonage accepted an attempt: its webhooks will tell, or their absence."""
+        """Note why it is unknown whether Vonage accepted an attempt: its webhooks, or their absence, will show it."""
         await self._database.write(partial(placing.note, attempt[:2], problem, give_up_at))
 
     async def not_sent(self, attempt: AttemptRow, due_at: int, problem: str, now: int) -> bool:
-        """Take back an attempt whose request certainly reached nobody; the call waits until `due_at`."""
+        """Withdraw an attempt whose request certainly did not reach Vonage; the call waits until `due_at`."""
         return await self._database.write(partial(placing.not_sent, attempt[:2], due_at, problem, now))
 
     # Webhooks
@@ -239,7 +239,7 @@ class PlacedCalls:
         return await self._database.write(partial(placing.answer, (placed, number), leg, now, give_up_at))
 
     async def detected(self, attempt: AttemptRow, outcome: str) -> None:
-        """Note the result of machine detection, for an answer webhook that comes later."""
+        """Note the result of machine detection, for an answer webhook that arrives later."""
         await self._database.write(partial(placing.detect, attempt[:2], outcome))
 
     async def cancelled(self, limit: int) -> Sequence[AttemptRow]:
@@ -247,11 +247,11 @@ class PlacedCalls:
         return list(map(AttemptRow._make, await self._database.read(_SELECT_CANCELLED, limit)))
 
     async def hung_up(self, attempt: AttemptRow) -> None:
-        """Note that an attempt was hung up: its webhooks tell the rest."""
+        """Note that an attempt was hung up; its webhooks report the rest."""
         await self._database.write(partial(placing.hung_up, attempt[:2]))
 
     async def silent(self, now: int, limit: int) -> Sequence[AttemptRow]:
-        """Up to `limit` attempts to give up, because their webhooks did not come."""
+        """Up to `limit` attempts to give up, because their webhooks did not arrive."""
         return list(map(AttemptRow._make, await self._database.read(_SELECT_SILENT, now, limit)))
 
     async def finish(self, attempt: AttemptRow, result: AttemptResult, now: int, due_at: int | None = None) -> bool:

@@ -1,4 +1,4 @@
-"""The rows of placed calls and their attempts, and what is asked of them. `app.store.placed` describes their states."""
+"""The rows of placed calls and their attempts, with what methods take and return; see `app.store.placed`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PlacedRow(NamedTuple):
         digest: the digest of the request, to distinguish a repeated request from another one with the same key.
         owner: who asked for it: the name of an API key or a login, `cli`, or `hook`.
         batch: name of its batch, or "".
-        flow: that the called person hears.
+        flow: the flow that the called person hears.
         number: digits with the country code.
         params: the flow's params as JSON.
         chain: number of calls that led to this one.
@@ -37,9 +37,9 @@ class PlacedRow(NamedTuple):
         problem: why it failed or waits, in one sentence, or "".
         tries: number of attempts.
         wanted_at: not before this time.
-        expires_at: not worth calling afterwards; None: never expires.
+        expires_at: the call is not placed afterwards; None: never expires.
         due_at: when to look at it next; None unless it is waiting.
-        cancelled_at: when somebody cancelled it.
+        cancelled_at: when it was cancelled.
     """
 
     id: str
@@ -73,8 +73,8 @@ class AttemptRow(NamedTuple):
         state: see above.
         leg, conversation: Vonage's ids; "" until they are known.
         placing_at: when it was committed, just before its request.
-        give_up_at: when its silence ends it; None once it is over.
-        answered_at, over_at: None if it has not happened.
+        give_up_at: when it is given up without webhooks; None once it is over.
+        answered_at, over_at: None if that has not happened.
         outcome: Vonage's last status, `answered` or `unknown`; until it is over "", or the result of machine detection.
         problem: why it failed, in one sentence, or "".
     """
@@ -96,7 +96,7 @@ class AttemptRow(NamedTuple):
 
 
 class PlacingLimits(NamedTuple):
-    """Maximum number of attempts of all hosts together."""
+    """Maximum numbers of attempts of all hosts together."""
 
     per_minute: int
     per_day: int
@@ -106,7 +106,7 @@ class PlacingControl(NamedTuple):
     """Whether calls may be placed now.
 
     Attributes:
-        next_at: not before this time: new calls keep a distance.
+        next_at: not before this time, since new calls are spaced out.
         paused_at, paused_by, reason: who paused all placing, when and why; `paused_at` None if nobody did.
     """
 
@@ -124,10 +124,10 @@ class PlacedCounts(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """The result of `PlacedCalls.begin`: the attempt, or why not now.
+    """The result of `PlacedCalls.begin`: the attempt, or the reason for none.
 
     Attributes:
-        attempt: to be sent; None if there is none.
+        attempt: the attempt to send; None if there is none.
         look_at: when anything can be placed again, if `attempt` is None because of a limit; else 0.
     """
 
@@ -140,8 +140,8 @@ class AttemptResult(NamedTuple):
 
     Attributes:
         outcome, problem: as in the rows.
-        params: what is left of the call's params; without sensitive ones.
-        hooks: to be sent.
+        params: the call's params to keep, without sensitive ones.
+        hooks: the hooks to send.
     """
 
     outcome: str

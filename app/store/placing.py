@@ -1,4 +1,4 @@
-"""The transactions of placed calls and their attempts: each finds out itself whether it still may.
+"""The transactions of placed calls and their attempts: each checks whether it is still allowed.
 
 The rows that several hosts change are locked in one order: the control row, the placed call, its attempt.
 """
@@ -25,7 +25,7 @@ from app.store.placed_rows import (
 )
 
 GAP_MS: Final = 334
-"""Time between two new calls of an application, over all hosts. Source: Outbound REST (3 new calls a second)."""
+"""Time between two new calls of an application, across all hosts. Source: Outbound REST (3 new calls a second)."""
 BUSY_MS: Final = 5_000
 """When to look again at a call whose number is being called by the same flow."""
 MINUTE_MS: Final = 60_000
@@ -177,7 +177,7 @@ def _locked_attempt(key: AttemptKey) -> Work[AttemptRow | None]:
 
 
 def _locked(key: AttemptKey) -> Work[tuple[PlacedRow | None, AttemptRow | None]]:
-    """The placed call and its attempt, always locked in this order, so that no two hosts wait for each other."""
+    """The placed call and its attempt, always locked in this order, so that two hosts never wait for each other."""
     found = yield _LOCK, key[:1]
     attempt = yield from _locked_attempt(key)
     return (PlacedRow._make(found[0]) if found else None), attempt
@@ -243,7 +243,7 @@ def answer(key: AttemptKey, leg: str, now: int, give_up_at: int) -> Work[Attempt
     if is_late and (attempt.outcome != "unknown" or placed.state != "over"):
         return None
     answered = attempt._replace(leg=leg, answered_at=now, problem="")
-    if not is_late:  # else its flow has told somebody, and the person who picked up hears the flow all the same
+    if not is_late:  # otherwise its flow has sent hooks, and the person who picked up hears the flow anyway
         answered = answered._replace(state="answered", give_up_at=give_up_at)
     return (yield from _save(answered))
 

@@ -38,7 +38,7 @@ class Pace:
         return earliest - now
 
     def count(self) -> None:
-        """Count a request that is sent now by somebody else, such as the dial of a connect; it never waits."""
+        """Count a request that something else sends now, such as the dial of a connect; it never waits."""
         now = self._clock()
         self._add(now, now)
 

@@ -25,11 +25,11 @@ from app.vonage.applications import ApiDocument
 from app.vonage.pace import NEW_CALLS_A_SECOND, OTHERS_A_SECOND, Pace
 
 Outcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
-"""What became of a request that failed.
+"""The effect of a failed request.
 
 - `not_sent`: nothing happened at Vonage, and nothing is wrong with the request; it may be sent again.
 - `refused`: nothing happened at Vonage; the same request would be refused again.
-- `unknown`: Vonage may have carried it out.
+- `unknown`: Vonage may have performed it.
 """
 
 CONNECT_S: Final = 3.0
@@ -41,9 +41,9 @@ WITHIN_S: Final = 12.0
 MAX_BYTES: Final = 1_000_000
 """Maximum size of a reply."""
 MAX_CHARACTERS: Final = 300
-"""Characters to keep of an explanation of Vonage's."""
+"""Maximum number of characters to keep of Vonage's explanation."""
 TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)
-"""Waits before a hang-up is repeated. Source: support article 10359615124380 (400 within 1 to 2 s after the 201)."""
+"""Pauses before a hang-up is repeated. Source: support article 10359615124380 (400 within 1 to 2 s after the 201)."""
 OVER: Final = frozenset({"completed", "busy", "cancelled", "failed", "rejected", "timeout", "unanswered"})
 """Statuses of calls that are over. Source: Voice API specification, getCall."""
 _UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -64,7 +64,7 @@ class VoiceApiError(VonageApiError):
     Attributes:
         status: the reply's status; None without a reply.
         title, detail: the explanation of Vonage's problem document; "" without one.
-        outcome: whether the request can have had an effect.
+        outcome: whether the request may have had an effect.
     """
 
     def __init__(
@@ -94,9 +94,9 @@ class NewCall(BaseModel):
     Attributes:
         to: a number or a SIP URI.
         from_: the number or SIP URI that is shown; None with `random_from_number`.
-        ncco, answer_url: what the called person hears; one of them.
-        event_url: receives the status events; "": that of the application.
-        machine_detection: what follows if a machine answers; None: no detection.
+        ncco, answer_url: what the called person hears; exactly one is set.
+        event_url: receives the status events; "" for the application's.
+        machine_detection: what to do if a machine answers; None: no detection.
         advanced_machine_detection: `behavior`, `mode` and `beep_timeout`, instead.
         ringing_timer, length_timer: seconds.
     """
@@ -149,7 +149,7 @@ class CreatedCall(ApiDocument):
 
 
 class CallDetails(CreatedCall):
-    """What Vonage knows about a call; "" for what it does not know, or not yet.
+    """Vonage's data about a call; "" for anything that it does not know yet, or at all.
 
     Attributes:
         start_time, end_time: UTC as `2026-03-04 09:15:27`. Source: Outbound REST, GET (no zone).
@@ -195,7 +195,7 @@ class Problem(ApiDocument):
 class VoiceApi:
     """The Voice API of one application. Its methods raise VoiceApiError.
 
-    A `region_url` is the one of the call's answer webhook: a call is known in its region only. "" is the API's own
+    `region_url` is the one in the call's answer webhook: a call is known only in its region. "" is the API's own
     address. Source: Outbound REST, Region trap.
 
     Args:
@@ -230,7 +230,7 @@ class VoiceApi:
         return _read(CreatedCall, await self._request("POST", "", body=new.body))
 
     async def call(self, uuid: str, region_url: str = "") -> CallDetails:
-        """A call, also after its end."""
+        """A call, even after its end."""
         return _read(CallDetails, await self._request("GET", _path(uuid), region_url))
 
     async def hang_up(self, uuid: str, region_url: str = "") -> None:
@@ -252,7 +252,7 @@ class VoiceApi:
         await self._request("PUT", _path(uuid), region_url, body)
 
     async def talk(self, uuid: str, text: str, region_url: str = "", *, language: str = "en-US") -> None:
-        """Say a text in a call, over what it plays."""
+        """Speak a text in a call, over whatever it plays."""
         await self._request("PUT", _path(uuid, "/talk"), region_url, {"text": text, "language": language})
 
     async def stop_talk(self, uuid: str, region_url: str = "") -> None:
@@ -266,10 +266,10 @@ class VoiceApi:
     async def _request(
         self, method: str, path: str, region_url: str = "", body: Mapping[str, Any] | None = None
     ) -> bytes:
-        """Send a request in its turn; the body of the reply."""
+        """Send a request when it is its turn; returns the body of the reply."""
         base = token_url(region_url or self._base_url, self._base_url)
         if base is None:
-            message = "the region of the call is not an address of Vonage's"
+            message = "the call's region is not a Vonage address"
             raise VoiceApiError(message, "Set NCCO_VONAGE_API_URL if a proxy is in between.", "not_sent")
         where = f"{base.scheme}://{base.netloc.decode()}"
         prefix = "" if region_url else base.path.rstrip("/")
@@ -351,7 +351,7 @@ def _refusal(status: int, reply: bytes) -> VoiceApiError:
 
 
 def _read(kind: type[_Reply], reply: bytes) -> _Reply:
-    """A reply of the API. Raises VoiceApiError: it is something else, so nobody knows what became of the request."""
+    """A reply of the API. Raises VoiceApiError for anything else, since the effect of the request is then unknown."""
     try:
         return kind.model_validate_json(reply)
     except ValidationError as error:

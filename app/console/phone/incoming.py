@@ -1,6 +1,6 @@
 """Calls that the server places in development: they ring on this phone, in real time.
 
-The server asks a virtual Vonage in this process, and its webhooks come from there; nobody is called.
+The server uses a virtual Vonage in this process, which also sends its webhooks; no real phone is called.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ PREFIX: Final = "placed-"
 POLL_S: Final = 1.0
 """Seconds between the page's requests for what has happened."""
 ENDED_CALLS: Final = 100
-"""The calls that can still be looked at after their end."""
+"""Maximum number of ended calls that can still be viewed."""
 
 
 class RingingCall(NamedTuple):
-    """A call that rings: the ID of its leg, who calls, and who is called."""
+    """A ringing call: the ID of its leg, who calls, and who is called."""
 
     uuid: str
     caller: str
@@ -56,7 +56,7 @@ class IncomingCalls:
         settings: the server's settings.
         access: how the server places calls.
         server_url: the address of the server on this machine.
-        listener: where `access.api_url` leads.
+        listener: the socket of `access.api_url`.
         speed: seconds of the calls per second.
     """
 
@@ -86,11 +86,11 @@ class IncomingCalls:
             vonage.forget_ended(ENDED_CALLS)
 
     def ringing(self) -> list[RingingCall]:
-        """The calls that ring."""
+        """The ringing calls."""
         return [RingingCall(leg.uuid, leg.identity.from_ or "", leg.identity.to) for leg, _ in self._ringing_legs()]
 
     def _ringing_legs(self) -> Iterator[tuple[Leg, Leg]]:
-        """The legs that ring, each with the one whose dial waits for a decision: itself, or that of a connect."""
+        """The ringing legs, each with the leg whose dial waits for a decision: itself, or that of a connect."""
         for leg in self._live.vonage.legs.values():
             if leg.waited is not None and leg.waited.kind == "dial":
                 yield (leg.dialled[-1] if leg.is_answered else leg), leg
@@ -104,7 +104,7 @@ class IncomingCalls:
             await decider.decide(CHOICES[choice])
 
     async def show(self, id_: str) -> Json:
-        """The current state of a call, as that of the phone's own calls. Raises HTTPException."""
+        """The current state of a call, in the form of the phone's own calls. Raises HTTPException."""
         async with self._live.scheduler.in_step():
             return _shown(self._leg(id_))
 
@@ -138,7 +138,7 @@ class IncomingCalls:
 
 
 def _shown(leg: Leg) -> Json:
-    """The state of a leg, with what only the phone's own calls have left blank."""
+    """The state of a leg; fields that only the phone's own calls have are blank."""
     caller = leg.identity.from_
     waited = leg.waited
     takes = waited.takes if waited is not None else frozenset()
@@ -172,7 +172,7 @@ def _shown(leg: Leg) -> Json:
 
 
 class LocalServer(HttpServer):
-    """The server on this machine, also when its webhooks have the public URL."""
+    """The server on this machine, even if its webhooks have the public URL."""
 
     def __init__(self, public_url: str, server_url: str) -> None:
         super().__init__()

@@ -6,15 +6,11 @@ outbound:
   machine_detection: continue    # or hangup, detect, detect_beep
   retry: {on: [timeout, busy], after: 10m, tries: 3, within: office}
   expires: 1h                    # after the wanted time
-  on:
-    answered: hello
-    machine: leave_message
-    otherwise: {send: not_reached}
-    unknown: {send: check_by_hand}
+  on: answered: hello machine: leave_message otherwise: {send: not_reached} unknown: {send: check_by_hand}
 
-A call that is answered enters the step under `answered`, or the flow's `start`. Every other way out reaches nobody, so
-it can only send hooks: `expired` for a call that could not be placed in time, `unknown` for an attempt of which nobody
-knows whether it rang, and Vonage's statuses.
+A call that is answered enters the step under `answered`, or the flow's `start`. In every other outcome nobody was
+reached, so it can only send hooks: `expired` for a call that could not be placed in time, `unknown` for an attempt that
+may or may not have rung, and Vonage's statuses.
 """
 
 from __future__ import annotations
@@ -42,7 +38,7 @@ EXPIRED: Final = "expired"
 OTHERWISE: Final = "otherwise"
 DETECTED: Final = ("human", "machine", "beep")
 RETRIED: Final = (*DIAL_FAILURES, "machine", UNKNOWN)
-"""Outcomes of an attempt that another one may follow."""
+"""Outcomes of an attempt after which another one may follow."""
 MOST_TRIES: Final = 10
 
 
@@ -51,10 +47,10 @@ class OutboundRetry:
     """When another attempt follows.
 
     Attributes:
-        on: the outcomes of an attempt that another one follows.
+        on: the outcomes after which another attempt follows.
         after_s: seconds until then.
         tries: maximum number of attempts.
-        within: name of the opening hours in which all attempts are made; "" for any time.
+        within: the name of the opening hours in which all attempts are made; "" for any time.
     """
 
     on: frozenset[str] = frozenset()
@@ -69,15 +65,15 @@ class Outbound:
 
     Attributes:
         place: where it is written.
-        answered: where the call of a person who answers starts.
+        answered: where the call starts if a person answers.
         from_number: digits; "" for a random number of the application.
         ringing_timer_s: seconds.
         machine_detection: "" for none.
-        retry: one attempt only, if the flow says nothing.
-        expires_s: seconds after the wanted time until the call is no longer worth it; None: never.
-        quiet: whether nobody is called at night.
+        retry: by default, only one attempt.
+        expires_s: seconds after the wanted time until the call expires; None: never.
+        quiet: whether calls at night are avoided.
         ways: where the call goes once machine detection has found out, by `human`, `machine` and `beep`.
-        hooks: sent when nobody was reached, by outcome; `otherwise` for the rest but `unknown`.
+        hooks: sent if nobody was reached, by outcome; `otherwise` for the rest, except `unknown`.
     """
 
     place: Place
@@ -93,7 +89,7 @@ class Outbound:
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """Where a call that somebody answers may go."""
+        """The possible targets of an answered call."""
         return (self.answered, *self.ways.values())
 
     def hooks_for(self, outcome: str) -> tuple[SentHook, ...]:
@@ -126,24 +122,24 @@ class OutboundRetryWords(MapForm):
     example: ClassVar = "retry: {on: [timeout, busy], after: 10m, tries: 3}"
 
     on: Annotated[frozenset[str], Notation(_read_retried, listed({"enum": list(RETRIED)}))]
-    """Outcomes that another attempt follows: timeout, busy, unanswered, rejected, failed, machine, unknown."""
+    """Outcomes after which another attempt follows: timeout, busy, unanswered, rejected, failed, machine, unknown."""
     after: Annotated[int, Duration("10s", "24h", "m")] = 600_000
     """How long to wait until then, 10s to 24h."""
     tries: Annotated[int, WholeNumber(1, MOST_TRIES)] = 3
-    """Attempts altogether, 1 to 10."""
+    """Total number of attempts, 1 to 10."""
     within: Annotated[Text | None, Notation(lambda node, what, reader: reader.text(node, what), TEXT)] = None
-    """Opening hours in which attempts are made, the first one included."""
+    """Opening hours in which attempts are made, including the first one."""
 
 
 class NotReached(MapForm):
-    """A way out that reaches nobody."""
+    """An outcome in which nobody was reached."""
 
     unknown_code: ClassVar = "E292"
-    cures: ClassVar = {"send": "write the hook that tells somebody: `{send: hook}`"}
+    cures: ClassVar = {"send": "write the hook to send: `{send: hook}`"}
     example: ClassVar = "{send: hook}"
 
     send: SentHooks
-    """The hooks that tell somebody."""
+    """The hooks to send."""
 
 
 class OutboundWays(MapForm):
@@ -160,7 +156,7 @@ class OutboundWays(MapForm):
     machine: Destination | None = None
     """Machine detection has found a machine."""
     beep: Destination | None = None
-    """A machine has played its tone."""
+    """A machine has played its beep."""
     timeout: NotReached | None = None
     """It rang for too long."""
     busy: NotReached | None = None
@@ -174,7 +170,7 @@ class OutboundWays(MapForm):
     expired: NotReached | None = None
     """The call could not be placed in time."""
     unknown: NotReached | None = None
-    """Nobody knows whether it rang: a request was lost, or a server stopped."""
+    """It is unknown whether it rang: a request was lost, or a server stopped."""
     otherwise: NotReached | None = None
     """Everything that does not have its own line, after the last attempt."""
 
@@ -188,7 +184,7 @@ class OutboundWords(MapForm):
     definition: ClassVar = "outbound"
 
     from_: Annotated[str | None, TYPES["phone"]] = written_as("from", default=None)
-    """The number that the called person sees: one of the application, in quotes."""
+    """The number shown to the called person: one of the application's, in quotes."""
     random_from_number: bool | None = written_as("randomFromNumber", default=None)
     """true: a random number of the application, instead of `from`."""
     ringing_timer: Annotated[int, Duration("1s", "120s", "s")] = 60_000
@@ -198,11 +194,11 @@ class OutboundWords(MapForm):
     retry: OutboundRetryWords | None = None
     """When another attempt follows."""
     expires: Annotated[int | None, Duration("10s", "720h", "h")] = None
-    """How long after the wanted time the call is still worth it."""
+    """How long after the wanted time the call may still be placed."""
     quiet: bool = True
-    """false: may be placed between 21:00 and 08:00, local time of the called number."""
+    """false: may be placed between 21:00 and 08:00 in the called number's local time."""
     on: OutboundWays | None = None
-    """Where the call goes, and who is told if nobody was reached."""
+    """Where the call goes, and the hooks to send if nobody was reached."""
 
 
 def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set[str]) -> Outbound | None:
@@ -217,7 +213,7 @@ def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set
     place = words.written.place
     before = len(reader.issues)
     if (words.from_ is None) == (words.random_from_number is not True):
-        message = "`outbound` needs one number that the called person sees"
+        message = "`outbound` needs exactly one number to show to the called person"
         reader.report("E294", place, message, 'write `from: "442079460000"`, or `randomFromNumber: true`, not both')
     retry = words.retry
     within = retry.within if retry is not None else None
@@ -229,12 +225,12 @@ def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set
     targets = {name: target for name in DETECTED if ways and (target := getattr(ways, name)) is not None}
     if targets and words.machine_detection in {None, "hangup"} and ways is not None:
         name = next(iter(targets))
-        message = f"`{name}` never comes: `machine_detection` does not report it"
+        message = f"`{name}` is never reported: `machine_detection` does not do so"
         reader.report("W296", ways.at(name), message, "write `machine_detection: continue`")
     reached = (*DIAL_FAILURES, EXPIRED, UNKNOWN, OTHERWISE)
     lines = {name: line for name in reached if ways is not None and (line := getattr(ways, name)) is not None}
     if OTHERWISE not in lines:
-        message = "nobody is told if the called person is not reached"
+        message = "no hook is sent if the called person is not reached"
         reader.report("W297", ways.written.place if ways else place, message, "add `otherwise: {send: hook}` to `on`")
     if any(issue.is_error for issue in reader.issues[before:]):
         return None

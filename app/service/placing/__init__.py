@@ -1,1 +1,1 @@
-"""Places calls: which requests are good, when an attempt may be made, what follows it, and who makes it."""
+"""Places calls: which requests are valid, when attempts may be made, what follows them, and who makes them."""

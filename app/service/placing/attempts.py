@@ -1,4 +1,4 @@
-"""What follows an attempt: another one, or the end of the placed call."""
+"""Decides what follows an attempt: another one, or the end of the placed call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.service.placing.times import next_moment, zones_of
 from app.store import PlacedRow, milliseconds
 
 ANSWERED: Final = "answered"
-"""The outcome of a call that somebody answered."""
+"""The outcome of an answered call."""
 SILENT_S: Final = 30
 """How long after the end of ringing to wait for a webhook of an attempt."""
 LONGEST_CALL_S: Final = 24 * 60 * 60
@@ -38,7 +38,7 @@ def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime) -> dat
     Args:
         flow: whose `outbound` decides.
         row: the call, whose `tries` include the last attempt.
-        outcome: of that attempt.
+        outcome: the outcome of that attempt.
         now: aware.
     """
     outbound = _outbound_of(flow)
@@ -50,7 +50,7 @@ def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime) -> dat
 
 
 def is_too_late(row: PlacedRow, moment: datetime) -> bool:
-    """Whether a call is no longer worth it at a moment."""
+    """Whether a call has expired at a moment."""
     return row.expires_at is not None and milliseconds(moment) >= row.expires_at
 
 
@@ -61,5 +61,5 @@ def _calendar(flow: Flow, outbound: Outbound) -> Calendar | None:
 
 def _outbound_of(flow: Flow) -> Outbound:
     if flow.outbound is None:
-        raise ValueError(f"flow {flow.name} places no calls")
+        raise ValueError(f"flow {flow.name} does not place calls")
     return flow.outbound

@@ -1,4 +1,4 @@
-"""Ends attempts: another one follows, or those are told who wanted the call."""
+"""Ends attempts: another one follows, or the flow's hooks report the result."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from app.service.written_rows import hook_rows
 from app.store import AttemptResult, AttemptRow, HookRow, PlacedRow, milliseconds
 
 SESSION: Final = "placed:"
-"""Begins the session of hooks that belong to no call: somebody was not reached."""
+"""The start of the session name of hooks without a call, sent when nobody was reached."""
 
 
 async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: datetime, problem: str = "") -> bool:
     """End an attempt; False if it is over. Another one follows if the flow's `outbound` says so.
 
     Args:
-        turns: with the store and the flows.
+        turns: has the store and the flows.
         attempt: as stored.
         outcome: `answered`, Vonage's status, or `unknown`.
         now: aware.
@@ -47,7 +47,7 @@ async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: date
 
 
 async def end_waiting(turns: Turns, row: PlacedRow, flow: Flow | None, result: AttemptResult, now: datetime) -> None:
-    """End a call that waits for an attempt, and tell those who wanted it; the outcome is `expired` or `failed`."""
+    """End a call that waits for an attempt, and send its hooks; the outcome is `expired` or `failed`."""
     hooks = _hooks(turns, flow, row, result.outcome, now)
     result = result._replace(params=_kept_params(flow, row), hooks=hooks)
     if await turns.store.placed.end_waiting(row, result, milliseconds(now)) and hooks:
@@ -68,13 +68,13 @@ def values_of(flow: Flow, row: PlacedRow) -> dict[str, Any]:
 
 
 def call_of(flow: Flow, row: PlacedRow) -> Call:
-    """The data of a call that nobody has answered."""
+    """The data of an unanswered call."""
     from_number = flow.outbound.from_number if flow.outbound is not None else ""
     return Call(row.number, from_number, direction="outbound", request=row.id)
 
 
 def _kept_params(flow: Flow | None, row: PlacedRow) -> str:
-    """What is left of the params after the end: nothing sensitive, and nothing of a flow that is lost."""
+    """The params to keep after the end: none that are sensitive, and none if the flow is lost."""
     if flow is None or not row.params:
         return ""
     stored = orjson.loads(row.params)

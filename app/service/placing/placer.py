@@ -28,7 +28,7 @@ REPLY_S: Final = 20
 """How long a request for a call may take, with its connection. `app.vonage.voice_api` gives up before."""
 POLLING: Final = Schedule(poll_s=1.0, slots=16)
 AGAIN_S: Final = 5
-"""When to try again what reached nobody."""
+"""When to retry requests that did not reach Vonage."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,8 +36,8 @@ class PlacingPolicy:
     """The settings of a placer.
 
     Attributes:
-        base_url: of the webhooks, without a trailing slash.
-        limits: of all hosts together.
+        base_url: the webhooks' base URL, without a trailing slash.
+        limits: those of all hosts together.
         schedule: polling; its tries do not apply.
     """
 
@@ -50,10 +50,10 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
     """Looks for due calls and places them.
 
     Args:
-        turns: with the store, the flows and the policy.
+        turns: has the store, the flows and the policy.
         api: requests calls.
         policy: settings.
-        listener: is told what goes wrong.
+        listener: receives problems.
         clock: the time, aware, UTC.
     """
 
@@ -91,7 +91,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         outbound = flow.outbound if flow is not None else None
         why = refusal(row.number, self._turns.policy.dial_allow)
         if flow is None or outbound is None or why:
-            problem = f"the number {why}" if why else f"the flow {row.flow} places no calls any more"
+            problem = f"the number {why}" if why else f"the flow {row.flow} no longer places calls"
             await end_waiting(self._turns, row, flow, AttemptResult("failed", problem), now)
             return None
         moment = first_moment(flow, row.number, now)
@@ -126,7 +126,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         await self.write(self._placed.sent(row, created.uuid, created.conversation_uuid, give_up_at))
 
     async def count(self) -> PlacedCounts:
-        """Count the calls that wait and those under way."""
+        """Count the calls that are waiting and those under way."""
         return await self._placed.count_active()
 
     async def _failed(self, row: AttemptRow, outbound: Outbound, error: VoiceApiError) -> None:
@@ -161,7 +161,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
 
 
 def _silence_of(attempt: AttemptRow) -> str:
-    """The outcome of an attempt whose webhooks do not come."""
+    """The outcome of an attempt without webhooks."""
     return ANSWERED if attempt.answered_at is not None else UNKNOWN
 
 

@@ -1,4 +1,4 @@
-"""Requests for calls: checked at once, so that a stored one can be placed."""
+"""Requests for calls, which are checked immediately, so that stored ones can be placed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.suggest import nearest
 LONGEST_CHAIN: Final = 10
 """Maximum number of calls that may lead to one another."""
 LONGEST_AHEAD: Final = timedelta(days=400)
-"""How far in the future a call may be wanted."""
+"""How far in the future a call may be requested."""
 
 
 class RefusedRequest(AppError):
@@ -40,14 +40,14 @@ class RefusedRequest(AppError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WantedCall:
-    """A call that somebody wants to be placed.
+    """A request to place a call.
 
     Attributes:
-        flow: that the called person hears.
+        flow: the flow that the called person hears.
         to: the number, as people or programs write it, with the country code.
-        values: of the flow's params, by name; text is cast.
+        values: those of the flow's params, by name; text is cast.
         at: not before this time (aware); None: now.
-        expires_s: seconds after `at` until it is no longer worth it; None: as the flow says.
+        expires_s: seconds after `at` until it expires; None: as in the flow.
         owner: see `PlacedRow`.
         key: recognises a repeated request of this owner; "": this request is not repeated.
         batch: its name, or "".
@@ -69,7 +69,7 @@ def checked(request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[st
     """The row of a request. Raises RefusedRequest.
 
     Args:
-        request: what is wanted.
+        request: the request.
         flows: the current flows by name.
         allowed: `NCCO_DIAL_ALLOW`.
         now: aware.
@@ -80,7 +80,7 @@ def checked(request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[st
         raise RefusedRequest("flow", f"{flow.name} has no `outbound`", "Add it, or name a flow that has it.")
     if request.chain > LONGEST_CHAIN:
         message = f"{LONGEST_CHAIN} calls have led to this one"
-        raise RefusedRequest("flow", message, "Let flows place each other fewer times.")
+        raise RefusedRequest("flow", message, "Make flows place each other fewer times.")
     number = _number(request.to, allowed)
     values = _values(request.values, flow)
     wanted = (request.at or now).astimezone(UTC)
@@ -163,7 +163,7 @@ def _values(given: Mapping[str, Any], flow: Flow) -> dict[str, Any]:
 
 
 def _digest(request: WantedCall, number: str, values: Mapping[str, Any]) -> str:
-    """Tells whether a repeated request is the same."""
+    """A digest that shows whether a repeated request is the same."""
     at = request.at.astimezone(UTC).isoformat() if request.at else ""
     document = [request.flow, number, values, at, request.expires_s]
     return sha256(orjson.dumps(document, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,4 +1,4 @@
-"""When a call may be placed: within opening hours, and not at night where the called number may be."""
+"""Decides when a call may be placed: within opening hours, and not at night in any possible time zone of the number."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ QUIET_FROM: Final = time(21)
 QUIET_UNTIL: Final = time(8)
 """Quiet hours in each zone of the called number. Our own choice: many countries allow calls from 8 or 9 to 20 or 21."""
 MOST_DAYS: Final = 60
-"""How far ahead to look for a moment that fits."""
+"""How far ahead to look for a suitable moment."""
 
 _NIGHT: Final = timedelta(hours=24 - QUIET_FROM.hour)
 
 
 @lru_cache(maxsize=4096)
 def zones_of(number: str) -> tuple[ZoneInfo, ...]:
-    """Every time zone that a number may be in; () if unknown. For a number that is not in use, that of its prefix.
+    """Every time zone that a number may be in; () if unknown. For a number that is not in use, the zones of its prefix.
 
     Args:
         number: digits with the country code.
@@ -47,7 +47,7 @@ def next_moment(now: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar |
         calendar: opening hours; None for any time.
 
     Returns:
-        The moment in UTC; `now` itself if it fits; None if there is none within `MOST_DAYS`.
+        The moment in UTC; `now` itself if it is suitable; None if there is none within `MOST_DAYS`.
     """
     moment = now.astimezone(UTC)
     last = moment + timedelta(days=MOST_DAYS)
@@ -63,7 +63,7 @@ def next_moment(now: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar |
 
 
 def _after_night(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The end of the quiet hours that a moment is in; the moment itself by day."""
+    """The end of the quiet hours around a moment; the moment itself outside them."""
     local = moment.astimezone(zone)
     if QUIET_UNTIL <= local.time() < QUIET_FROM:
         return moment

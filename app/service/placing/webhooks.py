@@ -1,4 +1,4 @@
-"""Webhooks of placed calls: their URLs carry the signed ID of the attempt, so that the first one adopts it."""
+"""Webhooks of placed calls: their URLs contain the signed ID of the attempt, so that the first leg adopts it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from app.service.written_rows import answer_row, status_of, webhook_row
 from app.store import AttemptRow, milliseconds
 
 GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
-"""What somebody hears whose call was cancelled, or who is called a second time for one attempt."""
+"""The NCCO for a person whose call was cancelled, or who is called twice for one attempt."""
 NOT_REACHED: Final = frozenset({"timeout", "busy", "unanswered", "rejected", "failed"})
 DETECTED: Final = frozenset({"human", "machine"})
 FIRST_TURN: Final = 1
-"""The turn that machine detection may interrupt."""
+"""The number of the turn that machine detection may interrupt."""
 LONGEST_RINGING_S: Final = 120
 """Source: Outbound REST (`ringing_timer`)."""
 
@@ -76,7 +76,7 @@ async def _say_goodbye(turns: Turns, id_: str, delivery: Delivery) -> Reply:
 
 
 async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | None:
-    """Let an event change its attempt; returns the NCCO if machine detection moves the call. Raises UnknownWait."""
+    """Apply an event to its attempt; returns the NCCO if machine detection moves the call. Raises UnknownWait."""
     ref = read_token(turns.policy.keys, "placed", token)
     webhook = delivery.webhook
     if delivery.problem or not isinstance(webhook, StatusWebhook):

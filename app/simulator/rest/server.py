@@ -73,9 +73,9 @@ class LiveVonage:
 
 
 class _PartOfAProcess(Server):
-    """Leaves signals to the process that it is a part of."""
+    """Leaves signals to the process in which it runs."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Do not capture signals."""
         yield
