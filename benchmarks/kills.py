@@ -47,6 +47,7 @@ def main() -> int:
     print(f"{losses.kills} kills, {losses.acknowledged} webhooks acknowledged, {time.monotonic() - begun:.0f} s")
     print(f"{losses.unanswered} were not answered, {losses.committed} of these were written", end="; ")
     print(f"{losses.replayed} were sent again")
+    print(f"{losses.ends} calls have ended")
     faults = [f"FAULT: {fault}: {count}" for fault, count in losses.faults.items()]
     print("\n".join(faults) or "nothing is lost, nothing is half written, integrity_check is ok")
     return 1 if losses.faults or not 0 < losses.unanswered < losses.replayed else 0

@@ -45,6 +45,12 @@ HALF_WRITTEN: Final = {
 }
 
 
+OVER: Final = """
+    SELECT id FROM calls WHERE is_over = 1 AND instr(state, '"parent"') = 0
+"""
+WAITING: Final = "SELECT session FROM hooks WHERE name = 'over'"
+
+
 class Killed(Exception):
     """The server is gone."""
 
@@ -85,6 +91,7 @@ class Losses:
     Attributes:
         acknowledged: webhooks that were answered with 200 or 204.
         committed: those among the unanswered that were written all the same.
+        ends: calls that are over.
         faults: what must not be, counted.
     """
 
@@ -93,6 +100,7 @@ class Losses:
     unanswered: int = 0
     committed: int = 0
     replayed: int = 0
+    ends: int = 0
     faults: Counter[str] = field(default_factory=Counter)
 
 
@@ -115,7 +123,8 @@ async def kill_again_and_again(
                 say(
                     f"{losses.kills} kills, {losses.acknowledged} acknowledged, faults: {dict(losses.faults) or 'none'}"
                 )
-    _look_at_all(folder / "calls.db", losses)
+        _look_at_all(folder / "calls.db", losses)
+        _look_at_ends(folder / "calls.db", office, losses)
     return losses
 
 
@@ -185,6 +194,26 @@ async def _replay(
         if written is not None and answer.body != written:
             losses.faults["written, and other bytes when it was sent again"] += 1
     wire.close()
+
+
+def _look_at_ends(database: Path, office: Office, losses: Losses) -> None:
+    """The end of each call was told, or waits to be told, and no other."""
+    told = [orjson.loads(body)["call"] for body in office.told.get("/over", ())]
+    with closing(sqlite3.connect(database)) as connection:
+        over = {id_ for (id_,) in connection.execute(OVER)}
+        waiting = [id_ for (id_,) in connection.execute(WAITING)]
+    losses.ends = len(over)
+    losses.faults.update(
+        {
+            fault: count
+            for fault, count in {
+                "an end that nobody is told": len(over - {*told, *waiting}),
+                "an end of a call that is not over": len({*told, *waiting} - over),
+                "an end under two ids": len(told) - len({*told}) + len(waiting) - len({*waiting}),
+            }.items()
+            if count
+        }
+    )
 
 
 def _look_at_all(database: Path, losses: Losses) -> None:

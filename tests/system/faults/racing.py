@@ -75,7 +75,7 @@ class Twins:
         self._ncco: list[dict[str, Any]] = []
 
     async def call(self) -> None:
-        """Answer, a wrong key, sales, busy, a recording, the end: with them two hooks."""
+        """Answer, a wrong key, sales, busy, a recording, the end: with them three hooks."""
         await self._twice("answer", "/webhooks/answer", self._facts())
         await self._twice("input", self._path("input"), {**self._facts(), "dtmf": {"digits": "9", "timed_out": False}})
         await self._twice("input", self._path("input"), {**self._facts(), "dtmf": {"digits": "4", "timed_out": False}})
@@ -89,7 +89,7 @@ class Twins:
         await self._twice("record", self._path("event"), recording)
         ended = {**self._facts(), "status": "completed", "direction": "inbound"}
         await self._twice("event", "/webhooks/event", ended)
-        self._races.hooks += 2
+        self._races.hooks += 3
 
     async def _twice(self, kind: str, path: str, fields: dict[str, Any]) -> None:
         one, other = await asyncio.gather(*(wire.post(path, fields) for wire in self._wires))

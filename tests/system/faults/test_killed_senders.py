@@ -1,4 +1,4 @@
-"""A server that is killed between the sending of a hook and writing that it was sent: it comes again, as the same."""
+"""Servers that are killed: a hook that was sent, but not written as sent, comes again; no end of a call is lost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from tests.system.faults.killing import kill_again_and_again
 from tests.system.faults.office import Mood, Office
 from tests.system.faults.served import Served, served
 from tests.system.faults.wire import Wire
@@ -55,3 +56,10 @@ async def test_a_hook_whose_sender_was_killed_before_it_was_marked_comes_again_u
     assert (1, True) == (tries, lease > 0)
     assert [2] == list(office.hooks.values())
     assert (1, 0) == (len(office.told["/routed"]), left)
+
+
+async def test_each_call_that_is_over_is_told_once_in_spite_of_kills(tmp_path: Path) -> None:
+    losses = await kill_again_and_again(tmp_path, kills=3, webhooks=1_200, phones=8)
+
+    assert {} == losses.faults
+    assert (3, True) == (losses.kills, losses.ends > 20)
