@@ -24,8 +24,10 @@ from app.store.placed_rows import (
     PlacingLimits,
 )
 
-GAP_MS: Final = 334
-"""Time between two new calls of an application, across all hosts. Source: Outbound REST (3 new calls a second)."""
+GAP_MS: Final = 400
+"""Time between two new calls of an application, across all hosts. Vonage accepts 3 a second, but requests take
+different times to arrive, and a refusal (429) may hit the dial of a caller. Source: Outbound REST.
+"""
 BUSY_MS: Final = 5_000
 """When to look again at a call whose number is being called by the same flow."""
 MINUTE_MS: Final = 60_000

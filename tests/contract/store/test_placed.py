@@ -100,21 +100,21 @@ async def test_new_calls_keep_a_distance_over_all_hosts(placed: PlacedCalls) -> 
     begun = [await begin(placed, row) for row in rows]
 
     assert [True, False, False, False, False] == [each.attempt is not None for each in begun]
-    assert NOON_MS + 334 == begun[1].look_at
+    assert NOON_MS + 400 == begun[1].look_at
     now = NOON_MS
     moments = []
     for row in rows[1:]:
         while (each := await begin(placed, row, now)).attempt is None:
             now = each.look_at
         moments.append(now - NOON_MS)
-    assert [334, 668, 1002, 1336] == moments
+    assert [400, 800, 1200, 1600] == moments
 
 
 async def test_calls_that_flows_dial_take_the_place_of_new_ones(placed: PlacedCalls) -> None:
     (row,) = await placed.add([wanted()])
     await placed.yield_to(3, NOON_MS)
 
-    assert Begun(None, NOON_MS + 3 * 334) == await begin(placed, row)
+    assert Begun(None, NOON_MS + 3 * 400) == await begin(placed, row)
 
 
 @pytest.mark.parametrize("limits", [PlacingLimits(2, 1_000), PlacingLimits(1_000, 2)])

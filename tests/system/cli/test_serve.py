@@ -249,6 +249,15 @@ def test_an_address_of_version_6_is_in_brackets() -> None:
     assert "listens on http://[::1]:8000" in greeting(load_settings(None, host="::1"), FLOWS, dev=True)
 
 
+def test_real_calls_are_a_choice_of_development_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_project(tmp_path, shop=SHOP)
+    monkeypatch.chdir(tmp_path)
+
+    refused = ncco("serve", "--real-calls")
+
+    assert (2, True) == (refused.exit_code, "without --dev, all calls are real" in refused.output)
+
+
 def test_several_processes_have_no_memory_in_common(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_project(tmp_path, shop=SHOP)
     monkeypatch.chdir(tmp_path)
