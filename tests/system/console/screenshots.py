@@ -61,7 +61,7 @@ def _owners_call(page: Page) -> None:
 
 def _pasted(page: Page) -> None:
     page.goto("/phone")
-    page.get_by_label("File").select_option("a pasted text")
+    page.get_by_label("File").select_option("pasted text")
     page.locator("flow-editor").get_by_role("textbox").fill(WRONG)
     expect(page.locator("flow-editor .issue").first).to_contain_text("maxDigit")
 

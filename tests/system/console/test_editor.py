@@ -39,7 +39,7 @@ MEGABYTES = {
 def pasted(page: Page, text: str) -> Locator:
     """The editor with a text from the clipboard."""
     page.goto("/phone")
-    page.get_by_label("File").select_option("a pasted text")
+    page.get_by_label("File").select_option("pasted text")
     editor = page.locator("flow-editor")
     page.evaluate("text => navigator.clipboard.writeText(text)", text)
     editor.get_by_role("textbox").focus()
