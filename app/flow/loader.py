@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from app.flow.checks.graph import check_cycles, check_reachable
+from app.flow.checks.graph import check_cycles, check_placing, check_reachable
 from app.flow.checks.project import check_modules, check_project
 from app.flow.checks.prompts import check_prompts
 from app.flow.checks.usage import check_usage
@@ -243,7 +243,7 @@ def _check_flows(flows: Iterable[_FlowFile]) -> None:
     by_name = {
         each.read.name if first[each.read.name] == path else path: each.read for path, each in reversed(sound.items())
     }
-    for issue in check_cycles(by_name):
+    for issue in (*check_cycles(by_name), *check_placing(by_name)):
         sound[issue.place.file].file.issues.append(issue)
     for each in sound.values():
         each.file.issues.extend((*check_prompts(each.read), *check_reachable(each.read)))

@@ -113,6 +113,7 @@ class Signature:
         returns: the values that it returns, by name.
         is_whole: whether the whole file could be read; if not, there may be more than is listed here.
         places: where each outcome is declared.
+        is_placed: whether calls can be placed with it.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Signature:
     returns: Mapping[str, Variable] = field(default_factory=dict)
     is_whole: bool = True
     places: Mapping[str, Place] = field(default_factory=dict)
+    is_placed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

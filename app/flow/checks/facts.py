@@ -201,7 +201,7 @@ class Facts:
         """A post without `json` sends every variable that is not sensitive."""
         for sending in sendings:
             self.sent_hooks.add(sending.name)
-            if sending.definition.body is None and sending.definition.mail is None:
+            if sending.definition.has_default_body:
                 self.read.update(sending.variables)
 
     def _target(self, target: Target) -> None:

@@ -1,4 +1,4 @@
-"""Checks how steps lead to each other: steps that no call reaches (W215), cycles without input (E216, E280)."""
+"""Checks how steps lead to each other: steps that no call reaches (W215), cycles without input (E216, E280, W298)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from jinja2 import nodes
 
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.flow import ReadFlow
+from app.flow.language.hooks import SentHook
 from app.flow.language.step import ReadStep
 from app.flow.model import Step
 from app.flow.runtime import Assignment, Way
@@ -234,6 +235,35 @@ def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
         cycle = shortest_path(start, start, graph)
         path = " → ".join([*(name for name, _ in cycle), start])
         yield RULES["E280"].at(cycle[-1][1].target.place, f"this flow waits for itself to return: {path}")
+
+
+def check_placing(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
+    """W298 once for each group of flows that place each other without any input from the people who are called."""
+    followed = _FlowWays(flows, FOLLOWED[0])
+    graph = {name: dict(_placed_unasked(name, flows, followed)) for name in flows}
+    for group in components(graph):
+        sent = (hook for name in group for to, hook in graph[name].items() if to in group)
+        hook = min(sent, key=lambda each: each.place, default=None)
+        if hook is not None:
+            message = f"calls place each other again and again, even if nobody answers: {', '.join(sorted(group))}"
+            yield RULES["W298"].at(hook.place, message)
+
+
+def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWays) -> Iterator[tuple[str, SentHook]]:
+    """The flows that placed calls of a flow place without input from the called person, each with a hook."""
+    begun = flows[name].flow
+    if begun is None or begun.outbound is None:
+        return
+    sent = [*begun.outbound.hooks.values()]
+    waiting = [(name, step) for step in begun.entered]
+    for flow, step in waiting:
+        read = flows[flow]
+        found = read.steps[step].step
+        sent += [found.sends, *found.events.values(), *(read.flow.events.values() if read.flow else ())]
+        waiting += [to for to, _ in followed.leading(flow, read, step) if to not in waiting]
+    for hook in (hook for hooks in sent for hook in hooks):
+        if hook.definition.placing is not None and hook.definition.placing.flow in flows:
+            yield hook.definition.placing.flow, hook
 
 
 class _FlowWays:

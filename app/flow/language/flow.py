@@ -148,7 +148,15 @@ def _read_signature(name: Text | None, fields: Fields, reader: Reader) -> Signat
     taken = read_params(params, "`params`", reader) if params else {}
     given = read_returned_types(returns, "`returns`", reader) if returns else {}
     named = _read_outcomes(outcomes, reader) if outcomes else {}
-    return Signature(name.value if name else "", fields.at("flow"), taken, tuple(named), given, places=named)
+    return Signature(
+        name.value if name else "",
+        fields.at("flow"),
+        taken,
+        tuple(named),
+        given,
+        places=named,
+        is_placed=fields.get("outbound") is not None,
+    )
 
 
 def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:

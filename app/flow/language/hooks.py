@@ -8,6 +8,7 @@ hooks:
     params: {reason: text}
     json: {caller: "{{ call.from }}", answers: "{{ answers }}", reason: "{{ reason }}"}
   voicemail_mail: {mail: {to: "{{ env.OFFICE_MAIL }}", subject: "A message from {{ call.from }}", attach: recording}}
+  call_back: {place: {flow: callback, to: "{{ call.from }}", after: 30m}}
 
 A step sends them (`send: survey_done`), or an event does (`events: {record: voicemail_saved}`), for a step or a flow.
 """
@@ -43,6 +44,7 @@ from app.flow.language.outgoing import (
     read_url,
     scope_with,
 )
+from app.flow.language.placing import PlacedFlow
 from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.scope import Param
 from app.flow.templates.values import Native, Value
@@ -101,6 +103,8 @@ _SERVER_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-
 
 MAILTO: Final = "mailto:"
 """The start of the `url` of a hook that is a mail."""
+PLACE: Final = "place:"
+"""The start of the `url` of a hook that places a call."""
 
 
 class Hook(NamedTuple):
@@ -109,8 +113,8 @@ class Hook(NamedTuple):
     Attributes:
         name: its name in the flow.
         url: absolute, http or https; its host comes from the flow file or from `env`. For a mail, `mailto:` and the
-            addresses. "" if there is a problem.
-        json: the body: any JSON value; for a mail, the result of `MailDefinition.render`.
+            addresses; for a call, `place:` and the flow. "" if there is a problem.
+        json: the body: any JSON value; for a mail or a call, the result of `MailDefinition.render` or `Placing.render`.
         headers: the flow's headers, by name; values without line ends.
         problem: why it could not be rendered, in one sentence without any value of the call, or "". A hook with a
             problem is not sent, but kept for inspection.
@@ -166,6 +170,8 @@ class HookDefinition(Definition):
     """The URL to which it is posted."""
     mail: MailDefinition | None = None
     """The mail to send instead of a post."""
+    placing: PlacedFlow | None = written_as("place", default=None)
+    """The call to place instead of a post."""
     body: Annotated[Value | None, Notation(_read_body, ANYTHING)] = written_as("json", default=None)
     """The whole body, as JSON; without it, the hook reports what happened, in the format of Standard Webhooks."""
     headers: Annotated[Object | None, Notation(_read_headers, named(TEXT))] = None
@@ -175,18 +181,23 @@ class HookDefinition(Definition):
 
     @property
     def url(self) -> Value | None:
-        """The URL to which it is posted; None for a mail."""
+        """The URL to which it is posted; None for a mail or a call."""
         return self.post
+
+    @property
+    def has_default_body(self) -> bool:
+        """Whether it posts what happened."""
+        return self.body is None and self.mail is None and self.placing is None
 
     @property
     def values(self) -> tuple[Value, ...]:
         """All its values that may be computed."""
-        return (*super().values, *(self.mail.values if self.mail else ()))
+        return (*super().values, *(each for way in (self.mail, self.placing) if way for each in way.values))
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """JSON Schema of the map, which has `post` or `mail`."""
-        return {**super().json_schema(), "anyOf": [has("post"), has("mail")]}
+        """JSON Schema of the map, which has `post`, `mail` or `place`."""
+        return {**super().json_schema(), "anyOf": [has(way) for way in _WAYS]}
 
     def render(self, names: Mapping[str, Any], variables: Iterable[str] = ()) -> Hook:
         """The hook as sent in this call. Never raises: a hook that cannot be rendered has a problem instead.
@@ -208,6 +219,8 @@ class HookDefinition(Definition):
         if self.mail is not None:
             mail = self.mail.render(names)
             return Hook(self.name, MAILTO + ",".join(mail["to"]), mail)
+        if self.placing is not None:
+            return Hook(self.name, PLACE + self.placing.flow, self.placing.render(names))
         url = self.url.render(names) if self.url else ""
         plain_params = [name for name, param in self.params.items() if not param.variable.sensitive]
         body = self.body.render(names) if self.body else _default_body(self.name, names, plain_params, variables)
@@ -265,11 +278,11 @@ def _read_hook(entry: Entry, reader: Resolver) -> HookDefinition | None:
         reader.report("E206", params[taken].variable.place, f'"{taken}" already has a meaning in every hook')
     scope = scope_with(params, reader.scope).with_name("event", EVENT)
     scope = scope.with_name("flow", TYPES["text"]).with_name("step", TYPES["text"])
-    is_mail = _check_way(fields, reader)
+    way = _way_of(fields, reader)
     hook = HookDefinition.build(
-        fields.without(*(_OF_POSTS if is_mail else ("mail",))),
+        fields.without(*_others_than(way)),
         replace(reader, scope=scope),
-        cures={} if is_mail else _NO_POST,
+        cures=_NO_POST if way == "post" else {},
         name=name,
         params=params,
     )
@@ -281,19 +294,27 @@ def _read_hook(entry: Entry, reader: Resolver) -> HookDefinition | None:
     return hook
 
 
-_OF_POSTS: Final = ("post", "json", "headers")
+_WAYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "post": ("post", "json", "headers"),
+    "mail": ("mail",),
+    "place": ("place",),
+}
+"""What a hook does, with the words of each."""
 _NO_POST: Final = {"post": Fix('write `post: "https://.."`', "add", 'post: "https://example.com"')}
 
 
-def _check_way(fields: Fields, reader: Reader) -> bool:
-    """Whether it is a mail; E584 for a word that a mail ignores."""
-    if "mail" not in fields.values:
-        return False
-    for word in _OF_POSTS:
+def _others_than(way: str) -> tuple[str, ...]:
+    return tuple(word for words in _WAYS.values() for word in words if word not in _WAYS[way])
+
+
+def _way_of(fields: Fields, reader: Reader) -> str:
+    """What it does, `post` by default; E584 for a word that this ignores."""
+    way = next((word for word in ("place", "mail") if word in fields.values), "post")
+    for word in _others_than(way) if way in fields.values else ():
         if word in fields.values:
-            cure = "write two hooks, and send both" if word == "post" else "delete it: a mail has `subject` and `text`"
-            reader.report("E584", fields.at(word), f"{fields.what} has `{word}` and `mail`", cure)
-    return True
+            cure = "write two hooks, and send both" if word in _WAYS else "delete it: it belongs to `post`"
+            reader.report("E584", fields.at(word), f"{fields.what} has `{word}` and `{way}`", cure)
+    return way
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,6 +201,16 @@ class OutboundWords(MapForm):
     """Where the call goes, and the hooks to send if nobody was reached."""
 
 
+_REPORTED: Final[Mapping[MachineDetection | None, frozenset[str]]] = {
+    None: frozenset(),
+    "hangup": frozenset(),
+    "continue": frozenset({"human", "machine"}),
+    "detect": frozenset({"human", "machine"}),
+    "detect_beep": frozenset(DETECTED),
+}
+"""The results on which a call can go elsewhere. Source: webhook reference, Machine detection (`continue`, `mode`)."""
+
+
 def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set[str]) -> Outbound | None:
     """The `outbound` of a flow; None after an error.
 
@@ -212,7 +222,7 @@ def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set
     """
     place = words.written.place
     before = len(reader.issues)
-    if (words.from_ is None) == (words.random_from_number is not True):
+    if ("from" in words.written.values) == (words.random_from_number is True):
         message = "`outbound` needs exactly one number to show to the called person"
         reader.report("E294", place, message, 'write `from: "442079460000"`, or `randomFromNumber: true`, not both')
     retry = words.retry
@@ -223,10 +233,15 @@ def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set
         reader.report("E295", within.place, f'there are no opening hours "{within.value}"', cure)
     ways = words.on
     targets = {name: target for name in DETECTED if ways and (target := getattr(ways, name)) is not None}
-    if targets and words.machine_detection in {None, "hangup"} and ways is not None:
-        name = next(iter(targets))
-        message = f"`{name}` is never reported: `machine_detection` does not do so"
-        reader.report("W296", ways.at(name), message, "write `machine_detection: continue`")
+    reported = _REPORTED[words.machine_detection]
+    unreported = {name: ways.at(name) for name in targets if name not in reported} if ways is not None else {}
+    for name, at in unreported.items():
+        wanted = "detect_beep" if name == "beep" else "continue"
+        message = f"`{name}` is never reported with this machine detection"
+        reader.report("W296", at, message, f"write `machine_detection: {wanted}`")
+    if retry is not None and "machine" in retry.on and words.machine_detection != "hangup":
+        message = "no other attempt follows `machine`: the call goes on when a machine answers"
+        reader.report("W296", retry.at("on"), message, "write `machine_detection: hangup`, or delete `machine`")
     reached = (*DIAL_FAILURES, EXPIRED, UNKNOWN, OTHERWISE)
     lines = {name: line for name in reached if ways is not None and (line := getattr(ways, name)) is not None}
     if OTHERWISE not in lines:

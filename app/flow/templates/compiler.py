@@ -39,6 +39,7 @@ _CASTABLE_KINDS: Final = {
     "bool": ("bool", "text"),
     "list": ("list",),
     "map": ("map",),
+    "moment": ("datetime", "text"),
     "any": ("text", "number", "bool", "list", "map", "datetime"),
 }
 """The kinds of values that can be cast to a type; any other type takes values of its own kind."""

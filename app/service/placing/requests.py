@@ -89,7 +89,7 @@ def checked(request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[st
     first = first_moment(flow, number, max(wanted, now))
     if first is None:
         message = "there is no time at which this number may be called"
-        cure = "Check its country code, or write `quiet: off` in `outbound` if it may be called at night."
+        cure = "Check its country code, or write `quiet: false` in `outbound` if it may be called at night."
         raise RefusedRequest("to", message, cure)
     expires_s = outbound.expires_s if request.expires_s is None else request.expires_s
     expires_at = None if expires_s is None else milliseconds(wanted + timedelta(seconds=expires_s))

@@ -22,6 +22,8 @@ STEPS: Final = (
     *("menu", "person", "reception", "sales", "support", "sorry", "account", "locked", "agent", "message", "closed"),
     *("vip", "staff", "desk", "ask", "thanks", "next", "accept", "again", "welcome", "sales_busy", "voicemail", "shop"),
     "address",
+    "hello",
+    "leave_a_message",
 )
 """Steps that the parts of a flow may lead to."""
 
@@ -37,8 +39,15 @@ hooks:
   survey_done: {post: "https://crm.example.com/surveys"}
   call_dropped: {post: "https://crm.example.com/dropped"}
   message_left: {post: "https://crm.example.com/messages", params: {team: {type: text, default: sales}}}
+  not_reached: {post: "https://crm.example.com/not-reached"}
+  call_over: {post: "https://crm.example.com/calls"}
+  check_by_hand: {post: "https://crm.example.com/check"}
 """
 OTHERS: Final = {
+    "flows/callback.yaml": (
+        'flow: callback\nparams: {name: text}\noutbound: {from: "442079460000", on: {otherwise: {send: not_reached}}}\n'
+        "start: a\nsteps: {a: {goto: end}}\n"
+    ),
     "flows/leave_message.yaml": (
         'flow: leave_message\nparams: {team: text, caller_name: {type: text, default: ""}}\n'
         "start: a\nsteps: {a: {goto: end}}\n"
@@ -87,8 +96,9 @@ def as_project(code: str) -> dict[str, str]:
         return {"flows/page.yaml": code}
     if code.startswith("shared:"):
         return {"flows/shared.yaml": code, "flows/page.yaml": FRAME + _steps("  shown: {goto: end}\n")}
+    is_step = first in STEP_WORDS and "ended:" not in code
     around = {**OTHERS, **TEMPLATES, "flows/shared.yaml": SHARED}
-    return {**around, "flows/page.yaml": _in_step(code) if first in STEP_WORDS else _in_flow(code, first)}
+    return {**around, "flows/page.yaml": _in_step(code) if is_step else _in_flow(code, first)}
 
 
 def _in_step(code: str) -> str:
