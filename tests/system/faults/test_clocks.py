@@ -177,6 +177,16 @@ async def test_two_hosts_whose_clocks_differ_by_ten_minutes_play_one_call_and_se
     assert [6, 6] == [len(set(each)) for each in bodies] == [len(each) for each in bodies]
 
 
+async def test_a_call_whose_end_is_lost_is_told_by_the_next_server_after_two_days(world: World) -> None:
+    async with world.host(world.clock) as stage:
+        await stage.ring()
+    world.clock.off = timedelta(hours=49)
+    async with world.host(world.clock):
+        told = await world.told(1)
+
+    assert ([1], ["/over"]) == (told, [*world.office.told])
+
+
 async def test_a_sweep_behind_a_clock_that_has_jumped_back_deletes_nothing_too_early(world: World) -> None:
     async with world.host(world.clock) as stage:
         await stage.ring()

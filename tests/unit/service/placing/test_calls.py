@@ -10,7 +10,7 @@ import pytest
 from app.service.placing.requests import RefusedRequest
 from app.simulator.parties import Behaviour
 from app.store import Store
-from tests.support.placing import TO, placing_world
+from tests.support.placing import REMINDER, TO, placing_world
 
 QUICK = Behaviour(rings_s=2, talks_s=8)
 BUSY = Behaviour("busy", rings_s=1)
@@ -33,6 +33,20 @@ async def test_a_person_who_answers_hears_the_flow(any_store: Store) -> None:
         assert f'"request":"{wanted.id}"'.encode() in call.state
         assert [] == await world.hooks()
         assert [] == world.log == world.reports.problems
+
+
+async def test_the_end_of_a_placed_call_is_reported_once_with_its_request(any_store: Store) -> None:
+    over = 'over: {post: "https://crm.example/over"}'
+    flows = REMINDER.replace("hooks:\n", f"events: {{ended: over}}\nhooks:\n  {over}\n")
+    async with placing_world(any_store, {TO: [BUSY, QUICK]}, flows=flows) as world:
+        wanted = await world.want()
+        await world.run(11 * 60)
+        ((name, body),) = await world.hooks()
+
+        data = body["data"]
+        assert ("over", wanted.id, world.legs[-1].uuid) == (name, data["call"]["request"], data["call"]["uuid"])
+        assert ("ended", "completed", "hangup") == tuple(data["event"][each] for each in ("name", "status", "how"))
+        assert {"name": "Ada"} == data["variables"]
 
 
 async def test_a_busy_line_is_called_again_and_the_third_time_somebody_is_told(any_store: Store) -> None:
