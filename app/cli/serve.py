@@ -200,7 +200,8 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: 
         *(["", f"Calls are kept in {database}."] if database else []),
     ]
     left = [f"{each}. {each.cure}" for each in placeholders(settings)]
-    notes = [*left, *_notes(settings, flows, address), *settings.warnings]
+    placing = [_on_placing(settings, dev=dev)] if any(flow.outbound is not None for flow in flows) else []
+    notes = [*left, *_notes(settings, flows, address), *filter(None, placing), *settings.warnings]
     return "\n".join([*lines, *(["", *notes] if notes else []), ""])
 
 
@@ -215,6 +216,18 @@ def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
     )
 
 
+def _on_placing(settings: Settings, *, dev: bool) -> str:
+    """Where placed calls ring; "" outside of development."""
+    access = settings.voice_access
+    if access is None and not settings.has_virtual_vonage:
+        return f"No calls are placed: set {' and '.join(settings.missing_to_fetch)}."
+    if access is None:
+        return "No calls are placed: without a console, they could not ring anywhere; --real-calls calls real phones."
+    if settings.has_virtual_vonage:
+        return "Placed calls ring in the console, and nobody is called; --real-calls calls real phones."
+    return "Placed calls ring real phones, and cost money (--real-calls)." if dev else ""
+
+
 def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:
     """Each flow with its numbers and URLs."""
     known = sorted(flows, key=lambda flow: flow.name)
@@ -225,6 +238,8 @@ def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:
             entrances.append(default)
         if flow.entry:
             entrances.append(f"/webhooks/answer/{flow.name}")
+        if flow.outbound is not None:
+            entrances.append("placed by this server")
         if not entrances:
             runners = [other.name for other in known if flow.name in other.subs and other is not flow]
             entrances.append(f"run by {', '.join(runners)}" if runners else "no call can start here")

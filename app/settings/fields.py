@@ -353,6 +353,11 @@ class Settings(BaseSettings):
         self._virtual_vonage = (virtual,)
 
     @property
+    def has_virtual_vonage(self) -> bool:
+        """Whether a virtual Vonage takes the place of the real one for placed calls."""
+        return bool(self._virtual_vonage)
+
+    @property
     def voice_access(self) -> VoiceAccess | None:
         """How calls are placed; None without an application and its key."""
         if self._virtual_vonage:

@@ -17,13 +17,16 @@ import pytest
 from app.cli.serve import greeting
 from app.flow.loader import load
 from app.settings import load_settings
+from app.settings.fields import VoiceAccess
 from app.store import SqliteDatabase, Store
+from tests.support.keys import private_pem, rsa_key
 from tests.support.postgres_stores import empty_database
 from tests.support.processes import children, left_of, spawned
 from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
 from tests.system.cli.running import NCCO, RunningServer, plain_environment, running_server
 
 SECRET = "a signature secret of at least 32 characters"
+KEY = private_pem(rsa_key())
 FLOWS = load({"flows/shop.yaml": SHOP}).flows.values()
 
 
@@ -247,6 +250,31 @@ def test_the_greeting_says_that_computed_numbers_are_not_dialled(connect: str, a
 
 def test_an_address_of_version_6_is_in_brackets() -> None:
     assert "listens on http://[::1]:8000" in greeting(load_settings(None, host="::1"), FLOWS, dev=True)
+
+
+@pytest.mark.parametrize(
+    ("dev", "virtual", "key", "says"),
+    [
+        (True, VoiceAccess("http://127.0.0.1:9", "a", "k"), KEY, "Placed calls ring in the console, and nobody is"),
+        (True, None, KEY, "No calls are placed: without a console"),
+        (True, False, KEY, "Placed calls ring real phones, and cost money"),
+        (False, False, "", "No calls are placed: set VONAGE_PRIVATE_KEY and VONAGE_APPLICATION_ID"),
+        (False, False, KEY, ""),
+    ],
+)
+def test_the_greeting_says_where_placed_calls_ring(
+    *, dev: bool, virtual: VoiceAccess | bool | None, key: str, says: str
+) -> None:
+    flow = SHOP.replace("start:", 'outbound: {from: "442079460000", on: {answered: menu}}\nstart:', 1)
+    settings = load_settings(None, private_key=key, application_id="an-application" if key else "")
+    if not isinstance(virtual, bool):
+        settings.place_calls_with(virtual)
+
+    shown = greeting(settings, load({"flows/shop.yaml": flow}).flows.values(), dev=dev)
+
+    assert "placed by this server" in shown
+    assert says in shown
+    assert bool(says) == ("calls are placed" in shown or "Placed calls" in shown)
 
 
 def test_real_calls_are_a_choice_of_development_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
