@@ -202,7 +202,7 @@ class Guide:
         while True:
             default = offered or (None if question.is_needed and not now else "")
             answer = click.prompt(
-                name,
+                "Password" if question.prepared is hashed else name,
                 default=default,
                 hide_input=question.is_secret,
                 show_default=bool(offered),

@@ -126,7 +126,7 @@ class Shop:
             ("VONAGE_API_KEY: ", "k1"),
             ("VONAGE_PRIVATE_KEY: ", "private.key"),
             ("Your name, such as anna; Enter for a password that people share: ", "Anna"),
-            ("NCCO_CONSOLE_PASSWORD_HASH: ", PASSWORD),
+            ("Password: ", PASSWORD),
             ("The same again: ", PASSWORD),
         ]
 

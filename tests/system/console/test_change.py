@@ -9,7 +9,7 @@ import pytest
 import yaml
 from playwright.sync_api import Dialog, Locator, Page, expect
 
-from tests.system.console.browser import Watch, check_page
+from tests.system.console.browser import NARROW, Watch, check_page
 
 FLOW = """\
 flow: bakery
@@ -104,6 +104,18 @@ def test_hours_in_a_file_of_their_own_are_found_by_what_they_are(page: Page, pro
 
     expect(page.get_by_role("heading", name="Opening hours", level=1)).to_be_visible()
     expect(page.get_by_role("textbox", name="Monday to Friday")).to_be_visible()
+
+
+def test_all_sections_of_a_long_flow_are_in_sight_at_first(page: Page, project: Path) -> None:
+    more = "".join(f'  s{n}:\n    do: [{{talk: "Part {n}."}}]\n    goto: end\n' for n in range(40))
+    (project / "flows" / "bakery.yaml").write_text(FLOW + more, encoding="utf-8")
+    page.set_viewport_size({"width": NARROW, "height": 844})
+    page.goto("/change/flows/bakery.yaml")
+    for name in ("What callers hear", "Opening hours", "Who is called", "Menu keys"):
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_in_viewport()
+
+    section(page, "What callers hear").get_by_role("searchbox").fill("Part 37.")
+    expect(page.get_by_role("textbox", name="says").filter(visible=True)).to_have_count(1)
 
 
 def test_what_a_prompt_fills_in_is_explained(form: Page, project: Path) -> None:
