@@ -41,7 +41,7 @@ MANIFEST: Final = "manifest.json"
 _RECORDING: Final = re.compile(r"recordings/[0-9a-f]{32}")
 _BLOCK: Final = 1 << 20
 _MANIFEST_BYTES: Final = 1 << 16
-"""Keys of a manifest besides its files."""
+"""Keys of a manifest, apart from its files."""
 _ENTRY_BYTES: Final = 256
 """Its maximum number of bytes per file; a recording needs about 160."""
 _FEW_FILES: Final = 1_000

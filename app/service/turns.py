@@ -35,7 +35,7 @@ LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
 Source: Voice API specification, length_timer.
 """
 ANSWERED: Final = (-1, -1)
-"""The turn and the wait of an answer webhook, which has none."""
+"""The turn and wait numbers of an answer webhook, which does not arrive on a wait."""
 
 
 async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:

@@ -229,7 +229,7 @@ class Settings(BaseSettings):
     mail_from: Annotated[
         str, AfterValidator(values.read_mail_address), Cure("Write one address, such as phone@example.com.")
     ] = ""
-    """Sender address of the mail of hooks."""
+    """Sender address of mail from hooks."""
     log: Annotated[
         Literal["json", "console", "pretty", "auto"], _AnyCase, Cure("Write json, console, pretty or auto.")
     ] = "auto"
@@ -263,7 +263,7 @@ class Settings(BaseSettings):
         Cure("Write https://api.nexmo.com; the API secret is only sent to vonage.com, nexmo.com and this machine."),
     ] = "https://api.nexmo.com"
     """URL of Vonage's API for placed calls, `ncco doctor` and `ncco go-live`: a host of vonage.com or nexmo.com, or a
-    stand-in on this machine, such as `ncco vonage`. `--dev` places calls with a virtual Vonage of its own.
+    stand-in on this machine, such as `ncco vonage`. `--dev` places calls with its own virtual Vonage.
     """
 
     console: _Switch = True
@@ -349,7 +349,7 @@ class Settings(BaseSettings):
         self._read_again = read_again
 
     def place_calls_with(self, virtual: VoiceAccess | None) -> None:
-        """Place calls with a virtual Vonage instead of the real one; None: place none."""
+        """Place calls with a virtual Vonage instead of the real one; None: do not place calls."""
         self._virtual_vonage = (virtual,)
 
     @property

@@ -25,7 +25,7 @@ DOTENV: Final = Path(".env")
 PREVIOUS_SUFFIX: Final = "_previous"
 """Suffix of a field with the previous secret, set only during a rotation."""
 MAX_SHOWN_CHARACTERS: Final = 100
-"""Maximum excerpt of a faulty value in a message, in characters."""
+"""Maximum number of characters of a faulty value in a message."""
 MIN_SECRET_CHARACTERS: Final = 16
 """Shorter signature secrets cause a warning. Our choice; Vonage states no length."""
 _SHARED_PREFIXES: Final = ("VONAGE_", "AWS_")

@@ -77,7 +77,7 @@ def check_copy(path: Path) -> None:
     """Migrate a copy to the newest schema, read all of it, and drop the sessions of version 0.2.
 
     Raises StoreUnusable if it is damaged, newer or empty, or contains anything but our tables and rows: an archive must
-    not execute code, nor lack anything.
+    not execute code, and must be complete.
     """
     if not sqlite_file.schema_of(path, WAIT_MS).found:
         raise StoreUnusable(f"{path} is empty", _CURE)
@@ -97,7 +97,7 @@ def check_copy(path: Path) -> None:
 
 
 def _missing_columns(copy: sqlite3.Connection) -> list[str]:
-    """The columns of a new database that a copy lacks, as `table.column`."""
+    """The columns of a new database that are missing from a copy, as `table.column`."""
     with closing(sqlite_file.connect(None, 0)) as new:
         sqlite_file.run(new, upgrade(SQLITE, sqlite_file.LIST_TABLES, "a new database"))
         return [

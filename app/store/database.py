@@ -131,7 +131,7 @@ class Database(Protocol):
         """
 
     async def purge(self, *, rewrite: bool) -> bool | None:
-        """Remove deleted data from the files, too; `rewrite` rewrites all data and blocks writers meanwhile.
+        """Remove deleted data from the files, too; `rewrite` rewrites all data, and blocks writers in the meantime.
 
         Returns whether it is done: False while another program prevents it, None if deleted rows stay in the files
         until their space is reused.

@@ -225,7 +225,7 @@ class _MatchingRows:
 
 
 async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, rewrite: bool) -> Forgotten:
-    """See `Store.forget`. Transactions are short, and rows are read in batches: others may write meanwhile."""
+    """See `Store.forget`. Transactions are short, and rows are read in batches: others may write in the meantime."""
     wanted = Numbers(numbers)
     total = Forgotten()
     for _ in range(ROUNDS):

@@ -572,7 +572,7 @@ class Store:
         Args:
             numbers: digits with the country code.
             dry_run: only count.
-            rewrite: rewrite all data, which blocks writers meanwhile.
+            rewrite: rewrite all data, which blocks writers in the meantime.
         """
         return await retention.forget(self.database, numbers, dry_run=dry_run, rewrite=rewrite)
 

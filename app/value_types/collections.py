@@ -73,8 +73,8 @@ class ListOf(Kind):
     """A list, of anything if `item` is None. The other attributes are rules for NCCOs.
 
     Attributes:
-        low: fewest entries.
-        high: most entries; None for no limit.
+        low: minimum number of entries.
+        high: maximum; None for no limit.
         usually_one: another number of entries within the limits is a warning.
         distinct: no entry may be repeated.
         noun: the name of the entries in messages.

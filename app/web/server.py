@@ -59,7 +59,7 @@ def serve(
     ready: Ready | None = None,
     metrics: socket.socket | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; returns when running requests are finished. Prints nothing but its log.
+    """Serve until SIGTERM or SIGINT; returns when running requests are finished. Prints only its log.
 
     After SIGTERM the port stays open for `settings.drain_s`; a second signal or SIGINT ends that time.
 
