@@ -111,7 +111,7 @@ def _version(table: str, tables: Collection[str]) -> Work[str]:
 
 
 def upgrade(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[None]:
-    """Create whatever is missing from the database, inside a transaction that locks others out. Raises StoreUnusable."""
+    """Create what is missing from the database, inside a transaction that locks out others. Raises StoreUnusable."""
     schema = yield from find_schema(migrations, list_tables, label)
     if schema.missing:
         yield from _run(migrations, schema.missing, VERSION_TABLE)
