@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from app.engine.dialling import refusal
 from app.errors import VonageApiError
@@ -20,7 +20,7 @@ from app.service.placing.webhooks import urls_of
 from app.service.poller import Poller, PollListener, Schedule
 from app.service.turns import Turns
 from app.store import AttemptResult, AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, milliseconds
-from app.vonage.voice_api import NewCall, VoiceApi, VoiceApiError
+from app.vonage.voice_api import CreatedCall, NewCall, VoiceApiError
 
 AT_ONCE: Final = 20
 """Rows per read."""
@@ -46,6 +46,16 @@ class PlacingPolicy:
     schedule: Schedule = POLLING
 
 
+class PlacesCalls(Protocol):
+    """What a placer needs of the Voice API; see `VoiceApi`."""
+
+    async def create_call(self, call: NewCall) -> CreatedCall:
+        """Place a call. Raises VoiceApiError."""
+
+    async def hang_up(self, uuid: str) -> None:
+        """End a leg. Raises VonageApiError."""
+
+
 class Placer(Poller[AttemptRow, PlacedCounts]):
     """Looks for due calls and places them.
 
@@ -60,7 +70,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
     def __init__(
         self,
         turns: Turns,
-        api: VoiceApi,
+        api: PlacesCalls,
         policy: PlacingPolicy,
         listener: PollListener[PlacedCounts],
         clock: Callable[[], datetime],

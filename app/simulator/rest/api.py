@@ -26,7 +26,6 @@ from app.simulator import payloads
 from app.simulator.durations import repeated
 from app.simulator.input import listen_for_keys
 from app.simulator.legs import HeardKind, Leg
-from app.simulator.outbound import OutboundCall
 from app.simulator.platform import Vonage
 from app.simulator.rest.access import NEW_CALLS_PER_SECOND, OTHERS_PER_SECOND, Access, RateLimit, limited
 from app.simulator.rest.models import (
@@ -143,13 +142,10 @@ _ROUTER = APIRouter(prefix="/v1/calls", route_class=AuthorizedRoute)
 async def create(platform: InStep, body: CreateCall) -> Reply:
     """Place a call; it rings after the reply."""
     vonage = platform.vonage
-    connect = body.connect
-    invalid = {_parameter(issue): issue.message for issue in check([connect]) if issue.is_error}
+    invalid = {_parameter(issue): issue.message for issue in check([body.connect]) if issue.is_error}
     if invalid:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "Some parameters are wrong.", invalid)
-    event = (body.event_url[0], body.event_method) if body.event_url else vonage.target({})
-    ncco = body.ncco if body.answer_url is None else (body.answer_url[0], body.answer_method)
-    leg = vonage.place(OutboundCall(connect, ncco or [], event, body.length_timer))
+    leg = vonage.place(body.outbound(vonage.target({})))
     names = {"uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
     return {**names, "status": "started", "direction": "outbound"}
 

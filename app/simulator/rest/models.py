@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from app.ncco import check
 from app.simulator.delivery import PLAYED_ANYWAY
-from app.simulator.legs import Ncco
+from app.simulator.legs import Ncco, Target
+from app.simulator.outbound import OutboundCall
 from app.simulator.servers import Method
 
 
@@ -75,6 +76,12 @@ class CreateCall(BaseModel):
         }
         given = {name: value for name, value in options.items() if value is not None}
         return {"action": "connect", "endpoint": self.to, **given}
+
+    def outbound(self, event: Target) -> OutboundCall:
+        """The call; `event` receives its status events if the body does not say where."""
+        event = (self.event_url[0], self.event_method) if self.event_url else event
+        ncco = self.ncco if self.answer_url is None else (self.answer_url[0], self.answer_method)
+        return OutboundCall(self.connect, ncco or [], event, self.length_timer)
 
 
 class Destination(BaseModel):

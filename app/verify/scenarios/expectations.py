@@ -42,9 +42,24 @@ def check_expectations(result: Result, *, is_explained: bool = False) -> Iterato
     if (missing := first_unheard(expect.said, result.transcript)) is not None:
         message = "this is not heard, or not in this order"
         yield Difference(missing.place, message, missing.text or "", at=result.seconds)
+    yield from _check_attempts(result)
     yield from _check_variables(result)
     yield from _check_hooks(result)
     yield from _check_ncco(result)
+
+
+def _check_attempts(result: Result) -> Iterator[Difference]:
+    expected = result.scenario.expect.attempts
+    if expected is None:
+        return
+    found = {at.replace(second=0, microsecond=0): outcome for at, outcome in result.attempts or ()}
+    if [*found.items()] != [*expected.items()]:
+        sides = (
+            ", ".join(f"{at:%Y-%m-%dT%H:%M} {outcome}" for at, outcome in each.items()) for each in (expected, found)
+        )
+        wanted, made = (side or "none" for side in sides)
+        message = "other attempts are made (times in UTC)"
+        yield Difference(result.scenario.expect.at("attempts"), message, wanted, made, at=result.seconds)
 
 
 def _check_variables(result: Result) -> Iterator[Difference]:

@@ -18,10 +18,12 @@ from app.flow.language.returns import Misfit, read_answer
 from app.flow.model import Flow
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.templates.values import Computed, Native
+from app.service.placing.requests import RefusedRequest
 from app.suggest import near_or_all, nearest
 from app.value_types import TYPES, Kind
 from app.verify.scenarios.answers import ANSWERS, Answer, GivenAnswers, answer_of, lookups_of
-from app.verify.scenarios.model import ANY_NUMBER, Scenario, ScenarioCall
+from app.verify.scenarios.model import ANY_NUMBER, FROM, Scenario, ScenarioCall
+from app.verify.scenarios.placing import row_of
 
 _ENV: Final = re.compile(r"\benv\.(\w+)")
 DIRECTION: Final = "direction"
@@ -62,6 +64,8 @@ class Fitting:
         """The call with its number and flow filled in; reports S106 if no flow takes it."""
         startable = [flow for flow in self._flows.values() if flow.is_startable]
         default = next((flow for flow in startable if flow.default), None)
+        if call.places:
+            return self._fit_placed(call, reader)
         if call.flow:
             return self._fit_named(call, reader)
         if call.query:
@@ -81,6 +85,23 @@ class Fitting:
         if only.numbers:
             return replace(call, to=only.numbers[0])
         return replace(call, to=ANY_NUMBER, flow="" if only.default else only.name)
+
+    def _fit_placed(self, call: AnyCall, reader: Reader) -> AnyCall:
+        """A call that the server places: its flow has `outbound`, and takes the values."""
+        call = replace(call, to=call.to or FROM)
+        for word in ("flow", "from", "query", "sip", "user", "custom_data", "endpoint_type"):
+            if word in call.written.values:
+                cure = "delete it: the `outbound` of the flow says how the call is placed"
+                reader.report("S106", call.at(word), f"a placed call has no `{word}`", cure)
+        try:
+            row_of(call, self._flows.values(), ())
+        except RefusedRequest as error:
+            word, _, name = error.where.partition(".")
+            values = call.written.get("with")
+            given = {key.value: key.place for key, _ in values.entries} if isinstance(values, Map) else {}
+            place = given.get(name) or call.at(word if word in call.written.values and not name else "place")
+            reader.report("S106", place, str(error).removesuffix("."), error.cure)
+        return call
 
     def _fit_named(self, call: AnyCall, reader: Reader) -> AnyCall:
         flow = self._flows.get(call.flow)

@@ -21,6 +21,7 @@ from app.value_types import JsonSchema
 from app.verify.scenarios.answers import GivenAnswers, read_given
 from app.verify.scenarios.script import EXPECTING, KINDS, ScriptStep, read_script
 from app.verify.scenarios.values import (
+    ANY_MAP,
     EXCERPTS,
     SECONDS,
     TEXT_MAP,
@@ -141,8 +142,12 @@ class ScenarioCall(ScenarioModel):
     """the data that a Client SDK application sends"""
     endpoint_type: Literal["phone", "sip", "app", "vbc", "websocket"] | None = None
     """the endpoint type of the caller, if the other fields do not imply it"""
+    places: str = written_as("place", default="")
+    """the flow with `outbound` with which the call is placed; `to` is then the number that is called"""
+    values: Annotated[Mapping[str, Any], Notation(read_json, ANY_MAP)] = written_as("with", default_factory=dict)
+    """the params of the flow under `place`"""
     made_at: Annotated[datetime, Notation(_read_time, TEXT)] = written_as("at", default=AT)
-    """when the call is made, such as 2026-12-24T10:00; UTC without a time zone"""
+    """when the call is made, or wanted, such as 2026-12-24T10:00; UTC without a time zone"""
 
 
 def _range(written: str) -> Range | None:
@@ -200,6 +205,17 @@ def _read_action(node: Node, what: str, reader: Reader) -> Any:
     return json_of(node) if isinstance(node, Map) else {"action": node.value}
 
 
+def _read_attempts(node: Node, what: str, reader: Reader) -> dict[datetime, str]:
+    """Time → outcome; the times in UTC."""
+    found: dict[datetime, str] = {}
+    for entry in reader.entries(node, what, "write `attempts: {2026-03-04T10:00: busy}`"):
+        at = _read_time(entry.key, "the time of an attempt", reader)
+        outcome = reader.text(entry.value, "the outcome of an attempt")
+        if at is not None and outcome is not None:
+            found[at.astimezone(UTC)] = outcome.value
+    return found
+
+
 _HOOKS = {"description": "every hook sent, in order: its name, or {name: a part of its body}"}
 _RANGE = {"type": ["number", "string"], "description": '<40, ">10", 30..40 or 35'}
 
@@ -215,8 +231,10 @@ class Expect(ScenarioModel):
         "hook": "write `hooks`",
     }
 
-    end: Literal["hangup", "completed", "failsafe"] | None = None
-    """the caller hung up, the call ended by itself, or nothing in the flow could be played"""
+    end: Literal["hangup", "completed", "failsafe", "not_reached"] | None = None
+    """the caller hung up, the call ended by itself, nothing in the flow could be played, or nobody answered"""
+    attempts: Annotated[Mapping[datetime, str] | None, Notation(_read_attempts, ANY_MAP)] = None
+    """the attempts of a placed call: the minute of each, and its outcome, such as {2026-03-04T10:00: busy}"""
     seconds: Annotated[Range | None, Notation(_read_range, _RANGE)] = None
     hooks: Annotated[tuple[ExpectedHook, ...] | None, Notation(_read_hooks, _HOOKS)] = None
     variables: Annotated[
@@ -280,7 +298,12 @@ class Scenario(ScenarioDefaults):
         """Whether the scenario can fail at all."""
         expect = self.expect
         found = (expect.end, expect.seconds, expect.variables, expect.said, expect.ncco, expect.without)
-        return any(found) or expect.hooks is not None or any(isinstance(step, EXPECTING) for step in self.script)
+        return (
+            any(found)
+            or expect.attempts is not None
+            or expect.hooks is not None
+            or any(isinstance(step, EXPECTING) for step in self.script)
+        )
 
 
 _MERGED: Final[Mapping[str, Any]] = {

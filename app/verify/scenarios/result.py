@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from app.engine import Session, TraceLine
 from app.flow.nodes import Place
+from app.service.placing.attempts import ANSWERED
 from app.simulator.delivery import WebhookDelivery
 from app.simulator.legs import Heard
 from app.store import HookRow, TurnRow
@@ -94,6 +96,7 @@ class Result:
         unjudged: uncheckable parts of the scenario on this server, with the reason.
         is_endless: whether the call was still running hours after the script; only set if the scenario excludes it.
         took_s: real seconds.
+        attempts: the attempts of a placed call: when each was made, and its outcome; None for an incoming call.
     """
 
     scenario: Scenario
@@ -115,6 +118,7 @@ class Result:
     unjudged: tuple[str, ...] = ()
     is_endless: bool = False
     took_s: float = 0.0
+    attempts: tuple[tuple[datetime, str], ...] | None = None
 
     @property
     def holds(self) -> bool:
@@ -123,7 +127,12 @@ class Result:
 
     @property
     def ended(self) -> str:
-        """How the call ended: `hangup`, `completed`, or `failsafe` if the failsafe NCCO or nothing was played."""
+        """How the call ended: `hangup`, `completed`, or `failsafe` if the failsafe NCCO or nothing was played.
+
+        `not_reached` if it was placed, and no attempt reached anybody.
+        """
+        if self.attempts is not None and all(outcome != ANSWERED for _, outcome in self.attempts):
+            return "not_reached"
         if not self.is_answered or failsafe_in(self.decided) is not None:
             return "failsafe"
         return "hangup" if any(heard.kind == "hung up" for heard in self.transcript) else "completed"

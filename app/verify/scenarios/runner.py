@@ -22,13 +22,15 @@ from app.flow.issues import FlowIssue, by_place
 from app.flow.model import Flow, Project
 from app.service.calls import CallService
 from app.service.library import Library
+from app.service.phone_numbers import digits_of
 from app.service.turns import AnswerLookups, Policy
 from app.settings.values import DEFAULT as DEFAULT_FAILSAFE
 from app.settings.values import read_failsafe
 from app.simulator.delivery import Application
+from app.simulator.parties import Behaviour
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import App, AsgiServer, HttpServer
-from app.store import WebhookRow
+from app.store import PlacedRow, WebhookRow
 from app.verify.coverage import Coverage, OutcomeCounter
 from app.verify.scenarios.answers import ScenarioAnswers, lookups_of
 from app.verify.scenarios.caller import Caller, parties_of
@@ -36,6 +38,7 @@ from app.verify.scenarios.expectations import check_expectations, check_without
 from app.verify.scenarios.files import ScenarioFile
 from app.verify.scenarios.fitting import AnyCall, Fitting, named, placeholder_env
 from app.verify.scenarios.model import ANY_NUMBER, AT, Scenario, ScenarioCall
+from app.verify.scenarios.placing import PlacedAttempts, phone_of, row_of
 from app.verify.scenarios.result import Difference, Result, SessionRecord, decided_in
 from app.verify.scenarios.script import EventStep, FaultStep, ScriptStep
 from app.verify.scenarios.server import (
@@ -87,8 +90,20 @@ class LocalCall(PlacedCall):
         super().__init__(application, FaultyServer(direct, stage.database), stage.clock, conditions, seed)
         self._stage = stage
         self._direct = direct
+        self._attempts: PlacedAttempts | None = None
         store = stage.store
         self._before = len(store.turns), len(store.webhooks), len(store.sent), len(stage.log)
+
+    async def place_out(self, attempts: PlacedAttempts, row: PlacedRow, flow: Flow) -> None:
+        """Let the server call a number, until somebody hears the flow or no attempt is left."""
+        self._attempts = attempts
+        self.leg = await attempts.ring(row, flow)
+
+    async def settle(self, result: Result) -> None:
+        """Note the attempts of a call that the server placed."""
+        if self._attempts is not None:
+            await self._stage.store.take_hooks()
+            result.attempts = tuple(await self._attempts.made())
 
     @property
     def turns(self) -> Sequence[StoredTurn]:
@@ -152,6 +167,8 @@ class LocalStage:
         chaos: int | None = None,
         path_of: PathOf = str,
     ) -> None:
+        self._project = project
+        self._make_app = make_app
         self.flows: tuple[Flow, ...] = tuple(project.flows.values())
         self.outside = outside
         self.path_of = path_of
@@ -179,9 +196,28 @@ class LocalStage:
         return self._fitting.fit_call(call, reader)
 
     async def play(self, scenario: Scenario) -> Result:
-        """Play one scenario from ringing to the last webhook."""
+        """Play one scenario from ringing to the last webhook.
+
+        A placed call has a store of its own: a placer looks at all calls, and time never goes back for it.
+        """
+        if not scenario.places:
+            return await self._play(scenario)
+        stage = LocalStage(
+            self._project,
+            self._make_app,
+            self._dial_allow,
+            outside=self.outside,
+            chaos=self._chaos,
+            path_of=self.path_of,
+        )
+        try:
+            return await stage._play(scenario)
+        finally:
+            await stage.store.close()
+
+    async def _play(self, scenario: Scenario) -> Result:
         began = time.perf_counter()
-        conditions = _conditions_of(scenario, self._chaos)
+        conditions = _conditions_of(scenario, self._chaos, self._flow_named(scenario.places))
         result = Result(_judged(scenario, conditions))
         answers = ScenarioAnswers(scenario.given, self._lookups, self.outside.look_ups if self.outside else None)
         name = f"{scenario.place.file}:{scenario.name}"
@@ -197,6 +233,8 @@ class LocalStage:
             seed=seed,
         )
         await _play(scenario, conditions, placed, result)
+        await placed.settle(result)
+        placed.observe(result)
         refused = (_DIAL_ALLOW,) if any(line.what == "R101" for line in result.decided) else ()
         result.notes = (*refused, *result.log, *placed.problems, *answers.notes)
         if self.outside is not None:
@@ -242,8 +280,17 @@ class LocalStage:
             fallback_url=f"{BASE}/webhooks/fallback",
         )
         placed = LocalCall(self, application, direct, conditions, seed)
-        await placed.place(call, self.flows)
+        flow = self._flow_named(call.places)
+        if flow is None:
+            await placed.place(call, self.flows)
+            return placed
+        self._service.policy = replace(self._service.policy, dial_allow=(*allowed, digits_of(call.to)))
+        attempts = PlacedAttempts(self._service, placed.vonage, conditions.phone, BASE)
+        await placed.place_out(attempts, row_of(call, self.flows, allowed), flow)
         return placed
+
+    def _flow_named(self, name: str) -> Flow | None:
+        return next((flow for flow in self.flows if flow.name == name), None)
 
 
 class RemoteStage:
@@ -272,8 +319,11 @@ class RemoteStage:
         self._chaos = chaos
         self._transport = transport
 
-    def fit_call(self, call: AnyCall, _: Reader) -> AnyCall:
+    def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
         """The call or scenario with a number. Its flow is not checked, since the flows of the server are unknown."""
+        if call.places:
+            cure = "play it with the flows of the project, without a URL"
+            reader.report("S106", call.at("place"), "a server at a URL places its own calls", cure)
         return replace(call, to=call.to or self._numbers.get(call.flow, ANY_NUMBER))
 
     fit = fit_call
@@ -346,7 +396,7 @@ def with_number(stage: Stage, call: ScenarioCall) -> ScenarioCall:
 
 async def _play(scenario: Scenario, conditions: CallConditions, placed: PlacedCall, result: Result) -> None:
     """Play the script after the faults at its start, which are already set."""
-    await Caller(placed, result).play(scenario.script[len(conditions.faults) :])
+    await Caller(placed, result).play(conditions.script)
     await placed.vonage.run()
     placed.observe(result)
 
@@ -355,12 +405,18 @@ def _query_of(call: ScenarioCall) -> str:
     return f"?{urlencode(call.query)}" if call.query else ""
 
 
-def _conditions_of(scenario: Scenario, chaos: int | None) -> CallConditions:
+def _conditions_of(scenario: Scenario, chaos: int | None, placed: Flow | None = None) -> CallConditions:
     """The conditions of a scenario; no random faults if it has its own `fault` steps."""
     first = takewhile(lambda step: isinstance(step, FaultStep), scenario.script)
     faults = [step.fault for step in first if isinstance(step, FaultStep)]
     luck = None if _has(scenario, FaultStep) else chaos
-    return CallConditions(parties_of(scenario.script), scenario.streams, luck, faults)
+    script = scenario.script[len(faults) :]
+    phone: tuple[Behaviour, ...] = ()
+    if scenario.places:
+        phone, script = phone_of(script, placed)
+    parties = parties_of(script)
+    parties.known = {scenario.to: phone} if phone else {}
+    return CallConditions(parties, scenario.streams, luck, faults, script, phone)
 
 
 def _has(scenario: Scenario, kind: type[ScriptStep]) -> bool:

@@ -14,7 +14,7 @@ from app.service.turns import AnswerLookups
 from app.simulator.delivery import NOT_RETRIEVED, SYNTAX_ERROR, Application, Chaos, WebhookDelivery
 from app.simulator.durations import Durations
 from app.simulator.legs import Leg
-from app.simulator.parties import Parties
+from app.simulator.parties import Behaviour, Parties
 from app.simulator.platform import Vonage
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import Request, Response, Server
@@ -22,7 +22,7 @@ from app.store import HookRow, RecordingRow, SessionRow, SqliteDatabase, Store, 
 from app.store.database import Row, Work
 from app.verify.scenarios.model import ANY_NUMBER, ScenarioCall
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.script import FaultKind
+from app.verify.scenarios.script import FaultKind, ScriptStep
 
 
 class NoServer(AppError):
@@ -62,12 +62,16 @@ class CallConditions:
         streams: the length of audio files in seconds, by URL.
         chaos: the seed of random network faults; None: no faults.
         faults: the faults of the first webhooks, in order.
+        script: what the caller does.
+        phone: what the phone does at each attempt of a placed call; the last one repeats.
     """
 
     parties: Parties
     streams: Mapping[str, float]
     chaos: int | None = None
     faults: Sequence[FaultKind] = ()
+    script: tuple[ScriptStep, ...] = ()
+    phone: tuple[Behaviour, ...] = ()
 
 
 class PlacedCall:
@@ -251,7 +255,12 @@ class CallStore(Store):
         """Hooks are read back, since those of a repeated delivery are not written."""
         if webhook.wait >= 0:
             self.webhooks.append(webhook)
-        for row in await self.hooks(_MOST_HOOKS) if hooks else ():
+        if hooks:
+            await self.take_hooks()
+
+    async def take_hooks(self) -> None:
+        """Mark all waiting hooks as sent."""
+        for row in await self.hooks(_MOST_HOOKS):
             await self.hook_sent(row.id, row.created_at)
             self.sent.append(row)
 

@@ -25,7 +25,7 @@ def _load(name: str) -> Any:
 PROJECTS: Final[Mapping[str, Mapping[str, str]]] = _load("projects")
 CASES: Final[Mapping[str, dict[str, Any]]] = {
     f"{kind}-{number}": case
-    for kind in ("scripts", "expectations", "faulty")
+    for kind in ("scripts", "expectations", "faulty", "placed")
     for number, case in enumerate(_load(kind))
 }
 PLAYED: Final = [name for name, case in CASES.items() if "issues" not in case]
