@@ -339,6 +339,7 @@ class Turn(NamedTuple):
         lookups: the answers of lookups by name, as used in the turn.
         has_fault: whether a line of the trace says `failed` or `refused`.
         trace_json: the trace as JSON if it is the same in every call; else b"".
+        dials: number of dials in it; those of a first turn are in its session.
     """
 
     ncco: list[dict[str, Any]]
@@ -350,6 +351,7 @@ class Turn(NamedTuple):
     lookups: Mapping[str, Any] = NOTHING
     has_fault: bool = False
     trace_json: bytes = b""
+    dials: int = 0
 
 
 @dataclass

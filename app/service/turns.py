@@ -84,6 +84,7 @@ class Turns:
         policy: settings of the service.
         look_ups: returns a function that answers the lookups of one turn, within one budget.
         hooks_written: called after hooks were written.
+        dialled: called with the number of dials of a written turn: Vonage counts them as new calls.
 
     Attributes:
         failsafe: the failsafe NCCO as bytes.
@@ -97,12 +98,14 @@ class Turns:
         *,
         look_ups: Callable[[], AnswerLookups] = lambda: no_lookups,
         hooks_written: Callable[[], None] = lambda: None,
+        dialled: Callable[[int], None] = lambda dials: None,
     ) -> None:
         self.store = store
         self.library = library
         self.policy = policy
         self.look_ups = look_ups
         self.hooks_written = hooks_written
+        self.dialled = dialled
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
 
     async def begin(self, turn: Turn, webhook: WebhookRow, delivery: Delivery, leg: str = "") -> Reply:
@@ -115,6 +118,8 @@ class Turns:
         is_written = await self.store.open_call(row, played, webhook, hooks=hooks)
         if hooks and is_written:
             self.hooks_written()
+        if turn.session.dialled:
+            self.dialled(turn.session.dialled)
         return Reply.of_turn(turn, ncco, webhook.kind, webhook)
 
     async def repeat_answer(self, id_: str, delivery: Delivery, kind: str = "answer") -> Reply | None:
@@ -214,6 +219,8 @@ class Turns:
         await self.store.advance(moved, played, webhook, hooks=hooks, recording=recording)
         if hooks:
             self.hooks_written()
+        if turn.dials:
+            self.dialled(turn.dials)
         return Reply.of_turn(turn, ncco or None, delivery.kind, webhook)
 
     async def record(

@@ -2,7 +2,7 @@
 
     placed = await store.placed.add([row])                          # the stored rows: a repeated key adds nothing
     begun = await store.placed.begin(row, "revision", now, limits)  # committed before the request is sent
-    await store.placed.sent(begun.attempt, leg, conversation, give_up_at)
+    await store.placed.sent(begun.attempt, leg, conversation)
     await store.placed.finish(begun.attempt, AttemptResult("busy"), now, due_at=later)
 
 States of a placed call:
@@ -212,9 +212,9 @@ class PlacedCalls:
         """
         return await self._database.write(partial(placing.begin, row, revision, now, give_up_at, limits))
 
-    async def sent(self, attempt: AttemptRow, leg: str, conversation: str, give_up_at: int) -> AttemptRow | None:
+    async def sent(self, attempt: AttemptRow, leg: str, conversation: str) -> AttemptRow | None:
         """Note that Vonage accepted an attempt; returns it as stored: a webhook may have arrived first."""
-        return await self._database.write(partial(placing.adopt, attempt[:2], leg, conversation, give_up_at))
+        return await self._database.write(partial(placing.adopt, attempt[:2], leg, conversation))
 
     async def note(self, attempt: AttemptRow, problem: str, give_up_at: int) -> None:
         """Note why it is unknown whether Vonage accepted an attempt: its webhooks, or their absence, will show it."""
@@ -226,9 +226,9 @@ class PlacedCalls:
 
     # Webhooks
 
-    async def adopt(self, placed: str, number: int, leg: str, conversation: str, give_up_at: int) -> AttemptRow | None:
+    async def adopt(self, placed: str, number: int, leg: str, conversation: str) -> AttemptRow | None:
         """Assign a leg to an attempt; returns the attempt as stored, perhaps with another leg, or None."""
-        return await self._database.write(partial(placing.adopt, (placed, number), leg, conversation, give_up_at))
+        return await self._database.write(partial(placing.adopt, (placed, number), leg, conversation))
 
     async def answered(self, placed: str, number: int, leg: str, now: int, give_up_at: int) -> AttemptRow | None:
         """Mark the attempt of this leg as answered, and return it; None if the person must hear a goodbye instead.
@@ -237,6 +237,10 @@ class PlacedCalls:
         another one.
         """
         return await self._database.write(partial(placing.answer, (placed, number), leg, now, give_up_at))
+
+    async def look_again(self, attempt: AttemptRow, give_up_at: int) -> None:
+        """Wait longer for the webhooks of an attempt."""
+        await self._database.write(partial(placing.look_again, attempt[:2], give_up_at))
 
     async def detected(self, attempt: AttemptRow, outcome: str) -> None:
         """Note the result of machine detection, for an answer webhook that arrives later."""

@@ -202,14 +202,14 @@ def _save(attempt: AttemptRow) -> Work[AttemptRow]:
     return attempt
 
 
-def adopt(key: AttemptKey, leg: str, conversation: str, give_up_at: int) -> Work[AttemptRow | None]:
+def adopt(key: AttemptKey, leg: str, conversation: str) -> Work[AttemptRow | None]:
     """See `PlacedCalls.adopt`."""
     attempt = yield from _locked_attempt(key)
     if attempt is None or attempt.leg not in ("", leg):
         return attempt
     adopted = attempt._replace(leg=leg, conversation=conversation or attempt.conversation)
     if attempt.state in ("placing", "placed"):
-        adopted = adopted._replace(state="placed", give_up_at=give_up_at, problem="")
+        adopted = adopted._replace(state="placed", problem="")
     if adopted != attempt:
         yield from _save(adopted)
     return adopted
@@ -248,6 +248,13 @@ def answer(key: AttemptKey, leg: str, now: int, give_up_at: int) -> Work[Attempt
     if not is_late:  # otherwise its flow has sent hooks, and the person who picked up hears the flow anyway
         answered = answered._replace(state="answered", give_up_at=give_up_at)
     return (yield from _save(answered))
+
+
+def look_again(key: AttemptKey, give_up_at: int) -> Work[None]:
+    """See `PlacedCalls.look_again`."""
+    attempt = yield from _locked_attempt(key)
+    if attempt is not None and attempt.state != "over":
+        yield from _save(attempt._replace(give_up_at=give_up_at))
 
 
 def detect(key: AttemptKey, outcome: str) -> Work[None]:

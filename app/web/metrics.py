@@ -60,6 +60,7 @@ class Metrics:
         last_backup: when it was made, in seconds since 1970.
         hook_tries: by outcome: `sent`, `failed` (will be retried) or `parked`.
         unsent_hooks: number of `waiting` and `parked` ones.
+        placed_calls: numbers of `waiting` and `calling` ones.
         recording_tries: by outcome: `kept`, `failed` (will be retried) or `given up`.
         missing_recordings: number of `waiting`, `failed` (given up, or gone) and `lost` ones among the newest.
     """
@@ -91,6 +92,7 @@ class Metrics:
         build.labels(version("ncco-server"), platform.python_version(), commit or _commit()).set(1)
         self.hook_tries = count("ncco_hook_tries", "Attempts to send a hook", ["outcome"])
         self.unsent_hooks = state("ncco_hooks", "Hooks that are not sent yet", ["state"])
+        self.placed_calls = state("ncco_placed_calls", "Calls to be placed, and those under way", ["state"])
         self.recording_tries = count("ncco_recording_tries", "Attempts to fetch a recording", ["outcome"])
         self.missing_recordings = state("ncco_recordings", "Recordings whose audio is missing", ["state"])
         for reason in Refusal:

@@ -22,6 +22,7 @@ from app.store import HookCounts, HookRow, open_store
 from app.vonage.application_token import ApplicationTokens
 from app.vonage.voice_api import VoiceApi
 from app.web.metrics import Metrics
+from app.web.placing import make_placer
 from app.web.recordings import make_fetcher
 
 
@@ -103,6 +104,7 @@ class OwnService:
         sender: sends the stored hooks while it runs.
         voice: controls calls at Vonage; None without an application and its key.
         fetcher: fetches recordings while it runs, and must be closed; None if recordings are not kept.
+        placer: places calls while it runs, and must be closed; None without an application and its key.
     """
 
     def __init__(
@@ -136,3 +138,4 @@ class OwnService:
             look_ups=lambda: lookups_of_turn(ask, settings.lookup_budget_ms),
             hooks_written=self.sender.wake,
         )
+        self.placer = make_placer(settings, self.calls, metrics, log, clock)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ from app.simulator.platform import Vonage
 from app.simulator.rest.access import Access
 from app.simulator.rest.api import Platform, calls_api
 from app.simulator.scheduler import VirtualClock
-from app.simulator.servers import AsgiServer
+from app.simulator.servers import AsgiServer, Request, Response
 from app.store import AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, Store
 from app.vonage.application_token import ApplicationTokens
 from app.vonage.voice_api import VoiceApi
@@ -92,6 +92,26 @@ class Lost(httpx.AsyncBaseTransport):
         return response
 
 
+class LossyServer:
+    """Delivers webhooks to a server, except those of statuses that are `lost`."""
+
+    def __init__(self, server: AsgiServer) -> None:
+        self._server = server
+        self.lost = frozenset[str]()
+
+    @property
+    def now(self) -> datetime:
+        """See `Server`."""
+        return self._server.now
+
+    async def deliver(self, request: Request) -> Response:
+        """Deliver it, or lose it."""
+        status = orjson.loads(request.body).get("status", "answer") if request.body else "answer"
+        if status in self.lost:
+            return Response(0, failure="closed")
+        return await self._server.deliver(request)
+
+
 class Reports(PollListener[PlacedCounts]):
     """What the placer reports."""
 
@@ -120,8 +140,8 @@ class World:
     placer: Placer
     requests: Lost
     reports: Reports
+    server: LossyServer
     log: list[str] = field(default_factory=list)
-    pauses: Sequence[Callable[[], None]] = ()
 
     @property
     def now(self) -> datetime:
@@ -193,7 +213,7 @@ async def placing_world(
     log: list[str] = []
     app = make_app(service, lambda: clock.at(clock.ms), log)
     application = Application("", f"{BASE}/webhooks/event", application_id=APPLICATION_ID)
-    server = AsgiServer(app, clock, 10.0)
+    server = LossyServer(AsgiServer(app, clock, 10.0))
     vonage = Vonage(application, server, clock, Parties(parties or {}))
     access = Access(APPLICATION_ID, KEY.public_key(), lambda: clock.at(clock.ms))
     requests = Lost(httpx.ASGITransport(calls_api(Platform(vonage, access))))
@@ -208,7 +228,7 @@ async def placing_world(
         api = VoiceApi(client, "http://localhost", tokens, lambda: clock.at(clock.ms), no_wait)
         placing = PlacingPolicy(base_url=BASE, limits=limits)
         placer = Placer(service, api, placing, reports, lambda: clock.at(clock.ms))
-        yield World(store, service, vonage, clock, placer, requests, reports, log)
+        yield World(store, service, vonage, clock, placer, requests, reports, server, log)
 
 
 def after(seconds: float) -> datetime:

@@ -13,12 +13,14 @@ from app.store import PlacedRow, milliseconds
 
 ANSWERED: Final = "answered"
 """The outcome of an answered call."""
+NOT_REACHED: Final = frozenset({"timeout", "busy", "unanswered", "rejected", "failed"})
+"""Vonage's statuses of calls that nobody answered."""
 SILENT_S: Final = 30
 """How long after the end of ringing to wait for a webhook of an attempt."""
+LOOK_S: Final = 10 * 60
+"""How often to ask Vonage about an answered call whose `completed` does not come."""
 LONGEST_CALL_S: Final = 24 * 60 * 60
-"""After this time an answered call is over, even if its `completed` is lost. Source: Voice API specification,
-length_timer.
-"""
+"""After this time a call is over, whatever Vonage says. Source: Voice API specification, length_timer."""
 
 
 def moment_of(ms: int) -> datetime:

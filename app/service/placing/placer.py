@@ -5,7 +5,7 @@ Several hosts may work on one store: the transaction that commits an attempt dec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -14,19 +14,28 @@ from typing import Any, Final, Protocol
 from app.engine.dialling import refusal
 from app.errors import VonageApiError
 from app.flow.language.outbound import EXPIRED, UNKNOWN, Outbound
-from app.service.placing.attempts import ANSWERED, SILENT_S, first_moment, is_too_late
+from app.service.placing.attempts import (
+    ANSWERED,
+    LONGEST_CALL_S,
+    LOOK_S,
+    NOT_REACHED,
+    SILENT_S,
+    first_moment,
+    is_too_late,
+)
 from app.service.placing.ends import end_attempt, end_waiting
 from app.service.placing.webhooks import urls_of
 from app.service.poller import Poller, PollListener, Schedule
 from app.service.turns import Turns
 from app.store import AttemptResult, AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, milliseconds
-from app.vonage.voice_api import CreatedCall, NewCall, VoiceApiError
+from app.vonage.voice_api import OVER, CallDetails, CreatedCall, NewCall, VoiceApiError
 
 AT_ONCE: Final = 20
 """Rows per read."""
-REPLY_S: Final = 20
+REPLY_S: Final = 15
 """How long a request for a call may take, with its connection. `app.vonage.voice_api` gives up before."""
 POLLING: Final = Schedule(poll_s=1.0, slots=16)
+GONE: Final = "gone"
 AGAIN_S: Final = 5
 """When to retry requests that did not reach Vonage."""
 
@@ -39,11 +48,13 @@ class PlacingPolicy:
         base_url: the webhooks' base URL, without a trailing slash.
         limits: those of all hosts together.
         schedule: polling; its tries do not apply.
+        close: closes the client of the API.
     """
 
     base_url: str
     limits: PlacingLimits
     schedule: Schedule = POLLING
+    close: Callable[[], Awaitable[None]] | None = None
 
 
 class PlacesCalls(Protocol):
@@ -51,6 +62,9 @@ class PlacesCalls(Protocol):
 
     async def create_call(self, call: NewCall) -> CreatedCall:
         """Place a call. Raises VoiceApiError."""
+
+    async def call(self, uuid: str) -> CallDetails:
+        """A call, also after its end. Raises VoiceApiError."""
 
     async def hang_up(self, uuid: str) -> None:
         """End a leg. Raises VonageApiError."""
@@ -80,12 +94,20 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         self._placed = turns.store.placed
         self._api = api
         self._policy = policy
+        self._dials = 0
+
+    def count_dials(self, dials: int) -> None:
+        """Count the dials of a turn, which has been written: they go first, and new calls leave room for them."""
+        self._dials += dials
 
     async def claim(self, limit: int) -> Sequence[AttemptRow]:
         """Commit the next attempt; one at a time, since new calls keep a distance."""
+        if self._dials:
+            dials, self._dials = self._dials, 0
+            await self._placed.yield_to(dials, self.now())
         await self._hang_up_cancelled(limit)
         for attempt in await self._placed.silent(self.now(), limit):
-            await end_attempt(self._turns, attempt, _silence_of(attempt), self.clock(), attempt.problem)
+            await self._give_up(attempt)
         while rows := await self._placed.due(self.now(), AT_ONCE):
             for row in rows:
                 begun = await self._begin(row)
@@ -132,8 +154,12 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         except VoiceApiError as error:
             await self._failed(row, flow.outbound, error)
             return
-        give_up_at = self._give_up_at(flow.outbound)
-        await self.write(self._placed.sent(row, created.uuid, created.conversation_uuid, give_up_at))
+        await self.write(self._placed.sent(row, created.uuid, created.conversation_uuid))
+
+    async def close(self) -> None:
+        """Close the client, once `run` has ended."""
+        if self._policy.close is not None:
+            await self._policy.close()
 
     async def count(self) -> PlacedCounts:
         """Count the calls that are waiting and those under way."""
@@ -166,13 +192,28 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
                     continue
             await self._placed.hung_up(attempt)
 
+    async def _give_up(self, attempt: AttemptRow) -> None:
+        """End an attempt whose webhooks do not come; if its leg is known, ask Vonage first."""
+        outcome = ANSWERED if attempt.answered_at is not None else UNKNOWN
+        is_old = self.now() - attempt.placing_at > LONGEST_CALL_S * 1000
+        if attempt.leg and not is_old and (status := await self._status_of(attempt)) != GONE:
+            if status not in OVER:
+                look_at = milliseconds(self.clock() + timedelta(seconds=LOOK_S if outcome == ANSWERED else SILENT_S))
+                await self._placed.look_again(attempt, look_at)
+                return
+            if outcome == UNKNOWN:
+                outcome = status if status in NOT_REACHED else "unanswered"
+        await end_attempt(self._turns, attempt, outcome, self.clock(), attempt.problem)
+
+    async def _status_of(self, attempt: AttemptRow) -> str:
+        """Vonage's status of a call; GONE if it knows none, "" if it does not answer."""
+        try:
+            return (await self._api.call(attempt.leg)).status
+        except VoiceApiError as error:
+            return GONE if error.status == HTTPStatus.NOT_FOUND else ""
+
     def _give_up_at(self, outbound: Outbound) -> int:
         return milliseconds(self.clock() + timedelta(seconds=REPLY_S + outbound.ringing_timer_s + SILENT_S))
-
-
-def _silence_of(attempt: AttemptRow) -> str:
-    """The outcome of an attempt without webhooks."""
-    return ANSWERED if attempt.answered_at is not None else UNKNOWN
 
 
 def _new_call(outbound: Outbound, attempt: AttemptRow, answer_url: str, event_url: str) -> NewCall:

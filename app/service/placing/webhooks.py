@@ -14,7 +14,7 @@ from app.engine.session import OWN_LEG, from_json
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable
 from app.ncco.webhooks import StatusWebhook
 from app.service.delivery import Delivery, Reply, session_id
-from app.service.placing.attempts import ANSWERED, LONGEST_CALL_S, SILENT_S
+from app.service.placing.attempts import ANSWERED, LOOK_S, NOT_REACHED
 from app.service.placing.ends import end_attempt, values_of
 from app.service.tokens import make_token, read_token
 from app.service.turns import ATTEMPTS, Turns
@@ -23,12 +23,9 @@ from app.store import AttemptRow, milliseconds
 
 GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
 """The NCCO for a person whose call was cancelled, or who is called twice for one attempt."""
-NOT_REACHED: Final = frozenset({"timeout", "busy", "unanswered", "rejected", "failed"})
 DETECTED: Final = frozenset({"human", "machine"})
 FIRST_TURN: Final = 1
 """The number of the turn that machine detection may interrupt."""
-LONGEST_RINGING_S: Final = 120
-"""Source: Outbound REST (`ringing_timer`)."""
 
 
 def urls_of(base_url: str, key: bytes, attempt: AttemptRow) -> tuple[str, str]:
@@ -46,7 +43,7 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
     if (repeat := await turns.repeat_answer(id_, delivery)) is not None:
         return repeat
     placed = turns.store.placed
-    give_up_at = _later(delivery, LONGEST_CALL_S)
+    give_up_at = _later(delivery, LOOK_S)
     attempt = await placed.answered(ref.session, ref.turn, leg, delivery.received_ms, give_up_at) if leg else None
     row = await placed.get(ref.session)
     if attempt is None or row is None:
@@ -83,9 +80,8 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
         return None
     leg = webhook.uuid or ""
     status = webhook.status or ""
-    give_up_at = _later(delivery, LONGEST_RINGING_S + SILENT_S)
     conversation = webhook.conversation_uuid or ""
-    attempt = await turns.store.placed.adopt(ref.session, ref.turn, leg, conversation, give_up_at) if leg else None
+    attempt = await turns.store.placed.adopt(ref.session, ref.turn, leg, conversation) if leg else None
     if attempt is None or attempt.leg != leg:
         return None
     if status in NOT_REACHED:

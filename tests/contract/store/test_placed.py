@@ -160,7 +160,7 @@ async def test_a_request_that_reached_nobody_is_repeated(placed: PlacedCalls) ->
 
 async def test_an_attempt_is_not_taken_back_after_its_webhook(placed: PlacedCalls) -> None:
     begun = await attempt(placed)
-    await placed.adopt("p1", 1, "leg", "CON-1", NOON_MS + MINUTE)
+    await placed.adopt("p1", 1, "leg", "CON-1")
 
     assert not await placed.not_sent(begun, NOON_MS + 1_000, "429", NOON_MS)
     assert "calling" == (await known(placed)).state
@@ -170,11 +170,11 @@ async def test_an_attempt_is_not_taken_back_after_its_webhook(placed: PlacedCall
 async def test_reply_and_first_webhook_come_in_any_order(placed: PlacedCalls, is_webhook_first: bool) -> None:
     begun = await attempt(placed)
     if is_webhook_first:
-        await placed.adopt("p1", 1, "leg", "CON-1", NOON_MS + 2 * MINUTE)
+        await placed.adopt("p1", 1, "leg", "CON-1")
         assert await placed.answered("p1", 1, "leg", NOON_MS + 5, NOON_MS + 9 * MINUTE)
-        await placed.sent(begun, "leg", "CON-1", NOON_MS + MINUTE)
+        await placed.sent(begun, "leg", "CON-1")
     else:
-        await placed.sent(begun, "leg", "CON-1", NOON_MS + MINUTE)
+        await placed.sent(begun, "leg", "CON-1")
         assert await placed.answered("p1", 1, "leg", NOON_MS + 5, NOON_MS + 9 * MINUTE)
     row = await last(placed)
 
@@ -183,8 +183,8 @@ async def test_reply_and_first_webhook_come_in_any_order(placed: PlacedCalls, is
 
 async def test_a_second_leg_of_an_attempt_is_turned_away(placed: PlacedCalls) -> None:
     await attempt(placed)
-    await placed.adopt("p1", 1, "leg", "CON-1", NOON_MS + MINUTE)
-    found = await placed.adopt("p1", 1, "other", "CON-2", NOON_MS + MINUTE)
+    await placed.adopt("p1", 1, "leg", "CON-1")
+    found = await placed.adopt("p1", 1, "other", "CON-2")
 
     assert found is not None
     assert "leg" == found.leg
@@ -307,9 +307,9 @@ async def test_random_orders_never_call_twice(placed: PlacedCalls) -> None:
                 sent.add((begun.placed, begun.number))
                 move = chance.choice(["sent", "webhook", "lost", "not sent", "finish"])
                 if move == "sent":
-                    await placed.sent(begun, f"leg-{begun.placed}", "", now + MINUTE)
+                    await placed.sent(begun, f"leg-{begun.placed}", "")
                 elif move == "webhook":
-                    await placed.adopt(begun.placed, begun.number, f"leg-{begun.placed}", "", now + MINUTE)
+                    await placed.adopt(begun.placed, begun.number, f"leg-{begun.placed}", "")
                 elif move == "not sent" and await placed.not_sent(begun, now, "", now):
                     sent.remove((begun.placed, begun.number))
                 elif move == "finish":

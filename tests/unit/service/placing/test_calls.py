@@ -220,3 +220,19 @@ async def test_three_calls_begin_in_a_second(memory: Store) -> None:
 
         assert 12 == len(moments)
         assert all(moments[at + 3] - moments[at] >= 1000 for at in range(len(moments) - 3))
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "lost", "outcome"),
+    [(QUICK, {"completed"}, "answered"), (BUSY, {"busy", "completed"}, "busy"), (BUSY, {"busy"}, "unanswered")],
+)
+async def test_vonage_is_asked_about_an_attempt_whose_webhooks_are_lost(
+    memory: Store, behaviour: Behaviour, lost: set[str], outcome: str
+) -> None:
+    async with placing_world(memory, {TO: behaviour}) as world:
+        wanted = await world.want(expires_s=60)
+        world.server.lost = frozenset(lost)
+        await world.run(1200, step_s=10)
+        placed = await world.known(wanted.id)
+
+        assert ("over", outcome) == (placed.state, placed.outcome)

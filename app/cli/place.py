@@ -1,0 +1,224 @@
+"""`ncco place`: calls that the server is to place."""
+
+from __future__ import annotations
+
+import csv
+import getpass
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import orjson
+
+from app.cli import options
+from app.cli.database import asynchronous, find_database, server_store
+from app.cli.environment import server_settings
+from app.cli.output import FINE, ISSUES, CannotRun
+from app.cli.project import Source
+from app.flow.model import Flow
+from app.flow.report import counted, printable
+from app.service.placing.requests import RefusedRequest, WantedCall, checked
+from app.store import PlacedRow, Store
+
+OWNER: Final = "cli"
+AT_ONCE: Final = 500
+"""Rows per transaction."""
+MOST_SHOWN: Final = 20
+"""Wrong rows to show."""
+MOST_ROWS: Final = 1_000_000
+NUMBER_COLUMNS: Final = ("to", "number", "phone")
+ID_COLUMN: Final = "id"
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def _values(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """The values of params, from `name=value`. Raises BadParameter."""
+    for each in given:
+        if "=" not in each:
+            raise click.BadParameter(f"{each} is not name=value")
+    return {name: value for name, _, value in (each.partition("=") for each in given)}
+
+
+def _duration(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
+    """Seconds of a duration such as 90m. Raises BadParameter."""
+    found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", text or "")
+    if text is None:
+        return None
+    if found is None:
+        raise click.BadParameter(f"{text} is not a duration; write one such as 90m, 2h or 1d")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+@click.command(
+    "place",
+    epilog="""\b
+Examples:
+  ncco place reminder --to 447700900123 --with name=Ada --with at=10:30
+  ncco place reminder --csv people.csv --batch monday     a column for the number, and one for each param
+  ncco place --batch monday                               how far it is
+  ncco place --stop monday                                cancel what still waits
+  ncco place --pause "wrong list"                         and --resume
+
+It writes into the database in NCCO_DATABASE_URL; the server places the calls. The same batch with the same rows calls
+nobody twice. A column `id` tells rows apart that are otherwise equal. Exit codes: 0 done, 1 a call or a row is wrong
+and none was written, 2 there is no database or the project has errors.""",
+)
+@click.argument("flow", required=False)
+@click.option("--to", "number", default="", metavar="NUMBER", help="Number to call, with its country code.")
+@click.option("--with", "values", multiple=True, metavar="NAME=VALUE", callback=_values, help="Value of a param.")
+@click.option(
+    "--csv", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Place a call for each row."
+)
+@click.option("--batch", default="", metavar="NAME", help="Name of the batch; required with --csv.")
+@click.option("--at", callback=lambda c, p, t: options.read_time(c, p, t) if t else None, help="Not before this time.")
+@click.option("--expires", callback=_duration, metavar="DURATION", help="How long after that it is still worth it.")
+@click.option("--stop", default="", metavar="NAME", help="Cancel the waiting calls of a batch.")
+@click.option("--pause", default="", metavar="REASON", help="Place no calls until --resume.")
+@click.option("--resume", is_flag=True, help="Place calls again.")
+@options.flows
+@options.templates
+@asynchronous
+async def command(
+    *,
+    flow: str | None,
+    number: str,
+    values: Mapping[str, str],
+    file: Path | None,
+    batch: str,
+    at: datetime | None,
+    expires: int | None,
+    stop: str,
+    pause: str,
+    resume: bool,
+    flows: Path | None,
+    templates: Path | None,
+) -> int:
+    """Ask the server to place calls; show or stop a batch; pause all placing."""
+    if flow is None:
+        if number or file is not None or values:
+            raise CannotRun("no flow is named", "write e.g. `ncco place reminder --to 447700900123`")
+        async with server_store() as store:
+            return await _manage(store, batch, stop, pause, resume=resume)
+    if (not number) == (file is None):
+        raise CannotRun("it is not said who is called", "add either --to NUMBER or --csv FILE")
+    if file is not None and not batch:
+        raise CannotRun("a CSV file needs the name of its batch", "add --batch NAME: it recognises repeated rows")
+    found = Source.here(flows, templates).load_sound().project.flows
+    now = datetime.now(UTC)
+    placing = _Placing(found, server_settings().dial_allow, now)
+    wanted = WantedCall(flow=flow, to=number, values=values, at=at, expires_s=expires, owner=OWNER, batch=batch)
+    rows, problems = placing.read(_rows_of(wanted, file, found))
+    if problems:
+        for problem in problems[:MOST_SHOWN]:
+            click.echo("\n".join(map(printable, problem.split("\n"))), err=True)
+        more = f"; {len(problems) - MOST_SHOWN} more rows are wrong" if len(problems) > MOST_SHOWN else ""
+        click.echo(f"no call was written{more}", err=True)
+        return ISSUES
+    async with find_database() as store:
+        return await _write(store, rows, batch, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Placing:
+    """Checks calls before any of them is written."""
+
+    flows: Mapping[str, Flow]
+    allowed: tuple[str, ...]
+    now: datetime
+
+    def read(self, calls: Iterable[tuple[str, WantedCall]]) -> tuple[list[PlacedRow], list[str]]:
+        """The rows of calls, each with its place in the file, and what is wrong."""
+        rows = []
+        problems = []
+        for place, call in calls:
+            try:
+                rows.append(checked(call, self.flows, self.allowed, self.now))
+            except RefusedRequest as error:
+                problems.append(f"{place}{error}\n  fix: {error.cure}")
+        return rows, problems
+
+
+def _rows_of(wanted: WantedCall, file: Path | None, flows: Mapping[str, Flow]) -> Iterator[tuple[str, WantedCall]]:
+    """Each call with its place. Raises CannotRun: the file is not a CSV with a header."""
+    if file is None:
+        yield "", wanted
+        return
+    flow = flows.get(wanted.flow)
+    params = flow.params if flow is not None else {}
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            reader = csv.DictReader(opened, strict=True)
+            column = next((name for name in NUMBER_COLUMNS if name in (reader.fieldnames or ())), None)
+            if column is None:
+                names = ", ".join(NUMBER_COLUMNS)
+                raise CannotRun(f"{file} has no column for the number", f"name it one of {names} in the first line")
+            for row in reader:
+                yield f"{file}:{reader.line_num}: ", _call_of(wanted, row, column, params)
+                if reader.line_num > MOST_ROWS:
+                    raise CannotRun(f"{file} has more than {MOST_ROWS:,} lines", "split it")
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise CannotRun(f"{file} is not a CSV file of UTF-8 text: {error}", "export it as CSV in UTF-8") from error
+
+
+def _call_of(wanted: WantedCall, row: Mapping[Any, Any], column: str, params: Iterable[str]) -> WantedCall:
+    """The call of a row. Its columns are params, unless one is the number or the id, or it is empty and no param."""
+    known = set(params)
+    values = {name: text or "" for name, text in row.items() if name in known or (name and text)}
+    number = values.pop(column, "") if column not in known else str(row[column])
+    own_id = values.pop(ID_COLUMN, "") if ID_COLUMN not in known else str(row[ID_COLUMN])
+    values = {**wanted.values, **values}
+    key = own_id or sha256(orjson.dumps([wanted.flow, number, values], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return WantedCall(
+        flow=wanted.flow,
+        to=number,
+        values=values,
+        at=wanted.at,
+        expires_s=wanted.expires_s,
+        owner=OWNER,
+        batch=wanted.batch,
+        key=key,
+    )
+
+
+async def _write(store: Store, rows: Sequence[PlacedRow], batch: str, now: datetime) -> int:
+    """Write the calls that are new, and say how many they are."""
+    new = 0
+    for start in range(0, len(rows), AT_ONCE):
+        part = rows[start : start + AT_ONCE]
+        stored = await store.placed.add(part)
+        new += sum(known.id == row.id for row, known in zip(part, stored, strict=True))
+        if len(rows) > AT_ONCE:
+            click.echo(f"{min(start + AT_ONCE, len(rows)):,} of {len(rows):,} rows", err=True)
+    if not batch:
+        first = datetime.fromtimestamp((rows[0].due_at or 0) / 1000, UTC)
+        when = "now" if first <= now else f"at {first:%Y-%m-%d %H:%M} UTC"
+        click.echo(f"{rows[0].id}: {rows[0].number} is called {when}, by the server")
+        return FINE
+    known = len(rows) - new
+    click.echo(f"{counted(new, 'call is', 'calls are')} to be placed" + (f"; {known:,} were known" if known else ""))
+    click.echo(f"`ncco place --batch {batch}` shows how far the batch is")
+    return FINE
+
+
+async def _manage(store: Store, batch: str, stop: str, pause: str, *, resume: bool) -> int:
+    """Stop a batch, pause or resume; then show how far it is."""
+    now = time.time_ns() // 1_000_000
+    if stop:
+        click.echo(f"{counted(await store.placed.stop_batch(stop, now), 'call is', 'calls are')} cancelled")
+    if pause:
+        await store.placed.pause(now, getpass.getuser(), pause)
+    if resume:
+        await store.placed.resume()
+    control = await store.placed.control()
+    if control.paused_at is not None:
+        at = datetime.fromtimestamp(control.paused_at / 1000, UTC)
+        click.echo(printable(f"paused since {at:%Y-%m-%d %H:%M} UTC by {control.paused_by}: {control.reason}"))
+    for (state, outcome), count in (await store.placed.count(batch or stop)).items():
+        click.echo(f"{count:>9,}  {outcome or state}")
+    return FINE

@@ -1,0 +1,61 @@
+"""Calls that the server places: the placer, its log and its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from structlog.typing import FilteringBoundLogger
+
+from app.service.calls import CallService
+from app.service.outgoing import new_client
+from app.service.placing.placer import Placer, PlacingPolicy
+from app.service.poller import PollListener
+from app.settings import Settings
+from app.store import PlacedCounts, PlacingLimits
+from app.vonage.application_token import ApplicationTokens
+from app.vonage.voice_api import VoiceApi
+from app.web.metrics import Metrics
+
+
+class PlacingLog(PollListener[PlacedCounts]):
+    """Logs and counts placed calls, without any values of calls."""
+
+    def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
+        self._metrics = metrics
+        self._log = log
+
+    def counted(self, counts: PlacedCounts) -> None:
+        """Report the numbers of waiting calls and of those under way."""
+        self._metrics.placed_calls.labels("waiting").set(counts.waiting)
+        self._metrics.placed_calls.labels("calling").set(counts.calling)
+
+    def troubled(self, problem: str) -> None:
+        """Report that no call can be placed now."""
+        self._log.error("calls not placed", problem=problem)
+
+
+def make_placer(
+    settings: Settings,
+    calls: CallService,
+    metrics: Metrics,
+    log: FilteringBoundLogger,
+    clock: Callable[[], datetime],
+) -> Placer | None:
+    """The placer for the settings; None without an application and its key."""
+    access = settings.voice_access
+    if access is None:
+        return None
+    try:
+        tokens = ApplicationTokens(access.application_id, access.private_key)
+    except ValueError as error:
+        cure = "copy the application's private.key again, and restart the server"
+        log.warning("calls not placed", problem=f"VONAGE_PRIVATE_KEY {error}", cure=cure)
+        return None
+    client = new_client(settings.private_hosts)
+    api = VoiceApi(client, access.api_url, tokens, clock)
+    limits = PlacingLimits(settings.place_per_minute, settings.place_per_day)
+    policy = PlacingPolicy(base_url=settings.base_url, limits=limits, close=client.aclose)
+    placer = Placer(calls, api, policy, PlacingLog(metrics, log), clock)
+    calls.dialled = placer.count_dials
+    return placer

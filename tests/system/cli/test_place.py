@@ -1,0 +1,144 @@
+"""`ncco place`: what is written into the database, and what is refused before anything is."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from app.store import PlacedRow, SqliteDatabase, Store
+from tests.support.command import ncco
+
+REMINDER = """\
+flow: reminder
+params: {name: text, day: {type: text, default: tomorrow}}
+outbound:
+  from: "442079460001"
+  quiet: false
+  on: {otherwise: {send: not_reached}}
+hooks: {not_reached: {post: "https://crm.example/not-reached"}}
+start: hello
+steps:
+  hello:
+    do:
+      - talk: "Hello {{ name }}, see you {{ day }}."
+    goto: end
+"""
+PEOPLE = "number,name\n447700900101,Ada\n+44 7700 900102,Bob\n"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "reminder.yaml").write_text(REMINDER)
+    (tmp_path / "people.csv").write_text(PEOPLE)
+    return tmp_path
+
+
+def place(home: Path, *words: str, env: Mapping[str, str] | None = None) -> Result:
+    settings = {"NCCO_DIAL_ALLOW": "44", "NCCO_DATABASE_URL": f"sqlite:///{home}/calls.db"}
+    return ncco("place", *words, cwd=home, env=settings | dict(env or {}))
+
+
+def placed(home: Path) -> list[PlacedRow]:
+    async def read() -> list[PlacedRow]:
+        async with Store(SqliteDatabase(home / "calls.db")) as store:
+            return list(await store.placed.list(100))
+
+    return asyncio.run(read()) if (home / "calls.db").exists() else []
+
+
+def test_a_call_is_wanted_with_its_params(home: Path) -> None:
+    result = place(home, "reminder", "--to", "+44 7700 900123", "--with", "name=Ada")
+    (row,) = placed(home)
+
+    assert 0 == result.exit_code, result.output
+    assert re.search("447700900123 is called now, by the server", result.output)
+    assert ("447700900123", '{"name":"Ada","day":"tomorrow"}', "waiting") == (row.number, row.params, row.state)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["reminder", "--to", "447700900123", "--with", "nam=Ada"], "with.nam: reminder has no such param"),
+        (["reminder", "--to", "447700900123"], "with.name: is missing"),
+        (["reminder", "--to", "12125551234", "--with", "name=Ada"], "has none of the prefixes in NCCO_DIAL_ALLOW"),
+        (["reminder", "--to", "4490900900", "--with", "name=Ada"], "is a premium-rate number"),
+        (["reminder", "--to", "ada", "--with", "name=Ada"], "to: is not a phone number"),
+        (["remindr", "--to", "447700900123"], "Did you mean reminder?"),
+        (["reminder", "--to", "447700900123", "--with", "name"], "name is not name=value"),
+        (["reminder"], "add either --to NUMBER or --csv FILE"),
+        (["reminder", "--csv", "people.csv"], "add --batch NAME"),
+        (["reminder", "--csv", "people.csv", "--to", "447700900123", "--batch", "b"], "add either --to NUMBER"),
+        (["--to", "447700900123"], "no flow is named"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_written(home: Path, words: list[str], message: str) -> None:
+    result = place(home, *words)
+
+    assert 0 != result.exit_code
+    assert message in result.output
+    assert [] == placed(home)
+
+
+def test_one_wrong_row_keeps_the_whole_file_out(home: Path) -> None:
+    (home / "people.csv").write_text(f"{PEOPLE}112,Eve\n")
+    result = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+
+    assert 1 == result.exit_code
+    assert "people.csv:4: to: is not a phone number" in result.output
+    assert "no call was written" in result.output
+    assert [] == placed(home)
+
+
+@pytest.mark.parametrize("text", ["name\nAda\n", 'number,name\n"447700900101,Ada\n', "\udcff"])
+def test_what_is_no_csv_file_is_refused(home: Path, text: str) -> None:
+    (home / "people.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
+
+    assert 2 == place(home, "reminder", "--csv", "people.csv", "--batch", "monday").exit_code
+    assert [] == placed(home)
+
+
+def test_the_same_batch_again_adds_only_new_rows(home: Path) -> None:
+    first = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+    (home / "people.csv").write_text(f"{PEOPLE}447700900103,Cy\n")
+    second = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+    other = place(home, "reminder", "--csv", "people.csv", "--batch", "tuesday")
+
+    assert "2 calls are to be placed" in first.output
+    assert "1 call is to be placed; 2 were known" in second.output
+    assert "3 calls are to be placed" in other.output
+    assert 6 == len(placed(home))
+
+
+def test_rows_with_an_id_may_be_equal(home: Path) -> None:
+    (home / "people.csv").write_text("id,number,name\n1,447700900101,Ada\n2,447700900101,Ada\n1,447700900101,Ada\n")
+
+    assert "2 calls are to be placed" in place(home, "reminder", "--csv", "people.csv", "--batch", "b").output
+
+
+def test_a_forgotten_number_stays_known_to_its_batch(home: Path) -> None:
+    place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+    database = {"NCCO_DATABASE_URL": f"sqlite:///{home}/calls.db"}
+    forgotten = ncco("forget", "--number", "447700900101", cwd=home, env=database)
+    again = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+
+    assert 0 == forgotten.exit_code, forgotten.output
+    assert "0 calls are to be placed; 2 were known" in again.output
+
+
+def test_a_batch_is_shown_and_stopped_and_all_placing_is_paused(home: Path) -> None:
+    place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+    shown = place(home, "--batch", "monday")
+    paused = place(home, "--pause", "wrong list")
+    stopped = place(home, "--stop", "monday")
+    resumed = place(home, "--resume")
+
+    assert re.search(r"2 +waiting", shown.output)
+    assert re.search(r"paused since .*: wrong list", paused.output)
+    assert "2 calls are cancelled" in stopped.output
+    assert "paused" not in resumed.output
