@@ -21,7 +21,7 @@ from app.simulator.rest.models import CreateCall
 from app.store import PlacedRow, PlacingLimits
 from app.verify.scenarios.model import ScenarioCall
 from app.verify.scenarios.script import DialStep, ScriptStep
-from app.vonage.voice_api import CreatedCall, NewCall
+from app.vonage.voice_api import CallDetails, CreatedCall, NewCall
 
 LIMITS: Final = PlacingLimits(1_000_000, 1_000_000)
 ANSWERS: Final = Behaviour("completed", talks_s=ENDLESS)
@@ -74,6 +74,10 @@ class VirtualCalls:
         leg = self.vonage.place(CreateCall.model_validate(call.body).outbound(self.vonage.target({})))
         self.legs.append(leg)
         return CreatedCall(uuid=leg.uuid, conversation_uuid=leg.conversation.uuid)
+
+    async def call(self, uuid: str) -> CallDetails:
+        """A call, also after its end."""
+        return CallDetails(uuid=uuid, status=self.vonage.legs[uuid].status)
 
     async def hang_up(self, uuid: str) -> None:
         """End a leg."""
