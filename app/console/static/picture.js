@@ -20,12 +20,14 @@ function read() {
 // The part of the picture that is seen: its middle, and pixels of the screen for one unit of the picture
 
 const view = { x: 0, y: 0, scale: 1 };
+let openedScale = 1; // from a larger scale on, a finger moves the picture in each direction
 
 function show() {
   const { width, height } = frame.getBoundingClientRect();
   const [seenWidth, seenHeight] = [width / view.scale, height / view.scale];
   view.x = clamp(view.x, 0, size.width);
   view.y = clamp(view.y, 0, size.height);
+  frame.classList.toggle("zoomed", view.scale > openedScale);
   picture.setAttribute("viewBox", [view.x - seenWidth / 2, view.y - seenHeight / 2, seenWidth, seenHeight].join(" "));
 }
 
@@ -46,7 +48,9 @@ function open() {
   const width = frame.clientWidth;
   const isWhole = width / size.width >= READABLE_SCALE;
   view.scale = clamp(width / size.width, READABLE_SCALE, 1);
-  frame.style.height = isWhole && matchMedia("(min-width: 40rem)").matches ? `${Math.ceil(size.height * view.scale)}px` : "";
+  openedScale = view.scale;
+  const isTall = isWhole || matchMedia("(max-width: 40rem)").matches; // on a telephone, the page scrolls down and a finger moves it sideways
+  frame.style.height = isTall ? `${Math.ceil(size.height * view.scale)}px` : "";
   const half = width / 2 / view.scale;
   const box = nodes.find((each) => each.classList.contains("start"))?.getBBox();
   const isLeft = !box || box.x + box.width < half * 2;

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.system.console.browser import Watch, violations
+from tests.system.console.browser import NARROW, Watch, violations
 
 
 @pytest.fixture
@@ -60,6 +60,22 @@ def test_buttons_keys_wheel_and_drag_move_and_zoom(page: Page, picture: Locator)
     page.keyboard.up("Control")
     expect(picture).not_to_have_attribute("viewBox", dragged)  # a wheel is not waited for
     assert seen(picture)[2] < fitted[2]
+
+
+def test_on_a_telephone_the_page_scrolls_through_all_of_a_picture(page: Page) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 844})
+    page.goto("/flows/reception")
+    expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
+    frame = page.locator("#picture")
+    expect(frame).to_have_css("touch-action", "pan-y")
+    outside = """frame => [...frame.querySelectorAll(".node")].filter((node) => {
+        const [box, around] = [node.getBoundingClientRect(), frame.getBoundingClientRect()];
+        return box.top < around.top || box.bottom > around.bottom;
+    }).length"""
+    assert 0 == frame.evaluate(outside)
+
+    page.get_by_role("button", name="Zoom in").click()
+    expect(frame).to_have_css("touch-action", "none")
 
 
 def test_a_picture_that_was_moved_stays_where_it_is_when_calls_are_painted(page: Page) -> None:
