@@ -78,19 +78,21 @@ class UnendedCalls:
         async with self.service.store.records() as records:
             looked.early = await self._end_early(records)
             async for call in records.open_calls(done, too_old if self.voice is None else now_ms - SILENT_MS):
-                if call.created_at < too_old:
-                    done = (call.created_at, call.key)
+                is_too_old = call.created_at < too_old
                 flow = await self.service.library.pinned(call.flow, call.revision)
-                if flow is None or not may_report_end(flow):
-                    continue
-                if call.created_at < too_old:
-                    await self._end_lost(call, now_ms)
-                    looked.lost += 1
-                    continue
-                is_due = self._asked_at.get(call.id, call.updated_at) < now_ms - SILENT_MS
-                if self.voice is not None and is_due and not looked.problem and len(asked_at) < MOST_ASKED:
-                    asked_at[call.id] = now_ms
-                    await self._ask(self.voice, call, now, looked)
+                if flow is not None and may_report_end(flow):
+                    is_over = False
+                    is_due = self._asked_at.get(call.id, call.updated_at) < now_ms - SILENT_MS
+                    if self.voice is not None and is_due and not looked.problem:
+                        if len(asked_at) == MOST_ASKED:
+                            break  # the next look continues here
+                        asked_at[call.id] = now_ms
+                        is_over = await self._ask(self.voice, call, now, looked)
+                    if is_too_old and not is_over:
+                        await self._end_lost(call, now_ms)
+                        looked.lost += 1
+                if is_too_old:
+                    done = (call.created_at, call.key)
         self._done = done
         self._asked_at = {id_: at for id_, at in self._asked_at.items() if at > too_old} | asked_at
         return looked
@@ -117,21 +119,22 @@ class UnendedCalls:
         self._webhooks = self._webhooks[1], last
         return len(rows)
 
-    async def _ask(self, voice: VoiceApi, call: OpenCall, now: datetime, looked: Looked) -> None:
-        """End a call that Vonage knows to be over, with what it knows about it."""
+    async def _ask(self, voice: VoiceApi, call: OpenCall, now: datetime, looked: Looked) -> bool:
+        """End a call that Vonage knows to be over, with what it knows about it; returns whether the call is over."""
         row = await self.service.store.load(call.id)
         if row is None or row.is_over:
-            return
+            return True
         try:
             details = await voice.call(row.leg, from_json(row.state).call.region_url)
         except VoiceApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 looked.problem = str(error)
-            return
+            return False
         if details.is_over:
             fields = details.model_dump(exclude={"status"}) | {"status": "completed", "uuid": row.leg}
             await self.service.event(Delivery("GET", orjson.dumps(fields), fields, "", now))
             looked.known += 1
+        return details.is_over
 
     async def _end_lost(self, call: OpenCall, now_ms: int) -> None:
         webhook = WebhookRow(token_hex(16), LOST, call.id, -1, -1, "", call.leg, "", "", b"{}", now_ms)

@@ -114,7 +114,11 @@ def voice_of(**details: Any) -> tuple[VoiceApi, list[str]]:
 
     tokens = ApplicationTokens(APPLICATION_ID, private_pem(rsa_key()))
     client = httpx.AsyncClient(transport=httpx.MockTransport(reply))
-    return VoiceApi(client, "https://api.nexmo.com", tokens, lambda: NOON), asked
+    return VoiceApi(client, "https://api.nexmo.com", tokens, lambda: NOON, no_wait), asked
+
+
+async def no_wait(_: float) -> None:
+    """Sleep not at all."""
 
 
 async def test_a_call_that_ended_before_it_was_stored_ends_at_the_next_look_but_one(
@@ -222,6 +226,28 @@ async def test_vonage_is_asked_hourly_about_a_running_call(call: ServedCall, sto
     assert [] == await events(store)
 
 
+async def test_vonage_is_asked_before_a_call_counts_as_lost(call: ServedCall, store: Store) -> None:
+    await call.ring()
+    voice, _ = voice_of(uuid=LEG, status="completed", duration="65")
+    look = await UnendedCalls(call.service, voice).look(LATER)
+
+    assert (1, 0) == (look.known, look.lost)
+    assert "65" == (await events(store))[-1]["duration"]
+
+
+async def test_vonage_is_asked_about_a_hundred_calls_in_each_look(call: ServedCall, store: Store) -> None:
+    for number in range(110):
+        await call.ring(uuid=f"leg-{number}", conversation_uuid=f"CON-{number}")
+    voice, asked = voice_of(uuid=LEG, status="answered")
+    unended = UnendedCalls(call.service, voice)
+    counts = []
+    for hours in (2, 2, 2, 49, 49, 50):
+        looked = await unended.look(NOON + timedelta(hours=hours))
+        counts.append((len(asked), looked.lost))
+
+    assert [(100, 0), (110, 0), (110, 0), (210, 100), (220, 10), (220, 0)] == counts
+
+
 @pytest.mark.parametrize(("code", "is_problem"), [(404, False), (401, True), (500, True)])
 async def test_a_call_that_vonage_tells_nothing_about_ends_by_its_age(
     call: ServedCall, store: Store, code: int, is_problem: bool
@@ -292,7 +318,7 @@ WEBHOOKS: Final = st.lists(
 )
 
 
-@pytest.mark.parametrize(("kind", "examples"), [("memory", 150), ("sqlite", 30), ("postgres", 10)])
+@pytest.mark.parametrize(("kind", "examples"), [("memory", 80), ("sqlite", 15), ("postgres", 8)])
 def test_every_call_that_began_ends_once(kind: str, examples: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     @settings(max_examples=examples, deadline=None)
     @given(webhooks=WEBHOOKS, at_once=st.booleans())
