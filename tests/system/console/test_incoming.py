@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -17,11 +19,14 @@ from app.service.outgoing import new_client
 from app.settings import load_settings
 from app.settings.fields import VoiceAccess
 from app.vonage.application_token import ApplicationTokens
+from app.vonage.keys import new_private_key
 from app.vonage.voice_api import CallDetails, NewCall, VoiceApi
+from tests.system.cli.projects import write_project
+from tests.system.cli.running import NCCO, happens, plain_environment, running_server
 from tests.system.console.browser import PATIENCE_MS, Watch, check_page, open_console
 
 TO, FROM = "447700900123", "442079460001"
-NCCO = [
+PLAYED = [
     {"action": "talk", "text": "Your appointment is tomorrow.", "bargeIn": True},
     {"action": "input", "type": ["dtmf"], "dtmf": {"maxDigits": 1, "timeOut": 10}},
     {"action": "talk", "text": "Thank you.", "loop": 0},
@@ -68,7 +73,7 @@ def asked(access: VoiceAccess | None, method: str, *args: Any) -> Any:
 def test_a_placed_call_rings_on_every_page_and_is_answered_on_the_phone(desk: Page, process: ConsoleProcess) -> None:
     desk.goto("/flows")
     expect(desk.locator("#ringing")).to_be_attached()
-    call = asked(process.voice_access, "create_call", NewCall(to=TO, from_=FROM, ncco=NCCO))
+    call = asked(process.voice_access, "create_call", NewCall(to=TO, from_=FROM, ncco=PLAYED))
 
     expect(desk.get_by_role("alert")).to_contain_text("rings: a call from")
     expect(desk).to_have_title("Ringing · Flows · NCCO console")
@@ -90,9 +95,58 @@ def test_a_placed_call_rings_on_every_page_and_is_answered_on_the_phone(desk: Pa
 
 def test_a_call_is_declined_and_the_page_is_quiet_again(desk: Page, process: ConsoleProcess) -> None:
     desk.goto("/phone")
-    call = asked(process.voice_access, "create_call", NewCall(to=TO, from_=FROM, ncco=NCCO))
+    call = asked(process.voice_access, "create_call", NewCall(to=TO, from_=FROM, ncco=PLAYED))
     desk.get_by_role("button", name="Decline").click()
 
     expect(desk.locator(".ringing")).to_have_count(0)
     expect(desk).to_have_title("Phone · NCCO console")
     assert "rejected" == asked(process.voice_access, "call", call.uuid).status
+
+
+REMINDER = """\
+flow: reminder
+params: {name: text}
+start: hello
+outbound: {from: "442079460001", quiet: false, on: {answered: hello, otherwise: {send: not_reached}}}
+hooks: {not_reached: {post: "http://127.0.0.1:9/hook", json: {status: "{{ event.status }}"}}}
+steps:
+  hello:
+    do: [{talk: "Hello {{ name }}. Press 1 to confirm.", bargeIn: true}]
+    choices: {confirm: {dtmf: "1", goto: thanks}}
+    retry: {then: thanks}
+  thanks:
+    do: [{talk: Thank you. Goodbye.}]
+    goto: end
+"""
+
+
+def test_a_flow_calls_and_is_answered_also_with_a_real_key_and_a_public_url(browser: Browser, tmp_path: Path) -> None:
+    write_project(tmp_path, reminder=REMINDER)
+    (tmp_path / "real.key").write_text(new_private_key(), encoding="ascii")
+    env = {
+        "NCCO_CONSOLE": "1",
+        "NCCO_CONSOLE_PORT": "0",
+        "NCCO_DIAL_ALLOW": "44",
+        "NCCO_PUBLIC_URL": "https://calls.example.com",
+        "VONAGE_APPLICATION_ID": "78d335fa-323d-4114-9c3d-d6f0d48968cf",
+        "VONAGE_PRIVATE_KEY": "real.key",
+        "VONAGE_SIGNATURE_SECRET": "a signature secret of at least 32 characters",
+    }
+    with running_server(tmp_path, "--dev", cwd=tmp_path, env=env) as server:
+        assert happens(lambda: "?token=" in server.printed)
+        (link,) = re.findall(r"http://\S+token=\S+", server.printed)
+        context = browser.new_context(**open_console(browser, link))
+        page = context.new_page()
+        page.goto("/calls")
+        words = [NCCO, "place", "reminder", "--to", TO, "--with", "name=Ada"]
+        subprocess.run(words, cwd=tmp_path, env=plain_environment(tmp_path, **env), check=True, timeout=60)
+
+        page.get_by_role("button", name="Answer").click()
+        expect(page.locator("#bubbles")).to_contain_text("Hello Ada.")
+        page.keyboard.press("1")
+        expect(page.locator("#bubbles")).to_contain_text("Thank you.")
+        page.get_by_role("link", name="What the server did in this call").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("calls 07700 900123")
+        context.close()
+
+    assert "nobody is called" in server.printed
