@@ -16,6 +16,7 @@ from app.service.lookups import Ask, LookupClient, lookups_of_turn
 from app.service.mail import Mailer, attach_from, attach_nothing, by_way
 from app.service.outbox import Listener, Poster, Sender, Verdict
 from app.service.outgoing import new_client
+from app.service.placing.hooks import places_calls
 from app.service.poller import Schedule
 from app.settings import Settings
 from app.store import HookCounts, HookRow, open_store
@@ -125,7 +126,7 @@ class OwnService:
         files = self.fetcher.files if self.fetcher is not None else None
         attach = attach_from(store.recordings, files, has_key=has_key) if files is not None else attach_nothing
         self.mailer = Mailer(settings.mail_server, attach)
-        post = by_way(self.poster, self.mailer)
+        post = places_calls(by_way(self.poster, self.mailer), lambda: self.calls)
         ask = counted_lookups(self.lookups.answer, metrics, log)
         self.sender = Sender(store, post, Schedule(settings.hook_tries), HookLog(metrics, log), clock=clock)
         self.calls = CallService(

@@ -51,7 +51,7 @@ class WantedCall:
         owner: see `PlacedRow`.
         key: recognises a repeated request of this owner; "": this request is not repeated.
         batch: its name, or "".
-        chain: number of calls that led to this one.
+        chain: number of this call in a chain of calls that place each other; 0 for the first.
     """
 
     flow: str

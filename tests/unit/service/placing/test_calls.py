@@ -7,10 +7,12 @@ from itertools import pairwise
 
 import pytest
 
+from app.service.outbox import Verdict
+from app.service.placing.hooks import places_calls
 from app.service.placing.requests import RefusedRequest
 from app.simulator.parties import Behaviour
-from app.store import Store
-from tests.support.placing import REMINDER, TO, placing_world
+from app.store import HookRow, Store
+from tests.support.placing import REMINDER, TO, World, placing_world
 
 QUICK = Behaviour(rings_s=2, talks_s=8)
 BUSY = Behaviour("busy", rings_s=1)
@@ -236,3 +238,51 @@ async def test_vonage_is_asked_about_an_attempt_whose_webhooks_are_lost(
         placed = await world.known(wanted.id)
 
         assert ("over", outcome) == (placed.state, placed.outcome)
+
+
+CHAIN = """
+flow: again
+params: {name: text}
+outbound:
+  from: "442079460001"
+  quiet: false
+  on: {otherwise: {send: call_again}}
+hooks:
+  call_again: {place: {flow: again, to: "{{ call.to }}", with: {name: "{{ name }}"}, after: 10s}}
+start: hello
+steps:
+  hello:
+    send: call_again
+    do:
+      - talk: "Hello {{ name }}."
+    goto: end
+"""
+
+
+async def send_hooks(world: World) -> list[Verdict]:
+    """Send every waiting hook, each twice: the first reply may be lost."""
+
+    async def post(hook: HookRow, now: datetime) -> Verdict:
+        raise AssertionError(hook)
+
+    send = places_calls(post, lambda: world.service)
+    verdicts = []
+    for hook in await world.store.hooks(100):
+        await send(hook, world.now)
+        verdicts.append(await send(hook, world.now))
+        await world.store.hook_sent(hook.id, world.clock.ms)
+    return verdicts
+
+
+@pytest.mark.parametrize("behaviour", [QUICK, BUSY])
+async def test_calls_that_place_each_other_end_after_ten_links(memory: Store, behaviour: Behaviour) -> None:
+    async with placing_world(memory, {TO: behaviour}, flows=CHAIN) as world:
+        await world.want(flow="again")
+        verdicts = list[Verdict]()
+        while not verdicts or verdicts[-1].outcome == "sent":
+            await world.run(60)
+            verdicts += await send_hooks(world)
+
+        assert 11 == len(await world.store.placed.list(100))
+        assert ["sent"] * 10 + ["never"] == [verdict.outcome for verdict in verdicts]
+        assert "10 calls have led to this one" in verdicts[-1].problem

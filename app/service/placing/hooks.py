@@ -1,0 +1,69 @@
+"""Hooks that place calls: each is written as a placed call, once, however often it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import orjson
+
+from app.engine.session import from_json
+from app.errors import StoreUnavailable
+from app.flow.language.hooks import PLACE
+from app.service.outbox import Post, Verdict
+from app.service.placing.ends import SESSION
+from app.service.placing.requests import RefusedRequest, WantedCall, checked
+from app.service.turns import Turns
+from app.store import HookRow
+
+OWNER = "hook"
+LIBRARY_S = 5.0
+"""When to try again while the flows wait for the store."""
+
+
+def places_calls(post: Post, calls: Callable[[], Turns]) -> Post:
+    """Sends a hook that places a call into the store, and any other one with `post`.
+
+    Args:
+        post: sends the other hooks.
+        calls: the service with the store and the flows.
+    """
+
+    async def send(hook: HookRow, now: datetime) -> Verdict:
+        return await (_place(calls(), hook, now) if hook.url.startswith(PLACE) else post(hook, now))
+
+    return send
+
+
+async def _place(turns: Turns, hook: HookRow, now: datetime) -> Verdict:
+    """Write the call of a hook. Its ID recognises a repeated attempt."""
+    if turns.library.is_awaited:
+        return Verdict("later", "the flows are not loaded yet", LIBRARY_S)
+    wanted = orjson.loads(hook.body)
+    try:
+        call = WantedCall(
+            flow=wanted["flow"],
+            to=wanted["to"],
+            values=wanted["with"],
+            at=datetime.fromisoformat(wanted["at"]) if wanted["at"] else None,
+            owner=OWNER,
+            key=hook.id,
+            chain=await _chain(turns, hook.session) + 1,
+        )
+        row = checked(call, turns.library.current.flows, turns.policy.dial_allow, now)
+        await turns.store.placed.add([row])
+    except RefusedRequest as error:
+        return Verdict("never", f"no call can be placed: {error}")
+    except StoreUnavailable as error:
+        return Verdict("again", f"the store is unavailable: {error}")
+    return Verdict("sent")
+
+
+async def _chain(turns: Turns, session: str) -> int:
+    """How many placed calls have led to a session: 0 for an incoming call. Raises StoreUnavailable."""
+    request = session.removeprefix(SESSION)
+    if request == session:
+        row = await turns.store.load(session)
+        request = from_json(row.state).call.request if row is not None else ""
+    placed = await turns.store.placed.get(request) if request else None
+    return placed.chain if placed is not None else 0
