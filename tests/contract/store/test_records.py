@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.store import CallFilter, Records, Store
+from app.store import LOST, CallFilter, Records, Store
 from tests.support.stored_rows import (
     NOON_MS,
     hook_row,
@@ -182,3 +182,55 @@ async def test_revisions_are_there_to_be_read(store: Store, records: Records) ->
 
     assert revision_row("c0ffee") == await records.revision("c0ffee")
     assert await records.revision("decaf") is None
+
+
+# Ends that went unnoticed
+
+
+async def test_open_calls_of_legs_are_listed_by_the_time_that_they_began(store: Store, records: Records) -> None:
+    for id_, at, more in (
+        ("late", 9, {}),
+        ("first", 1, {}),
+        ("second", 1, {}),
+        ("over", 1, {"is_over": True}),
+        ("curl", 1, {"leg": ""}),
+    ):
+        session = session_row(id_, created_at=NOON_MS + at, **more)
+        await store.open_call(session, turn_row(id_), webhook_row(id_))
+
+    known = [call async for call in records.open_calls((-1, -1), NOON_MS + 9)]
+    after_first = [call.id async for call in records.open_calls((known[0].created_at, known[0].key), NOON_MS + 10)]
+
+    assert ["first", "second"] == [call.id for call in known]
+    assert ("first", "acme", "c0ffee") == (known[0].leg, known[0].flow, known[0].revision)
+    assert ["second", "late"] == after_first
+
+
+async def test_end_that_came_before_its_call_is_found_until_the_call_is_over(store: Store, records: Records) -> None:
+    early = webhook_row("leg-1", status="completed", kind="event-completed")
+    named = webhook_row("leg-2", status="completed", kind="event-completed")
+    start = await records.last_webhook()
+    for webhook in (early, named, webhook_row("leg-3", kind="event-completed"), webhook_row("leg-4", kind="event")):
+        await store.record(webhook)
+    for id_, leg in (("leg-1", "leg-1"), ("leg-2/shop", "leg-2"), ("leg-4", "leg-4")):
+        await store.open_call(*new_call(id_, leg=leg))
+    until = await records.last_webhook()
+    found = await records.early_ends(start, until)
+    nothing = await records.early_ends(until, until + 1)
+    await store.end("leg-1", webhook_row("leg-1"))
+    left = await records.early_ends(start, until)
+
+    assert [early, named] == found
+    assert [] == nothing
+    assert [named] == left
+
+
+async def test_call_whose_end_was_not_reported_is_not_reported_as_over(store: Store, records: Records) -> None:
+    for id_, kind in (("leg-1", LOST), ("leg-2", "event-completed")):
+        await store.open_call(*new_call(id_))
+        await store.end(id_, webhook_row(id_, kind=kind))
+
+    reported = [bool(call.is_over) async for call in records.reported(0, NOON_MS + 1)]
+
+    assert [False, True] == reported
+    assert [True, True] == [call.session.is_over for call in await records.calls(10)]
