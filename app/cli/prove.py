@@ -21,7 +21,7 @@ from app.cli.server_under_test import make_app
 from app.flow.issues import FlowIssue
 from app.flow.model import Flow, Project
 from app.flow.report import Format, counted, report
-from app.verify.prove import CallLimits, Proof, SearchLimits, Violation, never_run, prove, roots_of
+from app.verify.prove import CallLimits, Proof, SearchLimits, Violation, never_run, placed_forever, prove, roots_of
 from app.verify.prove.rehearsal import FoundViolation, confirmed, coverings
 from app.verify.scenarios.files import WrittenScenario, numbered
 
@@ -113,6 +113,9 @@ def command(
         for flow in _proved_flows(name, found.project.flows)
     ]
     proofs, faults = confirmed(found.project, proofs, make_app, source.path_of)
+    endless = placed_forever(found.project, proofs)
+    faults += map(FoundViolation, endless)
+    proofs = [each.refuted_by(endless) for each in proofs]
     if not name:
         lost = never_run(found.project.flows, proofs)
         faults += map(FoundViolation, lost)
@@ -143,7 +146,7 @@ def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
     if not name:
         return sorted(roots_of(flows), key=lambda flow: flow.name)
     flow = flow_named(name, flows)
-    if not flow.is_startable:
+    if not flow.is_startable and flow.outbound is None:
         cure = "prove a flow that runs it, or give it `numbers`, `default: true` or `entry: true`"
         raise CannotRun(f'no call can start in flow "{name}"', cure)
     return [flow]

@@ -238,7 +238,9 @@ def begin_placed(flow: Flow, before: Session, context: TurnContext, detected: st
 
 
 def detected(flow: Flow, session: Session, outcome: str, context: TurnContext) -> Playing[Turn | None]:
-    """The turn caused by machine detection while a placed call is in its first turn; None if it does not steer.
+    """The turn caused by machine detection; None if it does not steer.
+
+    It steers until the called person answers: while the call waits in its first step, even if that has asked again.
 
     Args:
         flow: at the revision of the session.
@@ -247,7 +249,8 @@ def detected(flow: Flow, session: Session, outcome: str, context: TurnContext) -
         context: external values.
     """
     target = flow.outbound.ways.get(outcome) if flow.outbound is not None else None
-    if target is None or session.turn != 1:
+    is_first = session.turn - 1 == session.tries + session.asr_errors
+    if target is None or not is_first:
         return None
     run = Run(flow, session, context)
     run.note("heard", session.step, outcome, where=target.place, because=f"Vonage reported {outcome}")

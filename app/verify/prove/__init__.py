@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.verify.prove.graph import SearchLimits
-from app.verify.prove.proof import Proof, never_run, prove, roots_of
+from app.verify.prove.proof import Proof, never_run, placed_forever, prove, roots_of
 from app.verify.prove.properties import CallLimits, Violation
 
-__all__ = ["CallLimits", "Proof", "SearchLimits", "Violation", "never_run", "prove", "roots_of"]
+__all__ = ["CallLimits", "Proof", "SearchLimits", "Violation", "never_run", "placed_forever", "prove", "roots_of"]

@@ -13,6 +13,7 @@ from app.flow.actions.action import DETECTIONS
 from app.flow.actions.do import Document
 from app.flow.model import Flow
 from app.ncco import RECORD_ENDS
+from app.simulator.connect import DETECTION_S
 from app.verify.prove.environment import DIRECTIONS
 from app.verify.prove.graph import Transition
 from app.verify.prove.listening import DURATIONS
@@ -138,6 +139,11 @@ def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
     call = first.call
     if call is None:
         return {}
+    is_timed = any(each.is_timed for each in proof.space.transitions)
+    made = {"at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"} if is_timed else {}
+    if call.request:
+        given = {"with": dict(first.given)} if first.given else {}
+        return {"place": proof.flow.name, "to": call.to, **given, **made}
     is_numbered = call.to in proof.flow.numbers or proof.flow.default
     facts: dict[str, Any] = {"to": call.to} if is_numbered else {"flow": proof.flow.name}
     facts |= {"from": call.from_number} if call.from_number != CALLER else {}
@@ -149,8 +155,7 @@ def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
     if query:
         facts = {"flow": proof.flow.name} | facts | {"query": query}
     facts |= {"endpoint_type": call.endpoint_type} if call.endpoint_type not in ("phone", implied) else {}
-    is_timed = any(each.is_timed for each in proof.space.transitions)
-    return facts | ({"at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"} if is_timed else {})
+    return facts | made
 
 
 def _given(proof: Proof, path: list[Transition]) -> dict[str, Any]:
@@ -220,12 +225,21 @@ def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any])
     if following and _is_automatic(path[number + 1]):
         yield from (_until(each.heard.prompt_s), {"fault": following})
         return
-    if each.trigger.fault != "away" and (each.is_failsafe or fault == "refused"):
-        return
-    heard = _heard(each.ncco.actions)
-    if heard:
+    is_unheard = each.trigger.fault != "away" and (each.is_failsafe or fault == "refused")
+    heard = "" if is_unheard else _heard(each.ncco.actions)
+    if _is_moved(proof.flow, each):
+        yield {"until": heard} if heard else {"wait": f"{DETECTION_S + 1:g}s"}
+    elif heard:
         yield {"hear": heard}
+    if is_unheard:
+        return
     yield from _recordings(each.ncco.actions)
+
+
+def _is_moved(flow: Flow, first: Transition) -> bool:
+    """Whether machine detection has moved a placed call here, after another prompt has begun."""
+    outbound = flow.outbound
+    return outbound is not None and outbound.machine_detection == "continue" and first.detected != ""
 
 
 def _fault_of(path: list[Transition], number: int) -> str:

@@ -25,10 +25,21 @@ from app.verify.prove.uses import assigned, collected_digits, flows_run_from, pl
 
 
 class Arrival(NamedTuple):
-    """An incoming call, and the params from the query of the answer URL, as texts."""
+    """A call that begins.
+
+    Attributes:
+        given: the params: texts from the query of the answer URL or, for a placed call, values of their types.
+        detected: for a placed call, the result of machine detection that leads it elsewhere than at first, or "".
+    """
 
     call: Call
-    given: Mapping[str, str]
+    given: Mapping[str, Any]
+    detected: str = ""
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the server places it."""
+        return bool(self.call.request)
 
 
 MOST_CALLS: Final = 128
@@ -59,6 +70,33 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
         values.chosen["call"] = (how,)
         values.chosen |= dict.fromkeys(root.params, (how,))
     return different(_arrival_of(base, row) for row in rows)
+
+
+PLACED: Final = "placed"
+"""`call.request` of the placed calls that are explored."""
+
+
+def placed_calls(root: Flow, values: Representatives) -> list[Arrival]:
+    """The placed calls to explore a flow with: all samples of its params, and each result of machine detection."""
+    outbound = root.outbound
+    if outbound is None:
+        return []
+    call = Call(
+        CALLER, outbound.from_number or NUMBER, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone",
+        direction=DIRECTIONS[1], request=PLACED,
+    )  # fmt: skip
+    choices = {name: _given_to(root, name, values) for name in root.params}
+    rows, how = combined(choices, MOST_CALLS)
+    if how:
+        values.chosen |= dict.fromkeys(root.params, (how,))
+    return [Arrival(call, row, detected) for row in rows for detected in ("", *outbound.ways)]
+
+
+def _given_to(root: Flow, name: str, values: Representatives) -> list[Any]:
+    """The values to try for a param: one, if nothing reads it."""
+    param = root.params[name]
+    is_read = bool(values.literals.of(root.name, (name,)).names)
+    return values.samples(root.name, name, param.type) if is_read else [param.type.sample]
 
 
 def _queries(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[Any]]]:

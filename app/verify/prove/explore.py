@@ -18,14 +18,14 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from app.engine import OpenWait, Session, Turn, begin, begin_called, fail, resume
+from app.engine import OpenWait, Session, Turn, begin, begin_called, begin_placed, fail, new_session, resume
 from app.engine.interpreter import Playing
 from app.engine.outcome import APART, hear
 from app.engine.scope import call_record
 from app.flow.language.retry import FAILURES
 from app.ncco import check
 from app.service.outcomes import ENTERED, Following, by_file, outcomes_of
-from app.verify.prove.environment import Arrival, calls_to, settings_of
+from app.verify.prove.environment import Arrival, calls_to, placed_calls, settings_of
 from app.verify.prove.graph import DIALS, Graph, PlayedNcco, SearchLimits, State, StateSpace, Transition, TurnKind
 from app.verify.prove.listening import listen
 from app.verify.prove.liveness import Liveness
@@ -73,7 +73,8 @@ class Explorer:
         self.space = StateSpace(root)
         self.liveness = Liveness(root)
         self.states = States(root, values.literals, self.liveness)
-        self._arrivals = calls_to(root, values)
+        self._placed = placed_calls(root, values)
+        self._arrivals = [] if self._placed and not root.is_startable else calls_to(root, values)
         self._envs: Sequence[Env] = settings_of(values)
         self._triggers = Triggers(root, values)
         self._turns = PossibleTurns(root, values)
@@ -98,7 +99,7 @@ class Explorer:
 
     def explore(self) -> StateSpace:
         """Explore everything, first without faults, then with one fault in each state."""
-        for arrival, env in product(self._arrivals, self._envs):
+        for arrival, env in product((*self._arrivals, *self._placed), self._envs):
             self._begin_call(arrival, env)
         self._explore_waiting()
         for loop in Graph(self.space).cycles(dialling=True):
@@ -137,13 +138,17 @@ class Explorer:
     # triggers
 
     def _begin_call(self, arrival: Arrival, env: Env) -> None:
-        """Explore an incoming call."""
+        """Explore a call from its first turn."""
 
         def play(now: datetime) -> Playing[Turn]:
+            if arrival.is_placed:
+                before = new_session(self.root, "leg", arrival.call, arrival.given)
+                return begin_placed(self.root, before, context_at(now, env), arrival.detected)
             return begin(self.root, "leg", arrival.call, context_at(now, env), arrival.given)
 
         for moment, played in self._at_moments(self._moments[0], None, play):
-            self._add(None, Trigger("call"), moment, env, played, arrival=arrival)
+            trigger = Trigger("call", {"dial": {"outcome": arrival.detected}} if arrival.detected else {})
+            self._add(None, trigger, moment, env, played, arrival=arrival)
 
     def _explore_trigger(self, state: State, trigger: Trigger) -> None:
         """Add every turn that a trigger can lead to from a state.

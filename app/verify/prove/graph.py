@@ -78,7 +78,7 @@ class Transition:
         source: the state before the turn; None for the first turn of a call or dialled party.
         target: the state after the turn; None when the call is over.
         trigger: what caused the turn.
-        call: the incoming call, for its first turn. given: the params from the query of its answer URL.
+        call: the call, for its first turn. given: its params, as in `Arrival`.
         moment: when the turn happened.
         is_timed: whether the turn depends on the time.
         env: the environment variables of the server; constant within a call.
@@ -106,10 +106,15 @@ class Transition:
     taken: tuple[OutcomeKey, ...] = ()
     failed: tuple[tuple[str, str, str, str], ...] = ()
     call: Call | None = None
-    given: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
     dialled_by: Transition | None = None
     is_failsafe: bool = False
     is_timed: bool = False
+
+    @property
+    def detected(self) -> str:
+        """The result of machine detection with which a placed call begins, or ""."""
+        return str(self.trigger.line.get("dial", {}).get("outcome", "")) if self.trigger.kind == "call" else ""
 
     @property
     def heard(self) -> TurnAudio:
@@ -129,7 +134,7 @@ class Transition:
     @property
     def dial_outcome(self) -> str:
         """The outcome of the dial that triggered it; "" for any other trigger."""
-        return str(self.trigger.line.get("dial", {}).get("outcome", ""))
+        return str(self.trigger.line.get("dial", {}).get("outcome", "")) if self.trigger.kind != "call" else ""
 
     @property
     def where(self) -> Where:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
 
-from app.flow.model import Flow
+from app.flow.model import Flow, Project
 from app.service.outcomes import FlowOutcome, outcomes_of
 from app.verify.prove.environment import moments_of, variables_for
 from app.verify.prove.explore import Explorer
@@ -59,10 +59,9 @@ class Proof:
         return "stopped" if self.space.stopped else "walked" if self.representatives else "proved"
 
     def refuted_by(self, violations: Iterable[Violation]) -> Proof:
-        """The proof with those of the violations that are in flows which this one runs."""
-        return replace(
-            self, violations=(*self.violations, *(each for each in violations if each.flow in self.flow.subs))
-        )
+        """The proof with those of the violations that are in this flow, or in flows which it runs."""
+        own = {self.flow.name, *self.flow.subs}
+        return replace(self, violations=(*self.violations, *(each for each in violations if each.flow in own)))
 
     @cached_property
     def paths(self) -> Paths:
@@ -120,9 +119,20 @@ def prove(
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
     """The entry flows; if there are none, the flows that no other flow runs."""
-    startable = [flow for flow in flows.values() if flow.is_startable]
+    startable = [flow for flow in flows.values() if flow.is_startable or flow.outbound is not None]
     run = {name for flow in flows.values() for name in flows_run_from(flow) if name != flow.name}
     return startable or [flow for flow in flows.values() if flow.name not in run] or list(flows.values())
+
+
+def placed_forever(project: Project, proofs: Iterable[Proof]) -> list[Violation]:
+    """Flows among those of the proofs that place each other without input from anybody (W298)."""
+    proved = {name for proof in proofs for name in (proof.flow.name, *proof.flow.subs)}
+    names = {flow.place.file: flow.name for flow in project.flows.values() if flow.name in proved}
+    return [
+        Violation("placed_forever", names[each.place.file], "", each.place, each.message, each.cure)
+        for each in project.issues
+        if each.code == "W298" and each.place.file in names
+    ]
 
 
 def never_run(flows: Mapping[str, Flow], proofs: Iterable[Proof]) -> list[Violation]:
