@@ -55,6 +55,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             opened = await enter(opened_store(service.store, log))
             stack.push_async_callback(own.lookups.close)
             stack.push_async_callback(own.poster.client.aclose)
+            stack.push_async_callback(own.voice_client.aclose)
             await enter(running(after(opened, own.sender.run)))  # when it stops, attempts in progress get a few seconds
             if (fetcher := own.fetcher) is not None:
                 stack.push_async_callback(fetcher.close)
@@ -63,8 +64,6 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
                 await enter(running(after(opened, remove)))
                 look = partial(watch_files, service.store, fetcher.files, metrics, log)
                 await enter(running(after(opened, look)))
-            if (placer := own.placer) is not None:
-                stack.push_async_callback(placer.close)
             folders = (settings.flows, settings.templates)
             reader = FlowReader(folders, service.library, metrics, log, is_pretty=settings.log == "pretty")
             first_read = partial(reader.read_until_kept, confirms_removals=config.dev)
@@ -74,8 +73,8 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             else:
                 await reader.read(confirms_removals=config.dev)
                 await enter(running(after(opened, first_read)))
-            if placer is not None:
-                await enter(running(after(opened, placer.run)))
+            if own.placer is not None:
+                await enter(running(after(opened, own.placer.run)))
             await readiness.probe()
             await enter(running(readiness.probe_forever()))
             await enter(running(count_calls(service.store, metrics, log, clock)))

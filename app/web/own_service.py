@@ -20,10 +20,8 @@ from app.service.placing.hooks import places_calls
 from app.service.poller import Schedule
 from app.settings import Settings
 from app.store import HookCounts, HookRow, open_store
-from app.vonage.application_token import ApplicationTokens
-from app.vonage.voice_api import VoiceApi
 from app.web.metrics import Metrics
-from app.web.placing import make_placer
+from app.web.placing import make_placer, make_voice_api
 from app.web.recordings import make_fetcher
 
 
@@ -81,19 +79,6 @@ def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> As
     return counted
 
 
-def make_voice_api(settings: Settings, log: FilteringBoundLogger, clock: Callable[[], datetime]) -> VoiceApi | None:
-    """The client of the Voice API; None without an application and its key."""
-    access = settings.voice_access
-    if access is None:
-        return None
-    try:
-        tokens = ApplicationTokens(access.application_id, access.private_key)
-    except ValueError as error:
-        log.warning("Vonage not asked about calls", problem=f"VONAGE_PRIVATE_KEY {error}")
-        return None
-    return VoiceApi(new_client(settings.private_hosts), access.api_url, tokens, clock)
-
-
 class OwnService:
     """The service that the settings describe, with its clients and its hook sender. Raises SettingsError.
 
@@ -103,9 +88,10 @@ class OwnService:
         poster: makes one attempt to post a hook; its client must be closed.
         mailer: makes one attempt to send a hook by mail.
         sender: sends the stored hooks while it runs.
+        voice_client: the HTTP client of `voice`; must be closed.
         voice: controls calls at Vonage; None without an application and its key.
         fetcher: fetches recordings while it runs, and must be closed; None if recordings are not kept.
-        placer: places calls while it runs, and must be closed; None without an application and its key.
+        placer: places calls while it runs; None without an application and its key.
     """
 
     def __init__(
@@ -122,7 +108,8 @@ class OwnService:
         self.poster = Poster(new_client(hosts), settings.hook_secrets)
         self.fetcher = make_fetcher(settings, store, metrics, log, clock)
         has_key = not settings.missing_to_fetch
-        self.voice = make_voice_api(settings, log, clock)
+        self.voice_client = new_client(hosts)
+        self.voice = make_voice_api(settings, self.voice_client, log, clock)
         files = self.fetcher.files if self.fetcher is not None else None
         attach = attach_from(store.recordings, files, has_key=has_key) if files is not None else attach_nothing
         self.mailer = Mailer(settings.mail_server, attach)
@@ -139,4 +126,6 @@ class OwnService:
             look_ups=lambda: lookups_of_turn(ask, settings.lookup_budget_ms),
             hooks_written=self.sender.wake,
         )
-        self.placer = make_placer(settings, self.calls, metrics, log, clock)
+        self.placer = (
+            make_placer(settings, self.calls, self.voice, metrics, log=log, clock=clock) if self.voice else None
+        )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+import httpx
 from structlog.typing import FilteringBoundLogger
 
 from app.service.calls import CallService
-from app.service.outgoing import new_client
 from app.service.placing.placer import Placer, PlacingPolicy
 from app.service.poller import PollListener
 from app.settings import Settings
@@ -35,14 +35,10 @@ class PlacingLog(PollListener[PlacedCounts]):
         self._log.error("calls not placed", problem=problem)
 
 
-def make_placer(
-    settings: Settings,
-    calls: CallService,
-    metrics: Metrics,
-    log: FilteringBoundLogger,
-    clock: Callable[[], datetime],
-) -> Placer | None:
-    """The placer for the settings; None without an application and its key."""
+def make_voice_api(
+    settings: Settings, client: httpx.AsyncClient, log: FilteringBoundLogger, clock: Callable[[], datetime]
+) -> VoiceApi | None:
+    """The Voice API for the settings; None without an application and its key."""
     access = settings.voice_access
     if access is None:
         return None
@@ -52,10 +48,21 @@ def make_placer(
         cure = "copy the application's private.key again, and restart the server"
         log.warning("calls not placed", problem=f"VONAGE_PRIVATE_KEY {error}", cure=cure)
         return None
-    client = new_client(settings.private_hosts)
-    api = VoiceApi(client, access.api_url, tokens, clock)
+    return VoiceApi(client, access.api_url, tokens, clock)
+
+
+def make_placer(
+    settings: Settings,
+    calls: CallService,
+    voice: VoiceApi,
+    metrics: Metrics,
+    *,
+    log: FilteringBoundLogger,
+    clock: Callable[[], datetime],
+) -> Placer:
+    """The placer for the settings."""
     limits = PlacingLimits(settings.place_per_minute, settings.place_per_day)
-    policy = PlacingPolicy(base_url=settings.base_url, limits=limits, close=client.aclose)
-    placer = Placer(calls, api, policy, PlacingLog(metrics, log), clock)
+    policy = PlacingPolicy(base_url=settings.base_url, limits=limits)
+    placer = Placer(calls, voice, policy, PlacingLog(metrics, log), clock)
     calls.dialled = placer.count_dials
     return placer

@@ -5,7 +5,7 @@ Several hosts may work on one store: the transaction that commits an attempt dec
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -48,13 +48,11 @@ class PlacingPolicy:
         base_url: the webhooks' base URL, without a trailing slash.
         limits: those of all hosts together.
         schedule: polling; its tries do not apply.
-        close: closes the client of the API.
     """
 
     base_url: str
     limits: PlacingLimits
     schedule: Schedule = POLLING
-    close: Callable[[], Awaitable[None]] | None = None
 
 
 class PlacesCalls(Protocol):
@@ -155,11 +153,6 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await self._failed(row, flow.outbound, error)
             return
         await self.write(self._placed.sent(row, created.uuid, created.conversation_uuid))
-
-    async def close(self) -> None:
-        """Close the client, once `run` has ended."""
-        if self._policy.close is not None:
-            await self._policy.close()
 
     async def count(self) -> PlacedCounts:
         """Count the calls that are waiting and those under way."""
