@@ -129,7 +129,7 @@ def test_tab_completes_and_arrows_go_back(folder: Path) -> None:
     terminal.sees("les")  # what is completed comes a moment after the key
     terminal.types("")
     terminal.sees('says      "sales"')
-    terminal.sees("is dialled")
+    terminal.sees("is being dialled")
     terminal.child.send(ARROW_UP)
     terminal.sees("speak sales")
     terminal.child.sendcontrol("u")

@@ -260,7 +260,7 @@ CARELESS: dict[str, list[dict[str, Any]]] = {
         (
             "socket",
             "dial disconnected\n",
-            "[wss://bot.example.com/socket is dialled: dial completed, disconnected, ",
+            "[wss://bot.example.com/socket is being dialled: dial completed, disconnected, ",
             0,
         ),
         ("music", "", "[press a key; nothing more will happen on its own; Enter: hang up; ?: help]", 0),
