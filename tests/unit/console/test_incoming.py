@@ -34,7 +34,7 @@ SECRET = "a signature secret of thirty-two bytes"
 PUBLIC = "https://calls.example.com"
 PEM: Final = new_private_key()
 WITHIN_S: Final = 30.0
-SPEED: Final = 4.0
+FAST: Final = 4.0
 
 
 class Webhooks:
@@ -109,14 +109,14 @@ class Line:
 
 
 @asynccontextmanager
-async def placing(*, may_change: bool = True) -> AsyncIterator[Line]:
+async def placing(*, may_change: bool = True, speed: float = 1.0) -> AsyncIterator[Line]:
     """A line whose pages somebody sees."""
     webhooks = Webhooks()
     settings = settings_for(REPOSITORY, public_url=PUBLIC, signature_secret=SECRET)
     with serving_thread(webhooks.app) as port:
         listener = socket.create_server(("127.0.0.1", 0))
         access = VoiceAccess(f"http://127.0.0.1:{listener.getsockname()[1]}", "an-application", PEM)
-        incoming = IncomingCalls(settings, access, f"http://127.0.0.1:{port}", listener, speed=SPEED)
+        incoming = IncomingCalls(settings, access, f"http://127.0.0.1:{port}", listener, speed=speed)
         console = create_console(settings, console_services(), dev=True, incoming=incoming)
         tokens = ApplicationTokens(access.application_id, PEM)
         async with (
@@ -171,31 +171,33 @@ async def test_webhooks_of_the_public_url_reach_this_machine_and_are_signed(line
 
 
 @pytest.mark.parametrize(("choice", "status"), [("decline", "rejected"), ("ring", "timeout")])
-async def test_a_call_that_is_not_answered_ends(line: Line, choice: str, status: str) -> None:
-    call = await line.place(ringing_timer=4)
+async def test_a_call_that_is_not_answered_ends(choice: str, status: str) -> None:
+    async with placing(speed=FAST) as line:
+        call = await line.place(ringing_timer=20)
 
-    reply = await line.choose(call, choice)
+        reply = await line.choose(call, choice)
 
-    assert "hx-redirect" not in reply.headers
-    await line.webhooks.wait_for("event", status=status)
-    assert (await line.api.call(call.uuid)).is_over
+        assert "hx-redirect" not in reply.headers
+        await line.webhooks.wait_for("event", status=status)
+        assert (await line.api.call(call.uuid)).is_over
 
 
 async def test_a_phone_that_nobody_looks_at_rings_until_the_timer_ends(line: Line) -> None:
-    await line.place(ringing_timer=4)
+    await line.place(ringing_timer=1)
 
     await line.webhooks.wait_for("event", status="timeout")
 
     assert "ringing-" not in (await line.client.get("/phone/ringing")).text
 
 
-async def test_a_mailbox_answers_as_a_machine(line: Line) -> None:
-    call = await line.place(machine_detection="continue")
+async def test_a_mailbox_answers_as_a_machine() -> None:
+    async with placing(speed=FAST) as line:
+        call = await line.place(machine_detection="continue")
 
-    reply = await line.choose(call, "mailbox")
+        reply = await line.choose(call, "mailbox")
 
-    assert f"/phone?call=placed-{call.uuid}" == reply.headers["hx-redirect"]
-    assert call.uuid == (await line.webhooks.wait_for("event", status="machine"))["call_uuid"]
+        assert f"/phone?call=placed-{call.uuid}" == reply.headers["hx-redirect"]
+        assert call.uuid == (await line.webhooks.wait_for("event", status="machine"))["call_uuid"]
 
 
 async def test_a_connect_of_a_placed_call_rings_too(line: Line) -> None:
