@@ -15,7 +15,7 @@ from app.verify.recorder import script_of
 from app.verify.scenarios.answers import NOBODY
 from app.verify.scenarios.files import WrittenScenario, free_name, read_file
 from app.verify.scenarios.model import DEFAULTS, Scenario, ScenarioCall
-from app.verify.scenarios.script import ScriptStep
+from app.verify.scenarios.script import DialStep, ScriptedParty, ScriptStep
 
 MOST_ACTS: Final = 6
 """Maximum number of actions of a caller in a name."""
@@ -63,6 +63,7 @@ def keep(
     Raises CannotKeep, OSError.
     """
     result = played.result
+    phone = [DialStep(party=ScriptedParty(outcome=each.outcome)) for each in played.placed.phone]
     script = script_of(played)
     with _WRITING:
         text, before = _read(path)
@@ -76,7 +77,7 @@ def keep(
                 for name, found in given.items()
                 if name in shared or any(each is not None for each in found)
             },
-            "script": [step.as_written() for step in script],
+            "script": [step.as_written() for step in (*phone, *script)],
             "expect": {"end": result.ended} | hooks if played.leg.is_over else {},
         }
         body = {word: value for word, value in written.items() if value or word == "script"}

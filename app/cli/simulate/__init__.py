@@ -9,7 +9,7 @@ import secrets
 import shlex
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -25,12 +25,15 @@ from app.cli.simulate.prompts import Prompt, PromptedLookups
 from app.cli.simulate.screen import Screen
 from app.errors import AppError
 from app.flow.files import project_of
+from app.flow.model import Project
 from app.flow.report import printable
-from app.simulator.parties import Parties
+from app.simulator.parties import ENDLESS, Behaviour, Outcome, Parties
 from app.verify.kept_call import check_path, keep
 from app.verify.played_call import PlayedCall
 from app.verify.scenarios.model import FROM, ScenarioCall
+from app.verify.scenarios.placing import ANSWERS
 from app.verify.scenarios.runner import LocalStage, RemoteStage, Stage, with_number
+from app.verify.scenarios.script import OUTCOMES
 from app.verify.scenarios.server import CallConditions, PlacedCall
 
 PATIENCE_S: Final = 24 * 3600.0
@@ -92,6 +95,7 @@ Examples:
   ncco simulate shop --user anna --custom-data '{"order": 17}'
   ncco simulate examples/shop --at 2026-12-25T10:00
   ncco simulate --save tests/scenarios/calls.yaml      and save the call as a scenario
+  ncco simulate reminder --place --with name=Ada --phone busy --phone answered      let the server call
   ncco simulate --chaos 7                        on an unreliable network
   printf '2\\ndial busy\\n' | ncco simulate --show why        a scripted call, and why it went that way
   ncco simulate https://calls.example.com/answer --event-url https://calls.example.com/event
@@ -109,6 +113,21 @@ to call.""",
     show_default=True,
     callback=_caller,
     help="The caller: a number, sip:..., or anonymous.",
+)
+@click.option("--place", is_flag=True, help="Let the server call: FLOW has `outbound`, and --to is called.")
+@click.option(
+    "--with",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_variables,
+    help="With --place: a param of the flow.",
+)
+@click.option(
+    "--phone",
+    type=click.Choice(OUTCOMES),
+    multiple=True,
+    help="With --place: what the called phone does at each attempt; the last one repeats [answered].",
 )
 @click.option("--user", default="", help="The app user who calls, instead of a number.")
 @click.option("--custom-data", callback=_custom_data, metavar="JSON", help="Custom data from the caller's app.")
@@ -134,6 +153,9 @@ def command(
     what: str | None,
     to: str,
     caller: str,
+    place: bool,
+    given: Mapping[str, str],
+    phone: tuple[Outcome, ...],
     user: str,
     custom_data: Any,
     at: datetime,
@@ -164,10 +186,16 @@ def command(
         refuse_remote(remote)
         source, name = source_of(what, flows, templates)
         loaded = source.load_flow(name)
-        name = name or flow_of_file(loaded)
+        name = name or flow_of_file(loaded) or (_only_placed(loaded.project) if place else "")
         server = local_stage(loaded.project, source.path_of, is_live=live, chaos=chaos, deadline_s=PATIENCE_S)
     call = ScenarioCall(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at, flow=name)
     met = CallConditions(Parties(other=None), {}, chaos)
+    if place:
+        call = ScenarioCall(places=name, to=to or FROM, values=given, made_at=at)
+        behaviours = tuple([Behaviour(outcome, talks_s=ENDLESS) for outcome in phone]) or (ANSWERS,)
+        met = replace(met, parties=Parties({call.to: behaviours}, other=None), phone=behaviours)
+    elif given or phone:
+        raise CannotRun("--with and --phone are for calls that the server places", "add --place")
     screen = Screen(shows)
 
     async def run() -> int:
@@ -179,6 +207,15 @@ def command(
     except KeyboardInterrupt:
         click.echo("\nyou left the call")
         return FINE
+
+
+def _only_placed(project: Project) -> str:
+    """The name of the only flow with `outbound`. Raises CannotRun."""
+    names = sorted(flow.name for flow in project.flows.values() if flow.outbound is not None)
+    if len(names) != 1:
+        cure = f"name one of: {', '.join(names)}" if names else "add `outbound` to a flow"
+        raise CannotRun("it is unclear which flow places the call", cure)
+    return names[0]
 
 
 @dataclass(slots=True)
@@ -210,6 +247,8 @@ class Simulation:
         self._announce(fitted)
         async with self._placed(fitted, lookups) as placed:
             call = PlayedCall(placed, self.stage.flows)
+            for moment, outcome in await placed.attempts():
+                self.screen.say(f"{moment:%Y-%m-%d %H:%M} UTC: {outcome or 'answered'}")
             talk = TerminalCall(call, prompt, self.screen, stage)
             talk.save = str(save or "")
             lookups.show_news = talk.show_news
@@ -219,6 +258,8 @@ class Simulation:
             except AppError as error:
                 self.screen.say(f"the call cannot continue: {printable(str(error))}", "red")
                 return ISSUES
+            if fitted.places:
+                call.result.attempts = await placed.attempts()
         if talk.save:
             self._save(Path(talk.save), fitted, call, lookups)
         if call.result.ended == "failsafe":
@@ -233,6 +274,9 @@ class Simulation:
         whom = f"flow {flow}" if flow else ""
         if isinstance(self.stage, RemoteStage):
             whom = self.stage.application.answer_url
+        if call.places:
+            self.screen.say(printable(f"flow {call.places} calls {call.to}, {at}"), "bold")
+            return
         self.screen.say(
             printable(f"{call.user or call.from_} calls {f'{whom} at ' if whom else ''}{call.to}, {at}"), "bold"
         )

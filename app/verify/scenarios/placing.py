@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -113,10 +113,10 @@ class PlacedAttempts:
             row = await self._known()
         return self._api.legs[-1]
 
-    async def made(self) -> Iterator[tuple[datetime, str]]:
+    async def made(self) -> Sequence[tuple[datetime, str]]:
         """When each attempt was made, and its outcome."""
         attempts = await self._store.placed.attempts(self._id)
-        return ((moment_of(each.placing_at), each.outcome) for each in attempts)
+        return [(moment_of(each.placing_at), each.outcome) for each in attempts]
 
     async def _known(self) -> PlacedRow:
         row = await self._store.placed.get(self._id)

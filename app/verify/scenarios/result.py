@@ -118,7 +118,7 @@ class Result:
     unjudged: tuple[str, ...] = ()
     is_endless: bool = False
     took_s: float = 0.0
-    attempts: tuple[tuple[datetime, str], ...] | None = None
+    attempts: Sequence[tuple[datetime, str]] | None = None
 
     @property
     def holds(self) -> bool:

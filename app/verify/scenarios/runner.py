@@ -99,11 +99,12 @@ class LocalCall(PlacedCall):
         self._attempts = attempts
         self.leg = await attempts.ring(row, flow)
 
-    async def settle(self, result: Result) -> None:
-        """Note the attempts of a call that the server placed."""
-        if self._attempts is not None:
-            await self._stage.store.take_hooks()
-            result.attempts = tuple(await self._attempts.made())
+    async def attempts(self) -> Sequence[tuple[datetime, str]]:
+        """See `PlacedCall`."""
+        if self._attempts is None:
+            return ()
+        await self._stage.store.take_hooks()
+        return await self._attempts.made()
 
     @property
     def turns(self) -> Sequence[StoredTurn]:
@@ -233,8 +234,9 @@ class LocalStage:
             seed=seed,
         )
         await _play(scenario, conditions, placed, result)
-        await placed.settle(result)
-        placed.observe(result)
+        if scenario.places:
+            result.attempts = await placed.attempts()
+            placed.observe(result)
         refused = (_DIAL_ALLOW,) if any(line.what == "R101" for line in result.decided) else ()
         result.notes = (*refused, *result.log, *placed.problems, *answers.notes)
         if self.outside is not None:

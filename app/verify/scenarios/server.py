@@ -86,6 +86,7 @@ class PlacedCall:
 
     Attributes:
         leg: the caller's leg, once the call is placed.
+        phone: as in `CallConditions`.
     """
 
     leg: Leg
@@ -102,6 +103,7 @@ class PlacedCall:
         durations = Durations(conditions.streams)
         network.pending_faults += conditions.faults
         self.network = network
+        self.phone = conditions.phone
         parties = conditions.parties
         self.vonage = Vonage(application, network, clock, parties, durations=durations, chaos=chaos, seed=seed)
 
@@ -118,6 +120,10 @@ class PlacedCall:
             sip_headers=call.sip,
             custom_data=call.custom_data,
         )
+
+    async def attempts(self) -> Sequence[tuple[datetime, str]]:
+        """When each attempt of a placed call was made, and its outcome, "" for none yet; () for an incoming call."""
+        return ()
 
     @property
     def turns(self) -> Sequence[StoredTurn]:
