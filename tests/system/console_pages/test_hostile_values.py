@@ -81,6 +81,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/messages": ("/messages", "/messages?box=done", "/messages?box=VALUE", "/messages?before=VALUE"),
     "/messages/{id_}/audio": (f"/messages/{MESSAGE}/audio", "/messages/VALUE/audio?use=downloaded"),
     "/phone": ("/phone", "/phone?file=FILE", "/phone?file=VALUE&flow=VALUE", "/phone?line=VALUE"),
+    "/phone/ringing": ("/phone/ringing",),
     "/phone/text": ("/phone/text?file=VALUE", "/phone/text?file=FILE"),
     "/phone/calls/{id_}/turns/{number}": ("/phone/calls/VALUE/turns/1", "/phone/calls/CALL/turns/1"),
     "/flows": ("/flows",),
