@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "prove": "Explore every path through the flows, and print the shortest call that goes wrong.",
     "vonage": "Run a virtual Vonage on this machine, with its REST API for calls.",
     "place": "Ask the server to place calls: one, or one for each row of a file.",
+    "api-key": "Let programs ask for calls over HTTP.",
     "calls": "List recorded calls, or explain one with its timeline.",
     "report": "Count the calls in a period: minutes, results, time until a person answered.",
     "replay": "Play a recorded call again, and compare each reply.",

@@ -217,6 +217,10 @@ class Settings(BaseSettings):
     """The previous hook secret during a rotation: hooks are then signed with both."""
     hook_tries: Annotated[int, Field(ge=1, le=50), Cure("Write a whole number from 1 to 50.")] = 10
     """Attempts to deliver a hook before it is parked, 1 to 50; ten take 19 hours. See `ncco hooks`."""
+    api_host: _Host = "127.0.0.1"
+    """Address of the API for programs that ask for calls. It has no TLS of its own."""
+    api_port: Annotated[int | None, *_PORT] = None
+    """Port of that API. Not set: no API. See `ncco api-key`."""
     place_per_minute: Annotated[int, Field(ge=1, le=180), Cure("Write a whole number from 1 to 180.")] = 60
     """Maximum number of calls that all hosts together place in a minute, 1 to 180; Vonage accepts 3 a second."""
     place_per_day: Annotated[int, Field(ge=1, le=200_000), Cure("Write a whole number from 1 to 200000.")] = 1000

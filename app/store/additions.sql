@@ -161,3 +161,14 @@ CREATE TABLE IF NOT EXISTS ncco_placing (
     reason text NOT NULL,
     PRIMARY KEY (id)
 );
+
+-- version 0005
+-- Keys of programs that may ask for calls, as SHA-256; `flows` separated by commas.
+
+CREATE TABLE IF NOT EXISTS ncco_api_keys (
+    hash text NOT NULL,
+    name text NOT NULL,
+    flows text NOT NULL,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (hash)
+);

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from app.errors import StoreUnusable
+from app.store.api_keys import API_KEYS_TABLE
 from app.store.backups import BACKUPS_TABLE
 from app.store.database import Work
 from app.store.placed_rows import PLACED_TABLES
@@ -46,7 +47,7 @@ FORGOTTEN_TABLE: Final = "ncco_forgotten"
 TABLES: Final = (
     *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
     *(VERSION_TABLE, ADDITIONS_TABLE, RETENTION_TABLE, RECORDINGS_TABLE, BACKUPS_TABLE, FORGOTTEN_TABLE),
-    *PLACED_TABLES,
+    *(*PLACED_TABLES, API_KEYS_TABLE),
 )
 
 PROBE: Final = bytes(16_384)

@@ -13,6 +13,7 @@ from typing import Any, Concatenate, Final, ParamSpec, Self
 
 from app.errors import AlreadyOpen, Conflict
 from app.store import retention
+from app.store.api_keys import ApiKeys
 from app.store.database import Database, Insert, Keyed, Many, Row, T, Work
 from app.store.hooks import add_hooks
 from app.store.migrations import FORGOTTEN_TABLE, probe
@@ -325,6 +326,7 @@ class Store:
         is_durable: whether calls outlive the process.
         recordings: callers' recordings.
         placed: calls that this server places.
+        api_keys: the keys of programs that ask for calls.
     """
 
     def __init__(self, database: Database) -> None:
@@ -334,6 +336,7 @@ class Store:
         self.is_durable = database.is_durable
         self.recordings = Recordings(database)
         self.placed = PlacedCalls(database)
+        self.api_keys = ApiKeys(database)
         self._has_forgotten = False
 
     async def open(self) -> None:

@@ -32,6 +32,7 @@ from app.store import Schema, open_store
 from app.web.app import create_app
 from app.web.log import WriteLine, configure_log, with_log_form
 from app.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
+from app.web.placing_api import placing_api
 from app.web.request_head import LimitedHeadProtocol
 
 FINISH_S: Final = 10
@@ -181,6 +182,7 @@ def _run(
         else:
             run = partial(stack.enter_context(_stopped_by_sigterm(Server(config))).run, sockets=[bound])
         stack.enter_context(_metrics_ports(settings, registry, own))
+        stack.enter_context(_api_port(settings))
         ready()
         run()
 
@@ -343,6 +345,31 @@ def _metrics_ports(settings: Settings, registry: CollectorRegistry, own: socket.
         server = Server(config_of(make_asgi_app(registry), lifespan="off", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, args=(sockets,), name="metrics")
         thread.start()
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@contextmanager
+def _api_port(settings: Settings) -> Iterator[None]:
+    """Serve the API for placed calls on its port, in a thread with its own connection to the database.
+
+    Raises SettingsError.
+    """
+    if settings.api_port is None:
+        yield
+        return
+    if settings.has_memory_store:
+        cure = "Keep the calls in a database: NCCO_DATABASE_URL=sqlite:///ncco.db"
+        raise SettingsError("NCCO_API_PORT", "the API cannot reach calls that are kept in memory", cure)
+    with listening(settings.api_host, settings.api_port, names=("NCCO_API_HOST", "NCCO_API_PORT")) as bound:
+        app = placing_api(open_store(settings.database_url), settings.dial_allow)
+        server = Server(config_of(lambda: app, factory=True, timeout_graceful_shutdown=5))
+        thread = threading.Thread(target=server.run, args=([bound],), name="placing API")
+        thread.start()
+        structlog.get_logger().info("placing API listens", host=settings.api_host, port=bound.getsockname()[1])
         try:
             yield
         finally:

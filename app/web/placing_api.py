@@ -1,0 +1,268 @@
+"""The API for programs that ask for calls, on a port of its own: `POST /calls`, `GET /calls`, `DELETE /calls/{id}`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+import orjson
+from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from app.errors import StoreUnavailable
+from app.flow.loader import load
+from app.flow.model import Flow
+from app.service.library import RELEASED
+from app.service.placing.attempts import moment_of
+from app.service.placing.requests import RefusedRequest, WantedCall, checked
+from app.store import AttemptRow, PlacedFilter, PlacedRow, RevisionRow, Store, milliseconds
+from app.store.api_keys import ApiKeyRow
+
+MOST_CALLS: Final = 100
+"""Calls per page."""
+_BEARER: Final = HTTPBearer(auto_error=False, description="A key from `ncco api-key add`.")
+
+
+class NewPlacedCall(BaseModel):
+    """A request for a call."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    flow: str = Field(max_length=200, description="A flow with `outbound`.")
+    to: str = Field(max_length=40, description="The number, with its country code.")
+    given: dict[str, Any] = Field(default_factory=dict, alias="with", description="The params of the flow.")
+    at: AwareDatetime | None = Field(default=None, description="Not before this time; now if missing.")
+    expires: int | None = Field(default=None, ge=1, le=2_592_000, description="Seconds after `at`.")
+
+
+class PlacedAttempt(BaseModel):
+    """One attempt: at most one phone call."""
+
+    number: int
+    state: str
+    outcome: str
+    problem: str
+    uuid: str = Field(description="Of the leg at Vonage; empty until it is known.")
+    placed_at: datetime
+    answered_at: datetime | None
+    over_at: datetime | None
+
+
+class PlacedDocument(BaseModel):
+    """A placed call."""
+
+    id: str
+    flow: str
+    to: str
+    state: Literal["waiting", "calling", "over"]
+    outcome: str = Field(description="answered, Vonage's last status, cancelled, expired or unknown; empty until over.")
+    problem: str
+    tries: int
+    batch: str
+    wanted_at: datetime
+    due_at: datetime | None
+    expires_at: datetime | None
+    created_at: datetime
+    attempts: list[PlacedAttempt] | None = None
+
+
+class WantedPage(BaseModel):
+    """Which calls to list: those after the one with the ID `before`, at most `limit`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    flow: str = ""
+    state: Literal["", "waiting", "calling", "over"] = ""
+    outcome: str = ""
+    before: str = ""
+    limit: int = Field(default=MOST_CALLS, ge=1, le=MOST_CALLS)
+
+
+class PlacedPage(BaseModel):
+    """Some placed calls, newest first; `next` is the `before` of the next page, or null."""
+
+    calls: list[PlacedDocument]
+    next: str | None
+
+
+class ReleasedFlows:
+    """The flows of the released project, loaded again when a server has released another one."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: RevisionRow | None = None
+        self._flows: Mapping[str, Flow] = {}
+        self._loading = asyncio.Lock()
+
+    async def current(self) -> Mapping[str, Flow]:
+        """The flows by name; none before a server has started. Raises StoreUnavailable."""
+        row = await self._store.revision(RELEASED)
+        async with self._loading:
+            if row is not None and row != self._known:
+                project = await asyncio.to_thread(load, orjson.loads(row.sources))
+                self._known, self._flows = row, project.flows
+        return self._flows
+
+
+@dataclass(frozen=True, slots=True)
+class ApiState:
+    """What the routes need.
+
+    Attributes:
+        store: open while the API runs.
+        flows: those that the servers of this database use.
+        allowed: `NCCO_DIAL_ALLOW`.
+        clock: aware, UTC.
+    """
+
+    store: Store
+    flows: ReleasedFlows
+    allowed: tuple[str, ...]
+    clock: Callable[[], datetime]
+
+
+async def _key(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+) -> ApiKeyRow:
+    """The key of a request. Raises HTTPException."""
+    state: ApiState = request.app.state.api
+    found = await state.store.api_keys.find(credentials.credentials) if credentials is not None else None
+    if found is None:
+        detail = {"problem": "the key is missing or wrong", "cure": "Send `Authorization: Bearer KEY`."}
+        raise HTTPException(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
+    return found
+
+
+Key: TypeAlias = Annotated[ApiKeyRow, Depends(_key)]
+
+
+def placing_api(store: Store, allowed: tuple[str, ...]) -> FastAPI:
+    """The application. The store is opened and closed with it."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with store:
+            yield
+
+    app = FastAPI(title="Placed calls", lifespan=lifespan)
+    app.state.api = ApiState(store, ReleasedFlows(store), allowed, lambda: datetime.now(UTC))
+    app.add_exception_handler(StoreUnavailable, _unavailable)
+    app.add_exception_handler(RefusedRequest, _refused)
+    app.post("/calls", status_code=HTTPStatus.ACCEPTED)(place_call)
+    app.get("/calls")(list_calls)
+    app.get("/calls/{id_}")(get_call)
+    app.delete("/calls/{id_}")(cancel_call)
+    return app
+
+
+async def _unavailable(_: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": {"problem": str(error), "cure": "Send it again."}}, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RefusedRequest)  # noqa: S101 - the handler of this class
+    detail = {"where": error.where, "problem": error.message, "cure": error.cure}
+    return JSONResponse({"detail": detail}, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+async def place_call(
+    request: Request,
+    new: NewPlacedCall,
+    key: Key,
+    idempotency_key: Annotated[str, Header(min_length=1, max_length=200)],
+) -> PlacedDocument:
+    """Ask for a call. The same `Idempotency-Key` with the same body returns the same call; with another body, 409."""
+    state: ApiState = request.app.state.api
+    if new.flow not in key.flows:
+        detail = {"problem": f"this key places no calls with {new.flow}", "cure": "Use a key that does."}
+        raise HTTPException(HTTPStatus.FORBIDDEN, detail)
+    wanted = WantedCall(
+        flow=new.flow,
+        to=new.to,
+        values=new.given,
+        at=new.at,
+        expires_s=new.expires,
+        owner=key.name,
+        key=idempotency_key,
+    )
+    row = checked(wanted, await state.flows.current(), state.allowed, state.clock())
+    (stored,) = await state.store.placed.add([row])
+    if stored.digest != row.digest:
+        detail = {"problem": "this Idempotency-Key belongs to another request", "cure": "Use a new one."}
+        raise HTTPException(HTTPStatus.CONFLICT, detail)
+    return _document(stored)
+
+
+async def get_call(request: Request, id_: str, key: Key) -> PlacedDocument:
+    """A call of this key, with its attempts."""
+    state: ApiState = request.app.state.api
+    row = await _own(state, id_, key)
+    return _document(row, await state.store.placed.attempts(id_))
+
+
+async def list_calls(request: Request, key: Key, page: Annotated[WantedPage, Query()]) -> PlacedPage:
+    """The calls of this key, newest first."""
+    api: ApiState = request.app.state.api
+    wanted = PlacedFilter(flow=page.flow, state=page.state, outcome=page.outcome, owner=key.name)
+    rows = await api.store.placed.list(page.limit, page.before, wanted)
+    return PlacedPage(calls=[_document(row) for row in rows], next=rows[-1].id if len(rows) == page.limit else None)
+
+
+async def cancel_call(request: Request, id_: str, key: Key) -> PlacedDocument:
+    """Cancel a waiting call, or hang up one that is under way; 409 for one that is over."""
+    state: ApiState = request.app.state.api
+    await _own(state, id_, key)
+    before = await state.store.placed.cancel(id_, milliseconds(state.clock()))
+    if before is not None and before.state == "over":
+        raise HTTPException(HTTPStatus.CONFLICT, {"problem": "the call is over", "cure": ""})
+    return _document(await _own(state, id_, key))
+
+
+async def _own(state: ApiState, id_: str, key: ApiKeyRow) -> PlacedRow:
+    """A call that this key asked for. Raises HTTPException, also for one of another key."""
+    row = await state.store.placed.get(id_)
+    if row is None or row.owner != key.name:
+        raise HTTPException(HTTPStatus.NOT_FOUND, {"problem": "there is no such call", "cure": "Check the ID."})
+    return row
+
+
+def _document(row: PlacedRow, attempts: list[AttemptRow] | None = None) -> PlacedDocument:
+    return PlacedDocument(
+        id=row.id,
+        flow=row.flow,
+        to=row.number,
+        state=row.state,
+        outcome=row.outcome,
+        problem=row.problem,
+        tries=row.tries,
+        batch=row.batch,
+        wanted_at=moment_of(row.wanted_at),
+        due_at=_moment(row.due_at),
+        expires_at=_moment(row.expires_at),
+        created_at=moment_of(row.created_at),
+        attempts=None if attempts is None else [_attempt(attempt) for attempt in attempts],
+    )
+
+
+def _attempt(row: AttemptRow) -> PlacedAttempt:
+    return PlacedAttempt(
+        number=row.number,
+        state=row.state,
+        outcome=row.outcome,
+        problem=row.problem,
+        uuid=row.leg,
+        placed_at=moment_of(row.placing_at),
+        answered_at=_moment(row.answered_at),
+        over_at=_moment(row.over_at),
+    )
+
+
+def _moment(ms: int | None) -> datetime | None:
+    return None if ms is None else moment_of(ms)

@@ -1,0 +1,175 @@
+"""The API for programs that ask for calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from app.flow.loader import load
+from app.service.library import released_row
+from app.store import AttemptRow, PlacingLimits, SqliteDatabase, Store
+from app.store.api_keys import ApiKeyRow
+from app.web.placing_api import placing_api
+
+FLOW = """\
+flow: {name}
+params: {{name: text}}
+outbound:
+  from: "442079460001"
+  quiet: false
+  on: {{otherwise: {{send: told}}}}
+hooks: {{told: {{post: "https://crm.example/told"}}}}
+start: hello
+steps:
+  hello:
+    do:
+      - talk: "Hello {{{{ name }}}}."
+    goto: end
+"""
+NOW_MS = 1_772_618_400_000
+CALL = {"flow": "reminder", "to": "447700900123", "with": {"name": "Ada"}}
+Client = httpx.AsyncClient
+
+
+@pytest_asyncio.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """What a server has written."""
+    async with Store(SqliteDatabase(tmp_path / "calls.db")) as store:
+        flows = {f"flows/{name}.yaml": FLOW.format(name=name) for name in ("reminder", "alarm")}
+        await store.replace_revision(released_row(load(flows), datetime.now(UTC)))
+        for name, allowed in (("crm", ("reminder",)), ("other", ("reminder", "alarm"))):
+            await store.api_keys.add(f"key of {name}", ApiKeyRow(name, allowed, NOW_MS))
+        yield store
+
+
+@pytest_asyncio.fixture
+async def client(store: Store, tmp_path: Path) -> AsyncIterator[Client]:
+    app = placing_api(Store(SqliteDatabase(tmp_path / "calls.db")), ("44",))
+    async with app.router.lifespan_context(app):
+        headers = {"Authorization": "Bearer key of crm"}
+        async with Client(transport=httpx.ASGITransport(app), base_url="http://api", headers=headers) as client:
+            yield client
+
+
+async def post(client: Client, key: str = "k1", **changes: Any) -> httpx.Response:
+    return await client.post("/calls", json=CALL | changes, headers={"Idempotency-Key": key})
+
+
+async def under_way(store: Store, id_: str) -> AttemptRow:
+    """Its first attempt."""
+    row = await store.placed.get(id_)
+    assert row is not None
+    begun = await store.placed.begin(row, "revision", NOW_MS, NOW_MS, PlacingLimits(9, 9))
+    assert begun.attempt is not None
+    return begun.attempt
+
+
+async def test_a_call_is_accepted_and_found(client: Client, store: Store) -> None:
+    response = await post(client)
+    id_ = response.json()["id"]
+    await under_way(store, id_)
+    found = (await client.get(f"/calls/{id_}")).json()
+
+    assert (202, "waiting", "447700900123") == (
+        response.status_code,
+        response.json()["state"],
+        response.json()["to"],
+    )
+    assert ("calling", 1, "placing") == (found["state"], found["tries"], found["attempts"][0]["state"])
+    assert [id_] == [call["id"] for call in (await client.get("/calls")).json()["calls"]]
+
+
+async def test_a_repeated_request_is_the_same_call_and_another_body_a_conflict(client: Client) -> None:
+    first = await post(client)
+    again = await post(client)
+    other_form = await post(client, to="+44 7700 900123")
+    other = await post(client, to="447700900124")
+
+    assert first.json()["id"] == again.json()["id"] == other_form.json()["id"]
+    assert 409 == other.status_code
+    assert 1 == len((await client.get("/calls")).json()["calls"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "where"),
+    [
+        ({"to": "12125551234"}, 422, "to"),
+        ({"to": "ada"}, 422, "to"),
+        ({"to": "4490900900"}, 422, "to"),
+        ({"with": {}}, 422, "with.name"),
+        ({"with": {"name": "Ada", "age": 3}}, 422, "with.age"),
+        ({"with": {"name": ["Ada"]}}, 422, "with.name"),
+        ({"at": "2036-01-01T10:00:00Z"}, 422, "at"),
+        ({"at": "2026-01-01T10:00:00"}, 422, None),  # without an offset
+        ({"expires": 0}, 422, None),
+        ({"urgent": True}, 422, None),
+        ({"flow": "alarm"}, 403, None),
+        ({"flow": "nothing"}, 403, None),
+    ],
+)
+async def test_a_wrong_request_is_explained_and_written_nowhere(
+    client: Client, changes: dict[str, Any], status: int, where: str | None
+) -> None:
+    response = await post(client, **changes)
+
+    assert status == response.status_code
+    if where is not None:
+        assert where == response.json()["detail"]["where"]
+        assert response.json()["detail"]["cure"]
+    assert [] == (await client.get("/calls")).json()["calls"]
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic key of crm", "key of crm"])
+async def test_nobody_comes_in_without_a_key(client: Client, header: str) -> None:
+    client.headers["Authorization"] = header
+
+    for response in (await post(client), await client.get("/calls"), await client.delete("/calls/x")):
+        assert 401 == response.status_code
+
+
+async def test_a_key_sees_its_own_calls_only(client: Client) -> None:
+    id_ = (await post(client)).json()["id"]
+    client.headers["Authorization"] = "Bearer key of other"
+
+    assert 404 == (await client.get(f"/calls/{id_}")).status_code
+    assert 404 == (await client.delete(f"/calls/{id_}")).status_code
+    assert [] == (await client.get("/calls")).json()["calls"]
+    assert id_ != (await post(client)).json()["id"]  # the same Idempotency-Key of another program
+
+
+async def test_a_key_is_replaced_without_a_gap(client: Client, store: Store) -> None:
+    await store.api_keys.add("new key", ApiKeyRow("crm", ("reminder",), NOW_MS + 1))
+    id_ = (await post(client)).json()["id"]
+    removed = await store.api_keys.remove("crm", keeps_newest=True)
+    old = await client.get(f"/calls/{id_}")
+    client.headers["Authorization"] = "Bearer new key"
+
+    assert (1, 401, 200) == (removed, old.status_code, (await client.get(f"/calls/{id_}")).status_code)
+
+
+async def test_a_call_is_cancelled_while_it_waits_or_rings_and_not_afterwards(client: Client, store: Store) -> None:
+    waiting = (await post(client)).json()["id"]
+    ringing = (await post(client, "k2", to="447700900124")).json()["id"]
+    await under_way(store, ringing)
+
+    assert "cancelled" == (await client.delete(f"/calls/{waiting}")).json()["outcome"]
+    hung_up = await client.delete(f"/calls/{ringing}")
+    assert (200, "calling") == (hung_up.status_code, hung_up.json()["state"])
+    assert 409 == (await client.delete(f"/calls/{waiting}")).status_code
+    assert 404 == (await client.delete("/calls/none")).status_code
+
+
+async def test_a_list_has_pages_and_filters(client: Client) -> None:
+    ids = [(await post(client, f"k{at}", to=f"4477009001{at:02}")).json()["id"] for at in range(5)]
+    first = (await client.get("/calls", params={"limit": 3})).json()
+    second = (await client.get("/calls", params={"limit": 3, "before": first["next"]})).json()
+    over = (await client.get("/calls", params={"state": "over"})).json()
+
+    assert set(ids) == {call["id"] for page in (first, second) for call in page["calls"]}
+    assert (None, []) == (second["next"], over["calls"])
