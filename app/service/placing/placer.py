@@ -32,7 +32,7 @@ from app.vonage.voice_api import OVER, CallDetails, CreatedCall, NewCall, VoiceA
 
 AT_ONCE: Final = 20
 """Rows per read."""
-REPLY_S: Final = 15
+REPLY_S: Final = 20
 """How long a request for a call may take, with its connection. `app.vonage.voice_api` gives up before."""
 POLLING: Final = Schedule(poll_s=1.0, slots=16)
 GONE: Final = "gone"
