@@ -336,5 +336,5 @@ class Run:
             tuple(self.hooks),
             scopes.answers,
             has_fault=self.has_fault,
-            dials=dialled - before.dialled,
+            dials=dialled - before.dialled if before.turn else 0,
         )
