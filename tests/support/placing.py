@@ -68,6 +68,12 @@ steps:
 """
 
 
+PLAIN_REMINDER: Final = REMINDER.replace(
+    "  retry: {on: [timeout, busy, unanswered], after: 10m, tries: 3}\n  expires: 2h\n", "  quiet: false\n"
+)
+"""The same with one attempt, at any time."""
+
+
 class Lost(httpx.AsyncBaseTransport):
     """Lets requests for new calls pass or fail, as `faults` says: `refused` before, `lost` after Vonage has acted."""
 

@@ -1,0 +1,141 @@
+"""Whether a long list of calls is placed once each, at most three a second, through stops and lost replies.
+
+    .venv/bin/python -m benchmarks.placing [--rows 10000] [--faults 200] [--short]
+
+The calls go to a virtual Vonage in virtual time, in this process, with a SQLite file. At random moments the server
+stops right after it has committed an attempt, or loses the reply to a request. Then:
+
+- no number has rung twice, and every call is over;
+- in no second more than three calls began;
+- only attempts whose request was never sent are `unknown`.
+
+Prints the outcomes, the time of a call and the memory. Ends with 1 when any of it is not so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from app.service.placing.requests import WantedCall, checked
+from app.simulator.parties import Behaviour
+from app.store import PlacedRow, SqliteDatabase, Store
+from tests.support.placing import PLAIN_REMINDER, World, placing_world
+
+ROWS: Final = 10_000
+FAULTS: Final = 200
+SHORT: Final = (300, 20)
+SECOND_MS: Final = 1_000
+KEPT_LEGS: Final = 100
+PARTIES: Final = (
+    Behaviour(rings_s=2, talks_s=5),
+    Behaviour("busy", rings_s=1),
+    Behaviour("timeout", rings_s=20),
+    Behaviour("unanswered", rings_s=3),
+)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened: how often each number rang, when calls began, and which faults there were."""
+
+    rung: Counter[str] = field(default_factory=Counter)
+    began: list[int] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+    seen: set[str] = field(default_factory=set)
+
+    def look(self, world: World) -> None:
+        """Count new legs, then forget old ones."""
+        for leg in world.legs:
+            if leg.uuid not in self.seen:
+                self.seen.add(leg.uuid)
+                self.rung[leg.identity.to] += 1
+                self.began.append(leg.started_ms)
+        if len(world.legs) > 2 * KEPT_LEGS:
+            world.vonage.forget_ended(KEPT_LEGS)
+
+
+async def place_all(world: World, rows: int, faults: int, chance: random.Random, tally: Tally) -> list[PlacedRow]:
+    """Place every call; the calls as stored afterwards."""
+    flows = world.service.library.current.flows
+    wanted = [
+        checked(
+            WantedCall(flow="reminder", to=f"4477{number:08}", values={"name": "Ada"}, owner="cli", key=str(number)),
+            flows,
+            world.service.policy.dial_allow,
+            world.now,
+        )
+        for number in range(rows)
+    ]
+    for start in range(0, rows, 500):
+        await world.store.placed.add(wanted[start : start + 500])
+    while (await world.store.placed.count_active()) != (0, 0):
+        for attempt in await world.placer.claim(1):
+            fault = chance.choice(["stop", "lost", "500"]) if chance.random() < faults / rows else ""
+            tally.faults[fault] += 1
+            if fault == "stop":  # and another server goes on
+                continue
+            world.requests.faults = [fault] if fault else []
+            await world.placer.run_one(attempt)
+        await world.vonage.scheduler.advance(lambda: False, until_ms=world.clock.ms + 100)
+        tally.look(world)
+    found = [await world.store.placed.get(row.id) for row in wanted]
+    return [row for row in found if row is not None]
+
+
+async def measure(folder: Path, rows: int, faults: int, seed: int) -> int:
+    """Place, look, print."""
+    chance = random.Random(seed)  # noqa: S311 - not for secrets
+    tally = Tally()
+    parties = {f"4477{number:08}": chance.choice(PARTIES) for number in range(rows)}
+    async with placing_world(Store(SqliteDatabase(folder / "calls.db")), parties, flows=PLAIN_REMINDER) as world:
+        before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        begun = time.monotonic()
+        placed = await place_all(world, rows, faults, chance, tally)
+        seconds = time.monotonic() - begun
+        virtual_s = world.clock.ms / 1000
+    grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) / 1024
+    outcomes = Counter(row.outcome for row in placed)
+    began = sorted(tally.began)
+    most = max(sum(1 for other in began[at : at + 4] if other - moment < SECOND_MS) for at, moment in enumerate(began))
+    unsent = tally.faults["stop"] + tally.faults["500"]
+    print(
+        f"{rows:,} calls in {seconds:.0f} s ({virtual_s / 60:.0f} virtual minutes), {seconds / rows * 1000:.1f} ms each"
+    )
+    print(", ".join(f"{outcome}: {count:,}" for outcome, count in sorted(outcomes.items())))
+    print(", ".join(f"{fault or 'no fault'}: {count:,}" for fault, count in sorted(tally.faults.items())))
+    print(f"most calls of a number: {max(tally.rung.values())}; most in a second: {most}; memory: +{grown_mb:.0f} MB")
+    problems = [
+        *(["a number rang twice"] if max(tally.rung.values()) > 1 else []),
+        *(["a call is forgotten"] if len(placed) < rows or any(row.state != "over" for row in placed) else []),
+        *(["more than three calls began in a second"] if most > 3 else []),
+        *(["an attempt is unknown although it was sent"] if outcomes["unknown"] > unsent else []),
+    ]
+    print("\n".join(f"FAULT: {problem}" for problem in problems) or "each was called once, and none is forgotten")
+    return 1 if problems else 0
+
+
+def main() -> int:
+    """Read the options, and measure."""
+    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    words.add_argument("--rows", type=int, default=ROWS)
+    words.add_argument("--faults", type=int, default=FAULTS)
+    words.add_argument("--seed", type=int, default=1)
+    words.add_argument("--short", action="store_true", help=f"{SHORT[0]} rows, {SHORT[1]} faults")
+    given = words.parse_args()
+    rows, faults = SHORT if given.short else (given.rows, given.faults)
+    with tempfile.TemporaryDirectory(prefix="ncco-placing-") as folder:
+        return asyncio.run(measure(Path(folder), rows, faults, given.seed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
