@@ -79,8 +79,7 @@ class UnendedCalls:
             looked.early = await self._end_early(records)
             async for call in records.open_calls(done, too_old if self.voice is None else now_ms - SILENT_MS):
                 is_too_old = call.created_at < too_old
-                flow = await self.service.library.pinned(call.flow, call.revision)
-                if flow is not None and may_report_end(flow):
+                if await self._reports_end(call):
                     is_over = False
                     is_due = self._asked_at.get(call.id, call.updated_at) < now_ms - SILENT_MS
                     if self.voice is not None and is_due and not looked.problem:
@@ -102,6 +101,14 @@ class UnendedCalls:
         """The age at which a call must be over, before it is deleted."""
         longest = timedelta(milliseconds=LONGEST_CALL_MS)
         return longest if self.kept_for is None else min(longest, self.kept_for - BEFORE_DELETION)
+
+    async def _reports_end(self, call: OpenCall) -> bool:
+        """Whether the flow of a call sends hooks for its end; a lost or damaged revision sends none."""
+        try:
+            flow = await self.service.library.pinned(call.flow, call.revision)
+        except ValueError:
+            return False
+        return flow is not None and may_report_end(flow)
 
     async def _end_early(self, records: Records) -> int:
         """Deliver again each `completed` that came before its call was stored; returns their number.
