@@ -159,6 +159,10 @@ def _values(given: Mapping[str, Any], flow: Flow) -> dict[str, Any]:
             values[name] = param.default
         else:
             raise RefusedRequest(f"with.{name}", "is missing", f"Write {param.type.described}.")
+    try:
+        orjson.dumps(values, default=str)
+    except TypeError as error:
+        raise RefusedRequest("with", "contains text that is not valid Unicode", "Send it as UTF-8.") from error
     return values
 
 
@@ -172,4 +176,4 @@ def _digest(request: WantedCall, number: str, values: Mapping[str, Any]) -> str:
 def _key(request: WantedCall) -> str:
     """A hash: keys of requests may contain names and numbers, and outlive `ncco forget`."""
     text = f"{request.owner}\0{request.batch}\0{request.key}" if request.key else secrets.token_hex(16)
-    return sha256(text.encode()).hexdigest()
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,60 @@
+"""Requests for calls, from anybody and with anything."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.engine.dialling import refusal
+from app.flow.loader import load
+from app.service.placing.requests import RefusedRequest, WantedCall, checked
+from tests.support.placing import REMINDER
+
+FLOWS = load({"flows/reminder.yaml": REMINDER}).flows
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+ALLOWED = ("44",)
+NUMBERS = st.lists(
+    st.sampled_from(
+        [*"0123456789", *"+ ()-./;:,@*#", "44", "4477", "4490", "1900", "\u0664", "\uff14", "\u200b", "\n", "\x00"]
+    ),
+    max_size=16,
+).map("".join)
+TEXTS = st.text(st.characters() | st.sampled_from("\ud800\udfff\x00{}%\"'"), max_size=30)
+VALUES = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | TEXTS, st.lists, max_leaves=3)
+
+
+@given(to=NUMBERS, name=VALUES, extra=st.dictionaries(TEXTS, VALUES, max_size=1), key=TEXTS, flow=TEXTS)
+def test_a_request_is_refused_with_a_reason_or_calls_an_allowed_number(
+    to: str, name: Any, extra: dict[str, Any], key: str, flow: str
+) -> None:
+    wanted = WantedCall(
+        flow=flow if flow in FLOWS else "reminder", to=to, values={"name": name, **extra}, owner="test", key=key
+    )
+    try:
+        row = checked(wanted, FLOWS, ALLOWED, NOON)
+    except RefusedRequest as error:
+        assert error.where
+        assert error.message
+        assert error.cure
+        return
+    assert row.number.isascii()
+    assert row.number.isdecimal()
+    assert not refusal(row.number, ALLOWED)
+    assert {"name", "pin"} == orjson.loads(row.params).keys()
+
+
+@pytest.mark.parametrize("name", ["\ud800", ["Ada"], {"first": "Ada"}])
+def test_what_is_no_text_is_refused(name: object) -> None:
+    with pytest.raises(RefusedRequest, match="with"):
+        checked(WantedCall(flow="reminder", to="447700900123", values={"name": name}, owner="t"), FLOWS, ALLOWED, NOON)
+
+
+def test_a_key_may_be_any_text() -> None:
+    wanted = WantedCall(flow="reminder", to="447700900123", values={"name": "Ada"}, owner="t", key="\ud800")
+
+    assert 64 == len(checked(wanted, FLOWS, ALLOWED, NOON).key)
