@@ -36,6 +36,8 @@ REPLY_S: Final = 20
 """How long a request for a call may take, with its connection. `app.vonage.voice_api` gives up before."""
 POLLING: Final = Schedule(poll_s=1.0, slots=16)
 GONE: Final = "gone"
+FLOW_S: Final = 60 * 60
+"""How long a call waits for a flow that is not there."""
 AGAIN_S: Final = 5
 """When to retry requests that did not reach Vonage."""
 
@@ -119,10 +121,11 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         at = milliseconds(now)
         flow = self._turns.library.current.flows.get(row.flow)
         outbound = flow.outbound if flow is not None else None
-        why = refusal(row.number, self._turns.policy.dial_allow)
-        if flow is None or outbound is None or why:
-            problem = f"the number {why}" if why else f"the flow {row.flow} no longer places calls"
-            await end_waiting(self._turns, row, flow, AttemptResult("failed", problem), now)
+        if flow is None or outbound is None:
+            await self._wait_for_flow(row, now)
+            return None
+        if why := refusal(row.number, self._turns.policy.dial_allow):
+            await end_waiting(self._turns, row, flow, AttemptResult("failed", f"the number {why}"), now)
             return None
         moment = first_moment(flow, row.number, now)
         if moment is None or is_too_late(row, moment):
@@ -139,6 +142,14 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             self.wake_in((begun.look_at - at) / 1000)
             return ()
         return None
+
+    async def _wait_for_flow(self, row: PlacedRow, now: datetime) -> None:
+        """Wait for a flow that this server does not have: it may be reloaded, or another host may have it."""
+        problem = f"this server has no flow {row.flow} that places calls"
+        if milliseconds(now) - row.wanted_at > FLOW_S * 1000:
+            await end_waiting(self._turns, row, None, AttemptResult("failed", problem), now)
+        else:
+            await self._placed.postpone(row, milliseconds(now) + AGAIN_S * 1000, problem, milliseconds(now))
 
     async def run_one(self, row: AttemptRow) -> None:
         """Request the call of an attempt, and note the result."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -286,3 +287,29 @@ async def test_calls_that_place_each_other_end_after_ten_links(memory: Store, be
         assert 11 == len(await world.store.placed.list(100))
         assert ["sent"] * 10 + ["never"] == [verdict.outcome for verdict in verdicts]
         assert "10 calls have led to this one" in verdicts[-1].problem
+
+
+async def test_a_call_waits_for_its_flow_for_an_hour(memory: Store) -> None:
+    async with placing_world(memory, {TO: QUICK}) as world:
+        wanted = await world.want()
+        other = await world.want("447700900124")
+        project = world.service.library.current
+        world.service.library.current = replace(project, flows={})
+        await world.run(30)
+        waiting = await world.known(wanted.id)
+        world.service.library.current = project
+        await world.run(60)
+        called = await world.known(wanted.id)
+        late = other._replace(id="late", key="late", number="447700900125", wanted_at=other.wanted_at - 3_600_000)
+        world.service.library.current = replace(project, flows={})
+        await world.store.placed.add([late])
+        await world.run(10)
+        ended = await world.known("late")
+
+        assert ("waiting", 0, "this server has no flow reminder that places calls") == (
+            waiting.state,
+            waiting.tries,
+            waiting.problem,
+        )
+        assert ("over", "answered") == (called.state, called.outcome)
+        assert ("over", "failed") == (ended.state, ended.outcome)
