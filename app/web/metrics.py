@@ -93,6 +93,8 @@ class Metrics:
         self.hook_tries = count("ncco_hook_tries", "Attempts to send a hook", ["outcome"])
         self.unsent_hooks = state("ncco_hooks", "Hooks that are not sent yet", ["state"])
         self.placed_calls = state("ncco_placed_calls", "Calls to be placed, and those under way", ["state"])
+        for calls in ("waiting", "calling"):
+            self.placed_calls.labels(calls)
         self.recording_tries = count("ncco_recording_tries", "Attempts to fetch a recording", ["outcome"])
         self.missing_recordings = state("ncco_recordings", "Recordings whose audio is missing", ["state"])
         for reason in Refusal:

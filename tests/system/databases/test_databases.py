@@ -74,7 +74,7 @@ def copy_postgres(home: Path, statements: list[str], version: str) -> str:
 
 
 COPIES: dict[str, Callable[[Path, list[str], str], str]] = {"sqlite": copy_sqlite, "postgres": copy_postgres}
-MISSING = {"0.1": ["0001", "0002", "0003"], "0.2": ["0001", "0002", "0003"]}
+MISSING = {"0.1": ["0001", "0002", "0003", "0004", "0005"], "0.2": ["0001", "0002", "0003", "0004", "0005"]}
 """The additions that a database of a version lacks."""
 
 

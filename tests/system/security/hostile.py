@@ -23,7 +23,10 @@ from app.ncco import check
 from app.service.calls import CallService
 from app.service.library import Library
 from app.service.lookups import LookupClient, lookups_of_turn
+from app.service.placing.requests import RefusedRequest, WantedCall, checked
+from app.service.placing.webhooks import urls_of
 from app.settings import load_settings
+from app.store import PlacedRow, PlacingLimits, milliseconds
 from app.web import create_app
 from tests.support.memory_store import MemoryStore
 from tests.support.tracked import ROOT
@@ -34,6 +37,7 @@ CRM: Final = "crm.example.com"
 ALLOWED: Final = "447700"
 PROJECTS: Final = (ROOT, *sorted(folder for folder in (ROOT / "examples").iterdir() if (folder / "flows").is_dir()))
 NOON: Final = datetime(2026, 3, 4, 12, tzinfo=UTC)
+ALWAYS: Final = 1_000_000
 STATUSES: Final = ("ringing", "answered", "completed", "busy", "timeout", "failed", "rejected", "unanswered", "machine")
 TURNS: Final = 7
 """Webhooks of one call."""
@@ -192,7 +196,8 @@ async def play_call(sample: Sample, number: int) -> None:
     nasty, dice = sample.nasty, sample.nasty.dice
     sample.now = NOON + number * timedelta(minutes=97)
     leg = f"{number:032x}" if dice.random() < 0.9 else nasty.text() or "leg"
-    facts = {"uuid": leg, "conversation_uuid": f"CON-{number}", "from": nasty.text(), "to": dice.choice(sample.starts)}
+    to = dice.choice(sample.starts or (nasty.text(),))
+    facts = {"uuid": leg, "conversation_uuid": f"CON-{number}", "from": nasty.text(), "to": to}
     more = {
         "from_user": nasty.text(),
         "custom_data": nasty.value(),
@@ -202,7 +207,7 @@ async def play_call(sample: Sample, number: int) -> None:
         f"SipHeader_{nasty.text()}": nasty.text(),
         nasty.text(): nasty.value(),
     }
-    ncco = await _send(sample, "/webhooks/answer", {**facts, **more})
+    ncco = await _send(sample, await _answer_path(sample, number), {**facts, **more})
     for _ in range(TURNS):
         urls = [url for action in ncco for url in (*action.get("eventUrl", ()), *_on_answer(action))]
         if not urls:
@@ -211,6 +216,41 @@ async def play_call(sample: Sample, number: int) -> None:
         reply = await _send(sample, url, {**facts, **_webhook(nasty, url)})
         ncco = reply or ncco
     await _send(sample, "/webhooks/event", {**facts, "status": dice.choice(STATUSES), "reason": nasty.text()})
+
+
+async def _answer_path(sample: Sample, number: int) -> str:
+    """Where the answer webhook goes: now and then, and if nothing else can start, to a call that the server places."""
+    dice = sample.nasty.dice
+    placed = [flow for flow in sample.service.library.current.flows.values() if flow.outbound is not None]
+    if not placed or (sample.starts and dice.random() < 0.5):
+        return "/webhooks/answer"
+    flow = dice.choice(placed)
+    row = _wanted(sample, flow, f"{ALLOWED}{number:06}")
+    store = sample.service.store.placed
+    await store.add([row])
+    at = milliseconds(sample.now)
+    begun = await store.begin(row, flow.revision, at, at, PlacingLimits(ALWAYS, ALWAYS))
+    assert begun.attempt is not None
+    return urlsplit(urls_of("", sample.service.policy.keys[0], begun.attempt)[0]).path
+
+
+def _wanted(sample: Sample, flow: Flow, to: str) -> PlacedRow:
+    """A call with hostile params; those that do not fit their types are replaced by usual ones."""
+    values: dict[str, Any] = {name: sample.nasty.text() for name in flow.params}
+    for _ in flow.params:
+        try:
+            return checked(_call(flow, to, values), {flow.name: flow}, (ALLOWED,), NOON)
+        except RefusedRequest as error:
+            values |= {
+                name: param.type.sample
+                for name, param in flow.params.items()
+                if error.where in ("with", f"with.{name}")
+            }
+    return checked(_call(flow, to, values), {flow.name: flow}, (ALLOWED,), NOON)
+
+
+def _call(flow: Flow, to: str, values: Mapping[str, Any]) -> WantedCall:
+    return WantedCall(flow=flow.name, to=to, values=values, owner="hostile")
 
 
 def _on_answer(action: Mapping[str, Any]) -> list[str]:

@@ -129,7 +129,7 @@ async def test_refused_items_leave_nothing_and_their_neighbours_stay(store: Stor
             store.open_call(session_row("huge", created_at=2**70), turn_row("huge"), webhook_row("huge")),
             store.advance(session, turn, webhook),
             store.advance(session, turn, webhook),
-            store.record(webhook_row("leg-1", 0, 0, "last"), hooks=[hook_row("h1"), hook_row("h1")]),
+            store.record(webhook_row("leg-1", 0, 0, "last"), hooks=[hook_row("h1", created_at=2**70)]),
             store.record(webhook_row("leg-1", 0, 0, "last"), hooks=[hook_row("h2")]),
         )
     results = await asyncio.gather(*begun, return_exceptions=True)
