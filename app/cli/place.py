@@ -132,20 +132,24 @@ class _Placing:
     allowed: tuple[str, ...]
     now: datetime
 
-    def read(self, calls: Iterable[tuple[str, WantedCall]]) -> tuple[list[PlacedRow], list[str]]:
+    def read(self, calls: Iterable[tuple[str, WantedCall | RefusedRequest]]) -> tuple[list[PlacedRow], list[str]]:
         """The rows of calls, each with its place in the file, and what is wrong."""
         rows = []
         problems = []
         for place, call in calls:
             try:
+                if isinstance(call, RefusedRequest):
+                    raise call
                 rows.append(checked(call, self.flows, self.allowed, self.now))
             except RefusedRequest as error:
                 problems.append(f"{place}{error}\n  fix: {error.cure}")
         return rows, problems
 
 
-def _rows_of(wanted: WantedCall, file: Path | None, flows: Mapping[str, Flow]) -> Iterator[tuple[str, WantedCall]]:
-    """Each call with its place. Raises CannotRun: the file is not a CSV with a header."""
+def _rows_of(
+    wanted: WantedCall, file: Path | None, flows: Mapping[str, Flow]
+) -> Iterator[tuple[str, WantedCall | RefusedRequest]]:
+    """Each call, or what is wrong with its row, with its place. Raises CannotRun: the file is no CSV with a header."""
     if file is None:
         yield "", wanted
         return
@@ -154,24 +158,41 @@ def _rows_of(wanted: WantedCall, file: Path | None, flows: Mapping[str, Flow]) -
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
             reader = csv.DictReader(opened, strict=True)
-            column = next((name for name in NUMBER_COLUMNS if name in (reader.fieldnames or ())), None)
-            if column is None:
-                names = ", ".join(NUMBER_COLUMNS)
-                raise CannotRun(f"{file} has no column for the number", f"name it one of {names} in the first line")
+            column = _number_column(file, reader.fieldnames or ())
             for row in reader:
                 yield f"{file}:{reader.line_num}: ", _call_of(wanted, row, column, params)
                 if reader.line_num > MOST_ROWS:
                     raise CannotRun(f"{file} has more than {MOST_ROWS:,} lines", "split it")
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise CannotRun(f"{file} is not a CSV file of UTF-8 text: {error}", "export it as CSV in UTF-8") from error
+    except UnicodeDecodeError as error:
+        raise CannotRun(f"{file} is not UTF-8 text: {error}", "export it as CSV in UTF-8") from error
+    except csv.Error as error:
+        message = f"{file} cannot be read as CSV after line {reader.line_num}: {error}"
+        raise CannotRun(message, "check the quotes there, or export it again") from error
 
 
-def _call_of(wanted: WantedCall, row: Mapping[Any, Any], column: str, params: Iterable[str]) -> WantedCall:
+def _number_column(file: Path, columns: Sequence[str]) -> str:
+    """The column with the numbers. Raises CannotRun."""
+    if twice := [name for name in dict.fromkeys(columns) if columns.count(name) > 1]:
+        raise CannotRun(f"{file} has the column {twice[0]!r} twice", "delete one of them")
+    found = next((name for name in NUMBER_COLUMNS if name in columns), None)
+    if found is None:
+        is_split = len(columns) == 1 and ";" in columns[0]
+        cure = "separate the columns with commas, not semicolons" if is_split else "name it `number` in the first line"
+        raise CannotRun(f"{file} has no column for the number", cure)
+    return found
+
+
+def _call_of(
+    wanted: WantedCall, row: Mapping[str | None, Any], column: str, params: Iterable[str]
+) -> WantedCall | RefusedRequest:
     """The call of a row. Its columns are params, unless one is the number or the id, or it is empty and no param."""
+    if row.get(None):
+        return RefusedRequest("row", "has more cells than the first line", "Put texts with commas in quotes.")
     known = set(params)
-    values = {name: text or "" for name, text in row.items() if name in known or (name and text)}
-    number = values.pop(column, "") if column not in known else str(row[column])
-    own_id = values.pop(ID_COLUMN, "") if ID_COLUMN not in known else str(row[ID_COLUMN])
+    cells = {name: text for name, text in row.items() if name is not None and text is not None}
+    values = {name: text for name, text in cells.items() if name in known or text}
+    number = values.pop(column, "") if column not in known else cells.get(column, "")
+    own_id = values.pop(ID_COLUMN, "") if ID_COLUMN not in known else cells.get(ID_COLUMN, "")
     values = {**wanted.values, **values}
     key = own_id or sha256(orjson.dumps([wanted.flow, number, values], option=orjson.OPT_SORT_KEYS)).hexdigest()
     return WantedCall(

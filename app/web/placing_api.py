@@ -12,9 +12,11 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import orjson
 from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import StoreUnavailable
 from app.flow.loader import load
@@ -25,6 +27,7 @@ from app.service.placing.requests import RefusedRequest, WantedCall, checked
 from app.store import AttemptRow, PlacedFilter, PlacedRow, RevisionRow, Store, milliseconds
 from app.store.api_keys import ApiKeyRow
 
+MAX_BODY: Final = 65_536
 MOST_CALLS: Final = 100
 """Calls per page."""
 _BEARER: Final = HTTPBearer(auto_error=False, description="A key from `ncco api-key add`.")
@@ -153,8 +156,10 @@ def placing_api(store: Store, allowed: tuple[str, ...]) -> FastAPI:
 
     app = FastAPI(title="Placed calls", lifespan=lifespan)
     app.state.api = ApiState(store, ReleasedFlows(store), allowed, lambda: datetime.now(UTC))
+    app.add_middleware(_LimitedBody)
     app.add_exception_handler(StoreUnavailable, _unavailable)
     app.add_exception_handler(RefusedRequest, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
     app.post("/calls", status_code=HTTPStatus.ACCEPTED)(place_call)
     app.get("/calls")(list_calls)
     app.get("/calls/{id_}")(get_call)
@@ -162,8 +167,38 @@ def placing_api(store: Store, allowed: tuple[str, ...]) -> FastAPI:
     return app
 
 
+class _LimitedBody:
+    """Refuses a body of more than `MAX_BODY` bytes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        received = 0
+
+        async def limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > MAX_BODY:
+                detail = {"problem": f"the body is longer than {MAX_BODY} bytes", "cure": "Send less."}
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+            return message
+
+        await self._app(scope, limited, send)
+
+
 async def _unavailable(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": {"problem": str(error), "cure": "Send it again."}}, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    """What is wrong in a body or a query, without the values, which JSON may not be able to hold."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - the handler of this class
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:])
+    detail = {"where": where, "problem": first["msg"], "cure": "Compare it with the API's description at /docs."}
+    return JSONResponse({"detail": detail}, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
@@ -181,7 +216,7 @@ async def place_call(
     """Ask for a call. The same `Idempotency-Key` with the same body returns the same call; with another body, 409."""
     state: ApiState = request.app.state.api
     if new.flow not in key.flows:
-        detail = {"problem": f"this key places no calls with {new.flow}", "cure": "Use a key that does."}
+        detail = {"problem": "this key places no calls with this flow", "cure": "Use a key that does."}
         raise HTTPException(HTTPStatus.FORBIDDEN, detail)
     wanted = WantedCall(
         flow=new.flow,
@@ -220,8 +255,8 @@ async def cancel_call(request: Request, id_: str, key: Key) -> PlacedDocument:
     state: ApiState = request.app.state.api
     await _own(state, id_, key)
     before = await state.store.placed.cancel(id_, milliseconds(state.clock()))
-    if before is not None and before.state == "over":
-        raise HTTPException(HTTPStatus.CONFLICT, {"problem": "the call is over", "cure": ""})
+    if before is not None and before.state == "over" and before.outcome != "cancelled":
+        raise HTTPException(HTTPStatus.CONFLICT, {"problem": "the call is over", "cure": "Nothing is left to cancel."})
     return _document(await _own(state, id_, key))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,10 @@ from app.suggest import nearest
 
 LONGEST_CHAIN: Final = 10
 """Maximum number of calls that may lead to one another."""
+MOST_BYTES: Final = 8_192
+"""Size of the params of a call as JSON."""
+_CONTROL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u00[01]")
+"""A control character in JSON, apart from those with a letter, such as a line end."""
 LONGEST_AHEAD: Final = timedelta(days=400)
 """How far in the future a call may be requested."""
 
@@ -83,7 +88,10 @@ def checked(request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[st
         raise RefusedRequest("flow", message, "Make flows place each other fewer times.")
     number = _number(request.to, allowed)
     values = _values(request.values, flow)
-    wanted = (request.at or now).astimezone(UTC)
+    try:
+        wanted = (request.at or now).astimezone(UTC)
+    except OverflowError as error:
+        raise RefusedRequest("at", "is not a time on this calendar", "Write a time of this century.") from error
     if wanted > now + LONGEST_AHEAD:
         raise RefusedRequest("at", "is more than 400 days ahead", "Choose an earlier time.")
     first = first_moment(flow, number, max(wanted, now))
@@ -160,9 +168,13 @@ def _values(given: Mapping[str, Any], flow: Flow) -> dict[str, Any]:
         else:
             raise RefusedRequest(f"with.{name}", "is missing", f"Write {param.type.described}.")
     try:
-        orjson.dumps(values, default=str)
+        size = len(written := orjson.dumps(values, default=str))
     except TypeError as error:
         raise RefusedRequest("with", "contains text that is not valid Unicode", "Send it as UTF-8.") from error
+    if size > MOST_BYTES:
+        raise RefusedRequest("with", f"is longer than {MOST_BYTES} bytes", "Send less, and look the rest up.")
+    if _CONTROL.search(written):
+        raise RefusedRequest("with", "contains control characters", "Send plain text.")
     return values
 
 

@@ -103,6 +103,26 @@ def test_what_is_no_csv_file_is_refused(home: Path, text: str) -> None:
     assert [] == placed(home)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("number,name\n447700900101,Smith, Ada\n", "people.csv:2: row: has more cells than the first line"),
+        ("number,name\n447700900101\n", "people.csv:2: with.name: is missing"),
+        ("number,name,name\n447700900101,Ada,Bob\n", "has the column 'name' twice"),
+        ("number;name\n447700900101;Ada\n", "separate the columns with commas, not semicolons"),
+        ('number,name\n447700900101,"Ada\n', "cannot be read as CSV after line"),
+        ("number,name\n447700900101,A\x00da\n", "with: contains control characters"),
+    ],
+)
+def test_a_row_that_would_be_misread_keeps_the_file_out(home: Path, text: str, message: str) -> None:
+    (home / "people.csv").write_text(text)
+    result = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+
+    assert result.exit_code in (1, 2)
+    assert message in result.output
+    assert [] == placed(home)
+
+
 def test_the_same_batch_again_adds_only_new_rows(home: Path) -> None:
     first = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
     (home / "people.csv").write_text(f"{PEOPLE}447700900103,Cy\n")
