@@ -26,7 +26,7 @@ UNATTENDED: Final = "x-unattended"
 _NETWORK: Final = 64
 """Bits of the prefix of an IPv6 network. A client can choose the other bits of its address."""
 _FORM: Final = "application/x-www-form-urlencoded"
-_WITH_FORMS: Final = ("/change", "/logout", "/view")
+_WITH_FORMS: Final = ("/calls/placed", "/change", "/logout", "/view")
 """Paths of forms, which work without JavaScript; other requests have the token in their header."""
 _TOKEN: Final = "x-csrf-token"  # noqa: S105 - the name of a header
 _NO_TOKEN: Final = "The page is out of date. Reload it."  # noqa: S105 - a message

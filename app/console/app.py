@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException as FrameworkRefusal
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from app.console import calls, editor, flows, health, home, language, login, messages, report
+from app.console import calls, editor, flows, health, home, language, login, messages, placed, report
 from app.console.access import RequireSession
 from app.console.call_changes import CallChanges
 from app.console.change import page as change
@@ -97,7 +97,7 @@ def create_console(
         worker=Worker(module=language),
         prover=Worker(seconds=flows.PROOF_STOPS_S),
     )
-    for module in (login, home, messages, phone, flows, calls, report, change, health, editor):
+    for module in (login, home, messages, phone, flows, placed, calls, report, change, health, editor):
         app.include_router(module.router)
     # Pages are not compressed: their size would reveal something about tokens in them (BREACH).
     app.mount("/static/{version}", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")

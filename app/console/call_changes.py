@@ -1,4 +1,4 @@
-"""Detects changes of calls or recordings."""
+"""Detects changes of calls, recordings or placed calls."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from app.store import Records, Store
 LOOK_S: Final = 1.0
 """Minimum interval between reads of the store, for any number of pages."""
 WATCHED: Final = 200
-"""The number of newest calls and recordings to watch for changes."""
+"""The number of newest calls, recordings and placed calls to watch for changes."""
 
 
 class CallChanges:
-    """The version of the newest calls and recordings, from one read of the store for all requests.
+    """The version of the newest calls, recordings and placed calls, from one read of the store for all requests.
 
     Args:
         store: opened on the first read.
@@ -36,7 +36,7 @@ class CallChanges:
         self._problem: StoreError | None = None
 
     async def version(self) -> str:
-        """The version, which differs once calls or recordings have changed. Raises StoreError."""
+        """The version, which differs once any of them has changed. Raises StoreError."""
         time = asyncio.get_running_loop().time
         async with self._lock:
             if time() - self._looked_at >= self._look_s:
@@ -62,5 +62,6 @@ class CallChanges:
         if self._records is None:
             self._records = await self._opened.enter_async_context(self._store.records())
         calls = [(call.session.id, call.session.version) for call in await self._records.calls(WATCHED)]
-        found = calls, [tuple(row) for row in await self._store.recordings.changes(WATCHED)]
+        recordings = [tuple(row) for row in await self._store.recordings.changes(WATCHED)]
+        found = calls, recordings, await self._store.placed.changes(WATCHED)
         return hashlib.sha256(repr(found).encode()).hexdigest()[:32]

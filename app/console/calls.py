@@ -21,6 +21,7 @@ from app.console.editor import folder_of
 from app.console.messages import opened_store, shown
 from app.console.pages import render, view_of
 from app.console.phone.repetition import CannotRepeat, recorded_of
+from app.console.placed import placing_flows
 from app.console.polled import PolledRoute
 from app.console.state import TheConsole, console_of
 from app.engine.session import from_json
@@ -28,7 +29,15 @@ from app.errors import StoreError
 from app.flow.model import Project
 from app.service.call_report import zone_of
 from app.service.call_results import RESULTS, CallResult, results_of
-from app.service.recorded_calls import call_document, csv_text, duration_text, hook_document, spoken_in, state_of
+from app.service.recorded_calls import (
+    call_document,
+    csv_text,
+    duration_text,
+    hook_document,
+    json_object,
+    spoken_in,
+    state_of,
+)
 from app.service.recordings import name_of_caller
 from app.service.replay import replay
 from app.store import CallFilter, CallRow, RecordingFilter, Records, Timeline, milliseconds, open_store
@@ -158,6 +167,11 @@ async def _meant(records: Records, rows: Sequence[CallRow], wanted: CallFilter, 
     return [row for row in rows if is_meant(row)]
 
 
+def _request_of(row: CallRow) -> str:
+    """The ID of the placed call that this is; "" for any other call."""
+    return str(json_object(row.session.state).get("call", {}).get("request", ""))
+
+
 def _caller_name(row: CallRow, project: Project) -> str:
     """The caller's name in the flow; "" if unknown or sensitive."""
     try:
@@ -201,7 +215,8 @@ def _documents(
     found: Sequence[tuple[CallRow, CallResult | None]], now_ms: int, project: Project
 ) -> list[dict[str, Any]]:
     documents = [
-        (call_document(call, now_ms) | {"name": _caller_name(call, project)}, result) for call, result in found
+        (call_document(call, now_ms) | {"name": _caller_name(call, project), "request": _request_of(call)}, result)
+        for call, result in found
     ]
     return [
         {
@@ -209,7 +224,7 @@ def _documents(
             "words": state_of(each),
             "took": duration_text(each["seconds"]),
             "result": result.result if result else "",
-            "plain": plain_state(result) if result else "a called party",
+            "plain": plain_state(result) if result else "a called party" if each["parent"] else "placed by this line",
         }
         for each, result in documents
     ]
@@ -252,6 +267,7 @@ async def _listed(
         states=STATES,
         periods=("today", *PERIODS),
         flows=sorted(project.flows),
+        places_calls=bool(placing_flows(project)),
         is_memory=is_memory,
     )
     page.headers.update(headers or {})

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Request, Response
 from app.console.access import CanLook
 from app.console.calls import recorded
 from app.console.figures import Figures, Series, quantile, sum_of
+from app.console.messages import opened_store
 from app.console.pages import render
 from app.console.state import TheConsole, console_of
 from app.errors import StoreError
@@ -40,6 +41,7 @@ CONSOLE: Final = "how-to/console"
 FAULTS: Final = "explanation/faults"
 LOOKUPS: Final = "how-to/crm"
 MONITOR: Final = "how-to/monitor"
+PLACING: Final = "how-to/place"
 RECORDINGS: Final = "how-to/recordings"
 REVISIONS: Final = "explanation/revisions"
 SECURITY: Final = "security"
@@ -118,11 +120,11 @@ async def problems_of(request: Request, now: datetime, away: StoreError | None) 
     gauges = figures.gauges
     project = (await asyncio.to_thread(console.project.current)).project
     problems = [
-        *([_of_store(away)] if away else []),
         *_of_server(figures),
         *_of_hour(hour, list(_lookups(hour)), project),
         *_of_gauges(gauges, _backup(gauges), now),
         *_of_waiting(hour, gauges, console.settings),
+        *([_of_store(away)] if away else await _of_placing(request)),
     ]
     return sorted(problems, key=lambda problem: problem.severity)
 
@@ -289,6 +291,29 @@ def _of_waiting(
         cure = "Each says why. The server retries them."
         text += f"{tries} tries failed in the last hour."
         yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
+
+
+async def _of_placing(request: Request) -> list[HealthProblem]:
+    """Why waiting calls are not placed."""
+    console = console_of(request)
+    if console.settings.has_memory_store:
+        return []
+    try:
+        placed = (await opened_store(request)).placed
+        control = await placed.control()
+        waiting = (await placed.count_active()).waiting
+    except StoreError as error:
+        return [_of_store(error)]
+    where, link = "the placed calls", "/calls/placed"
+    if control.paused_at is not None:
+        text = f"Placing calls is paused by {control.paused_by}: {control.reason or 'no reason given'}."
+        cure = "Correct what was wrong, then choose Resume."
+        return [HealthProblem("warning", "Placing calls is paused.", text, cure, PLACING, where, link)]
+    if waiting and console.incoming is None and console.settings.voice_access is None:
+        plain = f"{counted(waiting, 'call waits', 'calls wait')}, but this server cannot place calls."
+        text = "VONAGE_APPLICATION_ID or VONAGE_PRIVATE_KEY is not set."
+        return [HealthProblem("warning", plain, text, "Set both, or run `ncco go-live`.", PLACING, where, link)]
+    return []
 
 
 def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:

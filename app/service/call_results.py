@@ -65,7 +65,7 @@ class CallResult(NamedTuple):
 async def results(
     records: Records, flows: Mapping[str, Flow], since: int, until: int, now_ms: int
 ) -> AsyncIterator[CallResult]:
-    """The calls that began at `since` or later and before `until`, but not the legs of called parties.
+    """The incoming calls that began at `since` or later and before `until`, without the legs of called parties.
 
     `flows` are the current ones, by name. Raises StoreError.
     """
@@ -84,14 +84,14 @@ async def results(
 async def results_of(
     records: Records, flows: Mapping[str, Flow], keys: Sequence[int], now_ms: int
 ) -> dict[int, CallResult]:
-    """The results of calls, by their keys. Raises StoreError."""
+    """The results of incoming calls, by their keys. Raises StoreError."""
     calls = await records.reported_calls(keys)
     return {each.key: each for each in await _judged(records, Telling(flows), calls, now_ms)}
 
 
 async def _judged(records: Records, telling: Telling, calls: Sequence[ReportedCall], now_ms: int) -> list[CallResult]:
     states = {call.key: json_object(call.state) for call in calls}
-    own = [call for call in calls if not states[call.key].get("parent")]
+    own = [call for call in calls if _is_incoming(states[call.key])]
     known = {call.key: known_result(call, now_ms) for call in own}
     unclear = [key for key, result in known.items() if result is None and not states[key].get("dialled")]
     traces = defaultdict[int, list[bytes]](list)
@@ -104,6 +104,11 @@ async def _judged(records: Records, telling: Telling, calls: Sequence[ReportedCa
         return known[call.key] or ("served" if is_served else "missed")
 
     return [_with_result(call, states[call.key], result_of(call)) for call in own]
+
+
+def _is_incoming(state: Mapping[str, Any]) -> bool:
+    """Whether somebody called; otherwise the leg belongs to a called party, or to a call that was placed."""
+    return not state.get("parent") and state.get("call", {}).get("direction") != "outbound"
 
 
 def _with_result(call: ReportedCall, state: Mapping[str, Any], result: ResultName) -> CallResult:

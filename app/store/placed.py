@@ -58,7 +58,7 @@ _SELECT_PAGE: Final = f"""
     WHERE (CAST($2 AS text) = '' OR (created_at, id) < (SELECT created_at, id FROM {PLACED_TABLE} WHERE id = $2))
         AND (CAST($3 AS text) = '' OR flow = $3) AND (CAST($4 AS text) = '' OR state = $4)
         AND (CAST($5 AS text) = '' OR outcome = $5) AND (CAST($6 AS text) = '' OR batch = $6)
-        AND (CAST($7 AS text) = '' OR number = $7) AND (CAST($8 AS text) = '' OR owner = $8)
+        AND (CAST($7 AS text) = '' OR number LIKE '%' || $7 || '%') AND (CAST($8 AS text) = '' OR owner = $8)
     ORDER BY created_at DESC, id DESC
     LIMIT $1
 """
@@ -94,6 +94,15 @@ _COUNT_ACTIVE: Final = f"""
     SELECT
         (SELECT count(*) FROM {PLACED_TABLE} WHERE due_at IS NOT NULL),
         (SELECT count(*) FROM {ATTEMPTS_TABLE} WHERE over_at IS NULL)
+"""
+_SELECT_NEWEST: Final = f"""
+    SELECT id, state, outcome, due_at, cancelled_at
+    FROM {PLACED_TABLE}
+    ORDER BY created_at DESC, id DESC
+    LIMIT $1
+"""
+_SELECT_NEWEST_ATTEMPTS: Final = f"""
+    SELECT placed, number, state, outcome FROM {ATTEMPTS_TABLE} ORDER BY placing_at DESC LIMIT $1
 """
 _SELECT_SILENT: Final = f"""
     SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE give_up_at <= $1 ORDER BY give_up_at LIMIT $2
@@ -172,6 +181,11 @@ class PlacedCalls:
     async def count_active(self) -> PlacedCounts:
         """The number of calls that are waiting or under way. Fast, regardless of the number of past calls."""
         return PlacedCounts(*(await self._database.read(_COUNT_ACTIVE))[0])
+
+    async def changes(self, limit: int) -> Sequence[Row]:
+        """Whatever changes with the newest `limit` calls and attempts, the numbers of active ones, and the pause."""
+        reads = ((_SELECT_NEWEST, limit), (_SELECT_NEWEST_ATTEMPTS, limit), (_COUNT_ACTIVE,), (_SELECT_CONTROL,))
+        return [tuple(row) for read in reads for row in await self._database.read(*read)]
 
     # Placing
 

@@ -26,7 +26,7 @@ class PlacedRow(NamedTuple):
         id: random, 32 hexadecimal digits.
         key: recognises a repeated request; unique, and kept when the call is forgotten.
         digest: the digest of the request, to distinguish a repeated request from another one with the same key.
-        owner: who asked for it: the name of an API key or a login, `cli`, or `hook`.
+        owner: who asked for it: the name of an API key, `cli`, `hook`, or `console` and the name of a login.
         batch: name of its batch, or "".
         flow: the flow that the called person hears.
         number: digits with the country code.
@@ -151,7 +151,7 @@ class AttemptResult(NamedTuple):
 
 
 class PlacedFilter(NamedTuple):
-    """Which placed calls to list; "" means any. `owner` limits them to those of one owner, `flows` to these flows."""
+    """Which placed calls to list; "" means any. `number` is a part of the number, in digits."""
 
     flow: str = ""
     state: str = ""

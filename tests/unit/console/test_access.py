@@ -387,6 +387,11 @@ async def test_who_may_look_is_refused_exactly_where_something_is_kept(
         *(
             "/calls/{name:path}/called-back",
             "/calls/{name:path}/keep",
+            "/calls/placed",
+            "/calls/placed/pause",
+            "/calls/placed/resume",
+            "/calls/placed/stop",
+            "/calls/placed/{id_}/cancel",
             "/calls/{name:path}/to-call-back",
             "/change/{file:path}",
             "/change-save",

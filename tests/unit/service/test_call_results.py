@@ -77,7 +77,7 @@ class Line:
         settings = Settings(_env_file=None, flows=folder / "flows", database_url=self.url, insecure=True)
         self.app = create_app(settings)
 
-    async def call(self, leg: str, acts: list[str]) -> None:
+    async def call(self, leg: str, acts: list[str], direction: str = "inbound") -> None:
         """Play a call; each act is a key, an event of the dialled party, or a recording."""
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1") as client:
 
@@ -87,7 +87,8 @@ class Line:
                 return reply.json() if reply.content.startswith(b"[") else ncco
 
             ncco: list[dict[str, Any]] = []
-            ncco = await post("/webhooks/answer", **{"to": "442079460000", "from": "447700900123"})
+            answer_url = f"/webhooks/answer?direction={direction}"
+            ncco = await post(answer_url, **{"to": "442079460000", "from": "447700900123"})
             for act in acts:
                 url = next((each["eventUrl"][0] for each in reversed(ncco) if "eventUrl" in each), "")
                 if act == "record":
@@ -131,3 +132,11 @@ async def test_a_caller_who_was_told_that_it_is_closed_was_not_missed(line: Line
     await line.call("leaves a message", ["record"])
 
     assert {"hangs up": "served", "leaves a message": "message"} == await judged(line)
+
+
+@pytest.mark.parametrize("line", [ALWAYS], indirect=True)
+async def test_a_person_who_was_called_is_no_caller_who_was_missed(line: Line) -> None:
+    await line.call("called us", [])
+    await line.call("was called", [], direction="outbound")
+
+    assert {"called us": "missed"} == await judged(line)

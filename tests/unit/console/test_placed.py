@@ -1,0 +1,266 @@
+"""The pages of placed calls: the list, a call with its attempts, and the form that asks for one."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.console.app import create_console
+from app.console.services import Services
+from app.store import AttemptResult, PlacedCalls, PlacedRow, PlacingLimits
+from tests.unit.console.conftest import logged_in, settings_for
+
+NUMBER = "447700900123"
+FLOW = """
+flow: reminder
+params:
+  name: text
+  kind: [visit, call]
+  visits: {type: int, default: 1}
+  is_new: {type: bool, default: false}
+  code: {type: text, default: "", sensitive: true}
+outbound: {from: "442079460001", quiet: false, on: {answered: hello, otherwise: {send: missed}}}
+hooks: {missed: {post: "https://crm.example.com/missed"}}
+start: hello
+steps:
+  hello:
+    do: [{talk: "Hello {{ name }}, {{ kind }} number {{ visits }}."}]
+    goto: end
+"""
+OTHER = """
+flow: other
+default: true
+start: bye
+steps:
+  bye:
+    do: [{talk: "Goodbye."}]
+    goto: end
+"""
+FILLED = {"flow": "reminder", "to": "+44 7700 900123", "with.name": "Ada", "with.kind": "visit", "key": "1"}
+
+
+class Line:
+    """A console, and the placed calls that it shows."""
+
+    def __init__(self, client: httpx.AsyncClient, placed: PlacedCalls) -> None:
+        self.client = client
+        self.placed = placed
+
+    async def text(self, path: str = "/calls/placed") -> str:
+        """The words of a page, without its tags."""
+        page = await self.client.get(path)
+        assert 200 == page.status_code, page.text
+        main = page.text.partition("<main")[2]
+        return " ".join(unescape(re.sub(r"<[^>]*>", " ", main)).split())
+
+    async def add(self, number: str = NUMBER, **changes: Any) -> PlacedRow:
+        """A call that waits, as another program has requested it."""
+        known = len(await self.placed.list(999))
+        now = round(time.time() * 1000) + known
+        row = PlacedRow(
+            id=f"{known:032x}",
+            key=f"key {known}",
+            digest="",
+            owner="crm",
+            batch="",
+            flow="reminder",
+            number=number,
+            params='{"name": "Ada", "code": "2580"}',
+            chain=0,
+            state="waiting",
+            outcome="",
+            problem="",
+            tries=0,
+            wanted_at=now,
+            expires_at=None,
+            due_at=now,
+            cancelled_at=None,
+            created_at=now,
+            updated_at=now,
+        )
+        (stored,) = await self.placed.add([row._replace(**changes)])
+        return stored
+
+
+@pytest.fixture
+async def line(tmp_path: Path) -> AsyncIterator[Line]:
+    for name, text in (("reminder", FLOW), ("other", OTHER)):
+        (tmp_path / "flows").mkdir(exist_ok=True)
+        (tmp_path / "flows" / f"{name}.yaml").write_text(text)
+    settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", dial_allow="44")
+    console = create_console(settings, Services(), dev=True)
+    await console.state.console.store.open()
+    async with await logged_in(console) as client:
+        client.headers["Accept"] = "text/html"
+        yield Line(client, console.state.console.store.placed)
+    await console.state.console.store.close()
+
+
+async def test_a_call_is_requested_in_a_form_and_shown_from_then_on(line: Line) -> None:
+    assert "No calls placed yet" in await line.text()
+    form = await line.text("/calls/placed/new")
+    for words in ("Name", "Kind", "Visits (optional) A whole number", "Is new (optional)", "Not before, in UTC"):
+        assert words in form
+
+    sent = await line.client.post("/calls/placed", data={**FILLED, "with.visits": "3"})
+
+    assert 303 == sent.status_code, sent.text
+    (row,) = await line.placed.list(9)
+    assert ("reminder", NUMBER, "console", "waiting") == (row.flow, row.number, row.owner, row.state)
+    assert f"/calls/placed/{row.id}" == sent.headers["location"]
+    page = await line.text(sent.headers["location"])
+    for words in ("Reminder for +44 7700 900123", "waits for its turn", "in the console", "Name Ada", "Visits 3"):
+        assert words in page
+    assert "+44 7700 900123 Reminder waits for its turn" in await line.text()
+
+
+async def test_a_number_may_be_written_as_in_the_country_of_the_line(line: Line) -> None:
+    await line.client.post("/calls/placed", data={**FILLED, "to": "07700 900123"})
+    assert [NUMBER] == [row.number for row in await line.placed.list(9)]
+
+
+async def test_a_form_that_is_sent_twice_asks_for_one_call(line: Line) -> None:
+    first = await line.client.post("/calls/placed", data=FILLED)
+    again = await line.client.post("/calls/placed", data=FILLED)
+    other = await line.client.post("/calls/placed", data={**FILLED, "with.name": "Ben"})
+    assert first.headers["location"] == again.headers["location"]
+    assert (422, 1) == (other.status_code, len(await line.placed.list(9)))
+    assert "has already placed another call" in other.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"to": "12"}, "Is not a phone number. Write it with its country code"),
+        ({"to": "+1 202 555 0123"}, "NCCO_DIAL_ALLOW"),
+        ({"with.visits": "many"}, "Write a whole number"),
+        ({"with.kind": ""}, "Write"),
+        ({"with.stranger": "1"}, "Reminder has no such param"),
+        ({"at": "soon"}, "Is not a date and a time"),
+        ({"at": "2100-01-01T10:00"}, "Is more than 400 days ahead"),
+        ({"flow": "other"}, "This flow places no calls"),
+        ({"with.name": "x" * 9000}, "Is longer than 8192 bytes"),
+    ],
+)
+async def test_a_wrong_field_is_explained_and_nothing_is_requested(
+    line: Line, changes: dict[str, str], told: str
+) -> None:
+    page = await line.client.post("/calls/placed", data={**FILLED, **changes})
+    words = " ".join(unescape(re.sub(r"<[^>]*>", " ", page.text)).split())
+    assert 422 == page.status_code
+    assert told in words
+    assert [] == await line.placed.list(9)
+
+
+async def test_a_call_can_be_cancelled_until_it_is_over(line: Line) -> None:
+    row = await line.add()
+    assert "Cancel" in await line.text(f"/calls/placed/{row.id}")
+    for _ in range(2):
+        assert 303 == (await line.client.post(f"/calls/placed/{row.id}/cancel")).status_code
+    page = await line.text(f"/calls/placed/{row.id}")
+    assert "What happened cancelled" in page
+    assert "Cancel" not in page
+    assert 404 == (await line.client.post(f"/calls/placed/{'f' * 32}/cancel")).status_code
+
+
+async def test_attempts_are_listed_with_the_call_of_the_one_that_was_answered(line: Line) -> None:
+    row = await line.add()
+    limits = PlacingLimits(100, 100)
+    now = row.created_at
+    first = (await line.placed.begin(row, "r", now, now + 1, limits)).attempt
+    assert first is not None
+    await line.placed.finish(first, AttemptResult("busy"), now, due_at=now + 3_600_000)
+    assert "nobody reached yet, next call" in await line.text()
+    again = await line.placed.get(row.id)
+    assert again is not None
+    second = (await line.placed.begin(again, "r", now + 500, now + 900, limits)).attempt
+    assert second is not None
+    assert "being called now" in await line.text()
+    await line.placed.answered(row.id, 2, "leg-2", now, now + 1)
+    page = await line.text(f"/calls/placed/{row.id}")
+    assert "busy" in page
+    assert "on the line leg leg-2 Show the call" in page
+    assert "Hang up" in page
+    assert 'href="/calls/leg-2"' in (await line.client.get(f"/calls/placed/{row.id}")).text
+    await line.client.post(f"/calls/placed/{row.id}/cancel")
+    assert "being hung up" in await line.text(f"/calls/placed/{row.id}")
+
+
+async def test_sensitive_params_and_those_of_a_flow_that_is_gone_are_not_shown(line: Line) -> None:
+    page = await line.text(f"/calls/placed/{(await line.add()).id}")
+    gone = await line.text(f"/calls/placed/{(await line.add(flow='gone')).id}")
+    assert "Name Ada" in page
+    assert "2580" not in page
+    assert "Ada" not in gone
+
+
+async def test_placing_is_paused_and_resumed_for_all_hosts(line: Line) -> None:
+    await line.add()
+    await line.client.post("/calls/placed/pause", data={"reason": "wrong list"})
+    assert "wrong list" == (await line.placed.control()).reason
+    page = await line.text()
+    assert "Placing calls is paused since" in page
+    assert "wrong list Resume" in page
+    assert "waits while placing is paused" in page
+    assert "Placing calls is paused" in await line.text("/home")
+    await line.client.post("/calls/placed/resume")
+    assert "paused" not in (await line.text()).replace("Pause placing", "")
+
+
+async def test_a_batch_shows_how_far_it_is_and_can_be_stopped(line: Line) -> None:
+    for _ in range(3):
+        await line.add(batch="monday")
+    kept = await line.add(batch="tuesday")
+    assert "Batch monday : 3 waiting" in await line.text("/calls/placed?batch=monday")
+    stopped = await line.client.post("/calls/placed/stop", data={"batch": "monday"})
+    assert "/calls/placed?batch=monday" == stopped.headers["location"]
+    assert "Batch monday : 3 cancelled" in await line.text("/calls/placed?batch=monday")
+    assert [kept.id] == [row.id for row in await line.placed.list(9) if "waiting" == row.state]
+
+
+async def test_calls_are_found_by_number_flow_state_and_page(line: Line) -> None:
+    for index in range(60):
+        await line.add(f"4477009000{index:02}")
+    await line.client.post(f"/calls/placed/{0:032x}/cancel")
+    assert "+44 7700 900007" in await line.text("/calls/placed?q=07700 900007")
+    assert "+44 7700 900008" not in await line.text("/calls/placed?q=07700 900007")
+    assert "+44 7700 900000 Reminder cancelled" in await line.text("/calls/placed?state=cancelled")
+    assert "No matching calls" in await line.text("/calls/placed?state=answered")
+    assert "No matching calls" in await line.text("/calls/placed?flow=other")
+    first = await line.client.get("/calls/placed")
+    (older,) = re.findall(r'href="(/calls/placed\?before=[0-9a-f]+)"', first.text)
+    numbers = {number for page in (first.text, await line.text(older)) for number in re.findall("9000[0-9]{2}", page)}
+    assert 60 == len(numbers)
+
+
+async def test_a_page_that_polls_gets_new_rows_only_after_a_change(line: Line) -> None:
+    row = await line.add()
+    poll = {"hx-request": "true", "x-unattended": "true"}
+    page = await line.client.get("/calls/placed", headers=poll)
+    assert "waits for its turn" in page.text
+    assert "csrf" not in page.text
+    line.client.headers["If-None-Match"] = page.headers["etag"]
+    assert 304 == (await line.client.get("/calls/placed", headers=poll)).status_code
+    await line.placed.cancel(row.id, row.created_at)
+    deadline = time.monotonic() + 20
+    while 304 == (page := await line.client.get("/calls/placed", headers=poll)).status_code:
+        assert time.monotonic() < deadline
+    assert "cancelled" in page.text
+
+
+async def test_a_line_without_such_flows_or_without_a_database_says_so(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "other.yaml").write_text(OTHER)
+    for url, told in (("memory://", "Calls are not kept"), (f"sqlite:///{tmp_path}/c.db", "This line places no calls")):
+        console = create_console(settings_for(tmp_path, database_url=url), Services(), dev=True)
+        async with await logged_in(console) as client:
+            assert told in (await client.get("/calls/placed", headers={"Accept": "text/html"})).text
+            assert "/calls/placed" not in (await client.get("/calls", headers={"Accept": "text/html"})).text
+        await console.state.console.store.close()
