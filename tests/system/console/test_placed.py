@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.server import Server
 from tests.system.cli.projects import write_project
 from tests.system.cli.running import NCCO, happens, plain_environment, running_server
 from tests.system.console.browser import NARROW, PATIENCE_MS, Console, Watch, check_budget, check_page, open_console
@@ -41,12 +40,9 @@ def session(browser: Browser, folder: Path) -> Iterator[Console]:
     """The console of a server that places calls with its virtual Vonage, and an open session."""
     write_project(folder, reminder=REMINDER)
     with running_server(folder, "--dev", cwd=folder, env=ENV) as server:
-        yield open_console(browser, _link(server))
-
-
-def _link(server: Server) -> str:
-    assert happens(lambda: "?token=" in server.printed)
-    return re.findall(r"http://\S+token=\S+", server.printed)[0]
+        assert happens(lambda: "?token=" in server.printed)
+        (link,) = re.findall(r"http://\S+token=\S+", server.printed)
+        yield open_console(browser, link)
 
 
 @pytest.fixture
