@@ -7,7 +7,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Annotated, Any, Final, NamedTuple, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import urlencode
 
 import orjson
@@ -91,13 +91,6 @@ class PlacedSearch(BaseModel):
 
 
 Search: TypeAlias = Annotated[PlacedSearch, Query()]
-
-
-class Fault(NamedTuple):
-    """What is wrong in a field of the form, and what to do about it."""
-
-    problem: str
-    cure: str
 
 
 @router.get("/calls/placed")
@@ -225,7 +218,7 @@ def _form(
     flows: Sequence[Flow],
     flow: Flow | None,
     typed: Mapping[str, str],
-    faults: Mapping[str, Fault],
+    faults: Mapping[str, RefusedRequest],
 ) -> Response:
     console = console_of(request)
     return render(
@@ -256,16 +249,17 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
     flows = placing_flows(project)
     flow = next((each for each in flows if each.name == typed.get("flow")), None)
     if flow is None:
-        fault = {"flow": Fault("this flow places no calls", "Choose another one.")}
+        fault = {"flow": RefusedRequest("flow", "this flow places no calls", "Choose another one.")}
         return _form(request, flows, None, typed, fault)
     try:
         wanted = _wanted(flow, typed, session, zone_of(project))
         row = checked(wanted, project.flows, console.settings.dial_allow, datetime.now(UTC))
     except RefusedRequest as error:
-        return _form(request, flows, flow, typed, {error.where: Fault(error.message, error.cure)})
+        return _form(request, flows, flow, typed, {error.where: error})
     (stored,) = await (await opened_store(request)).placed.add([row])
     if stored.digest != row.digest:
-        fault = {"form": Fault("this form has already placed another call", "Check it, and send it again.")}
+        message = "this form has already placed another call"
+        fault = {"form": RefusedRequest("form", message, "Check it, and send it again.")}
         return _form(request, flows, flow, typed | {"key": secrets.token_hex(16)}, fault)
     if stored.id == row.id:
         audit(request, "call requested", flow=flow.name, placed=row.id)
