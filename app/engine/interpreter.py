@@ -212,12 +212,11 @@ def begin(
     turn = None if given else first_turn(flow, session_id, call, context, budget)
     if turn is not None:
         return turn
-    variables = {name: variable.default for name, variable in flow.variables.items()}
-    run = Run(flow, Session(session_id, flow.name, flow.revision, call, variables=variables), context, budget)
+    run = Run(flow, new_session(flow, session_id, call), context, budget)
     for name, text in given.items():
         with suppress(ValueError):
             run.scopes.assign(name, param_of_query(flow.params[name].type, text))
-    return (yield from _start(run, flow))
+    return (yield from _start(run, Target(flow.start, flow.place)))
 
 
 def begin_placed(flow: Flow, before: Session, context: TurnContext, detected: str = "") -> Playing[Turn]:
@@ -229,12 +228,9 @@ def begin_placed(flow: Flow, before: Session, context: TurnContext, detected: st
         context: external values.
         detected: `human`, `machine` or `beep`, if machine detection came first; else "".
     """
-    run = Run(flow, before, context)
-    run.trace.append(begun(flow))
     outbound = flow.outbound
-    start = Target(flow.start, flow.place) if outbound is None else outbound.answered
-    yield from _enter(run, outbound.ways.get(detected, start) if outbound is not None else start)
-    return run.finish("answer")
+    target = Target(flow.start, flow.place) if outbound is None else outbound.ways.get(detected, outbound.answered)
+    return (yield from _start(Run(flow, before, context), target))
 
 
 def detected(flow: Flow, session: Session, outcome: str, context: TurnContext) -> Playing[Turn | None]:
@@ -258,8 +254,8 @@ def detected(flow: Flow, session: Session, outcome: str, context: TurnContext) -
     return run.finish(outcome)
 
 
-def new_session(flow: Flow, session_id: str, call: Call, values: Mapping[str, Any]) -> Session:
-    """The state of a call before its first turn; `values` are those of params, of their types."""
+def new_session(flow: Flow, session_id: str, call: Call, values: Mapping[str, Any] = NOTHING) -> Session:
+    """The state of a call before its first turn; `values`: the params, cast to their types."""
     variables = {name: variable.default for name, variable in flow.variables.items()}
     return Session(session_id, flow.name, flow.revision, call, variables=variables | dict(values))
 
@@ -294,12 +290,13 @@ def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, c
         parent=parent.id,
     )
     run = Run(flow, session, context)
-    return (yield from _start(run, heard.flow))
+    return (yield from _start(run, Target(heard.flow.start, heard.flow.place)))
 
 
-def _start(run: Run, flow: Flow) -> Playing[Turn]:
-    run.trace.append(begun(flow))
-    yield from _enter(run, Target(flow.start, flow.place))
+def _start(run: Run, target: Target) -> Playing[Turn]:
+    """The first turn of a call or a leg."""
+    run.trace.append(begun(run.scopes.flow))
+    yield from _enter(run, target)
     return run.finish("answer")
 
 
