@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from app.engine.outcome import event_of
@@ -24,7 +25,7 @@ NO_WEBHOOK = Webhook()
 def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> tuple[Any, ...]:
     """The hooks for a wait's webhook, whether or not the wait is still open.
 
-    The step's `events` decide, else its flow's.
+    The step's `events` come first, then its flow's.
     """
     where = place_of_wait(session, ref)
     if where is None:
@@ -33,7 +34,8 @@ def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, contex
     scopes = Scopes(flow, session, context, Budget())
     scopes.use(where[0])
     step = scopes.flow.steps[where[1]]
-    return _render(scopes, step.events.get(name) or scopes.flow.events.get(name, ()), step.name, name, webhook)
+    hooks = step.events.get(name) or scopes.flow.events.get(name, ())
+    return _render(scopes, hooks, event_record(name, webhook), step.name)
 
 
 def hang_up(
@@ -41,9 +43,9 @@ def hang_up(
 ) -> tuple[Any, ...]:
     """The hooks of a call whose caller leaves early; none once the flow has ended.
 
-    A flow that ends with a `conversation` has not ended until the platform ends that.
+    A flow whose last action is a `conversation` ends only when the platform ends the conversation.
 
-    The innermost `events` decide: those of the step, of its flow, then of the flows that wait for it.
+    The step's `events` come first, then those of its flow, then those of the flows that wait for it.
 
     Args:
         flow: at the revision of the session.
@@ -60,20 +62,20 @@ def hang_up(
         scopes.use(name)
         hooks = scopes.flow.steps[inner].events.get(HANGUP) or scopes.flow.events.get(HANGUP)
         if hooks:
-            return _render(scopes, hooks, inner, HANGUP, webhook)
+            return _render(scopes, hooks, event_record(HANGUP, webhook), inner)
     return ()
 
 
 def ended(
     flow: Flow, session: Session, webhook: Webhook | None, context: TurnContext, seen: frozenset[str] = frozenset()
 ) -> tuple[Any, ...]:
-    """The hooks of a call that is over, however it ended: those of one flow.
+    """The hooks for the end of a call, however it ended. Only one flow sends its hooks.
 
-    The flow in which the call is decides; if it has no `ended`, the flows that wait for it, then the one in which the
-    call began. `flow` and `step` in these hooks are those where the call was, whichever flow sends them; the step is
-    given only if it had not ended.
+    That is the flow that the call was in, or the first with `ended` among the flows that wait for it and the one that
+    the call began in. Whichever flow sends them, `flow` and `step` are where the call was; `step` is "" if the flow
+    had ended.
 
-    For the arguments see `hang_up`; without a `webhook` the end was never reported.
+    For the arguments see `hang_up`. Without a `webhook`, Vonage never reported the end.
     """
     scopes = Scopes(flow, session, context, Budget())
     for name in (session.at, *(level.flow for level in reversed(session.callers)), flow.name):
@@ -82,8 +84,7 @@ def ended(
             left = _left_step(session, webhook, seen) if webhook else ""
             how = "lost" if webhook is None else HANGUP if left else "completed"
             event = event_record(ENDED, webhook or NO_WEBHOOK, how, session.returned)
-            names = {"event": event, "flow": session.at or flow.name, "step": left or session.step}
-            return tuple(hook.render(scopes.names() | names) for hook in hooks)
+            return _render(scopes, hooks, event, left or session.step, session.at or flow.name)
     return ()
 
 
@@ -112,7 +113,7 @@ def not_reached(flow: Flow, session: Session, outcome: str, context: TurnContext
     outbound = flow.outbound
     hooks = outbound.hooks_for(outcome) if outbound is not None else ()
     scopes = Scopes(flow, session, context, Budget())
-    return _render(scopes, hooks, "", outcome, StatusWebhook(status=outcome))
+    return _render(scopes, hooks, event_record(outcome, StatusWebhook(status=outcome)), "")
 
 
 def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str]) -> bool:
@@ -133,6 +134,9 @@ def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
     return next(((observer.flow, observer.step) for observer in known), None)
 
 
-def _render(scopes: Scopes, hooks: tuple[SentHook, ...], step: str, name: str, webhook: Webhook) -> tuple[Any, ...]:
-    names = scopes.names() | {"event": event_record(name, webhook), "flow": scopes.flow.name, "step": step}
+def _render(
+    scopes: Scopes, hooks: tuple[SentHook, ...], event: Mapping[str, str], step: str, flow: str = ""
+) -> tuple[Any, ...]:
+    """The hooks of a flow; they name the flow itself unless another `flow` is given."""
+    names = scopes.names() | {"event": event, "flow": flow or scopes.flow.name, "step": step}
     return tuple(hook.render(names) for hook in hooks)

@@ -23,7 +23,6 @@ from app.flow.templates.values import Names
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 """`input` before the first question."""
 
-
 _NUMBER = re.compile(r"\+?[1-9][0-9]{6,14}")
 """The number of a caller who can be called back: not a word such as `anonymous`, a SIP address, or "".
 
@@ -182,7 +181,7 @@ def scopes_of(root: Flow, session: Session) -> tuple[FlowScope, ...]:
 
 
 def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, Any], step: str = "") -> FlowScope:
-    """A scope of a session. Of a sensitive variable with a value only the token is left; its default is public."""
+    """A scope of a session. A sensitive variable that was set exists only as a token; its default is public."""
     declared = flow.variables
     tokens = {
         name: value
@@ -200,7 +199,7 @@ def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, An
 
 
 LEVEL_LIMIT = 20
-"""Deepest nesting of flows. The loader refuses recursion; this limits the damage of a bug."""
+"""Maximum nesting of flows. The loader refuses recursion; this limits the damage of a bug."""
 
 NOT_SHOWN = "not shown: it may contain a sensitive value"
 """Shown in the trace instead of an error's message."""

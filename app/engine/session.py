@@ -288,7 +288,7 @@ class TurnContext(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """A request of the interpreter, which yields a tuple of them, to be made concurrently.
+    """A request that the interpreter yields; all in one tuple are made concurrently.
 
     Attributes:
         step: its step. name: the lookup's name. flow: the lookup's flow.
