@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.engine.event_hooks import ended, hang_up, may_report_end, not_reached, observe, place_of_wait
 from app.engine.interpreter import begin, begin_called, begin_placed, detected, fail, new_session, resume
-from app.engine.outcome import JOINED, refusal
+from app.engine.outcome import JOINED, declined
 from app.engine.session import Call, Lookup, LookupAnswer, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "begin",
     "begin_called",
     "begin_placed",
+    "declined",
     "detected",
     "ended",
     "fail",
@@ -30,6 +31,5 @@ __all__ = [
     "not_reached",
     "observe",
     "place_of_wait",
-    "refusal",
     "resume",
 ]

@@ -139,7 +139,7 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
     return Outcome("failed", because="the connect is over, and no answer was reported")
 
 
-def refusal(returned: str, *, is_over: bool) -> str:
+def declined(returned: str, *, is_over: bool) -> str:
     """The outcome of a dial whose called party heard a flow and left; "" if the party was connected.
 
     Args:

@@ -57,7 +57,7 @@ async def refusals(turns: Turns, session: Session) -> frozenset[str]:
         if wait.runs is not None:
             row = await turns.store.load(called_id(WaitRef("onanswer", session.id, session.turn, wait.index)))
             party = from_json(row.state) if row is not None else None
-            found.add(engine.refusal(party.returned, is_over=party.is_over) if party is not None else "")
+            found.add(engine.declined(party.returned, is_over=party.is_over) if party is not None else "")
     return frozenset(found - {""})
 
 
