@@ -28,7 +28,7 @@ from app.console.phone import page as phone
 from app.console.phone.calls import PhoneCalls
 from app.console.phone.incoming import IncomingCalls
 from app.console.project import ProjectFolder
-from app.console.results import Results
+from app.console.result_cache import ResultCache
 from app.console.services import Services
 from app.console.sessions import Sessions
 from app.console.state import Console
@@ -83,9 +83,9 @@ def create_console(
         project=ProjectFolder(settings.flows, settings.templates, policy.env, settings.python_lookups),
         phone_calls=PhoneCalls(services.play),
         incoming=incoming,
-        pictures=Results(flows.MOST_PICTURES),
-        results=Results(MOST_RESULTS),
-        lists=Results(MOST_RESULTS),
+        pictures=ResultCache(flows.MOST_PICTURES),
+        results=ResultCache(MOST_RESULTS),
+        lists=ResultCache(MOST_RESULTS),
         figures=Figures(services.served),
         store=store,
         changes=CallChanges(store),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from urllib.parse import urlencode
@@ -18,12 +17,12 @@ from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.conversation import conversation
 from app.console.editor import folder_of
-from app.console.messages import opened_store, shown
+from app.console.messages import shown
 from app.console.pages import render, view_of
 from app.console.phone.repetition import CannotRepeat, recorded_of
 from app.console.placed import placing_flows
 from app.console.polled import PolledRoute
-from app.console.state import TheConsole, console_of
+from app.console.state import Console, TheConsole, console_of
 from app.engine.session import from_json
 from app.errors import StoreError
 from app.flow.model import Project
@@ -40,7 +39,7 @@ from app.service.recorded_calls import (
 )
 from app.service.recordings import name_of_caller
 from app.service.replay import replay
-from app.store import CallFilter, CallRow, RecordingFilter, Records, Timeline, milliseconds, open_store
+from app.store import CallFilter, CallRow, RecordingFilter, Records, Timeline, milliseconds
 
 router = APIRouter(route_class=PolledRoute)
 
@@ -104,15 +103,6 @@ class CallSearch(BaseModel):
 
 
 Search: TypeAlias = Annotated[CallSearch, Query()]
-
-
-@asynccontextmanager
-async def recorded(request: Request) -> AsyncIterator[Records]:
-    """The calls of the configured database. Raises StoreError if it is unreadable."""
-    console = console_of(request)
-    await opened_store(request)
-    async with open_store(console.settings.database_url).records() as records:
-        yield records
 
 
 async def _find(
@@ -243,7 +233,7 @@ async def calls(request: Request, console: TheConsole, search: Search, _: CanLoo
         return bytes((await _listed(request, search, "calls_rows.html")).body)
 
     key = ("calls", search.address(), request.state.version, view_of(request))
-    _made_at, body = await console.lists.get(key, rows)
+    body = await console.lists.get(key, rows)
     return HTMLResponse(body, headers=headers)
 
 
@@ -253,10 +243,10 @@ async def _listed(
     console = console_of(request)
     now = datetime.now(UTC)
     found = list[tuple[CallRow, CallResult | None]]()
-    project = (await run_in_threadpool(console.project.current)).project
+    project = (await console.read_project()).project
     is_memory = console.settings.has_memory_store
     if not is_memory:
-        async with recorded(request) as records:
+        async with console.records() as records:
             found = await _find(records, search, PAGE + 1, now, project)
     page = render(
         request,
@@ -274,25 +264,25 @@ async def _listed(
     return page
 
 
-async def _exported(request: Request, search: CallSearch) -> list[dict[str, Any]]:
+async def _exported(console: Console, search: CallSearch) -> list[dict[str, Any]]:
     """The calls of a file. Raises StoreError."""
     now = datetime.now(UTC)
-    project = (await run_in_threadpool(console_of(request).project.current)).project
-    async with recorded(request) as records:
+    project = (await console.read_project()).project
+    async with console.records() as records:
         found = await _find(records, search, MOST_EXPORTED, now, project)
         return _documents(found, milliseconds(now), project)
 
 
 @router.get("/calls.json")
-async def calls_json(request: Request, search: Search, _: CanLook) -> Response:
+async def calls_json(console: TheConsole, search: Search, _: CanLook) -> Response:
     """The calls of the list as JSON."""
-    return JSONResponse({"calls": await _exported(request, search)})
+    return JSONResponse({"calls": await _exported(console, search)})
 
 
 @router.get("/calls.csv")
-async def calls_csv(request: Request, search: Search, _: CanLook) -> Response:
+async def calls_csv(console: TheConsole, search: Search, _: CanLook) -> Response:
     """The calls of the list as a table. A cell that a spreadsheet would read as a formula gets an apostrophe."""
-    text = csv_text(_CSV_COLUMNS, await _exported(request, search))
+    text = csv_text(_CSV_COLUMNS, await _exported(console, search))
     headers = {"content-disposition": "attachment; filename=calls.csv"}
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -300,7 +290,7 @@ async def calls_csv(request: Request, search: Search, _: CanLook) -> Response:
 @router.post("/calls/{name:path}/keep")
 async def keep_call(request: Request, console: TheConsole, name: str, session: CanChange) -> Response:
     """Write a call into tests/scenarios/, for `ncco test`; 422 with the reason if that is impossible."""
-    async with recorded(request) as records:
+    async with console.records() as records:
         timeline = await records.timeline(name)
     if timeline is None:
         raise HTTPException(404, "there is no such call")
@@ -321,10 +311,10 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
     """One call as a conversation; with `replayed`, compared with today's flow."""
     now_ms = milliseconds(datetime.now(UTC))
     try:
-        async with recorded(request) as records:
+        async with console.records() as records:
             found = await records.calls_like(name, 2)
             timeline = await records.timeline(found[0].session.id) if len(found) == 1 else None
-            project = (await run_in_threadpool(console.project.current)).project
+            project = (await console.read_project()).project
             results = await results_of(records, project.flows, [row.key for row in found], now_ms)
     except StoreError as error:
         return render(request, "call_missing.html", 503, name=name, problem=str(error))
@@ -332,7 +322,7 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
         problem = "several calls begin with this" if found else "there is no such call"
         return render(request, "call_missing.html", 404, name=name, problem=problem)
     (document,) = _documents([(timeline.call, results.get(timeline.call.key))], now_ms, project)
-    recordings = (await opened_store(request)).recordings
+    recordings = (await console.opened_store()).recordings
     kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
     return render(
         request,
@@ -342,16 +332,15 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
         entries=conversation(timeline),
         recordings={row.uuid: shown(row) for row in kept},
         hooks=[hook_document(hook) for hook in timeline.hooks],
-        turns=await run_in_threadpool(_replayed, request, timeline) if replayed else None,
+        turns=await run_in_threadpool(_replayed, console, timeline) if replayed else None,
         has_key=bool(console.settings.private_key.get_secret_value()),
         may_change=session.role == "change",
         can_keep=session.role == "change" and bool(timeline.call.session.flow),
     )
 
 
-def _replayed(request: Request, timeline: Timeline) -> dict[str, Any]:
+def _replayed(console: Console, timeline: Timeline) -> dict[str, Any]:
     """The turns that today's flow plays for the recorded inputs, or why they cannot be played."""
-    console = console_of(request)
     name = timeline.call.session.flow
     flow = console.project.current().project.flows.get(name)
     if flow is None:

@@ -16,8 +16,8 @@ from app.console.access import CanLook
 from app.console.pages import STATIC, refused, render
 from app.console.paint import PERIODS, Paint, Wanted, paint_for
 from app.console.project import ReadProject
-from app.console.report import PeriodQuery, counted_report
-from app.console.state import TheConsole, console_of
+from app.console.report import PeriodQuery, count_period
+from app.console.state import Console, TheConsole
 from app.console.worker import WorkNotDone
 from app.errors import StoreError
 from app.flow.files import named_flows
@@ -77,11 +77,10 @@ class Picture:
     kinds: list[str]
 
 
-async def _picture(request: Request, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
+async def _picture(console: Console, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
     """The painted picture of a flow, drawn once."""
-    pictures = console_of(request).pictures
     key = (flow.name, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
-    _, picture = await pictures.get(key, lambda: asyncio.to_thread(_drawn, flow, paint, errors=errors))
+    picture = await console.pictures.get(key, lambda: asyncio.to_thread(_drawn, flow, paint, errors=errors))
     return cast(Picture, picture)
 
 
@@ -150,11 +149,12 @@ def _shown(issues: list[FlowIssue]) -> dict[str, object]:
 @router.get("/flows")
 async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
     """The list, with the calls of recent days."""
-    read = await asyncio.to_thread(console.project.current)
+    read = await console.read_project()
     calls: dict[str, int] = {}
     if not console.settings.has_memory_store:
         with suppress(StoreError):  # the page *Calls* reports it
-            rows = (await counted_report(request, PeriodQuery(), zone_of(read.project))).rows
+            week = PeriodQuery().period(zone_of(read.project), datetime.now(UTC))
+            rows = (await count_period(console, week)).rows
             calls = {row["name"]: row["calls"] for row in rows if row["by"] == "flow"}
     return render(request, "flows.html", flows=list(_listed(read)), calls=calls, **_shown(list(read.issues)))
 
@@ -162,11 +162,11 @@ async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
 @router.get("/flows/{name}/picture.svg")
 async def picture_file(console: TheConsole, name: str, _: CanLook) -> Response:
     """The picture of a flow as a file."""
-    flow = (await asyncio.to_thread(console.project.current)).project.flows.get(name)
+    flow = (await console.read_project()).project.flows.get(name)
     if flow is None:
         raise HTTPException(404, "There is no such flow.")
     key = ("file", name, *(each.revision for each in (flow, *flow.subs.values())))
-    _drawn_at, svg = await console.pictures.get(key, lambda: asyncio.to_thread(_as_file, flow))
+    svg = await console.pictures.get(key, lambda: asyncio.to_thread(_as_file, flow))
     return Response(svg, media_type="image/svg+xml")
 
 
@@ -177,7 +177,7 @@ def _as_file(flow: Flow) -> str:
 @router.get("/flows/{name}")
 async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wanted: Wanted) -> Response:
     """A flow as a picture, or why it does not load. With `wanted.errors`, also its error paths."""
-    read = await asyncio.to_thread(console.project.current)
+    read = await console.read_project()
     flow = read.project.flows.get(name)
     file = flow.place.file if flow else named_flows(read.texts).get(name, "")
     if not file:
@@ -195,7 +195,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         "flow.html",
         flow=flow,
         entrances=_entrances(flow, read),
-        picture=await _picture(request, flow, Paint(), errors=wanted.errors),
+        picture=await _picture(console, flow, Paint(), errors=wanted.errors),
         wanted=wanted,
         painted=wanted.model_copy(update={"paint": "traffic"}) if is_painted else None,
         periods=PERIODS,
@@ -208,39 +208,34 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
 @router.get("/flows/{name}/painted")
 async def painted(request: Request, console: TheConsole, name: str, _: CanLook, wanted: Wanted) -> Response:
     """The painted picture of a flow, requested by its page after loading; or why there is none."""
-    read = await asyncio.to_thread(console.project.current)
+    read = await console.read_project()
     flow = read.project.flows.get(name)
     paint = Paint(problem=f"The flow {name} was removed or now has errors. Reload the page.")
     if flow is not None:
-        paint = await paint_for(request, wanted, flow, read)
-    picture = await _picture(request, flow, paint, errors=wanted.errors) if flow and not paint.problem else None
+        paint = await paint_for(console, wanted, flow, read)
+    picture = await _picture(console, flow, paint, errors=wanted.errors) if flow and not paint.problem else None
     return render(request, "flow_painted.html", paint=paint, picture=picture, kinds=KINDS)
 
 
 @router.post("/flows/{name}/proof")
-async def proof(request: Request, console: TheConsole, name: str, _: CanLook) -> Response:
+async def proof(request: Request, console: TheConsole, name: str, session: CanLook) -> Response:
     """Explore every call to a saved flow in a subprocess: the verdict, and a call for each violation."""
-    read = await asyncio.to_thread(console.project.current)
+    read = await console.read_project()
     services = console.services
     if name not in read.project.flows or services.prove is None:
         return refused(request, 404, f"The flow {name} cannot be proved.", "Fix its issues first.")
     try:
-        found = await _prove(request, services.prove, read.project.flows[name], read)
+        found = await _prove(console, services.prove, name, read, session.id)
     except WorkNotDone as error:
         return refused(request, 503, str(error), "ncco prove on the command line does not have these limits.")
     return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS)
 
 
 async def _prove(
-    request: Request, prove: Callable[..., dict[str, Any]], flow: Flow, read: ReadProject
+    console: Console, prove: Callable[..., dict[str, Any]], flow: str, read: ReadProject, owner: str
 ) -> dict[str, Any]:
     """The result of proving a flow; simultaneous requests share one proof. Raises WorkNotDone."""
-    console = console_of(request)
-    prover = console.prover
-    results = console.results
-    env = dict(console.project.env)
-    values = {"texts": dict(read.texts), "env": env, "flow": flow.name, "seconds": PROOF_S}
-    owner = request.state.session.id
-    key = ("proof", flow.name, read.revisions)
-    _found_at, found = await results.get(key, lambda: prover.run(prove, values, owner=owner))
+    values = {"texts": dict(read.texts), "env": dict(console.project.env), "flow": flow, "seconds": PROOF_S}
+    key = ("proof", flow, read.revisions)
+    found = await console.results.get(key, lambda: console.prover.run(prove, values, owner=owner))
     return cast(dict[str, Any], found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,11 +12,9 @@ from typing import Final, NamedTuple
 from fastapi import APIRouter, Request, Response
 
 from app.console.access import CanLook
-from app.console.calls import recorded
 from app.console.figures import Figures, Series, quantile, sum_of
-from app.console.messages import opened_store
 from app.console.pages import render
-from app.console.state import TheConsole, console_of
+from app.console.state import Console, TheConsole
 from app.errors import StoreError
 from app.flow.model import Project
 from app.flow.report import as_sentence, counted
@@ -85,11 +82,11 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
     figures = console.figures
     settings = console.settings
     now = datetime.now(UTC)
-    revisions, away = await _revisions(request, now)
-    problems = await problems_of(request, now, away)
+    revisions, away = await _revisions(console, now)
+    problems = await problems_of(console, now, away)
     hour = figures.hour()
     gauges = figures.gauges
-    read = await asyncio.to_thread(console.project.current)
+    read = await console.read_project()
     latest = {name: flow.revision for name, flow in read.project.flows.items()}
     backup = _backup(gauges)
     return render(
@@ -111,20 +108,19 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
     )
 
 
-async def problems_of(request: Request, now: datetime, away: StoreError | None) -> list[HealthProblem]:
+async def problems_of(console: Console, now: datetime, away: StoreError | None) -> list[HealthProblem]:
     """The problems that need attention, errors first. `away`: why the database is unusable."""
-    console = console_of(request)
     figures = console.figures
     await figures.read()
     hour = figures.hour()
     gauges = figures.gauges
-    project = (await asyncio.to_thread(console.project.current)).project
+    project = (await console.read_project()).project
     problems = [
         *_of_server(figures),
         *_of_hour(hour, list(_lookups(hour)), project),
         *_of_gauges(gauges, _backup(gauges), now),
         *_of_waiting(hour, gauges, console.settings),
-        *([_of_store(away)] if away else await _of_placing(request)),
+        *([_of_store(away)] if away else await _of_placing(console)),
     ]
     return sorted(problems, key=lambda problem: problem.severity)
 
@@ -156,13 +152,12 @@ def _sentences(hour: Mapping[Series, float], settings: Settings) -> Iterator[str
     yield f"Callers heard the emergency announcement (failsafe): {sum_of(hour, 'ncco_failsafes_total') or 'none'}."
 
 
-async def _revisions(request: Request, now: datetime) -> tuple[list[tuple[str, str, int]], StoreError | None]:
+async def _revisions(console: Console, now: datetime) -> tuple[list[tuple[str, str, int]], StoreError | None]:
     """The open calls by flow and revision, and the problem if they are unreadable."""
-    console = console_of(request)
     if console.settings.has_memory_store:
         return [], None
     try:
-        async with recorded(request) as records:
+        async with console.records() as records:
             return await records.open_revisions(milliseconds(now) - LONGEST_CALL_MS), None
     except StoreError as error:
         return [], error
@@ -293,13 +288,12 @@ def _of_waiting(
         yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
 
 
-async def _of_placing(request: Request) -> list[HealthProblem]:
+async def _of_placing(console: Console) -> list[HealthProblem]:
     """Why waiting calls are not placed."""
-    console = console_of(request)
     if console.settings.has_memory_store:
         return []
     try:
-        placed = (await opened_store(request)).placed
+        placed = (await console.opened_store()).placed
         control = await placed.control()
         waiting = (await placed.count_active()).waiting
     except StoreError as error:

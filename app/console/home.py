@@ -1,7 +1,4 @@
-"""The owners' first page: whether the line is open, today's calls, and who waits for a call back.
-
-Also the switch between the owner's and the developer's view.
-"""
+"""The owners' first page: whether the line is open, today's calls, and who waits for a call back."""
 
 from __future__ import annotations
 
@@ -11,21 +8,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from secrets import token_hex
 from types import MappingProxyType
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from fastapi import APIRouter, Form, HTTPException, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import RedirectResponse
+from fastapi import APIRouter, HTTPException, Request, Response
 
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
-from app.console.calls import called_number, plain_state, recorded
+from app.console.calls import called_number, plain_state
 from app.console.health import problems_of
-from app.console.login import local_path
-from app.console.messages import inbox_values, opened_store
-from app.console.pages import View, render, view_cookie
-from app.console.sessions import LONGEST, ConsoleSession
-from app.console.state import TheConsole, console_of
+from app.console.messages import inbox_values
+from app.console.pages import render
+from app.console.sessions import ConsoleSession
+from app.console.state import Console, TheConsole, console_of
 from app.errors import StoreError
 from app.flow.hours.calendar import Calendar, CurrentHours
 from app.flow.model import Flow
@@ -185,22 +179,20 @@ def _iso(ms: int) -> str:
 
 
 async def _recent_calls(
-    request: Request, flows: Mapping[str, Flow], now: datetime, most_s: float = CALLS_KEPT_S
+    console: Console, flows: Mapping[str, Flow], now: datetime, most_s: float = CALLS_KEPT_S
 ) -> RecentCalls:
     """The calls of the last week, at most `most_s` seconds old. Raises StoreError."""
-    zone = zone_of(console_of(request).project.current().project)
+    zone = zone_of((await console.read_project()).project)
     first = datetime.combine(now.astimezone(zone).date() - WEEK, time(), zone)
 
     async def read() -> RecentCalls:
-        async with recorded(request) as records:
+        async with console.records() as records:
             now_ms = milliseconds(now)
             calls = [call async for call in results(records, flows, milliseconds(first), now_ms + 1, now_ms)]
             returned = await records.called_back([call.key for call in calls if call.result == "missed"])
         return counted_calls(calls, zone, now, returned)
 
-    kept = console_of(request).lists
-    found: RecentCalls
-    _, found = await kept.get(("home", first), read, most_s)
+    found: RecentCalls = await console.lists.get(("home", first), read, most_s)
     return found
 
 
@@ -208,15 +200,14 @@ async def _recent_calls(
 async def home(request: Request, console: TheConsole, session: CanLook) -> Response:
     """The page. It reloads regularly."""
     now = datetime.now(UTC)
-    flows = (await run_in_threadpool(console.project.current)).project.flows
+    flows = (await console.read_project()).project.flows
     calls = None
-    inbox = dict[str, Any]()
     away = None
-    is_memory = console.settings.has_memory_store
-    if not is_memory:
+    inbox: dict[str, Any] = {"is_memory": console.settings.has_memory_store}
+    if not console.settings.has_memory_store:
         try:
-            calls = await _recent_calls(request, flows, now)
-            inbox = await inbox_values(request, few=FEW_MESSAGES)
+            calls = await _recent_calls(console, flows, now)
+            inbox = await inbox_values(console, few=FEW_MESSAGES)
         except StoreError as error:
             away = error
     return render(
@@ -228,9 +219,9 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
         compared=_compared(calls, now) if calls else "",
         missed=calls.missed[:MOST_MISSED] if calls else [],
         since=f"{now - timedelta(MISSED_DAYS):%A}",
-        problems=await problems_of(request, now, away),
+        problems=await problems_of(console, now, away),
         may_change=session.role == "change",
-        **{"is_memory": is_memory, **inbox},
+        **inbox,
     )
 
 
@@ -257,8 +248,9 @@ async def to_call_back(request: Request, name: str, session: CanChange) -> Respo
 
 async def _note(request: Request, name: str, session: ConsoleSession, kind: str, event: str) -> Response:
     """Write who did something about a missed call, and when."""
+    console = console_of(request)
     now = datetime.now(UTC)
-    async with recorded(request) as records:
+    async with console.records() as records:
         found = await records.calls_like(name, 1)
     if not found or found[0].session.id != name:
         raise HTTPException(404, "There is no such call.")
@@ -267,25 +259,8 @@ async def _note(request: Request, name: str, session: ConsoleSession, kind: str,
         token_hex(16), kind, call.id, -1, -1, "", call.leg, call.conversation, "POST", session.by.encode(),
         milliseconds(now),
     )  # fmt: skip
-    await (await opened_store(request)).record(note)
-    flows = (await run_in_threadpool(console_of(request).project.current)).project.flows
-    await _recent_calls(request, flows, now, most_s=0)
+    await (await console.opened_store()).record(note)
+    flows = (await console.read_project()).project.flows
+    await _recent_calls(console, flows, now, most_s=0)
     audit(request, event, call=call.id)
     return Response(status_code=204, headers={"hx-trigger": "messages"})
-
-
-@router.post("/view")
-async def choose_view(
-    request: Request, console: TheConsole, view: Annotated[View, Form()], _: CanLook, next: Annotated[str, Form()] = "/"
-) -> Response:
-    """Remember the view in this browser, and show the same page in it."""
-    response = RedirectResponse(local_path(next), 303)
-    response.set_cookie(
-        view_cookie(request),
-        view,
-        max_age=int(LONGEST.total_seconds()),
-        secure=console.has_secure_cookies,
-        httponly=True,
-        samesite="strict",
-    )
-    return response

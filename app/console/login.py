@@ -1,4 +1,4 @@
-"""The login page, logout, and the link that opens the console in development."""
+"""The login page, logout, the link that opens the console in development, and the choice of a view."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from fastapi.responses import RedirectResponse
 
 from app.console.access import LOGIN, CanLook, client_of, login_page, set_cookie
 from app.console.audit import audit
-from app.console.pages import View, refused, view_of
+from app.console.pages import View, refused, view_cookie, view_of
 from app.console.passwords import TooManyLogins
-from app.console.sessions import ConsoleSession
+from app.console.sessions import LONGEST, ConsoleSession
 from app.console.state import TheConsole
 from app.settings.logins import tidy_name
 
@@ -84,6 +84,23 @@ async def log_out(request: Request, _: CanLook) -> Response:
     audit(request, "console logout")
     response = RedirectResponse(LOGIN, 303)
     set_cookie(request, response, None)
+    return response
+
+
+@router.post("/view")
+async def choose_view(
+    request: Request, console: TheConsole, view: Annotated[View, Form()], _: CanLook, next: Annotated[str, Form()] = "/"
+) -> Response:
+    """Remember the view in this browser, and show the same page in it."""
+    response = RedirectResponse(local_path(next), 303)
+    response.set_cookie(
+        view_cookie(request),
+        view,
+        max_age=int(LONGEST.total_seconds()),
+        secure=console.has_secure_cookies,
+        httponly=True,
+        samesite="strict",
+    )
     return response
 
 

@@ -14,12 +14,12 @@ from app.console.audit import audit
 from app.console.pages import render
 from app.console.phone.trial_messages import PREFIX
 from app.console.polled import PolledRoute
-from app.console.state import TheConsole, console_of
+from app.console.state import Console, TheConsole
 from app.errors import StoreError
 from app.service.phone_numbers import readable
 from app.service.recording_files import in_thread, size_of
 from app.service.recordings import has_file
-from app.store import RecordingFilter, RecordingRow, Store, milliseconds
+from app.store import RecordingFilter, RecordingRow, milliseconds
 
 router = APIRouter(route_class=PolledRoute)
 
@@ -36,13 +36,6 @@ Box: TypeAlias = Literal["new", "done", "deleted"]
 Action: TypeAlias = Literal["done", "to-do", "delete", "restore", "fetch"]
 Use: TypeAlias = Literal["heard", "downloaded", "shared"]
 MessageId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
-
-
-async def opened_store(request: Request) -> Store:
-    """The configured store, opened on first use. Raises StoreError if that fails."""
-    store = console_of(request).store
-    await store.open()
-    return store
 
 
 def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
@@ -76,20 +69,20 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
 @router.get("/messages")
 async def messages(
     request: Request,
+    console: TheConsole,
     _: CanLook,
     box: Box = "new",
     before: Annotated[str, Query(pattern=r"^([0-9a-f]{32})?$")] = "",
     few: Annotated[int, Query(ge=0, le=PAGE)] = 0,
 ) -> Response:
     """The list, or only its rows if the page polls for changes."""
-    values = await inbox_values(request, box, before, few)
+    values = await inbox_values(console, box, before, few)
     return render(request, "messages_rows.html" if request.headers.get("hx-request") else "messages.html", **values)
 
 
-async def inbox_values(request: Request, box: Box = "new", before: str = "", few: int = 0) -> dict[str, Any]:
+async def inbox_values(console: Console, box: Box = "new", before: str = "", few: int = 0) -> dict[str, Any]:
     """The values for `messages_rows.html`; with `few`, only the newest. Raises StoreError."""
-    console = console_of(request)
-    recordings = (await opened_store(request)).recordings
+    recordings = (await console.opened_store()).recordings
     settings = console.settings
     most = few or PAGE
     found = await recordings.list(most + 1, before, _BOXES[box])
@@ -108,10 +101,10 @@ async def inbox_values(request: Request, box: Box = "new", before: str = "", few
 
 
 @router.get("/messages/count")
-async def count(request: Request, _: CanLook) -> Response:
+async def count(console: TheConsole, _: CanLook) -> Response:
     """The number of new messages, for the navigation; "" if unknown."""
     try:
-        counts = await (await opened_store(request)).recordings.count()
+        counts = await (await console.opened_store()).recordings.count()
     except StoreError:
         return Response(status_code=204)
     return HTMLResponse(f'<span class="badge count">{counts.new}</span>' if counts.new else "")
@@ -122,7 +115,7 @@ async def audio(
     request: Request, console: TheConsole, id_: MessageId, session: CanLook, use: Use = "heard"
 ) -> Response:
     """The audio, or a part of it. Requesting it marks the message as heard."""
-    recordings = (await opened_store(request)).recordings
+    recordings = (await console.opened_store()).recordings
     files = console.settings.recording_files
     row = await recordings.get(id_)
     if row is None or row.state != "kept" or files is None:
@@ -147,9 +140,9 @@ async def audio(
 
 
 @router.post("/messages/{id_}/{action}")
-async def change(request: Request, id_: MessageId, action: Action, session: CanChange) -> Response:
+async def change(request: Request, console: TheConsole, id_: MessageId, action: Action, session: CanChange) -> Response:
     """Mark a message as done, delete it (which can be undone for a day), or undo that."""
-    recordings = (await opened_store(request)).recordings
+    recordings = (await console.opened_store()).recordings
     now = milliseconds(datetime.now(UTC))
     by = session.by
     match action:
@@ -158,17 +151,16 @@ async def change(request: Request, id_: MessageId, action: Action, session: CanC
         case "delete" | "restore":
             is_there = await recordings.mark_deleted(id_, now if action == "delete" else None, by)
         case "fetch":
-            is_there = await _fetch_again(request, id_, now)
+            is_there = await _fetch_again(console, id_, now)
     if not is_there:
         raise HTTPException(404, "This message was deleted for good.")
     audit(request, f"message: {action}", message=id_)
     return Response(status_code=204, headers={"hx-trigger": "messages"})
 
 
-async def _fetch_again(request: Request, id_: str, now: int) -> bool:
+async def _fetch_again(console: Console, id_: str, now: int) -> bool:
     """Fetch a message without a file again; False if the message does not exist."""
-    console = console_of(request)
-    recordings = (await opened_store(request)).recordings
+    recordings = (await console.opened_store()).recordings
     files = console.settings.recording_files
     if not await recordings.retry(now, id_) and files is not None:
         try:

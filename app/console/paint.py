@@ -9,12 +9,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final, Literal, TypeAlias
 from urllib.parse import urlencode
 
-from fastapi import Query, Request
+from fastapi import Query
 
-from app.console.calls import recorded
 from app.console.project import ReadProject
 from app.console.report import PeriodQuery
-from app.console.state import console_of
+from app.console.state import Console
 from app.errors import StoreError
 from app.flow.graph import Drawing
 from app.flow.model import Flow
@@ -79,9 +78,8 @@ class Paint:
     problem: str = ""
 
 
-async def paint_for(request: Request, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Paint:
+async def paint_for(console: Console, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Paint:
     """The requested paint for the picture of a flow. Raises HTTPException for an invalid period."""
-    console = console_of(request)
     if wanted.paint != "traffic":
         return Paint()
     if console.settings.has_memory_store:
@@ -89,29 +87,27 @@ async def paint_for(request: Request, wanted: PaintQuery, flow: Flow, read: Read
         return Paint(problem=problem)
     try:
         async with asyncio.timeout(PAINT_S):
-            return await _traffic(request, wanted, flow, read)
+            return await _traffic(console, wanted, flow, read)
     except StoreError as error:
         return Paint(problem=f"The calls cannot be read: {error}. {error.cure}")
     except TimeoutError:
         return Paint(problem=f"It took longer than {PAINT_S:g} seconds. Choose fewer days, or try again in a minute.")
 
 
-def _drawn(flow: Flow) -> dict[str, Flow]:
+def _flows_drawn(flow: Flow) -> dict[str, Flow]:
     return {each.name: each for each in (flow, *flow.subs.values())}
 
 
-async def _traffic(request: Request, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Paint:
-    console = console_of(request)
+async def _traffic(console: Console, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Paint:
     now = datetime.now(UTC)
     period = wanted.period_of(read, flow.name, now)
 
-    async def count() -> Traffic:
-        async with recorded(request) as records:
-            return await count_traffic(records, read.project.flows, period, milliseconds(now))
+    async def count() -> tuple[datetime, Traffic]:
+        async with console.records() as records:
+            return now, await count_traffic(records, read.project.flows, period, milliseconds(now))
 
-    results = console.results
     key = ("traffic", period.milliseconds, read.revisions)
-    counted_at, traffic = await results.get(key, count, STALE_S)
+    counted_at, traffic = await console.results.get(key, count, STALE_S)
     return Paint(
         (*key, counted_at),
         lambda drawing: paint_traffic(drawing, traffic),
@@ -132,9 +128,9 @@ def _traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str
     if waits is not None:
         median = duration_text(percentile(waits, 0.5))
         yield f"{counted(waits.total(), 'call')} reached a person; half of them within {median}."
-    if lost := sum(count for (name, _), count in traffic.hung_up.items() if name in _drawn(flow)):
+    if lost := sum(count for (name, _), count in traffic.hung_up.items() if name in _flows_drawn(flow)):
         yield f"{counted(lost, 'caller')} hung up before the end, in the steps with a red frame."
-    for name in _drawn(flow):
+    for name in _flows_drawn(flow):
         if gone := traffic.gone[name]:
             yield f"{counted(gone, 'call')} used steps or paths of {name} that no longer exist."
     if traffic.is_cut:

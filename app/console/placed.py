@@ -12,14 +12,12 @@ from urllib.parse import urlencode
 
 import orjson
 from fastapi import APIRouter, Form, HTTPException, Path, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel
 
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.change.fields import group_title
-from app.console.messages import opened_store
 from app.console.pages import render, view_of
 from app.console.polled import PolledRoute
 from app.console.sessions import ConsoleSession
@@ -106,7 +104,7 @@ async def placed_calls(request: Request, console: TheConsole, search: Search, se
     if search.q or not request.state.version:
         return HTMLResponse(await rows(), headers=headers)
     key = ("placed", search.address(), request.state.version, view_of(request), session.role)
-    _made_at, body = await console.lists.get(key, rows)
+    body = await console.lists.get(key, rows)
     return HTMLResponse(body, headers=headers)
 
 
@@ -115,7 +113,7 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
     project = await _project(console)
     if console.settings.has_memory_store:
         return render(request, template, search=search, is_memory=True, **_choices(project))
-    placed = (await opened_store(request)).placed
+    placed = (await console.opened_store()).placed
     found = await placed.list(PAGE + 1, search.before, search.filter)
     control = await placed.control()
     now = datetime.now(UTC)
@@ -147,7 +145,7 @@ def _can_place(console: Console) -> dict[str, bool]:
 
 
 async def _project(console: Console) -> Project:
-    return (await run_in_threadpool(console.project.current)).project
+    return (await console.read_project()).project
 
 
 def placing_flows(project: Project) -> list[Flow]:
@@ -256,7 +254,7 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
         row = checked(wanted, project.flows, console.settings.dial_allow, datetime.now(UTC))
     except RefusedRequest as error:
         return _form(request, flows, flow, typed, {error.where: error})
-    (stored,) = await (await opened_store(request)).placed.add([row])
+    (stored,) = await (await console.opened_store()).placed.add([row])
     if stored.digest != row.digest:
         message = "this form has already placed another call"
         fault = {"form": RefusedRequest("form", message, "Check it, and send it again.")}
@@ -299,7 +297,7 @@ def _moment(text: str, zone: tzinfo) -> datetime | None:
 @router.get("/calls/placed/{id_}")
 async def placed_call(request: Request, console: TheConsole, id_: PlacedId, session: CanLook) -> Response:
     """A placed call with its attempts."""
-    placed = (await opened_store(request)).placed
+    placed = (await console.opened_store()).placed
     row = await placed.get(id_)
     if row is None:
         raise HTTPException(404, "there is no such call")
@@ -337,9 +335,9 @@ def _shown_attempt(attempt: AttemptRow) -> dict[str, Any]:
 
 
 @router.post("/calls/placed/{id_}/cancel")
-async def cancel_call(request: Request, id_: PlacedId, _: CanChange) -> Response:
+async def cancel_call(request: Request, console: TheConsole, id_: PlacedId, _: CanChange) -> Response:
     """Cancel a waiting call; the server hangs up one that is under way."""
-    before = await (await opened_store(request)).placed.cancel(id_, milliseconds(datetime.now(UTC)))
+    before = await (await console.opened_store()).placed.cancel(id_, milliseconds(datetime.now(UTC)))
     if before is None:
         raise HTTPException(404, "there is no such call")
     if before.state != "over":
@@ -348,26 +346,30 @@ async def cancel_call(request: Request, id_: PlacedId, _: CanChange) -> Response
 
 
 @router.post("/calls/placed/stop")
-async def stop_batch(request: Request, _: CanChange, batch: Annotated[str, Form(max_length=200)]) -> Response:
+async def stop_batch(
+    request: Request, console: TheConsole, _: CanChange, batch: Annotated[str, Form(max_length=200)]
+) -> Response:
     """Cancel the waiting calls of a batch."""
-    stopped = await (await opened_store(request)).placed.stop_batch(batch, milliseconds(datetime.now(UTC)))
+    stopped = await (await console.opened_store()).placed.stop_batch(batch, milliseconds(datetime.now(UTC)))
     audit(request, "batch stopped", batch=batch, calls=stopped)
     return _leads_to(request, f"/calls/placed?{urlencode({'batch': batch})}")
 
 
 @router.post("/calls/placed/pause")
-async def pause(request: Request, session: CanChange, reason: Annotated[str, Form(max_length=200)] = "") -> Response:
+async def pause(
+    request: Request, console: TheConsole, session: CanChange, reason: Annotated[str, Form(max_length=200)] = ""
+) -> Response:
     """Place no calls, on any host, until somebody resumes."""
     by = session.name or "somebody in the console"
-    await (await opened_store(request)).placed.pause(milliseconds(datetime.now(UTC)), by, reason.strip())
+    await (await console.opened_store()).placed.pause(milliseconds(datetime.now(UTC)), by, reason.strip())
     audit(request, "placing paused", reason=reason.strip())
     return _leads_to(request, "/calls/placed")
 
 
 @router.post("/calls/placed/resume")
-async def resume(request: Request, _: CanChange) -> Response:
+async def resume(request: Request, console: TheConsole, _: CanChange) -> Response:
     """Place calls again."""
-    await (await opened_store(request)).placed.resume()
+    await (await console.opened_store()).placed.resume()
     audit(request, "placing resumed")
     return _leads_to(request, "/calls/placed")
 

@@ -11,14 +11,12 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, BeforeValidator
 
 from app.console.access import CanLook
-from app.console.calls import recorded
 from app.console.pages import render
-from app.console.state import TheConsole, console_of
+from app.console.state import Console, TheConsole
 from app.flow.report import counted
 from app.flow.zones import find_zone
 from app.service.call_report import DAYS, CallReport, Period, count_calls, read_period, zone_of
@@ -86,10 +84,9 @@ class ReportQuery(PeriodQuery):
 Filters: TypeAlias = Annotated[ReportQuery, Query()]
 
 
-async def _period(request: Request, filters: ReportQuery) -> Period:
+async def _period(console: Console, filters: ReportQuery) -> Period:
     """The requested days. Raises HTTPException."""
-    console = console_of(request)
-    project = (await run_in_threadpool(console.project.current)).project
+    project = (await console.read_project()).project
     zone = find_zone(filters.timezone) if filters.timezone else zone_of(project, filters.flow)
     if zone is None:
         raise HTTPException(422, f"{filters.timezone} is not a time zone; write one such as Europe/London.")
@@ -100,17 +97,12 @@ async def _period(request: Request, filters: ReportQuery) -> Period:
     return filters.period(zone, now)
 
 
-async def _count(request: Request, period: Period, flow: str) -> CallReport:
-    """The counts. Raises StoreError."""
+async def count_period(console: Console, period: Period, flow: str = "") -> CallReport:
+    """The counts of a period, of one flow if it is given. Raises StoreError."""
     now_ms = milliseconds(datetime.now(UTC))
-    project = (await run_in_threadpool(console_of(request).project.current)).project
-    async with recorded(request) as records:
+    project = (await console.read_project()).project
+    async with console.records() as records:
         return await count_calls(results(records, project.flows, *period.milliseconds, now_ms), period, flow)
-
-
-async def counted_report(request: Request, days: PeriodQuery, zone: tzinfo) -> CallReport:
-    """The counts of some days. Raises HTTPException and StoreError."""
-    return await _count(request, days.period(zone, datetime.now(UTC)), "")
 
 
 class Segment(NamedTuple):
@@ -213,16 +205,16 @@ def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> l
 @router.get("/report")
 async def report(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
     """The counts of a period compared with the previous one, as charts and a table by flow and called number."""
-    period = await _period(request, filters)
+    period = await _period(console, filters)
     values: dict[str, Any] = {"rows": []}
     if not (is_memory := console.settings.has_memory_store):
-        found = await _count(request, period, filters.flow)
+        found = await count_period(console, period, filters.flow)
         values = {"rows": found.rows, "total": found.rows[0]}
         if found.hours:
             length = period.end - period.first
             end = max(period.first, date.min + timedelta(1))  # the calendar starts in the year 1
             first = date.fromordinal(max(1, end.toordinal() - length.days))
-            before = await _count(request, replace(period, first=first, end=end), filters.flow)
+            before = await count_period(console, replace(period, first=first, end=end), filters.flow)
             values |= {
                 "headlines": headlines(found.rows[0], before.rows[0], length.days),
                 "bars": day_bars(found),
@@ -235,7 +227,7 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
         days=filters.days or ("7" if not (filters.first or filters.last) else ""),
         periods=PERIODS,
         flow=filters.flow,
-        flows=sorted(console.project.current().project.flows),
+        flows=sorted((await console.read_project()).project.flows),
         columns=COLUMNS,
         parts=BARS,
         meanings=RESULTS,
@@ -246,14 +238,14 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
 
 
 @router.get("/report.json")
-async def report_json(request: Request, filters: Filters, _: CanLook) -> Response:
+async def report_json(console: TheConsole, filters: Filters, _: CanLook) -> Response:
     """The same as JSON."""
-    return JSONResponse((await _count(request, await _period(request, filters), filters.flow)).document)
+    return JSONResponse((await count_period(console, await _period(console, filters), filters.flow)).document)
 
 
 @router.get("/report.csv")
-async def report_csv(request: Request, filters: Filters, _: CanLook) -> Response:
+async def report_csv(console: TheConsole, filters: Filters, _: CanLook) -> Response:
     """The same as a table for spreadsheets."""
-    counts = await _count(request, await _period(request, filters), filters.flow)
+    counts = await count_period(console, await _period(console, filters), filters.flow)
     headers = {"content-disposition": "attachment; filename=report.csv"}
     return Response(counts.csv, media_type="text/csv; charset=utf-8", headers=headers)

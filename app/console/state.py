@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
@@ -13,14 +16,14 @@ from app.console.figures import Figures
 from app.console.passwords import Passwords
 from app.console.phone.calls import PhoneCalls
 from app.console.phone.incoming import IncomingCalls
-from app.console.project import ProjectFolder
-from app.console.results import Results
+from app.console.project import ProjectFolder, ReadProject
+from app.console.result_cache import ResultCache
 from app.console.services import Services
 from app.console.sessions import Sessions
 from app.console.worker import Worker
 from app.settings import Settings
 from app.settings.logins import Logins
-from app.store import Store
+from app.store import Records, Store
 
 
 @dataclass
@@ -44,9 +47,9 @@ class Console:
     project: ProjectFolder
     phone_calls: PhoneCalls
     incoming: IncomingCalls | None
-    pictures: Results
-    results: Results
-    lists: Results
+    pictures: ResultCache
+    results: ResultCache
+    lists: ResultCache
     figures: Figures
     store: Store
     changes: CallChanges
@@ -55,6 +58,22 @@ class Console:
     sessions: Sessions
     worker: Worker
     prover: Worker
+
+    async def read_project(self) -> ReadProject:
+        """The project on disk, read in another thread."""
+        return await asyncio.to_thread(self.project.current)
+
+    async def opened_store(self) -> Store:
+        """The store, opened on first use. Raises StoreError if that fails."""
+        await self.store.open()
+        return self.store
+
+    @asynccontextmanager
+    async def records(self) -> AsyncIterator[Records]:
+        """Reads the calls of the store. Raises StoreError if it is unreadable."""
+        store = await self.opened_store()
+        async with store.records() as records:
+            yield records
 
     async def close(self) -> None:
         """Close resources opened by requests."""

@@ -90,7 +90,7 @@ async def phone(
     line: Annotated[int | None, Query(ge=1)] = None,
 ) -> Response:
     """The page, with a file of the project, the file of a flow, or the file of the flow for any number."""
-    read = await asyncio.to_thread(console.project.current)
+    read = await console.read_project()
     flows = read.project.flows
     preferred = sorted(flows.values(), key=lambda each: (not each.default, not each.is_startable, each.name))
     known = [flows[flow].place.file] if flow in flows else [each.place.file for each in preferred]
@@ -126,7 +126,7 @@ def _opened(folder: ProjectFolder, session: ConsoleSession, read: ReadProject, f
 @router.get("/phone/text")
 async def text_of(console: TheConsole, session: CanLook, file: str) -> Mapping[str, str]:
     """A file of the project on disk."""
-    read = await asyncio.to_thread(console.project.current)
+    read = await console.read_project()
     if file not in read.texts:
         raise HTTPException(404, f"{file} is not a file of this project")
     return _opened(console.project, session, read, file)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 
-class Results:
+class ResultCache:
     """The most recently used results.
 
     The first value of a key is its kind; results of a kind are computed one at a time.
@@ -26,8 +26,8 @@ class Results:
 
     async def get(
         self, key: tuple[object, ...], compute: Callable[[], Awaitable[Any]], most_s: float = math.inf
-    ) -> tuple[float, Any]:
-        """The result of `compute`, at most `most_s` seconds old, and its time (monotonic seconds)."""
+    ) -> Any:
+        """The result of `compute`, at most `most_s` seconds old."""
         oldest = time.monotonic() - most_s
         async with self._turns[key[0]]:
             known = self._known.pop(key, None)
@@ -36,4 +36,4 @@ class Results:
             self._known[key] = known
             if len(self._known) > self._most:
                 del self._known[next(iter(self._known))]
-            return known
+            return known[1]
