@@ -20,7 +20,7 @@ from app.cli.scenario_files import find_files, find_scenarios
 from app.cli.server_under_test import local_stage, refuse_remote, remote_options, remote_stage
 from app.flow.graph import Drawing, as_dot, as_mermaid
 from app.flow.report import counted, report
-from app.verify.coverage import paint, percent, told_coverage
+from app.verify.coverage import coverage_lines, paint, percent
 from app.verify.scenarios.files import ScenarioFile, read_files, updated
 from app.verify.scenarios.reports import as_github, as_json, as_junit, as_text, ink
 from app.verify.scenarios.result import Result
@@ -180,7 +180,7 @@ async def _play(
         texts = {file.name: file.text for file in suite.files}
         click.echo(report(suite.issues, texts, "text", colour=True), nl=False)
         if suite.results:
-            for line in told_coverage(suite.coverage, is_whole=not suite.left_out):
+            for line in coverage_lines(suite.coverage, is_whole=not suite.left_out):
                 click.echo(line)
     return suite
 

@@ -142,7 +142,7 @@ def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:
     return tuple(map(TraceLine.read, json.loads(trace)))
 
 
-def told_coverage(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str]:
+def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str]:
     """Lines without colours: a table of the flows, then the gaps, if all scenarios were played (`is_whole`)."""
     if not coverage.flows:
         return

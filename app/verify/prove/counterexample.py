@@ -15,15 +15,14 @@ from app.flow.model import Flow
 from app.ncco import RECORD_ENDS
 from app.simulator.connect import DETECTION_S
 from app.verify.prove.environment import DIRECTIONS
-from app.verify.prove.graph import Transition
 from app.verify.prove.listening import DURATIONS
-from app.verify.prove.literals import CALLER
 from app.verify.prove.proof import Proof
 from app.verify.prove.properties import Violation, undecided_dials
+from app.verify.prove.space import Transition
 from app.verify.prove.triggers import Trigger
 from app.verify.prove.uses import flows_run_from
 from app.verify.scenarios.files import WrittenScenario
-from app.verify.scenarios.model import BOUNDS, COUNTED
+from app.verify.scenarios.model import BOUNDS, COUNTED, FROM
 
 _MARGIN_S: Final = 0.2
 _SPOKEN_S: Final = 3
@@ -146,7 +145,7 @@ def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
         return {"place": proof.flow.name, "to": call.to, **given, **made}
     is_numbered = call.to in proof.flow.numbers or proof.flow.default
     facts: dict[str, Any] = {"to": call.to} if is_numbered else {"flow": proof.flow.name}
-    facts |= {"from": call.from_number} if call.from_number != CALLER else {}
+    facts |= {"from": call.from_number} if call.from_number != FROM else {}
     others = {"user": call.from_user, "sip": dict(call.sip), "custom_data": dict(call.custom_data)}
     facts |= {name: value for name, value in others.items() if value}
     is_sip = bool(call.sip) or call.from_number.startswith("sip:")

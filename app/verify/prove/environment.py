@@ -19,9 +19,10 @@ from app.flow.templates.values import Evaluator, compiled_expression
 from app.service.delivery import ANSWER_FIELDS
 from app.value_types import Kind, write
 from app.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
-from app.verify.prove.literals import CALLER, LONGEST_TEXT, NUMBER, Compared, Literals, different
+from app.verify.prove.literals import LONGEST_TEXT, Compared, Literals, different
 from app.verify.prove.samples import Representatives, combined
 from app.verify.prove.uses import assigned, collected_digits, flows_run_from, played_by, tested_by, uses_in
+from app.verify.scenarios.model import ANY_NUMBER, FROM
 
 
 class Arrival(NamedTuple):
@@ -50,7 +51,7 @@ NUMBERLESS_CALLERS: Final = ("anonymous", "", "sip:caller@example.com")
 ENDPOINTS: Final = ("phone", "sip", "app", "vbc", "websocket")
 """The endpoint types of callers. Source: webhook reference, Answer (endpoint_type)."""
 _OTHER_NUMBERS: Final = ("447700900456", "33199000123", "15550100123", "8618812345678")
-_USUAL: Final = {"to": (NUMBER, *_OTHER_NUMBERS), "from": (CALLER, *_OTHER_NUMBERS)}
+_USUAL: Final = {"to": (ANY_NUMBER, *_OTHER_NUMBERS), "from": (FROM, *_OTHER_NUMBERS)}
 _OTHER_TEXTS: Final = ("something", "anything else", "xyz")
 _OFTEN_EMPTY: Final = frozenset({"from_user", "sip", "custom_data"})
 _MAPS: Final = ("sip", "custom_data")
@@ -63,8 +64,8 @@ _CALL_FIELDS: Final[Mapping[str, str]] = {"to": "to", "from": "from_number"}
 
 def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
     """The calls with which to explore a flow: each field and param takes the literals with which it is compared."""
-    to = root.numbers[0] if root.numbers else NUMBER
-    base = Call(to=to, from_number=CALLER, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone")
+    to = root.numbers[0] if root.numbers else ANY_NUMBER
+    base = Call(to=to, from_number=FROM, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone")
     rows, how = combined({**dict(_choices(root, values)), **dict(_queries(root, values))}, MOST_CALLS)
     if how:
         values.chosen["call"] = (how,)
@@ -82,7 +83,7 @@ def placed_calls(root: Flow, values: Representatives) -> list[Arrival]:
     if outbound is None:
         return []
     call = Call(
-        CALLER, outbound.from_number or NUMBER, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone",
+        FROM, outbound.from_number or ANY_NUMBER, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone",
         direction=DIRECTIONS[1], request=PLACED,
     )  # fmt: skip
     choices = {name: _given_to(root, name, values) for name in root.params}
@@ -190,7 +191,7 @@ def _fact(path: Path) -> Path:
 
 def _with_parts(compared: Compared, fact: str) -> list[str]:
     """Values that contain the compared parts; phone numbers get the usual length."""
-    length = len(CALLER) if fact in _CALL_FIELDS else 0
+    length = len(FROM) if fact in _CALL_FIELDS else 0
     return different([*compared.made(length, LONGEST_TEXT), *(part.text for part in compared.parts if not length)])
 
 

@@ -26,10 +26,11 @@ from app.flow.language.retry import FAILURES
 from app.ncco import check
 from app.service.outcomes import ENTERED, Following, by_file, outcomes_of
 from app.verify.prove.environment import Arrival, calls_to, placed_calls, settings_of
-from app.verify.prove.graph import DIALS, Graph, PlayedNcco, SearchLimits, State, StateSpace, Transition, TurnKind
+from app.verify.prove.graph import Graph
 from app.verify.prove.listening import listen
 from app.verify.prove.liveness import Liveness
 from app.verify.prove.samples import Representatives
+from app.verify.prove.space import DIALS, PlayedNcco, SearchLimits, State, StateSpace, Transition, TurnKind
 from app.verify.prove.states import MANY_STATES, MARGIN, SMALL_MARGIN, States, frozen
 from app.verify.prove.triggers import (
     FAILSAFE,

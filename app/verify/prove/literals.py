@@ -45,11 +45,8 @@ from app.verify.prove.expressions import (
     texts_in,
 )
 from app.verify.prove.uses import DECIDES, assigned, collected_digits, flows_run_from, played_by, uses_in
+from app.verify.scenarios.model import ANY_NUMBER, FROM
 
-NUMBER: Final = "442079460000"
-"""The called number for a flow without numbers."""
-CALLER: Final = "447700900123"
-"""The calling number, unless the flow reads `call.from`."""
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
 """Names that have the same value in every flow."""
 _FORM_BY_TYPE: Final = {"phone": "phone", "url": "url", "int": "number", "number": "number"}
@@ -485,7 +482,7 @@ def _declared_keys(flow: Flow, path: Path | None) -> Iterator[str | int]:
 def _common_texts(root: Flow, path: Path) -> Iterator[str]:
     """Texts that values compared with each other can share: the phone numbers, and digits that a caller can enter."""
     if path == ("", "call", "from"):
-        yield CALLER
+        yield FROM
     elif path == ("", "call", "to"):
-        yield root.numbers[0] if root.numbers else NUMBER
+        yield root.numbers[0] if root.numbers else ANY_NUMBER
     yield from (digit * length for length in collected_digits(root, path) for digit in "23")

@@ -12,7 +12,7 @@ from app.flow.model import Flow, Project
 from app.service.outcomes import FlowOutcome, outcomes_of
 from app.verify.prove.environment import moments_of, variables_for
 from app.verify.prove.explore import Explorer
-from app.verify.prove.graph import Paths, SearchLimits, StateSpace
+from app.verify.prove.graph import Paths
 from app.verify.prove.literals import Literals
 from app.verify.prove.properties import (
     CallLimits,
@@ -22,6 +22,7 @@ from app.verify.prove.properties import (
     violations,
 )
 from app.verify.prove.samples import Representatives
+from app.verify.prove.space import SearchLimits, StateSpace
 from app.verify.prove.uses import flows_run_from
 
 Status = Literal["proved", "walked", "stopped", "refuted"]

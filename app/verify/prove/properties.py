@@ -21,9 +21,10 @@ from app.flow.runtime import Target
 from app.issue import RuleBook
 from app.service.outcomes import FlowOutcome, outcomes_of
 from app.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of
-from app.verify.prove.graph import DIALS, Graph, Paths, StateSpace, Transition, Where
+from app.verify.prove.graph import Graph, Paths
 from app.verify.prove.listening import ENDLESS, listen
 from app.verify.prove.literals import Literals
+from app.verify.prove.space import DIALS, StateSpace, Transition, Where
 from app.verify.prove.states import texts_of
 from app.verify.prove.uses import DECIDES, flows_run_from, played_by, targets_of, tested_by
 

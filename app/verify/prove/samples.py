@@ -35,8 +35,8 @@ SAMPLES: Final[Mapping[str, Any]] = {
 _BY_FORM: Final[Mapping[str, str]] = {
     "datetime": "2026-03-05T09:30",
     "number": "7",
-    "phone": "447700900999",
-    "url": "https://example.com/sample.mp3",
+    "phone": SAMPLES["phone"],
+    "url": SAMPLES["url"],
 }
 """A text of each form. Texts in other forms are also tried, except for `datetime`."""
 _ONLY_BY_FORM: Final[Mapping[str, tuple[str, ...]]] = {
@@ -48,9 +48,9 @@ _ONLY_BY_FORM: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Texts for places that accept only one form; other texts are not tried."""
 _USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
-    "text": ("something", "anything else", "quite another word", "xyz", "88888888"),
-    "phone": ("447700900999", "447700900998", "33199000123", "15550100123", "8618812345678"),
-    "url": ("https://example.com/sample.mp3", "https://example.org/other.mp3"),
+    "text": (SAMPLES["text"], "anything else", "quite another word", "xyz", "88888888"),
+    "phone": (SAMPLES["phone"], "447700900998", "33199000123", "15550100123", "8618812345678"),
+    "url": (SAMPLES["url"], "https://example.org/other.mp3"),
 }
 _SENSITIVE: Final = "kept to itself"
 """The sample of a sensitive text. It must differ from all others: a text that is equal to a secret is masked."""

@@ -40,7 +40,7 @@ MOST_TOGETHER: Final = 512
 FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = read_failsafe(DEFAULT)
 NO_DIAL_LIMIT: Final = 1_000_000
 """Used while exploring, since states do not distinguish how often a call has dialled."""
-ANY_NUMBER: Final = ("sip:", "sips:", *"123456789", *PREMIUM_PREFIXES)
+ALL_PREFIXES: Final = ("sip:", "sips:", *"123456789", *PREMIUM_PREFIXES)
 """Prefixes that allow every number and address; which of them a server may dial is a setting, not part of the flow."""
 _DIGITS: Final = "2345678901"
 _UNUSUAL: Final = ("something nobody would say here", "blue elephants", "xyz", "quite different words", "88888888")
@@ -334,7 +334,7 @@ class PossibleTurns:
 
 def context_at(now: datetime, env: Mapping[str, str], dials: int = NO_DIAL_LIMIT) -> TurnContext:
     """The context of a turn; `dials` is how often a call may dial."""
-    return TurnContext(now, _link, _mask, env, FAILSAFE, ANY_NUMBER, dials)
+    return TurnContext(now, _link, _mask, env, FAILSAFE, ALL_PREFIXES, dials)
 
 
 def _link(ref: WaitRef) -> str:

@@ -9,7 +9,7 @@ import pytest
 from app.flow.graph import as_dot, as_mermaid
 from app.flow.loader import load
 from app.service.outcomes import error_exits_of, outcomes_of
-from app.verify.coverage import Coverage, paint, percent, told_coverage
+from app.verify.coverage import Coverage, coverage_lines, paint, percent
 from app.verify.scenarios.runner import run_suite
 from tests.system.verify.scenarios.playing import file_of, stage_for
 
@@ -256,7 +256,7 @@ three:
 
 def test_coverage_is_shown_by_flow_with_what_is_missing() -> None:
     coverage = coverage_of(ALL)
-    lines = list(told_coverage(coverage))
+    lines = list(coverage_lines(coverage))
 
     assert "outcomes taken:" == lines[0]
     assert "  main   16.1 %     5 of 31     error exits 0 of 2" in lines

@@ -13,7 +13,7 @@ from app.engine import Call, Session, Turn, TurnContext, begin, resume
 from app.engine.session import to_json
 from app.flow.model import Flow
 from app.ncco.webhooks import recognise
-from app.verify.prove.triggers import ANY_NUMBER
+from app.verify.prove.triggers import ALL_PREFIXES
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 CALL = Call(to="442079460000", from_number="447700900123", uuid="leg", conversation_uuid="CON", endpoint_type="phone")
@@ -116,7 +116,7 @@ def _turns(flow: Flow, session: Session, keys: Sequence[str]) -> Iterator[Turn |
 def _around() -> TurnContext:
     failsafe = ({"action": "talk", "text": "Please call again later."},)
     return TurnContext(
-        NOW, lambda ref: f"https://x.example/{ref.index}", lambda _, __: "x", {}, failsafe, ANY_NUMBER, 10**6
+        NOW, lambda ref: f"https://x.example/{ref.index}", lambda _, __: "x", {}, failsafe, ALL_PREFIXES, 10**6
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from app.engine import Call
 from app.flow.loader import load
 from app.verify.prove import Proof, SearchLimits, prove
-from app.verify.prove.graph import Transition
+from app.verify.prove.space import Transition
 from tests.system.verify.prove.brute_force import CALLS, KEYS, Seen, walk
 from tests.system.verify.prove.proved_flows import NOW
 from tests.system.verify.prove.remembering_flows import remembering_flows

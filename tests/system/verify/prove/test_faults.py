@@ -8,7 +8,7 @@ import pytest
 
 from app.verify.prove import Proof
 from app.verify.prove.counterexample import scenario_of
-from app.verify.prove.graph import Transition
+from app.verify.prove.space import Transition
 from tests.system.verify.prove.proved_flows import HERE, play_all, project_of, proofs_of
 
 GOOD = sorted((HERE / "good").glob("*.yaml"))
