@@ -18,7 +18,8 @@ from pathlib import Path
 from app.cli.server_under_test import make_app
 from app.flow.loader import load_files
 from app.verify.scenarios.files import files_of, read_files
-from app.verify.scenarios.runner import LocalStage, fitted, play
+from app.verify.scenarios.runner import fitted, play
+from app.verify.scenarios.stage import LocalStage
 
 
 def main() -> int:

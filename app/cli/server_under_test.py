@@ -28,8 +28,8 @@ from app.service.outgoing import new_client
 from app.settings import Settings
 from app.simulator.delivery import Application
 from app.store import HookRow
-from app.verify.scenarios.runner import BASE, BROKEN, LocalStage, PathOf, RemoteStage
 from app.verify.scenarios.server import Outside
+from app.verify.scenarios.stage import BASE, BROKEN, LocalStage, PathOf, RemoteStage
 from app.web import create_app
 from app.web.webhook_http import DEADLINE_S
 

@@ -24,7 +24,8 @@ from app.verify.coverage import coverage_lines, paint, percent
 from app.verify.scenarios.files import ScenarioFile, read_files, updated
 from app.verify.scenarios.reports import as_github, as_json, as_junit, as_text, ink
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.runner import Stage, Suite, run_suite
+from app.verify.scenarios.runner import Suite, run_suite
+from app.verify.scenarios.stage import Stage
 
 DRAWINGS: Final[Mapping[str, Callable[[Drawing], str]]] = {
     ".mmd": as_mermaid,

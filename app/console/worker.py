@@ -1,6 +1,7 @@
 """Runs work on texts in one subprocess, which is killed if it takes too long or too much memory.
 
-    worker = Worker() found = await worker.run(language.check, {"file": ..., "text": ...})
+    worker = Worker()
+    found = await worker.run(language.check, {"file": ..., "text": ...})
 
 The function belongs to a module, which the subprocess imports. It takes named values and returns one, all of them JSON.
 By default the subprocess does not get the server's environment, so it has no settings and no secrets. It exits with the

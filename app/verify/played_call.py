@@ -2,7 +2,9 @@
 
 Each action in it is a script step, so that the call can be saved as a scenario.
 
-    call = PlayedCall(await stage.ring(...), stage.flows) await call.play() await call.do(PressStep(keys="1"))
+    call = PlayedCall(await stage.ring(...), stage.flows)
+    await call.play()
+    await call.do(PressStep(keys="1"))
     script_of(call)
 """
 
@@ -46,7 +48,7 @@ MOST_WEBHOOKS: Final = 1_000
 LONGEST_S: Final = 3600.0
 """Seconds that an interactive call's clock advances per step."""
 MOST_SHOWN: Final = 8
-"""Most phrases to list."""
+"""Maximum number of phrases to list."""
 FOR_PHONES: Final[tuple[Outcome, ...]] = (
     "completed", "busy", "timeout", "rejected", "failed", "unanswered", "machine",
 )  # fmt: skip
@@ -56,7 +58,7 @@ FOR_WEBSOCKETS: Final[tuple[Outcome, ...]] = ("completed", "disconnected", "unan
 TOLERANCE_S: Final = 0.0005
 """Less than the resolution of the virtual clock, 1 ms."""
 MOST_ROUNDS: Final = 10_000
-"""How many times in a row a call is continued without any event; some steps do not take any time."""
+"""Maximum number of attempts in a row to continue a call without any event; some steps take no time."""
 _PIECE_S: Final = 60.0
 """Seconds by which a call is continued at a time, so that its webhooks can be counted."""
 

@@ -32,9 +32,9 @@ from app.verify.kept_call import check_path, keep
 from app.verify.played_call import PlayedCall
 from app.verify.scenarios.model import FROM, ScenarioCall
 from app.verify.scenarios.placing import ANSWERS
-from app.verify.scenarios.runner import LocalStage, RemoteStage, Stage, with_number
 from app.verify.scenarios.script import OUTCOMES
 from app.verify.scenarios.server import CallConditions, PlacedCall
+from app.verify.scenarios.stage import LocalStage, RemoteStage, Stage, with_number
 
 PATIENCE_S: Final = 24 * 3600.0
 """Real seconds that a webhook may take: a person may be asked for a lookup's result."""

@@ -13,8 +13,8 @@ from app.store import HookRow
 from app.verify.kept_call import CannotKeep, check_path
 from app.verify.played_call import CannotDo, PlayedCall
 from app.verify.scenarios import script as steps
-from app.verify.scenarios.runner import LocalStage
 from app.verify.scenarios.server import Outside
+from app.verify.scenarios.stage import LocalStage
 
 _AHEAD = steps.WaitStep | steps.HangUpStep | steps.FaultStep | steps.EventStep
 """Steps that are done immediately, even if the server is not listening."""

@@ -25,9 +25,9 @@ from app.simulator.servers import Request, Response
 from app.verify.kept_call import CannotKeep, keep
 from app.verify.played_call import CannotDo, PlayedCall
 from app.verify.scenarios.model import ScenarioCall
-from app.verify.scenarios.runner import BASE, LocalStage, MakeApp, with_number
 from app.verify.scenarios.script import DialStep, RecordStep, ScriptedParty
 from app.verify.scenarios.server import CallConditions, FaultyServer, PlacedCall
+from app.verify.scenarios.stage import BASE, LocalStage, MakeApp, with_number
 
 if TYPE_CHECKING:
     from app.console.phone.transcript import Bubble

@@ -1,8 +1,10 @@
-"""Plays the calls of one person, in a subprocess of that person: plain values in, plain values out.
+"""Plays the calls of one person, in a subprocess of that person.
 
-player = PhonePlayer(make_app)
-shown = player.play("place", {"source": {"file": "flows/acme.yaml"}, ...})
-shown = player.play("step", {"id": shown["id"], "step": {"press": "1"}, "at": None})
+    player = PhonePlayer(make_app)
+    shown = player.play("place", {"source": {"file": "flows/acme.yaml"}, ...})
+    shown = player.play("step", {"id_": shown["id"], "step": {"press": "1"}, "at": None})
+
+Arguments and results are plain values, which pass between the processes as JSON.
 """
 
 from __future__ import annotations
@@ -30,8 +32,8 @@ from app.verify.kept_call import CannotKeep
 from app.verify.played_call import CannotDo, Done, outcomes_of
 from app.verify.scenarios.answers import lookups_of
 from app.verify.scenarios.model import YEARS, ScenarioCall
-from app.verify.scenarios.runner import CannotPlace, MakeApp
 from app.verify.scenarios.script import RecordStep, step_of
+from app.verify.scenarios.stage import CannotPlace, MakeApp
 
 Json: TypeAlias = dict[str, Any]
 

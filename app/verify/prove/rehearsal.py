@@ -16,8 +16,9 @@ from app.verify.prove.properties import Violation
 from app.verify.scenarios.files import WrittenScenario
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.runner import LocalStage, MakeApp, PathOf, play
+from app.verify.scenarios.runner import play
 from app.verify.scenarios.script import HearStep
+from app.verify.scenarios.stage import LocalStage, MakeApp, PathOf
 from app.verify.scenarios.values import Excerpt, ScenarioReader, UpperLimit
 
 

@@ -11,8 +11,9 @@ from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.verify.scenarios.files import ScenarioFile
 from app.verify.scenarios.model import Expect, Scenario, ScenarioCall, read_scenarios
-from app.verify.scenarios.runner import LocalStage, run_suite
+from app.verify.scenarios.runner import run_suite
 from app.verify.scenarios.script import FAULTS, OUTCOMES, STEPS, ScriptedParty
+from app.verify.scenarios.stage import LocalStage
 from app.verify.scenarios.values import RULES
 from tests.support.tracked import text_of
 from tests.system.docs.blocks import blocks_of

@@ -15,7 +15,8 @@ from app.verify.prove import Proof, Violation, never_run, prove, roots_of
 from app.verify.prove.counterexample import counter_example
 from app.verify.scenarios.files import ScenarioFile, WrittenScenario, numbered
 from app.verify.scenarios.model import read_scenarios
-from app.verify.scenarios.runner import LocalStage, Suite, run_suite
+from app.verify.scenarios.runner import Suite, run_suite
+from app.verify.scenarios.stage import LocalStage
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)

@@ -22,7 +22,6 @@ from app.verify.coverage import OutcomeCounter
 from app.verify.scenarios.answers import Answer, GivenAnswers, NoAnswer
 from app.verify.scenarios.model import Scenario
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.runner import LocalStage
 from app.verify.scenarios.script import (
     DialStep,
     HangUpStep,
@@ -32,6 +31,7 @@ from app.verify.scenarios.script import (
     SilenceStep,
     WaitStep,
 )
+from app.verify.scenarios.stage import LocalStage
 from tests.system.verify.prove.brute_force import told_apart
 
 PLACE = Place("walk.yaml", 1, 1, 1)

@@ -17,7 +17,8 @@ from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.source import read_yaml
 from app.verify.scenarios.files import read_files
 from app.verify.scenarios.model import Scenario
-from app.verify.scenarios.runner import LocalStage, MakeApp, fitted, play
+from app.verify.scenarios.runner import fitted, play
+from app.verify.scenarios.stage import LocalStage, MakeApp
 
 
 class Mutant(NamedTuple):

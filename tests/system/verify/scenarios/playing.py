@@ -11,8 +11,9 @@ from app.flow.loader import load
 from app.verify.scenarios.files import ScenarioFile
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.result import Result
-from app.verify.scenarios.runner import LocalStage, Suite, run_suite
+from app.verify.scenarios.runner import Suite, run_suite
 from app.verify.scenarios.server import Outside
+from app.verify.scenarios.stage import LocalStage
 
 FILE = "tests/scenarios/main.yaml"
 
