@@ -24,7 +24,6 @@ from benchmarks.load.stored import fill
 
 SMALL: Final = 10_000
 PER_SECOND: Final = 20_000
-READINGS: Final = 10
 
 
 def main() -> int:
@@ -81,19 +80,11 @@ def _growth(servers: list[Server], before: list[float], folder: Path, args: argp
 
 def _memory(server: Server, before: float, folder: Path, args: argparse.Namespace) -> list[str]:
     """What the server's memory does while it opens calls, none of which ends."""
-    taken, readings = 0, [(0, memory_mb(server.pid))]
-    step = max(args.served // READINGS, 1)
+    taken, least = 0, memory_mb(server.pid)
     while taken < args.served:
-        load = _load(server, folder, 5)
-        taken += load.requests
-        if taken >= len(readings) * step:
-            readings.append((taken, memory_mb(server.pid)))
-    (first, least), (last, most) = readings[1], readings[-1]
-    per_call = (most - least) * 1024 * 1024 / max(last - first, 1)
-    shown = ", ".join(f"{mb:.0f} MB after {count:,}" for count, mb in readings)
-    line = (
-        f"One server opens {taken:,} calls, of which none ends: {shown}. That is {per_call:.0f} bytes for an open call."
-    )
+        taken += _load(server, folder, 5).requests
+    most = memory_mb(server.pid)
+    line = f"One server opens {taken:,} calls, none of which ends: {least:.0f} MB before, {most:.0f} MB after."
     print(line, flush=True)
     return [line]
 
