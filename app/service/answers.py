@@ -1,4 +1,4 @@
-"""Answer webhooks: the first NCCO of a call, and the same bytes for a repeat."""
+"""Answer webhooks: the first NCCO of a call. A repeated webhook gets the same bytes again."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from app.service.written_rows import answer_row
 
 
 async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> Reply:
-    """The first NCCO of a call; a repeated answer webhook gets the stored bytes.
+    """Reply with the first NCCO of a call, or with the stored bytes if the webhook is a repeat.
 
     Args:
         turns: plays and writes them.
         delivery: the webhook.
-        flow: the flow named in the URL; None finds it by the called number.
+        flow: the flow named in the URL; if None, the called number decides.
     """
     call = delivery.call
     found = turns.library.find(call.to, flow)
@@ -26,7 +26,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
         return await _answer_without_flow(turns, delivery, id_, flow)
     given = {} if flow is None else delivery.params(found.params)
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
-    for _ in range(2):  # a leg transferred into the same flow opens another session
+    for _ in range(2):  # a leg that is transferred into the same flow opens another session
         turn = await turns.play(engine.begin(found, id_, call, context, given))
         try:
             return await turns.begin(turn, answer_row(delivery, id_, turns.policy.keys[0]), delivery)
@@ -38,10 +38,10 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
 
 
 async def answered_session(turns: Turns, id_: str, call: Call) -> str:
-    """The session of an answer webhook in an open call: `id_`, or a new one after a transfer.
+    """The session that an answer webhook in an open call belongs to: `id_`, or a new one after a transfer.
 
-    A REST transfer into the same flow requests a new NCCO in another conversation; a repeated delivery names the same
-    conversation.
+    After a REST transfer into the same flow, Vonage asks for a new NCCO in another conversation; a repeated delivery
+    names the same conversation.
     """
     row = await turns.store.load(id_)
     known = from_json(row.state).call.conversation_uuid if row is not None else ""
@@ -50,7 +50,7 @@ async def answered_session(turns: Turns, id_: str, call: Call) -> str:
 
 
 async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow: str | None) -> Reply:
-    """The failsafe NCCO; the stored reply if a flow took the call when it began."""
+    """The failsafe NCCO, or the stored reply if a flow took the call when it began."""
     if turns.library.is_awaited:
         raise StoreUnavailable("the flows are waiting for the store")
     id_ = await answered_session(turns, id_, delivery.call)

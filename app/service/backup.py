@@ -4,7 +4,7 @@
     manifest = read_manifest(Path("ncco.tar"))                        # checks every byte
     await restore_backup(Path("ncco.tar"), manifest, BackupPlaces(store, key_file, recordings))
 
-The manifest is the last file of the archive. Memory does not grow with the size of the database or of a recording.
+The manifest is the last file of the archive. Memory use does not depend on the size of the database or the recordings.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ MANIFEST: Final = "manifest.json"
 _RECORDING: Final = re.compile(r"recordings/[0-9a-f]{32}")
 _BLOCK: Final = 1 << 20
 _MANIFEST_BYTES: Final = 1 << 16
-"""Keys of a manifest, apart from its files."""
+"""Maximum size of a manifest without its list of files."""
 _ENTRY_BYTES: Final = 256
-"""Its maximum number of bytes per file; a recording needs about 160."""
+"""Maximum size of a manifest's entry for one file; a recording's takes about 160 bytes."""
 _FEW_FILES: Final = 1_000
 _LEAST_BYTES: Final = 16
-"""The minimum size of a recording, even compressed: its name and its checksum are random."""
+"""A recording takes at least this many bytes in an archive, even compressed: its name and its checksum are random."""
 
 
 class NotABackup(AppError):
@@ -58,7 +58,7 @@ class NotABackup(AppError):
 
 @validated_dataclass(frozen=True, slots=True)
 class FileSum:
-    """The manifest's entry of a file; there may be very many."""
+    """A file in the manifest. There may be very many."""
 
     bytes: Annotated[int, Field(ge=0)]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -70,7 +70,7 @@ class Manifest(BaseModel):
     Attributes:
         version: the version of the program that wrote it.
         made_at: the time of the database's snapshot.
-        database: its address, without user and password.
+        database: its URL, without user and password.
         keys: fingerprints of the keys that sign the callback URLs of its calls.
         files: by name, in order.
     """
@@ -90,8 +90,8 @@ class BackupPlaces:
 
     Attributes:
         store: not open.
-        key: the file next to a SQLite database with the secret of callback URLs; None if it is in the settings.
-        recordings: the store of their audio; None if none are kept.
+        key: the file next to a SQLite database that contains the callback secret; None if the settings contain it.
+        recordings: where their audio is stored; None if no recordings are kept.
     """
 
     store: Store
@@ -107,7 +107,7 @@ class BackupPlaces:
 
 
 def fingerprint(key: bytes) -> str:
-    """Identifies a key without revealing it."""
+    """A short identifier of a key that does not reveal it."""
     return hashlib.blake2b(b"ncco backup: which key", key=key, digest_size=16).hexdigest()
 
 
@@ -133,28 +133,28 @@ class _HashedFile:
 async def write_backup(
     target: Path, places: BackupPlaces, keys: Iterable[bytes], version: str, now: datetime
 ) -> tuple[int, list[str]]:
-    """Write an archive while servers run; returns its size in bytes, and the IDs of recordings with lost files.
+    """Write an archive, even while servers are running; returns its size in bytes, and IDs of lost recordings.
 
-    It appears under its name once it is completely verified.
+    The archive gets its name only after it has been verified.
 
-    A copy of the database is in the archive's folder in the meantime. Raises StoreError, OSError, NotABackup.
+    Until then, a copy of the database is in the same folder. Raises StoreError, OSError, NotABackup.
 
     Args:
         target: an absolute path. An existing file is replaced.
         places: the sources.
         keys: the keys that sign callback URLs.
         version: the version of this program.
-        now: everything acknowledged before is in the backup.
+        now: the backup contains everything acknowledged before this time.
     """
     prints = tuple(fingerprint(key) for key in keys)
     manifest = Manifest(version=version, made_at=now, database=places.store.label, keys=prints, files={})
     with TemporaryDirectory(prefix=".ncco-backup-", dir=target.parent) as folder:
         await places.store.database.copy_to(Path(folder) / DATABASE)
         size = await asyncio.to_thread(_archive, target, Path(folder), places, manifest)
-    if (await places.store.schema()).missing:  # of a server of the previous version: opening it would migrate it
+    if (await places.store.schema()).missing:  # a database of the previous version: opening it would migrate it
         return size, []
     lost: list[str] = []
-    with suppress(StoreUnavailable):  # its disk may be full: then only the backup's age is unknown
+    with suppress(StoreUnavailable):  # its disk may be full: then only the age is not recorded
         async with places.store as store:
             await Backups(store.database).add(BackupRow(milliseconds(now), size))
             if places.recordings is not None:
@@ -163,7 +163,7 @@ async def write_backup(
 
 
 def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) -> int:
-    """Write the archive into `folder`, verify it, and move it to its name; returns its size in bytes."""
+    """Write the archive into `folder`, verify it, and move it to its final path; returns its size in bytes."""
     draft = folder / "draft"
     files: dict[str, FileSum] = {}
     with (
@@ -193,7 +193,7 @@ def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) 
 
 @contextmanager
 def _written_to(folder: Path) -> Iterator[None]:
-    """Adds the folder to an OSError of a file in it, such as a full disk."""
+    """Name the folder in an OSError about a file in it, such as a full disk."""
     try:
         yield
     except OSError as error:
@@ -218,7 +218,7 @@ def _add(archive: tarfile.TarFile, name: str, file: IO[bytes], changed_s: float 
 
 
 def read_manifest(file: Path) -> Manifest:
-    """The contents of an archive, after checking every byte. Raises NotABackup."""
+    """Check every byte of an archive and return its manifest. Raises NotABackup."""
     sums: dict[str, FileSum] = {}
     text = b""
     most = _FEW_FILES + file.stat().st_size // _LEAST_BYTES
@@ -256,7 +256,7 @@ def read_manifest(file: Path) -> Manifest:
 
 @contextmanager
 def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]]]:
-    """The files of an archive, with their contents. No name leads outside a folder. Raises NotABackup."""
+    """Iterate over the files of an archive. No name leads outside a folder. Raises NotABackup."""
 
     def entries(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
         for entry in archive:
@@ -279,7 +279,7 @@ def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]
 
 
 class _BackupEntry(tarfile.TarInfo):
-    """An entry of an archive. Headers of the next entry, such as a long name, are read into memory completely."""
+    """An entry of an archive. tarfile reads the headers of the next entry, such as a long name, into memory whole."""
 
     @classmethod
     def frombuf(cls, *header: Any) -> Self:
@@ -299,8 +299,8 @@ def _opened(file: Path) -> tarfile.TarFile:
 async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -> None:
     """Replace everything with the contents of an archive, atomically. Raises NotABackup, StoreError, OSError.
 
-    Parts that are missing from the archive are left unchanged. All files are written and checked before the first one
-    is moved; the database comes last.
+    Parts that the archive does not contain stay unchanged. All files are written and checked before the first one is
+    moved; the database is moved last.
     """
     await places.store.database.require_unused()
     with ExitStack() as stack:
@@ -317,7 +317,7 @@ async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -
 
 
 def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitStack) -> Mapping[str, Path]:
-    """Write the parts of an archive into folders next to their places, which `stack` deletes. Returns their paths."""
+    """Write the parts into folders next to their destinations, which `stack` deletes; returns their paths."""
     drafts: dict[str, Path] = {}
     parts = {f"{part}{found}" for part, found, _ in (name.partition("/") for name in manifest.files)}
     folders = {DATABASE: (places.store.path or Path(DATABASE)).absolute().parent}
@@ -344,7 +344,7 @@ def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitSt
                 copyfileobj(content, out, _BLOCK)
                 out.flush()
                 os.fsync(out.fileno())
-            os.utime(path, (entry.mtime, entry.mtime))  # retention depends on it
+            os.utime(path, (entry.mtime, entry.mtime))  # the retention period is measured from this time
     try:
         check_copy(drafts[DATABASE])
     except StoreUnusable as error:

@@ -1,4 +1,4 @@
-"""Counts the calls of a period: number, duration, results, and time until a person answered."""
+"""Counts the calls of a period: how many, how long, with which results, and how long callers waited for a person."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from app.service.recorded_calls import csv_text
 COLUMNS: Final = ("by", "name", "calls", "minutes", *RESULTS, "person_median_s", "person_p90_s")
 
 MOST_NAMES: Final = 1_000
-"""Maximum number of flows and numbers to count by name; the rest are counted as `other`."""
+"""Maximum number of flows and of called numbers that are counted by name; the rest are counted as `other`."""
 
 DAYS: Final = 7
-"""Number of days in a report if no period is given; the last one is today."""
+"""Number of days in a report if no period is given. The last one is today."""
 
 
 @dataclass(slots=True)
@@ -28,9 +28,9 @@ class CallCounts:
     """Counts of calls.
 
     Attributes:
-        seconds: total from answer webhook to end, of calls with a known end.
+        seconds: total duration, from the answer webhook to the end, of the calls whose end is known.
         results: number of calls by result.
-        until_person: whole seconds from the answer webhook until a person answered → number of calls.
+        until_person: number of calls, by the whole seconds from the answer webhook until a person answered.
     """
 
     seconds: float = 0
@@ -39,7 +39,7 @@ class CallCounts:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The columns of a report after its names. A percentile is None if no person answered."""
+        """The columns of a report that follow the names. A percentile is None if no person answered."""
         return {
             "calls": self.results.total(),
             "minutes": round(self.seconds / 60, 1),
@@ -58,7 +58,7 @@ class CallCounts:
 
 
 def percentile(counts: Counter[int], share: float) -> int | None:
-    """The smallest value that at least this share of all values does not exceed (nearest rank)."""
+    """The smallest value that is at least as large as this share of all values (nearest rank)."""
     left = ceil(share * counts.total())
     for value in sorted(counts):
         left -= counts[value]
@@ -69,7 +69,7 @@ def percentile(counts: Counter[int], share: float) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The days from `first` up to but not including `end`, in a time zone. Raises ValueError unless one is in it."""
+    """The days from `first` up to but not including `end`, in a time zone. Raises ValueError if there are none."""
 
     first: date
     end: date
@@ -92,12 +92,12 @@ class Period:
 
     @property
     def document(self) -> dict[str, str]:
-        """Its days in ISO 8601, and its time zone's name."""
+        """The first and last day in ISO 8601, and the name of the time zone."""
         return {"from": str(self.first), "to": str(self.last), "timezone": str(self.zone)}
 
 
 def read_period(first: date | None, last: date | None, zone: tzinfo, now: datetime) -> Period:
-    """The requested period: without `last` it ends today, without `first` it has `DAYS` days."""
+    """The requested period. By default it ends today and has `DAYS` days."""
     try:
         end = (last or now.astimezone(zone).date()) + timedelta(1)
         return Period(first or end - timedelta(DAYS), end, zone)
@@ -106,7 +106,7 @@ def read_period(first: date | None, last: date | None, zone: tzinfo, now: dateti
 
 
 def zone_of(project: Project, flow: str = "") -> ZoneInfo:
-    """The time zone of a flow's opening hours, or of all flows; UTC if there are none, or several."""
+    """The time zone of a flow's opening hours, or of all flows. UTC if there is none, or more than one."""
     flows = [project.flows[flow]] if flow in project.flows else [] if flow else project.flows.values()
     zones = {calendar.zone for each in flows for calendar in each.calendars.values()}
     return zones.pop() if len(zones) == 1 else ZoneInfo("UTC")
@@ -128,12 +128,12 @@ class CallReport:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The report for a program."""
+        """The report as JSON."""
         return {**self.period.document, "rows": self.rows}
 
     @property
     def csv(self) -> str:
-        """The report for a spreadsheet."""
+        """The report as CSV."""
         return csv_text(COLUMNS, self.rows)
 
 

@@ -1,4 +1,4 @@
-"""The results of calls, for the people who were called: who was served, and who needs to be called back."""
+"""The results of calls: who was served, and who needs to be called back."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ RESULTS: Final[Mapping[ResultName, str]] = {
     "open": "no end yet; the call is in progress",
     "lost": "none of these, and the end of the call was not reported",
 }
-"""The result of a call: the first that applies. A caller who was put through but reached nobody is missed, whatever
-they heard.
+"""The possible results; the first that applies counts. A caller who was put through but reached nobody is missed,
+whatever they heard.
 """
 
 AT_ONCE: Final = 500
-"""Calls per read of traces."""
+"""Number of calls whose traces are read at once."""
 _SPOKEN: Final = frozenset({"talk", "stream"})
 
 
@@ -42,8 +42,8 @@ class CallResult(NamedTuple):
     """A call and its result. Times are milliseconds since 1970.
 
     Attributes:
-        caller, to: digits, or the name of a user; "" for a withheld number.
-        step: where it is, or where it ended.
+        caller, to: digits or a user's name; "" if withheld.
+        step: the current or last step.
         rang: whether the call was put through to somebody.
         person_at: when a person answered, if any.
         ended_at: None if unknown.
@@ -65,7 +65,7 @@ class CallResult(NamedTuple):
 async def results(
     records: Records, flows: Mapping[str, Flow], since: int, until: int, now_ms: int
 ) -> AsyncIterator[CallResult]:
-    """The incoming calls that began at `since` or later and before `until`, without the legs of called parties.
+    """Calls that began between `since` (inclusive) and `until` (exclusive), without called parties' legs.
 
     `flows` are the current ones, by name. Raises StoreError.
     """
@@ -84,7 +84,7 @@ async def results(
 async def results_of(
     records: Records, flows: Mapping[str, Flow], keys: Sequence[int], now_ms: int
 ) -> dict[int, CallResult]:
-    """The results of incoming calls, by their keys. Raises StoreError."""
+    """The results of the calls with these keys. Raises StoreError."""
     calls = await records.reported_calls(keys)
     return {each.key: each for each in await _judged(records, Telling(flows), calls, now_ms)}
 
@@ -129,7 +129,7 @@ def _with_result(call: ReportedCall, state: Mapping[str, Any], result: ResultNam
 
 
 def known_result(call: ReportedCall, now_ms: int) -> ResultName | None:
-    """The result of a call; None if the caller was served or missed."""
+    """The result of a call, if it can be determined without its traces."""
     if call.person_at is not None:
         return "person"
     if any(map(_is_message, call.recorded)):
@@ -146,18 +146,18 @@ def _is_message(ncco: bytes) -> bool:
 
 
 class Telling:
-    """Finds the steps of flows that give callers the information they called for."""
+    """Finds the steps that give callers the information they called for."""
 
     def __init__(self, flows: Mapping[str, Flow]) -> None:
         self._flows = flows
         self._files = by_file(flows.values())
 
     def serves(self, began_at: int, traces: Iterable[bytes], *, is_played: bool) -> bool:
-        """Whether a call with these traces, in which no person answered and no message was left, served its caller.
+        """Whether a call with these traces served its caller, although no person answered and no message was left.
 
-        It did if it told them something: what they chose, unless that asks again or records; the opening hours; or,
-        while closed, the step for that. Otherwise, if it was played to the end (`is_played`) without asking for a
-        message.
+        It did if the caller heard what they chose (unless that step asks again or records), the opening hours, or the
+        announcement for when nobody is there. It also did if the flow was played to the end (`is_played`) and did not
+        ask for a message.
         """
         turns = [[TraceLine.read(line) for line in orjson.loads(trace)] for trace in traces]
         entered = [step for turn in turns for step in self._entered(turn)]
@@ -185,13 +185,13 @@ def _is_closed(flow: Flow, at_ms: int) -> bool:
 
 
 def _records(step: Step) -> bool:
-    """Whether it records a message, as in `_is_message`."""
+    """Whether the step records a message; see `_is_message`."""
     actions = (part for part in step.parts if isinstance(part, Action) and part.word == "record")
     return any(action.literal("beepStart") is True or "endOnKey" in action.fields for action in actions)
 
 
 def _announces(step: Step) -> bool:
-    """Whether it says something and continues by itself."""
+    """Whether the step says something and then continues without input."""
     speaks = any(isinstance(part, Action) and part.word in _SPOKEN for part in step.parts)
     dials = any(isinstance(part, ConnectPart) for part in step.parts)
     return speaks and not dials and not _records(step) and step.exit.asked is None

@@ -1,6 +1,7 @@
-"""Called parties: the other end of a connect hears its own flow (`onAnswer`) before it is connected.
+"""Called parties: the person who answers a connect hears a flow of their own (`onAnswer`) before being connected.
 
-Its session is a child of the caller's. If anything fails, it is connected in silence, because the caller is waiting.
+Their session is a child of the caller's. If anything fails they are connected in silence, because the caller is
+waiting.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from app.service.written_rows import answer_row
 
 
 async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
-    """The NCCO for a called party; a repeated request gets the stored bytes.
+    """Reply with the NCCO for a called party, or with the stored bytes if the request is a repeat.
 
-    Vonage does not document the request: only `uuid`, the leg, of an answer webhook's fields is used.
+    Vonage does not document this request. Of the fields of an answer webhook, only `uuid` (the leg) is used.
     """
     id_ = called_id(ref)
     if (repeat := await turns.repeat_answer(id_, delivery, "onanswer")) is not None:
@@ -28,7 +29,7 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     parent = from_json(row.state) if row is not None else None
     wait = wait_of(parent, ref) if parent is not None else None
     if row is None or parent is None:
-        # Recorded as the caller's: if the caller was forgotten, the store writes nothing.
+        # Stored with the caller's session: if the caller was forgotten, the store writes nothing.
         return await _join_silently(turns, ref.session, delivery, "the call that dialled this party is not stored")
     if wait is None or has_ended(row, delivery):
         return await _join_silently(turns, id_, delivery, "the call that dialled this party has moved on")
@@ -51,7 +52,7 @@ async def _join_silently(turns: Turns, session: str, delivery: Delivery, problem
 
 
 async def refusals(turns: Turns, session: Session) -> frozenset[str]:
-    """The outcomes of this turn's dials whose parties answered but were not connected."""
+    """The outcomes of this turn's dials that were answered by somebody who was then not connected."""
     found = set()
     for wait in session.waits:
         if wait.runs is not None:
@@ -62,5 +63,5 @@ async def refusals(turns: Turns, session: Session) -> frozenset[str]:
 
 
 def called_id(ref: WaitRef) -> str:
-    """The session ID of an `onanswer` wait's party, the same for each delivery."""
+    """The session ID of the party of an `onanswer` wait. It is the same for each delivery."""
     return hashlib.sha256(f"{ref.session}\0{ref.turn}\0{ref.index}".encode()).hexdigest()[:32]

@@ -17,14 +17,14 @@ _NUMBER: Final = re.compile(r"[0-9]{5,}")
 
 
 class CallService(Turns):
-    """Answers, resumes and records calls, as webhooks ask. `Turns` plays and stores what is decided here."""
+    """Answers, resumes and records calls, as the webhooks demand. `Turns` plays and stores the turns."""
 
     answer = answers.answer
     placed_answer = placed_webhooks.answer
     resume = waits.resume
 
     async def event(self, delivery: Delivery) -> Reply:
-        """Record an event of the application. `completed` on a call's own leg ends its session."""
+        """Record an event webhook of the application. `completed` on a call's own leg ends its session."""
         webhook = delivery.webhook
         leg = (webhook.uuid or "") if isinstance(webhook, LegWebhook) else ""
         hides = True if isinstance(webhook, InputWebhook) else None
@@ -45,11 +45,11 @@ class CallService(Turns):
         )
 
     async def placed_event(self, token: str, delivery: Delivery) -> Reply:
-        """Handle an event of a placed call; machine detection may move it. Raises UnknownWait."""
+        """Handle an event of a placed call. The result of machine detection may move the call. Raises UnknownWait."""
         return await placed_webhooks.note_event(self, token, delivery) or await self.event(delivery)
 
     async def fallback(self, delivery: Delivery) -> Reply:
-        """Continue a call after one of our replies failed; reply with the failsafe NCCO if the store is down."""
+        """Continue a call after one of our replies failed. Without the store, reply with the failsafe NCCO."""
         try:
             return await fallbacks.fall_back(self, delivery)
         except (StoreUnavailable, UnknownWait) as error:
@@ -57,7 +57,7 @@ class CallService(Turns):
 
 
 def _reported_error(delivery: Delivery) -> str:
-    """An error reported by Vonage, for the log, without callers' numbers and input."""
+    """An error that Vonage reported, for the log, without callers' numbers and input."""
     webhook = delivery.webhook
     if webhook.kind != "error" or not hasattr(webhook, "reason"):
         return ""

@@ -1,4 +1,4 @@
-"""A webhook as passed on by `app.web`, and the reply to it."""
+"""A webhook as `app.web` passes it on, and the reply to it."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ from app.ncco.webhooks import (
 from app.store import WebhookRow
 
 JOIN_SILENTLY: Final = orjson.dumps([JOINED])
-"""The reply for a called party who hears nothing before being connected."""
+"""The reply for a called party who is connected without hearing anything first."""
 
 END_OF_INPUT: Final = JOIN_SILENTLY
-"""The reply to an input after which the call ends: the shortest wait. After an empty reply Vonage would play the
-input's tail; its behaviour after an empty list is undocumented.
+"""The reply to the last input of a call: the shortest possible wait. After an empty reply, Vonage would continue with
+the actions after the input; what it does after an empty list is not documented.
 
 Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean per kind.
 """
 
 _SIP_HEADER: Final = "SipHeader_"
-"""Prefix of a custom SIP header. Source: webhook reference, Answer."""
+"""Prefix of custom SIP headers. Source: webhook reference, Answer."""
 ANSWER_FIELDS: Final = frozenset(
     {"to", "from", "from_user", "uuid", "call_uuid", "conversation_uuid", "region_url", "endpoint_type", "custom_data"}
 )
-"""Fields of an answer webhook, which are not params."""
+"""The fields of an answer webhook. Flows cannot receive params with these names."""
 
 ID_LIMIT: Final = 64
-"""Maximum length of a leg uuid that is stored unchanged; of longer ones, the SHA-256 is stored."""
+"""Maximum length of a leg uuid that is stored as it is; a longer one is replaced with its SHA-256."""
 
 
 @dataclass
 class Delivery:
-    """One verified and parsed delivery of a webhook. Immutable.
+    """One delivery of a webhook, verified and parsed.
 
     Attributes:
         method: `GET` or `POST`.
-        raw: the body of a POST, the query string of a GET, unchanged.
-        fields: parsed top-level fields ({} if unreadable).
+        raw: the unchanged body of a POST or query string of a GET.
+        fields: the parsed top-level fields; {} if unreadable.
         base_url: base of callback URLs, without a trailing slash (`https://calls.example.com`).
         received_at: aware, UTC.
         problem: why the body could not be read, or "".
-        came_at: when it was received completely, in monotonic seconds (`time.perf_counter`); 0 if not measured.
-        reason: why it went to the fallback URL, one of Vonage's reasons; "" for none or an unknown one.
-        query: the query of a POST, which its author added to the URL; {} for a GET.
+        came_at: when its last byte was received, in monotonic seconds (`time.perf_counter`); 0 if not measured.
+        reason: why it was sent to the fallback URL, as Vonage names it; "" for any other webhook or an unknown reason.
+        query: the query of a POST, which the operator added to the URL; {} for a GET.
         received_ms: `received_at` in milliseconds since 1970.
     """
 
@@ -77,7 +77,7 @@ class Delivery:
 
     @cached_property
     def webhook(self) -> Webhook:
-        """The typed webhook of `fields`."""
+        """The fields as a typed webhook."""
         return recognise(self.fields)
 
     @cached_property
@@ -87,7 +87,7 @@ class Delivery:
 
     @cached_property
     def call(self) -> Call:
-        """The data of an answer webhook for flows; "" or {} if missing or unreadable."""
+        """What flows may know about the call. A field is "" or {} if missing or unreadable."""
         fields = self.fields
         query = self.query
         custom_data = fields.get("custom_data", query.get("custom_data"))
@@ -105,7 +105,7 @@ class Delivery:
             {
                 name.removeprefix(_SIP_HEADER): value
                 for name, value in fields.items()
-                if _SIP_HEADER in name  # costs a third of the next test, and nearly always suffices
+                if _SIP_HEADER in name  # a third of the cost of the next test, and nearly always sufficient
                 and name.startswith(_SIP_HEADER)
                 and isinstance(value, str)
             },
@@ -113,7 +113,7 @@ class Delivery:
         )
 
     def params(self, names: Collection[str]) -> dict[str, str]:
-        """Values for these params from the query of the answer URL, except Vonage's own fields."""
+        """The values of these params in the query of the answer URL. Vonage's own fields are not params."""
         query = self.fields if self.method == "GET" else self.query
         return {name: as_text(query[name]) for name in names if name in query and name not in ANSWER_FIELDS}
 
@@ -126,13 +126,13 @@ class Delivery:
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:
-    """A field; a number as text, "" if missing or of another type."""
+    """A field as text; "" if it is missing or neither text nor a number."""
     value = fields.get(name, "")
     return value if isinstance(value, str) else as_text(value)
 
 
 def _digits(number: str) -> str:
-    """A number without its `+`, or the space that `+` becomes in a query; anything else unchanged."""
+    """A number without its `+`, which becomes a space in a query. Anything else is returned unchanged."""
     if number.isdecimal() and number.isascii():
         return number
     digits = number.strip().removeprefix("+")
@@ -143,15 +143,15 @@ class Reply(NamedTuple):
     """The reply to Vonage, with data for the log and the metrics.
 
     Attributes:
-        ncco: the JSON bytes to send; None: an empty 200.
+        ncco: the JSON bytes to send; None for an empty 200.
         kind: the kind of webhook (`answer`, `input-dtmf`, `event-busy`, ...).
-        outcome: its interpretation (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
+        outcome: how it was understood (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
         flow, step: where the call is afterwards; "" if no call is known.
-        uuid, conversation_uuid: those of the call.
-        is_failsafe: no flow could be played.
-        is_repeat: a repeated delivery; the bytes are those of the first.
+        uuid, conversation_uuid: the call's.
+        is_failsafe: whether no flow could be played.
+        is_repeat: whether the webhook is a repeat; it gets the bytes of the first reply.
         problem: one sentence for the log and the `ncco-problem` response header.
-        heard_in: the step whose wait it ended; "" for none.
+        heard_in: the step that was waiting for it; "" for none.
         revision: the flow's revision, if the webhook moved the call.
         caller: the number or user, "" if no call is known.
         row: the webhook as stored, with sensitive values masked; None if unknown or repeated.
@@ -174,7 +174,7 @@ class Reply(NamedTuple):
 
     @classmethod
     def of_turn(cls, turn: Turn, ncco: bytes | None, kind: str, row: WebhookRow) -> Reply:
-        """The NCCO of a new turn; None for an empty reply."""
+        """A reply with the NCCO of a new turn, or an empty one if `ncco` is None."""
         session = turn.session
         call = turn.session.call
         first = turn.trace[0] if turn.trace else None
@@ -196,17 +196,17 @@ class Reply(NamedTuple):
 
     @classmethod
     def repeat(cls, stored: bytes, kind: str, call: Call, session: Session | None = None) -> Reply:
-        """The bytes of the first delivery's reply."""
+        """The reply to the first delivery, again."""
         return cls._of(call, session, stored or None, kind, "repeat", is_repeat=True)
 
     @classmethod
     def recorded(cls, session: Session, kind: str, row: WebhookRow) -> Reply:
-        """An empty reply: the webhook is stored without effect on the call."""
+        """An empty reply to a webhook that is stored but does not affect the call."""
         return cls._of(session.call, session, None, kind, "recorded", row=row)
 
     @classmethod
     def failsafe(cls, ncco: bytes, kind: str, problem: str, call: Call) -> Reply:
-        """A failsafe NCCO; `problem` says why no flow can be played."""
+        """The failsafe NCCO. `problem` says why no flow can be played."""
         return cls._of(call, None, ncco, kind, "failsafe", is_failsafe=True, problem=problem)
 
     @classmethod
@@ -220,7 +220,7 @@ class Reply(NamedTuple):
 
 
 def _problem_of(turn: Turn) -> str:
-    """The step that could not be played, by code and place, because the trace's message may quote a caller's input."""
+    """The step that could not be played, by code and place: the full message may quote a caller's input."""
     refused = ""
     for line in turn.trace:
         if line.did == "failed" and line.step:
@@ -233,8 +233,8 @@ def _problem_of(turn: Turn) -> str:
 def session_id(leg: str, flow: str | None) -> str:
     """The key of the session that an answer webhook opens: its leg, or the leg within the flow named in its URL.
 
-    Two flows may answer the same leg if a running call is transferred to another answer URL. A webhook without a leg
-    gets a random key.
+    Two flows may answer the same leg, if a call is transferred to another answer URL. A webhook without a leg gets a
+    random key.
     """
     if not leg:
         return secrets.token_hex(16)
@@ -243,5 +243,5 @@ def session_id(leg: str, flow: str | None) -> str:
 
 
 def transfer_id(id_: str, conversation: str) -> str:
-    """The session key of a leg that was transferred again into the flow of session `id_`."""
+    """The session key of a leg that is transferred into the flow of session `id_` again."""
     return f"{id_}/{hashlib.sha256(conversation.encode()).hexdigest()[:16]}"

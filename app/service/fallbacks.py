@@ -1,4 +1,4 @@
-"""Fallback webhooks: a call continues after one of our replies failed."""
+"""Fallback webhooks, which Vonage sends after one of our replies failed. The call continues."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.service.written_rows import REFUSED, webhook_row
 
 BAD_STATUS: Final = "Invalid response code."
 REFUSALS: Final = frozenset({"Invalid NCCO.", BAD_STATUS})
-"""Fallback reasons that mean a bad reply. Source: webhook reference, Fallback."""
+"""Reasons that mean that Vonage refused the reply. Source: webhook reference, Fallback."""
 
 _CALLBACK_PATH: Final = re.compile(r"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
 _PLACED_PATH: Final = re.compile(r"/webhooks/placed/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
@@ -28,7 +28,7 @@ _ANSWER_PATH: Final = re.compile(r"/webhooks/answer(?:/([^/?#]+))?/?(?:[?#]|$)")
 
 
 async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
-    """The reply to a fallback webhook. Raises UnknownWait."""
+    """Reply to a fallback webhook. Raises UnknownWait."""
     webhook = delivery.webhook
     if not isinstance(webhook, FallbackWebhook):
         return await answers.answer(turns, delivery)
@@ -67,7 +67,7 @@ async def _fall_back_on_placed(turns: Turns, token: str, reason: str, delivery: 
 
 
 async def _fall_back_on_event(turns: Turns, delivery: Delivery) -> Reply:
-    """Handle an event that cannot steer: the running NCCO continues."""
+    """Handle the failure of an event that does not affect the call: the current NCCO continues."""
     leg = delivery.call.uuid
     row = await turns.store.load(session_id(leg, None)) if leg else None
     rows = [row] if row is not None else await turns.store.calls_of(leg)
@@ -81,7 +81,7 @@ async def _fall_back_on_event(turns: Turns, delivery: Delivery) -> Reply:
 async def _is_refused(turns: Turns, reason: str, id_: str, cause: tuple[int, int]) -> bool:
     """Whether Vonage refused our NCCO.
 
-    A bad status without a stored reply is our own 503 from when the store was down: no reply was played.
+    A bad status without a stored reply was our own 503 while the store was unavailable, so no NCCO was refused.
     """
     if reason != BAD_STATUS:
         return reason in REFUSALS
@@ -91,7 +91,7 @@ async def _is_refused(turns: Turns, reason: str, id_: str, cause: tuple[int, int
 async def _take_error_exit(
     turns: Turns, id_: str, cause: tuple[int, int], delivery: Delivery, *, is_called: bool = False
 ) -> Reply:
-    """The reply after Vonage refused one: the `error` exit of the current step, never the stored bytes."""
+    """Reply with the `error` exit of the current step, because Vonage refused the stored reply."""
     for _ in range(ATTEMPTS):
         row = await turns.store.load(id_)
         if row is None:

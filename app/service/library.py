@@ -1,4 +1,4 @@
-"""The flows in use: the newest good ones for new calls, and older revisions for calls that began with them."""
+"""The flows in use: the newest for new calls, and older revisions for calls that began with them."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ from app.flow.nodes import Place
 from app.store import CallFilter, RevisionRow, Store, milliseconds
 
 PINNED_BYTES: Final = 2 * 1024 * 1024
-"""Limit for the sources of loaded older revisions, least recently used dropped first. A loaded flow takes about 55
-times as much memory as its source. Other revisions are reloaded on demand.
+"""Limit on the total source size of loaded older revisions; the least recently used are unloaded first and reloaded on
+demand. A loaded flow takes about 55 times the memory of its source.
 """
 IN_USE_BYTES: Final = 2 * PINNED_BYTES
-"""The limit for revisions of open calls: loading 2,000 steps takes more than a second, which callers would notice."""
+"""The same limit for revisions of open calls. It is higher, because loading 2,000 steps takes more than a second, which
+callers would notice.
+"""
 OPEN_CALLS: Final = 1000
-"""How many of the newest open calls have their revisions loaded at startup and kept."""
+"""At startup, the revisions of this many of the newest open calls are loaded."""
 RELEASED: Final = "released"
-"""The key of the released project among revisions; flows' keys are 64 hex digits."""
+"""The key under which the released project is stored among the revisions. The keys of flows are 64 hex digits."""
 CURE: Final = "put it back, or run `ncco release` to confirm the removal"
 
 _NO_DIGIT = re.compile("[^0-9]")
@@ -36,7 +38,7 @@ _EMPTY = Project({}, (), {})
 
 
 class Removal(NamedTuple):
-    """Something that callers can reach now but that is missing from the new files.
+    """Something that callers can reach now and that the new files no longer contain.
 
     Attributes:
         place: the place of its flow in the files in use.
@@ -48,19 +50,20 @@ class Removal(NamedTuple):
 
 
 class Library:
-    """Swaps whole projects, and finds the flow of a call.
+    """Replaces the project as a whole, and finds the flow of a call.
 
-    A server that starts with faulty flows uses the released project: the last good one of any server on its store. It
-    also does so for flows that lack something callers can reach, until the removal is confirmed.
+    A server that starts with flows that have errors uses the released project: the last good one of any server on the
+    same store. It does the same if something that callers can reach has been removed from the flows, until the removal
+    is confirmed.
 
     Attributes:
         current: the last project without errors; new calls get its flows.
-        last: the last project read, with its issues.
-        loaded_at: when `current` was swapped in (aware, UTC); None before the first load.
-        rejected: number of reads since the start that were not swapped in.
-        removed: what callers can reach in `current` but not in `last`: the reason if a `last` without errors is not
-            used.
-        is_stale: the last read project is not in use yet, because the store was unavailable.
+        last: the project that was read last, with its issues.
+        loaded_at: when `current` came into use (aware, UTC); None before the first load.
+        rejected: number of reads since startup whose result was not used.
+        removed: what callers can reach in `current` but not in `last`; the reason why a `last` without errors is not in
+            use.
+        is_stale: whether `last` is not in use yet because the store was unavailable.
     """
 
     def __init__(self, store: Store, read: Callable[[], Project]) -> None:
@@ -82,15 +85,14 @@ class Library:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether no call can start yet, because the store was never available to save the flows."""
+        """Whether no call can start yet, because the store has not been available since startup to save the flows."""
         return self.is_stale and self.loaded_at is None
 
     async def reload(self, *, confirms_removals: bool = False) -> Project:
-        """Read the files again; replace the flows if there are no errors and nothing that callers can reach is gone.
+        """Read the files again, and use them if they have no errors and nothing that callers can reach was removed.
 
-        Returns what was read. With errors or unconfirmed removals, the last good project is kept. Raises
-        StoreUnavailable if the revisions cannot be saved or found, and also keeps the last good project: any host must
-        be able to finish a call.
+        Returns what was read. Otherwise the last good project stays in use. It also does if the revisions cannot be
+        saved or found, because every host must be able to finish a call; then this raises StoreUnavailable.
         """
         async with self._reloading:
             project = await asyncio.to_thread(self._read)
@@ -120,38 +122,38 @@ class Library:
             return project
 
     async def is_confirmed(self) -> bool:
-        """Whether refused removals have since been confirmed. False while the store is unavailable."""
+        """Whether the refused removals have been confirmed since. False while the store is unavailable."""
         with suppress(StoreUnavailable):
             return bool(self.removed) and await self._is_released(self.last)
         return False
 
     async def _is_released(self, project: Project) -> bool:
-        """Whether `project` is the released one, set by any server or by `ncco release`."""
+        """Whether `project` is the released one, whether a server or `ncco release` set it."""
         row = await self._store.revision(RELEASED)
         return row is not None and orjson.loads(row.sources) == _sources(project)
 
     async def preloaded(self, seconds: float) -> None:
-        """Wait until the older revisions of open calls are loaded, for at most a few seconds."""
+        """Wait up to `seconds` until the older revisions of open calls are loaded."""
         if self._preloading is not None:
             await asyncio.wait({self._preloading}, timeout=seconds)
 
     async def _preload(self) -> None:
-        """Load the older revisions of open calls after startup, so that no caller waits for them."""
+        """Load the older revisions of open calls, so that no caller waits for them."""
         for flow, revision in self._pinned.in_use:
             if not self._pinned.has_room:
                 return
-            with suppress(StoreError):  # it is then loaded on demand
+            with suppress(StoreError):  # it will be loaded on demand
                 await self.pinned(flow, revision)
 
     async def _note_open_calls(self) -> None:
-        """Find the revisions of open calls, so that they stay loaded; does nothing while the store is unavailable."""
+        """Find the revisions of open calls, which stay loaded. Does nothing while the store is unavailable."""
         with suppress(StoreError):
             async with self._store.records() as records:
                 calls = await records.calls(OPEN_CALLS, wanted=CallFilter(is_open=True))
             self._pinned.in_use = tuple(dict.fromkeys((call.session.flow, call.session.revision) for call in calls))
 
     async def save_again(self) -> frozenset[str]:
-        """Save the revisions in use again, in case another host deleted them as unused.
+        """Save the revisions in use again, in case another host deleted them because it does not use them.
 
         Returns the hashes that must not be deleted. Raises StoreUnavailable.
         """
@@ -160,14 +162,14 @@ class Library:
         return frozenset((RELEASED, *(row.hash for row in rows)))
 
     def find(self, to: str, name: str | None = None) -> Flow | None:
-        """The flow for a new call: the named one, else by called number, else the default; None if none."""
+        """The flow for a new call: the named one, or the one with the called number, or the default; None if none."""
         if name is not None:
             flow = self.current.flows.get(name)
             return flow if flow is not None and flow.is_startable else None
         return self._by_number.get(_NO_DIGIT.sub("", to), self._default)
 
     async def pinned(self, name: str, revision: str) -> Flow | None:
-        """The flow `name` in exactly this revision, from memory or the store; None if it is lost."""
+        """The flow `name` in this revision, from memory or the store. None if it is lost."""
         flow = self.current.flows.get(name)
         if flow is not None and flow.revision == revision:
             return flow
@@ -176,13 +178,13 @@ class Library:
         if flow is not None:
             return flow
         loading = self._loading.get(key)
-        if loading is None:  # the first call that needs it loads it for all
+        if loading is None:  # loaded once, for all calls that need it
             loading = self._loading[key] = asyncio.create_task(self._load(name, revision))
             loading.add_done_callback(lambda _: self._loading.pop(key, None))
         return await asyncio.shield(loading)
 
     async def _load(self, name: str, revision: str) -> Flow | None:
-        """Load a flow from the store, in a thread and one at a time, so that other calls are not blocked."""
+        """Load a flow from the store, in a thread and one at a time, so that other calls do not wait."""
         row = await self._store.revision(revision)
         if row is None:
             return None
@@ -196,13 +198,13 @@ class Library:
         return flow
 
     async def _released(self, read: Project) -> Project:
-        """The released project: `read` itself if it is the same; an empty one if there is none."""
+        """The released project, which may be `read` itself. It is empty if there is none."""
         row = await self._store.revision(RELEASED)
         before = None if row is None else await asyncio.to_thread(project_of, row, read)
         return before or _EMPTY
 
     def _pin_used(self, before: Project, after: Project) -> None:
-        """Keep the released project's flows that open calls use, since it is loaded already."""
+        """Keep those of the released project's flows that open calls use, as they are already loaded."""
         for flow in before.flows.values():
             key = (flow.name, flow.revision)
             now = after.flows.get(flow.name)
@@ -223,10 +225,10 @@ class Library:
 
 
 class PinnedFlows:
-    """Loaded older revisions, limited by the size of their sources; at least one is kept.
+    """The loaded older revisions, limited by the size of their sources. At least one is kept.
 
     Attributes:
-        in_use: names and revisions of open calls. Others are dropped first; these have a higher limit.
+        in_use: names and revisions of the flows of open calls, which have a higher limit; others are unloaded first.
     """
 
     def __init__(self, limit: int = PINNED_BYTES, in_use_limit: int = IN_USE_BYTES) -> None:
@@ -238,18 +240,18 @@ class PinnedFlows:
 
     @property
     def has_room(self) -> bool:
-        """Whether the limit of revisions in use is not reached."""
+        """Whether there is room for more revisions of open calls."""
         return self._bytes < self._in_use_limit
 
     def get(self, key: tuple[str, str]) -> Flow | None:
-        """The flow with this name and revision, if it is loaded."""
+        """The flow with this name and revision, or None if it is not loaded."""
         if key not in self._flows:
             return None
         self._flows.move_to_end(key)
         return self._flows[key][0]
 
     def add(self, flow: Flow) -> None:
-        """Keep a flow; drop the least recently used ones beyond the limits."""
+        """Keep a flow. If a limit is exceeded, unload the least recently used ones."""
         key = (flow.name, flow.revision)
         if key in self._flows:
             self._bytes -= self._flows.pop(key)[1]
@@ -267,7 +269,7 @@ class PinnedFlows:
 
 
 def removals(before: Project, after: Project) -> tuple[Removal, ...]:
-    """The numbers, startable flows and default that `after` lacks compared with `before`, by flow.
+    """The numbers, the startable flows and the default flow that `before` has and `after` does not, by flow.
 
     A number or the default may move to another flow. Open calls keep their revision, so they are unaffected.
     """
@@ -286,14 +288,14 @@ def removals(before: Project, after: Project) -> tuple[Removal, ...]:
 
 
 def released_row(project: Project, now: datetime) -> RevisionRow:
-    """The row that stores the released project; `now` is aware."""
+    """The database row for the released project; `now` is aware."""
     return RevisionRow(RELEASED, "", orjson.dumps(_sources(project)), milliseconds(now))
 
 
 def project_of(row: RevisionRow, read: Project) -> Project | None:
-    """The project of a row; None if this version of the server finds errors or no flow in it.
+    """The project of a row. None if it has no flow, or errors by the rules of this version.
 
-    If `read` has the same sources and no errors, it is returned: loading a large project again takes seconds.
+    `read` is returned if it has the same sources and no errors, because loading a large project takes seconds.
     """
     sources = orjson.loads(row.sources)
     project = read if not read.has_errors and sources == _sources(read) else load(sources)

@@ -29,7 +29,7 @@ BODY_LIMIT: Final = 64 * 1024
 KEY_LIMIT: Final = 255
 """Maximum number of characters of an `Idempotency-Key` header."""
 CALLS_PER_FUNCTION: Final = 16
-"""Maximum number of parallel calls of a function. One that never returns counts until the server stops."""
+"""Maximum number of concurrent calls of one function. A call that never returns counts until the server stops."""
 
 _TOO_LARGE: Final = f"larger than {BODY_LIMIT // 1024} KiB"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -39,10 +39,10 @@ _DEFAULT_HEADERS: Final[Mapping[str, str]] = {"Accept": "application/json", "Acc
 
 
 class LookupFailure(Exception):
-    """A lookup failed. The message goes into the trace, and contains nothing from the request or response.
+    """A lookup failed. The message is shown in the trace, so it contains nothing from the request or response.
 
     Attributes:
-        is_outage: whether the source is down or overloaded, so that its circuit breaker counts this.
+        is_outage: whether the source is down or overloaded, which its circuit breaker counts.
         is_late: whether time ran out.
         status: the HTTP error status; 0 for none.
     """
@@ -55,9 +55,9 @@ class LookupFailure(Exception):
 
 
 async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str, begins: Callable[[], None]) -> bytes:
-    """Fetch the JSON text of the server's response. Raises LookupFailure. Sets no time limit.
+    """Fetch the JSON text of the server's response, without a time limit. Raises LookupFailure.
 
-    `begins` is called once the request has waited for others to the same host.
+    `begins` is called when the request no longer waits for others to the same host.
     """
     try:
         asked = _http_request(client, request, key)
@@ -98,7 +98,7 @@ def _http_request(client: httpx.AsyncClient, request: LookupRequest, key: str) -
 
 
 def idempotency_key(key: str) -> str:
-    """`key` in characters that are valid in a header; a long one is hashed. Parts of it are external data."""
+    """`key` as a valid header value: characters that are not allowed are encoded, and a long key is hashed."""
     quoted = quote(key, safe=":._~@+=-", errors="replace")
     return quoted if len(quoted) <= KEY_LIMIT else hashlib.sha256(key.encode(errors="replace")).hexdigest()
 
@@ -113,12 +113,11 @@ def _failure_of(status: int) -> LookupFailure | None:
 
 
 def _raw_chunks(response: httpx.Response) -> AsyncIterable[bytes]:
-    """The raw body, still compressed."""
     return cast(httpx.AsyncByteStream, response.stream)
 
 
 async def _drain(response: httpx.Response) -> None:
-    """Read a short unneeded body, so that the connection can be reused."""
+    """Read the rest of a short response, so that the connection can be reused."""
     length = response.headers.get("content-length", "")
     if length.isdecimal() and int(length) <= BODY_LIMIT:
         async for _ in _raw_chunks(response):
@@ -126,7 +125,7 @@ async def _drain(response: httpx.Response) -> None:
 
 
 async def _read_body(response: httpx.Response) -> bytes:
-    """The body, decompressed. Raises LookupFailure, and httpx.TransportError if it breaks off."""
+    """The decompressed body. Raises LookupFailure, and httpx.TransportError if the connection breaks."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in _COMPRESSED and encoding not in ("identity", ""):
         raise LookupFailure("compressed in a way that was not requested")
@@ -139,7 +138,7 @@ async def _read_body(response: httpx.Response) -> bytes:
 
 
 def _decompressed(body: bytes) -> bytes:
-    """The decompressed body; never more than one byte over the limit is decompressed."""
+    """Decompress a body, up to one byte more than the limit."""
     decompressor = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
         found = decompressor.decompress(body, BODY_LIMIT + 1)
@@ -168,9 +167,9 @@ class PythonModules:
     """The modules whose functions lookups may call.
 
     Attributes:
-        allowed: their names, as configured by the operator; a package does not include its modules.
-        folder: searched after `sys.path`; None for no other folder.
-        writable: folders that the console can write; their files are never modules.
+        allowed: their names, as the operator configured them; naming a package does not allow its submodules.
+        folder: a folder to search after `sys.path`, if any.
+        writable: folders that the console can write to; modules are never imported from them.
     """
 
     allowed: Collection[str] = ()
@@ -178,9 +177,9 @@ class PythonModules:
     writable: Collection[Path] = ()
 
     def function(self, name: str) -> Callable[..., Any]:
-        """The function `package.module:name`, which its module defines or lists in `__all__`. Raises LookupFailure.
+        """The function `package.module:name`. The module must define it, or list it in `__all__`. Raises LookupFailure.
 
-        Modules that are not allowed are not imported, because an import would run their code.
+        Only allowed modules are imported, because an import runs their code.
         """
         module_name, _, name = name.partition(":")
         if module_name not in self.allowed:
@@ -198,7 +197,7 @@ class PythonModules:
         return cast(Callable[..., Any], found)
 
     def _is_writable(self, module: str, path: Path) -> bool:
-        """Whether a module would be imported from a writable folder by an entry of `sys.path`."""
+        """Whether `sys.path` finds a module in a folder that the console can write to."""
         parts = module.split(".")
         folders = (each.resolve() for each in self.writable)
         below = (each.relative_to(path.resolve()).parts for each in folders if each.is_relative_to(path.resolve()))
@@ -206,7 +205,7 @@ class PythonModules:
 
 
 class PythonFunctions:
-    """Calls functions named in flows: a plain one in a thread, an async one in the server's event loop."""
+    """Calls the functions that flows name: a plain function in a thread, an async one in the server's event loop."""
 
     def __init__(self, modules: PythonModules) -> None:
         folder = modules.folder
@@ -217,9 +216,9 @@ class PythonFunctions:
         self._running: dict[str, asyncio.Semaphore] = {}
 
     async def call(self, function: str, arguments: Mapping[str, Any], begins: Callable[[], None]) -> bytes:
-        """Call `package.module:function` and return its result as JSON. Raises LookupFailure. Sets no time limit.
+        """Call `package.module:function` and return its result as JSON, without a time limit. Raises LookupFailure.
 
-        `begins` is called when the call starts, after waiting for other calls of the function.
+        `begins` is called when the call starts, which may be after other calls of the same function.
         """
         result = await self._threads.run(function, partial(self._call, function, dict(arguments)), begins)
         if isinstance(result, bytes):
@@ -232,7 +231,7 @@ class PythonFunctions:
                 result.close()  # it may not have started
 
     def _call(self, function: str, arguments: Mapping[str, Any]) -> bytes | Awaitable[Any]:
-        """In a thread: the function's result as JSON, or its awaitable. Raises LookupFailure."""
+        """Call a function in this thread; returns its result as JSON, or its awaitable. Raises LookupFailure."""
         found = self._modules.function(function)
         _check_arguments(found, arguments)
         try:
@@ -248,7 +247,7 @@ def _check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any])
     except TypeError:
         given = f"the arguments {', '.join(arguments)}" if arguments else "no arguments"
         raise LookupFailure(f"the function does not take {given}") from None
-    except ValueError:  # functions of C libraries may have no signature
+    except ValueError:  # functions written in C may have no signature
         return
 
 
@@ -265,7 +264,7 @@ async def _awaited(result: Awaitable[Any]) -> Any:
 
 
 def _failure_from(error: BaseException) -> LookupFailure:
-    """A failure with the type and line of the error, without its message, which may quote the arguments."""
+    """A failure with the type and line of an error. Its message is left out, because it may quote the arguments."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename != __file__]
     where = f" in {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""

@@ -24,26 +24,29 @@ from app.service.outgoing import new_client
 
 BUDGET_MS: Final = 2000
 GRACE_MS: Final = 50
-"""Milliseconds beyond its limit in which a lookup may end by itself."""
+"""How long a lookup may exceed its limit before it is cancelled, in milliseconds."""
 CACHE_SIZE: Final = 512
-"""Maximum number of cached answers, of at most 64 KiB each."""
+"""Maximum number of cached answers. Each has at most 64 KiB."""
 FAILURES: Final = 5
-"""Consecutive failures of a host that open its circuit."""
+"""Number of consecutive failures that open a circuit."""
 PAUSE_S: Final = 10.0
-"""How long a circuit stays open; then a single request probes the host."""
+"""How long a circuit stays open. After that, a single request tests the host."""
 
 _AFTER_HOST: Final = re.compile("[/?#]")
 _log = logging.getLogger(__name__)
 
 
 Ask: TypeAlias = Callable[[Lookup, float], Awaitable[LookupAnswer]]
-"""Answers one lookup within this many milliseconds; never raises. Metrics and tracing wrap it."""
+"""Answers one lookup within this many milliseconds. Never raises. The functions that add metrics and tracing have this
+type too.
+"""
 
 
 def lookups_of_turn(ask: Ask, budget_ms: int) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
-    """A function that answers the lookups of one turn: those of one step concurrently, all within one budget.
+    """Make a function that answers the lookups of one turn within one budget, and those of one step concurrently.
 
-    It returns one answer for each, in order, and never raises: a failed lookup has a problem instead of a value.
+    The function returns one answer per lookup, in order. It never raises: a failed lookup's answer has a problem
+    instead of a value.
     """
     left_ms = float(budget_ms)
 
@@ -64,10 +67,10 @@ class LookupClient:
     """Answers the lookups of all calls of a process.
 
     Args:
-        budget_ms: for all lookups of a turn together.
+        budget_ms: time limit for all lookups of a turn together.
         private_hosts: names that may resolve to private addresses.
-        modules: modules whose functions may be called; none by default.
-        http: the client to use, which is closed with this.
+        modules: the modules whose functions flows may call; none by default.
+        http: the HTTP client, which this closes.
         breakers: circuit breakers with other limits.
         clock: monotonic seconds.
     """
@@ -92,7 +95,7 @@ class LookupClient:
         self._tasks: set[asyncio.Task[bytes]] = set()
 
     async def close(self) -> None:
-        """Cancel pending requests, and close every connection."""
+        """Cancel the requests that are still running and close all connections."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
@@ -101,7 +104,7 @@ class LookupClient:
         await self.http.aclose()
 
     async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
-        """The answer of one lookup within its own time limit and `left_ms`. Never raises."""
+        """Answer one lookup within its own time limit and `left_ms`. Never raises."""
         start = self._clock()
         request: LookupRequest = lookup.request
         try:
@@ -111,7 +114,7 @@ class LookupClient:
             ms = self._ms_since(start)
             return LookupAnswer(None, str(failure), ms, is_late=failure.is_late, status=failure.status)
         except Exception as error:  # noqa: BLE001 - a caller is on the line, and hears the default
-            where = "".join(traceback.format_tb(error.__traceback__))  # without the message, which may contain secrets
+            where = "".join(traceback.format_tb(error.__traceback__))  # without its message, which may contain secrets
             _log.error("the lookup %s failed by %s\n%s", lookup.name, type(error).__name__, where)
             return LookupAnswer(None, f"failed: {type(error).__name__}", self._ms_since(start))
 
@@ -119,7 +122,7 @@ class LookupClient:
         return round((self._clock() - start) * 1000)
 
     async def _body(self, request: LookupRequest, key: str, left_ms: float) -> tuple[bytes, bool]:
-        """JSON text, and whether it was cached. Raises LookupFailure."""
+        """The answer as JSON text, and whether it was cached. Raises LookupFailure."""
         digest = cache_key(request) if request.cache_ms else b""
         cached = self._cache.get(digest) if digest else None
         if cached is not None and _is_accepted(request, cached):
@@ -145,13 +148,13 @@ class LookupClient:
     def _finished(self, task: asyncio.Task[bytes]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # mark it as retrieved: nobody may be waiting for this task anymore
+            task.exception()  # read the exception: maybe nobody waits for this task anymore
 
     async def _in_time(self, asked: _Asked, left_ms: float, *, is_shared: bool = False) -> bytes:
         """The answer within `left_ms`, and within the lookup's own limit.
 
-        The task keeps that limit itself, but a function may ignore its cancellation. An unshared task is cancelled
-        afterwards.
+        The task applies its own limit too, but a function may ignore the cancellation. A task that is not shared is
+        cancelled.
         """
         task = asked.task
         now = asyncio.get_running_loop().time
@@ -181,7 +184,7 @@ class LookupClient:
 
                     def begins() -> None:
                         if not asked.has_begun.done():
-                            check_again()  # earlier requests may have shown that the host is down
+                            check_again()  # meanwhile, earlier requests may have failed
                         asked.begin()
                         timer.reschedule(asked.ends_at)
 
@@ -200,12 +203,12 @@ class LookupClient:
 
 
 class _Asked:
-    """A running lookup. Its time limit starts when the source is queried, after waiting for others.
+    """A running lookup. Its time limit starts when the source is queried, not while it waits for other lookups.
 
     Attributes:
         limit_s: its own limit.
         ends_at: its deadline, in seconds of the event loop.
-        has_begun: is done when its limit has started.
+        has_begun: done once the limit has started.
         task: queries the source.
     """
 
@@ -217,14 +220,13 @@ class _Asked:
         self.has_begun: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def begin(self) -> None:
-        """Start the limit, since the source is now queried."""
         if not self.has_begun.done():
             self.has_begun.set_result(True)
         self.ends_at = asyncio.get_running_loop().time() + self.limit_s
 
 
 def _source_of(request: LookupRequest) -> str:
-    """The name of the circuit breaker: the host with its port, or the function."""
+    """The name of the request's circuit: the host with its port, or the function."""
     return request.function or _AFTER_HOST.split(request.url.partition("://")[2], maxsplit=1)[0].lower()
 
 
@@ -233,7 +235,7 @@ def _is_accepted(request: LookupRequest, body: bytes) -> bool:
 
 
 class AnswerCache:
-    """Good answers as JSON text, by request. The least recently used one is dropped first."""
+    """Valid answers as JSON text, by request. The least recently used are dropped first."""
 
     def __init__(self, clock: Callable[[], float], size: int = CACHE_SIZE) -> None:
         self._clock = clock
@@ -241,7 +243,7 @@ class AnswerCache:
         self._entries: OrderedDict[bytes, tuple[float, bytes]] = OrderedDict()
 
     def get(self, key: bytes) -> bytes | None:
-        """The answer, or None if missing or expired."""
+        """The cached answer, or None if there is none or it has expired."""
         expires_at, body = self._entries.get(key, (0.0, None))
         if body is None or self._clock() >= expires_at:
             self._entries.pop(key, None)
@@ -266,12 +268,12 @@ def cache_key(request: LookupRequest) -> bytes:
 
 
 class CircuitBreakers:
-    """One circuit breaker per host or function: after several consecutive failures it is not queried for a while.
+    """One circuit breaker per host or function: after several consecutive failures, it is not queried for a while.
 
     Args:
         failures: consecutive failures that open a circuit.
-        pause_s: how long it stays open; then a single request probes the host.
-        clock: monotonic seconds, so that a corrected system time does not keep a circuit open for an hour.
+        pause_s: how long a circuit stays open; after that, a single request tests the host.
+        clock: monotonic seconds, because a correction of the system clock could keep a circuit open for an hour.
     """
 
     def __init__(
@@ -285,17 +287,17 @@ class CircuitBreakers:
 
     @contextmanager
     def closed(self, name: str) -> Iterator[Callable[[], None]]:
-        """Query `name` inside this context. Raises LookupFailure while its circuit is open.
+        """A context in which `name` may be queried. Raises LookupFailure while its circuit is open.
 
-        After waiting inside it, call the context's value, which raises LookupFailure if the circuit has since opened. A
-        LookupFailure with `is_outage` counts as a failure, any other as a success. A cancellation counts as neither.
+        After a wait, call the context's value: it raises LookupFailure if the circuit has opened in the meantime. A
+        LookupFailure with `is_outage` counts as a failure, any other as a success, and a cancellation as neither.
         """
         is_test = name in self._open_until
         paused = f"not asked: {name} has failed {self._most} times in a row and is paused"
         if is_test and self._clock() < self._open_until[name]:
             raise LookupFailure(paused)
         if is_test:
-            self._open_until[name] = math.inf  # for all others, until this one has a result
+            self._open_until[name] = math.inf  # open for all others until this request has a result
 
         def check_again() -> None:
             if name in self._open_until and not is_test:
@@ -308,13 +310,13 @@ class CircuitBreakers:
             raise
         except BaseException:
             if is_test:
-                self._open_until[name] = self._clock()  # the next one probes it
+                self._open_until[name] = self._clock()  # the next request tests it
             raise
         else:
             self._count(name, is_test=is_test, is_outage=False)
 
     def _count(self, name: str, *, is_test: bool, is_outage: bool) -> None:
-        """Note a result. While the circuit is open, only the probe's counts; the others began earlier."""
+        """Count a result. While the circuit is open, only the test counts: all other requests began earlier."""
         if name in self._open_until and not is_test:
             return
         if not is_outage:

@@ -1,6 +1,7 @@
-"""Sends mail hooks by SMTP, with attached recordings.
+"""Sends email hooks over SMTP, with the recording attached.
 
-Retries follow the outbox's schedule and keep the Message-ID, so that mailboxes recognise duplicates.
+Failed emails are retried as the outbox schedules. They keep their Message-ID, so that mail clients recognise
+duplicates.
 """
 
 from __future__ import annotations
@@ -26,23 +27,23 @@ from app.service.recordings import NO_KEY
 from app.store import HookRow, Recordings
 
 TRY_S: Final = 25.0
-"""Seconds for one attempt, including the recording; less than the outbox allows."""
+"""Seconds for one attempt, including reading the recording. Less than the outbox allows."""
 QUIT_S: Final = 1.0
-"""Seconds for the mail server to close the connection, which an attempt may take in addition."""
+"""Extra seconds for the mail server to close the connection."""
 READ_S: Final = 15.0
-"""Seconds for reading the recording; then it is retried."""
+"""Seconds for reading the recording. After that, the email is retried later."""
 RECORDING_WAIT_S: Final = 600.0
-"""How long a mail waits for its recording; then it is sent without."""
+"""How long an email waits for its recording. After that, it is sent without it."""
 LOOK_AGAIN_S: Final = 5.0
-"""How often to check whether the recording has arrived."""
+"""How often to check whether the recording has arrived, in seconds."""
 ATTACHMENT_LIMIT: Final = 10 * 1024 * 1024
 """Maximum number of bytes of an attachment. Our choice: many servers accept 25 MB, and base64 adds a third."""
 _PERMANENT: Final = 500
-"""Replies from here on mean that a retry would fail, too. Source: RFC 5321, 4.2.1."""
+"""From this reply code on, a retry would fail too. Source: RFC 5321, 4.2.1."""
 
 
 class MailServer(NamedTuple):
-    """The mail server, and the sender of mail.
+    """The mail server and the sender's address.
 
     Attributes:
         is_tls: TLS from the first byte; otherwise STARTTLS, which is required unless the host is loopback.
@@ -58,12 +59,11 @@ class MailServer(NamedTuple):
     sender: str
 
     def __repr__(self) -> str:
-        """Without the password, which must not be in a log."""
         return f"<mail server {self.host}:{self.port}>"
 
 
 class Attachment(NamedTuple):
-    """A file attached to a mail; `content_type` such as audio/mpeg."""
+    """A file attached to an email. `content_type` is, for example, audio/mpeg."""
 
     name: str
     content_type: str
@@ -71,11 +71,13 @@ class Attachment(NamedTuple):
 
 
 class NoAttachment(Exception):
-    """The file is missing; the message tells the reader of the mail why."""
+    """There is no file to attach. The message tells the recipient why."""
 
 
 Attach: TypeAlias = Callable[[str, str], Awaitable[Attachment | None]]
-"""The recording with this id of this session; None if it has not arrived yet. Raises NoAttachment if it never will."""
+"""Finds the recording with this ID in this session; None if it has not arrived yet. Raises NoAttachment if it never
+will.
+"""
 
 
 async def attach_nothing(_: str, __: str) -> Attachment | None:
@@ -84,11 +86,11 @@ async def attach_nothing(_: str, __: str) -> Attachment | None:
 
 
 def attach_from(recordings: Recordings, files: RecordingFiles, *, has_key: bool) -> Attach:
-    """Attaches fetched recordings; without an application key, no more will be fetched."""
+    """Attach fetched recordings. Without the application's key, no more are fetched."""
 
     async def attach(uuid: str, session: str) -> Attachment | None:
         row = await recordings.find(uuid)
-        if row is None or row.session not in (session, ""):  # a forged webhook may name another call's recording
+        if row is None or row.session not in (session, ""):  # a forged webhook could name a recording of another call
             raise NoAttachment("the server does not know it")
         if row.state == "waiting":
             if not has_key:
@@ -114,18 +116,18 @@ def attach_from(recordings: Recordings, files: RecordingFiles, *, has_key: bool)
 
 def _content(files: RecordingFiles, id_: str) -> bytes:
     with files.open(id_) as audio:
-        return audio.read(ATTACHMENT_LIMIT + 1)  # the file may be longer than recorded
+        return audio.read(ATTACHMENT_LIMIT + 1)  # the file may be larger than its row says
 
 
 _STATES: Final = {"failed": "it could not be fetched", "gone": "Vonage no longer has it"}
 
 
 class Mailer:
-    """Makes one attempt to send a mail.
+    """Makes one attempt to send an email.
 
     Args:
-        server: None if mail is not set up: mails are parked.
-        attach: finds the recording of a mail.
+        server: None if there is none; emails are then parked.
+        attach: finds the recording of an email.
     """
 
     def __init__(self, server: MailServer | None, attach: Attach = attach_nothing) -> None:
@@ -143,7 +145,7 @@ class Mailer:
         return Verdict("later", wait_s=LOOK_AGAIN_S) if message is None else await _send(message, self.server, until)
 
     async def _message(self, hook: HookRow, now: datetime, server: MailServer) -> EmailMessage | None:
-        """The mail; None while its recording may still come."""
+        """The email, or None while its recording may still arrive."""
         mail = orjson.loads(hook.body)
         text = mail["text"]
         attachment = None
@@ -174,7 +176,7 @@ class Mailer:
 
 @asynccontextmanager
 async def _connected(server: MailServer) -> AsyncIterator[aiosmtplib.SMTP]:
-    """A connection with TLS and login. Errors while closing are ignored: an accepted mail must not be sent again."""
+    """A connection with TLS and login. Errors on closing are ignored, so that an accepted email is not sent twice."""
     client = aiosmtplib.SMTP(
         hostname=server.host,
         port=server.port,
@@ -195,7 +197,7 @@ async def _connected(server: MailServer) -> AsyncIterator[aiosmtplib.SMTP]:
 
 
 async def problem_with(server: MailServer, within_s: float) -> str:
-    """Why mail cannot be sent now; "" if the login succeeds. Sends no mail."""
+    """Why email cannot be sent now, or "" if the login succeeds. Sends nothing."""
     try:
         async with asyncio.timeout(within_s), _connected(server):
             return ""
@@ -206,7 +208,7 @@ async def problem_with(server: MailServer, within_s: float) -> str:
 
 
 async def send_test(server: MailServer, to: str) -> str:
-    """Send a test mail to this address. Returns why the mail server refused it, or ""."""
+    """Send a test email to this address. Returns the mail server's reason for refusing it, or ""."""
     message = EmailMessage()
     message["From"] = server.sender
     message["To"] = to
@@ -218,16 +220,16 @@ async def send_test(server: MailServer, to: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text without control characters, which servers refuse; callers may choose their name."""
+    """The text without control characters, which mail servers refuse. Callers may choose their name freely."""
     return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc")
 
 
 async def _send(message: EmailMessage, server: MailServer, until: float) -> Verdict:
-    """Submit a mail before a deadline of the event loop."""
+    """Submit an email before a deadline, in the event loop's time."""
     try:
         async with asyncio.timeout_at(until) as limit, _connected(server) as client:
             refused, _ = await client.send_message(message)
-            limit.reschedule(None)  # it is accepted, however long the server takes to close
+            limit.reschedule(None)  # now it is accepted, however long the server takes to close
     except TimeoutError:
         return Verdict("again", "the mail server did not answer in time", is_slow=True)
     except aiosmtplib.SMTPRecipientsRefused as error:
@@ -247,12 +249,12 @@ async def _send(message: EmailMessage, server: MailServer, until: float) -> Verd
 
 
 def _refused(what: str, code: int) -> Verdict:
-    """A refusal; a permanent one is not retried."""
+    """A refusal. A permanent one is not retried."""
     return Verdict("never" if code >= _PERMANENT else "again", f"the mail server refuses {what} ({code})")
 
 
 def _problem_of(error: Exception) -> str:
-    """Why the mail was not accepted, without any values of it."""
+    """Why the email was not accepted, without any of its values."""
     match error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error:
         case ssl.SSLCertVerificationError():
             return "no TLS connection to the mail server: its certificate is not valid for its name"
@@ -268,7 +270,7 @@ def _problem_of(error: Exception) -> str:
             return "the mail server closed the connection"
         case OSError() | aiosmtplib.SMTPConnectError():
             return "the mail server cannot be reached"
-    return f"the mail server cannot be used: {error}"  # it offers no STARTTLS or no login
+    return f"the mail server cannot be used: {error}"  # the server offers no STARTTLS or no login
 
 
 def _domain(server: MailServer) -> str:
@@ -276,7 +278,7 @@ def _domain(server: MailServer) -> str:
 
 
 def by_way(post: Post, mail: Post) -> Post:
-    """Sends each hook by the method of its address."""
+    """Send each hook by email or HTTP, depending on its address."""
 
     async def send(hook: HookRow, now: datetime) -> Verdict:
         return await (mail if hook.is_mail else post)(hook, now)

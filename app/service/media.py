@@ -1,4 +1,4 @@
-"""Downloads recordings and transcripts from Vonage. Only hosts of Vonage get the application's token."""
+"""Downloads recordings and transcripts from Vonage. Only Vonage's hosts receive the application's token."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ TRANSCRIPT_LIMIT: Final = 8 * 1024 * 1024
 TEXT_LIMIT: Final = 100_000
 """Maximum number of characters of a transcript to keep. Our choice: more than two hours of speech."""
 STALL_S: Final = 10.0
-"""Seconds without data after which a download fails, including connecting."""
+"""A download or connection attempt fails after this many seconds without data."""
 DOWNLOAD_S: Final = 900.0
-"""Time limit of a download in seconds."""
+"""Maximum duration of a download in seconds."""
 
 CHECK_KEY: Final = (
     "check that VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY belong to the application that takes the calls, restart "
@@ -36,16 +36,16 @@ NOT_VONAGE: Final = (
 )
 
 Take: TypeAlias = Callable[[bytes], Awaitable[None]]
-"""Receives the next bytes of a file."""
+"""Receives a file's next bytes."""
 
 
 class DownloadFailed(AppError):
     """The file is missing, or not ready.
 
     Attributes:
-        state: `waiting`: it may come later; `gone`: Vonage no longer has it; `failed`: it will never come.
-        wait_s: seconds that Vonage asks to wait; 0 for none.
-        sha256: of the discarded response; "" for none.
+        state: `waiting`: it may arrive later; `gone`: Vonage no longer has it; `failed`: it will never arrive.
+        wait_s: how many seconds Vonage asks to wait; 0 if it does not.
+        sha256: of the response, which is discarded; "" if there was none.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class DownloadFailed(AppError):
 
 
 class MediaClient:
-    """Downloads files with a token of the application.
+    """Downloads files with the application's token.
 
     Args:
-        http: follows no redirects, which could lead the token to another host; sets no time limit.
-        tokens: the application's tokens.
-        own_url: a proxy that may also get the token: scheme, host and port; "" for none.
+        http: must not follow redirects, which could send the token to another host, or set a time limit.
+        tokens: makes the tokens.
+        own_url: a proxy that also receives the token: scheme, host and port; "" for none.
     """
 
     def __init__(self, http: httpx.AsyncClient, tokens: ApplicationTokens, own_url: str = "") -> None:
@@ -78,7 +78,7 @@ class MediaClient:
         self._own_url = own_url
 
     async def download(self, url: str, limit: int, now: datetime, take: Take) -> None:
-        """Pass the file to `take` as it arrives. Raises DownloadFailed, and the errors of `take`."""
+        """Pass the file to `take` as it arrives. Raises DownloadFailed, and any error of `take`."""
         try:
             target = token_url(url, self._own_url)
             if target is None:
@@ -116,7 +116,7 @@ async def _in_time(step: Awaitable[Any]) -> Any:
 
 
 def _require_file(answer: httpx.Response, now: datetime) -> None:
-    """Raise DownloadFailed unless the file is complete."""
+    """Raise DownloadFailed unless the response has the complete file."""
     status = answer.status_code
     match status:
         case HTTPStatus.OK:
@@ -133,7 +133,7 @@ def _require_file(answer: httpx.Response, now: datetime) -> None:
 
 
 def audio_type(beginning: bytes) -> str:
-    """The type of audio by its first bytes, regardless of the declared one. Raises DownloadFailed for anything else.
+    """The type of audio, judged by its first bytes and not by its header. Raises DownloadFailed if they are not audio.
 
     Source: NCCO reference, Record (format: mp3, wav, ogg).
     """
@@ -147,10 +147,10 @@ def audio_type(beginning: bytes) -> str:
 
 
 def shortage(beginning: bytes, size: int, announced: int) -> str:
-    """The evidence that audio of `size` bytes is incomplete; "" for none.
+    """Why audio of `size` bytes cannot be complete, or "".
 
-    The webhook announces its length (0 for none), and so does a WAV file, in which a program that writes while
-    recording puts 0 or too much. Source: webhook reference, Record (`size`); RIFF, the size of a chunk.
+    The webhook announces the length (0 if it does not). So does a WAV file, but a program that records straight into it
+    writes 0 or too much. Source: webhook reference, Record (`size`); RIFF, the size of a chunk.
     """
     named = 8 + int.from_bytes(beginning[4:8], "little") if beginning[:4] == b"RIFF" else 0
     whole = max(announced, named if named <= AUDIO_LIMIT else 0)

@@ -1,7 +1,7 @@
-"""Sends the hooks in the store: after the reply, signed, in order for each call, until they arrive.
+"""Sends the hooks in the store: after the reply to the webhook, signed, and in order for each call, until they arrive.
 
-A hook is removed from the store once its receiver has replied 2xx, so a crash may repeat it but never loses it. Several
-processes may send from one store: a claimed hook belongs to one of them for the duration of a lease.
+A hook is deleted once its receiver has replied 2xx, so a crash may repeat it but never lose it. Several processes can
+send from one store: a claimed hook belongs to one process for the duration of a lease.
 """
 
 from __future__ import annotations
@@ -25,23 +25,24 @@ from app.service.poller import Poller, PollListener, Schedule
 from app.store import HookCounts, HookRow, Store
 
 TRY_TIMEOUT_S: Final = 15.0
-"""Seconds after which an attempt times out. Source: Standard Webhooks, Request timeout (15 to 30 s)."""
+"""Time limit of an attempt in seconds. Source: Standard Webhooks, Request timeout (15 to 30 s)."""
 BODY_LIMIT: Final = 256 * 1024
 """Maximum number of bytes of a body. Our choice; Standard Webhooks asks for less than 20 KB."""
 ANSWER_LIMIT: Final = 64 * 1024
-"""Bytes of a response to read, only to reuse the connection; its content is ignored."""
+"""How much of a response is read, so that the connection can be reused. Its content is ignored."""
 ANSWER_S: Final = 1.0
 """Seconds to read the rest of a response."""
 
 LEASE_MS: Final = 60_000
-"""How long a claimed hook belongs to its process; longer than any attempt takes. After a crash it is then retried."""
+"""How long a claimed hook belongs to its process: longer than any attempt takes. After a crash, it is then sent again.
+"""
 SLOW_SHARE: Final = 4
-"""Slots for receivers that did not reply in time, until they do; further hooks are postponed."""
+"""Concurrent attempts for receivers that did not reply in time, until they do. Their other hooks are postponed."""
 POSTPONE_S: Final = 30.0
 """How long a slow receiver's hooks are postponed."""
 
 _MAY_RETRY_AFTER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-"""Statuses that may have a `Retry-After`. Source: RFC 6585, 4; RFC 9110, 15.6.4."""
+"""Statuses that may come with `Retry-After`. Source: RFC 6585, 4; RFC 9110, 15.6.4."""
 
 
 class Verdict(NamedTuple):
@@ -50,9 +51,9 @@ class Verdict(NamedTuple):
     Attributes:
         outcome: `sent`, `again` (it may arrive later), `later` (not possible yet; does not count as an attempt), or
             `never`.
-        problem: why it was not sent, briefly, without values of the call.
-        wait_s: seconds to wait: the receiver's minimum (0 for none), or exact for `later`.
-        is_slow: the receiver used all the time of an attempt.
+        problem: why it was not sent, in a few words without values of the call.
+        wait_s: seconds to wait: exact for `later`, otherwise the receiver's minimum (0 for none).
+        is_slow: whether the receiver did not reply in time.
     """
 
     outcome: Literal["sent", "again", "later", "never"]
@@ -62,24 +63,24 @@ class Verdict(NamedTuple):
 
 
 Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
-"""Makes one attempt at this time (aware, UTC); never raises."""
+"""Makes one attempt, now (aware, UTC). Never raises."""
 
 
 class Listener(PollListener[HookCounts]):
-    """Receives the results of hooks."""
+    """Receives the results of attempts."""
 
     def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
-        """Report an attempt; the next is in `next_s` seconds, or None if the hook was sent or parked."""
+        """Called after an attempt. The next is in `next_s` seconds, or None if the hook was sent or parked."""
 
 
 class Poster:
     """Makes one attempt to post a hook, signed as Standard Webhooks defines.
 
-    It is signed with all secrets, so that they can be rotated.
+    It is signed with all secrets, which makes rotation possible.
 
     Args:
         client: shared; follows no redirects.
-        secrets: `whsec_` and base64, checked by `app.settings`. None: nothing is signed.
+        secrets: `whsec_` and base64, checked by `app.settings`. None to send without a signature.
         try_s: time limit of an attempt in seconds.
     """
 
@@ -118,7 +119,7 @@ class Poster:
         return verdict
 
     def _signature(self, id_: str, now: datetime, body: str) -> dict[str, str]:
-        """The headers of Standard Webhooks. `now` is aware, UTC: receivers refuse headers older than 5 minutes.
+        """The headers of Standard Webhooks. `now` is aware, UTC; receivers refuse headers older than 5 minutes.
 
         Source: Standard Webhooks, Webhook Metadata and Signature scheme.
         """
@@ -130,7 +131,7 @@ class Poster:
 
 
 def failure_of_request(error: httpx.RequestError) -> Verdict:
-    """Why a request could not be sent, without messages that may quote its content."""
+    """Why a request could not be sent. Messages that may quote its content are left out."""
     match error:
         case httpx.UnsupportedProtocol():
             return Verdict("never", f"its address cannot be used: {error}")
@@ -156,7 +157,7 @@ def _verdict(answer: httpx.Response, now: datetime) -> Verdict:
 
 
 def retry_after_s(answer: httpx.Response, now: datetime) -> float:
-    """The seconds of `Retry-After`, a number or a date, unlimited; 0 if missing or unreadable.
+    """The seconds in `Retry-After`, which may be a number or a date, without a limit. 0 if missing or unreadable.
 
     Source: RFC 9110, 10.2.3.
     """
@@ -165,13 +166,13 @@ def retry_after_s(answer: httpx.Response, now: datetime) -> float:
         return float(text)
     try:
         until = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # the year 99999999999
+    except (ValueError, OverflowError):  # a date such as the year 99999999999
         return 0.0
     return max(0.0, ((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds())
 
 
 async def _drain(answer: httpx.Response) -> None:
-    """Read a short response to its end, so that its connection can be reused."""
+    """Read the rest of a short response, so that its connection can be reused."""
     with suppress(TimeoutError, httpx.RequestError):
         async with asyncio.timeout(ANSWER_S):
             size = 0
@@ -182,10 +183,10 @@ async def _drain(answer: httpx.Response) -> None:
 
 
 class Receivers:
-    """Keeps a slow receiver from taking all slots.
+    """Prevents a slow receiver from taking all slots.
 
     Args:
-        share: parallel attempts for slow receivers; others may use all.
+        share: concurrent attempts for slow receivers; others may use all slots.
     """
 
     def __init__(self, share: int) -> None:
@@ -194,7 +195,7 @@ class Receivers:
         self._slow: set[str] = set()
 
     def may_begin(self, url: str) -> bool:
-        """Whether another attempt may start. If so, it is counted until the caller reports its end with `ended`."""
+        """Whether another attempt may start. If so, it counts until `ended` is called."""
         receiver = _origin(url)
         if receiver in self._slow and self._running[receiver] >= self._share:
             return False
@@ -202,7 +203,7 @@ class Receivers:
         return True
 
     def ended(self, url: str, verdict: Verdict | None) -> None:
-        """Record the end of an attempt; None if it was cancelled."""
+        """Count the end of an attempt. `verdict` is None if it was cancelled."""
         receiver = _origin(url)
         self._running[receiver] -= 1
         if not self._running[receiver]:
@@ -214,7 +215,7 @@ class Receivers:
 
 
 def _origin(url: str) -> str:
-    """Scheme, host and port; a URL without them is returned unchanged."""
+    """Scheme, host and port of a URL, or the unchanged text if it has none."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -228,7 +229,7 @@ class Sender(Poller[HookRow, HookCounts]):
     Args:
         store: open while this runs.
         post: makes one attempt.
-        schedule: times and number of retries.
+        schedule: number and times of attempts.
         listener: gets the results.
         clock: the time, aware, UTC.
     """
@@ -261,7 +262,7 @@ class Sender(Poller[HookRow, HookCounts]):
 
     async def run_one(self, row: HookRow) -> None:
         """See `Poller`."""
-        if row.tries > self.schedule.tries:  # its process died during every attempt, or could not write the results
+        if row.tries > self.schedule.tries:  # its process died during every attempt, or could not store the results
             await self._conclude(row, Verdict("never", f"{self.schedule.tries} attempts did not finish"))
         elif self._receivers.may_begin(row.url):
             verdict: Verdict | None = None
@@ -291,7 +292,7 @@ class Sender(Poller[HookRow, HookCounts]):
             raise
 
     async def _conclude(self, hook: HookRow, verdict: Verdict) -> None:
-        """Write the result of an attempt."""
+        """Store the result of an attempt."""
         next_s: float | None = None
         if verdict.outcome == "sent":
             written = self._store.hook_sent(hook.id, self.now())

@@ -1,6 +1,6 @@
-"""Every outcome in a flow, and those taken in the trace of a turn.
+"""All outcomes of a flow, and those that a turn's trace took.
 
-Coverage and a flow's traffic read the server's stored traces; `prove` reads the engine's.
+Coverage and traffic use this on stored traces, `prove` on the engine's.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class FlowOutcome(NamedTuple):
     """A way that a call can take.
 
     Attributes:
-        flow: its name. step: where the decision is made.
+        flow: the flow's name. step: where the decision is made.
         name: `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, `ready`, `customer
             answered`, `customer default`, ...
-        place: the line that decides.
+        place: the line that makes the decision.
     """
 
     flow: str
@@ -39,18 +39,18 @@ class FlowOutcome(NamedTuple):
 
 
 def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """Every outcome of a flow, step by step in the order of its file, without those of the flows that it runs.
+    """All outcomes of a flow in the order of its steps, without those of the flows that it runs.
 
-    For a choice each way to make it; each failed try by reason; each line of `on`; each arm of a branch; both ways out
-    of `hold`; each lookup with and without a real answer. A flow without decisions has one outcome: that it was
-    entered.
+    These are: each way to make a choice; each failed attempt, by reason; each line of `on`; each arm of a branch; both
+    ways out of `hold`; each lookup, with and without a real answer. A flow without decisions has one outcome: that it
+    was entered.
     """
     found = tuple(outcome for step in flow.steps.values() for outcome in _of_step(flow, step))
     return found or (FlowOutcome(flow.name, flow.start, ENTERED, flow.steps[flow.start].place),)
 
 
 def error_exits_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """The error exits, which are counted separately: those of steps, then that of the flow (step "")."""
+    """The error exits, which are counted separately: those of the steps, then the flow's own (step "")."""
     own = [FlowOutcome(flow.name, step.name, ERROR, step.error.place) for step in flow.steps.values() if step.error]
     return (*own, *([FlowOutcome(flow.name, "", ERROR, flow.error.place)] if flow.error else ()))
 
@@ -64,7 +64,7 @@ def _of_step(flow: Flow, step: Step) -> Iterator[FlowOutcome]:
 
 
 Files: TypeAlias = Mapping[str, Flow]
-"""The possible flows of a call, by file."""
+"""The flows that a call may be in, by file."""
 
 
 def by_file(flows: Iterable[Flow]) -> Files:
@@ -75,19 +75,19 @@ def by_file(flows: Iterable[Flow]) -> Files:
 class Following:
     """Follows a call through the flows of one turn.
 
-    Lines of prompts, entered steps and failures are in the file of the call's current flow. A deciding line may be in a
-    shared file: the call then stays in its flow.
+    Prompts, entered steps and failures are lines of the current flow's file. A decision may be a line of a shared file;
+    the call then stays in its flow.
 
     Args:
-        files: the files of the call's possible flows.
-        at: the flow that it waits in; None if the trace tells.
+        files: the flows that the call may be in, by file.
+        at: the flow in which the call waits; None if the trace shows it.
 
     Attributes:
         begun: the flow that answered the call or a party in this turn; None if it was answered earlier.
         entered: the entered steps, as (flow, step), in order.
         taken: the outcomes, in order.
-        jumped: those of steps left without a decision: by `goto`, or for the flow that they run.
-        failed: the failures, as (flow, step, line); "" is an unknown step.
+        jumped: the steps that were left without a decision, by `goto` or by running another flow.
+        failed: the failures, as (flow, step, line); the step is "" if unknown.
     """
 
     def __init__(self, files: Files, at: Flow | None = None) -> None:
@@ -137,9 +137,9 @@ class Following:
 def completed_last(
     flows: Mapping[str, Flow], session: Session, statuses: Iterable[tuple[int, str]]
 ) -> Iterator[OutcomeKey]:
-    """`completed: end` of a call's last dial, which no request to the server reveals.
+    """The outcome `completed: end` of a call's last dial. No webhook asks the server for it.
 
-    `statuses` are those reported for the waits of its last turn, as (wait, status).
+    `statuses` are the statuses reported for the waits of the last turn, as (wait, status).
     """
     seen = list(statuses)
     for wait in session.waits:
@@ -155,13 +155,13 @@ def completed_last(
 
 
 def error_exit(flow: Flow, step: str) -> OutcomeKey:
-    """Target of a step's failure: its own error exit, or that of the flow."""
+    """Where a failed step leads: its own error exit, or the flow's."""
     own = flow.steps.get(step)
     return flow.name, step if own is not None and own.error is not None else "", ERROR
 
 
 def paint_taken(drawing: Drawing, counts: Mapping[OutcomeKey, int]) -> Drawing:
-    """A drawing with the number of calls that took each outcome; `counts` has every outcome."""
+    """Add to a drawing how many calls took each outcome; `counts` has every outcome."""
 
     def painted(arrow: Arrow) -> Arrow:
         known = [counts[key] for key in arrow.outcomes if key in counts]
