@@ -1,10 +1,10 @@
 """The HTTP client for lookups and hooks: it resolves each host itself, checks the addresses, and connects to them.
 
-So a second DNS answer cannot lead elsewhere. It follows no redirects and uses no proxy. Each host has its own pool of
-connections, so that a slow host does not block requests to others.
+So a second DNS answer cannot redirect it. It does not follow redirects or use a proxy. Each host has its own connection
+pool, so a slow host does not delay requests to others.
 
-Hosts come from flow files and from the environment, but public name servers belong to somebody else, so a public name
-that resolves to a private address is refused at each connection.
+Flow files and the environment name the hosts, but somebody else runs the public name servers. So a public name that
+resolves to a private address is refused, at every connection.
 """
 
 from __future__ import annotations
@@ -29,27 +29,28 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 
 REQUESTS_PER_HOST: Final = 500
-"""Maximum number of parallel requests to one host; others wait."""
+"""Maximum number of concurrent requests to one host; others wait."""
 CONNECTING_PER_HOST: Final = 16
-"""Maximum number of connections to one host opened in parallel.
+"""Maximum number of connections to one host that are being opened at once.
 
 The event loop opens about a thousand a second: if hundreds started together, each would take as long as all of them.
 """
 IDLE_PER_HOST: Final = 50
 """Maximum number of idle connections to one host."""
 IDLE_S: Final = 4.0
-"""Idle time limit, shorter than most servers', so that a request rarely meets a closing connection."""
+"""How long an idle connection is kept. Most servers keep theirs longer, so a request rarely meets a closing connection.
+"""
 FIRST_TRY_S: Final = 0.25
-"""How long to try an address if there is another one. Source: RFC 8305, 8."""
+"""How long to try an address before trying the next one. Source: RFC 8305, 8."""
 ADDRESS_LIMIT: Final = 4
 ANSWER_LIMIT: Final = 128 * 1024
-"""Bytes of a response beyond which its connection is not reused."""
+"""A connection is not reused if more than this many bytes of its response are left."""
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _TRANSLATED: Final = ipaddress.ip_network("::ffff:0:0:0/96")
 _COMPATIBLE: Final = ipaddress.ip_network("::/96")
 _RESERVED: Final = tuple(map(ipaddress.ip_network, ("64:ff9b::/32", "3fff::/20", "5f00::/16", "192.0.0.0/24")))
-"""Local translation, documentation and routers, which older versions of Python treat as public.
+"""Networks for local translation, documentation and routers, which older versions of Python treat as public.
 
 Source: RFC 8215, RFC 9637, RFC 9602, RFC 6890.
 """
@@ -70,9 +71,9 @@ _METADATA_SERVERS: Final = frozenset(
         ),
     )
 )
-"""Where clouds keep credentials. Source: the clouds' pages about their metadata servers."""
+"""Where clouds offer credentials. Source: the clouds' pages about their metadata servers."""
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
-"""Marks an address that is tunnelled to an IPv4 one. Source: RFC 5214, 6.1."""
+"""Marks an IPv6 address that tunnels to an IPv4 one. Source: RFC 5214, 6.1."""
 _BROADCAST: Final = ipaddress.ip_network("240.0.0.0/4")
 _THIS_HOST: Final = ipaddress.ip_network("0.0.0.0/8")
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)$")
@@ -88,21 +89,21 @@ _FAULTS: Final = (
 
 
 BEGINS: Final = "begins"
-"""Request extension: a function called once the request has waited for others and may open a connection, and again when
-it is sent.
+"""Request extension: a function that is called when the request has waited for others and may open a connection, and
+again when it is sent.
 """
 
 
 class NoAddress(httpx.ConnectError):
-    """The name of the host cannot be resolved."""
+    """The host's name cannot be resolved."""
 
 
 class PrivateAddress(httpx.ConnectError):
-    """The host is a name that resolves only to private addresses."""
+    """The host is a name that resolves to private addresses only."""
 
 
 class UntrustedCertificate(httpx.ConnectError):
-    """The certificate of the host is not valid for it."""
+    """The host's certificate is not valid for it."""
 
 
 class Disconnected(httpx.RemoteProtocolError):
@@ -114,9 +115,9 @@ def new_client(
     resolve: Resolve | None = None,
     network: httpcore.AsyncNetworkBackend | None = None,
 ) -> httpx.AsyncClient:
-    """A client without redirects and proxies that reaches private addresses only through `private_hosts`.
+    """A client that uses no redirects or proxies, and connects to private addresses only for `private_hosts`.
 
-    It sets no time limit: each use sets its own.
+    It has no time limit: each caller sets one.
     """
     return httpx.AsyncClient(
         transport=CheckedTransport(private_hosts, resolve or resolve_by_system, network),
@@ -128,19 +129,19 @@ def new_client(
 
 
 def resolve_by_system(host: str, port: int) -> Sequence[str]:
-    """The addresses of a host from the system's resolver. Raises OSError. Blocks."""
+    """The addresses of a host from the system's resolver. Blocks. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 
 
 @cache
 def _trusted_certificates() -> ssl.SSLContext:
-    """Shared by all clients of the process: they take 20 ms to load."""
+    """All clients of the process share these, because they take 20 ms to load."""
     return httpx.create_ssl_context()
 
 
 class CheckedTransport(httpx.AsyncBaseTransport):
-    """Keeps connections to each host, all opened by a network that checks addresses."""
+    """Keeps a connection pool for each host. The network that opens the connections checks the addresses."""
 
     def __init__(
         self,
@@ -185,11 +186,11 @@ def _nothing() -> None:
 
 
 class HostConnections:
-    """The connections to one host: each request has one to itself until its response has been read.
+    """The connections to one host: each request has one of its own until its response is read.
 
-    A request may be cancelled at any moment. A connection is listed here only while it is idle, so a cancelled request
-    needs no cleanup: its connection is closed. httpcore's own pool also lists connections in use, and loses them for
-    good if a task is cancelled at the wrong moment (docs/decisions.md).
+    A request may be cancelled at any time. Only idle connections are listed here, so a cancelled request closes its
+    connection and leaves nothing to clean up. httpcore's own pool also lists the connections in use, and leaks them if
+    a task is cancelled at the wrong moment (docs/decisions.md).
     """
 
     def __init__(
@@ -204,7 +205,7 @@ class HostConnections:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def send(self, request: httpcore.Request) -> tuple[httpcore.Response, httpx.AsyncByteStream]:
-        """Send a request; returns the start of the response, and its body. Raises httpcore's errors."""
+        """Send a request; returns the response's head and its body. Raises httpcore's errors."""
         await self._places.acquire()
         connection = self._idle_connection()
         opening = ExitStack()
@@ -236,7 +237,7 @@ class HostConnections:
         return answer, _Body(self, connection, answer)
 
     def give_back(self, connection: httpcore.AsyncHTTPConnection) -> None:
-        """After a request: keep its connection if it is reusable, else close it."""
+        """Keep a connection after its request if it can be reused; otherwise close it."""
         self._places.release()
         is_usable = connection.is_idle() and not connection.is_closed() and not connection.has_expired()
         if is_usable and len(self._idle) < IDLE_PER_HOST:
@@ -263,13 +264,13 @@ class HostConnections:
         )
 
     def _close_expired(self) -> None:
-        """Close the connections that were idle for too long, or closed by the host."""
+        """Close the connections that have been idle for too long, or that the host has closed."""
         for connection in [connection for connection in self._idle if connection.has_expired()]:
             self._idle.remove(connection)
             self._close(connection)
 
     def _close(self, connection: httpcore.AsyncHTTPConnection) -> None:
-        """Close it in a separate task, which the request's cancellation does not affect."""
+        """Close a connection in its own task, so that cancelling the request does not interrupt it."""
         task = asyncio.create_task(connection.aclose())
         self._closing.add(task)
         task.add_done_callback(self._closed)
@@ -277,11 +278,11 @@ class HostConnections:
     def _closed(self, task: asyncio.Task[None]) -> None:
         self._closing.discard(task)
         if not task.cancelled():
-            task.exception()  # a connection that fails to close is gone anyway
+            task.exception()  # an error on closing does not matter
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of a response, as it arrives. Closing it returns its connection; closing twice is harmless."""
+    """The body of a response, as it arrives. Closing it gives its connection back; closing it twice is harmless."""
 
     def __init__(
         self, host: HostConnections, connection: httpcore.AsyncHTTPConnection, answer: httpcore.Response
@@ -308,7 +309,7 @@ class _Body(httpx.AsyncByteStream):
 
 @contextmanager
 def _as_httpx() -> Iterator[None]:
-    """Raise errors of httpcore and TLS as those of httpx."""
+    """Convert the errors of httpcore and TLS to httpx's."""
     try:
         yield
     except _FAULTS as error:
@@ -318,12 +319,12 @@ def _as_httpx() -> Iterator[None]:
         elif isinstance(error, httpcore.RemoteProtocolError) and error.__cause__ is None:
             kind = Disconnected
         raise kind(str(error)) from error
-    except OSError as error:  # a TLS record that cannot be decrypted, which httpcore does not convert
+    except OSError as error:  # a TLS record that cannot be decrypted; httpcore does not convert this
         raise httpx.ReadError("the TLS connection failed") from error
 
 
 class CheckedNetwork(httpcore.AsyncNetworkBackend):
-    """Opens connections to addresses that `is_allowed`."""
+    """Opens connections to allowed addresses only; see `is_allowed`."""
 
     def __init__(self, private_hosts: Collection[str], resolve: Resolve) -> None:
         self._private_hosts = private_hosts
@@ -340,7 +341,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """A connection to the first address of `host` that answers, IPv4 first; `timeout` also limits the name lookup.
+        """Connect to the first address of `host` that answers, IPv4 first; `timeout` includes resolving the name.
 
         Raises NoAddress, PrivateAddress, and httpcore's errors.
         """
@@ -361,7 +362,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         try:
             socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host.strip("[]"))
             found: Sequence[str] = [host]
-        except OSError:  # a name
+        except OSError:  # the host is a name
             found = await self._resolved(host, port)
         allowed = [address for address in dict.fromkeys(found) if is_allowed(host, address, self._private_hosts)]
         if not allowed:
@@ -369,7 +370,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         return sorted(allowed, key=lambda address: ":" in address)[:ADDRESS_LIMIT]
 
     async def _resolved(self, host: str, port: int) -> Sequence[str]:
-        """The addresses of a name. Simultaneous connections share the result, since a lookup takes a thread."""
+        """The addresses of a name. Concurrent requests share one DNS lookup, because each takes a thread."""
         task = self._resolving.get((host, port))
         if task is None:
             task = asyncio.create_task(self._threads.run(host, partial(self._resolve, host, port)))
@@ -385,10 +386,10 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    """A connection that closes if its TLS handshake is cancelled, and is not reused after extra data.
+    """A connection that closes if its TLS handshake is cancelled, and that is not reused after unexpected data.
 
-    If a server sends more than its response, the next request on that connection, perhaps for another call, would read
-    the rest as its own response. So such a connection reports that it is closed.
+    If a server sends more than its response, the next request, perhaps for another call, would read the rest as its own
+    response. So the connection then reports that it is closed.
     """
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
@@ -422,7 +423,7 @@ class _Stream(httpcore.AsyncNetworkStream):
             raise
 
     def get_extra_info(self, info: str) -> Any:
-        """See httpcore; a readable idle connection is not reused."""
+        """See httpcore. An idle connection with unread data is not reused."""
         if info == "is_readable":
             if self._received:
                 self._has_surplus = not _is_one_answer(bytes(self._received))
@@ -433,7 +434,7 @@ class _Stream(httpcore.AsyncNetworkStream):
 
 
 def _is_one_answer(received: bytes) -> bool:
-    """Whether this is exactly one complete response to a GET or POST."""
+    """Whether the bytes are exactly one complete response to a GET or POST."""
     parser = h11.Connection(h11.CLIENT)
     parser.send(h11.Request(method="GET", target="/", headers=[("Host", "-")]))
     parser.send(h11.EndOfMessage())
@@ -448,16 +449,16 @@ def _is_one_answer(received: bytes) -> bool:
 
 
 def is_allowed(host: str, address: str, private_hosts: Collection[str] = ()) -> bool:
-    """Whether a connection for `host` may be opened to `address`; never to a cloud's metadata server.
+    """Whether `host` may be reached at `address`. A cloud's metadata server never may.
 
-    A host may lead to a private address if it is that address itself (`127.0.0.1`, `[::1]`), or a name that exists only
-    in a local network: one without dots (`localhost`, `crm`), or one in a reserved zone (`crm.local`). Names never lead
-    to link-local addresses.
+    A private address is allowed if `host` is that address (`127.0.0.1`, `[::1]`) or a name that only exists in local
+    networks: without dots (`localhost`, `crm`) or in a reserved zone (`crm.local`). A link-local address is never
+    allowed for a name.
 
     Args:
         host: a name or an address.
-        address: an address of the host.
-        private_hosts: further names, in lower case, that may resolve to private addresses.
+        address: one of the host's addresses.
+        private_hosts: other names that may resolve to private addresses, in lower case.
     """
     target = _embedded(_parsed(address))
     if target is None or _is_unusable(target) or target in _METADATA_SERVERS:
@@ -482,7 +483,7 @@ def _parsed(text: str) -> Address | None:
 
 
 def _embedded(address: Address | None) -> Address | None:
-    """The IPv4 address inside an IPv6 one, otherwise the address itself."""
+    """The IPv4 address inside an IPv6 one; any other address unchanged."""
     if not isinstance(address, ipaddress.IPv6Address):
         return address
     if address.ipv4_mapped is not None:
@@ -498,7 +499,7 @@ def _embedded(address: Address | None) -> Address | None:
 
 
 def _is_unusable(address: Address) -> bool:
-    """Whether the address is not that of a single host."""
+    """Whether the address does not belong to a single host."""
     is_special = isinstance(address, ipaddress.IPv4Address) and (address in _BROADCAST or address in _THIS_HOST)
     return address.is_unspecified or address.is_multicast or is_special
 

@@ -10,15 +10,15 @@ import phonenumbers
 _WRITTEN: Final = re.compile(r"[+\d ()/.-]+")
 _MOST_DIGITS: Final = 15
 _LEAST_DIGITS: Final = 7
-"""Source: ITU-T E.164, 6.1; shorter ones are numbers of a network."""
+"""Source: ITU-T E.164, 6.1. Shorter numbers only work within a network."""
 
 
 def readable(number: str, line: str = "") -> str:
     """Format a number for people: `447700900123` is `+44 7700 900123`, and `07700 900123` on a British line.
 
     Args:
-        number: digits with the country code. Anything else, such as a user's name, is unchanged.
-        line: the number that was called, in the same form.
+        number: digits with the country code. Anything else, such as a user's name, is returned unchanged.
+        line: the called number, in the same form.
     """
     found = _parsed(number)
     if found is None:
@@ -30,11 +30,11 @@ def readable(number: str, line: str = "") -> str:
 
 
 def digits_of(words: str, line: str = "") -> str:
-    """A number as in webhooks, in digits with the country code: the inverse of `readable`.
+    """The digits of a number with its country code, as in webhooks: the inverse of `readable`.
 
     Args:
-        words: `+44 (0)7700 900123`, or `07700 900123` on a British line. Anything else is unchanged.
-        line: the number that was called, in digits.
+        words: `+44 (0)7700 900123`, or `07700 900123` on a British line. Anything else is returned unchanged.
+        line: the called number, in digits.
     """
     called = _parsed(line)
     region = phonenumbers.region_code_for_number(called) if called is not None else None
@@ -45,12 +45,12 @@ def digits_of(words: str, line: str = "") -> str:
     except phonenumbers.NumberParseException:
         return words
     length = phonenumbers.is_possible_number_with_reason(found)
-    is_whole = length == phonenumbers.ValidationResult.IS_POSSIBLE  # excludes numbers of a network, such as 112
+    is_whole = length == phonenumbers.ValidationResult.IS_POSSIBLE  # not numbers of a network, such as 112
     return f"{found.country_code}{phonenumbers.national_significant_number(found)}" if is_whole else words
 
 
 def _parsed(number: str) -> phonenumbers.PhoneNumber | None:
-    """The number; None for other texts, or for an unknown country code."""
+    """The number; None if it is not one, or has an unknown country code."""
     if not (number.isascii() and number.isdecimal() and _LEAST_DIGITS <= len(number) <= _MOST_DIGITS):
         return None
     try:

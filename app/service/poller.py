@@ -1,6 +1,6 @@
-"""Processes due rows of a store, several in parallel, until the server stops.
+"""Processes the rows of a store that are due, several at once, until the server stops.
 
-Several processes may work on one store: a claimed row belongs to one of them for the duration of a lease.
+Several processes can work on one store: a claimed row belongs to one of them for the duration of a lease.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from app.store import milliseconds
 
 BACKOFF_FACTOR: Final = 4.0
 LONGEST_BACKOFF_S: Final = 6 * 60 * 60.0
-"""Seconds: 5, 20, 80, ... and at most 6 hours. Ten tries take 19 hours: the other side may be down overnight."""
+"""Attempts are 5, 20, 80, ... seconds apart, and at most 6 hours. Ten attempts take 19 hours, in case the other side is
+down overnight.
+"""
 JITTER: Final = 0.25
-"""Random share by which each wait varies, so that simultaneous failures are not retried simultaneously."""
+"""Random share by which each wait varies, so that rows that failed together are not retried together."""
 COUNT_S: Final = 5.0
-"""How often to count waiting rows, for the metrics."""
+"""How often waiting rows are counted for the metrics, in seconds."""
 WAKE_AFTER_S: Final = 0.05
-"""Delay after a wake-up, so that the reply to the caller is sent first."""
+"""Delay after a wake-up, so that the caller gets the reply first."""
 
 R = TypeVar("R")
 C = TypeVar("C")
@@ -33,17 +35,18 @@ C = TypeVar("C")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The number, times, parallelism and time limits of attempts.
+    """How many attempts are made, when, how many at once, and within which time limits.
 
     Attributes:
-        tries: the maximum, after which a row is given up.
+        tries: maximum number of attempts.
         draw: returns a random number from 0 to 1.
         first_s: seconds before the second attempt.
-        poll_s: seconds between searches for due rows, which other processes write, too.
-        slots: parallel attempts of one process.
-        drain_s: seconds for running attempts when the server stops; unfinished ones are repeated after the next start.
-        look_s: time limit for the store to return claimed rows; later ones are tried later.
-        limit_s: time limit of an attempt, and of writing its result. Both must fit in the lease.
+        poll_s: seconds between searches for due rows, which other processes write too.
+        slots: concurrent attempts of one process.
+        drain_s: seconds that running attempts get when the server stops; unfinished ones are repeated after the next
+            start.
+        look_s: time limit for claiming rows; rows that arrive later are processed another time.
+        limit_s: time limit of an attempt, and of storing its result; both together must be shorter than the lease.
     """
 
     tries: int = 10
@@ -56,27 +59,27 @@ class Schedule:
     limit_s: float = 30.0
 
     def wait_s(self, tries: int, asked_s: float = 0.0) -> float:
-        """Seconds to wait after this many tries (at least 1), or as long as the other side asked, within limits."""
+        """Seconds to wait after this many attempts (at least 1), or as asked by the other side, within limits."""
         grown = min(self.first_s * BACKOFF_FACTOR ** min(tries - 1, 20), LONGEST_BACKOFF_S)
         own = grown * (1 - JITTER + 2 * JITTER * self.draw())
         return max(own, min(asked_s, LONGEST_BACKOFF_S))
 
 
 class PollListener(Generic[C]):
-    """Receives events for the log and the metrics; this one does nothing. Its methods never raise."""
+    """Receives events for the log and the metrics. This one ignores them. Its methods never raise."""
 
     def counted(self, counts: C) -> None:
         """Called every few seconds with the numbers of rows."""
 
     def troubled(self, problem: str) -> None:
-        """Called when the store, or something that an attempt needs, is unavailable. Nothing is lost."""
+        """Called when the store, or something else that an attempt needs, is unavailable. Nothing is lost."""
 
 
 class Poller(ABC, Generic[R, C]):
     """Makes attempts while it runs.
 
     Args:
-        schedule: parallelism and polling.
+        schedule: how many attempts to make at once, and how to poll.
         listener: receives events.
         clock: the time, aware, UTC.
     """
@@ -92,11 +95,11 @@ class Poller(ABC, Generic[R, C]):
 
     @abstractmethod
     async def claim(self, limit: int) -> Sequence[R]:
-        """Claim and return up to `limit` due rows. Does not write if none is due."""
+        """Claim and return up to `limit` due rows. Writes nothing if none is due."""
 
     @abstractmethod
     async def run_one(self, row: R) -> None:
-        """Make one attempt and write its result, even if cancelled."""
+        """Make one attempt and store its result, even if cancelled."""
 
     @abstractmethod
     async def count(self) -> C:
@@ -107,12 +110,12 @@ class Poller(ABC, Generic[R, C]):
         return milliseconds(self.clock())
 
     def wake(self) -> None:
-        """Note that something was written. Cheap; called from within the event loop."""
+        """Note that a row was written. Cheap. Must be called in the event loop."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(WAKE_AFTER_S, self._wake_now)
 
     def wake_in(self, seconds: float) -> None:
-        """Look again after some seconds, if that is before the next poll."""
+        """Look for due rows after some seconds, unless the next poll is earlier."""
         if seconds < self.schedule.poll_s:
             asyncio.get_running_loop().call_later(max(seconds, 0.0), self._woken.set)
 
@@ -121,7 +124,7 @@ class Poller(ABC, Generic[R, C]):
         self._woken.set()
 
     async def run(self) -> None:
-        """Work until cancelled; then wait a while for running attempts."""
+        """Work until cancelled; then give running attempts some time to finish."""
         try:
             while True:
                 self._woken.clear()
@@ -132,7 +135,7 @@ class Poller(ABC, Generic[R, C]):
             await self._drain()
 
     async def write(self, written: Awaitable[object]) -> bool:
-        """Whether the store has written it; if not, the row is retried when its lease ends."""
+        """Whether the store has written it in time. If not, the row is processed again when its lease ends."""
         try:
             async with asyncio.timeout(self.schedule.limit_s):
                 await written
@@ -150,7 +153,7 @@ class Poller(ABC, Generic[R, C]):
                 await self._woken.wait()
 
     async def _succeeds(self, work: Coroutine[Any, Any, None], limit_s: float) -> bool:
-        """Whether the work succeeded in time. Only a cancellation of the poller itself is re-raised."""
+        """Whether the work succeeded in time. A cancellation is only re-raised if the poller itself is cancelled."""
         try:
             async with asyncio.timeout(limit_s):
                 await work
@@ -168,11 +171,11 @@ class Poller(ABC, Generic[R, C]):
         return False
 
     async def _look(self) -> None:
-        """Start an attempt for each due row, while slots are free."""
+        """Start an attempt for each due row, as long as slots are free."""
         await self._count()
         while (free := self.schedule.slots - len(self._running)) > 0:
             claimed = await self.claim(free)
-            if not claimed:  # no row is due, or another host was faster
+            if not claimed:  # no row is due, or another process was faster
                 return
             for row in claimed:
                 task = asyncio.create_task(self.run_one(row))
@@ -186,7 +189,7 @@ class Poller(ABC, Generic[R, C]):
             self._reports.counted(await self.count())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """A slot is free, and the next row of the same call may be due."""
+        """A slot is free again, and the next row of the same call may be due."""
         self._running.discard(task)
         self._woken.set()
         if not task.cancelled() and (error := task.exception()) is not None:

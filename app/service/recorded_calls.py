@@ -1,4 +1,4 @@
-"""Recorded calls as JSON documents and in words: the call, the webhooks of its timeline, and unsent hooks."""
+"""Recorded calls as JSON and as text: the call, the webhooks of its timeline, and its unsent hooks."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from app.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow
 
 _TAG: Final = re.compile("<[^>]*>")
 MASKED: Final = "secret:"
-"""Prefix of the stored tokens that replace sensitive values."""
+"""The tokens that replace sensitive values in the store start with this."""
 
 
 def call_document(row: CallRow, now: int) -> dict[str, Any]:
-    """A call at a time in milliseconds since 1970.
+    """A call at the time `now`, in milliseconds since 1970.
 
-    Its state is `open`; `ended`: the flow was played to the end, and the leg ended; `hung-up`: it ended earlier; or
-    `lost`: its end was not reported, or cannot be without a leg. `step` is its current or last step.
+    Its state is `open`, `ended` (the flow was played to the end, and the leg ended), `hung-up` (it ended earlier) or
+    `lost` (its end was not reported, or could not be, because it has no leg). `step` is its current or last step.
     """
     session = row.session
     state = json_object(session.state)
@@ -60,7 +60,7 @@ def call_document(row: CallRow, now: int) -> dict[str, Any]:
 
 
 def json_object(text: bytes) -> Mapping[str, Any]:
-    """Parse a JSON object; {} for anything else, so that damaged rows can still be shown."""
+    """Parse a JSON object. Anything else becomes {}, so that damaged rows can still be shown."""
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -74,8 +74,8 @@ class TimelineEntry:
 
     Attributes:
         fields: its content, as stored.
-        turn: the turn that answered it; None if it does not steer the call.
-        is_again: a repeat of an earlier one.
+        turn: the turn that it caused; None if it does not affect the call.
+        is_again: whether it repeats an earlier one.
     """
 
     webhook: WebhookRow
@@ -85,12 +85,12 @@ class TimelineEntry:
 
     @property
     def inputs(self) -> Mapping[str, Any]:
-        """The other inputs of its turn: its time, and the results of lookups."""
+        """The other inputs of its turn: the time and the results of lookups."""
         return json_object(self.turn.inputs) if self.turn is not None else {}
 
     @property
     def document(self) -> dict[str, Any]:
-        """The webhook, summarised and in full, and the turn that answered it."""
+        """The webhook, in summary and in full, and the turn that it caused."""
         row = self.webhook
         turn = None
         inputs = self.inputs
@@ -120,7 +120,7 @@ class TimelineEntry:
 
 
 def entries_of(timeline: Timeline) -> Iterator[TimelineEntry]:
-    """Every webhook of a call, in order of writing."""
+    """The webhooks of a call, in the order in which they were written."""
     turns = {turn.webhook: turn for turn in timeline.turns}
     seen: set[tuple[int, int, str]] = set()
     for webhook in timeline.webhooks:
@@ -144,7 +144,7 @@ def _document(body: bytes) -> Any:
 
 
 def spoken_in(body: bytes) -> Iterator[str]:
-    """The words of a stored NCCO, or of the caller in a stored webhook, without SSML tags."""
+    """What is said in a stored NCCO, without SSML tags, or what the caller said in a stored webhook."""
     waiting = [_document(body)]
     while waiting:
         part = waiting.pop()
@@ -157,12 +157,12 @@ def spoken_in(body: bytes) -> Iterator[str]:
 
 
 def told_by(webhook: WebhookRow) -> str:
-    """A summary of a stored webhook; "" if its kind says it all."""
+    """A summary of a stored webhook; "" if its kind says everything."""
     return summary(webhook.kind, fields_of(webhook))
 
 
 def summary(kind: str, fields: Mapping[str, Any]) -> str:
-    """A summary of a webhook; "" if its kind says it all."""
+    """A summary of a webhook; "" if its kind says everything."""
     if "not_kept" in fields:
         return f"not readable: {fields['not_kept']}"
     what = ""
@@ -216,7 +216,7 @@ def _event(fields: Mapping[str, Any]) -> str:
 
 
 def hook_document(hook: HookRow) -> dict[str, Any]:
-    """A hook without its body, headers and address, which may contain secrets."""
+    """A hook without its address, headers and body, which may contain secrets."""
     return {
         "id": hook.id,
         "hook": hook.name,
@@ -233,7 +233,7 @@ _FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
 def csv_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """A table with these columns. A cell that a spreadsheet would read as a formula gets an apostrophe."""
+    """A table with these columns as CSV. A cell that a spreadsheet would read as a formula gets an apostrophe."""
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(names)
@@ -283,7 +283,7 @@ def duration_text(seconds: float | None) -> str:
 
 
 def action_summary(action: Mapping[str, Any]) -> str:
-    """An action of an NCCO in one line: its prompt, called party or input."""
+    """One line about an action of an NCCO: its prompt, called party or input."""
     name = str(action.get("action", "?"))
     value = action.get(ACTIONS[name].main) if name in ACTIONS else None
     words = "" if value is None else json.dumps(value, ensure_ascii=False)

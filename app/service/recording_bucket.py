@@ -1,8 +1,8 @@
-"""The bucket of recordings: one object for each in S3-compatible storage, named with our own random ID under a prefix.
+"""The bucket of recordings: one object for each in S3-compatible storage, with a random ID as its name.
 
-An object exists only after it was completely uploaded and the bucket has checked its SHA-256, which is part of the
-signature. Something else at the bucket's address, such as a login page, may reply to everything with success, so
-uploads, removals and empty lists are verified. Needs obstore: `pip install ".[s3]"`.
+An object exists once it is uploaded completely and the bucket has checked its SHA-256, which is part of the signature.
+Uploads, removals and empty lists are verified, because whatever is at the bucket's address, such as a login page, might
+report success for every request. Requires obstore: `pip install ".[s3]"`.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ if TYPE_CHECKING:
 
 CONNECT_S: Final = 5
 REQUEST_S: Final = 30
-"""Seconds for one request, including its 8 MB; then the bucket counts as unavailable."""
+"""Time limit of one request in seconds, including its 8 MB. After that, the bucket counts as unavailable."""
 RETRY_S: Final = 5
-"""Seconds in which a request is retried, which hides most faults from listeners; longer ones are retried later."""
+"""How long a request is retried. This hides most faults from listeners; longer ones are retried later."""
 PART_BYTES: Final = 8 * 1024 * 1024
-"""Up to this size, audio is uploaded from memory in one request; larger audio in parts, from a file."""
+"""Audio up to this size is uploaded from memory in one request. Larger audio is uploaded from a file, in parts."""
 READ_BYTES: Final = 1024 * 1024
 """Bytes per read request."""
 KEYS_S: Final = 30.0
-"""How often to reread the keys, which may be rotated."""
+"""How often the keys are read again, because they may be rotated."""
 SWEEP_EVERY_S: Final = 3600.0
-"""How often to list the bucket for recordings to remove: each list of 1,000 objects costs money."""
+"""How often the bucket is listed to remove recordings. Each list of 1,000 objects costs money."""
 
 
 class BucketError(AppError, OSError):
@@ -61,7 +61,6 @@ class BucketError(AppError, OSError):
         self.cure = cure
 
     def __str__(self) -> str:
-        """Only the problem."""
         return str(self.args[0])
 
 
@@ -87,18 +86,18 @@ _CURES: Final[Mapping[str, str]] = {
     "XMinioAdminBucketQuotaExceeded": _ROOM,
     "XMinioStorageFull": _ROOM,
 }
-"""S3 error code → problem. Source: Amazon S3 API Reference, Error responses; MinIO's API errors."""
+"""The problem for each S3 error code. Source: Amazon S3 API Reference, Error responses; MinIO's API errors."""
 _CODE: Final = re.compile(r"<Code>([A-Za-z.]{1,60})</Code>")
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Raises FileNotFoundError for an object that does not exist, BucketError for other errors."""
+    """Raise FileNotFoundError if an object does not exist, and BucketError for other errors."""
     try:
         yield
     except (BaseError, OSError) as error:
         text = str(error).partition("\n\nDebug source")[0]
-        code = found[1] if (found := _CODE.search(text)) else ""  # the library passes on the response's XML
+        code = found[1] if (found := _CODE.search(text)) else ""  # the library's message contains the XML
         if isinstance(error, FileNotFoundError) and code != "NoSuchBucket":
             raise
         if code:
@@ -110,7 +109,7 @@ def _translated() -> Iterator[None]:
 
 
 class RecordingBucket(RecordingFiles):
-    """A bucket, or a prefix of it. Raises ValueError for unusable options."""
+    """A bucket, or the objects under a prefix of it. Raises ValueError for unusable options."""
 
     def __init__(
         self, address: BucketAddress, current: Callable[[BucketAddress], BucketAddress], keys_s: float = KEYS_S
@@ -127,7 +126,7 @@ class RecordingBucket(RecordingFiles):
 
     @property
     def _store(self) -> S3Store:
-        """The bucket with the current keys, or the previous ones while they cannot be read."""
+        """The bucket with the current keys, or with the previous ones if they cannot be read."""
         if time.monotonic() - self._read_at >= self._keys_s:
             self._read_at = time.monotonic()
             with suppress(AppError, OSError, BaseError):
@@ -143,7 +142,7 @@ class RecordingBucket(RecordingFiles):
         return repr(self._address)
 
     def begin(self, id_: str) -> UnfinishedFile:
-        """See `RecordingFiles`. Long audio waits in the folder for temporary files."""
+        """See `RecordingFiles`. Large audio is first written to the folder for temporary files."""
         require_space(Path(gettempdir()))
         return _Upload(self._store, checked_id(id_))
 
@@ -173,12 +172,12 @@ class RecordingBucket(RecordingFiles):
             self._require_absent(id_)
 
     def _require_absent(self, id_: str) -> None:
-        """Raise BucketError unless the bucket reports that an object does not exist."""
+        """Raise BucketError unless the bucket says that an object does not exist."""
         if _size_of(self._store, id_) is not None:
             raise BucketError("the bucket shows an object that does not exist", _REACH)
 
     def sweep(self, before_s: float) -> int:
-        """See `RecordingFiles`. It runs once an hour; unfinished uploads cannot be listed."""
+        """See `RecordingFiles`. Runs once an hour. Unfinished uploads cannot be listed."""
         if before_s <= 0 or time.monotonic() - self._swept_at < SWEEP_EVERY_S:
             return 0
         old = [each.id for each in self.stored() if each.changed_s < before_s]
@@ -195,7 +194,7 @@ class RecordingBucket(RecordingFiles):
         return beside
 
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
-        """See `RecordingFiles`. Existing objects are kept: the audio of an ID never changes."""
+        """See `RecordingFiles`. Objects that exist are kept: the audio of an ID never changes."""
         before = {each.id for each in self.stored()}
         for file in draft.iterdir():
             if file.name not in before:
@@ -252,7 +251,7 @@ def _store(address: BucketAddress, **more: Any) -> S3Store:
         prefix=address.prefix or None,
         client_options=client,
         retry_config=retry,
-        disable_bulk_delete=True,  # which not every provider supports
+        disable_bulk_delete=True,  # not every provider supports this
         **cast(Any, options),
     )
 
@@ -266,7 +265,7 @@ def _put(store: S3Store, id_: str, file: IO[bytes] | Path, size: int) -> None:
 
 
 def _size_of(store: S3Store, id_: str) -> int | None:
-    """Bytes of an object; None if it does not exist."""
+    """The size of an object in bytes; None if it does not exist."""
     try:
         with _translated():
             return store.head(id_)["size"]
@@ -275,7 +274,7 @@ def _size_of(store: S3Store, id_: str) -> int | None:
 
 
 class _Upload(UnfinishedFile):
-    """Uploaded only by `keep`, when its type is known."""
+    """Uploaded only by `keep`, once the type is known."""
 
     def __init__(self, store: S3Store, id_: str) -> None:
         super().__init__(cast(IO[bytes], SpooledTemporaryFile(max_size=PART_BYTES)))  # noqa: SIM115 - `close` does
@@ -287,12 +286,12 @@ class _Upload(UnfinishedFile):
         _put(self._store, self._id, self._file, self.size)
 
     def close(self) -> None:
-        """Also ends an upload: reading its next part fails, and the library aborts it."""
+        """Also ends an upload: reading its next part fails, so the library aborts it."""
         self._file.close()
 
 
 class _Object(RawIOBase):
-    """An object, read in pieces from any position; never more of a response than requested."""
+    """An object that is read in pieces from any position. Never reads more of a response than was requested."""
 
     def __init__(self, store: S3Store, id_: str) -> None:
         with _translated():

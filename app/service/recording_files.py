@@ -1,11 +1,11 @@
-"""Storage of recordings' audio: the interface of folders and buckets.
+"""Storage of recordings' audio: the interface of the folder and the bucket.
 
     with closing(files.begin(id_)) as file:      # invisible to others until it is kept
         file.write(block) file.keep()
     with files.open(id_) as audio:               # FileNotFoundError when there is none
         audio.seek(1000)
 
-All methods block. `in_thread` runs them without delaying calls.
+All methods block; use `in_thread`, so that calls do not wait.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from typing import IO, Any, Final, NamedTuple, ParamSpec, TypeVar
 from app.service.threads import Threads
 
 LEAST_FREE_BYTES: Final = 200_000_000
-"""Below this, free space is reserved for the database, which calls need. Our choice."""
+"""Free space below this is reserved for the database, which calls need. Our choice."""
 ID: Final = re.compile(r"[0-9a-f]{32}")
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _THREADS: Final = Threads(16)
-"""A separate pool: a hanging bucket must not use up the threads that calls need."""
+"""A separate pool, so that a bucket that hangs does not occupy the threads that calls need."""
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -43,32 +43,32 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
 
 
 def new_recording_id() -> str:
-    """A random id, safe in a file name."""
+    """A random ID that is safe in a file name."""
     return token_hex(16)
 
 
 def checked_id(id_: str) -> str:
-    """Check an ID. Raises ValueError for any other text, which could lead to another file."""
+    """Return a valid ID. Raises ValueError for any other text, which could lead to another file."""
     if not ID.fullmatch(id_):
         raise ValueError("not the id of a recording")
     return id_
 
 
 def require_space(folder: Path) -> None:
-    """Raise OSError with the folder if its disk is nearly full."""
+    """Raise an OSError that names the folder if its disk is nearly full."""
     if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 class StoredAudio(NamedTuple):
-    """An entry in the list of audio; `changed_s` is in seconds since 1970."""
+    """A recording in the list of stored audio; `changed_s` is in seconds since 1970."""
 
     id: str
     changed_s: float
 
 
 class StorageProblem(NamedTuple):
-    """A problem to fix: an error or a warning."""
+    """A problem that somebody should fix: an error or a warning."""
 
     is_error: bool
     message: str
@@ -76,10 +76,10 @@ class StorageProblem(NamedTuple):
 
 
 class UnfinishedFile(ABC):
-    """New audio that is removed unless `keep` is called.
+    """A new audio file, which is removed unless `keep` is called.
 
     Attributes:
-        size: bytes so far.
+        size: the number of bytes so far.
         beginning: its first bytes, which reveal its type.
     """
 
@@ -91,7 +91,7 @@ class UnfinishedFile(ABC):
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the bytes so far, in hexadecimal digits."""
+        """SHA-256 of the bytes so far, in hexadecimal."""
         return self._hash.hexdigest()
 
     def write(self, block: bytes) -> None:
@@ -103,11 +103,11 @@ class UnfinishedFile(ABC):
 
     @abstractmethod
     def keep(self) -> None:
-        """Give it its name once it is completely stored."""
+        """Give the file its name, once it is stored completely."""
 
     @abstractmethod
     def close(self) -> None:
-        """Remove it, unless it is kept."""
+        """Remove the file unless it is kept."""
 
 
 class RecordingFiles(ABC):
@@ -116,15 +116,15 @@ class RecordingFiles(ABC):
     @property
     @abstractmethod
     def place(self) -> str:
-        """Its location, for people."""
+        """Where it is, as shown to people."""
 
     @abstractmethod
     def begin(self, id_: str) -> UnfinishedFile:
-        """New audio to write. Also raises OSError if the disk is nearly full."""
+        """Begin a new audio file. Also raises OSError if the disk is nearly full."""
 
     @abstractmethod
     def open(self, id_: str) -> IO[bytes]:
-        """Audio to read, from any position. Raises FileNotFoundError, and ValueError for an invalid id."""
+        """Open audio for reading, from any position. Raises FileNotFoundError, and ValueError for an invalid ID."""
 
     @abstractmethod
     def stored(self) -> Iterator[StoredAudio]:
@@ -132,26 +132,26 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def remove(self, ids: Iterable[str]) -> None:
-        """Remove the audio of recordings, if it exists."""
+        """Remove the audio of these recordings, if it exists."""
 
     @abstractmethod
     def sweep(self, before_s: float) -> int:
         """Remove unfinished files, and files from before `before_s` (seconds since 1970); returns the count.
 
-        The latter contain audio that a restored database does not know.
+        The latter contain audio that a restored database does not know about.
         """
 
     @abstractmethod
     def problems(self) -> Iterator[StorageProblem]:
-        """Problems of keeping recordings here. The check writes to a bucket, but not to a folder."""
+        """Problems with storing recordings here. The check writes to a bucket, but not to a folder."""
 
     @abstractmethod
     def is_empty(self) -> bool:
-        """Whether `replace` would not remove anything."""
+        """Whether `replace` would remove nothing."""
 
     @abstractmethod
     def draft_folder(self, beside: Path) -> Path:
-        """The folder for the new files of `replace`: `beside`, or on the disk of the final folder."""
+        """Where `replace` expects its new files: in `beside`, or on the same disk as the final folder."""
 
     @abstractmethod
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
@@ -161,21 +161,21 @@ class RecordingFiles(ABC):
         """
 
     def put(self, id_: str, audio: bytes) -> None:
-        """Keep audio that need not be fetched."""
+        """Store audio that does not have to be fetched."""
         with closing(self.begin(id_)) as file:
             file.write(audio)
             file.keep()
 
 
 class BucketAddress(NamedTuple):
-    """A bucket and its access data.
+    """A bucket and its credentials.
 
     Attributes:
-        prefix: the location of our objects in it, without outer slashes; "" for all of it.
-        endpoint: scheme, host and port; "" for Amazon's.
-        region: "" for the one in the environment.
-        key_id: the user's key, with `secret_key`; "" for the machine's role.
-        token: the token of temporary keys.
+        prefix: what our objects' names start with, without outer slashes; "" for the whole bucket.
+        endpoint: scheme, host and port; "" for Amazon S3.
+        region: "" for the environment's.
+        key_id: the access key ID, with `secret_key`; "" to use the machine's role.
+        token: the session token of temporary keys.
     """
 
     bucket: str
@@ -187,17 +187,16 @@ class BucketAddress(NamedTuple):
     token: str
 
     def __repr__(self) -> str:
-        """Without keys, which must not be in a log."""
         return f"s3://{'/'.join(filter(None, (self.bucket, self.prefix)))}"
 
 
 def opened_bucket(
     address: BucketAddress, current: Callable[[BucketAddress], BucketAddress] = lambda address: address
 ) -> RecordingFiles:
-    """The bucket at an address. Raises ValueError for unusable options, or if the library is missing.
+    """The bucket at an address. Raises ValueError for unusable options or if the library is missing.
 
-    `current` is called regularly for the address with the current keys. If it raises AppError or OSError, the previous
-    ones stay in use.
+    `current` is called regularly and returns the address with the current keys. If it raises AppError or OSError, the
+    previous keys stay in use.
     """
     try:
         module = import_module("app.service.recording_bucket")
@@ -210,7 +209,7 @@ def opened_bucket(
 
 
 def size_of(file: IO[bytes] | Any) -> int:
-    """Bytes of an open file, which is then rewound."""
+    """The size of an open file in bytes. Moves to its start."""
     size: int = file.seek(0, os.SEEK_END)
     file.seek(0)
     return size

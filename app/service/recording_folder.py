@@ -1,6 +1,6 @@
-"""The folder of recordings: one file for each, named with our own random ID, and readable only by its owner.
+"""The folder of recordings: one file for each, named with a random ID, that only its owner can read.
 
-A file gets its name when it is complete and on disk; before that, its name ends with `.part`.
+A file gets its final name once it is complete and on disk. Before that, its name ends in `.part`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from app.service.recording_files import (
 from app.store.copies import move_into, sync_folder
 
 PART_S: Final = 3600.0
-"""After this many seconds an unfinished file is abandoned: no download takes this long."""
+"""An unfinished file is abandoned after this many seconds: no download takes this long."""
 _PART: Final = ".part"
 
 
@@ -42,7 +42,7 @@ class RecordingFolder(RecordingFiles):
         return str(self.path)
 
     def file(self, id_: str) -> Path:
-        """The file of a recording, which may not exist. Raises ValueError for an invalid id."""
+        """The path of a recording's file, which may not exist. Raises ValueError for an invalid ID."""
         return self.path / checked_id(id_)
 
     def begin(self, id_: str) -> UnfinishedFile:
@@ -50,7 +50,7 @@ class RecordingFolder(RecordingFiles):
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         require_space(self.path)
         file = self.file(id_)
-        for part in self.path.glob(f"{id_}.*{_PART}"):  # left by a dead process: the caller has claimed it
+        for part in self.path.glob(f"{id_}.*{_PART}"):  # left by a process that died: the caller has claimed it
             part.unlink(missing_ok=True)
         return _PartFile(file)
 
@@ -59,7 +59,7 @@ class RecordingFolder(RecordingFiles):
         return self.file(id_).open("rb")
 
     def stored(self) -> Iterator[StoredAudio]:
-        """See `RecordingFiles`. Excludes unfinished files."""
+        """See `RecordingFiles`. Leaves out unfinished files."""
         for path in sorted(self.path.iterdir()) if self.path.is_dir() else ():
             with suppress(FileNotFoundError):  # just deleted
                 if ID.fullmatch(path.name) and path.is_file():
@@ -121,5 +121,5 @@ class _PartFile(UnfinishedFile):
 
     def close(self) -> None:
         self._part.unlink(missing_ok=True)
-        with suppress(OSError):  # unwritten data is no longer needed
+        with suppress(OSError):  # data that was not written is not needed anymore
             self._file.close()

@@ -1,7 +1,7 @@
-"""Recordings: their announcement by a webhook, background download and removal.
+"""Recordings: a webhook announces them, they are downloaded in the background, and removed later.
 
-A recording is written in the transaction of its webhook. Its file gets its name before its row says `kept`, and is
-removed after its row says `deleted`: after a crash in between, it is fetched or removed again.
+A recording's row is written in the same transaction as its webhook. Its file gets its final name before the row says
+`kept`, and is removed after the row says `deleted`. After a crash in between, it is fetched or removed again.
 """
 
 from __future__ import annotations
@@ -40,18 +40,20 @@ from app.service.recording_files import RecordingFiles, UnfinishedFile, in_threa
 from app.store import RecordingCounts, RecordingKind, RecordingRow, Recordings, Records, milliseconds
 
 LEASE_MS: Final = 30_000
-"""How long a claimed recording belongs to its process, unless extended. After a crash it is then fetched again."""
+"""How long a claimed recording belongs to its process, unless the claim is extended. After a crash, it is then fetched
+again.
+"""
 EARLY_TRIES: Final = 3
-"""Vonage may report a recording before its file is available: a missing file is retried. Our choice."""
+"""Vonage may report a recording before its file is available, so a missing file is retried this often. Our choice."""
 NO_KEY_S: Final = 60.0
-"""How often to check recordings that wait for a key."""
+"""How often recordings that wait for a key are looked at, in seconds."""
 UNDO_FOR: Final = timedelta(days=1)
 """How long a deleted recording can be restored."""
 SWEEP_S: Final = 60.0
-"""How often to look for recordings to remove."""
+"""How often to look for recordings to remove, in seconds."""
 BATCH: Final = 100
 NEWEST: Final = 100
-"""How many of the newest recordings to check for lost files: each may cost a request to a bucket."""
+"""Only this many of the newest recordings are checked for lost files: each may cost a request to a bucket."""
 
 NO_KEY: Final = "the server has no key to fetch it"
 SET_KEY: Final = (
@@ -72,7 +74,7 @@ _LARGEST: Final = 1 << 50
 _LONGEST: Final = timedelta(days=2)
 
 FETCH_SCHEDULE: Final = Schedule(slots=8, poll_s=2.0)
-"""Like hooks, but fewer in parallel."""
+"""As for hooks, but with fewer concurrent attempts."""
 
 
 def announced(
@@ -84,9 +86,9 @@ def announced(
     """The recording or transcript that a webhook announces, if any.
 
     Args:
-        delivery: the webhook; its content is not sensitive.
-        session: the call's session, if known.
-        place: the flow and step that recorded it, as far as known.
+        delivery: the webhook; it must not contain sensitive values.
+        session: the session of the call, if known.
+        place: the flow and the step that recorded it, if known.
         flow: that flow, if known.
     """
     webhook = delivery.webhook
@@ -124,7 +126,7 @@ def announced(
 
 
 def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
-    """A record that ends by itself waits for a message; any other continues while people talk."""
+    """A `record` that stops by itself takes a message. Any other one continues while people talk."""
     if isinstance(webhook, InputWebhook):
         return "voice-input"
     parts = step.parts if step is not None else ()
@@ -135,7 +137,7 @@ def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
 
 
 def about_call(flow: Flow, session: Session) -> str:
-    """Parameters of the flow, such as the team that a message is for; "" after a handover."""
+    """The flow's text parameters, such as the team that a message is for; "" after a handover."""
     if flow.name != (session.at or session.flow):
         return ""
     given = [name for name, param in flow.params.items() if not param.sensitive and name != CALLER_NAME]
@@ -144,7 +146,7 @@ def about_call(flow: Flow, session: Session) -> str:
 
 
 def name_of_caller(flow: Flow, session: Session) -> str:
-    """The flow's variable `caller_name`; "" if it is sensitive, or after a handover."""
+    """The value of the flow's variable `caller_name`; "" if it is sensitive, or after a handover."""
     variable = flow.variables.get(CALLER_NAME)
     value = session.variables.get(CALLER_NAME)
     is_known = flow.name == (session.at or session.flow) and variable is not None and not variable.sensitive
@@ -163,13 +165,13 @@ def _url(webhook: Webhook) -> str:
 
 
 def _uuid(webhook: Webhook, url: str) -> str:
-    """Vonage's id of the recording; a hash if it is missing or invalid."""
+    """Vonage's ID of the recording, or a hash if it is missing or invalid."""
     given = getattr(webhook, "recording_uuid", None) or url
     return given if _ID.fullmatch(given) else hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
 
 
 def _time(text: str | None) -> datetime | None:
-    """Parse a time from Vonage, in this century."""
+    """Parse a time from Vonage. It must be in this century."""
     try:
         found = datetime.fromisoformat(text or "")
     except ValueError:
@@ -182,17 +184,17 @@ class FetchListener(PollListener[RecordingCounts]):
     """Receives the results of downloads."""
 
     def fetched(self, row: RecordingRow, next_s: float | None) -> None:
-        """Report an attempt; the next, if any, is in `next_s` seconds."""
+        """Called after an attempt. The next one, if any, is in `next_s` seconds."""
 
 
 class Fetcher(Poller[RecordingRow, RecordingCounts]):
-    """Fetches the pending recordings and transcripts of a store.
+    """Fetches the recordings and transcripts that a store lists as pending.
 
     Args:
-        recordings: those of a store that is open while this runs.
-        files: their storage.
-        media: downloads them; None if the key is missing, which waiting recordings report.
-        schedule: times and number of retries.
+        recordings: the recordings of a store, which is open while this runs.
+        files: where the audio is stored.
+        media: downloads them; None without a key, which the waiting recordings then report.
+        schedule: number and times of attempts.
         listener: receives the results.
         clock: the time, aware, UTC.
         lease_ms: see `LEASE_MS`.
@@ -223,9 +225,9 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
             await self._media.http.aclose()
 
     async def claim(self, limit: int) -> Sequence[RecordingRow]:
-        """See `Poller`. Alternates between the newest and the oldest.
+        """See `Poller`. Claims the newest and the oldest in turn.
 
-        So a new message does not wait behind a thousand others, and old ones do not starve.
+        So a new message does not wait behind a thousand others, and old ones are fetched too.
         """
         now = self.now()
         if not await self._recordings.has_due(now):
@@ -259,7 +261,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
                 except DownloadFailed as failure:
                     row = self._failed(row, "transcript_state", failure)
                     wait_s = max(wait_s, failure.wait_s)
-        except LostClaim:  # deleted, or too slow: another process fetches it
+        except LostClaim:  # deleted, or this was too slow and another process fetches it
             return
         except asyncio.CancelledError:
             stopped = row._replace(problem="the server was stopped", cure=WAIT)
@@ -274,7 +276,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         """Fetch audio and return the updated row. Raises DownloadFailed, LostClaim."""
         try:
             was_kept = row.content_type != ""
-            if was_kept and await in_thread(has_file, self.files, row.id):  # it was lost and has reappeared
+            if was_kept and await in_thread(has_file, self.files, row.id):  # the file was lost and is here again
                 return row._replace(state="kept")
             file = await in_thread(self.files.begin, row.id)
             try:
@@ -285,7 +287,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
                 lease = await self._download(row, row.url, AUDIO_LIMIT, take)
                 content_type = audio_type(file.beginning)
                 problem = shortage(file.beginning, file.size, row.size or 0)
-                if problem and file.sha256 != row.sha256:  # the same bytes twice: Vonage has no more
+                if problem and file.sha256 != row.sha256:  # the same bytes twice: Vonage has no more than these
                     raise DownloadFailed("waiting", problem, sha256=file.sha256)
                 await lease.renew(is_forced=True)
                 await self._keep(file, lease)
@@ -296,17 +298,17 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         return row._replace(state="kept", size=file.size, content_type=content_type, sha256=file.sha256)
 
     async def _keep(self, file: UnfinishedFile, lease: _Lease) -> None:
-        """Keep a file while its row stays claimed: an upload may take minutes. Raises OSError, LostClaim."""
+        """Keep a file and extend the claim meanwhile, because an upload may take minutes. Raises OSError, LostClaim."""
         keeping = asyncio.ensure_future(in_thread(file.keep))
         try:
             while not (await asyncio.wait([keeping], timeout=self._lease_ms / 3000))[0]:
                 await lease.renew(is_forced=True)
         except LostClaim:
-            file.close()  # which ends the upload
+            file.close()  # ends the upload
             with suppress(OSError, ValueError):
                 await keeping
             row = await self._recordings.get(lease.row.id)
-            if row is None or row.state == "deleted":  # its file may have been removed before it existed
+            if row is None or row.state == "deleted":  # its removal may have come before the file existed
                 await in_thread(self.files.remove, [lease.row.id])
             raise
         finally:
@@ -325,7 +327,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         return row._replace(transcript_state="kept", transcript=text)
 
     async def _download(self, row: RecordingRow, url: str, limit: int, take: Take) -> _Lease:
-        """Download a file while the row stays claimed. Raises DownloadFailed, LostClaim, and the errors of `take`."""
+        """Download a file and extend the claim meanwhile. Raises DownloadFailed, LostClaim, and any error of `take`."""
         if row.tries > self.schedule.tries:  # its process died during every attempt
             raise DownloadFailed("failed", f"{self.schedule.tries} attempts did not finish")
         if self._media is None:
@@ -342,7 +344,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
     def _failed(
         self, row: RecordingRow, part: Literal["state", "transcript_state"], why: DownloadFailed
     ) -> RecordingRow:
-        """The row after a failed attempt; it names the first of two failures."""
+        """The row after a failed attempt. Of two failures it names the first."""
         state = why.state
         if state == "gone" and row.tries < EARLY_TRIES:
             state = "waiting"
@@ -355,11 +357,11 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
 
 
 class LostClaim(Exception):
-    """Another process fetches the recording, or it was deleted."""
+    """Another process fetches the recording, or the recording was deleted."""
 
 
 class _Lease:
-    """Keeps extending the claim of a recording while it is fetched."""
+    """Extends the claim of a recording while it is being fetched."""
 
     def __init__(self, recordings: Recordings, row: RecordingRow, now: Callable[[], int], lease_ms: int) -> None:
         self._recordings = recordings
@@ -369,7 +371,7 @@ class _Lease:
         self._renewed_at = now()
 
     async def renew(self, *, is_forced: bool = False) -> None:
-        """Renew it after a third of its time. Raises LostClaim."""
+        """Extend the claim once a third of its time has passed. Raises LostClaim."""
         now = self._now()
         if is_forced or now - self._renewed_at > self._lease_ms / 3:
             if not await self._recordings.renew(self.row.id, self.row.claim, now + self._lease_ms):
@@ -390,7 +392,7 @@ def _storage_failure(error: OSError) -> DownloadFailed:
 async def remove_files(recordings: Recordings, files: RecordingFiles, now: datetime) -> int:
     """Remove the files of permanently deleted recordings; returns their number. Raises OSError, StoreUnavailable.
 
-    Those being fetched are left for the next run.
+    Files that are being fetched are left for the next time.
     """
     removed = 0
     now_ms = milliseconds(now)
@@ -402,13 +404,13 @@ async def remove_files(recordings: Recordings, files: RecordingFiles, now: datet
 
 
 async def lost_recordings(recordings: Recordings, files: RecordingFiles) -> list[str]:
-    """The ids of kept recordings without a file. Raises OSError, StoreUnavailable."""
+    """The IDs of kept recordings without a file. Raises OSError, StoreUnavailable."""
     stored = await in_thread(lambda: {audio.id for audio in files.stored()})
     return [id_ for id_ in await recordings.kept() if id_ not in stored and not await in_thread(has_file, files, id_)]
 
 
 async def count_lost(records: Records, files: RecordingFiles) -> int:
-    """The number of the `NEWEST` kept recordings without a file. Raises OSError, StoreUnavailable."""
+    """How many of the `NEWEST` kept recordings have no file. Raises OSError, StoreUnavailable."""
     return sum([not await in_thread(has_file, files, id_) for id_ in await records.kept_recordings(NEWEST)])
 
 
@@ -424,7 +426,7 @@ def has_file(files: RecordingFiles, id_: str) -> bool:
 async def sweep_recordings(
     recordings: Recordings, files: RecordingFiles, now: datetime, kept_for: timedelta | None
 ) -> int:
-    """Remove recordings older than `kept_for` (None: keep all), or deleted a while ago; returns the number of files.
+    """Remove recordings older than `kept_for` (None: no limit), or deleted a while ago; returns the number of files.
 
     Raises OSError and StoreUnavailable: the rest is removed next time.
     """

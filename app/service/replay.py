@@ -1,4 +1,4 @@
-"""Replays the turns of a recorded call, and compares the replies."""
+"""Replays the turns of a recorded call and compares the replies."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Playing = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Turn | None]
 
 
 class CannotReplay(Exception):
-    """A turn needs something that was not stored."""
+    """A turn cannot be replayed, because something that it needs was not stored."""
 
 
 def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str, Any]]:
-    """Replay every turn and return documents, up to a turn that cannot be played, since later ones depend on it."""
+    """Replay the turns of a call as JSON documents, up to the first one that cannot be replayed."""
     session: Session | None = None
     final = from_json(timeline.call.session.state)
     before: list[WebhookRow] = []
@@ -63,7 +63,7 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
 
 
 def _played(playing: Playing, entry: TimelineEntry) -> Turn:
-    """Play the turn with the recorded results of lookups. Raises CannotReplay."""
+    """Play a turn with the recorded results of lookups. Raises CannotReplay."""
     recorded = entry.inputs.get("lookups", {})
     try:
         lookups = next(playing)
@@ -86,7 +86,7 @@ def _begun(final: Session, flow: Flow, context: TurnContext) -> Playing:
 def _resumed(
     session: Session, entry: TimelineEntry, flow: Flow, context: TurnContext, before: Sequence[WebhookRow]
 ) -> Playing:
-    """The turn caused by a webhook; `before` are the webhooks up to it. Raises CannotReplay."""
+    """The turn that a webhook caused; `before` are the webhooks up to this one. Raises CannotReplay."""
     row = entry.webhook
     if entry.turn is not None and entry.turn.cause_status == REFUSED:
         return fail(flow, session, context, "Vonage refused it")
@@ -98,13 +98,13 @@ def _resumed(
     webhook = None if "not_kept" in entry.fields else recognise(entry.fields)
     if isinstance(webhook, FallbackWebhook):
         webhook = webhook.original
-    # The statuses recorded for the turn's waits before a checkpoint arrived.
+    # The statuses that were recorded for the turn's waits before a checkpoint arrived.
     seen = (each.status.partition(":")[0] for each in before[:-1] if each.turn == row.turn and each.wait >= 0)
     return resume(flow, session, wait, webhook, context, seen=frozenset(seen if row.kind == "notify" else ()))
 
 
 def _answer(lookup: Lookup, record: Any) -> LookupAnswer:
-    """The recorded answer. Raises CannotReplay if the lookup was not made then, or its answer was not stored."""
+    """The recorded answer. Raises CannotReplay if this lookup was not made then, or its answer was not stored."""
     if not isinstance(record, dict):
         raise CannotReplay(f"it now asks the lookup {lookup.name}, unlike then")
     if f'"{MASKED}'.encode() in orjson.dumps(record):
@@ -115,7 +115,7 @@ def _answer(lookup: Lookup, record: Any) -> LookupAnswer:
 
 
 def _unsigned(ncco: bytes) -> bytes:
-    """An NCCO with unsigned callback URLs: the key may have changed since."""
+    """An NCCO with unsigned callback URLs, because the key may have changed since."""
 
     def without_mac(url: re.Match[bytes]) -> bytes:
         token = url[2]
@@ -123,14 +123,14 @@ def _unsigned(ncco: bytes) -> bytes:
             payload = urlsafe_b64decode(token + b"=" * (-len(token) % 4))[:-MAC_BYTES]
         except ValueError:
             return url[0]
-        # A token this short is not ours: flows may name any URL.
+        # A token this short is not ours: a flow can name any URL.
         return b"/webhooks/" + url[1] + b"/" + payload.hex().encode() if payload else url[0]
 
     return _CALLBACK_URL.sub(without_mac, ncco)
 
 
 def first_difference(then: Any, now: Any, place: str = "") -> tuple[str, Any, Any]:
-    """The first difference of two JSON values: a JSON Pointer, and both values; None for a missing one."""
+    """The first difference between two JSON values, as a JSON Pointer and both values. None for a missing value."""
     pairs: list[tuple[str, Any, Any]] = []
     if isinstance(then, dict) and isinstance(now, dict):
         pairs = [(name, then.get(name), now.get(name)) for name in {**then, **now}]

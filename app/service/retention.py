@@ -1,4 +1,4 @@
-"""Deletes data older than the retention, in small batches during calls."""
+"""Deletes data that is older than the retention period, in small batches while calls are answered."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ BATCH_SIZE: Final = 20
 """Calls deleted per transaction."""
 
 REST_FACTOR: Final = 9
-"""After each batch, a sweep pauses for this many times the batch's duration, to leave the store to calls."""
+"""After each batch, a sweep pauses for this many times the batch's duration, so that calls can use the store."""
 
 SHORTEST_REST_S: Final = 0.02
 
 
 class Swept(NamedTuple):
-    """What a sweep deleted: calls, webhooks and hooks together, and revisions; `problem`: why it stopped."""
+    """What a sweep deleted: calls, webhooks and hooks together, and revisions. `problem` says why it stopped."""
 
     rows: int = 0
     revisions: int = 0
@@ -29,13 +29,13 @@ class Swept(NamedTuple):
 
 
 async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: timedelta) -> Swept:
-    """Delete all data that is too old. Never raises: the rest is deleted next time.
+    """Delete the data that is too old. Never raises: what is left is deleted next time.
 
     Args:
         store: open.
-        library: its flows are kept, used or not.
+        library: its flows are kept, even if no call uses them.
         now: aware, UTC.
-        kept_for: how long a call is kept after its last change; at least a day, the longest duration of a call. Source:
+        kept_for: how long a call is kept after its last change: at least a day, the maximum duration of a call. Source:
             Voice API specification, length_timer.
     """
     before = milliseconds(now - kept_for)
@@ -54,7 +54,7 @@ async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: t
 
 
 async def _sweep_batch(store: Store, before: int) -> int:
-    """Delete one batch, then pause in proportion, so that calls are not slowed down."""
+    """Delete one batch, then pause."""
     started = time.monotonic()
     gone = await store.sweep(before, BATCH_SIZE)
     await asyncio.sleep(max(SHORTEST_REST_S, REST_FACTOR * (time.monotonic() - started)))

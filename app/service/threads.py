@@ -1,4 +1,4 @@
-"""Threads for calls that may never return: name servers, and functions of flow authors."""
+"""Threads for functions that may never return: DNS lookups, and functions of flow authors."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class Threads:
-    """Runs blocking functions in threads, at most `each` at a time for one key.
+    """Runs blocking functions in threads, at most `each` at a time per key.
 
-    A function that never returns only occupies one of these slots: others continue, and the process does not wait for
-    it on exit.
+    A function that never returns only takes one of these slots: others go on, and the process does not wait for it when
+    it exits.
     """
 
     def __init__(self, each: int) -> None:
@@ -23,9 +23,9 @@ class Threads:
         self._places: dict[str, asyncio.Semaphore] = {}
 
     async def run(self, key: str, function: Callable[[], T], begins: Callable[[], None] | None = None) -> T:
-        """Run `function`; `begins` is called when it gets a slot.
+        """Run `function`, after calling `begins` once there is a slot.
 
-        Raises the errors of `function`, as an Exception.
+        Raises what `function` raises, always as an Exception.
         """
         places = self._places.setdefault(key, asyncio.Semaphore(self._each))
         await places.acquire()
@@ -48,24 +48,24 @@ class Threads:
             result, error = _outcome(function)
             try:
                 loop.call_soon_threadsafe(settle, result, error)
-            except RuntimeError:  # the loop is closed: nobody is waiting
+            except RuntimeError:  # the loop is closed: nobody waits for the result
                 _discard(result)
 
         try:
             threading.Thread(target=work, name=key, daemon=True).start()
-        except RuntimeError:  # the machine is out of threads
+        except RuntimeError:  # no more threads can be started
             places.release()
             raise
         try:
             return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled() and future.exception() is None:
-                _discard(future.result())  # it finished during the cancellation
+                _discard(future.result())  # the function finished during the cancellation
             raise
 
 
 def _discard(result: Any) -> None:
-    """Close a coroutine that nobody will await."""
+    """Close a coroutine that will not be awaited."""
     if inspect.iscoroutine(result):
         result.close()
 
@@ -73,7 +73,7 @@ def _discard(result: Any) -> None:
 def _outcome(function: Callable[[], Any]) -> tuple[Any, Exception | None]:
     try:
         return function(), None
-    except StopIteration as error:  # which a future does not accept
+    except StopIteration as error:  # which futures do not accept
         return None, RuntimeError(type(error).__name__)
     except Exception as error:  # noqa: BLE001 - `run` raises it again
         return None, error

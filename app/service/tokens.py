@@ -1,8 +1,8 @@
 """The token in a callback URL: it identifies a wait, signed so that only this server can have created it.
 
-A token is URL-safe base64 of: one byte (kind, and how the session id is packed), turn and index as varints, the session
-id, and a keyed BLAKE2b of 16 bytes over all of it. It depends only on the wait: rendering a turn twice gives the same
-URLs.
+A token is the URL-safe base64 of one byte (kind, and how the session ID is packed), the turn and the index as varints,
+the session ID, and a keyed 16-byte BLAKE2b hash of these. It depends only on the wait, so rendering a turn twice gives
+the same URLs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from app.flow.runtime import CallbackKind
 
 MAC_BYTES = 16
 TOKEN_LIMIT = 400
-"""Maximum number of characters; this server never creates longer ones."""
+"""Maximum length. This server never makes longer ones."""
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer", "placed")
@@ -30,7 +30,7 @@ _DASHED_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-
 
 
 def make_token(key: bytes, ref: WaitRef) -> str:
-    """The token of a wait; about 50 characters for a leg uuid."""
+    """The token of a wait; about 50 characters if the session ID is a leg uuid."""
     packing, session = _pack(ref.session)
     head = _KINDS.index(ref.kind) << 4 | packing
     payload = bytes((head,)) + _varints(ref.turn, ref.index) + session
@@ -42,7 +42,7 @@ def _encode(raw: bytes) -> str:
 
 
 def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef:
-    """The wait of a token. Raises UnknownWait for another kind, or if it is not signed with one of `keys`."""
+    """The wait that a token names. Raises UnknownWait if its kind differs, or none of `keys` signed it."""
     try:
         if len(token) > TOKEN_LIMIT:
             raise ValueError("too long")
@@ -84,7 +84,7 @@ def _unpack(packing: int, session: bytes) -> str:
 
 
 def _varints(*numbers: int) -> bytes:
-    if max(numbers) <= 0x7F:  # nearly always
+    if max(numbers) <= 0x7F:  # true for nearly all tokens
         return bytes(numbers)
     out = bytearray()
     for number in numbers:
@@ -97,7 +97,7 @@ def _varints(*numbers: int) -> bytes:
 
 
 def _read_varints(data: bytes, count: int) -> tuple[list[int], bytes]:
-    """Decode `count` numbers; returns them and the rest. Raises IndexError if there are fewer."""
+    """Decode `count` numbers; returns them and the remaining bytes. Raises IndexError if there are fewer."""
     numbers = []
     at = 0
     for _ in range(count):

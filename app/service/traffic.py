@@ -1,7 +1,7 @@
-"""Counts which ways calls of a period took in the current flows, and where callers hung up.
+"""Counts which ways the calls of a period took through the current flows, and where callers hung up.
 
-A call counts once for each way, however often it took it. Calls on older revisions count if the flow, the step and its
-exit still exist; others are counted separately.
+A call counts once for each way that it took. A call on an older revision counts if the flow, the step and its exit
+still exist; the others are counted separately.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from app.service.recorded_calls import json_object
 from app.store import ConnectStatus, Records, ReportedCall
 
 AT_ONCE: Final = 200
-"""Calls per read of traces."""
+"""Number of calls whose traces are read at once."""
 MOST_CALLS: Final = 100_000
-"""Maximum number of calls to count, oldest first."""
+"""Maximum number of calls that are counted, oldest first."""
 WIDEST: Final = 5
-"""Line width of the most frequent way."""
+"""Line width of the way that most calls took."""
 
 
 @dataclass(slots=True)
@@ -47,12 +47,13 @@ class Traffic:
     """What happened to the calls of a period.
 
     Attributes:
-        calls: how many began in each flow, without legs of called parties.
-        ways: how many took each way, by its first outcome (`Arrow.outcomes`).
-        hung_up: how many callers hung up in each step, as (flow, step), before the flow's end and without a person.
-        gone: how many were on steps or ways that a flow no longer has, by flow.
-        until_person: whole seconds until a person answered → number of calls, by entry flow.
-        is_cut: there were more than `MOST_CALLS` calls.
+        calls: the number of calls that began in each flow, without the legs of called parties.
+        ways: the number of calls that took each way, by its first outcome (`Arrow.outcomes`).
+        hung_up: the number of callers who hung up in each step (flow, step), before the flow's end and before a person
+            answered.
+        gone: the number of calls with steps or ways that a flow no longer has, by flow.
+        until_person: number of calls by the whole seconds until a person answered, by entry flow.
+        is_cut: whether there were more than `MOST_CALLS` calls.
     """
 
     calls: Counter[str] = field(default_factory=Counter)
@@ -64,7 +65,7 @@ class Traffic:
 
 
 async def count_traffic(records: Records, flows: Mapping[str, Flow], period: Period, now_ms: int) -> Traffic:
-    """The traffic of a period on the current `flows`, by name. Raises StoreError."""
+    """The traffic of a period in the current `flows`, by name. Raises StoreError."""
     counter = _TrafficCounter(records, flows, now_ms)
     calls = list[ReportedCall]()
     found = 0
@@ -105,7 +106,7 @@ class _TrafficCounter:
             self._known.update(outcome[:3] for outcome in (*outcomes_of(flow), *error_exits_of(flow)))
 
     async def add(self, calls: Sequence[ReportedCall]) -> None:
-        """Count a batch of calls, in order of their keys."""
+        """Count a batch of calls, which is in order of their keys."""
         keys = calls[0].key, calls[-1].key
         traces = defaultdict[int, list[bytes]](list)
         statuses = defaultdict[int, list[ConnectStatus]](list)
@@ -122,7 +123,7 @@ class _TrafficCounter:
         await asyncio.to_thread(count)
 
     async def _played_flow(self, call: ReportedCall) -> Flow | None:
-        """The flow that a call began in, at its revision; None if that is lost."""
+        """The flow that a call began in, at the revision of that time; None if it is lost."""
         now = self._flows.get(call.flow)
         revision = str(json_object(call.state).get("revision", ""))
         if now is not None and now.revision == revision:
@@ -162,7 +163,7 @@ class _TrafficCounter:
 def _taken_by(
     call: ReportedCall, flow: Flow, traces: Sequence[bytes], statuses: Sequence[ConnectStatus]
 ) -> set[OutcomeKey]:
-    """All outcomes that a call took."""
+    """The outcomes that a call took."""
     flows = {each.name: each for each in (flow, *flow.subs.values())}
     found = {key for trace in traces for key in _taken_in(trace, flows)}
     if call.is_over and statuses:
@@ -173,7 +174,7 @@ def _taken_by(
 
 
 def _taken_in(trace: bytes, flows: Mapping[str, Flow]) -> Iterable[OutcomeKey]:
-    """The outcomes of one turn."""
+    """The outcomes that one turn took."""
     lines = [TraceLine.read(line) for line in orjson.loads(trace)]
     follow = Following(by_file(flows.values())).read(lines)
     if follow.begun is not None:
@@ -185,7 +186,7 @@ def _taken_in(trace: bytes, flows: Mapping[str, Flow]) -> Iterable[OutcomeKey]:
 
 
 def paint_traffic(drawing: Drawing, traffic: Traffic) -> Drawing:
-    """A drawing with the number of calls on each way, and of those who hung up in each step."""
+    """Add to a drawing how many calls took each way, and how many callers hung up in each step."""
     most = max((traffic.ways[arrow.outcomes[0]] for arrow in drawing.arrows if arrow.outcomes), default=0)
 
     def painted(arrow: Arrow) -> Arrow:

@@ -1,4 +1,4 @@
-"""Plays turns and writes them with their webhooks, for webhooks of all kinds."""
+"""Plays turns, and stores them with the webhooks that caused them."""
 
 from __future__ import annotations
 
@@ -25,21 +25,22 @@ from app.service.written_rows import answer_row, end_rows, hook_rows, mask, sess
 from app.store import HookRow, RecordingRow, SessionRow, Store, WebhookRow
 
 AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
-"""Answers lookups concurrently: one answer for each, in order. Never raises."""
+"""Answers lookups concurrently, with one answer per lookup, in order. Never raises."""
 
 ATTEMPTS: Final = 5
-"""How often to try a webhook while others change its session. One of them succeeds each time."""
+"""How often to try a webhook while others change its session. Each time, one of them succeeds."""
 LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
-"""A call that began longer ago counts as ended: its `completed` may be lost. Vonage ends calls after 24 hours.
+"""A call that began longer ago counts as over, even without `completed`, which may be lost. Vonage ends calls after 24
+hours.
 
 Source: Voice API specification, length_timer.
 """
 ANSWERED: Final = (-1, -1)
-"""The turn and wait numbers of an answer webhook, which does not arrive on a wait."""
+"""The turn and wait numbers of an answer webhook, which does not belong to a wait."""
 
 
 async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-    """The answers of a server without a lookup client."""
+    """The answers if a server has no lookup client."""
     return tuple(LookupAnswer(None, "this server has no lookup client") for _ in wanted)
 
 
@@ -48,12 +49,12 @@ class Policy:
     """The settings of a `CallService`.
 
     Attributes:
-        keys: for wait tokens and masks, of at most 64 bytes; the first signs, all verify.
-        failsafe: a valid NCCO, played if nothing else can be.
-        env: variables for flows by name, without the prefix `FLOW_`.
-        dial_allow: allowed prefixes of computed numbers.
+        keys: the keys for wait tokens and masks, of at most 64 bytes each; the first one signs, all of them verify.
+        failsafe: a valid NCCO, for when no flow can be played.
+        env: the variables for flows, by name without the prefix `FLOW_`.
+        dial_allow: the prefixes that computed numbers may have.
         dial_limit: maximum number of dials per call.
-        keeps_recordings: whether recordings are written, to be fetched.
+        keeps_recordings: whether recordings are fetched.
     """
 
     keys: tuple[bytes, ...] = field(repr=False)
@@ -64,7 +65,7 @@ class Policy:
     keeps_recordings: bool = False
 
     def turn_context(self, now: datetime, base_url: str) -> TurnContext:
-        """The external inputs of a turn; its callback URLs start with `base_url`."""
+        """The external inputs of a turn. Its callback URLs start with `base_url`."""
 
         def link(ref: WaitRef) -> str:
             return f"{base_url}/webhooks/{ref.kind}/{make_token(self.keys[0], ref)}"
@@ -76,15 +77,15 @@ class Policy:
 
 
 class Turns:
-    """Plays turns of calls and writes them. Holds no call state itself.
+    """Plays the turns of calls and stores them. It has no state of calls itself.
 
     Args:
-        store: open while webhooks arrive.
+        store: open as long as webhooks arrive.
         library: the flows in use.
-        policy: settings of the service.
-        look_ups: returns a function that answers the lookups of one turn, within one budget.
-        hooks_written: called after hooks were written.
-        dialled: called with the number of dials of a written turn: Vonage counts them as new calls.
+        policy: the service's settings.
+        look_ups: makes a function that answers the lookups of one turn within one budget.
+        hooks_written: called after hooks have been stored.
+        dialled: called with the number of dials of a stored turn, which Vonage counts as new calls.
 
     Attributes:
         failsafe: the failsafe NCCO as bytes.
@@ -109,7 +110,7 @@ class Turns:
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
 
     async def begin(self, turn: Turn, webhook: WebhookRow, delivery: Delivery, leg: str = "") -> Reply:
-        """Write the first turn of a call, then reply with it, even if the call was forgotten. Raises AlreadyOpen."""
+        """Store the first turn of a call, then reply with it, even if the call was forgotten. Raises AlreadyOpen."""
         ncco = orjson.dumps(turn.ncco)
         now = webhook.received_at
         hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
@@ -123,7 +124,7 @@ class Turns:
         return Reply.of_turn(turn, ncco, webhook.kind, webhook)
 
     async def repeat_answer(self, id_: str, delivery: Delivery, kind: str = "answer") -> Reply | None:
-        """The stored reply to a repeated answer webhook; None for the first one."""
+        """The stored reply to a repeated answer webhook; None if it is not a repeat."""
         stored = await self.store.reply(id_, *ANSWERED, "")
         if stored is None:
             return None
@@ -131,7 +132,7 @@ class Turns:
         return Reply.repeat(stored, kind, delivery.call)
 
     async def play(self, playing: Playing[Result]) -> Result:
-        """Drive the interpreter: answer its lookups until it returns."""
+        """Drive the interpreter and answer its lookups until it returns."""
         try:
             wanted = next(playing)
             look_up = self.look_ups()
@@ -142,7 +143,7 @@ class Turns:
             return result
 
     def event_hooks(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> tuple[HookRow, ...]:
-        """The hooks of an event on a wait; the store omits those of a repeated delivery."""
+        """The hooks for an event on a wait. The store ignores those of a repeated delivery."""
         if flow is None or delivery.problem:
             return ()
         context = self.policy.turn_context(delivery.received_at, delivery.base_url)
@@ -152,12 +153,12 @@ class Turns:
     async def end(
         self, leg: str, webhook: WebhookRow, delivery: Delivery | None, before: Sequence[HookRow] = ()
     ) -> None:
-        """Write the end of a leg's calls with their hooks: `before`, those of hanging up, then those of the end.
+        """Store the end of a leg's calls with their hooks: `before`, those of the hang-up, then those of the end.
 
         Args:
-            leg: the calls' leg.
+            leg: the leg of the calls.
             webhook: the row that reports the end.
-            delivery: the delivery of that webhook; None if the end was never reported.
+            delivery: that webhook's delivery; None if the end was never reported.
             before: the hooks of the webhook itself.
 
         Raises StoreUnavailable if other webhooks keep moving the calls.
@@ -193,7 +194,7 @@ class Turns:
         raise StoreUnavailable("other webhooks keep moving the calls of this leg")
 
     async def _has_reported_end(self, leg: str) -> bool:
-        """Whether another call of the leg is over, and sent hooks for its end; a transfer may be answered too late."""
+        """Whether a call of the leg is over and sent the hooks for its end. A transfer may be answered late."""
         for name, revision in await self.store.ended_flows(leg):
             flow = await self.library.pinned(name, revision)
             if flow is not None and engine.may_report_end(flow):
@@ -211,7 +212,7 @@ class Turns:
         hooks: tuple[HookRow, ...] = (),
         recording: RecordingRow | None = None,
     ) -> Reply:
-        """Write the next turn, then reply with it; `hooks` come before those of the turn. Raises Conflict."""
+        """Store the next turn, then reply with it. `hooks` come before the turn's own. Raises Conflict."""
         ncco = orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if kind == "input" else b""
         hooks = (*hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
@@ -226,7 +227,7 @@ class Turns:
     async def record(
         self, webhook: WebhookRow, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
     ) -> None:
-        """Write a webhook that does not change the call, with its hooks and recording."""
+        """Store a webhook that does not change the call, with its hooks and recording."""
         await self.store.record(webhook, hooks=hooks, recording=recording)
         if hooks:
             self.hooks_written()
@@ -255,12 +256,12 @@ class Turns:
         return announced(delivery, session, place or ("", ""), flow)
 
     def failsafe_reply(self, kind: str, problem: str, call: Call, *, is_called: bool = False) -> Reply:
-        """The failsafe NCCO; a called party is connected in silence instead."""
+        """The failsafe NCCO. A called party is connected in silence instead."""
         return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
 
 
 def wait_of(session: Session, ref: WaitRef) -> OpenWait | None:
-    """The wait that a token names, if the session's latest turn opened it."""
+    """The wait that a token names, if it was opened by the session's latest turn."""
     if ref.turn != session.turn or ref.index >= len(session.waits):
         return None
     return session.waits[ref.index]
@@ -272,5 +273,5 @@ def has_ended(row: SessionRow, delivery: Delivery) -> bool:
 
 
 def lost_revision(session: Session) -> str:
-    """Why a call whose flow is not stored cannot continue."""
+    """Why a call cannot continue without its flow."""
     return f"revision {session.revision} of flow {session.flow} is lost"

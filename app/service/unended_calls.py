@@ -1,4 +1,4 @@
-"""Ends calls whose end went unnoticed: `completed` came before the call was stored, or never."""
+"""Ends calls whose end was not noticed, because `completed` came before the call was stored, or never came."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from app.store import LOST, OpenCall, Records, WebhookRow, milliseconds
 from app.vonage.voice_api import VoiceApi, VoiceApiError
 
 LOOKBACK: Final = 100_000
-"""Webhooks before the start of the server that are searched for early ends: more than arrive between two looks."""
+"""How many webhooks before the server's start are searched for early ends: more than arrive between two looks."""
 SILENT_MS: Final = 60 * 60 * 1000
-"""After this time without a turn, and as often, Vonage is asked about a call. Our choice."""
+"""Vonage is asked about a call after this time without a turn, and again each time it has passed. Our choice."""
 MOST_ASKED: Final = 100
-"""Requests to Vonage in one look, which leaves most of its rate to others."""
+"""Maximum number of requests to Vonage in one look. This leaves most of Vonage's rate limit to others."""
 BEFORE_DELETION: Final = timedelta(hours=1)
-"""A call ends at least this long before it may be deleted."""
+"""How long before its possible deletion a call is ended at the latest."""
 
 
 @dataclass
 class Looked:
-    """The numbers of calls that a look has ended.
+    """How many calls a look has ended.
 
     Attributes:
-        early: their end was reported before they were stored.
-        known: their end was known to Vonage.
-        lost: they were too old.
+        early: calls whose end was reported before they were stored.
+        known: calls that Vonage knew to be over.
+        lost: calls that were too old.
         problem: why Vonage could not be asked, or "".
     """
 
@@ -48,28 +48,28 @@ class Looked:
 
 @dataclass
 class UnendedCalls:
-    """Looks for calls that are over, but not marked so. Several hosts may look: a call becomes over only once.
+    """Looks for calls that are over but not marked as over. Several hosts can look: each call is ended only once.
 
-    A call is left open if its end was never reported and its flows do not send hooks for it.
+    If the end was never reported and the flow sends no hooks for it, a call is left open.
 
     Args:
-        service: ends them.
-        voice: asks Vonage; None without a private key.
-        kept_for: the retention; None: forever.
+        service: ends the calls.
+        voice: asks Vonage about calls; None without a private key.
+        kept_for: the retention period; None if calls are kept forever.
     """
 
     service: CallService
     voice: VoiceApi | None = None
     kept_for: timedelta | None = None
     _webhooks: tuple[int, int] | None = None
-    """The keys of the last searched webhook, and of the last one at the previous look."""
+    """The key of the last webhook that was searched, and of the last one at the previous look."""
     _done: tuple[int, int] = (-1, -1)
-    """The last call that was too old, by time and key."""
+    """The last call that was found too old, by time and key."""
     _asked_at: dict[str, int] = field(default_factory=dict)
-    """When Vonage was asked about open calls."""
+    """When Vonage was last asked about each open call."""
 
     async def look(self, now: datetime) -> Looked:
-        """End what can be ended now. Raises StoreError."""
+        """End the calls that can be ended now. Raises StoreError."""
         now_ms = milliseconds(now)
         too_old = milliseconds(now - self._longest)
         looked = Looked()
@@ -98,12 +98,12 @@ class UnendedCalls:
 
     @property
     def _longest(self) -> timedelta:
-        """The age at which a call must be over, before it is deleted."""
+        """The age at which a call is ended in any case, before it is deleted."""
         longest = timedelta(milliseconds=LONGEST_CALL_MS)
         return longest if self.kept_for is None else min(longest, self.kept_for - BEFORE_DELETION)
 
     async def _reports_end(self, call: OpenCall) -> bool:
-        """Whether the flow of a call sends hooks for its end; a lost or damaged revision sends none."""
+        """Whether a call's flow sends hooks for its end. A lost or damaged revision sends none."""
         try:
             flow = await self.service.library.pinned(call.flow, call.revision)
         except ValueError:
@@ -111,9 +111,9 @@ class UnendedCalls:
         return flow is not None and may_report_end(flow)
 
     async def _end_early(self, records: Records) -> int:
-        """Deliver again each `completed` that came before its call was stored; returns their number.
+        """Deliver again every `completed` that came before its call was stored; returns how many.
 
-        Those since the previous look have to wait: their calls may not be stored yet.
+        Webhooks since the previous look have to wait, because their calls may not be stored yet.
         """
         last = await records.last_webhook()
         if self._webhooks is None:
@@ -127,7 +127,7 @@ class UnendedCalls:
         return len(rows)
 
     async def _ask(self, voice: VoiceApi, call: OpenCall, now: datetime, looked: Looked) -> bool:
-        """End a call that Vonage knows to be over, with what it knows about it; returns whether the call is over."""
+        """End a call if Vonage knows that it is over; returns whether it is over."""
         row = await self.service.store.load(call.id)
         if row is None or row.is_over:
             return True

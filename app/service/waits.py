@@ -1,4 +1,4 @@
-"""Webhooks of waits: each resumes its call, repeats the reply to its first delivery, or is only recorded."""
+"""Webhooks of waits: each resumes its call, gets the reply to its first delivery again, or is only recorded."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from app.store import HookRow, RecordingRow, SessionRow, WebhookRow
 
 
 async def resume(turns: Turns, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
-    """Handle the webhook of a wait; returns an NCCO or an empty reply.
+    """Reply to the webhook of a wait with an NCCO, or with an empty reply.
 
-    Raises UnknownWait for a token that this server never signed.
+    Raises UnknownWait if this server did not sign the token.
     """
     ref = read_token(turns.policy.keys, kind, token)
     if kind == "onanswer":
@@ -61,7 +61,7 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
 
 
 async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
-    """Handle a webhook for a closed wait: a repeat gets the same bytes, any other is only recorded."""
+    """Handle a webhook for a wait that is closed: a repeat gets the same bytes, any other is only recorded."""
     webhook = _wait_row(turns, ref, delivery, hides=True if ref.kind == "input" else None)
     stored = await turns.store.reply(session.id, ref.turn, ref.index, REFUSED)
     if stored is None:
@@ -77,13 +77,13 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
 
 
 async def _resume_unknown(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
-    """The failsafe NCCO for a valid token whose call is not stored: a caller is on the line."""
+    """Reply with the failsafe NCCO: the token is valid, so a caller is on the line, but the call is not stored."""
     await turns.record(_wait_row(turns, ref, delivery, hides=True), recording=turns.announced(delivery))
     return turns.failsafe_reply(delivery.kind, "this call is not stored", Call(uuid=ref.session))
 
 
 async def _seen(turns: Turns, session: Session) -> frozenset[str]:
-    """The statuses and refusals of the dials of this turn."""
+    """The statuses and refusals of this turn's dials."""
     statuses = await turns.store.statuses(session.id, session.turn)
     return frozenset(status.partition(":")[0] for _, status in statuses) | await called_parties.refusals(turns, session)
 
@@ -102,9 +102,9 @@ async def _record_on_wait(
     *,
     recording: RecordingRow | None,
 ) -> None:
-    """Write a webhook that does not steer. `completed` of a called party's leg ends that party's session.
+    """Store a webhook that does not affect the call. `completed` on a called party's leg ends the party's session.
 
-    The wait of a party has the index after the wait for the events of its connect.
+    The index of a party's wait follows that of the wait for its connect's events.
     """
     status = delivery.webhook
     party = None
@@ -119,6 +119,6 @@ async def _record_on_wait(
 
 
 def _hides_input(wait: OpenWait) -> bool | None:
-    """Whether the webhook of a wait contains secret input; None if the wait does not ask for input."""
+    """Whether the webhook of a wait contains secret input. None if the wait does not ask for input."""
     asks = wait.kind == "input" or (wait.kind == "event" and wait.name == "input")
     return wait.sensitive if asks else wait.sensitive or None

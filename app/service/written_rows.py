@@ -1,4 +1,4 @@
-"""The rows of webhooks, turns and hooks. Sensitive values are replaced with tokens."""
+"""The rows of webhooks, turns and hooks. Tokens replace sensitive values."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from app.store import HookRow, SessionRow, TurnRow, WebhookRow
 _INPUT_FIELDS: Final = frozenset(
     {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}
 )
-"""Fields of an input webhook; their names are kept, their values are not."""
+"""The fields of an input webhook. Their names are stored, their values are not."""
 
 _PUBLIC_FIELDS: Final = frozenset(
     {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}
 )
-"""Fields without secrets of callers."""
+"""Fields that never contain callers' secrets."""
 
 REFUSED: Final = "refused"
-"""The status of a webhook that reports a refused NCCO."""
+"""The status in the row of a webhook that reports a refused NCCO."""
 
 
 def mask(key: bytes, session: str, secret: str) -> str:
-    """The token that replaces a secret, the same for equal secrets of a call."""
+    """The token that replaces a secret. Equal secrets of a call get the same token."""
     digest = hmac.digest(key, f"{session}\0{secret}".encode(), "sha256")
     return f"secret:{digest[:8].hex()}"
 
 
 def status_of(webhook: Webhook) -> str:
-    """Distinguishes the webhooks of one wait: the call status with its sub-state; "" for an input."""
+    """What distinguishes the webhooks of one wait: the call status with its sub-state, or "" for an input."""
     if not isinstance(webhook, StatusWebhook):
         return "" if isinstance(webhook, InputWebhook) else webhook.kind
     return f"{webhook.status or ''}:{webhook.sub_state}" if webhook.sub_state else webhook.status or ""
@@ -55,7 +55,7 @@ def webhook_row(
     status: str = "",
     hides: bool | None = None,
 ) -> WebhookRow:
-    """The webhook unchanged, or with tokens; see `body_of` for `key` and `hides`."""
+    """The row of a webhook, unchanged or with tokens; `body_of` explains `key` and `hides`."""
     webhook = delivery.webhook
     return WebhookRow(
         secrets.token_hex(16),
@@ -73,7 +73,7 @@ def webhook_row(
 
 
 def answer_row(delivery: Delivery, session: str, key: bytes, kind: str = "answer") -> WebhookRow:
-    """An answer webhook unchanged; its session is "" if it opened none."""
+    """The row of an answer webhook. Its session is "" if the webhook opened none."""
     call = delivery.call
     body = body_of(delivery, session, key)
     leg = call.uuid
@@ -83,21 +83,21 @@ def answer_row(delivery: Delivery, session: str, key: bytes, kind: str = "answer
 
 
 def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None = None) -> bytes:
-    """The stored form of a body or a query.
+    """A body or a query as it is stored.
 
     Args:
         delivery: the webhook.
         session: the call's session.
-        key: creates the tokens that replace digits and words.
-        hides: whether it may contain a secret. None: no question was asked, so it is secret only if it contains a
-            caller's keys or words, or is unreadable.
+        key: makes the tokens that replace digits and words.
+        hides: whether it may contain a secret. None if nothing was asked: then it is secret only if it contains a
+            caller's keys or words, or cannot be read.
     """
     is_hidden = may_hold_input(delivery) if hides is None else hides
     return _masked(delivery, session, key) if is_hidden else delivery.raw
 
 
 def may_hold_input(delivery: Delivery) -> bool:
-    """Whether a webhook may contain a caller's input anywhere, with any escaping."""
+    """Whether a webhook may contain a caller's input anywhere, escaped or not."""
     raw = delivery.raw.decode("latin-1").lower()
     if delivery.problem or _names_input(raw):
         return True
@@ -109,9 +109,9 @@ def _names_input(text: str) -> bool:
 
 
 def session_row(session: Session, version: int, opened_at: int, now: int, leg: str = "") -> SessionRow:
-    """The session's row. Its `is_over` means that the leg has ended.
+    """The row of a session. `is_over` means that its leg has ended.
 
-    `leg` is that of a called party; otherwise it is the call's.
+    `leg` is a called party's leg; by default it is the call's.
     """
     call = session.call
     return SessionRow(
@@ -131,11 +131,11 @@ def session_row(session: Session, version: int, opened_at: int, now: int, leg: s
 def turn_row(
     turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery, hooks: Sequence[HookRow] = ()
 ) -> TurnRow:
-    """The turn's row, with all inputs for a replay: its time, results of lookups, its webhook.
+    """The row of a turn, with everything that a replay needs: its time, its webhook and the results of lookups.
 
-    It keeps its hooks' names by ID, since sent hooks are deleted.
+    It contains the names of its hooks by ID, because hooks are deleted once sent.
 
-    `us` is the time in microseconds from the complete webhook to the turn, before writing.
+    `us` is the time from the complete webhook to the finished turn in microseconds, without storing it.
     """
     inputs: dict[str, Any] = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
     if turn.lookups:
@@ -160,15 +160,15 @@ def turn_row(
 
 
 def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, ...]:
-    """The hooks that a turn or an event of a call sends, in order; `now` is in milliseconds since 1970.
+    """The rows of hooks of a turn or an event, in order; `now` is in milliseconds since 1970.
 
-    Each has a random id, by which its receiver recognises repeats. One that cannot be rendered is parked.
+    Each has a random ID, so that its receiver recognises repeats. A hook that cannot be rendered is parked.
     """
     return tuple([_hook_row(hook, session, now) for hook in hooks])
 
 
 def end_rows(hooks: Iterable[Hook], call: SessionRow, now: int) -> tuple[HookRow, ...]:
-    """The hooks for the end of a call. Their ids depend on its leg only, so that receivers recognise any repeat."""
+    """The rows of hooks for the end of a call. Their IDs depend only on its leg, so receivers recognise repeats."""
     rows = enumerate(hook_rows(hooks, call.id, now))
     return tuple([row._replace(id=f"msg_{_digest(call.leg, 'ended', number)}") for number, row in rows])
 
@@ -184,7 +184,7 @@ def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
     try:
         body = orjson.dumps(hook.json)
         headers = orjson.dumps(dict(hook.headers))
-    except TypeError:  # a lone surrogate, which JSON cannot represent
+    except TypeError:  # a lone surrogate, which is not valid in JSON
         problem = problem or "its body or headers contain something that JSON cannot express"
     return HookRow(
         id=f"msg_{secrets.token_hex(16)}",
@@ -201,7 +201,7 @@ def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
 
 
 def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:
-    """The fields with every digit and every recognised word replaced; an unreadable body is not stored at all."""
+    """The fields with digits and recognised words replaced. A body that cannot be read is not stored."""
     if delivery.problem:
         return orjson.dumps({"not_kept": delivery.problem, "bytes": len(delivery.raw)})
     kept = dict(_kept(name, value, session, key) for name, value in delivery.fields.items())
@@ -211,7 +211,7 @@ def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:
 
 
 def _kept(name: str, value: Any, session: str, key: bytes) -> tuple[str, Any]:
-    """A field with possible secrets masked: only known names, public fields, empty values and booleans are kept."""
+    """A field as it is stored: known names, public fields, empty values and booleans stay, the rest is masked."""
     if name in _PUBLIC_FIELDS:
         return name, value
     return (name if name in _INPUT_FIELDS else mask(key, session, name)), _hidden(value, session, key)

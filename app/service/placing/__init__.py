@@ -1,1 +1,1 @@
-"""Places calls: which requests are valid, when attempts may be made, what follows them, and who makes them."""
+"""Places calls: validates requests, decides when to make attempts and what follows them, and makes them."""

@@ -14,13 +14,13 @@ from app.store import PlacedRow, milliseconds
 ANSWERED: Final = "answered"
 """The outcome of an answered call."""
 NOT_REACHED: Final = frozenset({"timeout", "busy", "unanswered", "rejected", "failed"})
-"""Vonage's statuses of calls that nobody answered."""
+"""Vonage's statuses for calls that nobody answered."""
 SILENT_S: Final = 30
-"""How long after the end of ringing to wait for a webhook of an attempt."""
+"""How long to wait for a webhook after an attempt should have stopped ringing, in seconds."""
 LOOK_S: Final = 10 * 60
-"""How often to ask Vonage about an answered call whose `completed` does not come."""
+"""How often to ask Vonage about an answered call whose `completed` has not arrived, in seconds."""
 LONGEST_CALL_S: Final = 24 * 60 * 60
-"""After this time a call is over, whatever Vonage says. Source: Voice API specification, length_timer."""
+"""After this many seconds a call is over, whatever Vonage says. Source: Voice API specification, length_timer."""
 
 
 def moment_of(ms: int) -> datetime:
@@ -29,18 +29,18 @@ def moment_of(ms: int) -> datetime:
 
 
 def first_moment(flow: Flow, number: str, wanted_at: datetime) -> datetime | None:
-    """When the first attempt may be made; None if never."""
+    """When the first attempt may be made; None if there is no such time."""
     outbound = _outbound_of(flow)
     return next_moment(wanted_at, zones_of(number) if outbound.quiet else (), _calendar(flow, outbound))
 
 
 def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime) -> datetime | None:
-    """When another attempt may follow the last one; None if the call is over.
+    """When another attempt may be made; None if there will be none.
 
     Args:
-        flow: whose `outbound` decides.
-        row: the call, whose `tries` include the last attempt.
-        outcome: the outcome of that attempt.
+        flow: the flow whose `outbound` decides this.
+        row: the placed call; its `tries` include the last attempt.
+        outcome: the last attempt's outcome.
         now: aware.
     """
     outbound = _outbound_of(flow)
@@ -52,7 +52,7 @@ def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime) -> dat
 
 
 def is_too_late(row: PlacedRow, moment: datetime) -> bool:
-    """Whether a call has expired at a moment."""
+    """Whether a placed call has expired by a certain time."""
     return row.expires_at is not None and milliseconds(moment) >= row.expires_at
 
 

@@ -1,4 +1,4 @@
-"""Ends attempts: another one follows, or the flow's hooks report the result."""
+"""Ends attempts: either another one follows, or the flow's hooks report the result."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from app.service.written_rows import hook_rows
 from app.store import AttemptResult, AttemptRow, HookRow, PlacedRow, milliseconds
 
 SESSION: Final = "placed:"
-"""The start of the session name of hooks without a call, sent when nobody was reached."""
+"""Hooks that report that nobody was reached belong to no call. The name of their session starts with this."""
 
 
 async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: datetime, problem: str = "") -> bool:
-    """End an attempt; False if it is over. Another one follows if the flow's `outbound` says so.
+    """End an attempt; the flow's `outbound` decides whether another follows. False if it had ended before.
 
     Args:
-        turns: has the store and the flows.
+        turns: provides the store and the flows.
         attempt: as stored.
         outcome: `answered`, Vonage's status, or `unknown`.
         now: aware.
-        problem: why, in one sentence, if it failed.
+        problem: why it failed, in one sentence; "" otherwise.
     """
     placed = turns.store.placed
     row = await placed.get(attempt.placed)
@@ -47,7 +47,7 @@ async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: date
 
 
 async def end_waiting(turns: Turns, row: PlacedRow, flow: Flow | None, result: AttemptResult, now: datetime) -> None:
-    """End a call that waits for an attempt, and send its hooks; the outcome is `expired` or `failed`."""
+    """End a placed call that was waiting for an attempt, and send its hooks; the outcome is `expired` or `failed`."""
     hooks = _hooks(turns, flow, row, result.outcome, now)
     result = result._replace(params=_kept_params(flow, row), hooks=hooks)
     if await turns.store.placed.end_waiting(row, result, milliseconds(now)) and hooks:
@@ -55,7 +55,7 @@ async def end_waiting(turns: Turns, row: PlacedRow, flow: Flow | None, result: A
 
 
 def values_of(flow: Flow, row: PlacedRow) -> dict[str, Any]:
-    """The values of a flow's params; a stored one that no longer fits its type is left out."""
+    """The values of a flow's params. A stored value that no longer has the param's type is left out."""
     values = {}
     stored: Mapping[str, Any] = orjson.loads(row.params) if row.params else {}
     for name, param in flow.params.items():
@@ -68,13 +68,13 @@ def values_of(flow: Flow, row: PlacedRow) -> dict[str, Any]:
 
 
 def call_of(flow: Flow, row: PlacedRow) -> Call:
-    """The data of an unanswered call."""
+    """The call data of a call that nobody answered."""
     from_number = flow.outbound.from_number if flow.outbound is not None else ""
     return Call(row.number, from_number, direction="outbound", request=row.id)
 
 
 def _kept_params(flow: Flow | None, row: PlacedRow) -> str:
-    """The params to keep after the end: none that are sensitive, and none if the flow is lost."""
+    """The params to keep after the end: without sensitive ones, and none at all if the flow is lost."""
     if flow is None or not row.params:
         return ""
     stored = orjson.loads(row.params)

@@ -1,4 +1,4 @@
-"""Places calls while it runs: each attempt is committed, then requested exactly once.
+"""Places calls while it runs. Each attempt is committed, and then requested from Vonage exactly once.
 
 Several hosts may work on one store: the transaction that commits an attempt decides which of them requests it.
 """
@@ -31,15 +31,15 @@ from app.store import AttemptResult, AttemptRow, PlacedCounts, PlacedRow, Placin
 from app.vonage.voice_api import OVER, CallDetails, CreatedCall, NewCall, VoiceApiError
 
 AT_ONCE: Final = 20
-"""Rows per read."""
+"""Rows that are read at once."""
 REPLY_S: Final = 20
-"""How long a request for a call may take, with its connection. `app.vonage.voice_api` gives up before."""
+"""Time limit of a request for a call in seconds, including the connection. `app.vonage.voice_api` gives up earlier."""
 POLLING: Final = Schedule(poll_s=1.0, slots=16)
 GONE: Final = "gone"
 FLOW_S: Final = 60 * 60
-"""How long a call waits for a flow that is not there."""
+"""How long a call waits if this server does not have its flow, in seconds."""
 AGAIN_S: Final = 5
-"""When to retry requests that did not reach Vonage."""
+"""When to retry requests that did not reach Vonage, in seconds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,9 +47,9 @@ class PlacingPolicy:
     """The settings of a placer.
 
     Attributes:
-        base_url: the webhooks' base URL, without a trailing slash.
-        limits: those of all hosts together.
-        schedule: polling; its tries do not apply.
+        base_url: base URL of the webhooks, without a trailing slash.
+        limits: the limits for all hosts together.
+        schedule: how to poll; its number of tries does not apply.
     """
 
     base_url: str
@@ -58,26 +58,26 @@ class PlacingPolicy:
 
 
 class PlacesCalls(Protocol):
-    """What a placer needs of the Voice API; see `VoiceApi`."""
+    """The part of the Voice API that a placer needs; see `VoiceApi`."""
 
     async def create_call(self, call: NewCall) -> CreatedCall:
         """Place a call. Raises VoiceApiError."""
 
     async def call(self, uuid: str) -> CallDetails:
-        """A call, also after its end. Raises VoiceApiError."""
+        """A call, even one that has ended. Raises VoiceApiError."""
 
     async def hang_up(self, uuid: str) -> None:
         """End a leg. Raises VonageApiError."""
 
 
 class Placer(Poller[AttemptRow, PlacedCounts]):
-    """Looks for due calls and places them.
+    """Looks for calls that are due, and places them.
 
     Args:
-        turns: has the store, the flows and the policy.
+        turns: provides the store, the flows and the policy.
         api: requests calls.
         policy: settings.
-        listener: receives problems.
+        listener: is told about problems.
         clock: the time, aware, UTC.
     """
 
@@ -97,11 +97,11 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         self._dials = 0
 
     def count_dials(self, dials: int) -> None:
-        """Count the dials of a turn, which has been written: they go first, and new calls leave room for them."""
+        """Count the dials of a turn that was just written. They have priority: new calls wait until there is room."""
         self._dials += dials
 
     async def claim(self, limit: int) -> Sequence[AttemptRow]:
-        """Commit the next attempt; one at a time, since new calls keep a distance."""
+        """Commit the next attempt. Only one at a time, because calls are placed at intervals."""
         if self._dials:
             dials, self._dials = self._dials, 0
             await self._placed.yield_to(dials, self.now())
@@ -116,7 +116,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         return ()
 
     async def _begin(self, row: PlacedRow) -> Sequence[AttemptRow] | None:
-        """The committed attempt of a due call; () if no call can be placed now, None if this one is no longer due."""
+        """Commit an attempt of a due call; () if no call can be placed now, None if this one is no longer due."""
         now = self.clock()
         at = milliseconds(now)
         flow = self._turns.library.current.flows.get(row.flow)
@@ -144,7 +144,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         return None
 
     async def _wait_for_flow(self, row: PlacedRow, now: datetime) -> None:
-        """Wait for a flow that this server does not have: it may be reloaded, or another host may have it."""
+        """Postpone a call whose flow this server does not have. A reload may add it, or another host may have it."""
         problem = f"this server has no flow {row.flow} that places calls"
         if milliseconds(now) - row.wanted_at > FLOW_S * 1000:
             await end_waiting(self._turns, row, None, AttemptResult("failed", problem), now)
@@ -152,7 +152,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await self._placed.postpone(row, milliseconds(now) + AGAIN_S * 1000, problem, milliseconds(now))
 
     async def run_one(self, row: AttemptRow) -> None:
-        """Request the call of an attempt, and note the result."""
+        """Request the call of an attempt, and store the result."""
         flow = await self._turns.library.pinned(row.flow, row.revision)
         if flow is None or flow.outbound is None:
             await self._not_sent(row, f"revision {row.revision} of flow {row.flow} is lost")
@@ -166,7 +166,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         await self.write(self._placed.sent(row, created.uuid, created.conversation_uuid))
 
     async def count(self) -> PlacedCounts:
-        """Count the calls that are waiting and those under way."""
+        """Count the waiting calls and the calls in progress."""
         return await self._placed.count_active()
 
     async def _failed(self, row: AttemptRow, outbound: Outbound, error: VoiceApiError) -> None:
@@ -197,7 +197,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await self._placed.hung_up(attempt)
 
     async def _give_up(self, attempt: AttemptRow) -> None:
-        """End an attempt whose webhooks do not come; if its leg is known, ask Vonage first."""
+        """End an attempt whose webhooks did not arrive. If its leg is known, ask Vonage first."""
         outcome = ANSWERED if attempt.answered_at is not None else UNKNOWN
         is_old = self.now() - attempt.placing_at > LONGEST_CALL_S * 1000
         if attempt.leg and not is_old and (status := await self._status_of(attempt)) != GONE:
@@ -210,7 +210,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         await end_attempt(self._turns, attempt, outcome, self.clock(), attempt.problem)
 
     async def _status_of(self, attempt: AttemptRow) -> str:
-        """Vonage's status of a call; GONE if it knows none, "" if it does not answer."""
+        """The status of a call at Vonage; GONE if Vonage does not know it, "" if Vonage does not reply."""
         try:
             return (await self._api.call(attempt.leg)).status
         except VoiceApiError as error:

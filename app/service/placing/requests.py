@@ -1,4 +1,4 @@
-"""Requests for calls, which are checked immediately, so that stored ones can be placed."""
+"""Requests for calls. They are checked before they are stored, so that every stored one can be placed."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from app.store import PlacedRow, milliseconds
 from app.suggest import nearest
 
 LONGEST_CHAIN: Final = 10
-"""Maximum number of calls that may lead to one another."""
+"""Maximum number of placed calls in a chain, each of which placed the next."""
 MOST_BYTES: Final = 8_192
-"""Size of the params of a call as JSON."""
+"""Maximum size of a call's params as JSON."""
 _CONTROL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u00[01]")
-"""A control character in JSON, apart from those with a letter, such as a line end."""
+"""A control character in JSON, except those with a short escape such as `\n`."""
 LONGEST_AHEAD: Final = timedelta(days=400)
-"""How far in the future a call may be requested."""
+"""How far in the future a call may be placed."""
 
 
 class RefusedRequest(AppError):
-    """A call that cannot be placed as requested.
+    """A request for a call that cannot be placed.
 
     Attributes:
-        where: the field that is wrong, such as `with.name`.
+        where: the wrong field, such as `with.name`.
     """
 
     def __init__(self, where: str, message: str, cure: str) -> None:
@@ -48,15 +48,15 @@ class WantedCall:
     """A request to place a call.
 
     Attributes:
-        flow: the flow that the called person hears.
-        to: the number, as people or programs write it, with the country code.
-        values: those of the flow's params, by name; text is cast.
+        flow: the flow that the person who is called hears.
+        to: the number with its country code, as a person or a program writes it.
+        values: values of the flow's params, by name; text is converted to their types.
         at: not before this time (aware); None: now.
         expires_s: seconds after `at` until it expires; None: as in the flow.
         owner: see `PlacedRow`.
-        key: recognises a repeated request of this owner; "": this request is not repeated.
-        batch: its name, or "".
-        chain: number of this call in a chain of calls that place each other; 0 for the first.
+        key: identifies repeats of this request by the same owner; "" if it is never repeated.
+        batch: the name of its batch, or "".
+        chain: the position in a chain of calls that placed each other; 0 for the first.
     """
 
     flow: str
@@ -71,7 +71,7 @@ class WantedCall:
 
 
 def checked(request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[str], now: datetime) -> PlacedRow:
-    """The row of a request. Raises RefusedRequest.
+    """Check a request and return its row. Raises RefusedRequest.
 
     Args:
         request: the request.
@@ -150,7 +150,7 @@ def _number(text: str, allowed: Sequence[str]) -> str:
 
 
 def _values(given: Mapping[str, Any], flow: Flow) -> dict[str, Any]:
-    """The value of every param. Raises RefusedRequest."""
+    """The values of all params. Raises RefusedRequest."""
     for name in given:
         if name not in flow.params:
             near = nearest(name, flow.params)
@@ -179,13 +179,13 @@ def _values(given: Mapping[str, Any], flow: Flow) -> dict[str, Any]:
 
 
 def _digest(request: WantedCall, number: str, values: Mapping[str, Any]) -> str:
-    """A digest that shows whether a repeated request is the same."""
+    """A digest that is the same for requests with the same content."""
     at = request.at.astimezone(UTC).isoformat() if request.at else ""
     document = [request.flow, number, values, at, request.expires_s]
     return sha256(orjson.dumps(document, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _key(request: WantedCall) -> str:
-    """A hash: keys of requests may contain names and numbers, and outlive `ncco forget`."""
+    """A hash of the key: keys may contain names and numbers, and `ncco forget` does not delete them."""
     text = f"{request.owner}\0{request.batch}\0{request.key}" if request.key else secrets.token_hex(16)
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

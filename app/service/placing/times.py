@@ -1,4 +1,4 @@
-"""Decides when a call may be placed: within opening hours, and not at night in any possible time zone of the number."""
+"""Decides when a call may be placed: in opening hours, and never at night in any possible time zone of the number."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from app.flow.hours.calendar import Calendar, hours_view
 
 QUIET_FROM: Final = time(21)
 QUIET_UNTIL: Final = time(8)
-"""Quiet hours in each zone of the called number. Our own choice: many countries allow calls from 8 or 9 to 20 or 21."""
+"""When quiet hours end, in the called number's time zones. Our choice: many countries allow calls from 8 or 9 until 20
+or 21.
+"""
 MOST_DAYS: Final = 60
-"""How far ahead to look for a suitable moment."""
+"""How many days ahead to look for a suitable time."""
 
 _NIGHT: Final = timedelta(hours=24 - QUIET_FROM.hour)
 
 
 @lru_cache(maxsize=4096)
 def zones_of(number: str) -> tuple[ZoneInfo, ...]:
-    """Every time zone that a number may be in; () if unknown. For a number that is not in use, the zones of its prefix.
+    """The time zones that a number may be in; () if unknown. A number that is not in use gets the zones of its prefix.
 
     Args:
         number: digits with the country code.
@@ -39,15 +41,15 @@ def zones_of(number: str) -> tuple[ZoneInfo, ...]:
 
 
 def next_moment(now: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar | None) -> datetime | None:
-    """The first moment from `now` on that is outside the quiet hours of all zones and within the calendar.
+    """The first time from `now` on that is within the calendar and outside the quiet hours of every zone.
 
     Args:
         now: aware.
-        zones: those whose quiet hours count; () for none.
+        zones: the zones whose quiet hours apply; () for none.
         calendar: opening hours; None for any time.
 
     Returns:
-        The moment in UTC; `now` itself if it is suitable; None if there is none within `MOST_DAYS`.
+        The time in UTC, which may be `now`; None if there is none within `MOST_DAYS`.
     """
     moment = now.astimezone(UTC)
     last = moment + timedelta(days=MOST_DAYS)
@@ -63,7 +65,7 @@ def next_moment(now: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar |
 
 
 def _after_night(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The end of the quiet hours around a moment; the moment itself outside them."""
+    """The end of the quiet hours at a time, or the time itself if it is outside them."""
     local = moment.astimezone(zone)
     if QUIET_UNTIL <= local.time() < QUIET_FROM:
         return moment

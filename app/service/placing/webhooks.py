@@ -1,4 +1,4 @@
-"""Webhooks of placed calls: their URLs contain the signed ID of the attempt, so that the first leg adopts it."""
+"""Webhooks of placed calls. Their URLs contain the signed ID of the attempt, and its first leg is assigned to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.service.written_rows import answer_row, status_of, webhook_row
 from app.store import AttemptRow, milliseconds
 
 GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
-"""The NCCO for a person whose call was cancelled, or who is called twice for one attempt."""
+"""The NCCO for somebody whose call was cancelled, or who is called twice for one attempt."""
 DETECTED: Final = frozenset({"human", "machine"})
 FIRST_TURN: Final = 1
 """The number of the turn that machine detection may interrupt."""
@@ -36,7 +36,7 @@ def urls_of(base_url: str, key: bytes, attempt: AttemptRow) -> tuple[str, str]:
 
 
 async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
-    """The first NCCO of a placed call, after somebody picked up. Raises UnknownWait."""
+    """Reply with the first NCCO of a placed call, once somebody has answered. Raises UnknownWait."""
     ref = read_token(turns.policy.keys, "placed", token)
     leg = delivery.call.uuid
     id_ = session_id(leg, None)
@@ -73,7 +73,7 @@ async def _say_goodbye(turns: Turns, id_: str, delivery: Delivery) -> Reply:
 
 
 async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | None:
-    """Apply an event to its attempt; returns the NCCO if machine detection moves the call. Raises UnknownWait."""
+    """Apply an event to its attempt; returns an NCCO if machine detection moves the call. Raises UnknownWait."""
     ref = read_token(turns.policy.keys, "placed", token)
     webhook = delivery.webhook
     if delivery.problem or not isinstance(webhook, StatusWebhook):
@@ -106,7 +106,7 @@ async def _hangs_up(turns: Turns, attempt: AttemptRow) -> bool:
 
 
 async def _detected(turns: Turns, attempt: AttemptRow, leg: str, delivery: Delivery) -> Reply | None:
-    """The reply to the result of machine detection, if it steers the call; kept for a call that begins later."""
+    """Reply to the result of machine detection, which is kept if the call has not begun yet."""
     id_ = session_id(leg, None)
     outcome = event_of(delivery.webhook)
     ref = WaitRef("event", id_, FIRST_TURN, OWN_LEG)
