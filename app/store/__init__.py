@@ -1,4 +1,4 @@
-"""Stores calls, turns, webhooks, revisions of flows, unsent hooks, and recordings."""
+"""Stores calls, turns, webhooks, flow revisions, unsent hooks and recordings."""
 
 from __future__ import annotations
 
@@ -109,11 +109,11 @@ _CURE = (
 
 
 def open_store(url: str) -> Store:
-    """The store at `url`, not opened yet.
+    """The store at `url`, which still has to be opened.
 
-    `sqlite:///` is followed by a path, relative to the working directory or with a fourth slash absolute, taken
-    literally (no escapes, no options). `postgresql://` and `postgres://` are described in `read_address`. `memory://`
-    keeps its calls until the process ends. Raises ValueError with the fix.
+    `sqlite:///` is followed by a path relative to the working directory, or by a fourth slash and an absolute path. It
+    is taken literally: there are no escapes or options. `postgresql://` and `postgres://` are described in
+    `read_address`. `memory://` stores calls until the process ends. Raises ValueError with the fix.
     """
     scheme, found, rest = url.strip().partition("://")
     if not found:
@@ -132,7 +132,7 @@ def open_store(url: str) -> Store:
 
 
 def _postgres(url: str) -> Database:
-    """A database with an optional driver."""
+    """A database whose driver may not be installed."""
     address = read_address(url)
     try:
         module = import_module("app.store.postgres")

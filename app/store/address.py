@@ -1,4 +1,4 @@
-"""The URL of a PostgreSQL database, parsed without its driver."""
+"""The URL of a PostgreSQL database. Parsing it does not need the driver."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, u
 EXAMPLE: Final = "postgresql://ncco:password@db.example.com/ncco"
 
 POOLER: Final = "pooler"
-"""Our own option: `pooler=transaction` for a pooler in transaction mode."""
+"""An option of our own: `pooler=transaction` says that a pooler in transaction mode is used."""
 
 _OPTIONS: Final = (
     "application_name",
@@ -31,9 +31,9 @@ class Address:
     """The address of a PostgreSQL database.
 
     Attributes:
-        dsn: the driver's connection string, with the password: never printed.
-        label: the same without user, password and options, for messages.
-        is_pooled: whether a pooler may use another server connection for each transaction.
+        dsn: the driver's connection string; never printed, because it contains the password.
+        label: the URL without user, password and options, for messages.
+        is_pooled: whether a pooler may run each transaction on another connection.
     """
 
     dsn: str = field(repr=False)
@@ -44,9 +44,9 @@ class Address:
 def read_address(url: str) -> Address:
     """Read `postgresql://user:password@host:port/database?sslmode=require`.
 
-    `postgres://` also works. Several hosts are separated by commas; `?host=` takes the folder of a Unix socket. Missing
-    parts are taken from libpq's variables (PGUSER, PGPASSWORD, ...). Raises ValueError with the fix and without the
-    password.
+    `postgres://` also works. Separate several hosts with commas; use `?host=` for the folder of a Unix socket. Missing
+    parts come from libpq's environment variables (PGUSER, PGPASSWORD, ...). Raises ValueError with the fix and without
+    the password.
     """
     parts = _split(url)
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -79,7 +79,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _port_of(host: str) -> str | None:
-    """The part of a host after its colon; None without a colon. The host may be an IPv6 address in brackets."""
+    """The text after the colon of a host; None without a colon. The host may be an IPv6 address in brackets."""
     _, found, port = host.rpartition("]")[2].rpartition(":")
     return port if found else None
 

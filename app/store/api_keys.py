@@ -1,4 +1,4 @@
-"""Keys of programs that may ask for calls. Only their hashes are stored.
+"""API keys of the programs that may request calls. Only hashes of the keys are stored.
 
 Their table is an addition to the schema (`app.store.migrations`).
 """
@@ -25,7 +25,7 @@ _DELETE_OLD: Final = f"""
 
 
 class ApiKeyRow(NamedTuple):
-    """A key: its name, the flows that it may place calls with, and when it was made (ms since 1970)."""
+    """A key: its name, the flows that it may place calls with, and when it was created (milliseconds since 1970)."""
 
     name: str
     flows: tuple[str, ...]
@@ -33,26 +33,26 @@ class ApiKeyRow(NamedTuple):
 
 
 class ApiKeys:
-    """The keys of an open database. Every method may raise StoreUnavailable."""
+    """The API keys in an open database. Every method may raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add(self, key: str, row: ApiKeyRow) -> None:
-        """Store a new key. A name may have several: the old one works until it is removed."""
+        """Store a new key. A name may have several keys: the old one works until it is removed."""
         await self._database.write(partial(_rows, _INSERT, _hash(key), row.name, ",".join(row.flows), row.created_at))
 
     async def find(self, key: str) -> ApiKeyRow | None:
-        """The key with this text; None if there is none. Found by its hash, so its text is never compared."""
+        """The key with this text, or None. It is found by its hash, so the text itself is never compared."""
         rows = await self._database.read(_SELECT, _hash(key))
         return _row(rows[0]) if rows else None
 
     async def list(self) -> list[ApiKeyRow]:
-        """All keys, by name, the oldest first."""
+        """All keys by name, oldest first."""
         return list(map(_row, await self._database.read(_SELECT_ALL)))
 
     async def remove(self, name: str, *, keeps_newest: bool = False) -> int:
-        """Remove the keys of a name, or all but its newest; returns their number."""
+        """Remove all keys of a name, or all but the newest; returns how many."""
         return len(await self._database.write(partial(_rows, _DELETE_OLD if keeps_newest else _DELETE, name)))
 
 
@@ -65,5 +65,5 @@ def _rows(sql: str, *values: Any) -> Work[list[Row]]:
 
 
 def _hash(key: str) -> str:
-    """A key is 32 random bytes, so that a plain hash is enough."""
+    """A plain hash is enough, because a key is 32 random bytes."""
     return sha256(key.encode("utf-8", "replace")).hexdigest()

@@ -15,7 +15,7 @@ SELECT: Final = f"SELECT made_at, bytes FROM {BACKUPS_TABLE}"
 
 
 class BackupRow(NamedTuple):
-    """A backup: the time of its data, in milliseconds since 1970, and the size of its file."""
+    """A backup: the time of its data in milliseconds since 1970, and the size of its file."""
 
     made_at: int
     bytes: int

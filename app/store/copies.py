@@ -1,6 +1,6 @@
 """Copies of a database for backups: always a SQLite file.
 
-A copy is a snapshot, without the console sessions of version 0.2: a restore logs nobody in.
+A copy is a snapshot. It leaves out the console sessions of version 0.2, so that a restore logs nobody in.
 """
 
 from __future__ import annotations
@@ -25,20 +25,21 @@ from app.store.migrations import (
 )
 
 WAIT_MS: Final = 5_000
-"""How long to wait for another process's write."""
+"""How long to wait while another process writes, in milliseconds."""
 
 COPIED: Final = tuple(name for name in TABLES if name not in (VERSION_TABLE, ADDITIONS_TABLE, PROBES_TABLE))
-"""Tables copied to another kind of database, referenced tables first."""
+"""The tables that are copied to a database of the other kind; a referenced table comes before those that refer to it.
+"""
 
 SESSIONS_OF_0_2: Final = "ncco_console_sessions"
-"""Hosts of version 0.2 that share the database keep console sessions in this table."""
+"""If hosts of version 0.2 share the database, this table contains their console sessions."""
 _CURE: Final = "take another backup"
 IN_USE: Final = "stop every server and every `ncco` command that uses it, its console too"
 
 
 @contextmanager
 def opened_copy(path: Path, *, is_new: bool = False) -> Iterator[sqlite3.Connection]:
-    """A copy as one file without a log; at the end it is synced to disk. Raises StoreError.
+    """Open a copy: a single file without a log, which is synced to disk at the end. Raises StoreError.
 
     Args:
         path: absolute path of the copy.
@@ -57,9 +58,9 @@ def opened_copy(path: Path, *, is_new: bool = False) -> Iterator[sqlite3.Connect
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a database with SQLite's online backup while servers may write. Raises StoreError. Blocks.
+    """Copy a database with SQLite's online backup, even while servers write. Raises StoreError. Blocks.
 
-    It is read in one step: otherwise each write of a server would restart the copy. In WAL mode nobody waits.
+    It is read in one step, because any write in between would restart the copy. In WAL mode nobody waits for it.
     """
     try:
         with (
@@ -69,15 +70,15 @@ def copy_file(source: Path, target: Path) -> None:
             reading.backup(writing)
     except sqlite3.Error as error:
         raise sqlite_file.unusable(str(target if sqlite_file.is_full(error) else source), error) from error
-    with opened_copy(target) as copy, suppress(sqlite3.OperationalError):  # it has no such table
+    with opened_copy(target) as copy, suppress(sqlite3.OperationalError):  # the table does not exist
         copy.execute(f"DELETE FROM {SESSIONS_OF_0_2}")
 
 
 def check_copy(path: Path) -> None:
-    """Migrate a copy to the newest schema, read all of it, and drop the sessions of version 0.2.
+    """Migrate a copy to the newest schema, read it completely, and drop the sessions of version 0.2.
 
-    Raises StoreUnusable if it is damaged, newer or empty, or contains anything but our tables and rows: an archive must
-    not execute code, and must be complete.
+    Raises StoreUnusable if the copy is damaged, empty or of a newer version, or contains anything besides our tables
+    and rows: an archive must be complete and must not run code.
     """
     if not sqlite_file.schema_of(path, WAIT_MS).found:
         raise StoreUnusable(f"{path} is empty", _CURE)
@@ -97,13 +98,13 @@ def check_copy(path: Path) -> None:
 
 
 def _missing_columns(copy: sqlite3.Connection) -> list[str]:
-    """The columns of a new database that are missing from a copy, as `table.column`."""
+    """The columns that a new database has and a copy lacks, as `table.column`."""
     with closing(sqlite_file.connect(None, 0)) as new:
         sqlite_file.run(new, upgrade(SQLITE, sqlite_file.LIST_TABLES, "a new database"))
         return [
             f"{table}.{column}"
             for table in TABLES
-            if table != RETENTION_TABLE  # a database of 0.1 has none
+            if table != RETENTION_TABLE  # databases of 0.1 have no such table
             for column in columns_of(new, table)
             if column not in columns_of(copy, table)
         ]
@@ -115,10 +116,10 @@ def columns_of(copy: sqlite3.Connection, table: str) -> list[str]:
 
 
 def require_unused(path: Path) -> None:
-    """Raise StoreUnavailable while another process has a file open, if it exists. Empties its log. Blocks.
+    """Raise StoreUnavailable if another process has the file open; empties the file's log. Blocks.
 
-    The log of a missing file is refused too: its calls may exist nowhere else. Open connections in WAL mode hold a
-    lock, so leaving that mode fails while there is another.
+    A log without its file is refused too, because its calls may exist nowhere else. Every connection in WAL mode holds
+    a lock, so an attempt to leave that mode fails if there is another connection.
     """
     sqlite_file.require_no_lost_log(path)
     if not path.exists():
@@ -132,9 +133,9 @@ def require_unused(path: Path) -> None:
 
 
 def replace_file(path: Path, copy: Path) -> None:
-    """Replace a database that no process uses with a copy. Raises StoreUnavailable while one does. Blocks."""
+    """Replace a database with a copy. Raises StoreUnavailable if a process uses the database. Blocks."""
     require_unused(path)
-    for name in ("-wal", "-shm"):  # in case of a damaged file: a foreign log would be applied to the copy
+    for name in ("-wal", "-shm"):  # a damaged file may have left a log, which would be applied to the copy
         path.with_name(f"{path.name}{name}").unlink(missing_ok=True)
     copy.replace(path)
     sync_folder(path.parent)
@@ -150,9 +151,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def move_into(draft: Path, target: Path, undo: ExitStack) -> None:
-    """Move a file, or the files of a folder, into place; `undo` restores the previous ones.
+    """Move a file, or the files of a folder, to their destination; `undo` restores the previous ones.
 
-    The folder itself is kept: it may be a mount point.
+    The folder itself stays, because it may be a mount point.
     """
     before = draft.with_name("before")
     before.mkdir()

@@ -1,13 +1,12 @@
-"""The interface of a database: it runs statements in transactions.
+"""The interface of both databases, which run statements in transactions.
 
-Every writing operation is a generator that yields statements and is sent their rows, so that both databases share one
-implementation.
+Every operation that writes is a generator: it yields statements and receives their rows. So both databases share its
+code.
 
-    def hook_sent(id_, now): for (session,) in (yield DELETE_HOOK, (id_,)):
-            yield FREE_NEXT, (now, session)
+    def hook_sent(id_, now): for (session,) in (yield DELETE_HOOK, (id_,)): yield FREE_NEXT, (now, session)
 
-SQL is written for PostgreSQL, with `$1` for the first value; a table of the few differences of SQLite is in
-`app.store.sqlite_file`. An operation raises StoreError only before it has written anything.
+The SQL is PostgreSQL's, with `$1` for the first value; `app.store.sqlite_file` has a table of what differs in SQLite.
+An operation raises StoreError only before it has written anything.
 """
 
 from __future__ import annotations
@@ -28,17 +27,17 @@ Row: TypeAlias = tuple[Any, ...]
 
 
 class Many(NamedTuple):
-    """One statement for many rows of values. Its result has the rows of all."""
+    """One statement for many rows of values. Its result is the rows of all of them."""
 
     sql: str
     rows: Sequence[Sequence[Any]]
 
 
 class Keyed(NamedTuple):
-    """A statement that repeats its first value at the start of each row.
+    """A statement whose rows each start with the statement's first value.
 
-    If several operations send the same statement together, this value assigns each row to its operation. Except for
-    `Insert`, no other statement of a grouped operation returns rows.
+    If several operations send the same statement together, this value shows which operation a row belongs to. Of the
+    statements of grouped operations, only this kind and `Insert` return rows.
     """
 
     sql: str
@@ -46,9 +45,9 @@ class Keyed(NamedTuple):
 
 
 class Insert(NamedTuple):
-    """An INSERT of one row that may already exist.
+    """An INSERT of one row, which may exist already.
 
-    Its result is the first value and the key of the new row, or nothing. SQLite reports the key without RETURNING,
+    Its result is the first value and the key of the new row, or nothing. In SQLite the key is read without RETURNING,
     which would make the INSERT 50 % slower.
     """
 
@@ -63,19 +62,19 @@ Work: TypeAlias = Generator[Statement, list[Row], T]
 
 
 class Read(Protocol):
-    """Reads a database while servers write it."""
+    """Reads a database, even while servers write to it."""
 
     async def __call__(self, sql: str, *values: object) -> list[Row]:
-        """Every row of a query. Does not block the event loop, and may take long. Raises StoreUnavailable."""
+        """All rows of a query. Does not block the event loop. May take long. Raises StoreUnavailable."""
 
 
 class Database(Protocol):
     """Runs the store's reads and writes.
 
     Attributes:
-        label: names the database in messages, without user and password.
-        path: the file of a file database.
-        is_durable: whether it outlives the process.
+        label: the database's name in messages, without user and password.
+        path: the file of a SQLite database.
+        is_durable: whether the data outlives the process.
     """
 
     label: str
@@ -83,70 +82,70 @@ class Database(Protocol):
     is_durable: bool
 
     async def open(self) -> None:
-        """Connect, migrate to the newest schema, and check that it is writable.
+        """Connect, migrate to the newest schema, and check that the database is writable.
 
-        Raises StoreUnusable; StoreUnavailable if a retry may succeed.
+        Raises StoreUnusable, or StoreUnavailable if a retry may succeed.
         """
 
     async def close(self) -> None:
-        """Finish pending writes and disconnect; a closed database can be opened again."""
+        """Finish pending writes and disconnect. A closed database can be opened again."""
 
     async def schema(self) -> Schema:
-        """The schema of the database, which is neither changed nor created, and need not be open.
+        """Read the schema. Does not change or create the database, which need not be open.
 
         Raises StoreUnusable if it belongs to a newer version or to another program, and StoreUnavailable.
         """
 
     async def read(self, sql: str, *values: object) -> list[Row]:
-        """Every row of a query, as of the last commit. Raises StoreUnavailable."""
+        """All rows of a query, as of the last commit. Raises StoreUnavailable."""
 
     def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
         """Run an operation in one transaction; returns its result or raises its error, once its rows are on disk.
 
-        A cancelled task may have written all of its rows or none, but never only some. Raises StoreError for rows that
-        cannot be stored, and StoreUnavailable.
+        If its task is cancelled, all of its rows are written or none. Raises StoreError for rows that cannot be stored,
+        and StoreUnavailable.
 
         Args:
-            work: creates the generator; may be called again after a failed transaction.
-            keys: names of all calls that it may touch. Work with keys is short, has priority and is grouped. Its
-                statements that return rows are `Keyed` or an `Insert`; none is a `Many`.
+            work: makes the generator; called again if the transaction is retried.
+            keys: the names of all calls that it may touch. Work with keys must be short; it has priority and is
+                grouped. Its statements that return rows must be `Keyed` or `Insert`, and none may be `Many`.
         """
 
     async def trim(self) -> None:
-        """Remove deleted rows from the write-ahead log too, as far as quickly possible."""
+        """Remove deleted rows from the write-ahead log too, as far as that is quick."""
 
     async def copy_to(self, path: Path) -> None:
-        """Write a snapshot (`app.store.copies`) to the new file `path`, while servers run.
+        """Write a snapshot (see `app.store.copies`) to the new file `path`, even while servers are running.
 
         The database need not be open. Raises StoreError.
         """
 
     async def require_unused(self) -> None:
-        """Raise StoreUnavailable while a server has it open; may raise StoreError. It must not be open here."""
+        """Raise StoreUnavailable if a server has the database open; may raise StoreError. Must not be open here."""
 
     async def replace_by(self, path: Path) -> None:
-        """Replace everything with a checked copy, atomically. The database must not be open.
+        """Atomically replace everything with a checked copy. The database must not be open.
 
-        Raises StoreUnavailable while a server has it open, and StoreError.
+        Raises StoreUnavailable if a server has it open, and StoreError.
         """
 
     async def purge(self, *, rewrite: bool) -> bool | None:
-        """Remove deleted data from the files, too; `rewrite` rewrites all data, and blocks writers in the meantime.
+        """Remove deleted data from the files too; `rewrite` rewrites all data, and blocks writers meanwhile.
 
-        Returns whether it is done: False while another program prevents it, None if deleted rows stay in the files
+        Returns True if it is done, False if another program prevents it, and None if deleted rows stay in the files
         until their space is reused.
         """
 
     def reading(self) -> AbstractAsyncContextManager[tuple[Read, Schema]]:
-        """A reader with its own connection, and its schema; this database need not be open.
+        """A reader with a connection of its own, and the schema. The database need not be open.
 
-        Raises StoreUnusable for a database that is not ours or unreadable by this version.
+        Raises StoreUnusable if the database is not ours, or this version cannot read it.
         """
 
 
 @dataclass(slots=True, eq=False)
 class WriteItem:
-    """A queued write operation, and the task that awaits it."""
+    """A write in the queue, and the task that awaits it."""
 
     work: Callable[[], Work[Any]]
     done: asyncio.Future[Any]
@@ -155,24 +154,24 @@ class WriteItem:
     error: Exception | None = None
 
     def settle(self) -> None:
-        """Wake the task in its own loop with the result or the error, unless it was cancelled."""
+        """Pass the result or the error to the task, in its own event loop, unless it was cancelled."""
         if self.done.done():
             return
         if self.error is None:
             self.done.set_result(self.result)
         else:
             self.done.set_exception(self.error)
-            self.done.exception()  # mark it as seen: a task that is just being cancelled never reads it
+            self.done.exception()  # mark the error as seen, because a task that is being cancelled never reads it
 
 
 class GroupWriter(ABC):
-    """Commits operations in groups: while one group waits for the disk, the next one collects.
+    """Commits operations in groups: while one group waits for the disk, the next one fills.
 
-    A group starts after all ready tasks have run, so it contains all their writes.
+    A group starts after all tasks that are ready have run, so that it contains their writes.
 
     Args:
-        label: names the database in messages.
-        queue_limit: maximum number of waiting writes; more are refused, since they would miss the caller's deadline.
+        label: the database's name in messages.
+        queue_limit: maximum number of waiting writes; more are refused, because they would miss the caller's deadline.
     """
 
     def __init__(self, label: str, queue_limit: int) -> None:
@@ -196,17 +195,17 @@ class GroupWriter(ABC):
         return result
 
     async def close(self) -> None:
-        """Write the queue."""
+        """Write what is queued."""
         if self._task is not None and not self._task.done():
             await asyncio.wait({self._task})
 
     @abstractmethod
     def next_group(self) -> list[WriteItem]:
-        """Take operations from the head of the queue."""
+        """Take operations from the start of the queue."""
 
     @abstractmethod
     async def commit(self, group: list[WriteItem]) -> None:
-        """Write operations in one transaction and settle them. Never raises."""
+        """Write operations in one transaction, and pass on their results. Never raises."""
 
     async def _run(self) -> None:
         group: list[WriteItem] = []
@@ -216,21 +215,21 @@ class GroupWriter(ABC):
                 if group:
                     await self.commit(group)
         finally:
-            for item in (*group, *self.queue):  # if the event loop stops, no task may wait forever
+            for item in (*group, *self.queue):  # if the event loop stops, tasks must not wait forever
                 if not item.done.done():
                     item.error = item.error or StoreUnavailable(f"{self.label} is not open")
                     item.settle()
 
 
 def contains(column: str, value: str) -> str:
-    """The condition that a text or binary column contains a value."""
+    """A condition: a text or binary column contains a value."""
     return f'"position"({column}, {value}) > 0'
 
 
 def has_word(column: str, word: str) -> str:
-    """The condition that a binary column contains a word; ASCII letters match in upper or lower case.
+    """A condition: a binary column contains a word. The case of ASCII letters does not matter.
 
-    A column may hold bytes that are no text, so that they are encoded instead of decoded.
+    The column's bytes may not be text, so the word is encoded instead of decoding them.
     """
     return contains(
         f"lower(encode({column}, 'escape') COLLATE \"C\")", f"lower(encode({word}, 'escape') COLLATE \"C\")"
@@ -238,10 +237,10 @@ def has_word(column: str, word: str) -> str:
 
 
 def store_wait(label: str) -> StoreUnavailable:
-    """The cause of a cancellation while a task was waiting for the store; `is_store_wait` finds it."""
+    """The cause of a cancellation while a task waited for the store; `is_store_wait` recognises it."""
     return StoreUnavailable(f"{label} has not answered yet")
 
 
 def is_store_wait(error: BaseException | None) -> bool:
-    """Whether `error` cancelled a task that was waiting for the store."""
+    """Whether `error` is the cancellation of a task that was waiting for the store."""
     return error is not None and isinstance(error.__cause__, StoreUnavailable)

@@ -1,4 +1,4 @@
-"""Writes hooks into the outbox, in the transaction that causes them."""
+"""Writes hooks to the outbox, in the transaction that causes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from app.store.database import Keyed, Work
 from app.store.rows import HOOK_COLUMNS, IS_MAIL, HookRow
 
-# The lock keeps another host from sending that hook in the meantime: the next one would never become due.
+# The lock prevents another host from sending that hook in the meantime: the next one would then never become due.
 LOCK_LAST_WAITING: Final = f"""
     SELECT session FROM hooks
     WHERE session = $1 AND NOT is_parked AND NOT {IS_MAIL}
@@ -25,7 +25,7 @@ INSERT_HOOK: Final = f"""
 
 
 def add_hooks(hooks: Iterable[HookRow]) -> Work[None]:
-    """Write new hooks in order. Only the first of a session becomes due, apart from mails."""
+    """Write new hooks in order. Apart from emails, only the first hook of a session becomes due."""
     for hook in hooks:
         waiting = () if hook.is_mail else (yield Keyed(LOCK_LAST_WAITING, (hook.session,)))
         yield INSERT_HOOK, hook._replace(due_at=None) if waiting or hook.is_parked else hook

@@ -1,12 +1,13 @@
-"""The tables of both databases, version by version. A released version is never changed, only followed by another one.
+"""The tables of both databases, version by version. A released version never changes; a new one follows it.
 
-During a rolling restart, old hosts use the newer tables, so a version removes nothing that the previous version needs.
-A server refuses an unknown schema version. Changes that must not stop hosts of the previous version, alongside or after
-a downgrade, are additions: tables and columns with versions of their own, of which a server ignores unknown ones.
+During a rolling restart, old hosts use the newer tables, so a version removes nothing that the previous one needs. A
+server refuses a schema version that it does not know. A change that must not stop hosts of the previous version, during
+a restart or after a downgrade, is an addition: tables and columns with a version of their own, which older servers
+ignore.
 
-Keys are growing integers, so that rows written together are stored together. The call's ID is the only index with
-random entries, because each such index adds a page to every commit. In PostgreSQL texts sort by their bytes, as in
-SQLite.
+Keys are ascending integers, so that rows written together are stored together. Only one index has random entries, that
+of the call's ID, because each such index adds a page to every commit. PostgreSQL sorts texts by their bytes, as SQLite
+does.
 """
 
 from __future__ import annotations
@@ -25,24 +26,24 @@ from app.store.recordings import RECORDINGS_TABLE
 from app.store.rows import Schema
 
 VERSION_TABLE: Final = "ncco_schema"
-"""The table with the database's version. A database with our tables but without this one belongs to another program."""
+"""The table with the database's version. A database that has our tables but not this one belongs to another program."""
 
 RETENTION_TABLE: Final = "ncco_retention"
-"""Holds the default retention in days of databases created by 0.2 or later."""
+"""The default retention in days, for databases created by 0.2 or later."""
 
 DEFAULT_RETENTION_DAYS: Final = 90
 
 FIRST_READABLE: Final = "0002"
-"""The oldest version that can be read without migration."""
+"""The oldest version that can be read without migrating it."""
 
 PROBES_TABLE: Final = "probes"
 """Always empty."""
 
 ADDITIONS_TABLE: Final = "ncco_additions"
-"""The table with the version of the additions; 0.2 does not create it."""
+"""The table with the version of the additions. 0.2 does not create it."""
 
 FORGOTTEN_TABLE: Final = "ncco_forgotten"
-"""The identifiers in late webhooks of forgotten calls."""
+"""Identifiers that late webhooks of forgotten calls may contain."""
 
 TABLES: Final = (
     *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
@@ -51,7 +52,7 @@ TABLES: Final = (
 )
 
 PROBE: Final = bytes(16_384)
-"""Larger than the free space in any page, to detect a full disk."""
+"""Larger than the free space of any page, so that writing it fails if the disk is full."""
 
 INSERT_PROBE: Final = "INSERT INTO probes (body) VALUES ($1)"
 
@@ -66,7 +67,7 @@ class Migration(NamedTuple):
 
 
 def _read_migrations(name: str) -> tuple[Migration, ...]:
-    """The migrations of a file in this folder: each starts with `-- version` and ends its statements with `;`."""
+    """Read the migrations in a file of this folder: each starts with `-- version` and ends its statements with `;`."""
     text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     _, *parts = re.split(r"^-- version (\d+)\n", text, flags=re.MULTILINE)
     return tuple(
@@ -84,9 +85,9 @@ def find_schema(migrations: tuple[Migration, ...], list_tables: str, label: str)
     """The version of the database. Raises StoreUnusable for a newer version, or another program's database.
 
     Args:
-        migrations: for this kind of database.
-        list_tables: returns the names of its tables, which must be ours.
-        label: names the database.
+        migrations: those of this kind of database.
+        list_tables: returns the names of the database's tables that are ours.
+        label: the database's name in messages.
     """
     tables = {row[0] for row in (yield list_tables, ())}
     found = yield from _version(VERSION_TABLE, tables)
@@ -112,7 +113,7 @@ def _version(table: str, tables: Collection[str]) -> Work[str]:
 
 
 def upgrade(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[None]:
-    """Create what is missing from the database, inside a transaction that locks out others. Raises StoreUnusable."""
+    """Create what the database lacks, in a transaction that keeps others out. Raises StoreUnusable."""
     schema = yield from find_schema(migrations, list_tables, label)
     if schema.missing:
         yield from _run(migrations, schema.missing, VERSION_TABLE)
@@ -140,7 +141,7 @@ def _run(migrations: tuple[Migration, ...], missing: tuple[str, ...], version_ta
 
 
 def require_readable(schema: Schema, label: str) -> None:
-    """Raise StoreUnusable for a database that is empty, or too old to be read without migration."""
+    """Raise StoreUnusable if the database is empty, or too old to be read without migrating it."""
     if not schema.found:
         raise StoreUnusable(f"{label} is empty", "name the server's database in NCCO_DATABASE_URL, or start the server")
     if schema.found < FIRST_READABLE:
@@ -148,6 +149,6 @@ def require_readable(schema: Schema, label: str) -> None:
 
 
 def probe() -> Work[None]:
-    """Write a row and delete it: the commit shows whether the database is writable and can grow."""
+    """Write a row and delete it. The commit shows whether the database is writable and can grow."""
     yield INSERT_PROBE, (PROBE,)
     yield DELETE_PROBES, ()

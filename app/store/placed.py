@@ -1,9 +1,9 @@
-"""Calls that this server places, and their attempts: each attempt is at most one request for a call.
+"""Calls that this server places, and their attempts. An attempt makes at most one request for a call.
 
     placed = await store.placed.add([row])                          # the stored rows: a repeated key adds nothing
     begun = await store.placed.begin(row, "revision", now, limits)  # committed before the request is sent
-    await store.placed.sent(begun.attempt, leg, conversation)
-    await store.placed.finish(begun.attempt, AttemptResult("busy"), now, due_at=later)
+    await store.placed.sent(begun.attempt, leg, conversation) await store.placed.finish(begun.attempt,
+    AttemptResult("busy"), now, due_at=later)
 
 States of a placed call:
 
@@ -122,22 +122,22 @@ _DELETE_OLD: Final = f"""
 
 
 def erase_placed(ids: Sequence[str]) -> Work[None]:
-    """Forget placed calls; only their keys are kept, so that a repeated request still does not place a call."""
+    """Forget placed calls. Only their keys are kept, so that a repeated request still places no call."""
     yield Many(_ERASE, [(id_,) for id_ in ids])
     yield Many(_DELETE_ATTEMPTS_OF, [(id_,) for id_ in ids])
 
 
 def sweep_placed(before: int, limit: int) -> Work[int]:
-    """Delete up to `limit` calls that have been over since `before`, with their attempts; returns their number."""
+    """Delete up to `limit` calls that have been over since `before`, with their attempts; returns how many."""
     deleted = yield _DELETE_OLD, (before, limit)
     yield Many(_DELETE_ATTEMPTS_OF, [(id_,) for (id_,) in deleted])
     return len(deleted)
 
 
 class PlacedCalls:
-    """Placed calls of an open database. Every method may raise StoreUnavailable; `now` is in milliseconds.
+    """The placed calls in an open database. Every method may raise StoreUnavailable. `now` is in milliseconds.
 
-    Every method is one transaction. A method that changes an attempt checks whether that is still allowed.
+    Every method is one transaction. A method that changes an attempt first checks whether it still may.
     """
 
     def __init__(self, database: Database) -> None:
@@ -146,7 +146,7 @@ class PlacedCalls:
     # Requests
 
     async def add(self, rows: Sequence[PlacedRow]) -> list[PlacedRow]:
-        """Write new calls; returns the stored ones in order. Calls with a known key are unchanged."""
+        """Write new calls; returns the stored ones in order. A call whose key exists is not changed."""
         return await self._database.write(partial(placing.add, rows))
 
     async def get(self, id_: str) -> PlacedRow | None:
@@ -159,27 +159,27 @@ class PlacedCalls:
         return list(map(AttemptRow._make, await self._database.read(_SELECT_ATTEMPTS, id_)))
 
     async def list(self, limit: int, before: str = "", wanted: PlacedFilter = ANY_PLACED) -> Sequence[PlacedRow]:
-        """Up to `limit` calls, newest first, starting after the one with the id `before`."""
+        """Up to `limit` calls, newest first, starting after the call `before` (its ID)."""
         return list(map(PlacedRow._make, await self._database.read(_SELECT_PAGE, limit, before, *wanted)))
 
     async def count(self, batch: str = "") -> dict[tuple[str, str], int]:
-        """The number of calls, of one batch or of all, by state and outcome."""
+        """The number of calls by state and outcome, in one batch or in total."""
         return {(state, outcome): count for state, outcome, count in await self._database.read(_COUNT, batch)}
 
     async def cancel(self, id_: str, now: int) -> PlacedRow | None:
         """Cancel a call; returns it as it was before, or None if there is none.
 
-        A waiting call is over. One with an attempt under way is not retried, and a person who answers hears a goodbye:
-        the caller of this method hangs up. A call that is over is unchanged.
+        A waiting call is then over. A call with an attempt in progress is not tried again, and a person who answers it
+        hears a goodbye; hanging up is left to the caller of this method. A call that is over does not change.
         """
         return await self._database.write(partial(placing.cancel, id_, now))
 
     async def stop_batch(self, batch: str, now: int) -> int:
-        """Cancel every waiting call of a batch; returns their number."""
+        """Cancel all waiting calls of a batch; returns how many."""
         return len(await self._database.write(partial(_rows, _STOP_BATCH, batch, now)))
 
     async def count_active(self) -> PlacedCounts:
-        """The number of calls that are waiting or under way. Fast, regardless of the number of past calls."""
+        """The number of calls that are waiting or in progress. Fast, however many calls are stored."""
         return PlacedCounts(*(await self._database.read(_COUNT_ACTIVE))[0])
 
     async def changes(self, limit: int) -> Sequence[Row]:
@@ -195,15 +195,15 @@ class PlacedCalls:
         return PlacingControl._make(rows[0]) if rows else PlacingControl()
 
     async def pause(self, now: int, by: str, reason: str) -> None:
-        """Do not place calls until `resume`. Running calls continue."""
+        """Place no calls until `resume`. Calls in progress continue."""
         await self._database.write(partial(placing.pause, now, by, reason))
 
     async def resume(self) -> None:
-        """Place calls again."""
+        """Allow calls to be placed again."""
         await self._database.write(partial(placing.pause, None, "", ""))
 
     async def yield_to(self, dials: int, now: int) -> None:
-        """Leave room for calls that flows have just dialled: they count as new calls, too."""
+        """Leave room for calls that flows have just dialled, which also count as new calls."""
         await self._database.write(partial(placing.yield_to, dials, now))
 
     async def due(self, now: int, limit: int) -> Sequence[PlacedRow]:
@@ -211,57 +211,57 @@ class PlacedCalls:
         return list(map(PlacedRow._make, await self._database.read(_SELECT_DUE, now, limit)))
 
     async def next_due(self) -> int | None:
-        """When the next waiting call is due; None if none is waiting."""
+        """When the next waiting call is due; None if there is none."""
         due: int | None = (await self._database.read(_SELECT_NEXT_DUE))[0][0]
         return due
 
     async def postpone(self, row: PlacedRow, due_at: int, problem: str, now: int) -> bool:
-        """Look at a waiting call again at `due_at`; False if somebody has changed it."""
+        """Look at a waiting call again at `due_at`. False if somebody has changed the call."""
         return await self._changed(_POSTPONE, row.id, row.tries, due_at, problem, now)
 
     async def begin(self, row: PlacedRow, revision: str, now: int, give_up_at: int, limits: PlacingLimits) -> Begun:
-        """Commit the next attempt of a waiting call, unless a limit, a pause or another attempt forbids it.
+        """Commit the next attempt of a waiting call, unless a limit, a pause or another attempt prevents it.
 
-        After this returns an attempt, exactly one request may be sent for it.
+        If this returns an attempt, exactly one request may be sent for it.
         """
         return await self._database.write(partial(placing.begin, row, revision, now, give_up_at, limits))
 
     async def sent(self, attempt: AttemptRow, leg: str, conversation: str) -> AttemptRow | None:
-        """Note that Vonage accepted an attempt; returns it as stored: a webhook may have arrived first."""
+        """Note that Vonage accepted an attempt; returns it as stored, because a webhook may have come first."""
         return await self._database.write(partial(placing.adopt, attempt[:2], leg, conversation))
 
     async def note(self, attempt: AttemptRow, problem: str, give_up_at: int) -> None:
-        """Note why it is unknown whether Vonage accepted an attempt: its webhooks, or their absence, will show it."""
+        """Note why it is not known whether Vonage accepted an attempt. Its webhooks, or their absence, will show it."""
         await self._database.write(partial(placing.note, attempt[:2], problem, give_up_at))
 
     async def not_sent(self, attempt: AttemptRow, due_at: int, problem: str, now: int) -> bool:
-        """Withdraw an attempt whose request certainly did not reach Vonage; the call waits until `due_at`."""
+        """Withdraw an attempt whose request certainly did not reach Vonage. The call waits until `due_at`."""
         return await self._database.write(partial(placing.not_sent, attempt[:2], due_at, problem, now))
 
     # Webhooks
 
     async def adopt(self, placed: str, number: int, leg: str, conversation: str) -> AttemptRow | None:
-        """Assign a leg to an attempt; returns the attempt as stored, perhaps with another leg, or None."""
+        """Assign a leg to an attempt; returns the attempt as stored, which may have another leg, or None."""
         return await self._database.write(partial(placing.adopt, (placed, number), leg, conversation))
 
     async def answered(self, placed: str, number: int, leg: str, now: int, give_up_at: int) -> AttemptRow | None:
         """Mark the attempt of this leg as answered, and return it; None if the person must hear a goodbye instead.
 
-        That is so if the call was cancelled, another leg has answered, or the attempt was given up and followed by
-        another one.
+        The latter is the case if the call was cancelled, another leg has answered, or another attempt followed after
+        this one was given up.
         """
         return await self._database.write(partial(placing.answer, (placed, number), leg, now, give_up_at))
 
     async def look_again(self, attempt: AttemptRow, give_up_at: int) -> None:
-        """Wait longer for the webhooks of an attempt."""
+        """Wait longer for an attempt's webhooks."""
         await self._database.write(partial(placing.look_again, attempt[:2], give_up_at))
 
     async def detected(self, attempt: AttemptRow, outcome: str) -> None:
-        """Note the result of machine detection, for an answer webhook that arrives later."""
+        """Store the result of machine detection for an answer webhook that arrives later."""
         await self._database.write(partial(placing.detect, attempt[:2], outcome))
 
     async def cancelled(self, limit: int) -> Sequence[AttemptRow]:
-        """Up to `limit` attempts to hang up: they are under way, and their call is cancelled."""
+        """Up to `limit` attempts to hang up: they are in progress, but their call was cancelled."""
         return list(map(AttemptRow._make, await self._database.read(_SELECT_CANCELLED, limit)))
 
     async def hung_up(self, attempt: AttemptRow) -> None:
@@ -269,19 +269,19 @@ class PlacedCalls:
         await self._database.write(partial(placing.hung_up, attempt[:2]))
 
     async def silent(self, now: int, limit: int) -> Sequence[AttemptRow]:
-        """Up to `limit` attempts to give up, because their webhooks did not arrive."""
+        """Up to `limit` attempts to give up because their webhooks did not arrive."""
         return list(map(AttemptRow._make, await self._database.read(_SELECT_SILENT, now, limit)))
 
     async def finish(self, attempt: AttemptRow, result: AttemptResult, now: int, due_at: int | None = None) -> bool:
-        """End an attempt, and its call unless it waits for another attempt at `due_at`.
+        """End an attempt. Its call ends too, unless another attempt is due at `due_at`.
 
-        Returns False, and writes nothing, if the attempt is over. The params and hooks of `result` are written if the
-        call is over.
+        Returns False and writes nothing if the attempt was over already. If the call ends, the params and hooks of
+        `result` are written.
         """
         return await self._database.write(partial(placing.finish, attempt[:2], result, now, due_at))
 
     async def end_waiting(self, row: PlacedRow, result: AttemptResult, now: int) -> bool:
-        """End a call that waits, such as an expired one; False if somebody has changed it."""
+        """End a waiting call, such as an expired one. False if somebody has changed it."""
         return await self._database.write(partial(placing.end_waiting, row, result, now))
 
     async def _changed(self, sql: str, *values: object) -> bool:

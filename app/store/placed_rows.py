@@ -1,4 +1,4 @@
-"""The rows of placed calls and their attempts, with what methods take and return; see `app.store.placed`."""
+"""The rows of placed calls and their attempts, and the arguments and results of `app.store.placed`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PLACING_TABLE: Final = "ncco_placing"
 PLACED_TABLES: Final = (PLACED_TABLE, ATTEMPTS_TABLE, PLACING_TABLE)
 
 HUNG_UP: Final = "hung up, because the call was cancelled"
-"""The problem of an attempt that this server has hung up."""
+"""The problem that is noted for an attempt that this server has hung up."""
 
 PlacedState: TypeAlias = Literal["waiting", "calling", "over"]
 AttemptState: TypeAlias = Literal["placing", "placed", "answered", "over"]
@@ -24,21 +24,21 @@ class PlacedRow(NamedTuple):
 
     Attributes:
         id: random, 32 hexadecimal digits.
-        key: recognises a repeated request; unique, and kept when the call is forgotten.
-        digest: the digest of the request, to distinguish a repeated request from another one with the same key.
-        owner: who asked for it: the name of an API key, `cli`, `hook`, or `console` and the name of a login.
-        batch: name of its batch, or "".
-        flow: the flow that the called person hears.
+        key: identifies a repeated request; unique, and kept even if the call is forgotten.
+        digest: a digest of the request, to tell a repeated request from a different one with the same key.
+        owner: who requested it: the name of an API key or a login, `cli`, or `hook`.
+        batch: the name of its batch, or "".
+        flow: the flow that the person who is called hears.
         number: digits with the country code.
         params: the flow's params as JSON.
-        chain: number of calls that led to this one.
-        state: see above.
+        chain: how many placed calls led to this one.
+        state: see `app.store.placed`.
         outcome: `answered`, the status of the last attempt, `cancelled`, `expired` or `unknown`; "" until it is over.
-        problem: why it failed or waits, in one sentence, or "".
+        problem: why it failed or is waiting, in one sentence, or "".
         tries: number of attempts.
         wanted_at: not before this time.
-        expires_at: the call is not placed afterwards; None: never expires.
-        due_at: when to look at it next; None unless it is waiting.
+        expires_at: the call is not placed after this time; None if it never expires.
+        due_at: when to look at it next; None if it is not waiting.
         cancelled_at: when it was cancelled.
     """
 
@@ -68,14 +68,15 @@ class AttemptRow(NamedTuple):
 
     Attributes:
         placed: the placed call. number: from 1.
-        flow, to_number: those of the placed call; at most one attempt of both is under way.
-        revision: the revision of the flow that the called person hears.
-        state: see above.
-        leg, conversation: Vonage's ids; "" until they are known.
-        placing_at: when it was committed, just before its request.
-        give_up_at: when it is given up without webhooks; None once it is over.
-        answered_at, over_at: None if that has not happened.
-        outcome: Vonage's last status, `answered` or `unknown`; until it is over "", or the result of machine detection.
+        flow, to_number: the placed call's; only one attempt with the same two is in progress at a time.
+        revision: the revision of the flow.
+        state: see `app.store.placed`.
+        leg, conversation: Vonage's IDs; "" until known.
+        placing_at: when it was committed, right before its request.
+        give_up_at: when it is given up if no webhooks arrive; None once it is over.
+        answered_at, over_at: None until then.
+        outcome: Vonage's last status, `answered` or `unknown`; until the attempt is over, "" or the result of machine
+            detection.
         problem: why it failed, in one sentence, or "".
     """
 
@@ -96,7 +97,7 @@ class AttemptRow(NamedTuple):
 
 
 class PlacingLimits(NamedTuple):
-    """Maximum numbers of attempts of all hosts together."""
+    """How many attempts all hosts together may make."""
 
     per_minute: int
     per_day: int
@@ -106,8 +107,8 @@ class PlacingControl(NamedTuple):
     """Whether calls may be placed now.
 
     Attributes:
-        next_at: not before this time, since new calls are spaced out.
-        paused_at, paused_by, reason: who paused all placing, when and why; `paused_at` None if nobody did.
+        next_at: no call may be placed before this time, because there is a gap between new calls.
+        paused_at, paused_by, reason: when placing was paused, by whom and why; `paused_at` is None if it is not paused.
     """
 
     next_at: int = 0
@@ -117,18 +118,18 @@ class PlacingControl(NamedTuple):
 
 
 class PlacedCounts(NamedTuple):
-    """Numbers of calls: those that wait for an attempt, and those with an attempt under way."""
+    """How many calls are waiting for an attempt, and how many have one in progress."""
 
     waiting: int = 0
     calling: int = 0
 
 
 class Begun(NamedTuple):
-    """The result of `PlacedCalls.begin`: the attempt, or the reason for none.
+    """The result of `PlacedCalls.begin`: an attempt, or why there is none.
 
     Attributes:
         attempt: the attempt to send; None if there is none.
-        look_at: when anything can be placed again, if `attempt` is None because of a limit; else 0.
+        look_at: when a call can be placed again, if a limit prevented the attempt; otherwise 0.
     """
 
     attempt: AttemptRow | None
@@ -136,12 +137,12 @@ class Begun(NamedTuple):
 
 
 class AttemptResult(NamedTuple):
-    """How an attempt ended, and its call if no other attempt follows.
+    """How an attempt ended, and with it the call if no other attempt follows.
 
     Attributes:
-        outcome, problem: as in the rows.
-        params: the call's params to keep, without sensitive ones.
-        hooks: the hooks to send.
+        outcome, problem: as in `PlacedRow` and `AttemptRow`.
+        params: the call's params that are kept, without sensitive ones.
+        hooks: the hooks to send if the call ends.
     """
 
     outcome: str
@@ -151,7 +152,7 @@ class AttemptResult(NamedTuple):
 
 
 class PlacedFilter(NamedTuple):
-    """Which placed calls to list; "" means any. `number` is a part of the number, in digits."""
+    """Which placed calls to list; "" means any. `owner` limits them to one owner's, `flows` to these flows."""
 
     flow: str = ""
     state: str = ""

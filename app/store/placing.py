@@ -1,6 +1,6 @@
-"""The transactions of placed calls and their attempts: each checks whether it is still allowed.
+"""The transactions of placed calls and their attempts: each checks first whether it still may make its change.
 
-The rows that several hosts change are locked in one order: the control row, the placed call, its attempt.
+Rows that several hosts change are always locked in the same order: the control row, the placed call, its attempt.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from app.store.placed_rows import (
 )
 
 GAP_MS: Final = 400
-"""Time between two new calls of an application, across all hosts. Vonage accepts 3 a second, but requests take
-different times to arrive, and a refusal (429) may hit the dial of a caller. Source: Outbound REST.
+"""Minimum time between two new calls of an application, across all hosts. Vonage accepts 3 a second. But requests may
+arrive closer together than they were sent, and a refusal (429) could also hit a caller's dial. Source: Outbound REST.
 """
 BUSY_MS: Final = 5_000
-"""When to look again at a call whose number is being called by the same flow."""
+"""When to look again at a call if the same flow is already calling its number."""
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 24 * 60 * MINUTE_MS
 
 
 AttemptKey: TypeAlias = tuple[Any, ...]
-"""The placed call, and the number of the attempt."""
+"""The ID of the placed call, and the number of the attempt."""
 
 _COLUMNS: Final = ", ".join(PlacedRow._fields)
 _ATTEMPT_COLUMNS: Final = ", ".join(AttemptRow._fields)
@@ -179,7 +179,7 @@ def _locked_attempt(key: AttemptKey) -> Work[AttemptRow | None]:
 
 
 def _locked(key: AttemptKey) -> Work[tuple[PlacedRow | None, AttemptRow | None]]:
-    """The placed call and its attempt, always locked in this order, so that two hosts never wait for each other."""
+    """A placed call and its attempt, always locked in this order, so that two hosts never wait for each other."""
     found = yield _LOCK, key[:1]
     attempt = yield from _locked_attempt(key)
     return (PlacedRow._make(found[0]) if found else None), attempt
@@ -245,7 +245,7 @@ def answer(key: AttemptKey, leg: str, now: int, give_up_at: int) -> Work[Attempt
     if is_late and (attempt.outcome != "unknown" or placed.state != "over"):
         return None
     answered = attempt._replace(leg=leg, answered_at=now, problem="")
-    if not is_late:  # otherwise its flow has sent hooks, and the person who picked up hears the flow anyway
+    if not is_late:  # otherwise its flow has sent hooks, and the person who answered hears the flow anyway
         answered = answered._replace(state="answered", give_up_at=give_up_at)
     return (yield from _save(answered))
 

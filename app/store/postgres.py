@@ -1,9 +1,9 @@
-"""The database of a store in PostgreSQL, which several hosts may share.
+"""A PostgreSQL database, which several hosts may share.
 
-Webhooks of calls are written in groups by one task: while one group is committed, the next one collects. Statements of
-a group's operations at the same step are sent to PostgreSQL together.
+One task writes the webhooks of calls in groups: while one group is committed, the next one fills. Equal statements of a
+group's operations are sent to PostgreSQL together.
 
-Needs asyncpg: `pip install ".[postgres]"`.
+Requires asyncpg: `pip install ".[postgres]"`.
 """
 
 from __future__ import annotations
@@ -41,24 +41,24 @@ if TYPE_CHECKING:
     from app.store.postgres_copy import Connection
 
 QUEUE_LIMIT: Final = 2_000
-"""Maximum number of waiting writes; more are refused, since they would miss the caller's deadline."""
+"""Maximum number of waiting writes. More are refused, because they would miss the caller's deadline."""
 
 GROUP_LIMIT: Final = 128
-"""Maximum number of writes per group, so that the first does not wait forever."""
+"""Maximum number of writes per group, so that the first one does not wait forever."""
 
 READERS: Final = 4
-"""Connections for reading calls."""
+"""Number of connections for reading calls."""
 
 BACKGROUND: Final = 2
-"""Connections for work that no caller waits for."""
+"""Number of connections for work that no caller waits for."""
 
 TRIES: Final = 3
-"""Attempts at a write that conflicts with another host, or at a read after a lost connection."""
+"""How often to try a write that conflicts with another host's, or a read after a lost connection."""
 
 CONNECT_S: Final = 3.0
 READ_S: Final = 2.0
 COMMIT_S: Final = 3.5
-"""Time limit in seconds for a group of writes, including waits; Vonage gives up after 5."""
+"""Time limit in seconds for a group of writes, including its time in the queue. Vonage gives up after 5."""
 
 BACKGROUND_S: Final = 10.0
 SEARCH_S: Final = 30.0
@@ -68,14 +68,14 @@ OPEN_S: Final = 60.0
 """Time limit in seconds for `open`: another host may be migrating a large database."""
 
 LOCK: Final = 7_093_221_054_881
-"""The advisory lock for schema changes; a number that nobody else uses."""
+"""The advisory lock for schema changes: a number that nobody else uses."""
 
 LIST_TABLES: Final = f"""
     SELECT name
     FROM unnest('{{{",".join(TABLES)}}}'::text[]) AS name
     JOIN pg_class ON pg_class.oid = to_regclass(name)
 """
-"""Reads pg_class, so that a connection that has waited for another host's migration sees its tables."""
+"""Reads pg_class, so that a connection that waited for another host's migration sees the new tables."""
 
 _SETTINGS: Final = {
     "statement_timeout": "3000",
@@ -83,12 +83,12 @@ _SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "5000",
     "jit": "off",
 }
-"""In milliseconds. PostgreSQL itself ends the transactions of hung or dead hosts."""
+"""In milliseconds. With these, PostgreSQL itself ends the transactions of hosts that hang or have died."""
 
 _DURABLE: Final = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
-"""Acknowledged writes are on disk, whatever the database's own setting."""
+"""Acknowledged writes are on disk, whatever the database's own settings."""
 
 _RETURNING: Final = " RETURNING id, key"
 """Appended to an `Insert`."""
@@ -98,7 +98,7 @@ class PostgresDatabase:
     """A PostgreSQL database.
 
     Args:
-        address: the database's address.
+        address: where it is.
         queue_limit: maximum number of waiting writes.
 
     Attributes:
@@ -209,7 +209,7 @@ class PostgresDatabase:
 
 
 class _Connections:
-    """A connection pool that raises store errors. It connects on demand."""
+    """A connection pool that raises the store's errors and connects on demand."""
 
     def __init__(self, address: Address, size: int, limit_s: float, *, statement_s: float | None = None) -> None:
         self.label = address.label
@@ -226,19 +226,19 @@ class _Connections:
     async def opened(
         cls, address: Address, size: int, limit_s: float, *, statement_s: float | None = None
     ) -> _Connections:
-        """A new pool without connections."""
+        """A new pool, without connections yet."""
         made = cls(address, size, limit_s, statement_s=statement_s)
         await made._pool
         return made
 
     async def fetch(self, sql: str, *values: object) -> list[Row]:
-        """Every row of a query."""
+        """All rows of a query."""
         return await self.use(lambda connection: _fetch(connection, sql, values), is_lost)
 
     async def use(self, work: Callable[[Connection], Awaitable[T]], may_retry: Callable[[BaseException], bool]) -> T:
         """Run `work`. Raises its errors, StoreUnavailable, and StoreError for rows that cannot be stored.
 
-        After a restart of PostgreSQL all connections of the pool are lost; each is replaced on use.
+        A restart of PostgreSQL breaks all connections of the pool. Each is replaced when it is used.
         """
         try:
             async with asyncio.timeout(self._limit_s):
@@ -262,10 +262,10 @@ class _Connections:
             return await work(connection)
         except (asyncpg.PostgresError, StoreError) as error:
             if is_standby_error(error):
-                await self._pool.expire_connections()  # new ones may lead to the primary
-            raise  # the connection is intact
+                await self._pool.expire_connections()  # new connections may lead to the primary
+            raise  # the connection still works
         except BaseException:
-            connection.terminate()  # it is busy: do not wait for it
+            connection.terminate()  # the connection is busy: do not wait for it
             raise
         finally:
             await self._pool.release(connection)
@@ -280,10 +280,10 @@ class _Connections:
 
 
 class _PostgresWriter(GroupWriter):
-    """Writes groups on its own connection.
+    """Writes groups over a connection of its own.
 
-    If the connection is lost during a commit, nobody knows whether PostgreSQL committed: the whole group gets
-    StoreUnavailable, and a repeated webhook finds its rows or writes them.
+    If the connection is lost during a commit, it is unknown whether PostgreSQL committed. The whole group then gets
+    StoreUnavailable, and a repeated webhook either finds its rows or writes them.
     """
 
     def __init__(self, connections: _Connections, queue_limit: int) -> None:
@@ -291,12 +291,12 @@ class _PostgresWriter(GroupWriter):
         self._connections = connections
 
     async def close(self) -> None:
-        """Write the queue, and disconnect."""
+        """Write what is queued, and disconnect."""
         await super().close()
         await self._connections.close()
 
     def next_group(self) -> list[WriteItem]:
-        """Operations on different calls, in the same order on all hosts; those on one call keep their order."""
+        """Operations on different calls, ordered the same way on all hosts. Operations on one call keep their order."""
         group: list[WriteItem] = []
         later: list[WriteItem] = []
         names: set[str] = set()
@@ -314,7 +314,7 @@ class _PostgresWriter(GroupWriter):
         try:
             await self._connections.use(partial(_write_group, group=group, label=self.label), is_conflict)
         except Exception as error:  # noqa: BLE001 - handed to every waiting task
-            if isinstance(error.__cause__, TimeoutError):  # later writes would time out too
+            if isinstance(error.__cause__, TimeoutError):  # the next writes would time out too
                 group = [*group, *self.queue]
                 self.queue.clear()
             for item in group:
@@ -324,7 +324,7 @@ class _PostgresWriter(GroupWriter):
 
 
 async def _write_group(connection: Connection, group: Sequence[WriteItem], label: str) -> None:
-    """Write operations in one transaction; each is settled with its result or error."""
+    """Write operations in one transaction, and pass each its result or error."""
     try:
         async with _transaction(connection):
             await _run_side_by_side(connection, group)
@@ -346,7 +346,7 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
 
 
 async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) -> None:
-    """Run operations on different calls: statements that they share at a step are sent together."""
+    """Run operations on different calls; a statement that several of them share is sent once."""
     steps: dict[WriteItem, tuple[Work[Any], Statement]] = {}
 
     def go_on(item: WriteItem, work: Work[Any], rows: Any) -> None:
@@ -374,7 +374,7 @@ async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) 
 
 
 async def _send_together(connection: Connection, statements: Sequence[Statement]) -> list[list[Row]]:
-    """Divide the rows of several statements with the same text by their keys, since they arrive in one list."""
+    """Run several statements with the same text as one, and divide its rows by their keys."""
     first = statements[0]
     every = [_stored(values) for _, values in statements]
     sql = f"{first.sql}{_RETURNING}" if isinstance(first, Insert) else first[0]
@@ -421,7 +421,7 @@ async def _fetch(connection: Connection, sql: str, values: Sequence[object]) -> 
 async def _transaction(connection: Connection) -> AsyncIterator[None]:
     """BEGIN, and COMMIT unless an exception passes.
 
-    asyncpg's own transaction waits for a ROLLBACK even if cancelled, on a network that may be gone.
+    asyncpg's own transaction waits for the ROLLBACK even if cancelled, although the network may be down.
     """
     await connection.execute("BEGIN")
     try:
@@ -441,12 +441,12 @@ def _stored(values: Iterable[object]) -> list[object]:
 
 
 def _loaded(row: Iterable[Any]) -> Row:
-    """A row with its texts as they were before storing."""
+    """A row with its texts as they were before they were stored."""
     return tuple(loaded_text(value) if isinstance(value, str) and SUBSTITUTE in value else value for value in row)
 
 
 def _options(address: Address, statement_s: float | None = None) -> dict[str, Any]:
-    """Connection options. A pooler in transaction mode keeps neither settings nor prepared statements."""
+    """Connection options. A pooler in transaction mode keeps no settings and no prepared statements."""
     settings = _SETTINGS if statement_s is None else {**_SETTINGS, "statement_timeout": str(int(statement_s * 1000))}
     name = {} if "application_name=" in address.dsn else {"application_name": "ncco-server"}
     return {
@@ -463,13 +463,13 @@ async def _make_durable(connection: Connection) -> None:
 
 
 async def _keep(_: object) -> None:
-    """A connection returned to the pool needs no reset: nothing here leaves state behind."""
+    """Do not reset a connection that is returned to the pool: nothing here leaves state in it."""
 
 
 async def _on_a_connection(
     address: Address, work: Callable[[Connection, str], Awaitable[T]], *, limit_s: float | None = OPEN_S
 ) -> T:
-    """Run `work` on a separate connection. Raises StoreUnusable, StoreUnavailable."""
+    """Run `work` on a new connection. Raises StoreUnusable, StoreUnavailable."""
     try:
         async with asyncio.timeout(limit_s):
             connection = await asyncpg.connect(**_options(address))
@@ -486,7 +486,7 @@ async def _schema(connection: Connection, label: str) -> Schema:
 
 
 async def _prepare(connection: Connection, label: str) -> None:
-    """Migrate the database and check that it is writable. If several hosts start together, one migrates."""
+    """Migrate the database and check that it is writable. If several hosts start at once, one of them migrates."""
     encoding = await connection.fetchval("SHOW server_encoding")
     if encoding != "UTF8":
         cure = "use a database in UTF-8: createdb --encoding=UTF8 --template=template0 NAME"

@@ -1,4 +1,4 @@
-"""Copies the rows of a PostgreSQL database to a SQLite file, and back. Neither holds more than a few rows in memory."""
+"""Copies the rows of a PostgreSQL database to a SQLite file, and back. Only a few rows are in memory at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 
 ROWS: Final = 100
-"""Rows per read; one row may take a megabyte."""
+"""Rows per read. A single row may have a megabyte."""
 
 NO_LIMITS: Final = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 
@@ -28,7 +28,7 @@ SELECT_COLUMNS: Final = """
     WHERE table_schema = current_schema() AND table_name = $1
 """
 
-# A running server always has a connection: it probes the database every few seconds.
+# A running server always has a connection, because it probes the database every few seconds.
 COUNT_OTHERS: Final = """
     SELECT count(*)
     FROM pg_stat_activity
@@ -38,7 +38,7 @@ COUNT_OTHERS: Final = """
 
 
 async def copy_out(connection: Connection, path: Path) -> None:
-    """Write a consistent copy to a new SQLite file while servers run."""
+    """Write a consistent copy to a new SQLite file, even while servers are running."""
     with opened_copy(path, is_new=True) as copy:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             await connection.execute(NO_LIMITS)
@@ -65,7 +65,7 @@ async def require_unused(connection: Connection, label: str) -> None:
 
 
 async def copy_in(connection: Connection, path: Path) -> None:
-    """Replace all rows with those of a copy, inside the caller's transaction. Both must have the newest schema."""
+    """Replace all rows with those of a copy, in the caller's transaction. Both must have the newest schema."""
     with opened_copy(path) as copy:
         columns = {table: await connection.fetch(SELECT_COLUMNS, table) for table in COPIED}
         present = [table for table in COPIED if columns[table]]

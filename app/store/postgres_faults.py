@@ -1,6 +1,6 @@
 """Describes problems of a PostgreSQL database in one sentence, without user and password.
 
-No row is quoted: callers' input stays out of logs.
+No row is quoted, so that callers' input stays out of the logs.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import asyncpg
 from app.errors import StoreError, StoreUnavailable, StoreUnusable
 
 DRIVER_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""Exceptions of the driver."""
+"""The exceptions that the driver raises."""
 
 
 class PostgresFault(NamedTuple):
-    """Problem, as the rest of a sentence after the database's name → fix."""
+    """A problem, as the rest of a sentence that starts with the database's name, and its fix."""
 
     message: str
     cure: str
@@ -53,10 +53,10 @@ _FAULTS: Final = {
     "XX002": PostgresFault("has a damaged index", "REINDEX DATABASE"),
 }
 _OF_ROWS: Final = ("22", "23", "54")
-"""SQLSTATE classes of errors caused by the data: data, constraints, limits."""
+"""SQLSTATE classes of errors that the data causes: data, constraints, limits."""
 
 _ENDING: Final = ("57P01", "57P02", "57P03")
-"""PostgreSQL ended the connection without running the statement."""
+"""PostgreSQL closed the connection without running the statement."""
 
 _CONFLICTS: Final = ("40001", "40P01")
 _NO_START: Final = ("28", "3D", "42501")
@@ -76,7 +76,7 @@ def _fault(error: BaseException) -> PostgresFault:
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the connection was lost or never made, so that a read can be repeated."""
+    """Whether the connection was lost or never existed, so that a read can be repeated."""
     if isinstance(error, OSError | asyncpg.PostgresConnectionError) or _state(error) in _ENDING:
         return True
     is_ours = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
@@ -84,7 +84,7 @@ def is_lost(error: BaseException) -> bool:
 
 
 def is_standby_error(error: BaseException) -> bool:
-    """Whether the connection leads to a read-only server."""
+    """Whether the server at the other end is read-only."""
     return _state(error) == "25006"
 
 
@@ -94,13 +94,13 @@ def is_conflict(error: BaseException) -> bool:
 
 
 def is_row_error(error: BaseException) -> bool:
-    """Whether the data cannot be stored, although the database is fine."""
+    """Whether the data cannot be stored although the database works."""
     is_refused_here = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
     return is_refused_here or _state(error)[:2] in _OF_ROWS
 
 
 def _error_text(error: BaseException) -> str:
-    """PostgreSQL's message in one line, without values of a row."""
+    """PostgreSQL's message in one line, without the values of a row."""
     if isinstance(error, TimeoutError):
         return "timed out"
     if is_row_error(error) and not _state(error):
@@ -109,24 +109,24 @@ def _error_text(error: BaseException) -> str:
 
 
 def refused(label: str, error: BaseException) -> StoreError:
-    """An operation that can never be written."""
+    """The error for an operation that can never be written."""
     return StoreError(f"{label} refuses the write ({_error_text(error)})")
 
 
 def own_error(label: str, error: Exception) -> Exception | None:
-    """The error of the operation that raised `error`; None if the database is at fault, and the whole group fails."""
+    """The error of the operation that raised `error`; None if the database is the cause and the whole group fails."""
     if is_row_error(error):
         return refused(label, error)
     return None if isinstance(error, DRIVER_ERRORS) else error
 
 
 def unavailable(label: str, error: BaseException) -> StoreUnavailable:
-    """A problem that a retry may solve."""
+    """The error for a problem that a retry may solve."""
     return StoreUnavailable(f"{label} {_fault(error).message} ({_error_text(error)})")
 
 
 def unusable(label: str, error: BaseException) -> StoreError:
-    """The server cannot start on this database: StoreUnusable, or StoreUnavailable if a retry may succeed."""
+    """Why a server cannot start on this database: StoreUnusable, or StoreUnavailable if a retry may succeed."""
     fault = _fault(error)
     state = _state(error)
     if state in _NO_START or state[:2] in _NO_START or isinstance(error, asyncpg.ClientConfigurationError):

@@ -1,15 +1,15 @@
-"""Texts as PostgreSQL can store them: it has no NUL, and UTF-8 no lone surrogates."""
+"""Text as PostgreSQL can store it: without NUL, which it does not allow, and lone surrogates, which UTF-8 does not."""
 
 from __future__ import annotations
 
 from typing import Final
 
 SUBSTITUTE: Final = "\x1a"
-"""Start of an escape: `\\x1a0` for NUL, which PostgreSQL cannot store, `\\x1a1` for itself."""
+"""Start of an escape: `\\x1a0` is NUL, which PostgreSQL cannot store, and `\\x1a1` the character itself."""
 
 
 def stored_text(text: str) -> str:
-    """The stored form of `text`. Lone surrogates, which UTF-8 cannot represent, are escaped."""
+    """The form in which `text` is stored. Lone surrogates, which UTF-8 cannot represent, are escaped."""
     if text.isascii() and "\0" not in text and SUBSTITUTE not in text:
         return text
     kept = text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -17,5 +17,5 @@ def stored_text(text: str) -> str:
 
 
 def loaded_text(text: str) -> str:
-    """A text as it was before `stored_text`."""
+    """The text that `stored_text` was given."""
     return text.replace(f"{SUBSTITUTE}0", "\0").replace(f"{SUBSTITUTE}1", SUBSTITUTE)

@@ -1,20 +1,20 @@
-"""Recordings: of `record` actions, and of speech input if its audio is kept.
+"""Recordings of `record` actions, and of speech input if its audio is kept.
 
     rows = await store.recordings.list(50, wanted=RecordingFilter(kind="record", is_done=False))
     rows = await store.recordings.list(50, before=rows[-1].id)                   # the next page
     await store.recordings.mark_heard(rows[0].id, now, "anna")
 
-`app.service.turns` writes a recording in the transaction of the webhook that announces it; `app.service.recordings`
-fetches its audio and its transcript. The audio is a file in a folder, named after the ID.
+`app.service.turns` writes a recording in the same transaction as the webhook that announces it;
+`app.service.recordings` fetches its audio and transcript. The audio is a file or an object named after the ID.
 
 Combinations of the columns:
 
-    waits for a try      state waiting, due_at set
-    is being fetched     the same, claim set, leased_until in the future; has_file 1, since a file may be there already
-    kept                 state kept, content_type and sha256 set; due_at only if its transcript still waits
+    waiting              state waiting, due_at set
+    being fetched        the same, claim set, leased_until in the future; has_file 1, as a file may exist already
+    kept                 state kept, content_type and sha256 set; due_at only if its transcript is still waiting
     given up             state failed or gone, problem and cure set, due_at NULL
-    deleted by somebody  deleted_at set, all else as before; it can be brought back
-    deleted for good     state deleted, what says something of the call is empty; has_file 1 until its file is removed
+    deleted              deleted_at set, all else as before; this can be undone
+    deleted for good     state deleted, without anything about the call; has_file 1 until its file is removed
 
 Their table is an addition to the schema (`app.store.migrations`).
 """
@@ -32,13 +32,12 @@ from app.store.database import Database, Keyed, Many, Row, Work, contains
 RECORDINGS_TABLE: Final = "ncco_recordings"
 
 RecordingKind: TypeAlias = Literal["record", "conversation", "voice-input"]
-"""`record`: a message. `conversation`: a recorded conversation. `voice-input`: speech that an `input` with `saveAudio`
-heard.
+"""`record`: a message. `conversation`: a recorded conversation. `voice-input`: what an `input` with `saveAudio` heard.
 """
 
 RecordingState: TypeAlias = Literal["waiting", "kept", "failed", "gone", "deleted"]
-"""`waiting` for its next try, or being fetched; `kept` in the folder; `failed`: given up; `gone`: Vonage no longer has
-it; `deleted` for good: only its ID is left, so that a second webhook does not restore it.
+"""`waiting` for its next attempt, or being fetched; `kept`; `failed`: given up; `gone`: Vonage no longer has it;
+`deleted` for good: only its ID is left, so that a second webhook does not restore it.
 """
 
 
@@ -46,36 +45,36 @@ _SUFFIXES: Final = {"audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/ogg": ".og
 
 
 class RecordingRow(NamedTuple):
-    """A recording. All times are milliseconds since 1970; None if it has not happened or is unknown.
+    """A recording. All times are milliseconds since 1970; None if that has not happened or is not known.
 
     Attributes:
-        id: random, 32 hexadecimal digits; also the name of the file.
-        uuid: Vonage's id of it, or a hash of its URL if it has none; unique.
+        id: random, 32 hexadecimal digits; the file is named after it.
+        uuid: Vonage's ID, or a hash of the URL if there is none; unique.
         kind: see `RecordingKind`.
-        session: the call, "" if unknown.
+        session: the call's session; "" if unknown.
         conversation: its `conversation_uuid`.
-        flow, step: where it was recorded; "" if unknown.
-        about: parameters of the flow, such as the team that a message is for; nothing sensitive.
-        caller_name: as known to the flow, or ""; never sensitive.
-        from_number, to_number: those of the call: digits with the country code, or the name of a user.
-        url: location of the audio at Vonage; never shown. "" until it is announced: its transcript may come first.
-        started_at, duration_ms: those of the audio, as announced.
-        size: bytes: as announced, then as fetched.
+        flow, step: where in the flows it was recorded; "" if unknown.
+        about: the flow's text parameters, such as the team that a message is for; never sensitive.
+        caller_name: the caller's name, if the flow knows it; never sensitive.
+        from_number, to_number: the call's numbers: digits with the country code, or a user's name.
+        url: where Vonage has the audio; never shown. "" until announced, because the transcript may come first.
+        started_at, duration_ms: start and duration of the audio, as announced.
+        size: in bytes, as announced and later as fetched.
         content_type: the audio's content type, "" until it is kept.
-        sha256: of the last audio received, kept or not.
+        sha256: of the last audio that was fetched, kept or not.
         state: see `RecordingState`.
-        problem, cure: why it or its transcript is not kept yet, without values of the call; else "".
-        due_at: when to try next; None if there is nothing to fetch.
-        leased_until: only the claiming process may fetch it before this time.
-        claim: random, shared by recordings claimed together; "" while nobody fetches it.
-        tries: number of claims.
-        has_file: 1 if it may have a file.
+        problem, cure: why it or its transcript is not kept yet, without values of the call; or "".
+        due_at: when to fetch it next; None if there is nothing to fetch.
+        leased_until: before this time, only the process that claimed it may fetch it.
+        claim: random, the same for recordings that are claimed together; "" while nobody fetches it.
+        tries: how often it was claimed.
+        has_file: 1 if a file may exist.
         transcript_url: like `url`.
         transcript_state: like `state`; "" if no transcript was announced.
         transcript: the spoken words, one line per channel.
         heard_at, heard_by: the first listener, and when.
-        done_at, done_by: who dealt with it, and when.
-        deleted_at, deleted_by: who deleted it, and when. Until its state is `deleted`, that can be undone.
+        done_at, done_by: who marked it as done, and when.
+        deleted_at, deleted_by: who deleted it, and when. This can be undone until the state is `deleted`.
         created_at: when the webhook arrived.
     """
 
@@ -117,29 +116,29 @@ class RecordingRow(NamedTuple):
 
     @property
     def suffix(self) -> str:
-        """File name extension of its audio; "" until its type is known."""
+        """File name extension of the audio; "" until its type is known."""
         return _SUFFIXES.get(self.content_type, "")
 
     @property
     def file_name(self) -> str:
-        """The download name of its audio, such as `message-2026-11-21-0812.mp3`, in UTC."""
+        """The file name for downloads of the audio, such as `message-2026-11-21-0812.mp3`; the time is UTC."""
         at = datetime.fromtimestamp((self.started_at or self.created_at) / 1000, UTC)
         return f"message-{at:%Y-%m-%d-%H%M}{self.suffix}"
 
     def is_being_fetched(self, now: int) -> bool:
-        """Whether a process fetches it at the moment."""
+        """Whether a process is fetching it now."""
         return self.due_at is not None and self.leased_until > now
 
 
 class RecordingFilter(NamedTuple):
-    """Which recordings to list; "" and None mean any. Those deleted for good are never listed.
+    """Which recordings to list; "" and None mean any. Recordings deleted for good are never listed.
 
     Attributes:
         kind: as in the row.
         session, flow, state: as in the row.
-        number: digits that occur in the number of the caller or the called number.
-        is_heard, is_done: whether somebody has listened to it, or dealt with it.
-        is_deleted: whether it is deleted; that can still be undone.
+        number: digits that the caller's or the called number contains.
+        is_heard, is_done: whether somebody has listened to it, or marked it as done.
+        is_deleted: whether it is deleted and can be restored.
     """
 
     kind: str = ""
@@ -153,16 +152,16 @@ class RecordingFilter(NamedTuple):
 
 
 ANY_RECORDING: Final = RecordingFilter()
-"""Every recording that is not deleted."""
+"""All recordings that are not deleted."""
 
 
 class RecordingCounts(NamedTuple):
     """How many recordings there are.
 
     Attributes:
-        new: messages (kind `record`) that nobody has listened to, dealt with or deleted.
-        waiting: recordings and transcripts to be fetched, or being fetched.
-        failed: recordings that were given up or that Vonage no longer has, without deleted ones.
+        new: messages (kind `record`) that nobody has listened to, marked as done or deleted.
+        waiting: recordings and transcripts that have yet to be fetched.
+        failed: recordings that were given up or that Vonage no longer has, without the deleted ones.
     """
 
     new: int = 0
@@ -183,8 +182,8 @@ INSERT: Final = f"""
     ON CONFLICT (uuid)
 """
 
-# A second webhook finds the URL that the first one has set. Recordings deleted for good are not restored, and a webhook
-# of one call changes no recording of another.
+# A second webhook finds the URL that the first one has set. It does not restore recordings that were deleted for good,
+# and a webhook of one call never changes another call's recording.
 _MAY_ADD: Final = "known.state <> 'deleted' AND (known.session = '' OR excluded.session IN ('', known.session))"
 
 ADD_AUDIO: Final = f"""
@@ -260,7 +259,7 @@ EXPLAIN: Final = f"""
     UPDATE {RECORDINGS_TABLE} SET problem = $1, cure = $2, due_at = $4
     WHERE id IN (SELECT id FROM {RECORDINGS_TABLE} WHERE due_at <= $3 AND leased_until <= $3 LIMIT 1000)
 """
-"""In small transactions, because calls wait for them in SQLite."""
+"""Run in small transactions, because calls wait for them in SQLite."""
 
 RETRY: Final = f"""
     UPDATE {RECORDINGS_TABLE}
@@ -303,7 +302,7 @@ SELECT_EXPIRED: Final = f"""
     LIMIT $4
 """
 
-# The remaining columns reveal nothing about the call.
+# The other columns reveal nothing about the call.
 ERASE: Final = f"""
     UPDATE {RECORDINGS_TABLE}
     SET state = 'deleted', session = '', conversation = '', flow = '', step = '', about = '', caller_name = '',
@@ -330,16 +329,16 @@ DELETE_REMAINS: Final = f"""
 
 
 def add_recording(row: RecordingRow) -> Work[None]:
-    """Write a recording, or only its transcript (`url` is ""); a repeated webhook changes nothing."""
+    """Write a recording, or only its transcript if `url` is "". A repeated webhook changes nothing."""
     if (yield Keyed(SELECT_UUID, (_hash(row.uuid),))):  # the call was forgotten
         return
     yield ADD_AUDIO if row.url or not row.transcript_url else ADD_TRANSCRIPT, row
 
 
 def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
-    """Delete recordings for good, apart from their files, which `Recordings.removable` lists; returns their IDs.
+    """Delete recordings for good, except their files, which `Recordings.removable` lists; returns their IDs.
 
-    With `with_uuid`, only a hash of Vonage's ID is left. A second webhook restores none of them.
+    With `with_uuid`, Vonage's ID is replaced with a hash. A second webhook does not restore any of them.
     """
     erased = yield Many(ERASE, [(id_,) for id_ in ids])
     if with_uuid:
@@ -348,12 +347,12 @@ def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
 
 
 def _hash(uuid: str) -> str:
-    """The stored form of a forgotten ID."""
+    """The form in which a forgotten ID is stored."""
     return hashlib.sha256(uuid.encode("utf-8", "replace")).hexdigest()
 
 
 class Recordings:
-    """Recordings in an open database. Every method may raise StoreUnavailable. `now` is in milliseconds."""
+    """The recordings in an open database. Every method may raise StoreUnavailable. `now` is in milliseconds."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -363,22 +362,22 @@ class Recordings:
     async def list(
         self, limit: int, before: str = "", wanted: RecordingFilter = ANY_RECORDING
     ) -> Sequence[RecordingRow]:
-        """Up to `limit` recordings, newest first, starting after the one with the ID `before`."""
+        """Up to `limit` recordings, newest first, starting after the recording `before` (its ID)."""
         flags = (None if flag is None else int(flag) for flag in wanted[-3:])
         rows = await self._database.read(SELECT_PAGE, limit, before, *wanted[:-3], *flags)
         return list(map(RecordingRow._make, rows))
 
     async def changes(self, limit: int) -> Sequence[Row]:
-        """A value that changes whenever the newest `limit` recordings change."""
+        """A value that changes whenever one of the newest `limit` recordings does."""
         return await self._database.read(SELECT_CHANGES, limit)
 
     async def get(self, id_: str) -> RecordingRow | None:
-        """The recording with this id, even a deleted one; None if there is none."""
+        """The recording with this ID, even if deleted, or None."""
         rows = await self._database.read(SELECT, id_)
         return RecordingRow._make(rows[0]) if rows else None
 
     async def find(self, uuid: str) -> RecordingRow | None:
-        """The recording with this `uuid`, even a deleted one; None if there is none."""
+        """The recording with this `uuid`, even if deleted, or None."""
         rows = await self._database.read(SELECT_BY_UUID, uuid)
         return RecordingRow._make(rows[0]) if rows else None
 
@@ -387,27 +386,27 @@ class Recordings:
         return RecordingCounts(*(await self._database.read(COUNT))[0])
 
     async def mark_heard(self, id_: str, now: int, by: str) -> bool:
-        """Mark it as heard; returns whether this is the first listener."""
+        """Mark a recording as heard; returns whether nobody had listened to it before."""
         return await self._changed(HEAR, id_, now, by)
 
     async def mark_done(self, id_: str, now: int | None, by: str) -> bool:
-        """Mark it as done by somebody (None: undone); False if it does not exist."""
+        """Mark a recording as done by somebody (None to undo that); False if it does not exist."""
         return await self._changed(SET_DONE, id_, now, by if now is not None else "")
 
     async def mark_deleted(self, id_: str, now: int | None, by: str) -> bool:
-        """Delete it, which can be undone for a while (None: undo); False if it is deleted for good."""
+        """Delete a recording, which can be undone for a while (`by` None: undo it); False if it is deleted for good."""
         return await self._changed(SET_DELETED, id_, now, by if now is not None else "")
 
     async def retry(self, now: int, id_: str = "") -> int:
-        """Make waiting, failed or gone recordings (this id, or all) due `now` with all tries; returns the count."""
+        """Make waiting, failed or gone recordings (this one, or all) due `now`, with all attempts; returns how many."""
         return len(await self._database.write(partial(_rows, RETRY, now, id_)))
 
     async def kept(self) -> Sequence[str]:
-        """The IDs of all kept, undeleted recordings. Reads the whole table: for commands, not for a server."""
+        """The IDs of all kept recordings that are not deleted. Reads the whole table, so only commands may use it."""
         return [id_ for (id_,) in await self._database.read(SELECT_KEPT)]
 
     async def mark_lost(self, id_: str, now: int) -> bool:
-        """Schedule a kept recording with a lost file to be fetched again `now`; returns whether it will be."""
+        """Have a kept recording whose file is lost fetched again `now`; returns whether it will be."""
         return await self._changed(LOSE, now, id_)
 
     # For fetching and removing
@@ -417,7 +416,7 @@ class Recordings:
         await self._database.write(partial(add_recording, row))
 
     async def has_due(self, now: int) -> bool:
-        """Whether `claim` would find any. Does not write."""
+        """Whether `claim` would return any. Writes nothing."""
         return bool((await self._database.read(SELECT_ANY_DUE, now))[0][0])
 
     async def claim(
@@ -425,39 +424,39 @@ class Recordings:
     ) -> Sequence[RecordingRow]:
         """Claim up to `limit` due, unclaimed recordings, longest due first.
 
-        Returns them updated. Nobody else gets them before `leased_until`.
+        Returns the updated rows. Nobody else gets these before `leased_until`.
         """
         due = SELECT_NEWEST_DUE if is_newest_first else SELECT_OLDEST_DUE
         return await self._database.write(partial(_claim, due, now, leased_until, claim, limit))
 
     async def renew(self, id_: str, claim: str, leased_until: int) -> bool:
-        """Extend its claim; False if somebody else has claimed it since."""
+        """Extend the claim of a recording; False if somebody else has claimed it."""
         return await self._changed(RENEW, id_, claim, leased_until)
 
     async def finish(self, row: RecordingRow, next_at: int) -> bool:
-        """Write the result of an attempt; False if others have claimed or deleted it.
+        """Store the result of an attempt; False if somebody else has claimed or deleted the recording.
 
         Args:
-            row: the claimed row with the result.
-            next_at: the time of the next attempt while it is `waiting`.
+            row: the claimed row, with the result.
+            next_at: the time of the next attempt, if it is `waiting`.
         """
         return await self._database.write(partial(_finish, row, next_at))
 
     async def explain(self, problem: str, cure: str, now: int, due_at: int) -> None:
-        """Note in due rows why nothing can be fetched now, and postpone them to `due_at`."""
+        """Note in the rows that are due why nothing can be fetched now, and postpone them to `due_at`."""
         await self._database.write(partial(_rows, EXPLAIN, problem, cure, now, due_at))
 
     async def expired(self, now: int, deleted_until: int, before: int, limit: int) -> Sequence[str]:
-        """Ids of recordings that were deleted at `deleted_until` or earlier, or created before `before`."""
+        """The IDs of recordings that were deleted by `deleted_until`, or created before `before`."""
         rows = await self._database.read(SELECT_EXPIRED, now, deleted_until, before, limit)
         return [row[0] for row in rows]
 
     async def erase(self, ids: Sequence[str]) -> Sequence[str]:
-        """Delete them for good, apart from their files."""
+        """Delete recordings for good, except their files."""
         return await self._database.write(partial(erase, ids))
 
     async def removable(self, now: int, limit: int) -> Sequence[str]:
-        """Ids of recordings with files to remove."""
+        """The IDs of recordings whose files can be removed."""
         return [row[0] for row in await self._database.read(SELECT_REMOVABLE, now, limit)]
 
     async def removed(self, ids: Sequence[str]) -> None:
@@ -465,7 +464,7 @@ class Recordings:
         await self._database.write(partial(_many, REMOVED, [(id_,) for id_ in ids]))
 
     async def delete_remains(self, before: int) -> None:
-        """Delete the rows of permanently deleted recordings created before `before`."""
+        """Delete the rows that were created before `before` and deleted for good."""
         await self._database.write(partial(_rows, DELETE_REMAINS, before))
 
     async def _changed(self, sql: str, *values: object) -> bool:

@@ -1,4 +1,4 @@
-"""Reads recorded calls, for commands that run next to a server. Read-only."""
+"""Reads recorded calls, for commands that run beside a server. Read-only."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from app.store.rows import (
 )
 
 FAILURE_IN_0_2: Final = b'"did":"failed"'
-"""Occurs in the traces of failed turns; hosts of 0.2 do not mark them otherwise."""
+"""The traces of failed turns contain this. Hosts of 0.2 mark them in no other way."""
 
 FAILURES: Final = "0002"
-"""The addition to the schema from which on each turn says whether it failed."""
+"""The addition to the schema that lets each turn say whether it failed."""
 
 NEAR: Final = 2_000
-"""Number of webhooks to search before a call was opened, or after its last webhook, for its own.
+"""How many webhooks before a call was opened, and after its last one, are searched for the call's own.
 
-Vonage may report `started` and `ringing` before it requests the NCCO; such webhooks belong to no call yet.
+Vonage may send `started` and `ringing` before it requests the NCCO, when they belong to no stored call yet.
 """
 
 _PLAIN: Final = re.compile(r"[ !#-\[\]-~]+")
-"""ASCII without controls, quotes and backslashes."""
+"""ASCII without control characters, quotes and backslashes."""
 
 _FAILED_IN_0_2: Final = contains("trace", "$1")
 _FAILED: Final = f"coalesce(has_failed, {_FAILED_IN_0_2})"
@@ -65,7 +65,7 @@ SELECT_OPEN_REVISIONS: Final = """
     ORDER BY flow, count(*) DESC, revision
 """
 
-# A server reads this too: the index by time finds the newest.
+# A server reads this too. The index by time finds the newest.
 SELECT_KEPT_RECORDINGS: Final = f"""
     SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'kept' AND deleted_at IS NULL ORDER BY created_at DESC LIMIT $1
 """
@@ -88,17 +88,17 @@ SELECT_NEAR: Final = f"""
 
 
 CLOCKS_MS: Final = 3_600_000
-"""Maximum clock difference between hosts; apart from this, keys grow with time."""
+"""Maximum clock difference between hosts. Apart from it, keys grow with time."""
 
 REPORTED: Final = 1_000
-"""Calls per read of a report."""
+"""Calls per read, in a report."""
 
 SELECT_LAST_KEY_BEFORE: Final = "SELECT key FROM calls WHERE created_at < $1 ORDER BY key DESC LIMIT 1"
 
 LOST: Final = "lost"
-"""The kind of a row among a call's webhooks: its end was never reported, but it is too old to be running."""
+"""The kind of an extra entry among a call's webhooks: its end was never reported, but it is too old to be running."""
 
-# Events of a connect arrive on its wait, those of the caller's own leg on none.
+# Events of a connect arrive on its wait; those of the caller's own leg on no wait.
 _REPORTED: Final = f"""
     SELECT key, flow, leg, state, is_over AND NOT EXISTS (
         SELECT 1 FROM webhooks WHERE call_key = calls.key AND kind = '{LOST}'
@@ -132,7 +132,7 @@ SELECT_OPEN_CALLS: Final = f"""
 
 SELECT_LAST_WEBHOOK: Final = "SELECT coalesce(max(key), 0) FROM webhooks"
 
-# A `completed` whose leg had no call yet, but has an open one now.
+# A `completed` whose leg had no call when it came, and has an open one now.
 SELECT_EARLY_ENDS: Final = f"""
     SELECT {", ".join(WebhookRow._fields)}
     FROM webhooks
@@ -147,10 +147,10 @@ SELECT_EARLY_ENDS: Final = f"""
 """
 
 CALLED_BACK: Final = "called-back"
-"""The kind of a row among a call's webhooks: somebody has called the caller back. Its body is their name."""
+"""The kind of an extra entry among a call's webhooks: somebody has called the caller back. Its body is their name."""
 
 TO_CALL_BACK: Final = "to-call-back"
-"""The kind of a row that takes an earlier `CALLED_BACK` back. Its body is the name of who did so."""
+"""The kind of an entry that undoes an earlier `CALLED_BACK`. Its body is the name of the person who undid it."""
 
 SELECT_CALLED_BACK: Final = f"""
     SELECT key, kind, call_key, received_at, body FROM webhooks
@@ -169,11 +169,11 @@ SELECT_CONNECT_STATUSES: Final = """
 
 
 class Records:
-    """Reads what a store holds; `Store.records` makes it. Every method may raise StoreUnavailable.
+    """Reads the contents of a store; made by `Store.records`. Every method may raise StoreUnavailable.
 
     Args:
-        read: has its own connection.
-        schema: that of the database.
+        read: reads over a connection of its own.
+        schema: the database's schema.
     """
 
     def __init__(self, read: Read, schema: Schema) -> None:
@@ -183,7 +183,7 @@ class Records:
         self._select = f"{_CALL}, {self._has_failed} FROM calls"
 
     async def _read_of(self, sql: str, keys: Sequence[int]) -> list[Row]:
-        """The rows for these keys, of a statement that ends with a list of keys."""
+        """The rows of these keys, for a statement that ends with a list of keys."""
         found: list[Row] = []
         for start in range(0, len(keys), REPORTED):
             some = keys[start : start + REPORTED]
@@ -192,14 +192,14 @@ class Records:
         return found
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
-        """Up to `limit` calls, newest first, starting after the key `before` (None: with the newest)."""
+        """Up to `limit` calls, newest first, starting after the key `before` (None for the newest)."""
         condition, values = _search(wanted, before, self._has_failed)
         sql = f"{self._select} WHERE {condition} ORDER BY key DESC LIMIT ${len(values) + 1}"
         rows = await self._read(sql, *values, limit)
         return [_call_row(row) for row in rows]
 
     async def reported(self, since: int, until: int) -> AsyncIterator[ReportedCall]:
-        """The calls that began at `since` or later and before `until` (milliseconds), in order of writing."""
+        """The calls that began between `since` and `until` (milliseconds, exclusive), in the order of writing."""
         found = await self._read(SELECT_LAST_KEY_BEFORE, since - CLOCKS_MS)
         key = found[0][0] if found else -1
         while rows := await self._read(SELECT_REPORTED, key, REPORTED):
@@ -223,36 +223,36 @@ class Records:
         return [ReportedCall._make((*row, recorded[row[0]])) for row in rows]
 
     async def traces(self, first: int, last: int) -> list[tuple[int, bytes]]:
-        """The traces of the calls from one key to another, each with the key of its call."""
+        """The traces of the calls between two keys, each with the key of its call."""
         rows = await self._read(f"{SELECT_TRACES} BETWEEN $1 AND $2", first, last)
         return [(key, bytes(trace)) for key, trace in rows]
 
     async def traces_of(self, keys: Sequence[int]) -> list[tuple[int, bytes]]:
-        """The traces of the calls with these keys, each with the key of its call."""
+        """The traces of the calls with these keys, each with its call's key."""
         return [(key, bytes(trace)) for key, trace in await self._read_of(SELECT_TRACES, keys)]
 
     async def called_back(self, keys: Sequence[int]) -> dict[int, tuple[int, str]]:
-        """Which of the calls with these keys were returned: when (milliseconds), and by whom."""
+        """When (in milliseconds) and by whom the callers of these calls were called back, if they were."""
         rows = sorted(await self._read_of(SELECT_CALLED_BACK, keys), key=lambda row: int(row[0]))
         last = {call: (kind, at, bytes(by).decode()) for _, kind, call, at, by in rows}
         return {call: (at, by) for call, (kind, at, by) in last.items() if kind == CALLED_BACK}
 
     async def holding(self, word: str, first: int, last: int) -> list[tuple[int, bytes]]:
-        """NCCOs and webhooks that contain a word, of the calls from one key to another, each with its call's key.
+        """The NCCOs and webhooks, between two keys of calls, that contain a word, each with its call's key.
 
-        As for `CallFilter.word`, some of them may not contain it.
+        As with `CallFilter.word`, some of them may not contain it.
         """
         rows = await self._read(SELECT_HOLDING, first, last, _plain_part(word))
         return [(key, bytes(document)) for key, document in rows]
 
     async def connect_statuses(self, first: int, last: int) -> list[ConnectStatus]:
-        """Events of the parties that these calls dialled."""
+        """The events of the parties that these calls dialled."""
         return [ConnectStatus(*row) for row in await self._read(SELECT_CONNECT_STATUSES, first, last)]
 
     async def open_calls(self, after: tuple[int, int], before: int) -> AsyncIterator[OpenCall]:
-        """The calls of legs that are not over, by the time that they began (milliseconds) and key.
+        """The calls that have a leg and are not over, by the time when they began (milliseconds) and key.
 
-        They began after the call with time and key `after`, and before the time `before`.
+        They began after the call with the time and key `after`, and before the time `before`.
         """
         while rows := await self._read(SELECT_OPEN_CALLS, *after, before, REPORTED):
             calls = [OpenCall._make(row) for row in rows]
@@ -265,7 +265,7 @@ class Records:
         return int((await self._read(SELECT_LAST_WEBHOOK))[0][0])
 
     async def early_ends(self, after: int, until: int) -> list[WebhookRow]:
-        """The `completed` that came before their calls, which are still open; of the webhooks between these keys."""
+        """The `completed` webhooks between these keys that came before their calls, which are still open."""
         return [WebhookRow._make(row) for row in await self._read(SELECT_EARLY_ENDS, after, until)]
 
     async def count_open(self, since: int) -> int:
@@ -273,17 +273,17 @@ class Records:
         return int((await self._read(COUNT_OPEN, since))[0][0])
 
     async def open_revisions(self, since: int) -> list[tuple[str, str, int]]:
-        """The same number, by flow and revision."""
+        """The same number by flow and revision."""
         return [
             (flow, revision, int(calls)) for flow, revision, calls in await self._read(SELECT_OPEN_REVISIONS, since)
         ]
 
     async def kept_recordings(self, limit: int) -> list[str]:
-        """The IDs of the newest kept, undeleted recordings."""
+        """The IDs of the newest kept recordings that are not deleted."""
         return [id_ for (id_,) in await self._read(SELECT_KEPT_RECORDINGS, limit)]
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
-        """The call with this id; otherwise up to `limit` calls whose IDs start with it, in order."""
+        """The call with this ID, or else up to `limit` calls whose IDs start with it, in order."""
         found = await self._read(f"{self._select} WHERE id = $2", FAILURE_IN_0_2, name)
         if not found and name:
             sql = f"{self._select} WHERE id >= $2 AND id < $3 ORDER BY id LIMIT $4"
@@ -291,10 +291,10 @@ class Records:
         return [_call_row(row) for row in found]
 
     async def timeline(self, session: str) -> Timeline | None:
-        """Everything of the call with this id, or None.
+        """Everything about the call with this ID, or None.
 
-        It includes webhooks of its leg and errors of its conversation that were written shortly before it was opened,
-        or after its last webhook.
+        This includes the webhooks of its leg and the errors of its conversation that were written shortly before it was
+        opened, or after its last webhook.
         """
         found = await self._read(f"{self._select} WHERE id = $2", FAILURE_IN_0_2, session)
         if not found:
@@ -320,7 +320,7 @@ class Records:
 
 
 def _search(wanted: CallFilter, before: int | None, has_failed: str) -> tuple[str, list[object]]:
-    """The condition of a query for calls, and its values."""
+    """The condition of a query for calls, with its values."""
     conditions: list[str] = []
     values: list[object] = [FAILURE_IN_0_2]
 
@@ -331,7 +331,7 @@ def _search(wanted: CallFilter, before: int | None, has_failed: str) -> tuple[st
     if before is not None:
         require("key < ?", before)
     if wanted.since:
-        # Keys grow with time: the newest call that is too old ends the search.
+        # Keys grow with time, so the newest call that is too old ends the search.
         oldest = "SELECT key FROM calls WHERE created_at < ? ORDER BY key DESC LIMIT 1"
         require(f"key > coalesce(({oldest}), -1)", wanted.since)
     if wanted.flow:
@@ -351,7 +351,7 @@ def _search(wanted: CallFilter, before: int | None, has_failed: str) -> tuple[st
 
 
 def _plain_part(word: str) -> bytes:
-    """The longest part that JSON does not escape and that lower-casing changes alike everywhere, else the whole."""
+    """The longest part that JSON does not escape and every lower-casing changes alike, or else the whole word."""
     return max(_PLAIN.findall(word), key=len, default=word).encode()
 
 

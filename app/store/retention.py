@@ -1,4 +1,4 @@
-"""Deletes old rows in small batches, and everything about a phone number.
+"""Deletes old rows in small batches, and everything that contains a phone number.
 
 Keys grow with time, so old rows come first: the first newer row ends the search, and no index is needed. Deleting a
 call also deletes its turns and webhooks.
@@ -23,15 +23,15 @@ from app.store.recordings import RECORDINGS_TABLE, erase
 from app.store.rows import IS_MAIL, Forgotten
 
 PIECE: Final = 500
-"""Rows per read and per transaction."""
+"""Rows per read, and per transaction."""
 
 ROUNDS: Final = 3
-"""Search passes for a number: a running call may write while it is being deleted."""
+"""How often the rows are searched for a number, because a call may write while it is being deleted."""
 
 _OLDEST_ROWS: Final = 64
-"""How many of the oldest rows one statement reads."""
+"""How many of the oldest rows a statement reads."""
 
-# Each returns a row's key, its start, and whether it may be deleted.
+# Each returns the key of a row, its start, and whether it may be deleted.
 OLDEST_CALLS: Final = "SELECT key, created_at, updated_at < $1 FROM calls WHERE key > $2 ORDER BY key LIMIT $3"
 
 OLDEST_WEBHOOKS: Final = """
@@ -120,7 +120,7 @@ class Numbers:
         self.pattern: Final = re.compile(rb"(?<![0-9])(?:00)?(?:" + written + rb")(?![0-9])")
 
     def are_in(self, *documents: bytes) -> bool:
-        """Whether a whole number occurs in a document: verbatim, in a query string, or escaped in JSON."""
+        """A condition: a document contains a whole number, either verbatim, in a query string, or escaped in JSON."""
         return any(self.pattern.search(document) or self._is_hidden_in(document) for document in documents)
 
     def _is_hidden_in(self, document: bytes) -> bool:
@@ -134,16 +134,16 @@ def _character(escape: re.Match[bytes]) -> bytes:
 
 
 def hash_of(name: str) -> str:
-    """Recognises the name of a forgotten leg, conversation or session."""
+    """The hash that recognises the name of a forgotten leg, conversation or session."""
     return sha256(name.encode("utf-8", "replace")).hexdigest()
 
 
 def sweep(before: int, limit: int) -> Work[int]:
-    """Delete up to `limit` calls, webhooks without a call, and hooks older than `before`; returns the count.
+    """Delete up to `limit` calls, webhooks without a call, and hooks older than `before`; returns how many.
 
-    Hashes of forgotten calls' names are kept as long as their last webhooks would have been.
+    The hashes of forgotten calls' names are kept as long as the calls' last webhooks would have been.
 
-    Old calls go first with their webhooks; other old webhooks and placed calls follow.
+    Old calls are deleted first, with their webhooks; then other old webhooks and placed calls.
     """
     calls = yield from _old_keys(OLDEST_CALLS, before, limit)
     deleted = len((yield Many(DELETE_OLD_CALL, [(key, before) for key in calls])))
@@ -157,7 +157,7 @@ def sweep(before: int, limit: int) -> Work[int]:
 
 
 def _old_keys(sql: str, before: int, limit: int) -> Work[list[int]]:
-    """The keys of up to `limit` deletable rows. The first row that began later ends the search."""
+    """The keys of up to `limit` rows that may be deleted. The first row that began later ends the search."""
     found: list[int] = []
     key = -1
     while len(found) < limit and (rows := (yield sql, (before, key, _OLDEST_ROWS))):
@@ -170,16 +170,16 @@ def _old_keys(sql: str, before: int, limit: int) -> Work[list[int]]:
 
 
 def delete_hooks(keys: Iterable[int]) -> Work[int]:
-    """Delete hooks, even waiting ones; the next hook of each session becomes due."""
+    """Delete hooks, even waiting ones. The next hook of each session becomes due."""
     deleted = yield Many(DELETE_HOOK_BY_KEY, [(key,) for key in keys])
     yield Many(RELEASE_NEXT_HOOK, [*dict.fromkeys(deleted)])
     return len(deleted)
 
 
 async def sweep_revisions(database: Database, before: int, keep: Collection[str]) -> int:
-    """Delete revisions from before `before` that no call uses and that are not in `keep`; returns their number.
+    """Delete revisions older than `before` that no call uses and that are not in `keep`; returns how many.
 
-    The calls are read in batches outside of the transaction; only calls added in the meantime are read inside it.
+    The calls are read in batches outside the transaction, which itself only reads the calls added since.
     """
     unused = {row[0] for row in await database.read(SELECT_OLD_REVISIONS, before)}.difference(keep)
     seen = 0
@@ -198,9 +198,9 @@ def _delete_all(sql: str, rows: Sequence[Sequence[Any]]) -> Work[int]:
 
 @dataclass(slots=True)
 class _MatchingRows:
-    """The keys of the rows that contain a number, and the rows of its calls as in `_COUNTED`.
+    """The keys of the rows that contain a number, and the number of its calls' rows, as in `_COUNTED`.
 
-    `names` are the sessions, legs and conversations of these rows, each with its latest time (ms).
+    `names` are the sessions, legs and conversations of these rows, each with its latest time in milliseconds.
     """
 
     calls: set[int]
@@ -212,7 +212,7 @@ class _MatchingRows:
     names: dict[str, int]
 
     def count(self) -> Forgotten:
-        """The number of rows, including those deleted with the calls."""
+        """The number of rows, including those that are deleted with the calls."""
         return Forgotten(
             calls=len(self.calls),
             running=sum(not row[3] for row in self.counted),
@@ -225,7 +225,7 @@ class _MatchingRows:
 
 
 async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, rewrite: bool) -> Forgotten:
-    """See `Store.forget`. Transactions are short, and rows are read in batches: others may write in the meantime."""
+    """See `Store.forget`. Others may write meanwhile: transactions are short, and rows are read in batches."""
     wanted = Numbers(numbers)
     total = Forgotten()
     for _ in range(ROUNDS):
@@ -242,7 +242,7 @@ async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, r
 
 
 async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
-    """Every row that contains one of the numbers, and the webhooks of the same leg or conversation."""
+    """All rows that contain one of the numbers, and the webhooks of the same legs and conversations."""
     calls = {key async for key, state in _rows_in_batches(database, _CALLS) if wanted.are_in(state)}
     calls |= {call async for call, _, *documents in _rows_in_batches(database, _TURNS, 2) if wanted.are_in(*documents)}
     named = [(key, call) async for key, call, body in _rows_in_batches(database, _WEBHOOKS) if wanted.are_in(body)]
@@ -275,7 +275,7 @@ async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
 
 
 async def _rows_in_batches(database: Database, sql: str, keys: int = 1, first: int | str = -1) -> AsyncIterator[Row]:
-    """The rows of a query in order of their keys, the first `keys` columns, starting at `first`."""
+    """The rows of a query, ordered by their first `keys` columns and starting at `first`."""
     key, *more = [first] * keys
     while rows := await database.read(sql, key, PIECE, *more):
         for row in rows:

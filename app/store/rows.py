@@ -1,7 +1,7 @@
 """The rows of a store.
 
-All times are integers: milliseconds since 1970-01-01 UTC. All documents (`state`, `ncco`, `trace`, `body`, ...) are
-bytes that the store never parses.
+All times are integers: milliseconds since 1970-01-01 UTC. Documents (`state`, `ncco`, `trace`, `body`, ...) are bytes;
+the store never parses them.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ def milliseconds(moment: datetime) -> int:
 
 
 class WebhookRow(NamedTuple):
-    """A webhook as received (secrets masked).
+    """A webhook as received, with secrets masked.
 
     Attributes:
-        id: random, created by the caller of the store.
-        kind: `answer`, `fallback`, `input`, `notify`, `event`, ... as recognised.
-        session: its session, "" if unknown.
-        turn, wait: the wait it arrived on; -1 for none.
-        status: distinguishes deliveries on one wait: a call status with its sub-state, "" for input and notify.
+        id: random, chosen by the store's caller.
+        kind: `answer`, `fallback`, `input`, `notify`, `event`, ... as the server classified it.
+        session: the session's ID; "" if unknown.
+        turn, wait: the turn and number of the wait that it arrived on; -1 for none.
+        status: distinguishes the webhooks of one wait: a call status with its sub-state; "" for input and notify.
         leg, conversation: as sent, "" if missing.
         method: `GET` or `POST`.
-        body: raw body or query string.
+        body: the raw body or query string.
     """
 
     id: str
@@ -59,7 +59,7 @@ class SessionRow(NamedTuple):
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> Self:
-        """A row of `SESSION_COLUMNS`; SQLite returns booleans as 0 and 1."""
+        """Read a row of `SESSION_COLUMNS`; SQLite returns booleans as 0 and 1."""
         *before, is_over, created_at, updated_at = row
         return cls._make((*before, bool(is_over), created_at, updated_at))
 
@@ -68,11 +68,11 @@ SESSION_COLUMNS: Final = ", ".join(SessionRow._fields)
 
 
 class TurnRow(NamedTuple):
-    """One turn. `ncco` is the reply; `webhook` the ID of the webhook that caused it.
+    """One turn. `ncco` is the reply, `webhook` the ID of the webhook that caused it.
 
     `cause_turn`, `cause_wait`, `cause_status` identify the delivery that it answers, so that a repeat gets the same
-    bytes: -1, -1, "" for the answer webhook. `has_failed` is whether part of it could not be played; None in rows of
-    hosts of 0.2.
+    bytes; they are -1, -1, "" for the answer webhook. `has_failed` is whether a part of it could not be played; None if
+    a host of 0.2 wrote the row.
     """
 
     session: str
@@ -89,7 +89,7 @@ class TurnRow(NamedTuple):
 
 
 class RevisionRow(NamedTuple):
-    """The sources of one revision of a flow, as JSON, so that any host can finish any call."""
+    """The sources of one revision of a flow as JSON, so that any host can finish any call."""
 
     hash: str
     flow: str
@@ -100,18 +100,19 @@ class RevisionRow(NamedTuple):
 class HookRow(NamedTuple):
     """An unsent hook. Its row is deleted once it is sent.
 
-    The hooks of a session are sent in order of writing: none is due while an earlier one waits. Parked hooks no longer
-    wait, and mails are independent.
+    The hooks of a session are sent in the order in which they were written: none is due while an earlier one is
+    waiting. Parked hooks do not delay others, and emails are independent.
 
     Attributes:
-        id: random; lets the receiver recognise a repeat.
+        id: random; the receiver recognises repeats by it.
         name: the hook's name in its flow.
-        headers: the flow's headers, as JSON.
-        due_at: when to try next; None while an earlier hook of its session waits.
-        leased_until: only the claiming sender may try before this time.
-        tries: number of claims.
-        problem: the result of the last attempt, "" before it.
-        is_parked: given up until somebody retries it. A hook that could not be built is parked from the start.
+        headers: the headers that the flow sets, as JSON.
+        due_at: when to send it next; None while an earlier hook of its session is waiting.
+        leased_until: before this time, only the process that claimed it may send it.
+        tries: how often it was claimed.
+        problem: why the last attempt failed; "" before the first attempt.
+        is_parked: whether it is given up until somebody retries it. A hook that could not be rendered is parked from
+            the start.
     """
 
     id: str
@@ -129,13 +130,13 @@ class HookRow(NamedTuple):
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> Self:
-        """A row of `HOOK_COLUMNS`; SQLite gives 0 and 1 for truth values."""
+        """Read a row of `HOOK_COLUMNS`; SQLite returns booleans as 0 and 1."""
         *before, is_parked = row
         return cls._make((*before, bool(is_parked)))
 
     @property
     def is_mail(self) -> bool:
-        """Whether it is a mail, to the addresses after `mailto:`."""
+        """Whether it is an email, to the addresses after `mailto:`."""
         return self.url.startswith("mailto:")
 
 
@@ -151,14 +152,14 @@ class HookCounts(NamedTuple):
 
 
 class Schema(NamedTuple):
-    """The version of a store's tables, and the newest known one.
+    """The version of a store's tables, and what is missing from them.
 
     Attributes:
-        found: its version, "" if it is empty or does not exist.
-        newest: the newest version known to this program.
-        missing: the versions in between, oldest first.
-        retention_days: its default retention. None: created by version 0.1, keeps calls forever.
-        additions: the versions of missing additions, oldest first; 0.2 creates none.
+        found: the version; "" if the store is empty or does not exist.
+        newest: the newest version that this program knows.
+        missing: the versions in between, from oldest to newest.
+        retention_days: the default retention; None if version 0.1 created the store, which keeps calls forever.
+        additions: the versions of missing additions, from oldest to newest; 0.2 creates none.
     """
 
     found: str
@@ -169,26 +170,26 @@ class Schema(NamedTuple):
 
     @property
     def is_complete(self) -> bool:
-        """Whether it is up to date."""
+        """Whether nothing is missing."""
         return not (self.missing or self.additions)
 
 
 WORD_CALLS: Final = 20_000
-"""How many of the newest calls are searched for a word, without an index."""
+"""How many of the newest calls are searched for a word; there is no index for this."""
 
 
 class CallFilter(NamedTuple):
     """Which calls to list; "", 0 and False mean any.
 
     Attributes:
-        number: digits anywhere in the state of the call.
-        flow: the flow that it began in.
-        since: opened at or after this time (milliseconds since 1970).
-        is_open: not marked as over.
+        number: digits that occur anywhere in the call's state.
+        flow: the flow in which the call began.
+        since: the call began at or after this time (milliseconds since 1970).
+        is_open: the call is not marked as over.
         has_failed: one of its turns could not be played as written.
-        word: occurs in the flow's name, the state, a prompt or a webhook, in upper or lower case; only its longest
-            part of ASCII is searched for, so that some calls may not contain it. Only the newest `WORD_CALLS` calls
-            are searched.
+        word: occurs in the flow's name, the state, a prompt or a webhook, in upper or lower case. Only its longest
+            ASCII part is searched for, so some calls in the result may not contain it. Only the newest `WORD_CALLS`
+            calls are searched.
     """
 
     number: str = ""
@@ -200,11 +201,11 @@ class CallFilter(NamedTuple):
 
 
 ANY_CALL: Final = CallFilter()
-"""Every call."""
+"""All calls."""
 
 
 class CallRow(NamedTuple):
-    """A call in a list: its session, its number of turns, and whether one could not be played as written.
+    """A call in a list: its session, the number of its turns, and whether one of them failed.
 
     `key` is its position in the list: later calls have higher keys.
     """
@@ -216,12 +217,12 @@ class CallRow(NamedTuple):
 
 
 class ReportedCall(NamedTuple):
-    """The data of a call for a report.
+    """What a report needs to know about a call.
 
     Attributes:
-        is_over: its end was reported.
-        person_at: when a called party first answered, unless it is known to be a machine.
-        recorded: the NCCOs that made the reported recordings.
+        is_over: whether its end was reported.
+        person_at: when a called party first answered who is not known to be a machine.
+        recorded: the NCCOs whose recordings were reported.
     """
 
     key: int
@@ -236,7 +237,7 @@ class ReportedCall(NamedTuple):
 
 
 class OpenCall(NamedTuple):
-    """A call of a leg that is not over."""
+    """A call that has a leg and is not over."""
 
     key: int
     id: str
@@ -248,7 +249,7 @@ class OpenCall(NamedTuple):
 
 
 class ConnectStatus(NamedTuple):
-    """An event of a called party: the key of the call, its turn and wait, and the status."""
+    """An event of a called party: the call's key, the turn and wait, and the status."""
 
     call: int
     turn: int
@@ -257,9 +258,9 @@ class ConnectStatus(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """Everything of one call: its webhooks and turns in order of writing, and its unsent hooks.
+    """Everything about a call: its webhooks and turns in the order in which they were written, and its unsent hooks.
 
-    Parked hooks come first, each kind oldest first.
+    Parked hooks come before waiting ones, each from oldest to newest.
     """
 
     call: CallRow
@@ -269,15 +270,15 @@ class Timeline(NamedTuple):
 
 
 class Forgotten(NamedTuple):
-    """Counts of deleted rows, or of those that would be deleted.
+    """How many rows were deleted, or would be deleted.
 
     Attributes:
         calls, turns, webhooks, hooks: rows.
-        running: calls that had not ended; their callers hear the failsafe NCCO next.
-        revisions: revisions of flows that contain one of the numbers. They are kept: their authors wrote it.
-        recordings: rows; their files are removed by the server, or by `ncco forget`.
-        placed: calls that this server has placed, or was to place.
-        purged: whether deleted rows are gone from the files too; None if the store cannot know or nothing was deleted.
+        running: calls in progress; their callers hear the failsafe NCCO next.
+        revisions: flow revisions that contain one of the numbers. They are kept, because a flow's author wrote it.
+        recordings: rows of recordings; the server or `ncco forget` removes their files.
+        placed: calls that this server has placed or would have placed.
+        purged: whether the deleted rows are gone from the files too; None if unknown, or if nothing was deleted.
     """
 
     calls: int = 0

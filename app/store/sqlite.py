@@ -1,11 +1,11 @@
-"""The database of a store in one SQLite file, which several processes of one host may share, or in memory.
+"""A SQLite database: in one file, which several processes of a host may share, or in memory.
 
-Writes are committed in groups: the writes of one event loop round, or those that arrive while a commit waits for the
-disk. In memory nothing waits.
+Writes are committed in groups: those of one round of the event loop, or those that arrive while a commit waits for the
+disk. In memory, nothing waits.
 
-Statements of single calls run in the event loop: one takes about 10 µs, a round trip to another thread ten times as
-long, with several waits for the interpreter lock. A COMMIT, which waits for the disk, runs in a thread. In WAL mode a
-reader does not wait for a writer.
+The statements of single calls run in the event loop: one takes about 10 µs, while a round trip to another thread takes
+ten times as long and waits for the interpreter lock several times. COMMIT waits for the disk, so it runs in a thread.
+In WAL mode, readers do not wait for writers.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ from app.store.migrations import SQLITE, find_schema, require_readable, upgrade
 from app.store.rows import Schema
 
 BUSY_MS: Final = 1_500
-"""How long a write waits for another process; two such waits fit into Vonage's time limit (5 s)."""
+"""How long a write waits for another process, in milliseconds. Two such waits fit into Vonage's time limit (5 s)."""
 
 OPEN_WAIT_MS: Final = 5_000
-"""How long `open` waits for another process, which may be migrating the same file."""
+"""How long `open` waits for another process, which may be migrating the same file, in milliseconds."""
 
 QUEUE_LIMIT: Final = 2_000
-"""Maximum number of waiting writes; more are refused, since they would miss the caller's deadline."""
+"""Maximum number of waiting writes. More are refused, because they would miss the caller's deadline."""
 
 GROUP_LIMIT: Final = 256
-"""Maximum number of writes per group, so that the first does not wait forever."""
+"""Maximum number of writes per group, so that the first one does not wait forever."""
 
 CHECKPOINT_AFTER: Final = 250
-"""Writes after which the write-ahead log (then about 2 MB) is written back."""
+"""The write-ahead log, then of about 2 MB, is written back after this many writes."""
 
 TRIM_S: Final = 1.0
-"""How long `trim` tries to empty a write-ahead log in use."""
+"""How long `trim` tries to empty a write-ahead log that is in use, in seconds."""
 
 _PAUSE_S: Final = 0.01
 
 Run: TypeAlias = Callable[[sqlite3.Connection, WriteItem], None]
-"""Runs an operation of a group."""
+"""Runs one operation of a group."""
 
 
 class SqliteDatabase:
     """A file in WAL mode, synced at every commit.
 
     Args:
-        path: the file; it and its folder are created if missing. None: in memory, until the process ends.
-        busy_ms, open_wait_ms: how long to wait for another process's write.
+        path: the file, which is created with its folder if missing; None for a database in memory.
+        busy_ms, open_wait_ms: how long to wait while another process writes.
         queue_limit: maximum number of waiting writes.
 
     Attributes:
@@ -92,12 +92,12 @@ class SqliteDatabase:
             return
         path = await asyncio.to_thread(self._absolute)
         await asyncio.to_thread(sqlite_file.prepare, path, self._open_wait_ms)
-        if self._writer is None:  # or another task has just opened it
+        if self._writer is None:  # another task may have opened it meanwhile
             self._place = path
             self._writer = _FileWriter(path, self._busy_ms, self._queue_limit)
 
     async def close(self) -> None:
-        """See `Database.close`. A database in memory keeps its data until the process exits."""
+        """See `Database.close`. A database in memory keeps its data until the process ends."""
         writer = self._writer
         connection = self._connection
         self._writer = self._connection = self._place = None
@@ -111,13 +111,13 @@ class SqliteDatabase:
         return await asyncio.to_thread(lambda: sqlite_file.schema_of(self._absolute(), self._open_wait_ms))
 
     async def read(self, sql: str, *values: object) -> list[Row]:
-        """See `Database.read`. It waits briefly for a process that is recovering the log after a crash."""
+        """See `Database.read`. Waits briefly if another process is recovering the log after a crash."""
         until = time.monotonic() + self._busy_ms / 1000
         while True:
             try:
                 if self._connection is None:
                     self._connection = sqlite_file.connect(self._require_open(), 0)
-                # All rows at once: a half-read cursor would hold the log and see old data.
+                # Fetch all rows at once: an open cursor would hold the log and see old data.
                 return sqlite_file.fetch(self._connection, sql, values)
             except sqlite3.Error as error:
                 if not sqlite_file.is_busy(error) or time.monotonic() > until:
@@ -133,11 +133,11 @@ class SqliteDatabase:
     async def trim(self) -> None:
         """See `Database.trim`."""
         if self.path is not None:
-            with suppress(sqlite3.Error):  # the next trim does it
+            with suppress(sqlite3.Error):  # the next trim will do it
                 await asyncio.to_thread(sqlite_file.trim, self._require_open(), TRIM_S)
 
     async def purge(self, *, rewrite: bool) -> bool:
-        """See `Database.purge`. SQLite overwrites deleted data itself; this empties the log."""
+        """See `Database.purge`. SQLite overwrites deleted data itself, so this only empties the log."""
         if self.path is None:
             return True
         path = self._require_open()
@@ -157,14 +157,14 @@ class SqliteDatabase:
         await asyncio.to_thread(require_unused, self._absolute())
 
     async def replace_by(self, path: Path) -> None:
-        """See `Database.replace_by`. The copy is moved, so it must be on the same file system."""
+        """See `Database.replace_by`. The copy is moved, so it must be in the same file system."""
         await asyncio.to_thread(replace_file, self._absolute(), path)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[tuple[Read, Schema]]:
-        """See `Database.reading`. Each query of a file has its own connection, in another thread.
+        """See `Database.reading`. For a file, each query uses its own connection, in another thread.
 
-        Closing one in use by another thread would crash the process.
+        Closing a connection that another thread uses would crash the process.
         """
         yield self._read_apart, await self._readable_schema()
 
@@ -185,7 +185,7 @@ class SqliteDatabase:
         return await asyncio.to_thread(self.read_apart, sql, values)
 
     def read_apart(self, sql: str, values: Sequence[object]) -> list[Row]:
-        """Every row of a query, on a separate read-only connection. Raises StoreUnavailable. Blocks."""
+        """All rows of a query, over a separate read-only connection. Raises StoreUnavailable. Blocks."""
         try:
             if self._memory is not None:
                 return sqlite_file.fetch(self._memory, sql, values)
@@ -214,13 +214,13 @@ class _Writer(GroupWriter):
         self._connection = connection
 
     def next_group(self) -> list[WriteItem]:
-        """Operations in their order."""
+        """The queued operations, in order."""
         return [self.queue.popleft() for _ in range(min(len(self.queue), GROUP_LIMIT))]
 
     async def commit(self, group: list[WriteItem]) -> None:
-        """See `GroupWriter.commit`. If the database fails, all of them get that error.
+        """See `GroupWriter.commit`. If the database fails, all operations get its error.
 
-        Savepoints cost time, so they are used only after an operation has failed.
+        Savepoints take time, so they are only used after an operation has failed.
         """
         try:
             try:
@@ -236,12 +236,12 @@ class _Writer(GroupWriter):
             item.settle()
 
     async def _write(self, group: list[WriteItem], run: Run) -> None:
-        """Run operations in one transaction; each is settled with its result or error."""
+        """Run operations in one transaction, and pass each its result or error."""
         connection = await self._begun()
         try:
             if all(item.keys for item in group):
                 _run_all(connection, group, run)
-            else:  # it may take long
+            else:  # this may take long
                 await self._apart(_run_all, connection, group, run)
             await self._apart(connection.execute, "COMMIT")
         finally:
@@ -250,7 +250,7 @@ class _Writer(GroupWriter):
                     connection.execute("ROLLBACK")
 
     def _run_alone(self, connection: sqlite3.Connection, item: WriteItem) -> None:
-        """Run one operation. If only it fails, it gets its own error and is rolled back."""
+        """Run one operation. If only this one fails, it is rolled back and gets its own error."""
         connection.execute("SAVEPOINT item")
         try:
             _run(connection, item)
@@ -262,20 +262,20 @@ class _Writer(GroupWriter):
         connection.execute("RELEASE item")
 
     async def _begun(self) -> sqlite3.Connection:
-        """The connection, in a new transaction."""
+        """The connection, after starting a transaction."""
         assert self._connection is not None  # noqa: S101 - for the type
         self._connection.execute("BEGIN IMMEDIATE")
         return self._connection
 
     async def _apart(self, work: Callable[..., object], *args: object) -> None:
-        """Finish the transaction, which may wait for the disk."""
+        """Finish the transaction with `work`, which may wait for the disk."""
         work(*args)
 
 
 class _FileWriter(_Writer):
     """Writes groups to a file.
 
-    If the file or its log is moved, replaced or deleted while open, writes are refused: they would be lost.
+    If the open file or its log is moved, replaced or deleted, writes are refused, because they would be lost.
     """
 
     def __init__(self, path: Path, busy_ms: int, queue_limit: int) -> None:
@@ -285,12 +285,12 @@ class _FileWriter(_Writer):
         self._file = _identity(path)
         self._log_path = path.with_name(f"{path.name}-wal")
         self._log: tuple[int, int] | None = None
-        self._written = 0  # since the log was last written back
+        self._written = 0  # writes since the log was last written back
         self._written_back: asyncio.Future[None] | None = None
         self._thread = ThreadPoolExecutor(1, f"writer of {path.name}")
 
     async def close(self) -> None:
-        """Write the queue, and disconnect."""
+        """Write what is queued, and disconnect."""
         await super().close()
         if self._written_back is not None:
             await asyncio.wait({self._written_back})
@@ -298,10 +298,10 @@ class _FileWriter(_Writer):
         self._thread.shutdown()
 
     async def commit(self, group: list[WriteItem]) -> None:
-        """See `GroupWriter.commit`. Then write back a long log, before SQLite does it while callers wait.
+        """See `GroupWriter.commit`. Then write a long log back, before SQLite does so while callers wait.
 
-        Most of it is written back in another thread during commits. The last few pages are written back here once no
-        write is waiting: SQLite restarts a log only when it is empty.
+        Another thread writes most of it back during commits. The last few pages are written back here when no write is
+        waiting, because SQLite only restarts an empty log.
         """
         await super().commit(group)
         self._log = self._log or _identity(self._log_path)
@@ -313,11 +313,11 @@ class _FileWriter(_Writer):
                 self._written_back = loop.run_in_executor(None, sqlite_file.write_back, self._path)
         elif self._written_back.done() and not self.queue and self._connection is not None:
             self._written_back = None
-            with suppress(sqlite3.Error):  # this costs only disk space: the next checkpoint does it
+            with suppress(sqlite3.Error):  # only disk space is lost: the next checkpoint will do it
                 await self._apart(sqlite_file.fetch, self._connection, "PRAGMA wal_checkpoint(PASSIVE)", ())
 
     async def _begun(self) -> sqlite3.Connection:
-        """The connection, in a new transaction; waits a while for another process's write."""
+        """The connection, after starting a transaction, for which it may wait while another process writes."""
         until = time.monotonic() + self._busy_ms / 1000
         while True:
             self._require_in_place()
@@ -335,7 +335,7 @@ class _FileWriter(_Writer):
             await asyncio.sleep(_PAUSE_S)
 
     async def _apart(self, work: Callable[..., object], *args: object) -> None:
-        """Finish the transaction in the thread. Even a cancelled task waits for it."""
+        """Finish the transaction in the thread. A task that is cancelled still waits for that."""
         done = asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
         try:
             await asyncio.shield(done)
@@ -357,7 +357,7 @@ class _FileWriter(_Writer):
         self._connection = None
         self._log = None
         if connection is not None:
-            with suppress(Exception):  # for a broken file
+            with suppress(Exception):  # if the file is damaged
                 connection.close()
 
 
@@ -367,7 +367,7 @@ def _run_all(connection: sqlite3.Connection, group: list[WriteItem], run: Run) -
 
 
 def _run(connection: sqlite3.Connection, item: WriteItem) -> None:
-    """Run one operation. It raises an AppError only before writing anything."""
+    """Run one operation. It raises AppError only before it has written anything."""
     item.error = None
     try:
         item.result = sqlite_file.run(connection, item.work())

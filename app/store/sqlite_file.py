@@ -1,4 +1,4 @@
-"""A SQLite file: connecting, preparing it for a server, running statements, and reading its errors."""
+"""A SQLite file: connects to it, prepares it for a server, runs statements, and interprets its errors."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from app.store.migrations import SQLITE, find_schema, probe, upgrade
 from app.store.rows import Schema
 
 MIN_SQLITE_VERSION: Final = (3, 35)
-"""Required SQLite version: the first with RETURNING."""
+"""The minimum SQLite version, the first with RETURNING."""
 
 CHECKED_BYTES: Final = 64 * 1024 * 1024
-"""Files up to this size are checked completely for damage on opening; takes about 0.1 s."""
+"""Files up to this size are checked for damage completely when they are opened, which takes about 0.1 s."""
 
 LIST_TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
@@ -29,35 +29,35 @@ _PAUSE_S: Final = 0.02
 
 _PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
-    "PRAGMA fullfsync = ON",  # macOS: a plain fsync leaves data in the drive's cache
+    "PRAGMA fullfsync = ON",  # on macOS, a plain fsync leaves data in the drive's cache
     "PRAGMA foreign_keys = ON",
-    "PRAGMA secure_delete = ON",  # deleted or replaced data is overwritten with zeros
+    "PRAGMA secure_delete = ON",  # overwrite deleted data with zeros
     "PRAGMA cache_size = -16384",  # KiB
-    "PRAGMA wal_autocheckpoint = 16384",  # pages; the writer does it much earlier, while nobody waits
-    "PRAGMA journal_size_limit = 67108864",  # bytes; so that a burst does not leave a large log
+    "PRAGMA wal_autocheckpoint = 16384",  # in pages; the writer does it much earlier, when nobody waits
+    "PRAGMA journal_size_limit = 67108864",  # in bytes, so that the log shrinks again after a burst
 )
 
-# The statements of a store are written for PostgreSQL. These are all the differences of SQLite.
+# The store's statements are PostgreSQL's. This is everything that differs in SQLite.
 _IN_SQLITE: Final = {
-    "left(leg, 200) = left($1, 200) AND": "",  # its index holds whole leg IDs
+    "left(leg, 200) = left($1, 200) AND": "",  # the index of the ID has whole leg IDs
     "left(leg, 200) = left(webhooks.leg, 200) AND": "",
     "$": "?",  # numbered parameters
-    "INSERT INTO calls": "INSERT OR FAIL INTO calls",  # a single row needs no undo journal
+    "INSERT INTO calls": "INSERT OR FAIL INTO calls",  # a single row needs no undo log
     '"position"(': "instr(",
     "lower(encode(": "lower((",
     ", 'escape') COLLATE \"C\")": "))",
-    "FOR UPDATE SKIP LOCKED": "",  # there is one writer, so no row locks
+    "FOR UPDATE SKIP LOCKED": "",  # there is only one writer, so no row locks
     "FOR NO KEY UPDATE": "",
     "FOR UPDATE": "",
     "FOR SHARE": "",
-    "NOT is_over": "is_over = 0",  # its partial indexes are defined this way
+    "NOT is_over": "is_over = 0",  # this is how its partial indexes are defined
     "NOT is_parked": "is_parked = 0",
     "NOT earlier.is_parked": "earlier.is_parked = 0",
 }
 
 
 class SqliteFault(NamedTuple):
-    """Problem, as the rest of a sentence after the file's name → fix."""
+    """A problem, as the rest of a sentence that starts with the file's name, and its fix."""
 
     message: str
     cure: str
@@ -90,18 +90,18 @@ _FAULTS: Final = {
     ),
 }
 _TEMPORARY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-"""Problems that may go away without a change of settings."""
+"""Problems that may end without any change of settings."""
 
 _TEMPORARY_FOLDER_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 
 
 def _code(error: Exception) -> int:
-    """The primary result code of SQLite; 0 for errors of Python's own binding."""
+    """SQLite's primary result code; 0 if the error is from Python's binding."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Whether another process holds the file, so that a retry may succeed."""
+    """Whether another process has locked the file, so that a retry may succeed."""
     return _code(error) == sqlite3.SQLITE_BUSY
 
 
@@ -111,7 +111,7 @@ def is_full(error: sqlite3.Error) -> bool:
 
 
 def own_error(label: str, error: Exception) -> Exception | None:
-    """The error of the operation that raised `error`; None if the file is at fault, and all operations fail."""
+    """The error of the operation that raised `error`; None if the file is the cause, so that all operations fail."""
     is_value = isinstance(error, OverflowError | UnicodeEncodeError | sqlite3.InterfaceError)
     if is_value or isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError):
         return StoreError(f"{label} refuses the write ({error})")
@@ -119,12 +119,12 @@ def own_error(label: str, error: Exception) -> Exception | None:
 
 
 def unavailable(label: str, error: Exception) -> StoreUnavailable:
-    """A problem that a retry may solve."""
+    """The error for a problem that a retry may solve."""
     return StoreUnavailable(f"{label} {_FAULTS.get(_code(error), _OTHER).message} ({error})")
 
 
 def unusable(label: str, error: sqlite3.Error) -> StoreError:
-    """The server cannot start on this file: StoreUnusable, or StoreUnavailable if a retry may succeed."""
+    """Why a server cannot start on this file: StoreUnusable, or StoreUnavailable if a retry may succeed."""
     fault = _FAULTS.get(_code(error), _OTHER)
     kind = StoreUnavailable if _code(error) in _TEMPORARY else StoreUnusable
     return kind(f"{label} {fault.message} ({error})", fault.cure)
@@ -132,7 +132,7 @@ def unusable(label: str, error: sqlite3.Error) -> StoreError:
 
 @lru_cache(maxsize=512)
 def in_sqlite(sql: str) -> str:
-    """A statement translated from PostgreSQL's SQL to SQLite's."""
+    """Translate a statement from PostgreSQL's SQL to SQLite's."""
     for postgres, sqlite in _IN_SQLITE.items():
         sql = sql.replace(postgres, sqlite)
     return sql
@@ -146,7 +146,7 @@ def fetch(connection: sqlite3.Connection, sql: str, values: Sequence[object]) ->
 
 
 def _execute(cursor: sqlite3.Cursor, sql: str, values: Sequence[object]) -> None:
-    """Run one statement. Lone surrogates, which UTF-8 cannot represent, are escaped."""
+    """Run a statement. Lone surrogates, which UTF-8 cannot represent, are escaped."""
     statement = in_sqlite(sql)
     try:
         cursor.execute(statement, tuple(values))  # with other sequences the driver fetches each value separately
@@ -158,7 +158,7 @@ def _execute(cursor: sqlite3.Cursor, sql: str, values: Sequence[object]) -> None
 
 
 def run(connection: sqlite3.Connection, work: Work[T]) -> T:
-    """Run an operation inside the caller's transaction; returns its result."""
+    """Run an operation in the caller's transaction; returns its result."""
     cursor = connection.cursor()
     try:
         statement = next(work)
@@ -178,7 +178,7 @@ def run(connection: sqlite3.Connection, work: Work[T]) -> T:
         return result
 
 
-# For values other than int, float or str, the driver looks for an adapter, then for two methods.
+# For values other than int, float and str, the driver would look for an adapter and two methods.
 sqlite3.register_adapter(bytes, bytes)
 sqlite3.register_adapter(bool, int)
 
@@ -187,7 +187,7 @@ def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connec
     """A connection that waits `busy_ms` for other processes. Raises sqlite3.Error.
 
     Args:
-        path: absolute; None for a database in memory.
+        path: an absolute path; None for a database in memory.
         busy_ms: milliseconds.
         mode: `rw`, or `ro` for read-only.
     """
@@ -209,9 +209,9 @@ def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connec
 
 
 def prepare(path: Path, wait_ms: int) -> None:
-    """Prepare `path` for a server: migrated, undamaged and writable. Raises StoreUnusable, StoreUnavailable.
+    """Migrate a file, and check that it is undamaged and writable. Raises StoreUnusable, StoreUnavailable.
 
-    Only its owner can read and write a new file. Waits at most `wait_ms` for another process.
+    A new file can only be read and written by its owner. Waits at most `wait_ms` for another process.
     """
     if sqlite3.sqlite_version_info < MIN_SQLITE_VERSION:
         cure = "use a Python with a newer SQLite, such as uv's or the Docker image's"
@@ -219,7 +219,7 @@ def prepare(path: Path, wait_ms: int) -> None:
     require_no_lost_log(path)
     _make_file(path)
     try:
-        with closing(connect(path, wait_ms, "ro")) as connection:  # closing it leaves the log unchanged
+        with closing(connect(path, wait_ms, "ro")) as connection:  # closing the connection does not change the log
             _require_ours(path, connection)
             _require_whole(path, connection)
         with closing(connect(path, wait_ms)) as connection:
@@ -233,7 +233,7 @@ def prepare(path: Path, wait_ms: int) -> None:
 
 
 def schema_of(path: Path, wait_ms: int) -> Schema:
-    """The schema of a file; a file that does not exist or is empty has none. Raises StoreError. Blocks."""
+    """The schema of a file, which may be missing or empty. Raises StoreError. Blocks."""
     require_no_lost_log(path)
     try:
         with closing(connect(path, wait_ms, "ro") if path.is_file() else connect(None, 0)) as connection:
@@ -243,10 +243,10 @@ def schema_of(path: Path, wait_ms: int) -> Schema:
 
 
 def require_no_lost_log(path: Path) -> None:
-    """Raise StoreUnavailable if a missing or empty file has a write-ahead log: SQLite would delete it.
+    """Raise StoreUnavailable if a missing or empty file has a write-ahead log, which SQLite would delete.
 
-    Our files are not empty once they have a log, so check the log first. Opening the file would drop the locks of all
-    of this process's connections to it.
+    A file of ours that has a log is never empty, so the log is checked first. The file is not opened, because closing
+    it again would drop the locks of all this process's connections to it.
     """
     log = _log_of(path)
     if _size(log) and not _size(path):
@@ -255,7 +255,7 @@ def require_no_lost_log(path: Path) -> None:
 
 
 def _size(path: Path) -> int:
-    """In bytes; 0 for a missing file, which SQLite reports."""
+    """The size in bytes; 0 if the file is missing, which SQLite will report."""
     try:
         return path.stat().st_size
     except OSError:
@@ -263,7 +263,7 @@ def _size(path: Path) -> int:
 
 
 def _require_ours(path: Path, connection: sqlite3.Connection) -> Schema:
-    connection.execute("BEGIN")  # one snapshot: another server may be creating the tables
+    connection.execute("BEGIN")  # one snapshot, because another server may be creating the tables
     try:
         return run(connection, find_schema(SQLITE, LIST_TABLES, str(path)))
     finally:
@@ -287,14 +287,14 @@ def _make_file(path: Path) -> None:
         raise StoreUnusable(f"{path} is a device or a pipe", "name a file in NCCO_DATABASE_URL")
     try:
         if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))  # SQLite gives its log the same permissions
+            os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))  # SQLite gives the log the same permissions
     except OSError as error:
         fault = _FAULTS[sqlite3.SQLITE_CANTOPEN]
         raise StoreUnusable(f"{path} {fault.message} ({error})", fault.cure) from error
 
 
 def _switch_to_wal(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:
-    """Switch to WAL. SQLite does not wait for another process that is switching, so this does."""
+    """Switch to WAL. Waits here, because SQLite itself does not wait if another process is switching too."""
     until = time.monotonic() + wait_ms / 1000
     while True:
         try:
@@ -320,7 +320,7 @@ def _require_whole(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
-    """Write the write-ahead log back and truncate it, with retries while it is in use. Returns whether it is empty."""
+    """Write the write-ahead log back and empty it, retrying while it is in use. Returns whether it is empty."""
     until = time.monotonic() + patience_s
     while is_used := bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]):
         if time.monotonic() > until:
@@ -330,18 +330,18 @@ def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
 
 
 def write_back(path: Path) -> None:
-    """Write back the current write-ahead log while others write. Blocks."""
+    """Write the current write-ahead log back while others write. Blocks."""
     with (
         suppress(sqlite3.Error),
         closing(connect(path, 0)) as connection,
-    ):  # this costs only disk space: the next checkpoint does it
+    ):  # only disk space is lost: the next checkpoint will do it
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def trim(path: Path, patience_s: float) -> None:
     """See `Database.trim`. Raises sqlite3.Error. Blocks."""
     with closing(connect(path, 0)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # most of it while others write
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # most of it, while others write
         empty_log(connection, patience_s)
 
 

@@ -1,6 +1,6 @@
-"""The store: durable calls, turns, webhooks, revisions and hooks, in one of two databases.
+"""The store keeps calls, turns, webhooks, flow revisions and hooks in one of two databases.
 
-Each operation is one transaction, written as a generator that yields statements (see `app.store.database`).
+Each operation is one transaction: a generator that yields statements (see `app.store.database`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from app.store.rows import (
     WebhookRow,
 )
 
-# Until a call is forgotten, opening one takes only this statement, without the hashes of its names.
+# Until the first call is forgotten, this statement alone opens a call, without the hashes of its names.
 INSERT_CALL_IF_NONE_FORGOTTEN: Final = f"""
     INSERT INTO calls ({SESSION_COLUMNS})
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
@@ -42,7 +42,7 @@ INSERT_CALL_IF_NONE_FORGOTTEN: Final = f"""
     ON CONFLICT (id) DO NOTHING
 """
 
-# Three conditions, since SQLite builds a table for `name IN (...)`.
+# Three conditions, because SQLite builds a table for `name IN (...)`.
 INSERT_CALL_UNLESS_FORGOTTEN: Final = f"""
     INSERT INTO calls ({SESSION_COLUMNS})
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
@@ -68,7 +68,7 @@ INSERT_TURN: Final = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 
-# call_key is NULL if the webhook belongs to no stored call; session is still set. $12 is the key of the call, if known.
+# call_key is NULL if the webhook belongs to no stored call, but session is still set. $12 is the call's key, if known.
 INSERT_WEBHOOK: Final = """
     INSERT INTO webhooks (
         call_key, id, kind, session, turn, wait, status, leg, conversation, method, body, received_at
@@ -88,7 +88,7 @@ SELECT_FORGOTTEN: Final = f"""
         OR EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $3)
 """
 
-# If two hosts record the same delivery simultaneously, one waits here for the other.
+# If two hosts record the same delivery at the same time, one of them waits here for the other.
 LOCK_CALL: Final = "SELECT id FROM calls WHERE id = $1 FOR NO KEY UPDATE"
 
 SELECT_DELIVERED: Final = """
@@ -101,7 +101,7 @@ SELECT_DELIVERED: Final = """
 
 SELECT_CALL: Final = f"SELECT {SESSION_COLUMNS} FROM calls WHERE id = $1"
 
-# Nearly every call's ID is its leg; only the others are in an index of legs.
+# The ID of nearly every call is its leg. The index of legs only has the others.
 _OPEN_CALLS_OF_LEG: Final = """
     leg <> '' AND key IN (
         SELECT key FROM calls WHERE id = $1 AND leg = id AND NOT is_over
@@ -117,7 +117,7 @@ SELECT_CALLS_OF_LEG: Final = f"""
     ORDER BY created_at, id
 """
 
-# The last conditions of these two are checked again for a call that another host has just changed.
+# The last conditions of these two are checked again, because another host may just have changed the call.
 LOCK_OPEN_CALLS: Final = f"""
     SELECT leg, id, version
     FROM calls
@@ -132,7 +132,7 @@ END_CALLS: Final = f"""
     RETURNING leg
 """
 
-# A session's ID is its leg, or begins with it and `/`; `0` is the next character.
+# A session's ID is its leg, or starts with the leg and `/`. `0` is the character after `/`.
 SELECT_ENDED: Final = """
     SELECT flow, revision FROM calls WHERE id = $1 AND is_over
     UNION ALL
@@ -170,10 +170,10 @@ REPLACE_REVISION: Final = """
     SET flow = excluded.flow, sources = excluded.sources, created_at = excluded.created_at
 """
 
-# The outbox: unsent hooks. `due_at` is set for the first waiting hook of a session, and NULL for those after it, so
-# that a long queue behind a failing hook is not searched. Two hooks of a session may become due (an earlier one is
-# retried, or two hosts write simultaneously): the search for due hooks skips those with an earlier one. Mails are not
-# queued: a mail waits for its recording, and other hooks need not.
+# The outbox contains unsent hooks. `due_at` is only set for the first waiting hook of a session, so that a long queue
+# behind a failing hook is not searched. Two hooks of a session may be due at once, if an earlier one is retried or two
+# hosts write at the same time: the search for due hooks skips the later one. Emails do not queue: an email waits for
+# its recording, which is no reason for other hooks to wait.
 
 _DUE: Final = f"""
     FROM hooks AS hook
@@ -192,7 +192,7 @@ CLAIM_HOOK: Final = "UPDATE hooks SET leased_until = $2, tries = tries + 1 WHERE
 
 DELETE_HOOK: Final = "DELETE FROM hooks WHERE id = $1 RETURNING session"
 
-# A separate statement after the DELETE, so that it sees hooks written in the meantime.
+# Not part of the DELETE, so that it sees hooks written in the meantime.
 FREE_NEXT: Final = f"""
     UPDATE hooks
     SET due_at = $1
@@ -244,7 +244,9 @@ P = ParamSpec("P")
 def _advance(
     session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None
 ) -> Work[None]:
-    """Write the next turn. Raises Conflict unless the stored version is the previous one and the turn is new."""
+    """Write the next turn. Raises Conflict unless the stored version is the previous one and the turn does not exist
+    yet.
+    """
     written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
         raise Conflict(session.id)
@@ -261,9 +263,9 @@ def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence
 
 
 def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None = None) -> Work[None]:
-    """Write a webhook that does not change the call, and its hooks unless the delivery was already recorded.
+    """Write a webhook that does not change the call. Its hooks are written unless it is a repeat.
 
-    Nothing is written for a forgotten call.
+    For a forgotten call, nothing is written.
     """
     names = (webhook.session, webhook.leg, webhook.conversation)
     if (yield Keyed(SELECT_ANY_FORGOTTEN, (webhook.session,))) and (yield Keyed(SELECT_FORGOTTEN, _hashes(names))):
@@ -280,7 +282,7 @@ def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingR
 
 
 def _end(leg: str, webhook: WebhookRow, hooks: Sequence[HookRow], open_calls: Mapping[str, int] | None) -> Work[int]:
-    """Record a webhook and end the open calls of a leg; returns their number."""
+    """Write a webhook and end the open calls of a leg; returns how many there were."""
     ended: list[Row] = []
     if open_calls is not None:
         found = yield Keyed(LOCK_OPEN_CALLS, (leg,))
@@ -293,15 +295,15 @@ def _end(leg: str, webhook: WebhookRow, hooks: Sequence[HookRow], open_calls: Ma
 
 
 def _hashes(names: Sequence[str]) -> list[str]:
-    """The stored hashes of a forgotten call's names."""
-    known = {name: retention.hash_of(name) for name in names}  # two of them are nearly always equal
+    """The hashes under which the names of a forgotten call are stored."""
+    known = {name: retention.hash_of(name) for name in names}  # two of the names are nearly always the same
     return [known[name] for name in names]
 
 
 def _in_one_transaction(
     work: Callable[Concatenate[Store, P], Work[T]],
 ) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
-    """A method of the store that writes what `work` yields."""
+    """A store method that runs `work` in one transaction."""
 
     @wraps(work)
     async def write(store: Store, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -311,22 +313,22 @@ def _in_one_transaction(
 
 
 class Store:
-    """Calls in a database. Every method may raise StoreUnavailable; other errors are documented with the method.
+    """The store in a database. Every method may raise StoreUnavailable; others are documented there.
 
-    What a method has written when it returns survives a crash or a power failure. A cancelled method has written all of
-    its rows or none. Hooks are written in the transaction that causes them.
+    Once a method has returned, what it wrote survives a crash or power failure. If a method is cancelled, all of its
+    rows are written or none. Hooks are written in the transaction that causes them.
 
     Args:
-        database: the database, not open yet.
+        database: the database, which is not open yet.
 
     Attributes:
-        database: the same.
-        label: names the database in messages, without user and password.
-        path: the file of a file database.
+        database: that database.
+        label: the database's name in messages, without user and password.
+        path: the file of a SQLite database.
         is_durable: whether calls outlive the process.
-        recordings: callers' recordings.
+        recordings: the recordings of calls.
         placed: calls that this server places.
-        api_keys: the keys of programs that ask for calls.
+        api_keys: the API keys of programs that request calls.
     """
 
     def __init__(self, database: Database) -> None:
@@ -342,12 +344,12 @@ class Store:
     async def open(self) -> None:
         """Connect, migrate to the newest schema, and check that it is writable.
 
-        Raises StoreUnusable; StoreUnavailable if a retry may succeed.
+        Raises StoreUnusable, or StoreUnavailable if a retry may succeed.
         """
         await self.database.open()
 
     async def close(self) -> None:
-        """Finish pending writes and disconnect; a closed store can be opened again."""
+        """Finish pending writes and disconnect. A closed store can be opened again."""
         await self.database.close()
 
     async def __aenter__(self) -> Self:
@@ -358,7 +360,7 @@ class Store:
         await self.close()
 
     async def schema(self) -> Schema:
-        """The schema of the database, which is neither changed nor created. The store need not be open.
+        """Read the schema of the database. Does not change or create it. The store need not be open.
 
         Raises StoreUnusable if it belongs to a newer version or to another program.
         """
@@ -366,15 +368,15 @@ class Store:
 
     @asynccontextmanager
     async def records(self) -> AsyncIterator[Records]:
-        """Reads records; this store need not be open.
+        """A reader of recorded calls. The store need not be open.
 
-        Raises StoreUnusable for a database that is not ours or unreadable by this version.
+        Raises StoreUnusable if the database is not ours, or this version cannot read it.
         """
         async with self.database.reading() as (read, schema):
             yield Records(read, schema)
 
     async def check(self) -> None:
-        """Write and delete a row, to check that the database is writable and can grow."""
+        """Write a row and delete it, to check that the database is writable and can grow."""
         await self.database.write(probe)
 
     # Calls
@@ -382,9 +384,9 @@ class Store:
     def open_call(
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
     ) -> Coroutine[Any, Any, bool]:
-        """Write a new call with its first turn, or raise AlreadyOpen.
+        """Write a new call with its first turn. Raises AlreadyOpen.
 
-        Returns False for a call whose ID, leg or conversation was forgotten; then only hashes of all three are kept.
+        Returns False if the call's ID, leg or conversation was forgotten; then only hashes of all three are written.
         """
         work = partial(self._open_call, session, turn, webhook, hooks)
         return self.database.write(work, (session.id, session.leg, webhook.session))
@@ -392,13 +394,13 @@ class Store:
     def _open_call(
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow]
     ) -> Work[bool]:
-        """See `open_call`. The first INSERT is cheaper and usually sufficient; the second is always correct."""
+        """See `open_call`. The first INSERT is cheaper and usually enough; the second is always correct."""
         written = [] if self._has_forgotten else (yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session))
         if not written:
             names = (session.id, session.leg, session.conversation)
             hashes = _hashes(names)
             written = yield Insert(INSERT_CALL_UNLESS_FORGOTTEN, (*session, *hashes))
-            if written:  # so the first failed only because of forgotten calls
+            if written:  # so the first INSERT only failed because calls were forgotten
                 self._has_forgotten = True
             elif (yield Keyed(SELECT_FORGOTTEN, hashes)):
                 for name, hash_ in zip(names, hashes, strict=True):
@@ -421,7 +423,7 @@ class Store:
     ) -> Coroutine[Any, Any, None]:
         """Write the next turn if the stored version is `session.version - 1`; otherwise raise Conflict.
 
-        An existing turn number is a Conflict too.
+        It is also a Conflict if the turn exists.
         """
         work = partial(_advance, session, turn, webhook, hooks, recording)
         return self.database.write(work, (session.id, session.leg, webhook.session))
@@ -431,8 +433,8 @@ class Store:
     ) -> Coroutine[Any, Any, None]:
         """Write a webhook that does not change the call.
 
-        Its hooks are omitted if its call has already recorded this delivery: same turn, wait and status. The recording
-        that it announces is written once. Nothing is written for a forgotten call.
+        Its hooks are not written if the call has already recorded this delivery (the same turn, wait and status). The
+        recording that it announces is written once. For a forgotten call, nothing is written.
         """
         return self.database.write(partial(_record, webhook, hooks, recording), (webhook.session,))
 
@@ -444,11 +446,12 @@ class Store:
         hooks: Sequence[HookRow] = (),
         open_calls: Mapping[str, int] | None = None,
     ) -> Coroutine[Any, Any, int]:
-        """Record `webhook` and mark every open call of `leg` as over (version + 1); returns their number.
+        """Write `webhook` and mark all open calls of `leg` as over (version + 1); returns how many.
 
-        `open_calls` are the calls that the hooks were made for, each with its version: a Conflict if others are open.
-        A missing leg ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`. Hooks of a
-        repeated delivery are omitted as in `record`; those of a webhook without a wait, if no call was open.
+        `open_calls` are the calls that the hooks were made for, each with its version; if others are open, this raises
+        Conflict. A missing leg ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`. As in
+        `record`, the hooks of a repeated delivery are not written; nor are those of a webhook without a wait if no call
+        was open.
         """
         return self.database.write(partial(_end, leg, webhook, hooks, open_calls), (leg, webhook.session))
 
@@ -462,21 +465,21 @@ class Store:
         return [SessionRow.read(row) for row in await self.database.read(SELECT_CALLS_OF_LEG, leg)]
 
     async def ended_flows(self, leg: str) -> list[tuple[str, str]]:
-        """The flows in which the calls of this leg began that are over, each with its revision."""
+        """The flows in which the ended calls of this leg began, each with its revision."""
         return [(flow, revision) for flow, revision in await self.database.read(SELECT_ENDED, leg)]
 
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
-        """The NCCO that answered this delivery: same wait and same status (None: any status), or None.
+        """The NCCO that answered a delivery with this wait and status (None for any status), or None.
 
-        `turn` and `wait` -1 select the reply to the answer webhook.
+        With -1 for `turn` and `wait`, the reply to the answer webhook.
         """
         rows = await self.database.read(SELECT_REPLY, session, turn, wait, status)
         return bytes(rows[0][0]) if rows else None
 
     async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
-        """(wait, status) of every webhook recorded for a turn's waits, in order of writing.
+        """(wait, status) of the webhooks recorded for a turn's waits, in the order in which they were written.
 
-        A webhook recorded before its call was opened is not included.
+        Webhooks that were recorded before their call was opened are left out.
         """
         rows = await self.database.read(SELECT_STATUSES, session, turn)
         return tuple((wait, status) for wait, status in rows)
@@ -485,12 +488,12 @@ class Store:
 
     @_in_one_transaction
     def save_revisions(self, revisions: Iterable[RevisionRow]) -> Work[None]:
-        """Write the revisions that are not stored yet."""
+        """Write those revisions that are not stored yet."""
         yield Many(INSERT_REVISION, sorted(revisions))
 
     @_in_one_transaction
     def replace_revision(self, revision: RevisionRow) -> Work[None]:
-        """Write a revision, replacing one with the same hash."""
+        """Write a revision. Replaces one with the same hash."""
         yield REPLACE_REVISION, revision
 
     async def revision(self, hash_: str) -> RevisionRow | None:
@@ -501,15 +504,15 @@ class Store:
     # Unsent hooks
 
     async def has_due_hooks(self, now: int) -> bool:
-        """Whether `claim_hooks` would find any. Does not write."""
+        """Whether `claim_hooks` would return any. Writes nothing."""
         return bool((await self.database.read(SELECT_ANY_DUE, now))[0][0])
 
     @_in_one_transaction
     def claim_hooks(self, now: int, leased_until: int, limit: int) -> Work[list[HookRow]]:
         """Claim up to `limit` due, unclaimed hooks, longest due first.
 
-        Returns them updated: their `tries` grow by one, and nobody else gets them before `leased_until`. Apart from
-        mails, at most one hook of each session.
+        Returns the updated rows: `tries` has grown by one, and nobody else gets these hooks before `leased_until`.
+        Apart from emails, at most one hook per session.
         """
         due = [HookRow.read(row) for row in (yield SELECT_DUE, (now, limit))]
         yield Many(CLAIM_HOOK, [(hook.id, leased_until) for hook in due])
@@ -517,31 +520,31 @@ class Store:
 
     @_in_one_transaction
     def hook_sent(self, id_: str, now: int) -> Work[None]:
-        """Delete a hook; the next one of its session becomes due `now`. A missing hook is ignored."""
+        """Delete a hook. The next one of its session becomes due `now`. A missing hook is ignored."""
         for (session,) in (yield DELETE_HOOK, (id_,)):
             yield FREE_NEXT, (now, session)
 
     @_in_one_transaction
     def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> Work[None]:
-        """Release a hook until `due_at`, unless somebody has claimed it since (`tries` differs)."""
+        """Release a hook until `due_at`, unless somebody else has claimed it (`tries` differs)."""
         yield FAIL_HOOK, (id_, tries, due_at, problem)
 
     @_in_one_transaction
     def put_off_hook(self, id_: str, tries: int, due_at: int) -> Work[None]:
-        """Release a hook until `due_at` as if it had not been claimed, unless somebody has claimed it since."""
+        """Release a hook until `due_at`, as if it had not been claimed, unless somebody else has claimed it."""
         yield PUT_OFF_HOOK, (id_, tries, due_at)
 
     @_in_one_transaction
     def park_hook(self, id_: str, tries: int, problem: str, now: int) -> Work[None]:
-        """Give a hook up, unless somebody has claimed it since; the next one of its session becomes due `now`."""
+        """Give a hook up, unless somebody else has claimed it. The next one of its session becomes due `now`."""
         for (session,) in (yield PARK_HOOK, (id_, tries, problem)):
             yield FREE_NEXT, (now, session)
 
     @_in_one_transaction
     def retry_hooks(self, ids: Sequence[str] | None, now: int) -> Work[int]:
-        """Make hooks with these IDs (None: all) due `now`, parked ones with all their tries; returns their number.
+        """Make hooks with these IDs (None: all) due `now`, parked ones with all attempts; returns how many.
 
-        Hooks that wait for an earlier one of their session keep waiting and are not counted; nor are deleted ones.
+        Hooks that wait for an earlier one of their session keep waiting and are not counted, nor are missing ones.
         """
         if ids is None:
             return len((yield RETRY_HOOKS, (now,)))
@@ -549,13 +552,13 @@ class Store:
 
     @_in_one_transaction
     def drop_hooks(self, ids: Sequence[str] | None) -> Work[int]:
-        """Delete parked hooks with these ids (None: all parked ones); returns their number. Waiting hooks are kept."""
+        """Delete parked hooks with these IDs (None: all parked hooks); returns how many. Waiting hooks are kept."""
         if ids is None:
             return len((yield DROP_HOOKS, ()))
         return len((yield Many(DROP_HOOK, [(id_,) for id_ in ids])))
 
     async def hooks(self, limit: int) -> list[HookRow]:
-        """Up to `limit` hooks, parked ones first, each kind oldest first."""
+        """Up to `limit` hooks, parked before waiting ones, each from oldest to newest."""
         return [HookRow.read(row) for row in await self.database.read(SELECT_HOOKS, limit)]
 
     async def count_hooks(self) -> HookCounts:
@@ -565,17 +568,17 @@ class Store:
     # Deletion
 
     async def forget(self, numbers: Sequence[str], *, dry_run: bool = False, rewrite: bool = False) -> Forgotten:
-        """Delete every call that contains one of the numbers, with its turns, webhooks and hooks.
+        """Delete all calls that contain one of the numbers, with their turns, webhooks and hooks.
 
-        A call contains a number that it came from, went to or dialled, or that occurs in one of its webhooks or lookup
-        results. Webhooks and hooks without a stored call are deleted individually. Later webhooks of these calls are
-        not written: hashes of their names are kept for that, as long as calls are. Deleted data is removed from the
-        files too, as far as the store controls them; see `Forgotten.purged`.
+        A call contains a number if it came from it, went to it or dialled it, or if one of its webhooks or lookup
+        results contains it. Webhooks and hooks without a stored call are deleted one by one. Later webhooks of these
+        calls are not written; to recognise them, hashes of the calls' names are kept as long as calls are. Deleted data
+        is also removed from the files, as far as the store controls them; see `Forgotten.purged`.
 
         Args:
             numbers: digits with the country code.
-            dry_run: only count.
-            rewrite: rewrite all data, which blocks writers in the meantime.
+            dry_run: only count the rows.
+            rewrite: rewrite all data, which blocks writers meanwhile.
         """
         return await retention.forget(self.database, numbers, dry_run=dry_run, rewrite=rewrite)
 
@@ -583,15 +586,15 @@ class Store:
         """Delete some rows older than `before` (milliseconds since 1970).
 
         Deletes up to `limit` calls whose last change is older, with their turns and webhooks; if there are fewer, also
-        webhooks without a call up to that number; and up to `limit` hooks. The cost does not depend on how much is too
-        old. Returns the number of deleted rows of these three kinds; 0 means that none are left.
+        webhooks without a call, up to `limit` together; and up to `limit` hooks. The time it takes does not depend on
+        how many rows are too old. Returns the number of deleted rows of these three kinds; 0 means that none are left.
         """
-        self._has_forgotten = False  # it may be over now; the next opened call finds out
+        self._has_forgotten = False  # the call may be over by now; the next one that is opened finds out
         return await self.database.write(partial(retention.sweep, before, limit))
 
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
-        """Delete older revisions that no call uses, except those with a hash in `keep`; returns their number.
+        """Delete older revisions that no call uses, except those whose hash is in `keep`; returns how many.
 
-        Call it at the end of a sweep: deleted data is then removed from the files too, as far as possible.
+        Call this at the end of a sweep: it also removes deleted data from the files, as far as possible.
         """
         return await retention.sweep_revisions(self.database, before, keep)
