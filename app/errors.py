@@ -3,13 +3,13 @@
 AppError
 ├── SettingsError          a setting is missing or wrong; the command prints it with its fix and exits 2
 ├── RenderError            a value of a running call could not be computed; the caller takes the `error` exit
-├── SignatureError         a webhook cannot be shown to come from Vonage
+├── SignatureError         nothing proves that a webhook comes from Vonage
 │   ├── MissingSignature   no signature: 503, so that Vonage sends it again with one
 │   └── WrongSignature     a wrong signature: 401
 ├── UnknownWait            a callback token that this server did not issue: 404
 ├── VonageApiError         Vonage's API did not answer the request
 └── StoreError             the store could not perform the operation
-    ├── StoreUnavailable   it is down, full, read-only or locked: 503, Vonage sends it again; the server still starts
+    ├── StoreUnavailable   it is down, full, read-only or locked: 503, so that Vonage retries; the server still starts
     ├── StoreUnusable      it cannot be used at all (corrupt, wrong schema): the server does not start
     ├── AlreadyOpen        a call with this session id exists: the webhook is a second delivery
     └── Conflict           another webhook changed the session first: load it again
@@ -22,7 +22,7 @@ class AppError(Exception):
     """Base class of the errors that this server raises on purpose.
 
     Attributes:
-        cure: one sentence that says what to do; "" if nothing can be done.
+        cure: what to do, in one sentence; "" if nothing can be done.
     """
 
     def __init__(self, message: str = "", cure: str = "") -> None:
@@ -35,7 +35,7 @@ class SettingsError(AppError):
 
     Attributes:
         setting: the environment variable's name.
-        others: what else is wrong.
+        others: other settings that are wrong.
     """
 
     others: tuple[SettingsError, ...] = ()
@@ -51,8 +51,8 @@ class RenderError(AppError):
 
     Attributes:
         code: the rule that was broken, e.g. `E304`.
-        where: `file:line:column` of the flow line that asked for the value, "" when unknown.
-        reads: the names and the sensitive fields (`name.field`) that the message may quote; None when unknown.
+        where: `file:line:column` of the flow line that asked for the value, "" if unknown.
+        reads: the names and sensitive fields (`name.field`) that the message may quote; None if unknown.
     """
 
     def __init__(self, code: str, message: str, where: str = "", reads: frozenset[str] | None = None) -> None:
@@ -64,10 +64,10 @@ class RenderError(AppError):
 
 
 class SignatureError(AppError):
-    """A webhook cannot be shown to come from Vonage.
+    """Nothing proves that a webhook comes from Vonage.
 
     Attributes:
-        reason: one short phrase of a fixed list, for log and metrics, without secrets. The message may say more.
+        reason: one of a few short phrases, without secrets, for the log and the metrics. The message may say more.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -76,11 +76,11 @@ class SignatureError(AppError):
 
 
 class MissingSignature(SignatureError):
-    """The webhook has no signature. Vonage rarely sends an unsigned webhook; a 503 makes it send the webhook again."""
+    """The webhook has no signature. Vonage rarely forgets it, and sends the webhook again after a 503."""
 
 
 class WrongSignature(SignatureError):
-    """A wrong signature: forged, altered, too old, or of another account."""
+    """The signature is wrong: forged, altered, too old, or from another account."""
 
 
 class UnknownWait(AppError):
@@ -91,9 +91,9 @@ class VonageApiError(AppError):
     """Vonage's API did not answer the request.
 
     Attributes:
-        status: the reply's status; None without a reply.
-        date: its `Date` header, "" without one.
-        setting: the environment variable that is wrong; "" when none is known to be.
+        status: the status of the reply; None if there was none.
+        date: the `Date` header of the reply, or "".
+        setting: the environment variable that is wrong, if known; otherwise "".
     """
 
     def __init__(self, message: str, cure: str, status: int | None = None, date: str = "", setting: str = "") -> None:
@@ -116,8 +116,8 @@ class StoreUnusable(StoreError):
 
 
 class AlreadyOpen(StoreError):
-    """A call with this session id exists already: the answer webhook is a second delivery."""
+    """A call with this session ID exists already: the answer webhook is a repeat."""
 
 
 class Conflict(StoreError):
-    """Another webhook changed the session first; the caller of the store loads it again."""
+    """Another webhook has changed the session first. The session has to be loaded again."""

@@ -1,4 +1,4 @@
-"""One fault found in an NCCO, and the rules behind the codes."""
+"""An issue found in an NCCO or a flow file, and the rules that the codes stand for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import yaml
 Severity = Literal["error", "warning"]
 R = TypeVar("R")
 MAX_SHOWN_CHARACTERS = 60
-"""Maximum number of characters of a value in a message."""
+"""Maximum length of a value in a message, in characters."""
 
 
 FixKind: TypeAlias = Literal["word", "name", "characters", "wrap", "delete", "delete_item", "add", "add_beside"]
@@ -26,7 +26,7 @@ class Fix:
     """A fix that an editor can apply to an NCCO or a flow file.
 
     Attributes:
-        cure: what to write, in words.
+        cure: what to write, in a sentence.
         kind: what changes at its place. `word`: the key or the text there becomes `text`, within quotes if it has some.
             `name`: the key of the value there does, in an NCCO. `characters`: what is written there becomes `text`.
             `wrap`: the value there becomes the only item of a list, in an NCCO. `delete`: the entry or the list item
@@ -55,7 +55,7 @@ class Fix:
 
 
 def parts_of(cure: str | Fix | None, own: str, fix: Mapping[str, Any] | None) -> tuple[str, Fix | None]:
-    """An issue's cure in words and its fix, from the given cure or from the rule."""
+    """The cure and the fix of an issue: `cure` if given, or else the rule's own."""
     cure = own if cure is None else cure
     if isinstance(cure, Fix):
         return cure.cure, cure
@@ -64,16 +64,16 @@ def parts_of(cure: str | Fix | None, own: str, fix: Mapping[str, Any] | None) ->
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One fault.
+    """An issue.
 
     Attributes:
         code: the rule's code, e.g. `N108`.
-        severity: "error" if Vonage refuses the NCCO or does something else, "warning" if it might.
-        path: where, as a JSON Pointer (RFC 6901) from the document's root; "" is the document itself.
-        message: one sentence that says what is wrong.
-        cure: one sentence that says what to write instead.
-        span: the start and the length of the fault in the text at `path`, in characters; None for the whole value.
-        fix: the cure as a change to the document; None if it cannot be applied automatically.
+        severity: "error" if Vonage refuses the NCCO or does not do what it says, "warning" if that is possible.
+        path: its place as a JSON Pointer (RFC 6901); "" is the whole document.
+        message: what is wrong, in one sentence.
+        cure: what to write instead, in one sentence.
+        span: start and length of the faulty part in the text at `path`, in characters; None for the whole value.
+        fix: the change that applies the cure; None if that cannot be done automatically.
     """
 
     code: str
@@ -86,11 +86,11 @@ class Issue:
 
     @property
     def is_error(self) -> bool:
-        """Whether the NCCO must not be sent because of it."""
+        """Whether the NCCO must not be sent."""
         return self.severity == "error"
 
     def inside(self, key: object) -> Issue:
-        """The same issue in a member (by key) or an item (by index) of a larger value."""
+        """The same issue, in a larger value: inside its member (by key) or item (by index)."""
         return replace(self, path=pointer(key) + self.path)
 
 
@@ -99,12 +99,12 @@ class Rule:
     """One rule.
 
     Attributes:
-        title: what is wrong in general.
-        cure: how it is fixed in general.
+        title: what is wrong, in general.
+        cure: how to fix it, in general.
         source: the page that states the rule, e.g. "NCCO reference, Record".
         bad: JSON text that breaks only this rule.
         good: the same without the fault.
-        fix: the default fix of its issues: the remaining fields of a `Fix`.
+        fix: the default fix of its issues, as fields of a `Fix`.
     """
 
     code: str
@@ -117,7 +117,7 @@ class Rule:
     fix: Mapping[str, Any] | None = None
 
     def at(self, path: str, message: str, cure: str | Fix | None = None) -> Issue:
-        """An issue of this rule at `path`. Without `cure`, it has the rule's own cure."""
+        """An issue at `path` that breaks this rule. `cure` replaces the rule's own."""
         words, fix = parts_of(cure, self.cure, self.fix)
         return Issue(self.code, self.severity, path, message, words, fix=fix)
 
@@ -126,7 +126,7 @@ class RuleBook(Mapping[str, R]):
     """Rules by code, from YAML files with one entry per code. The files are read on first use."""
 
     def __init__(self, rule: Callable[..., R], *files: Path) -> None:
-        """Name the files; `rule` makes a rule of `code` and the fields of its entry."""
+        """Store the file names. `rule` makes a rule from its `code` and the fields of its entry."""
         self._rule = rule
         self._files = files
 
@@ -148,11 +148,11 @@ class RuleBook(Mapping[str, R]):
 
 
 RULES: Mapping[str, Rule] = RuleBook(Rule, Path(__file__).parent / "ncco" / "rules.yaml")
-"""Every rule that `check` applies, by code."""
+"""All rules that `check` applies, by code."""
 
 
 def fault(code: str, message: str, cure: str | Fix | None = None, path: str = "") -> Issue:
-    """An issue of the rule `code`, at the value itself, or at `path` within it."""
+    """An issue with this code, at the value itself or at `path` within it."""
     return RULES[code].at(path, message, cure)
 
 
@@ -162,14 +162,14 @@ def pointer(key: object) -> str:
 
 
 def wrong_type(value: object, expected: str, cure: str | Fix) -> Issue:
-    """An issue: the value has a different JSON type from `expected`, e.g. "a number"."""
+    """An issue: the value's JSON type is not `expected`, such as "a number"."""
     if expected == "an object" and isinstance(value, str) and value.lstrip().startswith("{"):
         cure = "Write the object itself, not text that holds it."
     return fault("N107", f"{shown(value)} is not {expected}.", cure)
 
 
 def shown(value: object) -> str:
-    """The value as JSON, at most 60 characters; an array or object is shown as "an array" or "an object"."""
+    """The value as JSON in at most 60 characters, but "an array" or "an object" for those."""
     if isinstance(value, (dict, list, tuple)):
         return "an object" if isinstance(value, dict) else "an array"
     if isinstance(value, str):
@@ -181,13 +181,13 @@ def shown(value: object) -> str:
         return "a number that JSON does not know"
     try:
         text = str(value) if isinstance(value, (int, float)) else type(value).__name__
-    except ValueError:  # an int of more digits than Python prints
+    except ValueError:  # an int with more digits than Python prints
         return "a huge number"
     return text if len(text) <= MAX_SHOWN_CHARACTERS else "a huge number"
 
 
 def encodable(text: str) -> str:
-    """The text with halves of surrogate pairs written as escapes, so that it can be printed."""
+    """The text with lone surrogates escaped, so that it can be printed."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 

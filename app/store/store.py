@@ -244,9 +244,7 @@ P = ParamSpec("P")
 def _advance(
     session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None
 ) -> Work[None]:
-    """Write the next turn. Raises Conflict unless the stored version is the previous one and the turn does not exist
-    yet.
-    """
+    """Write the next turn. Raises Conflict unless the stored version is the previous one and the turn is new."""
     written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
         raise Conflict(session.id)

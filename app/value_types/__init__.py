@@ -1,7 +1,7 @@
-"""The types of values: used for NCCO options, flow files, variables, params and lookup results.
+"""The types of values in NCCO options, flow files, variables, params and lookup results.
 
-Each is a `Kind`, which reads literals of flow files, casts values of running calls, checks values of NCCOs, and
-provides the JSON Schema, a sample and the escaping.
+Each is a `Kind`: it reads literals in flow files, casts values of running calls, checks values in NCCOs, and knows its
+JSON Schema, a sample and how to escape values.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ __all__ = [
 TYPES: Final[dict[str, Kind]] = {
     kind.name: kind for kind in (PlainText(), WholeNumber(), Number(), Flag(), Phone(), Url(), ListOf(), MapOf())
 }
-"""Name → type, for the types that authors may name."""
+"""The types that authors can name, by name."""
 
 DATETIME: Final = PointInTime()
 """`now`."""
@@ -70,7 +70,7 @@ class _NoBeginning(PlainText):
 
 
 NO_BEGINNING: Final = _NoBeginning()
-"""The type of a url variable inside expressions: it may not start a URL, since its value may come from a caller."""
+"""The type of a url variable inside expressions. It must not start a URL, because its value may come from a caller."""
 
 
 _PLAIN: Final[dict[Any, Kind]] = {bool: Flag(), int: WholeNumber(), float: Number(), str: PlainText()}
@@ -82,12 +82,12 @@ def kind_of(annotation: Any) -> Kind | None:
 
 
 def list_of(item: Kind) -> ListOf:
-    """The type of a list with entries of the type `item`, or of anything if that is unknown."""
+    """The type of a list whose entries have the type `item`; None if that is unknown."""
     return ListOf(None if item == ANY else item)
 
 
 def common_type(left: Kind | None, right: Kind | None) -> Kind:
-    """The type of a value of one of two types; None is an unknown type."""
+    """The type of a value that has one of two types; None stands for an unknown type."""
     if left is None or right is None or left.family != right.family:
         return ANY
     if left == right:

@@ -17,12 +17,12 @@ _FILLING = re.compile(r"[\s.\-\u2010-\u2015()]")
 
 
 def as_digits(value: object) -> object:
-    """A whole number as text; anything else unchanged."""
+    """A whole number as text; anything else is returned unchanged."""
     return shown(value) if is_whole_number(value) else value
 
 
 def digits_as_number(value: object, text: str) -> list[Issue]:
-    """The warning about digits written as a JSON number."""
+    """A warning about digits that are written as a JSON number."""
     return [] if isinstance(value, str) else [fault("N953", f"{text} is a number.", write_text(text))]
 
 
@@ -35,7 +35,7 @@ def write_text(text: str) -> Fix:
 class Phone(Kind):
     """A phone number: 7 to 15 digits, the first not 0.
 
-    In an NCCO it must be in E.164 format; a plus sign or a JSON number is a warning.
+    In an NCCO it must be in E.164 format. A plus sign or a JSON number causes a warning.
     """
 
     escape: Escape = field(default="number", compare=False, kw_only=True)
@@ -46,7 +46,7 @@ class Phone(Kind):
     sample = "447700900123"
 
     def cast(self, value: object) -> str:
-        """Digits with the country code; spaces, dashes, dots, brackets and a leading `+` or `00` are removed."""
+        """The digits, with the country code. Spaces, dashes, dots, brackets and a leading `+` or `00` are removed."""
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise ValueError("a phone number is needed, such as 447700900123")
         written = str(value).strip()
@@ -74,13 +74,13 @@ class Phone(Kind):
         return [fault("N113", f"{shown(text)} is not a number in E.164 format.", cure)]
 
     def normalised(self, value: object) -> object:
-        """A number becomes text; the plus sign is dropped."""
+        """A number becomes text, and a plus sign is dropped."""
         text = as_digits(value)
         is_plus = isinstance(text, str) and text.startswith("+") and E164.fullmatch(text[1:])
         return text[1:] if isinstance(text, str) and is_plus else text
 
     def json_schema(self) -> JsonSchema:
-        """The digits, with or without a plus sign, or as a number."""
+        """The digits, with or without a plus sign, as text or as a number."""
         return {"type": ["string", "integer"], "pattern": "^\\+?[1-9][0-9]{6,14}$", "minimum": 10**6}
 
 
@@ -102,16 +102,16 @@ _BROKEN_SCHEME = re.compile(
 _BARE_HOST = re.compile(
     r"(?![^/]*\.(?:wav|ogg|php|html?|json)$)(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?", re.IGNORECASE
 )
-"""Excludes file names."""
+"""Does not match file names."""
 
 
 @dataclass(frozen=True)
 class Url(Kind):
-    """An absolute URL; in an NCCO, characters that should be percent-encoded are a warning.
+    """An absolute URL. In an NCCO, characters that should be percent-encoded cause a warning.
 
     Attributes:
-        schemes: those that an NCCO allows here. A cast accepts every scheme that any option allows.
-        array_of_one: in an NCCO an array with one URL is a warning, not an error.
+        schemes: the schemes that an NCCO allows here; a cast accepts every scheme that some option allows.
+        array_of_one: whether an array with one URL is only a warning in an NCCO.
     """
 
     schemes: tuple[str, ...] = ("http", "https")
@@ -123,12 +123,12 @@ class Url(Kind):
 
     @property
     def described(self) -> str:
-        """The hosts."""
+        """The allowed hosts."""
         return f"a URL of {' or '.join(self.hosts)}" if self.hosts else "a URL"
 
     @property
     def sample(self) -> str:
-        """A URL of the first host."""
+        """A URL with the first host."""
         return f"https://{self.hosts[0] if self.hosts else 'example.com'}/sample"
 
     def cast(self, value: object) -> str:
@@ -189,7 +189,7 @@ class Url(Kind):
         return f"Write the whole URL, e.g. {scheme}://example.com/path."
 
     def normalised(self, value: object) -> object:
-        """An array with one URL becomes the URL where that is usual."""
+        """An array with one URL becomes the URL, if only the URL is expected."""
         return value[0] if self.array_of_one and isinstance(value, list) and len(value) == 1 else value
 
     def json_schema(self) -> JsonSchema:

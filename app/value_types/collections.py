@@ -14,17 +14,17 @@ from app.value_types.kind import SAMPLE, JsonSchema, Kind, check_value
 from app.value_types.scalars import LARGE
 
 MAX_ITEMS = 200
-"""Maximum number of entries of a list or a map; our choice, so that data from callers cannot cause long loops."""
+"""Maximum number of entries of a list or map. Our choice, so that data from callers cannot cause long loops."""
 
 MAX_ENTRIES = 5_000
-"""Maximum number of entries of nested lists and maps in total; our choice."""
+"""Maximum number of entries of nested lists and maps together. Our choice."""
 
 MAX_NESTING = 10
-"""Maximum depth of nested lists and maps; our choice."""
+"""Maximum nesting depth of lists and maps. Our choice."""
 
 
 def entries(value: object) -> list[object] | tuple[object, ...]:
-    """`value`, if it is a list of allowed length. Raises ValueError."""
+    """Check that `value` is a list of allowed length, and return it. Raises ValueError."""
     if not isinstance(value, list | tuple):
         raise ValueError("a list is needed")
     if len(value) > MAX_ITEMS:
@@ -33,7 +33,7 @@ def entries(value: object) -> list[object] | tuple[object, ...]:
 
 
 def pairs(value: object) -> ItemsView[str, object]:
-    """The entries of `value`, if it is a map of allowed length. Raises ValueError."""
+    """Check that `value` is a map of allowed size, and return its entries. Raises ValueError."""
     if not isinstance(value, Mapping):
         raise ValueError("a map is needed")
     if len(value) > MAX_ITEMS:
@@ -48,7 +48,7 @@ class _SizeBudget:
         self.left = MAX_ENTRIES + 1
 
     def copied(self, value: object, depth: int = 1) -> Any:
-        """A copy of an entry for JSON: a point in time becomes text."""
+        """A copy of an entry in a form that JSON can store: a point in time becomes text."""
         self.left -= 1
         if self.left < 0:
             raise ValueError(f"lists and maps with at most {MAX_ENTRIES:,} entries in total are needed")
@@ -70,13 +70,13 @@ class _SizeBudget:
 
 @dataclass(frozen=True)
 class ListOf(Kind):
-    """A list, of anything if `item` is None. The other attributes are rules for NCCOs.
+    """A list; of anything if `item` is None. The other attributes only matter in NCCOs.
 
     Attributes:
         low: minimum number of entries.
-        high: maximum; None for no limit.
-        usually_one: another number of entries within the limits is a warning.
-        distinct: no entry may be repeated.
+        high: maximum number of entries; None for no limit.
+        usually_one: whether more than one entry causes a warning.
+        distinct: whether entries must differ.
         noun: the name of the entries in messages.
     """
 
@@ -93,7 +93,7 @@ class ListOf(Kind):
 
     @property
     def sample(self) -> Any:
-        """A list of one."""
+        """A list with one entry."""
         return (SAMPLE,) if self.item is None else [self.item.sample]
 
     @property
@@ -102,7 +102,7 @@ class ListOf(Kind):
         return []
 
     def cast(self, value: object) -> list[Any]:
-        """A copy, in the form that JSON can store."""
+        """A copy in a form that JSON can store."""
         if self.item is None:
             found: list[Any] = _SizeBudget().copied(entries(value), 0)
             return found
@@ -110,7 +110,7 @@ class ListOf(Kind):
         return [cast(entry) for entry in entries(value)]
 
     def check(self, value: object) -> list[Issue]:
-        """An array of the right length, entry by entry; a single value is an error, and is still checked."""
+        """Check the length of an array and each entry. A single value is an error, but is checked as an entry too."""
         if isinstance(value, (str, dict)):
             return self._check_single(value)
         if not isinstance(value, list):
@@ -164,7 +164,7 @@ class ListOf(Kind):
 
 
 class Sample(dict[str, Any]):
-    """A map that returns a typical text for every key.
+    """A map that has the same typical text for every key.
 
     Attributes:
         text: the typical text.
@@ -180,7 +180,7 @@ class Sample(dict[str, Any]):
 
 @dataclass(frozen=True)
 class MapOf(Kind):
-    """A map. With `fields` it is a record with exactly these entries, plus others if `item` gives their type.
+    """A map. With `fields`, it is a record with these entries, and others only if `item` gives their type.
 
     Attributes:
         typical: a typical text of an entry.
@@ -194,7 +194,7 @@ class MapOf(Kind):
 
     @property
     def sample(self) -> Any:
-        """Each field; for an open record any name."""
+        """An entry for each field, or for some name if the record is open."""
         if self.is_record and self.item is not None and not self.fields:
             return Sample(self.typical)
         return {name: inner.sample for name, inner in self.fields.items()}
@@ -205,7 +205,7 @@ class MapOf(Kind):
         return {name: inner.empty for name, inner in self.fields.items()}
 
     def cast(self, value: object) -> dict[str, Any]:
-        """A copy, in the form that JSON can store."""
+        """A copy in a form that JSON can store."""
         found: dict[str, Any] = _SizeBudget().copied(dict(pairs(value)), 0)
         return found
 
@@ -220,5 +220,5 @@ def record(fields: Mapping[str, Kind], item: Kind | None = None) -> MapOf:
 
 
 def open_record(item: Kind, typical: str = SAMPLE) -> MapOf:
-    """The type of a map with any keys and entries of the type `item`; `typical` is a typical text of one."""
+    """The type of a map with any keys, whose entries have the type `item`; `typical` is the text of a typical entry."""
     return MapOf(item=item, is_record=True, typical=typical)

@@ -14,20 +14,20 @@ from app.issue import Issue, fault, shown, wrong_type
 JsonSchema: TypeAlias = dict[str, Any]
 
 Escape: TypeAlias = Literal["talk", "ssml", "url", "number", "header", "json", "text", "kept"]
-"""How data is escaped in a text with braces, by where the text ends up."""
+"""How data is escaped in a text with braces. This depends on what the text is used for."""
 
 SAMPLE = "sample"
 """A typical text."""
 
 MAX_JSON_DEPTH = 200
-"""Levels of nesting that every JSON parser and writer used here can handle. Our own choice."""
+"""A nesting depth that every JSON parser and writer used here can handle. Our choice."""
 
 
 class LiteralReader(Protocol):
-    """A flow file being read (`app.flow.grammar.reader`)."""
+    """Reads a flow file (`app.flow.grammar.reader`)."""
 
     def literal(self, node: Any, kind: Kind, what: str) -> Any:
-        """The value of a node, cast to a kind; None if it is wrong, which is then reported."""
+        """The value of a node, cast to a kind. If it is wrong, this is reported and None is returned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +35,13 @@ class Kind(ABC):
     """One type of value: for NCCO options, flow files, variables, params and lookup results.
 
     Attributes:
-        words: the allowed words, if they are limited.
-        hosts: the allowed hosts of a URL, in lower case, if they are limited.
-        item: the type of the entries of a list or map, if known.
-        fields: the types of the known entries of a map.
-        is_record: whether other entries of a map are only allowed if `item` gives their type.
+        words: the allowed words, if only some are.
+        hosts: the allowed hosts of a URL in lower case, if only some are.
+        item: the type of a list's or map's entries, if known.
+        fields: the types of a map's known entries.
+        is_record: whether a map may have other entries only if `item` gives their type.
         may_be_empty: whether a lookup may return "" instead.
-        escape: how data is escaped in a value of an NCCO.
+        escape: how data is escaped in an NCCO's value.
     """
 
     words: tuple[str, ...] = ()
@@ -55,45 +55,46 @@ class Kind(ABC):
     name: ClassVar[str]
     """The name in flow files (`text`, `int`, ...)."""
     family: ClassVar[str]
-    """Values of the same family are comparable: phone, url and words are text, int is number."""
+    """Values of the same family can be compared: phone, url and words belong to text, int to number."""
 
     @property
     @abstractmethod
     def described(self) -> str:
-        """The type in a sentence: `text`, `a number`, `a list`, ..."""
+        """The type in the middle of a sentence: `text`, `a number`, `a list`, ..."""
 
     @property
     @abstractmethod
     def sample(self) -> Any:
-        """A typical value, for trying out a step."""
+        """A typical value, for trying a step out."""
 
     @abstractmethod
     def cast(self, value: object) -> Any:
-        """Cast a value of a flow file or a running call (mostly text) to this type.
+        """Cast a value of a flow file or a running call, mostly text, to this type.
 
-        Raises ValueError with a sentence about what is required. It never repeats the value: it may be a caller's PIN.
+        Raises ValueError, whose message says what is required. The message never contains the value, which may be a
+        caller's PIN.
         """
 
     @abstractmethod
     def json_schema(self) -> JsonSchema:
-        """The JSON Schema of valid values, as far as JSON Schema can express it."""
+        """The JSON Schema of valid values, as far as one can express it."""
 
     def read(self, node: Any, what: str, source: LiteralReader) -> Any:
-        """The value of a node of a flow file; None if it is wrong, which is then reported.
+        """The value of a node of a flow file. If it is wrong, this is reported and None is returned.
 
         Args:
             node: a node of the file.
-            what: the name of the value in messages.
+            what: what messages call the value.
             source: reads the node and collects the errors.
         """
         return source.literal(node, self, what)
 
     def literal(self, text: str) -> Any:
-        """A text of a flow file as this type, within its limits. Raises ValueError."""
+        """Read a text of a flow file as this type, within its limits. Raises ValueError."""
         return self.cast(text)
 
     def check(self, value: object) -> list[Issue]:
-        """The issues of a value of an NCCO, which may have any type; paths are relative to it."""
+        """The issues of a value in an NCCO, which may have any type. Their paths are relative to the value."""
         try:
             self.cast(value)
         except ValueError:
@@ -101,16 +102,16 @@ class Kind(ABC):
         return []
 
     def normalised(self, value: object) -> object:
-        """The value in the form of the NCCO models, if it can be read: a number for "45", an array for one URL."""
+        """The value as the NCCO models have it, if it can be understood: a number for "45", an array for one URL."""
         return value
 
     def words_in(self, value: object) -> tuple[str, ...]:
-        """The values of this kind in a text such as `dtmf, speech`; () unless there are several."""
+        """The values of this kind in a text such as `dtmf, speech`; () unless there are at least two."""
         return ()
 
     @property
     def cure(self) -> str:
-        """What to write in a flow file; "" if the error of a cast already says so."""
+        """What to write in a flow file; "" if the error of the cast already says so."""
         return ""
 
     @property
@@ -120,11 +121,11 @@ class Kind(ABC):
 
     @property
     def entry(self) -> Kind:
-        """The type of an entry of a list, or of a map of any keys."""
+        """The type of an entry of a list, or of a map with any keys."""
         return self.item or ANY
 
     def at(self, key: str) -> Kind | None:
-        """The type of a map's entry under a key; None if there is no such entry or this is not a map."""
+        """The type of a map's entry; None if the map has no such entry, or this is not a map."""
         if self.is_record:
             return self.fields.get(key, self.item)
         return self.entry if self.family == "map" else None
@@ -132,7 +133,7 @@ class Kind(ABC):
 
 @dataclass(frozen=True)
 class AnyValue(Kind):
-    """A type that is known only during the call: an entry of a list, of a map or of `call.custom_data`."""
+    """A value whose type is only known during the call: an entry of a list, of a map or of `call.custom_data`."""
 
     name = "any"
     family = "any"
@@ -144,7 +145,7 @@ class AnyValue(Kind):
         return value
 
     def json_schema(self) -> JsonSchema:
-        """Anything but null."""
+        """Anything except null."""
         return {"type": ["string", "number", "boolean", "object", "array"]}
 
 
@@ -152,14 +153,14 @@ ANY = AnyValue()
 
 
 def check_value(kind: Kind, value: object) -> list[Issue]:
-    """The issues of the value, including a scalar that JSON cannot represent."""
+    """The issues of a value, including one if JSON cannot represent it."""
     reason = _unwritable_scalar(value) if isinstance(value, (str, int, float)) else None
     found = [] if reason and not isinstance(value, int) else kind.check(value)
     return found or ([fault("N125", f"{shown(value)} cannot be written as JSON: {reason}.")] if reason else [])
 
 
 def unwritable(value: object) -> str | None:
-    """Why the value cannot be written as JSON in UTF-8; None when it can. The value may be nested to any depth."""
+    """Why the value cannot be written as JSON in UTF-8, or None. The value may be nested to any depth."""
     layer = [value]
     depth = 0
     while layer:
@@ -202,5 +203,5 @@ def is_encodable(text: str) -> bool:
 
 
 def size_as_json(value: object) -> int:
-    """Bytes of the value as compact JSON; 0 when it cannot be written."""
+    """The size of the value as compact JSON in bytes; 0 if it cannot be written."""
     return 0 if unwritable(value) else len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())

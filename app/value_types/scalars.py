@@ -1,4 +1,4 @@
-"""Texts, numbers, booleans, words and points in time."""
+"""Text, numbers, booleans, words and points in time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.suggest import folded, near, nearest
 from app.value_types.kind import SAMPLE, JsonSchema, Kind
 
 LARGE = 10**18
-"""Numbers from here on are refused: some JSON parsers lose their last digits."""
+"""Numbers from here on are refused, because some JSON parsers lose their last digits."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -23,7 +23,7 @@ _DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h)(?:ecs?|econds?|ins?|inutes?|rs?|o
 
 
 def write(value: object) -> str:
-    """A single value as text: `true`, `3`, `0.5`, ISO 8601. Raises ValueError for a list, a map and None."""
+    """A single value as text: `true`, `3`, `0.5`, ISO 8601. Raises ValueError for lists, maps and None."""
     match value:
         case str():
             return value
@@ -72,7 +72,7 @@ def is_false(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Flag(Kind):
-    """true or false. In an NCCO the quoted words are a warning."""
+    """true or false. In an NCCO, the words in quotes cause a warning."""
 
     name = "bool"
     family = "bool"
@@ -103,12 +103,12 @@ class Flag(Kind):
         return is_true(value) if is_true(value) or is_false(value) else value
 
     def json_schema(self) -> JsonSchema:
-        """A boolean, or its name."""
+        """A boolean, or its name as text."""
         return {"type": ["boolean", "string"], "pattern": "^\\s*([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])\\s*$"}
 
 
 def as_number(value: object) -> int | float | None:
-    """The number of a value, which may be text of digits; None if it is not a number."""
+    """A value as a number, also if it is text made of digits; None if it is not a number."""
     if isinstance(value, str) and _NUMERAL.fullmatch(value):
         number = float(value)
         return int(number) if number.is_integer() else number
@@ -129,14 +129,14 @@ def is_whole_number(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """A number from `low` to `high`, both included; None means unlimited. In an NCCO text of digits is a warning.
+    """A number from `low` to `high` (inclusive; None for no limit). In an NCCO, digits as text cause a warning.
 
-    A cast ignores the limits: values of a running call are checked as part of their NCCO.
+    A cast ignores the limits: a running call's values are checked as part of their NCCO.
 
     Attributes:
-        disputed: values that some of Vonage's documents allow and others do not: a warning.
-        clamps: a value out of range is a warning, since Vonage uses the nearest limit.
-        tenths: more than one decimal place is an error.
+        disputed: values that only some of Vonage's documents allow, which cause a warning.
+        clamps: whether a value out of range is only a warning, because Vonage uses the nearest limit.
+        tenths: whether more than one decimal place is an error.
     """
 
     low: float | None = None
@@ -170,7 +170,7 @@ class Number(Kind):
 
     @property
     def cure(self) -> str:
-        """The range."""
+        """The range of allowed numbers."""
         is_bounded = self.low is not None and self.high is not None
         return f"write {self.noun} from {self.low:,} to {self.high:,}" if is_bounded else ""
 
@@ -206,12 +206,12 @@ class Number(Kind):
         return f"{noun} from {self.low} to {self.high}"
 
     def normalised(self, value: object) -> object:
-        """Text of digits becomes a number."""
+        """Text made of digits becomes a number."""
         number = as_number(value)
         return value if number is None else number
 
     def json_schema(self) -> JsonSchema:
-        """A number, or text of digits. No limits if a value out of range is only a warning."""
+        """A number, or digits as text. Without limits if a value out of range is only a warning."""
         kind = "integer" if self.name == "int" else "number"
         limits = self.disputed if self.low is None else (*self.disputed, self.low)
         bounds = {} if self.clamps else {"minimum": min(limits, default=None), "maximum": self.high}
@@ -224,7 +224,7 @@ class WholeNumber(Number):
     """A whole number.
 
     Attributes:
-        is_usual: a fraction is a warning in an NCCO, not an error.
+        is_usual: whether a fraction is only a warning in an NCCO.
     """
 
     is_usual: bool = field(default=False, kw_only=True)
@@ -248,18 +248,18 @@ class WholeNumber(Number):
         return [*super()._check_fraction(number), fault(code, message, f"Write {self._expected()}.")]
 
     def normalised(self, value: object) -> object:
-        """Text of digits becomes a number, a whole float an int."""
+        """Text made of digits becomes a number, and a whole float an int."""
         number = super().normalised(value)
         return int(number) if isinstance(number, float) and number.is_integer() else number
 
     def json_schema(self) -> JsonSchema:
-        """See `Number`; a fraction is allowed where it is only a warning."""
+        """See `Number`. A fraction is allowed if it is only a warning."""
         schema = super().json_schema()
         return schema | {"type": ["number", "string"]} if self.is_usual else schema
 
 
 def _in_seconds(value: object) -> str:
-    """The rest of the error message for a number with a unit of time, such as `5 min`; "" for anything else."""
+    """The end of the error message for a number with a unit of time, such as `5 min`; "" for anything else."""
     found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         return ""
@@ -271,9 +271,9 @@ class Word(Kind):
     """One of a few words.
 
     Attributes:
-        disputed: words that some of Vonage's documents allow, each with its fix: a warning in an NCCO.
-        any_case: in an NCCO another case is a warning, not an error.
-        other_words: folded word of another platform → Vonage's word.
+        disputed: words that only some of Vonage's documents allow, each with its fix; they cause a warning in an NCCO.
+        any_case: whether another case is only a warning in an NCCO.
+        other_words: Vonage's word for a folded word of another platform.
     """
 
     words: tuple[str, ...]
@@ -328,17 +328,17 @@ class Word(Kind):
         return [fault("N109", f"{shown(value)} is not {expected}.", cure)]
 
     def words_in(self, value: object) -> tuple[str, ...]:
-        """The words without duplicates, in order."""
+        """The words in order, without duplicates."""
         words = tuple(dict.fromkeys(re.findall(r"[^\s,;|+&/]+", value))) if isinstance(value, str) else ()
         return words if len(words) > 1 and all(word in self.words for word in words) else ()
 
     def normalised(self, value: object) -> object:
-        """The word in the reference's case, where that is harmless."""
+        """The word in the reference's case, if another case is only a warning."""
         is_other_case = self.any_case and isinstance(value, str) and value.upper() in self.words
         return value.upper() if isinstance(value, str) and is_other_case else value
 
     def json_schema(self) -> JsonSchema:
-        """The words, including disputed ones."""
+        """The words, including the disputed ones."""
         lower = [word.lower() for word in self.words] if self.any_case else []
         return {"enum": [*self.words, *self.disputed, *lower]}
 
@@ -359,5 +359,5 @@ class PointInTime(Kind):
         raise ValueError("a point in time is needed")
 
     def json_schema(self) -> JsonSchema:
-        """ISO 8601, as a point in time is stored."""
+        """ISO 8601, which is how a point in time is stored."""
         return {"type": "string", "format": "date-time"}

@@ -1,1 +1,1 @@
-"""Vonage: the signatures of its webhooks, and its APIs."""
+"""Vonage's webhook signatures and APIs."""

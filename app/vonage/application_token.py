@@ -1,4 +1,4 @@
-"""Tokens that authenticate an application at Vonage: RS256, signed with its private key. Only Vonage's hosts get them.
+"""Tokens that authenticate an application to Vonage: RS256, signed with its private key. Only Vonage's hosts get them.
 
 Source: Voice API specification, security; the claims `application_id`, `iat`, `exp` and `jti`.
 """
@@ -16,18 +16,20 @@ import jwt
 from app.vonage.keys import rsa_private_key
 
 VALID_FOR: Final = timedelta(minutes=2)
-"""Each request gets its own token, so it can be short-lived. Our choice; Vonage's libraries use 15 minutes."""
+"""Every request gets a token of its own, so it can be short-lived. Our choice; Vonage's libraries use 15 minutes."""
 
 _HOSTS: Final = re.compile(r"([a-z0-9-]+\.)+(vonage|nexmo)\.com")
-"""Source: webhook reference, Record (api.nexmo.com or a regional host); Vonage's own libraries refuse others too."""
+"""Source: webhook reference, Record (api.nexmo.com or a regional host). Vonage's own libraries refuse other hosts too.
+"""
 
 
 def token_url(url: str, own_url: str = "") -> httpx.URL | None:
-    """The URL to request, if its host may get a token; None if not.
+    """The URL to request, or None if its host may not get a token.
 
     Args:
-        url: from a webhook or a setting.
-        own_url: a proxy or a stand-in that may also get tokens: scheme, host and port count; "" for none.
+        url: the URL, from a webhook or a setting.
+        own_url: the URL of a proxy or stand-in that may also get tokens, of which scheme, host and port matter; "" for
+            none.
     """
     try:
         target = httpx.URL(url)
@@ -54,7 +56,7 @@ class ApplicationTokens:
         self._application_id = application_id
 
     def make(self, now: datetime) -> str:
-        """A token for one request; `now` is aware, UTC."""
+        """A new token for one request; `now` is aware, UTC."""
         times = {"iat": now, "exp": now + VALID_FOR}
         claims = {"application_id": self._application_id, "jti": token_hex(16), **times}
         return jwt.encode(claims, self._key, algorithm="RS256")

@@ -1,6 +1,6 @@
-"""Reads the configuration and numbers of an application at Vonage, and replaces its webhook URLs.
+"""Reads the configuration and numbers of a Vonage application, and replaces its webhook URLs.
 
-Source: Application API 2.4.1, `GET` and `PUT /v2/applications/{id}`: Basic authentication with API key and API secret.
+Source: Application API 2.4.1, `GET` and `PUT /v2/applications/{id}`: Basic authentication with the API key and secret.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ WITHIN_S: Final = 10.0
 MAX_BYTES: Final = 1_000_000
 _NUMBERS_URL: Final = "https://rest.nexmo.com"
 _REPLY_ONLY: Final = ("id", "_links")
-"""Keys of the API's reply that cannot be set."""
+"""Keys of the API's reply that cannot be written."""
 _LATER: Final = "Try again later, or check the application in the Vonage dashboard."
 
 
 class ApiDocument(BaseModel):
-    """A part of a reply of the API. Keys that are not listed are ignored, and null counts as not set."""
+    """A part of a reply of the API. Keys that are not listed are ignored, and null is treated as missing."""
 
     @model_validator(mode="before")
     @classmethod
@@ -36,7 +36,7 @@ class ApiDocument(BaseModel):
 
 
 class ConfiguredUrl(ApiDocument):
-    """A webhook URL of an application; "" if not set."""
+    """A webhook URL of an application; "" if none is set."""
 
     address: str = ""
     http_method: str = ""
@@ -61,7 +61,7 @@ class VoiceCapability(ApiDocument):
 
 
 class Capabilities(ApiDocument):
-    """The capabilities of an application; None for a capability that is switched off."""
+    """The capabilities of an application. One that is switched off is None."""
 
     voice: VoiceCapability | None = None
 
@@ -76,7 +76,7 @@ class VonageApplication(ApiDocument):
     """The configuration of an application.
 
     Attributes:
-        date: the `Date` header of the reply, "" without one.
+        date: the `Date` header of the reply, or "".
     """
 
     id: str
@@ -87,13 +87,13 @@ class VonageApplication(ApiDocument):
 
 
 class OwnedNumber(ApiDocument):
-    """A number of the account: digits with the country code."""
+    """A number that the account owns: digits with the country code."""
 
     msisdn: str
 
 
 class OwnedNumbers(ApiDocument):
-    """The first page of numbers, and the total count."""
+    """The first page of the numbers, and the total count."""
 
     count: int = 0
     numbers: tuple[OwnedNumber, ...] = ()
@@ -103,8 +103,8 @@ class Account(NamedTuple):
     """How to reach the APIs of an account.
 
     Attributes:
-        client: must follow no redirects, which could lead the secret to another host.
-        api_url: `https://api.nexmo.com`, or a stand-in that serves all APIs; without a trailing slash.
+        client: must not follow redirects, which could send the secret to another host.
+        api_url: `https://api.nexmo.com`, or the URL of a stand-in for all APIs; without a trailing slash.
     """
 
     client: httpx.AsyncClient
@@ -114,22 +114,22 @@ class Account(NamedTuple):
 
 
 async def read_application(account: Account, application_id: str) -> VonageApplication:
-    """The configuration of an application, by its UUID. Raises VonageApiError."""
+    """Read the configuration of an application by its UUID. Raises VonageApiError."""
     found, _ = await _read(account, application_id)
     return found
 
 
 async def read_document(account: Account, application_id: str) -> tuple[VonageApplication, dict[str, Any]]:
-    """Also the complete settable document, including unknown keys. Raises VonageApiError."""
+    """Also read the document with everything that can be written, including unknown keys. Raises VonageApiError."""
     found, document = await _read(account, application_id)
     return found, {name: value for name, value in document.items() if name not in _REPLY_ONLY}
 
 
 def with_urls(document: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
-    """A copy of the document of an application with Voice, with new webhook URLs, all by POST.
+    """A copy of an application's document with new webhook URLs, all by POST. The application must have Voice.
 
-    Everything else is kept, because a `PUT` replaces the whole application: leaving out `signed_callbacks`, for
-    example, would disable signatures.
+    Everything else stays, because a `PUT` replaces the whole application. For example, to leave out `signed_callbacks`
+    would disable signatures.
     """
     changed = deepcopy(dict(document))
     voice = changed["capabilities"]["voice"]
@@ -140,7 +140,7 @@ def with_urls(document: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str,
 
 
 async def write_document(account: Account, application_id: str, document: Mapping[str, Any]) -> None:
-    """Replace an application with a document as returned by `read_document`. Raises VonageApiError."""
+    """Replace an application with a document that `read_document` returned. Raises VonageApiError."""
     url = f"{account.api_url}/v2/applications/{application_id}"
     response, _ = await _request(account, "PUT", url, document)
     if response.status_code != httpx.codes.OK:
@@ -160,7 +160,7 @@ async def _read(account: Account, application_id: str) -> tuple[VonageApplicatio
 
 
 async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
-    """The first 100 numbers that are linked to an application. Raises VonageApiError.
+    """Read the first 100 numbers that are linked to an application. Raises VonageApiError.
 
     Source: Numbers API 1.1.0, `GET /account/numbers`: Basic authentication.
     """
@@ -177,7 +177,7 @@ async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
 async def _request(
     account: Account, method: str, url: str, document: Mapping[str, Any] | None = None
 ) -> tuple[httpx.Response, bytes]:
-    """The response, and at most `MAX_BYTES` of its body or a little more."""
+    """The response and its body, of which at most a little more than `MAX_BYTES` is read."""
     auth = (account.api_key, account.api_secret)
     base = url.partition("?")[0]
     body = b""

@@ -19,7 +19,7 @@ _PEM: Final = re.compile(r"-----BEGIN ([A-Z ]*KEY)-----\s.*-----END \1-----", re
 
 
 def rsa_private_key(pem: str) -> RSAPrivateKey:
-    """A private key (PKCS #1 or PKCS #8). Raises ValueError: it is encrypted, damaged, or a key of another kind."""
+    """Read a private key (PKCS #1 or PKCS #8). Raises ValueError if it is encrypted, damaged, or of another kind."""
     key = _loaded(pem)
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("is not an RSA key" if "PRIVATE KEY" in pem else "is a public key")
@@ -27,7 +27,7 @@ def rsa_private_key(pem: str) -> RSAPrivateKey:
 
 
 def rsa_modulus(pem: str) -> int:
-    """The modulus of a private or public key; its length is the key's. Raises ValueError as above."""
+    """The modulus of a private or public key, whose bit length is the key's. Raises ValueError as above."""
     key = _loaded(pem)
     public = key.public_key() if isinstance(key, RSAPrivateKey) else key
     if not isinstance(public, RSAPublicKey):
@@ -36,7 +36,7 @@ def rsa_modulus(pem: str) -> int:
 
 
 def new_private_key() -> str:
-    """The PEM text of a new private key."""
+    """A new private key as PEM text."""
     key = generate_private_key(65537, 2048)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 

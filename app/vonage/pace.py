@@ -1,4 +1,4 @@
-"""Spreads requests over time, so that Vonage accepts them."""
+"""Spreads requests over time so that Vonage accepts them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Callable
 from typing import Final
 
 NEW_CALLS_A_SECOND: Final = 3
-"""Per application: calls by the API and dials of a connect together. Source: delivery rules, Capacity."""
+"""Per application, for calls placed by the API and dials of a connect together. Source: delivery rules, Capacity."""
 OTHERS_A_SECOND: Final = 15
 """All other requests to the Voice API. Source: delivery rules, Capacity."""
 _SECOND_S: Final = 1.2
-"""More than a second, since requests take different times to arrive: on a busy machine, 12% of new calls were refused
+"""More than a second, because requests take different times to arrive: on a busy machine, 12% of new calls were refused
 (429) with 1.05 and none with 1.2.
 """
 
 
 class Pace:
-    """At most `most` requests in any second, within this process.
+    """Allows at most `most` requests in any second, within this process.
 
     Args:
-        most: per second.
+        most: maximum number of requests per second.
         clock: seconds that never run backwards.
     """
 
@@ -31,14 +31,14 @@ class Pace:
         self._times: list[float] = []
 
     def wait_s(self) -> float:
-        """Reserve the next free moment; the seconds until then."""
+        """Reserve the next free slot; returns the seconds until then."""
         now = self._clock()
         earliest = max(now, self._times[-self._most] + _SECOND_S) if len(self._times) >= self._most else now
         self._add(earliest, now)
         return earliest - now
 
     def count(self) -> None:
-        """Count a request that something else sends now, such as the dial of a connect; it never waits."""
+        """Count a request that is sent elsewhere and does not wait, such as the dial of a connect."""
         now = self._clock()
         self._add(now, now)
 

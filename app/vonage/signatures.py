@@ -1,7 +1,7 @@
-"""Checks that a webhook comes from Vonage, by the signed token in its `Authorization` header.
+"""Checks the signed token in the `Authorization` header, which proves that a webhook comes from Vonage.
 
-Vonage's own libraries check only the signature. This module checks every claim, so a token is valid for one request of
-one account, for a few minutes.
+Vonage's own libraries only check the signature. This module checks every claim, so that a token is valid for one
+request of one account for a few minutes.
 
 Source: webhook signing (signed callbacks); support article 19033783342876.
 """
@@ -26,14 +26,14 @@ from jwt.exceptions import InvalidKeyError
 from app.errors import MissingSignature, SettingsError, WrongSignature
 
 MAX_AGE_S: Final = 300
-"""Greatest age of `iat`. Our choice: Vonage states no tolerance; five minutes is usual."""
+"""Maximum age of `iat` in seconds. Our choice: Vonage states none, and five minutes is usual."""
 MAX_AHEAD_S: Final = 305
-"""How far `iat` may be in the future: the same, plus a little for inaccurate clocks."""
+"""How far `iat` may be in the future: as far, plus a little for inaccurate clocks."""
 MAX_TOKEN_BYTES: Final = 8192
 
 
 class Refusal(StrEnum):
-    """Why a signature is refused: `SignatureError.reason`, and a label of metrics."""
+    """Why a signature is refused, for `SignatureError.reason` and a label of the metrics."""
 
     NO_HEADER = "no authorization header"
     SEVERAL = "several authorization headers"
@@ -54,14 +54,14 @@ class Refusal(StrEnum):
 _PLAIN: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _ASCII_ONLY: Final = json.JSONEncoder(separators=(",", ":"))
 _SWAP_ALPHABETS: Final = bytes.maketrans(b"+/-_", b"-_+/")
-"""Converts base64 to base64url and back; characters of the other alphabet become invalid."""
+"""Converts base64 to base64url and back. Characters of the other alphabet become invalid."""
 _HS256: Final = HMACAlgorithm(HMACAlgorithm.SHA256)
 
 
 class Verifier:
     """Checks webhooks against the account's signature secret.
 
-    A repeated `jti` is not refused: Vonage repeats a webhook whose reply was lost, and a repeat gets the same reply.
+    A `jti` may occur again, because Vonage repeats a webhook whose reply was lost. A repeat gets the same reply.
 
     Args:
         secrets: the signature secret, and the previous one during a rotation.
@@ -88,16 +88,16 @@ class Verifier:
         return token
 
     def verify(self, token: bytes, method: str, payload: bytes, now_s: float) -> Mapping[str, Any]:
-        """The claims of `token` if all are valid for this request: `verify_token`, then `verify_payload`."""
+        """The claims of `token`, if it is valid for this request: `verify_token`, then `verify_payload`."""
         claims = self.verify_token(token, now_s)
         verify_payload(claims, method, payload)
         return claims
 
     def verify_token(self, token: bytes, now_s: float) -> Mapping[str, Any]:
-        """The claims of `token` if all that do not depend on the body are valid. Raises WrongSignature.
+        """The claims of `token`, if all claims that do not depend on the body are valid. Raises WrongSignature.
 
         Args:
-            token: as `Verifier.token` returns it.
+            token: a token from `Verifier.token`.
             now_s: seconds since 1970.
         """
         claims = self._signed_claims(token)
@@ -111,10 +111,10 @@ class Verifier:
         return claims
 
     def _signed_claims(self, token: bytes) -> dict[str, Any]:
-        """The claims of a token with a valid signature. Raises WrongSignature.
+        """The claims of a token, if its signature is valid. Raises WrongSignature.
 
-        The token is parsed here because PyJWT takes six times as long (docs/decisions.md). The signature is compared
-        as base64url text, so no other encoding of the same bytes is accepted.
+        It is parsed here because PyJWT takes six times as long (docs/decisions.md). The signature is compared as
+        base64url text, so that only one encoding of it is accepted.
         """
         if len(token) > MAX_TOKEN_BYTES or token.count(b".") != 2:
             raise WrongSignature(Refusal.MALFORMED)
@@ -136,7 +136,7 @@ def verify_payload(claims: Mapping[str, Any], method: str, payload: bytes) -> No
     """Raise WrongSignature unless a token with these claims was made for this payload.
 
     Args:
-        claims: as `Verifier.verify_token` returned them.
+        claims: claims from `Verifier.verify_token`.
         method: `GET` or `POST`.
         payload: the raw body of a POST, the raw query string of a GET.
     """
@@ -145,10 +145,10 @@ def verify_payload(claims: Mapping[str, Any], method: str, payload: bytes) -> No
 
 
 def hashes_of_query(query: bytes) -> tuple[str, ...]:
-    """The `payload_hash` values that a GET with this query string may carry.
+    """The values that `payload_hash` may have in a GET with this query string.
 
-    Vonage hashes the compact JSON of the decoded parameters in URL order, including blank ones. Whether it escapes
-    non-ASCII letters is undocumented, so both are accepted. Source: support article 19033783342876.
+    Vonage hashes the compact JSON of the decoded parameters in URL order, including blank ones. It is not documented
+    whether it escapes non-ASCII letters, so both are accepted. Source: support article 19033783342876.
     """
     pairs = parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
     fields = dict(pairs)
@@ -172,7 +172,7 @@ def _prepared(secret: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def _header_problem(part: bytes) -> str | None:
-    """The problem with the header of a token, if any. Nearly all tokens share one header, so the result is cached."""
+    """What is wrong with the header of a token, or "". Cached, because nearly all tokens have the same header."""
     document = _decoded(part)
     header = None if document is None else _object(document)
     if header is None:
@@ -183,7 +183,7 @@ def _header_problem(part: bytes) -> str | None:
 
 
 def _signature(keyed: hmac.HMAC, signed: bytes) -> bytes:
-    """The last part of a token. Copying a keyed HMAC costs less than keying a new one."""
+    """The last part of a token. To copy a keyed HMAC is faster than to key a new one."""
     made = keyed.copy()
     made.update(signed)
     return _encoded(made.digest())
@@ -203,7 +203,7 @@ def _encoded(document: bytes) -> bytes:
 
 
 def _is_canonical(part: bytes) -> bool:
-    """Whether it is base64url in the canonical form of `_encoded`."""
+    """Whether this is base64url exactly as `_encoded` writes it."""
     document = _decoded(part)
     return document is not None and _encoded(document) == part
 
@@ -238,7 +238,7 @@ def _missing_claim(claims: Mapping[str, Any], claim: str) -> str:
 
 
 def _check_validity(claims: Mapping[str, Any], now_s: float) -> None:
-    """Honour `exp` and `nbf`, although Vonage does not send them today."""
+    """Check `exp` and `nbf`, although Vonage does not send them today."""
     expires_at = _seconds(claims.get("exp", math.inf))
     valid_from = _seconds(claims.get("nbf", -math.inf))
     if expires_at is None or valid_from is None or not valid_from <= now_s < expires_at:

@@ -27,23 +27,25 @@ from app.vonage.pace import NEW_CALLS_A_SECOND, OTHERS_A_SECOND, Pace
 Outcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
 """The effect of a failed request.
 
-- `not_sent`: nothing happened at Vonage, and nothing is wrong with the request; it may be sent again.
-- `refused`: nothing happened at Vonage; the same request would be refused again.
-- `unknown`: Vonage may have performed it.
+- `not_sent`: Vonage did nothing, and the request is not to blame; it may be sent again.
+- `refused`: Vonage did nothing, and would refuse the same request again.
+- `unknown`: Vonage may have done what was requested.
 """
 
 CONNECT_S: Final = 3.0
-"""Time limit of a connection, for the name, the connection and its encryption each."""
+"""Time limit in seconds for each of resolving the name, connecting, and TLS."""
 REPLY_S: Final = 10.0
-"""Maximum pause until and during the reply."""
+"""How long the reply may take to begin, and pause, in seconds."""
 WITHIN_S: Final = 12.0
-"""Time limit of a request, after its wait for its turn; longer than connecting may take."""
+"""Time limit of a request in seconds, from its turn on. It is longer than connecting may take."""
 MAX_BYTES: Final = 1_000_000
-"""Maximum size of a reply."""
+"""Maximum size of a reply in bytes."""
 MAX_CHARACTERS: Final = 300
-"""Maximum number of characters to keep of Vonage's explanation."""
+"""Maximum number of characters of Vonage's explanation that are kept."""
 TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)
-"""Pauses before a hang-up is repeated. Source: support article 10359615124380 (400 within 1 to 2 s after the 201)."""
+"""Seconds to wait before a hang-up is repeated. Source: support article 10359615124380 (400 within 1 to 2 s after the
+201).
+"""
 OVER: Final = frozenset({"completed", "busy", "cancelled", "failed", "rejected", "timeout", "unanswered"})
 """Statuses of calls that are over. Source: Voice API specification, getCall."""
 _UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -62,9 +64,9 @@ class VoiceApiError(VonageApiError):
     """A request to the Voice API failed.
 
     Attributes:
-        status: the reply's status; None without a reply.
-        title, detail: the explanation of Vonage's problem document; "" without one.
-        outcome: whether the request may have had an effect.
+        status: the status of the reply; None if there was none.
+        title, detail: Vonage's explanation, from its problem document; "" if there was none.
+        outcome: what effect the request may have had.
     """
 
     def __init__(
@@ -92,12 +94,12 @@ class NewCall(BaseModel):
     """A call to place.
 
     Attributes:
-        to: a number or a SIP URI.
-        from_: the number or SIP URI that is shown; None with `random_from_number`.
-        ncco, answer_url: what the called person hears; exactly one is set.
-        event_url: receives the status events; "" for the application's.
-        machine_detection: what to do if a machine answers; None: no detection.
-        advanced_machine_detection: `behavior`, `mode` and `beep_timeout`, instead.
+        to: the number or SIP URI to call.
+        from_: the number or SIP URI that is shown as the caller; None with `random_from_number`.
+        ncco, answer_url: what the person who answers hears; exactly one is set.
+        event_url: receives status events; "" for the application's event URL.
+        machine_detection: what to do if a machine answers; None for no detection.
+        advanced_machine_detection: used instead, with `behavior`, `mode` and `beep_timeout`.
         ringing_timer, length_timer: seconds.
     """
 
@@ -126,7 +128,7 @@ class NewCall(BaseModel):
 
     @property
     def body(self) -> dict[str, Any]:
-        """The body of the request; webhooks are POSTs."""
+        """The body of the request. All webhooks are POSTs."""
         own = ("machine_detection", "advanced_machine_detection", "ringing_timer", "length_timer", "ncco")
         document = {name: value for name in own if (value := getattr(self, name)) is not None}
         kind, name = ("sip", "uri") if _SIP.fullmatch(self.to) else ("phone", "number")
@@ -149,7 +151,7 @@ class CreatedCall(ApiDocument):
 
 
 class CallDetails(CreatedCall):
-    """Vonage's data about a call; "" for anything that it does not know yet, or at all.
+    """What Vonage knows about a call; "" for what it does not know, or not yet.
 
     Attributes:
         start_time, end_time: UTC as `2026-03-04 09:15:27`. Source: Outbound REST, GET (no zone).
@@ -167,7 +169,7 @@ class CallDetails(CreatedCall):
 
     @property
     def is_over(self) -> bool:
-        """Whether the call has ended, or was never answered."""
+        """Whether the call has ended or was never answered."""
         return self.status in OVER
 
 
@@ -195,15 +197,15 @@ class Problem(ApiDocument):
 class VoiceApi:
     """The Voice API of one application. Its methods raise VoiceApiError.
 
-    `region_url` is the one in the call's answer webhook: a call is known only in its region. "" is the API's own
+    `region_url` comes from the call's answer webhook, because only its own region knows a call. "" means the API's own
     address. Source: Outbound REST, Region trap.
 
     Args:
-        client: follows no redirects, which could lead the token to another host.
+        client: must not follow redirects, which could send the token to another host.
         base_url: `https://api.nexmo.com`, or a stand-in, which then also gets the token; without a trailing slash.
-        tokens: the application's tokens.
+        tokens: makes the application's tokens.
         clock: the time for tokens; aware, UTC.
-        sleep: waits some seconds.
+        sleep: waits for some seconds.
 
     Attributes:
         new_calls, others: the pace of requests from this process.
@@ -226,15 +228,15 @@ class VoiceApi:
         self.others = Pace(OTHERS_A_SECOND)
 
     async def create_call(self, new: NewCall) -> CreatedCall:
-        """Place a call. It rings after this, and its webhooks may come before this returns."""
+        """Place a call. It starts to ring later, and its webhooks may come before this returns."""
         return _read(CreatedCall, await self._request("POST", "", body=new.body))
 
     async def call(self, uuid: str, region_url: str = "") -> CallDetails:
-        """A call, even after its end."""
+        """Read a call, even one that has ended."""
         return _read(CallDetails, await self._request("GET", _path(uuid), region_url))
 
     async def hang_up(self, uuid: str, region_url: str = "") -> None:
-        """End a call. Repeated for two seconds if Vonage refuses it because the call has just begun."""
+        """End a call. Repeated for two seconds if Vonage refuses because the call has just begun."""
         waits_s = iter(TOO_EARLY_S)
         while True:
             try:
@@ -247,7 +249,7 @@ class VoiceApi:
             await self._sleep(wait_s)
 
     async def transfer(self, uuid: str, ncco: Sequence[Mapping[str, Any]], region_url: str = "") -> None:
-        """Let a call play another NCCO."""
+        """Make a call play another NCCO."""
         body = {"action": "transfer", "destination": {"type": "ncco", "ncco": ncco}}
         await self._request("PUT", _path(uuid), region_url, body)
 
@@ -260,13 +262,13 @@ class VoiceApi:
         await self._request("DELETE", _path(uuid, "/talk"), region_url)
 
     async def send_dtmf(self, uuid: str, digits: str, region_url: str = "") -> None:
-        """Send keys into a call: digits, `*`, `#`, and `p` for a pause of half a second."""
+        """Send keypresses into a call: digits, `*`, `#`, and `p` for a pause of half a second."""
         await self._request("PUT", _path(uuid, "/dtmf"), region_url, {"digits": digits})
 
     async def _request(
         self, method: str, path: str, region_url: str = "", body: Mapping[str, Any] | None = None
     ) -> bytes:
-        """Send a request when it is its turn; returns the body of the reply."""
+        """Send a request when it is its turn; returns the reply's body."""
         base = token_url(region_url or self._base_url, self._base_url)
         if base is None:
             message = "the call's region is not a Vonage address"
@@ -286,10 +288,10 @@ class VoiceApi:
         return reply
 
     async def _reply(self, method: str, url: httpx.URL, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
-        """The status, and the body or a little more than `MAX_BYTES` of it.
+        """The status and the body, of which at most a little more than `MAX_BYTES` is read.
 
-        Each request has its own connection: if an idle one is closed while a request is sent, nobody knows whether
-        the request arrived.
+        Every request uses a new connection. If an idle connection were closed while a request is sent on it, nobody
+        would know whether the request arrived.
         """
         headers = {
             "authorization": f"Bearer {self._tokens.make(self._clock())}",
@@ -313,14 +315,14 @@ class VoiceApi:
 
 
 def _path(uuid: str, part: str = "") -> str:
-    """The path of a call below that of all calls. Raises VoiceApiError: the ID could lead elsewhere."""
+    """The path of a call. Raises VoiceApiError if the ID could lead elsewhere."""
     if not _ID.fullmatch(uuid):
         raise VoiceApiError("this is not the ID of a call", "Use the uuid of a webhook or of a new call.", "refused")
     return f"/{uuid}{part}"
 
 
 def _lost(where: str, error: TimeoutError | httpx.HTTPError) -> VoiceApiError:
-    """The error for a request without a reply."""
+    """The error for a request that got no reply."""
     outcome: Outcome = "not_sent" if isinstance(error, _UNSENT) else "unknown"
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return VoiceApiError(f"{where} does not reply in time", _LATER, outcome)
@@ -351,7 +353,7 @@ def _refusal(status: int, reply: bytes) -> VoiceApiError:
 
 
 def _read(kind: type[_Reply], reply: bytes) -> _Reply:
-    """A reply of the API. Raises VoiceApiError for anything else, since the effect of the request is then unknown."""
+    """Parse a reply of the API. If that fails, raises VoiceApiError: the effect of the request is then unknown."""
     try:
         return kind.model_validate_json(reply)
     except ValidationError as error:

@@ -49,20 +49,20 @@ def create_app(
     """The server as an ASGI application.
 
     Args:
-        settings: checked already; the caller has called `require_safe`.
-        service: serves the calls; the caller has opened its store and loaded its flows. None: build it from the
-            settings, and open and close it with the application.
-        dev: development: documentation and metrics are served on the webhooks' port, and callback URLs start with the
-            address of the request unless a public URL is set.
-        metrics: counts webhooks, lookups and hooks; None: the application makes its own.
+        settings: checked settings; `require_safe` has been called.
+        service: serves the calls, with an open store and loaded flows; None to make it from the settings, and open and
+            close it with the application.
+        dev: development mode: documentation and metrics are served on the webhooks' port, and without a public URL
+            callback URLs use the address of the request.
+        metrics: counts webhooks, lookups and hooks; None to use new counters.
         deadline_s: seconds until a caller hears the failsafe NCCO.
-        clock: returns the current time in UTC, timezone-aware.
-        log: where to write; None: the log of the process.
-        write_line: writes the line of each webhook; None: `log` does.
-        server_id: what `/healthz` shows, the same for all workers of a server; "": a random one.
+        clock: the current time, aware, UTC.
+        log: the log; None for the process's.
+        write_line: writes the line of each webhook; None to use `log`.
+        server_id: the ID that `/healthz` shows, the same for all workers of a server; "" for a random one.
 
     Raises:
-        SettingsError: the service cannot be made from the settings.
+        SettingsError: the settings do not allow the service to be made.
     """
     lines: FilteringBoundLogger = structlog.get_logger() if log is None else log
     counters = metrics or Metrics(settings.commit)
@@ -82,13 +82,13 @@ def create_app(
         redoc_url=None,
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # FastAPI's own would log exceptions
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # FastAPI's own handler would log exceptions
         lifespan=None if own is None else make_lifespan(config, own, readiness),
     )
     app.state.webhooks = config
     app.state.readiness = readiness
     app.state.server_id = server_id or token_hex(8)
-    app.include_router(webhooks.router)  # for /docs; the middleware serves them
+    app.include_router(webhooks.router)  # for /docs, which the middleware serves
     app.include_router(webhooks.rtc_router)
     app.include_router(health.router)
     if dev:
@@ -103,7 +103,7 @@ def create_app(
 
 
 async def _http_error(_: Request, error: Exception) -> Response:
-    """Reply to an unknown path, a wrong method or any other framework error as JSON."""
+    """Reply in JSON to an unknown path, a wrong method or any other framework error."""
     refused = cast(HTTPException, error)
     headers = {name.lower(): value for name, value in (refused.headers or {}).items()}
     cure = _CURES.get(refused.status_code, "See the documentation.")
@@ -111,5 +111,5 @@ async def _http_error(_: Request, error: Exception) -> Response:
 
 
 async def _server_error(_: Request, __: Exception) -> Response:
-    """Reply to an unexpected error outside the webhook routes as JSON."""
+    """Reply in JSON to an unexpected error outside the webhook routes."""
     return error_response(500, "internal error", "See the server's log.")

@@ -18,7 +18,7 @@ from app.settings.values import is_loopback, name_in_host
 from app.web.metrics import CONTENT_TYPE, Metrics
 
 PROBE_S: Final = 2.0
-"""How often the store is probed, and the time limit of a probe."""
+"""How often the store is probed, and how long a probe may take, in seconds."""
 ISSUES_SHOWN: Final = 20
 DRAINING: Final = "the server is shutting down, but still answers"
 
@@ -26,19 +26,21 @@ router = APIRouter(tags=["health"])
 dev_router = APIRouter(tags=["health"])
 """Routes that are served in development only."""
 console_router = APIRouter(include_in_schema=False)
-"""Served if there is a console."""
+"""Routes that are served if there is a console."""
 
 
 class Readiness:
-    """Whether the server can take new calls. A draining server takes none.
+    """Whether the server can take new calls. While it drains, it cannot.
 
-    The store is probed in the background, not on each request: anyone can request `/readyz`, and a probe writes.
+    The store is probed in the background and not on each request, because a probe writes, and anyone can request
+    `/readyz`.
 
     Args:
         calls: serves the calls.
 
     Attributes:
-        is_draining: the server still answers but is not ready, and closes each connection after its response.
+        is_draining: whether the server is draining: it still answers, but is not ready and closes each connection after
+            its response.
     """
 
     def __init__(self, calls: CallService) -> None:
@@ -69,8 +71,8 @@ class Readiness:
     def state(self) -> dict[str, Any]:
         """The content of `/readyz`.
 
-        Flows with errors do not make the server unready while the last good ones are in use: otherwise one bad save
-        would take every host out of service. `rejected` lists their errors and unconfirmed removals.
+        A server whose flows have errors is still ready, because the last good ones are in use. Otherwise one bad save
+        would take every host out of service. `rejected` lists the errors and the unconfirmed removals.
         """
         library = self._calls.library
         reasons = [DRAINING] if self.is_draining else []
@@ -91,7 +93,7 @@ class Readiness:
 
 
 _FORWARDED: Final = ("x-forwarded-", "forwarded", "via", "x-real-ip", "x-original-", "cf-", "ngrok-")
-"""Prefixes of headers that proxies and tunnels add."""
+"""Headers that proxies and tunnels add start with these."""
 
 
 async def _server_id(request: Request) -> str:
@@ -111,7 +113,7 @@ async def _counters(request: Request) -> Metrics:
 
 @router.get("/healthz", summary="The process is up")
 async def healthz(server_id: Annotated[str, Depends(_server_id)]) -> Response:
-    """Always 200. `server` is random for each start, so that `ncco doctor` can tell which server a URL leads to."""
+    """Always 200. `server` is random at each start, so that `ncco doctor` can tell which server a URL leads to."""
     return _json({"status": "up", "server": server_id})
 
 
@@ -124,7 +126,7 @@ async def readyz(readiness: Annotated[Readiness, Depends(_readiness)]) -> Respon
 
 @dev_router.get("/metrics", summary="Counters for Prometheus")
 async def metrics(counters: Annotated[Metrics, Depends(_counters)]) -> Response:
-    """The exposition format of Prometheus."""
+    """The metrics in Prometheus's exposition format."""
     return Response(counters.render(), media_type=CONTENT_TYPE)
 
 
@@ -135,7 +137,7 @@ async def _console_port(request: Request) -> int:
 
 @console_router.api_route("/", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 async def lead_to_console(request: Request, port: Annotated[int, Depends(_console_port)]) -> Response:
-    """Redirect a browser on this machine to the console; 404 for others."""
+    """Redirect a browser on this machine to the console. Anyone else gets a 404."""
     host = name_in_host(request.headers.get("host", ""))
     is_near = is_loopback(host) and not any(name.startswith(_FORWARDED) for name in request.headers)
     if request.method not in ("GET", "HEAD") or not is_near:

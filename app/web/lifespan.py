@@ -28,20 +28,20 @@ from app.web.watcher import FlowReader, watch_flows
 from app.web.webhook_http import WebhookConfig
 
 GC_THRESHOLD: Final = 50_000
-"""The number of new objects that starts a garbage collection; Python's default is 700. Flows and libraries create many
-long-lived objects: scanning them often takes a large part of the CPU time of an answer (docs/performance.md).
+"""How many new objects start a garbage collection; Python's default is 700. Flows and libraries create many long-lived
+objects, and scanning them often would take a large part of the CPU time of an answer (docs/performance.md).
 """
 
 LONGEST_PRELOAD_S: Final = 20.0
-"""How long startup waits for the older revisions of open calls to load; our choice. The rest load while the server
-answers, and callers who need them wait.
+"""How long startup waits until the older revisions of open calls are loaded, in seconds. Our choice. The rest are
+loaded while the server answers, and callers who need them wait.
 """
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) -> Lifespan:
-    """Opens the store, reads the flows, and runs the background tasks; closes in the reverse order."""
+    """Open the store, read the flows and run the background tasks; at the end, close everything in reverse order."""
     settings = config.settings
     metrics = config.metrics
     log = config.log
@@ -56,7 +56,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             stack.push_async_callback(own.lookups.close)
             stack.push_async_callback(own.poster.client.aclose)
             stack.push_async_callback(own.voice_client.aclose)
-            await enter(running(after(opened, own.sender.run)))  # when it stops, attempts in progress get a few seconds
+            await enter(running(after(opened, own.sender.run)))  # when it stops, running attempts get a few seconds
             if (fetcher := own.fetcher) is not None:
                 stack.push_async_callback(fetcher.close)
                 await enter(running(after(opened, fetcher.run)))
@@ -78,7 +78,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             await readiness.probe()
             await enter(running(readiness.probe_forever()))
             await enter(running(count_calls(service.store, metrics, log, clock)))
-            looked = asyncio.Event()  # an old call reports its end before it is deleted
+            looked = asyncio.Event()  # before an old call is deleted, its end is reported
             end = partial(end_unended_calls, settings.retention_days, service, own.voice, looked, log=log, clock=clock)
             await enter(running(after(opened, end)))
             await enter(running(after(looked, partial(delete_old_calls, settings.retention_days, service, log, clock))))

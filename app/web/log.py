@@ -1,6 +1,6 @@
-"""The log: one line for each webhook, as JSON or for a terminal.
+"""The log has one line for each webhook, as JSON or for a terminal.
 
-Callers' input and numbers appear only in the form `pretty`, sensitive values never.
+Callers' input and numbers only appear in the form `pretty`; sensitive values never do.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from app.settings import Settings
 from app.web.pretty_log import PrettyRenderer, escaped, shows_colours
 
 TEXT_LIMIT: Final = 300
-"""Maximum number of characters of an external text in a line."""
+"""Maximum number of characters of external text in a line."""
 FRAMES: Final = 12
-"""Maximum number of frames of a stack in a line, innermost first."""
+"""Maximum number of stack frames in a line, innermost first."""
 PIPE_BYTES: Final = 4096
-"""Bytes that a writable pipe accepts in one write. Source: POSIX, PIPE_BUF on Linux."""
+"""How many bytes a writable pipe accepts at once. Source: POSIX, PIPE_BUF on Linux."""
 
 WriteLine: TypeAlias = Callable[[str, EventDict], None]
-"""Writes a line with its `event` at a level (`info`, `warning`, ...), unless that level is disabled."""
+"""Writes a line with an `event` at a level (`info`, `warning`, ...), unless that level is disabled."""
 
 
 def with_log_form(settings: Settings, *, dev: bool) -> Settings:
-    """The settings with `auto` resolved for standard output."""
+    """The settings, with a log form `auto` replaced by the one that suits standard output."""
     if settings.log != "auto" or not sys.stdout.isatty():
         return settings
     return settings.model_copy(update={"log": "pretty" if dev else "console"})
 
 
 def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
-    """Send the log of this process and its libraries to `out`; None means standard output.
+    """Send the log of this process and its libraries to `out` (None: standard output).
 
-    Returns a function that writes lines as structlog does, without the cost of its bound loggers.
+    Returns a function that writes lines as structlog does, but without the cost of its bound loggers.
     """
     stream = sys.stdout if out is None else out
     is_json = settings.log == "json" or (settings.log == "auto" and not stream.isatty())
@@ -59,7 +59,7 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
     if settings.log == "pretty":
         rendered = [structlog.processors.format_exc_info, _escaped, PrettyRenderer(shows_colours(stream)), _encoded]
     elif not is_json:
-        plain = structlog.dev.plain_traceback  # the default formatter shows the values of variables
+        plain = structlog.dev.plain_traceback  # the default formatter would show the values of variables
         rendered = [
             structlog.processors.format_exc_info,
             _escaped,
@@ -103,18 +103,18 @@ def writing_to(log: FilteringBoundLogger) -> WriteLine:
 
 
 class LineStream:
-    """A text stream that neither blocks nor raises: a failing log must not cost a call.
+    """A text stream that never blocks or raises, so that a failing log cannot cost a call.
 
-    The server has one thread for all callers. While nobody reads the pipe or terminal, lines are dropped; their count
-    precedes the next line that can be written. Lines are written at the end of each event loop round, to a file on disk
-    in one write, since each write is a system call.
+    The server has one thread for all callers. While nobody reads the pipe or terminal, lines are dropped; the next line
+    that can be written starts with their number. Lines are written at the end of each round of the event loop, in one
+    write if the log is a file, because each write is a system call.
 
     Args:
-        stream: text; its binary buffer is written to directly.
+        stream: a text stream, whose binary buffer is written to.
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream  # keep a reference: a garbage-collected stream closes its buffer
+        self._stream = stream  # keep a reference: when a stream is garbage-collected, it closes its buffer
         buffer = stream.buffer
         self._write = getattr(buffer, "raw", buffer).write
         self._poll = _poll(stream)
@@ -123,12 +123,12 @@ class LineStream:
         self._waiting: deque[bytes] = deque()
 
     def write(self, text: str) -> int:
-        """Write one line, or drop it."""
+        """Write a line, or drop it."""
         self.info(text.encode("utf-8", "replace").removesuffix(b"\n"))
         return len(text)
 
     def info(self, line: bytes) -> None:
-        """Write one line, given without its line end, or drop it. structlog calls it by the name of the level."""
+        """Write a line without its line end, or drop it. structlog calls this by the name of the level."""
         self._waiting.append(line + b"\n")
         try:
             loop = asyncio.get_running_loop()
@@ -142,7 +142,7 @@ class LineStream:
 
     def _write_waiting(self) -> None:
         lines = []
-        with suppress(IndexError):  # until none is left; another thread may write some, too
+        with suppress(IndexError):  # until none is left; another thread may write some too
             while True:
                 lines.append(self._waiting.popleft())
         for text in [b"".join(lines)] if self._poll is None else lines:
@@ -152,7 +152,7 @@ class LineStream:
         whole = self._notice() + text if self._lost else text
         rest = whole
         size = len(whole) if self._poll is None else PIPE_BYTES
-        with suppress(OSError, ValueError):  # the reader has gone, as in `ncco serve | head`
+        with suppress(OSError, ValueError):  # nobody reads anymore, as in `ncco serve | head`
             while rest and self._is_writable():
                 rest = rest[self._write(rest[:size]) or len(rest) :]
         if not rest:
@@ -165,20 +165,20 @@ class LineStream:
             self._is_cut = True
 
     def flush(self) -> None:
-        """Do nothing, to spare callers a wait after each line."""
+        """Do nothing, so that callers do not wait after each line."""
 
     def _is_writable(self) -> bool:
         return self._poll is None or bool(self._poll.poll(0))
 
     def _notice(self) -> bytes:
-        """The prefix of the next line: the end of a truncated line, and the number of dropped lines."""
+        """What comes before the next line: the end of a truncated line, and the number of dropped lines."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"event": "log lines lost", "lost": self._lost, "level": "error", "timestamp": now}
         return (b"\n" if self._is_cut else b"") + json.dumps(line).encode() + b"\n"
 
 
 def _poll(stream: TextIO) -> select.poll | None:
-    """A poll object that shows whether a write would block; None for files on disk, where it never does."""
+    """A poll object that shows whether a write would block. None for a file on disk, where a write never does."""
     try:
         number = stream.fileno()
         mode = os.fstat(number).st_mode
@@ -200,12 +200,12 @@ def _stamped(_: object, level: str, line: EventDict) -> EventDict:
 
 
 def _json(logger: object, level: str, line: EventDict) -> bytes:
-    """A line as JSON, with non-ASCII characters escaped."""
+    """Render a line as JSON, with non-ASCII characters escaped."""
     if "exc_info" in line:
         line = structlog.processors.format_exc_info(logger, level, line)
     try:
         text = orjson.dumps(line, option=orjson.OPT_UTC_Z)
-    except TypeError:  # orjson does not accept the value, or half a character in it
+    except TypeError:  # orjson refuses a value, or half a character in it
         text = b""
     if not (text and text.isascii()):
         text = json.dumps({**line, "timestamp": _written(line["timestamp"])}, default=repr).encode()
@@ -225,15 +225,15 @@ def _decoded(_: object, __: str, text: EventDict) -> str:
 
 
 def _escaped(_: object, __: str, line: EventDict) -> EventDict:
-    """Escape control and bidirectional characters, which could rewrite a terminal's screen."""
+    """Escape control and bidirectional characters, which could change what a terminal shows."""
     line["timestamp"] = _written(line["timestamp"])
     return {name: escaped(value) if isinstance(value, str) else value for name, value in line.items()}
 
 
 def _without_values(_: object, __: str, line: EventDict) -> EventDict:
-    """A library's log line: the first line of its text, and only the type and place of an exception.
+    """Shorten a library's log line to the first line of its text, and an exception to its type and place.
 
-    Event loops log the full text of failed tasks' exceptions, and uvicorn logs a failed start as a stack trace.
+    Event loops log the whole text of a failed task's exception, and uvicorn logs a failed start as a stack trace.
     """
     found = line.pop("exc_info", None)
     error = found[1] if isinstance(found, tuple) else found
@@ -258,10 +258,10 @@ def log_webhook(
     shows_values: bool,
     shows_call: bool = False,
 ) -> None:
-    """Write the line of a webhook with its request and, if there was one, the exception behind its reply.
+    """Write the line of a webhook, with its request and the exception behind its reply, if any.
 
-    For development only: `shows_values` logs exception messages too, which may contain a caller's number; `shows_call`
-    logs who called, and input that is not sensitive.
+    Two options are for development only: `shows_values` also logs exception messages, which may contain a caller's
+    number; `shows_call` also logs who called, and input that is not sensitive.
     """
     line: dict[str, Any] = {
         "route": route,
@@ -292,7 +292,7 @@ def log_webhook(
 
 
 def _place(error: BaseException) -> dict[str, Any]:
-    """The type and the stack of an exception."""
+    """The type of an exception and its stack."""
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
     names = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     return {"error": type(error).__name__, "frames": names}
@@ -307,7 +307,7 @@ def _message(error: BaseException, delivery: Delivery | None) -> str:
 
 
 def _short(text: str) -> str:
-    """An external text made safe for a log line: truncated, without control characters."""
+    """Make external text safe for a log line: short, without control characters."""
     if len(text) <= TEXT_LIMIT and text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:TEXT_LIMIT])

@@ -1,6 +1,6 @@
 """Counters for Prometheus.
 
-Every label has a fixed list of values or a limit, after which new values are counted as `other`.
+Every label has a fixed list of values, or a limit beyond which new values are counted as `other`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from app.vonage.signatures import Refusal
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 MULTIPROCESS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""Environment variable with which the Prometheus library shares counters among processes."""
+"""The environment variable that makes the Prometheus library share counters among processes."""
 
 SERIES_LIMIT: Final = 500
-"""Maximum number of pairs of kind and outcome counted by name, since authors choose the names of outcomes."""
+"""How many pairs of kind and outcome are counted by name. There is a limit because authors choose the names of
+outcomes.
+"""
 
 _STATUSES: Final = (
     *("started", "ringing", "answered", "human", "machine", "busy", "cancelled", "unanswered", "timeout"),
@@ -52,17 +54,17 @@ class Metrics:
     """The counters of one application.
 
     Args:
-        commit: the commit of the installed code; "" for the one recorded by pip.
+        commit: the commit of the installed code; "" if pip recorded it.
 
     Attributes:
         refused_signatures: webhooks without a valid signature, by reason.
-        open_calls: their number.
-        last_backup: when it was made, in seconds since 1970.
-        hook_tries: by outcome: `sent`, `failed` (will be retried) or `parked`.
-        unsent_hooks: number of `waiting` and `parked` ones.
-        placed_calls: numbers of `waiting` and `calling` ones.
-        recording_tries: by outcome: `kept`, `failed` (will be retried) or `given up`.
-        missing_recordings: number of `waiting`, `failed` (given up, or gone) and `lost` ones among the newest.
+        open_calls: number of open calls.
+        last_backup: when the last backup was made, in seconds since 1970.
+        hook_tries: attempts by outcome: `sent`, `failed` (will be retried) or `parked`.
+        unsent_hooks: number of `waiting` and `parked` hooks.
+        placed_calls: number of `waiting` and `calling` placed calls.
+        recording_tries: attempts by outcome: `kept`, `failed` (will be retried) or `given up`.
+        missing_recordings: number of the newest recordings that are `waiting`, `failed` (given up, or gone) or `lost`.
     """
 
     def __init__(self, commit: str = "") -> None:
@@ -128,7 +130,7 @@ class Metrics:
         return self._series.setdefault(pair, self._webhooks.labels(*pair))
 
     def _input(self, reply: Reply) -> None:
-        """Count the result of a step's question; beyond a limit, steps are counted together."""
+        """Count the result of a question. Beyond a limit, all further steps are counted together."""
         series = (reply.flow, reply.heard_in, reply.outcome if reply.outcome in _RESULTS else "understood")
         found = self._inputs_of.get(series)
         if found is None:
@@ -137,7 +139,7 @@ class Metrics:
         found.inc()
 
     def count_lookup(self, name: str, answer: LookupAnswer) -> None:
-        """Count one lookup: `ok`, `cached`, `late` (it took too long) or `failed`."""
+        """Count a lookup as `ok`, `cached`, `late` (it took too long) or `failed`."""
         if name not in self._lookup_names:
             name = name if len(self._lookup_names) < SERIES_LIMIT else "other"
             self._lookup_names.add(name)
@@ -145,7 +147,7 @@ class Metrics:
         self._lookup_s.labels(name).observe(answer.ms / 1000)
 
     def loaded(self, read: Project, current: Project, removals: int = 0) -> None:
-        """Count one read of the flow files; `removals` are the removals because of which it was refused."""
+        """Count one read of the flow files. `removals` are the removals that prevented its use."""
         is_refused = read.has_errors or removals > 0
         if is_refused:
             self._rejected.inc()
@@ -154,12 +156,12 @@ class Metrics:
         self._flows.set(len(current.flows))
 
     def render(self) -> bytes:
-        """The metrics as text, from all processes together if there are several."""
+        """The metrics as text, added up if there are several processes."""
         return generate_latest(shared_registry() if MULTIPROCESS_DIR in os.environ else self.registry)
 
 
 def _commit() -> str:
-    """The commit that was installed, if pip installed it from a repository; else "". Source: PEP 610."""
+    """The installed commit, if pip installed it from a repository; otherwise "". Source: PEP 610."""
     direct_url = json.loads(distribution("ncco-server").read_text("direct_url.json") or "{}")
     return str(direct_url.get("vcs_info", {}).get("commit_id", ""))
 
@@ -172,7 +174,7 @@ def result_of(answer: LookupAnswer) -> str:
 
 
 def shared_registry() -> CollectorRegistry:
-    """The counters of every process that shares this one's directory."""
+    """The counters of all processes that share this one's directory."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library's own annotations lack one
     return registry

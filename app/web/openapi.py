@@ -1,4 +1,4 @@
-"""The OpenAPI document, with the models of webhooks and of the NCCO."""
+"""The OpenAPI document, including the models of webhooks and the NCCO."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _SCHEMAS: Final = "#/components/schemas/"
 
 
 def reference(name: str) -> dict[str, str]:
-    """Path of the document."""
+    """The path of a model in the document."""
     return {"$ref": f"{_SCHEMAS}{name}"}
 
 
 def body_of(*models: type[Webhook]) -> dict[str, Any]:
-    """The schema of a request body for these webhooks."""
+    """The request body for these webhooks."""
     any_of = [reference(model.__name__) for model in models]
     schema = any_of[0] if len(any_of) == 1 else {"anyOf": any_of}
     return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
 
 
 def document_of(app: FastAPI) -> dict[str, Any]:
-    """The document of an application; built once.
+    """Build the document of an application, once.
 
     Source: FastAPI, Extending OpenAPI.
     """
@@ -48,7 +48,7 @@ def _webhook_schemas() -> dict[str, Any]:
 
 
 def _ncco_schemas() -> dict[str, Any]:
-    """The NCCO and its definitions, with references adapted to the document."""
+    """The NCCO and its definitions, with their references changed to paths in the document."""
     ncco: dict[str, Any] = orjson.loads(orjson.dumps(json_schema()).replace(b"#/$defs/", _SCHEMAS.encode()))
     own = {name: part for name, part in ncco.items() if name not in ("$schema", "$defs")}
     return {"NCCO": own, **ncco["$defs"]}

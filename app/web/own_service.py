@@ -1,4 +1,4 @@
-"""The service of the settings, with its clients, log and metrics."""
+"""The service that the settings describe, with its clients, log and metrics."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from app.web.recordings import make_fetcher
 
 
 class HookLog(Listener):
-    """Logs and counts hook deliveries, without any values of calls."""
+    """Logs and counts hook deliveries, without values of calls."""
 
     def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._metrics = metrics
         self._log = log
 
     def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
-        """Report one attempt."""
+        """Report an attempt."""
         about = {"hook": hook.name, "id": hook.id, "session": hook.session, "tries": hook.tries}
         if verdict.outcome == "sent":
             self._metrics.hook_tries.labels("sent").inc()
@@ -60,7 +60,7 @@ class HookLog(Listener):
 
 
 def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> Ask:
-    """Wrap `ask`: count its results, and log why a lookup gets its default."""
+    """Wrap `ask` so that its results are counted, and the log says why a lookup got its default."""
 
     async def counted(lookup: Lookup, left_ms: float) -> LookupAnswer:
         answer = await ask(lookup, left_ms)
@@ -83,15 +83,15 @@ class OwnService:
     """The service that the settings describe, with its clients and its hook sender. Raises SettingsError.
 
     Attributes:
-        calls: with its store closed and its flows not loaded.
-        lookups: sends the requests of lookups; must be closed.
-        poster: makes one attempt to post a hook; its client must be closed.
-        mailer: makes one attempt to send a hook by mail.
-        sender: sends the stored hooks while it runs.
+        calls: handles the calls; its store is not open yet and its flows are not loaded.
+        lookups: makes lookups; must be closed.
+        poster: posts a hook once; its client must be closed.
+        mailer: sends a hook by email once.
+        sender: sends the stored hooks, while it runs.
         voice_client: the HTTP client of `voice`; must be closed.
-        voice: controls calls at Vonage; None without an application and its key.
-        fetcher: fetches recordings while it runs, and must be closed; None if recordings are not kept.
-        placer: places calls while it runs; None without an application and its key.
+        voice: controls calls through Vonage's API; None without an application and its key.
+        fetcher: fetches recordings, while it runs; must be closed; None if recordings are not kept.
+        placer: places calls, while it runs; None without an application and its key.
     """
 
     def __init__(

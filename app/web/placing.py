@@ -19,26 +19,26 @@ from app.web.metrics import Metrics
 
 
 class PlacingLog(PollListener[PlacedCounts]):
-    """Logs and counts placed calls, without any values of calls."""
+    """Logs and counts placed calls, without values of calls."""
 
     def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._metrics = metrics
         self._log = log
 
     def counted(self, counts: PlacedCounts) -> None:
-        """Report the numbers of waiting calls and of those under way."""
+        """Report the numbers of calls that are waiting or in progress."""
         self._metrics.placed_calls.labels("waiting").set(counts.waiting)
         self._metrics.placed_calls.labels("calling").set(counts.calling)
 
     def troubled(self, problem: str) -> None:
-        """Report that no call can be placed now."""
+        """Report that no calls can be placed now."""
         self._log.error("calls not placed", problem=problem)
 
 
 def make_voice_api(
     settings: Settings, client: httpx.AsyncClient, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> VoiceApi | None:
-    """The Voice API for the settings; None without an application and its key."""
+    """The Voice API with these settings; None without an application and its key."""
     access = settings.voice_access
     if access is None:
         return None
@@ -60,7 +60,7 @@ def make_placer(
     log: FilteringBoundLogger,
     clock: Callable[[], datetime],
 ) -> Placer:
-    """The placer for the settings."""
+    """The placer with these settings."""
     limits = PlacingLimits(settings.place_per_minute, settings.place_per_day)
     policy = PlacingPolicy(base_url=settings.base_url, limits=limits)
     placer = Placer(calls, voice, policy, PlacingLog(metrics, log), clock)

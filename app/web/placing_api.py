@@ -1,4 +1,4 @@
-"""The API for programs that ask for calls, on a port of its own: `POST /calls`, `GET /calls`, `DELETE /calls/{id}`."""
+"""The API for programs that place calls, on a port of its own: `POST /calls`, `GET /calls`, `DELETE /calls/{id}`."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class PlacedDocument(BaseModel):
 
 
 class WantedPage(BaseModel):
-    """Which calls to list: those after the one with the ID `before`, at most `limit`."""
+    """Which calls to list: at most `limit`, starting after the call with the ID `before`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -96,7 +96,7 @@ class PlacedPage(BaseModel):
 
 
 class ReleasedFlows:
-    """The flows of the released project, loaded again when a server has released another one."""
+    """The flows of the released project. They are loaded again when a server has released another project."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -105,7 +105,7 @@ class ReleasedFlows:
         self._loading = asyncio.Lock()
 
     async def current(self) -> Mapping[str, Flow]:
-        """The flows by name; none before a server has started. Raises StoreUnavailable."""
+        """The flows by name; none until a server has started. Raises StoreUnavailable."""
         row = await self._store.revision(RELEASED)
         async with self._loading:
             if row is not None and row != self._known:
@@ -116,11 +116,11 @@ class ReleasedFlows:
 
 @dataclass(frozen=True, slots=True)
 class ApiState:
-    """What the routes need.
+    """The shared state of the routes.
 
     Attributes:
         store: open while the API runs.
-        flows: those that the servers of this database use.
+        flows: the flows that the servers of this database use.
         allowed: `NCCO_DIAL_ALLOW`.
         clock: aware, UTC.
     """
@@ -134,7 +134,7 @@ class ApiState:
 async def _key(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 ) -> ApiKeyRow:
-    """The key of a request. Raises HTTPException."""
+    """The API key of a request. Raises HTTPException."""
     state: ApiState = request.app.state.api
     found = await state.store.api_keys.find(credentials.credentials) if credentials is not None else None
     if found is None:
@@ -147,7 +147,7 @@ Key: TypeAlias = Annotated[ApiKeyRow, Depends(_key)]
 
 
 def placing_api(store: Store, allowed: tuple[str, ...]) -> FastAPI:
-    """The application. The store is opened and closed with it."""
+    """The application. It opens and closes the store."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -168,7 +168,7 @@ def placing_api(store: Store, allowed: tuple[str, ...]) -> FastAPI:
 
 
 class _LimitedBody:
-    """Refuses a body of more than `MAX_BODY` bytes."""
+    """Refuses bodies of more than `MAX_BODY` bytes."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -193,7 +193,7 @@ async def _unavailable(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    """What is wrong in a body or a query, without the values, which JSON may not be able to hold."""
+    """What is wrong in a body or a query. The wrong values are left out: they may not be valid in JSON."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - the handler of this class
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:])
@@ -213,7 +213,7 @@ async def place_call(
     key: Key,
     idempotency_key: Annotated[str, Header(min_length=1, max_length=200)],
 ) -> PlacedDocument:
-    """Ask for a call. The same `Idempotency-Key` with the same body returns the same call; with another body, 409."""
+    """Place a call. The same `Idempotency-Key` and body return the same call; another body gets a 409."""
     state: ApiState = request.app.state.api
     if new.flow not in key.flows:
         detail = {"problem": "this key places no calls with this flow", "cure": "Use a key that does."}
@@ -236,14 +236,14 @@ async def place_call(
 
 
 async def get_call(request: Request, id_: str, key: Key) -> PlacedDocument:
-    """A call of this key, with its attempts."""
+    """Get a call that this key has placed, with its attempts."""
     state: ApiState = request.app.state.api
     row = await _own(state, id_, key)
     return _document(row, await state.store.placed.attempts(id_))
 
 
 async def list_calls(request: Request, key: Key, page: Annotated[WantedPage, Query()]) -> PlacedPage:
-    """The calls of this key, newest first."""
+    """List the calls that this key has placed, newest first."""
     api: ApiState = request.app.state.api
     wanted = PlacedFilter(flow=page.flow, state=page.state, outcome=page.outcome, owner=key.name)
     rows = await api.store.placed.list(page.limit, page.before, wanted)
@@ -251,7 +251,7 @@ async def list_calls(request: Request, key: Key, page: Annotated[WantedPage, Que
 
 
 async def cancel_call(request: Request, id_: str, key: Key) -> PlacedDocument:
-    """Cancel a waiting call, or hang up one that is under way; 409 for one that is over."""
+    """Cancel a waiting call, or hang up a call in progress. The reply is 409 if the call is over."""
     state: ApiState = request.app.state.api
     await _own(state, id_, key)
     before = await state.store.placed.cancel(id_, milliseconds(state.clock()))
@@ -261,7 +261,7 @@ async def cancel_call(request: Request, id_: str, key: Key) -> PlacedDocument:
 
 
 async def _own(state: ApiState, id_: str, key: ApiKeyRow) -> PlacedRow:
-    """A call that this key asked for. Raises HTTPException, also for one of another key."""
+    """A call that this key has placed. Raises HTTPException if there is none, even if another key has placed it."""
     row = await state.store.placed.get(id_)
     if row is None or row.owner != key.name:
         raise HTTPException(HTTPStatus.NOT_FOUND, {"problem": "there is no such call", "cure": "Check the ID."})

@@ -16,9 +16,9 @@ _COLOURS: Final = {"time": "2", "caller": "1", "debug": "2", "warning": "33", "e
 _HIDDEN: Final = frozenset(
     ["event", "level", "timestamp", "problem", "cure", "error", "message", "frames", "exception", "issues", "texts"]
 )
-"""Keys not written as `key=value`."""
+"""Keys that are not written as `key=value`."""
 _STAYS: Final = ("recorded", "repeat")
-"""Outcomes of webhooks that do not advance a call."""
+"""Outcomes of webhooks that do not move a call to another step."""
 
 
 def shows_colours(stream: TextIO) -> bool:
@@ -27,14 +27,14 @@ def shows_colours(stream: TextIO) -> bool:
 
 
 def escaped(text: str) -> str:
-    """A text with its control and bidirectional characters escaped, except line breaks."""
+    """The text with control and bidirectional characters escaped, except line breaks."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() or letter == "\n" else f"\\u{ord(letter):04x}" for letter in text)
 
 
 class PrettyRenderer:
-    """Renders one event; the last processor of a log.
+    """Renders events. It is the last processor of the log.
 
     Args:
         colours: whether to use the colours of a terminal.
@@ -44,7 +44,7 @@ class PrettyRenderer:
         self._colours = colours
 
     def __call__(self, _: object, level: str, line: EventDict) -> str:
-        """The lines of an event; usually one for a webhook."""
+        """Render an event as lines. A webhook usually takes one."""
         time = self._paint("time", f"{datetime.fromisoformat(line['timestamp']).astimezone():%H:%M:%S}")
         if line["event"] == "webhook" and "caller" in line:
             text = self._webhook(line)
@@ -68,7 +68,7 @@ class PrettyRenderer:
 
 
 def _what(line: EventDict) -> str:
-    """A webhook and its outcome: `call`, `pressed 2`, `pressed 9 (nomatch)`, `busy, to 447700900111`, ..."""
+    """What a webhook was and did: `call`, `pressed 2`, `pressed 9 (nomatch)`, `busy, to 447700900111`, ..."""
     kind, _, detail = line["kind"].partition("-")
     words = {"answer": "call", "input": "", "event": detail, "notify": ""}.get(kind, kind)
     what = ", ".join(part for part in (words, line["told"]) if part) or kind
@@ -77,7 +77,7 @@ def _what(line: EventDict) -> str:
 
 
 def _details(line: EventDict) -> Iterator[str]:
-    """What went wrong, and the stack of an exception."""
+    """What went wrong, with the stack of an exception."""
     for name in ("problem", "cure"):
         if line.get(name):
             yield f"{name}: {line[name]}"

@@ -1,4 +1,4 @@
-"""Recordings while the server runs: the fetcher, its log and its metrics."""
+"""Recordings in a running server: the fetcher, its log and its metrics."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ from app.vonage.application_token import ApplicationTokens
 from app.web.metrics import Metrics
 
 LOST_S: Final = 600.0
-"""How often to look for lost files; every `SWEEP_S` while there are any, so that a fix shows up soon."""
+"""How often to look for lost files, in seconds. As long as there are any, every `SWEEP_S`, so that a fix shows up soon.
+"""
 
 
 class RecordingLog(FetchListener):
-    """Logs and counts recordings, without any values of calls."""
+    """Logs and counts recordings, without values of calls."""
 
     def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._metrics = metrics
         self._log = log
 
     def fetched(self, row: RecordingRow, next_s: float | None) -> None:
-        """Report one attempt."""
+        """Report an attempt."""
         about = {"id": row.id, "kind": row.kind, "session": row.session, "tries": row.tries}
         if not row.problem:
             self._metrics.recording_tries.labels("kept").inc()
@@ -55,7 +56,7 @@ class RecordingLog(FetchListener):
 def make_fetcher(
     settings: Settings, store: Store, metrics: Metrics, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> Fetcher | None:
-    """The fetcher for the settings; None if recordings are not kept."""
+    """The fetcher with these settings; None if recordings are not kept."""
     files = settings.recording_files
     if files is None:
         return None
@@ -72,7 +73,7 @@ def make_fetcher(
 
 
 async def watch_files(store: Store, files: RecordingFiles, metrics: Metrics, log: FilteringBoundLogger) -> None:
-    """Regularly count the newest recordings with lost files."""
+    """Regularly count those of the newest recordings whose files are lost."""
     lost = 0
     while True:
         before = lost

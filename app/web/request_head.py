@@ -1,6 +1,6 @@
-"""The head of a request: its limit, independent of the parser, and its handling before any route.
+"""The head of a request: its size limit, and what happens to it before routing.
 
-uvicorn's parser has no limit, and middleware sees only complete heads, so both need one.
+uvicorn's parser has no size limit, and middleware only sees complete heads. So both get one here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _URL_ATTRIBUTES: Final = ("http.target", "http.url", "url.full", "url.path", "ur
 class LimitedHeadProtocol(HttpToolsProtocol):
     """Closes a connection if a request head exceeds `MAX_HEAD_BYTES`.
 
-    A head that arrives complete is checked by `RequestHeadMiddleware`.
+    `RequestHeadMiddleware` checks a head that arrives as a whole.
     """
 
     _is_in_head = False
@@ -41,13 +41,13 @@ class LimitedHeadProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The head is complete. The trailers of a chunked body, which would be reported as headers, are dropped."""
+        """The head is complete. Drop the trailers of a chunked body, which would otherwise be reported as headers."""
         self._is_in_head = False
         super().on_headers_complete()
         self.headers = deque(maxlen=0)  # type: ignore[assignment]  # accepts appends, and keeps nothing
 
     def data_received(self, data: bytes) -> None:
-        """Parse some bytes, counting those of an incomplete head."""
+        """Parse some bytes, and count the bytes of a head that is not complete yet."""
         super().data_received(data)
         if self._is_in_head and not self.transport.is_closing():
             self._head_bytes += len(data)
@@ -59,10 +59,10 @@ class LimitedHeadProtocol(HttpToolsProtocol):
 class RequestHeadMiddleware:
     """Refuses request heads that are too large, normalises webhook paths, and closes connections while draining.
 
-    It also shortens the URL in the span of the request, if OpenTelemetry's instrumentation creates one.
+    If OpenTelemetry's instrumentation has made a span for the request, it also shortens the URL in it.
 
-    Doubled and trailing slashes in the path of a webhook are ignored. While the server drains, it closes each
-    connection after the response, so that clients connect to another host.
+    Repeated and trailing slashes in the path of a webhook are ignored. While the server is draining, each connection is
+    closed after its response, so that clients connect to another host.
 
     Webhooks go straight to their routes, which answer every error themselves (docs/decisions.md).
     """
@@ -73,7 +73,7 @@ class RequestHeadMiddleware:
         self._readiness = readiness
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._others(scope, receive, send)
             return
@@ -95,7 +95,7 @@ class RequestHeadMiddleware:
 
 
 def _shorten_url(span: trace.Span, path: str) -> None:
-    """Truncate the path in a span to two segments: wait tokens and callers' numbers follow them."""
+    """Cut the path in a span after two segments, because wait tokens and callers' numbers follow."""
     shown = "/" + "/".join([part for part in path.split("/") if part][:2])
     known = getattr(span, "attributes", None) or {}
     span.set_attributes({name: shown for name in _URL_ATTRIBUTES if name in known})

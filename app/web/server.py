@@ -1,4 +1,4 @@
-"""Run the application under uvicorn, in one process or in several."""
+"""Runs the application under uvicorn, in one process or several."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ from app.web.placing_api import placing_api
 from app.web.request_head import LimitedHeadProtocol
 
 FINISH_S: Final = 10
-"""Seconds that running requests get to finish after the port closes; none takes more than half of this."""
+"""Seconds that running requests get to finish after the port has closed. None takes more than half of this."""
 KEEP_ALIVE_S: Final = 75
-"""Seconds that an idle connection stays open: longer than the 60 of load balancers, so that they close first."""
+"""How long an idle connection stays open, in seconds. Load balancers use 60, so they close it first."""
 MAX_OPEN_FILES: Final = 65_536
-"""Limit of open files per process, if the system allows it. Each connection uses one."""
+"""Maximum number of open files per process, if the system allows it. Each connection uses one."""
 WORKER_S: Final = 30
-"""Seconds after which the supervisor replaces a worker that does not respond, or kills one that does not exit. On a
-busy machine, starting takes several.
+"""The supervisor replaces a worker that has not responded for this many seconds, and kills one that takes longer to
+exit. On a busy machine, starting takes several seconds.
 """
 BACKLOG: Final = 2048
 _OWN_ADDRESS: Final = "Write an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all addresses."
 
 Ready = Callable[[str, int], None]
-"""Called with the address and port that the server listens on, once it does."""
+"""Called with the host and port once the server is listening there."""
 
 
 def serve(
@@ -60,23 +60,23 @@ def serve(
     ready: Ready | None = None,
     metrics: socket.socket | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; returns when running requests are finished. Prints only its log.
+    """Serve until SIGTERM or SIGINT; returns when all requests are finished. Prints nothing but its log.
 
-    After SIGTERM the port stays open for `settings.drain_s`; a second signal or SIGINT ends that time.
+    After SIGTERM the port stays open for `settings.drain_s` seconds, or until a second signal or SIGINT.
 
     Args:
         settings: see `load_settings`.
         dev: see `create_app`.
-        workers: processes that serve, at least 1.
-        ready: called once the port is bound, before the first request.
-        metrics: a bound socket that serves the counters in addition to the port in the settings.
+        workers: number of processes that serve, at least 1.
+        ready: called when the port is bound, before the first request.
+        metrics: a bound socket on which the metrics are served too, besides the port in the settings.
 
     Raises:
-        SettingsError: serving would be unsafe, or an address cannot be listened on.
+        SettingsError: it is unsafe to serve with these settings, or an address cannot be used.
         StoreUnusable: the store cannot be used at all.
     """
     require_safe(settings, dev)
-    settings.policy()  # creates the key file for the workers
+    settings.policy()  # creates the key file, for the workers
     schema = asyncio.run(_try_store(settings))
     settings = with_log_form(settings, dev=dev)
     write_line = configure_log(settings)
@@ -99,12 +99,12 @@ def serve(
 
 @contextmanager
 def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "NCCO_PORT")) -> Iterator[socket.socket]:
-    """A socket bound to an address. Raises SettingsError, which names the wrong setting, one of `names`."""
+    """A socket that is bound to an address. Raises SettingsError about one of the settings `names`."""
     host_setting, port_setting = names
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         bound = socket.socket(family, socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:  # the latter for a label over 63 characters
+    except (OSError, UnicodeError) as error:  # the latter for a part of the name with more than 63 characters
         reason = getattr(error, "strerror", None) or error
         raise SettingsError(
             host_setting, f"{host} is not an address of this machine: {reason}", _OWN_ADDRESS
@@ -125,9 +125,9 @@ def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "N
 
 
 async def _try_store(settings: Settings) -> Schema | None:
-    """Open the store once before anything listens, so that its error is reported in one sentence.
+    """Open the store once before anything listens, so that an error is reported in one sentence.
 
-    Returns its previous schema version; None if unknown. An unavailable store is retried later.
+    Returns the schema version that it had; None if unknown. A store that is unavailable is tried again later.
     """
     store = open_store(settings.database_url)
     with suppress(StoreUnavailable):
@@ -138,8 +138,8 @@ async def _try_store(settings: Settings) -> Schema | None:
 
 
 def _raise_file_limit() -> None:
-    """Raise the open file limit of this process and its workers above the usual 1,024."""
-    with suppress(ImportError, OSError, ValueError):  # the system has no such limit, or a lower one
+    """Raise the open file limit of this process and its workers, which is usually 1,024."""
+    with suppress(ImportError, OSError, ValueError):  # the system has no such limit, or allows less
         resource = import_module("resource")
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
@@ -157,7 +157,7 @@ def _run(
     workers: int,
     own: socket.socket | None,
 ) -> None:
-    """Serve from this process, or from child processes, which share a counters folder."""
+    """Serve from this process, or from child processes that share a folder of counters."""
     with ExitStack() as stack:
         if workers > 1:
             stack.enter_context(_shared_counters())
@@ -189,7 +189,7 @@ def _run(
 
 @contextmanager
 def _shared_counters() -> Iterator[None]:
-    """A counters folder, which workers inherit through the environment."""
+    """A folder for counters. Workers inherit it through the environment."""
     with TemporaryDirectory(prefix="ncco-metrics-") as folder:
         os.environ[MULTIPROCESS_DIR] = folder
         try:
@@ -200,7 +200,7 @@ def _shared_counters() -> Iterator[None]:
 
 @contextmanager
 def _stopped_by_sigterm(server: Server) -> Iterator[Server]:
-    """Handle SIGTERM before uvicorn does, and when uvicorn raises it again after it has stopped."""
+    """Handle SIGTERM before uvicorn does, and when uvicorn raises it again after stopping."""
 
     def stop(*_: object) -> None:
         server.should_exit = True
@@ -215,13 +215,14 @@ def _stopped_by_sigterm(server: Server) -> Iterator[Server]:
 class Workers(Multiprocess):
     """uvicorn's supervisor of workers, with three differences.
 
-    It closes its copy of each worker's pipe end, so that it immediately notices the death of a worker that it is
-    pinging. If memory or file descriptors run out, it starts the worker later. It kills a worker that hangs on exit.
+    It closes its copy of each worker's end of the pipe, so that it notices at once if a worker dies while being pinged.
+    If there is not enough memory or no file descriptor is left, it starts a worker later. It kills a worker that hangs
+    on exit.
 
     Args:
         config: uvicorn's configuration.
-        bound: the socket to listen on.
-        drain_s: how long the workers continue after SIGTERM.
+        bound: the socket on which the workers listen.
+        drain_s: how long the workers go on serving after SIGTERM, in seconds.
     """
 
     def __init__(self, config: Config, bound: socket.socket, drain_s: float) -> None:
@@ -233,12 +234,12 @@ class Workers(Multiprocess):
         try:
             super().init_processes()
         except OSError:
-            if not self.should_exit.is_set():  # else a signal has closed the socket
+            if not self.should_exit.is_set():  # otherwise a signal has closed the socket
                 raise
         self._close_ends_of_workers()
 
     def keep_subprocess_alive(self) -> None:
-        """Replace workers that died or do not respond within `WORKER_S`."""
+        """Replace workers that have died or have not responded for `WORKER_S`."""
         try:
             super().keep_subprocess_alive()
         except OSError as error:
@@ -246,15 +247,15 @@ class Workers(Multiprocess):
         self._close_ends_of_workers()
 
     def terminate_all(self) -> None:
-        """Tell all workers to stop."""
+        """Tell all workers to exit."""
         self._kill_after(WORKER_S + self._drain_s)
         super().terminate_all()
 
     def stop(self, number: int, _: object) -> None:
-        """Handle a signal: drain the workers, or end the draining on SIGINT or a second signal."""
+        """Handle a signal: let the workers drain, or on SIGINT or a second signal make them exit."""
         is_urgent = self.should_exit.is_set() or number == signal.SIGINT
         self.should_exit.set()
-        for listener in self.sockets:  # nothing would serve connections to this copy
+        for listener in self.sockets:  # nobody would serve connections to this copy
             listener.close()
         self._signal_workers(signal.SIGINT if is_urgent else signal.SIGTERM)
         if is_urgent:
@@ -281,9 +282,9 @@ class Workers(Multiprocess):
 
 
 def _run_workers(config: Config, bound: socket.socket, drain_s: float) -> None:
-    """Serve from uvicorn's workers until a signal. Raises SystemExit if one cannot start.
+    """Serve from uvicorn's workers until a signal comes. Raises SystemExit if a worker cannot start.
 
-    uvicorn handles signals only after waiting for a hanging worker, so our handler comes first.
+    uvicorn only handles a signal after waiting for a worker that hangs, so our handler comes first.
     """
     workers = Workers(config, bound, drain_s)
     signal.signal(signal.SIGTERM, workers.stop)
@@ -294,7 +295,7 @@ def _run_workers(config: Config, bound: socket.socket, drain_s: float) -> None:
 
 
 def make_worker_app(settings: Settings, *, dev: bool, server_id: str) -> FastAPI:
-    """The application of a worker, with its log. The worker exits with its supervisor."""
+    """The application of a worker, with its log. The worker exits when its supervisor does."""
     write_line = configure_log(settings)
     end_with_parent(signal.SIGINT)
     return create_app(settings, dev=dev, write_line=write_line, server_id=server_id)
@@ -303,7 +304,7 @@ def make_worker_app(settings: Settings, *, dev: bool, server_id: str) -> FastAPI
 def end_with_parent(number: signal.Signals) -> None:
     """Send this process a signal when its parent exits.
 
-    A killed parent cannot stop its children, which would hold the port.
+    A parent that is killed cannot stop its children, and they would keep the port.
     """
 
     def wait(parent: BaseProcess) -> None:
@@ -315,7 +316,7 @@ def end_with_parent(number: signal.Signals) -> None:
 
 
 def config_of(app: Callable[..., Any], *, lifespan: Literal["on", "off"] = "on", **own: Any) -> Config:
-    """The common configuration of the webhook, console and metrics servers, updated with one's `own`."""
+    """The configuration that the servers of webhooks, console and metrics share, updated with `own`."""
     return Config(
         app,
         http=LimitedHeadProtocol,
@@ -330,9 +331,9 @@ def config_of(app: Callable[..., Any], *, lifespan: Literal["on", "off"] = "on",
 
 @contextmanager
 def _metrics_ports(settings: Settings, registry: CollectorRegistry, own: socket.socket | None) -> Iterator[None]:
-    """Serve the counters on the socket `own`, and on the configured port.
+    """Serve the metrics on the socket `own`, and on the configured port.
 
-    One thread with an event loop serves them, in the only process or the supervisor.
+    One thread with an event loop serves them, in the only process or in the supervisor.
     """
     with ExitStack() as stack:
         sockets = [own] if own is not None else []
@@ -354,7 +355,7 @@ def _metrics_ports(settings: Settings, registry: CollectorRegistry, own: socket.
 
 @contextmanager
 def _api_port(settings: Settings) -> Iterator[None]:
-    """Serve the API for placed calls on its port, in a thread with its own connection to the database.
+    """Serve the API for placed calls on its port, in a thread with a database connection of its own.
 
     Raises SettingsError.
     """

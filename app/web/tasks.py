@@ -1,4 +1,4 @@
-"""Background tasks: open the store, count open calls, end those that nobody ended, delete old data."""
+"""Background tasks: open the store, count open calls, end calls whose end was missed, delete old data."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from app.web.metrics import Metrics
 RETRY_S: Final = 1.0
 """Seconds between attempts to open a store that is unavailable."""
 PATIENCE_S: Final = 2.0
-"""Seconds that startup waits for the store to open; then the server starts anyway, and the attempts continue."""
+"""How long startup waits for the store to open, in seconds. After that, the server starts anyway and keeps trying."""
 COUNT_S: Final = 15.0
-"""How often open calls are counted: as often as Prometheus usually scrapes."""
+"""How often open calls are counted, in seconds: as often as Prometheus usually scrapes."""
 COUNT_SHARE: Final = 0.01
-"""Maximum share of time for counting: after a slow count, the next comes later."""
+"""Maximum share of time for counting: after a slow count, the next one comes later."""
 SWEEP_CALLS_S: Final = 600.0
-"""How often to look for expired calls."""
+"""How often to look for expired calls, in seconds."""
 LOOK_S: Final = 60.0
-"""How often to look for calls whose end went unnoticed."""
+"""How often to look for calls whose end was missed, in seconds."""
 COUNTED_AGE: Final = timedelta(hours=4)
 """Only calls that began this recently are counted, so that a call whose end was never reported is not counted forever.
-Our choice; a call is connected for at most two hours. Source: NCCO reference, Connect (limit).
+Our choice: a call is connected for at most two hours. Source: NCCO reference, Connect (limit).
 """
 
 
@@ -51,7 +51,7 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def after(event: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
-    """Do `work` once `event` is set."""
+    """Run `work` once `event` is set."""
     await event.wait()
     await work()
 
@@ -60,13 +60,13 @@ async def after(event: asyncio.Event, work: Callable[[], Awaitable[None]]) -> No
 async def opened_store(
     store: Store, log: FilteringBoundLogger, *, patience_s: float = PATIENCE_S, retry_s: float = RETRY_S
 ) -> AsyncIterator[asyncio.Event]:
-    """Open the store, and close it at the end. The event is set once the store is open.
+    """Open the store, and close it at the end. The event is set as soon as the store is open.
 
-    A server whose store is unavailable starts anyway: it is not ready, answers 503, and plays the failsafe NCCO on the
-    fallback URL. If it did not listen, callers would hear nothing.
+    If the store is unavailable, the server starts anyway: it is not ready, replies 503, and plays the failsafe NCCO on
+    the fallback URL. If it did not listen, callers would hear nothing.
 
     Raises:
-        StoreUnusable: the store cannot be opened, and a retry cannot help.
+        StoreUnusable: the store cannot be opened, and a retry would not help.
     """
     opened = asyncio.Event()
     attempt = asyncio.create_task(store.open())
@@ -88,7 +88,7 @@ async def opened_store(
 async def _open_later(
     store: Store, attempt: asyncio.Task[None], opened: asyncio.Event, log: FilteringBoundLogger, retry_s: float
 ) -> None:
-    """Try until the store is open, and log each problem once."""
+    """Try until the store is open. Each problem is logged once."""
     logged = ""
     while not opened.is_set():
         try:
@@ -113,7 +113,7 @@ async def count_calls(
     *,
     count_s: float = COUNT_S,
 ) -> None:
-    """Count the open calls for the metrics, and look up the last backup, at most every `count_s` seconds."""
+    """Count the open calls for the metrics and look up the last backup, at most every `count_s` seconds."""
     while True:
         begun = time.monotonic()
         try:
@@ -129,7 +129,7 @@ async def count_calls(
 
 
 async def retention_days(setting: int | None, store: Store) -> int:
-    """Days that calls and recordings are kept: the setting, else the database's default; 0: forever."""
+    """How many days calls and recordings are kept: the setting, or else the database's default; 0 for forever."""
     while setting is None:
         try:
             setting = (await store.schema()).retention_days or 0
@@ -164,7 +164,7 @@ async def end_unended_calls(
     log: FilteringBoundLogger,
     clock: Callable[[], datetime],
 ) -> None:
-    """Regularly end calls whose end went unnoticed; `looked` is set after the first time."""
+    """Regularly end calls whose end was missed. `looked` is set after the first time."""
     days = await retention_days(setting, service.store)
     calls = UnendedCalls(service, voice, timedelta(days=days) if days else None)
     while True:
@@ -185,7 +185,7 @@ async def end_unended_calls(
 async def delete_old_calls(
     setting: int | None, service: CallService, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> None:
-    """Regularly delete calls that are older than the setting, or the database's default, allows."""
+    """Regularly delete calls that are older than the setting or the database's default allows."""
     days = await retention_days(setting, service.store)
     while days:
         swept = await sweep_calls(service.store, service.library, clock(), timedelta(days=days))

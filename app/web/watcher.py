@@ -15,16 +15,19 @@ from app.service.library import CURE, Library
 from app.web.metrics import Metrics
 
 FLOWS_POLL_S: Final = 0.5
-"""Seconds between comparisons of the files. File system notifications cannot replace them: network drives, some mounts
-and replaced folders send none."""
+"""How often the files are compared, in seconds. File system notifications would not do: network drives, some mounts and
+replaced folders send none.
+"""
 SETTLE_S: Final = 0.1
-"""How long files must be unchanged before they are read, so that a save of many files is read once."""
+"""How long files must be unchanged before they are read, so that many files saved at once are read once, in seconds."""
 SETTLE_LIMIT_S: Final = 2.0
-"""After this time, files are read even if they are still changing."""
+"""After this many seconds, files are read even if they are still changing."""
 REMOVAL_WAIT_S: Final = 3.0
-"""Grace period before a removal is refused: files being replaced disappear for a moment."""
+"""How long to wait before a removal is refused, in seconds, because a file that is being replaced is missing for a
+moment.
+"""
 FIRST_TRIES: Final = 10
-"""Attempts to load the flows at startup while the store cannot save them."""
+"""How often to try to load the flows at startup, while the store cannot save them."""
 FIRST_WAIT_S: Final = 0.5
 
 ISSUES_LOGGED: Final = 100
@@ -34,11 +37,11 @@ class FlowReader:
     """Reads the flow files into the library, and reports the result to the log and the metrics.
 
     Args:
-        folders: the folders of flows and templates.
-        library: receives flows without errors.
+        folders: the folders with flows and templates.
+        library: gets the flows that have no errors.
         metrics: counts the reads.
-        log: gets one line for each issue, and one for each read.
-        is_pretty: the issues of a read are logged together, with the lines of the files.
+        log: gets a line for each issue and for each read.
+        is_pretty: whether to log the issues of a read together, with the lines of the files.
     """
 
     def __init__(
@@ -58,7 +61,7 @@ class FlowReader:
         self._seen: Stamps = {}
 
     async def stamps(self) -> Stamps:
-        """The files and their modification times. In a thread: a network drive may be slow."""
+        """The files and their modification times. Runs in a thread, because a network drive may be slow."""
         return await asyncio.to_thread(stamps, self._folders)
 
     async def has_changed(self) -> bool:
@@ -66,10 +69,10 @@ class FlowReader:
         return await self.stamps() != self._seen
 
     async def read(self, *, confirms_removals: bool = False, removal_wait_s: float = 0.0) -> None:
-        """Load the flows once. Never raises: whatever is wrong, the last good flows stay in use.
+        """Load the flows once. Never raises: if anything is wrong, the last good flows stay in use.
 
-        If something that callers can reach is gone, the flows are loaded again `removal_wait_s` seconds later, and
-        refused only then.
+        If something that callers can reach was removed, the flows are loaded again `removal_wait_s` seconds later, and
+        only refused then.
         """
         library = self.library
         log = self._log
@@ -83,7 +86,7 @@ class FlowReader:
         except (AppError, OSError) as error:
             log.error("flows not read", problem=str(error))
             return
-        except Exception:  # an error in the loader must not end calls or the watcher
+        except Exception:  # an error in the loader must not end calls, nor the watcher
             log.exception("flows not read", problem="internal error")
             return
         self._metrics.loaded(project, library.current, len(library.removed))
@@ -110,7 +113,7 @@ class FlowReader:
             log.info("flows loaded", flows=sorted(project.flows))
 
     async def read_until_kept(self, *, confirms_removals: bool = False) -> None:
-        """Load the flows at startup, with retries for a few seconds while the store cannot save them."""
+        """Load the flows at startup; if the store cannot save them, retry for a few seconds."""
         for _ in range(FIRST_TRIES):
             await self.read(confirms_removals=confirms_removals)
             if not self.library.is_stale:
@@ -119,7 +122,7 @@ class FlowReader:
 
 
 async def watch_flows(reader: FlowReader) -> None:
-    """Reload the flows whenever files change, a removal is confirmed, or the store has not saved them yet.
+    """Reload the flows whenever files change, a removal is confirmed, or the store has yet to save them.
 
     Runs until cancelled.
     """
@@ -133,7 +136,7 @@ async def watch_flows(reader: FlowReader) -> None:
 
 
 async def _settled(reader: FlowReader) -> None:
-    """Wait until the files are unchanged for a moment."""
+    """Wait until the files have not changed for a moment."""
     before = await reader.stamps()
     for _ in range(round(SETTLE_LIMIT_S / SETTLE_S)):
         await asyncio.sleep(SETTLE_S)

@@ -1,4 +1,4 @@
-"""The response to a failed webhook: an NCCO if a caller must hear something, else a status that Vonage understands."""
+"""The response to a webhook that failed: an NCCO if a caller must hear something, otherwise an HTTP status."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ _CURES: Final[Mapping[str, str]] = {
     Refusal.PAYLOAD: "Find out what changes the body or the query on the way: a proxy must forward both unchanged.",
     Refusal.SEVERAL: "Find out what adds a header on the way: a proxy must forward only Vonage's header.",
 }
-"""Reason → fix; for other reasons the secret is the likeliest cause."""
+"""The fix for each reason. For any other reason, the secret is the most likely cause."""
 _SEND_AGAIN: Final = "Send it again; the server's log has the details."
 _OWN_URLS: Final = "This server writes callback URLs into its NCCOs; they cannot be made up."
 
 
 class Failure(NamedTuple):
-    """The response if no NCCO is played, and its name in the log and the metrics.
+    """The response if no NCCO is played, and what the log and the metrics call it.
 
     Attributes:
-        outcome: for the log and the metrics.
+        outcome: its name in the log and the metrics.
         status: the HTTP status.
         problem, cure: the body.
-        is_playable: whether a caller who is waiting hears the failsafe NCCO instead.
-        is_fault: whether it is a server error, whose stack is logged.
+        is_playable: whether a caller on the line hears the failsafe NCCO instead.
+        is_fault: whether it is an error of the server, whose stack is logged.
     """
 
     outcome: str
@@ -58,7 +58,7 @@ def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
     limit = f"within {request.config.deadline_s:g} seconds"
     is_last = path == "/webhooks/fallback"  # the last chance to play an NCCO; elsewhere Vonage retries after a 503
     match error:
-        case MissingSignature():  # Vonage may rarely forget to sign, and retries after a 503
+        case MissingSignature():  # Vonage rarely forgets the signature, and retries after a 503
             return Failure("unsigned", 503, f"not signed: {error}", _SIGN)
         case SignatureError():
             return Failure("wrong-signature", 401, f"wrong signature: {error}", _CURES.get(error.reason, _COMPARE))
@@ -69,7 +69,7 @@ def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
         case BodyTooLarge():
             problem = f"the body is larger than {request.config.settings.body_limit} bytes"
             return Failure("too-large", 413, problem, "Send less, or raise NCCO_BODY_LIMIT.", is_playable=True)
-        case TimeoutError() if is_store_wait(error.__context__):  # no cause before Python 3.11.3
+        case TimeoutError() if is_store_wait(error.__context__):  # Python before 3.11.3 sets no cause
             return Failure("no-store", 503, f"the store is unavailable: no answer {limit}", is_playable=is_last)
         case TimeoutError() if not request.is_read:
             return Failure("too-slow", 408, f"the body did not arrive {limit}", "Send it in one go.", is_playable=True)
@@ -97,7 +97,7 @@ def failure_response(error: Exception, request: WebhookRequest, path: str) -> We
 
 
 def plays_reply(path: str, webhook: Webhook | None) -> bool:
-    """Whether Vonage plays the reply, so the caller must hear something in any case."""
+    """Whether Vonage plays the reply, so that the caller must hear something in any case."""
     if path in {"/webhooks/event/{wait}", "/webhooks/placed/{attempt}/event"}:
         return isinstance(webhook, StatusWebhook) and webhook.status in REPLACING_STATUSES
     return path != "/webhooks/event"

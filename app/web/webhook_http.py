@@ -1,4 +1,4 @@
-"""A webhook's HTTP request, with its verification and parsing, and its response."""
+"""A webhook as an HTTP request, which is verified and parsed here, and its response."""
 
 from __future__ import annotations
 
@@ -30,23 +30,26 @@ DEADLINE_S: Final = 4.0
 """Vonage waits 5 seconds for the whole reply. Source: delivery rules, socket timeout."""
 
 REFUSED_BODY_S: Final = 0.25
-"""Seconds to receive the body of a request without a valid signature. A client that is still sending when the
-connection closes may miss the response.
+"""How long a request without a valid signature may take to send its body, in seconds. A client that is still sending
+when the connection closes may miss the response.
 """
 
 DISCARDED_LIMITS: Final = 16
-"""An oversized body is read and discarded up to this many times the limit, so that the client sees the response."""
+"""A body that is too large is read and discarded up to this many times the limit, so that the client gets the response.
+"""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 DEPTH_LIMIT: Final = 64
-"""Maximum depth of a JSON body. Our choice: real webhooks have four levels; deep nesting attacks the parser."""
+"""Maximum depth of a JSON body. Our choice: real webhooks have four levels, and deep nesting is an attack on the
+parser.
+"""
 FIELD_LIMIT: Final = 1000
-"""Maximum number of fields of a form or a query."""
+"""Maximum number of fields in a form or a query."""
 _FORM: Final = re.compile(rb"[\w.+%~*\[\]-]+=")
 
 PROBLEM_LIMIT: Final = 200
-"""Maximum number of characters of the `ncco-problem` header."""
+"""Maximum length of the `ncco-problem` header in characters."""
 
 _NOT_PRINTABLE: Final = re.compile(r"[^ -~]+")
 
@@ -57,18 +60,18 @@ class BodyTooLarge(Exception):
 
 @dataclass
 class WebhookConfig:
-    """The shared state of webhook requests, kept in `app.state.webhooks`.
+    """The shared state of webhook requests, in `app.state.webhooks`.
 
     Attributes:
-        settings: checked.
+        settings: checked settings.
         calls: serves the calls.
         metrics: counts every webhook.
         log: for events other than webhooks.
-        write_line: gets one line for every webhook.
-        dev: development: callback URLs start with the address of the request unless a public URL is set.
+        write_line: gets a line for every webhook.
+        dev: development mode: without a public URL, callback URLs use the address of the request.
         deadline_s: seconds until a caller hears the failsafe NCCO.
         clock: the time, aware, UTC.
-        verifier: checks signatures; replaced when the secret changes. None: webhooks are not signed.
+        verifier: checks signatures; replaced when the secret changes; None if webhooks are not signed.
     """
 
     settings: Settings
@@ -85,7 +88,7 @@ class WebhookConfig:
         self.verifier = self.settings.verifier()
 
     def base_url(self, request: HTTPConnection) -> str:
-        """The base of callback URLs. The Host header, which any client can forge, is used only in development."""
+        """The base of callback URLs. The Host header is only used in development, because any client can forge it."""
         if self.dev and not self.settings.public_url:
             host = request.headers.get("host", "")
             if _HOST.fullmatch(host):
@@ -94,7 +97,7 @@ class WebhookConfig:
 
 
 class WebhookRequest(HTTPConnection):
-    """A request to a webhook route, which verifies and parses its body itself.
+    """A request to a webhook route. It verifies and parses itself.
 
     Attributes:
         delivery: the webhook, once it has been verified and parsed.
@@ -116,12 +119,12 @@ class WebhookRequest(HTTPConnection):
 
     @property
     def webhook(self) -> Delivery:
-        """The parsed webhook, for endpoints."""
+        """The webhook for endpoints: verified and parsed."""
         assert self.delivery is not None  # noqa: S101 - for the type
         return self.delivery
 
     async def receive_webhook(self) -> None:
-        """Verify, read and parse. Raises SignatureError, if possible before the body is read, and BodyTooLarge."""
+        """Verify, read and parse the request. Raises SignatureError, if possible before reading, and BodyTooLarge."""
         config = self.config
         scope = self.scope
         now = config.clock()
@@ -129,11 +132,11 @@ class WebhookRequest(HTTPConnection):
         query = scope["query_string"]
         claims = None
         given = scope["headers"]
-        headers: dict[bytes, bytes] = dict(reversed(given))  # the first of several
+        headers: dict[bytes, bytes] = dict(reversed(given))  # the first of several headers
         if config.verifier is not None:
             try:
                 if len(headers) < len(given) and sum(name == b"authorization" for name, _ in given) > 1:
-                    raise WrongSignature(Refusal.SEVERAL)  # a proxy may have evaluated another one
+                    raise WrongSignature(Refusal.SEVERAL)  # a proxy may have used another one
                 token = config.verifier.token(headers.get(b"authorization"))
                 claims = config.verifier.verify_token(token, now.timestamp())
             except SignatureError:
@@ -155,7 +158,7 @@ class WebhookRequest(HTTPConnection):
         )
 
     async def _read_body(self) -> bytes:
-        """The whole body. Raises BodyTooLarge, ClientDisconnect."""
+        """Read the whole body. Raises BodyTooLarge, ClientDisconnect."""
         if self.is_read:
             return b""
         limit = self.config.settings.body_limit
@@ -179,7 +182,7 @@ class WebhookRequest(HTTPConnection):
         return b"".join(chunks)
 
     async def _discard_body(self) -> None:
-        """Read the body of a refused request if it arrives immediately."""
+        """Read the body of a refused request, if it comes at once."""
         try:
             async with asyncio.timeout(REFUSED_BODY_S):
                 await self._read_body()
@@ -188,13 +191,13 @@ class WebhookRequest(HTTPConnection):
 
 
 Fields: TypeAlias = tuple[dict[str, Any], str]
-"""The fields of a webhook, and the reason if they cannot be read, else ""."""
+"""The fields of a webhook, and why they cannot be read, or ""."""
 
 
 def read_query(query: bytes, source: str = "query") -> Fields:
-    """The fields of a query string, or of a form: percent-decoded, with empty values.
+    """The fields of a query string or a form: percent-decoded, including empty ones.
 
-    The last of repeated names counts, since Vonage appends its parameters to the configured URL's.
+    If a name occurs twice, the last one counts, because Vonage appends its parameters to those of the configured URL.
     """
     try:
         text = query.decode("utf-8", "replace")
@@ -204,9 +207,9 @@ def read_query(query: bytes, source: str = "query") -> Fields:
 
 
 def read_fields(body: bytes, content_type: bytes) -> Fields:
-    """The fields of a body, a JSON object or a form.
+    """The fields of a body, which is a JSON object or a form.
 
-    A body that starts like a form is parsed as one, unless the content type is JSON; any other body is parsed as JSON.
+    A body that looks like a form is parsed as a form unless the content type is JSON, and any other body as JSON.
     """
     if not body or body.isspace():
         return {}, "the body is empty"
@@ -234,7 +237,7 @@ _NAMES: Final = {list: "array", str: "text", bool: "truth value", int: "number",
 
 
 def _is_deep(body: bytes) -> bool:
-    """Whether brackets outside strings are nested deeper than allowed; linear, without recursion."""
+    """Whether brackets outside strings are nested deeper than allowed. Linear, without recursion."""
     depth = 0
     for bracket in re.finditer(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', body, re.DOTALL):
         match bracket[0]:
@@ -251,8 +254,8 @@ class WebhookResponse(Response):
     """The response to a webhook.
 
     Attributes:
-        reply: the service's decision, for the log and the metrics.
-        error: the exception behind it, for the log; never sent.
+        reply: what the service decided, for the log and the metrics.
+        error: the exception behind it, for the log; it is never sent.
     """
 
     def __init__(
@@ -264,7 +267,7 @@ class WebhookResponse(Response):
         error: BaseException | None = None,
         closes: bool = False,
     ) -> None:
-        """Send `content`, or the NCCO of the reply. `closes` ends the connection after it."""
+        """Send `content`, or the NCCO of the reply. With `closes`, close the connection afterwards."""
         body = content if content is not None else reply.ncco or b""
         super().__init__(body, status_code, media_type="application/json" if body else None)
         self.reply = reply

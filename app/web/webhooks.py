@@ -1,6 +1,6 @@
-"""The webhook routes, which Vonage calls by POST or GET: each webhook is verified, read, answered, counted and logged.
+"""The webhook routes: each webhook that Vonage sends by POST or GET is verified, read, answered, counted and logged.
 
-Whatever fails, the caller hears an NCCO or Vonage gets a status that it understands.
+Whatever fails, the caller hears an NCCO, or Vonage gets a status that it understands.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from app.web.webhook_http import WebhookRequest, WebhookResponse, error_response
 
 
 class Deadline:
-    """Cancels the current task after a time limit and raises TimeoutError, like `asyncio.timeout`.
+    """Like `asyncio.timeout`: cancels the current task after a time limit, and raises TimeoutError.
 
     `asyncio.timeout` takes more than twice as many instructions (docs/decisions.md).
     """
@@ -58,7 +58,7 @@ class Deadline:
             self._task.cancel()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Raise TimeoutError if only the deadline cancelled the task."""
+        """Raise TimeoutError if the deadline cancelled the task, and nobody else did."""
         self._timer.cancel()
         if self._is_over and self._task is not None:
             others = self._task.uncancel()
@@ -69,16 +69,16 @@ class Deadline:
 class WebhookRoute(APIRoute):
     """A route whose endpoint gets a verified `WebhookRequest` and returns a `WebhookResponse`.
 
-    Endpoints have only path parameters, so FastAPI has nothing else to read.
+    Endpoints only have path parameters, so FastAPI has nothing else to parse.
     """
 
     @cached_property
     def kind(self) -> str:
-        """The segment after `/webhooks/`."""
+        """The path segment after `/webhooks/`."""
         return self.path.split("/")[2]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Always send a response; then count and log the webhook, where errors cannot affect the caller."""
+        """Always send a response. Then count and log the webhook, where an error can no longer affect the caller."""
         if scope["method"] not in (self.methods or ()):
             refused = error_response(405, "method not allowed", "See the Allow header.", {"allow": "GET, POST"})
             await refused(scope, receive, send)
@@ -130,9 +130,9 @@ class WebhookRoute(APIRoute):
 
 
 def _require_playable(reply: Reply, *, must_play: bool) -> None:
-    """Raise ValueError for a reply that Vonage could not play, or for an empty one where it `must_play`.
+    """Raise ValueError if Vonage could not play the reply, or if it is empty and `must_play` is set.
 
-    The service validates the actions of what it renders; a stored NCCO is parsed here.
+    The service validates the actions that it renders; a stored NCCO is parsed here.
     """
     ncco = reply.ncco
     if ncco is None:
@@ -141,7 +141,7 @@ def _require_playable(reply: Reply, *, must_play: bool) -> None:
     elif ncco[:1] != b"[" or ncco[-1:] != b"]":
         raise ValueError("a reply is not an NCCO")
     elif reply.is_repeat:
-        orjson.loads(ncco)  # it may be empty: a flow may end the call immediately
+        orjson.loads(ncco)  # it may be empty, because a flow may end the call at once
 
 
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
@@ -156,25 +156,25 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 
 EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, TransferWebhook, ErrorWebhook, PaymentWebhook)
 ACTION_EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, InputWebhook, ErrorWebhook)
-"""Webhooks to the event URL of the application, and to that of an action."""
+"""Webhooks to the application's event URL, and to an action's."""
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=WebhookRoute, responses=_RESPONSES)
 rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)
 
-# Routes are tried in this order, the most frequent first, and each GET after all POSTs (see the last lines).
+# Routes are tried in this order: the most frequent first, and each GET after all POSTs (see the last lines).
 
 
 @router.get("/answer")
 @router.post("/answer", openapi_extra=body_of(AnswerWebhook))
 async def answer(request: WebhookRequest) -> WebhookResponse:
-    """The first NCCO of a call, by the called number."""
+    """Reply with the first NCCO of a call, whose flow is found by the called number."""
     return WebhookResponse(await request.calls.answer(request.webhook))
 
 
 @router.get("/input/{wait}")
 @router.post("/input/{wait}", openapi_extra=body_of(InputWebhook))
 async def input_webhook(request: WebhookRequest, wait: str) -> WebhookResponse:
-    """Resume the call that waits for this input."""
+    """Resume the call that is waiting for this input."""
     return WebhookResponse(await request.calls.resume("input", wait, request.webhook))
 
 
@@ -208,21 +208,21 @@ async def notify(request: WebhookRequest, wait: str) -> WebhookResponse:
 @router.get("/onanswer/{wait}")
 @router.post("/onanswer/{wait}", openapi_extra=body_of(AnswerWebhook))
 async def on_answer(request: WebhookRequest, wait: str) -> WebhookResponse:
-    """The NCCO for a called party before it is connected."""
+    """Reply with the NCCO that a called party hears before being connected."""
     return WebhookResponse(await request.calls.resume("onanswer", wait, request.webhook))
 
 
 @router.get("/answer/{flow}")
 @router.post("/answer/{flow}", openapi_extra=body_of(AnswerWebhook))
 async def answer_flow(request: WebhookRequest, flow: str) -> WebhookResponse:
-    """The first NCCO of a call, by the name of its flow."""
+    """Reply with the first NCCO of a call, whose flow the URL names."""
     return WebhookResponse(await request.calls.answer(request.webhook, flow))
 
 
 @router.get("/placed/{attempt}")
 @router.post("/placed/{attempt}", openapi_extra=body_of(AnswerWebhook))
 async def placed_answer(request: WebhookRequest, attempt: str) -> WebhookResponse:
-    """The first NCCO of a call that this server placed."""
+    """Reply with the first NCCO of a call that this server placed."""
     return WebhookResponse(await request.calls.placed_answer(attempt, request.webhook))
 
 
@@ -236,7 +236,7 @@ async def placed_event(request: WebhookRequest, attempt: str) -> WebhookResponse
 @router.get("/fallback")
 @router.post("/fallback", openapi_extra=body_of(FallbackWebhook))
 async def fallback(request: WebhookRequest) -> WebhookResponse:
-    """The NCCO after one of our replies failed."""
+    """Reply with an NCCO after one of our replies failed."""
     return WebhookResponse(await request.calls.fallback(request.webhook))
 
 
