@@ -1,0 +1,194 @@
+"""Kills servers that place calls with a virtual Vonage of this process, and finds out what became of the calls."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import socket
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from app.service.placing.requests import WantedCall, checked
+from app.simulator.delivery import Application
+from app.simulator.parties import Behaviour, Parties
+from app.simulator.rest.server import LiveVonage
+from app.simulator.servers import HttpServer
+from app.store import PlacedFilter, PlacedRow, Store, open_store
+from tests.support.application_api import APPLICATION_ID
+from tests.support.keys import private_pem, rsa_key
+from tests.support.server import Server
+from tests.system.faults.placed_calls import REMINDER, flows_of, utc_now
+
+KEY: Final = rsa_key()
+PERSON: Final = Behaviour(rings_s=3, talks_s=6)
+CALLS_PER_KILL: Final = 4
+AWAY_S: Final = 2.0
+"""How long a killed host is away while another one carries on."""
+SETTLES_S: Final = 150
+"""How long after the last kill the last silent attempt is given up."""
+MOMENTS: Final = ("committed", "requested", "answered", "any")
+
+
+@dataclass(slots=True)
+class KilledPlacing:
+    """What was killed, and what became of the calls.
+
+    Attributes:
+        moments: number of kills by what had just happened: an attempt was committed, its request was accepted, somebody
+            picked up, or nothing special.
+        rows: the calls at the end.
+        rung: how often each number rang.
+        unsent: unknown calls whose request Vonage never received.
+        unheard: unknown calls that rang while no server was there to hear of it.
+        faults: sentences.
+    """
+
+    moments: Counter[str] = field(default_factory=Counter)
+    rows: Sequence[PlacedRow] = ()
+    rung: Counter[str] = field(default_factory=Counter)
+    unsent: int = 0
+    unheard: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        """The number of calls by outcome; those that are not over by state."""
+        return Counter(row.outcome or row.state for row in self.rows)
+
+
+async def kill_while_placing(
+    folder: Path, database: str, kills: int, *, hosts: int = 1, seed: int = 1
+) -> KilledPlacing:
+    """Place calls and kill a host again and again; a single host starts again at once."""
+    (folder / "flows").mkdir()
+    (folder / "flows" / "reminder.yaml").write_text(REMINDER)
+    chance = random.Random(seed)  # noqa: S311 - not for secrets
+    found = KilledPlacing()
+    async with _virtual_vonage() as (url, live):
+        servers = [_server(folder, database, url) for _ in range(hosts)]
+        await asyncio.gather(*(asyncio.to_thread(server.start) for server in servers))
+        try:
+            async with open_store(database) as store:
+                ids: list[str] = []
+                numbers = count(447_700_000_000)
+                for _ in range(kills):
+                    ids += await _add(store, numbers, CALLS_PER_KILL)
+                    moment = chance.choice(MOMENTS)
+                    await _wait_for(moment, store, live, chance)
+                    found.moments[moment] += 1
+                    server = chance.choice(servers)
+                    await asyncio.to_thread(server.end, signal.SIGKILL)
+                    if hosts > 1:
+                        await asyncio.sleep(AWAY_S)
+                    await asyncio.to_thread(server.start)
+                await _judge(found, store, live, ids)
+        finally:
+            for server in servers:
+                with suppress(ProcessLookupError):
+                    await asyncio.to_thread(server.end)
+    return found
+
+
+def _server(folder: Path, database: str, vonage_url: str) -> Server:
+    settings = {
+        "NCCO_DATABASE_URL": database,
+        "NCCO_VONAGE_API_URL": vonage_url,
+        "NCCO_DIAL_ALLOW": "44",
+        "VONAGE_APPLICATION_ID": APPLICATION_ID,
+        "VONAGE_PRIVATE_KEY": private_pem(KEY),
+        "NCCO_PLACE_PER_MINUTE": "180",
+        "NCCO_PLACE_PER_DAY": "100000",
+        "NCCO_KEY": "a key that is shared by the hosts of a test",
+    }
+    server = Server(folder, settings)
+    server.settings["NCCO_PUBLIC_URL"] = server.url
+    return server
+
+
+@asynccontextmanager
+async def _virtual_vonage() -> AsyncIterator[tuple[str, LiveVonage]]:
+    """A virtual Vonage in which everybody answers soon and talks briefly, and its URL."""
+    application = Application("", "", application_id=APPLICATION_ID)
+    live = LiveVonage(application, KEY.public_key(), Parties(other=PERSON), HttpServer(), 1.0)
+    listener = socket.create_server(("127.0.0.1", 0))
+    serving = asyncio.create_task(live.serve(listener))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", live
+    finally:
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
+
+
+async def _add(store: Store, numbers: Iterator[int], number: int) -> list[str]:
+    wanted = [
+        WantedCall(flow="reminder", to=str(next(numbers)), values={"name": "Ada"}, owner="test") for _ in range(number)
+    ]
+    rows = await store.placed.add([checked(each, flows_of(REMINDER), ("44",), utc_now()) for each in wanted])
+    return [row.id for row in rows]
+
+
+async def _wait_for(moment: str, store: Store, live: LiveVonage, chance: random.Random) -> None:
+    """Wait until something has just happened, at most for some seconds: another host may have done all there was."""
+    legs = live.vonage.legs
+    known = len(legs)
+    answered = sum(leg.is_answered for leg in legs.values())
+
+    async def happened() -> bool:
+        match moment:
+            case "committed":
+                return (await store.placed.count_active()).calling > sum(not leg.is_over for leg in legs.values())
+            case "requested":
+                return len(legs) > known
+            case "answered":
+                return sum(leg.is_answered for leg in legs.values()) > answered
+        return True
+
+    await _until(happened, 3)
+    await asyncio.sleep(chance.uniform(0, 1.0 if moment == "any" else 0.01))
+
+
+async def _until(happened: Callable[[], Awaitable[bool]], seconds: float) -> None:
+    """Wait until something has happened, at most for some time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if await happened():
+            return
+        await asyncio.sleep(0.001)
+
+
+async def _judge(found: KilledPlacing, store: Store, live: LiveVonage, ids: Sequence[str]) -> None:
+    """Wait until all calls are over, then look for calls that were placed twice or forgotten."""
+    legs = live.vonage.legs
+
+    async def are_over() -> bool:
+        await asyncio.sleep(0.5)
+        for row in await store.placed.list(len(ids), wanted=PlacedFilter(state="calling")):
+            for attempt in await store.placed.attempts(row.id):
+                if attempt.state == "answered" and legs[attempt.leg].is_over:  # as if ten minutes had passed
+                    await store.placed.look_again(attempt, 0)
+        return (await store.placed.count_active()) == (0, 0)
+
+    await _until(are_over, SETTLES_S + len(ids) / 2)
+    found.rows = [row for id_ in ids if (row := await store.placed.get(id_)) is not None]
+    found.rung = Counter(leg.identity.to for leg in legs.values())
+    for row in found.rows:
+        attempts = await store.placed.attempts(row.id)
+        rung = found.rung[row.number]
+        if row.state != "over":
+            found.faults.append(f"{row.number} is forgotten: {row.state}")
+        if rung > 1 or len(attempts) != 1:
+            found.faults.append(f"{row.number} rang {rung} times in {len(attempts)} attempts")
+        found.unsent += not rung
+        found.unheard += bool(rung) and row.outcome == "unknown"
+        if row.outcome not in (("answered", "unanswered", "unknown") if rung else ("unknown",)):
+            found.faults.append(f"{row.number} rang {rung} times and is {row.outcome}")
+    if len(found.rows) < len(ids):
+        found.faults.append(f"{len(ids) - len(found.rows)} calls are gone")
