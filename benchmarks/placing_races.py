@@ -1,0 +1,230 @@
+"""Whether placed calls stay single when two hosts do something at the same moment: 5,000 races of each kind.
+
+    .venv/bin/python -m benchmarks.placing_races [--races 5000] [--short]
+
+Two hosts, each with its own connection, share a SQLite file, and then a PostgreSQL database:
+
+- reply: one notes Vonage's 201, the other takes the first webhook of the same leg;
+- cancel: one cancels the call, the other takes its answer webhook: the person hears the flow and is then hung up, or
+  hears a goodbye;
+- attempt: both begin an attempt of the same call;
+- batches: each begins a call of another batch to the same number.
+
+Ends with 1 if a leg is lost, an attempt is made twice, or a cancelled call goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import httpx
+
+from app.cli.server_under_test import make_app
+from app.flow.loader import load
+from app.service.calls import CallService
+from app.service.library import Library
+from app.service.placing.requests import WantedCall, checked
+from app.service.placing.webhooks import GOODBYE, urls_of
+from app.service.turns import Policy
+from app.store import AttemptRow, PlacedRow, PlacingLimits, Store, milliseconds, open_store
+from tests.support import postgres_server
+from tests.support.placing import AT, BASE, MANY, PLAIN_REMINDER
+
+RACES: Final = 5_000
+SHORT: Final = 100
+STEP_MS: Final = 1_000
+"""Between the beginnings of two calls: more than the distance that new calls keep."""
+GIVE_UP_MS: Final = 60_000
+KEY: Final = b"a key that both hosts share"
+
+T = TypeVar("T")
+U = TypeVar("U")
+V = TypeVar("V")
+
+
+@dataclass(slots=True)
+class Host:
+    """One of the servers that share a database."""
+
+    store: Store
+    client: httpx.AsyncClient
+
+    async def send(self, url: str, leg: str, **fields: str) -> bytes:
+        """Send it a webhook of a leg; the body of its reply."""
+        body = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "from": "442079460001", "to": "447700900123", **fields}
+        reply = await self.client.post(url.removeprefix(BASE), json=body)
+        reply.raise_for_status()
+        return reply.content
+
+
+@dataclass(slots=True)
+class Races:
+    """Two hosts, the time, and what went wrong."""
+
+    one: Host
+    two: Host
+    now: int = field(default_factory=lambda: milliseconds(AT))
+    number: int = 447_700_000_000
+    chance: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - not for secrets
+    results: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+
+    async def wanted(self, batch: str = "", number: int = 0) -> PlacedRow:
+        """A new call, to a number of its own unless one is given."""
+        self.number += not number
+        self.now += STEP_MS
+        at = AT + timedelta(milliseconds=self.now - milliseconds(AT))
+        request = WantedCall(
+            flow="reminder", to=str(number or self.number), values={"name": "Ada"}, owner="cli", batch=batch
+        )
+        row = checked(request, FLOWS, ("44",), at)
+        return (await self.one.store.placed.add([row]))[0]
+
+    async def begin(
+        self, host: Host, row: PlacedRow, after_ms: int = 0, limits: PlacingLimits = MANY
+    ) -> AttemptRow | None:
+        """An attempt of a call, if the host may make it."""
+        now = self.now + after_ms
+        return (await host.store.placed.begin(row, REVISION, now, now + GIVE_UP_MS, limits)).attempt
+
+    async def reply(self) -> None:
+        """The 201 against the first webhook."""
+        attempt = await self._begun()
+        answer_url, event_url = urls_of(BASE, KEY, attempt)
+        leg = f"leg-{attempt.placed}"
+        is_answer = self.now % (2 * STEP_MS) == 0
+        webhook = self.two.send(answer_url, leg) if is_answer else self.two.send(event_url, leg, status="ringing")
+        await self._at_once(self.one.store.placed.sent(attempt, leg, f"CON-{leg}"), webhook)
+        (stored,) = await self.one.store.placed.attempts(attempt.placed)
+        self._expect((leg, "answered" if is_answer else "placed") == (stored.leg, stored.state), "a leg is lost")
+        self.results["answer" if is_answer else "event"] += 1
+
+    async def cancel(self) -> None:
+        """A cancellation against the answer webhook."""
+        attempt = await self._begun()
+        answer_url, _ = urls_of(BASE, KEY, attempt)
+        leg = f"leg-{attempt.placed}"
+        await self.one.store.placed.sent(attempt, leg, "")
+        _, heard = await self._at_once(
+            self.one.store.placed.cancel(attempt.placed, self.now), self.two.send(answer_url, leg)
+        )
+        (stored,) = await self.one.store.placed.attempts(attempt.placed)
+        hears_goodbye = heard == GOODBYE
+        self._expect(hears_goodbye == (stored.state == "placed"), "the person hears something else than is stored")
+        to_hang_up = {each.placed for each in await self.one.store.placed.cancelled(999)}
+        self._expect(attempt.placed in to_hang_up, "a cancelled call goes on")
+        await self.one.store.placed.hung_up(stored)
+        self.results["goodbye" if hears_goodbye else "flow"] += 1
+
+    async def attempt(self) -> None:
+        """Two hosts and one call."""
+        row = await self.wanted()
+        begun = await self._at_once(self.begin(self.one, row), self.begin(self.two, row))
+        self._expect(sum(each is not None for each in begun) == 1, "not one attempt is made")
+        self.results["first host" if begun[0] is not None else "second host"] += 1
+
+    async def batches(self) -> None:
+        """Two batches and one number."""
+        first = await self.wanted("monday")
+        second = await self.wanted("tuesday", self.number)
+        begun = await self._at_once(self.begin(self.one, first), self.begin(self.two, second, STEP_MS // 2))
+        self._expect(sum(each is not None for each in begun) == 1, "a number is called twice at a time, or not at all")
+        self.results["monday" if begun[0] is not None else "tuesday"] += 1
+
+    async def _begun(self) -> AttemptRow:
+        attempt = await self.begin(self.one, await self.wanted())
+        if attempt is None:
+            raise RuntimeError("a call to a number that nothing else calls cannot begin")
+        return attempt
+
+    async def _at_once(self, one: Coroutine[Any, Any, T], two: Coroutine[Any, Any, U]) -> tuple[T, U]:
+        """Both, in either order, or nearly at the same moment."""
+
+        async def late(deed: Coroutine[Any, Any, V], seconds: float) -> V:
+            await asyncio.sleep(seconds)
+            return await deed
+
+        ahead_s = self.chance.choice((0, 0, 0.001, -0.001, 0.004, -0.004))
+        return await asyncio.gather(late(one, max(0, ahead_s)), late(two, max(0, -ahead_s)))
+
+    def _expect(self, holds: bool, fault: str) -> None:
+        self.faults[fault] += not holds
+
+
+FLOWS: Final = load({"flows/reminder.yaml": PLAIN_REMINDER}).flows
+REVISION: Final = FLOWS["reminder"].revision
+KINDS: Final[dict[str, Callable[[Races], Coroutine[Any, Any, None]]]] = {
+    "reply": Races.reply,
+    "cancel": Races.cancel,
+    "attempt": Races.attempt,
+    "batches": Races.batches,
+}
+
+
+@asynccontextmanager
+async def _host(url: str, races: list[Races]) -> AsyncIterator[Host]:
+    """A server on a database; its clock is that of the races."""
+    store = open_store(url)
+    policy = Policy(keys=(KEY,), failsafe=({"action": "talk", "text": "Sorry."},), dial_allow=("44",))
+    service = CallService(store, Library(store, lambda: load({"flows/reminder.yaml": PLAIN_REMINDER})), policy)
+
+    app = make_app(service, lambda: AT + timedelta(milliseconds=races[0].now - milliseconds(AT) if races else 0), [])
+    async with store, httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
+        await service.library.reload()
+        yield Host(store, client)
+
+
+async def race(url: str, number: int) -> Races:
+    """Every kind of race, `number` times each."""
+    known: list[Races] = []
+    async with _host(url, known) as one, _host(url, known) as two:
+        races = Races(one, two)
+        known.append(races)
+        for kind in KINDS.values():
+            for _ in range(number):
+                await kind(races)
+        return races
+
+
+def _raced(name: str, url: str, number: int) -> bool:
+    begun = time.monotonic()
+    races = asyncio.run(race(url, number))
+    faults = {fault: count for fault, count in races.faults.items() if count}
+    print(f"{name}: {number:,} races of each of {len(KINDS)} kinds in {time.monotonic() - begun:.0f} s", end="; ")
+    print(f"who was first: {dict(races.results)}")
+    print("\n".join(f"FAULT: {fault}: {count}" for fault, count in faults.items()) or f"{name}: nothing happened twice")
+    return bool(faults)
+
+
+def main() -> int:
+    """Race, and print."""
+    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    words.add_argument("--races", type=int, default=RACES)
+    words.add_argument("--short", action="store_true", help=f"{SHORT} races")
+    given = words.parse_args()
+    number = SHORT if given.short else given.races
+    with tempfile.TemporaryDirectory(prefix="ncco-placing-races-") as folder:
+        has_failed = _raced("SQLite", f"sqlite:///{Path(folder)}/calls.db", number)
+    try:
+        postgres_server.empty()
+    except postgres_server.NoPostgres as missing:
+        print(missing, file=sys.stderr)
+        return 2
+    url = postgres_server.shared_server().url(postgres_server.shared_database())
+    return 1 if _raced("PostgreSQL", url, number) or has_failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
