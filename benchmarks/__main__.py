@@ -39,7 +39,7 @@ BENCHMARKS: Final = (
     "lookups",
 )
 OF_THE_SERVER: Final = frozenset({"served", "latency", "growth"})
-PROOFS: Final = ("kills", "races", "soak", "hosts", "hostile", "placing", "placing_kills")
+PROOFS: Final = ("kills", "races", "soak", "hosts", "hostile", "placing", "placing_kills", "placing_races")
 """Each takes seconds with `--short`, and minutes without."""
 
 

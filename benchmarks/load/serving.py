@@ -61,10 +61,10 @@ def uvicorn(folder: Path, module: str, python: str, env: Mapping[str, str]) -> I
 
 @contextmanager
 def ours(
-    folder: Path, name: str, database: str, env: Mapping[str, str] | None = None, *, workers: int = 1
+    folder: Path, name: str, database: str, env: Mapping[str, str] | None = None, *, workers: int = 1, port: int = 0
 ) -> Iterator[Server]:
     """`ncco serve` with the flow of benchmarks/flows; signatures are checked, each webhook is logged to a file."""
-    port = free_port()
+    port = port or free_port()
     given = {
         **CREDENTIALS,
         "NCCO_HOST": "127.0.0.1",
@@ -84,12 +84,19 @@ def ours(
 @contextmanager
 def running(command: Sequence[str], port: int, log: Path, env: Mapping[str, str]) -> Iterator[Server]:
     """A command that serves `port` once it is up. Raises RuntimeError, with the end of its log, when it does not."""
+    with started(command, log, env) as process:
+        _wait_until_up(process, port, log)
+        yield Server(port, process.pid)
+
+
+@contextmanager
+def started(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A command that runs until the context ends."""
     given = {**os.environ, "PYTHONPATH": str(ROOT), **env}
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=given, cwd=log.parent, stdout=out, stderr=out, start_new_session=True)  # noqa: S603 - our own
     try:
-        _wait_until_up(process, port, log)
-        yield Server(port, process.pid)
+        yield process
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
