@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from app.cli.database import asynchronous, find_database, server_store
 from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import Source
 from app.flow.report import counted
+from app.store import moment_of
 from app.store.api_keys import ApiKeyRow
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
@@ -71,7 +71,7 @@ async def list_() -> int:
     async with server_store() as store:
         keys = await store.api_keys.list()
     for key in keys:
-        at = datetime.fromtimestamp(key.created_at / 1000, UTC)
+        at = moment_of(key.created_at)
         click.echo(f"{key.name:<20} {at:%Y-%m-%d %H:%M} UTC  {', '.join(key.flows)}")
     if not keys:
         click.echo("there are no keys: make one with `ncco api-key add NAME --flows FLOW`")

@@ -14,7 +14,7 @@ from app.cli.database import asynchronous, server_store
 from app.cli.output import FINE, ISSUES, print_json
 from app.flow.report import counted
 from app.service.recorded_calls import hook_document
-from app.store import HookCounts, HookRow
+from app.store import HookCounts, HookRow, moment_of
 
 MOST_HOOKS: Final = 100_000
 """Maximum number of hooks that `retry` considers, parked ones first."""
@@ -112,7 +112,7 @@ def _require_ids_or_all(ids: tuple[str, ...], all_: bool) -> None:
 def _document(hook: HookRow, now: datetime) -> dict[str, Any]:
     """A hook as JSON, without its body and headers, which may contain secrets."""
     times = {"written_at": hook.created_at, "next_try_at": hook.due_at}
-    shown = {name: at and datetime.fromtimestamp(at / 1000, UTC).isoformat() for name, at in times.items()}
+    shown = {name: at and moment_of(at).isoformat() for name, at in times.items()}
     return {**hook_document(hook), "call": hook.session, "url": hook.url, **shown, "state": _state(hook, now)}
 
 

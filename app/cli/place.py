@@ -24,7 +24,7 @@ from app.cli.project import Source
 from app.flow.model import Flow
 from app.flow.report import counted, printable
 from app.service.placing.requests import RefusedRequest, WantedCall, checked
-from app.store import PlacedRow, Store
+from app.store import PlacedRow, Store, moment_of
 
 OWNER: Final = "cli"
 AT_ONCE: Final = 500
@@ -217,7 +217,7 @@ async def _write(store: Store, rows: Sequence[PlacedRow], batch: str, now: datet
         if len(rows) > AT_ONCE:
             click.echo(f"{min(start + AT_ONCE, len(rows)):,} of {len(rows):,} rows", err=True)
     if not batch:
-        first = datetime.fromtimestamp((rows[0].due_at or 0) / 1000, UTC)
+        first = moment_of(rows[0].due_at or 0)
         when = "now" if first <= now else f"at {first:%Y-%m-%d %H:%M} UTC"
         click.echo(f"{rows[0].id}: {rows[0].number} is called {when}, by the server")
         return FINE
@@ -238,7 +238,7 @@ async def _manage(store: Store, batch: str, stop: str, pause: str, *, resume: bo
         await store.placed.resume()
     control = await store.placed.control()
     if control.paused_at is not None:
-        at = datetime.fromtimestamp(control.paused_at / 1000, UTC)
+        at = moment_of(control.paused_at)
         click.echo(printable(f"paused since {at:%Y-%m-%d %H:%M} UTC by {control.paused_by}: {control.reason}"))
     for (state, outcome), count in (await store.placed.count(batch or stop)).items():
         click.echo(f"{count:>9,}  {outcome or state}")

@@ -20,7 +20,7 @@ from app.flow.report import counted, printable
 from app.service.recorded_calls import duration_text, json_time
 from app.service.recording_files import RecordingFiles
 from app.service.recordings import lost_recordings, remove_files
-from app.store import RecordingFilter, RecordingRow, Store
+from app.store import RecordingFilter, RecordingRow, Store, moment_of
 
 BY: Final = "ncco recordings"
 
@@ -200,7 +200,7 @@ def _state(row: RecordingRow, now: int) -> str:
 
 
 def _print(row: RecordingRow, now: int) -> None:
-    came = datetime.fromtimestamp(row.created_at / 1000, UTC)
+    came = moment_of(row.created_at)
     length = duration_text(row.duration_ms / 1000) if row.duration_ms is not None else "?"
     where = ".".join(name for name in (row.flow, row.step) if name)
     click.echo(f"{row.id}  {came:%Y-%m-%d %H:%M}  {length}  from {printable(row.from_number) or '?'}  {where}".rstrip())

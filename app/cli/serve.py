@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,7 @@ from app.flow.report import printable, report, some_of
 from app.service.library import CURE, RELEASED, project_of, removals
 from app.settings import Settings, load_settings, require_safe
 from app.settings.safety import placeholders
-from app.store import open_store
+from app.store import moment_of, open_store
 from app.web.server import serve
 
 URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))
@@ -170,7 +170,7 @@ async def last_served(database_url: str, read: Project) -> tuple[Project, dateti
         async with open_store(database_url).records() as records:
             row = await records.revision(RELEASED)
     project = row and project_of(row, read)
-    return (project, datetime.fromtimestamp(row.created_at / 1000, UTC)) if row and project else None
+    return (project, moment_of(row.created_at)) if row and project else None
 
 
 def _database(url: str) -> str:

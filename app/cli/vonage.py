@@ -31,7 +31,7 @@ from app.simulator.parties import Behaviour, Outcome, Parties
 from app.simulator.platform import Vonage
 from app.simulator.rest.server import LiveVonage
 from app.simulator.servers import HttpServer
-from app.verify.transcript import line_of, moment_of, webhook_line
+from app.verify.transcript import line_of, line_start, webhook_line
 from app.vonage.keys import new_private_key, rsa_private_key
 
 HOST: Final = "127.0.0.1"
@@ -188,7 +188,7 @@ class _Narrator:
         self._legs = len(vonage.legs)
         for leg, (first, status) in tuple(self._open.items()):
             if leg.status != status:
-                click.echo(printable(f"{leg.name}{moment_of(leg.at, leg.status)}"))
+                click.echo(printable(f"{leg.name}{line_start(leg.at, leg.status)}"))
             for heard in leg.heard_since(first):
                 click.echo(printable(f"{leg.name}{line_of(heard)}"))
             self._open[leg] = leg.heard_count, leg.status

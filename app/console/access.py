@@ -84,9 +84,7 @@ def _login_required(request: Request) -> Response:
         return refused(request, 401, "You are not logged in.", "Log in, and try again.", {"HX-Redirect": LOGIN})
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     response = login_page(request, path, status=401)
-    if (
-        request.headers.get("sec-fetch-site") == "cross-site"
-    ):  # a link from elsewhere sends no cookie: reload automatically
+    if request.headers.get("sec-fetch-site") == "cross-site":  # a link from elsewhere sends no cookie: reload
         response.headers["Refresh"] = f"0; url={LOGIN}?{urlencode({'next': path})}"
     return response
 

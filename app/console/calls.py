@@ -16,7 +16,6 @@ from pydantic import BaseModel
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.conversation import conversation
-from app.console.editor import folder_of
 from app.console.messages import shown
 from app.console.pages import render, view_of
 from app.console.phone.repetition import CannotRepeat, recorded_of
@@ -28,6 +27,7 @@ from app.errors import StoreError
 from app.flow.model import Project
 from app.service.call_report import zone_of
 from app.service.call_results import RESULTS, CallResult, results_of
+from app.service.phone_numbers import dialable, is_number
 from app.service.recorded_calls import (
     call_document,
     csv_text,
@@ -64,7 +64,6 @@ STATES: Final = {
 """The names of the call filters."""
 MOST_JUDGED: Final = 5_000
 """Maximum number of calls to search for a result."""
-_NUMBER: Final = re.compile(r"\+?[\d ()/.-]{3,}")
 _ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|CON-[0-9a-f-]+")
 _CSV_COLUMNS: Final = ("id", "began_at", "from", "to", "flow", "state", "step", "failed", "seconds", "turns", "words")
 
@@ -83,7 +82,7 @@ class CallSearch(BaseModel):
     def filter(self, now: datetime, zone: tzinfo) -> CallFilter:
         """The store's filter, with days in a time zone."""
         text = self.q.strip()
-        number = re.sub(r"\D", "", text).lstrip("0") if _NUMBER.fullmatch(text) else ""
+        number = re.sub(r"\D", "", text).lstrip("0") if is_number(text) else ""
         today = datetime.combine(now.astimezone(zone).date(), time(), zone)
         begin = today if self.since == "today" else now - PERIODS.get(self.since, timedelta())
         since = milliseconds(begin) if self.since else 0
@@ -170,11 +169,6 @@ def _caller_name(row: CallRow, project: Project) -> str:
         return ""
     flow = project.flows.get(session.at or session.flow)
     return name_of_caller(flow, session) if flow else ""
-
-
-def called_number(caller: str) -> str:
-    """The number for calling back: `+447700900123`; "" without a number."""
-    return f"+{caller}" if caller.isascii() and caller.isdecimal() else ""
 
 
 def plain_state(call: CallResult) -> str:
@@ -296,7 +290,7 @@ async def keep_call(request: Request, console: TheConsole, name: str, session: C
         raise HTTPException(404, "there is no such call")
     try:
         call = recorded_of(timeline)
-        values = {"folder": folder_of(console.project), "dial_allow": console.settings.policy().dial_allow}
+        values = {"folder": console.project.as_values(), "dial_allow": console.settings.policy().dial_allow}
         kept = await console.phone_calls.ask(request, session, "keep_recorded", recorded=call, **values)
     except CannotRepeat as error:
         return render(request, "call_kept.html", 422, problem=str(error), kept=None)
@@ -328,7 +322,7 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
         request,
         "call.html",
         call=document,
-        call_back=called_number(document["from"]),
+        call_back=dialable(document["from"]),
         entries=conversation(timeline),
         recordings={row.uuid: shown(row) for row in kept},
         hooks=[hook_document(hook) for hook in timeline.hooks],

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.console import language
 from app.console.access import CanLook
-from app.console.project import ProjectFolder
 from app.console.sessions import ConsoleSession
 from app.console.state import console_of
 from app.console.worker import Reason, WorkNotDone
@@ -88,22 +87,12 @@ async def _answer(
     return JSONResponse(await ask(request, session, function, asker, question=question.model_dump()))
 
 
-def folder_of(project: ProjectFolder) -> dict[str, Any]:
-    """A project for functions of `language`."""
-    return {
-        "flows": str(project.flows),
-        "templates": str(project.templates),
-        "env": sorted(project.env),
-        "modules": list(project.modules),
-    }
-
-
 async def ask(
     request: Request, session: ConsoleSession, function: Callable[..., Any], asker: str = "", **values: Any
 ) -> Any:
     """Call a function of `language` with the project on disk and the values. Raises HTTPException."""
     console = console_of(request)
-    asked = {"folder": folder_of(console.project), **values}
+    asked = {"folder": console.project.as_values(), **values}
     try:
         return await console.worker.run(function, asked, asker=asker, owner=session.id)
     except WorkNotDone as error:

@@ -14,10 +14,10 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
-from app.console.calls import called_number, plain_state
+from app.console.calls import plain_state
 from app.console.health import problems_of
 from app.console.messages import inbox_values
-from app.console.pages import render
+from app.console.pages import iso_of, render
 from app.console.sessions import ConsoleSession
 from app.console.state import Console, TheConsole, console_of
 from app.errors import StoreError
@@ -25,8 +25,8 @@ from app.flow.hours.calendar import Calendar, CurrentHours
 from app.flow.model import Flow
 from app.service.call_report import zone_of
 from app.service.call_results import CallResult, results
-from app.service.phone_numbers import readable
-from app.store import CALLED_BACK, TO_CALL_BACK, WebhookRow, milliseconds
+from app.service.phone_numbers import dialable, readable
+from app.store import CALLED_BACK, TO_CALL_BACK, WebhookRow, milliseconds, moment_of
 
 router = APIRouter()
 
@@ -146,7 +146,7 @@ def counted_calls(
     today = now.astimezone(zone).date()
     missed = dict[str, list[CallResult]]()
     for call in calls:
-        at = datetime.fromtimestamp(call.began_at / 1000, UTC)
+        at = moment_of(call.began_at)
         day = at.astimezone(zone).date()
         found.today.update([call.result] if day == today else [])
         found.before += day == today - WEEK and at <= now - WEEK
@@ -155,7 +155,7 @@ def counted_calls(
         if call.key in returned:
             missed.pop(call.caller, None)
             at_ms, by = returned[call.key]
-            found.returned.insert(0, ReturnedCall(readable(call.caller, call.to), call.id, _iso(at_ms), by))
+            found.returned.insert(0, ReturnedCall(readable(call.caller, call.to), call.id, iso_of(at_ms), by))
         elif call.result != "missed":
             missed.pop(call.caller, None)  # they have since got through
         elif call.caller:
@@ -170,12 +170,8 @@ def counted_calls(
 def _missed(calls: list[CallResult]) -> MissedCaller:
     last = calls[-1]
     number = readable(last.caller, last.to)
-    at = _iso(last.began_at)
-    return MissedCaller(number, called_number(last.caller), last.id, at, plain_state(last), len(calls))
-
-
-def _iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
+    at = iso_of(last.began_at)
+    return MissedCaller(number, dialable(last.caller), last.id, at, plain_state(last), len(calls))
 
 
 async def _recent_calls(

@@ -9,16 +9,15 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 
 import yaml
 
-from app.console.phone.source import PhoneText, read_source
-from app.console.project import ProjectFolder
+from app.console.phone.source import PASTED_FLOW, PASTED_JSON, PASTED_YAML, PhoneText, read_source
+from app.console.project import ProjectFolder, project_in
 from app.flow.editing import assist
-from app.flow.editing.fixes import Checked, tried_fixes
+from app.flow.editing.fixes import Checked, Edit, tried_fixes
 from app.flow.editing.utf16 import Utf16Columns, character_column, utf16_position, utf16_units
 from app.flow.files import read_project
 from app.flow.graph import draw
@@ -35,15 +34,12 @@ from app.service.phone_numbers import readable
 
 Json: TypeAlias = dict[str, Any]
 
-PASTED_JSON: Final = "pasted.json"
-PASTED_YAML: Final = "pasted.yaml"
 MOST_ISSUES: Final = 500
 """Maximum number of issues sent to an editor; a text with more is not a flow file."""
 MOST_OPTIONS: Final = 1000
 MOST_DRAWN: Final = 200
 """Maximum number of steps of a picture; more take too long to lay out while somebody types."""
 NO_PICTURE: Final = '<p class="hint">{}</p>'
-_PASTED_FLOW: Final = "flows/pasted.yaml"
 _SAYS: Final = """
 flow: pasted
 default: true
@@ -80,16 +76,16 @@ def check(folder: Json, question: Json) -> Json:
 
     def own(changed: Mapping[str, str]) -> list[FlowIssue]:
         issues = load({**others, **changed}, project.env, modules=project.modules, extent="files").issues
-        return [issue for issue in issues if issue.place.file == _PASTED_FLOW and issue.code not in _BETWEEN_FILES]
+        return [issue for issue in issues if issue.place.file == PASTED_FLOW and issue.code not in _BETWEEN_FILES]
 
-    pasted = {_PASTED_FLOW: text}
+    pasted = {PASTED_FLOW: text}
     found = shown_issues(own(pasted), pasted, own)
     return {"issues": [_renamed(issue, file) for issue in found]}
 
 
 def complete(folder: Json, question: Json) -> Json:
     """The completions at the cursor, and the column from which they replace text."""
-    path, texts, line, column = asked(folder, question)
+    path, texts, line, column = read_question(folder, question)
     found = assist.completions(texts, path, line, column, folder["env"])
     options = [option._asdict() for option in found.options[:MOST_OPTIONS]]
     return {"from": {"line": line, "column": Utf16Columns(texts)(path, line, found.column)}, "options": options}
@@ -97,14 +93,14 @@ def complete(folder: Json, question: Json) -> Json:
 
 def hover(folder: Json, question: Json) -> Json:
     """The description of the word at the cursor."""
-    path, texts, line, column = asked(folder, question)
+    path, texts, line, column = read_question(folder, question)
     found = assist.hover(texts, path, line, column)
     return {"text": found} if found else {}
 
 
 def definition(folder: Json, question: Json) -> Json:
     """The definition of the name at the cursor."""
-    path, texts, line, column = asked(folder, question)
+    path, texts, line, column = read_question(folder, question)
     place = assist.definition(texts, path, line, column)
     if place is None:
         return {}
@@ -123,7 +119,7 @@ def read_alone(folder: Json, file: str, text: str) -> None:
     Every page reads saved files, so a text that takes too long would block them all. A template is read as if a flow
     spoke it.
     """
-    flow = {_PASTED_FLOW: _SAYS.format(template=json.dumps(file.removeprefix("templates/")))}
+    flow = {PASTED_FLOW: _SAYS.format(template=json.dumps(file.removeprefix("templates/")))}
     load({file: text, **({} if file.startswith("flows/") else flow)}, modules=folder["modules"], extent="files")
 
 
@@ -140,7 +136,7 @@ def picture(folder: Json, source: Json) -> str:
     return as_svg(draw(flows, shown_number=lambda number: readable(number, line), has_addresses=False)) if flows else ""
 
 
-def asked(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
+def read_question(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
     """The path of the text in the project, all texts, the line, and the column in characters.
 
     If the `text` of a question is None, the one in `unsaved` or on disk is used.
@@ -148,7 +144,7 @@ def asked(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
     path = question["file"]
     text = question["text"]
     line = question["line"]
-    path = _PASTED_FLOW if path == PASTED_YAML else path
+    path = PASTED_FLOW if path == PASTED_YAML else path
     texts = {**_saved(folder), **question["unsaved"], **({} if text is None else {path: text})}
     return path, texts, line, character_column(Utf16Columns(texts).line(path, line), question["column"])
 
@@ -156,16 +152,6 @@ def asked(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
 def _saved(folder: Json) -> dict[str, str]:
     """The texts of the project on disk, by path."""
     return read_project(Path(folder["flows"]), Path(folder["templates"]))[0]
-
-
-def project_in(folder: Json) -> ProjectFolder:
-    """The project of a folder; it is read again only after a change."""
-    return _opened(folder["flows"], folder["templates"], tuple(folder["env"]), tuple(folder["modules"]))
-
-
-@cache
-def _opened(flows: str, templates: str, env: tuple[str, ...], modules: tuple[str, ...]) -> ProjectFolder:
-    return ProjectFolder(Path(flows), Path(templates), dict.fromkeys(env, ""), modules)
 
 
 def _found(project: ProjectFolder, texts: Mapping[str, str]) -> Sequence[FlowIssue]:
@@ -194,38 +180,24 @@ def shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: C
     helpful = tried_fixes(listed, texts, check)
     column = Utf16Columns(texts)
 
+    def written(edit: Edit) -> Json:
+        return {
+            "file": edit.file,
+            "line": edit.line,
+            "column": column(edit.file, edit.line, edit.column),
+            "end_line": edit.end_line,
+            "end_column": column(edit.file, edit.end_line, edit.end_column),
+            "text": edit.text,
+        }
+
     def shown(issue: FlowIssue) -> Json:
         place = issue.place
         start = column(place.file, place.line, place.column)
         fix = helpful.get(issue)
-        fixes = [
-            {
-                "title": fix.title,
-                "edits": [
-                    {
-                        "file": edit.file,
-                        "line": edit.line,
-                        "column": column(edit.file, edit.line, edit.column),
-                        "end_line": edit.end_line,
-                        "end_column": column(edit.file, edit.end_line, edit.end_column),
-                        "text": edit.text,
-                    }
-                    for edit in fix.edits
-                ],
-            }
-            for fix in ([fix] if fix else [])
-        ]
-        return {
-            "file": place.file,
-            "line": place.line,
-            "column": start,
-            "length": column(place.file, place.line, place.column + place.length) - start,
-            "severity": issue.severity,
-            "code": issue.code,
-            "message": issue.message,
-            "cure": issue.cure,
-            "fixes": fixes,
-        }
+        fixes = [{"title": fix.title, "edits": [written(edit) for edit in fix.edits]}] if fix else []
+        end = column(place.file, place.line, place.column + place.length)
+        where = {"file": place.file, "line": place.line, "column": start, "length": end - start}
+        return _as_json(issue, where, fixes)
 
     return [shown(issue) for issue in listed]
 
@@ -242,17 +214,14 @@ def _ncco_issue(text: str, file: str, found: TextIssue) -> Json:
         edit = {"file": file, "line": at_line, "column": at_column, "end_line": end_line, "end_column": end_column}
         title = issue.fix.title if issue.fix else issue.cure
         fixes = [{"title": title, "edits": [{**edit, "text": written}]}]
-    return {
-        "file": file,
-        "line": line,
-        "column": column,
-        "length": max(1, utf16_units(text[start:end])),
-        "severity": issue.severity,
-        "code": issue.code,
-        "message": issue.message,
-        "cure": issue.cure,
-        "fixes": fixes,
-    }
+    length = max(1, utf16_units(text[start:end]))
+    return _as_json(issue, {"file": file, "line": line, "column": column, "length": length}, fixes)
+
+
+def _as_json(issue: FlowIssue | NccoIssue, where: Json, fixes: Sequence[Json]) -> Json:
+    """An issue as editors show it. `where`: file, line, column and length, the last two in UTF-16 code units."""
+    texts = {"severity": issue.severity, "code": issue.code, "message": issue.message, "cure": issue.cure}
+    return {**where, **texts, "fixes": fixes}
 
 
 _SCALAR: Final = re.compile(r"true|false|null|-?[0-9]{1,15}(?:\.[0-9]{1,15})?")

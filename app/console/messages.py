@@ -11,12 +11,12 @@ from fastapi.responses import HTMLResponse
 from app.console.access import CanChange, CanLook
 from app.console.audio import audio_response
 from app.console.audit import audit
-from app.console.pages import render
+from app.console.pages import iso_of, render
 from app.console.phone.trial_messages import PREFIX
 from app.console.polled import PolledRoute
 from app.console.state import Console, TheConsole
 from app.errors import StoreError
-from app.service.phone_numbers import readable
+from app.service.phone_numbers import dialable, readable
 from app.service.recording_files import in_thread, size_of
 from app.service.recordings import has_file
 from app.store import RecordingFilter, RecordingRow, milliseconds
@@ -40,17 +40,15 @@ MessageId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
     """A message for display; with `is_short`, only the first words of its transcript."""
-    at = row.started_at or row.created_at
     words = " ".join(row.transcript.split()) if is_short else row.transcript
     number = readable(row.from_number, row.to_number) or "Withheld number"
-    is_number = row.from_number.isascii() and row.from_number.isdecimal()
     return {
         "id": row.id,
         "who": row.caller_name or number,
         "number": number if row.caller_name else "",
-        "call_back": f"+{row.from_number}" if is_number else "",
+        "call_back": dialable(row.from_number),
         "about": row.about or readable(row.to_number, row.to_number),
-        "at": datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds"),
+        "at": iso_of(row.started_at or row.created_at),
         "lasts": "{}:{:02}".format(*divmod(row.duration_ms // 1000, 60)) if row.duration_ms is not None else "",
         "state": row.state,
         "type": row.content_type,

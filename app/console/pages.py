@@ -18,6 +18,7 @@ from starlette.templating import Jinja2Templates
 
 from app.flow.report import as_sentence, counted
 from app.service.phone_numbers import readable
+from app.store import moment_of
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
@@ -73,6 +74,11 @@ def _environment() -> Environment:
         "as_json": _as_json, "as_sentence": as_sentence, "counted": counted, "with_code": _with_code,
     }  # fmt: skip
     return environment
+
+
+def iso_of(ms: int | None) -> str:
+    """A stored time in ISO 8601, UTC, which pages show in the browser's time zone; "" for none."""
+    return "" if ms is None else moment_of(ms).isoformat(timespec="seconds")
 
 
 def view_cookie(request: Request) -> str:

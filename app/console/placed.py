@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.change.fields import group_title
-from app.console.pages import render, view_of
+from app.console.pages import iso_of, render, view_of
 from app.console.polled import PolledRoute
 from app.console.sessions import ConsoleSession
 from app.console.state import Console, TheConsole, console_of
@@ -128,7 +128,7 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
         older=search.address(before=found[PAGE - 1].id) if len(found) > PAGE else "",
         active=await placed.count_active(),
         counts={STATES.get(state) or _outcome_in_words(outcome): count for (state, outcome), count in counts.items()},
-        paused=None if control.paused_at is None else control._asdict() | {"at": _iso(control.paused_at)},
+        paused=None if control.paused_at is None else control._asdict() | {"at": iso_of(control.paused_at)},
         **_choices(project),
         **_can_place(console),
     )
@@ -164,7 +164,7 @@ def _shown(row: PlacedRow, now: datetime, *, is_paused: bool) -> dict[str, Any]:
         "to": row.number,
         "batch": row.batch,
         "tries": row.tries,
-        "asked_at": _iso(row.created_at),
+        "asked_at": iso_of(row.created_at),
         "asked_by": f"{ASKED_BY.get(who, f'by the program {row.owner}')}{f' by {name}' if name else ''}",
         "state": row.state,
         "result": "open"
@@ -173,8 +173,8 @@ def _shown(row: PlacedRow, now: datetime, *, is_paused: bool) -> dict[str, Any]:
         if row.state == "waiting"
         else _result_of(row.outcome),
         "plain": _plain(row, is_later=is_later, is_paused=is_paused),
-        "due_at": _iso(row.due_at) if is_later else "",
-        "expires_at": _iso(row.expires_at),
+        "due_at": iso_of(row.due_at) if is_later else "",
+        "expires_at": iso_of(row.expires_at),
         "problem": row.problem,
         "is_cancelled": row.cancelled_at is not None,
     }
@@ -197,10 +197,6 @@ def _outcome_in_words(outcome: str) -> str:
 
 def _result_of(outcome: str) -> str:
     return RESULTS.get(outcome, "missed")
-
-
-def _iso(ms: int | None) -> str:
-    return "" if ms is None else datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
 
 
 @router.get("/calls/placed/new")
@@ -325,7 +321,7 @@ def _shown_attempt(attempt: AttemptRow) -> dict[str, Any]:
     is_over = attempt.state == "over"
     return {
         "number": attempt.number,
-        "at": _iso(attempt.placing_at),
+        "at": iso_of(attempt.placing_at),
         "plain": _outcome_in_words(attempt.outcome) if is_over else ATTEMPT_STATES[attempt.state],
         "result": _result_of(attempt.outcome) if is_over else "open",
         "problem": attempt.problem,

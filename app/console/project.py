@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from app.errors import AppError
 from app.flow.files import Stamps, read_project, replace_text, stamps
@@ -107,6 +108,15 @@ class ProjectFolder:
         project = load(texts, self.env, modules=self.modules, extent="project", today=today)
         return ReadProject(project, texts, tuple(sorted({*unread, *project.issues}, key=by_place)))
 
+    def as_values(self) -> dict[str, Any]:
+        """The folders for functions in a subprocess, as plain values and without the values of `env`."""
+        return {
+            "flows": str(self.flows),
+            "templates": str(self.templates),
+            "env": sorted(self.env),
+            "modules": list(self.modules),
+        }
+
     def save(self, file: str, text: str, digest: str, by: str = "") -> None:
         """Replace a file of the project atomically, and keep its earlier version.
 
@@ -200,6 +210,16 @@ class ProjectFolder:
         replace_text(folder / f"{path.name}.{now:{_VERSION}}{who}", text, like=path)
         for _, _, old in self._versions(path)[:-KEPT_VERSIONS]:
             old.unlink(missing_ok=True)
+
+
+def project_in(values: Mapping[str, Any]) -> ProjectFolder:
+    """The inverse of `ProjectFolder.as_values`: the same object for the same values, so that files are read once."""
+    return _project_in(values["flows"], values["templates"], tuple(values["env"]), tuple(values["modules"]))
+
+
+@cache
+def _project_in(flows: str, templates: str, env: tuple[str, ...], modules: tuple[str, ...]) -> ProjectFolder:
+    return ProjectFolder(Path(flows), Path(templates), dict.fromkeys(env, ""), modules)
 
 
 def digest_of(text: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from app.console import language
-from app.console.language import asked, shown_issues
+from app.console.language import read_question, shown_issues
 from app.engine import Call, LookupAnswer, Turn, begin
 from app.flow.editing import assist
 from app.flow.editing.names import ProjectNames
@@ -75,7 +75,7 @@ def complete(folder: Json, question: Json) -> Json:
     """Completions at the cursor; in a scenario file the flows, lookups and hooks that fit."""
     if question["file"].startswith(_SOURCES):
         return language.complete(folder, question)
-    path, texts, line, column = asked(folder, question)
+    path, texts, line, column = read_question(folder, question)
     name = name_written_at(path, texts.get(path, ""), line, column)
     if name is None:
         return {}
@@ -87,7 +87,7 @@ def complete(folder: Json, question: Json) -> Json:
 
 def hover(folder: Json, question: Json) -> Json:
     """A description of the word at the cursor; for a step also the `ncco` of a call that starts there."""
-    path, texts, line, column = asked(folder, question)
+    path, texts, line, column = read_question(folder, question)
     text = assist.hover(texts, path, line, column)
     if text is None:
         return {}
@@ -103,7 +103,7 @@ def hover(folder: Json, question: Json) -> Json:
 
 def references(folder: Json, question: Json) -> list[Json]:
     """All references to the name at the cursor, including its definition."""
-    path, texts, line, column = asked(folder, question)
+    path, texts, line, column = read_question(folder, question)
     names = ProjectNames(texts)
     definition = names.definition_at(path, line, column)
     if definition is None:
@@ -115,7 +115,7 @@ def references(folder: Json, question: Json) -> list[Json]:
 
 def renamable(folder: Json, question: Json) -> Json:
     """The `range` of a name that can be renamed, or the `problem`."""
-    path, texts, line, column = asked(folder, question)
+    path, texts, line, column = read_question(folder, question)
     try:
         name, _ = name_at(ProjectNames(texts), path, line, column)
     except CannotRename as error:
@@ -125,7 +125,7 @@ def renamable(folder: Json, question: Json) -> Json:
 
 def renamed(folder: Json, question: Json, new: str) -> Json:
     """The `edits` that rename it everywhere, or the `problem`."""
-    path, texts, line, column = asked(folder, question)
+    path, texts, line, column = read_question(folder, question)
     names = ProjectNames(texts)
     try:
         _, definition = name_at(names, path, line, column)
@@ -140,7 +140,7 @@ def renamed(folder: Json, question: Json, new: str) -> Json:
 
 def symbols(folder: Json, question: Json, query: str | None = None) -> list[Json]:
     """Symbols of a file, or of all files if their name contains `query`, ignoring case."""
-    _, texts, _, _ = asked(folder, question)
+    _, texts, _, _ = read_question(folder, question)
     names = ProjectNames(texts)
     column = Utf16Columns(texts)
     files = [question["file"]] if query is None else sorted(names.files)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import orjson
@@ -17,7 +16,7 @@ from app.flow.model import Flow, Step
 from app.service.outcomes import Following, by_file
 from app.service.recorded_calls import json_object
 from app.service.turns import LONGEST_CALL_MS
-from app.store import Records, ReportedCall
+from app.store import Records, ReportedCall, moment_of
 
 ResultName: TypeAlias = Literal["person", "message", "served", "missed", "open", "lost"]
 
@@ -180,7 +179,7 @@ class Telling:
 
 
 def _is_closed(flow: Flow, at_ms: int) -> bool:
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    at = moment_of(at_ms)
     return not any(calendar.is_open(at) for calendar in flow.calendars.values())
 
 

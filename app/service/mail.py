@@ -24,7 +24,7 @@ import orjson
 from app.service.outbox import Post, Verdict
 from app.service.recording_files import RecordingFiles, in_thread
 from app.service.recordings import NO_KEY
-from app.store import HookRow, Recordings
+from app.store import HookRow, Recordings, moment_of
 
 TRY_S: Final = 25.0
 """Seconds for one attempt, including reading the recording. Less than the outbox allows."""
@@ -164,7 +164,7 @@ class Mailer:
         message["From"] = server.sender
         message["To"] = ", ".join(mail["to"])
         message["Subject"] = _plain(mail["subject"]).replace("=?", "= ?")  # otherwise it is decoded, with its line ends
-        message["Date"] = datetime.fromtimestamp(hook.created_at / 1000, UTC)
+        message["Date"] = moment_of(hook.created_at)
         message["Message-ID"] = f"<{hook.id}@{_domain(server)}>"
         message["Auto-Submitted"] = "auto-generated"  # no out-of-office replies. Source: RFC 3834, 5
         message.set_content(_plain(text))

@@ -8,6 +8,7 @@ from typing import Final
 import phonenumbers
 
 _WRITTEN: Final = re.compile(r"[+\d ()/.-]+")
+_LIKE_A_NUMBER: Final = re.compile(r"\+?[\d ()/.-]{3,}")
 _MOST_DIGITS: Final = 15
 _LEAST_DIGITS: Final = 7
 """Source: ITU-T E.164, 6.1. Shorter numbers only work within a network."""
@@ -47,6 +48,16 @@ def digits_of(words: str, line: str = "") -> str:
     length = phonenumbers.is_possible_number_with_reason(found)
     is_whole = length == phonenumbers.ValidationResult.IS_POSSIBLE  # not numbers of a network, such as 112
     return f"{found.country_code}{phonenumbers.national_significant_number(found)}" if is_whole else words
+
+
+def is_number(words: str) -> bool:
+    """Whether a text looks like a phone number, or a part of one."""
+    return _LIKE_A_NUMBER.fullmatch(words) is not None
+
+
+def dialable(number: str) -> str:
+    """A number in digits with a plus, for calling it; "" for anything else, such as `anonymous`."""
+    return f"+{number}" if number.isascii() and number.isdecimal() else ""
 
 
 def _parsed(number: str) -> phonenumbers.PhoneNumber | None:

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -17,7 +16,7 @@ import orjson
 from app.ncco.actions import ACTIONS
 from app.ncco.webhooks import FALLBACK_REASONS, decode_json_fields
 from app.service.turns import LONGEST_CALL_MS
-from app.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow
+from app.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow, moment_of
 
 _TAG: Final = re.compile("<[^>]*>")
 MASKED: Final = "secret:"
@@ -251,7 +250,7 @@ def json_time(at_ms: int | None) -> str | None:
     """Milliseconds since 1970 in UTC, as ISO 8601."""
     if at_ms is None:
         return None
-    time = datetime.fromtimestamp(at_ms / 1000, UTC)
+    time = moment_of(at_ms)
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -22,7 +22,7 @@ from app.service.library import Library
 from app.service.recordings import announced
 from app.service.tokens import make_token
 from app.service.written_rows import answer_row, end_rows, hook_rows, mask, session_row, turn_row
-from app.store import HookRow, RecordingRow, SessionRow, Store, WebhookRow
+from app.store import HookRow, RecordingRow, SessionRow, Store, WebhookRow, moment_of
 
 AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
 """Answers lookups concurrently, with one answer per lookup, in order. Never raises."""
@@ -163,7 +163,7 @@ class Turns:
 
         Raises StoreUnavailable if other webhooks keep moving the calls.
         """
-        at = datetime.fromtimestamp(webhook.received_at / 1000, UTC)
+        at = moment_of(webhook.received_at)
         context = self.policy.turn_context(at, delivery.base_url if delivery else "")
         read = delivery.webhook if delivery else None
         for _ in range(ATTEMPTS):

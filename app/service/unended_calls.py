@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from secrets import token_hex
 from typing import Final
@@ -16,7 +16,7 @@ from app.service.calls import CallService
 from app.service.delivery import Delivery
 from app.service.recorded_calls import fields_of
 from app.service.turns import LONGEST_CALL_MS
-from app.store import LOST, OpenCall, Records, WebhookRow, milliseconds
+from app.store import LOST, OpenCall, Records, WebhookRow, milliseconds, moment_of
 from app.vonage.voice_api import VoiceApi, VoiceApiError
 
 LOOKBACK: Final = 100_000
@@ -121,7 +121,7 @@ class UnendedCalls:
             return 0
         rows = await records.early_ends(*self._webhooks)
         for row in rows:
-            at = datetime.fromtimestamp(row.received_at / 1000, UTC)
+            at = moment_of(row.received_at)
             await self.service.event(Delivery(row.method, row.body, fields_of(row), "", at))
         self._webhooks = self._webhooks[1], last
         return len(rows)

@@ -48,6 +48,7 @@ from app.store.rows import (
     TurnRow,
     WebhookRow,
     milliseconds,
+    moment_of,
 )
 from app.store.sqlite import SqliteDatabase
 from app.store.store import Store
@@ -99,6 +100,7 @@ __all__ = [
     "TurnRow",
     "WebhookRow",
     "milliseconds",
+    "moment_of",
     "open_store",
 ]
 

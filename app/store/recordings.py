@@ -23,11 +23,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from app.store.database import Database, Keyed, Many, Row, Work, contains
+from app.store.rows import moment_of
 
 RECORDINGS_TABLE: Final = "ncco_recordings"
 
@@ -122,7 +122,7 @@ class RecordingRow(NamedTuple):
     @property
     def file_name(self) -> str:
         """The file name for downloads of the audio, such as `message-2026-11-21-0812.mp3`; the time is UTC."""
-        at = datetime.fromtimestamp((self.started_at or self.created_at) / 1000, UTC)
+        at = moment_of(self.started_at or self.created_at)
         return f"message-{at:%Y-%m-%d-%H%M}{self.suffix}"
 
     def is_being_fetched(self, now: int) -> bool:

@@ -7,13 +7,18 @@ the store never parses them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Self
 
 
 def milliseconds(moment: datetime) -> int:
     """Milliseconds since 1970-01-01 UTC."""
     return int(moment.timestamp() * 1000)
+
+
+def moment_of(ms: int) -> datetime:
+    """The inverse of `milliseconds`, in UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 class WebhookRow(NamedTuple):

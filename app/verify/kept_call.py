@@ -90,7 +90,7 @@ def keep(
 
 def name_of(script: Sequence[ScriptStep]) -> str:
     """A sentence that says what the caller does: `a caller presses 1, is silent and hangs up`."""
-    acts = [step.deed.format(step) for step in script if step.deed]
+    acts = [step.summary.format(step) for step in script if step.summary]
     *shown, last = [*acts[:MOST_ACTS], "goes on"] if len(acts) > MOST_ACTS else acts or ["listens to the end"]
     return f"a caller {', '.join(shown)} and {last}" if shown else f"a caller {last}"
 

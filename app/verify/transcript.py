@@ -84,10 +84,10 @@ def line_of(heard: Heard) -> str:
     if not heard.text and heard.kind in _WORDLESS:
         noun = _WORDLESS[heard.kind][0].format(heard.seconds or 0)
     cut = " (cut short)" if heard.is_cut and heard.kind in ("talk", "stream") else ""
-    return f"{moment_of(heard.at, _WORDS[heard.kind].verb)}{noun.format(one_line(heard.text))}{cut}".rstrip()
+    return f"{line_start(heard.at, _WORDS[heard.kind].verb)}{noun.format(one_line(heard.text))}{cut}".rstrip()
 
 
-def moment_of(at: float, verb: str) -> str:
+def line_start(at: float, verb: str) -> str:
     """The start of a line: the second and the event."""
     return f"{at:7.1f} s  {verb:<{_VERB_WIDTH}}"
 
@@ -234,6 +234,6 @@ def webhook_line(delivery: WebhookDelivery, answered_s: float) -> str:
     failure = f" {attempt.result.failure}" if attempt.result.failure else ""
     fault = f"  ({attempt.fault})" if attempt.fault else ""
     status = attempt.response.status or attempt.response.failure
-    what = moment_of(delivery.at - answered_s, str(delivery.fields.get("status") or delivery.kind))
+    what = line_start(delivery.at - answered_s, str(delivery.fields.get("status") or delivery.kind))
     url = attempt.request.url.partition("?")[0]
     return printable(f"{what}{attempt.request.method} {url}  {status}{came}{failure}{fault}")

@@ -22,9 +22,8 @@ from app.errors import StoreUnavailable
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.service.library import RELEASED
-from app.service.placing.attempts import moment_of
 from app.service.placing.requests import RefusedRequest, WantedCall, checked
-from app.store import AttemptRow, PlacedFilter, PlacedRow, RevisionRow, Store, milliseconds
+from app.store import AttemptRow, PlacedFilter, PlacedRow, RevisionRow, Store, milliseconds, moment_of
 from app.store.api_keys import ApiKeyRow
 
 MAX_BODY: Final = 65_536

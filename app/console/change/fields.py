@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from app.console.change.notation import days_in_words, is_number
+from app.console.change.notation import days_in_words
 from app.flow.hours.weekly import days_of
 from app.flow.nodes import Entry, Map, Node, Seq, Text
 from app.flow.source.edit import Path
-from app.service.phone_numbers import readable
+from app.service.phone_numbers import is_number, readable
 
 FieldKind: TypeAlias = Literal["prompt", "hours", "number", "key", "date", "name", "country", "template"]
 """The value of a `template` is the name of a file, which the form shows but cannot change."""

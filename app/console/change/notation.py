@@ -8,9 +8,8 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 from app.flow.hours.weekly import days_of, shown_days
-from app.service.phone_numbers import digits_of
+from app.service.phone_numbers import digits_of, is_number
 
-_NUMBER: Final = re.compile(r"\+?[\d ()/.-]{3,}")
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:\.\.\d{4}-\d{2}-\d{2})?")
 _DATE_NOTATIONS: Final = ("%d %B %Y", "%d %b %Y", "%B %d %Y", "%b %d %Y", "%d.%m.%Y")
 _DAYS: Final = {
@@ -67,8 +66,3 @@ def number_key(words: str, line: str) -> str:
     """The digits of a phone number with its country code; "" if it is not one. `line`: a number of the country."""
     digits = re.sub(r"\D", "", digits_of(words, line))
     return digits if is_number(words) and not digits.startswith("0") else ""
-
-
-def is_number(words: str) -> bool:
-    """Whether it looks like a phone number."""
-    return _NUMBER.fullmatch(words) is not None

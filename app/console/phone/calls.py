@@ -91,7 +91,7 @@ class PhoneCalls:
             self._ending = asyncio.create_task(self._end_idle())
         return self._people[session.id]
 
-    async def ask(self, request: Request, session: ConsoleSession, deed: str, **values: Any) -> dict[str, Any]:
+    async def ask(self, request: Request, session: ConsoleSession, method: str, **values: Any) -> dict[str, Any]:
         """Run a method of `PhonePlayer`. It is stopped if the page is closed. Raises HTTPException."""
         if self._play is None:
             raise HTTPException(503, "this console cannot place calls")
@@ -100,7 +100,7 @@ class PhoneCalls:
         person = await self.person(session)
         person.asking += 1
         try:
-            asked = person.worker.run(self._play, {"deed": deed, "values": values})
+            asked = person.worker.run(self._play, {"method": method, "values": values})
             shown: dict[str, Any] = await _while_open(request, asked)
         except WorkNotDone as error:
             audit(request, "calls ended", is_refused=True, why=error.reason)

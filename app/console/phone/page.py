@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, PlainValidator
 from app.console import language
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
-from app.console.editor import ask, folder_of
+from app.console.editor import ask
 from app.console.pages import render
 from app.console.phone.incoming import PREFIX, Choice, IncomingCalls
 from app.console.phone.source import PASTED, PhoneText, Playable, dialled_in, read_source
@@ -221,7 +221,7 @@ async def place(request: Request, console: TheConsole, session: CanLook, wanted:
     policy = settings.policy()
     live = {"env": dict(policy.env), "hosts": settings.private_hosts, "budget_ms": settings.lookup_budget_ms}
     asked = {
-        "folder": folder_of(console.project),
+        "folder": console.project.as_values(),
         "source": wanted.model_dump(include={"file", "text", "step"}),
         "call": wanted.model_dump(mode="json", include={"flow", "to", "caller", "made_at"}),
         "world": wanted.world.model_dump(),
@@ -235,12 +235,12 @@ async def place(request: Request, console: TheConsole, session: CanLook, wanted:
     return await _played(request, session, "place", **asked)
 
 
-async def _played(request: Request, session: ConsoleSession, deed: str, **values: Any) -> Response:
+async def _played(request: Request, session: ConsoleSession, method: str, **values: Any) -> Response:
     """Continue a call and show it, with the reason if the step was not possible."""
     console = console_of(request)
     if values.get("id_", "").startswith(PREFIX):
         return await _incoming(request, session, values["id_"], values.get("step"))
-    call = await console.phone_calls.ask(request, session, deed, **values)
+    call = await console.phone_calls.ask(request, session, method, **values)
     if "issues" in call:
         return render(request, "phone_issues.html", playable=call["issues"])
     has_kept = False
@@ -349,6 +349,6 @@ async def turn(request: Request, console: TheConsole, session: CanLook, id_: str
 @router.post("/phone/calls/{id_}/keep")
 async def keep(request: Request, console: TheConsole, session: CanChange, id_: str) -> Mapping[str, str]:
     """Save the call in tests/scenarios/ for `ncco test`."""
-    kept = await console.phone_calls.ask(request, session, "keep", id_=id_, folder=folder_of(console.project))
+    kept = await console.phone_calls.ask(request, session, "keep", id_=id_, folder=console.project.as_values())
     audit(request, "scenario kept", file=kept["path"])
     return kept

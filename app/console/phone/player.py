@@ -10,19 +10,19 @@ Arguments and results are plain values, which pass between the processes as JSON
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from app.console.language import project_in
 from app.console.phone.call import PhoneCall, PhoneServer
 from app.console.phone.repetition import keep_recorded
 from app.console.phone.source import PhoneText, Playable, read_source
 from app.console.phone.transcript import bubbles_of, explain, hooks_of, marked
 from app.console.phone.world import ChosenAnswers, World
+from app.console.project import project_in
 from app.errors import AppError
 from app.service.lookup_sources import PythonModules
 from app.service.lookups import LookupClient
@@ -68,7 +68,7 @@ class PhonePlayer:
         self._runner = asyncio.Runner()
         self._calls: dict[str, PhoneCall] = {}
         self._client: LookupClient | None = None
-        self._deeds: Mapping[str, Callable[..., Awaitable[Json]]] = {
+        self._methods: Mapping[str, Callable[..., Coroutine[Any, Any, Json]]] = {
             "place": self._place,
             "step": self._step,
             "advance": self._advance,
@@ -78,15 +78,12 @@ class PhonePlayer:
             "keep_recorded": self._keep_recorded,
         }
 
-    def play(self, deed: str, values: Mapping[str, Any]) -> Json:
-        """The page after a step, or `not_played`: the status and the reason."""
+    def play(self, method: str, values: Mapping[str, Any]) -> Json:
+        """The page after a method of this table was called, or `not_played`: the status and the reason."""
         try:
-            return self._runner.run(self._do(deed, values))
+            return self._runner.run(self._methods[method](**values))
         except NotPlayed as refusal:
             return {"not_played": [refusal.status, str(refusal)]}
-
-    async def _do(self, deed: str, values: Mapping[str, Any]) -> Json:
-        return await self._deeds[deed](**values)
 
     def close(self) -> None:
         """Release the calls' resources."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from app.ncco.webhooks import EXPECTED_SPEECH_ERRORS, AnswerWebhook, InputWebhoo
 from app.service.recorded_calls import MASKED, TimelineEntry, entries_of
 from app.service.written_rows import REFUSED
 from app.simulator.parties import Outcome
-from app.store import Timeline, TurnRow
+from app.store import Timeline, TurnRow, moment_of
 from app.verify.played_call import MOST_STEPS, CannotDo
 from app.verify.scenarios.answers import Definitions, lookups_of
 from app.verify.scenarios.model import FROM, ScenarioCall
@@ -243,7 +243,7 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
         "named": row.flow if row.id.endswith(f"/{row.flow}") else "",
         "to": session.call.to,
         "from": session.call.from_number,
-        "made_at": datetime.fromtimestamp(row.created_at / 1000, UTC).isoformat(),
+        "made_at": moment_of(row.created_at).isoformat(),
         "is_hung_up": not session.is_over,
         "steps": RecordedSteps.of(timeline).as_written(),
         "answers": answers,

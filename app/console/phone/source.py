@@ -20,9 +20,12 @@ from app.ncco.json_text import check_text
 from app.service.call_report import zone_of
 from app.simulator.parties import address_of
 
-PASTED: Final = ("pasted.yaml", "pasted.json")
+PASTED_YAML: Final = "pasted.yaml"
+PASTED_JSON: Final = "pasted.json"
+PASTED: Final = (PASTED_YAML, PASTED_JSON)
 """Paths of texts without a file: a flow or an NCCO."""
-_PASTED_FLOW: Final = "flows/pasted.yaml"
+PASTED_FLOW: Final = "flows/pasted.yaml"
+"""The path under which a pasted flow is read."""
 
 
 class PhoneText(BaseModel):
@@ -34,7 +37,7 @@ class PhoneText(BaseModel):
         step: where calls of its own flow start; "" for the flow's `start`.
     """
 
-    file: str = Field(PASTED[0], max_length=500)
+    file: str = Field(PASTED_YAML, max_length=500)
     text: str | None = Field(None, max_length=MAX_BYTES)
     step: str = Field("", max_length=200)
 
@@ -114,8 +117,8 @@ def read_source(folder: ProjectFolder, source: PhoneText) -> Playable:
     if source.file in PASTED and text.lstrip().startswith("["):
         return _ncco(text, source)
     if source.file in PASTED:
-        project = load({_PASTED_FLOW: text}, modules=folder.modules, extent="files")
-        return _flow(project, _PASTED_FLOW, project.issues, source)
+        project = load({PASTED_FLOW: text}, modules=folder.modules, extent="files")
+        return _flow(project, PASTED_FLOW, project.issues, source)
     read = folder.current()
     if source.text is not None and source.text != read.texts.get(source.file):
         read = folder.with_texts({source.file: text})

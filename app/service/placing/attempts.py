@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from app.flow.hours.calendar import Calendar
@@ -21,11 +21,6 @@ LOOK_S: Final = 10 * 60
 """How often to ask Vonage about an answered call whose `completed` has not arrived, in seconds."""
 LONGEST_CALL_S: Final = 24 * 60 * 60
 """After this many seconds a call is over, whatever Vonage says. Source: Voice API specification, length_timer."""
-
-
-def moment_of(ms: int) -> datetime:
-    """Milliseconds since 1970 as an aware datetime."""
-    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def first_moment(flow: Flow, number: str, wanted_at: datetime) -> datetime | None:

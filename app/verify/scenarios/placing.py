@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from app.flow.model import Flow
 from app.service.phone_numbers import digits_of
-from app.service.placing.attempts import moment_of
 from app.service.placing.placer import Placer, PlacingPolicy
 from app.service.placing.requests import WantedCall, checked
 from app.service.poller import PollListener
@@ -18,7 +17,7 @@ from app.simulator.legs import Leg
 from app.simulator.parties import DETAILS, ENDLESS, MACHINES, Behaviour
 from app.simulator.platform import Vonage
 from app.simulator.rest.models import CreateCall
-from app.store import PlacedRow, PlacingLimits
+from app.store import PlacedRow, PlacingLimits, moment_of
 from app.verify.scenarios.model import ScenarioCall
 from app.verify.scenarios.script import DialStep, ScriptStep
 from app.vonage.voice_api import CallDetails, CreatedCall, NewCall

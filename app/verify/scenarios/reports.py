@@ -19,7 +19,7 @@ from app.simulator.parties import ENDLESS
 from app.verify.coverage import Coverage
 from app.verify.scenarios.result import DECIDING, Difference, Result
 from app.verify.scenarios.runner import Suite
-from app.verify.transcript import decision, line_of, moment_of, one_line
+from app.verify.transcript import decision, line_of, line_start, one_line
 
 MOST_NOTES = 8
 CODES: Final = {"red": "31", "green": "32", "dim": "2", "bold": "1", "yellow": "33"}
@@ -79,7 +79,7 @@ def _transcript(result: Result, first: Difference) -> Iterator[str]:
         if here and first.expected:
             yield ink(f'  >         {"expected":<10}"{one_line(first.expected)}"', "green")
     if not is_marked:
-        yield ink(f"  > {moment_of(first.at, 'differs')}{printable(first.message)}", "red")
+        yield ink(f"  > {line_start(first.at, 'differs')}{printable(first.message)}", "red")
 
 
 def _joined(transcript: Iterable[Heard]) -> Iterable[tuple[int, Heard]]:

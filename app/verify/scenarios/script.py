@@ -76,7 +76,7 @@ class ScriptStep(ScenarioModel):
         "hang_up": "write `hangup`",
         "expect": "write it next to `script`, not inside it",
     }
-    deed: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
     """The caller's action as part of a sentence; `{0}` is the step. "" for none."""
     when_done: ClassVar[tuple[MomentKind, ...] | None] = None
     """The moments of a call at which it is possible; None for any."""
@@ -142,7 +142,7 @@ class PressStep(ScriptStep):
     """The caller presses keys."""
 
     word: ClassVar = "press"
-    deed: ClassVar = "presses {0.keys}"
+    summary: ClassVar = "presses {0.keys}"
     awaits: ClassVar = ("input", "record", "idle")
     takes: ClassVar = "dtmf"
     otherwise: ClassVar = "keys are not accepted here; say something"
@@ -203,7 +203,7 @@ class SpeakStep(ScriptStep):
     """The caller speaks."""
 
     word: ClassVar = "speak"
-    deed: ClassVar = "says {0.speech.gist}"
+    summary: ClassVar = "says {0.speech.gist}"
     awaits: ClassVar = ("input", "record", "idle")
     takes: ClassVar = "speech"
     otherwise: ClassVar = "speech is not accepted here; press keys"
@@ -237,7 +237,7 @@ class SilenceStep(ScriptStep):
     """The caller lets an input or a recording time out."""
 
     word: ClassVar = "silence"
-    deed: ClassVar = "is silent"
+    summary: ClassVar = "is silent"
     when_done: ClassVar = ("input", "record")
     awaits: ClassVar = ("input", "record")
     otherwise: ClassVar = "nothing waits for the caller now; let time pass"
@@ -303,7 +303,7 @@ class DialStep(ScriptStep):
     """Sets who is dialled next, and the result."""
 
     word: ClassVar = "dial"
-    deed: ClassVar = "{0.party.result}"
+    summary: ClassVar = "{0.party.result}"
     when_done: ClassVar = ("dial",)
     awaits: ClassVar = ("dial",)
     otherwise: ClassVar = "no phone is ringing now"
@@ -337,7 +337,7 @@ class RecordStep(ScriptStep):
     """The caller leaves a recording."""
 
     word: ClassVar = "record"
-    deed: ClassVar = "leaves a message"
+    summary: ClassVar = "leaves a message"
     when_done: ClassVar = ("record",)
     awaits: ClassVar = ("record",)
     otherwise: ClassVar = "nothing is being recorded now"
@@ -382,7 +382,7 @@ class HangUpStep(ScriptStep):
     """The caller hangs up."""
 
     word: ClassVar = "hangup"
-    deed: ClassVar = "hangs up"
+    summary: ClassVar = "hangs up"
 
     when: Annotated[float | Literal["now"], Notation(_read_moment, TEXT)] = written_as("hangup", default="now")
     """now, or how many seconds after the call was answered"""
