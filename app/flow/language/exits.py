@@ -3,10 +3,12 @@
 goto: menu
 
 branch:                                    # the first line with a true condition decides immediately
-  - if: call.from in ["447700900123", "447700900124"] goto: vip
+  - if: call.from in ["447700900123", "447700900124"]
+    goto: vip
   - else: menu
 
-hold: {until: place.agent_free, up_to: 10m} on: {ready: agent, too_long: voicemail}
+hold: {until: place.agent_free, up_to: 10m}
+on: {ready: agent, too_long: voicemail}
 
 `hold` plays `do` until its condition holds. The step's lookups run when the step is entered, and again each time `do`
 has been played. If `until` already holds when the step is entered, nothing is played. Once `up_to` has passed, the call

@@ -61,6 +61,10 @@ class Explorer:
         moments: the moments at which turns are played.
         bounds: when to stop.
         progress: called every few seconds with the number of states found and the number still to explore.
+
+    Attributes:
+        placed: the placed calls that it explores.
+        envs: the sets of environment variables with which it explores.
     """
 
     def __init__(
@@ -74,9 +78,9 @@ class Explorer:
         self.space = StateSpace(root)
         self.liveness = Liveness(root)
         self.states = States(root, values.literals, self.liveness)
-        self._placed = placed_calls(root, values)
-        self._arrivals = [] if self._placed and not root.is_startable else calls_to(root, values)
-        self._envs: Sequence[Env] = settings_of(values)
+        self.placed = placed_calls(root, values)
+        self._arrivals = [] if self.placed and not root.is_startable else calls_to(root, values)
+        self.envs: Sequence[Env] = settings_of(values)
         self._triggers = Triggers(root, values)
         self._turns = PossibleTurns(root, values)
         self._moments = moments
@@ -100,7 +104,7 @@ class Explorer:
 
     def explore(self) -> StateSpace:
         """Explore everything, first without faults, then with one fault in each state."""
-        for arrival, env in product((*self._arrivals, *self._placed), self._envs):
+        for arrival, env in product((*self._arrivals, *self.placed), self.envs):
             self._begin_call(arrival, env)
         self._explore_waiting()
         for loop in Graph(self.space).cycles(dialling=True):
@@ -363,7 +367,7 @@ class Explorer:
             return None
         self.states.margin = MARGIN if len(self.space.states) < MANY_STATES else SMALL_MARGIN
         session = self.states.bounded(session)
-        key = (self._envs.index(env), *self.states.key(session, moment))
+        key = (self.envs.index(env), *self.states.key(session, moment))
         if key not in self._known:
             self._known[key] = self.space.new_state(session, key[:-3])
             self._waiting.append(self._known[key])
@@ -372,7 +376,7 @@ class Explorer:
     def _call_party(self, session: Session, wait: OpenWait, dialling: Transition) -> None:
         """Explore the flow that a dialled party hears, once for each variant."""
         runs = orjson.dumps((wait.runs, call_record(session.call)), option=orjson.OPT_SORT_KEYS)
-        key = (self._envs.index(dialling.env), session.locale, wait.step, wait.flow, runs)
+        key = (self.envs.index(dialling.env), session.locale, wait.step, wait.flow, runs)
         if key in self._heard_by_parties:
             return
         self._heard_by_parties.add(key)

@@ -14,6 +14,7 @@ from app.verify.prove.environment import moments_of, variables_for
 from app.verify.prove.explore import Explorer
 from app.verify.prove.graph import Paths
 from app.verify.prove.literals import Literals
+from app.verify.prove.not_reached import untold
 from app.verify.prove.properties import (
     CallLimits,
     Violation,
@@ -114,8 +115,9 @@ def prove(
         values.chosen[".".join(name)] = (f"no more than {most} entries or characters",)
     is_sure = is_certain(space, literals, values.chosen)
     limits = call_limits or CallLimits()
-    found = tuple(violations(space, limits, is_certain=is_sure))
-    return Proof(flow, space, found, dict(values.chosen), values.env, states.clamped, limits, is_sure)
+    found = violations(space, limits, is_certain=is_sure)
+    lost = untold(flow, explorer.placed, explorer.envs, moments[0])
+    return Proof(flow, space, (*found, *lost), dict(values.chosen), values.env, states.clamped, limits, is_sure)
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:

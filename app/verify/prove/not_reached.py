@@ -1,0 +1,35 @@
+"""The ways out of placed calls that reach nobody: whether their hooks can be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import product
+from typing import Final
+
+from app.engine import new_session, not_reached
+from app.flow.actions.action import DIAL_FAILURES
+from app.flow.language.outbound import EXPIRED, UNKNOWN
+from app.flow.model import Flow
+from app.verify.prove.environment import Arrival
+from app.verify.prove.explore import Env
+from app.verify.prove.properties import RULES, Violation
+from app.verify.prove.triggers import context_at
+
+OUTCOMES: Final = (*DIAL_FAILURES, EXPIRED, UNKNOWN)
+
+
+def untold(flow: Flow, arrivals: Sequence[Arrival], envs: Sequence[Env], moment: datetime) -> Iterator[Violation]:
+    """A warning for each hook that cannot be sent for an outcome, with the first values for which that is so."""
+    outbound = flow.outbound
+    if outbound is None:
+        return
+    found = set[tuple[str, str]]()
+    for outcome, arrival, env in product(OUTCOMES, arrivals, envs):
+        session = new_session(flow, "leg", arrival.call, arrival.given)
+        for hook in not_reached(flow, session, outcome, context_at(moment, env)):
+            if hook.problem and (hook.name, hook.problem) not in found:
+                found.add((hook.name, hook.problem))
+                message = f"after `{outcome}` the hook {hook.name} cannot be sent: {hook.problem}"
+                cure = RULES["untold"].cure
+                yield Violation("untold", flow.name, "", outbound.place, message, cure, severity="warning")
