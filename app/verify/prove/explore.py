@@ -354,6 +354,7 @@ class Explorer:
             dialled_by,
             turn.is_failsafe,
             played.is_timed,
+            tuple((hook.name, hook.problem) for hook in turn.hooks if hook.problem),
         )
         self.space.add(made)
         for wait in turn.session.waits:

@@ -246,6 +246,13 @@ def _too_long_prompts(explored: Explored, turn: Transition) -> Iterator[Violatio
         yield explored.found("prompt_seconds", turn.where, message, turn)
 
 
+def _untold(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    for name, problem in turn.unsent if turn.kind != "fault" else ():
+        sends = (where for where in turn.entered if name in {hook.name for hook in explored.step(where).sends})
+        message = f"the hook {name} cannot be sent for some values: {problem}"
+        yield explored.found("untold", next(sends, turn.before), message, severity="warning", code=name)
+
+
 _TURN_CHECKS: Final = (
     _refused,
     _failing,
@@ -257,6 +264,7 @@ _TURN_CHECKS: Final = (
     _failsafes,
     _too_many_options,
     _too_long_prompts,
+    _untold,
 )
 
 

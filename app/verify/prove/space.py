@@ -86,6 +86,7 @@ class Transition:
         failed: the failed steps, as (flow, step, code, reason).
         dialled_by: for the first turn of a dialled party, the turn that dialled.
         is_failsafe: whether only the failsafe NCCO could be played.
+        unsent: the names of hooks that cannot be sent, each with its problem.
     """
 
     source: State | None
@@ -105,6 +106,7 @@ class Transition:
     dialled_by: Transition | None = None
     is_failsafe: bool = False
     is_timed: bool = False
+    unsent: tuple[tuple[str, str], ...] = ()
 
     @property
     def detected(self) -> str:
