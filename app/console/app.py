@@ -59,7 +59,7 @@ def create_console(
         settings: already checked.
         services: passed by the command line.
         dev: development.
-        keys: sign its sessions, and links to it in development; by default those of the settings.
+        keys: for signing sessions, and links in development; by default the ones in the settings.
         links_since: earliest creation time of valid links; None: now.
         incoming: the calls that the server places in development.
         clock: the current time in UTC.

@@ -63,7 +63,7 @@ STATES: Final = {
 }
 """The names of the call filters."""
 MOST_JUDGED: Final = 5_000
-"""Maximum number of calls to search for a result."""
+"""Maximum number of calls to examine in a search for a result."""
 _ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|CON-[0-9a-f-]+")
 _CSV_COLUMNS: Final = ("id", "began_at", "from", "to", "flow", "state", "step", "failed", "seconds", "turns", "words")
 
@@ -96,7 +96,7 @@ class CallSearch(BaseModel):
         )
 
     def address(self, **changed: object) -> str:
-        """The query of the same list with other values."""
+        """The URL query of this list, with some values changed."""
         values = {name: value for name, value in (self.model_dump() | changed).items() if value not in ("", None)}
         return f"?{urlencode(values)}" if values else ""
 
@@ -109,8 +109,8 @@ async def _find(
 ) -> list[tuple[CallRow, CallResult | None]]:
     """The calls that match a search, with their results, newest first.
 
-    Calls with this id, else calls that match the filters. The legs of called parties have no result. By result, only
-    the newest `MOST_JUDGED` are searched.
+    If the search text is an ID, the calls with that ID, otherwise those that match the filters. The legs of called
+    parties have no result. A search for a result looks at the newest `MOST_JUDGED` calls only.
     """
     if _ID.fullmatch(search.q.strip()) and (named := await records.calls_like(search.q.strip(), limit)):
         known = await results_of(records, project.flows, [row.key for row in named], milliseconds(now))

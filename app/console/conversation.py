@@ -76,7 +76,7 @@ def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
 
 
 def reasons_in(trace: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]) -> Iterator[Reason]:
-    """A turn's decisions, lookups and failures, in order; `answers` are those of its lookups."""
+    """A turn's decisions, lookups and failures, in order; `answers`: its lookup answers by name."""
     for line in trace:
         did = line["did"]
         what = line["what"]

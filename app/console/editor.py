@@ -39,7 +39,7 @@ class EditorQuestion(BaseModel):
         text: the editor's text.
         unsaved: other unsaved files of the project.
         line, column: the cursor's position, from 1; the column in UTF-16 code units.
-        editor: distinguishes two editors of the same file; an older waiting request of the same editor is dropped.
+        editor: an ID, since a file may be open in two editors. A new request drops an older one of the same editor.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -82,7 +82,7 @@ async def definition(request: Request, question: EditorQuestion, session: CanLoo
 async def _answer(
     request: Request, function: Callable[..., Any], question: EditorQuestion, session: ConsoleSession
 ) -> JSONResponse:
-    """The subprocess's answer; drops an older waiting request of the same editor."""
+    """The subprocess's answer. An older request of the same editor that still waits is dropped."""
     asker = f"{function.__name__} {session.csrf_token} {question.editor} {question.file}"
     return JSONResponse(await ask(request, session, function, asker, question=question.model_dump()))
 

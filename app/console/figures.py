@@ -1,6 +1,6 @@
 """The figures and the readiness of the webhook server next to the console, for the last hour.
 
-They are those of one host. The console reads them while it runs, and does not store them.
+They cover one host. The console reads them while it runs, and does not store them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ Series: TypeAlias = tuple[str, ...]
 
 
 class ServerState(NamedTuple):
-    """The content of `/readyz`.
+    """What `/readyz` reports.
 
     Attributes:
         problem: why the server does not respond, or "".
@@ -77,7 +77,7 @@ class Figures:
         clock: monotonic seconds.
 
     Attributes:
-        state: the latest one; None at first.
+        state: the latest; None before the first reading.
         is_counted: whether the counters could be read.
         gauges: the latest values.
     """

@@ -102,7 +102,7 @@ def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
 
 
 def _drawing(flow: Flow, *, errors: bool = False) -> Drawing:
-    """A description of a flow's picture for people, without addresses of the server."""
+    """The nodes and arrows of a flow's picture, without addresses of the server."""
     return draw([flow], errors=errors, shown_number=lambda number: _number(flow, number), has_addresses=False)
 
 
@@ -207,7 +207,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
 
 @router.get("/flows/{name}/painted")
 async def painted(request: Request, console: TheConsole, name: str, _: CanLook, wanted: Wanted) -> Response:
-    """The painted picture of a flow, requested by its page after loading; or why there is none."""
+    """The painted picture of a flow, or the reason why there is none. The page requests it after loading."""
     read = await console.read_project()
     flow = read.project.flows.get(name)
     paint = Paint(problem=f"The flow {name} was removed or now has errors. Reload the page.")

@@ -26,13 +26,13 @@ from app.store import milliseconds, open_store
 router = APIRouter()
 
 OFTEN: Final = 0.1
-"""Share of failed lookups that counts as an error."""
+"""Share of failed lookups that is an error, not just a warning."""
 OLD_BACKUP: Final = timedelta(hours=36)
-"""Age at which a backup counts as old; leaves time for a daily one."""
+"""Age above which a backup is old; allows for a daily backup that is late."""
 MANY_FAILED_TRIES: Final = 3
-"""Failed attempts in an hour that count as a problem: a first attempt may be too early."""
+"""Failed attempts in an hour that are a problem; a few are normal, since a first attempt may be too early."""
 SLOW_S: Final = 2.5
-"""Time of the slowest webhooks that counts as too slow; Vonage gives up after 5 s."""
+"""Seconds above which the slowest webhooks are too slow; Vonage gives up after 5."""
 BACKUP: Final = "how-to/backup"
 CONSOLE: Final = "how-to/console"
 FAULTS: Final = "explanation/faults"

@@ -31,7 +31,7 @@ from app.store import CALLED_BACK, TO_CALL_BACK, WebhookRow, milliseconds, momen
 router = APIRouter()
 
 MISSED_DAYS: Final = 3
-"""Number of days before today whose missed calls are listed: a weekend and the day before."""
+"""How many days back missed calls are listed: a weekend and the day before it."""
 MOST_MISSED: Final = 8
 """Maximum number of missed callers on the page."""
 FEW_MESSAGES: Final = 3
@@ -52,7 +52,7 @@ class OpenNow(NamedTuple):
 
 
 def open_now(flows: Iterable[Flow], now: datetime) -> list[OpenNow]:
-    """The opening hours of some flows, each once."""
+    """The distinct opening hours of the given flows."""
     calendars = {
         (name, calendar.zone.key, calendar.week, tuple(calendar.override.items())): calendar
         for flow in flows
@@ -125,7 +125,7 @@ class RecentCalls:
 
     Attributes:
         today: today's calls by result.
-        before: the calls of the same day last week up to the same time.
+        before: number of calls on the same day last week, up to the same time.
         missed: those to call back, latest first.
         withheld: missed calls without a number.
         returned: missed callers who were called back, latest first.

@@ -124,7 +124,7 @@ def read_alone(folder: Json, file: str, text: str) -> None:
 
 
 def picture(folder: Json, source: Json) -> str:
-    """An SVG of the text's flow, or a paragraph with the reason why there is none; "" while it has errors."""
+    """An SVG diagram of the text's flow, or a paragraph that says why there is none; "" while the text has errors."""
     playable = read_source(project_in(folder), PhoneText(**source))
     if playable.project is None:
         return NO_PICTURE.format("There is no picture of an NCCO: its actions are played one after the other.")

@@ -26,7 +26,7 @@ router = APIRouter(route_class=PolledRoute)
 PAGE: Final = 50
 """Maximum number of messages on a page."""
 MOST_WORDS: Final = 500
-"""Maximum number of characters of a transcript on that page; the call's page shows all of it."""
+"""Maximum number of characters of a transcript on that page. The call's page shows all of it."""
 _BOXES: Final = {
     "new": RecordingFilter(kind="record", is_done=False),
     "done": RecordingFilter(kind="record", is_done=True),

@@ -87,7 +87,7 @@ def view_cookie(request: Request) -> str:
 
 
 def view_of(request: Request) -> View:
-    """The view chosen in this browser, else the default."""
+    """The view chosen in this browser, or the default."""
     usual: View = "developer" if request.app.state.console.dev else "owner"
     chosen = request.cookies.get(view_cookie(request))
     return next((view for view in VIEWS if view == chosen), usual)

@@ -19,9 +19,9 @@ WINDOW: Final = timedelta(minutes=15)
 FREE_FAILURES: Final = 5
 """Failures per client and name after which further attempts are delayed."""
 MAX_FAILURES_OF_ALL: Final = 100
-"""Failures of all clients with a name after which every attempt at that name gets the longest delay."""
+"""Failures at one name, from all clients, after which every attempt at that name gets the longest delay."""
 _REMEMBERED: Final = 1000
-"""Maximum number of remembered failures, over all names. Waiting is faster than pushing one out."""
+"""Maximum number of remembered failures, for all names. Pushing one out would take longer than waiting."""
 LONGEST_S: Final = 4.0
 """Maximum delay of an attempt. It starts at 1 s and doubles each time."""
 MAX_WAITING_OF_ONE: Final = 4

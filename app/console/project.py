@@ -32,7 +32,7 @@ _VERSION_NAME: Final = re.compile(rf"(.+)\.(\d{{8}}T\d{{12}})(?:,({NAME.pattern}
 LONGEST_NAME: Final = 190
 """Maximum number of characters in the display path of a saved file; the names of its versions are longer."""
 TEMPLATE_SUFFIXES: Final = (".j2", ".jinja", ".jinja2", ".json", ".md", ".ssml", ".txt", ".xml")
-"""Allowed endings of files saved in `templates/`: none of them is executable."""
+"""File name extensions that can be saved in `templates/`. None is executable."""
 KEPT_VERSIONS: Final = 20
 """Maximum number of earlier versions of a file to keep."""
 
@@ -58,7 +58,7 @@ class ReadProject:
 
     @property
     def revisions(self) -> tuple[str, ...]:
-        """Those of all its flows."""
+        """The revisions of all its flows."""
         return tuple(flow.revision for flow in self.project.flows.values())
 
     def unreleased(self, file: str) -> str:

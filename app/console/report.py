@@ -55,7 +55,7 @@ WIDTH, HEIGHT = 100.0, 40.0
 """A chart's size in its own units: the total width of bars and the height of the highest."""
 
 _Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or None)]
-"""A date; an empty field is none."""
+"""A date; an empty field means none."""
 
 
 class PeriodQuery(BaseModel):
@@ -185,7 +185,7 @@ class Headline(NamedTuple):
 
 
 def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> list[Headline]:
-    """A report's first row compared with the previous period of the same length."""
+    """The numbers of a report's first row, compared with the previous period of the same length."""
     than = "the week before" if days == DAYS else f"the {counted(days, 'day')} before"
 
     def share(row: Mapping[str, Any], name: str) -> str:

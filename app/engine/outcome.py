@@ -107,7 +107,7 @@ def _longest_phrase(phrases: Mapping[str, str], text: str) -> str | None:
 
 
 def hear_status(webhook: StatusWebhook) -> Outcome:
-    """The meaning of a call status for a dial: its status, except `beep` for a machine whose beep was heard.
+    """The meaning of a call status for a dial: the status itself, or `beep` once the beep of a machine is heard.
 
     Source: webhook reference, Call status events and machine detection.
     """

@@ -40,7 +40,7 @@ class Savepoint(NamedTuple):
 
 
 class Run:
-    """Builds one turn. Each call of a function of `app.engine.interpreter` has its own.
+    """Builds one turn. Each call of a function in `app.engine.interpreter` has its own.
 
     Attributes:
         root: the flow in which the call began.
@@ -49,9 +49,9 @@ class Run:
         trace: what the turn did.
         asked: number of requests by lookup, for idempotency keys.
         step: the current one; "" after the last one.
-        tries, asr_errors, position: those of that step, as in `Session`.
+        tries, asr_errors, position: the counters of that step, as in `Session`.
         returned: the outcome that the flow of a called party has returned.
-        last_conversation: the step whose `conversation` is played last.
+        last_conversation: the step whose `conversation` ends the NCCO; "" if none does.
     """
 
     step = ""

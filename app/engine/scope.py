@@ -21,7 +21,7 @@ from app.flow.templates.budget import Budget
 from app.flow.templates.values import Names
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
-"""`input` before the first question."""
+"""The value of `input` before the first question."""
 
 _NUMBER = re.compile(r"\+?[1-9][0-9]{6,14}")
 """The number of a caller who can be called back: not a word such as `anonymous`, a SIP address, or "".
@@ -55,7 +55,7 @@ def heard_record(outcome: Outcome, *, sensitive: bool) -> dict[str, Any]:
 
 
 OBSERVER_LIMIT = 50
-"""Waits of earlier turns whose events still send hooks; the oldest are dropped first. Our choice."""
+"""Maximum number of `Observer`s of a call; the oldest are dropped first. Our choice."""
 
 
 class FlowScope(NamedTuple):

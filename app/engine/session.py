@@ -118,7 +118,7 @@ class Session(NamedTuple):
         dialled: number of dials of this call.
         variables: by name; sensitive ones as tokens.
         entered_at: `now` when the step was entered (aware, UTC), so that a repeated prompt is the same.
-        heard: the `input` in scope when the step was entered (digits, text, confidence).
+        heard: the value of `input` when the step was entered (digits, text, confidence).
         waits: the waits that this turn opened.
         is_over: nothing more can be played.
         at: the flow of `step` if it differs from the one that the call began in.
@@ -339,7 +339,7 @@ class Turn(NamedTuple):
         lookups: the answers of lookups by name, as used in the turn.
         has_fault: whether a line of the trace says `failed` or `refused`.
         trace_json: the trace as JSON if it is the same in every call; else b"".
-        dials: number of dials in it; those of a first turn are in its session.
+        dials: number of dials in the turn; for a first turn, see its session.
     """
 
     ncco: list[dict[str, Any]]

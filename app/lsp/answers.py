@@ -1,6 +1,6 @@
-"""The questions that the language server can answer, in the subprocesses of `app.console.worker`.
+"""What the language server can answer. These functions run in the subprocesses of `app.console.worker`.
 
-Like those of `app.console.language`, the functions take `folder` and `question`; lines and columns count from 1, in
+As in `app.console.language`, the functions take `folder` and `question`; lines and columns count from 1, columns in
 UTF-16 code units. A subprocess has no settings, makes no lookups and runs no functions named in flows.
 """
 

@@ -36,7 +36,7 @@ _SYMBOLS: Final = {
 
 
 def range_of(part: Json) -> types.Range:
-    """The range of an edit, or of a name; ours count from 1."""
+    """The LSP range of an edit or a name."""
     start = types.Position(part["line"] - 1, part["column"] - 1)
     return types.Range(start, types.Position(part["end_line"] - 1, part["end_column"] - 1))
 

@@ -75,7 +75,7 @@ class OpenProject:
         return ((file, document) for document in documents if (file := self.file_at(document.uri)))
 
     def folder(self, settings: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
-        """The argument `folder` of `app.lsp.answers` and `app.console.language`.
+        """The `folder` argument of functions in `app.lsp.answers` and `app.console.language`.
 
         `settings` has the items `env` and `modules`: the names of the variables that flows may read, and of the Python
         modules whose functions lookups may call.
@@ -230,7 +230,7 @@ class FlowServer(LanguageServer):
             await self.check(project)
 
     async def check(self, project: OpenProject) -> None:
-        """Check a project and publish the issues, unless its texts change in the meantime: then check again."""
+        """Check a project and publish the issues, unless a newer change makes them obsolete."""
         change = project.changes
         versions = self.versions(project)
         question = {**self.question(project), "too_large": self.too_large(project)}

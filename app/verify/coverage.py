@@ -94,7 +94,7 @@ class OutcomeCounter:
         self._flows: Mapping[str, Flow] = {flow.name: flow for flow in flows}
         self._files = by_file(self._flows.values())
         self._counts: Counter[OutcomeKey] = Counter()
-        self._read = cache(_lines_of)  # most turns are alike: each trace is read once
+        self._read = cache(_lines_of)  # many turns have the same trace, which is read once
 
     def add(self, result: Result) -> None:
         """Count the outcomes of a scenario's calls, each once."""

@@ -89,7 +89,7 @@ class Noted(NamedTuple):
         step: the finished step; None at the start of a wait, and before a `wait`.
         moment: the moment of the call.
         at: seconds since the answer.
-        open, waited: those of the leg.
+        open, waited: the values of `Leg.open` and `Leg.waited`.
         heard, turns: numbers of transcript entries and of turns before it; for a `wait`, after it.
         after_s: seconds since the step before it, or since the answer.
     """
@@ -135,7 +135,7 @@ class PlayedCall:
 
     Args:
         placed: the call.
-        flows: those of the server; () if unknown.
+        flows: the flows of the server; () if unknown.
         outcome_of: the behaviour of a dialled address; None if that is a separate step (`dial`).
         result: receives the server's actions.
 
@@ -143,7 +143,7 @@ class PlayedCall:
         moment: where the call stopped.
         notes: the finished steps, and each wait for the caller.
         stopped: the limit that ended the call, or "".
-        diverged: why the steps of another call could not be repeated, and at which second; None if they could.
+        diverged: the second at which the steps of another call could no longer be repeated, and why; None if all were.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class PlayedCall:
 
     @property
     def result(self) -> Result:
-        """What the server has done so far."""
+        """What the server has done up to now."""
         if self._observed is not self.moment:
             self.observe()
         return self._result
@@ -227,7 +227,7 @@ class PlayedCall:
 
     @property
     def next_at(self) -> float | None:
-        """The second of the next event; None if there is none until somebody acts."""
+        """The second of the next event; None if nothing more happens until somebody acts."""
         next_ms = None if self.leg.is_over else self.leg.platform.scheduler.next_moment()
         return None if next_ms is None else (next_ms - self.leg.zero_ms) / 1000
 
@@ -237,7 +237,7 @@ class PlayedCall:
         return self._where_at(self.moment, self.turns)
 
     def ways(self, verb: str = "say") -> Ways:
-        """The caller's choices at the open input: those of its step or, without a step, those that it accepts."""
+        """What the caller can do at the open input, according to its step or, if that is unknown, to the NCCO."""
         waited = self.leg.open if self.moment.kind == "idle" else self.moment.waited
         if waited is None or waited.kind != "input":
             return Ways()
@@ -396,7 +396,7 @@ class PlayedCall:
         return True
 
     async def _play_moment(self, at: float) -> None:
-        """Continue to the next event; record a wait that ends by itself as silence."""
+        """Continue to the next event. A wait that times out is recorded as silence."""
         waited = self.leg.waited
         before = self.moment
         turns = len(self.placed.turns)

@@ -18,7 +18,7 @@ from app.verify.scenarios.result import DECIDING, Decided, failsafe_in, trace_of
 MOST_STEPS: Final = 4
 """Maximum number of steps to list for a turn that goes through several."""
 _DONE: Final = frozenset({"pressed", "spoke", "hung up"})
-"""What the caller does, which comes before its effects."""
+"""The caller's actions, which come before their effects."""
 _OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})
 """The prompts and actions of a called party that are shown before it is connected."""
 _VERB_WIDTH: Final = 10
@@ -71,7 +71,7 @@ def heard_as(heard: Heard) -> HeardAs:
 
 
 def sentence_of(heard: Heard) -> str:
-    """An entry by itself; a prompt without its tags."""
+    """An entry as a sentence; a prompt without its tags."""
     if not heard.text and heard.kind in _WORDLESS:
         return _WORDLESS[heard.kind][1].format(heard.seconds or 0)
     text = plain(heard.text) if heard.kind == "talk" else heard.text
@@ -98,7 +98,7 @@ def one_line(text: str) -> str:
 
 
 def heard_by_others(leg: Leg) -> Iterator[tuple[str, Heard]]:
-    """What called parties hear and do before they are connected, each with a key, in seconds of the caller's call."""
+    """What called parties hear and do before they are connected, each entry with a key and on the caller's clock."""
     for number, other in enumerate(leg.dialled):
         for index, heard in enumerate(other.transcript):
             if heard.kind in _OF_OTHERS:
@@ -178,7 +178,7 @@ class PlayedReply(NamedTuple):
 
 
 def replies_of(leg: Leg, turns: Sequence[TurnRow]) -> list[PlayedReply]:
-    """The webhooks of a call whose replies are played, each with its turn, by time."""
+    """The webhooks whose replies are played, each with its turn, in order of time."""
     left = list(turns)
     found = []
     for delivery in leg.log:

@@ -55,7 +55,7 @@ class FormField(NamedTuple):
 
     @property
     def days(self) -> frozenset[int]:
-        """The days of a line of the week, Monday is 0; none for anything else."""
+        """The days of a line of the week, where Monday is 0; empty for any other line."""
         return (
             frozenset(days_of(self.path[3]) or ())
             if self.path[0] == "hours" and self.path[2] == "week"
@@ -68,7 +68,7 @@ def _section_of(path: Path) -> str:
 
 
 class NewLine(NamedTuple):
-    """A place for a new line: a number, a day of the week, or a date."""
+    """A place where the form can add a line: a number, a day of the week, or a date."""
 
     path: Path
     group: str
@@ -255,7 +255,7 @@ def _dialled(connect: Entry, path: Path, group: str) -> Iterator[FormField]:
 def _texts(
     entry: Entry, path: Path, kind: FieldKind, group: str, label: str, *, removes: Path | None = None
 ) -> Iterator[FormField]:
-    """The text of an entry, those of a list, or one for each locale; audio files must be changed in the editor."""
+    """The fields for a text, a list of texts or a text per locale. Audio files can be changed only in the editor."""
     items = _items(entry.value, path)
     for number, (place, item) in enumerate(items, 1):
         name = label if len(items) == 1 else f"{label}, {number}"
@@ -282,7 +282,7 @@ def _text(
     removes: Path | None = None,
     key: Text | None = None,
 ) -> Iterator[FormField]:
-    """A field for text; none for anything else."""
+    """A field for a text node; no field for any other node."""
     if isinstance(node, Text):
         key_at = (key or node).place
         line, column = node.origins[-1] if node.origins else (node.place.line, node.place.column + node.place.length)

@@ -25,7 +25,7 @@ class CannotChange(Exception):
     """The form's changes are impossible; the message gives the reason and the fix.
 
     Attributes:
-        faults: the name of an input → its error; empty for an error of the whole file.
+        faults: the name of an input → its error; empty if the whole file is wrong.
         text: the file's text with all the other changes; "" if it is about the whole file.
     """
 

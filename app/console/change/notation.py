@@ -1,4 +1,4 @@
-"""Converts days, dates and phone numbers between the notation of people and that of flows."""
+"""Converts days, dates and phone numbers between the way people write them and the way flows do."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def day_key(words: str) -> str:
 
 
 def date_key(words: str) -> str:
-    """A date, or a range with "to", in flows: "24 December 2026" as `2026-12-24`; else unchanged."""
+    """A date, or a range with "to", in flows: "24 December 2026" as `2026-12-24`; any other text is unchanged."""
     return "..".join(map(_iso_date, re.split(r"\s*(?:\.\.|\bto\b)\s*", words)))
 
 

@@ -144,8 +144,8 @@ class FileChange:
 
     Attributes:
         before, text: the old and the new text.
-        fields, after: the fields of both.
-        issues: the new issues of the whole project; an error prevents saving.
+        fields, after: the form fields of both.
+        issues: the issues of the project that the change adds; an error prevents saving.
     """
 
     file: str
@@ -172,7 +172,7 @@ class FileChange:
 
     @property
     def lines(self) -> list[str]:
-        """The difference of the texts, each line with `+`, `-`, `@` or a space in front."""
+        """The diff of the texts; each line starts with `+`, `-`, `@` or a space."""
         lines = unified_diff(self.before.splitlines(), self.text.splitlines(), lineterm="", n=2)
         return list(lines)[2:]
 
@@ -184,7 +184,7 @@ class FileChange:
         return next(steps, "")
 
     def by_input(self, form: Mapping[str, str]) -> dict[str, list[FlowIssue]]:
-        """The issues by name of the form's input; "" for issues about none.
+        """The issues by the name of the form's input; "" for issues that belong to no input.
 
         Lines of the form keep their order in the file, and new ones come last.
         """

@@ -143,7 +143,7 @@ class PhoneCall(PlayedCall):
         await self.play(self.leg.at)
 
     def keep(self, note: str = "") -> Kept:
-        """Write the call as a scenario, below `note` as a comment of one line. Raises CannotKeep."""
+        """Write the call as a scenario, with `note` as a one-line comment above it. Raises CannotKeep."""
         if self._stage is None:
             raise CannotKeep("an NCCO without a flow cannot become a scenario", "paste a flow")
         project = self._folder.parent

@@ -1,6 +1,6 @@
 """The users of the phone: each has a subprocess that plays their calls.
 
-So a call that computes for a long time delays nobody else, and can be killed.
+A call that computes for a long time therefore delays nobody else, and can be killed.
 """
 
 from __future__ import annotations

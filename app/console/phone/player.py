@@ -118,7 +118,7 @@ class PhonePlayer:
             call: `flow`, `to`, `caller` and `made_at`.
             world: a `World`.
             dial_allow: prefixes of computed numbers that may be dialled.
-            env: variables of the flows; those of `live` come first.
+            env: variables of the flows; not used if `live` is given.
             live: `env`, `hosts` and `budget_ms`, to really send lookups; None to send none.
             again: the id of the call to repeat; "" for none.
         """

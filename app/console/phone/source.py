@@ -34,7 +34,7 @@ class PhoneText(BaseModel):
     Attributes:
         file: its display path (`flows/acme.yaml`), or one of `PASTED`.
         text: the text; None for the file on disk.
-        step: where calls of its own flow start; "" for the flow's `start`.
+        step: where calls to the text's own flow start; "" for the flow's `start`.
     """
 
     file: str = Field(PASTED_YAML, max_length=500)
@@ -73,7 +73,7 @@ class Playable:
 
     @property
     def can_be_kept(self) -> bool:
-        """Whether calls of it can become scenarios, which start at the flow's `start`."""
+        """Whether its calls can become scenarios, which always start at the flow's `start`."""
         return self.project is not None and not self.source.step
 
     def is_saved(self, folder: ProjectFolder) -> bool:

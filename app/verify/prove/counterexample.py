@@ -66,7 +66,7 @@ def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[Writt
 
 
 def _silent_variant(proof: Proof, transition: Transition) -> Transition:
-    """The turn for a silent caller if silence leads to the same state, else the turn itself."""
+    """The turn of a silent caller if silence leads to the same state, otherwise the turn itself."""
     others = (each for each in proof.space.out[transition.source] if each.target is transition.target)
     return next((each for each in others if "silence" in each.trigger.line), transition)
 
@@ -328,7 +328,7 @@ def _until(seconds: float) -> dict[str, str]:
 
 
 def _heard(ncco: Sequence[Mapping[str, Any]]) -> str:
-    """An excerpt of the first prompt; "" if there is none or it contains SSML."""
+    """An excerpt of the first prompt; "" if nothing is spoken first, or if the prompt contains SSML."""
     text, _ = _first_text(ncco) or ("", "")
     return "" if "<" in text else shortened(" ".join(text.split()))
 

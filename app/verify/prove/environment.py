@@ -29,8 +29,8 @@ class Arrival(NamedTuple):
     """A call that begins.
 
     Attributes:
-        given: the params: texts from the query of the answer URL or, for a placed call, values of their types.
-        detected: for a placed call, the result of machine detection that leads it elsewhere than at first, or "".
+        given: the params: texts from the query of the answer URL or, for a placed call, typed values.
+        detected: for a placed call, the result of machine detection that changes its first step, or "".
     """
 
     call: Call
@@ -94,7 +94,7 @@ def placed_calls(root: Flow, values: Representatives) -> list[Arrival]:
 
 
 def _given_to(root: Flow, name: str, values: Representatives) -> list[Any]:
-    """The values to try for a param: one, if nothing reads it."""
+    """The values to try for a param; only one if nothing reads it."""
     param = root.params[name]
     is_read = bool(values.literals.of(root.name, (name,)).names)
     return values.samples(root.name, name, param.type) if is_read else [param.type.sample]
@@ -267,7 +267,7 @@ def _other_settings(literals: Literals, name: str, value: str) -> list[str]:
 
 
 def _fitting(root: Flow, compared: Compared, name: str, number: int) -> str:
-    """Digits if the variable is compared with entered digits, else the first literal, else a URL."""
+    """Digits if the variable is compared with entered digits, otherwise the first literal, or a URL."""
     lengths = [length for path in compared.names for length in collected_digits(root, path)]
     if lengths:
         return str(number % 9 + 1) * lengths[0]

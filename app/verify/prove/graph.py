@@ -259,7 +259,7 @@ class LongestPath:
         return max(0, self._dials - sum(map(self._cost, walked)))
 
     def _to_new_step(self, state: State, seen: Set[Where], left: int) -> list[Transition]:
-        """The shortest way within a cycle to a turn that enters a step which was not seen; [] if there is none."""
+        """The shortest path within a cycle to a turn that enters a new step; [] if there is none."""
 
         def is_new(turn: Transition) -> bool:
             return any(where not in seen for where in turn.entered)
@@ -271,7 +271,7 @@ class LongestPath:
         return [] if start is end else self._search(start, lambda turn: turn.target is end)
 
     def _search(self, start: State, is_last: Callable[[Transition], bool]) -> list[Transition]:
-        """The shortest way within a cycle, without dials if there is one."""
+        """The shortest path within a cycle, if possible without dials."""
         number = self._group_of[start]
 
         def out(state: State | None) -> Iterator[Transition]:
@@ -292,7 +292,7 @@ class Paths:
 
     @property
     def moments(self) -> list[datetime]:
-        """Each moment of a time-dependent turn, and that of the first turn."""
+        """The moments of the first turn and of all time-dependent turns."""
         turns = self._space.transitions
         return list(dict.fromkeys([turns[0].moment, *(each.moment for each in turns if each.is_timed)]))
 

@@ -1,7 +1,7 @@
 """The audio of an NCCO as a caller hears it: sound, silence, and when a phone starts to ring.
 
-Speech durations are the estimates of the simulator. Recording and ringing do not count as silence. The time that an
-`input` listens does.
+The simulator estimates how long speech takes. Recording and ringing are not silence, but the time during which an
+`input` listens is.
 """
 
 from __future__ import annotations

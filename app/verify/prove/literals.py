@@ -74,7 +74,7 @@ class Compared:
         parts: values compared with parts of the text. lengths: values compared with its length.
         offsets: numbers that are added or subtracted in a comparison. steps: the same in an assignment.
         joins: the concatenated texts that contain the value.
-        keys: the paths whose values are used as keys of this map.
+        keys: the paths of values that are used as keys of this map.
         marks: other facts about the value. truth: it is tested for truth, so "", 0 and [] matter. related: it is
             compared with another value. changed: it is used in other ways than comparing it unmodified with literals.
             rises, sinks: an assignment adds or subtracts a literal. free: an assignment computes it in another way.
@@ -343,7 +343,7 @@ class Literals:
         return paths
 
     def _mark_changed(self, paths: Iterable[Path]) -> None:
-        """Mark values of which only a part, a sum or the result of a filter is compared."""
+        """Mark values that are compared only in part, in a sum or after a filter."""
         for path in paths:
             self._notes_of(path).marks.add("changed")
             if path[-1] in (ENTRY, LENGTH):
@@ -448,7 +448,7 @@ def _is_amount(node: nodes.Filter) -> bool:
 
 
 def _forms_in(action: Action) -> Iterator[tuple[Value, str]]:
-    """The computed values of an action whose field requires a form, with that form."""
+    """The computed values of an action in fields that require a form, each with that form."""
     for name, value in action.fields.items():
         yield from _forms_below(name, value, _FORM_BY_FIELD.get(name, ""))
 

@@ -44,7 +44,7 @@ class Liveness:
     Attributes:
         live: the live values by (flow, step, when). `entering`: before the step is entered; `waiting`: while the call
             waits in it; `ran`: while the flow that it runs has not returned.
-        replays_by_time: the steps whose prompts read the clock or opening hours, so that a repeat may differ.
+        replays_by_time: the steps with prompts that read the clock or opening hours, so that a repeat may differ.
         reads_time: the steps that read the clock or opening hours at all.
         tests_now: whether the value of `now` itself affects the path of any call.
         deciding: the variables that can affect the path of a waiting call, as (flow, name).
@@ -134,7 +134,7 @@ class _StepLiveness:
         return _before(target.sets, self._in_flow(target.runs) if target.runs is not None else {})
 
     def _in_flow(self, runs: Runs) -> Live:
-        """The live values before another flow: its params, and what all flows of a call share."""
+        """The live values before another flow starts: its params, and the values that all flows of a call share."""
         live = self._live.get((runs.flow, self._flows[runs.flow].start, "entering"), {})
         shared = {path: weight for path, weight in live.items() if path[0] in _SHARED}
         return _joined(_reads(Use(each.value, DECIDES) for each in runs.given), shared)

@@ -61,7 +61,7 @@ class Proof:
         return "stopped" if self.space.stopped else "walked" if self.representatives else "proved"
 
     def refuted_by(self, violations: Iterable[Violation]) -> Proof:
-        """The proof with those of the violations that are in this flow, or in flows which it runs."""
+        """The proof with the violations that are in this flow or in flows that it runs."""
         own = {self.flow.name, *self.flow.subs}
         return replace(self, violations=(*self.violations, *(each for each in violations if each.flow in own)))
 
@@ -128,7 +128,7 @@ def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
 
 
 def placed_forever(project: Project, proofs: Iterable[Proof]) -> list[Violation]:
-    """Flows among those of the proofs that place each other without input from anybody (W298)."""
+    """Proved flows that place calls with each other without input from anybody (W298)."""
     proved = {name for proof in proofs for name in (proof.flow.name, *proof.flow.subs)}
     names = {flow.place.file: flow.name for flow in project.flows.values() if flow.name in proved}
     return [
@@ -139,7 +139,7 @@ def placed_forever(project: Project, proofs: Iterable[Proof]) -> list[Violation]
 
 
 def never_run(flows: Mapping[str, Flow], proofs: Iterable[Proof]) -> list[Violation]:
-    """The unreachable steps of sub-flows, judged over all proofs together; [] if any exploration stopped early."""
+    """The steps of sub-flows that no proof reaches; [] if any exploration stopped early."""
     proofs = list(proofs)
     if any(proof.space.stopped for proof in proofs):
         return []

@@ -219,7 +219,7 @@ def _silent_faults(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _failsafes(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Error exits whose own steps fail."""
+    """Error exits that lead to a step that fails too."""
     if turn.kind == "fault" and not turn.is_party and turn.is_failsafe and turn.entered:
         where = turn.entered[-1]
         why = f": {turn.failed[-1][2]} {turn.failed[-1][3]}" if turn.failed else ""
@@ -345,7 +345,7 @@ def _duration(seconds: float) -> str:
 
 
 def _never_joined(explored: Explored) -> Iterator[Violation]:
-    """Dials whose `onAnswer` flow never connects the party, whatever the party does."""
+    """Dials with an `onAnswer` flow that never connects the party, whatever the party does."""
     space = explored.space
     paths = Paths(explored.space)
     legs: dict[tuple[str, str, str], list[Transition]] = {}

@@ -113,7 +113,7 @@ def rehearse(project: Project, scenarios: Iterable[WrittenScenario], make_app: M
 
 
 async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
-    """Play one, and write its prompts into it, because similar calls may start with other words."""
+    """Play a scenario and write the prompts that were heard into it: similar calls can start differently."""
     (scenario,), _ = read_scenarios("rehearsal.yaml", written.text)
     reader = ScenarioReader()
     fitted = stage.fit(scenario, reader)

@@ -123,7 +123,7 @@ class Representatives:
         return [{}, *combined(choices, MOST_ANSWERS)[0]] if choices else [{}]
 
     def untyped(self, flow: str, path: Path) -> list[Any]:
-        """Values of an unknown type: maps where a field of it is read, else texts and numbers."""
+        """Values of an unknown type: maps if one of its fields is read, otherwise texts and numbers."""
         if self._fields_read(flow, path) - {ENTRY, LENGTH}:
             return self._maps(flow, path)
         compared = self.literals.of(flow, path)
@@ -210,7 +210,7 @@ def _texts(type_: Kind, compared: Compared) -> list[Any]:
 
 
 def _formed(compared: Compared) -> list[str]:
-    """A text of the required form, if any."""
+    """A text of the required form; [] if any form is accepted."""
     return [_BY_FORM[compared.form]] if compared.form in _BY_FORM else []
 
 

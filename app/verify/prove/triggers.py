@@ -41,7 +41,7 @@ FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = read_failsafe(DEFAULT)
 NO_DIAL_LIMIT: Final = 1_000_000
 """Used while exploring, since states do not distinguish how often a call has dialled."""
 ALL_PREFIXES: Final = ("sip:", "sips:", *"123456789", *PREMIUM_PREFIXES)
-"""Prefixes that allow every number and address; which of them a server may dial is a setting, not part of the flow."""
+"""Prefixes that allow every number and address. What a server may dial is a setting, not part of the flow."""
 _DIGITS: Final = "2345678901"
 _UNUSUAL: Final = ("something nobody would say here", "blue elephants", "xyz", "quite different words", "88888888")
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -51,7 +51,7 @@ class Trigger(NamedTuple):
     """Something that happens at a wait.
 
     Attributes:
-        line: the same as a line of a scenario's script; empty if nobody acts.
+        line: the line of a scenario's script that causes it; empty if nobody acts.
         wait: the index of the wait that receives the webhook.
         webhook: None if it cannot be parsed.
         seen: the statuses reported before.
@@ -258,7 +258,7 @@ def _notified(step: Step, wait: OpenWait) -> Iterator[Trigger]:
 
 
 def faults_at(session: Session) -> Iterator[Trigger]:
-    """The faults between Vonage and the server for a waiting session; without those of the store."""
+    """The delivery faults for a waiting session; faults of the store are not included."""
     for wait in session.waits:
         if wait.steers and wait.kind in ("input", "notify") and wait.name != CONNECTED:
             yield Trigger("fault", {}, wait.index, fault="unreadable")

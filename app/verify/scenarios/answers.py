@@ -81,7 +81,7 @@ FAILED: Final = "it failed"
 
 
 def no_answer(error: str, timeout_ms: int) -> LookupAnswer:
-    """The same for the engine: `error` is a status or a reason; "" is a timeout."""
+    """A failed lookup as the engine sees it: `error` is a status or a reason; "" is a timeout."""
     if not error:
         return LookupAnswer(None, f"timed out after {timeout_ms} ms", timeout_ms)
     is_status = error.isascii() and error.isdigit()
@@ -117,7 +117,7 @@ class LookupAnswers:
         self._known: dict[str, LookupAnswer] = {}
 
     def of_turn(self) -> AnswerLookups:
-        """A function that answers the lookups of one turn, which share the time of the settings."""
+        """A function that answers the lookups of one turn, which share one time limit."""
         self._outside = self._look_ups() if self._look_ups is not None else None
         return self.ask
 

@@ -19,9 +19,9 @@ from app.verify.scenarios.server import PlacedCall
 from app.verify.scenarios.values import Excerpt
 
 ENDLESS_AFTER_S: Final = 2 * 3600
-"""Seconds after its script from which a running call counts as endless."""
+"""A call that still runs this many seconds after its script is endless."""
 ENDLESS_AFTER_WEBHOOKS: Final = 2_000
-"""Webhooks after its script from which a call counts as endless."""
+"""A call that causes this many webhooks after its script is endless."""
 FOREVER: Final = frozenset({"circle", "trap"})
 """Entries of `without` that need the call to continue after its script."""
 _MOST_WEBHOOKS: Final = 5_000
@@ -197,7 +197,7 @@ class Caller:
             raise self._differs(place, f"{_MOST_WEBHOOKS:,} webhooks have arrived, and {left_s:.1f} s are left to wait")
 
     def _meet(self, party: script.ScriptedParty) -> None:
-        """Note who is being dialled; after the last `dial` of the script, others behave alike."""
+        """Note who is being dialled. After the last `dial` of the script, set how all further parties behave."""
         self._scripted -= 1
         if not self._scripted:
             self._parties.other = party.behaviour if self._continues_after_script else UNSCRIPTED

@@ -22,7 +22,7 @@ from app.verify.scenarios.values import RULES, Excerpt
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFile:
-    """A scenario file, as far as it is readable. `name` is the path to show."""
+    """A scenario file and what could be read of it. `name` is the path for display."""
 
     path: Path
     name: str

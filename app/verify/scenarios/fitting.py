@@ -173,7 +173,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:
-    """The scenarios whose name or file contains each of the words; all for ""."""
+    """The scenarios that have each of the words in their name or file; all scenarios for ""."""
     wanted = words.lower().split()
     return tuple(
         scenario

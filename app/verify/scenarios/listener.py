@@ -15,7 +15,7 @@ SPOKEN: Final = frozenset({"talk", "stream", "music"})
 
 
 class PromptListener:
-    """Reads the sounds of a call from start to end. A piece is the prompt of one action."""
+    """Reads what is heard in a call from start to end. A piece is the prompt of one action."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -58,7 +58,7 @@ class PromptListener:
         return self._move_past(plain(wanted), len(self._text) + 1)
 
     def may_find(self, wanted: str) -> bool:
-        """Whether the rest ends with the start of a text, so that more of it may follow."""
+        """Whether the unread rest ends with the start of a text, so that the remainder may follow."""
         sought = plain(wanted)
         rest = f"{self._text[self._at :]} "
         return any(rest.endswith(sought[:size]) for size in range(1, len(sought)))

@@ -66,7 +66,7 @@ class Meanings:
 
     Args:
         scenarios: path → text.
-        names: those of the flows.
+        names: the names in the flows.
     """
 
     def __init__(self, scenarios: Mapping[str, str], names: ProjectNames) -> None:
@@ -122,13 +122,13 @@ class Meanings:
         return {defined.place} if defined else set()
 
     def _files(self, written: ScenarioName) -> list[FileNames]:
-        """The files that may define a name: those of its flow, or of all flows that its calls may reach."""
+        """The files that may define a name: the file of its flow, or of each flow that its calls may reach."""
         starts = [written.flow] if written.flow else chain.from_iterable(map(self._taken_by, written.calls))
         reached = {flow for start in starts for flow in ([start] if written.flow else self._reached(start))}
         return [*(self._flows[flow] for flow in sorted(reached) if flow in self._flows), *self._shared]
 
     def _taken_by(self, call: Iterable[Map]) -> list[str]:
-        """The flows that may answer a call: the named one, that of its number, the default one, or any."""
+        """The flows that may answer a call: the named one, the one with its number, the default one, or any."""
         flow, to = (next(filter(None, (text_of(each.get(word)) for each in call)), "") for word in ("flow", "to"))
         if flow:
             return [flow]

@@ -24,9 +24,9 @@ from app.vonage.voice_api import CallDetails, CreatedCall, NewCall
 
 LIMITS: Final = PlacingLimits(1_000_000, 1_000_000)
 ANSWERS: Final = Behaviour("completed", talks_s=ENDLESS)
-"""The phone of a scenario that does not say what it does."""
+"""What the phone does if the scenario does not say."""
 _LOOK_S: Final = 5
-"""How often to look whether an attempt whose webhooks are lost is given up."""
+"""How often to check whether an attempt with lost webhooks has been given up."""
 
 
 def phone_of(script: Sequence[ScriptStep], flow: Flow | None) -> tuple[tuple[Behaviour, ...], tuple[ScriptStep, ...]]:

@@ -1,4 +1,4 @@
-"""Plays the scenarios of files, and checks what they expect."""
+"""Plays the scenarios of files, and checks their expectations."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def run_suite(
         stage: the server to play against.
         files: the parsed files.
         words: play only scenarios whose name or file contains each of these words; "" plays all.
-        leaves_open: accept a `hear` without a text, which is about to be filled in.
+        leaves_open: accept a `hear` without a text, which is filled in afterwards.
         played: called with each result as it becomes known.
     """
     ready, issues = fitted(stage, files)

@@ -75,7 +75,7 @@ class CallConditions:
 
 
 class PlacedCall:
-    """A call, and what can be observed of it from outside.
+    """A call, and what can be observed from outside.
 
     Args:
         application: the URLs of the server.
@@ -149,7 +149,7 @@ class PlacedCall:
 
 
 def problem_of(delivery: WebhookDelivery) -> str:
-    """The problem with the reply to a webhook, or the one that an error webhook reports; "" if there is none."""
+    """The problem with the reply to a webhook, or the problem that an error webhook reports; "" for none."""
     result = delivery.result
     if result is not None and result.failure and delivery.is_over:
         return f"{delivery.kind} webhook to {delivery.url}: {result.failure} {result.problem}".rstrip()

@@ -1,4 +1,4 @@
-"""The server that scenarios are played against: that of a project in this process, or one at a URL."""
+"""The server that scenarios are played against: the server of a project in this process, or one at a URL."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class LocalStage:
 
     Attributes:
         clock: the clock of the latest call.
-        database, store: those of the server.
+        database, store: the database and the store of the server.
         log: warnings and errors that the server logged.
     """
 
@@ -195,7 +195,7 @@ class LocalStage:
     async def play(self, scenario: Scenario) -> Result:
         """Play one scenario from ringing to the last webhook.
 
-        A placed call has a store of its own: a placer looks at all calls, and time never goes back for it.
+        A placed call gets its own store, because the placer reads all calls and expects time to move forward only.
         """
         if not scenario.places:
             return await self._play(scenario)

@@ -41,7 +41,7 @@ class ScenarioReader(Reader):
     def report(
         self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
     ) -> None:
-        """See `Reader`; the codes of flow files become those of scenario files."""
+        """See `Reader`; codes of flow files are replaced with codes of scenario files."""
         self.issues.append(RULES[_CODES.get(code, code)].at(place, message, cure, names))
 
     def _shaped(self, node: Node, shape: type[N], what: str, cure: str | None) -> N | None:
