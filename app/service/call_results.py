@@ -64,7 +64,7 @@ class CallResult(NamedTuple):
 async def results(
     records: Records, flows: Mapping[str, Flow], since: int, until: int, now_ms: int
 ) -> AsyncIterator[CallResult]:
-    """Calls that began between `since` (inclusive) and `until` (exclusive), without called parties' legs.
+    """Incoming calls that began between `since` (inclusive) and `until` (exclusive), without called parties' legs.
 
     `flows` are the current ones, by name. Raises StoreError.
     """
@@ -83,7 +83,7 @@ async def results(
 async def results_of(
     records: Records, flows: Mapping[str, Flow], keys: Sequence[int], now_ms: int
 ) -> dict[int, CallResult]:
-    """The results of the calls with these keys. Raises StoreError."""
+    """The results of the incoming calls with these keys. Raises StoreError."""
     calls = await records.reported_calls(keys)
     return {each.key: each for each in await _judged(records, Telling(flows), calls, now_ms)}
 

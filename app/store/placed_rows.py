@@ -26,7 +26,7 @@ class PlacedRow(NamedTuple):
         id: random, 32 hexadecimal digits.
         key: identifies a repeated request; unique, and kept even if the call is forgotten.
         digest: a digest of the request, to tell a repeated request from a different one with the same key.
-        owner: who requested it: the name of an API key or a login, `cli`, or `hook`.
+        owner: who requested it: the name of an API key, `cli`, `hook`, or `console` and the name of a login.
         batch: the name of its batch, or "".
         flow: the flow that the person who is called hears.
         number: digits with the country code.
@@ -152,7 +152,7 @@ class AttemptResult(NamedTuple):
 
 
 class PlacedFilter(NamedTuple):
-    """Which placed calls to list; "" means any. `owner` limits them to one owner's, `flows` to these flows."""
+    """Which placed calls to list; "" means any. `number` is a part of the number, in digits."""
 
     flow: str = ""
     state: str = ""
