@@ -1,4 +1,4 @@
-"""The `ncco` command: one module per command, imported on use."""
+"""The `ncco` command. Each command is a module that is imported when it is used."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ COMMANDS: Final = {
     "restore": "Restore the database from a backup.",
     "db": "Show the version of the database schema, or migrate it.",
 }
-"""The commands, in the order a project needs them, with short descriptions. Their modules are `app.cli.<name>`, with _
-for -.
+"""The commands with short descriptions, in the order in which a project needs them. Their modules are `app.cli.<name>`,
+with _ for -.
 """
 
 
 class _Commands(click.Group):
-    """Imports the module of a command only on use, so that `ncco --help` starts fast."""
+    """Imports a command's module only when it is used, so that `ncco --help` starts fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Command names, in order."""
+        """The names of the commands, in order."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command with a name."""
+        """The command with this name."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"app.cli.{cmd_name.replace('-', '_')}").command
@@ -67,7 +67,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command and exit with the code that it returns.
 
-        Commands print texts with colours; `click.echo` strips them where they cannot be shown.
+        Commands print with colours; `click.echo` removes these if they cannot be shown.
         """
         open_closed_streams()
         ctx.color = shows_colours()
@@ -76,7 +76,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    commands={name: click.Command(name) for name in COMMANDS},  # suggested for a misspelt name
+    commands={name: click.Command(name) for name in COMMANDS},  # to suggest a command if the name is misspelt
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Examples:

@@ -1,4 +1,4 @@
-"""`ncco api-key`: the keys of programs that ask for calls."""
+"""`ncco api-key`: the API keys of programs that place calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.store.api_keys import ApiKeyRow
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 PREFIX: Final = "ncco_"
-"""Lets secret scanners recognise a key."""
+"""Secret scanners recognise a key by this."""
 
 
 @click.group(
@@ -34,7 +34,7 @@ Set NCCO_API_PORT to serve the API. Exit codes: 0 done, 1 there is no such key, 
 wrong.""",
 )
 def command() -> None:
-    """Let programs ask for calls over HTTP."""
+    """Let programs place calls over HTTP."""
 
 
 @command.command("add", short_help="Make a key, and print it once.")
@@ -43,10 +43,10 @@ def command() -> None:
 @click.option("--in", "folder", type=click.Path(path_type=Path), help="Folder of the flows [NCCO_FLOWS, else flows].")
 @asynchronous
 async def add(name: str, named: str, folder: Path | None) -> int:
-    """Make a key for a program, and print it. Only a hash of it is stored.
+    """Create an API key for a program and print it. Only a hash of the key is stored.
 
-    A name may have several keys, so that a program can change to a new one: `ncco api-key remove NAME --old` ends the
-    old ones.
+    A name may have several keys, so that a program can switch to a new one. Then `ncco api-key remove NAME --old`
+    removes the old ones.
     """
     if not NAME.fullmatch(name):
         raise CannotRun(f"{name} is not a name for a key", "use a to z, 0 to 9, ., _ and -, at most 32 characters")
@@ -67,7 +67,7 @@ async def add(name: str, named: str, folder: Path | None) -> int:
 @command.command("list", short_help="List the keys.")
 @asynchronous
 async def list_() -> int:
-    """List the names of the keys, and the flows that each may place calls with."""
+    """List the names of the keys, and the flows that each key can place calls with."""
     async with server_store() as store:
         keys = await store.api_keys.list()
     for key in keys:
@@ -83,7 +83,7 @@ async def list_() -> int:
 @click.option("--old", is_flag=True, help="Keep the newest one.")
 @asynchronous
 async def remove(name: str, *, old: bool) -> int:
-    """Remove the keys of a name. A running server refuses them at once."""
+    """Remove the keys of a name. A running server then refuses them at once."""
     async with server_store() as store:
         count = await store.api_keys.remove(name, keeps_newest=old)
     click.echo(f"{counted(count, 'key is', 'keys are')} removed")

@@ -20,7 +20,7 @@ from app.settings import Settings
 
 
 def places_of(settings: Settings) -> BackupPlaces:
-    """Where the parts of a backup are, from the settings. Raises CannotRun."""
+    """Where the parts of a backup are, according to the settings. Raises CannotRun."""
     store = find_database()
     key = store.path.with_name(f"{store.path.name}-key") if store.path is not None else None
     return BackupPlaces(store, key, settings.recording_files)
@@ -45,7 +45,7 @@ cannot run.""",
 @click.option("--replace", is_flag=True, help="Replace FILE if it exists.")
 @options.output("text", "json")
 def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
-    """Write the calls, the key file and the recordings into FILE, or into a new file in the folder FILE."""
+    """Write the calls, the key file and the recordings to FILE, or to a new file if FILE is a folder."""
     settings = server_settings()
     now = datetime.now(UTC)
     folder = file if file.is_dir() else None

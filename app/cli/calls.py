@@ -30,9 +30,9 @@ from app.service.turns import LONGEST_CALL_MS
 from app.store import CallFilter, CallRow, Records, Timeline, milliseconds
 
 POLL_S: Final = 0.5
-"""How often `--follow` polls."""
+"""How often `--follow` looks for changes, in seconds."""
 FOLLOWED: Final = 200
-"""How many of the newest calls `--follow` watches."""
+"""Number of the newest calls that `--follow` watches."""
 SHORT_ID: Final = 12
 WHOLE_ID: Final = 32
 SHORT_HASH: Final = 8
@@ -40,7 +40,7 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
-    """A duration before now (`90m`), or a point in time with or without a time zone. Raises BadParameter."""
+    """A duration before now (`90m`), or a point in time, with or without a time zone. Raises BadParameter."""
     if text is None:
         return None
     if ago := re.fullmatch(r"(\d{1,5})\s*([smhd])", text.strip()):
@@ -53,7 +53,7 @@ def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime 
 
 
 def _number(_: click.Context, __: click.Parameter, text: str | None) -> str:
-    """The digits of a number without leading zeros: 07700 900123 matches 447700900123."""
+    """The digits of a number, without leading zeros, so that 07700 900123 matches 447700900123."""
     digits = options.digits_of(text or "").replace("/", "")
     if text is not None and not re.fullmatch(r"[0-9]{1,15}", digits):
         raise click.BadParameter(f"{text} is not a phone number or a part of one")
@@ -103,10 +103,10 @@ def command(
     follow: bool,
     form: str,
 ) -> int:
-    """Show the newest calls, or the timeline of the call SESSION (the leg's uuid, or the beginning of it).
+    """Show the newest calls, or the timeline of one call. SESSION is its leg's uuid, or the start of it.
 
-    A timeline shows when each webhook arrived, what the caller pressed or said, the NCCO that went out, which line of
-    the flow decided, and the hooks that have not been sent yet. Times in JSON are UTC.
+    A timeline shows when each webhook arrived, what the caller pressed or said, the NCCO that was sent, the flow lines
+    that decided, and the hooks that have not been sent yet. Times in JSON are UTC.
     """
     if session is not None and (number or flow or since or is_open or has_failed):
         raise click.UsageError("you named one call; leave out the options that filter calls")
@@ -145,7 +145,7 @@ def _now() -> int:
 
 
 async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, to_its_end: bool = False) -> None:
-    """Print the webhooks of a call as they arrive, until the call is deleted or, with `to_its_end`, over."""
+    """Print the webhooks of a call as they arrive, until the call is deleted or, with `to_its_end`, is over."""
     screen.print_heading(call.call)
     timeline: Timeline | None = call
     seen: set[str] = set()
@@ -163,7 +163,7 @@ async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, 
 async def follow_calls(
     records: Records, wanted: CallFilter, limit: int, poll_s: float = POLL_S
 ) -> AsyncGenerator[CallRow, None]:
-    """Up to `limit` calls, newest last; then each new call, and recent ones again when they change."""
+    """Print up to `limit` calls, newest last. Then print new calls, and recent ones again when they change."""
     known: dict[str, CallRow] = {}
     most: int | None = limit
     while True:
@@ -178,10 +178,10 @@ async def follow_calls(
 
 @dataclass(frozen=True, slots=True)
 class CallPrinter:
-    """Prints calls, for a person or a program.
+    """Prints calls, for people or programs.
 
     Attributes:
-        zone: time zone of text output.
+        zone: the time zone of text output.
         whole: whether NCCOs are printed in full.
     """
 
@@ -190,7 +190,7 @@ class CallPrinter:
     whole: bool
 
     def print_list(self, calls: Sequence[CallRow], *, has_more: bool) -> None:
-        """Calls as a table."""
+        """Print calls as a table."""
         if self.is_json:
             print_json({"calls": [call_document(call, _now()) for call in calls], "more": has_more})
             return
@@ -206,7 +206,7 @@ class CallPrinter:
             click.echo("there are more: use --limit, --since or --number", err=True)
 
     def print_call(self, row: CallRow) -> None:
-        """One call, on one line."""
+        """Print a call on one line."""
         call = call_document(row, _now())
         if self.is_json:
             print_json(call, is_line=True)
@@ -217,12 +217,12 @@ class CallPrinter:
         click.echo(self._row(id_, began, *others, *rest))
 
     def _row(self, id_: str, *cells: object) -> str:
-        """The cells of a call. Programs get full IDs, people shortened ones."""
+        """The cells of a call. Programs get full IDs, people get shortened ones."""
         size = SHORT_ID if sys.stdout.isatty() else WHOLE_ID
         return f"{id_[:size]:<{size}} " + "{:<21} {:<15} {:<15} {:<14} {:<8} {:>5} {:>8}  {}".format(*cells)
 
     def print_timeline(self, timeline: Timeline) -> None:
-        """One call, with all its webhooks, turns and hooks."""
+        """Print a call with its webhooks, turns and hooks."""
         entries = [entry.document for entry in entries_of(timeline)]
         if self.is_json:
             hooks = [hook_document(hook) for hook in timeline.hooks]
@@ -237,7 +237,7 @@ class CallPrinter:
             click.echo(f"  hook {printable(hook.name)}  {hook.id}  {state}, {tries}")
 
     def print_heading(self, row: CallRow) -> None:
-        """The heading above a timeline; nothing in JSON."""
+        """Print the heading of a timeline; nothing in JSON."""
         if self.is_json:
             return
         call = call_document(row, _now())
@@ -255,7 +255,7 @@ call {shown["id"]}{dialled_by}
   began {began:%Y-%m-%d %H:%M:%S} {self.zone}, {turns}, {state}""")
 
     def print_entry(self, entry: Mapping[str, Any]) -> None:
-        """One webhook with its turn."""
+        """Print a webhook with its turn."""
         if self.is_json:
             print_json(entry, is_line=True)
             return
@@ -281,13 +281,13 @@ call {shown["id"]}{dialled_by}
 
 
 def _print_labelled(label: str, lines: Iterable[str]) -> None:
-    """Lines below a webhook, the first with a label."""
+    """Print lines below a webhook. The first one has a label."""
     for number, line in enumerate(lines):
         click.echo(f"    {'' if number else label:<4} {line}".rstrip())
 
 
 def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What a turn did and why. An entered step is shown by the line that led to it."""
+    """What a turn did, and why. Instead of entering a step, the line that led to it is shown."""
     for line, following in zip(trace, (*trace[1:], None), strict=True):
         is_repeated = line["did"] == "heard" and following is not None and following["did"] == "decided"
         if line["did"] == "entered" or is_repeated:

@@ -1,4 +1,4 @@
-"""`ncco check`: reports every issue in flow files, with its place and its fix."""
+"""`ncco check`: reports every issue in flow files, with its place and fix."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from app.flow.files import Stamps, stamps
 from app.flow.report import Format, counted, printable, report
 
 POLL_S: Final = 0.2
-"""How often to check the files for changes."""
+"""How often to look for changed files, in seconds."""
 MOST_NAMED: Final = 3
-"""Maximum number of changed files to name."""
+"""Maximum number of changed files that are named."""
 
 
 @click.command(
@@ -53,9 +53,9 @@ def command(
     watch: bool,
     today: date | None,
 ) -> int:
-    """Show every issue in flows and templates, with its place and its fix.
+    """Show every issue in flows and templates, with its place and fix.
 
-    PATHS are project folders (with a flows folder in them), folders of flow files, or flow files.
+    PATHS are project folders (which contain a flows folder), folders with flow files, or flow files.
     """
     named = [source_at(path, templates) for path in paths]
     sources = _joined(named or [Source.here(flows, templates)])
@@ -67,7 +67,7 @@ def command(
 
 
 def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
-    """The same sources, with files of one folder merged, so that they are checked together."""
+    """The sources, where files of the same folder are merged, so that they are checked together."""
     joined: dict[tuple[Path, Path, bool], Source] = {}
     for source in sources:
         key = (source.flows, source.templates, bool(source.files))
@@ -77,9 +77,9 @@ def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
 
 
 def _check(sources: Sequence[Source], form: Format, today: date | None) -> tuple[int, str]:
-    """The exit code and the report of all sources, as of a day (None: today). Raises CannotRun.
+    """The exit code and the report of all sources on a day (None: today). Raises CannotRun.
 
-    The garbage collector pauses while flows are loaded: everything is kept, and collections take a third of the time.
+    Garbage collection is off while flows are loaded: nothing could be freed, and it takes a third of the time.
     """
     day = today or datetime.now(UTC).date()
     gc.disable()
@@ -102,9 +102,9 @@ def _no_issues(findings: list[LoadedProject]) -> str:
 
 
 def _watch(sources: Sequence[Source], form: Format, today: date | None) -> int:
-    """Check until Ctrl-C; the exit code of the last check.
+    """Check until Ctrl-C; returns the exit code of the last check.
 
-    Raises CannotRun if nothing can be read at first; later, that is only printed until the next change.
+    Raises CannotRun if nothing can be read at first. Later, that is only printed until the next change.
     """
     watched = tuple(dict.fromkeys(folder for source in sources for folder in (source.flows, source.templates)))
     seen = stamps(watched, [Path(DOTENV)])
@@ -128,7 +128,7 @@ def _watch(sources: Sequence[Source], form: Format, today: date | None) -> int:
 
 
 def _next_change(watched: Sequence[Path], seen: Stamps) -> Stamps:
-    """Wait until the files differ from those `seen` and have stopped changing."""
+    """Wait until the files differ from those `seen` and no longer change."""
     before = found = seen
     while found == seen or found != before:
         time.sleep(POLL_S)

@@ -1,4 +1,4 @@
-"""`ncco console`: passwords of the console, and links that open it in development."""
+"""`ncco console`: passwords for the console, and links that open it in development."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Examples:
 `ncco serve` starts the console, with --dev or once a password is set. Exit codes: 0 done, 2 it failed.""",
 )
 def command() -> None:
-    """Set the passwords of the console, the pages that `ncco serve` shows in the browser, or open it by a link."""
+    """Set passwords for the console (the pages that `ncco serve` shows in the browser), or get a link that opens it."""
 
 
 @command.command("password", short_help="Give a person a login, or hash a password for .env.")
@@ -55,10 +55,10 @@ def command() -> None:
     "--viewer", is_flag=True, help="Without --name: for people who may look and listen, but not change anything."
 )
 def password(name: str | None, role: Role | None, remove: str | None, is_list: bool, viewer: bool) -> int:
-    """Ask for a password twice, or read it from standard input, and keep its hash.
+    """Ask for a password twice, or read it from standard input, and store its hash.
 
-    With --name it is written to the login file (NCCO_CONSOLE_LOGINS). Otherwise it is a shared password, and
-    the setting with its hash is printed.
+    With --name, the hash is written to the login file (NCCO_CONSOLE_LOGINS). Otherwise it is a shared password, and the
+    setting with its hash is printed.
     """
     wanted = [option for option, value in _exclusive(name, remove, is_list, viewer) if value]
     if len(wanted) > 1:
@@ -107,7 +107,7 @@ def hashed(password: str) -> str:
 
 
 def login_name(text: str) -> str:
-    """The stored form of a login's name. Raises CannotRun if it is invalid."""
+    """A login's name in the form in which it is stored. Raises CannotRun if it is not valid."""
     tidy = tidy_name(text)
     if not NAME.fullmatch(tidy):
         cure = "use up to 32 letters from a to z, digits, and . _ @ - between them, such as anna or anna@example.com"
@@ -116,7 +116,7 @@ def login_name(text: str) -> str:
 
 
 def give_login(file: Path, name: str, role: Role | None, hash_: str) -> None:
-    """Give a person a login, or a new password; None keeps the role. Raises SettingsError."""
+    """Give a person a login or a new password. If the role is None, it stays as it is. Raises SettingsError."""
     with changed_logins(file) as logins:
         before = logins.get(name)
         given = role or (before.role if before else ROLES[0])
@@ -125,7 +125,7 @@ def give_login(file: Path, name: str, role: Role | None, hash_: str) -> None:
 
 
 def _save(name: str, role: Role | None) -> None:
-    """Give a person a login, or a new password. Raises CannotRun, SettingsError."""
+    """Give a person a login or a new password. Raises CannotRun, SettingsError."""
     tidy = login_name(name)
     file = server_settings().console_logins
     if role is None and all(login.name != tidy for login in read_logins(file)):
@@ -159,12 +159,12 @@ def _list() -> None:
 
 @command.command("link", short_help="Print a link that opens the console of `ncco serve --dev` once.")
 def link() -> int:
-    """Print a link that opens the console of a running `ncco serve --dev` once, within 12 hours.
+    """Print a link that opens the console of a running `ncco serve --dev` once. It is valid for 12 hours.
 
-    Run it in the server's folder. Only a server with --dev accepts links.
+    Run this in the server's folder. Only a server with --dev accepts links.
     """
     settings = server_settings()
-    if settings.has_logins:  # otherwise a server without --dev has no console
+    if settings.has_logins:  # a server without --dev would not have a console
         cure = f"open {console_address(settings)} and log in with the password"
         raise CannotRun("the console has a password; a link opens it only in development without one", cure)
     if settings.console_port == 0 and not settings.console_url:
@@ -181,7 +181,7 @@ def link() -> int:
 
 
 def _listens(port: int) -> bool:
-    """Whether something, such as a console, listens on a port of this machine."""
+    """Whether something listens on a port of this machine, such as a console."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

@@ -1,4 +1,4 @@
-"""Runs the console in a separate process, next to the one for webhooks."""
+"""Runs the console in a process of its own, beside the one for webhooks."""
 
 from __future__ import annotations
 
@@ -28,41 +28,42 @@ from app.web.log import configure_log
 from app.web.server import config_of, end_with_parent, listening
 
 FINISH_S: Final = 2
-"""Seconds that console requests get to finish."""
+"""Seconds that console requests get to finish on shutdown."""
 KILL_AFTER_S: Final = 5
-"""Seconds after which a console that does not exit is killed."""
+"""A console that does not exit is killed after this many seconds."""
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
-"""Pause before a failed console is restarted; it doubles each time."""
+"""Maximum pause before a console that failed is restarted, in seconds. The pause doubles each time."""
 NICE: Final = 10
-"""How much lower than webhooks its priority and its subprocesses' is on a busy processor: callers go first."""
+"""How much lower the priority of the console and its subprocesses is: on a busy processor, callers come first."""
 
 _LOOPBACK: Final = "127.0.0.1"
 _SPAWN: Final = multiprocessing.get_context("spawn")
 
 
 def console_address(settings: Settings, token: str = "") -> str:
-    """The path that opens the console, with the token of a link."""
+    """The path that opens the console, including the token of a link."""
     url = settings.console_url or settings.console_address
     return f"{url}/?token={token}" if token else f"{url}/"
 
 
 class ConsoleProcess:
-    """The process of the console. It is restarted if it fails, but not if it was stopped.
+    """The console's process. It is restarted if it fails, but not if it was stopped.
 
     Args:
-        settings: already checked.
-        bound: the socket that it serves. It outlives the process, so that browsers wait for the next one.
-        metrics: the socket of the server's counters, for the pages.
-        dev: development.
+        settings: checked settings.
+        bound: the socket on which it serves; it outlives the process, so that browsers wait for the next one.
+        metrics: the socket of the server's metrics, which the pages show.
+        dev: whether this is development.
         say: prints a line.
-        virtual_vonage: how the server places calls that ring in the console, and the socket for it; None: they do not.
+        virtual_vonage: how the server places calls that ring in the console, and the socket for that; None if they do
+            not ring there.
 
     Attributes:
-        url: its address; in development without passwords, a link that works once.
+        url: its address, or in development without passwords a link that works once.
         port: the port of the socket.
-        metrics: as given.
-        voice_access: how the server places calls that ring in the console; None: they do not.
+        metrics: see above.
+        voice_access: how the server places calls that ring in the console; None if they do not ring there.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class ConsoleProcess:
         self._settings = settings.model_copy(update={"console_port": self.port})
         self._bound = bound
         self._dev = dev
-        self._keys = settings.console_keys()  # only once: without a database, they contain random secrets
+        self._keys = settings.console_keys()  # only once, because without a database they contain random secrets
         self._say = say
         self._lock = threading.Lock()
         self._is_stopping = threading.Event()
@@ -92,7 +93,7 @@ class ConsoleProcess:
         self._watcher = threading.Thread(target=self._watch, name="console", daemon=True)
 
     def start(self, server_url: str) -> None:
-        """Start the process next to the server at this URL."""
+        """Start the process, for the server at this URL."""
         self._served = (server_url, f"http://{_LOOPBACK}:{self.metrics.getsockname()[1]}")
         self._watcher.start()
 
@@ -114,7 +115,7 @@ class ConsoleProcess:
         self.url = console_address(self._settings, new_link(self._keys, self._links_since) if has_link else "")
 
     def _watch(self) -> None:
-        # The process inherits it: Ctrl-C and the end of a terminal are for the server.
+        # The process inherits this: Ctrl-C and the end of the terminal are for the server.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         pause_s = FIRST_PAUSE_S
         while True:
@@ -143,7 +144,7 @@ class ConsoleProcess:
                     return ""
                 process.start()
                 self._process = process
-        except OSError as error:  # no memory, or too many processes
+        except OSError as error:  # out of memory, or too many processes
             return error.strerror or str(error)
         process.join()
         code = process.exitcode
@@ -154,9 +155,9 @@ class ConsoleProcess:
 def console_beside(
     settings: Settings, *, dev: bool, say: Callable[[str], None], has_virtual_vonage: bool = False
 ) -> Iterator[ConsoleProcess | None]:
-    """The console for a server, not started yet; None if it is off, or its port is unusable (which is reported).
+    """The console for a server, before its start; None if it is off or its port cannot be used, which is reported.
 
-    Its port, that of the counters and that of a virtual Vonage are bound. It stops with the context.
+    Its port and those of the metrics and a virtual Vonage are bound. It stops when the context ends.
     """
     with ExitStack() as stack:
         if not settings.has_console(dev):
@@ -183,9 +184,9 @@ def console_beside(
 
 @contextmanager
 def _listening(settings: Settings, *, dev: bool) -> Iterator[socket.socket]:
-    """The socket of the console. In development, where several projects may run, its port follows the server's.
+    """The socket of the console. In development, the console's port is the one after the server's.
 
-    There, a port that is in use but not configured is replaced by any free one. Raises SettingsError.
+    If that port is not configured and is in use, any free one is used instead. Raises SettingsError.
     """
     names = (variable("console_host"), variable("console_port"))
     is_free = dev and "console_port" not in settings.model_fields_set
@@ -193,7 +194,7 @@ def _listening(settings: Settings, *, dev: bool) -> Iterator[socket.socket]:
         settings = settings.model_copy(update={"console_port": settings.port + 1 if 0 < settings.port < 65535 else 0})
     with ExitStack() as stack:
         try:
-            if (fault := console_fault(settings)) is not None:  # more important listeners use these ports
+            if (fault := console_fault(settings)) is not None:  # these ports are for more important listeners
                 raise fault
             bound = stack.enter_context(listening(settings.console_host, settings.console_port, names=names))
         except SettingsError:
@@ -215,14 +216,14 @@ def run_console(
 ) -> None:
     """Serve the console until SIGTERM, or until the parent process exits.
 
-    `served` are the URLs of the webhook server and of its counters; for `virtual_vonage` see `ConsoleProcess`, and for
-    the others `create_console`.
+    `served` contains the URLs of the webhook server and its metrics. For `virtual_vonage` see `ConsoleProcess`; for the
+    rest, `create_console`.
     """
-    end_with_parent(signal.SIGKILL)  # immediately, even during a call
+    end_with_parent(signal.SIGKILL)  # at once, even during a call
     os.nice(NICE)
     configure_log(settings)
     if (instrumentation := sys.modules.get("opentelemetry.instrumentation.fastapi")) is not None:
-        instrumentation.FastAPIInstrumentor().uninstrument()  # URLs of the pages contain search terms
+        instrumentation.FastAPIInstrumentor().uninstrument()  # the pages' URLs contain search terms
     from app.cli.console_services import console_services  # noqa: PLC0415 - the webhooks' process needs none of it
     from app.console.app import create_console  # noqa: PLC0415 - the webhooks' process needs none of it
     from app.console.phone.incoming import IncomingCalls  # noqa: PLC0415 - the webhooks' process needs none of it

@@ -1,4 +1,4 @@
-"""Functions of `web` and of commands for the console."""
+"""What the console uses from `web` and from commands."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from app.console.services import Served, Services
 
 
 def console_services(served: Served | None = None) -> Services:
-    """The console's services, for the `served` server."""
+    """The services of the console for this server."""
     return Services(play, prove_flow, served or Served())

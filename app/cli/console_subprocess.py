@@ -1,4 +1,4 @@
-"""Proves flows and plays calls for the console, in its subprocesses: plain values in, plain values out."""
+"""Proves flows and plays calls in the console's subprocesses. Only plain values go in and out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_STATES: Final = 50_000
 _BY_CALLER: Final = ("press", "speak", "silence", "record", "hangup")
 _WORDS: Final = {"dial": "the called party:"}
 _UNTIMED: Final = (steps.HearStep, steps.WaitStep, steps.EndStep)
-"""Steps that the phone does not need: it continues to the next wait for the caller."""
+"""Steps that the phone does not need, because it always continues to the next wait for the caller."""
 
 
 @cache
@@ -29,16 +29,16 @@ def _player() -> PhonePlayer:
     return PhonePlayer(make_app)
 
 
-def play(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """See `PhonePlayer.play`; each subprocess belongs to one person."""
-    return _player().play(method, values)
+def play(deed: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """See `PhonePlayer.play`. Each subprocess belongs to one person."""
+    return _player().play(deed, values)
 
 
 def prove_flow(texts: Mapping[str, str], env: Mapping[str, str], flow: str, seconds: float) -> dict[str, Any]:
-    """The verdict on a flow with its violations, each with the shortest call in which it happens.
+    """The verdict on a flow, with its violations and for each the shortest call in which it happens.
 
     Args:
-        texts: display path → text of the whole project; the flow has no error.
+        texts: the texts of the whole project by display path; the flow must have no error.
         env: the variables that flows may read.
         flow: its name.
         seconds: time limit of the exploration.
@@ -69,7 +69,7 @@ def _document(found: FoundViolation, flow: str) -> dict[str, Any]:
 
 
 def _conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
-    """The call as lines: the speaker (`said`, `caller` or `note`), and the text."""
+    """The call as lines. Each has its speaker (`said`, `caller` or `note`) and a text."""
     for name, answer in written.body.get("given", {}).items():
         yield "note", f"{name} answers {answer}"
     for line in written.body["script"]:
@@ -85,7 +85,7 @@ def _conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
 
 
 def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
-    """The call for the console's phone (`play` in proof.js); None if the phone cannot play it."""
+    """The call as the console's phone plays it (`play` in proof.js); None if the phone cannot play it."""
     (scenario,), _ = read_scenarios("call.yaml", written.text)
     call = scenario.call or ScenarioCall()
     given = written.body.get("given", {})
@@ -104,6 +104,6 @@ def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
 
 
 def _plays(step: steps.ScriptStep) -> bool:
-    """Whether the phone can do a step: it has no faults and no keys of called parties."""
+    """Whether the phone can do a step: one without faults, and without keys of called parties."""
     is_other = isinstance(step, steps.FaultStep | steps.EventStep | steps.UntilStep)
     return not (is_other or (isinstance(step, steps.DialStep) and step.party.presses))

@@ -1,4 +1,4 @@
-"""A server's database, for commands that run next to the server."""
+"""The server's database, for commands that run beside the server."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from app.store import Records, Store, Timeline, open_store
 P = ParamSpec("P")
 
 MOST_ALIKE: Final = 10
-"""Maximum number of calls to list for an ambiguous ID."""
+"""Maximum number of calls that are listed for an ambiguous ID."""
 
 
 def asynchronous(command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, int]:
-    """A command that awaits a database."""
+    """Makes a command out of an async function."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> int:
@@ -28,7 +28,7 @@ def asynchronous(command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, 
 
 
 def find_database() -> Store:
-    """The database of the settings; it may not exist yet. Raises CannotRun, SettingsError."""
+    """The database in the settings, which may not exist yet. Raises CannotRun, SettingsError."""
     url = server_settings().database_url
     store = open_store(url)
     if not store.is_durable:
@@ -38,27 +38,27 @@ def find_database() -> Store:
 
 
 def server_store() -> Store:
-    """The database of the settings, not open yet; raises like `require_file`."""
+    """The database in the settings, before it is opened. Raises the same as `require_file`."""
     database = find_database()
     require_file(database)
     return database
 
 
 def require_file(database: Store) -> None:
-    """Raises CannotRun if the database file does not exist."""
+    """Raise CannotRun if the database file does not exist."""
     if database.path is not None and not database.path.is_file():
         cure = "run the command in the server's folder, or set NCCO_DATABASE_URL to the server's database"
         raise CannotRun(f"there is no database at {database.label}", cure)
 
 
 class NoSuchCall(CannotRun):
-    """No call or several calls have such an ID; exits with 1."""
+    """No call has this ID, or several calls do. Exits with 1."""
 
     exit_code = ISSUES
 
 
 async def find_call(records: Records, name: str) -> Timeline:
-    """The only call whose ID is or starts with `name`. Raises NoSuchCall."""
+    """The only call whose ID is `name` or starts with it. Raises NoSuchCall."""
     found = await records.calls_like(name, MOST_ALIKE)
     if len(found) > 1:
         ids = ", ".join(call.session.id for call in found)

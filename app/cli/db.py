@@ -1,4 +1,4 @@
-"""`ncco db`: the tables of the database."""
+"""`ncco db`: the schema of the database."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def command() -> None:
 @options.output("text", "json")
 @asynchronous
 async def status(form: str) -> int:
-    """Show the schema of the database; change nothing.
+    """Show the schema of the database, without changing it.
 
-    Exit codes: 0 it is the newest, 1 it is older, does not have what this version adds, or does not exist yet, 2 it is
-    newer than this version knows, belongs to another program, or cannot be reached.
+    Exit codes: 0 it is the newest, 1 it is older, lacks an addition of this version, or does not exist yet, 2 it is too
+    new for this version, belongs to another program, or cannot be reached.
     """
     database = find_database()
     schema = await database.schema()
@@ -56,11 +56,11 @@ async def status(form: str) -> int:
 async def upgrade() -> int:
     """Upgrade the database to the newest schema, in one transaction. A new database gets its tables.
 
-    Exit codes: 0 it has the newest schema, 2 it is newer than this version knows, or cannot be changed.
+    Exit codes: 0 it has the newest schema, 2 it is too new for this version, or cannot be changed.
     """
     database = find_database()
     before = await database.schema()
-    async with database:  # which upgrades it
+    async with database:  # this upgrades it
         pass
     if before.is_complete:
         done = f"has schema {before.found}, the newest: nothing to do"

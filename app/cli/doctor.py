@@ -35,7 +35,7 @@ from app.verify.prove import SearchLimits, prove, roots_of
 from app.vonage.keys import rsa_modulus
 
 PROOF_S: Final = 10.0
-"""Time limit of all proofs together."""
+"""Time limit of all proofs together, in seconds."""
 LEAST_KEY_BITS: Final = 2048
 _INVENTED: Final = re.compile(
     r"447700900\d{3}|442079460\d{3}|441632960\d{3}|44(?:11[3-8]|1[2-6]1)4960\d{3}|1\d{3}55501\d{2}"
@@ -67,7 +67,7 @@ errors, 2 it cannot run.""",
 @click.option("--offline", is_flag=True, help="Check only this machine and the database.")
 @click.option("--mail-to", callback=_read_address, help="Send a test mail to this address.")
 def command(form: str, *, offline: bool, mail_to: str) -> int:
-    """Check everything that real calls need: settings, secrets, flows, database, public URL, the URLs at Vonage."""
+    """Check everything that real calls need: settings, secrets, flows, database, public URL, and the URLs at Vonage."""
     if offline and mail_to:
         raise click.UsageError("--offline sends no mail; leave out one of the two")
     findings = list(_findings(is_offline=offline, mail_to=mail_to))
@@ -87,12 +87,12 @@ def _findings(*, is_offline: bool, mail_to: str) -> Iterator[Finding]:
 
 
 def settings_findings(error: SettingsError) -> Iterator[Finding]:
-    """The errors of invalid settings."""
+    """The findings about settings that are not valid."""
     return (Finding("settings", "error", str(each), each.cure, each.setting) for each in (error, *error.others))
 
 
 def local_findings(settings: Settings, *, is_offline: bool = False) -> Generator[Finding, None, Collection[Flow]]:
-    """Checks this machine, the database and the recordings' bucket; returns the flows."""
+    """Check this machine, the database and the bucket of recordings; also returns the flows."""
     for check in CHECKS:
         yield from check(settings)
     flows: Collection[Flow] = ()
@@ -111,7 +111,7 @@ def local_findings(settings: Settings, *, is_offline: bool = False) -> Generator
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
-    """Whether the server would start in production, and questionable settings."""
+    """Whether the server would start in production, and which settings are questionable."""
     wrong = (*unsafe(settings, dev=False), *placeholders(settings))
     errors = [Finding("settings", "error", str(error), error.cure, error.setting) for error in wrong]
     doubts = [Finding("settings", "warning", text) for text in settings.warnings]
@@ -119,7 +119,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
 
 
 def check_secrets(settings: Settings) -> Iterator[Finding]:
-    """Which secrets are set, without their values."""
+    """Which secrets are set. Their values are not shown."""
     names = (*SECRETS, "api_secret")
     texts = {variable(name): getattr(settings, name).get_secret_value() for name in names}
     lengths = [f"{name} ({len(text)} characters)" for name, text in texts.items() if text and text not in PLACEHOLDERS]
@@ -128,7 +128,7 @@ def check_secrets(settings: Settings) -> Iterator[Finding]:
 
 
 def check_files(settings: Settings) -> Iterator[Finding]:
-    """Whether other users of the machine can read a file with a secret, or Git would commit it."""
+    """Whether other users of this machine can read a file with a secret, or Git would commit it."""
     files = [Path(DOTENV), settings.console_logins, *settings.secret_files]
     if (key := variables().get("VONAGE_PRIVATE_KEY", "")) and "-----BEGIN" not in key:
         files.append(Path(key.strip()).expanduser())
@@ -146,7 +146,7 @@ def check_files(settings: Settings) -> Iterator[Finding]:
 
 
 def check_application_id(settings: Settings) -> Iterator[Finding]:
-    """Whether the application is set; an invalid ID is reported with the settings."""
+    """Whether the application ID is set. An invalid one is reported with the settings."""
     given = settings.application_id
     cure = "Copy the application ID from the Vonage dashboard into VONAGE_APPLICATION_ID."
     if not given:
@@ -208,7 +208,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
 
 
 def _not_writable(file: Path) -> Path | None:
-    """The cause of an unwritable file: itself or the nearest existing folder; None if it is writable."""
+    """Why a file cannot be written: the path of itself, or of the nearest folder that exists; None if it can."""
     if file.exists() and not os.access(file, os.W_OK):
         return file
     folder = next(each for each in file.absolute().parents if each.exists())
@@ -260,7 +260,7 @@ def check_recordings(settings: Settings, flows: Iterable[Flow], *, is_offline: b
 
 
 async def check_audio(settings: Settings, *, is_offline: bool) -> list[Finding]:
-    """Whether recording files are missing; an unreadable database or bucket is a separate finding."""
+    """Whether files of recordings are missing. Another finding reports an unreadable database or bucket."""
     if not settings.keeps_recordings or settings.has_memory_store or (is_offline and settings.bucket is not None):
         return []
     try:
@@ -274,7 +274,7 @@ async def check_audio(settings: Settings, *, is_offline: bool) -> list[Finding]:
 
 
 def check_flows(loaded: LoadedProject) -> Iterator[Finding]:
-    """Whether the flows have errors, take calls, and lose no caller."""
+    """Whether the flows have no errors, take calls, and lose no caller."""
     flows = loaded.project.flows.values()
     errors = [issue for issue in loaded.issues if issue.is_error]
     if errors:
@@ -297,7 +297,7 @@ def check_flows(loaded: LoadedProject) -> Iterator[Finding]:
 
 
 def check_proof(loaded: LoadedProject) -> Finding:
-    """Whether a caller can get lost, as far as `PROOF_S` seconds can prove."""
+    """Whether a caller can get lost, as far as can be proved in `PROOF_S` seconds."""
     until = time.monotonic() + PROOF_S
     env = flow_variables()
     now = datetime.now(UTC)
@@ -322,7 +322,7 @@ def check_proof(loaded: LoadedProject) -> Finding:
 
 
 def check_invented(flows: Iterable[Flow]) -> Iterator[Finding]:
-    """Whether a flow still dials numbers of the examples, which belong to nobody."""
+    """Whether a flow still dials a number from the examples, which belongs to nobody."""
     written = {number: step for flow in flows for number, step in flow.written_numbers.items()}
     if invented := [number for number in written if _INVENTED.fullmatch(number)]:
         message = f"flows dial {some_of(invented)} ({written[invented[0]]}): these are example numbers that nobody has"
@@ -339,4 +339,4 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_private_key,
     check_database,
 )
-"""Checks that need only the settings, in order."""
+"""The checks that only need the settings, in order."""

@@ -1,4 +1,4 @@
-"""Writes a setting into `.env`."""
+"""Writes a setting to `.env`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ _BY_HAND: Final = "write the line by hand"
 
 
 def write_setting(file: Path, name: str, value: str) -> None:
-    """Add or replace `name` in a file, in single quotes; all other lines are kept.
+    """Add or replace `name` in a file, in single quotes. All other lines are kept.
 
     The file is replaced atomically, and only its owner can read it.
 
     Raises:
-        CannotRun: the file is a link, belongs to somebody else, or would not be read back as intended; it is unchanged.
+        CannotRun: the file is a link, belongs to somebody else, or would not be read as intended; then it is not
+            changed.
     """
     if file.is_symlink():
         raise CannotRun(
@@ -42,7 +43,7 @@ def write_setting(file: Path, name: str, value: str) -> None:
 
 
 def _create(draft: Path, file: Path) -> None:
-    """A copy of a file, or an empty one, only for its owner. Raises CannotRun if others have access to the file."""
+    """A draft with the content of a file, only for its owner. Raises CannotRun if others have access to the file."""
     text = b""
     if file.exists():
         found = file.stat()

@@ -1,4 +1,4 @@
-"""Reads the environment and `.env`: settings, folders and the flows' variables."""
+"""Reads settings, folders and the flows' variables from the environment and `.env`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FLOW_PREFIX: Final = "FLOW_"
 
 
 def variables(folder: Path = Path()) -> Mapping[str, str]:
-    """The environment variables, and those set only in `.env`. Raises CannotRun if `.env` is unreadable."""
+    """The environment variables, and those that are only in `.env`. Raises CannotRun if `.env` cannot be read."""
     try:
         found = dotenv_values(folder / DOTENV)
     except (OSError, UnicodeDecodeError) as error:
@@ -29,7 +29,7 @@ def variables(folder: Path = Path()) -> Mapping[str, str]:
 
 
 def flow_variables(folder: Path = Path()) -> Mapping[str, str]:
-    """The variables that flows may read, without their prefix. Raises CannotRun."""
+    """The variables that flows may read, without the prefix. Raises CannotRun."""
     known = variables(folder).items()
     return {name.removeprefix(FLOW_PREFIX): value for name, value in known if name.startswith(FLOW_PREFIX)}
 
@@ -40,7 +40,7 @@ def python_lookups(folder: Path = Path()) -> tuple[str, ...]:
 
 
 def project_folders(path: Path) -> tuple[Path, Path]:
-    """The folders of flows and templates of a project, given its folder or its flows folder."""
+    """The folders of flows and templates of a project, given the project's or the flows' folder."""
     if (path / "flows").is_dir():
         return path / "flows", path / "templates"
     inside = path / "templates"
@@ -48,9 +48,9 @@ def project_folders(path: Path) -> tuple[Path, Path]:
 
 
 def folders(flows: Path | None, templates: Path | None) -> tuple[Path, Path]:
-    """The folders of flows and templates: from the options, else the environment, else `flows` and `templates`.
+    """The folders of flows and templates, from the options or the environment; by default, `flows` and `templates`.
 
-    If only the flows are given, the templates are next to them; a project folder stands for both. Raises CannotRun.
+    If only the flows are given, the templates are next to them. A project folder stands for both. Raises CannotRun.
     """
     known = variables()
     if flows is not None and templates is None and not known.get("NCCO_TEMPLATES"):

@@ -1,4 +1,4 @@
-"""`ncco explain`: explains an issue's code."""
+"""`ncco explain`: explains the code of an issue."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from app.suggest import nearest
 from app.verify.scenarios.values import RULES as SCENARIO_RULES
 
 WIDTH: Final = 100
-"""Width of running text."""
+"""Line width of running text."""
 
 _APP: Final = Path(app.__file__).parent
 _EXAMPLE_FILE: Final = re.compile(rb"^#=== (?P<path>\S+)(?: -> (?P<link>\S+))?\n", re.MULTILINE)
@@ -43,7 +43,7 @@ RULES: Final[Mapping[str, Rule]] = {
     **SCENARIO_RULES,
     **RuleBook(FlowRule, _APP / "verify" / "prove" / "rules.yaml"),
 }
-"""All codes that a command, the log or a trace can show."""
+"""All codes that a command, the log or a trace may show."""
 
 
 @click.command(
@@ -60,7 +60,7 @@ Exit codes: 0 explained, 2 there is no such code.""",
 @click.argument("code", required=False)
 @options.output("text", "json")
 def command(code: str | None, form: str) -> int:
-    """Explain an issue's CODE: what it means, what causes it, and how to fix it.
+    """Explain the CODE of an issue: what it means, what causes it, and how to fix it.
 
     Without CODE, list the codes.
     """
@@ -98,7 +98,7 @@ def _list_codes(form: str) -> None:
 
 
 def write_example(example: str | bytes, root: Path) -> None:
-    """Write an example's project, as described in `app.flow.issues`, into an empty folder."""
+    """Write the project of an example, as described in `app.flow.issues`, into an empty folder."""
     data = example.encode() if isinstance(example, str) else example
     (root / "flows").mkdir()
     (root / "templates").mkdir()
@@ -119,7 +119,7 @@ def _decoded(example: str | bytes) -> str:
 
 
 def _report(rule: Rule) -> str:
-    """The commands' output for the wrong example; "" if only a call shows the issue."""
+    """What the commands print for the wrong example; "" if the issue only appears in a call."""
     if rule.code in FLOW_RULES:
         with TemporaryDirectory() as folder:
             root = Path(folder)
@@ -134,7 +134,7 @@ def _report(rule: Rule) -> str:
 
 
 def _block(title: str, text: str, *, is_plain: bool) -> str:
-    """A text below its title; plain text may contain terminal control characters."""
+    """A text below a title. Plain text may contain terminal control characters."""
     lines = text.rstrip("\n").split("\n") if is_plain else text.splitlines()
     shown = (printable(line.replace("\t", "    ")) if is_plain else line for line in lines)
     return f"{title}:\n" + "\n".join(f"  {line}".rstrip() for line in shown)

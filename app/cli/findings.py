@@ -25,10 +25,10 @@ class Finding:
 
     Attributes:
         check: its name, one word.
-        status: `unchecked` if it could not be checked, for the reason in the message.
-        message: one sentence, without secrets.
-        cure: what to do, or "".
-        setting: the setting to change; "" if the fix is elsewhere.
+        status: `unchecked` if it could not be checked; the message says why.
+        message: what was found, in one sentence without secrets.
+        cure: what to do; "" if nothing.
+        setting: the setting to change; "" if there is none to change.
     """
 
     check: str
@@ -44,7 +44,7 @@ def count_of(findings: Iterable[Finding], status: Status) -> int:
 
 
 def print_findings(findings: Sequence[Finding], form: str) -> None:
-    """Print the findings and their counts; `form` is `text` or `json`."""
+    """Print the findings and how many there are; `form` is `text` or `json`."""
     numbers = {status: count_of(findings, status) for status in _COLOURS}
     if form == "json":
         print_json({"checks": [asdict(finding) for finding in findings], "counts": numbers})

@@ -1,4 +1,4 @@
-"""`ncco forget`: delete every call of a phone number."""
+"""`ncco forget`: deletes every call of a phone number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.flow.report import counted
 from app.store import Forgotten
 
 LEAST_DIGITS: Final = 11
-"""Digits of a number without a +: a shorter one may lack its country code and match somebody else."""
+"""Minimum number of digits of a number without a +. A shorter one may lack its country code and match somebody else."""
 _PHONE_NUMBER: Final = re.compile(r"[1-9][0-9]{6,14}")
 
 

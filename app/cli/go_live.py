@@ -1,4 +1,4 @@
-"""`ncco go-live`: from a project to a phone number that rings, one question at a time."""
+"""`ncco go-live`: leads from a project to a phone number that answers, one question at a time."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from app.vonage.applications import (
 T = TypeVar("T")
 
 PATIENCE_S: Final = 30.0
-"""How long to wait for a webhook before printing hints."""
+"""How long to wait for a webhook before hints are printed, in seconds."""
 _DASHBOARD: Final = "in the Vonage dashboard, https://dashboard.vonage.com"
 
 
@@ -58,11 +58,11 @@ class Question:
 
     Attributes:
         field: its name in `Settings`.
-        text: the question, and where to find the answer.
-        is_secret: input is hidden.
-        is_needed: no call can be taken without it.
-        is_for_computed: asked only when a flow computes the numbers that it dials.
-        prepared: converts an answer to the stored value; raises CannotRun if it is unusable.
+        text: what to ask, and where to find the answer.
+        is_secret: whether the input is hidden.
+        is_needed: whether no call can be answered without it.
+        is_for_computed: whether to ask only if a flow computes the numbers that it dials.
+        prepared: converts an answer to the value to store; raises CannotRun if it cannot be used.
     """
 
     field: str
@@ -103,7 +103,7 @@ QUESTIONS: Final = (
         prepared=hashed,
     ),
 )
-"""The questions for missing settings, in this order. Each answer is written to `.env` immediately."""
+"""The questions for missing settings, in this order. Each answer is written to `.env` at once."""
 API_SECRET: Final = Question(
     "api_secret", f"The API secret: API settings {_DASHBOARD}. It is not stored", is_secret=True, is_needed=True
 )
@@ -150,7 +150,7 @@ class Guide:
     """The sequence of questions and checks.
 
     Attributes:
-        is_incomplete: an error was left unfixed.
+        is_incomplete: whether an error was left.
         numbers: the application's numbers that a flow answers.
     """
 
@@ -163,7 +163,7 @@ class Guide:
     _declined: Mapping[str, Any] | None = None
 
     def settle(self) -> Settings:
-        """Ask for missing settings until all are valid and complete."""
+        """Ask for settings until all are valid and none is missing."""
         while True:
             try:
                 settings = load_settings()
@@ -183,7 +183,7 @@ class Guide:
             self.ask(question)
 
     def ask(self, question: Question) -> None:
-        """Ask until the answer is usable, and write it to `.env`; Enter skips the question."""
+        """Ask until the answer can be used, and write it to `.env`. Enter skips the question."""
         name = variable(question.field)
         known = variables()
         is_exported = bool(os.environ.get(name))
@@ -227,7 +227,7 @@ class Guide:
             return
 
     def _login_name(self) -> str:
-        """The name of a first login; "" for a password without a name."""
+        """The name of the first login; "" for a password without a name."""
         while self._settings is not None:
             answer = click.prompt(
                 "Your name, such as anna; Enter for a password that people share", default="", show_default=False
@@ -239,7 +239,7 @@ class Guide:
         return ""
 
     def pass_group(self, title: str, find: Callable[[Settings], list[Finding]]) -> None:
-        """Run checks until there are no errors, or the user leaves the rest."""
+        """Run checks until there are no errors, or the user wants to continue with them."""
         click.echo(f"\n{click.style(title, bold=True)}")
         while True:
             findings = find(self.settle())
@@ -255,7 +255,7 @@ class Guide:
                 return
 
     def _decide(self, errors: list[Finding], *, can_skip: bool = True) -> bool:
-        """Show errors, and ask what to do; False if the user leaves them."""
+        """Show errors and ask what to do; False if the user wants to continue with them."""
         for error in errors:
             print_finding(error)
         named = [_BY_SETTING[name] for name in dict.fromkeys(each.setting for each in errors) if name in _BY_SETTING]
@@ -271,7 +271,7 @@ class Guide:
         return bool(chosen != "s")
 
     def server(self, settings: Settings) -> list[Finding]:
-        """Whether the server runs with the current settings and Vonage can reach it."""
+        """Whether the server runs with the current settings, and Vonage can reach it."""
         here = asyncio.run(_server_here(settings))
         if not here or self.is_server_outdated():
             what = f"the server started before {DOTENV} changed" if here else "no server is running on this machine"
@@ -280,11 +280,11 @@ class Guide:
         return asyncio.run(_server_findings(settings))
 
     def is_server_outdated(self) -> bool:
-        """Whether the running server was started before the last change of a setting."""
+        """Whether the running server started before a setting was last changed."""
         return bool(self._outdated) and self._outdated == asyncio.run(_server_here(self._settings))
 
     def application(self, settings: Settings) -> list[Finding]:
-        """Check the application's configuration at Vonage, after offering to replace its URLs."""
+        """Check the configuration of the application at Vonage. Before that, offer to replace its URLs."""
         if not (settings.api_secret.get_secret_value() or self._api_secret):
             self.ask(API_SECRET)
         settings = self._with_secret(settings)
@@ -292,7 +292,7 @@ class Guide:
             self._offer_urls(settings)
         except VonageApiError as error:
             if error.setting == variable("api_key"):
-                self._api_secret = ""  # one of the two is wrong: ask again
+                self._api_secret = ""  # one of the two is wrong, so ask again
             return [Finding("vonage", "error", str(error), error.cure, error.setting)]
         flows = _flows(settings)
         findings, self.numbers = asyncio.run(_at_vonage(settings, flows))
@@ -303,7 +303,7 @@ class Guide:
         return settings.model_copy(update={"api_secret": given}) if self._api_secret else settings
 
     def _offer_urls(self, settings: Settings) -> None:
-        """Replace URLs at Vonage that are not this server's, if the user agrees. Raises VonageApiError."""
+        """Replace the URLs at Vonage that do not lead to this server, if the user agrees. Raises VonageApiError."""
 
         def read() -> tuple[VonageApplication, dict[str, Any]]:
             return _call_api(settings, lambda account: read_document(account, settings.application_id))
@@ -342,7 +342,7 @@ def _is_missing(question: Question, settings: Settings, wrong: Iterable[str]) ->
 
 
 def _check(field: str, text: str) -> None:
-    """Raises SettingsError for a value that the server would refuse."""
+    """Raise SettingsError for a value that the server would refuse."""
     given: dict[str, Any] = {field: text}
     try:
         settings = load_settings(**given)
@@ -355,19 +355,19 @@ def _check(field: str, text: str) -> None:
 
 
 def _flows(settings: Settings) -> list[Flow]:
-    """The flows without errors; none if they are unreadable, which is a separate finding."""
+    """The flows without errors; none if they cannot be read, about which there is another finding."""
     with suppress(CannotRun):
         return list(Source(settings.flows, settings.templates).load(flow_variables()).project.flows.values())
     return []
 
 
 def _names(findings: Iterable[Finding]) -> Iterator[str]:
-    """The checks without errors, without duplicates."""
+    """The names of the checks that found no error, without duplicates."""
     return iter(dict.fromkeys(each.check for each in findings if each.status == "ok"))
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """The differences between two JSON documents: path and both values; None for a missing value."""
+    """The differences between two JSON documents, as paths and both values. A missing value is None."""
     if isinstance(before, dict) and isinstance(after, dict):
         for name in sorted(before.keys() | after.keys()):
             yield from differences(before.get(name), after.get(name), f"{path}.{name}" if path else name)
@@ -380,7 +380,7 @@ def _shown(value: Any) -> str:
 
 
 async def _tunnel(settings: Settings | None) -> str:
-    """The URL of a tunnel to the server on this machine; "" without one."""
+    """The URL of a tunnel to the server on this machine; "" if there is none."""
     if settings is None:
         return ""
     async with checking_client() as client:
@@ -389,7 +389,7 @@ async def _tunnel(settings: Settings | None) -> str:
 
 
 async def _server_here(settings: Settings | None) -> str:
-    """The ID of the server on this machine; "" for none."""
+    """The ID of the server on this machine; "" if there is none."""
     if settings is None:
         return ""
     async with checking_client() as client:
@@ -429,7 +429,7 @@ def _call_api(settings: Settings, work: Callable[[Account], Awaitable[T]]) -> T:
 
 
 def _watch(settings: Settings, numbers: list[str]) -> None:
-    """Ask for a call, and show it as it arrives, until it is over."""
+    """Ask the user to call, and show the call as it arrives, until it is over."""
     named = " or ".join(readable(number) for number in numbers) or "your number"
     click.echo(f"\n{click.style(f'Call {named} now.', bold=True)} Press Ctrl-C to stop waiting.")
     store = open_store(settings.database_url)

@@ -1,4 +1,4 @@
-"""`ncco graph`: flows as a drawing."""
+"""`ncco graph`: draws flows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Exit codes: 0 drawn, 1 the flows have errors, 2 there is no such flow.""",
 @options.templates
 @options.output("mermaid", "dot", "svg")
 def command(flow: str | None, flows: Path | None, templates: Path | None, form: str, *, errors: bool) -> int:
-    """Draw FLOW with the flows that it runs; without FLOW, every flow of the project."""
+    """Draw FLOW with the flows that it runs. Without FLOW, draw every flow of the project."""
     found = Source.here(flows, templates).load()
     known = found.project.flows
     if flow not in known and found.has_errors and (flow is None or flow in named_flows(found.texts)):

@@ -17,7 +17,7 @@ from app.service.recorded_calls import hook_document
 from app.store import HookCounts, HookRow, moment_of
 
 MOST_HOOKS: Final = 100_000
-"""Maximum number of hooks that `retry` considers, parked ones first."""
+"""Maximum number of hooks that `retry` looks at, parked ones first."""
 
 
 @click.group(
@@ -39,7 +39,7 @@ are, 2 there is no database.""",
 @click.pass_context
 @asynchronous
 async def command(context: click.Context, limit: int, form: str) -> int:
-    """Show unsent hooks: those waiting for their next try, and those that were given up."""
+    """Show the hooks that have not been sent: those that will be retried, and those that were given up."""
     if context.invoked_subcommand is not None:
         return FINE
 
@@ -61,10 +61,10 @@ async def command(context: click.Context, limit: int, form: str) -> int:
 @click.option("--all", "all_", is_flag=True, help="All of them.")
 @asynchronous
 async def retry(ids: tuple[str, ...], all_: bool) -> int:
-    """Try hooks again, now: parked ones with all their tries, waiting ones before their time.
+    """Retry hooks now. Parked hooks get all their attempts again; waiting hooks are sent early.
 
-    A running server sends them within a second; otherwise they go out when it starts. Exit codes: 0 they will be
-    retried, 1 one of them does not exist or waits for an earlier one of the same call, 2 there is no database.
+    A running server sends them within a second; otherwise they are sent when it starts. Exit codes: 0 they will be
+    retried, 1 one of them does not exist or is waiting for an earlier one of the same call, 2 there is no database.
     """
     _require_ids_or_all(ids, all_)
     async with server_store() as store:
@@ -89,7 +89,7 @@ async def retry(ids: tuple[str, ...], all_: bool) -> int:
 @click.option("--all", "all_", is_flag=True, help="All parked hooks.")
 @asynchronous
 async def drop(ids: tuple[str, ...], all_: bool) -> int:
-    """Delete hooks that were given up: their receivers never get them. Waiting hooks are kept.
+    """Delete hooks that were given up, so that they are never sent. Waiting hooks are kept.
 
     Exit codes: 0 they are deleted, 1 one of them does not exist or is not parked, 2 there is no database.
     """
@@ -104,7 +104,7 @@ async def drop(ids: tuple[str, ...], all_: bool) -> int:
 
 
 def _require_ids_or_all(ids: tuple[str, ...], all_: bool) -> None:
-    """Raises UsageError unless exactly one is given."""
+    """Raise UsageError unless exactly one of the two is given."""
     if all_ == bool(ids):
         raise click.UsageError("name the hooks, or add --all")
 

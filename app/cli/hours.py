@@ -1,4 +1,4 @@
-"""`ncco hours`: opening hours, and whether it is open now."""
+"""`ncco hours`: the opening hours, and whether they are open now."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def state_of(moment: CurrentHours) -> str:
 
 
 def _document(name: str, calendar: Calendar, file: str, moment: CurrentHours) -> dict[str, Any]:
-    """A calendar as JSON; `next_open` and `next_close` are null if there is no such time.
+    """A calendar as JSON; `next_open` and `next_close` are null if there will be no such time.
 
     An end before the start is on the next day.
     """
@@ -84,7 +84,7 @@ def _document(name: str, calendar: Calendar, file: str, moment: CurrentHours) ->
 
 
 def _date(day: date, year: int) -> str:
-    """`Tue 29 Dec`, with the year unless it is `year`."""
+    """A date such as `Tue 29 Dec`. The year is only shown if it is not `year`."""
     other = f" {day.year}" if day.year != year else ""
     return f"{DAYS[day.weekday()].capitalize()} {day.day} {day:%b}{other}"
 

@@ -1,4 +1,4 @@
-"""`ncco init`: a new project."""
+"""`ncco init`: creates a project."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.verify.scenarios.model import scenario_schema
 
 SKELETON: Final = Path(__file__).parent / "skeleton"
 HIDDEN: Final = "dot-"
-"""A file `dot-env.example` of the skeleton becomes `.env.example` in a project."""
+"""A file `dot-env.example` in the skeleton becomes `.env.example` in the project."""
 NEXT_COMMANDS: Final = (
     ("ncco serve --dev", "open the address that it prints, and make a call in the browser"),
     ("ncco check", "find issues in the flows; there are none yet"),
@@ -41,7 +41,7 @@ Exit codes: 0 written, 2 the folder has files already, or cannot be written.""",
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Write into a folder that has files; existing files stay unchanged.")
 def command(folder: Path, *, force: bool) -> int:
-    """Write a new project into DIR: a flow, a template, settings, an editor's schema, a compose file."""
+    """Create a project in DIR: a flow, a template, settings, the editor's schema, and a compose file."""
     _refuse_used_folder(folder, force=force)
     files = _files()
     kept = sorted(name for name in files if (folder / name).exists())
@@ -55,7 +55,7 @@ def command(folder: Path, *, force: bool) -> int:
 
 
 def _refuse_used_folder(folder: Path, *, force: bool) -> None:
-    """Raises CannotRun if a folder has files other than Git's, unless forced."""
+    """Raise CannotRun if a folder contains files besides Git's, unless forced."""
     if folder.exists() and not folder.is_dir():
         raise CannotRun(f"{folder} is a file", "name a folder that does not exist yet")
     if folder.exists() and not force and any(path.name != ".git" for path in folder.iterdir()):
@@ -63,7 +63,7 @@ def _refuse_used_folder(folder: Path, *, force: bool) -> None:
 
 
 def _files() -> dict[str, str]:
-    """Path in the project → text."""
+    """The texts of the files, by path in the project."""
     files: dict[str, str] = {}
     for path in sorted(path for path in SKELETON.rglob("*") if path.is_file()):
         parts = path.relative_to(SKELETON).parts
@@ -76,7 +76,7 @@ def _files() -> dict[str, str]:
 
 
 def _print_next(folder: Path, written: list[str], kept: Iterable[str]) -> None:
-    """Print the files written, and the next steps."""
+    """Print the files that were written, and what to do next."""
     click.echo(f"wrote {len(written)} files into {printable(str(folder))}:")
     for name in written:
         click.echo(f"  {name}")

@@ -26,8 +26,8 @@ How to set up VS Code and Neovim: docs/how-to/editor.md""",
 def command() -> int:
     """Run the language server for an editor, on standard input and output.
 
-    It checks flows, templates and scenario files while you type, with fixes; completes and explains words; finds,
-    renames and lists steps, lookups, hooks and flows. Unsaved text never runs functions or reaches the network.
+    It checks flows, templates and scenario files while you type, and offers fixes. It completes and explains words, and
+    finds, renames and lists steps, lookups, hooks and flows. Unsaved text never runs functions or reaches the network.
     """
     if find_spec("pygls") is None:
         cure = 'run `pip install ".[lsp]"` in a copy of the repository'
@@ -37,14 +37,14 @@ def command() -> int:
     from app.lsp.features import make_server  # noqa: PLC0415 - an optional extra
 
     with os.fdopen(os.dup(1), "wb") as replies:
-        os.dup2(2, 1)  # stray output must not be mistaken for a message
+        os.dup2(2, 1)  # stray output must not be taken for a message
         make_server(_settings_of).start_io(stdout=replies)
     return FINE
 
 
 def _settings_of(project: Path) -> Mapping[str, Sequence[str]]:
-    """The settings in `.env` for a project's flows: see `OpenProject.folder`."""
+    """The settings in `.env` for a project's flows; see `OpenProject.folder`."""
     try:
         return {"env": sorted(flow_variables(project)), "modules": python_lookups(project)}
-    except CannotRun:  # ignore an unreadable `.env`; `ncco check` reports it
+    except CannotRun:  # ignore a `.env` that cannot be read: `ncco check` reports it
         return {"env": (), "modules": ()}

@@ -1,4 +1,4 @@
-"""Checks the network: server, console, public URL, mail and clock. Read-only, except for a requested test mail."""
+"""Checks the network: server, console, public URL, mail and clock. Changes nothing, but may send a test email."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from app.store import open_store
 from app.vonage.signatures import MAX_AGE_S
 
 MOST_CLOCK_S: Final = 30
-"""Clock difference that causes a warning; from `MAX_AGE_S` on, signatures are refused."""
+"""A clock difference of this many seconds causes a warning. From `MAX_AGE_S` on, signatures are refused."""
 
 
 async def network_findings(
     settings: Settings, flows: Collection[Flow], *, is_offline: bool, mail_to: str = ""
 ) -> list[Finding]:
-    """All checks that send requests, only to this machine if `is_offline`; `flows` have no errors."""
+    """All checks that send requests. If `is_offline`, only to this machine. `flows` must have no errors."""
     async with checking_client() as client:
         findings, headers = await server_findings(client, settings, is_offline=is_offline)
         if is_offline:
@@ -45,14 +45,14 @@ async def network_findings(
 
 
 def checking_client() -> httpx.AsyncClient:
-    """A client that trusts public certificates, follows no redirects and uses no proxy."""
+    """A client that trusts public certificates, and uses no redirects or proxies."""
     return httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=httpx.create_ssl_context())
 
 
 async def server_findings(
     client: httpx.AsyncClient, settings: Settings, *, is_offline: bool = False
 ) -> tuple[list[Finding], Mapping[str, str]]:
-    """Whether the server and its console answer, here and at the public URL; the latter's response headers."""
+    """Whether the server and its console answer on this machine and at the public URL; also the latter's headers."""
     here = await local_server(client, settings)
     findings = [check_local_server(settings, here, await probe(client, f"{_local_url(settings)}/readyz"))]
     findings.append(await check_console(client, settings, here))
@@ -83,7 +83,7 @@ def _local_url(settings: Settings) -> str:
 
 
 def check_local_server(settings: Settings, here: Probe, ready: Probe) -> Finding:
-    """Whether the server runs on this machine, and accepts calls."""
+    """Whether the server runs on this machine and takes calls."""
     url = _local_url(settings)
     reasons = ready.document.get("reasons")
     if here.server and isinstance(reasons, list) and reasons:
@@ -104,7 +104,7 @@ def check_local_server(settings: Settings, here: Probe, ready: Probe) -> Finding
 
 
 async def check_console(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:
-    """Whether the console has a password and its own port. Only a page is requested."""
+    """Whether the console has a password and listens on its port. Only requests a page."""
     if not settings.has_console(dev=False):
         why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
         return Finding("console", "ok", f"it is off outside of `--dev`: {why}")
@@ -124,7 +124,7 @@ async def check_console(client: httpx.AsyncClient, settings: Settings, here: Pro
 
 
 def _is_taken(url: str) -> bool:
-    """Whether something listens at the host and port of a URL of this machine."""
+    """Whether something listens at the host and port of a URL on this machine."""
     parts = urlsplit(url)
     try:
         socket.create_connection((parts.hostname or "", parts.port or 0), WITHIN_S).close()
@@ -147,14 +147,14 @@ async def check_ways_to_console(client: httpx.AsyncClient, settings: Settings) -
 
 
 def check_console_reach(url: str, reply: Probe) -> Iterator[Finding]:
-    """The finding that the console's own port answers at the public host, bypassing its proxy, with this `reply`."""
+    """The finding if the console's port answers at the public host with `reply`, bypassing the proxy."""
     if reply.is_console:
         cure = "Do not forward that port. From elsewhere, use an SSH tunnel, or a proxy with NCCO_CONSOLE_URL."
         yield Finding("console", "error", f"it can be reached from outside, without TLS, at {url}", cure)
 
 
 def check_console_url(url: str, reply: Probe) -> Finding:
-    """Whether the console's proxy leads to it; `reply` is the login page's."""
+    """Whether the console's proxy leads to the console; `reply` is the login page's."""
     if reply.is_console and reply.status == httpx.codes.OK:
         return Finding("console", "ok", f"{url} leads to it, and asks for a password")
     cure = "Make the proxy forward this name to the console's port, with its Host header, or remove NCCO_CONSOLE_URL."
@@ -163,9 +163,9 @@ def check_console_url(url: str, reply: Probe) -> Finding:
 
 
 async def check_mail(settings: Settings, flows: Collection[Flow], to: str = "") -> list[Finding]:
-    """Whether the mail server accepts mail of hooks; nothing without such hooks or without a mail server.
+    """Whether the mail server accepts hooks' emails. Nothing if no hook sends email or there is no mail server.
 
-    A test mail is sent to the address `to`, if one is given.
+    If `to` is given, a test email is sent there.
     """
     if settings.mail_server is None:
         if to:
@@ -187,7 +187,7 @@ async def check_mail(settings: Settings, flows: Collection[Flow], to: str = "") 
 
 
 async def _addresses(url: str) -> list[str]:
-    """The addresses of the host of a URL; empty when its name cannot be resolved."""
+    """The addresses of a URL's host; none if its name cannot be resolved."""
     try:
         async with asyncio.timeout(WITHIN_S):
             host = urlsplit(url).hostname or ""
@@ -198,7 +198,7 @@ async def _addresses(url: str) -> list[str]:
 
 
 async def check_address(public_url: str) -> list[Finding]:
-    """Whether the public URL's host resolves to an address that Vonage can reach."""
+    """Whether the host of the public URL resolves to an address that Vonage can reach."""
     host = urlsplit(public_url).hostname or ""
     addresses = await _addresses(public_url)
     if not addresses:
@@ -212,7 +212,7 @@ async def check_address(public_url: str) -> list[Finding]:
 
 
 def check_public_url(settings: Settings, here: Probe, there: Probe) -> Iterator[Finding]:
-    """Whether the public URL is encrypted, and leads to this server."""
+    """Whether the public URL is encrypted and leads to this server."""
     public_url = settings.public_url
     if there.is_untrusted:
         cure = (
@@ -257,7 +257,7 @@ def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:
 
 
 def check_webhooks(reply: Probe) -> Finding:
-    """Whether `/webhooks/` leads to a server; `reply` is for a path that no server has."""
+    """Whether `/webhooks/` leads to a server. `reply` is the response for a path that no server has."""
     if reply.status == httpx.codes.NOT_FOUND and {"error", "cure"} <= reply.document.keys():
         return Finding("webhooks", "ok", "/webhooks/ leads there too")
     cure = "Make the proxy or tunnel forward /webhooks/, with GET and POST."
@@ -266,7 +266,7 @@ def check_webhooks(reply: Probe) -> Finding:
 
 
 async def check_plain_http(client: httpx.AsyncClient, public_url: str) -> list[Finding]:
-    """Whether http:// redirects to https://, for an https URL on the usual port."""
+    """Whether http:// redirects to https://, if the public URL is https on the usual port."""
     parts = urlsplit(public_url)
     if parts.scheme != "https" or parts.port is not None:
         return []
@@ -281,7 +281,7 @@ async def check_plain_http(client: httpx.AsyncClient, public_url: str) -> list[F
 
 
 def check_clock(date: str, headers: Mapping[str, str]) -> Finding:
-    """Compare the clock with the `Date` header of Vonage's reply, or else of the public URL."""
+    """Compare the clock with the `Date` header of Vonage's reply, or of the public URL's if there is none."""
     source = "Vonage's" if date else "the public URL's"
     date = date or headers.get("date", "")
     try:

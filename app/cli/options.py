@@ -1,4 +1,4 @@
-"""Options shared by several commands, and their values."""
+"""Options that several commands share, and their values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 Command = TypeVar("Command", bound=Callable[..., object])
 
 YEARS: Final = range(2000, 2101)
-"""Time zone of simulated calls."""
+"""The years in which calls may be simulated."""
 
 flows = click.option(
     "--flows",
@@ -43,7 +43,7 @@ def output(*formats: str) -> Callable[[Command], Command]:
 
 
 def read_day(_: click.Context, __: click.Parameter, text: str | None) -> date | None:
-    """A date; None without one. Raises BadParameter."""
+    """A date, or None if none is given. Raises BadParameter."""
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
@@ -51,7 +51,7 @@ def read_day(_: click.Context, __: click.Parameter, text: str | None) -> date | 
 
 
 def read_time(_: click.Context, __: click.Parameter, text: str | None) -> datetime:
-    """A point in time, in UTC unless it has a time zone; now if missing. Raises BadParameter."""
+    """A point in time, in UTC unless it has a time zone. By default, now. Raises BadParameter."""
     if text is None:
         return datetime.now(UTC).replace(microsecond=0)
     try:
@@ -67,7 +67,7 @@ def read_time(_: click.Context, __: click.Parameter, text: str | None) -> dateti
 
 
 def read_zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:
-    """A time zone by its name in the time zone database. Raises BadParameter."""
+    """A time zone, by its name in the time zone database. Raises BadParameter."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -75,7 +75,7 @@ def read_zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:
 
 
 def read_url(_: click.Context, __: click.Parameter, url: str) -> str:
-    """The URL of a server; "" for none. Raises BadParameter."""
+    """The URL of a server; "" if none is given. Raises BadParameter."""
     try:
         parts = urlsplit(url)
         is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable() and " " not in url

@@ -1,4 +1,4 @@
-"""Exit codes and output of commands."""
+"""What commands share: exit codes and output."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ FINE: Final = 0
 ISSUES: Final = 1
 CANNOT_RUN: Final = 2
 INTERRUPTED: Final = 130
-"""After Ctrl-C, as in shells; 1 would mean issues."""
+"""The exit code after Ctrl-C, as in shells. 1 would mean that there are issues."""
 BROKEN_PIPE: Final = 141
-"""When the output's reader has gone (`| head`), as in shells."""
+"""The exit code if nobody reads the output anymore (`| head`), as in shells."""
 
 _LONGEST_NAME: Final = 200
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class CannotRun(click.ClickException):
-    """The command cannot run; exits with 2 and prints the problem and its fix."""
+    """The command cannot run. Exits with 2, and prints the problem and its fix."""
 
     exit_code = CANNOT_RUN
 
     def __init__(self, message: str, cure: str) -> None:
         self.problem = message
         self.cure = cure
-        text = f"{message}\n  fix: {cure}"  # it may quote a setting or a file name
+        text = f"{message}\n  fix: {cure}"  # the message may quote a setting or a file name
         super().__init__("".join(char if char.isprintable() or char == "\n" else f"<{ord(char):02X}>" for char in text))
 
 
 def exit_code_of(command: Callable[[], int | None]) -> int:
-    """Run a command; returns its exit code, even if it is interrupted or its output's reader has gone.
+    """Run a command; returns its exit code, even if it is interrupted or nobody reads its output anymore.
 
-    Raises CannotRun, also for an unusable setting, database or file.
+    Raises CannotRun, also if a setting, the database or a file cannot be used.
     """
     try:
         code = command() or FINE
@@ -60,7 +60,7 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
         rest = (f"{other}\n  fix: {other.cure}" for other in others)
         raise CannotRun(str(error), "\n".join([error.cure, *rest])) from error
     except OSError as error:
-        if error.filename is not None:  # standard output has no name
+        if error.filename is not None:  # standard output has no file name
             cure = "change its permissions, or name another" if isinstance(error, PermissionError) else "name another"
             cure = "free some space there, or name another" if error.errno in _DISK_FULL else cure
             raise CannotRun(f"{str(error.filename)[:_LONGEST_NAME]}: {error.strerror}", cure) from error
@@ -74,7 +74,7 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
 
 
 def open_closed_streams() -> None:
-    """Connect a closed standard stream (`>&-`) to /dev/null; Python sets it to None."""
+    """Connect a standard stream that is closed (`>&-`), which is None in Python, to /dev/null."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - open for as long as the process
@@ -82,7 +82,7 @@ def open_closed_streams() -> None:
 
 
 def _flush_streams() -> None:
-    """Drop unwritable output, for which Python would exit with 120 instead of the command's code."""
+    """Drop output that cannot be written. Otherwise Python would exit with 120 instead of the command's code."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -91,12 +91,12 @@ def _flush_streams() -> None:
 
 
 def shows_colours() -> bool:
-    """Whether standard output is a terminal with colours; NO_COLOR and TERM=dumb switch them off."""
+    """Whether standard output is a terminal with colours. NO_COLOR and TERM=dumb disable them."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def read_text(file: str | Path) -> str:
-    """The text of a file, or of standard input for "-", without its byte order mark. Raises CannotRun."""
+    """The text of a file, or of standard input for "-", without a byte order mark. Raises CannotRun."""
     try:
         with click.open_file(file, "rb") as opened:
             data: bytes = opened.read()

@@ -1,4 +1,4 @@
-"""`ncco place`: calls that the server is to place."""
+"""`ncco place`: places calls."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from app.store import PlacedRow, Store, moment_of
 
 OWNER: Final = "cli"
 AT_ONCE: Final = 500
-"""Rows per transaction."""
+"""Number of rows per transaction."""
 MOST_SHOWN: Final = 20
-"""Wrong rows to show."""
+"""Maximum number of wrong rows that are shown."""
 MOST_ROWS: Final = 1_000_000
 NUMBER_COLUMNS: Final = ("to", "number", "phone")
 ID_COLUMN: Final = "id"
@@ -38,7 +38,7 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def _values(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    """The values of params, from `name=value`. Raises BadParameter."""
+    """The params from `name=value`. Raises BadParameter."""
     for each in given:
         if "=" not in each:
             raise click.BadParameter(f"{each} is not name=value")
@@ -46,7 +46,7 @@ def _values(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> di
 
 
 def _duration(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
-    """Seconds of a duration such as 90m. Raises BadParameter."""
+    """The seconds of a duration such as 90m. Raises BadParameter."""
     found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", text or "")
     if text is None:
         return None
@@ -99,7 +99,7 @@ async def command(
     flows: Path | None,
     templates: Path | None,
 ) -> int:
-    """Ask the server to place calls; show or stop a batch; pause all placing."""
+    """Have the server place calls; show or stop a batch; pause all placing."""
     if flow is None:
         if number or file is not None or values:
             raise CannotRun("no flow is named", "write e.g. `ncco place reminder --to 447700900123`")
@@ -126,14 +126,14 @@ async def command(
 
 @dataclass(frozen=True, slots=True)
 class _Placing:
-    """Checks calls before any of them is written."""
+    """Checks calls before any of them is stored."""
 
     flows: Mapping[str, Flow]
     allowed: tuple[str, ...]
     now: datetime
 
     def read(self, calls: Iterable[tuple[str, WantedCall | RefusedRequest]]) -> tuple[list[PlacedRow], list[str]]:
-        """The rows of calls, each with its place in the file, and what is wrong."""
+        """The rows of calls, each with its place in the file, and what is wrong with the others."""
         rows = []
         problems = []
         for place, call in calls:
@@ -149,7 +149,7 @@ class _Placing:
 def _rows_of(
     wanted: WantedCall, file: Path | None, flows: Mapping[str, Flow]
 ) -> Iterator[tuple[str, WantedCall | RefusedRequest]]:
-    """Each call, or what is wrong with its row, with its place. Raises CannotRun: the file is no CSV with a header."""
+    """Each call with its place, or what is wrong with its row. Raises CannotRun if the file is no CSV."""
     if file is None:
         yield "", wanted
         return
@@ -171,7 +171,7 @@ def _rows_of(
 
 
 def _number_column(file: Path, columns: Sequence[str]) -> str:
-    """The column with the numbers. Raises CannotRun."""
+    """The column that contains the numbers. Raises CannotRun."""
     if twice := [name for name in dict.fromkeys(columns) if columns.count(name) > 1]:
         raise CannotRun(f"{file} has the column {twice[0]!r} twice", "delete one of them")
     found = next((name for name in NUMBER_COLUMNS if name in columns), None)
@@ -185,7 +185,7 @@ def _number_column(file: Path, columns: Sequence[str]) -> str:
 def _call_of(
     wanted: WantedCall, row: Mapping[str | None, Any], column: str, params: Iterable[str]
 ) -> WantedCall | RefusedRequest:
-    """The call of a row. Its columns are params, unless one is the number or the id, or it is empty and no param."""
+    """The call of a row. Every column is a param, except the number, the ID, and empty ones that no param has."""
     if row.get(None):
         return RefusedRequest("row", "has more cells than the first line", "Put texts with commas in quotes.")
     known = set(params)
@@ -208,7 +208,7 @@ def _call_of(
 
 
 async def _write(store: Store, rows: Sequence[PlacedRow], batch: str, now: datetime) -> int:
-    """Write the calls that are new, and say how many they are."""
+    """Store the calls that are new, and print how many there are."""
     new = 0
     for start in range(0, len(rows), AT_ONCE):
         part = rows[start : start + AT_ONCE]
@@ -228,7 +228,7 @@ async def _write(store: Store, rows: Sequence[PlacedRow], batch: str, now: datet
 
 
 async def _manage(store: Store, batch: str, stop: str, pause: str, *, resume: bool) -> int:
-    """Stop a batch, pause or resume; then show how far it is."""
+    """Stop a batch, pause or resume placing, then show the progress."""
     now = time.time_ns() // 1_000_000
     if stop:
         click.echo(f"{counted(await store.placed.stop_batch(stop, now), 'call is', 'calls are')} cancelled")

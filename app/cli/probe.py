@@ -1,4 +1,4 @@
-"""Probes a server with one GET."""
+"""Probes a server with a GET."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import httpx
 from app.console.guard import POLICY
 
 WITHIN_S: Final = 5.0
-"""As long as Vonage waits for a reply. Source: delivery rules, socket timeout."""
+"""Time limit in seconds: as long as Vonage waits for a reply. Source: delivery rules, socket timeout."""
 MAX_BYTES: Final = 100_000
 
 
@@ -25,11 +25,11 @@ class Probe:
 
     Attributes:
         problem: why there was no reply; "" if there was one.
-        is_untrusted: the certificate is not valid.
-        status: the reply's status; 0 without a reply.
+        is_untrusted: whether the certificate is not valid.
+        status: the status of the reply; 0 if there was none.
         document: the reply, if it is a JSON object.
-        headers: the reply's headers.
-        ms: milliseconds until the whole reply.
+        headers: the headers of the reply.
+        ms: milliseconds until the reply was complete.
     """
 
     problem: str = ""
@@ -41,17 +41,17 @@ class Probe:
 
     @property
     def is_console(self) -> bool:
-        """Whether a console replied, even with a refusal."""
+        """Whether a console replied, even if it refused the request."""
         return self.headers.get("content-security-policy") == POLICY
 
     @property
     def server(self) -> str:
-        """The ID of the server that replied to `/healthz`; "" for another product."""
+        """The ID of the server that replied to `/healthz`; "" if it is another product."""
         return str(self.document.get("server", "")) if self.document.get("status") == "up" else ""
 
 
 async def probe(client: httpx.AsyncClient, url: str) -> Probe:
-    """The result of a GET, within `WITHIN_S`."""
+    """Send a GET and return the result, within `WITHIN_S`."""
     begun = time.perf_counter()
     try:
         async with asyncio.timeout(WITHIN_S), client.stream("GET", url) as response:

@@ -1,4 +1,4 @@
-"""The project of a command: its folders and files, loaded, with issues at the paths that the user named."""
+"""The project that a command works on: its folders and files, loaded. Issues are at the paths that the user named."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RUN: Final = re.compile(r"\brun[\"']?\s*:\s*[\"']?([\w-]+)")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One project on disk: its folders, and `files` if only some of its flow files are meant."""
+    """A project on disk: its folders, and `files` if only some of its flow files are meant."""
 
     flows: Path
     templates: Path
@@ -35,20 +35,20 @@ class Source:
 
     @classmethod
     def here(cls, flows: Path | None, templates: Path | None) -> Self:
-        """The project from options or the environment, else the one in this folder. Raises CannotRun."""
+        """The project from the options or the environment, or else the one in this folder. Raises CannotRun."""
         return cls(*folders(flows, templates))
 
     def path_of(self, name: str) -> str:
-        """`flows/acme.yaml` as a path that the user can open."""
+        """The path that a user can open for a name such as `flows/acme.yaml`."""
         for folder, path in (("flows", self.flows), ("templates", self.templates)):
             if name == folder or name.startswith(f"{folder}/"):
                 return (path / name.removeprefix(folder).lstrip("/")).as_posix()
         return name
 
     def load(self, env: Mapping[str, str] | None = None, *, today: date | None = None) -> LoadedProject:
-        """Load the project, with the variables of the environment unless `env` is given; `today` as in `load`.
+        """Load the project, with the variables of the environment unless `env` is given; `today` is as in `load`.
 
-        Raises CannotRun if its folder, or a named file, is unreadable.
+        Raises CannotRun if the folder or a named file cannot be read.
         """
         if not self.flows.is_dir():
             cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
@@ -64,10 +64,9 @@ class Source:
         return LoadedProject(self, project, issues, {self.path_of(name): text for name, text in texts.items()})
 
     def load_flow(self, name: str) -> LoadedProject:
-        """Load a flow and its dependencies, even if other flows have errors.
+        """Load a flow and what it needs, even if other flows have errors.
 
-        If no flow has that name, the whole project is loaded.
-        Raises CannotRun, FlowsHaveErrors.
+        If there is no such flow, the whole project is loaded. Raises CannotRun, FlowsHaveErrors.
         """
         texts = read_project(self.flows, self.templates)[0] if self.flows.is_dir() and not self.files else {}
         file = named_flows(texts).get(name)
@@ -78,14 +77,14 @@ class Source:
         return self.load_sound()
 
     def load_sound(self, env: Mapping[str, str] | None = None) -> LoadedProject:
-        """Load the project. Raises CannotRun, FlowsHaveErrors."""
+        """Load the project; it must have no errors. Raises CannotRun, FlowsHaveErrors."""
         loaded = self.load(env)
         if loaded.has_errors:
             raise FlowsHaveErrors(loaded)
         return loaded
 
     def _read_files(self) -> tuple[dict[str, str], list[FlowIssue]]:
-        """The named files and the files that they need, with every template of the project. Raises CannotRun."""
+        """The named files and the files that they need, with all templates of the project. Raises CannotRun."""
         texts, issues = read_project(self.flows, self.templates)
         shown = {file: f"flows/{file.relative_to(self.flows).as_posix()}" for file in self.files}
         flows = {name: read_text(file) for file, name in shown.items()}
@@ -97,7 +96,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class LoadedProject:
-    """The loaded project. Issues and texts have paths that the user can open."""
+    """A loaded project. Issues and texts have paths that the user can open."""
 
     source: Source
     project: Project
@@ -106,12 +105,12 @@ class LoadedProject:
 
     @property
     def has_errors(self) -> bool:
-        """Whether the project cannot be used, for example because a file cannot be read."""
+        """Whether the project cannot be used, because of errors or because a file cannot be read."""
         return any(issue.is_error for issue in self.issues)
 
 
 class FlowsHaveErrors(click.ClickException):
-    """The flows have errors, which are printed to standard error; exits with 1. `ncco check` shows warnings, too."""
+    """The flows have errors, which are printed to standard error; exits with 1. `ncco check` also warns."""
 
     exit_code = ISSUES
 
@@ -125,7 +124,7 @@ class FlowsHaveErrors(click.ClickException):
 
 
 def source_at(path: Path, templates: Path | None) -> Source:
-    """The project at `path`: its folder, its folder of flows, or one of its flow files. Raises CannotRun."""
+    """The project at `path`: the project's folder, its flows folder, or one of its flow files. Raises CannotRun."""
     if not path.exists():
         raise CannotRun(f"{path} does not exist", "name a project folder, a folder of flow files, or a flow file")
     if (home := _home_of_scenarios(path)) is not None:
@@ -142,7 +141,7 @@ def source_at(path: Path, templates: Path | None) -> Source:
 
 
 def _home_of_scenarios(path: Path) -> Path | None:
-    """The project with scenarios at or below a path; None for any other path."""
+    """The project whose scenarios are at or below a path; None for any other path."""
     home = project_of(path)
     whole = path.resolve()
     if home is None or whole in (home, *home.parents):
@@ -152,33 +151,33 @@ def _home_of_scenarios(path: Path) -> Path | None:
 
 
 def source_of(what: str | None, flows: Path | None, templates: Path | None) -> tuple[Source, str]:
-    """The project and the flow that a command-line argument means; "" if it does not mean a flow. Raises CannotRun."""
+    """The project and the flow that an argument names; the flow is "" if it names a project. Raises CannotRun."""
     here = Source.here(flows, templates)
     path = Path(what or "")
     if not what or flows is not None or not (path.exists() or path.suffix.lower() in SUFFIXES or "/" in what):
         return here, what or ""
-    # A flow may have the name of a folder.
+    # A flow may have the same name as a folder.
     texts = read_project(here.flows, here.templates)[0] if "/" not in what and here.flows.is_dir() else {}
     return (here, what) if what in named_flows(texts) else (source_at(path, templates), "")
 
 
 def flow_named(name: str, flows: Mapping[str, Flow]) -> Flow:
-    """The flow with a name. Raises CannotRun."""
+    """The flow with this name. Raises CannotRun."""
     if name not in flows:
         raise CannotRun(f'there is no flow "{name}"', near_or_all(name, flows))
     return flows[name]
 
 
 def flow_of_file(loaded: LoadedProject) -> str:
-    """The flow of the file that was named; "" if a whole project was."""
+    """The flow of the file that was named; "" if the whole project was."""
     places = [f"flows/{file.name}" for file in loaded.source.files]
     return next((flow.name for flow in loaded.project.flows.values() if [flow.place.file] == places), "")
 
 
 def _needed_by(texts: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
-    """The `others` that the flows in `texts` need: shared parts, and the flows that they run.
+    """Those of `others` that the flows in `texts` need: shared parts, and the flows that they run.
 
-    Unrelated issues are left out: the user did not ask about them.
+    So the user sees no issues of files that they did not ask about.
     """
     file_of_flow = named_flows(others)
     own = named_flows(texts)

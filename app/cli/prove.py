@@ -1,4 +1,4 @@
-"""`ncco prove`: explore every path through flows. Every scenario that it writes has been played."""
+"""`ncco prove`: explores every path through flows. Every scenario that it writes has been played."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from app.verify.prove.rehearsal import FoundViolation, confirmed, coverings
 from app.verify.scenarios.files import WrittenScenario, numbered
 
 MOST_SCENARIOS: Final = 100
-"""Maximum number of scenarios per file: a larger file might not load."""
+"""Maximum number of scenarios per file. A larger file might not load."""
 MOST_VALUES: Final = 6
 MOST_OUTCOMES: Final = 5
 _KEPT_OBJECTS: Final = 200_000
-"""New objects between garbage collections, which find little because every state is kept."""
+"""How many new objects start a garbage collection, which finds little because every state is kept."""
 
 
 @click.command(
@@ -96,9 +96,10 @@ def command(
     save: Path | None,
     tests: Path | None,
 ) -> int:
-    """Explore every path through FLOW, or through every flow of PROJECT, with the engine that answers the phone.
+    """Explore every path through FLOW, or through every flow of PROJECT, with the engine that answers real calls.
 
-    Every caller, lookup, opening hour and dialled party is tried, with everything that may fail on the way.
+    It tries whatever callers, lookups, opening hours and dialled parties may do, and everything that may fail on the
+    way.
     """
     source, name = source_of(what, flows, templates)
     found = source.load_sound()
@@ -140,7 +141,7 @@ def command(
 
 
 def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
-    """The flow with this name; all entry flows for "", by name. Raises CannotRun."""
+    """The flow with this name, or all entry flows for "", by name. Raises CannotRun."""
     if not flows:
         raise CannotRun("there is no flow", "run it in the project's folder, or name the folder")
     if not name:
@@ -158,7 +159,7 @@ def _issue(violation: Violation, source: Source) -> FlowIssue:
 
 
 def _report_progress(flow: str, found: int, waiting: int) -> None:
-    """Report the progress of an exploration on standard error."""
+    """Print the progress of an exploration to standard error."""
     click.echo(f"{flow}: {counted(found, 'state')}, {waiting:,} to explore ...", err=True)
 
 
@@ -189,7 +190,7 @@ def _summary(proof: Proof) -> Iterator[str]:
 
 
 def _proof_document(proof: Proof) -> dict[str, Any]:
-    """The exploration of a flow, as JSON."""
+    """The exploration of a flow as JSON."""
     return {
         "flow": proof.flow.name,
         "verdict": proof.status,
@@ -215,7 +216,7 @@ def _document(fault: FoundViolation, source: Source) -> dict[str, Any]:
 
 
 def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[WrittenScenario]]:
-    """File name → counter-examples, one file per entry flow."""
+    """Counter-examples by file name, with one file per entry flow."""
     files: dict[str, list[WrittenScenario]] = {}
     for fault in faults:
         if fault.proof is not None and fault.example is not None:
@@ -224,7 +225,7 @@ def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[Writte
 
 
 def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[WrittenScenario]]:
-    """File name → scenarios that cover outcomes when played."""
+    """Scenarios by file name that together take all outcomes."""
     played, missing = coverings(project, proofs, make_app)
     for outcome in missing:
         taken = f"{outcome.flow}, step {outcome.step}: {outcome.name}"
@@ -239,7 +240,7 @@ def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[Writ
 
 
 def _write(folder: Path, files: Mapping[str, Iterable[WrittenScenario]]) -> None:
-    """Write scenarios, at most `MOST_SCENARIOS` into a file."""
+    """Write scenarios, at most `MOST_SCENARIOS` per file."""
     for name, scenarios in files.items():
         written = numbered(scenarios)
         for number, start in enumerate(range(0, len(written), MOST_SCENARIOS), 1):

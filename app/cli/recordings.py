@@ -1,4 +1,4 @@
-"""`ncco recordings`: callers' recordings."""
+"""`ncco recordings`: the recordings of callers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BY: Final = "ncco recordings"
 
 
 class NoSuchRecording(CannotRun):
-    """The recording or its file does not exist; exits with 1."""
+    """The recording or its file does not exist. Exits with 1."""
 
     exit_code = ISSUES
 
@@ -50,7 +50,7 @@ running. Exit codes: 0 fine, 1 there is no such recording, or some have failed, 
 )
 @click.pass_context
 def command(context: click.Context) -> int:
-    """List callers' recordings; save one to a file, fetch it again or delete it."""
+    """List recordings, save one to a file, fetch it again or delete it."""
     return FINE if context.invoked_subcommand is not None else int(context.invoke(list_))
 
 
@@ -61,9 +61,9 @@ def command(context: click.Context) -> int:
 @options.output("text", "json")
 @asynchronous
 async def list_(number: str, flow: str, limit: int, form: str) -> int:
-    """List the newest recordings, including deleted ones that can still be restored. Times are UTC.
+    """List the newest recordings, including deleted ones that can be restored. Times are UTC.
 
-    Exit codes: 0 shown, 1 some have failed, 2 there is no database.
+    Exit codes: 0 none has failed, 1 some have failed, 2 there is no database.
     """
     wanted = RecordingFilter(number=options.digits_of(number), flow=flow, is_deleted=None)
     async with server_store() as store:
@@ -84,10 +84,10 @@ async def list_(number: str, flow: str, limit: int, form: str) -> int:
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True), required=False)
 @asynchronous
 async def get(id_: str, file: Path | None) -> int:
-    """Write a recording to FILE, or to standard output (`-`). By default, FILE is ID.mp3, ID.wav or ID.ogg.
+    """Write a recording to FILE, or to standard output (`-`). The default is ID.mp3, ID.wav or ID.ogg.
 
-    A file that exists is not overwritten. Exit codes: 0 written, 1 there is no such recording or it has not
-    been fetched, 2 it cannot be written, or there is no database.
+    An existing file is not overwritten. Exit codes: 0 written, 1 there is no such recording or it has not been fetched,
+    2 it cannot be written, or there is no database.
     """
     async with server_store() as store:
         row = await store.recordings.get(id_)
@@ -113,7 +113,7 @@ async def get(id_: str, file: Path | None) -> int:
 
 
 def _copy(audio: Any, target: Path) -> None:
-    """Write a new file completely or not at all. Raises CannotRun if it exists."""
+    """Write a new file, completely or not at all. Raises CannotRun if it exists."""
     try:
         with target.open("xb") as out:
             try:
@@ -133,10 +133,10 @@ def _copy(audio: Any, target: Path) -> None:
 @click.option("--lost", is_flag=True, help="Only those whose file was fetched and then lost.")
 @asynchronous
 async def retry(ids: tuple[str, ...], *, lost: bool) -> int:
-    """Fetch recordings again, now: those with these IDs, or all that are waiting or have failed.
+    """Fetch recordings again now: those with these IDs, or all that are waiting or have failed.
 
-    A running server does it within seconds; otherwise the next one does when it starts. Exit codes: 0 they will be
-    fetched, 1 one of them does not exist or is there already, 2 there is no database.
+    A running server fetches them within seconds; otherwise the next one does when it starts. Exit codes: 0 they will be
+    fetched, 1 one of them does not exist or does not have to be fetched, 2 there is no database.
     """
     async with server_store() as store:
         recordings = store.recordings
@@ -153,7 +153,7 @@ async def retry(ids: tuple[str, ...], *, lost: bool) -> int:
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @asynchronous
 async def delete(ids: tuple[str, ...]) -> int:
-    """Delete recordings for good, with their transcripts and files. Vonage keeps its own copies for a while.
+    """Delete recordings for good, with their transcripts and files. Vonage keeps copies for a while.
 
     Exit codes: 0 they are deleted, 1 one of them does not exist or its file cannot be removed yet, 2 there is no
     database.
@@ -171,7 +171,7 @@ async def delete(ids: tuple[str, ...]) -> int:
 
 
 async def remove_audio(store: Store, files: RecordingFiles) -> bool:
-    """Remove the audio of permanently deleted recordings; False, with a warning, if a server must do it later."""
+    """Remove the audio of recordings deleted for good. False, with a warning, if that is left to a server."""
     try:
         await remove_files(store.recordings, files, datetime.now(UTC))
     except OSError as error:
@@ -182,7 +182,7 @@ async def remove_audio(store: Store, files: RecordingFiles) -> bool:
 
 
 def _files() -> RecordingFiles:
-    """The store of recordings. Raises CannotRun if they are not kept."""
+    """Where recordings are stored. Raises CannotRun if they are not kept."""
     files = server_settings().recording_files
     if files is None:
         raise CannotRun("no recordings are kept", "set NCCO_RECORDINGS to a folder or a bucket")

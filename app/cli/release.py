@@ -1,4 +1,4 @@
-"""`ncco release`: confirm the removal of numbers or flows that callers can reach."""
+"""`ncco release`: confirms that the flows no longer have numbers or flows that callers can reach."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ nothing to confirm, 1 the flows have errors, 2 no database can be used.""",
 )
 @asynchronous
 async def command() -> int:
-    """Confirm that the flows on disk remove numbers or flows that callers can currently reach."""
+    """Confirm that the flows on disk remove numbers or flows that callers can reach now."""
     settings = server_settings()
     project = Source(settings.flows, settings.templates).load_sound(flow_variables()).project
     async with server_store() as store:

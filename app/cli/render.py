@@ -1,4 +1,4 @@
-"""`ncco render`: the NCCO of a call, without a server."""
+"""`ncco render`: prints the NCCO of a call, without a server."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from app.service.turns import Policy
 from app.store import open_store
 
 KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"
-"""Fixed, so that NCCOs are reproducible."""
+"""A fixed key, so that NCCOs are reproducible."""
 ANY_NUMBER: Final = "442079460000"
-"""The called number if the flow has none. It is reserved for fiction."""
+"""The called number if the flow has none, reserved for fiction."""
 
 
 def _keys(_: click.Context, __: click.Parameter, digits: tuple[str, ...]) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ def _keys(_: click.Context, __: click.Parameter, digits: tuple[str, ...]) -> tup
 
 
 def _base_url(context: click.Context, parameter: click.Parameter, url: str) -> str:
-    """A URL to which a path can be appended."""
+    """A URL that paths can be appended to."""
     parts = urlsplit(options.read_url(context, parameter, url))
     if not parts.hostname or parts.query or parts.fragment:
         raise click.BadParameter(f"{url} cannot be the base of other URLs; write one such as https://calls.example.com")
@@ -95,10 +95,10 @@ def command(
     templates: Path | None,
     form: str,
 ) -> int:
-    """Print the NCCO that a call to FLOW gets, without a server.
+    """Print the NCCO that a call to FLOW would get, without a server.
 
-    `--format json` prints it on one line; without it, it is indented and standard error says where the call waits.
-    Lookups are not asked: they take their defaults.
+    By default it is indented, and standard error says where the call waits; `--format json` prints it on one line.
+    Lookups are not made: their defaults apply.
     """
     project = Source.here(flows, templates).load_flow(flow).project
     named = flow_named(flow, project.flows)
@@ -140,12 +140,12 @@ def command(
 
 
 def _valid_text(value: Any) -> Any:
-    """A text that JSON can hold: command-line arguments may not be UTF-8."""
+    """A text that is valid in JSON. Command-line arguments may not be UTF-8."""
     return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 def _input_token(reply: Reply, keys: str) -> str:
-    """The token of the `input` that waits for keys. Raises CannotRun if there is none."""
+    """The token of the `input` that waits for keypresses. Raises CannotRun if there is none."""
     actions: list[dict[str, Any]] = json.loads(reply.ncco or b"[]")
     url = next((str(action["eventUrl"][0]) for action in actions if action["action"] == "input"), None)
     if url is None:

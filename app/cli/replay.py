@@ -1,4 +1,4 @@
-"""`ncco replay`: replay a recorded call with its revision and inputs, and compare the bytes."""
+"""`ncco replay`: replays a recorded call with its revision and inputs, and compares the replies."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ that could be played again is the same, 1 something differs or there is no such 
 @options.output("text", "json")
 @asynchronous
 async def command(*, session: str, form: str) -> int:
-    """Play a call's turns again, and compare the replies. SESSION is its leg's uuid, or the beginning of it.
+    """Play the turns of a call again and compare the replies. SESSION is its leg's uuid, or the start of it.
 
-    The flow has the revision that the call began with; times, webhooks and the answers of lookups are the recorded
-    ones, settings the current ones. A turn that needs something sensitive, which is not stored, ends it. Callback URLs
-    are compared without their signature.
+    The replay uses the flow revision with which the call began, the recorded times, webhooks and lookup answers, and
+    the current settings. It ends at a turn that needs a sensitive value, because those are not stored. Signatures in
+    callback URLs are not compared.
     """
     async with find_database().records() as records:
         timeline = await find_call(records, session)
@@ -56,7 +56,7 @@ async def command(*, session: str, form: str) -> int:
 
 
 def _flow(timeline: Timeline, revision: RevisionRow | None) -> Flow:
-    """The flow of a call at its revision. Raises CannotRun."""
+    """The call's flow, at its revision. Raises CannotRun."""
     row = timeline.call.session
     flows = load(orjson.loads(revision.sources)).flows if revision is not None else {}
     if row.flow not in flows:
@@ -66,7 +66,7 @@ def _flow(timeline: Timeline, revision: RevisionRow | None) -> Flow:
 
 
 def _shown(turns: Sequence[Mapping[str, Any]], count: int) -> Iterator[str]:
-    """The result for each turn, as lines."""
+    """The result of each turn, as lines."""
     for turn in turns:
         differs = turn["differs"]
         if turn["because"]:

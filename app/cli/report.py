@@ -1,4 +1,4 @@
-"""`ncco report`: counts the calls of some days."""
+"""`ncco report`: counts the calls of a period."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ async def command(
     templates: Path | None,
     form: str,
 ) -> int:
-    """Count the calls of some days: minutes, results, and how long until a person answered.
+    """Count the calls of a period: how many minutes, with which results, and how long until a person answered.
 
-    A day begins at midnight in the time zone of the line. Calls are counted together, by flow and by called number.
+    A day begins at midnight in the time zone of the opening hours. Calls are counted in total, by flow and by called number.
     """
     now = datetime.now(UTC)
     source = Source.here(flows, templates)

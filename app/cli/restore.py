@@ -1,4 +1,4 @@
-"""`ncco restore`: replace the database with a backup."""
+"""`ncco restore`: replaces the database with a backup."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ restored, 2 refused.""",
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Delete the existing calls and recordings.")
 def command(file: Path, *, replace: bool) -> int:
-    """Restore the calls, the key file and the recordings of FILE, which `ncco backup` wrote."""
+    """Restore the calls, the key file and the recordings from FILE, which `ncco backup` wrote."""
     settings = server_settings()
     places = places_of(settings)
     present = list(places.present)

@@ -1,4 +1,4 @@
-"""The scenario files for a command, and their projects."""
+"""The scenario files that a command uses, and their projects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CURE: Final = (
 
 
 def find_scenarios(paths: Sequence[Path], flows: Path | None, templates: Path | None) -> dict[Source, tuple[Path, ...]]:
-    """Project → its scenario files by name; without paths, for the project in this folder. Raises CannotRun."""
+    """The scenario files of each project, by name; without paths, those of this folder's project. Raises CannotRun."""
     if not paths or flows is not None:
         source = Source.here(flows, templates)
         return {source: find_files(paths, Path(os.path.normpath(source.flows / "..")))}
@@ -52,7 +52,7 @@ def find_files(paths: Sequence[Path], home: Path = Path()) -> tuple[Path, ...]:
 
 
 def first_numbers(files: Iterable[Path]) -> dict[str, str]:
-    """The first number of each flow, by name, in the projects of scenario files; issues are ignored."""
+    """The first number of each flow, by name, in the projects of scenario files. Issues are ignored."""
     found: dict[str, str] = {}
     for home in dict.fromkeys(home for file in files if (home := project_of(file)) is not None):
         flows = Source(home / "flows", home / "templates").load({}).project.flows

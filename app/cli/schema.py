@@ -1,4 +1,4 @@
-"""`ncco schema`: JSON Schemas for editors and other programs."""
+"""`ncco schema`: prints JSON Schemas for editors and other programs."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ Exit codes: 0 printed, 2 there is no such schema.""",
 def command(
     name: Literal["flow", "ncco", "scenario"], flows: Path | None, templates: Path | None, *, plain: bool
 ) -> int:
-    """Print the JSON Schema of flow files, of scenarios or of the NCCO, for editors and other programs.
+    """Print the JSON Schema of flow files, scenarios or the NCCO, for editors and other programs.
 
-    The one of flow files includes the names of the project in this folder, so that an editor can offer them.
+    The schema of flow files includes the names in this folder's project, so that an editor can suggest them.
     """
     if name == "ncco":
         print_json(json_schema())
@@ -49,6 +49,6 @@ def command(
 
 
 def _project_names(flows: Path, templates: Path) -> OfferedNames:
-    """The names in a project, even with errors; none without a project."""
+    """The names in a project, which may have errors; none if there is no project."""
     texts, _ = read_project(flows, templates) if flows.is_dir() else ({}, [])
     return ProjectNames(texts).offered()

@@ -1,4 +1,4 @@
-"""`ncco serve`: the server."""
+"""`ncco serve`: runs the server."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def command(
     flows: Path | None,
     templates: Path | None,
 ) -> int:
-    """Run the server and its console; print the address to open, and the URLs to enter at Vonage."""
+    """Run the server and its console. Prints the address to open, and the URLs to enter at Vonage."""
     if real_calls and not dev:
         raise CannotRun("--real-calls is for --dev", "leave it out: without --dev, all calls are real")
     if flows is not None and templates is None:
@@ -95,7 +95,7 @@ def command(
     is_virtual = dev and not real_calls
     with (
         console_beside(settings, dev=dev, say=_say, has_virtual_vonage=is_virtual) as console,
-        suppress(KeyboardInterrupt),  # before serve handles it
+        suppress(KeyboardInterrupt),  # before serve handles the signal
     ):
         port = console.port if console else settings.console_port
         settings = settings.model_copy(update={"console": console is not None, "console_port": port})
@@ -114,13 +114,13 @@ def command(
 
 
 def _say(text: str, *, is_line: bool = True) -> None:
-    """Print to standard error; a failure, such as a full disk, must not cost a call."""
+    """Print to standard error. A failure, such as a full disk, must not cost a call."""
     with suppress(OSError):
         click.echo(text, nl=is_line, err=True)
 
 
 def _usable_workers(database_url: str, workers: int) -> int:
-    """How many workers to start: one on SQLite, with a note. Raises CannotRun if several would lose calls."""
+    """How many workers to start: only one on SQLite, with a note. Raises CannotRun if several would lose calls."""
     kind = database_url.partition(":")[0].lower()
     if workers > 1 and kind == "memory":
         cure = "name a database that they share: NCCO_DATABASE_URL=postgresql://..."
@@ -133,10 +133,10 @@ def _usable_workers(database_url: str, workers: int) -> int:
 
 
 def _served(settings: Settings, found: LoadedProject, *, dev: bool) -> Project | None:
-    """The flows on disk, or the ones served before; None if neither are free of errors.
+    """The flows on disk, or those served before; None if both have errors.
 
-    The earlier ones stay in use while the flows on disk have errors, or lack something that callers can reach. In
-    development there are no callers, and the author can fix the flows.
+    The earlier flows stay in use if those on disk have errors, or no longer have something that callers can reach. Not
+    in development: there are no callers, and the author can fix the flows.
     """
     before = None if dev else asyncio.run(last_served(settings.database_url, found.project))
     if before is None:
@@ -161,9 +161,9 @@ def _served(settings: Settings, found: LoadedProject, *, dev: bool) -> Project |
 
 
 async def last_served(database_url: str, read: Project) -> tuple[Project, datetime] | None:
-    """The flows that a server last served from that database, and since when; None if there are none.
+    """The flows that a server last used with this database, and since when; None if there are none.
 
-    Writes nothing and creates no file. `read` are the flows on disk.
+    Writes and creates nothing. `read` are the flows on disk.
     """
     row = None
     with suppress(StoreError):
@@ -174,7 +174,7 @@ async def last_served(database_url: str, read: Project) -> tuple[Project, dateti
 
 
 def _database(url: str) -> str:
-    """Where calls are stored, for use before the server opens it."""
+    """Where calls are stored, for reading before the server opens it."""
     store = open_store(url)
     if not store.is_durable:
         return "the memory of this process, and are lost when it ends"
@@ -184,7 +184,7 @@ def _database(url: str) -> str:
 
 
 def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: str = "", console: str = "") -> str:
-    """The server's greeting: its address, the console, the URLs for Vonage, and missing settings."""
+    """What the server prints first: its address, the console, the URLs for Vonage, and missing settings."""
     flows = tuple(flows)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
@@ -206,7 +206,7 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: 
 
 
 def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
-    """The note for a missing console password; "" if the console is missing for another reason."""
+    """A note if the console password is missing; "" if the console is off for another reason."""
     if not settings.console or settings.has_console(dev):
         return ""
     address = console_address(settings)
@@ -217,7 +217,7 @@ def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
 
 
 def _on_placing(settings: Settings, *, dev: bool) -> str:
-    """Where placed calls ring; "" outside of development."""
+    """Where placed calls ring; "" unless in development."""
     access = settings.voice_access
     if access is None and not settings.has_virtual_vonage:
         return f"No calls are placed: set {' and '.join(settings.missing_to_fetch)}."
@@ -229,7 +229,7 @@ def _on_placing(settings: Settings, *, dev: bool) -> str:
 
 
 def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:
-    """Each flow with its numbers and URLs."""
+    """Each flow, with its numbers and URLs."""
     known = sorted(flows, key=lambda flow: flow.name)
     default = "every other number" if any(flow.numbers for flow in known) else "every number"
     for flow in known:
@@ -247,7 +247,7 @@ def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:
 
 
 def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[str]:
-    """The settings that real calls still need."""
+    """Notes about settings that real calls still need."""
     if not settings.is_signed and not settings.insecure:
         yield "Signatures are not checked: VONAGE_SIGNATURE_SECRET is not set. Set it for real calls."
     if not settings.public_url and not settings.is_signed:

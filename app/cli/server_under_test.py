@@ -1,4 +1,4 @@
-"""The server for simulated calls: the real one in this process, or one at a URL."""
+"""The server that simulated calls use: the real one in this process, or one at a URL."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from app.web.webhook_http import DEADLINE_S
 def make_app(
     service: CallService, clock: Callable[[], datetime], log: list[str], *, deadline_s: float = DEADLINE_S
 ) -> ASGIApp:
-    """The server; its warnings and errors are added to `log`, one sentence each. `deadline_s` as in `create_app`."""
+    """The server. Its warnings and errors are added to `log`, one sentence each. `deadline_s` is as in `create_app`."""
     settings = Settings.model_construct(public_url=BASE)  # without the environment: the same on every machine
     return create_app(settings, service=service, clock=clock, log=_logger(log), deadline_s=deadline_s)
 
@@ -62,7 +62,7 @@ async def local_stage(
 
     `path_of` is as in `LocalStage`, `deadline_s` as in `create_app`.
 
-    With `is_live`, lookups are asked and hooks are sent as on a real server.
+    With `is_live`, lookups are made and hooks are sent as on a real server.
     """
     settings = server_settings()
     outside = None
@@ -85,12 +85,12 @@ async def local_stage(
 
 
 def is_url(what: str | None) -> bool:
-    """Whether a command-line argument means a server at a URL."""
+    """Whether an argument is the URL of a server."""
     return what is not None and what.lower().startswith(("http://", "https://"))
 
 
 def remote_options(command: Callable[..., int]) -> Callable[..., int]:
-    """The options of a server at a URL, passed to a command as `**remote`."""
+    """The options for a server at a URL, which a command gets as `**remote`."""
     url = partial(click.option, default="", callback=options.read_url)
     found = (
         url("--event-url", help="For a server at a URL: its event URL [none]."),
@@ -115,9 +115,9 @@ def remote_options(command: Callable[..., int]) -> Callable[..., int]:
 def remote_stage(
     answer_url: str, remote: Mapping[str, Any], *, chaos: int | None, scenarios: Iterable[Path] = ()
 ) -> RemoteStage:
-    """The server at a URL. Webhooks are signed with the environment's secret, if it has one.
+    """The server at a URL. Webhooks are signed with the secret in the environment, if there is one.
 
-    A scenario that names a project's flow calls the flow's number. The default method is GET.
+    A scenario that names a flow of a project calls the flow's number. The default method is GET.
     """
     known = variables()
     secrets = ("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET")
@@ -134,7 +134,7 @@ def remote_stage(
 
 
 def refuse_remote(remote: Mapping[str, Any]) -> None:
-    """Raises CannotRun if options for a server at a URL are given with a project."""
+    """Raise CannotRun if options for a server at a URL are given with a project."""
     for name in (name for name, value in remote.items() if value):
         cure = "leave it out, or name the answer URL instead of a flow"
         raise CannotRun(f"--{name.replace('_', '-')} is for a server at a URL", cure)

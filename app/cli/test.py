@@ -1,4 +1,4 @@
-"""`ncco test`: play scenarios against the real server, and report uncovered outcomes."""
+"""`ncco test`: plays scenarios against the real server, and reports the outcomes that they do not cover."""
 
 from __future__ import annotations
 
@@ -94,12 +94,12 @@ def command(
     form: str,
     **remote: Any,
 ) -> int:
-    """Play scenarios against the real server, in virtual time: no phone rings, and no lookup is asked.
+    """Play scenarios against the real server in virtual time. No phone rings and no lookup is made.
 
-    With --url they play against any webhook server; anything that cannot be seen or controlled there is reported.
+    With --url, play them against any webhook server. What cannot be seen or controlled there is reported.
 
-    PATHS are project folders (with a folder of flows), scenario files, or folders of them; without any, the
-    scenarios of the project in this folder, which are in tests/scenarios or scenarios.
+    PATHS are project folders (which contain a flows folder), scenario files, or folders of these. The default is the
+    project in this folder, whose scenarios are in tests/scenarios or scenarios.
     """
     began = time.perf_counter()
     play = partial(_play, words=words, form=form, is_shown=is_shown, update=update)
@@ -146,7 +146,7 @@ def _play_projects(
     live: bool,
     chaos: int | None,
 ) -> Iterator[Suite]:
-    """Play the scenarios of each project, unless its flows have errors, which are printed. Raises CannotRun."""
+    """Play the scenarios of each project. If its flows have errors, these are printed instead. Raises CannotRun."""
     if live:
         click.echo("live: hooks are sent, and so are lookups that a scenario does not answer", err=True)
     for source, files in scenarios.items():
@@ -169,7 +169,7 @@ async def _play(
     is_shown: bool,
     update: bool,
 ) -> Suite:
-    """Play scenarios; text output shows each difference immediately, then the uncovered outcomes. Raises NoServer."""
+    """Play scenarios. Text output shows differences at once, and uncovered outcomes at the end. Raises NoServer."""
 
     def played(result: Result) -> None:
         if form == "text" and (is_shown or not result.holds or result.unjudged):
@@ -187,7 +187,7 @@ async def _play(
 
 
 def _update(file: ScenarioFile, suite: Suite) -> bool:
-    """Fill in empty `hear` steps of a file; returns whether it changed."""
+    """Fill in the empty `hear` steps of a file; returns whether this changed it."""
     heard = [pair for result in suite.results if result.scenario.place.file == file.name for pair in result.heard]
     text = updated(file.text, heard)
     if text == file.text:
@@ -198,7 +198,7 @@ def _update(file: ScenarioFile, suite: Suite) -> bool:
 
 
 def _shortfalls(suites: Sequence[Suite], least: float | None) -> list[str]:
-    """The flows with too few covered outcomes, in words."""
+    """The flows of which too few outcomes are covered, in words."""
     return [
         f"flow {flow.flow.name}: {percent(flow.percent)} of the outcomes are taken, {least:g} % are required"
         for suite in suites

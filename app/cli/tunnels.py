@@ -1,4 +1,4 @@
-"""Recognises a running ngrok or cloudflared through the API that each serves on this machine."""
+"""Finds a running ngrok or cloudflared, through the API that each of them has on this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.settings import Settings
 NGROK: Final = ("http://127.0.0.1:4040",)
 """Source: ngrok's Agent API, base URL, `GET /api/tunnels`."""
 CLOUDFLARED: Final = tuple(f"http://127.0.0.1:{port}" for port in range(20241, 20246))
-"""Source: Cloudflare Tunnel, default metrics server address; `/quicktunnel` has the host of a quick tunnel."""
+"""Source: Cloudflare Tunnel, default metrics server address. `/quicktunnel` returns the host of a quick tunnel."""
 _CURE: Final = (
     "Set NCCO_PUBLIC_URL to that address, and enter it at Vonage: without a domain of its own, a "
     "tunnel's address changes."
@@ -23,7 +23,7 @@ _CURE: Final = (
 
 
 class Tunnel(NamedTuple):
-    """A tunnel from the internet to `port` of this machine, None if unknown."""
+    """A tunnel from the internet to `port` of this machine; None if the port is unknown."""
 
     program: str
     url: str
@@ -33,7 +33,7 @@ class Tunnel(NamedTuple):
 async def running_tunnels(
     client: httpx.AsyncClient, ngrok: Sequence[str] = NGROK, cloudflared: Sequence[str] = CLOUDFLARED
 ) -> list[Tunnel]:
-    """The HTTPS tunnels that programs on this machine have open."""
+    """The HTTPS tunnels that are open on this machine."""
     found = []
     for base in ngrok:
         listed = (await probe(client, f"{base}/api/tunnels")).document.get("tunnels")
@@ -51,7 +51,7 @@ def _of_ngrok(listed: dict[str, Any]) -> Tunnel:
 
 
 def check_tunnels(settings: Settings, tunnels: Collection[Tunnel]) -> Iterator[Finding]:
-    """Whether a tunnel to this server has the public URL; no finding without a tunnel."""
+    """Whether a tunnel to this server has the public URL. No finding if there is no tunnel."""
     for tunnel in tunnels:
         if tunnel.url == settings.public_url and tunnel.port not in (None, settings.port):
             message = f"{tunnel.program} leads to port {tunnel.port}, but the server uses port {settings.port}"

@@ -1,4 +1,4 @@
-"""`ncco validate`: checks one NCCO document against every rule."""
+"""`ncco validate`: checks an NCCO against every rule."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class PlacedIssue:
     place: Place
 
     def as_json(self) -> dict[str, object]:
-        """The fields of an issue of `ncco check`, and the JSON Pointer."""
+        """The same fields as an issue of `ncco check`, and the JSON Pointer."""
         place = self.place
         where = {"file": place.file, "line": place.line, "column": place.column, "length": place.length}
         issue = self.issue
@@ -65,14 +65,14 @@ class PlacedIssue:
         return {**where, **fields, "message": issue.message, "cure": issue.cure}
 
     def as_issue(self) -> FlowIssue:
-        """The form for reports."""
+        """The issue in the form that reports need."""
         issue = self.issue
         message = f"{issue.path}: {issue.message}" if issue.path else issue.message
         return FlowIssue(issue.code, issue.severity, self.place, message, issue.cure)
 
 
 def faults_of(name: str, text: str) -> tuple[Sequence[PlacedIssue], Any]:
-    """Every issue of the text of an NCCO by place, and its value; only J100 and None if it is not JSON."""
+    """The value of an NCCO text, and its issues by place; only J100 and None if it is not JSON."""
 
     def place(span: TextSpan) -> Place:
         line = text.count("\n", 0, span.start) + 1

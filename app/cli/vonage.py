@@ -41,11 +41,11 @@ KEY_FILE: Final = FOLDER / "private.key"
 CERTIFICATE_FILE: Final = FOLDER / "certificate.pem"
 CERTIFICATE_KEY_FILE: Final = FOLDER / "certificate.key"
 ENDED_CALLS: Final = 1_000
-"""The calls that `GET /v1/calls` still lists after their end."""
+"""How many calls that have ended `GET /v1/calls` still lists."""
 
 
 def _parties(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> Mapping[str, Behaviour]:
-    """The behaviour of called parties, by number. Raises BadParameter."""
+    """What called parties do, by number. Raises BadParameter."""
     found = {}
     for each in given:
         number, _, outcome = each.partition("=")
@@ -118,7 +118,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def _private_key(text: str) -> RSAPrivateKey:
-    """The key of VONAGE_PRIVATE_KEY, else that of the folder, which is created if missing. Raises CannotRun."""
+    """The key in VONAGE_PRIVATE_KEY, or the folder's, which is created if missing. Raises CannotRun."""
     try:
         if text:
             return rsa_private_key(read_private_key(text))
@@ -141,7 +141,7 @@ def _write_private(file: Path, pem: str) -> None:
 
 
 def _write_certificate() -> None:
-    """Create a certificate for this address, valid for a day, that clients can trust."""
+    """Create a certificate for this address that is valid for a day, and that clients can trust."""
     pem = new_private_key()
     key = rsa_private_key(pem)
     now = datetime.now(UTC)
@@ -172,7 +172,7 @@ def _greeting(address: str, application: Application, *, is_own_key: bool, is_tl
 
 
 class _Narrator:
-    """Prints the calls' prompts and webhooks, then forgets old calls."""
+    """Prints the calls' prompts and webhooks, and forgets old calls."""
 
     def __init__(self, vonage: Vonage) -> None:
         self._vonage = vonage
@@ -182,7 +182,7 @@ class _Narrator:
         self._sending: list[WebhookDelivery] = []
 
     def tell(self) -> None:
-        """Print everything new."""
+        """Print everything that is new."""
         vonage = self._vonage
         self._open |= dict.fromkeys(islice(vonage.legs.values(), self._legs, None), (0, ""))
         self._legs = len(vonage.legs)

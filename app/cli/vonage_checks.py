@@ -26,13 +26,13 @@ from app.vonage.keys import rsa_modulus
 from app.web.webhook_http import DEADLINE_S
 
 _METHODS: Final = {"answer": "GET", "fallback": "GET", "event": "POST"}
-"""Vonage's defaults. Source: webhook reference."""
+"""The default methods at Vonage. Source: webhook reference."""
 
 
 async def vonage_findings(
     client: httpx.AsyncClient, settings: Settings, flows: Collection[Flow]
 ) -> tuple[list[Finding], str]:
-    """The findings about the application at Vonage, and the `Date` of Vonage's reply."""
+    """The findings about the application, and the `Date` header of Vonage's reply."""
     secret = settings.api_secret.get_secret_value()
     needed = {
         "VONAGE_APPLICATION_ID": UUID.fullmatch(settings.application_id),
@@ -58,7 +58,7 @@ async def vonage_findings(
 
 
 def check_numbers(owned: OwnedNumbers, flows: Collection[Flow]) -> Iterator[Finding]:
-    """Whether calls reach the application, and a flow answers each of them."""
+    """Whether the application has numbers, and a flow answers each of them."""
     linked = {number.msisdn for number in owned.numbers}
     if not linked:
         cure = "Link your number in the Vonage dashboard, on the application's Numbers tab."
@@ -92,7 +92,7 @@ def check_application(settings: Settings, found: VonageApplication) -> Iterator[
 
 
 def urls_to_change(settings: Settings, voice: VoiceCapability) -> dict[str, str]:
-    """The webhook URLs that should change, by the API's names, with the new values (this server's URLs, with POST)."""
+    """The webhook URLs that should change, by the API's names, with the new values: this server's, by POST."""
     api_names = {"answer": "answer_url", "fallback": "fallback_answer_url", "event": "event_url"}
     return {
         api_names[name]: wanted
@@ -102,7 +102,7 @@ def urls_to_change(settings: Settings, voice: VoiceCapability) -> dict[str, str]
 
 
 def _urls(settings: Settings, voice: VoiceCapability) -> Iterator[tuple[str, str, ConfiguredUrl]]:
-    """Each webhook: its name, its intended URL ("" without a public URL), and the configured one."""
+    """For each webhook: its name, the URL that it should have ("" without a public URL), and the one that it has."""
     urls = voice.webhooks
     configured = (urls.answer_url, urls.fallback_answer_url, urls.event_url)
     for (name, path), url in zip(URLS, configured, strict=True):
@@ -140,7 +140,7 @@ def _check_url(name: str, wanted: str, url: ConfiguredUrl) -> Iterator[Finding]:
 
 
 def _is_same(name: str, wanted: str, address: str) -> bool:
-    """Whether a configured URL is this server's; an answer URL may name a flow, and any may have a query."""
+    """Whether a configured URL is this server's. An answer URL may name a flow, and any URL may have a query."""
     try:
         have, want = httpx.URL(address.strip()), httpx.URL(wanted)
     except httpx.InvalidURL:
@@ -171,7 +171,7 @@ def _check_key_pair(settings: Settings, public_key: str) -> Iterator[Finding]:
         return
     try:
         is_pair = rsa_modulus(private) == rsa_modulus(public_key)
-    except ValueError:  # another check reports a bad private key
+    except ValueError:  # another check reports an unusable private key
         return
     if is_pair:
         yield Finding("key", "ok", "VONAGE_PRIVATE_KEY belongs to the application")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def is_for_git(file: Path) -> bool:
-    """Whether a file is in a Git work tree that does not ignore it, so that the next `git add` stages it."""
+    """Whether a file is in a Git work tree and not ignored, so that the next `git add` would stage it."""
     folder = file.parent.resolve()
     if not any((each / ".git").exists() for each in (folder, *folder.parents)):
         return False

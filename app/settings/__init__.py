@@ -1,4 +1,4 @@
-"""Settings from the environment, checked once at the start."""
+"""Settings from the environment, checked once at startup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every setting: its type, its range and effect. `Cure` is the fix for a wrong value."""
+"""Every setting: its type, range and effect. `Cure` is the fix for a wrong value."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ SECRETS: Final = (
     "smtp_url",
     *BUCKET_SECRETS,
 )
-"""The settings that may be kept in files and changed while the server runs."""
+"""The settings that may be in files and may change while the server runs."""
 PLACEHOLDER_SECRET: Final = "the signature secret of the Vonage dashboard"  # noqa: S105 - a placeholder
-"""The placeholder for the signature secret in the guides."""
+"""The placeholder that the guides use for the signature secret."""
 UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
 class Cure:
-    """What to write instead of a wrong value: one sentence."""
+    """What to write instead of a wrong value, in one sentence."""
 
     text: str
 
@@ -56,8 +56,8 @@ class VoiceAccess(NamedTuple):
     """How calls are placed.
 
     Attributes:
-        api_url: the URL of Vonage, or of a virtual Vonage on this machine.
-        private_key: the application's, as PEM.
+        api_url: the URL of Vonage's API, or of a virtual Vonage on this machine.
+        private_key: the application's private key as PEM.
     """
 
     api_url: str
@@ -76,7 +76,7 @@ _Switch = Annotated[bool, Cure("Write 1 or 0.")]
 
 
 def _read_by(read: Callable[[str], str]) -> AfterValidator:
-    """Apply a reader to the text of a secret."""
+    """Read a setting with `read`, which gets the text of the secret."""
     return AfterValidator(lambda secret: SecretStr(read(secret.get_secret_value())))
 
 
@@ -96,7 +96,7 @@ _Key = Annotated[SecretStr, _read_by(values.read_key), Cure("Write at least 32 r
 
 
 class Settings(BaseSettings):
-    """Settings from the environment and `.env`. The environment wins; an empty variable counts as not set."""
+    """Settings from the environment and `.env`. The environment wins. An empty variable counts as not set."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     )
 
     host: _Host = "127.0.0.1"
-    """Address to listen on. 0.0.0.0 is every address of the machine."""
+    """Address to listen on. 0.0.0.0 means all addresses of the machine."""
     port: Annotated[int, *_PORT] = 8000
     """Port to listen on, 0 to 65535; 0 picks any free port."""
     public_url: Annotated[
@@ -119,11 +119,11 @@ class Settings(BaseSettings):
         AfterValidator(values.read_public_url),
         Cure("Write the address at which Vonage reaches this server, such as https://calls.example.com."),
     ] = ""
-    """Where Vonage reaches this server: the beginning of every callback URL. Optional with `--dev`."""
+    """URL at which Vonage reaches this server; every callback URL starts with it. Optional with `--dev`."""
     flows: Annotated[Path, Cure("Write the path of a folder.")] = Path("flows")
-    """Folder of the flow files."""
+    """Folder with the flow files."""
     templates: Annotated[Path, Cure("Write the path of a folder.")] = Path("templates")
-    """Folder of the Jinja2 templates."""
+    """Folder with the Jinja2 templates."""
     database_url: Annotated[
         str,
         AfterValidator(values.read_database_url),
@@ -132,50 +132,51 @@ class Settings(BaseSettings):
             "memory:// to keep nothing."
         ),
     ] = "sqlite:///ncco.db"
-    """Where calls are stored: `sqlite:///path` (four slashes for an absolute path),
+    """Where calls are stored: `sqlite:///path` (with four slashes for an absolute path),
     `postgresql://user:password@host/database?sslmode=verify-full` for several hosts, or `memory://`.
     """
     retention_days: Annotated[
         int | None, Field(ge=0, le=36_500), Cure("Write a whole number of days, such as 90, or 0 to keep all calls.")
     ] = None
-    """Days after its last webhook until a call is deleted, 1 to 36500. 0 keeps all calls. Not set: 90 for a database
-    created by version 0.2 or later, and 0 for an older one.
+    """Days after its last webhook until a call is deleted, 1 to 36500. 0 keeps all calls. Not set: 90 if version 0.2 or
+    later created the database, otherwise 0.
     """
     recordings: Annotated[
         str,
         AfterValidator(values.read_recordings),
         Cure("Write the path of a folder, s3://bucket/prefix, or off."),
     ] = ""
-    """Where recordings are kept: a folder, `s3://bucket/prefix` (S3-compatible storage), or `off`. Not set: next to the
-    SQLite database (`ncco.db-recordings`), else `recordings`. Several hosts need a bucket, or a folder that is shared.
+    """Where recordings are kept: a folder, `s3://bucket/prefix` (S3-compatible storage), or `off`. Not set:
+    `ncco.db-recordings` next to the SQLite database `ncco.db`, otherwise `recordings`. Several hosts need a bucket or a
+    shared folder.
     """
     s3_endpoint: Annotated[
         str,
         AfterValidator(values.read_s3_endpoint),
         Cure("Write the address of your storage, such as https://s3.example.com."),
     ] = ""
-    """Address of the bucket for recordings, unless it is at Amazon: https; http for this machine, private addresses and
-    names without dots. Without a path.
+    """URL of the S3-compatible storage, without a path. Not needed for Amazon S3. https, or http for this machine,
+    private addresses and names without dots.
     """
     media_url: Annotated[
         str,
         AfterValidator(values.read_media_url),
         Cure("Write the address of your proxy, such as https://media.example.com."),
     ] = ""
-    """Hosts that recordings may be fetched from, besides those of vonage.com and nexmo.com: a proxy or a stand-in that
-    may receive the application's token. https, or http on this machine; without a path.
+    """Hosts besides vonage.com and nexmo.com from which recordings may be fetched, such as a proxy; they receive the
+    application's token. https, or http on this machine; without a path.
     """
     lookup_budget_ms: Annotated[
         int, Field(ge=0, le=3500), Cure("Write milliseconds, 0 to 3500: Vonage waits 5 seconds for the whole reply.")
     ] = 2000
-    """Milliseconds for all lookups of one webhook together, 0 to 3500."""
+    """Time limit for all lookups of one webhook together in milliseconds, 0 to 3500."""
     private_hosts: Annotated[
         tuple[str, ...],
         NoDecode,
         BeforeValidator(values.read_hosts),
         Cure("Write host names separated by commas, such as crm.corp.example.com."),
     ] = ()
-    """Host names, separated by commas, that may resolve to private addresses, as `localhost` and names without dots
+    """Host names, separated by commas, that may resolve to private addresses. `localhost` and names without dots always
     may.
     """
     python_lookups: Annotated[
@@ -185,7 +186,7 @@ class Settings(BaseSettings):
         Cure("Write module names separated by commas, such as crm,shop.stock, without function names."),
     ] = ()
     """Python modules, separated by commas, whose functions lookups with `python` may call. Not set: none. Anyone who
-    can edit flows, also in the console, can then call every function of these modules with any arguments.
+    can edit flows, in files or in the console, can call every function of these modules with any arguments.
     """
     dial_allow: Annotated[
         tuple[str, ...],
@@ -193,10 +194,10 @@ class Settings(BaseSettings):
         BeforeValidator(values.read_prefixes),
         Cure("Write prefixes of international numbers, separated by commas, such as 44,4930."),
     ] = ()
-    """Prefixes, separated by commas, of the computed numbers that may be dialled; numbers written in a flow are always
-    allowed.
+    """Prefixes, separated by commas, that computed numbers must have to be dialled. Numbers written in a flow are
+    always allowed.
 
-    Premium-rate and satellite numbers need a prefix as long as their own.
+    A premium-rate or satellite number is only allowed by a prefix as long as its own.
     """
     failsafe: Annotated[
         tuple[Mapping[str, Any], ...],
@@ -204,23 +205,27 @@ class Settings(BaseSettings):
         BeforeValidator(values.read_failsafe),
         Cure("Write the text to say, or an NCCO as JSON."),
     ] = Field(default_factory=lambda: values.read_failsafe(values.DEFAULT))
-    """What a caller hears when no flow can be played: a text to say, or an NCCO as JSON."""
+    """What a caller hears if no flow can be played: a text to say, or an NCCO as JSON."""
     insecure: _Switch = False
-    """1 starts the server without a signature secret outside of `--dev`: anyone can then send webhooks."""
+    """1 lets the server start without a signature secret, even without `--dev`. Anyone can then send webhooks."""
     key: _Key = SecretStr("")
-    """Secret that signs callback URLs. Not set: derived from the signature secret, else kept next to the database."""
+    """Secret that signs callback URLs. Not set: derived from the signature secret, or if there is none, kept next to
+    the database.
+    """
     key_previous: _Key = SecretStr("")
-    """The previous secret during a rotation: callback URLs of running calls stay valid."""
+    """The previous secret, during a rotation. Callback URLs of running calls stay valid."""
     hook_secret: _HookSecret = SecretStr("")
-    """Secret that signs hooks as Standard Webhooks defines (`whsec_...`). Not set: they are not signed."""
+    """Secret that signs hooks as Standard Webhooks defines (`whsec_...`). Not set: hooks are not signed."""
     hook_secret_previous: _HookSecret = SecretStr("")
-    """The previous hook secret during a rotation: hooks are then signed with both."""
+    """The previous hook secret, during a rotation. Hooks are then signed with both."""
     hook_tries: Annotated[int, Field(ge=1, le=50), Cure("Write a whole number from 1 to 50.")] = 10
-    """Attempts to deliver a hook before it is parked, 1 to 50; ten take 19 hours. See `ncco hooks`."""
+    """Maximum number of attempts to deliver a hook before it is parked, 1 to 50; ten attempts take 19 hours. See `ncco
+    hooks`.
+    """
     api_host: _Host = "127.0.0.1"
-    """Address of the API for programs that ask for calls. It has no TLS of its own."""
+    """Address of the API for programs that place calls. It has no TLS of its own."""
     api_port: Annotated[int | None, *_PORT] = None
-    """Port of that API. Not set: no API. See `ncco api-key`."""
+    """Port of this API. Not set: there is no API. See `ncco api-key`."""
     place_per_minute: Annotated[int, Field(ge=1, le=180), Cure("Write a whole number from 1 to 180.")] = 60
     """Maximum number of calls that all hosts together place in a minute, 1 to 180; Vonage accepts 3 a second."""
     place_per_day: Annotated[int, Field(ge=1, le=200_000), Cure("Write a whole number from 1 to 200000.")] = 1000
@@ -237,31 +242,32 @@ class Settings(BaseSettings):
     mail_from: Annotated[
         str, AfterValidator(values.read_mail_address), Cure("Write one address, such as phone@example.com.")
     ] = ""
-    """Sender address of mail from hooks."""
+    """Sender address of emails from hooks."""
     log: Annotated[
         Literal["json", "console", "pretty", "auto"], _AnyCase, Cure("Write json, console, pretty or auto.")
     ] = "auto"
-    """Log format: json, console, pretty, or auto (on a terminal pretty with `--dev` and console without, else json).
-    pretty is for development: it shows numbers, keys and callers' words, except sensitive ones.
+    """Log format: json, console, pretty or auto. auto is json unless the output is a terminal; there it is pretty with
+    `--dev` and console without. pretty is for development: it shows callers' numbers, keypresses and words, except
+    sensitive ones.
     """
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], _AnyCase, Cure("Write debug, info, warning or error.")
     ] = "info"
-    """Minimum severity of lines to write: debug, info, warning or error. Each webhook is one info line."""
+    """Minimum severity of log lines: debug, info, warning or error. Each webhook is an info line."""
     metrics_host: _Host = "127.0.0.1"
     """Address to serve metrics on."""
     metrics_port: Annotated[int | None, *_PORT] = None
-    """Port for `/metrics` only. Not set: only `--dev` serves metrics, on the port of the webhooks."""
+    """Port that serves only `/metrics`. Not set: only `--dev` serves metrics, on the port of the webhooks."""
     commit: Annotated[
         str, Field(pattern="^([0-9a-f]{7,64})?$"), Cure("Write what `git rev-parse HEAD` prints, or remove it.")
     ] = ""
     """Commit of the installed code, shown by `ncco_build_info`. The image build sets it."""
     reload: _Switch = True
-    """1 reloads the flows and templates when their files change and have no errors."""
+    """1 reloads the flows and templates when their files change, if they have no errors."""
     drain_s: Annotated[int, Field(ge=0, le=300), Cure("Write a whole number of seconds from 0 to 300.")] = 0
-    """Seconds that the port stays open after SIGTERM, 0 to 300, while `/readyz` returns 503.
+    """How long the port stays open after SIGTERM while `/readyz` returns 503, in seconds, 0 to 300.
 
-    If a load balancer polls `/readyz`, choose a little more than it needs to notice.
+    If a load balancer polls `/readyz`, set it a little higher than the time it takes to notice.
     """
     body_limit: Annotated[int, Field(ge=1024, le=67_108_864), Cure("Write bytes, 1024 to 67108864.")] = 1_048_576
     """Maximum size of a request body in bytes, 1024 to 67108864."""
@@ -271,39 +277,39 @@ class Settings(BaseSettings):
         Cure("Write https://api.nexmo.com; the API secret is only sent to vonage.com, nexmo.com and this machine."),
     ] = "https://api.nexmo.com"
     """URL of Vonage's API for placed calls, `ncco doctor` and `ncco go-live`: a host of vonage.com or nexmo.com, or a
-    stand-in on this machine, such as `ncco vonage`. `--dev` places calls with its own virtual Vonage.
+    stand-in on this machine such as `ncco vonage`. `--dev` places calls with a virtual Vonage of its own.
     """
 
     console: _Switch = True
-    """0 disables the console. Without `--dev` it is off until a password is set."""
+    """0 disables the console. Without `--dev`, it also needs a password."""
     console_host: _Host = "127.0.0.1"
     """Address that the console listens on. Any address other than 127.0.0.1 is meant for containers and requires a
-    login. Browsers reach it as `NCCO_CONSOLE_URL`, or through a port of their own machine.
+    login. Browsers reach the console at `NCCO_CONSOLE_URL`, or through a port of their own machine.
     """
     console_port: Annotated[int, *_PORT] = 8001
     """Port of the console, 0 to 65535; 0 picks any free port.
 
-    Not set: `--dev` uses the port after `NCCO_PORT`, if that is set, or any free port if it is in use.
+    Not set: `--dev` uses the port after `NCCO_PORT`, or any free port if that one is in use.
     """
     console_url: Annotated[
         str,
         AfterValidator(values.read_console_url),
         Cure("Write the address at which a proxy serves the console, such as https://console.example.com."),
     ] = ""
-    """URL at which a proxy serves the console: https, without a path. Not needed for an SSH tunnel."""
+    """URL at which a proxy serves the console: https, without a path. Not needed with an SSH tunnel."""
     console_password_hash: _PasswordHash = SecretStr("")
-    """Hash of the console password for people who may make changes, from `ncco console password`."""
+    """Hash of the shared console password that allows changes. `ncco console password` makes it."""
     console_viewer_password_hash: _PasswordHash = SecretStr("")
-    """Hash of the console password for people who may only look and listen."""
+    """Hash of the shared console password for viewing and listening only."""
     console_logins: Annotated[Path, Cure("Write the path of a file.")] = Path("console-logins.json")
-    """File of console logins with names, written by `ncco console password --name`. It need not exist. In Docker it is
-    on the volume.
+    """File with the named console logins, written by `ncco console password --name`. It need not exist. In Docker, it
+    is on the volume.
     """
 
     s3_region: Annotated[
         str, AfterValidator(values.read_plain), Cure("Write the name of the region, such as eu-central-1.")
     ] = Field(default="", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
-    """Region of the bucket, such as eu-central-1, or the provider's name for it (auto, garage). Also read from
+    """Region of the bucket, such as eu-central-1, or the provider's own name for it (auto, garage). Also read from
     AWS_DEFAULT_REGION. Not set: us-east-1.
     """
     s3_key_id: Annotated[SecretStr, _read_by(values.read_plain), _COPY_S3] = Field(
@@ -316,31 +322,32 @@ class Settings(BaseSettings):
     """The session token of temporary credentials."""
 
     application_id: str = Field(default="", validation_alias="VONAGE_APPLICATION_ID")
-    """ID of the Vonage application; signed webhooks of other applications are refused."""
+    """ID of the Vonage application. Signed webhooks of other applications are refused."""
     api_key: str = Field(default="", validation_alias="VONAGE_API_KEY")
-    """API key of the Vonage account; signed webhooks of other accounts are refused."""
+    """API key of the Vonage account. Signed webhooks of other accounts are refused."""
     api_secret: Annotated[SecretStr, _read_by(values.secret_text), _COPY_API] = Field(
         default=SecretStr(""), validation_alias="VONAGE_API_SECRET"
     )
-    """The account's API secret. Only `ncco doctor` and `ncco go-live` use it."""
+    """API secret of the account. Only used by `ncco doctor` and `ncco go-live`."""
     private_key: Annotated[
         SecretStr,
         _read_by(values.read_private_key),
         Cure("Write the path of the application's private.key, or the key itself."),
     ] = Field(default=SecretStr(""), validation_alias="VONAGE_PRIVATE_KEY")
-    """The application's private key: a path, or the PEM text. It signs the requests for recordings and placed calls."""
+    """Private key of the application: a path, or the PEM text. It signs the requests for recordings and placed calls.
+    """
     signature_secret: _Secret = Field(
         default=SecretStr(""),
         validation_alias=AliasChoices("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET"),
     )
-    """The account's signature secret: webhooks must be signed with it. Also read from VONAGE_API_SIGNATURE_SECRET.
+    """Signature secret of the account, with which webhooks must be signed. Also read from VONAGE_API_SIGNATURE_SECRET.
 
-    Fewer than 16 characters cause a warning.
+    A secret of fewer than 16 characters causes a warning.
     """
     signature_secret_previous: _Secret = Field(
         default=SecretStr(""), validation_alias="VONAGE_SIGNATURE_SECRET_PREVIOUS"
     )
-    """The previous signature secret during a rotation: webhooks signed with it are still accepted."""
+    """The previous signature secret, during a rotation. Webhooks signed with it are still accepted."""
 
     _flow_env: Mapping[str, str] = PrivateAttr(default_factory=dict)
     _warnings: tuple[str, ...] = PrivateAttr(default=())
@@ -351,18 +358,18 @@ class Settings(BaseSettings):
     def add_origin(
         self, flow_env: Mapping[str, str], secret_files: tuple[Path, ...], read_again: Callable[[], Settings]
     ) -> None:
-        """Remember the variables of flows and the files of secrets."""
+        """Store the flows' variables and the secrets' files, and how to read the settings again."""
         self._flow_env = flow_env
         self._secret_files = secret_files
         self._read_again = read_again
 
     def place_calls_with(self, virtual: VoiceAccess | None) -> None:
-        """Place calls with a virtual Vonage instead of the real one; None: do not place calls."""
+        """Place calls with a virtual Vonage instead of the real one, or not at all if None."""
         self._virtual_vonage = (virtual,)
 
     @property
     def has_virtual_vonage(self) -> bool:
-        """Whether a virtual Vonage takes the place of the real one for placed calls."""
+        """Whether placed calls go to a virtual Vonage."""
         return bool(self._virtual_vonage)
 
     @property
@@ -375,7 +382,7 @@ class Settings(BaseSettings):
         return VoiceAccess(self.vonage_api_url, self.application_id, self.private_key.get_secret_value())
 
     def add_warnings(self, warnings: tuple[str, ...]) -> None:
-        """Remember warnings about values that are valid but probably not intended."""
+        """Store warnings about values that are valid but probably not intended."""
         self._warnings = warnings
 
     @property
@@ -385,13 +392,13 @@ class Settings(BaseSettings):
 
     @property
     def hook_secrets(self) -> tuple[str, ...]:
-        """The secrets that sign hooks, the current one first; empty when hooks are not signed."""
+        """The secrets that sign hooks, the current one first; empty if hooks are not signed."""
         texts = (self.hook_secret.get_secret_value(), self.hook_secret_previous.get_secret_value())
         return tuple(text for text in texts if text)
 
     @property
     def recordings_folder(self) -> Path | None:
-        """The folder of recordings; None if they are in a bucket or not kept."""
+        """The folder of recordings; None if they are in a bucket or not kept at all."""
         if self.recordings:
             return None if self.recordings == "off" or self.bucket is not None else Path(self.recordings).expanduser()
         store = open_store(self.database_url)
@@ -406,7 +413,7 @@ class Settings(BaseSettings):
 
     @property
     def bucket(self) -> BucketAddress | None:
-        """The bucket of recordings; None if they are in a folder or not kept."""
+        """The bucket of recordings; None if they are in a folder or not kept at all."""
         if not self.recordings.startswith("s3://"):
             return None
         bucket, _, prefix = self.recordings.removeprefix("s3://").partition("/")
@@ -414,14 +421,14 @@ class Settings(BaseSettings):
         return BucketAddress(bucket, prefix, self.s3_endpoint, self.s3_region, *keys)
 
     def current_bucket(self, bucket: BucketAddress) -> BucketAddress:
-        """A bucket with keys read again from the environment, `.env` and files. Raises SettingsError, OSError."""
+        """The bucket, with keys read again from the environment, `.env` and files. Raises SettingsError, OSError."""
         fresh = self._read_again() if self._read_again is not None else self
         key_id, secret_key, token = (getattr(fresh, name).get_secret_value() for name in BUCKET_SECRETS)
         return bucket._replace(key_id=key_id, secret_key=secret_key, token=token)
 
     @cached_property
     def recording_files(self) -> RecordingFiles | None:
-        """The store of recordings; None if they are not kept. Raises SettingsError."""
+        """Where recordings are stored; None if they are not kept. Raises SettingsError."""
         if (bucket := self.bucket) is not None:
             try:
                 return opened_bucket(bucket, self.current_bucket)
@@ -434,13 +441,13 @@ class Settings(BaseSettings):
 
     @property
     def missing_to_fetch(self) -> tuple[str, ...]:
-        """The unset variables that are needed to fetch recordings."""
+        """The variables that must be set to fetch recordings, and are not."""
         given = {"private_key": self.private_key.get_secret_value(), "application_id": self.application_id}
         return tuple(variable(name) for name, value in given.items() if not value)
 
     @property
     def mail_server(self) -> MailServer | None:
-        """The mail server for hooks; None if it is not set up."""
+        """The mail server for hooks; None if none is set."""
         text = self.smtp_url.get_secret_value()
         if not (text and self.mail_from):
             return None
@@ -459,7 +466,7 @@ class Settings(BaseSettings):
 
     @property
     def shared_logins(self) -> tuple[Login, ...]:
-        """The shared logins, whose passwords are settings."""
+        """The shared logins. Their passwords are settings."""
         hashes: dict[Role, SecretStr] = {
             "listen": self.console_viewer_password_hash,
             "change": self.console_password_hash,
@@ -473,16 +480,16 @@ class Settings(BaseSettings):
 
     @property
     def has_memory_store(self) -> bool:
-        """Whether calls are kept in memory, out of reach of other processes."""
+        """Whether calls are only in the memory of the server's process."""
         return self.database_url.startswith("memory:")
 
     def has_console(self, dev: bool) -> bool:
-        """Whether the console is enabled: in production only with a password."""
+        """Whether the console is enabled. In production, it needs a password."""
         return self.console and (dev or self.has_logins)
 
     @property
     def base_url(self) -> str:
-        """Base URL of callbacks: the public URL, else the address to listen on. No trailing slash."""
+        """Base URL of callbacks: the public URL, or the address to listen on. No trailing slash."""
         if self.public_url:
             return self.public_url
         return _url_of(self.host, self.port)
@@ -494,12 +501,12 @@ class Settings(BaseSettings):
 
     @property
     def secret_files(self) -> tuple[Path, ...]:
-        """The files that hold secrets."""
+        """The files that contain secrets."""
         return self._secret_files
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings about values that are valid but probably not intended: one sentence each."""
+        """Warnings about values that are valid but probably not intended, each in one sentence."""
         return self._warnings
 
     def verifier(self) -> Verifier | None:
@@ -513,13 +520,13 @@ class Settings(BaseSettings):
         return derived_keys(self._shared_secrets() or [stored_secret(self.database_url)])
 
     def console_keys(self) -> tuple[bytes, ...]:
-        """The keys that sign console sessions, current first. Kept in memory for memory stores, so new on each call."""
+        """The keys that sign console sessions, the current one first. New each time if calls are kept in memory."""
         return derived_keys(self._shared_secrets() or [stored_secret(self.database_url, CONSOLE_KEY_SUFFIX)], CONSOLE)
 
     def _shared_secrets(self) -> list[str]:
         """The secrets that all hosts share.
 
-        A signature secret belongs to an account, so each deployment's keys are also derived from its public URL.
+        The signature secret is the account's, so a deployment's keys also depend on its public URL.
         """
         own = [text.get_secret_value() for text in (self.key, self.key_previous)]
         secrets = [text.get_secret_value() for text in (self.signature_secret, self.signature_secret_previous)]
@@ -528,7 +535,7 @@ class Settings(BaseSettings):
 
     @property
     def python_modules(self) -> PythonModules:
-        """The modules whose functions lookups may call; they may be next to the flows folder."""
+        """The modules whose functions lookups may call. They may be next to the flows folder."""
         return PythonModules(self.python_lookups, self.flows.resolve().parent, (self.flows, self.templates))
 
     def policy(self) -> Policy:

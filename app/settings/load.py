@@ -1,4 +1,4 @@
-"""Loads the settings, and reports wrong values with their fixes."""
+"""Loads the settings and reports wrong values with their fixes."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from app.suggest import nearest
 FLOW_PREFIX: Final = "FLOW_"
 DOTENV: Final = Path(".env")
 PREVIOUS_SUFFIX: Final = "_previous"
-"""Suffix of a field with the previous secret, set only during a rotation."""
+"""Suffix of the fields with a previous secret, which is only set during a rotation."""
 MAX_SHOWN_CHARACTERS: Final = 100
-"""Maximum number of characters of a faulty value in a message."""
+"""Maximum length of a wrong value in a message, in characters."""
 MIN_SECRET_CHARACTERS: Final = 16
-"""Shorter signature secrets cause a warning. Our choice; Vonage states no length."""
+"""A shorter signature secret causes a warning. Our choice: Vonage states no length."""
 _SHARED_PREFIXES: Final = ("VONAGE_", "AWS_")
-"""Prefixes shared with other programs: only a near miss of a setting's name is reported."""
+"""Other programs use these prefixes too, so an unknown variable is only reported if it nearly matches a setting."""
 _ALMOST_THE_SAME: Final = 0.9
-"""Minimum similarity of a near miss, from 0 to 1."""
+"""Minimum similarity for that, from 0 to 1."""
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
-    """Load the settings of the environment and of `env_file`; overrides that are not None win over both.
+    """Load the settings from the environment and `env_file`. Overrides that are not None take precedence.
 
     Raises:
-        SettingsError: a value is wrong; the first of several, with the others attached.
+        SettingsError: a value is wrong; if several are, the first one, with the others attached.
     """
     written = _written(env_file)
     given = {name: value for name, value in overrides.items() if value is not None}
@@ -64,13 +64,13 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
 
 
 def _secrets() -> dict[str, str]:
-    """Variable → field, for each secret that may be kept in a file."""
+    """The field of each secret that may be in a file, by variable."""
     aliases = {"VONAGE_API_SIGNATURE_SECRET": "signature_secret"}
     return {variable(field): field for field in SECRETS} | aliases
 
 
 def _written(env_file: Path | None) -> Mapping[str, str]:
-    """All variables; the environment wins over the file."""
+    """All variables. The environment takes precedence over the file."""
     try:
         from_file = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
     except (OSError, UnicodeDecodeError) as fault:
@@ -95,7 +95,7 @@ def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> Setting
     if error["type"] == "value_error":
         said = str(error["ctx"]["error"]).replace(value, shown)
     elif Settings.model_fields[field].annotation is SecretStr:
-        said = "is not text"  # without the value: it is a secret
+        said = "is not text"  # the value is left out, because it is a secret
     else:
         said = f'"{shown}" is not valid'
     cure = next((item.text for item in Settings.model_fields[field].metadata if isinstance(item, Cure)), "")
@@ -103,7 +103,7 @@ def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> Setting
 
 
 def _field(place: str) -> str:
-    """The field of an error. Pydantic reports a field with an alias under the alias."""
+    """The field that an error is about. Pydantic names a field with an alias by its alias."""
     by_variable = {variable(field): field for field in Settings.model_fields}
     return place if place in Settings.model_fields else by_variable.get(place, "signature_secret")
 

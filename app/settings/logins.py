@@ -1,4 +1,4 @@
-"""The file of named logins to the console."""
+"""The file with the named logins to the console."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from app.errors import SettingsError
 from app.settings.values import read_password_hash
 
 Role: TypeAlias = Literal["listen", "change"]
-"""`change` may do everything that `listen` may."""
+"""`change` includes everything that `listen` allows."""
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,31}")
-"""Names become parts of file names and log lines."""
+"""Names become part of file names and log lines."""
 MAX_BYTES: Final = 1_048_576
 WAIT_S: Final = 5.0
-"""How long a change waits for another to finish."""
+"""How long a change waits for another one to finish, in seconds."""
 _POLL_S: Final = 0.02
 _VARIABLE: Final = "NCCO_CONSOLE_LOGINS"
 
@@ -36,7 +36,7 @@ class Login:
 
     Attributes:
         name: in lower case; "" for a shared password.
-        role: permissions.
+        role: what they may do.
         hash: the Argon2 hash of the password.
     """
 
@@ -46,7 +46,7 @@ class Login:
 
 
 class _Entry(BaseModel):
-    """The entry of a name in the file."""
+    """A name's entry in the file."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -58,12 +58,12 @@ _ENTRIES: Final = TypeAdapter(dict[Annotated[str, StringConstraints(pattern=f"^{
 
 
 def tidy_name(text: str) -> str:
-    """A name in the form that is compared: `Anna` and `anna` are the same."""
+    """A name as it is compared: `Anna` and `anna` are the same."""
     return text.strip().lower()
 
 
 def read_logins(file: Path) -> tuple[Login, ...]:
-    """The logins of a file, by name; empty without a file. Raises SettingsError."""
+    """The logins in a file, by name; empty if there is no file. Raises SettingsError."""
     cure = "Let the server's user read it; or remove it, and set everybody's password again."
     try:
         if not stat.S_ISREG(file.stat().st_mode):
@@ -81,15 +81,15 @@ def read_logins(file: Path) -> tuple[Login, ...]:
 
 @contextmanager
 def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Login]]:
-    """The logins by name, for changes that are written on exit. If none are left, the file is removed.
+    """The logins by name. Changes to them are written on exit; if none is left, the file is removed.
 
-    Only its owner can read the file. Root keeps the owner of the previous file, or of the folder. The file is replaced
-    atomically. A second change waits up to `wait_s` for the first.
+    The file is replaced atomically, and only its owner can read it. If root writes it, it keeps the owner of the
+    previous file, or of the folder. If another change is being made, this one waits up to `wait_s`.
 
     Raises:
         SettingsError: the file is a link, another change takes too long, or the file cannot be read or written.
     """
-    draft = file.with_name(f".{file.name}.new")  # its creator may change the file
+    draft = file.with_name(f".{file.name}.new")  # the process that created it may change the file
     try:
         handle = _created(draft, wait_s)
         try:
@@ -120,7 +120,7 @@ def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Log
 
 
 def _flush_folder(folder: Path) -> None:
-    """Sync the folder, so that a removed login stays removed after a power failure."""
+    """Sync the folder, so that a login that was removed stays removed after a power failure."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -129,7 +129,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _created(draft: Path, wait_s: float) -> int:
-    """Create the draft exclusively. Raises SettingsError, OSError."""
+    """Create the draft, unless it exists. Raises SettingsError, OSError."""
     end = time.monotonic() + wait_s
     while True:
         try:
@@ -142,11 +142,11 @@ def _created(draft: Path, wait_s: float) -> int:
 
 
 class Logins:
-    """The logins of a file, reloaded when it changes. An unusable file counts as empty and is logged once.
+    """The logins in a file, which is read again when it changes. An unusable file counts as empty and is logged once.
 
     Args:
         file: need not exist.
-        shared: logins besides those of the file.
+        shared: logins besides those in the file.
     """
 
     def __init__(self, file: Path, shared: tuple[Login, ...] = ()) -> None:
@@ -156,7 +156,7 @@ class Logins:
         self._logins: tuple[Login, ...] = shared
 
     def current(self) -> tuple[Login, ...]:
-        """The current logins. Blocks while it looks at the file."""
+        """The current logins. Blocks while it checks the file."""
         stamp = self._look()
         if stamp != self._stamp:
             self._stamp = stamp

@@ -1,4 +1,4 @@
-"""Checks that refuse to start a server whose settings are valid one by one but unsafe together."""
+"""Refuses to start a server whose settings are valid on their own, but unsafe together."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ PLACEHOLDERS: Final = frozenset(
         "78d335fa-323d-0114-9c3d-d6f0d48968cf",
     }
 )
-"""Placeholders of the guides: ours, and Vonage's application ID."""
+"""The placeholders in the guides: ours, and Vonage's for the application ID."""
 _PLACEHOLDER_HOSTS: Final = (".example.com", ".example.net", ".example.org", ".your-company.com")
 _REFUSING: Final[Mapping[str, str]] = {
     "signature_secret": "Set it to the signature secret from the API settings of the Vonage dashboard.",
     "application_id": "Copy the application ID from the Vonage dashboard, or leave it unset.",
     "api_key": "Copy the API key from the API settings of the Vonage dashboard, or leave it unset.",
 }
-"""Settings that every signed webhook is compared with, and the fix for a wrong one."""
+"""Settings that every signed webhook is compared with, and what to do if one is wrong."""
 _PORTS: Final = ("port", "metrics_port", "console_port")
 _EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 def require_safe(settings: Settings, dev: bool) -> None:
-    """Refuse to start an unsafe server. Raises the first of `unsafe`, with the others."""
+    """Refuse to start an unsafe server. Raises the first error of `unsafe`, with the others attached."""
     if errors := list(unsafe(settings, dev)):
         errors[0].others = tuple(errors[1:])
         raise errors[0]
 
 
 def unsafe(settings: Settings, dev: bool) -> Iterator[SettingsError]:
-    """Reasons not to start: without signatures, anyone could control calls and run up a bill.
+    """Reasons not to start. Without signatures, for example, anyone could control calls and run up a bill.
 
-    Reported: no signature secret (except for development on loopback, or if insecure mode is set), settings with which
-    every webhook would be refused, callback URLs that cannot work, and two listeners on one port.
+    These are: no signature secret (unless in development on loopback, or in insecure mode), settings that would cause
+    every webhook to be refused, callback URLs that cannot work, and two listeners on the same port.
     """
     if not settings.is_signed and not settings.insecure and not (dev and values.is_loopback(settings.host)):
         where = f"{settings.host}:{settings.port}"
@@ -72,7 +72,7 @@ def unsafe(settings: Settings, dev: bool) -> Iterator[SettingsError]:
 
 
 def placeholders(settings: Settings) -> Iterator[SettingsError]:
-    """Placeholders that do not prevent the start."""
+    """Placeholders that are still in use but do not prevent the start."""
     host = urlsplit(settings.public_url).hostname or ""
     if f".{host}".endswith(_PLACEHOLDER_HOSTS):
         yield SettingsError(
@@ -86,7 +86,7 @@ def placeholders(settings: Settings) -> Iterator[SettingsError]:
 
 
 def console_fault(settings: Settings) -> SettingsError | None:
-    """Why the console cannot start, although webhooks can be answered without it; None if it can."""
+    """Why the console cannot start, although webhooks can be answered without it, or None."""
     if not settings.has_logins and not values.is_loopback(settings.console_host):
         where = f"{settings.console_host}:{settings.console_port}"
         return SettingsError(
@@ -98,7 +98,7 @@ def console_fault(settings: Settings) -> SettingsError | None:
 
 
 def port_clash(settings: Settings, field: Literal["metrics_port", "console_port"]) -> SettingsError | None:
-    """The clash of a port with a listener that is bound earlier; None if there is none."""
+    """The error if a port is already taken by another listener of the server, or None."""
     hosts = {"port": settings.host, "metrics_port": settings.metrics_host, "console_port": settings.console_host}
     ports = {each: getattr(settings, each) for each in _PORTS}
     for other in _PORTS[: _PORTS.index(field)]:

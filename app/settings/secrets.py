@@ -1,4 +1,4 @@
-"""Secrets: files that hold them, and the keys that sign callback URLs."""
+"""Secrets in files, and the keys that sign callback URLs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MAX_BYTES: Final = 4096
 
 
 def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dict[str, Path]:
-    """The files that hold secrets, by field.
+    """The files with secrets, by field.
 
     Args:
-        variables: the field of each secret, by its variable.
-        written: all variables of the environment and `.env`.
+        variables: the field of each secret, by variable.
+        written: all variables in the environment and `.env`.
 
     Raises:
-        SettingsError: a secret is set both in a variable and as a file.
+        SettingsError: a secret is set both directly and as a file.
     """
     found = {}
     for variable, field in variables.items():
@@ -38,12 +38,12 @@ def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dic
 
 
 def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
-    """The secret in a file, without the spaces and line ends removed. Raises SettingsError.
+    """The secret in a file, without spaces and line ends around it. Raises SettingsError.
 
     Args:
         variable: the setting that the file replaces.
         file: its path.
-        is_optional: whether a missing or empty file is allowed; it is then "".
+        is_optional: whether the file may be missing or empty; the secret is then "".
     """
     name = f"{variable}{FILE_SUFFIX}"
     cure = "Put only the secret in the file, readable by the user who runs the server."
@@ -65,10 +65,10 @@ def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
 WAIT_TOKENS: Final = b"ncco-server: wait tokens, first version"
 CONSOLE: Final = b"ncco-server: console, first version"
 KEY_SUFFIX: Final = "-key"
-"""Suffix of the callback URLs' key file next to a SQLite database. Every backup includes it."""
+"""The key file for callback URLs is named after the SQLite database, with this suffix. Every backup includes it."""
 CONSOLE_KEY_SUFFIX: Final = "-console-key"
-"""Suffix of the console's key file. No backup includes it: the reader of a backup could log in with it, and the forger
-of one could plant a key.
+"""Suffix of the console's key file. No backup includes it: whoever reads a backup could log in with it, and whoever
+forges one could plant a key.
 """
 _KEY_BYTES: Final = 32
 _CURE: Final = "Set NCCO_KEY to at least 32 random characters."
@@ -77,18 +77,18 @@ _CURE: Final = "Set NCCO_KEY to at least 32 random characters."
 def derived_keys(texts: Iterable[str], label: bytes = WAIT_TOKENS) -> tuple[bytes, ...]:
     """Derive one key from each text, in order, without duplicates.
 
-    A secret is never used as a key itself: the label keeps a wait token from passing as a signature of the secret, nor
-    as a session of the console.
+    A secret is never used directly as a key. The label ensures that a wait token is never valid as another signature
+    with the same secret, or as a console session.
     """
     keys = (hmac.digest(text.encode(), label, hashlib.sha256) for text in texts if text)
     return tuple(dict.fromkeys(keys))
 
 
 def stored_secret(database_url: str, suffix: str = KEY_SUFFIX) -> str:
-    """The secret of a server without a configured one.
+    """The secret of a server for which none is set.
 
-    It is generated and kept in a file next to the SQLite database that only its owner can read. Without the file,
-    every restart would lose the running calls. A memory store keeps neither calls nor this secret.
+    It is generated and kept in a file next to the SQLite database, which only its owner can read. Without this file,
+    every restart would lose the running calls. With a memory store, neither calls nor this secret are kept.
 
     Raises:
         SettingsError: the file cannot be read or written, or several hosts may share the database.
@@ -115,7 +115,7 @@ def _read(file: Path) -> str:
 
 
 def _create(file: Path) -> str:
-    """Write a new key under another name and link it: one process wins, and nobody reads half a key."""
+    """Write a new key to another file and link it, so that one process wins and nobody reads half a key."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f"{file.name}.{os.getpid()}.{token_hex(4)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -124,7 +124,7 @@ def _create(file: Path) -> str:
             out.write(token_hex(_KEY_BYTES) + "\n")
             out.flush()
             os.fsync(out.fileno())
-        with suppress(FileExistsError):  # another process was first: use its key
+        with suppress(FileExistsError):  # another process was faster: use its key
             file.hardlink_to(draft)
     finally:
         draft.unlink()

@@ -1,4 +1,4 @@
-"""Parsers of settings. Each raises ValueError with a message that does not name the setting."""
+"""Parsers for settings. Each raises ValueError, with a message that does not name the setting."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def read_modules(text: str | Iterable[str]) -> tuple[str, ...]:
 def read_public_url(text: str) -> str:
     """An http or https URL without a query, fragment or trailing slash; "" stays "".
 
-    Host and scheme become lower case, and a default port is dropped: keys derived from the URL must be the same on
-    every host.
+    Host and scheme become lower case, and a default port is dropped, because keys are derived from the URL and must be
+    the same on every host.
     """
     if not text.strip():
         return ""
@@ -90,22 +90,22 @@ def read_public_url(text: str) -> str:
 
 
 def _quoted(url: str) -> str:
-    """The original URL for a message, without user and password."""
+    """The URL as it was given, for a message, without user and password."""
     return f'"{_USER.sub("//***@", url)}"'
 
 
 def read_console_url(text: str) -> str:
-    """An https URL without a path; http is allowed for this machine. "" stays ""."""
+    """An https URL without a path, or http on this machine. "" stays ""."""
     return _read_origin(text, "so browsers would not keep its cookie")
 
 
 def read_media_url(text: str) -> str:
-    """Like `read_console_url`: the application's token is sent to this URL."""
+    """Like `read_console_url`, because the application's token is sent to this URL."""
     return _read_origin(text, "so others could read the token")
 
 
 def _read_origin(text: str, because: str, may_be_plain: Callable[[str], bool] = is_loopback) -> str:
-    """A URL of only a scheme, a host and a port; http is refused `because`, unless the host `may_be_plain`."""
+    """A URL that only has a scheme, host and port. http is refused `because`, unless the host `may_be_plain`."""
     written = read_public_url(text)
     url = urlsplit(written)
     if url.path or url.username is not None:
@@ -116,7 +116,7 @@ def _read_origin(text: str, because: str, may_be_plain: Callable[[str], bool] = 
 
 
 def read_recordings(text: str) -> str:
-    """The path of a folder, `off`, or `s3://bucket` with a prefix that is valid in any URL."""
+    """A folder, `off`, or `s3://bucket` with a prefix that is valid in any URL."""
     scheme, separator, rest = text.partition("://")
     if not separator and not text.lower().startswith("s3:"):
         return text
@@ -134,7 +134,7 @@ def read_recordings(text: str) -> str:
 
 
 def read_s3_endpoint(text: str) -> str:
-    """An https URL; http if its host is nearby: this machine, a private address, or a name without dots."""
+    """An https URL. http is allowed for this machine, private addresses and names without dots."""
     return _read_origin(text, "so others could hear the recordings", _is_near)
 
 
@@ -143,7 +143,7 @@ def _is_near(host: str) -> bool:
 
 
 def read_api_url(text: str) -> str:
-    """An https URL of Vonage, or any URL of this machine: the API secret is sent to it."""
+    """An https URL of Vonage, or any URL on this machine, because the API secret is sent there."""
     found = read_public_url(text)
     url = urlsplit(found)
     host = url.hostname or ""
@@ -170,7 +170,7 @@ def read_database_url(text: str) -> str:
 
 
 def read_smtp_url(text: str) -> str:
-    """`smtp://` or `smtps://` with a host, with both a user and a password or neither. "" stays ""."""
+    """`smtp://` or `smtps://` with a host, and with a user and a password or neither. "" stays ""."""
     if not text.strip():
         return ""
     try:
@@ -188,7 +188,7 @@ def read_smtp_url(text: str) -> str:
 
 
 def read_mail_address(text: str) -> str:
-    """One mail address, without a name. "" stays ""."""
+    """A single email address without a name. "" stays ""."""
     if not text.strip():
         return ""
     found = addresses(text)
@@ -198,7 +198,7 @@ def read_mail_address(text: str) -> str:
 
 
 def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Prefixes separated by commas: digits with country code, without a leading + or 00; `sip:` for SIP addresses."""
+    """Prefixes separated by commas: digits with the country code, without + or 00, or `sip:` for SIP addresses."""
     parts = text.split(",") if isinstance(text, str) else text
     prefixes = tuple(part.strip().removeprefix("+").removeprefix("00") for part in parts if part.strip())
     for prefix in prefixes:
@@ -210,7 +210,7 @@ def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_word(text: object) -> object:
-    """A word of a list, in any case."""
+    """One of a list of words, in any case."""
     return text.strip().lower() if isinstance(text, str) else text
 
 
@@ -222,13 +222,13 @@ def read_plain(text: str) -> str:
 
 
 def secret_text(text: str) -> str:
-    """A secret without surrounding spaces and line ends. "" stays "" (not set).
+    """A secret, without spaces and line ends around it. "" stays "" (not set).
 
-    HMAC pads a key with zero bytes, so a key of NUL characters is the empty key. The error never contains the secret.
+    NUL characters are not allowed, because HMAC pads a key with zero bytes. The error never contains the secret.
 
     Raises:
-        ValueError: it is only spaces or quotes, or has unprintable characters (control characters, a byte order mark,
-            bytes that are not UTF-8).
+        ValueError: it consists of spaces or quotes, or has unprintable characters (control characters, a byte order
+            mark, bytes that are not UTF-8).
     """
     secret = text.strip(" \t\r\n")
     if text and not secret.strip("\"' "):
@@ -242,14 +242,14 @@ def secret_text(text: str) -> str:
 
 
 def read_secret(text: str) -> str:
-    """A signature secret; never printed. The platform sets its length."""
+    """A signature secret, which is never printed. Vonage determines its length."""
     if "-----BEGIN" in text:
         raise ValueError("is a private or public key, not a signature secret")
     return secret_text(text)
 
 
 def read_key(text: str) -> str:
-    """The secret that signs callback URLs; never printed."""
+    """The secret that signs callback URLs, which is never printed."""
     key = secret_text(text)
     if key and len(key) < MIN_KEY_CHARACTERS:
         raise ValueError(f"has {len(key)} characters, so it can be guessed")
@@ -257,7 +257,7 @@ def read_key(text: str) -> str:
 
 
 def read_hook_secret(text: str) -> str:
-    """A signing secret of Standard Webhooks; never printed. Source: Standard Webhooks, Signature scheme."""
+    """A signing secret of Standard Webhooks, which is never printed. Source: Standard Webhooks, Signature scheme."""
     secret = secret_text(text)
     if not secret:
         return ""
@@ -276,7 +276,7 @@ def read_hook_secret(text: str) -> str:
 
 
 def read_password_hash(text: str) -> str:
-    """An Argon2 hash; never printed. Quotes around it remain if a tool reads `.env` literally."""
+    """An Argon2 hash, which is never printed. It may be in quotes if a tool reads `.env` literally."""
     written = text.strip().strip("'\"")
     if written and not _ARGON2.fullmatch(written):
         raise ValueError("is not an Argon2 hash; in double quotes or none, some tools replace $ and the name after it")
@@ -284,7 +284,7 @@ def read_password_hash(text: str) -> str:
 
 
 def read_private_key(text: str) -> str:
-    """The PEM text of a private key, from the text itself (one line is fine) or from the path of its file."""
+    """A private key as PEM text, from the text itself (which may be one line) or the path of a file."""
     if not text.strip():
         return ""
     pem = text.replace("\\n", "\n") if "-----BEGIN" in text else _file_text(Path(text.strip()))
@@ -304,7 +304,7 @@ def _file_text(file: Path) -> str:
 
 
 def name_in_host(header: str) -> str:
-    """The name or address of a Host header, without its port; "" if there is none."""
+    """The host name or address in a Host header, without the port; "" if there is none."""
     try:
         url = urlsplit(f"//{header}")
         url.port  # noqa: B018 - reading it is what checks it
@@ -318,10 +318,10 @@ _AUDIBLE_ACTIONS: Final = frozenset({"talk", "stream", "connect", "conversation"
 
 
 def read_failsafe(text: object) -> tuple[Mapping[str, Any], ...]:
-    """Parse a text as an NCCO: JSON if it begins with `[` or `{`, else the text of one `talk`.
+    """Parse a text as an NCCO: as JSON if it starts with `[` or `{`, otherwise as the text of one `talk`.
 
     Raises:
-        ValueError: it is not JSON, not a valid NCCO, or is silent.
+        ValueError: it is not JSON, not a valid NCCO, or says nothing.
     """
     document = _document(text)
     actions = [document] if isinstance(document, dict) else document

@@ -183,7 +183,7 @@ class PlacedCalls:
         return PlacedCounts(*(await self._database.read(_COUNT_ACTIVE))[0])
 
     async def changes(self, limit: int) -> Sequence[Row]:
-        """A value that changes with the newest `limit` calls and attempts, the numbers of active ones, and the pause."""
+        """A value that changes with the newest `limit` calls and attempts, the number of active ones, and the pause."""
         reads = ((_SELECT_NEWEST, limit), (_SELECT_NEWEST_ATTEMPTS, limit), (_COUNT_ACTIVE,), (_SELECT_CONTROL,))
         return [tuple(row) for read in reads for row in await self._database.read(*read)]
 

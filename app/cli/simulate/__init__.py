@@ -1,4 +1,4 @@
-"""`ncco simulate`: a call in the terminal, played by a person."""
+"""`ncco simulate`: a person plays a call in the terminal."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from app.verify.scenarios.server import CallConditions, PlacedCall
 from app.verify.scenarios.stage import LocalStage, RemoteStage, Stage, with_number
 
 PATIENCE_S: Final = 24 * 3600.0
-"""Real seconds that a webhook may take: a person may be asked for a lookup's result."""
+"""How long a webhook may take in real time, in seconds. A person may have to type the result of a lookup."""
 SEED: Final = "ncco simulate"
-"""Seed for call IDs on our own server, so that runs are reproducible."""
+"""Seed of the call IDs on our own server, so that runs are reproducible."""
 WITHHELD: Final = frozenset({"", "anonymous", "unknown", "restricted", "private", "unavailable"})
-"""Sent instead of a withheld number."""
+"""What is sent instead of a withheld number."""
 
 
 def _digits(number: str) -> str:
@@ -56,13 +56,13 @@ def _called_at(context: click.Context, parameter: click.Parameter, what: str | N
 
 
 def _called(_: click.Context, __: click.Parameter, called: str | None) -> str:
-    """A number, or the name of an app user, which contains a letter; "" if none is given."""
+    """A number, or the name of an app user, which contains a letter; "" if neither is given."""
     text = (called or "").strip()
     return text if called is None or re.search(r"[^\W\d_]", text) else _digits(text)
 
 
 def _caller(_: click.Context, __: click.Parameter, caller: str) -> str:
-    """A number; a `sip:` address; "", anonymous and the like for a withheld number."""
+    """A number, a `sip:` address, or "", anonymous and the like for a withheld number."""
     text = caller.strip()
     if text.lower() in WITHHELD or text.lower().startswith(("sip:", "sips:")):
         return text
@@ -170,7 +170,7 @@ def command(
 ) -> int:
     """Call a flow, a project, or the answer URL of any webhook server, and be the caller.
 
-    Without an argument the project in this folder is called. No lookup is asked and no hook is sent: at a terminal
+    Without an argument, the project in this folder is called. No lookups are made and no hooks are sent: at a terminal
     you answer lookups yourself, elsewhere their defaults apply.
     """
     if live:
@@ -220,11 +220,11 @@ def _only_placed(project: Project) -> str:
 
 @dataclass(slots=True)
 class Simulation:
-    """One call by a person.
+    """One call, played by a person.
 
     Attributes:
         source: the project; None for a server at a URL.
-        call: as given on the command line. env: variables of flows.
+        call: as given on the command line. env: the flows' variables.
     """
 
     stage: Stage
@@ -235,7 +235,7 @@ class Simulation:
     screen: Screen
 
     async def run(self, save: Path | None) -> int:
-        """FINE if the server did nothing wrong. Raises CannotPlace, CannotKeep, NoServer."""
+        """Play the call. FINE if the server did nothing wrong. Raises CannotPlace, CannotKeep, NoServer."""
         if save is not None:
             check_path(save)
         prompt = Prompt()
@@ -268,7 +268,7 @@ class Simulation:
         return ISSUES if is_faulty else FINE
 
     def _announce(self, call: ScenarioCall) -> None:
-        """Say who calls whom, and when."""
+        """Print who calls whom, and when."""
         flow = self.call.flow or call.flow
         at = call.made_at.isoformat(" ", "minutes")
         whom = f"flow {flow}" if flow else ""
@@ -290,7 +290,7 @@ class Simulation:
             async with self.stage.ring(call, self.met) as line:
                 yield line
             return
-        # Lookup servers may remember calls by ID.
+        # Servers of lookups may remember calls by ID.
         seed = secrets.token_hex(16) if self.stage.outside is not None else SEED
         yield await self.stage.ring(
             call, self.met, look_ups=lookups.of_turn, env=self.env, seed=seed, patience_s=PATIENCE_S

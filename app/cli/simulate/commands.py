@@ -1,4 +1,4 @@
-"""Input during a call: script steps and a few commands, separated by `;` on a line."""
+"""What can be typed during a call: script steps and a few commands, separated by `;`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from app.verify.scenarios.script import (
 )
 
 COMMANDS: Final = ("why", "ncco", "webhook", "webhooks", "save", "help", "quit")
-"""Commands, which are not steps: they do not change the call."""
+"""Commands that are not steps, because they do not change the call."""
 
 _KEYS: Final = re.compile(r"[0-9*# ]{1,40}")
 HELP: Final = f"""\
@@ -49,26 +49,26 @@ _ALWAYS: Final = ("why", "ncco", "webhook", "webhooks", "wait ", "hangup", "save
 
 
 class Command(NamedTuple):
-    """A command that is not a step, such as `why`, `save`, `quit` or `listen`."""
+    """A command, such as `why`, `save`, `quit` or `listen`."""
 
     name: str
     file: str = ""
 
 
 class Mistake(AppError):
-    """The input is neither a step nor a command; the message suggests what to type."""
+    """The input is neither a step nor a command. The message suggests what to type."""
 
 
 Typed: TypeAlias = ScriptStep | Command
 
 
 def pieces_of(line: str) -> list[str]:
-    """The steps and commands on a line; [""] for an empty line, which has a meaning."""
+    """The steps and commands on a line; [""] for an empty line, which means something too."""
     return [piece.strip() for piece in line.split(";") if piece.strip()] if line.strip() else [""]
 
 
 def read_piece(piece: str, moment: CallMoment) -> Typed:
-    """The step or command for one input; "" (just Enter) means the most likely step at this moment. Raises Mistake."""
+    """Read one step or command. "" (just Enter) is the most likely step at this moment. Raises Mistake."""
     if not piece:
         return _most_likely(moment)
     word, _, rest = piece.partition(" ")
@@ -108,14 +108,14 @@ def _unknown(piece: str) -> str:
 
 
 class Hint(NamedTuple):
-    """The possible steps: in words, and for completion."""
+    """The steps that are possible now: in words, and for completion."""
 
     text: str
     offers: tuple[str, ...]
 
 
 def hint(call: PlayedCall) -> Hint:
-    """The steps possible at this moment of a call."""
+    """The steps that are possible at this moment of a call."""
     moment = call.moment
     ways = call.ways("speak")
     text = "the server is no longer waiting for the caller; Enter: hang up"

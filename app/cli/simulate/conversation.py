@@ -1,4 +1,4 @@
-"""A call in which a person plays the caller: listen, press keys, speak, stay silent, hang up."""
+"""A call in which a person is the caller: listens, presses keys, speaks, stays silent, hangs up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.verify.scenarios.server import Outside
 from app.verify.scenarios.stage import LocalStage
 
 _AHEAD = steps.WaitStep | steps.HangUpStep | steps.FaultStep | steps.EventStep
-"""Steps that are done immediately, even if the server is not listening."""
+"""Steps that are done at once, even if the server is not waiting."""
 
 
 class TerminalCall:
@@ -25,10 +25,10 @@ class TerminalCall:
 
     Args:
         call: the call.
-        stage: the stage of a server in this process; None for one at a URL.
+        stage: the stage of a server in this process; None if it is at a URL.
 
     Attributes:
-        save: the file for the finished call; "" for none.
+        save: the file to which the call is saved; "" for none.
     """
 
     def __init__(self, call: PlayedCall, prompt: Prompt, screen: Screen, stage: LocalStage | None) -> None:
@@ -41,7 +41,7 @@ class TerminalCall:
         self.save = ""
 
     async def hold(self) -> None:
-        """Talk until one side hangs up; Ctrl-C at any time is the caller hanging up."""
+        """Play until one side hangs up. Ctrl-C means that the caller hangs up."""
         is_left = False
         leg = self._call.leg
         try:
@@ -59,7 +59,7 @@ class TerminalCall:
             await self._look_back()
 
     async def _look_back(self) -> None:
-        """After the call, let the person ask for its decisions, or save it."""
+        """After the call, let the person ask for its decisions or save it."""
         self._prompt.offers = ("why", "ncco", "webhook", "webhooks", "save ", "quit")
         if self._prompt.is_person:
             self._screen.say("[the call is over: why, ncco, webhooks, save FILE; Enter: leave]", "dim")
@@ -68,7 +68,7 @@ class TerminalCall:
                 return
 
     async def show_news(self) -> None:
-        """Print what has happened since the last time; with `--live`, send the hooks."""
+        """Print what has happened since the last time. With `--live`, also send the hooks."""
         self._call.observe()
         result = self._call.result
         leg = self._call.leg
@@ -82,16 +82,16 @@ class TerminalCall:
         hooks = result.hooks[self._seen_hooks :]
         self._seen_hooks = len(result.hooks)
         for hook in hooks:
-            at = (hook.created_at + 1) / 1000 - zero_s  # the store truncates fractions of a millisecond
+            at = (hook.created_at + 1) / 1000 - zero_s  # because the store drops fractions of a millisecond
             news.append(noted(at, 2, hook.id, await _hook_result(hook, outside), "yellow"))
         self._screen.show(news, result.transcript)
 
     async def _next_line(self) -> str | None:
-        """Play until the server waits for the caller, and read the person's input; "" when the call has ended."""
+        """Play until the server waits for the caller, then read a line; "" if the call has ended."""
         line: str | None = ""
         is_ahead = self._is_first and not self._prompt.is_person
         self._is_first = False
-        if is_ahead:  # a first line with `wait` counts from the answer
+        if is_ahead:  # `wait` on the first line counts from the answer
             line = await self._prompt.read()
             if line is not None and line.startswith("wait"):
                 return line
@@ -103,14 +103,14 @@ class TerminalCall:
         return line if is_ahead else await self._prompt.read()
 
     async def _listen(self) -> None:
-        """Continue, unless the server already waits for the caller. The person's thinking takes no time."""
+        """Continue, unless the server already waits for the caller. The time that a person thinks does not count."""
         if self._is_stale and not self._call.leg.is_over:
             await self._call.play()
             self._is_stale = False
         await self.show_news()
 
     async def _do_all(self, line: str) -> bool:
-        """Run the steps on a line, up to the first impossible one; False to leave a finished call."""
+        """Do the steps on a line, up to one that is impossible. False if the person leaves after the call."""
         for number, piece in enumerate(pieces_of(line)):
             try:
                 typed = read_piece(piece, self._call.moment)
@@ -132,7 +132,7 @@ class TerminalCall:
         return True
 
     async def _do(self, step: steps.ScriptStep) -> None:
-        """Perform a step of the caller or a called party now. Raises CannotDo."""
+        """Do a step of the caller or a called party. Raises CannotDo."""
         await self._call.do(step)
         if not isinstance(step, steps.FaultStep):
             self._is_stale = not isinstance(step, steps.WaitStep)
@@ -160,7 +160,7 @@ class TerminalCall:
 
 
 async def _hook_result(hook: HookRow, outside: Outside | None) -> str:
-    """Print a hook's result."""
+    """Print the result of a hook."""
     if hook.problem:
         return f"hook {hook.name} cannot be sent: {hook.problem}"
     problem = "" if outside is None else await outside.post(hook)

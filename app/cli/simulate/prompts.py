@@ -26,18 +26,18 @@ from app.verify.played_call import PlayedCall
 from app.verify.scenarios.answers import FAILED, NOBODY, LookupAnswers, lookups_of, no_answer
 
 _COMMAND: Final = re.compile(r"[^;]*[^;\s]")
-"""The text to complete: the last command of a line. The completer reads it from right to left."""
+"""The text to complete: the last command on a line. The completer reads it from right to left."""
 _ERROR: Final = re.compile(r"error(?:\s+(.+))?")
 
 
 class Prompt:
-    """Reads lines, with a line editor at a terminal.
+    """Reads lines; at a terminal, with a line editor.
 
-    Its history is not saved: callers' digits may be PINs.
+    The history is not saved, because callers' digits may be PINs.
 
     Attributes:
-        is_person: whether a person is typing and can be asked questions.
-        offers: the currently possible inputs, for completion.
+        is_person: whether a person is typing, who can be asked questions.
+        offers: what can be typed now, for completion.
     """
 
     def __init__(self) -> None:
@@ -60,12 +60,12 @@ class Prompt:
             return None
 
     def _plain_line(self, ask: str) -> str | None:
-        """Read without a line editor. It blocks the event loop, which has nothing else to do."""
+        """Read a line without a line editor. It blocks the event loop, which has nothing else to do."""
         if self.is_person:
             click.echo(ask, nl=False)
         handler = signal.signal(
             signal.SIGINT, signal.default_int_handler
-        )  # the event loop's handler would only note it
+        )  # the event loop's own handler would only note Ctrl-C
         try:
             line = sys.stdin.readline()
         except KeyboardInterrupt:
@@ -78,15 +78,15 @@ class Prompt:
 
 
 class PromptedLookups(LookupAnswers):
-    """Asks the person at the terminal for the results of lookups; without a person, uses the defaults.
+    """Asks the person at the terminal for the results of lookups. If there is none, uses the defaults.
 
     Args:
-        flows: those of the project.
-        look_ups: returns a function that sends the lookups of one turn; None: lookups are not sent.
+        flows: the project's flows.
+        look_ups: makes a function that sends the lookups of one turn; None if lookups are not sent.
 
     Attributes:
-        show_news: prints the events of the call so far; None: it has not been placed yet.
-        call: the call, whose sensitive values are not printed; None: it has not been placed yet.
+        show_news: prints what has happened in the call; None before the call begins.
+        call: the call, whose sensitive values are not printed; None before it begins.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class PromptedLookups(LookupAnswers):
         self.call: PlayedCall | None = None
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """See `LookupAnswers`; the lookups are shown one at a time."""
+        """See `LookupAnswers`. The lookups are shown one at a time."""
         if self.show_news is not None:
             await self.show_news()
         return tuple([await self._shown(lookup) for lookup in lookups])
@@ -122,7 +122,7 @@ class PromptedLookups(LookupAnswers):
         return await self._typed(self.definitions[lookup.flow, lookup.name]) if self._is_asked else None
 
     async def _typed(self, definition: LookupDefinition) -> LookupAnswer:
-        """Ask until the input is valid."""
+        """Ask until what is typed is valid."""
         names = definition.returns.fields
         fields = " ".join(f"{name}=.." for name in names)
         self._say(f"answer with {fields}, JSON, timeout or error 503; Enter: its default", "dim")
@@ -139,7 +139,7 @@ class PromptedLookups(LookupAnswers):
 
 
 def read_answer(text: str, definition: LookupDefinition) -> LookupAnswer:
-    """The typed answer; missing fields come from the default. Raises ValueError."""
+    """The answer that was typed. Missing fields come from the default. Raises ValueError."""
     if not text:
         return NOBODY
     if text == "timeout":
@@ -156,7 +156,7 @@ def read_answer(text: str, definition: LookupDefinition) -> LookupAnswer:
 
 
 def _fields(text: str, definition: LookupDefinition) -> dict[str, Any]:
-    """`name=Ann tier=gold`. Raises ValueError."""
+    """Parse `name=Ann tier=gold`. Raises ValueError."""
     found: dict[str, Any] = {}
     known = definition.returns.fields
     for word in shlex.split(text):
@@ -180,7 +180,7 @@ def _json(value: Any, secrets: Secrets) -> str:
 
 
 def _without(value: Any, secrets: Secrets) -> Any:
-    """A value with sensitive parts masked by asterisks."""
+    """A value whose sensitive parts are replaced with asterisks."""
     if isinstance(value, Mapping):
         return {key: _without(each, secrets) for key, each in value.items()}
     if isinstance(value, list | tuple):

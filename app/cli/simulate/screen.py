@@ -26,13 +26,13 @@ _COLOURS: Final = {
 
 
 class News(NamedTuple):
-    """A line to be printed once.
+    """A line that is printed once.
 
     Attributes:
         at: in seconds of the call.
-        order: among simultaneous lines.
-        key: identifies the line if it recurs.
-        entry: the index in the transcript; None for lines that are not in it.
+        order: its order among lines with the same time.
+        key: identifies the line, so that it is not printed again.
+        entry: its index in the transcript; None if it is not part of it.
     """
 
     at: float
@@ -44,7 +44,7 @@ class News(NamedTuple):
 
 
 def noted(at: float, order: int, key: object, text: str, colour: str = "dim") -> News:
-    """A line below something heard."""
+    """A line below something that was heard."""
     return News(at, order, key, printable(f"{INDENT}{text}"), colour)
 
 
@@ -52,7 +52,7 @@ class Screen:
     """Prints new lines, each once.
 
     Args:
-        shows: what to always print: `why`, `ncco`, `webhooks`.
+        shows: what is always printed: `why`, `ncco`, `webhooks`.
     """
 
     def __init__(self, shows: Iterable[str]) -> None:
@@ -74,7 +74,7 @@ class Screen:
                 self.say(new.text, new.colour)
 
     def news_of(self, result: Result) -> Iterator[News]:
-        """The events of a call so far."""
+        """What has happened in a call so far."""
         for number, heard in enumerate(result.transcript):
             yield News(heard.at, 4, ("heard", number), line_of(heard), _COLOURS.get(heard.kind, ""), number)
         for sent in result.webhooks:
@@ -87,7 +87,7 @@ class Screen:
             yield noted(at, 2, ("decision", number), text)
 
     def show_asked(self, what: str, result: Result) -> None:
-        """Output requested by a person during a call."""
+        """What a person asked to see during a call."""
         played = [each for each in result.webhooks if each.is_played]
         if what == "ncco":
             for ncco in [each.ncco for each in result.webhooks if each.ncco is not None][-1:]:
@@ -103,7 +103,7 @@ class Screen:
             self._show_webhook(played[-1], result)
 
     def _show_webhook(self, delivery: WebhookDelivery, result: Result) -> None:
-        """A webhook, with its reply."""
+        """A webhook and its reply."""
         sent = delivery.attempts[-1].request
         reply = delivery.attempts[-1].response
         self.say(webhook_line(delivery, result.answered_s))
@@ -118,7 +118,7 @@ class Screen:
         self.say("\n".join(map(printable, json.dumps(value, indent=2, ensure_ascii=False).splitlines())))
 
     def _decisions(self, result: Result) -> Sequence[tuple[float, int, str]]:
-        """The decisions, with time and turn; for a server that does not reveal them, the played replies."""
+        """The decisions, with time and turn; or the replies, if the server does not show its decisions."""
         if result.records:
             deciding = (line for line in result.decided if line.did in DECIDING)
             return [(line.at, line.turn, decision(line)) for line in deciding]
@@ -130,7 +130,7 @@ class Screen:
 
 
 def faults_of(line: PlacedCall, *, is_local: bool) -> Iterator[News]:
-    """The server's warnings and errors, each at the time when the platform noticed it, and what other parties hear."""
+    """The server's warnings and errors, at the times when the platform noticed them, and what other parties hear."""
     for delivery in line.vonage.log:
         at = (delivery.attempts[-1].at if delivery.attempts else delivery.at) - line.leg.zero_ms / 1000
         if problem := problem_of(delivery):
