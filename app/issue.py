@@ -164,7 +164,7 @@ def pointer(key: object) -> str:
 def wrong_type(value: object, expected: str, cure: str | Fix) -> Issue:
     """An issue: the value's JSON type is not `expected`, such as "a number"."""
     if expected == "an object" and isinstance(value, str) and value.lstrip().startswith("{"):
-        cure = "Write the object itself, not text that holds it."
+        cure = "Write the object itself, not text that contains it."
     return fault("N107", f"{shown(value)} is not {expected}.", cure)
 
 

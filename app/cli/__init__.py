@@ -10,7 +10,7 @@ import click
 from app.cli.output import exit_code_of, open_closed_streams, shows_colours
 
 COMMANDS: Final = {
-    "init": "Write a new project that works out of the box.",
+    "init": "Create a project that works out of the box.",
     "serve": "Run the server; prints the URLs to enter at Vonage.",
     "console": "Set the console's passwords, or print a link that opens it.",
     "check": "Report every issue in the flow files, with its place and its fix.",
@@ -24,18 +24,18 @@ COMMANDS: Final = {
     "prove": "Explore every path through the flows, and print the shortest call that goes wrong.",
     "vonage": "Run a virtual Vonage on this machine, with its REST API for calls.",
     "place": "Ask the server to place calls: one, or one for each row of a file.",
-    "api-key": "Let programs ask for calls over HTTP.",
+    "api-key": "Let programs place calls over HTTP.",
     "calls": "List recorded calls, or explain one with its timeline.",
     "report": "Count the calls in a period: minutes, results, time until a person answered.",
-    "replay": "Play a recorded call again, and compare each reply.",
+    "replay": "Replay a recorded call and compare the replies.",
     "hooks": "List waiting and parked hooks; retry or delete them.",
     "recordings": "List callers' recordings; save one to a file, fetch it again or delete it.",
     "lsp": "Run the language server for an editor, on standard input and output.",
-    "hours": "List the opening hours, and whether each is open now.",
+    "hours": "List the opening hours, and which are open now.",
     "go-live": "Connect the project to a real phone number, one question at a time.",
     "doctor": "Check everything that real calls need, from the settings to the URLs at Vonage.",
     "release": "Confirm that flows, numbers or defaults were removed on purpose.",
-    "forget": "Permanently delete every call with a phone number.",
+    "forget": "Permanently delete all calls with a phone number.",
     "backup": "Back up the calls, their key and the recordings to one file, while servers run.",
     "restore": "Restore the database from a backup.",
     "db": "Show the version of the database schema, or migrate it.",
@@ -82,9 +82,9 @@ class _Commands(click.Group):
 Examples:
   ncco init shop                                     a new project in the folder shop
   ncco serve --dev                                   answer calls on 127.0.0.1:8000
-  ncco check                                         every issue in flows/ and templates/
-  ncco validate answer.json                          one NCCO against the rules
-  ncco render reception --from 447700900123          what a caller hears first
+  ncco check                                         list every issue in flows/ and templates/
+  ncco validate answer.json                          check one NCCO
+  ncco render reception --from 447700900123          show what a caller hears first
 
 Exit codes: 0 fine, 1 issues were found, 2 the command cannot run.""",
 )

@@ -26,20 +26,20 @@ PREFIX: Final = "ncco_"
     "api-key",
     epilog="""\b
 Examples:
-  ncco api-key add crm --flows reminder,alarm            prints the key, once
+  ncco api-key add crm --flows reminder,alarm            prints the key
   ncco api-key list
-  ncco api-key remove crm --old                          after the program uses its new key
+  ncco api-key remove crm --old                          once the program uses its new key
 
-Set NCCO_API_PORT to serve the API. Exit codes: 0 done, 1 there is no such key, 2 there is no database or a name is
+Set NCCO_API_PORT to serve the API. Exit codes: 0 done, 1 there is no such key, 2 there is no database, or a name is
 wrong.""",
 )
 def command() -> None:
     """Let programs place calls over HTTP."""
 
 
-@command.command("add", short_help="Make a key, and print it once.")
+@command.command("add", short_help="Create a key and print it.")
 @click.argument("name")
-@click.option("--flows", "named", required=True, metavar="FLOW,FLOW", help="Flows that it may place calls with.")
+@click.option("--flows", "named", required=True, metavar="FLOW,FLOW", help="Flows that the key may place calls with.")
 @click.option("--in", "folder", type=click.Path(path_type=Path), help="Folder of the flows [NCCO_FLOWS, else flows].")
 @asynchronous
 async def add(name: str, named: str, folder: Path | None) -> int:
@@ -49,7 +49,9 @@ async def add(name: str, named: str, folder: Path | None) -> int:
     removes the old ones.
     """
     if not NAME.fullmatch(name):
-        raise CannotRun(f"{name} is not a name for a key", "use a to z, 0 to 9, ., _ and -, at most 32 characters")
+        raise CannotRun(
+            f"{name} is not a valid name for a key", "use a to z, 0 to 9, ., _ and -, at most 32 characters"
+        )
     flows = tuple(dict.fromkeys(each.strip() for each in named.split(",") if each.strip()))
     known = Source.here(folder, None).load_sound().project.flows
     for flow in flows:
@@ -74,13 +76,13 @@ async def list_() -> int:
         at = moment_of(key.created_at)
         click.echo(f"{key.name:<20} {at:%Y-%m-%d %H:%M} UTC  {', '.join(key.flows)}")
     if not keys:
-        click.echo("there are no keys: make one with `ncco api-key add NAME --flows FLOW`")
+        click.echo("there are no keys: create one with `ncco api-key add NAME --flows FLOW`")
     return FINE
 
 
 @command.command("remove", short_help="Remove the keys of a name.")
 @click.argument("name")
-@click.option("--old", is_flag=True, help="Keep the newest one.")
+@click.option("--old", is_flag=True, help="Keep the newest key.")
 @asynchronous
 async def remove(name: str, *, old: bool) -> int:
     """Remove the keys of a name. A running server then refuses them at once."""

@@ -30,14 +30,14 @@ def places_of(settings: Settings) -> BackupPlaces:
     "backup",
     epilog="""\b
 Examples:
-  ncco backup /var/backups/ncco                 a new file in that folder: ncco-20261225T031500Z.tar
-  ncco backup --keep 14 /var/backups/ncco       the same, keeping the newest 14
-  ncco backup ncco.tar.gz                       compressed
+  ncco backup /var/backups/ncco                 creates ncco-20261225T031500Z.tar
+  ncco backup --keep 14 /var/backups/ncco       the same, and keeps only the newest 14
+  ncco backup ncco.tar.gz                       compresses it
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco backup ncco.tar
 
-It contains a snapshot of the database in NCCO_DATABASE_URL, the key file of a SQLite database, and the recordings,
-but not the secrets in the settings. Servers can keep running. The file is verified, and only its owner can read it.
-Exit codes: 0 written, 1 written, but the files of some recordings are lost (no older backup is deleted then), 2 it
+A backup contains a snapshot of the database in NCCO_DATABASE_URL, the key file of a SQLite database, and the
+recordings, but not the secrets in the settings. Servers can keep running. The file is verified, and only its owner can
+read it. Exit codes: 0 written, 1 written, but some recordings have lost their files (older backups are then kept), 2 it
 cannot run.""",
 )
 @click.argument("file", type=click.Path(path_type=Path))
@@ -67,15 +67,15 @@ def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
     if form == "json":
         print_json({"file": str(file), "bytes": size, "made_at": now.isoformat(), "lost_recordings": lost})
     else:
-        click.echo(f"{places.store.label} is in {file} ({size:,} bytes), and was verified")
+        click.echo(f"{places.store.label} was backed up to {file} ({size:,} bytes) and verified")
     if is_for_git(file):
         click.echo(f"warning: Git does not ignore {file}, which contains callers' numbers and messages", err=True)
         click.echo("  fix: write backups outside the work tree, or add their folder to .gitignore", err=True)
     if lost:
         count = counted(
             len(lost),
-            "recording is missing from it: its file is lost",
-            "recordings are missing from it: their files are lost",
+            "recording is not in it, because its file is lost",
+            "recordings are not in it, because their files are lost",
         )
         click.echo(f"warning: {count}. No older backup was deleted", err=True)
         click.echo("  fix: `ncco recordings retry --lost`, or put them back from an older backup", err=True)

@@ -65,26 +65,36 @@ def _number(_: click.Context, __: click.Parameter, text: str | None) -> str:
     epilog="""\b
 Examples:
   ncco calls                                 the newest calls
-  ncco calls --number 447700900123           from or to this number
-  ncco calls --failed --since 2h             with a step that could not be played
-  ncco calls --timezone Europe/London        with times in that time zone
-  ncco calls 3f9a1c77                        one call: each webhook, each NCCO, and why
-  ncco calls 3f9a1c77 --ncco                 with the NCCOs as they were sent
-  ncco calls --follow                        new calls, and each change to a call, until Ctrl-C
+  ncco calls --number 447700900123           calls from or to this number
+  ncco calls --failed --since 2h             calls in the last 2 hours with a step that could not be played
+  ncco calls --timezone Europe/London        times in that time zone
+  ncco calls 3f9a1c77                        one call: its webhooks, its replies, and what decided them
+  ncco calls 3f9a1c77 --ncco                 the same, with the NCCOs as they were sent
+  ncco calls --follow                        new calls and changes, until Ctrl-C
   ncco calls --follow --format json          the same, one JSON document per line
 
-It only reads the database in NCCO_DATABASE_URL, even while a server is running. Sensitive digits and words are never
+This only reads the database in NCCO_DATABASE_URL, and a server may be running. Sensitive digits and words are never
 shown. Exit codes: 0 shown, 1 there is no such call, 2 no database can be read.""",
 )
 @click.argument("session", required=False)
 @click.option("--number", callback=_number, help="Calls from or to this number, or part of it.")
 @click.option("--flow", default="", help="Calls that began in this flow.")
-@click.option("--since", callback=_since, help="Calls since then: 90m, 2h, 3d, or a point in time.")
+@click.option("--since", callback=_since, help="Calls of the last 90m, 2h or 3d, or since a point in time.")
 @click.option("--open", "is_open", is_flag=True, help="Calls in progress.")
-@click.option("--failed", "has_failed", is_flag=True, help="Calls with a step that could not be played as written.")
+@click.option(
+    "--failed",
+    "has_failed",
+    is_flag=True,
+    help="Calls with a step that could not be played as written.",
+)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many to show.")
 @click.option(
-    "--timezone", "zone", default="UTC", show_default=True, callback=options.read_zone, help="Time zone of the times."
+    "--timezone",
+    "zone",
+    default="UTC",
+    show_default=True,
+    callback=options.read_zone,
+    help="Time zone for the times shown.",
 )
 @click.option("--ncco", "whole", is_flag=True, help="For one call: show the NCCOs as they were sent.")
 @click.option("--follow", is_flag=True, help="Keep showing new calls and changes, until Ctrl-C.")
@@ -111,7 +121,7 @@ def command(
     if session is not None and (number or flow or since or is_open or has_failed):
         raise click.UsageError("you named one call; leave out the options that filter calls")
     if session is None and whole:
-        raise click.UsageError("--ncco is for one call: name it")
+        raise click.UsageError("--ncco is for one call; add its ID")
     earliest = milliseconds(since if since.tzinfo else since.replace(tzinfo=zone)) if since else 0
     if is_open:
         earliest = max(earliest, _now() - LONGEST_CALL_MS)

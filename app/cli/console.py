@@ -32,8 +32,8 @@ Examples:
   ncco console password --name anna --role change    a login for Anna
   ncco console password --remove anna                Anna can no longer log in
   ncco console password --list                       who has a login
-  ncco console password              a shared password: prints the line for .env
-  ncco console password --viewer     the same for people who may look but not change anything
+  ncco console password              a shared password: prints a line for .env
+  ncco console password --viewer     the same, for viewing only
   ncco console link                  another link to the console of `ncco serve --dev`
 
 `ncco serve` starts the console, with --dev or once a password is set. Exit codes: 0 done, 2 it failed.""",
@@ -43,17 +43,15 @@ def command() -> None:
 
 
 @command.command("password", short_help="Give a person a login, or hash a password for .env.")
-@click.option("--name", metavar="NAME", help="The password's owner; it goes into the login file, not into .env.")
+@click.option("--name", metavar="NAME", help="Whose password it is; the hash goes into the login file, not into .env.")
 @click.option(
     "--role",
     type=click.Choice(ROLES),
-    help="With --name: `listen` may look and listen, `change` may change everything.",
+    help="With --name: `listen` allows viewing and listening, `change` allows everything.",
 )
-@click.option("--remove", metavar="NAME", help="Remove a person's login; their sessions end immediately.")
+@click.option("--remove", metavar="NAME", help="Remove a person's login. Their sessions end at once.")
 @click.option("--list", "is_list", is_flag=True, help="List the people with a login.")
-@click.option(
-    "--viewer", is_flag=True, help="Without --name: for people who may look and listen, but not change anything."
-)
+@click.option("--viewer", is_flag=True, help="Without --name: a password for viewing and listening only.")
 def password(name: str | None, role: Role | None, remove: str | None, is_list: bool, viewer: bool) -> int:
     """Ask for a password twice, or read it from standard input, and store its hash.
 
@@ -62,9 +60,9 @@ def password(name: str | None, role: Role | None, remove: str | None, is_list: b
     """
     wanted = [option for option, value in _exclusive(name, remove, is_list, viewer) if value]
     if len(wanted) > 1:
-        raise CannotRun(f"{' and '.join(wanted)} cannot be combined", "give one of them")
+        raise CannotRun(f"{' and '.join(wanted)} cannot be combined", "use only one of them")
     if role and name is None:
-        raise CannotRun("--role is for a person", "add --name")
+        raise CannotRun("--role needs --name", "add --name")
     if is_list:
         _list()
     elif remove is not None:
@@ -75,8 +73,8 @@ def password(name: str | None, role: Role | None, remove: str | None, is_list: b
         setting = variable("console_viewer_password_hash" if viewer else "console_password_hash")
         click.echo(f"{setting}='{_asked()}'")
         click.echo(
-            "Write this line to .env, with its single quotes, and restart the server: it reads passwords only at the "
-            "start.",
+            "Add this line to .env, including the single quotes, and restart the server: it only reads passwords at "
+            "startup.",
             err=True,
         )
     return FINE
@@ -102,7 +100,7 @@ def hashed(password: str) -> str:
     """The hash of a password. Raises CannotRun if it is easy to guess."""
     if len(password) < MIN_PASSWORD_CHARACTERS:
         cure = f"choose one with at least {MIN_PASSWORD_CHARACTERS}, such as four random words"
-        raise CannotRun(f"the password has {len(password)} characters, so it can be guessed", cure)
+        raise CannotRun(f"the password has {len(password)} characters, so it could be guessed", cure)
     return hash_password(password)
 
 
@@ -111,7 +109,7 @@ def login_name(text: str) -> str:
     tidy = tidy_name(text)
     if not NAME.fullmatch(tidy):
         cure = "use up to 32 letters from a to z, digits, and . _ @ - between them, such as anna or anna@example.com"
-        raise CannotRun(f"{printable(text)} cannot be the name of a login", cure)
+        raise CannotRun(f"{printable(text)} is not a valid login name", cure)
     return tidy
 
 
@@ -132,10 +130,7 @@ def _save(name: str, role: Role | None) -> None:
         raise CannotRun(f"{tidy} has no login yet, and --role is missing", "add --role listen or --role change")
     give_login(file, tidy, role, _asked())
     click.echo(
-        (
-            "A running console that asks for passwords accepts it immediately; after the very first password, "
-            "restart the server."
-        ),
+        ("A running console accepts it at once. After the very first password, restart the server."),
         err=True,
     )
 
@@ -175,7 +170,8 @@ def link() -> int:
         where = f"127.0.0.1:{settings.console_port}"
         cure = f"start `ncco serve --dev`, which prints a link, or set {variable('console_port')} to the port it shows"
         click.echo(
-            f"note: nothing listens on {where}, and a link does not open a console that starts later: {cure}", err=True
+            f"note: nothing is listening on {where}, and a link does not open a console that starts later: {cure}",
+            err=True,
         )
     return FINE
 

@@ -32,8 +32,8 @@ def find_database() -> Store:
     url = server_settings().database_url
     store = open_store(url)
     if not store.is_durable:
-        cure = "let the server use a file: NCCO_DATABASE_URL=sqlite:///ncco.db"
-        raise CannotRun(f"{url.partition(':')[0]}:// stores nothing outside the server", cure)
+        cure = "have the server use a file: NCCO_DATABASE_URL=sqlite:///ncco.db"
+        raise CannotRun(f"{url.partition(':')[0]}:// keeps calls in the server's memory only", cure)
     return store
 
 
@@ -62,7 +62,7 @@ async def find_call(records: Records, name: str) -> Timeline:
     found = await records.calls_like(name, MOST_ALIKE)
     if len(found) > 1:
         ids = ", ".join(call.session.id for call in found)
-        raise NoSuchCall(f'several calls begin with "{name}": {ids}', "write more of the id")
+        raise NoSuchCall(f'several calls start with "{name}": {ids}', "write more of the ID")
     timeline = await records.timeline(found[0].session.id) if found else None
     if timeline is None:
         raise NoSuchCall(f'there is no call "{name}"', "`ncco calls` lists the newest")

@@ -13,12 +13,12 @@ from app.cli.output import FINE, ISSUES, print_json
     "db",
     epilog="""\b
 Examples:
-  ncco db status                     its schema, and the schema that this version needs
-  ncco db upgrade                    upgrade it, before servers start
+  ncco db status                     show its schema, and the one that this version needs
+  ncco db upgrade                    upgrade it before servers start
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco db status --format json
 
-A server upgrades its database when it starts. With several hosts, upgrade once before the first host starts a new
-version; running hosts continue in the meantime. Exit codes: 0 it has the newest schema, 1 it is older or does not exist
+A server upgrades its database when it starts. If there are several hosts, upgrade once before the first host starts a
+new version. Running hosts are not affected. Exit codes: 0 it has the newest schema, 1 it is older or does not exist
 yet, 2 it is newer than this version knows, or cannot be reached or changed.""",
 )
 def command() -> None:
@@ -42,7 +42,7 @@ async def status(form: str) -> int:
     elif schema.is_complete:
         click.echo(f"{label} has schema {schema.found}, the newest")
     elif not schema.missing:
-        click.echo(f"{label} has schema {schema.found}, but not what this version adds")
+        click.echo(f"{label} has schema {schema.found}, but lacks what this version adds")
         click.echo("  fix: run `ncco db upgrade`, or start the server, which adds it")
     else:
         has = f"has schema {schema.found}" if schema.found else "has no tables yet"

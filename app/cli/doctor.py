@@ -47,7 +47,7 @@ def _read_address(_: click.Context, __: click.Parameter, text: str | None) -> st
     try:
         return read_mail_address(text or "")
     except ValueError:
-        raise click.BadParameter(f"{text} is not a single mail address, such as office@example.com") from None
+        raise click.BadParameter(f"{text} is not a single email address, such as office@example.com") from None
 
 
 @click.command(
@@ -55,21 +55,21 @@ def _read_address(_: click.Context, __: click.Parameter, text: str | None) -> st
     epilog="""\b
 Examples:
   ncco doctor                              settings, flows, database, public URL
-  VONAGE_API_SECRET=... ncco doctor        also check the configuration at Vonage
-  ncco doctor --mail-to you@example.com    the same, and send a test mail
+  VONAGE_API_SECRET=... ncco doctor        also checks the configuration at Vonage
+  ncco doctor --mail-to you@example.com    the same, and sends a test email
   ncco doctor --offline --format json      only this machine and its database, for a script
 
-It changes nothing here or at Vonage, except that it writes one object to the recordings' bucket and removes it. Run it
-in the server's folder, as the server's user, while the server runs. Exit codes: 0 no errors (there may be warnings), 1
-errors, 2 it cannot run.""",
+It changes nothing here or at Vonage, but it writes an object to the bucket of recordings and removes it again. Run it
+in the server's folder, as the server's user, while the server is running. Exit codes: 0 no errors (there may be
+warnings), 1 errors, 2 it cannot run.""",
 )
 @options.output("text", "json")
 @click.option("--offline", is_flag=True, help="Check only this machine and the database.")
-@click.option("--mail-to", callback=_read_address, help="Send a test mail to this address.")
+@click.option("--mail-to", callback=_read_address, help="Send a test email to this address.")
 def command(form: str, *, offline: bool, mail_to: str) -> int:
     """Check everything that real calls need: settings, secrets, flows, database, public URL, and the URLs at Vonage."""
     if offline and mail_to:
-        raise click.UsageError("--offline sends no mail; leave out one of the two")
+        raise click.UsageError("--offline sends no email; leave out one of the two")
     findings = list(_findings(is_offline=offline, mail_to=mail_to))
     print_findings(findings, form)
     return ISSUES if count_of(findings, "error") else FINE
@@ -163,7 +163,7 @@ def check_private_key(settings: Settings) -> Iterator[Finding]:
     """Whether the private key is an RSA key of a usual size."""
     pem = settings.private_key.get_secret_value()
     if not pem:
-        yield Finding("key", "ok", "VONAGE_PRIVATE_KEY is not set; only recordings need it")
+        yield Finding("key", "ok", "VONAGE_PRIVATE_KEY is not set; only recordings and placed calls need it")
         return
     cure = "Generate a key pair for the application in the Vonage dashboard, and keep its private.key."
     try:
@@ -291,7 +291,7 @@ def check_flows(loaded: LoadedProject) -> Iterator[Finding]:
         yield Finding("flows", "warning", message, "Run `ncco check` to see them.")
     else:
         numbers = sorted(number for flow in flows for number in flow.numbers)
-        shown = f"they take calls to {', '.join(numbers)}" if numbers else "one takes calls to any number"
+        shown = f"they take calls to {', '.join(numbers)}" if numbers else "one of them takes calls to any number"
         yield Finding("flows", "ok", f"{counted(len(flows), 'flow')} without issues; {shown}")
     yield check_proof(loaded)
 
@@ -325,8 +325,13 @@ def check_invented(flows: Iterable[Flow]) -> Iterator[Finding]:
     """Whether a flow still dials a number from the examples, which belongs to nobody."""
     written = {number: step for flow in flows for number, step in flow.written_numbers.items()}
     if invented := [number for number in written if _INVENTED.fullmatch(number)]:
-        message = f"flows dial {some_of(invented)} ({written[invented[0]]}): these are example numbers that nobody has"
-        yield Finding("dialling", "warning", message, "Write your own phone number, or that of the person who answers.")
+        message = f"flows dial {some_of(invented)} ({written[invented[0]]}): example numbers, which belong to nobody"
+        yield Finding(
+            "dialling",
+            "warning",
+            message,
+            "Write your own phone number, or the number of the person who should answer.",
+        )
 
 
 Check = Callable[[Settings], Iterable[Finding]]

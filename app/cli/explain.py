@@ -50,9 +50,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "explain",
     epilog="""\b
 Examples:
-  ncco explain E214                  what it means, a file with the issue, and the fixed file
+  ncco explain E214                  what it means, with a wrong and a fixed file
   ncco explain N108                  the same for an NCCO rule
-  ncco explain dead_end              a fault that `ncco prove` finds
+  ncco explain dead_end              a fault found by `ncco prove`
   ncco explain                       every code, one per line
 
 Exit codes: 0 explained, 2 there is no such code.""",

@@ -29,23 +29,23 @@ Examples:
   ncco forget --number +447700900123                delete them
   ncco forget --number +447700900123 --number +447700900456 --format json
 
-It works on the database in NCCO_DATABASE_URL, even while a server is running. A call in progress is deleted too: its
-caller then hears the failsafe NCCO. Later webhooks of these calls are not stored. Backups and sent hooks are unchanged.
-SQLite overwrites deleted rows; PostgreSQL keeps them until their space is reused. --rewrite also removes old copies in
-unused parts of pages.
+It changes the database in NCCO_DATABASE_URL, and a server may be running. Calls in progress are deleted too; their
+callers then hear the failsafe NCCO. Later webhooks of the deleted calls are not stored. Backups and hooks that have
+been sent do not change. SQLite overwrites deleted rows; PostgreSQL keeps them until their space is reused. --rewrite
+also removes old copies from unused parts of pages.
 
-Exit codes: 0 deleted, 1 a program is using the log of a SQLite file, or audio cannot be removed yet, 2 it cannot
-run.""",
+Exit codes: 0 deleted, 1 deleted, but a program is using the log of a SQLite file, or audio cannot be removed yet, 2 it
+cannot run.""",
 )
 @click.option(
     "--number",
     "numbers",
     multiple=True,
     required=True,
-    help="The number, with + and the country code. May be given several times.",
+    help="The number, with + and the country code. Can be repeated.",
 )
-@click.option("--dry-run", is_flag=True, help="Only count; do not delete anything.")
-@click.option("--rewrite", is_flag=True, help="Rewrite the file or the tables (VACUUM); calls wait while it runs.")
+@click.option("--dry-run", is_flag=True, help="Only count the rows that would be deleted.")
+@click.option("--rewrite", is_flag=True, help="Rewrite the file or the tables (VACUUM). Calls wait meanwhile.")
 @options.output("text", "json")
 @asynchronous
 async def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: str) -> int:
@@ -63,7 +63,7 @@ async def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: 
         _print(wanted, found, dry_run=dry_run)
         if found.purged is None and not dry_run:
             click.echo("no row contains it anymore; PostgreSQL's files keep deleted rows until their space is reused")
-            click.echo("  --rewrite removes them immediately, while calls wait")
+            click.echo("  --rewrite removes them at once, but calls wait meanwhile")
     return FINE if is_removed and found.purged is not False else ISSUES
 
 
@@ -90,7 +90,7 @@ def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
     done = "would be deleted" if dry_run else "deleted"
     is_named = any(found._replace(revisions=0, purged=None))
     counts += f", {counted(found.placed, 'placed call')}" if found.placed else ""
-    click.echo(f"{shown}: {counts} {done}" if is_named else f"{shown}: nothing contains it")
+    click.echo(f"{shown}: {counts} {done}" if is_named else f"{shown}: no call contains it")
     if found.running:
         click.echo(f"{counted(found.running, 'call was', 'calls were')} still in progress")
     if found.revisions:
@@ -98,5 +98,5 @@ def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
             f"{counted(found.revisions, 'revision')} of your flows contain it in their source text, so they are kept"
         )
     if found.purged is False:
-        click.echo("the file's log still contains deleted rows, since a program is using the database")
+        click.echo("the file's log still contains deleted rows, because a program is using the database")
         click.echo("  fix: stop the programs that use it, and run the command again")

@@ -89,7 +89,9 @@ QUESTIONS: Final = (
     Question("application_id", f"The ID of the application: Applications {_DASHBOARD}", is_needed=True),
     Question("api_key", f"The API key: API settings {_DASHBOARD}", is_needed=True),
     Question(
-        "private_key", "The path of the application's private.key; only recordings need it", prepared=_path_of_key
+        "private_key",
+        "The path of the application's private.key; only recordings and placed calls need it",
+        prepared=_path_of_key,
     ),
     Question(
         "dial_allow",
@@ -98,7 +100,7 @@ QUESTIONS: Final = (
     ),
     Question(
         "console_password_hash",
-        "A password for the console, where you see calls and hear messages",
+        "A password for the console, which shows calls and plays messages",
         is_secret=True,
         prepared=hashed,
     ),
@@ -114,12 +116,12 @@ _BY_SETTING: Final = {variable(each.field): each for each in (*QUESTIONS, API_SE
     "go-live",
     epilog="""\b
 Examples:
-  ncco go-live                             asks, checks, and shows your first call
+  ncco go-live                             asks questions, checks, and shows your first call
   VONAGE_API_SECRET=... ncco go-live       does not ask for the API secret
 
-Run it in the project's folder, with `ncco serve` and the tunnel in other terminals. Each answer is written to
-.env immediately, so you can leave with Ctrl-C and continue later. It replaces nothing, here or at Vonage, without
-asking. Exit codes: 0 the number is live, 1 something was left unfinished, 2 it cannot run, 130 stopped with Ctrl-C.""",
+Run it in the project's folder, with `ncco serve` and the tunnel in other terminals. Each answer is written to .env at
+once, so you can stop with Ctrl-C and continue later. Nothing is replaced, here or at Vonage, unless you agree. Exit
+codes: 0 the number is live, 1 something was left unfinished, 2 it cannot run, 130 stopped with Ctrl-C.""",
 )
 def command() -> int:
     """Connect the project to a real phone number: ask for missing settings, check them, and show the first call."""
@@ -128,7 +130,7 @@ def command() -> int:
             f"there is no flow folder at {flows}", "run it in the project's folder; `ncco init DIR` creates one"
         )
     click.echo(
-        f"Each answer is written to {DOTENV} immediately. Press Ctrl-C to leave; `ncco go-live` continues from there."
+        f"Each answer is written to {DOTENV} at once. Press Ctrl-C to stop; `ncco go-live` continues from there."
     )
     guide = Guide()
     try:
@@ -140,7 +142,7 @@ def command() -> int:
             guide.pass_group("The server, with the new settings", guide.server)
         _watch(guide.settle(), guide.numbers)
     except (click.Abort, KeyboardInterrupt):
-        click.echo(f"\nLeft. Your answers are in {DOTENV}.")
+        click.echo(f"\nStopped. Your answers are in {DOTENV}.")
         return INTERRUPTED
     return ISSUES if guide.is_incomplete else FINE
 
@@ -230,7 +232,7 @@ class Guide:
         """The name of the first login; "" for a password without a name."""
         while self._settings is not None:
             answer = click.prompt(
-                "Your name, such as anna; Enter for a password that people share", default="", show_default=False
+                "Your name, such as anna; Enter for a shared password", default="", show_default=False
             )
             try:
                 return login_name(answer) if answer else ""
@@ -434,7 +436,7 @@ def _watch(settings: Settings, numbers: list[str]) -> None:
     click.echo(f"\n{click.style(f'Call {named} now.', bold=True)} Press Ctrl-C to stop waiting.")
     store = open_store(settings.database_url)
     if not store.is_durable:
-        click.echo("The server keeps calls only in memory: look at its log.")
+        click.echo("The server only keeps calls in memory: look at its log.")
         return
     asyncio.run(_show_first_call(store, milliseconds(datetime.now(UTC))))
     if settings.has_console(dev=False):

@@ -25,13 +25,13 @@ MOST_HOOKS: Final = 100_000
     invoke_without_command=True,
     epilog="""\b
 Examples:
-  ncco hooks                                waiting hooks, and those that were given up
+  ncco hooks                                shows waiting hooks, and those that were given up
   ncco hooks --format json                  the same for a program
-  ncco hooks retry msg_0c6f...              retry one now
-  ncco hooks retry --all                    retry all of them now
-  ncco hooks drop msg_0c6f...               delete one that was given up
+  ncco hooks retry msg_0c6f...              retries one now
+  ncco hooks retry --all                    retries all of them now
+  ncco hooks drop msg_0c6f...               deletes one that was given up
 
-It works on the database in NCCO_DATABASE_URL, even while a server is running. Exit codes: 0 no hook is parked, 1 some
+It uses the database in NCCO_DATABASE_URL, and a server may be running. Exit codes: 0 no hook is parked, 1 some
 are, 2 there is no database.""",
 )
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many to show.")
@@ -76,10 +76,10 @@ async def retry(ids: tuple[str, ...], all_: bool) -> int:
     click.echo(f"{counted(count, 'hook is', 'hooks are')} retried now, or when the server starts")
     missing = 0 if all_ else len(set(ids)) - count - len(unsendable)
     if missing:
-        click.echo(f"{missing} of them: no such hook, or it waits for an earlier hook of the same call", err=True)
+        click.echo(f"{missing} of them: do not exist, or wait for an earlier hook of the same call", err=True)
     if unsendable:
         click.echo(
-            f"{len(unsendable)} of them: never sent, because they are incomplete: `ncco hooks` says why", err=True
+            f"{len(unsendable)} of them: cannot be sent, because they are incomplete; `ncco hooks` says why", err=True
         )
     return ISSUES if missing or unsendable else FINE
 
@@ -99,7 +99,7 @@ async def drop(ids: tuple[str, ...], all_: bool) -> int:
     click.echo(f"{counted(count, 'hook is', 'hooks are')} deleted")
     missing = 0 if all_ else len(set(ids)) - count
     if missing:
-        click.echo(f"{missing} of them: not parked: already sent or still waiting", err=True)
+        click.echo(f"{missing} of them: not parked, but already sent or still waiting", err=True)
     return ISSUES if missing else FINE
 
 
@@ -144,8 +144,8 @@ def _progress(hook: HookRow, now: datetime) -> str:
     words = {
         "parked": "parked" if hook.url else "could not be computed",
         "sending": "is being sent",
-        "behind": "waits for an earlier hook of the same call",
-        "waiting": f"next try in {wait}" if wait else "next try now",
+        "behind": "waiting for an earlier hook of the same call",
+        "waiting": f"next attempt in {wait}" if wait else "next attempt now",
     }
     tries = counted(hook.tries, "try", "tries") if hook.tries else "not tried yet"
     return f"{words[state]}, {tries}" + (f": {hook.problem}" if hook.problem else "")

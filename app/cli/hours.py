@@ -19,7 +19,7 @@ from app.flow.hours.weekly import DAYS, shown_time
     "hours",
     epilog="""\b
 Examples:
-  ncco hours                             all opening hours of the project, and whether each is open now
+  ncco hours                             the project's opening hours, and which are open now
   ncco hours --format json               the same for a program, with the hours of each weekday
   ncco render main --at 2026-12-25T10:00  what a caller hears at another time
 

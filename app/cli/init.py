@@ -21,8 +21,8 @@ HIDDEN: Final = "dot-"
 """A file `dot-env.example` in the skeleton becomes `.env.example` in the project."""
 NEXT_COMMANDS: Final = (
     ("ncco serve --dev", "open the address that it prints, and make a call in the browser"),
-    ("ncco check", "find issues in the flows; there are none yet"),
-    ("ncco simulate", "call it in this terminal"),
+    ("ncco check", "check the flows; there are no issues yet"),
+    ("ncco simulate", "call the flow in this terminal"),
     ("ncco test", "play its scenarios"),
     ("ncco prove", "explore every path through it"),
     ("ncco go-live", "connect it to a real phone number"),
@@ -39,7 +39,7 @@ Examples:
 Exit codes: 0 written, 2 the folder has files already, or cannot be written.""",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Write into a folder that has files; existing files stay unchanged.")
+@click.option("--force", is_flag=True, help="Write into a folder that has files. Existing files are kept.")
 def command(folder: Path, *, force: bool) -> int:
     """Create a project in DIR: a flow, a template, settings, the editor's schema, and a compose file."""
     _refuse_used_folder(folder, force=force)
@@ -81,7 +81,7 @@ def _print_next(folder: Path, written: list[str], kept: Iterable[str]) -> None:
     for name in written:
         click.echo(f"  {name}")
     if kept:
-        click.echo(f"left as they were: {', '.join(kept)}")
+        click.echo(f"not changed: {', '.join(kept)}")
     click.echo("\nnext:")
     if folder.resolve() != Path.cwd():
         click.echo(f"  cd {shlex.quote(str(folder))}")

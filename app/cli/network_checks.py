@@ -36,7 +36,7 @@ async def network_findings(
     async with checking_client() as client:
         findings, headers = await server_findings(client, settings, is_offline=is_offline)
         if is_offline:
-            left_out = "the public URL, mail, Vonage and the clock are not checked because of --offline"
+            left_out = "the public URL, email, Vonage and the clock are not checked because of --offline"
             return [*findings, Finding("network", "unchecked", left_out)]
         findings += await check_mail(settings, flows, mail_to)
         application, date = await vonage_findings(client, settings, flows)
@@ -93,13 +93,13 @@ def check_local_server(settings: Settings, here: Probe, ready: Probe) -> Finding
         cure = f"Run `ncco check`; {url}/readyz lists the reasons."
         return Finding("server", "warning", "it is running, but not with the flows on disk", cure)
     if here.server:
-        return Finding("server", "ok", f"it runs, and answers at {url}")
+        return Finding("server", "ok", f"it is running, and answers at {url}")
     if here.status or _is_taken(url):
         cure = "Choose another NCCO_PORT, or stop that program."
         return Finding(
             "server", "error", f"another program, or another version of the server, uses the port of {url}", cure
         )
-    cure = "Start it with `ncco serve`, and run this again while it runs."
+    cure = "Start it with `ncco serve`, then run this again."
     return Finding("server", "unchecked", f"nothing answers at {url}", cure)
 
 
@@ -107,7 +107,7 @@ async def check_console(client: httpx.AsyncClient, settings: Settings, here: Pro
     """Whether the console has a password and listens on its port. Only requests a page."""
     if not settings.has_console(dev=False):
         why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
-        return Finding("console", "ok", f"it is off outside of `--dev`: {why}")
+        return Finding("console", "ok", f"it is off without `--dev`: {why}")
     if (fault := console_fault(settings)) is not None:
         return Finding("console", "error", str(fault), fault.cure)
     port = settings.console_port
@@ -169,11 +169,11 @@ async def check_mail(settings: Settings, flows: Collection[Flow], to: str = "") 
     """
     if settings.mail_server is None:
         if to:
-            return [Finding("mail", "error", "no test mail without NCCO_SMTP_URL and NCCO_MAIL_FROM", "Set both.")]
+            return [Finding("mail", "error", "a test email needs NCCO_SMTP_URL and NCCO_MAIL_FROM", "Set both.")]
         if not any(hook.definition.mail for flow in flows for hook in flow.hooks):
             return []
-        cure = "Set both, or remove mail from the flows. `ncco hooks retry` sends the parked mail."
-        return [Finding("mail", "warning", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so mail is parked", cure)]
+        cure = "Set both, or remove `mail` from the flows. Then `ncco hooks retry` sends the parked emails."
+        return [Finding("mail", "warning", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so emails are parked", cure)]
     server = settings.mail_server
     if problem := await (send_test(server, to) if to else problem_with(server, WITHIN_S)):
         wrong = "NCCO_SMTP_URL, NCCO_MAIL_FROM or the address" if to else "NCCO_SMTP_URL"
@@ -181,7 +181,7 @@ async def check_mail(settings: Settings, flows: Collection[Flow], to: str = "") 
         return [Finding("mail", "error", problem, cure)]
     if to:
         return [
-            Finding("mail", "ok", f"the mail server {server.host} accepted a test mail to {to}: check that it arrived")
+            Finding("mail", "ok", f"the mail server {server.host} accepted a test email to {to}: check that it arrived")
         ]
     return [Finding("mail", "ok", f"the mail server {server.host} accepts this server")]
 
@@ -239,7 +239,7 @@ def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:
         return Finding("public url", "error", f"{settings.public_url} leads to the console instead of the server", cure)
     if not there.server:
         cure = "Make the proxy or tunnel forward /healthz and /webhooks/ to this server."
-        message = f"{url} replies {there.status}, not as this server would"
+        message = f"{url} replies {there.status}, which this server would not"
         return Finding("public url", "error", message, cure, "NCCO_PUBLIC_URL")
     if not here.server:
         cure = "Start the server on this machine, so that the two can be compared."

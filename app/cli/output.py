@@ -67,7 +67,7 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
         if error.errno not in _DISK_FULL:
             raise
         _flush_streams()
-        cure = "free some space at the destination of standard output, or redirect it elsewhere"
+        cure = "free some space where standard output goes, or redirect it elsewhere"
         raise CannotRun(f"the output cannot be written: {error.strerror}", cure) from error
     _flush_streams()
     return code

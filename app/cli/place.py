@@ -61,13 +61,13 @@ def _duration(_: click.Context, __: click.Parameter, text: str | None) -> int | 
 Examples:
   ncco place reminder --to 447700900123 --with name=Ada --with at=10:30
   ncco place reminder --csv people.csv --batch monday     a column for the number, and one for each param
-  ncco place --batch monday                               how far it is
-  ncco place --stop monday                                cancel what still waits
-  ncco place --pause "wrong list"                         and --resume
+  ncco place --batch monday                               show its progress
+  ncco place --stop monday                                cancel its waiting calls
+  ncco place --pause "wrong list"                         pause all calls, until --resume
 
-It writes into the database in NCCO_DATABASE_URL; the server places the calls. The same batch with the same rows calls
-nobody twice. A column `id` tells rows apart that are otherwise equal. Exit codes: 0 done, 1 a call or a row is wrong
-and none was written, 2 there is no database or the project has errors.""",
+It writes to the database in NCCO_DATABASE_URL, and the server places the calls. Repeating a batch with the same rows
+calls nobody twice. A column `id` distinguishes rows that are otherwise the same. Exit codes: 0 done, 1 a call or a row
+is wrong and none was written, 2 there is no database or the project has errors.""",
 )
 @click.argument("flow", required=False)
 @click.option("--to", "number", default="", metavar="NUMBER", help="Number to call, with its country code.")
@@ -76,8 +76,12 @@ and none was written, 2 there is no database or the project has errors.""",
     "--csv", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Place a call for each row."
 )
 @click.option("--batch", default="", metavar="NAME", help="Name of the batch; required with --csv.")
-@click.option("--at", callback=lambda c, p, t: options.read_time(c, p, t) if t else None, help="Not before this time.")
-@click.option("--expires", callback=_duration, metavar="DURATION", help="How long after that it is still worth it.")
+@click.option(
+    "--at", callback=lambda c, p, t: options.read_time(c, p, t) if t else None, help="Do not call before this time."
+)
+@click.option(
+    "--expires", callback=_duration, metavar="DURATION", help="How long after that the call may still be placed."
+)
 @click.option("--stop", default="", metavar="NAME", help="Cancel the waiting calls of a batch.")
 @click.option("--pause", default="", metavar="REASON", help="Place no calls until --resume.")
 @click.option("--resume", is_flag=True, help="Place calls again.")
@@ -102,13 +106,13 @@ async def command(
     """Have the server place calls; show or stop a batch; pause all placing."""
     if flow is None:
         if number or file is not None or values:
-            raise CannotRun("no flow is named", "write e.g. `ncco place reminder --to 447700900123`")
+            raise CannotRun("no flow is named", "write, for example, `ncco place reminder --to 447700900123`")
         async with server_store() as store:
             return await _manage(store, batch, stop, pause, resume=resume)
     if (not number) == (file is None):
-        raise CannotRun("it is not said who is called", "add either --to NUMBER or --csv FILE")
+        raise CannotRun("no number is given", "add either --to NUMBER or --csv FILE")
     if file is not None and not batch:
-        raise CannotRun("a CSV file needs the name of its batch", "add --batch NAME: it recognises repeated rows")
+        raise CannotRun("--csv needs the name of a batch", "add --batch NAME, by which repeated rows are recognised")
     found = Source.here(flows, templates).load_sound().project.flows
     now = datetime.now(UTC)
     placing = _Placing(found, server_settings().dial_allow, now)
@@ -177,7 +181,7 @@ def _number_column(file: Path, columns: Sequence[str]) -> str:
     found = next((name for name in NUMBER_COLUMNS if name in columns), None)
     if found is None:
         is_split = len(columns) == 1 and ";" in columns[0]
-        cure = "separate the columns with commas, not semicolons" if is_split else "name it `number` in the first line"
+        cure = "use commas, not semicolons, between the columns" if is_split else "name it `number` in the first line"
         raise CannotRun(f"{file} has no column for the number", cure)
     return found
 
@@ -187,7 +191,7 @@ def _call_of(
 ) -> WantedCall | RefusedRequest:
     """The call of a row. Every column is a param, except the number, the ID, and empty ones that no param has."""
     if row.get(None):
-        return RefusedRequest("row", "has more cells than the first line", "Put texts with commas in quotes.")
+        return RefusedRequest("row", "has more cells than the first line", "Put text that contains commas in quotes.")
     known = set(params)
     cells = {name: text for name, text in row.items() if name is not None and text is not None}
     values = {name: text for name, text in cells.items() if name in known or text}
@@ -219,11 +223,11 @@ async def _write(store: Store, rows: Sequence[PlacedRow], batch: str, now: datet
     if not batch:
         first = moment_of(rows[0].due_at or 0)
         when = "now" if first <= now else f"at {first:%Y-%m-%d %H:%M} UTC"
-        click.echo(f"{rows[0].id}: {rows[0].number} is called {when}, by the server")
+        click.echo(f"{rows[0].id}: {rows[0].number} will be called {when} by the server")
         return FINE
     known = len(rows) - new
     click.echo(f"{counted(new, 'call is', 'calls are')} to be placed" + (f"; {known:,} were known" if known else ""))
-    click.echo(f"`ncco place --batch {batch}` shows how far the batch is")
+    click.echo(f"`ncco place --batch {batch}` shows the progress of the batch")
     return FINE
 
 

@@ -38,13 +38,13 @@ _KEPT_OBJECTS: Final = 200_000
     epilog="""\b
 Examples:
   ncco prove                             every flow of the project that takes calls
-  ncco prove reception                   one flow, with the flows that it runs
+  ncco prove reception                   one flow and the flows that it runs
   ncco prove examples/shop               every flow of another project
-  ncco prove --save tests/scenarios      each fault as a scenario for `ncco test`
-  ncco prove --tests tests/scenarios     a few scenarios that cover every outcome of the flows
+  ncco prove --save tests/scenarios      writes each fault as a scenario for `ncco test`
+  ncco prove --tests tests/scenarios     writes a few scenarios that cover all outcomes of the flows
   ncco prove --format github             annotations for GitHub Actions
 
-Exit codes: 0 nothing is wrong, 1 something is wrong or it stopped early, 2 there is no such flow or nothing could be
+Exit codes: 0 nothing is wrong, 1 something is wrong or it stopped early, 2 there is no such flow, or nothing could be
 read.
 
 Verdicts: `refuted` if something is wrong, `proved` if everything was explored, `walked` if sample values stood in
@@ -229,10 +229,10 @@ def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[Writ
     played, missing = coverings(project, proofs, make_app)
     for outcome in missing:
         taken = f"{outcome.flow}, step {outcome.step}: {outcome.name}"
-        click.echo(f"left out, since no scenario reached it when played: {taken}", err=True)
+        click.echo(f"left out, because no scenario reached it when played: {taken}", err=True)
     for each in (each for scenarios in played.values() for each in scenarios if each.problem):
         click.echo(
-            f'left out, since the simulator behaves differently: "{each.written.name}": {each.problem}', err=True
+            f'left out, because the simulator behaves differently: "{each.written.name}": {each.problem}', err=True
         )
     return {
         f"prove-{flow}": [each.written for each in scenarios if not each.problem] for flow, scenarios in played.items()

@@ -36,17 +36,17 @@ class NoSuchRecording(CannotRun):
     invoke_without_command=True,
     epilog="""\b
 Examples:
-  ncco recordings                            the newest, and why some are missing
+  ncco recordings                            lists the newest, and why some are missing
   ncco recordings list --number 900123       from or to this number
   ncco recordings list --format json         the same for a program
-  ncco recordings get 5f0c...                save it in the current folder
-  ncco recordings get 5f0c... - | mpv -      play it
-  ncco recordings retry                      fetch the failed ones again, now
-  ncco recordings retry --lost               fetch again what was lost from the folder or bucket
-  ncco recordings delete 5f0c...             delete it for good
+  ncco recordings get 5f0c...                saves it in the current folder
+  ncco recordings get 5f0c... - | mpv -      plays it
+  ncco recordings retry                      fetches the failed ones again now
+  ncco recordings retry --lost               fetches again what was lost from the folder or bucket
+  ncco recordings delete 5f0c...             deletes it for good
 
-It works on the database in NCCO_DATABASE_URL and the folder or bucket in NCCO_RECORDINGS, even while a server is
-running. Exit codes: 0 fine, 1 there is no such recording, or some have failed, 2 there is no database.""",
+It uses the database in NCCO_DATABASE_URL and the folder or bucket in NCCO_RECORDINGS, and a server may be running. Exit
+codes: 0 fine, 1 there is no such recording, or some have failed, 2 there is no database.""",
 )
 @click.pass_context
 def command(context: click.Context) -> int:
@@ -128,9 +128,9 @@ def _copy(audio: Any, target: Path) -> None:
         raise CannotRun(f"{target} cannot be written: {error.strerror}", "name a file that you can write") from error
 
 
-@command.command("retry", short_help="Fetch recordings again, now.")
+@command.command("retry", short_help="Fetch recordings again now.")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--lost", is_flag=True, help="Only those whose file was fetched and then lost.")
+@click.option("--lost", is_flag=True, help="Only recordings whose file was fetched and then lost.")
 @asynchronous
 async def retry(ids: tuple[str, ...], *, lost: bool) -> int:
     """Fetch recordings again now: those with these IDs, or all that are waiting or have failed.

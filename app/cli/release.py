@@ -20,10 +20,10 @@ Examples:
   ncco release                             in the server's folder, with its settings
   docker compose exec ncco ncco release    in its container
 
-If a number, a flow or the default that callers can reach disappears, servers refuse to load the flows, since a file
-may be missing by accident. This command confirms the removal for all servers with this database and these files.
-They load the flows within a second or, with NCCO_RELOAD=0, at their next start. Exit codes: 0 confirmed, or there is
-nothing to confirm, 1 the flows have errors, 2 no database can be used.""",
+If a number, flow or default that callers can reach disappears, servers refuse to load the flows, because a file may be
+missing by accident. This command confirms the removal for all servers with this database and these files. They load the
+flows within a second, or at their next start if NCCO_RELOAD is 0. Exit codes: 0 confirmed, or there is nothing to
+confirm, 1 the flows have errors, 2 no database can be used.""",
 )
 @asynchronous
 async def command() -> int:

@@ -68,7 +68,7 @@ Exit codes: 0 printed, 1 the flows have errors, 2 there is no such flow, or the 
     help="The conversation.",
 )
 @click.option(
-    "--digits", multiple=True, callback=_keys, help="Keys to press at the next menu; repeat it for each menu."
+    "--digits", multiple=True, callback=_keys, help="Keys to press at the next menu. Repeat the option for each menu."
 )
 @click.option("--at", callback=options.read_time, help="When the call is made; UTC if no time zone is given [now].")
 @click.option(
@@ -76,7 +76,7 @@ Exit codes: 0 printed, 1 the flows have errors, 2 there is no such flow, or the 
     default="https://example.com",
     show_default=True,
     callback=_base_url,
-    help="The base of callback URLs.",
+    help="Base URL of callbacks.",
 )
 @options.flows
 @options.templates
@@ -129,7 +129,7 @@ def command(
     actions = json.loads(reply.ncco or b"[]")
     click.echo(json.dumps(actions, ensure_ascii=False, indent=None if form == "json" else 2))
     if reply.is_failsafe:
-        click.echo("the caller hears the failsafe: nothing in the flow could be played", err=True)
+        click.echo("the caller hears the failsafe, because nothing in the flow could be played", err=True)
     elif form == "text":
         state = f'waits in step "{reply.step}"' if reply.step else "ends after this"
         click.echo(f'flow "{reply.flow}": {reply.outcome}; the call {state}', err=True)

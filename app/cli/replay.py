@@ -26,11 +26,11 @@ from app.store import RevisionRow, Timeline
     "replay",
     epilog="""\b
 Examples:
-  ncco replay 3f9a1c77                     for each turn: the same bytes, or the first difference
+  ncco replay 3f9a1c77                     shows for each turn that the reply is the same, or the first difference
   ncco replay 3f9a1c77 --format json       the same for a program
 
-It only reads the database in NCCO_DATABASE_URL, and does not ask lookups or send anything. Exit codes: 0 everything
-that could be played again is the same, 1 something differs or there is no such call, 2 no database can be read.""",
+This only reads the database in NCCO_DATABASE_URL; it makes no lookups and sends nothing. Exit codes: 0 all turns that
+could be replayed are the same, 1 something differs or there is no such call, 2 no database can be read.""",
 )
 @click.argument("session")
 @options.output("text", "json")
@@ -61,7 +61,7 @@ def _flow(timeline: Timeline, revision: RevisionRow | None) -> Flow:
     flows = load(orjson.loads(revision.sources)).flows if revision is not None else {}
     if row.flow not in flows:
         message = f"revision {row.revision[:8]} of flow {row.flow} is not stored, or can no longer be read"
-        raise CannotRun(message, "replay a newer call, or use the version of ncco that recorded this one")
+        raise CannotRun(message, "replay a newer call, or use the version of ncco that recorded this call")
     return replace(flows[row.flow], revision=row.revision)
 
 
@@ -70,7 +70,7 @@ def _shown(turns: Sequence[Mapping[str, Any]], count: int) -> Iterator[str]:
     for turn in turns:
         differs = turn["differs"]
         if turn["because"]:
-            yield f"turn {turn['number']}: not played again: {turn['because']}"
+            yield f"turn {turn['number']}: not replayed: {turn['because']}"
         elif differs is None:
             yield f"turn {turn['number']}: the same bytes"
         else:

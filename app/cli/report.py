@@ -26,15 +26,15 @@ _ENDINGS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in RESULTS.item
 Examples:
   ncco report                                    the last seven days, including today
   ncco report --from 2026-11-01 --to 2026-11-30  November
-  ncco report --flow reception --format csv      one flow, for a spreadsheet
+  ncco report --flow reception --format csv      one flow, as CSV for a spreadsheet
 
 \b
-Each call is counted once, as the first of these that fits:
+Each call is counted once, as the first of these that applies:
 {_ENDINGS}
 
-Minutes are counted for calls that are over, from the answer webhook to the end. Seconds until a person answered also
-count from the answer webhook: half of the callers who reached a person waited no longer than `median`, 90% no longer
-than `p90`. Exit codes: 0 shown, 2 no database can be read.""",
+Minutes are those of calls that are over, from the answer webhook to the end. The time until a person answered also
+starts with the answer webhook: of the callers who reached a person, half waited no longer than `median`, and 90% no
+longer than `p90`. Exit codes: 0 shown, 2 no database can be read.""",
 )
 @click.option(
     "--from", "first", callback=options.read_day, help="First day, such as 2026-11-01 [six days before --to]."
@@ -45,7 +45,7 @@ than `p90`. Exit codes: 0 shown, 2 no database can be read.""",
     "--timezone",
     "zone",
     callback=lambda context, parameter, name: name and options.read_zone(context, parameter, name),
-    help="Time zone of the days [the one of the opening hours in the flows; UTC if there are none or several].",
+    help="Time zone of the days [that of the flows' opening hours; UTC if there is none, or more than one].",
 )
 @options.flows
 @options.templates
@@ -63,7 +63,8 @@ async def command(
 ) -> int:
     """Count the calls of a period: how many minutes, with which results, and how long until a person answered.
 
-    A day begins at midnight in the time zone of the opening hours. Calls are counted in total, by flow and by called number.
+    A day begins at midnight in the time zone of the opening hours. Calls are counted in total, by flow and by called
+    number.
     """
     now = datetime.now(UTC)
     source = Source.here(flows, templates)

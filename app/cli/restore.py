@@ -20,14 +20,14 @@ from app.settings import Settings
     "restore",
     epilog="""\b
 Examples:
-  ncco restore /var/backups/ncco/ncco-20261225T031500Z.tar     into an empty place
-  ncco restore ncco.tar --replace                              replacing what is there
+  ncco restore /var/backups/ncco/ncco-20261225T031500Z.tar     restores where nothing is yet
+  ncco restore ncco.tar --replace                              replaces what is there
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco restore ncco.tar
 
-A SQLite backup can be restored into SQLite or PostgreSQL (this is how to move calls there), a PostgreSQL backup only
-into PostgreSQL. It writes the database in NCCO_DATABASE_URL, its key file and the folder or bucket of recordings, and
-refuses while a server uses them. It checks the file first; if anything is wrong, nothing changes. Exit codes: 0
-restored, 2 refused.""",
+A SQLite backup can be restored to SQLite or PostgreSQL (which is how to move to PostgreSQL), a PostgreSQL backup only
+to PostgreSQL. The command replaces the database in NCCO_DATABASE_URL, its key file, and the recordings in their folder
+or bucket. It refuses to run while a server uses them. The backup is checked first; if anything is wrong, nothing
+changes. Exit codes: 0 restored, 2 refused.""",
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Delete the existing calls and recordings.")
@@ -40,7 +40,7 @@ def command(file: Path, *, replace: bool) -> int:
         present.insert(0, places.store.label)
     if present and not replace:
         raise CannotRun(
-            f"there is already something at {', '.join(present)}", "add --replace to delete it, or name another"
+            f"something already exists at {', '.join(present)}", "add --replace to delete it, or name another"
         )
     manifest = read_manifest(file)
     if places.store.path is not None and manifest.database.startswith("postgresql:"):
@@ -49,16 +49,17 @@ def command(file: Path, *, replace: bool) -> int:
     asyncio.run(restore_backup(file, manifest, places))
     recordings = sum(name.startswith(RECORDINGS) for name in manifest.files)
     click.echo(
-        f"{places.store.label} is as {printable(manifest.database)} was at {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC"
+        f"{places.store.label} now contains {printable(manifest.database)} as of {manifest.made_at:%Y-%m-%d %H:%M:%S} "
+        f"UTC"
     )
     if recordings:
-        where = places.recordings.place if places.recordings else "not kept, since NCCO_RECORDINGS is off"
+        where = places.recordings.place if places.recordings else "not kept, because NCCO_RECORDINGS is off"
         click.echo(f"{counted(recordings, 'recording')}: {where}")
     if not _own_prints(settings) & set(manifest.keys):
         cure = "set NCCO_KEY, or VONAGE_SIGNATURE_SECRET and NCCO_PUBLIC_URL, as the server had them"
         if KEY in manifest.files and places.key is None:
             cure = f"set NCCO_KEY to what `tar -xOf {file} {KEY}` prints"
-        problem = "another key signed the callback URLs of these calls: calls in progress cannot continue"
+        problem = "calls in progress cannot continue, because another key signed their callback URLs"
         click.echo(f"warning: {problem}\n  fix: {cure}", err=True)
     return FINE
 

@@ -21,7 +21,7 @@ from app.verify.scenarios.model import scenario_schema
     "schema",
     epilog="""\b
 Examples:
-  ncco schema flow > .vscode/flow.schema.json     with this project's names, for an editor to suggest
+  ncco schema flow > .vscode/flow.schema.json     with this project's names, which an editor can suggest
   ncco schema flow --plain                        without them
   ncco schema ncco > ncco.schema.json
   ncco schema scenario > .vscode/scenario.schema.json

@@ -46,7 +46,7 @@ or the address is in use, 3 a worker cannot start.""",
 @click.option(
     "--real-calls",
     is_flag=True,
-    help="With --dev: place calls with Vonage; without it, they ring in the console, and nobody is called.",
+    help="With --dev: place real calls through Vonage. By default, they only ring in the console.",
 )
 @click.option(
     "--workers",
@@ -126,7 +126,9 @@ def _usable_workers(database_url: str, workers: int) -> int:
         cure = "name a database that they share: NCCO_DATABASE_URL=postgresql://..."
         raise CannotRun(f"memory:// is private to a process, but --workers {workers} starts {workers}", cure)
     if workers > 1 and kind == "sqlite":
-        _say("note: only one worker starts: with a SQLite file, several would wait for each other at every commit")
+        _say(
+            "note: only one worker starts, because with a SQLite file several would wait for each other at every commit"
+        )
         _say("  fix: leave out --workers, or set NCCO_DATABASE_URL=postgresql://...")
         return 1
     return workers
@@ -192,7 +194,7 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: 
         f"ncco {version('ncco-server')} listens on {address}{' (development)' if dev else ''}",
         *(["", console] if console else []),
         "",
-        "Enter at Vonage, in the application's Voice capability (all three with POST; GET works too):",
+        "Enter in the Vonage dashboard, under the application's Voice capability (all three with POST; GET works too):",
         *(f"  {name:<8}  POST  {settings.base_url}{path}" for name, path in URLS),
         "",
         "Flows:",
@@ -222,7 +224,7 @@ def _on_placing(settings: Settings, *, dev: bool) -> str:
     if access is None and not settings.has_virtual_vonage:
         return f"No calls are placed: set {' and '.join(settings.missing_to_fetch)}."
     if access is None:
-        return "No calls are placed: without a console, they could not ring anywhere; --real-calls calls real phones."
+        return "No calls are placed: there is no console in which they could ring; --real-calls calls real phones."
     if settings.has_virtual_vonage:
         return "Placed calls ring in the console, and nobody is called; --real-calls calls real phones."
     return "Placed calls ring real phones, and cost money (--real-calls)." if dev else ""
@@ -256,7 +258,7 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
     if any(hook.mail is None for hook in hooks) and not settings.hook_secrets:
         yield "Hooks are not signed, so their receivers cannot verify the sender: set NCCO_HOOK_SECRET."
     if any(hook.mail for hook in hooks) and settings.mail_server is None:
-        yield "Mail is parked, not sent: set NCCO_SMTP_URL and NCCO_MAIL_FROM; `ncco hooks retry` then sends it."
+        yield "Emails are parked, not sent: set NCCO_SMTP_URL and NCCO_MAIL_FROM; then `ncco hooks retry` sends them."
     keeps = settings.keeps_recordings
     if keeps and settings.is_signed and settings.missing_to_fetch and any(flow.records for flow in flows):
         names = " and ".join(settings.missing_to_fetch)

@@ -136,5 +136,5 @@ def remote_stage(
 def refuse_remote(remote: Mapping[str, Any]) -> None:
     """Raise CannotRun if options for a server at a URL are given with a project."""
     for name in (name for name, value in remote.items() if value):
-        cure = "leave it out, or name the answer URL instead of a flow"
+        cure = "leave it out, or give the answer URL instead of a flow"
         raise CannotRun(f"--{name.replace('_', '-')} is for a server at a URL", cure)

@@ -41,11 +41,11 @@ DRAWINGS: Final[Mapping[str, Callable[[Drawing], str]]] = {
 Examples:
   ncco test                                 every scenario of the project in this folder
   ncco test tests/scenarios/reception.yaml  one file
-  ncco test -k "busy sales"                 scenarios with both words in their name or file
-  ncco test -k "busy sales" --show          show everything heard and done, line by line
-  ncco test --min 100                       fail if some outcome of a flow is not covered
-  ncco test --update                        fill in what is heard where a `hear` has no text
-  ncco test --graph coverage.mmd            draw the flows, coloured by coverage
+  ncco test -k "busy sales"                 scenarios with both words in their name or file name
+  ncco test -k "busy sales" --show          shows everything heard and done, line by line
+  ncco test --min 100                       fails if an outcome of a flow is not covered
+  ncco test --update                        fills in each `hear` without text with what is heard
+  ncco test --graph coverage.mmd            draws the flows, coloured by coverage
   ncco test --chaos 7                       webhooks arrive late, twice or out of order, and replies get lost
   ncco test --format github                 annotations for GitHub Actions
   ncco test calls.yaml --url https://calls.example.com/answer --event-url https://calls.example.com/event
@@ -65,7 +65,7 @@ How to write scenarios: docs/reference/scenarios.md""",
 )
 @click.option("--show", "is_shown", is_flag=True, help="Show everything heard and done in each call, line by line.")
 @click.option("--update", is_flag=True, help="Fill in each `hear` without a text with what is heard.")
-@click.option("--live", is_flag=True, help="Really ask lookups that a scenario does not answer, and really send hooks.")
+@click.option("--live", is_flag=True, help="Really make lookups that a scenario does not answer, and send hooks.")
 @options.chaos
 @click.option("--graph", type=click.Path(path_type=Path), help="Write a drawing: .mmd or .dot.")
 @click.option(
@@ -116,9 +116,9 @@ def command(
         refuse_remote(remote)
         scenarios = find_scenarios(paths, flows, templates)
     if graph is not None and graph.suffix not in DRAWINGS:
-        raise CannotRun(f"{graph} is not the name of a drawing", "write a name that ends in .mmd or .dot")
+        raise CannotRun(f"{graph} is not a valid file name for a drawing", "write a name that ends in .mmd or .dot")
     if graph is not None and len(scenarios) > 1:
-        raise CannotRun("a drawing shows one project", "name one project")
+        raise CannotRun("a drawing can only show one project", "name one project")
     suites += _play_projects(play, scenarios, form, live=live, chaos=chaos)
     is_whole = len(suites) >= len(scenarios)
     if is_whole and not any(suite.results or suite.issues for suite in suites):
@@ -148,7 +148,7 @@ def _play_projects(
 ) -> Iterator[Suite]:
     """Play the scenarios of each project. If its flows have errors, these are printed instead. Raises CannotRun."""
     if live:
-        click.echo("live: hooks are sent, and so are lookups that a scenario does not answer", err=True)
+        click.echo("live: hooks are sent, and lookups that a scenario does not answer are made", err=True)
     for source, files in scenarios.items():
         if form == "text" and len(scenarios) > 1:
             click.echo(ink(f"{source.flows.parent.as_posix()}:", "bold"))

@@ -58,5 +58,5 @@ def check_tunnels(settings: Settings, tunnels: Collection[Tunnel]) -> Iterator[F
             yield Finding("tunnel", "error", message, f"Start it again: {tunnel.program} http {settings.port}")
     ours = [tunnel for tunnel in tunnels if tunnel.port in (None, settings.port)]
     if ours and settings.public_url not in {tunnel.url for tunnel in tunnels}:
-        message = f"{ours[0].program} runs at {ours[0].url}, but NCCO_PUBLIC_URL is a different address"
+        message = f"{ours[0].program} runs at {ours[0].url}, but NCCO_PUBLIC_URL is set to a different address"
         yield Finding("tunnel", "warning", message, _CURE, "NCCO_PUBLIC_URL")

@@ -68,10 +68,17 @@ def check_numbers(owned: OwnedNumbers, flows: Collection[Flow]) -> Iterator[Find
     takes_all = any(flow.default or flow.entry for flow in flows)
     if lost := sorted(linked - taken) if flows and not takes_all else []:
         cure = "Add it to a flow's `numbers`, or write `default: true`."
-        yield Finding("numbers", "error", f"no flow takes calls to {', '.join(lost)}, linked at Vonage", cure)
+        yield Finding(
+            "numbers", "error", f"calls to {', '.join(lost)} reach the application, but no flow takes them", cure
+        )
     if owned.count <= len(linked) and (silent := sorted(taken - linked)):
         cure = "Link it to this application in the Vonage dashboard, or remove it from the flow."
-        yield Finding("numbers", "warning", f"a flow takes calls to {', '.join(silent)}, not linked at Vonage", cure)
+        yield Finding(
+            "numbers",
+            "warning",
+            f"a flow takes calls to {', '.join(silent)}, but they are not linked to the application at Vonage",
+            cure,
+        )
     if not lost:
         yield Finding("numbers", "ok", f"linked to the application: {', '.join(sorted(linked))}")
 
@@ -123,7 +130,7 @@ def _check_url(name: str, wanted: str, url: ConfiguredUrl) -> Iterator[Finding]:
     elif not _is_same(name, wanted, url.address):
         cure = f"Enter {wanted} in the Vonage dashboard."
         if name == "fallback":
-            cure += " Another host, or a static NCCO, is right too."
+            cure += " It may be right, if it is another host or a static NCCO."
         yield Finding(check, "warning" if name == "fallback" else "error", f"{label} at Vonage is {url.address}", cure)
     else:
         yield Finding(check, "ok", f"{label} at Vonage is {url.address}")

@@ -61,7 +61,7 @@ def _not_an_array(document: object) -> Issue:
         elif "action" in document:
             cure = Fix("Wrap the action in an array: [ ... ].", "wrap")
     elif isinstance(document, str) and document.lstrip().startswith("["):
-        cure = "Send the array itself, not text that holds it."
+        cure = "Send the array itself, not text that contains it."
     return fault("N101", f"The document is {shown(document)}, not an array.", cure)
 
 

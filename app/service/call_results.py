@@ -21,11 +21,11 @@ from app.store import Records, ReportedCall, moment_of
 ResultName: TypeAlias = Literal["person", "message", "served", "missed", "open", "lost"]
 
 RESULTS: Final[Mapping[ResultName, str]] = {
-    "person": "a party that the flow dialled has answered, and is not known to be a machine",
+    "person": "a party that the flow dialled answered, and is not known to be a machine",
     "message": "no person; the caller left a recording that began with a beep or could be ended with a key",
     "served": "neither; the caller heard what they chose or the opening hours, or the flow was played to the end",
-    "missed": "none of these: the caller hung up before, left no message, or nobody who was dialled answered",
-    "open": "no end yet; the call is in progress",
+    "missed": "none of these: the caller hung up early or left no message, or nobody who was dialled answered",
+    "open": "the call is in progress",
     "lost": "none of these, and the end of the call was not reported",
 }
 """The possible results; the first that applies counts. A caller who was put through but reached nobody is missed,

@@ -212,10 +212,10 @@ async def send_test(server: MailServer, to: str) -> str:
     message = EmailMessage()
     message["From"] = server.sender
     message["To"] = to
-    message["Subject"] = "A test mail of ncco-server"
+    message["Subject"] = "A test email from ncco-server"
     message["Date"] = datetime.now(UTC)
     message["Message-ID"] = make_msgid(domain=_domain(server))
-    message.set_content("`ncco doctor` sent this mail. Callers' messages can be sent to this address too.")
+    message.set_content("`ncco doctor` sent this email. Callers' messages can be sent to this address too.")
     return (await _send(message, server, asyncio.get_running_loop().time() + TRY_S)).problem
 
 
@@ -244,7 +244,7 @@ async def _send(message: EmailMessage, server: MailServer, until: float) -> Verd
         return Verdict("again", _problem_of(error))
     late = [address for address, reply in refused.items() if reply.code < _PERMANENT]
     if late:
-        return Verdict("again", f"the mail server does not accept mail for {len(late)} of the addresses yet")
+        return Verdict("again", f"the mail server does not accept email for {len(late)} of the addresses yet")
     return Verdict("sent", f"the mail server refuses {len(refused)} of the addresses" if refused else "")
 
 

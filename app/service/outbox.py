@@ -140,7 +140,7 @@ def failure_of_request(error: httpx.RequestError) -> Verdict:
         case Disconnected():
             return Verdict("again", "the connection was lost")
         case httpx.RemoteProtocolError():
-            return Verdict("again", "its answer is not HTTP")
+            return Verdict("again", "its reply is not HTTP")
         case _:
             return Verdict("again", str(error) or type(error).__name__)
 

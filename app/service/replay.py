@@ -106,7 +106,7 @@ def _resumed(
 def _answer(lookup: Lookup, record: Any) -> LookupAnswer:
     """The recorded answer. Raises CannotReplay if this lookup was not made then, or its answer was not stored."""
     if not isinstance(record, dict):
-        raise CannotReplay(f"it now asks the lookup {lookup.name}, unlike then")
+        raise CannotReplay(f"the recorded call did not make the lookup {lookup.name}")
     if f'"{MASKED}'.encode() in orjson.dumps(record):
         raise CannotReplay(f"the answer of the lookup {lookup.name} is sensitive, so it was not stored")
     if not record.get("ok"):

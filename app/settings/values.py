@@ -193,7 +193,7 @@ def read_mail_address(text: str) -> str:
         return ""
     found = addresses(text)
     if len(found) > 1:
-        raise ValueError("is more than one mail address")
+        raise ValueError("is more than one email address")
     return found[0]
 
 
@@ -252,7 +252,7 @@ def read_key(text: str) -> str:
     """The secret that signs callback URLs, which is never printed."""
     key = secret_text(text)
     if key and len(key) < MIN_KEY_CHARACTERS:
-        raise ValueError(f"has {len(key)} characters, so it can be guessed")
+        raise ValueError(f"has {len(key)} characters, so it could be guessed")
     return key
 
 

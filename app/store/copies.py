@@ -34,7 +34,7 @@ COPIED: Final = tuple(name for name in TABLES if name not in (VERSION_TABLE, ADD
 SESSIONS_OF_0_2: Final = "ncco_console_sessions"
 """If hosts of version 0.2 share the database, this table contains their console sessions."""
 _CURE: Final = "take another backup"
-IN_USE: Final = "stop every server and every `ncco` command that uses it, its console too"
+IN_USE: Final = "stop every server, console and `ncco` command that uses it"
 
 
 @contextmanager

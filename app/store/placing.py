@@ -167,7 +167,7 @@ def begin(row: PlacedRow, revision: str, now: int, give_up_at: int, limits: Plac
         problem="",
     )
     if not (yield _INSERT_ATTEMPT, attempt):
-        yield _WAIT_AGAIN, (row.id, now + BUSY_MS, "another call to this number is under way", now)
+        yield _WAIT_AGAIN, (row.id, now + BUSY_MS, "another call to this number is in progress", now)
         return Begun(None)
     yield _SET_NEXT, (now + GAP_MS,)
     return Begun(attempt)

@@ -125,7 +125,7 @@ class ListOf(Kind):
         """The error about a value that is not an array. If it is not a valid entry either, describe an entry."""
         message = f"{shown(value)} is not an array."
         if isinstance(value, str) and value.lstrip().startswith("["):
-            return [fault("N110", message, "Write the array itself, not text that holds it.")]
+            return [fault("N110", message, "Write the array itself, not text that contains it.")]
         found = check_value(self.entry, value)
         wrong = next((issue for issue in found if issue.code == "N107" and issue.path == ""), None)
         words = self.entry.words_in(value)

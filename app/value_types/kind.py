@@ -183,7 +183,7 @@ def unwritable(value: object) -> str | None:
 
 def _unwritable_scalar(value: object) -> str | None:
     if isinstance(value, str):
-        return None if is_encodable(value) else "it holds half of a surrogate pair"
+        return None if is_encodable(value) else "it contains half of a surrogate pair"
     if isinstance(value, float):
         return None if math.isfinite(value) else "NaN and Infinity are not JSON numbers"
     if isinstance(value, int):

@@ -93,8 +93,8 @@ class Metrics:
         build = state("ncco_build_info", "What runs; always 1", ["version", "python", "commit"])
         build.labels(version("ncco-server"), platform.python_version(), commit or _commit()).set(1)
         self.hook_tries = count("ncco_hook_tries", "Attempts to send a hook", ["outcome"])
-        self.unsent_hooks = state("ncco_hooks", "Hooks that are not sent yet", ["state"])
-        self.placed_calls = state("ncco_placed_calls", "Calls to be placed, and those under way", ["state"])
+        self.unsent_hooks = state("ncco_hooks", "Hooks that have not been sent yet", ["state"])
+        self.placed_calls = state("ncco_placed_calls", "Placed calls that are waiting or in progress", ["state"])
         for calls in ("waiting", "calling"):
             self.placed_calls.labels(calls)
         self.recording_tries = count("ncco_recording_tries", "Attempts to fetch a recording", ["outcome"])

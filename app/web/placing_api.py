@@ -51,7 +51,7 @@ class PlacedAttempt(BaseModel):
     state: str
     outcome: str
     problem: str
-    uuid: str = Field(description="Of the leg at Vonage; empty until it is known.")
+    uuid: str = Field(description="Vonage's ID of the leg; empty until known.")
     placed_at: datetime
     answered_at: datetime | None
     over_at: datetime | None
@@ -215,7 +215,7 @@ async def place_call(
     """Place a call. The same `Idempotency-Key` and body return the same call; another body gets a 409."""
     state: ApiState = request.app.state.api
     if new.flow not in key.flows:
-        detail = {"problem": "this key places no calls with this flow", "cure": "Use a key that does."}
+        detail = {"problem": "this key may not place calls with this flow", "cure": "Use a key that may."}
         raise HTTPException(HTTPStatus.FORBIDDEN, detail)
     wanted = WantedCall(
         flow=new.flow,

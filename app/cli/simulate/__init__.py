@@ -94,13 +94,13 @@ Examples:
   ncco simulate pin --from 447700900123          call the flow pin
   ncco simulate shop --user anna --custom-data '{"order": 17}'
   ncco simulate examples/shop --at 2026-12-25T10:00
-  ncco simulate --save tests/scenarios/calls.yaml      and save the call as a scenario
+  ncco simulate --save tests/scenarios/calls.yaml      saves the call as a scenario
   ncco simulate reminder --place --with name=Ada --phone busy --phone answered      let the server call
   ncco simulate --chaos 7                        on an unreliable network
-  printf '2\\ndial busy\\n' | ncco simulate --show why        a scripted call, and why it went that way
+  printf '2\\ndial busy\\n' | ncco simulate --show why        a scripted call, with what decided it
   ncco simulate https://calls.example.com/answer --event-url https://calls.example.com/event
 
-During the call, type ? for help. The call never waits in real time: two hours pass as fast as you type.
+During the call, type ? for help. The call does not run in real time: two hours pass as fast as you type.
 Exit codes: 0 the call was played, 1 the server did something wrong or its flows have errors, 2 there is nothing
 to call.""",
 )
@@ -140,7 +140,7 @@ to call.""",
     multiple=True,
     help="Always show the decisions (why), the NCCOs or the webhooks; can be repeated.",
 )
-@click.option("--live", is_flag=True, help="Really ask lookups and send hooks, with the FLOW_... variables.")
+@click.option("--live", is_flag=True, help="Really make lookups and send hooks, with the FLOW_... variables.")
 @click.option(
     "--env", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable that flows read as env.NAME."
 )
@@ -174,7 +174,7 @@ def command(
     you answer lookups yourself, elsewhere their defaults apply.
     """
     if live:
-        click.echo("live: lookups and hooks are sent", err=True)
+        click.echo("live: lookups are made and hooks are sent", err=True)
     server: AbstractAsyncContextManager[Stage]
     source = None
     name = ""

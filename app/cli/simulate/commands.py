@@ -32,12 +32,12 @@ Steps, as in the script of a scenario; the colon may be left out:
   1   press 42#            press keys
   speak sales              say something; or {{text: sales, confidence: 0.4, alternatives: [sails]}}
   silence                  stay silent until the server stops listening
-  record 12                speak onto a recording for 12 seconds; or {{seconds: 12, key: "#"}}, which a key ends
+  record 12                speak for 12 seconds while being recorded; or {{seconds: 12, key: "#"}}, which a key ends
   dial busy                what the called party does: {", ".join(FOR_PHONES)};
                            or {{outcome: completed, rings: 10s, talks: 90s, presses: [1], hangs_up: caller}}
   wait 5                   let 5 seconds pass; whatever follows interrupts playback: wait 2; 1
   hangup                   end the call; so do quit, Ctrl-C and Ctrl-D
-  fault lost               make the next webhook go wrong: {", ".join(FAULTS)}
+  fault lost               make the next webhook fail: {", ".join(FAULTS)}
 Commands:
   why                      which step, rule and line decided
   ncco                     what is played now

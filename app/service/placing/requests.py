@@ -84,14 +84,14 @@ def checked(request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[st
     if outbound is None:
         raise RefusedRequest("flow", f"{flow.name} has no `outbound`", "Add it, or name a flow that has it.")
     if request.chain > LONGEST_CHAIN:
-        message = f"{LONGEST_CHAIN} calls have led to this one"
-        raise RefusedRequest("flow", message, "Make flows place each other fewer times.")
+        message = f"{LONGEST_CHAIN} placed calls have led to this one"
+        raise RefusedRequest("flow", message, "Shorten the chain of flows that place calls.")
     number = _number(request.to, allowed)
     values = _values(request.values, flow)
     try:
         wanted = (request.at or now).astimezone(UTC)
     except OverflowError as error:
-        raise RefusedRequest("at", "is not a time on this calendar", "Write a time of this century.") from error
+        raise RefusedRequest("at", "is not a time on this calendar", "Write a time in this century.") from error
     if wanted > now + LONGEST_AHEAD:
         raise RefusedRequest("at", "is more than 400 days ahead", "Choose an earlier time.")
     first = first_moment(flow, number, max(wanted, now))
@@ -172,7 +172,9 @@ def _values(given: Mapping[str, Any], flow: Flow) -> dict[str, Any]:
     except TypeError as error:
         raise RefusedRequest("with", "contains text that is not valid Unicode", "Send it as UTF-8.") from error
     if size > MOST_BYTES:
-        raise RefusedRequest("with", f"is longer than {MOST_BYTES} bytes", "Send less, and look the rest up.")
+        raise RefusedRequest(
+            "with", f"is longer than {MOST_BYTES} bytes", "Send less, and let the flow look up the rest."
+        )
     if _CONTROL.search(written):
         raise RefusedRequest("with", "contains control characters", "Send plain text.")
     return values

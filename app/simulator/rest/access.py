@@ -55,7 +55,7 @@ class Access:
         except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as error:
             raise _unauthorized(f"The token is not valid: {error}") from error
         if claims["application_id"] != self._application_id:
-            raise _unauthorized(f"The token is for another application than {self._application_id}.")
+            raise _unauthorized(f"The token is for an application other than {self._application_id}.")
         now = self._now().timestamp()
         if not issued - _DRIFT_S <= now < ends:
             raise _unauthorized("The token has expired, or begins later.")

@@ -27,7 +27,7 @@ def check_expectations(result: Result, *, is_explained: bool = False) -> Iterato
     yield from (Difference(place, message, at=result.seconds) for message in result.broken)
     if result.ended == "failsafe" and expect.end != "failsafe" and not (is_explained and result.is_answered):
         why = next((line.because for line in reversed(result.decided) if line.did == "failed"), "")
-        heard = "the caller hears the failsafe: nothing in the flow could be played"
+        heard = "the caller hears the failsafe, because nothing in the flow could be played"
         message = heard if result.is_answered else "the caller hears nothing: no NCCO was played"
         yield Difference(place, f"{message}{f' ({why})' if why else ''}", at=result.seconds)
     if result.differences:

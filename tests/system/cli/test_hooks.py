@@ -166,7 +166,7 @@ def test_hook_that_is_not_there_is_said(database: Path) -> None:
 
     assert 1 == shown.exit_code
     assert "1 hook is retried now" in shown.stdout
-    assert "2 of them: no such hook, or it waits for an earlier hook of the same call\n" == shown.stderr
+    assert "2 of them: do not exist, or wait for an earlier hook of the same call\n" == shown.stderr
 
 
 @pytest.mark.parametrize("words", [[], ["--all", "msg_1"]])

@@ -167,7 +167,7 @@ def test_sensitive_input_ends_it() -> None:
 
     assert 0 == done.exit_code
     assert (
-        "turn 3: not played again: what the caller said or pressed is sensitive, so it was not stored"
+        "turn 3: not replayed: what the caller said or pressed is sensitive, so it was not stored"
         == done.stdout.splitlines()[-1]
     )
     assert replayed()[3]["same"] is False
@@ -203,7 +203,7 @@ def test_leg_of_a_dialled_party_is_not_played() -> None:
     record(to_sales)
     change("""UPDATE calls SET state = CAST(json_set(CAST(state AS TEXT), '$.parent', 'leg-0') AS BLOB)""")
 
-    assert "turn 1: not played again: it is the leg of a called party" in ncco("replay", LEG).stdout
+    assert "turn 1: not replayed: it is the leg of a called party" in ncco("replay", LEG).stdout
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM revisions", "UPDATE revisions SET sources = '{}'"])

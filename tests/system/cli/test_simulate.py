@@ -447,7 +447,7 @@ def test_live_asks_servers_and_sends_hooks(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("FLOW_CRM_URL", "http://127.0.0.1:1")
     done = call("--live", typed="1\ndial busy\n")
 
-    assert "live: lookups and hooks are sent" in done.output
+    assert "live: lookups are made and hooks are sent" in done.output
     assert "lookup customer asks GET http://127.0.0.1:1/callers/447700900123" in done.output
     assert "it does not answer: " in done.output
     assert "hook sold to http://127.0.0.1:1/sales was not sent: " in done.output

@@ -54,7 +54,10 @@ def test_the_graph_is_painted(tmp_path: Path) -> None:
     assert [0, 0, 2, 2] == [each.exit_code for each in done]
     assert "sales<br/>1<br/>1 call" in (folder / "a.mmd").read_text()
     assert (folder / "a.dot").read_text().startswith("digraph")
-    assert ("", "Error: a.png is not the name of a drawing\n") == (done[2].stdout, done[2].stderr.splitlines(True)[0])
+    assert ("", "Error: a.png is not a valid file name for a drawing\n") == (
+        done[2].stdout,
+        done[2].stderr.splitlines(True)[0],
+    )
     assert "1 scenario played, all hold" in done[3].stdout
     assert "no/a.mmd: No such file" in done[3].stderr
 
@@ -176,7 +179,7 @@ def test_live_asks_servers_sends_hooks_and_says_so(tmp_path: Path, monkeypatch: 
     assert (1, []) == (calm.exit_code, asked)
     assert 0 == live.exit_code, live.output
     assert ["GET /x", "POST /seen"] == Crm.taken
-    assert "live: hooks are sent, and so are lookups that a scenario does not answer" in live.output
+    assert "live: hooks are sent, and lookups that a scenario does not answer are made" in live.output
 
 
 def test_refused_number_is_allowed_by_the_line_that_the_report_shows(tmp_path: Path) -> None:

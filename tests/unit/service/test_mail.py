@@ -110,7 +110,7 @@ async def test_refused_mail_is_tried_again_unless_it_is_for_good(reply: str, exp
     ("refused", "expected"),
     [
         ({"a@example.com": "550 no"}, Verdict("sent", "the mail server refuses 1 of the addresses")),
-        ({"a@example.com": "450 later"}, Verdict("again", "the mail server does not accept mail for 1 of the")),
+        ({"a@example.com": "450 later"}, Verdict("again", "the mail server does not accept email for 1 of the")),
         (
             {"a@example.com": "550 no", "b@example.com": "550 no"},
             Verdict("never", "the mail server refuses every address (550)"),

@@ -132,9 +132,9 @@ async def test_receiver_that_is_away_is_tried_again(client: httpx.AsyncClient) -
 @pytest.mark.parametrize(
     ("problem", "answer"),
     [
-        ("its answer is not HTTP", b'{"status": "fine", "card": "CANARY-77"}\r\n\r\n'),
-        ("its answer is not HTTP", b"HTTP/1.1 200 OK\r\nCANARY-77\r\n\r\n"),
-        ("its answer is not HTTP", b"HTTP/1.1 200 OK\r\nContent-Length: CANARY-77\r\n\r\n"),
+        ("its reply is not HTTP", b'{"status": "fine", "card": "CANARY-77"}\r\n\r\n'),
+        ("its reply is not HTTP", b"HTTP/1.1 200 OK\r\nCANARY-77\r\n\r\n"),
+        ("its reply is not HTTP", b"HTTP/1.1 200 OK\r\nContent-Length: CANARY-77\r\n\r\n"),
         ("the connection was lost", b""),
         ("the connection was lost", b"HTTP/1.1 200 OK\r\nX-Card: CANARY-77"),
     ],

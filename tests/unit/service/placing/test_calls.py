@@ -286,7 +286,7 @@ async def test_calls_that_place_each_other_end_after_ten_links(memory: Store, be
 
         assert 11 == len(await world.store.placed.list(100))
         assert ["sent"] * 10 + ["never"] == [verdict.outcome for verdict in verdicts]
-        assert "10 calls have led to this one" in verdicts[-1].problem
+        assert "10 placed calls have led to this one" in verdicts[-1].problem
 
 
 async def test_a_call_waits_for_its_flow_for_an_hour(memory: Store) -> None:
