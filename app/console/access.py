@@ -173,7 +173,7 @@ def _is_form(request: Request) -> bool:
 async def _may_change(session: CanLook) -> ConsoleSession:
     """The session of a request, which may change something."""
     if session.role != "change":
-        raise HTTPException(403, "Your password lets you look, but not change anything.")
+        raise HTTPException(403, "Your password allows viewing, but no changes.")
     return session
 
 

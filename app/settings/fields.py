@@ -334,8 +334,7 @@ class Settings(BaseSettings):
         _read_by(values.read_private_key),
         Cure("Write the path of the application's private.key, or the key itself."),
     ] = Field(default=SecretStr(""), validation_alias="VONAGE_PRIVATE_KEY")
-    """Private key of the application: a path, or the PEM text. It signs the requests for recordings and placed calls.
-    """
+    """Private key of the application: a path or the PEM text. Signs requests for recordings and placed calls."""
     signature_secret: _Secret = Field(
         default=SecretStr(""),
         validation_alias=AliasChoices("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET"),

@@ -200,7 +200,7 @@ def test_another_program_on_the_port_is_an_error(project: Path, api: Application
     found = doctor(project, {"NCCO_PORT": port, "NCCO_PUBLIC_URL": api.url})
 
     assert "another program" in found.of("server")["error"]
-    assert "not as this server would" in found.of("public url")["error"]
+    assert "which this server would not" in found.of("public url")["error"]
 
 
 @pytest.mark.parametrize("taken", ["NCCO_PORT", "NCCO_CONSOLE_PORT"])

@@ -131,7 +131,7 @@ ANSWERS: list[tuple[dict[str, str | None], list[str], str]] = [
         "that is the key itself, but .env needs its path",
     ),
     ({"VONAGE_PRIVATE_KEY": None}, ["flows/shop.yaml"], "does not contain a private key in PEM format"),
-    ({"NCCO_CONSOLE_PASSWORD_HASH": None}, ["", "secret", "secret"], "so it can be guessed"),
+    ({"NCCO_CONSOLE_PASSWORD_HASH": None}, ["", "secret", "secret"], "so it could be guessed"),
     ({"NCCO_HOOK_TRIES": "many"}, [], "NCCO_HOOK_TRIES"),
     ({"VONAGE_SIGNATURE_SECRET_FILE": "secret.txt", "VONAGE_SIGNATURE_SECRET": None}, [], "secret.txt cannot be read"),
 ]
@@ -184,7 +184,7 @@ REPLIES: list[tuple[int, str, str]] = [
     (404, "442079460000", f"this account has no application {APPLICATION_ID}"),
     (503, "442079460000", "replies with status 503"),
     (200, "", "no number is linked to the application"),
-    (200, "442079460001", "no flow takes calls to 442079460001"),
+    (200, "442079460001", "calls to 442079460001 reach the application, but no flow takes them"),
 ]
 
 

@@ -131,7 +131,7 @@ def test_a_recording_whose_file_is_lost_is_missed_by_a_backup_and_fetched_again(
     assert ("kept", "waiting", 0) == (kept.state, found.state, found.tries)
     assert (1, 1, 0) == (got.exit_code, missed.exit_code, again.exit_code)
     assert "retry --lost" in got.output
-    assert "1 recording is missing from it" in missed.output
+    assert "1 recording is not in it" in missed.output
     assert (home / "ncco-20260101T000000Z.tar").exists()
     assert [KEPT] == document["lost_recordings"]
     assert "1 recording is fetched again" in again.stdout

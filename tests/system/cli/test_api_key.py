@@ -48,7 +48,7 @@ def test_a_program_asks_a_running_server_for_a_call(home: Path) -> None:
     ("words", "message"),
     [
         (["crm", "--flows", "remind"], "remind is not a flow that places calls"),
-        (["CRM", "--flows", "reminder"], "CRM is not a name for a key"),
+        (["CRM", "--flows", "reminder"], "CRM is not a valid name for a key"),
     ],
 )
 def test_a_key_that_would_never_work_is_not_made(home: Path, words: list[str], message: str) -> None:

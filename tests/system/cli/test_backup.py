@@ -448,7 +448,7 @@ def test_a_database_on_a_full_disk_is_backed_up_elsewhere(disk: SmallDisk, tmp_p
     tried = shell(f"{moved}; {sys.executable} -c '{OPENED}' {folder}/ncco.db '{script}'")
 
     assert 0 == tried.returncode, tried.stderr
-    assert "was verified" in tried.stdout
+    assert "and verified" in tried.stdout
 
 
 def test_backup_into_a_folder_names_the_file_and_keeps_what_is_there(backed_up: tuple[Home, Path]) -> None:

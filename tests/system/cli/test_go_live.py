@@ -125,7 +125,7 @@ class Shop:
             ("VONAGE_APPLICATION_ID: ", APPLICATION_ID),
             ("VONAGE_API_KEY: ", "k1"),
             ("VONAGE_PRIVATE_KEY: ", "private.key"),
-            ("Your name, such as anna; Enter for a password that people share: ", "Anna"),
+            ("Your name, such as anna; Enter for a shared password: ", "Anna"),
             ("Password: ", PASSWORD),
             ("The same again: ", PASSWORD),
         ]

@@ -137,8 +137,8 @@ def test_hook_that_is_being_sent_is_reported_as_such(database: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "tried", "told"),
     [
-        (["--all"], "1 hook is", "1 of them: never sent, because they are incomplete"),
-        (["msg_2"], "0 hooks are", "1 of them: never sent, because they are incomplete"),
+        (["--all"], "1 hook is", "1 of them: cannot be sent, because they are incomplete"),
+        (["msg_2"], "0 hooks are", "1 of them: cannot be sent, because they are incomplete"),
         (["msg_1"], "1 hook is", ""),
     ],
 )
@@ -188,7 +188,7 @@ def test_parked_hooks_are_dropped(database: Path) -> None:
     rest = ncco("hooks", "drop", "--all")
 
     assert (1, "1 hook is deleted\n") == (some.exit_code, some.stdout)
-    assert "2 of them: not parked: already sent or still waiting\n" == some.stderr
+    assert "2 of them: not parked, but already sent or still waiting\n" == some.stderr
     assert (0, "1 hook is deleted\n") == (rest.exit_code, rest.stdout)
     assert ["msg_2", "msg_3"] == [hook.id for hook in listed(database)]
 

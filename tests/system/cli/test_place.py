@@ -57,7 +57,7 @@ def test_a_call_is_wanted_with_its_params(home: Path) -> None:
     (row,) = placed(home)
 
     assert 0 == result.exit_code, result.output
-    assert re.search("447700900123 is called now, by the server", result.output)
+    assert re.search("447700900123 will be called now by the server", result.output)
     assert ("447700900123", '{"name":"Ada","day":"tomorrow"}', "waiting") == (row.number, row.params, row.state)
 
 
@@ -109,7 +109,7 @@ def test_what_is_no_csv_file_is_refused(home: Path, text: str) -> None:
         ("number,name\n447700900101,Smith, Ada\n", "people.csv:2: row: has more cells than the first line"),
         ("number,name\n447700900101\n", "people.csv:2: with.name: is missing"),
         ("number,name,name\n447700900101,Ada,Bob\n", "has the column 'name' twice"),
-        ("number;name\n447700900101;Ada\n", "separate the columns with commas, not semicolons"),
+        ("number;name\n447700900101;Ada\n", "use commas, not semicolons, between the columns"),
         ('number,name\n447700900101,"Ada\n', "cannot be read as CSV after line"),
         ("number,name\n447700900101,A\x00da\n", "with: contains control characters"),
     ],

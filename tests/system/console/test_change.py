@@ -165,7 +165,7 @@ def test_a_prompt_and_the_hours_change_and_go_back(page: Page, project: Path) ->
     )
     expect(page.get_by_role("table")).to_be_hidden()
     check_page(page)
-    page.get_by_role("button", name="Go on editing").click()
+    page.get_by_role("button", name="Keep editing").click()
     expect(page.get_by_role("textbox", name="Monday to Friday")).to_have_value("08:00-18:00")
     page.get_by_role("button", name="Review changes").click()
     assert FLOW == flow.read_text(encoding="utf-8")

@@ -324,7 +324,7 @@ steps:
 def test_real_services_are_asked_by_a_switch_that_an_edit_takes_away(page: Page, project: Path) -> None:
     (project / "points_of_shop.py").write_text("def points():\n    return {'count': 40}\n")
     (project / "flows/crm.yaml").write_text(CRM)
-    switch = page.get_by_label("Ask the real services")
+    switch = page.get_by_label("Use the real services")
     opened(page, "flows/crm.yaml")
     call(page)
     expect(page.locator(".bubble").first).to_have_text("You have 0 points.")

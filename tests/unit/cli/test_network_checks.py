@@ -282,8 +282,8 @@ async def test_mail_is_checked_by_logging_in_and_sent_only_if_asked() -> None:
         ("ok", "the mail server localhost accepts this server"),
         ("ok", "the mail server localhost accepted a test email to owner@example.com: check that it arrived"),
         ("error", "the mail server cannot be reached"),
-        ("warning", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so mail is parked"),
-        ("error", "no test mail without NCCO_SMTP_URL and NCCO_MAIL_FROM"),
+        ("warning", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so emails are parked"),
+        ("error", "a test email needs NCCO_SMTP_URL and NCCO_MAIL_FROM"),
     ] == [(each.status, each.message) for each in found]
     assert [] == await check_mail(load_settings(), ())
     [(addresses, message)] = mailbox.taken

@@ -237,7 +237,7 @@ async def test_warning_stays_beside_its_field_when_editing_goes_on(owner: httpx.
         owner, **{"/hours/office/week/mon-fri": "17:30-09:00", "value:/numbers": "+44 20 7946 0001"}
     )
     assert "did you mean 09:00-17:30?" in reviewed.text
-    assert "Go on editing" in reviewed.text
+    assert "Keep editing" in reviewed.text
 
     again = await owner.post(PAGE, data=form_of(reviewed) | {"edit": "1"})
 

@@ -94,13 +94,13 @@ async def test_a_healthy_server_is_one_reassuring_line(watched: Watched) -> None
     page = await watched.page()
 
     assert "All is well." in page
-    assert "No telephone" not in page
+    assert "No phone number" not in page
     assert "answered 1 request without a signature in the last hour" in page
 
 
 async def test_a_server_in_development_says_that_no_telephone_reaches_it(watched: Watched) -> None:
     assert "All is well. The server" in (page := await watched.page())
-    assert "No telephone can reach it yet" in page
+    assert "No phone number reaches it yet" in page
 
 
 async def test_a_broken_lookup_is_named_with_its_step_and_a_cure(watched: Watched) -> None:

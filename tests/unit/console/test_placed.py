@@ -206,7 +206,7 @@ async def test_placing_is_paused_and_resumed_for_all_hosts(line: Line) -> None:
     await line.client.post("/calls/placed/pause", data={"reason": "wrong list"})
     assert "wrong list" == (await line.placed.control()).reason
     page = await line.text()
-    assert "Placing calls is paused since" in page
+    assert "Placing calls has been paused since" in page
     assert "wrong list Resume" in page
     assert "waits while placing is paused" in page
     assert "Placing calls is paused" in await line.text("/home")
