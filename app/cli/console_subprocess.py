@@ -29,9 +29,9 @@ def _player() -> PhonePlayer:
     return PhonePlayer(make_app)
 
 
-def play(deed: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def play(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """See `PhonePlayer.play`. Each subprocess belongs to one person."""
-    return _player().play(deed, values)
+    return _player().play(method, values)
 
 
 def prove_flow(texts: Mapping[str, str], env: Mapping[str, str], flow: str, seconds: float) -> dict[str, Any]:
