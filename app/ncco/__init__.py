@@ -1,4 +1,4 @@
-"""NCCOs: the models of their actions, the checker, the builder and the JSON Schema; the webhooks of Vonage."""
+"""NCCOs: the models of their actions, the checker, the builder and the JSON Schema, and Vonage's webhooks."""
 
 from __future__ import annotations
 

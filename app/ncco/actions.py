@@ -28,7 +28,7 @@ from app.value_types import ListOf, Number, Phone, Url, WholeNumber, Word
 
 EVENT_URL = ListOf(Url(), usually_one=True, noun="URL")
 METHOD = Word(("GET", "POST"), any_case=True)
-"""Source: Voice API specification and Application API; the NCCO reference lists no methods."""
+"""Source: Voice API specification and Application API. The NCCO reference lists no methods."""
 Method = Literal["GET", "POST"]
 LEG_UUIDS = ListOf(NonBlank("the uuid of a leg"))
 
@@ -49,7 +49,7 @@ class TranscriptionSettings(NccoModel):
 
 
 class DtmfSettings(NccoModel):
-    """How `input` collects keys. Source: NCCO reference, DTMF Input Settings."""
+    """How `input` collects keypresses. Source: NCCO reference, DTMF Input Settings."""
 
     title: ClassVar[str] = "dtmf"
 
@@ -67,7 +67,7 @@ class SpeechSettings(NccoModel):
     title: ClassVar[str] = "speech"
 
     uuid: Annotated[list[str] | None, ListOf(NonBlank("the uuid of a leg"), low=1, high=1, noun="uuid")] = None
-    """The leg to listen to, as an array of one; the first leg of the call when missing."""
+    """The leg to listen to, as an array of one; by default, the first leg of the call."""
     end_on_silence: Annotated[int | float | None, Number(0.4, 10, unit="seconds"), Default(2.0)] = None
     """Seconds of silence that end the input, 0.4 to 10."""
     language: Annotated[str | None, SPEECH_LANGUAGE, Default("en-US")] = None
@@ -89,7 +89,7 @@ class SpeechSettings(NccoModel):
 
 
 class AdvancedMachineDetection(NccoModel):
-    """How an answering machine is distinguished from a person (chargeable). Source: Voice API specification."""
+    """How to tell an answering machine from a person (chargeable). Source: Voice API specification."""
 
     title: ClassVar[str] = "advancedMachineDetection"
     spellings: ClassVar = {"beepTimeout": "beep_timeout"}
@@ -117,9 +117,9 @@ class OnAnswer(NccoModel):
     title: ClassVar[str] = "onAnswer"
 
     url: Annotated[str, Url()]
-    """Where the NCCO for the called party is fetched."""
+    """Where the called party's NCCO is fetched."""
     ringback_tone: Annotated[str | None, Url(array_of_one=True)] = None
-    """Audio repeated for the caller in the meantime."""
+    """Audio that the caller hears in the meantime, repeated."""
     ringback: Annotated[str | None, Url(array_of_one=True)] = None
     """The former name of ringbackTone."""
 
@@ -223,7 +223,7 @@ Endpoint = Annotated[
 """Any endpoint."""
 
 ENDPOINT = Tagged({model.model_fields["type"].default: model.shape() for model in get_args(get_args(Endpoint)[0])})
-"""What the checker knows about endpoints; its shapes are in the reference's order."""
+"""What the checker knows about endpoints, in the reference's order."""
 
 
 _NO_EVENTS = {
@@ -255,7 +255,7 @@ class Record(NccoModel):
     end_on_key: Annotated[str | None, END_KEY] = None
     """The key that ends the recording: a digit, * or #."""
     time_out: Annotated[int | float | None, WholeNumber(3, 7200, is_usual=True, unit="seconds")] = None
-    """The longest recording in seconds, 3 to 7200."""
+    """The maximum length of the recording in seconds, 3 to 7200."""
     beep_start: bool | None = None
     """Whether a beep announces the recording."""
     event_url: Annotated[list[str] | None, EVENT_URL] = None
@@ -325,7 +325,7 @@ class Stream(NccoModel):
 
 
 class Input(NccoModel):
-    """Collect keys or speech; the reply to its webhook replaces the NCCO. Source: NCCO reference, Input."""
+    """Collect keypresses or speech; the reply to its webhook replaces the NCCO. Source: NCCO reference, Input."""
 
     title: ClassVar[str] = "input"
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.settings_fit_the_input,)
@@ -337,7 +337,7 @@ class Input(NccoModel):
     ]
     """The kinds of input: ["dtmf"], ["speech"] or both."""
     dtmf: DtmfSettings | None = None
-    """How to collect keys."""
+    """How to collect keypresses."""
     speech: SpeechSettings | None = None
     """How to recognise speech."""
     mode: Annotated[
@@ -345,7 +345,7 @@ class Input(NccoModel):
         Word(("synchronous", "asynchronous"), other_words={"sync": "synchronous", "async": "asynchronous"}),
         Default("synchronous"),
     ] = None
-    """asynchronous sends each key immediately, and takes no dtmf settings."""
+    """asynchronous sends each key at once, and takes no dtmf settings."""
     event_url: Annotated[list[str] | None, EVENT_URL] = None
     """Where the input webhook goes, as an array of one URL."""
     event_method: Annotated[Method | None, METHOD, Default("POST")] = None
@@ -360,7 +360,7 @@ class Wait(NccoModel):
 
     action: Literal["wait"] = "wait"
     timeout: Annotated[int | float | None, Number(0.1, 7200, clamps=True, unit="seconds"), Default(10)] = None
-    """Seconds, 0.1 to 7200; Vonage takes the nearest limit for values outside."""
+    """Seconds, 0.1 to 7200; Vonage replaces a value outside with the nearest limit."""
 
 
 class Conversation(NccoModel):
@@ -382,9 +382,9 @@ class Conversation(NccoModel):
     record: bool | None = None
     """Whether the conversation is recorded."""
     can_speak: Annotated[list[str] | None, LEG_UUIDS] = None
-    """The legs that hear this caller; everyone when missing, nobody when empty."""
+    """The legs that hear this caller; everyone if missing, nobody if empty."""
     can_hear: Annotated[list[str] | None, LEG_UUIDS] = None
-    """The legs that this caller hears; everyone when missing, nobody when empty."""
+    """The legs that this caller hears; everyone if missing, nobody if empty."""
     mute: bool | None = None
     """Whether nobody hears this caller; not together with canSpeak."""
     transcription: TranscriptionSettings | None = None
@@ -433,7 +433,7 @@ class Connect(NccoModel):
     event_method: Annotated[Method | None, METHOD, Default("POST")] = None
     """The HTTP method of those webhooks."""
     ringback_tone: Annotated[str | None, Url(array_of_one=True)] = None
-    """Audio that the caller hears while it rings, on repeat."""
+    """Audio that the caller hears while it rings, repeated."""
     shaken: Annotated[str | None, Shaken()] = None
     """The STIR/SHAKEN Identity header, for customers who sign their own calls."""
 
@@ -469,9 +469,9 @@ class Transfer(NccoModel):
     conversation_id: Annotated[str, NonBlank("the id of a conversation")]
     """The conversation to move to; `conversation_id` is accepted too."""
     can_hear: Annotated[list[str] | None, LEG_UUIDS] = None
-    """The legs that this caller hears; everyone when missing, nobody when empty."""
+    """The legs that this caller hears; everyone if missing, nobody if empty."""
     can_speak: Annotated[list[str] | None, LEG_UUIDS] = None
-    """The legs that hear this caller; everyone when missing, nobody when empty."""
+    """The legs that hear this caller; everyone if missing, nobody if empty."""
     mute: bool | None = None
     """Whether nobody hears this caller; not together with canSpeak."""
 

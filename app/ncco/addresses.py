@@ -1,4 +1,4 @@
-"""The kinds of values of `connect` and `record` that name a target, and keys to press. See also `app.value_types`."""
+"""The kinds of values in `connect` and `record` that name a target, and keys to press; see also `app.value_types`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from app.value_types.addresses import as_digits, digits_as_number
 
 @dataclass(frozen=True)
 class Keys(PlainText):
-    """Keys to press: one that ends a recording, or a sequence to send. A JSON number is a warning.
+    """Keys to press: one that ends a recording, or a sequence to send. A JSON number causes a warning.
 
     Attributes:
         code: the rule for invalid text.
         pattern: a regular expression, without anchors, for the whole text.
-        may_be_blank: empty text is a warning, not an error.
+        may_be_blank: whether empty text is only a warning.
     """
 
     code: str
@@ -59,7 +59,7 @@ _PARAMETERS = {"info": r"<\S+>", "alg": r'"?[A-Za-z0-9]+"?', "ppt": '"?shaken"?'
 
 @dataclass(frozen=True)
 class Shaken(PlainText):
-    """The content of a STIR/SHAKEN Identity header: a JWT, then info, alg and ppt.
+    """The content of a STIR/SHAKEN Identity header: a JWT, followed by info, alg and ppt.
 
     Source: NCCO reference, Connect (shaken).
     """
@@ -95,7 +95,7 @@ _SIP = re.compile(r"(sips?):(?:([^@\s]+)@)?([\w.\-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1
 
 @dataclass(frozen=True)
 class SipUri(PlainText):
-    """A SIP URI, sip:user@host; a missing user or sips is a warning."""
+    """A SIP URI, sip:user@host. A missing user, or sips, causes a warning."""
 
     escape: Escape = field(default="url", compare=False, kw_only=True)
 

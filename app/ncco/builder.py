@@ -1,4 +1,4 @@
-"""`Ncco`: builds actions, and an NCCO from them."""
+"""`Ncco` builds actions, and an NCCO from them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Ncco:
 
     @staticmethod
     def build_ncco(*actions: NccoModel | Iterable[NccoModel]) -> list[dict[str, Any]]:
-        """The NCCO of the actions, as single actions or lists: a list of dicts with NCCO names and real types.
+        """An NCCO from actions or lists of actions, as a list of dicts with NCCO names and real types.
 
         Raises:
             pydantic.ValidationError: the actions break a rule between actions, such as bargeIn without an input.
@@ -59,7 +59,7 @@ class Ncco:
 
     @staticmethod
     def read_ncco(document: Sequence[Mapping[str, Any]]) -> list[Action]:
-        """The actions of an NCCO as models. Options that are known to have no effect are left out.
+        """The actions of an NCCO as models, without options that are known to have no effect.
 
         Raises:
             pydantic.ValidationError: `check` finds an error in the document.
@@ -69,7 +69,7 @@ class Ncco:
 
 
 def _each(given: object) -> Iterator[NccoModel]:
-    """The actions of one argument. Raises TypeError for anything else."""
+    """The actions in one argument. Raises TypeError for anything else."""
     if isinstance(given, NccoModel):
         yield given
     elif isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping)):

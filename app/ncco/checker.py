@@ -1,4 +1,4 @@
-"""`check`: every issue of an NCCO document."""
+"""`check` finds every issue of an NCCO."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _DISTINCTIVE_OPTIONS = {
     name: {option.name for option in shape.options.values() if option.required} - {"name", "type"}
     for name, shape in SHAPES.items()
 }
-"""Required options that identify an action without a name; few other objects have them."""
+"""Required options that show which action an object without a name is meant to be; few other objects have them."""
 
 
 def check(document: object) -> list[Issue]:
-    """Every issue of an NCCO document, in the order of their places; [] if there are none.
+    """All issues of an NCCO document, ordered by place; [] if there are none.
 
     Args:
-        document: anything that `json.loads` can give.
+        document: anything that `json.loads` can return.
 
     Never raises. A document with an issue of severity "error" must not be sent; one with warnings may be.
     """
@@ -36,9 +36,9 @@ def check(document: object) -> list[Issue]:
 
 
 def options_are_clean(action: Mapping[str, Any], names: Iterable[str]) -> bool:
-    """Whether the options `names` of an action have no issue, each by itself and together with its other options.
+    """Whether the options `names` of an action have no issue, alone and together with its other options.
 
-    The other options must already be valid by themselves. The order of actions is not checked.
+    The other options must be valid on their own. The order of actions is not checked.
     """
     if action["action"] == "talk" and list(names) == ["text"] and is_plain(action["text"]):
         return True
@@ -46,7 +46,7 @@ def options_are_clean(action: Mapping[str, Any], names: Iterable[str]) -> bool:
 
 
 def order_is_clean(actions: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the order of actions has no issue; their options are not checked."""
+    """Whether the order of the actions has no issue. Their options are not checked."""
     return next(check_order(actions, SHAPES), None) is None
 
 

@@ -1,6 +1,6 @@
 """Rules between the options of one object, and between the actions of one NCCO.
 
-Each rule accepts any values, even wrong ones, and reports paths relative to the object.
+Every rule accepts any values, even wrong ones. The paths of its issues are relative to the object.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from app.value_types.kind import is_encodable, size_as_json
 from app.value_types.scalars import as_number, is_false, is_true
 
 RECORD_ENDS: Final = frozenset({"endOnSilence", "endOnKey", "timeOut"})
-"""Options with which a record ends by itself, which the call waits for. Source: NCCO reference, Record."""
+"""Options that end a record, so that the call waits for that. Source: NCCO reference, Record."""
 
 Options = Mapping[str, Any]
 
 MAX_HEADERS_BYTES = 512
-"""Maximum number of bytes of WebSocket metadata. Source: WebSocket guide."""
+"""Maximum size of WebSocket metadata in bytes. Source: WebSocket guide."""
 MAX_AUTHORIZATION_CHARACTERS = 8191
-"""Maximum number of characters in an Authorization header. Source: Java SDK."""
+"""Maximum length of an Authorization header in characters. Source: Java SDK."""
 _OTHER_AUDIO = re.compile(r"\.(ogg|oga|flac|aac|m4a|wma|aiff|amr|opus|webm|mp4|m3u8)$", re.IGNORECASE)
 _URI_MARK = re.compile(r"[:/@\s]")
 _NOT_A_TOKEN = re.compile(r"[^\w.!%*+`'~-]|^$", re.ASCII)
@@ -102,7 +102,7 @@ def sip_parts_are_names(options: Options) -> Iterator[Issue]:
 
 
 def websocket_handshake(options: Options) -> Iterator[Issue]:
-    """Content type, size of the metadata, authorization. Source: WebSocket guide; Voice API specification."""
+    """Content type, metadata size and authorization. Source: WebSocket guide; Voice API specification."""
     authorization = options.get("authorization")
     if isinstance(authorization, dict):
         value = authorization.get("value")
@@ -126,7 +126,7 @@ def websocket_handshake(options: Options) -> Iterator[Issue]:
 
 
 def talk_can_be_spoken(options: Options) -> Iterator[Issue]:
-    """The text can be spoken in the style. Source: NCCO reference, Talk (text, style); Text-To-Speech guide."""
+    """Whether the style can speak the text. Source: NCCO reference, Talk (text, style); Text-To-Speech guide."""
     text = options.get("text")
     if not isinstance(text, str) or ("<" not in text and len(text) <= MAX_TALK_CHARACTERS):
         yield from _style_exists(options, ssml=False)
@@ -176,7 +176,7 @@ def settings_fit_the_input(options: Options) -> Iterator[Issue]:
 
 
 def one_ringback(options: Options) -> Iterator[Issue]:
-    """Our own choice: the former name together with the current one is a mistake."""
+    """Our choice: to use the former name together with the current one is a mistake."""
     answer = options.get("onAnswer")
     if isinstance(answer, dict) and answer.get("ringbackTone") is not None and answer.get("ringback") is not None:
         yield fault("N956", "ringback and ringbackTone are both given.", "Leave out ringback.", "/onAnswer")
@@ -184,11 +184,11 @@ def one_ringback(options: Options) -> Iterator[Issue]:
 
 PROMPTS = ("talk", "stream")
 UNKNOWN = "?"
-"""A placeholder for an unknown action, after which the order cannot be checked."""
+"""Stands for an unknown action, after which the order cannot be checked."""
 
 
 def check_order(actions: Sequence[object], known: Collection[str]) -> Iterator[Issue]:
-    """The issues of the order of an NCCO's actions; `known` are the names of all actions."""
+    """The issues with the order of an NCCO's actions; `known` are the names of all actions."""
     names = [_name(action, known) for action in actions]
     yield from _barge_in_needs_input(actions, names)
     if "transfer" in names[:-1]:
@@ -208,10 +208,10 @@ def _option(action: object, name: str) -> object:
 
 
 def _barge_in_needs_input(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
-    """A prompt with bargeIn stays interruptible until an input, which must directly follow the prompts.
+    """A prompt with bargeIn can be interrupted until the next input, which must directly follow the prompts.
 
-    The reference requires an input after a run of talks, or after a run of streams; a mixture of both before the
-    input is only a warning.
+    The reference requires an input after one or more talks, or one or more streams. A mixture of both causes only a
+    warning.
 
     Source: NCCO reference, Talk (bargeIn) and Stream (bargeIn).
     """
@@ -231,7 +231,7 @@ def _barge_in_needs_input(actions: Sequence[object], names: Sequence[str]) -> It
 
 
 def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
-    """Loop 0 never ends, unless the caller may interrupt it. Source: NCCO reference, Talk (loop) and Stream (loop)."""
+    """Loop 0 never ends, unless the caller can interrupt it. Source: NCCO reference, Talk (loop) and Stream (loop)."""
     is_interruptible = False
     for index, name in enumerate(names[:-1]):
         if name == "input":
@@ -251,9 +251,10 @@ def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str])
 
 
 def _last_record_has_time(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
-    """A record without an end condition lasts as long as the call, and nothing waits for it.
+    """A record without an end condition lasts as long as the call, and the call does not wait for it.
 
-    With a beep it asks for a message, but the call ends after the following prompts, before anybody can leave one.
+    If it has a beep, it is meant to take a message, but the call ends after the next prompts, before anybody can leave
+    one.
 
     Source: NCCO reference, Record.
     """

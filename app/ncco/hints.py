@@ -1,4 +1,4 @@
-"""Guesses of what an author meant, from near misses, letter case, and words of other platforms."""
+"""Guesses what an author meant, from similar names, other letter case, and the words of other platforms."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def _cures(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 ACTION_HINTS: Final = _cures(_DATA["actions"])
-"""Folded name → the fix for an action of another platform."""
+"""The fix for an action of another platform, by folded name."""
 
 ENDPOINT_NAMES: Final = _by_word(_DATA["endpoints"])
-"""Folded name → the word here for an endpoint type of another platform."""
+"""Our name for another platform's endpoint type, by folded name."""
 
 OPTION_NAMES: Final = {title: _by_word(names) for title, names in _DATA["options"].items()}
-"""Shape and folded name → the word here for an option of another platform."""
+"""Our name for another platform's option, by shape and folded name."""
 
 OPTION_HINTS: Final = {title: _cures(entries) for title, entries in _DATA["elsewhere"].items()}
-"""Shape and folded name → the fix for an option that belongs elsewhere."""
+"""The fix for an option that belongs elsewhere, by shape and folded name."""
 
 
 def meant_action(word: str, names: Collection[str]) -> str | Fix | None:
-    """The fix for an unknown action; None without a guess. `names` are the known actions."""
+    """The fix for an unknown action, or None if there is no guess. `names` are the known actions."""
     target = folded(word)
     by_fold = {folded(name): name for name in names}
     if target in by_fold:
@@ -48,13 +48,13 @@ def meant_action(word: str, names: Collection[str]) -> str | Fix | None:
 
 
 def meant_option(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | Fix | None:
-    """The fix for an unknown option of the shape called `title`; None without a guess.
+    """The fix for an unknown option of the shape called `title`, or None if there is no guess.
 
     Args:
         word: the option as written.
         title: the shape's title, e.g. `talk`.
         names: the shape's options.
-        inside: options of nested objects, and the option that holds each.
+        inside: options of nested objects, and the option that contains each.
     """
     target = folded(word)
     same = next((name for name in names if folded(name) == target), None)

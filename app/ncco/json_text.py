@@ -1,4 +1,4 @@
-"""An NCCO as JSON text: its values with their places, every issue in it, and the fixes as text edits."""
+"""An NCCO as JSON text: its values with their positions, all its issues, and the fixes as text edits."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from app.ncco.model import UNKNOWN_OPTION
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
-"""How JSON represents one character of a string: as it is, as an escape, or as the escapes of a surrogate pair."""
+"""How JSON writes one character of a string: as it is, as an escape, or as the escapes of a surrogate pair."""
 _COMMON_MISTAKES: Final = (
     (re.compile(r"(True|False|None)\b"), "Python, not JSON", {"True": "true", "False": "false", "None": "null"}.get),
     (re.compile(r"'([^']*)'"), "a text in single quotes", lambda text: f'"{text}"'),
     (re.compile(r"[\u201c-\u201e]([^\u201c-\u201e]*)[\u201c-\u201e]"), "a text in typographic quotes", '"{}"'.format),
     (re.compile(r"([A-Za-z_]\w*)\s*:"), "a name without quotes", '"{}"'.format),
 )
-"""Common mistakes in JSON: the pattern of one, what it is, and the correct JSON."""
+"""Common mistakes in JSON: the pattern, its name, and the correct JSON."""
 
 
 class TextSpan(NamedTuple):
@@ -33,10 +33,11 @@ class TextSpan(NamedTuple):
 
 
 class NotJsonError(ValueError):
-    """The text is not JSON. Parsing stopped at `offset`; if `cure` is None, the rule's applies.
+    """The text is not JSON. Parsing stopped at `offset`. If `cure` is None, the rule's cure applies.
 
     Attributes:
-        change: the fix as a text edit: the characters to replace, and their replacement; None if there is none.
+        change: the fix as a text edit: the characters to replace, and the text to replace them with; None if there is
+            none.
     """
 
     def __init__(
@@ -55,10 +56,10 @@ class JsonText:
 
     Attributes:
         text: the whole text.
-        value: the last of repeated names counts.
-        values: JSON Pointer → the characters of a value; for an object or a list its opening bracket.
-        names: JSON Pointer → the characters of a name, with its quotes.
-        repeated: each duplicate name of an object: its JSON Pointer and its characters.
+        value: the parsed value; of repeated names, the last one counts.
+        values: the characters of each value, by JSON Pointer; for an object or a list, the opening bracket.
+        names: the characters of each name with its quotes, by JSON Pointer.
+        repeated: each duplicate name in an object: its JSON Pointer and its characters.
     """
 
     text: str
@@ -68,7 +69,7 @@ class JsonText:
     repeated: list[tuple[str, TextSpan]] = field(default_factory=list)
 
     def span_of(self, issue: Issue) -> TextSpan:
-        """The characters that an issue of the value is about: a value, a part of a text, or an unknown name."""
+        """The characters that an issue is about: a value, part of a text, or an unknown name."""
         span = (self.names if issue.code == UNKNOWN_OPTION else self.values).get(issue.path, TextSpan(0, 1))
         if issue.span is None:
             return span
@@ -79,7 +80,7 @@ class JsonText:
 
 
 def read_json(text: str) -> JsonText:
-    """Parse a JSON text with the positions of its values.
+    """Parse a JSON text, with the positions of its values.
 
     Raises NotJsonError, also for NaN, Infinity, and nesting or numbers that Python cannot read.
     """
@@ -108,7 +109,7 @@ def read_json(text: str) -> JsonText:
 
 @dataclass(slots=True)
 class _Container:
-    """An object or a list being parsed; `key` is None in front of the next name of an object."""
+    """An object or list that is being parsed. `key` is None before the next name of an object."""
 
     pointer: str
     is_object: bool
@@ -149,7 +150,7 @@ def open_closers(text: str) -> str:
 
 
 def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
-    """The error with its fix, the same on all Python versions: only newer ones recognise a trailing comma."""
+    """The error with its fix, the same in all Python versions: only newer ones recognise a trailing comma."""
     before = text[: error.pos].rstrip()
     at = error.pos
     if error.msg.startswith("Illegal trailing comma"):
@@ -184,7 +185,7 @@ class TextIssue(NamedTuple):
 
     Attributes:
         span: the affected characters.
-        change: the fix: the characters to replace, and their replacement; None if it has none.
+        change: the fix: the characters to replace, and the text to replace them with; None if there is none.
     """
 
     span: TextSpan
@@ -193,7 +194,7 @@ class TextIssue(NamedTuple):
 
 
 def check_text(text: str) -> tuple[tuple[TextIssue, ...], Any]:
-    """Every issue of an NCCO text by place, and its value; only J100 and None if it is not JSON."""
+    """The value of an NCCO text, and its issues by place; only J100 and None if it is not JSON."""
     try:
         document = read_json(text)
     except NotJsonError as error:
@@ -214,7 +215,7 @@ _COMMA_BEFORE: Final = re.compile(r",\s*\Z")
 
 
 def _change_of(issue: Issue, document: JsonText) -> tuple[TextSpan, str] | None:
-    """The characters to replace, and their replacement; None if the issue has no fix."""
+    """The characters to replace, and the text to replace them with; None if the issue has no fix."""
     fix = issue.fix
     text = document.text
     if fix is None or issue.path not in document.values:
@@ -247,7 +248,7 @@ def _whole(document: JsonText, path: str) -> TextSpan:
 
 
 def _without(document: JsonText, path: str) -> TextSpan:
-    """A member or an item with the comma after it, or else the one in front of it."""
+    """A member or item with the comma after it, or else the one before it."""
     start, end = _whole(document, path)
     if path in document.names:
         start = document.names[path].start

@@ -1,4 +1,4 @@
-"""Languages that Vonage speaks and recognises. The lists may be outdated, so a missing language is only a warning."""
+"""The languages that Vonage speaks and recognises. The lists may be outdated, so another language is only a warning."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class VoiceStyles:
     """The styles of one language.
 
     Attributes:
-        styles: numbers of all its styles, standard and premium; None if unknown.
-        ssml_styles: those that support SSML; None if unknown.
+        styles: the numbers of all styles, standard and premium; None if unknown.
+        ssml_styles: the styles that support SSML; None if unknown.
     """
 
     styles: frozenset[int] | None = None
@@ -48,16 +48,16 @@ LANGUAGE_NAMES: Final[dict[str, str]] = _DATA["names"]
 """English names of languages in lower case, with their codes."""
 
 SAME_LANGUAGE: Final[list[list[str]]] = _DATA["same"]
-"""Codes of one language."""
+"""Different codes of the same language."""
 
 USUAL_CODES: Final[list[str]] = _DATA["usual"]
-"""The codes that a fix names first if the region is missing or not listed."""
+"""The codes that a fix suggests first if the region is missing or not listed."""
 
 RECOGNISED: Final[tuple[str, ...]] = tuple(_DATA["recognised"].split())
-"""Recognised and transcribed languages."""
+"""Languages that are recognised and transcribed."""
 
 VOICES_BY_CODE: Final = {code.lower(): voice for code, voice in VOICES.items()}
-"""Languages by lower-case code, since case is not significant."""
+"""Languages by lower-case code, because case does not matter."""
 
 RECOGNISED_CODES: Final = frozenset(code.lower() for code in RECOGNISED)
 """The codes in lower case."""

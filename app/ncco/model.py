@@ -20,15 +20,15 @@ from app.value_types import JsonSchema, Kind, ListOf, MapOf, kind_of
 from app.value_types.kind import check_value
 
 UNKNOWN_OPTION: Final = "N105"
-"""The rule about misspelt names. Its fix is the intended option."""
+"""The rule about misspelt names. Its fix is the option that was meant."""
 
 OptionRule = Callable[[Mapping[str, Any]], Iterable[Issue]]
-"""A rule between the options of one object; paths are relative to it. Options may have any values."""
+"""A rule between the options of one object, which may have any values. Paths are relative to the object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """The value that Vonage assumes when the option is missing. It is documented, never sent."""
+    """The value that Vonage assumes if the option is missing. It is documented, but never sent."""
 
     value: object
 
@@ -38,8 +38,8 @@ class Option:
     """One option.
 
     Attributes:
-        name: in an NCCO.
-        field: in Python.
+        name: its name in an NCCO.
+        field: its name in Python.
         description: one or two sentences.
         default: the value that Vonage assumes if it is missing; None if there is none.
     """
@@ -52,7 +52,7 @@ class Option:
     default: object = None
 
     def json_schema(self) -> JsonSchema:
-        """The JSON Schema of its values; null is allowed for optional ones."""
+        """The JSON Schema of its values. Optional ones may be null."""
         schema = self.kind.json_schema() | {"description": self.description}
         if not self.required:
             if "enum" in schema:
@@ -67,7 +67,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A warning about the presence of a key. A key with a note is not reported as an unknown option."""
+    """A warning about a key that is present. Such a key is not reported as an unknown option."""
 
     code: str
     message: str
@@ -81,11 +81,11 @@ class Shape:
     Attributes:
         title: its name in messages, e.g. `talk` or `phone endpoint`.
         about: what it is, in a sentence.
-        tag: the key that identifies it (`action` or `type`) and its value; None for settings.
-        main: the option whose value may replace the whole object in a flow; "" for none.
-        spellings: other accepted spellings, and the option each stands for.
+        tag: the key that identifies it (`action` or `type`), and the key's value; None for settings.
+        main: the option whose value may stand for the whole object in a flow; "" for none.
+        spellings: other accepted spellings, and the option that each stands for.
         notes: warnings by key.
-        rules: rules between its options, and those of settings inside it; settings themselves have no rules.
+        rules: the rules between its options, and those of settings inside it (settings have no rules of their own).
     """
 
     title: str
@@ -98,7 +98,7 @@ class Shape:
     rules: tuple[OptionRule, ...] = ()
 
     def check(self, value: Mapping[Any, Any]) -> list[Issue]:
-        """The issues of an object of this shape: of each option, then of the rules between options."""
+        """The issues of an object of this shape: first those of each option, then those between options."""
         issues: list[Issue] = []
         meant: dict[Any, str] = {}
         for key, entry in value.items():
@@ -120,7 +120,7 @@ class Shape:
         return issues + self._check_spellings(value) + self._check_between(value, meant)
 
     def is_clean(self, value: Mapping[str, Any], names: Iterable[str]) -> bool:
-        """Whether the options `names`, and all options together, have no issue; the others must be valid already."""
+        """Whether the options `names`, and all options together, have no issue. The others must be valid already."""
         for name in names:
             option = self.options.get(name)
             entry = value[name]
@@ -135,7 +135,7 @@ class Shape:
         return fault("N106", f"{self.title} needs {name}.", f'Add "{name}": {about[:1].lower()}{about[1:]}')
 
     def _check_unusual(self, key: object, entry: object) -> list[Issue]:
-        """The issue of a key that has a note, another spelling or a null value, or is unknown."""
+        """The issue of a key that is unknown, has a note, is spelt differently, or is null."""
         note = self.notes.get(str(key))
         issues = [fault(note.code, note.message, note.cure)] if note else []
         option = self.options.get(self.spellings.get(str(key), str(key)))
@@ -151,12 +151,12 @@ class Shape:
         return issues
 
     def _check_spellings(self, value: Mapping[Any, Any]) -> list[Issue]:
-        """Our own choice: two spellings of one option in the same object are a mistake."""
+        """Our choice: two spellings of one option in the same object are a mistake."""
         twice = [pair for pair in self.spellings.items() if all(value.get(name) is not None for name in pair)]
         return [fault("N960", f"{name} is given in two spellings.", f"Leave out {key}.") for key, name in twice]
 
     def _check_between(self, value: Mapping[Any, Any], meant: Mapping[Any, str]) -> list[Issue]:
-        """The rules between the options; a misspelt key counts as the intended option, at its place."""
+        """Apply the rules between options. A misspelt key counts as the option that was meant, at its place."""
         misspelt = {name: key for key, name in meant.items() if name in self.options and value.get(name) is None}
         if not misspelt:
             return [issue for rule in self.rules for issue in rule(value)]
@@ -171,20 +171,20 @@ class Shape:
 
     @cached_property
     def python_names(self) -> Mapping[str, str]:
-        """Every spelling that the models accept, with its option."""
+        """Every spelling that the models accept, and its option."""
         return dict(self.spellings) | {option.field: option.name for option in self.options.values()}
 
     @cached_property
     def inside(self) -> Mapping[str, str]:
-        """The options of nested objects, and the option that holds each."""
+        """The options of nested objects, and the option that contains each."""
         held = ((name, shape) for name, option in self.options.items() for shape in _shapes_in(option.kind))
         return {inner: name for name, shape in held for inner in ((shape.tag or ())[:1] + tuple(shape.options))}
 
     def read(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """The options under their NCCO names, with values in the form of the models.
+        """The options under their NCCO names, with values as the models have them.
 
-        Drops null, options without effect and a second spelling of an option. Keeps unknown options, and an option that
-        has its Python name as well, which `check` refuses.
+        Leaves out null, options without effect, and a second spelling of an option. Keeps unknown options, and an
+        option under its Python name, which `check` refuses.
         """
         wire: dict[str, Any] = {}
         for key, entry in value.items():
@@ -199,7 +199,7 @@ class Shape:
         return wire
 
     def json_schema(self) -> JsonSchema:
-        """The JSON Schema of objects without an error; without the rules between options."""
+        """The JSON Schema of objects without errors, without the rules between options."""
         properties: JsonSchema = {name: option.json_schema() for name, option in self.options.items()}
         properties |= {key: properties[name] for key, name in self.spellings.items()}
         properties |= {key: {"description": note.message} for key, note in self.notes.items() if key not in properties}
@@ -256,7 +256,7 @@ class Tagged(MapOf):
         return [fault("N121", f"{shown(kind)} is not an endpoint type.", cure, "/type")]
 
     def _type_cure(self, value: Mapping[Any, Any]) -> Fix | None:
-        """The only type that has all known options of the endpoint; None if there are several."""
+        """The only type that has all known options of this endpoint, or None if several do."""
         known = {str(key) for key in value} & {name for shape in self.shapes.values() for name in shape.options}
         uri = value.get("uri")
         scheme = uri.partition(":")[0] if isinstance(uri, str) else ""
@@ -278,7 +278,7 @@ class Tagged(MapOf):
 
 
 def _shapes_in(kind: Kind) -> Iterable[Shape]:
-    """The shapes of the objects of which a value of this kind consists."""
+    """The shapes of the objects that a value of this kind consists of."""
     match kind:
         case Nested():
             return (kind.shape,)
@@ -290,19 +290,19 @@ def _shapes_in(kind: Kind) -> Iterable[Shape]:
 
 
 def to_wire(name: str) -> str:
-    """The NCCO name of a Python name: `event_url` is eventUrl, `from_` is from."""
+    """The NCCO name of a Python name: eventUrl for `event_url`, from for `from_`."""
     return to_camel(name.removesuffix("_"))
 
 
 _SPELLINGS: ConfigDict = {"populate_by_name": True, "extra": "forbid"}
-"""Hidden from the mypy plugin, which would otherwise refuse camelCase keyword arguments."""
+"""Hidden from the mypy plugin, which would refuse camelCase keyword arguments."""
 
 
 class NccoModel(BaseModel):
     """An object of an NCCO.
 
-    Accepts arguments in Python's spelling and in the NCCO's, a single value for an array, and digits as text. Raises
-    pydantic's `ValidationError` with every fault, each with its fix.
+    Accepts arguments in Python's and in the NCCO's spelling, a single value for an array, and digits as text. Raises
+    pydantic's `ValidationError` with all issues and their fixes.
     """
 
     model_config = ConfigDict(alias_generator=to_wire, frozen=True, use_attribute_docstrings=True, **_SPELLINGS)
@@ -310,20 +310,20 @@ class NccoModel(BaseModel):
     title: ClassVar[str]
     """Its name in messages, e.g. `talk` or `phone endpoint`."""
     main: ClassVar[str] = ""
-    """The option whose value may replace the whole object in a flow, as in `talk: Hello`."""
+    """The option whose value may stand for the whole object in a flow, as in `talk: Hello`."""
     spellings: ClassVar[Mapping[str, str]] = {}
     notes: ClassVar[Mapping[str, Note]] = {}
     rules: ClassVar[tuple[OptionRule, ...]] = ()
 
     @classmethod
     def shape(cls) -> Shape:
-        """What the checker knows about the object, derived from the fields."""
+        """What the checker knows about this object, derived from the fields."""
         return _shape_of(cls)
 
     @model_validator(mode="before")
     @classmethod
     def _explain(cls, data: Any) -> Any:
-        """Refuse wrong options before pydantic does, with all faults and their fixes."""
+        """Refuse wrong options before pydantic does, with all issues and their fixes."""
         if not isinstance(data, Mapping):
             return data
         wire = cls.shape().read(_plain(data))
@@ -333,12 +333,12 @@ class NccoModel(BaseModel):
         return wire
 
     def to_ncco(self) -> dict[str, Any]:
-        """The object as it is sent: NCCO names, real types, without omitted options."""
+        """The object as it is sent: NCCO names, real types, and only the options that were set."""
         return self.model_dump(by_alias=True, exclude_none=True)
 
 
 def validation_error(title: str, wire: object, faults: list[Issue]) -> ValidationError:
-    """Issues as pydantic's error; each message ends with the fix."""
+    """The issues as pydantic's error. Each message ends with the fix."""
     return ValidationError.from_exception_data(title, [_detail(wire, issue) for issue in faults])
 
 
@@ -357,7 +357,7 @@ def _detail(wire: object, issue: Issue) -> InitErrorDetails:
 
 
 def _plain(value: Any) -> Any:
-    """The value with all models inside it converted to objects."""
+    """The value, with all models inside it converted to dicts."""
     if isinstance(value, NccoModel):
         return value.to_ncco()
     if isinstance(value, (list, tuple)):
@@ -391,7 +391,7 @@ def _option(name: str, info: FieldInfo) -> Option:
 
 
 def _kind(info: FieldInfo) -> Kind:
-    """The kind in the field's annotation, or else from its type: a bool, a Literal or a settings model."""
+    """The kind in a field's annotation, or the one of its type: a bool, a Literal or a settings model."""
     if named := next((entry for entry in info.metadata if isinstance(entry, Kind)), None):
         return named
     is_union = get_origin(info.annotation) in (Union, UnionType)

@@ -1,4 +1,4 @@
-"""The JSON Schema of an NCCO, for editors, from the same models as `check`."""
+"""The JSON Schema of an NCCO, for editors, made from the same models as `check`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from app.value_types import JsonSchema
 def json_schema() -> JsonSchema:
     """The JSON Schema (draft 2020-12) of an NCCO document.
 
-    Every document without errors in `check` is valid. Rules between options and between actions, and the contents of
-    texts, are left to `check`. Definitions are named after the actions (`talk`) and endpoints (`phone_endpoint`).
+    Every document in which `check` finds no error is valid. The schema does not express the rules between options and
+    between actions, or check the contents of texts. Definitions are named after the actions (`talk`) and endpoints
+    (`phone_endpoint`).
     """
     endpoints = {shape.title.replace(" ", "_"): shape.json_schema() for shape in ENDPOINT.shapes.values()}
     return {

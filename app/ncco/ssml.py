@@ -10,16 +10,16 @@ from xml.parsers import expat
 from app.issue import Issue, fault, listed, shown
 
 MAX_TALK_CHARACTERS = 1500
-"""Maximum number of characters of a talk text, not counting tags. Source: NCCO reference, Talk (text)."""
+"""Maximum length of a talk text in characters, not counting tags. Source: NCCO reference, Talk (text)."""
 
 TAGS = frozenset({"speak", "break", "emphasis", "lang", "p", "phoneme", "prosody", "s", "say-as", "sub"})
 """Source: Text-To-Speech guide, customizing spoken text."""
 
 SILENT = frozenset({"speak", "p", "s", "lang", "emphasis", "prosody", "phoneme", "say-as", "voice"})
-"""Tags that make no sound by themselves; a break is a pause, and sub speaks its alias."""
+"""Tags that make no sound of their own. A break is a pause, and sub speaks its alias."""
 
 OTHER_TAGS = frozenset({"audio", "mark", "voice", "w", "amazon:effect", "google:style", "desc", "par", "seq", "media"})
-"""Tags of other SSML dialects, which Vonage does not list: a text with one is intended as SSML."""
+"""Tags of other SSML dialects, which Vonage does not list. A text with one of them is meant as SSML."""
 
 _ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:speak[\s>/]|!DOCTYPE)", re.DOTALL)
 _NAMES = "|".join(sorted((re.escape(name) for name in TAGS | OTHER_TAGS), key=len, reverse=True))
@@ -27,18 +27,18 @@ _TAG = re.compile(rf"</?({_NAMES})(?=[\s/>])[^<>]*>", re.IGNORECASE)
 
 
 class _DoctypeFound(Exception):
-    """Called at a document type declaration."""
+    """Raised at a document type declaration."""
 
 
 @dataclass(slots=True)
 class _Content:
-    """The findings of an SSML parse."""
+    """What was found while parsing SSML."""
 
     parser: expat.XMLParserType
     characters: int = 0
     is_blank: bool = True
     starts: dict[str, int] = field(default_factory=dict)
-    """Tag → the byte where it first occurs."""
+    """The byte at which each tag first occurs."""
     open: list[tuple[str, int]] = field(default_factory=list)
     """The open tags, each with its first byte."""
 
@@ -56,7 +56,7 @@ class _Content:
 
 
 def is_plain(text: str) -> bool:
-    """Whether every voice can speak a text: it has no tags or unusual characters, and an allowed length."""
+    """Whether every voice can speak a text: it has no tags or unusual characters, and is not too long."""
     return (
         "<" not in text
         and len(text) <= MAX_TALK_CHARACTERS
@@ -67,7 +67,7 @@ def is_plain(text: str) -> bool:
 
 
 def check_text(text: str) -> Iterator[Issue]:
-    """The issues of a spoken text, plain or SSML. `text` must be encodable."""
+    """The issues of a text to be spoken, plain or SSML. `text` must be encodable."""
     if "<" not in text:
         yield from _check_length(len(text))
     elif is_ssml(text):
@@ -135,7 +135,7 @@ def _refuse_doctype(*_: object) -> None:
 
 
 def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) -> Issue:
-    """N403 at the tag that is not closed, or else where the parser stopped."""
+    """N403 at the tag that is not closed, or where the parser stopped."""
     lines = data.split(b"\n")
     at = min(sum(len(line) + 1 for line in lines[: error.lineno - 1]) + error.offset, len(data))
     if ampersand := _BARE_AMPERSAND.search(text):

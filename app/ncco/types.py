@@ -1,4 +1,4 @@
-"""The kinds of values for NCCO options only; see `app.value_types` for the others."""
+"""The kinds of values that only NCCO options have; see `app.value_types` for the others."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class NonBlank(PlainText):
     """Text that is not blank.
 
     Attributes:
-        digits: a whole number instead is a warning, not an error.
-        may_be_blank: blank text is a warning, not an error.
+        digits: whether a whole number is only a warning.
+        may_be_blank: whether blank text is only a warning.
     """
 
     noun: str = "text"
@@ -47,17 +47,17 @@ class NonBlank(PlainText):
         return [] if value.strip() else [fault(code, f"{shown(value)} is empty.", f"Write {self.noun}.")]
 
     def normalised(self, value: object) -> object:
-        """A number becomes text where digits are usual."""
+        """A number becomes text, if the value usually consists of digits."""
         return str(value) if self.digits and is_whole_number(value) else value
 
     def json_schema(self) -> JsonSchema:
-        """Text, or a whole number where digits are usual."""
+        """Text, or a whole number if the value usually consists of digits."""
         schema: JsonSchema = {"type": ["string", "integer"] if self.digits else "string"}
         return schema if self.may_be_blank else schema | {"pattern": "\\S"}
 
 
 class SpokenText(PlainText):
-    """A text that is spoken, plain or SSML; empty text is a warning. For length and tags, see `app.ncco.ssml`."""
+    """A text that is spoken, plain or SSML. Empty text causes a warning. For length and tags, see `app.ncco.ssml`."""
 
     def check(self, value: object) -> list[Issue]:
         """See `Kind`."""
@@ -72,12 +72,12 @@ class SpokenText(PlainText):
 
 @dataclass(frozen=True)
 class LanguageCode(PlainText):
-    """A BCP-47 code in any case; one that is not in the list is a warning.
+    """A BCP-47 code in any case. One that is not in the list causes a warning.
 
     Attributes:
-        code: the rule for a language outside the list.
+        code: the code of the issue about a language that is not in the list.
         known: the list, in lower case.
-        codes: the list as in the guides.
+        codes: the list, spelt as in the guides.
     """
 
     code: str
@@ -95,7 +95,7 @@ class LanguageCode(PlainText):
         return [fault(self.code, f"{shown(value)} is not in the list of languages.", self._cure(value))]
 
     def _cure(self, value: str) -> str | Fix | None:
-        """Another separator, or regions of the language: the same region first, then the most common ones."""
+        """Suggest another separator, or other regions of the language: the same region first, then common ones."""
         hyphened = value.strip().replace("_", "-").lower()
         if hyphened in self.known:
             code = next(code for code in self.codes if code.lower() == hyphened)
@@ -109,7 +109,7 @@ class LanguageCode(PlainText):
         return Fix(f"Write {listed(same[:3])}.", "word", same[0]) if same else None
 
     def json_schema(self) -> JsonSchema:
-        """A BCP-47 code; the examples are the list."""
+        """A BCP-47 code, with the list as examples."""
         return {"type": "string", "pattern": f"^{BCP47.pattern}$", "examples": list(self.codes)}
 
 
@@ -118,7 +118,7 @@ SPEECH_LANGUAGE = LanguageCode("N906", RECOGNISED_CODES, tuple(sorted(RECOGNISED
 
 
 def _in_quotes(value: object) -> Fix | None:
-    """The fix of a number or a flag that has to be text."""
+    """The fix for a number or flag that must be text."""
     is_plain = isinstance(value, (bool, int, float))
     return Fix("Put it in quotes.", "characters", json.dumps(json.dumps(value))) if is_plain else None
 
@@ -128,8 +128,8 @@ class FreeForm(MapOf):
     """An object with any keys and values.
 
     Attributes:
-        text_only: a value that is not text is a warning.
-        or_list: an array is valid as well.
+        text_only: whether a value that is not text causes a warning.
+        or_list: whether an array is valid too.
     """
 
     text_only: bool = False
@@ -188,7 +188,7 @@ class StandardHeaders(MapOf):
 
 
 class OneOrList(ListOf):
-    """A value that Vonage's documents show both by itself and in an array of one."""
+    """A value that Vonage's documents show both on its own and in an array of one."""
 
     def check(self, value: object) -> list[Issue]:
         """See `Kind`."""
@@ -201,6 +201,6 @@ class OneOrList(ListOf):
         return [normalised(each) for each in value] if isinstance(value, list) else normalised(value)
 
     def json_schema(self) -> JsonSchema:
-        """Either of the two forms."""
+        """Both forms."""
         single = self.entry.json_schema()
         return {"anyOf": [single, {"type": "array", "items": single}]}

@@ -13,19 +13,19 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 MAX_FIELD_DEPTH = 64
-"""JSON text in a field is decoded if it has at most this many levels. Our choice: real webhooks have four."""
+"""JSON text in a field is decoded up to this many levels. Our choice: real webhooks have four."""
 
 MAX_NUMBER_DIGITS: Final = 100
-"""Maximum number of digits of a whole number. Our choice; Python itself parses at most 4,300."""
+"""Maximum number of digits of a whole number. Our choice; Python itself reads at most 4,300."""
 
 JSON_FIELDS = frozenset({"dtmf", "speech", "payload", "custom_data", "original_request", "headers"})
-"""Fields that arrive as one query parameter holding JSON text when the method is GET. Source: webhook reference."""
+"""Fields that a GET has as one query parameter with JSON text. Source: webhook reference."""
 
 
 def decode_json_fields(fields: Mapping[str, object]) -> dict[str, object]:
-    """The fields, with JSON text in a nested field decoded.
+    """The fields, with the JSON text of nested fields decoded.
 
-    Text that is not a JSON object, array or null is kept as is.
+    Text that is not a JSON object, array or null stays as it is.
     """
     decoded = dict(fields)
     for name in JSON_FIELDS & decoded.keys():
@@ -44,7 +44,7 @@ def _decoded(value: object) -> object:
 
 
 def repaired(text: str) -> object:
-    """The text decoded leniently, so that one bad character does not lose a call; None if it is not JSON.
+    """Decode JSON text leniently, so that one bad character does not lose a call; None if it is not JSON.
 
     Lone surrogates become replacement characters; NaN, Infinity and numbers that are too large become null.
     """
@@ -53,7 +53,7 @@ def repaired(text: str) -> object:
             text, parse_constant=lambda _: None, parse_float=_read_float, parse_int=_read_int, strict=False
         )
         value: object = orjson.loads(json.dumps(decoded, ensure_ascii=False).encode("utf-8", "replace"))
-    except (ValueError, RecursionError):  # RecursionError: text nested thousands deep
+    except (ValueError, RecursionError):  # RecursionError: nested thousands of levels deep
         return None
     return value
 
@@ -73,7 +73,7 @@ def _is_deep(value: object, left: int) -> bool:
 
 
 def as_text(value: object) -> str:
-    """Text or a number as text; "" for anything else, as `Text` reads it."""
+    """Text, or a number as text; "" for anything else. This is how `Text` reads a value."""
     if isinstance(value, str):
         return value
     try:
@@ -83,7 +83,7 @@ def as_text(value: object) -> str:
 
 
 def _as_number(value: object) -> object:
-    """Blank text becomes None; a bool becomes text, so that pydantic refuses it."""
+    """Blank text becomes None. A bool becomes text, so that pydantic refuses it."""
     if isinstance(value, str) and not value.strip():
         return None
     return str(value) if isinstance(value, bool) else value
@@ -94,20 +94,20 @@ Whole = Annotated[int | None, BeforeValidator(_as_number)]
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """The value if it is an object, else an empty one."""
+    """The value if it is an object, otherwise an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
 PYTHON_NAMES = frozenset({"from_", "type_"})
-"""Python names of fields; fields sent under these names are ignored."""
+"""The Python names of fields. A field that is sent under such a name is ignored."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Webhook(BaseModel):
-    """One request from Vonage, parsed leniently.
+    """A request from Vonage, parsed leniently.
 
-    Nothing in it is required, since live traffic leaves out and adds fields: missing or mistyped values are None.
+    No field is required, because real webhooks leave fields out and add others: a missing or mistyped value is None.
     Unknown keys are kept in `extras`. Source: webhook reference.
     """
 
@@ -116,21 +116,21 @@ class Webhook(BaseModel):
     )
 
     kind: ClassVar[str] = "unknown"
-    """The kind of webhook in one word, the same for all of a class."""
+    """The kind of webhook in one word, the same for all of its class."""
 
     conversation_uuid: Text = None
     timestamp: Text = None
-    """ISO 8601 with milliseconds, as sent; compare it to put late events in order."""
+    """ISO 8601 with milliseconds, as sent. Compare it to find late events."""
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Names, as sent, of fields with unreadable values."""
+        """The names, as sent, of fields whose values cannot be read."""
         named = {field.alias or name for name, field in type(self).model_fields.items()}
         return tuple(name for name in self.extras if name in named or _SURROGATE.search(name))
 
     @property
     def extras(self) -> dict[str, Any]:
-        """Fields unknown to the class, and the raw values of unreadable ones."""
+        """Fields that the class does not have, and the raw values of those that cannot be read."""
         extras = self.model_extra
         return {} if extras is None else extras
 
@@ -147,7 +147,7 @@ class Webhook(BaseModel):
             wrong = dict.fromkeys(str(error["loc"][0]) for error in errors if error["loc"])
             wrong |= dict.fromkeys(
                 name for name in wire if _SURROGATE.search(name)
-            )  # pydantic does not accept such a name
+            )  # pydantic does not accept this name
         except ValueError:  # a number with more digits than Python prints
             wrong = dict.fromkeys(name for name, value in wire.items() if _is_too_long(value))
         webhook = cls.read({name: value for name, value in wire.items() if name not in wrong})
@@ -164,13 +164,13 @@ class LegWebhook(Webhook):
     """A webhook about one leg."""
 
     uuid: Text = None
-    """The leg. `human` and `machine` events send it as `call_uuid`; it is copied to `uuid`."""
+    """The leg. `human` and `machine` events send `call_uuid` instead, which is copied to `uuid`."""
     from_: Text = Field(default=None, alias="from")
     to: Text = None
 
 
 class AnswerWebhook(LegWebhook):
-    """A call has reached one of our numbers, or an outbound call was answered; the reply is its first NCCO.
+    """A call has reached one of our numbers, or an outbound call was answered. The reply is its first NCCO.
 
     It has no status, direction or timestamp. Source: webhook reference, Answer.
     """
@@ -178,17 +178,17 @@ class AnswerWebhook(LegWebhook):
     kind: ClassVar[str] = "answer"
 
     from_user: Text = None
-    """The name of a Client SDK user who calls; then `from_` is missing."""
+    """The name of a Client SDK user who is calling; `from_` is then missing."""
     endpoint_type: Text = None
     """phone, sip, websocket, app or vbc."""
     region_url: Text = None
     """The REST host that controls this call."""
     custom_data: Any = None
-    """Data sent by a Client SDK application."""
+    """Data that a Client SDK application sent."""
 
     @property
     def sip_headers(self) -> Mapping[str, str]:
-        """Custom SIP headers under their own names (`X-Tenant`, `User-to-User`), without Vonage's `SipHeader_`."""
+        """The custom SIP headers under their own names (`X-Tenant`, `User-to-User`), without Vonage's `SipHeader_`."""
         prefix = "SipHeader_"
         return {
             name.removeprefix(prefix): value
@@ -208,9 +208,9 @@ FALLBACK_REASONS: Final = (
 
 
 class FallbackWebhook(LegWebhook):
-    """A webhook that expected an NCCO has failed; Vonage asks the fallback URL for one.
+    """A webhook that expects an NCCO has failed, so Vonage asks the fallback URL for one.
 
-    It has the fields of the failed request, which `original` reads. Source: webhook reference, Fallback.
+    It has the fields of the failed request; see `original`. Source: webhook reference, Fallback.
     """
 
     kind: ClassVar[str] = "fallback"
@@ -222,11 +222,11 @@ class FallbackWebhook(LegWebhook):
 
     @property
     def original(self) -> Webhook:
-        """The webhook that failed, as far as its fields were repeated."""
+        """The webhook that failed, as far as its fields are repeated."""
         return self._original
 
     def add_original(self, webhook: Webhook) -> None:
-        """Keep the webhook that failed."""
+        """Store the webhook that failed."""
         self._original = webhook
 
     @property
@@ -271,12 +271,12 @@ class StatusWebhook(LegWebhook):
 
 
 class RecordWebhook(Webhook):
-    """A recording is ready. The webhook does not name a leg. Source: webhook reference, Record."""
+    """A recording is ready. The webhook names no leg. Source: webhook reference, Record."""
 
     kind: ClassVar[str] = "record"
 
     recording_url: Text = None
-    """Where the audio is; needs the application's JWT."""
+    """Where the audio is. To fetch it takes the application's JWT."""
     recording_uuid: Text = None
     size: Whole = None
     """Bytes."""
@@ -290,13 +290,13 @@ class TranscriptionWebhook(Webhook):
     kind: ClassVar[str] = "transcription"
 
     transcription_url: Text = None
-    """Where the transcript is; needs the application's JWT."""
+    """Where the transcript is. To fetch it takes the application's JWT."""
     recording_uuid: Text = None
     status: Text = None
 
 
 class NotifyWebhook(Webhook):
-    """A call has reached a `notify` action. The webhook does not name a leg. Source: webhook reference, Notify."""
+    """A call has reached a `notify` action. The webhook names no leg. Source: webhook reference, Notify."""
 
     kind: ClassVar[str] = "notify"
 
@@ -338,23 +338,23 @@ class UnknownWebhook(Webhook):
 
 
 EXPECTED_SPEECH_ERRORS = ("Speech was not enabled", "Speech overridden by DTMF")
-"""Texts of `speech.error` if keys were requested or pressed; any other text is a fault of the recogniser.
+"""The texts of `speech.error` if keys were asked for or pressed. Any other text is a speech recognition error.
 
 Source: webhook reference, Input (speech recognition results).
 """
 
 
 MOST_RESULTS: Final = 100
-"""Maximum number of results that are parsed; our choice. Vonage sends about ten."""
+"""Maximum number of results that are parsed. Our choice: Vonage sends about ten."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechResult:
-    """One guess of the speech recogniser.
+    """One result of speech recognition.
 
     Attributes:
         text: what the caller may have said.
-        confidence: 0 to 1, None if missing or unreadable.
+        confidence: 0 to 1; None if missing or unreadable.
     """
 
     text: str
@@ -364,8 +364,8 @@ class SpeechResult:
 class InputWebhook(LegWebhook):
     """What the caller pressed or said, in reply to an `input` action.
 
-    `dtmf` was plain text until 2020 and is an object since; either may be missing, as may `speech`.
-    Source: webhook reference, Input; NCCO reference, Input.
+    `dtmf` is an object; it was plain text until 2020. `dtmf` and `speech` may both be missing. Source: webhook
+    reference, Input; NCCO reference, Input.
     """
 
     kind: ClassVar[str] = "input"
@@ -383,20 +383,20 @@ class InputWebhook(LegWebhook):
 
     @property
     def timed_out(self) -> bool:
-        """Whether a timeout closed the input. It may be true even with digits, so it does not mean "no digits"."""
+        """Whether a timeout ended the input. It may be true even if there are digits."""
         source = self.dtmf if isinstance(self.dtmf, Mapping) else self.extras
         return str(source.get("timed_out")).lower() == "true"
 
     @property
     def results(self) -> tuple[SpeechResult, ...]:
-        """What was recognised, best first; empty if nothing was recognised or the list is unreadable."""
+        """What was recognised, best first. Empty if nothing was recognised, or the list cannot be read."""
         raw = mapping(self.speech).get("results")
         guesses = [guess for item in (raw[:MOST_RESULTS] if isinstance(raw, list) else []) if (guess := _guess(item))]
         return tuple(sorted(guesses, key=_confidence_order))
 
     @property
     def speech_error(self) -> str | None:
-        """Why speech was not recognised, in Vonage's words, if it was sent."""
+        """Why speech was not recognised, in Vonage's words, if it sent that."""
         return _text(self.speech, "error")
 
     @property
@@ -406,12 +406,12 @@ class InputWebhook(LegWebhook):
 
     @property
     def recording_url(self) -> str | None:
-        """Where the caller's words are, if the action asked for `saveAudio`; needs the application's JWT."""
+        """Where the caller's words are, if the action had `saveAudio`. To fetch them takes the application's JWT."""
         return _text(self.speech, "recording_url")
 
     @property
     def is_speech(self) -> bool:
-        """Whether this is about speech: words and no digits, or listening that ended or failed without a key."""
+        """Whether this is about speech: words without digits, or listening that ended or failed without a key."""
         if self.digits:
             return False
         listened = bool(self.results) or self.timeout_reason is not None
@@ -425,7 +425,7 @@ class InputWebhook(LegWebhook):
 def _number_text(number: int) -> str | None:
     try:
         return str(number)
-    except ValueError:  # more digits than Python prints; no keypad sends them
+    except ValueError:  # more digits than Python prints, and than any keypad sends
         return None
 
 
@@ -450,7 +450,7 @@ def _confidence(value: object) -> float | None:
 
 
 def _confidence_order(guess: SpeechResult) -> float:
-    """The order of guesses: the most confident first, unknown confidence last, otherwise as sent."""
+    """The sort key of a result: the most confident first, unknown confidence last, otherwise as sent."""
     return math.inf if guess.confidence is None else -guess.confidence
 
 
@@ -466,7 +466,7 @@ def _is_transfer(fields: Fields) -> bool:
 
 
 def _is_transcription(fields: Fields) -> bool:
-    """Its URL, status or type shows it: a failed transcription has neither, and is not an event of a leg."""
+    """A URL, status or type shows it. A failed one has neither URL nor status, and is not an event of a leg."""
     if "transcription_url" in fields or fields.get("status") == "transcribed":
         return True
     return fields.get("type") == "record" and "recording_url" not in fields
@@ -481,8 +481,8 @@ def _is_status(fields: Fields) -> bool:
 
 
 def _is_answer(fields: Fields) -> bool:
-    """No field identifies an answer webhook: a webhook with only a caller or a called party is treated as one."""
-    if isinstance(fields.get("type"), str):  # RTC events have `from` and a type
+    """No field marks an answer webhook: a webhook that only names a caller or a called party is taken for one."""
+    if isinstance(fields.get("type"), str):  # RTC events have `from`, but also a type
         return False
     parties = any(fields.get(name) is not None for name in ("to", "from", "from_user"))
     return parties or {"uuid", "conversation_uuid"} <= fields.keys()
@@ -504,9 +504,9 @@ RECOGNITION_ORDER: tuple[tuple[type[Webhook], Callable[[Fields], bool]], ...] = 
 
 
 def recognise(fields: Fields) -> Webhook:
-    """The webhook of a JSON body, a form or a query string.
+    """The webhook in the fields of a JSON body, a form or a query string.
 
-    Never raises. Nested JSON text (GET) is decoded, `call_uuid` becomes `uuid`, and unrecognised fields become an
+    Never raises. Nested JSON text (GET) is decoded, `call_uuid` becomes `uuid`, and anything unknown becomes an
     `UnknownWebhook`.
     """
     wire = decode_json_fields(fields)
@@ -519,7 +519,7 @@ def recognise(fields: Fields) -> Webhook:
 
 
 def _class_of(wire: Fields) -> type[Webhook]:
-    """The class that fits the values; null fields count only if nothing else matches, since events contain nulls."""
+    """The class that fits the values. Null fields only count if nothing else matches, because events contain nulls."""
     if None not in wire.values():
         return _first_fitting(wire)
     found = _first_fitting({name: value for name, value in wire.items() if value is not None})
@@ -538,7 +538,7 @@ def _original(fields: Fields) -> Webhook:
 
 
 def webhook_type(webhook: Webhook) -> str:
-    """One word for logs and metrics.
+    """The type in one word, for logs and metrics.
 
     It is answer, event-<status>, input-dtmf, input-speech, notify, record, transcription, transfer, error, fallback,
     payment or unknown.
