@@ -181,7 +181,7 @@ def test_a_message_that_cannot_be_played_says_why_and_is_fetched_again(
     page.locator("audio").evaluate("player => { player.play().catch(() => {}); }")
     expect(page.locator("#status")).to_contain_text("The audio of this message is lost on the server")
     page.get_by_role("button", name="Try again").click()
-    expect(page.locator("#main")).to_contain_text("It is not here yet")
+    expect(page.locator("#main")).to_contain_text("It has not arrived yet")
     check_page(page)
 
 

@@ -147,7 +147,7 @@ def test_a_key_pressed_right_after_call_is_pressed_once_the_call_listens(page: P
 
     expect(heard(page, "We are")).to_be_visible()
     expect(page.get_by_text("3 will be pressed")).to_be_hidden()
-    expect(page.get_by_text("nothing listens now")).to_have_count(0)
+    expect(page.get_by_text("the call is not listening")).to_have_count(0)
 
 
 def test_a_variable_that_a_flow_reads_is_chosen_in_the_settings(page: Page, project: Path) -> None:

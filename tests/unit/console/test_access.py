@@ -381,7 +381,7 @@ async def test_who_may_look_is_refused_exactly_where_something_is_kept(
     for method, path in sorted(routes, key=lambda route: route[1] == "/logout"):
         response = await look_only.request(method, re.sub(r"\{[^}]*\}", "1", path))
         if 403 == response.status_code:
-            assert "lets you look, but not change anything" in response.text, path
+            assert "allows viewing, but no changes" in response.text, path
             refused.add((method, path))
     keeping = {
         *(
@@ -412,7 +412,7 @@ async def test_who_may_look_changes_nothing(look_only: httpx.AsyncClient, consol
 
     refused = await look_only.post("/change-something")
     assert (403, 200) == (refused.status_code, (await look_only.post("/look-at-something")).status_code)
-    assert "look" in refused.json()["detail"]
+    assert "viewing" in refused.json()["detail"]
 
 
 async def test_a_link_opens_the_console_once_and_leaves_no_token_behind() -> None:

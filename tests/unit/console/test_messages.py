@@ -115,7 +115,7 @@ async def test_whose_audio_leaves_the_console_is_logged(
 async def test_an_empty_page_says_in_words_what_is_missing(inbox: Inbox) -> None:
     shown, _, detail = (await inbox.page()).partition("<main")[2].partition("<details")
 
-    assert "no key to your Vonage account" in shown
+    assert "no key for your Vonage account" in shown
     assert "VONAGE" not in shown
     assert "VONAGE_PRIVATE_KEY" in detail
 
@@ -150,7 +150,7 @@ async def test_done_and_deleted_messages_move_and_come_back(inbox: Inbox) -> Non
         ({"state": "waiting"}, "It is being fetched from Vonage."),
         (
             {"state": "waiting", "problem": "the server has no key", "cure": "set VONAGE_PRIVATE_KEY"},
-            "It is not here yet. It arrives automatically once the server has its key.",
+            "It has not arrived yet. It arrives automatically once the server has its key.",
         ),
         ({"state": "failed", "problem": "status 401"}, "<p>Status 401.</p>"),
         ({"state": "gone"}, "Vonage no longer has it."),
@@ -172,7 +172,7 @@ async def test_a_failed_message_is_fetched_again(inbox: Inbox) -> None:
     id_ = await inbox.put(state="failed", problem="status 401")
 
     assert 204 == await inbox.act(id_, "fetch")
-    assert "It is not here yet" in await inbox.page()
+    assert "It has not arrived yet" in await inbox.page()
 
 
 async def test_a_message_whose_file_is_lost_says_so_and_is_fetched_again(inbox: Inbox) -> None:
