@@ -39,7 +39,17 @@ BENCHMARKS: Final = (
     "lookups",
 )
 OF_THE_SERVER: Final = frozenset({"served", "latency", "growth"})
-PROOFS: Final = ("kills", "races", "soak", "hosts", "hostile", "placing", "placing_kills", "placing_races")
+PROOFS: Final = (
+    "kills",
+    "races",
+    "soak",
+    "hosts",
+    "hostile",
+    "placing",
+    "placing_kills",
+    "placing_races",
+    "placing_hostile",
+)
 """Each takes seconds with `--short`, and minutes without."""
 
 

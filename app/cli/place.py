@@ -29,6 +29,8 @@ from app.store import PlacedRow, Store, moment_of
 OWNER: Final = "cli"
 AT_ONCE: Final = 500
 """Number of rows per transaction."""
+TOLD_EVERY: Final = 5_000
+"""Rows between two lines of progress."""
 MOST_SHOWN: Final = 20
 """Maximum number of wrong rows that are shown."""
 MOST_ROWS: Final = 1_000_000
@@ -218,8 +220,9 @@ async def _write(store: Store, rows: Sequence[PlacedRow], batch: str, now: datet
         part = rows[start : start + AT_ONCE]
         stored = await store.placed.add(part)
         new += sum(known.id == row.id for row, known in zip(part, stored, strict=True))
-        if len(rows) > AT_ONCE:
-            click.echo(f"{min(start + AT_ONCE, len(rows)):,} of {len(rows):,} rows", err=True)
+        done = start + len(part)
+        if done % TOLD_EVERY == 0 and done < len(rows):
+            click.echo(f"{done:,} of {len(rows):,} rows", err=True)
     if not batch:
         first = moment_of(rows[0].due_at or 0)
         when = "now" if first <= now else f"at {first:%Y-%m-%d %H:%M} UTC"

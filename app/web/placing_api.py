@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
 import orjson
 from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException as FrameworkRefusal
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import StoreUnavailable
@@ -73,6 +74,36 @@ class PlacedDocument(BaseModel):
     expires_at: datetime | None
     created_at: datetime
     attempts: list[PlacedAttempt] | None = None
+
+
+class Problem(BaseModel):
+    """Why a request was refused."""
+
+    where: str = Field(description="The field that is wrong, such as `with.name`; empty if it is none of them.")
+    problem: str
+    cure: str = Field(description="What to do about it.")
+
+
+class ProblemDocument(BaseModel):
+    """The body of every reply to a refused request."""
+
+    detail: Problem
+
+
+REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    status.value: {"model": ProblemDocument, "description": meaning}
+    for status, meaning in {
+        HTTPStatus.BAD_REQUEST: "The body is not JSON.",
+        HTTPStatus.UNAUTHORIZED: "The key is missing or wrong.",
+        HTTPStatus.FORBIDDEN: "The key places no calls with this flow.",
+        HTTPStatus.NOT_FOUND: "This key has not asked for such a call.",
+        HTTPStatus.CONFLICT: "The `Idempotency-Key` belongs to another request, or the call is over.",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: f"The body is longer than {MAX_BODY} bytes.",
+        HTTPStatus.UNPROCESSABLE_ENTITY: "A field is wrong.",
+        HTTPStatus.SERVICE_UNAVAILABLE: "The database cannot be used.",
+    }.items()
+}
+COMPARE: Final = "Compare it with the API's description at /docs."
 
 
 class WantedPage(BaseModel):
@@ -153,12 +184,13 @@ def placing_api(store: Store, allowed: tuple[str, ...]) -> FastAPI:
         async with store:
             yield
 
-    app = FastAPI(title="Placed calls", lifespan=lifespan)
+    app = FastAPI(title="Placed calls", lifespan=lifespan, responses=REFUSALS)
     app.state.api = ApiState(store, ReleasedFlows(store), allowed, lambda: datetime.now(UTC))
     app.add_middleware(_LimitedBody)
     app.add_exception_handler(StoreUnavailable, _unavailable)
     app.add_exception_handler(RefusedRequest, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(FrameworkRefusal, _http_error)
     app.post("/calls", status_code=HTTPStatus.ACCEPTED)(place_call)
     app.get("/calls")(list_calls)
     app.get("/calls/{id_}")(get_call)
@@ -187,23 +219,37 @@ class _LimitedBody:
         await self._app(scope, limited, send)
 
 
+def _problem(status: int, problem: str, cure: str, where: str = "") -> JSONResponse:
+    """The reply to a refused request. Its texts may contain names from the request, which may not be Unicode."""
+    texts = {"where": where, "problem": problem, "cure": cure}
+    detail = {name: text.encode("utf-8", "replace").decode() for name, text in texts.items()}
+    return JSONResponse({"detail": detail}, status)
+
+
 async def _unavailable(_: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": {"problem": str(error), "cure": "Send it again."}}, HTTPStatus.SERVICE_UNAVAILABLE)
+    return _problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), "Send it again.")
+
+
+async def _http_error(_: Request, error: Exception) -> JSONResponse:
+    """A refusal by a route, or by the framework, whose detail is a sentence."""
+    refusal = cast(FrameworkRefusal, error)
+    detail: Any = refusal.detail
+    known = detail if isinstance(detail, dict) else {"problem": str(detail), "cure": COMPARE}
+    response = _problem(refusal.status_code, **known)
+    response.headers.update(refusal.headers or {})
+    return response
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    """What is wrong in a body or a query. The wrong values are left out: they may not be valid in JSON."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - the handler of this class
-    first = error.errors()[0]
+    """What is wrong in a body or a query, without the values, which JSON may not be able to hold."""
+    first = cast(RequestValidationError, error).errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:])
-    detail = {"where": where, "problem": first["msg"], "cure": "Compare it with the API's description at /docs."}
-    return JSONResponse({"detail": detail}, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, first["msg"], COMPARE, where)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RefusedRequest)  # noqa: S101 - the handler of this class
-    detail = {"where": error.where, "problem": error.message, "cure": error.cure}
-    return JSONResponse({"detail": detail}, HTTPStatus.UNPROCESSABLE_ENTITY)
+    refusal = cast(RefusedRequest, error)
+    return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, refusal.message, refusal.cure, refusal.where)
 
 
 async def place_call(

@@ -181,3 +181,26 @@ async def test_a_list_has_pages_and_filters(client: Client) -> None:
 
     assert set(ids) == {call["id"] for page in (first, second) for call in page["calls"]}
     assert (None, []) == (second["next"], over["calls"])
+
+
+@pytest.mark.parametrize(
+    ("status", "content"),
+    [
+        (422, b'{"flow": "reminder", "to": "447700900123", "with": {"\\ud800": 1}}'),
+        (422, b'{"\\ud800": 1}'),
+        (422, b"["),
+        (400, b"[" * 60_000),
+        (413, b"[" * 70_000),
+    ],
+)
+async def test_every_refusal_has_one_form(client: Client, status: int, content: bytes) -> None:
+    headers = {"Idempotency-Key": "k1", "Content-Type": "application/json"}
+    refused = await client.post("/calls", content=content, headers=headers)
+    assert status == refused.status_code
+    assert {"where", "problem", "cure"} == refused.json()["detail"].keys()
+    assert all(refused.json()["detail"][name] for name in ("problem", "cure"))
+
+
+async def test_what_is_refused_is_described(client: Client) -> None:
+    described = (await client.get("/openapi.json")).json()["paths"]["/calls"]["post"]["responses"]
+    assert {"202", "400", "401", "403", "409", "413", "422", "503"} <= described.keys()
