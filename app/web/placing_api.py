@@ -76,7 +76,7 @@ class PlacedDocument(BaseModel):
     attempts: list[PlacedAttempt] | None = None
 
 
-class Problem(BaseModel):
+class ApiRefusal(BaseModel):
     """Why a request was refused."""
 
     where: str = Field(description="The field that is wrong, such as `with.name`; empty if it is none of them.")
@@ -84,14 +84,14 @@ class Problem(BaseModel):
     cure: str = Field(description="What to do about it.")
 
 
-class ProblemDocument(BaseModel):
+class RefusalDocument(BaseModel):
     """The body of every reply to a refused request."""
 
-    detail: Problem
+    detail: ApiRefusal
 
 
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    status.value: {"model": ProblemDocument, "description": meaning}
+    status.value: {"model": RefusalDocument, "description": meaning}
     for status, meaning in {
         HTTPStatus.BAD_REQUEST: "The body is not JSON.",
         HTTPStatus.UNAUTHORIZED: "The key is missing or wrong.",
