@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from difflib import SequenceMatcher, unified_diff
-from itertools import zip_longest
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
@@ -18,17 +15,16 @@ from fastapi.responses import RedirectResponse
 from app.console import language
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
-from app.console.change.fields import SECTIONS, FormField, NewLine, fields_in, group_title, new_lines_in, pointer
-from app.console.change.form import NOT_SAVED, CannotChange, changed, is_removed, tidied
+from app.console.change.draft import FileChange, a_number, change_of, form_fields
+from app.console.change.fields import SECTIONS, FormField, NewLine, fields_in, group_title, new_lines_in
+from app.console.change.form import NOT_SAVED, CannotChange, changed, tidied
 from app.console.change.notation import days_in_words
 from app.console.editor import ask
 from app.console.pages import render
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.console.state import console_of
 from app.flow.hours.weekly import shown_days
-from app.flow.issues import FlowIssue
 from app.flow.source import read_yaml
-from app.flow.source.edit import Path
 
 router = APIRouter()
 
@@ -36,10 +32,6 @@ MOST_FIELDS: Final = 20_000
 """Maximum number of inputs of a form."""
 SHOWN_HOLIDAYS: Final = timedelta(days=366)
 """How far ahead the form lists the holidays of a calendar."""
-
-
-def _fields(file: str, text: str, line: str) -> list[FormField]:
-    return list(fields_in(read_yaml(file, text)[0], line))
 
 
 class FormGroup(NamedTuple):
@@ -102,123 +94,6 @@ def title_of(read: ReadProject, file: str, fields: Iterable[FormField]) -> str:
     return ", ".join(flows) or shared
 
 
-def _line(read: ReadProject) -> str:
-    """A number of the project; "" if it has none."""
-    return next((flow.numbers[0] for flow in read.project.flows.values() if flow.numbers), "")
-
-
-class FieldChange(NamedTuple):
-    """A change in the form; `before` is "" for an addition, `after` for a removal."""
-
-    group: str
-    label: str
-    before: str
-    after: str
-
-
-def differences(before: Iterable[FormField], after: Iterable[FormField]) -> list[FieldChange]:
-    """The changes, in the form's order. Values under one label are compared as a list."""
-    old, new = _by_label(before), _by_label(after)
-    found = []
-    labels = list(dict.fromkeys((*old, *new)))
-    groups = {group: number for number, group in enumerate(dict.fromkeys(group for group, _ in labels))}
-    for group, label in sorted(labels, key=lambda each: groups[each[0]]):
-        gone, come = old.get((group, label), []), new.get((group, label), [])
-        for kind, first, last, start, end in SequenceMatcher(None, gone, come, autojunk=False).get_opcodes():
-            if kind != "equal":
-                pairs = zip_longest(gone[first:last], come[start:end], fillvalue="")
-                found += [FieldChange(group, label, *pair) for pair in pairs]
-    return found
-
-
-def _by_label(fields: Iterable[FormField]) -> dict[tuple[str, str], list[str]]:
-    found: dict[tuple[str, str], list[str]] = {}
-    for field in fields:
-        found.setdefault((field.group, field.label), []).append(tidied(field.value))
-    return found
-
-
-@dataclass(frozen=True)
-class FileChange:
-    """A changed file before saving.
-
-    Attributes:
-        before, text: the old and the new text.
-        fields, after: the form fields of both.
-        issues: the issues of the project that the change adds; an error prevents saving.
-    """
-
-    file: str
-    before: str
-    text: str
-    fields: list[FormField]
-    after: list[FormField]
-    issues: tuple[FlowIssue, ...]
-
-    @property
-    def digest(self) -> str:
-        """A hash of the file's text."""
-        return digest_of(self.before)
-
-    @property
-    def has_errors(self) -> bool:
-        """Whether it cannot be saved."""
-        return any(issue.is_error for issue in self.issues)
-
-    @property
-    def differences(self) -> list[FieldChange]:
-        """The changes for callers."""
-        return differences(self.fields, self.after)
-
-    @property
-    def lines(self) -> list[str]:
-        """The diff of the texts; each line starts with `+`, `-`, `@` or a space."""
-        lines = unified_diff(self.before.splitlines(), self.text.splitlines(), lineterm="", n=2)
-        return list(lines)[2:]
-
-    @property
-    def step(self) -> str:
-        """The first step with a changed text; "" if there is none."""
-        changes = {(each.group, each.label) for each in self.differences}
-        steps = (each.path[1] for each in self.after if each.path[0] == "steps" and (each.group, each.label) in changes)
-        return next(steps, "")
-
-    def by_input(self, form: Mapping[str, str]) -> dict[str, list[FlowIssue]]:
-        """The issues by the name of the form's input; "" for issues that belong to no input.
-
-        Lines of the form keep their order in the file, and new ones come last.
-        """
-        inputs: dict[Path, list[str]] = {}
-        for field in self.fields:
-            if not is_removed(field, form):
-                inputs.setdefault(field.path[:-1], []).append(field.name)
-        named: list[tuple[FormField, str, str]] = []
-        for field in self.after:
-            holder = field.path[:-1]
-            if left := inputs.get(holder):
-                named.append((field, left[0], left.pop(0)))
-            else:
-                new = pointer(holder[:3])
-                named.append((field, f"key:{new}", f"value:{new}"))
-        found: dict[str, list[FlowIssue]] = {}
-        for issue in self.issues:
-            place = (issue.place.line, issue.place.column)
-            near = [each for each in named if each[0].key_at <= place < each[0].end and issue.place.file == self.file]
-            names = [key if place < field.start else value for field, key, value in near]
-            found.setdefault(names[-1] if names else "", []).append(issue)
-        return found
-
-
-def change_of(folder: ProjectFolder, file: str, before: str, after: str) -> FileChange:
-    """A change of a file, with the check of the resulting project."""
-    read = folder.current()
-    line = _line(read)
-    known = {(issue.code, issue.message) for issue in read.issues}
-    issues = folder.with_texts({file: after}).issues
-    new = tuple(issue for issue in issues if (issue.code, issue.message) not in known)
-    return FileChange(file, before, after, _fields(file, before, line), _fields(file, after, line), new)
-
-
 def _folder(request: Request) -> ProjectFolder:
     return console_of(request).project
 
@@ -227,8 +102,8 @@ def _folder(request: Request) -> ProjectFolder:
 def change_list(request: Request, _: CanLook) -> Response:
     """The files of the project that the form can change."""
     read = _folder(request).current()
-    line = _line(read)
-    files = {file: _fields(file, text, line) for file, text in read.texts.items() if file.endswith("ml")}
+    line = a_number(read)
+    files = {file: form_fields(file, text, line) for file, text in read.texts.items() if file.endswith("ml")}
     titles = {file: title_of(read, file, found) for file, found in files.items()}
     return render(
         request, "change_list.html", files={file: found for file, found in files.items() if found}, titles=titles
@@ -239,8 +114,10 @@ def _shared(read: ReadProject) -> dict[str, str]:
     """The files with opening hours for all flows → their display names."""
     owned = {flow.place.file for flow in read.project.flows.values()}
     files = dict.fromkeys(calendar.place.file for calendar in read.project.calendars.values())
-    line = _line(read)
-    return {file: title_of(read, file, _fields(file, read.texts[file], line)) for file in files if file not in owned}
+    line = a_number(read)
+    return {
+        file: title_of(read, file, form_fields(file, read.texts[file], line)) for file in files if file not in owned
+    }
 
 
 @router.get("/change/{file:path}")
@@ -274,7 +151,7 @@ def _form(
     if text is None:
         return render(request, "change_missing.html", 404, file=file)
     root, _ = read_yaml(file, text)
-    fields = list(fields_in(root, _line(read)))
+    fields = list(fields_in(root, a_number(read)))
     issues = draft.by_input(form or {}) if draft else {}
     inputs = {field.name for field in fields}
     inputs |= {f"{part}:{line.name}" for line in new_lines_in(root) for part in ("key", "value")}
@@ -330,8 +207,8 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
     before = read.texts.get(file)
     if before is None:
         return render(request, "change_missing.html", 404, file=file)
-    line = _line(read)
-    fields = _fields(file, before, line)
+    line = a_number(read)
+    fields = form_fields(file, before, line)
     try:
         if form.get("version"):
             kept = folder.versions(file).get(form["version"])
