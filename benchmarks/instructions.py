@@ -296,7 +296,7 @@ def _received(app: Any, webhook: Webhook) -> Delivery:
 
     request = WebhookRequest({**_scope(webhook), "app": app}, receive)
     _result(request.receive_webhook().__await__())
-    return request.webhook
+    return request.verified
 
 
 def _result(generator: Generator[Any, Any, Any]) -> Any:

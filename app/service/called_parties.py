@@ -38,9 +38,9 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
         return await _join_silently(turns, id_, delivery, lost_revision(parent))
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
     turn = await turns.play(engine.begin_called(flow, id_, parent, wait, context))
-    webhook = answer_row(delivery, id_, turns.policy.keys[0], "onanswer")
+    received = answer_row(delivery, id_, turns.policy.keys[0], "onanswer")
     try:
-        return await turns.begin(turn, webhook, delivery, leg=delivery.call.uuid or id_)
+        return await turns.begin(turn, received, delivery, leg=delivery.call.uuid or id_)
     except AlreadyOpen:
         repeat = await turns.repeat_answer(id_, delivery, "onanswer")
         return repeat or await _join_silently(turns, id_, delivery, "the party is known, but not its first turn")

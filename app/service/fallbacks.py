@@ -73,9 +73,9 @@ async def _fall_back_on_event(turns: Turns, delivery: Delivery) -> Reply:
     rows = [row] if row is not None else await turns.store.calls_of(leg)
     if not rows:
         return await answers.answer(turns, delivery)
-    webhook = webhook_row(turns.policy.keys[0], delivery, "fallback", rows[0].id, hides=True)
-    await turns.record(webhook)
-    return Reply.recorded(from_json(rows[0].state), "fallback", webhook)
+    received = webhook_row(turns.policy.keys[0], delivery, "fallback", rows[0].id, hides=True)
+    await turns.record(received)
+    return Reply.recorded(from_json(rows[0].state), "fallback", received)
 
 
 async def _is_refused(turns: Turns, reason: str, id_: str, cause: tuple[int, int]) -> bool:
@@ -101,17 +101,17 @@ async def _take_error_exit(
         if stored is not None:
             return Reply.repeat(stored, "fallback", session.call, session)
         ref = WaitRef("event", id_, *cause)
-        webhook = webhook_row(turns.policy.keys[0], delivery, "fallback", id_, ref, status=REFUSED, hides=True)
+        received = webhook_row(turns.policy.keys[0], delivery, "fallback", id_, ref, status=REFUSED, hides=True)
         if row.is_over:
-            await turns.record(webhook)
-            return Reply.recorded(session, "fallback", webhook)
+            await turns.record(received)
+            return Reply.recorded(session, "fallback", received)
         flow = await turns.library.pinned(session.flow, session.revision)
         if flow is None:
             break
         context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
         turn = await turns.play(engine.fail(flow, session, context, "Vonage refused the NCCO it was sent"))
         try:
-            return await turns.advance(row, turn, webhook, delivery, "input")
+            return await turns.advance(row, turn, received, delivery, "input")
         except Conflict:
             continue
     return turns.failsafe_reply("fallback", "the call that failed is not known", delivery.call, is_called=is_called)

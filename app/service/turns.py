@@ -109,19 +109,19 @@ class Turns:
         self.dialled = dialled
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
 
-    async def begin(self, turn: Turn, webhook: WebhookRow, delivery: Delivery, leg: str = "") -> Reply:
+    async def begin(self, turn: Turn, received: WebhookRow, delivery: Delivery, leg: str = "") -> Reply:
         """Store the first turn of a call, then reply with it, even if the call was forgotten. Raises AlreadyOpen."""
         ncco = orjson.dumps(turn.ncco)
-        now = webhook.received_at
+        now = received.received_at
         hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
         row = session_row(turn.session, 1, now, now, leg)
-        played = turn_row(turn, ncco, webhook, delivery, hooks)
-        is_written = await self.store.open_call(row, played, webhook, hooks=hooks)
+        played = turn_row(turn, ncco, received, delivery, hooks)
+        is_written = await self.store.open_call(row, played, received, hooks=hooks)
         if hooks and is_written:
             self.hooks_written()
         if turn.session.dialled:
             self.dialled(turn.session.dialled)
-        return Reply.of_turn(turn, ncco, webhook.kind, webhook)
+        return Reply.of_turn(turn, ncco, received.kind, received)
 
     async def repeat_answer(self, id_: str, delivery: Delivery, kind: str = "answer") -> Reply | None:
         """The stored reply to a repeated answer webhook; None if it is not a repeat."""
@@ -151,19 +151,19 @@ class Turns:
         return hook_rows(hooks, session.id, delivery.received_ms)
 
     async def end(
-        self, leg: str, webhook: WebhookRow, delivery: Delivery | None, before: Sequence[HookRow] = ()
+        self, leg: str, received: WebhookRow, delivery: Delivery | None, before: Sequence[HookRow] = ()
     ) -> None:
         """Store the end of a leg's calls with their hooks: `before`, those of the hang-up, then those of the end.
 
         Args:
             leg: the leg of the calls.
-            webhook: the row that reports the end.
+            received: the row of the webhook that reports the end.
             delivery: that webhook's delivery; None if the end was never reported.
             before: the hooks of the webhook itself.
 
         Raises StoreUnavailable if other webhooks keep moving the calls.
         """
-        at = moment_of(webhook.received_at)
+        at = moment_of(received.received_at)
         context = self.policy.turn_context(at, delivery.base_url if delivery else "")
         read = delivery.webhook if delivery else None
         for _ in range(ATTEMPTS):
@@ -178,14 +178,14 @@ class Turns:
                 statuses = await self.store.statuses(session.id, session.turn)
                 seen = frozenset(status.partition(":")[0] for _, status in statuses)
                 if read is not None:
-                    hooks += hook_rows(engine.hang_up(flow, session, read, context, seen), row.id, webhook.received_at)
+                    hooks += hook_rows(engine.hang_up(flow, session, read, context, seen), row.id, received.received_at)
                 if not session.parent:
                     ended = engine.ended(flow, session, read, context, seen)
-                    last = end_rows(ended, row, webhook.received_at) or last
+                    last = end_rows(ended, row, received.received_at) or last
             if last and not await self._has_reported_end(leg):
                 hooks += last
             try:
-                await self.store.end(leg, webhook, hooks=hooks, open_calls={row.id: row.version for row in calls})
+                await self.store.end(leg, received, hooks=hooks, open_calls={row.id: row.version for row in calls})
             except Conflict:
                 continue
             if hooks:
@@ -205,7 +205,7 @@ class Turns:
         self,
         row: SessionRow,
         turn: Turn,
-        webhook: WebhookRow,
+        received: WebhookRow,
         delivery: Delivery,
         kind: CallbackKind,
         *,
@@ -216,19 +216,19 @@ class Turns:
         ncco = orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if kind == "input" else b""
         hooks = (*hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
-        played = turn_row(turn, ncco, webhook, delivery, hooks)
-        await self.store.advance(moved, played, webhook, hooks=hooks, recording=recording)
+        played = turn_row(turn, ncco, received, delivery, hooks)
+        await self.store.advance(moved, played, received, hooks=hooks, recording=recording)
         if hooks:
             self.hooks_written()
         if turn.dials:
             self.dialled(turn.dials)
-        return Reply.of_turn(turn, ncco or None, delivery.kind, webhook)
+        return Reply.of_turn(turn, ncco or None, delivery.kind, received)
 
     async def record(
-        self, webhook: WebhookRow, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
+        self, received: WebhookRow, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
     ) -> None:
         """Store a webhook that does not change the call, with its hooks and recording."""
-        await self.store.record(webhook, hooks=hooks, recording=recording)
+        await self.store.record(received, hooks=hooks, recording=recording)
         if hooks:
             self.hooks_written()
 

@@ -42,10 +42,10 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
     wait = wait_of(session, ref)
     if wait is None or has_ended(row, delivery):
         return await _resume_closed(turns, session, ref, delivery)
-    webhook = _wait_row(turns, ref, delivery, hides=_hides_input(wait))
+    received = _wait_row(turns, ref, delivery, hides=_hides_input(wait))
     flow = await turns.library.pinned(session.flow, session.revision)
     if flow is None:
-        await turns.record(webhook, recording=turns.announced(delivery, session, ref))
+        await turns.record(received, recording=turns.announced(delivery, session, ref))
         is_called = bool(session.parent)
         return turns.failsafe_reply(delivery.kind, lost_revision(session), session.call, is_called=is_called)
     seen = await _seen(turns, session) if ref.kind == "notify" else frozenset()
@@ -55,24 +55,24 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
     hooks = turns.event_hooks(flow, session, ref, delivery) if ref.kind == "event" else ()
     recording = turns.announced(delivery, session, ref, flow, may_be_input=not wait.sensitive)
     if turn is None:
-        await _record_on_wait(turns, webhook, hooks, ref, delivery, recording=recording)
-        return Reply.recorded(session, delivery.kind, webhook)
-    return await turns.advance(row, turn, webhook, delivery, ref.kind, hooks=hooks, recording=recording)
+        await _record_on_wait(turns, received, hooks, ref, delivery, recording=recording)
+        return Reply.recorded(session, delivery.kind, received)
+    return await turns.advance(row, turn, received, delivery, ref.kind, hooks=hooks, recording=recording)
 
 
 async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
     """Handle a webhook for a wait that is closed: a repeat gets the same bytes, any other is only recorded."""
-    webhook = _wait_row(turns, ref, delivery, hides=True if ref.kind == "input" else None)
+    received = _wait_row(turns, ref, delivery, hides=True if ref.kind == "input" else None)
     stored = await turns.store.reply(session.id, ref.turn, ref.index, REFUSED)
     if stored is None:
-        stored = await turns.store.reply(session.id, ref.turn, ref.index, webhook.status)
+        stored = await turns.store.reply(session.id, ref.turn, ref.index, received.status)
     flow = await turns.library.pinned(session.flow, session.revision) if ref.kind == "event" else None
     recording = turns.announced(delivery, session, ref, flow)
     await _record_on_wait(
-        turns, webhook, turns.event_hooks(flow, session, ref, delivery), ref, delivery, recording=recording
+        turns, received, turns.event_hooks(flow, session, ref, delivery), ref, delivery, recording=recording
     )
     if stored is None:
-        return Reply.recorded(session, delivery.kind, webhook)
+        return Reply.recorded(session, delivery.kind, received)
     return Reply.repeat(stored, delivery.kind, session.call, session)
 
 
@@ -95,7 +95,7 @@ def _wait_row(turns: Turns, ref: WaitRef, delivery: Delivery, *, hides: bool | N
 
 async def _record_on_wait(
     turns: Turns,
-    webhook: WebhookRow,
+    received: WebhookRow,
     hooks: Sequence[HookRow],
     ref: WaitRef,
     delivery: Delivery,
@@ -106,16 +106,16 @@ async def _record_on_wait(
 
     The index of a party's wait follows that of the wait for its connect's events.
     """
-    status = delivery.webhook
+    webhook = delivery.webhook
     party = None
-    if ref.kind == "event" and isinstance(status, StatusWebhook) and status.status == "completed":
+    if ref.kind == "event" and isinstance(webhook, StatusWebhook) and webhook.status == "completed":
         party = await turns.store.load(
             called_parties.called_id(WaitRef("onanswer", ref.session, ref.turn, ref.index + 1))
         )
     if party is None or party.is_over or delivery.problem:
-        await turns.record(webhook, hooks, recording)
+        await turns.record(received, hooks, recording)
     else:
-        await turns.end(party.leg, webhook, delivery, hooks)
+        await turns.end(party.leg, received, delivery, hooks)
 
 
 def _hides_input(wait: OpenWait) -> bool | None:

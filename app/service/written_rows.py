@@ -129,7 +129,7 @@ def session_row(session: Session, version: int, opened_at: int, now: int, leg: s
 
 
 def turn_row(
-    turn: Turn, ncco: bytes, webhook: WebhookRow, delivery: Delivery, hooks: Sequence[HookRow] = ()
+    turn: Turn, ncco: bytes, received: WebhookRow, delivery: Delivery, hooks: Sequence[HookRow] = ()
 ) -> TurnRow:
     """The row of a turn, with everything that a replay needs: its time, its webhook and the results of lookups.
 
@@ -150,11 +150,11 @@ def turn_row(
         ncco,
         turn.trace_json or orjson.dumps(turn.trace),
         orjson.dumps(inputs),
-        webhook.id,
-        webhook.turn,
-        webhook.wait,
-        webhook.status,
-        webhook.received_at,
+        received.id,
+        received.turn,
+        received.wait,
+        received.status,
+        received.received_at,
         has_failed=turn.has_fault and any(line.did == "failed" for line in turn.trace),
     )
 

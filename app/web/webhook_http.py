@@ -118,8 +118,8 @@ class WebhookRequest(HTTPConnection):
         self._receive = receive
 
     @property
-    def webhook(self) -> Delivery:
-        """The webhook for endpoints: verified and parsed."""
+    def verified(self) -> Delivery:
+        """The delivery, for endpoints: they run only after it has been verified and parsed."""
         assert self.delivery is not None  # noqa: S101 - for the type
         return self.delivery
 

@@ -168,14 +168,14 @@ rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)
 @router.post("/answer", openapi_extra=body_of(AnswerWebhook))
 async def answer(request: WebhookRequest) -> WebhookResponse:
     """Reply with the first NCCO of a call, whose flow is found by the called number."""
-    return WebhookResponse(await request.calls.answer(request.webhook))
+    return WebhookResponse(await request.calls.answer(request.verified))
 
 
 @router.get("/input/{wait}")
 @router.post("/input/{wait}", openapi_extra=body_of(InputWebhook))
 async def input_webhook(request: WebhookRequest, wait: str) -> WebhookResponse:
     """Resume the call that is waiting for this input."""
-    return WebhookResponse(await request.calls.resume("input", wait, request.webhook))
+    return WebhookResponse(await request.calls.resume("input", wait, request.verified))
 
 
 @router.get("/event")
@@ -185,7 +185,7 @@ async def input_webhook(request: WebhookRequest, wait: str) -> WebhookResponse:
 )
 async def event(request: WebhookRequest) -> WebhookResponse:
     """Record an event of the application."""
-    return WebhookResponse(await request.calls.event(request.webhook))
+    return WebhookResponse(await request.calls.event(request.verified))
 
 
 @router.get("/event/{wait}")
@@ -195,49 +195,49 @@ async def event(request: WebhookRequest) -> WebhookResponse:
 )
 async def action_event(request: WebhookRequest, wait: str) -> WebhookResponse:
     """Handle an event of a connect, a recording or a transcription."""
-    return WebhookResponse(await request.calls.resume("event", wait, request.webhook))
+    return WebhookResponse(await request.calls.resume("event", wait, request.verified))
 
 
 @router.get("/notify/{wait}")
 @router.post("/notify/{wait}", openapi_extra=body_of(NotifyWebhook))
 async def notify(request: WebhookRequest, wait: str) -> WebhookResponse:
     """Resume a call that reached a checkpoint."""
-    return WebhookResponse(await request.calls.resume("notify", wait, request.webhook))
+    return WebhookResponse(await request.calls.resume("notify", wait, request.verified))
 
 
 @router.get("/onanswer/{wait}")
 @router.post("/onanswer/{wait}", openapi_extra=body_of(AnswerWebhook))
 async def on_answer(request: WebhookRequest, wait: str) -> WebhookResponse:
     """Reply with the NCCO that a called party hears before being connected."""
-    return WebhookResponse(await request.calls.resume("onanswer", wait, request.webhook))
+    return WebhookResponse(await request.calls.resume("onanswer", wait, request.verified))
 
 
 @router.get("/answer/{flow}")
 @router.post("/answer/{flow}", openapi_extra=body_of(AnswerWebhook))
 async def answer_flow(request: WebhookRequest, flow: str) -> WebhookResponse:
     """Reply with the first NCCO of a call, whose flow the URL names."""
-    return WebhookResponse(await request.calls.answer(request.webhook, flow))
+    return WebhookResponse(await request.calls.answer(request.verified, flow))
 
 
 @router.get("/placed/{attempt}")
 @router.post("/placed/{attempt}", openapi_extra=body_of(AnswerWebhook))
 async def placed_answer(request: WebhookRequest, attempt: str) -> WebhookResponse:
     """Reply with the first NCCO of a call that this server placed."""
-    return WebhookResponse(await request.calls.placed_answer(attempt, request.webhook))
+    return WebhookResponse(await request.calls.placed_answer(attempt, request.verified))
 
 
 @router.get("/placed/{attempt}/event")
 @router.post("/placed/{attempt}/event", openapi_extra=body_of(StatusWebhook))
 async def placed_event(request: WebhookRequest, attempt: str) -> WebhookResponse:
     """Handle an event of a call that this server placed."""
-    return WebhookResponse(await request.calls.placed_event(attempt, request.webhook))
+    return WebhookResponse(await request.calls.placed_event(attempt, request.verified))
 
 
 @router.get("/fallback")
 @router.post("/fallback", openapi_extra=body_of(FallbackWebhook))
 async def fallback(request: WebhookRequest) -> WebhookResponse:
     """Reply with an NCCO after one of our replies failed."""
-    return WebhookResponse(await request.calls.fallback(request.webhook))
+    return WebhookResponse(await request.calls.fallback(request.verified))
 
 
 @rtc_router.api_route("/rtc", methods=["GET", "POST"])

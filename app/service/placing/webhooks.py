@@ -49,9 +49,9 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
     if attempt is None or row is None:
         return await _say_goodbye(turns, id_, delivery)
     flow = await turns.library.pinned(row.flow, attempt.revision)
-    webhook = answer_row(delivery, id_, turns.policy.keys[0])
+    received = answer_row(delivery, id_, turns.policy.keys[0])
     if flow is None:
-        await turns.record(webhook)
+        await turns.record(received)
         problem = f"revision {attempt.revision} of flow {row.flow} is lost"
         return turns.failsafe_reply("answer", problem, delivery.call)
     call = delivery.call._replace(direction="outbound", request=row.id)
@@ -59,17 +59,17 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
     session = engine.new_session(flow, id_, call, values_of(flow, row))
     turn = await turns.play(engine.begin_placed(flow, session, context, attempt.outcome))
     try:
-        return await turns.begin(turn, webhook, delivery)
+        return await turns.begin(turn, received, delivery)
     except AlreadyOpen:
         repeat = await turns.repeat_answer(id_, delivery)
         return repeat or turns.failsafe_reply("answer", "the call is known, but not its first turn", delivery.call)
 
 
 async def _say_goodbye(turns: Turns, id_: str, delivery: Delivery) -> Reply:
-    webhook = answer_row(delivery, id_, turns.policy.keys[0])
-    await turns.record(webhook)
+    received = answer_row(delivery, id_, turns.policy.keys[0])
+    await turns.record(received)
     problem = "nobody should have been called: the call was cancelled or given up, or this is its second leg"
-    return Reply(GOODBYE, "answer", "goodbye", uuid=delivery.call.uuid, problem=problem, row=webhook)
+    return Reply(GOODBYE, "answer", "goodbye", uuid=delivery.call.uuid, problem=problem, row=received)
 
 
 async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | None:
@@ -110,14 +110,14 @@ async def _detected(turns: Turns, attempt: AttemptRow, leg: str, delivery: Deliv
     id_ = session_id(leg, None)
     outcome = event_of(delivery.webhook)
     ref = WaitRef("event", id_, FIRST_TURN, OWN_LEG)
-    webhook = webhook_row(turns.policy.keys[0], delivery, delivery.kind, id_, ref, status=status_of(delivery.webhook))
+    received = webhook_row(turns.policy.keys[0], delivery, delivery.kind, id_, ref, status=status_of(delivery.webhook))
     for _ in range(ATTEMPTS):
         row = await turns.store.load(id_)
         if row is None:
             await turns.store.placed.detected(attempt, outcome)
             return None
         session = from_json(row.state)
-        stored = await turns.store.reply(id_, ref.turn, ref.index, webhook.status)
+        stored = await turns.store.reply(id_, ref.turn, ref.index, received.status)
         if stored is not None:
             return Reply.repeat(stored, delivery.kind, session.call, session)
         flow = None if row.is_over else await turns.library.pinned(session.flow, session.revision)
@@ -128,7 +128,7 @@ async def _detected(turns: Turns, attempt: AttemptRow, leg: str, delivery: Deliv
         if turn is None:
             return None
         try:
-            return await turns.advance(row, turn, webhook, delivery, "event")
+            return await turns.advance(row, turn, received, delivery, "event")
         except Conflict:
             continue
     raise StoreUnavailable("other webhooks keep moving this session")
