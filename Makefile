@@ -39,10 +39,10 @@ PYTEST := PYTHONHASHSEED=0 $(BIN)/pytest -q -n $(JOBS)
 test: $(READY) ## run the tests that every change needs
 	$(PYTEST) --dist loadfile $(SLOW:%=--ignore=%) $(FAST)
 
-# Files keep their order, so that those of a folder share its servers and browsers. The tests often wait for servers:
-# one process more keeps the processors busy.
+# Files keep the order of tests/system/conftest.py. The tests often wait for servers: two processes more keep the
+# processors busy.
 system: $(READY) ## run all other tests: kills, several hosts, whole servers
-	$(PYTEST) -n $$(($(JOBS) + 1)) --dist loadfile --no-loadscope-reorder tests/system $(SLOW)
+	$(PYTEST) -n $$(($(JOBS) + 2)) --dist loadfile --no-loadscope-reorder tests/system $(SLOW)
 
 check: lint types layers test system ## lint, types, layers and all tests: all that must hold before a commit
 

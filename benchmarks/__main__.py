@@ -37,6 +37,7 @@ BENCHMARKS: Final = (
     "console",
     "complete",
     "lookups",
+    "placing_load",
 )
 OF_THE_SERVER: Final = frozenset({"served", "latency", "growth"})
 PROOFS: Final = (
