@@ -15,6 +15,7 @@ from app.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, begin, 
 from app.engine.session import from_json
 from app.flow.model import Flow
 from app.ncco.webhooks import FallbackWebhook, recognise
+from app.service.delivery import Delivery
 from app.service.recorded_calls import MASKED, TimelineEntry, entries_of
 from app.service.tokens import MAC_BYTES
 from app.service.turns import Policy
@@ -46,7 +47,7 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
         )
         try:
             if session is None:
-                turn = _played(_begun(final, flow, context), entry)
+                turn = _played(_begun(final, entry, flow, context), entry)
             else:
                 turn = _played(_resumed(session, entry, flow, context, before), entry)
         except CannotReplay as reason:
@@ -76,11 +77,16 @@ def _played(playing: Playing, entry: TimelineEntry) -> Turn:
         return turn
 
 
-def _begun(final: Session, flow: Flow, context: TurnContext) -> Playing:
-    """The first turn of a call whose session ended as `final`. Raises CannotReplay."""
+def _begun(final: Session, entry: TimelineEntry, flow: Flow, context: TurnContext) -> Playing:
+    """The first turn of a call whose session ended as `final`; `entry` is its answer webhook. Raises CannotReplay."""
     if final.parent:
         raise CannotReplay("it is the leg of a called party, whose parameters belong to another call")
-    return begin(flow, final.id, final.call, context)
+    if final.call.request:
+        raise CannotReplay("the server placed it, with params that are not stored with the call")
+    row = entry.webhook
+    is_named = flow.name in final.id.split("/")[1:]  # only the URL of a flow has params
+    delivery = Delivery(row.method, row.body, entry.fields, "", context.now)
+    return begin(flow, final.id, final.call, context, delivery.params(flow.params) if is_named else {})
 
 
 def _resumed(

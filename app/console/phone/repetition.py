@@ -232,6 +232,8 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
         raise CannotRepeat("no flow took it, so there is nothing to test; add the called number to a flow first")
     if session.parent:
         raise CannotRepeat("it is the leg of a called party; keep the call that dialled it instead")
+    if session.call.request:
+        raise CannotRepeat("the server placed it; write a scenario with `place` instead")
     if any(turn.cause_status == REFUSED for turn in timeline.turns):
         raise CannotRepeat("Vonage refused what the server had sent, which cannot happen here")
     answers = defaultdict[str, list[Mapping[str, Any]]](list)

@@ -8,15 +8,17 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from app.engine import Lookup, LookupAnswer
 from app.service.calls import CallService
+from app.service.delivery import Delivery
 from app.service.replay import first_difference
 from app.store import SqliteDatabase, Store
 from tests.system.cli.projects import ncco, write_project
-from tests.unit.service.served_call import ANSWER, LEG, POLICY, ServedCall, delivery, library
+from tests.unit.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library
 
 DESK = """flow: desk
 numbers: ["442079460000"]
@@ -197,6 +199,25 @@ def test_wait_that_is_not_there_now_ends_it() -> None:
     change("UPDATE webhooks SET wait = 9 WHERE kind = 'input-dtmf'")
 
     assert "with the current flows, the call does not wait for its webhook here" in ncco("replay", LEG).stdout
+
+
+def test_params_of_the_answer_url_are_those_of_the_call() -> None:
+    async def to_ann(call: ServedCall) -> None:
+        fields = {**ANSWER, "who": "Ann", "uuid": LEG}
+        query = urlencode(fields).encode()
+        await call.service.answer(Delivery("GET", query, fields, "https://calls.example.com", NOON), "desk")
+
+    greeting = "flow: desk\nentry: true\nparams: {who: {type: text, default: you}}\nstart: hello\n"
+    record(to_ann, greeting + 'steps: {hello: {do: [{talk: "Hello {{ who }}."}], goto: end}}\n')
+
+    assert [(1, True)] == [(number, turn["same"]) for number, turn in replayed().items()]
+
+
+def test_call_that_the_server_placed_is_not_played() -> None:
+    record(to_sales)
+    change("""UPDATE calls SET state = CAST(json_set(CAST(state AS TEXT), '$.call.request', 'r-1') AS BLOB)""")
+
+    assert "turn 1: not replayed: the server placed it" in ncco("replay", LEG).stdout
 
 
 def test_leg_of_a_dialled_party_is_not_played() -> None:

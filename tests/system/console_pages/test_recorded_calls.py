@@ -249,6 +249,16 @@ async def test_call_that_cannot_be_played_again_is_not_kept(
     assert not (project / "tests").exists()
 
 
+async def test_call_that_the_server_placed_is_not_kept(project: Path) -> None:
+    id_ = await record(project, "442079460001", hanging_up)
+    with closing(sqlite3.connect(project / "calls.db")) as calls, calls:
+        calls.execute("UPDATE calls SET state = CAST(json_set(CAST(state AS TEXT), '$.call.request', 'r') AS BLOB)")
+
+    reply = await keep(project, id_)
+
+    assert (422, True) == (reply.status_code, "the server placed it" in reply.text)
+
+
 async def test_somebody_who_may_only_look_keeps_nothing(project: Path) -> None:
     id_ = await record(project, "442079460001", pressing("3"))
     settings = settings_for(project, database_url=database(project))
