@@ -19,7 +19,8 @@ from app.engine import Lookup, LookupAnswer
 from app.engine.session import from_json
 from app.errors import AppError
 from app.flow.language.returns import OK
-from app.ncco.webhooks import EXPECTED_SPEECH_ERRORS, AnswerWebhook, InputWebhook, RecordWebhook, recognise
+from app.ncco.webhooks import EXPECTED_SPEECH_ERRORS, AnswerWebhook, InputWebhook, RecordWebhook, as_text, recognise
+from app.service.delivery import ANSWER_FIELDS
 from app.service.recorded_calls import MASKED, TimelineEntry, entries_of
 from app.service.written_rows import REFUSED
 from app.simulator.parties import Outcome
@@ -240,9 +241,12 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
     for turn in timeline.turns:
         for name, answer in orjson.loads(turn.inputs).get("lookups", {}).items():
             answers[name].append(answer)
+    named = row.flow if row.id.endswith(f"/{row.flow}") else ""
+    first = next(entries_of(timeline), None)
     return {
         "flow": session.flow,
-        "named": row.flow if row.id.endswith(f"/{row.flow}") else "",
+        "named": named,
+        "query": dict(first.fields) if named and first is not None and first.webhook.method == "GET" else {},
         "to": session.call.to,
         "from": session.call.from_number,
         "made_at": moment_of(row.created_at).isoformat(),
@@ -275,6 +279,13 @@ async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, serv
     playable = read_source(folder, PhoneText(file=flow.place.file))
     if playable.project is None or not playable.is_ready:
         raise CannotRepeat(f"{flow.place.file} has errors")
+    given = {name: as_text(recorded["query"][name]) for name in flow.params if name in recorded["query"]}
+    given = {name: text for name, text in given.items() if name not in ANSWER_FIELDS}
+    recorded = {
+        **recorded,
+        "query": {name: text for name, text in given.items() if not flow.params[name].sensitive},
+        "hides_params": any(flow.params[name].sensitive for name in given),
+    }
     try:
         return await _keep_as(recorded, SAMPLE_CALLER if number else "", playable, server)
     except CannotRepeat:
@@ -287,18 +298,22 @@ async def _keep_as(recorded: Mapping[str, Any], caller: str, playable: Playable,
     """Save it with this caller's number."""
     steps = RecordedSteps.read(recorded["steps"])
     hides_input = None in steps.inputs
+    hides_params = recorded["hides_params"]
     flows = playable.project.flows.values() if playable.project is not None else ()
     answers = RecordedAnswers(lookups_of(flows), {name: deque(each) for name, each in recorded["answers"].items()})
     made_at = datetime.fromisoformat(recorded["made_at"])
-    called = ScenarioCall(to=recorded["to"], from_=caller, made_at=made_at, flow=recorded["named"])
+    called = ScenarioCall(
+        to=recorded["to"], from_=caller, made_at=made_at, flow=recorded["named"], query=recorded["query"]
+    )
     call = await server.place(playable, called, answers)
     try:
         await call.guarded(partial(_play, call, steps, is_hung_up=recorded["is_hung_up"]))
-        _require_same(recorded["way"], call, is_sampled=hides_input or answers.is_sampled)
+        _require_same(recorded["way"], call, is_sampled=hides_input or hides_params or answers.is_sampled)
         hidden = {
             "the caller's number": caller == SAMPLE_CALLER,
             "what the caller keyed in or said (sensitive)": hides_input,
             "what lookups answered (sensitive)": answers.is_sampled,
+            "params (sensitive)": hides_params,
         }
         samples = ", ".join(what for what, is_hidden in hidden.items() if is_hidden)
         note = f"A recorded call. Sample values replace: {samples}." if samples else "A recorded call."

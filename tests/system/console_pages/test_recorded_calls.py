@@ -13,19 +13,25 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 
 from app.cli.console_services import console_services
 from app.console.app import create_console
+from app.service.calls import CallService
+from app.service.delivery import Delivery
 from app.simulator.legs import Leg
 from app.simulator.parties import Behaviour
+from app.store import SqliteDatabase, Store
 from app.verify.scenarios.files import read_files
 from app.web import create_app
 from tests.support.command import ncco
+from tests.system.cli.projects import write_project
 from tests.system.simulator.own_server import own_line
 from tests.unit.console.conftest import REPOSITORY, logged_in, settings_for
+from tests.unit.service.served_call import ANSWER, LEG, NOON, POLICY, library
 
 Acts: TypeAlias = Callable[[Leg], Awaitable[None]]
 WEDNESDAY: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
@@ -99,6 +105,15 @@ def account(pin):
     return {"owner": "Ann", "balance": "4711835529 pounds"}
 """
 
+
+GREET = """flow: greet
+entry: true
+params:
+  who: {type: text, default: you}
+  pin: {type: text, default: "", sensitive: true}
+start: hello
+steps: {hello: {do: [{talk: "Hello {{ who }}."}], goto: end}}
+"""
 
 ALLOWED = {"NCCO_PYTHON_LOOKUPS": "bank_of_tests"}
 
@@ -247,6 +262,26 @@ async def test_call_that_cannot_be_played_again_is_not_kept(
     assert 422 == reply.status_code, reply.text
     assert why in reply.text
     assert not (project / "tests").exists()
+
+
+async def test_params_of_the_answer_url_are_kept_unless_they_are_sensitive(tmp_path: Path) -> None:
+    write_project(tmp_path, greet=GREET)
+    store = Store(SqliteDatabase(tmp_path / "calls.db"))
+    await store.open()
+    service = CallService(store, library(store, tmp_path / "flows"), POLICY)
+    await service.library.reload()
+    fields = {**ANSWER, "uuid": LEG, "who": "Ann", "pin": "84021739"}
+    query = urlencode(fields).encode()
+    await service.answer(Delivery("GET", query, fields, "https://calls.example.com", NOON), "greet")
+    await store.close()
+
+    reply = await keep(tmp_path, f"{LEG}/greet")
+
+    assert 200 == reply.status_code, reply.text
+    kept = (tmp_path / "tests/scenarios/greet.yaml").read_text("utf-8")
+    assert "who: Ann" in kept
+    assert "Hello Ann" in kept
+    assert "84021739" not in kept
 
 
 async def test_call_that_the_server_placed_is_not_kept(project: Path) -> None:
