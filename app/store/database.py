@@ -3,7 +3,9 @@
 Every operation that writes is a generator: it yields statements and receives their rows. So both databases share its
 code.
 
-    def hook_sent(id_, now): for (session,) in (yield DELETE_HOOK, (id_,)): yield FREE_NEXT, (now, session)
+    def hook_sent(id_, now):
+        for (session,) in (yield DELETE_HOOK, (id_,)):
+            yield FREE_NEXT, (now, session)
 
 The SQL is PostgreSQL's, with `$1` for the first value; `app.store.sqlite_file` has a table of what differs in SQLite.
 An operation raises StoreError only before it has written anything.

@@ -2,8 +2,8 @@
 
     placed = await store.placed.add([row])                          # the stored rows: a repeated key adds nothing
     begun = await store.placed.begin(row, "revision", now, limits)  # committed before the request is sent
-    await store.placed.sent(begun.attempt, leg, conversation) await store.placed.finish(begun.attempt,
-    AttemptResult("busy"), now, due_at=later)
+    await store.placed.sent(begun.attempt, leg, conversation)
+    await store.placed.finish(begun.attempt, AttemptResult("busy"), now, due_at=later)
 
 States of a placed call:
 

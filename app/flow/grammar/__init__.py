@@ -1,1 +1,1 @@
-"""The parts of actions, opening hours and steps: the words of a map, values, locales, variables and targets."""
+"""The parts of actions, opening hours and steps: the words of maps, values, locales, variables and targets."""

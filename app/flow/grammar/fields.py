@@ -1,4 +1,4 @@
-"""The kinds of fields in actions: how each is read into a value, and its JSON Schema."""
+"""The kinds of fields in actions: how each is read, and its JSON Schema."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from app.ncco.types import USER_TO_USER, FreeForm, OneOrList, SpokenText, Standa
 from app.value_types import TYPES, Escape, JsonSchema, Kind, ListOf, PlainText, Url, list_of
 
 _SSML = re.compile(r"(?:\s|(?>\{#.*?#\})|(?>\{%.*?%\}))*+<speak\b", re.DOTALL)
-"""Possessive and atomic groups: otherwise a text with many tags would backtrack forever."""
+"""The groups are possessive and atomic: otherwise a text with many tags would backtrack forever."""
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _JSON_WORDS = {"true": True, "false": False}
 
@@ -53,7 +53,7 @@ class OrTemplate:
 
 @dataclass(frozen=True, slots=True)
 class SpeechField:
-    """The words of a `talk`: plain or SSML, written here or in a file in templates/ (`{template: greeting.j2}`)."""
+    """The text of a `talk`: plain or SSML, written here or in a file in templates/ (`{template: greeting.j2}`)."""
 
     def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
         """See `Form`."""
@@ -88,7 +88,7 @@ def speech_escape(text: str) -> Escape:
 
 @dataclass(frozen=True, slots=True)
 class ListField:
-    """A list. A single value counts as a list of one, and a template may compute a whole list of texts."""
+    """A list. A single value counts as a list of one. A template may compute a whole list of texts."""
 
     item: Form
 
@@ -111,7 +111,7 @@ class ListField:
 
 @dataclass(frozen=True, slots=True)
 class SingleField:
-    """A single value. A list with one item counts as that item, since some SDKs write it that way."""
+    """A single value. A list with one item counts as that item, because some SDKs write it that way."""
 
     item: Form
 
@@ -134,7 +134,7 @@ class MapField:
 
     Attributes:
         fields: by name.
-        hints: fixes for known wrong words, in lower case.
+        hints: fixes for common wrong words, in lower case.
         options: what the NCCO reference says about each.
     """
 
@@ -148,7 +148,7 @@ class MapField:
         return None if found is None else Object(self.read_fields(found, reader, what), found.place)
 
     def read_fields(self, node: Map, reader: Reader, what: str) -> dict[str, Value]:
-        """The values by field name; invalid ones are reported and left out."""
+        """The values by field name. Invalid ones are reported and left out."""
         known = read_fields(node, self.fields, what, reader, hints=self.hints).values
         values = {name: self.fields[name].read(inner, f"`{name}` of {what}", reader) for name, inner in known.items()}
         return {name: value for name, value in values.items() if value is not None}
@@ -158,7 +158,7 @@ class MapField:
         return mapped(self.schemas())
 
     def schemas(self) -> dict[str, JsonSchema]:
-        """JSON Schema of each field, with its default and its description."""
+        """The JSON Schema of each field, with its default and description."""
         found = {name: inner.json_schema() for name, inner in self.fields.items()}
         for name, option in self.options.items():
             default = {} if option.default is None else {"default": option.default}
@@ -170,8 +170,8 @@ class MapField:
 class JsonField:
     """Anything that JSON can express: the `payload` of a notify, the `headers` of an endpoint.
 
-    Unquoted numbers, `true` and `false` mean the same as in JSON; everything in quotes is text. A computed value has
-    the type `computed`.
+    Numbers, `true` and `false` without quotes mean the same as in JSON; everything in quotes is text. A computed value
+    has the type `computed`.
     """
 
     escape: Escape
@@ -214,7 +214,7 @@ def _json_literal(text: str) -> bool | int | float | None:
 
 
 def read_list(node: Node, type_: Kind, reader: Resolver, what: str) -> Value | None:
-    """The list that a text computes; E331 if it contains secrets, since whatever is played is stored."""
+    """The list that a text computes; E331 if it contains secrets, because everything that is played is stored."""
     value = reader.value(node, type_, "kept", what)
     for name in sorted(value.used_names & reader.scope.secrets) if value is not None else ():
         message = f"{name} would be sent and stored unmasked; it is {reader.scope.unspoken[name]}"
@@ -223,15 +223,15 @@ def read_list(node: Node, type_: Kind, reader: Resolver, what: str) -> Value | N
 
 
 def entries_in(node: Node | None, reader: Resolver) -> Kind | None:
-    """The type of the entries of the list that a text computes; None if it is not a list. Does not report anything."""
+    """The type of the entries of the list that a text computes; None if it computes no list. Reports nothing."""
     shape = computed_type(node, reader)
     return shape.entry if shape is not None and shape.family == "list" else None
 
 
 def computed_type(node: Node | None, reader: Resolver) -> Kind | None:
-    """The type computed by text that is a single pair of braces; None for any other text, and if the type is unknown.
+    """The type of a text that is a single pair of braces; None for any other text, or if the type is unknown.
 
-    Does not report anything: errors in the text are reported when it is compiled.
+    Reports nothing: errors in the text are reported when it is compiled.
     """
     if not isinstance(node, Text) or not node.value.startswith("{{"):
         return None
@@ -245,7 +245,7 @@ def computed_type(node: Node | None, reader: Resolver) -> Kind | None:
 
 @dataclass(frozen=True, slots=True)
 class LocalField:
-    """A field that may also be a map with one value for each locale."""
+    """A field that may also be a map with a value for each locale."""
 
     inner: Form
 
@@ -278,7 +278,7 @@ def in_each_locale(node: Node, reader: Resolver, read: Callable[[Resolver], Valu
 
 
 def in_every_locale(place: Place, reader: Resolver, read: Callable[[Resolver], Value | None]) -> Value | None:
-    """The value of the same node in the language of each locale, since filters speak that language."""
+    """The value of the same node in the language of each locale, because filters speak that language."""
     locales: Mapping[str, Locale] = reader.locales
     if len({locale.language for locale in locales.values()}) < 2:
         return read(next((in_locale(reader, locale) for locale in locales.values()), reader))
@@ -287,7 +287,7 @@ def in_every_locale(place: Place, reader: Resolver, read: Callable[[Resolver], V
 
 
 def _joined(values: Mapping[str, Value | None], place: Place) -> Value | None:
-    """The values combined into one; None if one of them could not be read."""
+    """The values as one; None if one of them could not be read."""
     read = {name: value for name, value in values.items() if value is not None}
     return localised(read, place) if len(read) == len(values) else None
 
@@ -301,7 +301,7 @@ _BY_KIND: Mapping[type[Kind], Callable[[Any], Form]] = {
     FreeForm: lambda kind: JsonField("header", texts_only=True) if kind.text_only else JsonField("text"),
     StandardHeaders: lambda kind: MapField({USER_TO_USER: OrTemplate(PlainText(escape="header"))}),
 }
-"""How options of a kind are written; any other kind is written as it is, or computed."""
+"""How options of a kind are written. A value of any other kind is written as it is, or computed."""
 
 _BY_NAME: Mapping[tuple[str, str], Form] = {
     ("stream", "streamUrl"): LocalField(ListField(OrTemplate(Url()))),

@@ -1,4 +1,4 @@
-"""The forms of the parts of a flow file: each form reads one part and describes it to editors.
+"""The forms of the parts of a flow file. A form reads one part, and describes it to editors.
 
 A `Kind` is the form of a value; a `MapForm` (`app.flow.grammar.map_form`) is the form of a map with known words. The
 fields of actions are in `app.flow.grammar.fields`.
@@ -23,11 +23,11 @@ class Form(Protocol):
     """How one part of a flow file is written."""
 
     def read(self, node: Any, what: str, reader: Any) -> Any:
-        """The value of a node; None after reporting its errors.
+        """The value of a node. If it has errors, they are reported and None is returned.
 
         Args:
             node: the part.
-            what: its name in messages.
+            what: what messages call it.
             reader: a `Reader`; a `Resolver` for a part that names something.
         """
 
@@ -40,7 +40,7 @@ class Notation:
     """A form whose value is read by a function.
 
     Attributes:
-        read: node, name for messages, reader → the value; None after reporting an error.
+        read: takes the node, its name in messages and the reader; returns the value, or None after reporting an error.
         schema: JSON Schema of the notation.
     """
 
@@ -54,7 +54,7 @@ class Notation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unread:
-    """The form of a part that is kept as a node and read later, when more of the file is known."""
+    """A form for parts that stay nodes, to be read later when more of the file is known."""
 
     schema: Mapping[str, Any]
 
@@ -69,7 +69,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """The form of a value with its own error code."""
+    """The form of a value that has an error code of its own."""
 
     kind: Kind
     code: str
@@ -90,7 +90,7 @@ _MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """The form of a duration from `low` to `high`, read as milliseconds; E534 for anything else.
+    """The form of a duration from `low` to `high`, which is read as milliseconds; E534 for anything else.
 
     Attributes:
         unit: the most likely unit of a number without a unit.
@@ -133,7 +133,7 @@ def milliseconds(text: str) -> int | None:
 
 
 def _probable_durations(text: str, unit: str) -> tuple[str, ...]:
-    """The durations that the author may have meant when the unit is missing or spelt differently."""
+    """The durations that the author may have meant if the unit is missing or misspelt."""
     found = _LIKE_A_DURATION.fullmatch(text.strip().lower().replace("milli", "ms"))
     if found is None:
         return ()

@@ -1,8 +1,7 @@
-"""Small pieces of JSON Schema (draft-07, which every editor's YAML support knows).
+"""Parts of a JSON Schema (draft-07, which every editor supports for YAML).
 
 The server reads every scalar of a flow file as text. An editor reads YAML, where `1` is a number and `true` a boolean.
-So the schema accepts numbers and booleans where text is needed, and quoted text or braces where a number or a boolean
-is needed.
+So the schema accepts a number or a boolean instead of text, and quoted text or braces instead of a number or a boolean.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ def ref(name: str) -> JsonSchema:
 
 
 def offered(kind: str, *more: str) -> JsonSchema:
-    """Text that offers names of a project as completions (`app.flow.language.schema`), and `more`."""
+    """Text for which an editor suggests names of the project (`app.flow.language.schema`), and `more`."""
     return {"offered": kind, "more": list(more)}
 
 
@@ -34,7 +33,7 @@ def about(schema: JsonSchema, description: str) -> JsonSchema:
 
 
 def computed(schema: JsonSchema) -> JsonSchema:
-    """Anything that the schema allows, or text with braces that compute it."""
+    """Whatever the schema allows, or text with braces that compute it."""
     return {"anyOf": [schema, {"type": "string", "pattern": BRACES}]}
 
 
@@ -44,7 +43,7 @@ def in_yaml(kind: Kind) -> JsonSchema:
 
 
 def offer(names: Iterable[str]) -> JsonSchema:
-    """Any text; an editor offers the names. A name added after the schema was made is allowed."""
+    """Any text, for which an editor suggests the names. Newer names than the schema are allowed."""
     known = list(names)
     return {"anyOf": [{"enum": known}, TEXT]} if known else TEXT
 
@@ -55,7 +54,7 @@ def one_of(words: Iterable[str]) -> JsonSchema:
 
 
 def listed(item: JsonSchema) -> JsonSchema:
-    """A list, or a single value where a list of one is required."""
+    """A list, or a single value in place of a list of one."""
     return {"anyOf": [item, {"type": "array", "items": item}]}
 
 
@@ -67,13 +66,13 @@ def mapped(properties: Mapping[str, JsonSchema], *, required: Iterable[str] = ()
 
 
 def named(value: JsonSchema, *, names: Iterable[str] = (), offered: str = "") -> JsonSchema:
-    """A map with the author's keys. An editor offers `names`, and a project's names of the kind `offered`."""
+    """A map with the author's keys. An editor suggests `names`, and the project's names of the kind `offered`."""
     schema = {"type": "object", "properties": dict.fromkeys(names, value), "additionalProperties": value}
     return schema | {"offered_words": offered} if offered else schema
 
 
 def choose(cases: Iterable[tuple[JsonSchema, JsonSchema]], otherwise: JsonSchema) -> JsonSchema:
-    """The schema of the first condition that holds. Unlike `anyOf`, it leads to an exact error message."""
+    """The schema of the first condition that is true. Unlike with `anyOf`, the error message is then exact."""
     schema = otherwise
     for condition, then in reversed(list(cases)):
         schema = {"if": condition, "then": then, "else": schema}
@@ -88,7 +87,7 @@ FILE: Final = mapped(
 
 
 def per_locale(inner: JsonSchema) -> JsonSchema:
-    """A map with one value for each locale."""
+    """A map with a value for each locale."""
     return named(inner, offered="locales") | {"minProperties": 1}
 
 

@@ -5,7 +5,7 @@ locales:
   fr: {language: fr-FR, premium: true}
   cy: {language: cy-GB, speech: en-GB}      # speaks Welsh, listens in English
 
-If a text, a stream, a phrase or a prompt differs between locales, write a map with one value for each locale.
+If a text, a stream, a phrase or a prompt differs between locales, write a map with a value for each locale.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ LanguageCode: TypeAlias = Annotated[str, Notation(_read_code, TEXT)]
 
 
 class Locale(MapForm):
-    """One language that a flow speaks. An invalid `language` becomes the one that the name suggests."""
+    """A language that a flow speaks. If `language` is invalid, the locale's name suggests one."""
 
     hints: ClassVar = HINTS["locale"]
     cures: ClassVar = {"language": "add `language` with a code such as en-GB"}
@@ -64,32 +64,32 @@ class Locale(MapForm):
     style: int | None = None
     """The number of the voice."""
     premium: bool | None = None
-    """true: the better voice, which costs more."""
+    """true: use the better voice, which costs more."""
     speech: LanguageCode = ""
-    """The language of speech recognition, if it differs."""
+    """The language of speech recognition, if it is a different one."""
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """Options of every talk by name, including `language`."""
+        """The options of every talk by name, including `language`."""
         return {word: value for word in VOICE if (value := getattr(self, word)) is not None}
 
     def place_of(self, *words: str) -> Place:
-        """The place of the first of these words that is written; if none is, the place of the locale's name."""
+        """The place of the first of these words that is written, or else of the locale's name."""
         return next((self.written.values[word].place for word in words if word in self.written.values), self.place)
 
     @property
     def is_recognised(self) -> bool:
-        """Whether speech can be recognised in it."""
+        """Whether speech in this language can be recognised."""
         return bool(self.speech) or self.language.lower() in RECOGNISED_CODES
 
     @property
     def speech_language(self) -> str:
-        """The language of speech recognition: Vonage's default if Vonage cannot recognise this locale's language."""
+        """The language of speech recognition: Vonage's default if Vonage cannot recognise this locale's."""
         return self.speech or (self.language if self.is_recognised else _DEFAULT_LANGUAGE)
 
 
 def read_locales(node: Node, what: str, reader: Reader) -> Mapping[str, Locale]:
-    """The map under `locales`. An invalid locale is still declared; a list of languages declares one locale each."""
+    """The map under `locales`. An invalid locale is still declared. A list of languages declares a locale for each."""
     entries = reader.entries(node, what, _EXAMPLE)
     if isinstance(node, Map) and not entries:
         reader.report("E204", node.place, "`locales` is empty", "write `locales: {en: {language: en-GB}}`")
@@ -104,7 +104,7 @@ def read_locales(node: Node, what: str, reader: Reader) -> Mapping[str, Locale]:
 
 
 def _assume_locale(name: str, place: Place, language: str) -> Locale:
-    """A replacement for a locale that could not be read, with the language that was probably meant."""
+    """A replacement for a locale that could not be read, with the language that it was probably meant to have."""
     return Locale(name=name, language=language, written=Fields(f'the locale "{name}"', place, {}, {}))
 
 
@@ -137,17 +137,17 @@ def base_language(language: str) -> str:
 
 
 def speaks_several(locales: Mapping[str, Locale]) -> bool:
-    """Whether the locales are more than regions of one language."""
+    """Whether the locales differ in more than their region."""
     return len({base_language(locale.language) for locale in locales.values()}) > 1
 
 
 def in_locale(reader: Resolver, locale: Locale) -> Resolver:
-    """A reader for the texts of one locale. It reports to the same list as `reader`."""
+    """A reader for the texts of one locale, which adds its issues to the list of `reader`."""
     return replace(reader, language=locale.language)
 
 
 def stands_for_locales(node: Node, reader: Resolver, options: Collection[str]) -> bool:
-    """Whether a map is intended as one value for each locale, rather than as `options`."""
+    """Whether a map is meant as one value for each locale, and not as `options`."""
     keys = node.keys() if isinstance(node, Map) else ()
     if not keys or any(key in options for key in keys):
         return False
@@ -169,11 +169,12 @@ def mixes_locales(node: Map, reader: Resolver, options: Collection[str]) -> bool
 def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
     """The node for each locale in a map, in the order of `locales`.
 
-    None after reporting a missing locale (E560), a key that is not a locale (E561), or a flow without locales (E562).
+    None if a locale is missing (E560), a key is not a locale (E561), or the flow has no locales (E562), which is
+    reported.
 
     Args:
         node: the map.
-        what: the name, in messages, of what differs between locales.
+        what: what messages call the thing that differs between locales.
         reader: knows the locales.
     """
     if not reader.locales:
@@ -194,14 +195,14 @@ def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
 
 
 def _language_for(key: str) -> str:
-    """The language that a locale of this name probably speaks, with its usual region: `fr-FR` for `fr`."""
+    """The language of a locale with this name, probably, and with its usual region: `fr-FR` for `fr`."""
     code = key.replace("_", "-").lower()
     known = [voice for voice in VOICES if code in {voice.lower(), base_language(voice)}]
     return max(known, key=lambda voice: voice in {"en-GB", f"{code}-{code.upper()}"}, default=code)
 
 
 def report_unknown(key: Text, message: str, reader: Resolver) -> None:
-    """E561 with the locale that is probably meant: one in the same language, or one with a similar name."""
+    """E561 with the locale that was probably meant: one in the same language, or with a similar name."""
     code = base_language(key.value.replace("_", "-"))
     alike = (name for name, locale in reader.locales.items() if code in {name.lower(), base_language(locale.language)})
     meant = next(alike, None) or nearest(key.value, reader.locales)

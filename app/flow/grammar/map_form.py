@@ -1,8 +1,8 @@
-"""The maps of the flow language: each kind of map is a `MapForm`, a frozen dataclass with the words as fields.
+"""The maps of the flow language. Each kind of map is a `MapForm`: a frozen dataclass whose fields are its words.
 
-A word is a key that the language defines. A field declares the form, default and description of one word; reading, the
-editor's schema and the reference are derived from it. Each error is reported at the place of its node, and the field
-takes its default. If a required field cannot be read, there is no result.
+A word is a key that the language defines. A field declares the form, default and description of one word, from which
+reading, the editor's schema and the reference are derived. An error is reported at the place of its node, and the field
+gets its default. If a required field cannot be read, there is no result.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 _BY_CODE = object()
 SetByCode: TypeAlias = Annotated[T, _BY_CODE]
-"""A field that the code fills in; it cannot be written in a file."""
+"""A field that is not written in a file, but set by the code."""
 
 
 def written_as(name: str, *, default: Any = dataclasses.MISSING, default_factory: Any = dataclasses.MISSING) -> Any:
@@ -53,41 +53,41 @@ def written_as(name: str, *, default: Any = dataclasses.MISSING, default_factory
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(dataclasses.field, written_as))
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MapForm(ABC):
-    """A map in a flow file with words of the language. The class itself is the form of such a map.
+    """A map in a flow file whose keys are words of the language. The class itself is the form of such a map.
 
-    A field is annotated with its form, unless its type determines the form: a flag, a number, text, a choice of words,
+    A field is annotated with its form, unless its type implies the form: a flag, a number, text, a choice of words,
     another map form. The docstring after a field describes its word.
 
     Attributes:
-        written: where each word is written, and whether an unknown one was left out.
+        written: where each word is written, and whether an unknown word was left out.
     """
 
     hints: ClassVar[Mapping[str, str]] = {}
-    """Words used by other systems, separated by blanks → the word here, or what to write instead."""
+    """For the words of other systems, separated by blanks: the word here, or what to write instead."""
     cures: ClassVar[Mapping[str, str | Fix]] = {}
-    """A required word → what to write if it is missing (E204)."""
+    """For a required word: what to write if it is missing (E204)."""
     unknown_code: ClassVar[str] = "E202"
     """The code of an issue for an unknown word."""
     example: ClassVar[str] = ""
-    """How the map is written; shown if something else is written there."""
+    """How the map is written, which is shown if something else is there."""
     is_named: ClassVar[bool] = False
     """Whether messages name the map as well as the word, because a file may contain several such maps."""
     is_at_key: ClassVar[bool] = False
-    """Whether a missing word is reported at the key of the map instead of at its start."""
+    """Whether a missing word is reported at the map's key instead of at its start."""
     others: ClassVar[tuple[str, ...]] = ()
-    """Additional words that the map may have; other code reads them."""
+    """More words that the map may have, which other code reads."""
     definition: ClassVar[str] = ""
-    """The name under which schemas refer to the map; "" if each schema contains its own description."""
+    """The name under which schemas refer to the map; "" if each schema includes the whole map."""
 
     written: SetByCode[Fields]
 
     def __init_subclass__(cls) -> None:
-        """Make the class a dataclass."""
+        """Make each subclass a dataclass."""
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
 
     @classmethod
     def words(cls) -> tuple[str, ...]:
-        """The words that a file may write, in the order of their fields."""
+        """The words that can be written in a file, in the order of the fields."""
         return tuple(_declared(cls))
 
     @classmethod
@@ -105,11 +105,11 @@ class MapForm(ABC):
         place: Place | None = None,
         hints: Mapping[str, str] | None = None,
     ) -> Fields:
-        """The words of a map; an unknown one is reported once, then treated as the intended word.
+        """The words of a map. An unknown one is reported once, then treated as the word that was meant.
 
         Args:
             node: the map.
-            what: the name of the map in messages.
+            what: what messages call the map.
             reader: collects the errors.
             place: where to report a missing word; by default the place of the map.
             hints: additional `hints`, for this map only.
@@ -126,7 +126,7 @@ class MapForm(ABC):
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
-        """The value of a map; None if an error makes that impossible. See `read_words` and `build`."""
+        """The value of a map; None if it has an error that makes this impossible. See `read_words` and `build`."""
         found = reader.map(node, what, f"write `{cls.example}`" if cls.example else None)
         return None if found is None else cls.build(cls.read_words(found, what, reader, place=place), reader, **made)
 
@@ -134,7 +134,7 @@ class MapForm(ABC):
     def build(
         cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str | Fix] | None = None, **made: Any
     ) -> Self | None:
-        """Build the value from words whose values are still nodes; None if a required value cannot be read.
+        """Build the value from words, whose values are still nodes; None if a required value cannot be read.
 
         Args:
             fields: the words.
@@ -158,16 +158,16 @@ class MapForm(ABC):
 
     @property
     def place(self) -> Place:
-        """The place of the map, or of its key."""
+        """The place of the map's key, or of the map."""
         return self.written.place
 
     def at(self, word: str) -> Place:
-        """The place of a word; the place of the map if the word is missing."""
+        """The place of a word, or of the map if the word is missing."""
         return self.written.at(word)
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """JSON Schema of the map. Words in `cures` are required, too."""
+        """The JSON Schema of the map. Words in `cures` are required too."""
         required = [name for name, each in _declared(cls).items() if each.is_required or name in cls.cures]
         return mapped(cls.schemas(), required=required)
 
@@ -194,7 +194,7 @@ class _Declared(NamedTuple):
 def _declared(of: type[MapForm]) -> Mapping[str, _Declared]:
     """The words of a map: its own first, then the inherited ones."""
     own = inspect.get_annotations(of)
-    hints = get_type_hints(of, localns={}, include_extras=True)  # {}: a lambda then sees the names of its module
+    hints = get_type_hints(of, localns={}, include_extras=True)  # with {}, a lambda sees the names of its module
     found: dict[str, _Declared] = {}
     for field in sorted(dataclasses.fields(of), key=lambda field: field.name not in own):
         name = field.metadata.get("word", field.name)
@@ -211,7 +211,7 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
 
 
 def _form(name: str, annotation: Any) -> Form | None:
-    """The form of a word; None for a field that the code fills in."""
+    """The form of a word; None for a field that is not written in files."""
     type_, metadata = next(each for each in _types(annotation, ()) if each[0] is not NoneType)
     if _BY_CODE in metadata:
         return None
@@ -225,7 +225,7 @@ def _form(name: str, annotation: Any) -> Form | None:
 
 
 def _schema_of(form: Form) -> JsonSchema:
-    """JSON Schema of the notation in YAML, where a number may be written instead of text."""
+    """The JSON Schema of the form in YAML, where a number may be written instead of text."""
     if isinstance(form, type) and issubclass(form, MapForm) and form.definition:
         return ref(form.definition)
     return in_yaml(form) if isinstance(form, Kind) else dict(form.json_schema())
@@ -255,7 +255,7 @@ def _descriptions(form: type[MapForm]) -> Mapping[str, JsonSchema]:
 
 @cache
 def _docstrings(module: str) -> Mapping[str, Mapping[str, str]]:
-    """The docstrings after the fields of each class in a module, by class and field."""
+    """The docstrings after the fields in a module, by class and field."""
     tree = ast.parse(inspect.getsource(sys.modules[module]))
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     return {each.name: dict(_docstrings_in(each)) for each in classes}

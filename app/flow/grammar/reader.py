@@ -1,7 +1,7 @@
-"""Reads the nodes of one flow file: checks required and unknown keys, types and references to names.
+"""Reads the nodes of a flow file, and checks required and unknown keys, types and references to names.
 
-Every method reports an error to `issues` and returns None (or leaves the key out). Nothing here raises, so one load
-finds every error.
+Every method adds errors to `issues` and returns None (or leaves the key out). Nothing here raises, so that one load
+finds all errors.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ N = TypeVar("N", Text, Map, Seq)
 HINTS: Final[Mapping[str, Mapping[str, str]]] = yaml.load(
     Path(__file__).with_name("hints.yaml").read_bytes(), yaml.CSafeLoader
 )
-"""By map: words used by other systems, separated by blanks → the word here, or what to write instead."""
+"""For each kind of map: other systems' words, separated by blanks, and the word here or what to write instead."""
 
 _SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
 
 @dataclass(slots=True)
 class Reader:
-    """Reads nodes and reports their errors; names are not known yet (see `Resolver`).
+    """Reads nodes and reports their errors. It knows no names; see `Resolver`.
 
     Attributes:
         issues: every error found so far.
@@ -45,19 +45,19 @@ class Reader:
     def report(
         self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
     ) -> None:
-        """Add one issue. Without `cure`, it has the fix of its rule; `names` are as in `FlowIssue`."""
+        """Add an issue. By default it has the fix of its rule. `names` are as in `FlowIssue`."""
         self.issues.append(RULES[code].at(place, message, cure, names))
 
     def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
-        """`node` as a map; E201 otherwise, with `cure` to show how it is written."""
+        """`node` as a map; E201 if it is not, with `cure` to show how it is written."""
         return self._shaped(node, Map, what, cure)
 
     def seq(self, node: Node, what: str) -> Seq | None:
-        """`node` as a list; E201 otherwise."""
+        """`node` as a list; E201 if it is not."""
         return self._shaped(node, Seq, what, None)
 
     def text(self, node: Node, what: str, cure: str | None = None) -> Text | None:
-        """`node` as text; E201 otherwise."""
+        """`node` as text; E201 if it is not."""
         return self._shaped(node, Text, what, cure)
 
     def _shaped(self, node: Node, shape: type[N], what: str, cure: str | None) -> N | None:
@@ -67,12 +67,12 @@ class Reader:
         return None
 
     def entries(self, node: Node | None, what: str, cure: str | None = None) -> tuple[Entry, ...]:
-        """The entries of a map; none if the node is missing or is not a map (E201)."""
+        """The entries of a map; none if the node is missing, or is not a map (E201)."""
         found = None if node is None else self.map(node, what, cure)
         return found.entries if found else ()
 
     def unknown(self, code: str, text: Text, known: Iterable[str], message: str, cure: str | Fix | None = None) -> None:
-        """Report an unknown word. By default the fix is the nearest known word, or the whole list."""
+        """Report an unknown word. By default, the fix is the nearest known word, or the whole list."""
         known = tuple(known)
         cure = cure or meant_word(text.value, known, write_one_of(known))
         self.report(code, text.place, message, cure)
@@ -88,9 +88,9 @@ class Reader:
         taken_cure: str | None = None,
         is_used: bool = True,
     ) -> bool:
-        """Whether a declaration may have this name; E206 if the name is taken, E205 if it has invalid characters.
+        """Whether a declaration may have this name; E206 if it is taken, E205 if it has invalid characters.
 
-        `is_used`: whether the name may also occur elsewhere, so that changing it here alone does not fix the issue.
+        `is_used`: whether the name may also be used elsewhere, so that changing it only here would not fix the issue.
         """
         if name.value in taken:
             self.report("E206", name.place, f'{what} cannot be named "{name.value}"', taken_cure)
@@ -104,7 +104,7 @@ class Reader:
         return False
 
     def literal(self, node: Node, kind: Kind, what: str, *, code: str = "E203") -> Any:
-        """A value that cannot be computed, cast to its type; `code` if it does not fit."""
+        """A value that cannot be computed, cast to its type; `code` if that is not possible."""
         text = self.text(node, what, kind.cure or f"write {kind.described}")
         if text is None:
             return None
@@ -120,18 +120,18 @@ class Reader:
 
 @dataclass(slots=True, kw_only=True)
 class Resolver(Reader):
-    """A reader that knows the names to which its nodes may refer, declared in the flow or in other files.
+    """A reader that knows the names that its nodes may use, from this flow and from other files.
 
     Attributes:
         scope: the names that a value may use, with their types.
-        templates: template file name → text.
+        templates: the texts of the templates, by file name.
         steps: the names of all steps of the flow, sorted, each with its place; empty outside of a flow.
         variables: the flow's variables, by name.
         flows: the signatures of the flows of the project, by name.
-        locales: those of the flow, by name; empty if it speaks only one language.
-        lookups, hooks: those that the flow may use, by name.
+        locales: the flow's locales by name; empty if it speaks only one language.
+        lookups, hooks: the lookups and hooks that the flow may use, by name.
         language: the language of spoken values (BCP 47).
-        own: the signature of the flow that is being read; None if it is not a flow.
+        own: the signature of the flow that is being read; None if the file is not a flow.
         inherited: the options from `defaults`, by kind of action.
     """
 
@@ -148,7 +148,7 @@ class Resolver(Reader):
     inherited: Mapping[str, Map] = field(default_factory=dict)
 
     def value(self, node: Node, type_: Kind, escape: Escape, what: str) -> Value | None:
-        """A literal or text with braces, cast to `type_` and escaped for its place."""
+        """A literal, or text with braces, cast to `type_` and escaped for where it is used."""
         text = self.text(node, what)
         if text is None:
             return None
@@ -159,7 +159,7 @@ class Resolver(Reader):
         return value
 
     def warn_of_own_name(self, entry: Entry) -> None:
-        """W305 for text that repeats its key, as in `reason: reason`, if a variable has that name."""
+        """W305 for text that only repeats its key, as in `reason: reason`, if a variable has that name."""
         key, value = entry
         if isinstance(value, Text) and not value.quoted and value.value == key.value and key.value in self.variables:
             message = f'"{key.value}" is plain text here, not the value of {key.value}'
@@ -167,7 +167,7 @@ class Resolver(Reader):
             self.report("W305", value.place, message, Fix(f'write "{braces}"', "word", braces), [key.value])
 
     def expression(self, node: Node, what: str) -> Expression | None:
-        """A bare expression: the text of `if`, `until` and `check`."""
+        """An expression without braces, as in `if`, `until` and `check`."""
         text = self.text(node, what)
         if text is None:
             return None
@@ -181,11 +181,11 @@ class Fields:
     """The known words of one map.
 
     Attributes:
-        what: the map's name in messages, e.g. `step "menu"`.
+        what: what messages call the map, e.g. `step "menu"`.
         place: where to report missing words.
-        keys: word → the key as written.
-        values: word → its value.
-        is_whole: no entry was dropped as unknown, so missing words are really missing.
+        keys: the key of each word, as written.
+        values: the value of each word.
+        is_whole: whether no entry was left out as unknown, so that missing words are really missing.
     """
 
     what: str
@@ -199,16 +199,16 @@ class Fields:
         return self.values.get(word)
 
     def at(self, word: str) -> Place:
-        """The place of the key `word`; the map's own place if it is missing."""
+        """The place of a word's key, or of the map if the word is missing."""
         key = self.keys.get(word)
         return key.place if key else self.place
 
     def without(self, *words: str) -> Fields:
-        """The same without some words."""
+        """The same, without some words."""
         return replace(self, values={word: node for word, node in self.values.items() if word not in words})
 
     def need(self, word: str, cure: str | Fix, reader: Reader) -> Node | None:
-        """The value of `word`; E204 if it is missing, unless a dropped entry may have been meant for it."""
+        """The value of `word`; E204 if it is missing, unless an entry that was left out may have been meant for it."""
         node = self.values.get(word)
         if node is None and self.is_whole:
             reader.report("E204", self.place, f"{self.what} has no `{word}`", cure)
@@ -216,7 +216,7 @@ class Fields:
 
 
 UNWRITTEN: Final = Fields("", NOWHERE, {}, {})
-"""Words that are not from a file."""
+"""Fields for words that are not from a file."""
 
 
 def read_fields(
@@ -231,15 +231,15 @@ def read_fields(
 ) -> Fields:
     """The entries of `node` by known word.
 
-    Each other key is reported once, as `code`, then treated as the intended word.
+    Any other key is reported once, as `code`, then treated as the word that was meant.
 
     Args:
         node: the map.
         known: the words that it may have.
-        what: its name in messages.
+        what: what messages call the map.
         reader: collects the errors.
-        place: where to report missing words; by default at the map.
-        hints: other words → the known word as which they are read, or what to write instead. See `HINTS`.
+        place: where to report missing words; by default the place of the map.
+        hints: for other words, the known word that they stand for, or what to write instead; see `HINTS`.
         code: the code of the issue.
     """
     known = tuple(known)
@@ -268,24 +268,24 @@ def read_fields(
 
 
 def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
-    """The entry of `hints` for a word, ignoring case; None if there is none."""
+    """The entry of `hints` for a word in any case; None if there is none."""
     return next((meaning for words, meaning in hints.items() if word.lower() in words.split()), None)
 
 
 def items(node: Node | None) -> tuple[Node, ...]:
-    """The items of a list; any other node counts as a list with one item."""
+    """The items of a list. Any other node counts as a list with one item."""
     if node is None:
         return ()
     return node.items if isinstance(node, Seq) else (node,)
 
 
 def has_braces(text: Text) -> bool:
-    """Whether anything in it is computed."""
+    """Whether any part of the text is computed."""
     return "{{" in text.value or "{%" in text.value
 
 
 def _allowed_name(name: str, pattern: re.Pattern[str], taken: Collection[str]) -> str:
-    """An allowed name similar to this one; "" if there is none."""
+    """A similar name that is allowed; "" if there is none."""
     each = (re.sub(strange, "_", name).strip("_-") for strange in (r"[^\w-]+", r"\W+"))
     meant = (word for written in each for word in (written, written.lower()))
     return next((word for word in meant if pattern.fullmatch(word) and word not in taken), "")

@@ -1,4 +1,4 @@
-"""Reads where a flow goes next, and which variables get new values on the way.
+"""Reads where a flow continues, and which variables change on the way.
 
 menu                                       # a step of this flow; or: end
 return                                     # back to the flow that ran this one
@@ -34,10 +34,10 @@ _TEXTS_ONLY = JsonField("kept", texts_only=True)
 
 
 def read_sets(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]:
-    """The map under `set`: variable → its new value, in the order of the file.
+    """The new value of each variable under `set`, in the order of the file.
 
-    `locale: fr` makes the call continue in another locale; E562 in a flow without locales, E561 if that locale does not
-    exist.
+    `locale: fr` makes the call continue in another locale; E562 if the flow has no locales, E561 if it does not have
+    this one.
     """
     locales = tuple(reader.locales)
     known = {name: variable for name, variable in reader.variables.items() if name not in RESERVED}
@@ -75,7 +75,7 @@ def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Reso
 def _assigned(
     entries: Iterable[Entry], known: Mapping[str, Variable], where: str, reader: Resolver
 ) -> tuple[Assignment, ...]:
-    """The values that the entries of a map assign to `known` variables.
+    """The values that the entries of a map assign to the `known` variables.
 
     `where` is the word under which all of them are declared; "" for those of this flow.
     """
@@ -96,7 +96,7 @@ def declared_under(name: str, reader: Resolver) -> str:
 
 
 def read_value(node: Node, variable: Variable, reader: Resolver) -> Value | None:
-    """The new value of a variable. Lists and maps may be written in YAML; their texts may contain braces."""
+    """The new value of a variable. A list or a map may be written in YAML, and its texts may contain braces."""
     if isinstance(node, _NODE_TYPES.get(variable.type.name, ())):
         warn_of_flags(node, reader)
         return in_each_locale(node, reader, lambda local: _TEXTS_ONLY.read(node, f"`{variable.name}`", local))
@@ -104,7 +104,7 @@ def read_value(node: Node, variable: Variable, reader: Resolver) -> Value | None
 
 
 def _check_secrecy(value: Value, variable: Variable, reader: Resolver, where: str) -> None:
-    """E226 if a sensitive value would go into an ordinary variable; `where` is the word that declares that variable."""
+    """E226 if a sensitive value would go into an ordinary variable; `where` is the word that declares it."""
     named = (name for name in value.used_names if name in reader.variables and reader.variables[name].sensitive)
     secrets = sorted([*named, *filter(has_path, value.used_names)])
     if secrets and not variable.sensitive:
@@ -115,7 +115,7 @@ def _check_secrecy(value: Value, variable: Variable, reader: Resolver, where: st
 
 
 def read_returned(node: Node, reader: Resolver) -> tuple[Assignment, ...]:
-    """The `set` of a return: values that the flow declares under `returns`; E274 for anything else."""
+    """The `set` of a return, with values that the flow declares under `returns`; E274 for anything else."""
     own = reader.own
     entries = reader.entries(node, "`set` of a return", "write `set: {name: value}`")
     if own is None:
@@ -135,15 +135,15 @@ def read_given(
     *,
     form: str = "with: {..}",
 ) -> tuple[Assignment, ...]:
-    """The values given to `params`; E270 for unknown names, E271 for missing ones.
+    """The values for `params`; E270 for unknown names, E271 for missing ones.
 
     Args:
         node: a map, or None if nothing is given.
         params: the declared params.
-        what: the name, in messages, of the part that takes them: `the flow "voicemail"`.
+        what: what messages call the part that takes them: `the flow "voicemail"`.
         place: where to report missing names.
         reader: compiles the values.
-        form: the notation of the params, for fixes; `..` is replaced with the missing ones.
+        form: how the params are written, for fixes; `..` is replaced with the missing ones.
     """
     shown = ", ".join(f"{name}: .." for name in params)
     whole = f"write `{form.replace('..', shown, 1)}`" if params else "delete it: there are no params"
@@ -165,14 +165,14 @@ def read_given(
 
 
 RETURNED: Final = "return"
-"""The outcome of a flow that returns without naming one."""
+"""The outcome of a flow that returns without naming an outcome."""
 
 _ENDINGS: Final = frozenset({"hangup", "stop", "exit", "quit", "finish", "none", "null"})
 """Other words for the end of a call."""
 
 
 class _Form(MapForm):
-    """A target written as a map with `goto`, `run` or `return`."""
+    """A target that is written as a map with `goto`, `run` or `return`."""
 
     hints: ClassVar = HINTS["target"]
 
@@ -187,12 +187,12 @@ class GotoForm(_Form):
 
 
 class RunForm(_Form):
-    """Another flow, for good."""
+    """Another flow, without coming back."""
 
     run: Annotated[Node, Unread(offered("flows"))]
-    """Another flow, for good."""
+    """Another flow, without coming back."""
     given: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("with", default=None)
-    """What the flow is given."""
+    """What the other flow is given."""
 
 
 class ReturnForm(_Form):
@@ -209,10 +209,10 @@ FORMS: Final[dict[str, type[_Form]]] = {"goto": GotoForm, "run": RunForm, "retur
 
 
 def read_target(node: Node, what: str, reader: Resolver) -> Target | None:
-    """The target that `node` names; None after reporting that it cannot be a target (E201).
+    """The target that `node` names. If it cannot be one, this is reported (E201) and None is returned.
 
-    An unknown step is reported (E214) and still returned, so that the step keeps this way out. Without `reader.steps`,
-    the names of steps are not checked.
+    An unknown step is reported (E214) but still returned, so that this way out is not lost. If `reader.steps` is empty,
+    names of steps are not checked.
     """
     if isinstance(node, Text):
         return _read_word(node, reader)
@@ -241,7 +241,7 @@ NewValues: TypeAlias = Annotated[tuple[Assignment, ...], Notation(read_sets, ref
 
 
 def is_target(node: Map) -> bool:
-    """Whether a map is intended as a target."""
+    """Whether a map is meant as a target."""
     return any(node.get(form) is not None for form in FORMS)
 
 
@@ -291,7 +291,7 @@ def _read_goto(form: GotoForm, reader: Resolver) -> Target | None:
 
 
 def read_run(name: Node, given: Node | None, reader: Resolver, *, comes_back: bool = False) -> Runs | None:
-    """The named flow and the values passed to it; E272 if there is no such flow."""
+    """The flow that is named and the values passed to it; E272 if there is no such flow."""
     if isinstance(name, Map) and len(name.entries) == 1:
         key = name.entries[0].key
         reader.report("E201", name.place, "`run` is a map", f"write `run: {key.value}`, and `with: {{..}}` below it")

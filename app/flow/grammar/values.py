@@ -1,4 +1,4 @@
-"""Values that the server adds to an action, and the action's maps, lists and values by locale."""
+"""Values that the server adds to an action, and actions' maps, lists, and values by locale."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Supplied:
 
 @dataclass(frozen=True)
 class Constant(Supplied):
-    """A value that is the same in every call; do not change the object that `render` returns."""
+    """A value that is the same in every call. Do not change the object that `render` returns."""
 
     content: Any
     place: Place
@@ -51,7 +51,7 @@ class CallField(Supplied):
 class OurNumber(CallField):
     """Our number in this call, as the `from` of a `connect` to a phone.
 
-    In an inbound call it is the number that was called, in an outbound call the number that called.
+    In an inbound call it is the number that was called; in an outbound call, the number that called.
 
     Source: NCCO reference, Connect: `from` must be one of your Vonage numbers, in E.164 format.
     """
@@ -59,7 +59,7 @@ class OurNumber(CallField):
     name: str = field(default="to", init=False)
 
     def render(self, names: Mapping[str, Any]) -> str:
-        """The digits. Raises RenderError (R105) if it is not a phone number."""
+        """The digits. Raises RenderError (R105) if this is not a phone number."""
         call = names["call"]
         number = str(call["from" if call.get("direction") == "outbound" else "to"]).removeprefix("+")
         if E164.fullmatch(number):
@@ -69,7 +69,7 @@ class OurNumber(CallField):
 
 
 class Whole(ABC):
-    """A value composed of other values, its `parts`."""
+    """A value that consists of other values, its `parts`."""
 
     @property
     @abstractmethod
@@ -123,7 +123,7 @@ class Array(Whole):
 
 @dataclass(frozen=True)
 class Localised(Whole):
-    """One value for each locale; the default locale's comes first. Made by `localised`."""
+    """One value per locale, the default locale's first. Made by `localised`."""
 
     by_locale: Mapping[str, Value]
     place: Place
@@ -135,7 +135,7 @@ class Localised(Whole):
 
     @cached_property
     def is_literal(self) -> bool:
-        """Always false: `localised` returns a plain value if it is the same in every locale."""
+        """Always False: `localised` returns a plain value if it is the same in every locale."""
         return False
 
     @cached_property
@@ -144,7 +144,7 @@ class Localised(Whole):
         return super().used_names | {"locale"}
 
     def in_locale(self, locale: str) -> Value:
-        """The value of one locale; the default locale's for an unknown name."""
+        """The value in a locale, or the default locale's if the name is unknown."""
         return self.by_locale.get(locale) or self.parts[0]
 
     def render(self, names: Mapping[str, Any]) -> Any:
@@ -153,7 +153,7 @@ class Localised(Whole):
 
 
 def localised(by_locale: Mapping[str, Value], place: Place) -> Value:
-    """The values by locale, combined into one; the value itself if it is the same in all locales."""
+    """The values by locale as one value, which is a plain one if it is the same in all locales."""
     first, *others = by_locale.values()
     if all(value.is_literal for value in by_locale.values()):
         content = first.render({})
@@ -163,7 +163,7 @@ def localised(by_locale: Mapping[str, Value], place: Place) -> Value:
 
 
 def in_locale(value: Value, locale: str) -> Value:
-    """The value for one locale, including all nested values."""
+    """The value in a locale, including all values inside it."""
     if isinstance(value, Localised):
         return value.in_locale(locale)
     if isinstance(value, Object) and "locale" in value.used_names:

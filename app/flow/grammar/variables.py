@@ -1,4 +1,4 @@
-"""Reads what a flow declares with a type: `vars`, `params`, `returns`, and the variables that a `collect` fills.
+"""Reads what a flow declares with a type: `vars`, `params`, `returns`, and variables that a `collect` fills.
 
 vars: {ticket: {type: text, default: ""}}
 params: {team: text, tries: {type: int, default: 3}}      # one without a default has to be given
@@ -54,7 +54,7 @@ def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
 
 
 class Declaration(MapForm):
-    """A variable or a param described by a map."""
+    """A variable or a param that is described by a map."""
 
     is_named: ClassVar = True
     cures: ClassVar = {"type": Fix("write `type: text`", "add", "type: text")}
@@ -62,9 +62,9 @@ class Declaration(MapForm):
     type: Annotated[Kind | None, Notation(read_type, TYPE)] = None
     """text, int, number, bool, phone, url, list, map, or a list of allowed words."""
     default: Annotated[Node | None, Unread(ANYTHING)] = None
-    """Its value until the call gives it another one."""
+    """Its value until the call assigns another one."""
     sensitive: bool = False
-    """true: the value is written nowhere, and forgotten after the turn that received it."""
+    """true: the value is never written anywhere, and is forgotten after the turn that received it."""
 
 
 def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
@@ -76,8 +76,8 @@ def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
 def read_variables(node: Node, what: str, reader: Reader) -> Mapping[str, Variable]:
     """The map under `vars`, e.g. `ticket: {type: text, default: ""}`; an invalid variable is left out.
 
-    Without a `default` a variable starts empty (`""`, 0, false, an empty list or map); one with a list of allowed words
-    needs a default.
+    A variable without a `default` starts empty (`""`, 0, false, an empty list or map). If its type is a list of words,
+    it needs a default.
     """
     entries = reader.entries(node, what, "write `vars: {name: {type: text}}`")
     named = [entry for entry in entries if is_variable_name(entry.key, "a variable", reader)]
@@ -86,7 +86,7 @@ def read_variables(node: Node, what: str, reader: Reader) -> Mapping[str, Variab
 
 
 def read_params(node: Node, what: str, reader: Reader) -> dict[str, Param]:
-    """The map under `params`: name → a type, a list of words, or a map as under `vars`."""
+    """The map under `params`. A param has a type, a list of words, or a map as under `vars`."""
     entries = [
         entry
         for entry in reader.entries(node, what, "write `params: {name: text}`")
@@ -97,7 +97,7 @@ def read_params(node: Node, what: str, reader: Reader) -> dict[str, Param]:
 
 
 def read_returned_types(node: Node, what: str, reader: Reader) -> dict[str, Variable]:
-    """The map under `returns` of a flow: name → type."""
+    """The types under `returns` of a flow, by name."""
     entries = reader.entries(node, what, "write `name: text`")
     return {e.key.value: _read_typed(e, reader) for e in entries if is_variable_name(e.key, "a value", reader)}
 
@@ -112,7 +112,7 @@ def _read_typed(entry: Entry, reader: Reader) -> Variable:
 
 
 def empty_of(type_: Kind) -> object:
-    """The initial value of a variable without a default; for a list of allowed words "", which is none of them."""
+    """The initial value of a variable without a default. For a list of words it is "", which is none of them."""
     return "" if type_.words else type_.empty
 
 
@@ -124,7 +124,7 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Vari
     if isinstance(node, Text) and node.value in TYPES:
         return Variable(name, TYPES[node.value], TYPES[node.value].empty, place, has_default=False)
     if isinstance(node, Text) and not node.quoted and meaning_of(node.value, HINTS["type"]):
-        read_type(node, f'"{name}"', reader)  # reports a type of another language
+        read_type(node, f'"{name}"', reader)  # this reports a type of another language
         return None
     if isinstance(node, Text) and not node.quoted and (bare := node.value.strip("{}[] ")) in TYPES:
         message = f"the type of the variable {name} has an unmatched bracket"
@@ -153,7 +153,7 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Vari
 
 
 def guess_type(value: Node | None) -> str:
-    """The type that a value seems to have. A counter, such as `{{ tries + 1 }}`, is an int."""
+    """The type that a value seems to have. A counter such as `{{ tries + 1 }}` is an int."""
     if isinstance(value, Seq | Map):
         return "list" if isinstance(value, Seq) else "map"
     text = value.value if value and not value.quoted else ""
@@ -163,7 +163,7 @@ def guess_type(value: Node | None) -> str:
 
 
 def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
-    """The default, cast; E203 if it does not fit. Empty text fits phone and url: the value is not known yet."""
+    """The default, cast; E203 if that is not possible. Empty text is allowed for phone and url: not known yet."""
     if computed := [text for text in texts_in(node) if has_braces(text)]:
         cure = f"write the value itself; a step computes one: `set: {{{variable.name}: ..}}`"
         for text in computed:
@@ -182,7 +182,7 @@ def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
 
 
 def warn_of_flags(node: Node, reader: Reader) -> None:
-    """W265 for each unquoted true and false in a list or a map: there it is text, and "false" counts as true."""
+    """W265 for each true and false without quotes in a list or a map: it is text there, and "false" counts as true."""
     for text in () if isinstance(node, Text) else texts_in(node):
         if not text.quoted and text.value in ("true", "false"):
             message = f"values in a list or a map are text, and so is {text.value}"
@@ -200,10 +200,10 @@ def plain(node: Node) -> object:
 
 
 def with_collected(declared: Mapping[str, Variable], steps: Map) -> dict[str, Variable]:
-    """The declared variables, and those filled by a `collect` of `steps`.
+    """The declared variables, and those that a `collect` in `steps` fills.
 
-    An undeclared variable is text, empty at first. It is sensitive if any `collect` that fills it has `sensitive:
-    true`. Nothing is reported here, but when the `collect` is read.
+    A variable that is not declared is text, and empty at first. It is sensitive if any `collect` that fills it has
+    `sensitive: true`. Issues are not reported here, but when the `collect` is read.
     """
     found = dict(declared)
     for entry in steps.entries:
@@ -221,13 +221,13 @@ def with_collected(declared: Mapping[str, Variable], steps: Map) -> dict[str, Va
 def constant_types(
     variables: Mapping[str, Variable], flow: Map, own: Signature, flows: Iterable[Signature]
 ) -> Mapping[str, Kind]:
-    """The types of the lists and maps that nothing ever changes, by name, including the type of their entries.
+    """The types of the lists and maps that never change, by name, including the types of their entries.
 
-    Lists with entries of different types and empty lists are left out.
+    Empty lists, and lists with entries of different types, are left out.
 
     Args:
         variables: the flow's variables.
-        flow: the whole file, since `set` and `into` may be in any part of it.
+        flow: the whole file, because `set` and `into` may be anywhere in it.
         own: the flow's signature; its params may change.
         flows: the project's signatures; a returned value fills the variable of the same name.
     """
@@ -246,7 +246,7 @@ def _changed(flow: Map) -> Iterator[str]:
 
 
 def undeclared_names(flow: Map, own: Signature, flows: Mapping[str, Signature]) -> Mapping[str, str]:
-    """The values returned by this flow or flows that it runs, each with the declaration of a variable that keeps it."""
+    """The values that this flow, or a flow that it runs, returns, each with the declaration of a variable for it."""
     run = {value.value for key, value in _entries_in(flow) if key.value == "run" and isinstance(value, Text)}
     found = {name: f"to read it here too, {_declaring(each)}" for name, each in own.returns.items()}
     for callee in sorted(run & flows.keys()):
@@ -269,7 +269,7 @@ def _entries_in(flow: Map) -> Iterator[Entry]:
 
 
 def _type_of(default: object) -> Kind | None:
-    """The type of a default; for a list or a map, with the type of its entries if they all have the same type."""
+    """The type of a default. For a list or a map it includes the entries' type, if that is the same for all."""
     if isinstance(default, str):
         return TYPES["text"]
     if not isinstance(default, list | dict):

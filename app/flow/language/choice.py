@@ -1,4 +1,4 @@
-"""One choice of a menu: what the caller presses or says, and where it leads."""
+"""A choice of a menu: what the caller presses or says, and where it leads."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TAKEN: Final = frozenset({"noinput", "nomatch", "asr_error", "error", "collecte
 
 
 def _read_texts(node: Node, what: str, code: str, reader: Reader) -> list[Text]:
-    """Text, or a non-empty list of texts."""
+    """A text, or a non-empty list of texts."""
     if isinstance(node, Seq) and not node.items:
         reader.report(code, node.place, f"{what} is an empty list", "list what a caller can press or say")
     return [text for item in items(node) if (text := reader.text(item, what)) is not None]
@@ -49,7 +49,7 @@ def _read_keys(node: Node, what: str, reader: Reader) -> tuple[str, ...]:
 
 
 def _read_speech(node: Node, what: str, reader: Resolver) -> dict[str, dict[str, str]]:
-    """The phrases by locale, as written → folded; phrases for every locale under ""."""
+    """The folded phrases by locale and phrase as written. Phrases for every locale are under ""."""
     by_locale = (split(node, what, reader) or {}) if isinstance(node, Map) else {"": node}
     return {locale: _read_phrases(each, what, reader) for locale, each in by_locale.items()}
 
@@ -96,7 +96,7 @@ class Choice(MapForm):
 
     @cached_property
     def phrases(self) -> Mapping[str, str]:
-        """The phrases that a caller can say in any locale: as written → folded."""
+        """The phrases that a caller can say in any locale: each as written, and folded."""
         return {phrase: folded for phrases in self.said.values() for phrase, folded in phrases.items()}
 
     @property
@@ -105,16 +105,16 @@ class Choice(MapForm):
         return bool(self.said) and "" not in self.said
 
     def said_in(self, locale: str) -> Mapping[str, str]:
-        """The phrases that a caller can say in one locale: as written → folded."""
+        """The phrases that a caller can say in one locale: each as written, and folded."""
         return self.said[locale] if locale and locale in self.said else self.phrases
 
     def need_in(self, locale: str) -> str:
-        """The keys and phrases that would have chosen it; for the trace."""
+        """The keys and phrases that would have chosen it, for the trace."""
         ways = (" or ".join(self.keys), ", ".join(f'"{phrase}"' for phrase in self.said_in(locale)))
         return f"{self.name}: needs {' or '.join(way for way in ways if way)}"
 
     def place_of(self, word: str, value: str) -> Place:
-        """The place of a key or a folded phrase; the later place of a phrase that is written twice."""
+        """The place of a key or a folded phrase. If a phrase is written twice, it is the later one."""
         node = self.written.get(word)
         nodes = [entry.value for entry in node.entries] if isinstance(node, Map) else [node]
         texts = (item for each in nodes for item in items(each) if isinstance(item, Text))
@@ -122,7 +122,7 @@ class Choice(MapForm):
 
 
 def read_menu(node: Node, what: str, reader: Resolver) -> Menu | None:
-    """A map of choices by name, without those that cannot be read. None if it is not a map."""
+    """The choices by name, without those that cannot be read. None if this is not a map."""
     found = reader.map(node, what, "write one choice per line: `sales: {dtmf: 1, speech: [sales], goto: sales}`")
     if found is None:
         return None

@@ -4,7 +4,7 @@ collect: {into: pin, digits: 4, sensitive: true, check: pin == env.PIN}
 collect: {into: account, digits: 6..8}                                       # ends with #
 collect: {into: reason, speech: any, min_confidence: 0.5}
 
-The call continues at the `goto` next to it. Input that does not fit counts as a failed try.
+The call continues at the `goto` next to it. Input that does not fit counts as a failed attempt.
 """
 
 from __future__ import annotations
@@ -109,13 +109,13 @@ class Collect(MapForm, StepExit[CollectWords]):
     variable: Annotated[Variable, Notation(_read_into, offered("variables"))] = written_as("into")
     """The variable that receives the input."""
     digits: Annotated[tuple[int, int] | None, Notation(_read_digits, _DIGITS_SCHEMA)] = None
-    """How many: 4, or a range such as 6..8, which ends with #."""
+    """How many: 4, or a range such as 6..8, which the caller ends with #."""
     speech: Annotated[bool, Notation(_read_speech, TEXT)] = False
     """any: the caller may say anything."""
     sensitive: bool = False
-    """true: the value is not written anywhere, and is forgotten after the turn that received it."""
+    """true: the value is never written anywhere, and is forgotten after the turn that received it."""
     check: Condition | None = None
-    """A condition on the input. If it does not hold, the try counts as failed."""
+    """A condition on the input. If it is false, the attempt has failed."""
     min_confidence: Confidence | None = None
     """From 0 to 1: results with a lower confidence do not count."""
     target: SetByCode[Target]
@@ -124,13 +124,13 @@ class Collect(MapForm, StepExit[CollectWords]):
 
     @property
     def asked(self) -> Asked:
-        """How many digits, or free speech."""
+        """What is asked for: how many digits, or free speech."""
         least = self.inherited_confidence if self.min_confidence is None else self.min_confidence
         is_sensitive = self.variable.sensitive
         return Asked(lengths=self.digits, free_speech=self.speech, min_confidence=least, sensitive=is_sensitive)
 
     def needs(self) -> Needs:
-        """An `input` for the required number of digits, or for free speech."""
+        """An `input` for this many digits, or for free speech."""
         low, high = self.digits or (0, 0)
         return InputNeeds(
             tuple(kind for kind, is_asked in (("dtmf", self.digits is not None), ("speech", self.speech)) if is_asked),
@@ -155,7 +155,7 @@ class Collect(MapForm, StepExit[CollectWords]):
         return self.retry.prompts
 
     def ways(self) -> Iterator[Way]:
-        """Where the call goes with the input, and where the last try leads."""
+        """Where the call goes with the input, and where it goes after the last attempt."""
         yield Way(
             "collected",
             self.target,
@@ -170,7 +170,7 @@ class Collect(MapForm, StepExit[CollectWords]):
         yield from self.retry.ways()
 
     def outcomes(self) -> Iterator[ExitOutcome]:
-        """Each way of giving input, and each possible failed try."""
+        """Each way of giving input, and each way to fail."""
         if self.digits is not None:
             yield ExitOutcome(f"collected {BY_KEYS}", self.place)
         if self.speech:
@@ -186,7 +186,7 @@ class Collect(MapForm, StepExit[CollectWords]):
         return self.digits is None and not self.asked.min_confidence and not is_checked
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """How the input was given, or the failed try."""
+        """How the input was given, or which attempt failed."""
         return input_outcome(decision, heard_by)
 
     def reads(self) -> Iterator[Expression]:
@@ -195,7 +195,7 @@ class Collect(MapForm, StepExit[CollectWords]):
             yield self.check
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Store the input if it fits, or count a failed try. Raises RenderError if `check` cannot be computed."""
+        """Store the input if it fits, or count a failed attempt. Raises RenderError if `check` fails to compute."""
         if outcome.name == "collected":
             return self._keep(outcome, frame, tries)
         return self.retry.after(outcome, self.place, tries)

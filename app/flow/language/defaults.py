@@ -25,7 +25,7 @@ from app.flow.runtime import Target
 
 
 class ErrorLine(MapForm):
-    """The `on` of `defaults`: only `error`."""
+    """The `on` of `defaults`, which only has `error`."""
 
     example: ClassVar = "on: {error: step}"
 
@@ -43,7 +43,7 @@ class Defaults(MapForm):
     actions: SetByCode[Mapping[str, Map]] = field(default_factory=dict)
     """The options of every action of a kind."""
     retry: RetryWords | None = None
-    """What every menu and data entry does if the caller's input does not fit or is missing."""
+    """What menus and data entry do if the caller's input does not fit or is missing."""
     choices: Menu = field(default_factory=dict)
     """Choices that are added to every menu."""
     min_confidence: Confidence = 0.0
@@ -68,7 +68,7 @@ def read_defaults(node: Node, reader: Resolver) -> Defaults:
 
 
 def _read_actions(fields: Fields, reader: Reader) -> dict[str, Map]:
-    """The options of each action, which are checked whether or not a step plays one."""
+    """The options of each action. They are checked even if no step plays this action."""
     written = {name: fields.values[name] for name in ACTIONS if name in fields.values}
     found = {
         name: reader.map(node, f"`{name}`", f"write the options for every {name}: `{name}: {{..}}`")

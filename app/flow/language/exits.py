@@ -10,8 +10,8 @@ branch:                                    # the first line with a true conditio
 hold: {until: place.agent_free, up_to: 10m}
 on: {ready: agent, too_long: voicemail}
 
-`hold` plays `do` until its condition holds. The step's lookups run when the step is entered, and again each time `do`
-has been played. If `until` already holds when the step is entered, nothing is played. Once `up_to` has passed, the call
+`hold` plays `do` until its condition is true. The step's lookups are made when the step is entered, and again each time
+`do` has been played. If `until` is true when the step is entered, nothing is played. Once `up_to` has passed, the call
 goes to `too_long`.
 """
 
@@ -57,12 +57,12 @@ from app.flow.templates.values import Expression
 
 @dataclass(frozen=True, slots=True)
 class StepSource:
-    """A step being read, as its exit sees it.
+    """A step that is being read, as its exit sees it.
 
     Attributes:
         fields: its words.
-        parts: the parts of its `do`, as far as they could be read.
-        played: the items of its `do`, including those with unreadable fields.
+        parts: those parts of its `do` that could be read.
+        played: the items of its `do`, including those with fields that could not be read.
         defaults: the flow's `defaults`.
         reader: reads its values.
     """
@@ -79,7 +79,7 @@ class StepSource:
         return next((item for item in self.played if item.word == kind), None)
 
     def shown(self, condition: Expression) -> str:
-        """A condition as the trace shows it: only its line if it uses a sensitive value."""
+        """A condition as the trace shows it. If it uses a sensitive value, only its line is shown."""
         variables = self.reader.variables
         used = (variables[name] for name in condition.used_names if name in variables)
         if any(variable.sensitive for variable in used) or any(map(has_path, condition.used_names)):
@@ -87,7 +87,7 @@ class StepSource:
         return condition.source
 
     def retry(self, own: RetryWords | None, place: Place) -> Retry | None:
-        """The `retry` of the step, completed by the flow's; None (and E240) without a `then`."""
+        """The step's `retry`, completed with the flow's; None (and E240) if there is no `then`."""
         kinds = frozenset(item.word for item in self.played if item.word != "input")
         return merge_retry(own, self.defaults.retry, place, kinds, self.reader)
 
@@ -98,7 +98,7 @@ class StepSource:
 
 
 class AskingWords(MapForm):
-    """The words of a step that asks, apart from its question."""
+    """The words of a step that asks, except the question itself."""
 
     retry: RetryWords | None = None
     """What happens if the caller's input does not fit or is missing."""
@@ -110,18 +110,18 @@ W = TypeVar("W", bound=MapForm)
 
 
 class StepExit(Exit, Generic[W]):
-    """An exit as written in a step.
+    """An exit, as written in a step.
 
     Attributes:
-        form: the words of a step that belong to the exit.
-        on_words: the lines of the `on` next to it, if they have fixed names.
+        form: the step's words that belong to the exit.
+        on_words: the lines of the `on` next to it, if their names are fixed.
     """
 
     form: ClassVar[type[MapForm]]
     on_words: ClassVar[type[MapForm] | None] = None
 
     def needs(self) -> Needs | None:
-        """What it needs from the actions of its step; None if nothing."""
+        """What it needs from the actions of its step, or None."""
         return None
 
     @classmethod
@@ -131,9 +131,9 @@ class StepExit(Exit, Generic[W]):
 
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
-        """The lines that the `on` of an unfinished step may have, without `error`.
+        """The lines that the `on` of a step that is being written may have, without `error`.
 
-        `outcomes_of`: the name of a flow → the outcomes that it declares.
+        `outcomes_of` returns the outcomes that a flow declares.
         """
         yield from () if cls.on_words is None else cls.on_words.words()
 
@@ -147,7 +147,7 @@ class GotoWords(MapForm):
 
 @dataclass(frozen=True, slots=True)
 class Goto(StepExit[GotoWords]):
-    """`goto`: leads to one target immediately."""
+    """`goto` leads straight to one target."""
 
     word: ClassVar = "goto"
     form: ClassVar = GotoWords
@@ -166,12 +166,12 @@ class Goto(StepExit[GotoWords]):
         return AT_ONCE
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Jump immediately."""
+        """Jump at once."""
         return Jump(self.target, self.place, self.because)
 
     @classmethod
     def of_words(cls, words: GotoWords, source: StepSource) -> Self | None:
-        """See `StepExit`; a step without an exit ends the call."""
+        """See `StepExit`. A step without an exit ends the call."""
         if "goto" not in words.written.values:
             return cls(Target(None, words.place), words.place, "the step has no exit: the call ends")
         target = words.goto
@@ -187,7 +187,7 @@ Condition: TypeAlias = Annotated[Expression, Notation(lambda node, what, reader:
 
 
 class Arm(MapForm):
-    """A line of `branch` with a condition."""
+    """A line of `branch` that has a condition."""
 
     hints: ClassVar = HINTS["branch line"]
     others: ClassVar = ("else",)
@@ -196,7 +196,7 @@ class Arm(MapForm):
     condition: Condition = written_as("if")
     """A condition: names, comparison, and, or, not, in, filters."""
     target: Destination = written_as("goto")
-    """Where the call goes if it holds."""
+    """Where the call goes if it is true."""
     shown: SetByCode[str] = ""
 
     @property
@@ -211,7 +211,7 @@ class Else(MapForm):
     hints: ClassVar = HINTS["else"]
 
     target: Destination = written_as("else")
-    """Where the call goes if no line holds; the last line."""
+    """Where the call goes if no condition is true; the last line."""
 
 
 class BranchWords(MapForm):
@@ -223,7 +223,7 @@ class BranchWords(MapForm):
 
 @dataclass(frozen=True, slots=True)
 class Branch(StepExit[BranchWords]):
-    """Goes to the target of the first line that holds, or else of the last line."""
+    """Leads to the target of the first line whose condition is true, or else of the last line."""
 
     word: ClassVar = "branch"
     form: ClassVar = BranchWords
@@ -244,7 +244,7 @@ class Branch(StepExit[BranchWords]):
         yield Way("else", self.otherwise, place, ("else",), is_immediate=True, is_alone=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The line after those that do not hold."""
+        """The line after those whose condition is false."""
         number = len(decision.others)
         return f"if {self.arms[number].shown}" if number < len(self.arms) else "else"
 
@@ -253,7 +253,7 @@ class Branch(StepExit[BranchWords]):
         yield from (arm.condition for arm in self.arms)
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Jump to the first line that holds. Raises RenderError."""
+        """Jump to the first line whose condition is true. Raises RenderError."""
         others: list[str] = []
         for arm in self.arms:
             if arm.condition.evaluate(frame.names):
@@ -284,7 +284,7 @@ class Branch(StepExit[BranchWords]):
 
 
 def _report_split_lines(lines: tuple[Node, ...], reader: Reader) -> list[Node]:
-    """Join lines that belong together but were written as an `if` line and a `goto` line; E204 for each pair."""
+    """Join an `if` line and a `goto` line that belong together; E204 for each pair."""
     split: list[Node] = []
     for line, following in pairwise(lines):
         if isinstance(line, Map) and isinstance(following, Map) and (line.keys(), following.keys()) == _SPLIT_KEYS:
@@ -324,7 +324,7 @@ def _read_arm(line: Node, source: StepSource) -> Arm | None:
 
 
 def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target | None:
-    """The target of `else`; E250 without one, E251 for lines after it."""
+    """The target of `else`; E250 if there is none, E251 for lines after it."""
     index, found = next(((index, line) for index, line in enumerate(lines) if _is_else(line)), (0, None))
     if found is None:
         has_stray = any(not isinstance(line, Map) or line.get("else") or not line.get("if") for line in lines)
@@ -350,7 +350,7 @@ class HoldOutcomes(MapForm):
     cures: ClassVar = {word: f"add `{word}: step`" for word in ("ready", "too_long")}
 
     ready: Destination
-    """The condition holds."""
+    """The condition is true."""
     too_long: Destination
     """The time in `up_to` has passed."""
 
@@ -361,13 +361,13 @@ class HoldWords(MapForm):
     cures: ClassVar = {"on": f"add `{HoldOutcomes.example}`"}
 
     hold: Annotated[Node | None, Unread(ref("hold"))] = None
-    """The caller waits for something, and hears `do` until then."""
+    """The caller waits for something, and hears `do` meanwhile."""
     on: HoldOutcomes | None = None
     """Where the call goes after each outcome of the connect, checkpoint, hold or flow; `error` goes with any exit."""
 
 
 class Hold(MapForm, StepExit[HoldWords]):
-    """Waits until a condition holds, for at most `up_to`. `shown` is the condition as the trace shows it."""
+    """Waits until a condition is true, but at most `up_to`. `shown` is the condition as the trace shows it."""
 
     word: ClassVar = "hold"
     form: ClassVar = HoldWords
@@ -385,12 +385,12 @@ class Hold(MapForm, StepExit[HoldWords]):
     until: Condition
     """The condition."""
     up_to_ms: Annotated[int, Duration("1s", "24h", "m")] = written_as("up_to")
-    """The longest wait: 90s, 10m, 1h. Source: Voice API specification, length_timer: calls end after 24 hours."""
+    """Maximum wait: 90s, 10m, 1h. Source: Voice API specification, length_timer: calls end after 24 hours."""
     lines: SetByCode[HoldOutcomes]
     shown: SetByCode[str] = ""
 
     def ways(self) -> Iterator[Way]:
-        """One way for each outcome. The wait takes time and is bounded, so it counts as input."""
+        """One way for each outcome. The wait takes time and is limited, so it counts as input."""
         ready = self.lines.ready
         too_long = self.lines.too_long
         yield Way(
@@ -406,7 +406,7 @@ class Hold(MapForm, StepExit[HoldWords]):
         yield Way("too_long", too_long, too_long.place, ("too_long",), passes_input=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """Its decision; on entry that is `ready`."""
+        """Its decision, which is `ready` if the step was just entered."""
         return "ready" if is_at_once else decision.what
 
     def reads(self) -> Iterator[Expression]:
@@ -414,7 +414,7 @@ class Hold(MapForm, StepExit[HoldWords]):
         yield self.until
 
     def needs(self) -> Needs:
-        """A notify that reports when the caller has heard everything."""
+        """A notify, which reports that the caller has heard everything."""
         return HeldNeeds()
 
     @property
@@ -423,14 +423,14 @@ class Hold(MapForm, StepExit[HoldWords]):
         return self.up_to_ms / 1000
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Continue immediately if the condition already holds. Raises RenderError."""
+        """Continue at once if the condition is true. Raises RenderError."""
         if not self.until.evaluate(frame.names):
             return None
         target = self.lines.ready
         return Jump(target, target.place, f"{self.shown} already holds")
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Continue if the condition holds or the time is up; otherwise wait once more. Raises RenderError."""
+        """Continue if the condition is true or the time is up; otherwise wait again. Raises RenderError."""
         if outcome.name != HELD:
             return None
         waited = f"after {frame.waited:.0f} s"
@@ -457,10 +457,10 @@ def _go(name: str, target: Target, because: str) -> Decision:
 
 
 def _check_changes(until: Expression, source: StepSource) -> None:
-    """W289 if nothing in `until` can change while the caller waits.
+    """W289 if nothing in `until` can change while the caller is waiting.
 
-    A condition without names is reported elsewhere (W642, W643). The exception is `false`, with which the caller always
-    waits for the whole time.
+    A condition without names is reported elsewhere (W642, W643), except `false`, with which the caller always waits for
+    the whole time.
     """
     if not until.used_names or until.used_names & {"hours", "now", *asked_names(source.fields.get("lookup"))}:
         return
@@ -470,7 +470,7 @@ def _check_changes(until: Expression, source: StepSource) -> None:
 
 
 def asked_names(node: Node | None) -> Iterator[str]:
-    """The names of the lookups under `lookup` of a step."""
+    """The names of a step's lookups."""
     for item in items(node):
         if isinstance(item, Map):
             yield from item.keys()

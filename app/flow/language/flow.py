@@ -1,4 +1,4 @@
-"""Reads one flow file: the words at its top level, then its steps."""
+"""Reads a flow file: the words at its top level, then its steps."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from app.value_types import NO_BEGINNING, TYPES, WholeNumber
 
 
 class Limits(MapForm):
-    """The limits that `ncco prove` checks; their maximum values are our choice."""
+    """The limits that `ncco prove` checks. Their maximum values are our choice."""
 
     hints: ClassVar = HINTS["limits"]
     unknown_code: ClassVar = "E290"
@@ -45,11 +45,11 @@ class Limits(MapForm):
     definition: ClassVar = "limits"
 
     seconds_to_person: Annotated[int | None, Coded(WholeNumber(1, 86_400), "E291")] = None
-    """Maximum number of seconds until a person's phone rings, on the quickest path."""
+    """Maximum time until a person's phone rings on the shortest path, in seconds."""
     steps: Annotated[int | None, Coded(WholeNumber(1, 10_000), "E291")] = None
-    """Maximum number of steps that a call enters; loops that the caller asks for count once."""
+    """Maximum number of steps that a call enters. Loops that the caller asks for count once."""
     prompt_seconds: Annotated[int | None, Coded(WholeNumber(1, 3_600), "E291")] = None
-    """Maximum number of seconds that a caller listens before an answer is possible."""
+    """Maximum time that a caller listens before they can answer, in seconds."""
     menu_options: Annotated[int | None, Coded(WholeNumber(1, 100), "E291")] = None
     """Maximum number of choices in a menu."""
 
@@ -80,7 +80,7 @@ def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
 
 
 def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Place], ...]:
-    """The numbers in a standard form, each with its place; E211 for a number that is listed twice."""
+    """The numbers in one form, each with its place; E211 for a number that occurs twice."""
     if not isinstance(node, Seq):
         shown = node.value if isinstance(node, Text) else "442079460000"
         numbers = [each.strip() for each in shown.split(",")]
@@ -119,9 +119,9 @@ class FlowWords(Declarations):
     entry: bool | None = None
     """true: the address /webhooks/answer/NAME starts it."""
     start: Annotated[Node | None, Unread(offered("steps"))] = None
-    """The first step."""
+    """The step where the call starts."""
     params: Annotated[Node | None, Unread(ref("params"))] = None
-    """The values that it takes from a flow that runs it, each with its type."""
+    """The values that it gets from a flow that runs it, each with its type."""
     outcomes: Annotated[Node | None, Unread(listed(TEXT))] = None
     """The outcomes that it may return to a flow that runs it."""
     returns: Annotated[Node | None, Unread(ref("params"))] = None
@@ -178,16 +178,16 @@ def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
 
 @dataclass(frozen=True, slots=True)
 class ReadFlow:
-    """A flow file as far as it could be read.
+    """What could be read of a flow file.
 
     Attributes:
         words: the words at its top level.
-        outside: what other flows see of it: its signature.
-        steps: those that could be read, by name.
+        outside: its signature: what other flows see of it.
+        steps: the steps that could be read, by name.
         start: the name of the first step; None if unknown.
         flow: None if the file has an error.
-        outbound: None when there is none, or it has an error.
-        sections: its parts and the shared ones.
+        outbound: None if there is none, or it has an error.
+        sections: the flow's parts and the shared ones.
         defaults: what its steps inherit.
         reader: the reader of its values.
     """
@@ -209,7 +209,7 @@ class ReadFlow:
 
 
 _SHARED: Final = "shared"
-"""The key of a file that is not a flow."""
+"""The key that marks a file as shared, not a flow."""
 _OF_FLOWS: Final = frozenset({"flow", "start", "steps"})
 _NO_FLOW_CURE: Final = "write `shared: true` if it contains parts for all flows; a flow begins with `flow: name`"
 
@@ -219,10 +219,10 @@ class FlowHead:
     """The contents of a flow file before the names in its values are resolved.
 
     Attributes:
-        node: the file, with missing section lines restored.
+        node: the file, with missing section lines added.
         words: the words at its top level.
-        outside: what other flows see of it; its name is "" if the file does not give one. It is incomplete if the file
-            has an unknown word, which may be a misspelt `params`.
+        outside: its signature; the name is "" if the file does not give one, and it is incomplete if an unknown word
+            may be a misspelt `params`.
     """
 
     node: Map
@@ -316,7 +316,7 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
 
 
 def _scope(declared: Mapping[str, Variable], flow: Map, outside: Signature, context: Context) -> ScopeTypes:
-    """The names that the values of the flow may use."""
+    """The names that values in the flow may use."""
     scope = scope_types(declared, context.env, context.kept.get(outside.name, ()))
     types = constant_types(declared, flow, outside, context.flows.values())
     texts = {name: NO_BEGINNING for name in declared if scope.get(name) == TYPES["url"]}
@@ -325,7 +325,7 @@ def _scope(declared: Mapping[str, Variable], flow: Map, outside: Signature, cont
 
 
 def _declare(declared: Mapping[str, Variable], outside: Signature, steps: Map, reader: Reader) -> dict[str, Variable]:
-    """The variables of the flow: its params, the `declared` ones, and those that a `collect` fills."""
+    """The flow's variables: its params, the `declared` ones, and those that a `collect` fills."""
     for name in outside.params.keys() & declared.keys():
         place = declared[name].place
         reader.report("E206", place, f'"{name}" is already a param of the flow', "delete one of the two")
@@ -352,18 +352,18 @@ _SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     "locales": lambda words: "language" in words and words <= {*Locale.words()},
     "hours": lambda words: "week" in words,
 }
-"""How to recognise an entry of a section by its words."""
+"""The words by which an entry of each section is recognised."""
 
 
 _BELONGS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     **_SECTIONS,
     "defaults": lambda words: words.isdisjoint(_STEP_MARKERS) or not words <= {*STEP_WORDS},
 }
-"""Section → whether an entry with these words may belong to it."""
+"""For each section, whether an entry with these words may belong to it."""
 
 
 def _restore_sections(node: Map, reader: Reader) -> Map:
-    """The flow, with a missing line such as `steps:` restored above its entries; E204 for the line."""
+    """The flow, with a missing line such as `steps:` added above its entries; E204 for the line."""
     lost: dict[str, list[Entry]] = {}
     kept: list[Entry] = []
     for key, value in node.entries:
@@ -385,7 +385,7 @@ def _restore_sections(node: Map, reader: Reader) -> Map:
 
 
 def _section_of(entry: Entry, section: str, node: Map) -> str:
-    """The missing section that an entry belongs to; "" if the entry is where it belongs."""
+    """The missing section that an entry belongs to; "" if the entry is in the right place."""
     words = frozenset(entry.value.keys()) if isinstance(entry.value, Map) else frozenset[str]()
     if not words or _BELONGS[section](words):
         return ""
@@ -403,7 +403,7 @@ def _fix_default(fields: Fields, reader: Reader) -> Fields:
 
 
 def _read_steps_map(words: FlowWords, reader: Reader) -> Map:
-    """The map of steps; an empty one when there is none."""
+    """The map of steps, which is empty if there is none."""
     cure = "write the steps below each other, each with its name: `welcome:`"
     found = reader.map(words.steps, "`steps`", cure) if words.steps else None
     if found is not None and not found.entries:
@@ -416,7 +416,7 @@ def _first_step(steps: Node | None) -> str:
 
 
 def _named_steps(steps: Map) -> Iterator[tuple[str, Place]]:
-    """The steps that a target may name, with their places."""
+    """The steps that targets may name, with their places."""
     return ((key.value, key.place) for key, _ in steps.entries if key.value not in _RESERVED_STEPS)
 
 
@@ -441,10 +441,10 @@ def _read_steps(steps: Map, defaults: Defaults, reader: Resolver) -> dict[str, R
 
 
 def restore_steps(steps: Map, reader: Reader) -> Map:
-    """The steps, with misplaced lines moved to where they belong, so that a line in the wrong column is one issue.
+    """The steps, with misplaced lines moved to where they belong, so that a wrong indentation is one issue.
 
-    A word of a step among the steps moves into the step before it (E201). A step that is indented into the step before
-    it moves out (E202). A step may have a word as its name: then its value is a step.
+    A step's word among the steps moves into the step before it (E201). A step that is indented into the step before it
+    moves out (E202). If a step has a word as its name, its value is a step.
     """
     kept: list[Entry] = []
     for entry in (each for written in steps.entries for each in _split_nested_steps(written, reader)):
@@ -464,7 +464,7 @@ def restore_steps(steps: Map, reader: Reader) -> Map:
 
 
 def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
-    """The step without the steps that are indented into it, followed by these."""
+    """A step without those that are indented into it, followed by these."""
     key, step = entry
     words = step.entries if isinstance(step, Map) else ()
     inner = [each for each in words if _is_step(each.value) and not nearest(each.key.value, STEP_WORDS)]
@@ -478,7 +478,7 @@ def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
 
 
 def _is_step(node: Node) -> bool:
-    """Whether this is a step, not a choice or a target; a step with `run` also has `on`."""
+    """Whether this is a step, not a choice or a target. A step with `run` also has `on`."""
     keys = set(node.keys()) if isinstance(node, Map) else set[str]()
     is_target = keys <= {"run", "with"}
     return not is_target and not keys.isdisjoint(STEP_WORDS) and keys.isdisjoint({"dtmf", "speech"})

@@ -74,20 +74,20 @@ _EVENT_FIELDS: Final = (
 """Source: webhook reference, Record, Transcription, Call status events."""
 
 EVENT: Final = record(dict.fromkeys(("name", *_EVENT_FIELDS, "how", "result"), TYPES["text"]))
-"""`event` as expressions see it: texts, "" for fields that this event does not have."""
+"""`event` in expressions: texts, which are "" for fields that this event does not have."""
 
 NO_EVENT: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(EVENT.fields, ""))
-"""`event` in a hook that a step sends by itself."""
+"""`event` in a hook that a step sends."""
 
 
 def event_record(name: str, webhook: Webhook, how: str = "", result: str = "") -> dict[str, str]:
-    """The value of `event` for a webhook, such as the one that reports a finished recording.
+    """The value of `event` for a webhook, such as one that reports a recording.
 
     Args:
-        name: the word under `events` that names it: `record`, `transcription`, `hangup`, `ended`, ...
+        name: its name under `events`: `record`, `transcription`, `hangup`, `ended`, ...
         webhook: what Vonage sent.
-        how: how the call ended: `hangup`, `completed` or `lost`; "" for other events than `ended`.
-        result: the outcome that the flow returned at the end.
+        how: how the call ended: `hangup`, `completed` or `lost`; "" unless the event is `ended`.
+        result: the outcome that the flow returned in the end.
     """
     found = {field: getattr(webhook, field, None) for field in _EVENT_FIELDS}
     texts = {field: "" if value is None else str(value) for field, value in found.items()}
@@ -102,22 +102,23 @@ _SERVER_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-
 
 
 MAILTO: Final = "mailto:"
-"""The start of the `url` of a hook that is a mail."""
+"""The `url` of a hook that sends email starts with this."""
 PLACE: Final = "place:"
-"""The start of the `url` of a hook that places a call."""
+"""The `url` of a hook that places a call starts with this."""
 
 
 class Hook(NamedTuple):
-    """One webhook of ours, rendered for a call.
+    """A hook, rendered for a call.
 
     Attributes:
         name: its name in the flow.
-        url: absolute, http or https; its host comes from the flow file or from `env`. For a mail, `mailto:` and the
+        url: absolute, http or https; its host comes from the flow file or from `env`. For an email, `mailto:` and the
             addresses; for a call, `place:` and the flow. "" if there is a problem.
-        json: the body: any JSON value; for a mail or a call, the result of `MailDefinition.render` or `Placing.render`.
-        headers: the flow's headers, by name; values without line ends.
-        problem: why it could not be rendered, in one sentence without any value of the call, or "". A hook with a
-            problem is not sent, but kept for inspection.
+        json: the body: any JSON value; for an email or a call, the result of `MailDefinition.render` or
+            `Placing.render`.
+        headers: the headers that the flow sets, by name; values have no line ends.
+        problem: why it could not be rendered, in one sentence without values of the call, or ""; such a hook is not
+            sent, but kept so that somebody can look at it.
     """
 
     name: str
@@ -136,7 +137,7 @@ def _read_post(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def _read_body(node: Node, what: str, reader: Resolver) -> Value | None:
-    """The body, which is stored until it is sent: E331 for secrets of callers, E583 for `env` as a whole."""
+    """The body, which is stored until it is sent: E331 for callers' secrets, E583 for all of `env`."""
     json = JSON.read(node, what, reader)
     for leaf in leaves(json) if json else ():
         for name in sorted(leaf.used_names & reader.scope.secrets):
@@ -148,7 +149,7 @@ def _read_body(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def _read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
-    """The headers, as for a lookup; E581 for a header that the server sets on every hook."""
+    """The headers, as in a lookup; E581 for a header that the server sets on every hook."""
     if isinstance(node, Map):
         reserved = [entry for entry in node.entries if entry.key.value.lower() in _SERVER_HEADERS]
         for key, _ in reserved:
@@ -169,29 +170,29 @@ class HookDefinition(Definition):
     post: Annotated[Value | None, Notation(_read_post, TEXT)] = None
     """The URL to which it is posted."""
     mail: MailDefinition | None = None
-    """The mail to send instead of a post."""
+    """The email to send instead of a post."""
     placing: PlacedFlow | None = written_as("place", default=None)
     """The call to place instead of a post."""
     body: Annotated[Value | None, Notation(_read_body, ANYTHING)] = written_as("json", default=None)
-    """The whole body, as JSON; without it, the hook reports what happened, in the format of Standard Webhooks."""
+    """The whole body, as JSON. By default, the hook reports what happened, in the format of Standard Webhooks."""
     headers: Annotated[Object | None, Notation(_read_headers, named(TEXT))] = None
-    """Header lines; keys come from `env`."""
+    """HTTP headers; keys come from `env`."""
     params: Annotated[Mapping[str, Param], Unread(ref("params"))] = field(default_factory=dict)
     """The params that a step or an event passes when it sends the hook, by name."""
 
     @property
     def url(self) -> Value | None:
-        """The URL to which it is posted; None for a mail or a call."""
+        """The URL to which it is posted; None for an email or a call."""
         return self.post
 
     @property
     def has_default_body(self) -> bool:
-        """Whether it posts what happened."""
+        """Whether it posts what happened, in the default body."""
         return self.body is None and self.mail is None and self.placing is None
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """All its values that may be computed."""
+        """All its values that can be computed."""
         return (*super().values, *(each for way in (self.mail, self.placing) if way for each in way.values))
 
     @classmethod
@@ -200,10 +201,10 @@ class HookDefinition(Definition):
         return {**super().json_schema(), "anyOf": [has(way) for way in _WAYS]}
 
     def render(self, names: Mapping[str, Any], variables: Iterable[str] = ()) -> Hook:
-        """The hook as sent in this call. Never raises: a hook that cannot be rendered has a problem instead.
+        """The hook as it is sent in this call. Never raises: a hook that cannot be rendered has a problem instead.
 
         Args:
-            names: everything in scope in the step, its `step` and `flow`, this hook's params, and `event` if there is
+            names: everything in the step's scope, its `step` and `flow`, this hook's params, and `event` if there is
                 one.
             variables: the names of the flow's variables that the default body may contain.
         """
@@ -254,7 +255,7 @@ def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], va
 
 
 def read_hooks(node: Node, reader: Resolver) -> dict[str, HookDefinition]:
-    """The hooks under `hooks`, by name. An invalid hook is reported and still defined.
+    """The hooks under `hooks`, by name. An invalid hook is reported, but still defined.
 
     The scope of `reader` is that of the flow; for shared hooks, it contains the names that every call has.
     """
@@ -299,7 +300,7 @@ _WAYS: Final[Mapping[str, tuple[str, ...]]] = {
     "mail": ("mail",),
     "place": ("place",),
 }
-"""What a hook does, with the words of each."""
+"""What hooks do, with the words that each needs."""
 _NO_POST: Final = {"post": Fix('write `post: "https://.."`', "add", 'post: "https://example.com"')}
 
 
@@ -308,7 +309,7 @@ def _others_than(way: str) -> tuple[str, ...]:
 
 
 def _way_of(fields: Fields, reader: Reader) -> str:
-    """What it does, `post` by default; E584 for a word that this ignores."""
+    """What a hook does, `post` by default; E584 for a word that has no effect on that."""
     way = next((word for word in ("place", "mail") if word in fields.values), "post")
     for word in _others_than(way) if way in fields.values else ():
         if word in fields.values:
@@ -329,7 +330,7 @@ class SentHook(Named[HookDefinition]):
     variables: tuple[str, ...] = ()
 
     def render(self, names: Mapping[str, Any]) -> Hook:
-        """The hook as sent in this call; see `HookDefinition.render`. Never raises."""
+        """The hook as it is sent in this call; see `HookDefinition.render`. Never raises."""
         try:
             scope = self.scope(names)
         except RenderError as error:
@@ -338,9 +339,9 @@ class SentHook(Named[HookDefinition]):
 
 
 def read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
-    """The hooks under `send` or an event, in the order they are sent.
+    """The hooks under `send` or an event, in the order in which they are sent.
 
-    E580 for an unknown hook, E586 for a mail with a recording that does not exist.
+    E580 for an unknown hook, E586 for an email with a recording that does not exist.
     """
     found = _read_sent(node, what, reader)
     for hook in found:
@@ -374,7 +375,7 @@ Source: webhook reference, Call status, Record, Transcription.
 """
 
 STEP_EVENTS: Final = {event: meaning for event, meaning in EVENTS.items() if event != "ended"}
-"""The events of a step. A call ends in a flow: after its last step, there is no step."""
+"""The events that a step may have. A call ends in a flow: after the last step there is no step."""
 
 _RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
 
@@ -382,7 +383,7 @@ _RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
 def read_events(
     node: Node, what: str, reader: Resolver, known: Mapping[str, str] = EVENTS
 ) -> Mapping[str, tuple[SentHook, ...]]:
-    """The map under `events`: event → the hooks to send."""
+    """The hooks to send for each event under `events`."""
     found = reader.map(node, what, "write `events: {record: hook}`")
     if found is None:
         return {}

@@ -1,10 +1,13 @@
 """Lookups: a flow's requests to another server while a caller is on the line, and their answers.
 
-lookups: customer:
-    get: "{{ env.CRM_URL }}/callers/{{ call.from }}" timeout: 700ms returns: {name: text, tier: [gold, standard]}
-        default: {name: "", tier: standard}
+lookups:
+  customer:
+    get: "{{ env.CRM_URL }}/callers/{{ call.from }}"
+    timeout: 700ms
+    returns: {name: text, tier: [gold, standard]}
+    default: {name: "", tier: standard}
 
-A step asks them by name: `lookup: customer`, `lookup: [customer, {stock: {item: "{{ item }}"}}]`.
+A step makes them by name: `lookup: customer`, `lookup: [customer, {stock: {item: "{{ item }}"}}]`.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ _COMPUTED = "\0"
 
 
 def check_segments(written: Value | None, url: str) -> None:
-    """Refuse a URL in which a segment that is a single computed value is empty. Raises RenderError (E392)."""
+    """Raise RenderError (E392) if a computed value is a whole segment of the URL's path and is empty."""
     meant = list(_segments(written)) if isinstance(written, Computed) else []
     rendered = _PATH_END.split(url)[0].split("/")
     for index in range(1, min(len(meant), len(rendered)) + 1):
@@ -46,7 +49,7 @@ def check_segments(written: Value | None, url: str) -> None:
 
 
 def _segments(written: Computed) -> Iterator[str]:
-    """The written path segments, with `_COMPUTED` for a single computed value; none if the URL contains tags."""
+    """The path segments as written, with `_COMPUTED` for a single computed value; none if the URL contains tags."""
     text = ""
     for node in written.template.body:
         if not isinstance(node, nodes.Output):
@@ -75,7 +78,7 @@ _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
     ("python", "json"): "write `with: {name: value}`: the function's arguments",
     ("python", "headers"): "delete it: a function is called, so nothing is sent",
 }
-"""A method and a key that it does not support → what to write instead."""
+"""What to write instead of a key that a method does not support."""
 
 _FUNCTION: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 _DOTTED_NAME: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
@@ -83,18 +86,18 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class LookupRequest(NamedTuple):
-    """One request of a lookup, rendered for a call.
+    """A lookup's request, rendered for a call.
 
     Attributes:
-        method: GET and POST go to `url`, PYTHON to `function`.
+        method: GET and POST request `url`, PYTHON calls `function`.
         url: absolute, http or https; its host comes from the flow file or from `env`. "" for PYTHON.
         json: the body of a POST: any JSON value; None if there is none.
-        headers: by name; values without line ends.
+        headers: the headers by name; values have no line ends.
         function: `package.module:function`; "" for GET and POST.
-        arguments: keyword arguments of the function, JSON values.
-        timeout_ms: the time limit of the answer.
+        arguments: the function's keyword arguments, as JSON values.
+        timeout_ms: the time limit for the answer.
         cache_ms: how long an accepted answer may be reused; 0 for never.
-        misfit: why an answer does not match `returns`, or ""; an answer that does not match is never cached.
+        misfit: returns why an answer does not match `returns`, or ""; such an answer is never cached.
     """
 
     method: Method
@@ -108,17 +111,17 @@ class LookupRequest(NamedTuple):
     misfit: Callable[[Any], str] | None = None
 
     def __repr__(self) -> str:
-        """Only the target of the request: the rest may be sensitive."""
+        """Only the target of the request, because the rest may be sensitive."""
         return f"<lookup by {self.method}>"
 
 
 def named_modules(text: str) -> tuple[str, ...]:
-    """The comma-separated names in the setting `NCCO_PYTHON_LOOKUPS`."""
+    """The names in the setting `NCCO_PYTHON_LOOKUPS`, separated by commas."""
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _read_function(node: Node, what: str, reader: Reader) -> str | None:
-    """The function of `python`; E536 if it is not written as one."""
+    """The function under `python`; E536 if it is not written as one."""
     text = reader.text(node, what)
     if text is None or _FUNCTION.fullmatch(text.value):
         return text.value if text else None
@@ -128,7 +131,7 @@ def _read_function(node: Node, what: str, reader: Reader) -> str | None:
 
 
 def _function_cure(text: str) -> str:
-    """The cure for a function in the wrong notation."""
+    """What to write for a function in another notation."""
     bare = text.strip().removesuffix("()").replace("/", ".").replace(".py:", ":").removesuffix(".py")
     if _FUNCTION.fullmatch(bare):
         return f'write "{bare}"'
@@ -161,21 +164,21 @@ class LookupDefinition(Definition):
 
     method: SetByCode[Method]
     get: HttpUrl | None = None
-    """The URL to request; values are escaped for their place."""
+    """The URL to request. Values in it are escaped."""
     post: HttpUrl | None = None
-    """The URL to which a body is sent."""
+    """The URL to which the body is posted."""
     function: Annotated[str, Notation(_read_function, TEXT)] = written_as("python", default="")
     """package.module:function, plain or async."""
     arguments: Annotated[Value | None, Notation(_read_arguments, named(ANYTHING))] = written_as("with", default=None)
     """The arguments of the function, by name."""
     timeout_ms: Annotated[int, Duration("50ms", "3500ms", "ms")] = written_as("timeout", default=1000)
-    """Its time limit, such as 700ms or 2s; 1s by default. `NCCO_LOOKUP_BUDGET_MS` bounds all of a turn together."""
+    """Time limit, such as 700ms or 2s; 1s by default. `NCCO_LOOKUP_BUDGET_MS` limits all lookups of a turn together."""
     returns: Annotated[Returned, Unread(named(ref("returned")))]
     """Each field of the answer with its type."""
     default: Annotated[Answer, Unread(named(ANYTHING))] = field(default_factory=dict)
-    """The answer if the other server is slow or down, or its answer does not fit."""
+    """The answer if the other server is slow or down, or if its answer does not fit."""
     cache_ms: Annotated[int, Duration("1s", "24h", "s")] = written_as("cache", default=0)
-    """How long an answer is reused, such as 30s or 5m."""
+    """How long an answer may be reused, such as 30s or 5m."""
 
     @property
     def url(self) -> Value | None:
@@ -189,7 +192,7 @@ class LookupDefinition(Definition):
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """All of its values that may be computed."""
+        """All its values that can be computed."""
         return (*super().values, *filter(None, (self.arguments,)))
 
     @property
@@ -199,13 +202,13 @@ class LookupDefinition(Definition):
 
     @property
     def default_answer(self) -> Answer:
-        """Its value before it is asked: the default, with `ok` false."""
+        """Its value before it is made: the default, with `ok` false."""
         return {**self.default, OK: False}
 
     def render(self, names: Mapping[str, Any]) -> LookupRequest:
         """The request in this call. `names` also contains its params. Raises RenderError.
 
-        A value that is a whole segment of the path must not be empty.
+        A value that is a whole path segment must not be empty.
         """
         url = self.url.render(names) if self.url else ""
         check_segments(self.url, url)
@@ -222,11 +225,11 @@ class LookupDefinition(Definition):
         )
 
     def cast_answer(self, value: object, problem: str = "") -> tuple[Answer, str]:
-        """The answer as the flow sees it, and why it is not real ("" if it is).
+        """The answer as the flow sees it, and why it is the default ("" if it is real).
 
         Args:
-            value: the answer received.
-            problem: why there was none, in which case `value` has no meaning; or "".
+            value: the answer that was received.
+            problem: why there was none, or ""; then `value` is ignored.
         """
         if problem:
             return self.default_answer, problem
@@ -236,7 +239,7 @@ class LookupDefinition(Definition):
             return self.default_answer, str(misfit)
 
     def redact(self, answer: Answer, redactor: Redactor) -> tuple[Answer, str]:
-        """The answer with sensitive values masked, and why that failed ("" if it did not)."""
+        """The answer with sensitive values masked, and why that failed, or ""."""
         try:
             return {**redactor.redact(self.returns.type, answer, self.returns.secrets), OK: answer[OK]}, ""
         except Misfit as misfit:
@@ -248,7 +251,7 @@ class LookupDefinition(Definition):
 
 
 def read_lookups(node: Node, reader: Resolver) -> dict[str, LookupDefinition]:
-    """The lookups under `lookups`, by name. Invalid ones are still defined, so that steps may name them.
+    """The lookups under `lookups`, by name. Invalid ones are still defined, so that steps can name them.
 
     The scope of `reader` is that of the definitions: the names of the call and, in a flow, its variables.
     """
@@ -288,7 +291,7 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
 
 
 def _check_method(fields: Fields, reader: Reader) -> str:
-    """`get`, `post` or `python`: E530 unless there is exactly one of them, E540 for a word that has no effect."""
+    """E530 unless there is exactly one of `get`, `post` and `python`, and E540 for a word that has no effect."""
     found = [word for word in _METHODS if word in fields.values]
     if not found:
         cure = 'add `get: "{{ env.CRM_URL }}/callers/{{ call.from }}"`, `post: url` or `python: "module:function"`'
@@ -315,7 +318,7 @@ def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
 
 
 def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: Reader) -> None:
-    """E541 if the cache would contain something sensitive, from the request or from the answer."""
+    """E541 if sensitive values, from the request or the answer, would be in the cache."""
     used = frozenset[str]().union(*(value.used_names for value in definition.values))
     sensitive = {written("", path).removeprefix(".") for path in definition.returns.secrets}
     if found := sorted(used & secrets) or sorted(sensitive):
@@ -327,7 +330,7 @@ def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: 
 
 @dataclass(frozen=True, slots=True)
 class AskedLookup(Named[LookupDefinition]):
-    """A lookup that a step asks on entry; its answer is in scope under its name."""
+    """A lookup that a step makes when it is entered. Its answer is in scope under its name."""
 
     def request(self, names: Mapping[str, Any]) -> LookupRequest:
         """The request in this call. Raises RenderError."""
@@ -335,7 +338,7 @@ class AskedLookup(Named[LookupDefinition]):
 
 
 def read_asked(node: Node, what: str, reader: Resolver) -> tuple[AskedLookup, ...]:
-    """The lookups under `lookup` of a step. E537 for an unknown lookup, E538 for one that is asked twice."""
+    """The lookups under `lookup` of a step. E537 for an unknown lookup, E538 for one that occurs twice."""
     asked: dict[str, AskedLookup] = {}
     for found in read_named(LookupDefinition, node, reader.lookups, reader, what):
         first = asked.setdefault(found.name, AskedLookup(found.definition, found.place, found.given))

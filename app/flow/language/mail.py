@@ -1,4 +1,4 @@
-"""The mail that a hook sends.
+"""The email that a hook sends.
 
 hooks:
   voicemail_saved:
@@ -30,7 +30,7 @@ from app.flow.templates.values import Value
 from app.value_types import TYPES, PlainText
 
 MOST_ADDRESSES: Final = 20
-"""Our choice: use a mailing list on the mail server to reach more people."""
+"""Our choice. To reach more people, use a mailing list on the mail server."""
 _CURE: Final = (
     f"only mail addresses are allowed, such as office@example.com, at most {MOST_ADDRESSES}, separated by commas"
 )
@@ -38,9 +38,9 @@ _BRACES: Final = re.compile(r"\{\{.*?\}\}")
 
 
 def addresses(text: str) -> tuple[str, ...]:
-    """The mail addresses between commas, such as `sales@example.com, owner@example.com`.
+    """The email addresses, separated by commas, such as `sales@example.com, owner@example.com`.
 
-    Raises ValueError, without the text, if there is none, if one cannot be used, or if there are too many.
+    Raises ValueError, without the text, if there is none, if one is invalid, or if there are too many.
     """
     found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not 0 < len(found) <= MOST_ADDRESSES or not all(map(_is_address, found)):
@@ -49,7 +49,7 @@ def addresses(text: str) -> tuple[str, ...]:
 
 
 def _is_address(text: str) -> bool:
-    """Whether it is one ASCII address without a name, with only letters, digits, dots and hyphens in its domain."""
+    """Whether this is one ASCII address without a name, whose domain only has letters, digits, dots and hyphens."""
     if not text.isascii() or len(text) > 254:  # Source: RFC 5321, 4.5.3.1.3
         return False
     try:
@@ -62,7 +62,7 @@ def _is_address(text: str) -> bool:
 
 
 class Addresses(PlainText):
-    """Mail addresses between commas."""
+    """Email addresses, separated by commas."""
 
     name = "addresses"
     sample = "office@example.com"
@@ -73,7 +73,7 @@ class Addresses(PlainText):
 
 
 def _read_to(node: Node, what: str, reader: Resolver) -> Value | None:
-    """Mail addresses; E585 if a caller or another server could choose who gets the mail."""
+    """Email addresses; E585 if a caller or another server could choose who gets the email."""
     value = reader.value(node, Addresses(), "text", what)
     if value is not None and isinstance(node, Text) and "{%" not in node.value:
         for part, place in _parts_that_are_no_address(node):
@@ -88,7 +88,7 @@ def _read_to(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def _parts_that_are_no_address(text: Text) -> Iterator[tuple[str, Place]]:
-    """The comma-separated parts that cannot be an address, whatever the values in braces are."""
+    """The parts between commas that cannot be an address, whatever the values in braces are."""
     offset = 0
     for part in text.value.split(","):
         written = part.strip()
@@ -112,21 +112,21 @@ class MailDefinition(MapForm):
     example: ClassVar = 'mail: {to: "{{ env.OFFICE_MAIL }}", subject: "A call from {{ call.from }}"}'
 
     to: Annotated[Value, Notation(_read_to, TEXT)]
-    """Comma-separated mail addresses, written here or in `env`."""
+    """Email addresses, separated by commas, written here or in `env`."""
     subject: Annotated[Value, OrTemplate(TYPES["text"])]
     """The subject, on one line."""
     text: Annotated[Value | None, OrTemplate(TYPES["text"])] = None
-    """The text of the mail; by default only the subject."""
+    """The text of the email; by default the subject."""
     attach: Literal["recording"] | None = None
     """`recording` attaches the recording that the event reports."""
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """All its values that may be computed."""
+        """All its values that can be computed."""
         return tuple(value for value in (self.to, self.subject, self.text) if value is not None)
 
     def render(self, names: Mapping[str, Any]) -> dict[str, Any]:
-        """The mail as JSON: `to`, `subject`, `text`, and with `attach`, the id of the recording.
+        """The email as JSON: `to`, `subject`, `text`, and with `attach` the ID of the recording.
 
         Raises RenderError, or ValueError without values from the call.
         """

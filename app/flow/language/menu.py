@@ -65,7 +65,7 @@ def _is_stray(entry: Entry, step: Fields) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Choices(StepExit[ChoicesWords]):
-    """Waits for an `input`; each choice leads to its target."""
+    """Waits for an `input`. Each choice leads to its target."""
 
     word: ClassVar = "choices"
     form: ClassVar = ChoicesWords
@@ -78,7 +78,7 @@ class Choices(StepExit[ChoicesWords]):
     place: Place
     locales: tuple[str, ...] = ()
     needed: dict[str, dict[str, str]] = field(default_factory=dict, init=False, compare=False, repr=False)
-    """The input that each choice needs, by locale: a cache of `decide`."""
+    """The input that each choice needs, by locale, for `decide`."""
 
     @property
     def asked(self) -> Asked:
@@ -106,7 +106,7 @@ class Choices(StepExit[ChoicesWords]):
         return self.retry.prompts
 
     def ways(self) -> Iterator[Way]:
-        """Each choice, and the targets of the last try."""
+        """The ways out: each choice, and the targets after the last attempt."""
         for choice in self.choices.values():
             yield Way(
                 choice.name,
@@ -121,7 +121,7 @@ class Choices(StepExit[ChoicesWords]):
         yield from self.retry.ways()
 
     def outcomes(self) -> Iterator[ExitOutcome]:
-        """For each choice, the ways of making it; and each failed try."""
+        """The ways to make each choice, and each failed attempt."""
         for choice in self.choices.values():
             if choice.keys:
                 yield ExitOutcome(f"{choice.name} {BY_KEYS}", choice.place)
@@ -131,11 +131,11 @@ class Choices(StepExit[ChoicesWords]):
             yield from self.retry.outcomes(failure)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The name of the choice, or of the failed try."""
+        """The choice that was made, or the failed attempt."""
         return input_outcome(decision, heard_by)
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """The choice's target, or another try."""
+        """Go to the choice's target, or ask again."""
         locale = str(frame.names.get("locale", ""))
         needs = self.needed.get(locale)
         if needs is None:
@@ -181,7 +181,7 @@ def _reason(choice: Choice, outcome: Outcome, locale: str) -> str:
 
 
 def _asked(choices: Menu, least: float, reader: Resolver) -> Asked:
-    """The input that the menu accepts in the default locale; `by_locale` has that of each locale if they differ."""
+    """The input that the menu accepts in the default locale. `by_locale` has that of each locale, if they differ."""
     every = choices.values()
     keys = _distinct(((key, choice) for choice in every for key in choice.keys), "dtmf", reader)
     each: dict[str, Asked] = {}
@@ -193,7 +193,7 @@ def _asked(choices: Menu, least: float, reader: Resolver) -> Asked:
 
 
 def _distinct(ways: Iterable[tuple[str, Choice]], word: str, reader: Reader) -> dict[str, str]:
-    """Key or folded phrase → choice; E233 for a key, and E234 for a phrase, that belongs to two choices."""
+    """The choice of each key or folded phrase; E233 for a key, and E234 for a phrase, that two choices have."""
     found: dict[str, Choice] = {}
     for value, choice in ways:
         other = found.setdefault(value, choice)

@@ -8,8 +8,8 @@ outbound:
   expires: 1h                    # after the wanted time
   on: answered: hello machine: leave_message otherwise: {send: not_reached} unknown: {send: check_by_hand}
 
-A call that is answered enters the step under `answered`, or the flow's `start`. In every other outcome nobody was
-reached, so it can only send hooks: `expired` for a call that could not be placed in time, `unknown` for an attempt that
+A call that is answered enters the step under `answered`, or the flow's `start`. With any other outcome nobody was
+reached, so only hooks can be sent: `expired` for a call that could not be placed in time, `unknown` for an attempt that
 may or may not have rung, and Vonage's statuses.
 """
 
@@ -47,10 +47,10 @@ class OutboundRetry:
     """When another attempt follows.
 
     Attributes:
-        on: the outcomes after which another attempt follows.
+        on: the outcomes after which there is another attempt.
         after_s: seconds until then.
         tries: maximum number of attempts.
-        within: the name of the opening hours in which all attempts are made; "" for any time.
+        within: the opening hours in which all attempts are made; "" for any time.
     """
 
     on: frozenset[str] = frozenset()
@@ -66,14 +66,14 @@ class Outbound:
     Attributes:
         place: where it is written.
         answered: where the call starts if a person answers.
-        from_number: digits; "" for a random number of the application.
+        from_number: the number that is shown, in digits; "" for a random number of the application.
         ringing_timer_s: seconds.
         machine_detection: "" for none.
-        retry: by default, only one attempt.
-        expires_s: seconds after the wanted time until the call expires; None: never.
-        quiet: whether calls at night are avoided.
-        ways: where the call goes once machine detection has found out, by `human`, `machine` and `beep`.
-        hooks: sent if nobody was reached, by outcome; `otherwise` for the rest, except `unknown`.
+        retry: when to try again; by default there is only one attempt.
+        expires_s: seconds after the wanted time until the call expires; None if it never does.
+        quiet: whether not to call at night.
+        ways: where the call goes after machine detection, by `human`, `machine` and `beep`.
+        hooks: the hooks that are sent if nobody was reached, by outcome; `otherwise` is for the rest, except `unknown`.
     """
 
     place: Place
@@ -93,7 +93,7 @@ class Outbound:
         return (self.answered, *self.ways.values())
 
     def hooks_for(self, outcome: str) -> tuple[SentHook, ...]:
-        """The hooks of an outcome in which nobody was reached."""
+        """The hooks that are sent after an outcome in which nobody was reached."""
         return self.hooks.get(outcome) or self.hooks.get(OTHERWISE, ())
 
 
@@ -122,13 +122,13 @@ class OutboundRetryWords(MapForm):
     example: ClassVar = "retry: {on: [timeout, busy], after: 10m, tries: 3}"
 
     on: Annotated[frozenset[str], Notation(_read_retried, listed({"enum": list(RETRIED)}))]
-    """Outcomes after which another attempt follows: timeout, busy, unanswered, rejected, failed, machine, unknown."""
+    """Outcomes after which there is another attempt: timeout, busy, unanswered, rejected, failed, machine, unknown."""
     after: Annotated[int, Duration("10s", "24h", "m")] = 600_000
-    """How long to wait until then, 10s to 24h."""
+    """How long to wait before that, 10s to 24h."""
     tries: Annotated[int, WholeNumber(1, MOST_TRIES)] = 3
-    """Total number of attempts, 1 to 10."""
+    """Maximum number of attempts, 1 to 10."""
     within: Annotated[Text | None, Notation(lambda node, what, reader: reader.text(node, what), TEXT)] = None
-    """Opening hours in which attempts are made, including the first one."""
+    """Opening hours in which attempts may be made, including the first."""
 
 
 class NotReached(MapForm):
@@ -150,17 +150,17 @@ class OutboundWays(MapForm):
     example: ClassVar = "on: {answered: step, otherwise: {send: hook}}"
 
     answered: Destination | None = None
-    """Where the call starts when somebody answers; by default at `start`."""
+    """Where the call starts if somebody answers; by default at `start`."""
     human: Destination | None = None
-    """Machine detection has found a person."""
+    """Machine detection found a person."""
     machine: Destination | None = None
-    """Machine detection has found a machine."""
+    """Machine detection found a machine."""
     beep: Destination | None = None
     """A machine has played its beep."""
     timeout: NotReached | None = None
-    """It rang for too long."""
+    """It rang too long."""
     busy: NotReached | None = None
-    """The called person is on the phone."""
+    """The person who was called is on the phone."""
     unanswered: NotReached | None = None
     """Nobody answered, or the call was declined."""
     rejected: NotReached | None = None
@@ -170,9 +170,9 @@ class OutboundWays(MapForm):
     expired: NotReached | None = None
     """The call could not be placed in time."""
     unknown: NotReached | None = None
-    """It is unknown whether it rang: a request was lost, or a server stopped."""
+    """It is not known whether it rang, because a request was lost or a server stopped."""
     otherwise: NotReached | None = None
-    """Everything that does not have its own line, after the last attempt."""
+    """Every outcome that does not have its own line, after the last attempt."""
 
 
 class OutboundWords(MapForm):
@@ -184,19 +184,19 @@ class OutboundWords(MapForm):
     definition: ClassVar = "outbound"
 
     from_: Annotated[str | None, TYPES["phone"]] = written_as("from", default=None)
-    """The number shown to the called person: one of the application's, in quotes."""
+    """The number that the person who is called sees: one of the application's, in quotes."""
     random_from_number: bool | None = written_as("randomFromNumber", default=None)
     """true: a random number of the application, instead of `from`."""
     ringing_timer: Annotated[int, Duration("1s", "120s", "s")] = 60_000
     """How long it rings, 1s to 120s."""
     machine_detection: MachineDetection | None = None
-    """What happens when a machine answers; detect and detect_beep are charged extra."""
+    """What happens if a machine answers; detect and detect_beep are charged extra."""
     retry: OutboundRetryWords | None = None
-    """When another attempt follows."""
+    """When to try again."""
     expires: Annotated[int | None, Duration("10s", "720h", "h")] = None
     """How long after the wanted time the call may still be placed."""
     quiet: bool = True
-    """false: may be placed between 21:00 and 08:00 in the called number's local time."""
+    """false: calls may be placed between 21:00 and 08:00 in the called number's local time."""
     on: OutboundWays | None = None
     """Where the call goes, and the hooks to send if nobody was reached."""
 

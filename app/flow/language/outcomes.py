@@ -5,8 +5,8 @@ on:
   busy: voicemail
   otherwise: reception     # the rest of busy, timeout, unanswered, rejected, failed
 
-When `on` names an outcome of the connect, the events of the connect decide where the call goes. Every failure must then
-lead somewhere; `machine`, `human` and `beep` decide only if they are named. `error` may be in the `on` of any step.
+If `on` names an outcome of the connect, the connect's events decide where the call goes. Every failure must then lead
+somewhere; `machine`, `human` and `beep` only decide if they are named. `error` may be in the `on` of any step.
 
 run: pin_check
 with: {tries: 3}
@@ -14,7 +14,7 @@ on:
   verified: account        # one of the `outcomes` that flow declares
   otherwise: reception     # the rest of them
 
-That flow comes back with `goto: {return: verified, set: {..}}`. An error that it does not handle is `error` here.
+The other flow returns with `goto: {return: verified, set: {..}}`. An error that it does not handle is `error` here.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ OUTCOMES: Final = {
     "beep": "A machine played its tone.",
     "otherwise": "Everything that does not have its own line.",
 }
-"""Every line of `on` for the outcome of a connect, and its meaning."""
+"""The outcomes of a connect that a line of `on` can have, and what they mean."""
 
 OTHERWISE: Final = "otherwise"
 ERROR: Final = "error"
@@ -73,11 +73,11 @@ _OBSERVED: Final = frozenset(
     {"started", "ringing", "answered", "cancelled", "record", "recording", "recorded", "transcription", "transcribed"}
     | {"transfer", "hangup"}
 )
-"""Events that hooks may report (under `events`) but that never decide where a call goes."""
+"""Events that hooks can report (under `events`), but that never decide where a call goes."""
 
 
 class OutcomeTarget(NamedTuple):
-    """One outcome and where it leads."""
+    """An outcome, and where it leads."""
 
     target: Target
     place: Place
@@ -99,7 +99,7 @@ class OnWords(MapForm):
 
 @dataclass(frozen=True, slots=True)
 class On(StepExit[OnWords]):
-    """Waits for the events of a connect, or for a checkpoint."""
+    """Waits for a connect's events, or for a checkpoint."""
 
     word: ClassVar = "on"
     form: ClassVar = OnWords
@@ -113,11 +113,11 @@ class On(StepExit[OnWords]):
 
     @property
     def statuses(self) -> frozenset[str]:
-        """The outcomes with a line, and those that `otherwise` covers."""
+        """The outcomes that have a line, and those that `otherwise` covers."""
         return self.covered.union(self.lines)
 
     def needs(self) -> Needs | None:
-        """The connect or checkpoint that `on` names; nothing after reporting that the connect is missing (E264)."""
+        """The connect or checkpoint that `on` names. If the connect is missing, this is reported (E264)."""
         if self.connect is None and not OUTCOMES.keys().isdisjoint(self.lines):
             return None
         completed = self.lines.get("completed")
@@ -130,16 +130,16 @@ class On(StepExit[OnWords]):
 
     @property
     def plays_again(self) -> bool:
-        """True only if there may be another target in a list."""
+        """Only true if a list of targets may have another one."""
         return self.connect is not None and self.connect.rings_several
 
     def ways(self) -> Iterator[Way]:
-        """Each line. None of them takes input from the caller."""
+        """Each line. None of them depends on the caller's input."""
         for name, line in self.lines.items():
             yield Way(name, line.target, line.place, (name,))
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The line that handles the outcome; none if the next target of a list is rung."""
+        """The line that handles the outcome; none if the next target of a list is dialled."""
         if decision.next_target:
             return ""
         name = OTHERWISE if is_at_once else decision.what
@@ -148,7 +148,7 @@ class On(StepExit[OnWords]):
         return OTHERWISE if OTHERWISE in self.lines else "failed"
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Wait for a webhook. If no number in a list may be dialled, take the line for a failure without waiting.
+        """Wait for a webhook. If no number in a list may be dialled, follow the line for a failure at once.
 
         Raises RenderError.
         """
@@ -224,7 +224,7 @@ class RunWords(OnWords):
 
 @dataclass(frozen=True, slots=True)
 class RunFlow(StepExit[RunWords]):
-    """Goes into another flow, whose outcome decides."""
+    """Runs another flow, whose outcome decides."""
 
     word: ClassVar = "run"
     form: ClassVar = RunWords
@@ -236,24 +236,24 @@ class RunFlow(StepExit[RunWords]):
     place: Place
 
     def ways(self) -> Iterator[Way]:
-        """The way into the other flow, and each line's way from here."""
+        """The way into the other flow, and the way that each line leads from here."""
         entered = Target(None, self.place, runs=self.run)
         yield Way(entered.shown, entered, self.place, (AT_ONCE,), is_immediate=True, is_alone=True)
         for name, line in self.lines.items():
             yield Way(name, line.target, line.place, (name,), is_immediate=True, is_return=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The line for the returned outcome; entering the other flow is not a decision."""
+        """The line for the outcome that was returned. To enter the other flow is not a decision."""
         if is_at_once:
             return AT_ONCE
         return decision.what if decision.what in self.lines else OTHERWISE
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Enter the other flow immediately."""
+        """Enter the other flow at once."""
         return Jump(Target(None, self.place, runs=self.run), self.place, f"run: {self.run.flow}")
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Follow the line of the returned outcome."""
+        """Follow the line of the outcome that was returned."""
         found = outcome.name if outcome.name in self.lines else OTHERWISE
         line = self.lines.get(found)
         if line is None:
@@ -292,12 +292,12 @@ class RunFlow(StepExit[RunWords]):
 
 
 def steers(node: Map) -> bool:
-    """Whether an `on` is an exit, which it is unless it has only `error`."""
+    """Whether an `on` is an exit, which it is unless it only has `error`."""
     return any(key != "error" for key in node.keys())  # noqa: SIM118 - a Map is no dict
 
 
 def _read_dial_lines(node: Map, source: StepSource) -> Fields:
-    """The lines by outcome; E262 for statuses that cannot steer, E263 for words that are not outcomes of this step.
+    """The lines by outcome; E262 for statuses that cannot decide, E263 for words that are not outcomes of this step.
 
     If `do` has an error, an unknown name may be a checkpoint that could not be read.
     """
@@ -329,7 +329,7 @@ def _check_dial(fields: Fields, failures: tuple[str, ...], source: StepSource) -
 def _check_otherwise(
     fields: Fields, outcomes: tuple[str, ...], code: str, reader: Reader, *, may_be_empty: bool = False
 ) -> None:
-    """W267 for an `otherwise` without any outcome left to catch; `code` for outcomes that lead nowhere."""
+    """W267 for an `otherwise` that covers no outcome; `code` for outcomes that lead nowhere."""
     missing = ", ".join(name for name in outcomes if name not in fields.values)
     if OTHERWISE in fields.values and not missing and not may_be_empty:
         reader.report("W267", fields.at(OTHERWISE), "`otherwise` is never used: every outcome has its own line")
@@ -347,7 +347,7 @@ _REFUSED: Final = frozenset(
 def _check_refused(signature: Signature, lines: Mapping[str, OutcomeTarget], reader: Reader) -> None:
     """W268 for a refusal such as `denied` that leads to the same step as a success such as `verified`.
 
-    A flow that returns values is not checked: its values can distinguish the two.
+    A flow that returns values is not checked, because the values can distinguish the two.
     """
     steps = {name: line.target.step for name, line in lines.items() if line.target.is_plain}
     led = {name: steps.get(name if name in lines else OTHERWISE) for name in signature.outcomes}
@@ -361,7 +361,7 @@ def _check_refused(signature: Signature, lines: Mapping[str, OutcomeTarget], rea
 
 
 def _check_returned(signature: Signature, place: Place, reader: Resolver) -> None:
-    """Returned values fill variables with the same names: E203 for a different type, E226 for an exposed secret."""
+    """Returned values go into variables with the same names: E203 if the type differs, E226 if a secret is exposed."""
     for name, returned in signature.returns.items():
         variable = reader.variables.get(name)
         if variable is None:
@@ -377,7 +377,7 @@ def _check_returned(signature: Signature, place: Place, reader: Resolver) -> Non
 
 
 def _fits(returned: Kind, variable: Kind) -> bool:
-    """Whether the variable can hold every value of the returned type."""
+    """Whether the variable can have every value of the returned type."""
     if variable.words:
         return bool(returned.words) and set(returned.words) <= set(variable.words)
     return returned.name == variable.name or (

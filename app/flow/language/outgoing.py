@@ -1,4 +1,4 @@
-"""What lookups and hooks send (a URL, headers, JSON), and how a step refers to them.
+"""What lookups and hooks send (a URL, headers, JSON), and how steps refer to them.
 
 The host of a URL is written in the flow file or comes from `env`. A step refers to a declared lookup or hook by its
 name, with values for its params: `send: [survey_done, {ticket_opened: {ticket: "{{ ticket }}"}}]`.
@@ -33,7 +33,7 @@ from app.value_types.kind import AnyValue, is_encodable
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
 _BRACKETS: Final = re.compile(r"\[[^\]]*\](?::[0-9]*)?")
 _NOT_IN_HOST: Final = re.compile(r"[%\s\\\u3002\uff0e\uff61]")
-"""The last three are full stops in other scripts; they become dots when the host is resolved."""
+"""The last three are full stops in other scripts, which become dots when the host is resolved."""
 
 
 class RequestUrl(Url):
@@ -53,7 +53,7 @@ class RequestUrl(Url):
 
 
 def _check_host(url: str) -> None:
-    """Refuse hosts that some parsers read as names and others as addresses: `2130706433`, `0x7f.1`, `127.1`."""
+    """Refuse hosts that some parsers take for names and others for addresses: `2130706433`, `0x7f.1`, `127.1`."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -71,10 +71,10 @@ def _check_host(url: str) -> None:
 
 
 def without_urls(scope: ScopeTypes) -> ScopeTypes:
-    """The scope, with every value of type url as ordinary text.
+    """The scope, in which values of type url are ordinary text.
 
-    Elsewhere a URL may start with a value of type url. Here only the flow file and `env` may determine the server,
-    since a variable may come from a caller or from another server.
+    Elsewhere, a URL may start with a value of type url. Here only the flow file and `env` may determine the server,
+    because a variable may come from a caller or another server.
     """
     return replace(scope, shapes={name: _without_url(shape) for name, shape in scope.shapes.items()})
 
@@ -88,7 +88,7 @@ def _without_url(type_: Kind) -> Kind:
 
 
 MAX_DEPTH: Final = 20
-"""How deep lists and maps may be nested; our choice."""
+"""How deep lists and maps may be nested. Our choice."""
 
 _NUMBER_LIMIT: Final = 2**63
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -150,7 +150,7 @@ def read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
 
 
 def plain_json(value: object, depth: int = 0) -> Any:
-    """A copy of `value` with only JSON types; a point in time becomes ISO 8601 text.
+    """A copy of `value` that only has JSON types. A point in time becomes ISO 8601 text.
 
     Raises ValueError; its message never contains the value.
     """
@@ -168,7 +168,7 @@ def plain_json(value: object, depth: int = 0) -> Any:
 
 
 def plain_text(text: str) -> str:
-    """The same text. Raises ValueError if it is too long or cannot be encoded as UTF-8."""
+    """The same text. Raises ValueError if it is too long or cannot be written in UTF-8."""
     if len(text) > MAX_TEXT:
         raise ValueError(f"text of at most {MAX_TEXT:,} characters is needed")
     if not is_encodable(text):
@@ -177,7 +177,7 @@ def plain_text(text: str) -> str:
 
 
 class JsonValue(AnyValue):
-    """Any JSON value; computed values keep their type."""
+    """Any JSON value. Computed values keep their type."""
 
     def cast(self, value: object) -> Any:
         """See `Kind`."""
@@ -185,11 +185,11 @@ class JsonValue(AnyValue):
 
 
 JSON: Final = JsonField("kept", computed=JsonValue())
-"""Anything that JSON can express, with values in braces; a key with braces is reported (E411) and left out.
+"""Anything that JSON can express, with braces in values. A key with braces is reported (E411) and left out.
 
-Unquoted numbers, `true` and `false` keep their type. `"{{ answers }}"` by itself keeps the type of the value: a list
-stays a list, and a number stays a number; braces within other text produce text. It may contain sensitive values, since
-it is sent but not written anywhere.
+Numbers, `true` and `false` without quotes keep their type. So does `"{{ answers }}"` alone: a list stays a list, and a
+number stays a number. Braces inside other text produce text. Sensitive values are allowed, because this is sent but
+never stored.
 """
 
 HttpUrl: TypeAlias = Annotated[Value, Notation(read_url, TEXT)]
@@ -198,26 +198,26 @@ Body: TypeAlias = Annotated[Value, JSON]
 
 
 class Definition(MapForm):
-    """A lookup or a hook: a flow declares it once, and its steps refer to it by name. Invalid parts are left out."""
+    """A lookup or a hook. A flow declares it once, and its steps refer to it by name. Invalid parts are left out."""
 
     is_named: ClassVar = True
     noun: ClassVar[str]
     section: ClassVar[str]
     """The word under which it is declared."""
     undeclared_code: ClassVar[str]
-    """The code of an issue for a name that is not declared."""
+    """The code of the issue about a name that is not declared."""
 
     name: SetByCode[str]
     body: Body | None = written_as("json", default=None)
     """The body, as JSON."""
     headers: Headers | None = None
-    """Header lines; keys come from `env`."""
+    """HTTP headers; keys come from `env`."""
     params: Annotated[Mapping[str, Param], Unread(ref("params"))] = field(default_factory=dict)
-    """The values to pass where it is named, by name."""
+    """The values to pass when it is named, by name."""
 
     @classmethod
     def entries(cls, node: Node, reader: Reader) -> tuple[Entry, ...]:
-        """The entries of a section. If the line with a name is missing, that is one issue, and there are no entries."""
+        """The entries of a section. If the line with a name is missing, this is one issue, and there are no entries."""
         entries = reader.entries(node, f"`{cls.section}`", f"write `{cls.section}: {{name: {cls.example}}}`")
         words = frozenset(cls.words())
         is_inner = [isinstance(value, Map) and not words.isdisjoint(value.keys()) for _, value in entries]
@@ -237,12 +237,12 @@ class Definition(MapForm):
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """All its values that may be computed."""
+        """All its values that can be computed."""
         return tuple(value for value in (self.url, self.body, self.headers) if value is not None)
 
 
 def scope_with(params: Mapping[str, Param], scope: ScopeTypes) -> ScopeTypes:
-    """The scope with the params, which hide other names that are spelt the same."""
+    """The scope with the params, which take precedence over other names."""
     for name, param in params.items():
         scope = scope.with_name(name, param.variable.type, "a sensitive param" * param.variable.sensitive)
     return scope
@@ -256,7 +256,7 @@ class Named(Generic[D]):
     """A lookup or a hook that a step or a flow names.
 
     Attributes:
-        given: the values of its params, in the scope in which it is named.
+        given: the values of its params, in the scope of the place that names it.
     """
 
     definition: D
@@ -276,14 +276,14 @@ class Named(Generic[D]):
 
 
 def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolver, what: str) -> Iterator[Named[D]]:
-    """Yield each lookup or hook that is named, in order; twice if it is named twice.
+    """Yield each lookup or hook that is named, in order. One that is named twice is yielded twice.
 
     Args:
         kind: lookup or hook.
-        node: a name, a map of name → params, or a list of both.
-        known: all lookups or hooks that may be named.
-        reader: has the scope of the params' values.
-        what: the key under which it is written, for messages.
+        node: a name, a map from a name to its params, or a list of these.
+        known: the lookups or hooks that may be named.
+        reader: reads the params' values in their scope.
+        what: the key under which it is written, as messages call it.
     """
     declaring = {*kind.words(), "url"} - known.keys()
     for item in items(node):

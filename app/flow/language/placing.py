@@ -49,7 +49,7 @@ class Moment(PlainText):
 
 
 def _form(kind: Kind) -> Notation:
-    """The form of a computed value; E331 for secrets of callers, since it is stored until the call is placed."""
+    """The form of a computed value; E331 for callers' secrets, because it is stored until the call is placed."""
 
     def read(node: Node, what: str, reader: Resolver) -> Value | None:
         value = reader.value(node, kind, "kept", what)
@@ -73,15 +73,15 @@ class PlaceWords(MapForm):
     example: ClassVar = 'place: {flow: callback, to: "{{ call.from }}"}'
 
     flow: Annotated[Node, Unread(offered("flows"))]
-    """The flow that the called person hears; it has `outbound`."""
+    """The flow that the person who is called hears. It must have `outbound`."""
     to: Annotated[Value, _form(TYPES["phone"])]
-    """The called number, with its country code."""
+    """The number to call, with its country code."""
     given: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("with", default=None)
     """The params of the flow."""
     moment: Annotated[Value | None, _form(Moment())] = written_as("at", default=None)
     """When the call is placed, such as `"{{ hours.office.next_open }}"`; by default as soon as possible."""
     after: Annotated[int | None, Duration("1s", "720h", "m")] = None
-    """How long after the hook is sent the call is placed, instead of `at`."""
+    """How long after the hook the call is placed, instead of `at`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Placing:
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """Everything in it that may be computed."""
+        """Everything in it that can be computed."""
         computed = (self.to, self.at, *(assignment.value for assignment in self.given))
         return tuple(value for value in computed if value is not None)
 

@@ -1,15 +1,15 @@
 """`retry`: what happens if the caller's input does not fit or is missing.
 
 retry:
-  noinput: ["Sorry, I did not hear you.", "You can also press a key."]    # first failed try, second and later
+  noinput: ["Sorry, I did not hear you.", "You can also press a key."]    # first failed attempt, all later ones
   nomatch: ["Sorry, that is not one of the choices."]
   tries: 3              # how often it is asked altogether
   reprompt: true        # after the prompt, `do` is played again
   then: reception       # after the last try; or {noinput: a, nomatch: b}
 
 A list or a prompt may also be a map by locale: `noinput: {en: ["Sorry?"], fr: ["Pardon ?"]}`, with the same number of
-prompts for each, or `noinput: [{en: "Sorry?", fr: "Pardon ?"}]`. `noinput` and `nomatch` count the same tries. Every
-step that asks has a `then`, its own or the flow's, so that no menu asks forever.
+prompts for each, or `noinput: [{en: "Sorry?", fr: "Pardon ?"}]`. Failed attempts of both kinds are counted together.
+Every step that asks has a `then`, its own or the flow's, so that no menu asks forever.
 """
 
 from __future__ import annotations
@@ -46,8 +46,7 @@ from app.value_types import WholeNumber
 
 FAILURES: Final = ("noinput", "nomatch")
 MAX_TRIES: Final = 10
-"""The maximum number of times that a step asks. Our choice: a caller who has not answered ten times is better served by
-`then`.
+"""Maximum number of times that a step asks. Our choice: `then` serves callers who have not answered ten times better.
 """
 
 _OPTIONS: Final = ("talk", "stream", "template", "action")
@@ -55,7 +54,7 @@ _OPTIONS: Final = ("talk", "stream", "template", "action")
 
 @dataclass(frozen=True, slots=True)
 class RetryPrompt:
-    """One prompt; `kind` is `talk` or `stream`, `item` is its notation as an item of `do`."""
+    """A prompt. `kind` is `talk` or `stream`, and `item` is how it would be written in `do`."""
 
     kind: str
     place: Place
@@ -63,9 +62,9 @@ class RetryPrompt:
     item: Map
 
     def before(self, kinds: frozenset[str]) -> tuple[Part, ...]:
-        """The prompt as it is played before actions of these `kinds` and then the `input`.
+        """The prompt, as it is played before actions of these `kinds` and the `input`.
 
-        The caller can interrupt it unless it forbids that, or actions of another kind follow. Source: NCCO reference,
+        The caller can interrupt it, unless it forbids that or actions of another kind follow. Source: NCCO reference,
         Talk and Stream (bargeIn).
         """
         return tuple(map(_interruptible, self.parts)) if kinds <= {self.kind} else self.parts
@@ -83,7 +82,7 @@ def _read_prompts(node: Node, what: str, reader: Resolver) -> tuple[RetryPrompt,
 
 
 def _read_prompt(node: Node, reader: Resolver) -> RetryPrompt | None:
-    """Text, `{template: x.j2}`, `{stream: url}`, or a talk with its own fields: `{talk: .., style: 3}`."""
+    """A text, `{template: x.j2}`, `{stream: url}`, or a talk with fields of its own: `{talk: .., style: 3}`."""
     item = as_item(node)
     kind = next((kind for kind in ("talk", "stream") if item and item.get(kind) is not None), None)
     if item is None or kind is None:
@@ -96,7 +95,7 @@ def _read_prompt(node: Node, reader: Resolver) -> RetryPrompt | None:
 
 
 def _read_then(node: Node, what: str, reader: Resolver) -> Mapping[str, Target] | None:
-    """The targets of the last try, by failure; None if an error makes them unknown."""
+    """The targets after the last attempt, by failure; None if an error makes them unknown."""
     if not isinstance(node, Map) or is_target(node):
         target = read_target(node, what, reader)
         return dict.fromkeys(FAILURES, target) if target else None
@@ -108,21 +107,21 @@ def _read_then(node: Node, what: str, reader: Resolver) -> Mapping[str, Target] 
 
 
 class Then(MapForm):
-    """The targets of the last try, by kind of failure."""
+    """The targets after the last attempt, by kind of failure."""
 
     hints: ClassVar = HINTS["then"]
 
     noinput: Destination | None = None
-    """If the caller did not say or press anything."""
+    """Where the call goes if the caller said and pressed nothing."""
     nomatch: Destination | None = None
-    """If the input did not fit."""
+    """Where the call goes if the input did not fit."""
 
 
 Prompts: TypeAlias = Annotated[tuple[RetryPrompt, ...], Notation(_read_prompts, ref("prompts"))]
 
 
 class RetryWords(MapForm):
-    """A `retry` as written; None is inherited."""
+    """A `retry` as written. A word that is None is inherited."""
 
     hints: ClassVar = HINTS["retry"]
     example: ClassVar = "retry: {noinput: [..], nomatch: [..], then: step}"
@@ -130,25 +129,25 @@ class RetryWords(MapForm):
     definition: ClassVar = "retry"
 
     noinput: Prompts | None = None
-    """Prompts for a caller who did not say or press anything: the first after the first failed try, and so on."""
+    """Prompts for a caller who said and pressed nothing: the first one after the first failed attempt, and so on."""
     nomatch: Prompts | None = None
     """Prompts for input that does not fit."""
     tries: Annotated[int | None, WholeNumber(1, MAX_TRIES)] = None
-    """How often the caller is asked in total."""
+    """How often the caller is asked, in total."""
     reprompt: bool | None = None
-    """false: after the prompt, `do` is not played again."""
+    """false: do not play `do` again after the prompt."""
     then: Annotated[Mapping[str, Target] | None, Notation(_read_then, ref("then"))] = None
-    """Where the call goes after the last try; or `{noinput: a, nomatch: b}`."""
+    """Where the call goes after the last attempt; or `{noinput: a, nomatch: b}`."""
 
     @property
     def prompts(self) -> Mapping[str, tuple[RetryPrompt, ...]]:
-        """The prompts that are written, by failure."""
+        """The prompts that were written, by failure."""
         found = {"noinput": self.noinput, "nomatch": self.nomatch}
         return {name: prompts for name, prompts in found.items() if prompts is not None}
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
-        """See `MapForm`. W241 for a prompt that is never played because the last try comes before it."""
+        """See `MapForm`. W241 for a prompt that is never played because the last attempt comes before it."""
         words = super().read(node, what, reader, place=place, **made)
         tries = words.tries if words is not None else None
         for name, prompts in words.prompts.items() if words and tries else ():
@@ -160,12 +159,12 @@ class RetryWords(MapForm):
 
 
 def failed_try(failure: str, number: int, tries: int) -> str:
-    """The name of the outcome of a failed try; `number` counts from 1, and the last of `tries` leads to `then`."""
+    """The outcome of a failed attempt. `number` counts from 1; the last of `tries` leads to `then`."""
     return f"{failure}, last try" if number >= tries else f"{failure}, try {number}"
 
 
 def input_outcome(decision: TakenDecision, heard_by: str) -> str:
-    """The name of the outcome of an `input`; "" after an error of the recogniser."""
+    """The outcome of an `input`; "" after a speech recognition error."""
     if decision.attempt:
         return failed_try(decision.what, decision.attempt, decision.attempts)
     if decision.what == "asr_error":
@@ -175,7 +174,7 @@ def input_outcome(decision: TakenDecision, heard_by: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """What a step does after a failed try; `tries` includes the first time that it asks."""
+    """What a step does after a failed attempt. `tries` includes the first time that it asks."""
 
     prompts: Mapping[str, tuple[tuple[Part, ...], ...]]
     then: Mapping[str, Target]
@@ -184,14 +183,14 @@ class Retry:
     place: Place
 
     def ways(self) -> Iterator[Way]:
-        """The ways after the last try. They do not take input from the caller."""
+        """The ways after the last attempt. They do not depend on the caller's input."""
         after = f"after {self.tries} tries" if self.tries > 1 else "after one try"
         for name in FAILURES:
             target = self.then[name]
             yield Way(name, target, target.place, (failed_try(name, self.tries, self.tries),), detail=after)
 
     def outcomes(self, failure: str) -> Iterator[ExitOutcome]:
-        """One outcome for each try that fails."""
+        """An outcome for each attempt that fails."""
         said = self.prompts[failure]
         for number in range(1, self.tries):
             prompt = said[min(number, len(said)) - 1] if said else ()
@@ -199,13 +198,13 @@ class Retry:
         yield ExitOutcome(failed_try(failure, self.tries, self.tries), self.then[failure].place)
 
     def after(self, outcome: Outcome, place: Place, tries: int, others: tuple[str, ...] = ()) -> Decision | None:
-        """The decision if the caller has failed or was not recognised; None for any other outcome."""
+        """The decision if the caller failed or was not recognised; None for any other outcome."""
         if outcome.name == "asr_error":
             return Decision(Again(counts_try=False), outcome.name, place, f"{outcome.because}: asked again")
         return self.decide(outcome.name, outcome.because, tries, others) if outcome.name in FAILURES else None
 
     def decide(self, failure: str, because: str, tries: int, others: tuple[str, ...] = ()) -> Decision:
-        """Ask again, or continue at `then`; `tries` have failed before this one."""
+        """Ask again, or continue at `then`. `tries` attempts have failed before this one."""
         number = tries + 1
         count = f"{because}; failed try {number} of {self.tries}"
         if number >= self.tries:
@@ -227,14 +226,14 @@ def merge_retry(
     kinds: frozenset[str],
     reader: Reader,
 ) -> Retry | None:
-    """The retry of a step that asks; E240 (and None) if nothing determines what follows the last try.
+    """The retry of a step that asks; E240 (and None) if nothing says what follows the last attempt.
 
     Args:
         own: the `retry` of the step.
         inherited: the `retry` of the flow's `defaults`.
-        place: the place of the exit, used if neither is written.
-        kinds: the kinds of action that the step plays before its `input`.
-        reader: for the report.
+        place: the place of the exit, for when neither is written.
+        kinds: the kinds of actions that the step plays before its `input`.
+        reader: collects the errors.
     """
     layers = [words for words in (inherited, own) if words is not None]
     then = {name: target for words in layers for name, target in (words.then or {}).items()}
@@ -257,7 +256,7 @@ def merge_retry(
 
 
 def prompt_items(node: Node, reader: Resolver) -> tuple[Node, ...]:
-    """The prompts under `noinput` or `nomatch`, each as written or with its locales under one action."""
+    """The prompts under `noinput` or `nomatch`, each as written, or with its locales under one action."""
     found: list[Node | None] = []
     if isinstance(node, Map) and stands_for_locales(node, reader, _OPTIONS):
         lists = {name: items(each) for name, each in (split(node, "this list of prompts", reader) or {}).items()}
@@ -279,14 +278,14 @@ def prompt_items(node: Node, reader: Resolver) -> tuple[Node, ...]:
 
 
 def as_item(node: Node) -> Map | None:
-    """A prompt as an item of `do`; None for a list, which is not a prompt."""
+    """A prompt as it would be written in `do`; None for a list, which is not a prompt."""
     if isinstance(node, Seq) or (isinstance(node, Map) and node.get("template") is None):
         return node if isinstance(node, Map) else None
     return Map((Entry(Text("talk", node.place), node),), node.place)
 
 
 def _merge_locales(by_locale: Mapping[str, Node], place: Place, reader: Reader) -> Map | None:
-    """The prompts of one try as an item of `do`; E564 unless all are spoken or all are streamed."""
+    """The prompts for one attempt as it would be written in `do`; E564 unless all are spoken or all are streamed."""
     made = {name: as_item(node) for name, node in by_locale.items()}
     entries = {name: item.entries[0] for name, item in made.items() if item is not None and len(item.entries) == 1}
     kinds = {entry.key.value for entry in entries.values()}

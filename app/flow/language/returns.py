@@ -5,7 +5,7 @@ returns: {card: {number: {type: text, sensitive: true}}}      # at any depth; ke
 returns: {greeting: {type: url, hosts: [cdn.example.com]}}    # an answer with another host is not accepted
 default: {tier: standard}      # missing fields are empty: "", 0, false, an empty list
 
-An answer comes from another server. An error in it is reported with the field and the expected type, never with the
+An answer comes from another server. An error in it is reported with the field and the expected type, but never with the
 value, which may be secret.
 """
 
@@ -30,10 +30,10 @@ OK = "ok"
 
 
 class Misfit(Exception):
-    """An answer that differs from its declaration.
+    """An answer that does not match its declaration.
 
     Attributes:
-        path: the path to the part that does not fit: `.city`, `[3]`; "" for the whole answer.
+        path: the path of the part that does not match: `.city`, `[3]`; "" for the whole answer.
         problem: `is missing`, `is not a number`, ...
     """
 
@@ -52,9 +52,9 @@ class Returned:
     """The declared result of a lookup.
 
     Attributes:
-        type: a map of the declared fields; other fields of an answer are left out. If a declaration could not be read,
-            the map may have any other entries as well.
-        secrets: the paths to sensitive values in an answer; none of them is part of another.
+        type: a map with the declared fields; other fields of an answer are left out. If a declaration could not be
+            read, any other entries are allowed too.
+        secrets: the paths of sensitive values in an answer; none of them is inside another.
     """
 
     type: Kind
@@ -74,8 +74,8 @@ class Returned:
 def read_answer(type_: Kind, value: object, path: str = "") -> Any:
     """A value of an answer, cast. Raises Misfit.
 
-    A number is accepted as text, and text that consists of digits as a number; a boolean is never text. `path` is the
-    place of `value` in the answer.
+    A number is accepted as text, and digits as a number, but a boolean is never text. `path` is where `value` is in the
+    answer.
     """
     if type_.is_record and isinstance(value, Mapping):
         for name in type_.fields:
@@ -105,17 +105,17 @@ def _cast(type_: Kind, value: object, path: str) -> Any:
 
 
 class SensitiveValues(Protocol):
-    """The sensitive values of this turn (`app.engine.secrets`)."""
+    """The sensitive values of the current turn (`app.engine.secrets`)."""
 
     def are_in(self, text: str) -> bool:
         """Whether a text contains a sensitive value."""
 
     def are_part_of(self, value: object) -> bool:
-        """Whether a number, a phone number or a URL contains one."""
+        """Whether a number, a phone number or a URL contains one of them."""
 
 
 _PUBLIC: Final = frozenset({"words", "bool"})
-"""Types whose values are written in the flow."""
+"""Types whose values the flow itself contains."""
 
 
 class Redactor:
@@ -131,7 +131,7 @@ class Redactor:
         self._mask = mask
 
     def redact(self, type_: Kind, value: Any, secrets: Collection[Path], path: str = "") -> Any:
-        """A value of an answer, masked except at the paths `secrets`. Raises Misfit if the type forbids a token."""
+        """A value of an answer, masked except at the paths `secrets`. Raises Misfit if its type allows no token."""
         if () in secrets or type_.name in _PUBLIC:
             return value
         inner = by_first_key(secrets)
@@ -158,24 +158,24 @@ class Redactor:
 
 
 MAX_NESTED: Final = 5
-"""How deep declared maps may be nested; our choice."""
+"""How deep declared maps may be nested. Our choice."""
 
 OPTIONAL: Final = {"phone?": "phone", "url?": "url"}
-"""Types for which an answer may contain "" for a missing value."""
+"""Types for which an answer may use "" if there is no value."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _RETURNS_CURE: Final = "add `returns: {name: text, tier: [gold, standard]}`, with the type of each field of the answer"
 _SENSITIVE: Final = "sensitive"
 _HOSTS: Final = "hosts"
 _BESIDE: Final = frozenset({"cache", "timeout", "default", "headers", "params", "json", "with"})
-"""Words of a lookup that belong next to `returns`."""
+"""Words of a lookup that belong beside `returns`, not in it."""
 _DESCRIPTION: Final = frozenset({"type", _SENSITIVE})
 _VARIABLE_WORDS: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
 _FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
 
 
 def read_returns(fields: Fields, reader: Reader) -> Returned:
-    """The map under `returns`; E531 without one, E532 for a wrong type."""
+    """The map under `returns`; E531 if there is none, E532 for a wrong type."""
     node = fields.get("returns")
     what = f"`returns` of {fields.what}"
     if node is None:
@@ -194,7 +194,7 @@ _SENSITIVE_CURE: Final = "write it at each sensitive field: `pin: {type: text, s
 
 
 def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> Kind:
-    """A map of fields; `path` leads to it, and the paths of sensitive fields are added to `secrets`."""
+    """A map of fields at `path`. The paths of sensitive fields are added to `secrets`."""
     known: dict[str, Kind] = {}
     for key, value in node.entries:
         name = key.value
@@ -212,7 +212,7 @@ def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> K
 
 
 def _looks_like_type(node: Node) -> bool:
-    """Whether a text, or every text in a map, is the name of a type."""
+    """Whether this is the name of a type, or a map in which every text is."""
     if isinstance(node, Map):
         return all(_looks_like_type(value) for _, value in node.entries)
     return not isinstance(node, Text) or node.value in TYPES or node.value in OPTIONAL
@@ -243,7 +243,7 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
 
 
 def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> Kind:
-    """A URL with one of the listed hosts; E532 and any URL if it is not a list of hosts."""
+    """A URL with one of the listed hosts. If these are not a list of hosts: E532, and any URL."""
     items = node.items if isinstance(node, Seq) else ()
     hosts = tuple(item.value.lower() for item in items if isinstance(item, Text) and _HOST.fullmatch(item.value))
     if hosts and len(hosts) == len(items):
@@ -264,8 +264,8 @@ def _entry_type(node: Node) -> Node | None:
 def is_described(node: Node) -> bool:
     """Whether a map describes one field: its `type`, with `sensitive` or the `hosts` of a URL.
 
-    `{type: text, sensitive: bool}` does not: it declares two fields with these names. Nor does
-    `{type: url, hosts: [text]}`.
+    `{type: text, sensitive: bool}` does not: it declares two fields with these names. The same is true of `{type: url,
+    hosts: [text]}`.
     """
     if not isinstance(node, Map) or not {"type"} < set(node.keys()) <= {*_DESCRIPTION, _HOSTS}:
         return False
@@ -279,7 +279,7 @@ def is_described(node: Node) -> bool:
 
 
 def described(node: Node, word: str) -> Node:
-    """The value of a word in the description of a field; the node itself without the word."""
+    """The value of a word in the description of a field. Without the word, it is the node itself."""
     found = node.get(word) if isinstance(node, Map) else None
     return node if found is None else found
 
@@ -289,7 +289,7 @@ def _is_flag(node: Node) -> bool:
 
 
 def outermost(paths: Iterable[Path]) -> frozenset[Path]:
-    """The paths, without any that start with another path. A list of sensitive entries is sensitive as a whole."""
+    """The paths, without those inside another one. A list of sensitive entries is sensitive as a whole."""
     whole = {_up_to_list(path) for path in paths}
     return frozenset(path for path in whole if not any(path[:end] in whole for end in range(1, len(path))))
 
@@ -299,7 +299,7 @@ def _up_to_list(path: Path) -> Path:
 
 
 def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
-    """Whether a map is an invalid description of one field rather than a map of fields; E532 if so."""
+    """Whether a map is an invalid description of one field, not a map of fields; E532 if so."""
     keys = {entry.key.value: entry for entry in node.entries}
     missing = _DESCRIPTION.difference(keys)
     flagged = [entry.key for entry in node.entries if _is_flag(entry.value)]
@@ -322,7 +322,7 @@ def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
 
 
 def read_default(fields: Fields, returns: Returned, reader: Resolver) -> dict[str, Any]:
-    """The result without an answer: `default`, completed with empty values; E533 for values that do not fit."""
+    """The result if there is no answer: `default`, completed with empty values; E533 for values that do not fit."""
     node = fields.get("default")
     within = f"the default of {fields.what}"
     if node is None:
@@ -335,7 +335,7 @@ def read_default(fields: Fields, returns: Returned, reader: Resolver) -> dict[st
 
 
 def _fill_map(node: Map, type_: Kind, within: str, reader: Resolver) -> dict[str, Any]:
-    """A map with the written values and empty values for the rest; E533 for a field that is not returned."""
+    """A map with the values that are written, and empty ones for the rest; E533 for a field that is not declared."""
     written: dict[str, Node] = {}
     for key, value in node.entries:
         if key.value not in type_.fields and type_.item is None:
@@ -365,7 +365,7 @@ def _read_value(node: Node, inner: Kind, within: str, reader: Resolver) -> Any:
         reader.report("E533", node.place, f"{within} is computed", "write the value itself, without braces")
         return inner.empty
     if isinstance(node, Text) and not node.value and inner.empty == "":
-        return ""  # without an answer, a phone number or a URL is empty, like any text
+        return ""  # if there is no answer, a phone number or a URL is empty, as text is
     try:
         return read_answer(inner, node.value if isinstance(node, Text) else value.render({}))
     except Misfit as misfit:

@@ -1,7 +1,7 @@
 """The JSON Schema of flow files, for editors: derived from the models of the flow language.
 
-Every file that loads is valid. The schema does not check expressions, templates and names. An item of `do` is written
-as `talk: ..` (an action by its name), or pasted from the NCCO reference as `action: talk`.
+Every file that loads is valid. The schema does not check expressions, templates or names. An item of `do` may be
+written as `talk: ..` (an action by its name), or pasted from the NCCO reference as `action: talk`.
 """
 
 from __future__ import annotations
@@ -53,21 +53,21 @@ from app.ncco.actions import ENDPOINT, SHAPES
 from app.value_types import TYPES, JsonSchema
 
 OfferedNames: TypeAlias = Mapping[str, Iterable[str]]
-"""The names in a project, by the kinds of `app.flow.editing.names`: an editor offers them."""
+"""The names in a project that an editor suggests, by the kinds of `app.flow.editing.names`."""
 
 _PLACEHOLDERS: Final = frozenset({"offered", "more", "offered_words"})
-"""Our own keys in a schema, which are replaced with standard ones at the end."""
+"""Our own keys in a schema, which are replaced with standard ones in the end."""
 _HOSTS: Final = "The hosts allowed in the URL; any other host makes the answer invalid."
 
 
 _SHORT_TYPE: Final = {"type": ["object", "string"], "if": {"type": "string"}, "then": one_of(TYPES)}
-"""A variable may be written as its type alone."""
+"""A variable may be written as just its type."""
 
 
 def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
     """The JSON Schema (draft-07) of flow files.
 
-    An editor offers the `names`. Other names are allowed, because a file may be newer than the schema.
+    An editor suggests the `names`. Other names are allowed, because a file may be newer than the schema.
     """
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -142,7 +142,7 @@ def _on() -> JsonSchema:
 
 
 def _prompts() -> JsonSchema:
-    """One or more prompts: text, a file, an audible item of `do`, or one of these for each locale."""
+    """One prompt or several: text, a file, an audible item of `do`, or one of these for each locale."""
     item = {"anyOf": [has("talk"), has("stream"), has("action")]}
     cases = [(item, ref("item")), (has("template"), FILE)]
     local = per_locale(listed({"anyOf": [TEXT, FILE, ref("item")]}))
@@ -186,9 +186,9 @@ def _returned() -> JsonSchema:
 
 
 def resolved(schema: Any, names: OfferedNames) -> Any:
-    """A schema with the names that an editor offers.
+    """A schema with the names that an editor suggests.
 
-    Nested alternatives become one list, because editors do not offer anything from the inner ones.
+    Nested alternatives become one list, because editors suggest nothing from the inner ones.
     """
     if isinstance(schema, list):
         return [resolved(each, names) for each in schema]
@@ -211,7 +211,7 @@ _OURS: Final = {
     "ncco": "A file in templates/ that produces a whole list of actions as JSON.",
 }
 ABOUT: Final = {word: SHAPES[word].about for word in ACTIONS} | _OURS
-"""A description of each item of `do`."""
+"""The description of each item of `do`."""
 
 
 def action_definitions() -> dict[str, JsonSchema]:
@@ -238,7 +238,7 @@ def options_of(word: str) -> dict[str, JsonSchema]:
 
 
 def _any_item() -> JsonSchema:
-    """An item is recognised by the first of these words; `record` next to a `conversation` is a field of it."""
+    """An item is recognised by the first of these words. `record` beside a `conversation` is one of its fields."""
     pasted = [(_has_value("action", word), ref(f"{word}_pasted")) for word in ACTIONS]
     cases = [(has("action"), choose(pasted, {"properties": {"action": one_of(ACTIONS)}}))]
     first = sorted(ITEM_WORDS, key=lambda word: word != "conversation")
@@ -250,7 +250,7 @@ def _any_item() -> JsonSchema:
 
 
 def _item(word: str) -> JsonSchema:
-    """The value under the name of an action: the main value, or a map of fields."""
+    """What is written under the name of an action: the main value, or a map of fields."""
     if word in _OURS:
         return mapped({word: about(TEXT if word == "checkpoint" else offered("templates"), ABOUT[word])})
     options = options_of(word)
@@ -264,7 +264,7 @@ def _item(word: str) -> JsonSchema:
 
 
 def _any_target() -> JsonSchema:
-    """A number, an address, an endpoint with its `type`, or one with fields of `connect` around it."""
+    """A number, an address, an endpoint with its `type`, or an endpoint among fields of `connect`."""
     websocket = {"type": "object", "properties": {"uri": {"pattern": "^wss?:"}}, "required": ["uri"]}
     untyped = mapped({"type": about(one_of(ENDPOINT_TYPES), "What is called.")}, required=["type"])
     cases = [
@@ -293,7 +293,7 @@ def _target(kind: str) -> JsonSchema:
 
 
 def _on_answer() -> JsonSchema:
-    """What the party called by phone hears first: a flow of ours, or another server's NCCO."""
+    """What the person who is called by phone hears first: a flow of ours, or an NCCO from another server."""
     phone = endpoint_shape("phone")
     plain = phone.fields[ON_ANSWER].json_schema()
     run = about(offered("flows"), "The flow that the called party hears before being connected.")

@@ -1,11 +1,11 @@
-"""Shared files: the parts that all flows of a project have in common.
+"""Shared files contain what all flows of a project have in common.
 
 shared: true hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}} lookups: {customer: {get: "{{
 env.CRM_URL }}/callers/{{ call.from }}", returns: {name: text}}} hooks: {voicemail_saved: {post: "{{ env.CRM_URL
 }}/voicemails"}} locales: {en: {language: en-GB}} defaults: {talk: {language: en-GB}, retry: {noinput: ["Sorry?"], then:
 reception}}
 
-A project may have several shared files. The declarations of a flow win over shared ones.
+A project may have several shared files. A flow's own declarations take precedence.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SECTIONS: Final = ("locales", "hours", "lookups", "hooks")
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """Each part by its name; a flow's parts win over shared ones."""
+    """Each part by name. The flow's own parts take precedence over shared ones."""
 
     locales: Mapping[str, Locale] = field(default_factory=dict)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
@@ -47,14 +47,14 @@ class Context:
     """The project around a flow file.
 
     Attributes:
-        templates: file name → text.
-        env: names of the variables that are set for flows; None if unknown.
-        dates: computed dates of holidays, by path; missing ones are computed.
-        shared: parts for all flows.
+        templates: the texts of the templates, by file name.
+        env: the names of the variables that flows can read; None if unknown.
+        dates: dates of holidays that were computed before, by path; missing ones are computed.
+        shared: the parts for all flows.
         defaults: what every flow inherits.
-        events: hooks that every flow sends for later reports from Vonage.
+        events: the hooks that every flow sends for what Vonage reports later.
         flows: the signatures of the flows, by name.
-        kept: by flow, the names of variables that may hold a server setting.
+        kept: for each flow, the names of the variables that may contain a setting of the server.
     """
 
     templates: Mapping[str, str]
@@ -68,12 +68,12 @@ class Context:
 
 
 class Declarations(MapForm):
-    """The sections of both flows and shared files; most are read once the names in scope are known."""
+    """The sections that both flows and shared files may have. Most are read once the names in scope are known."""
 
     defaults: Annotated[Node | None, Unread(ref("defaults"))] = None
     """What every step inherits; a step may override it."""
     locales: Annotated[Mapping[str, Locale] | None, Notation(read_locales, ref("locales"))] = None
-    """The languages spoken; the first is the default."""
+    """The languages spoken. The first one is the default."""
     hours: Annotated[Node | None, Unread(ref("hours"))] = None
     """Opening hours by name."""
     lookups: Annotated[Node | None, Unread(ref("lookups"))] = None
@@ -81,7 +81,7 @@ class Declarations(MapForm):
     hooks: Annotated[Node | None, Unread(ref("hooks"))] = None
     """Webhooks of ours, by name."""
     events: Annotated[Node | None, Unread(ref("events"))] = None
-    """The hooks to send for later reports from Vonage, in every step."""
+    """The hooks to send for what Vonage reports later, in every step."""
 
 
 class SharedWords(Declarations):
@@ -100,7 +100,7 @@ def is_shared(node: Node | None) -> bool:
 
 
 def read_shared(nodes: Iterable[tuple[Map, list[FlowIssue]]], context: Context) -> Context:
-    """The context with all shared parts; the errors of each file are added to its own list."""
+    """The context with all shared parts. The errors of each file are added to its own list."""
     owners: dict[tuple[str, str], Text] = {}
     for node, issues in nodes:
         context = _read_file(node, context, issues)
@@ -134,14 +134,14 @@ def _joined(node: Node | None, word: str, sample: str, before: Map | None, reade
 
 
 def overlay(own: Node | None, shared: Map | None) -> Node | None:
-    """A map merged with a shared one: its own entries win. Anything but a map replaces the shared one."""
+    """A map merged with a shared one: its own entries win. Anything other than a map replaces the shared one."""
     if isinstance(own, Map) and shared is not None:
         return gather(own.entries, shared.entries, own.place)
     return own or shared
 
 
 def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[FlowIssue]) -> None:
-    """E282 for a part that another shared file also declares. Locales are one part: the first is the default."""
+    """E282 for a part that another shared file declares too. Locales are one part: the first is the default."""
     maps = [(key.value, value) for key, value in node.entries if key.value in SECTIONS and isinstance(value, Map)]
     for section, key in ((section, entry.key) for section, value in maps for entry in value.entries):
         is_one = section == "locales"
@@ -158,10 +158,10 @@ def read_sections(
     """The sections of a file, and a reader that has them in scope.
 
     Args:
-        words: those of the file.
+        words: the words of the file.
         reader: knows the variables.
         outer: the shared parts.
-        dates: computed dates of holidays, by path.
+        dates: dates of holidays that were computed before, by path.
     """
     locales = outer.locales if words.locales is None else words.locales
     own = read_hours(words.hours, reader, dates) if words.hours else {}
@@ -173,7 +173,7 @@ def read_sections(
     lookups = {name: lookup for name, lookup in outer.lookups.items() if name not in reader.variables}
     if words.lookups:
         lookups |= read_lookups(words.lookups, reader)
-    for name, lookup in lookups.items():  # a lookup with the name of a variable (E539) may be the intended one
+    for name, lookup in lookups.items():  # a lookup with the name of a variable (E539) may be the one that is meant
         is_taken = name in reader.variables
         secrets = () if is_taken else lookup.returns.secrets
         scope = scope.with_name(name, ANY if is_taken else lookup.type, secrets=secrets)

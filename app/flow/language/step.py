@@ -1,4 +1,4 @@
-"""A step of a flow: what the caller hears, then where the caller goes."""
+"""A step of a flow: what the caller hears, and then where the call goes."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from app.flow.runtime import Exit
 from app.value_types import JsonSchema
 
 EXITS: Final[tuple[type[StepExit[Any]], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
-"""Every kind of exit. If a step has two, it is read with the first of them in this order."""
+"""Every kind of exit. A step with two of them is read with the first one in this order."""
 
 
 class StepWords(MapForm):
-    """The words that every step may have, apart from those of its exit."""
+    """The words that every step may have, except those of its exit."""
 
     others: ClassVar = tuple(dict.fromkeys(word for kind in EXITS for word in kind.form.words()))
 
@@ -41,7 +41,7 @@ class StepWords(MapForm):
     }
 
     asks: AskedLookups = written_as("lookup", default=())
-    """Lookups to ask when the step is entered: their names, or `- name: {param: value}`."""
+    """Lookups to make when the step is entered: their names, or `- name: {param: value}`."""
     sets: NewValues = written_as("set", default=())
     """Variables that change when the step is entered, line by line."""
     sends: SentHooks = written_as("send", default=())
@@ -49,11 +49,11 @@ class StepWords(MapForm):
     do: Annotated[Node | None, Unread({"type": "array", "items": ref("item")})] = None
     """What the caller hears: a list of NCCO actions."""
     events: StepEvents = field(default_factory=dict)
-    """Which hooks are sent for what Vonage reports later: a recording, a transcription, the end of the call."""
+    """Hooks to send for what Vonage reports later: a recording, a transcription, the end of the call."""
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """JSON Schema of a step: the words of each exit are included in it."""
+        """The JSON Schema of a step, including the words of each exit."""
         schemas = cls.schemas()
         for kind in EXITS:
             schemas |= {word: schema for word, schema in kind.form.schemas().items() if word not in schemas}
@@ -68,7 +68,7 @@ class ReadStep(NamedTuple):
     """A step and its source.
 
     Attributes:
-        lacks_exit: nothing says where the call goes, which is reported (W217).
+        lacks_exit: whether nothing says where the call goes, which is reported (W217).
     """
 
     step: Step
@@ -77,7 +77,7 @@ class ReadStep(NamedTuple):
 
 
 def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | None:
-    """One entry of `steps`; None if its form or its exit is invalid."""
+    """One entry of `steps`; None if the step or its exit is invalid."""
     name = entry.key.value
     place = entry.key.place
     found = reader.map(entry.value, f'step "{name}"', f"write `{name}: {{do: [..], goto: step}}`")
@@ -116,12 +116,12 @@ def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults
 
 
 def _goes_on(exit_: Exit) -> bool:
-    """Whether another step's actions may follow this step's in the same NCCO."""
+    """Whether another step's actions may follow this one's in the same NCCO."""
     return exit_.leaves_at_once and any(not way.target.is_end for way in exit_.ways())
 
 
 def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
-    """The step's exit; E218 for any other exit. An `on` with only `error` is not an exit."""
+    """The step's exit; E218 for any other one. An `on` that only has `error` is not an exit."""
     fields = source.fields
     on = fields.get("on")
     is_exit = {"on": not isinstance(on, Map) or steers(on)}
@@ -139,7 +139,7 @@ def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
 
 
 def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
-    """Report words without effect, an `input` without `choices` or `collect`, a connect without `on`, or no exit."""
+    """Report words without effect, and a missing exit: `choices` or `collect` for an `input`, `on` for a connect."""
     fields = source.fields
     reader = source.reader
     for word in ("retry", "tail", "min_confidence", "with"):
@@ -161,9 +161,9 @@ def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
 
 
 def _check_connect(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
-    """A connect whose outcome has no effect: E265 for a list of targets, W266 for one; W217 without any exit.
+    """A connect whose outcome has no effect: E265 for a list of targets, W266 for one target; W217 if there is no exit.
 
-    After an `input`, it is played only if no webhook gets through, so it cannot decide.
+    After an `input` it is only played if no webhook gets through, so it cannot decide.
     """
     connect = source.first("connect")
     on = source.fields.get("on")
@@ -177,12 +177,12 @@ def _check_connect(kind: type[StepExit[Any]] | None, source: StepSource) -> None
 
 
 def _lacks_exit(kind: type[StepExit[Any]] | None, source: StepSource) -> bool:
-    """Whether nothing says where the call goes, and it is not taken on by a `connect` or a `transfer`."""
+    """Whether nothing says where the call goes, and no `connect` or `transfer` takes the call over."""
     return kind is None and source.first("transfer") is None and source.first("connect") is None
 
 
 def _has_dial_lines(on: Map, source: StepSource) -> bool:
-    """Whether `on` has lines besides `error` and checkpoints: dial outcomes, or names already reported."""
+    """Whether `on` has lines besides `error` and checkpoints: outcomes of a dial, or names that were reported."""
     return not {"error", *source.checkpoints}.issuperset(on.keys())
 
 
