@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 STEERING: Final = frozenset({"timeout", "failed", "rejected", "unanswered", "busy"})
 """Statuses of a synchronous connect whose reply is played. Source: webhook reference, Connect events."""
 DETECTION_S: Final = 5.0
-"""Seconds until machine detection knows who answered; our estimate."""
+"""Seconds until machine detection knows who answered. Our estimate."""
 
 
 def connect(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Dial, join the parties if somebody answers, and wait until the dial is over.
+    """Dial, connect the parties if somebody answers, and wait until that is over.
 
     Source: NCCO reference, Connect: the next action follows.
     """
@@ -57,7 +57,7 @@ class Dial:
         self.ringing = self._ring()
 
     def run(self) -> Steps[Ncco | None]:
-        """Dial; returns the NCCO from a reply to an event that replaces this one, None if this one continues."""
+        """Dial. Returns the NCCO that replaces this one, from a reply to an event; None if this one continues."""
         self._platform.send_status(self._leg, "started")
         self._platform.send_status(self._leg, "ringing")
         behaviour = yield from ring(self._leg, self._caller, self._action)
@@ -66,7 +66,7 @@ class Dial:
         return (yield from self._answered(behaviour))
 
     def _from(self) -> str | None:
-        """The caller ID that the called party sees. Using our own number by default is unverified."""
+        """The caller ID that the called party sees. That it defaults to our own number is unverified."""
         written = self._action.get("from")
         if written is not None or (self._endpoint["type"] == "phone" and not self._action.get("randomFromNumber")):
             return None if written is None else str(written)
@@ -80,7 +80,7 @@ class Dial:
         return self._caller.conversation.play("tone" if tone else "ringing", tone or self._address, None, self._action)
 
     def _fail(self, behaviour: Behaviour) -> Steps[Ncco | None]:
-        """Nobody answers. With a synchronous eventType some replies are played.
+        """Nobody answers. With a synchronous eventType, some replies are played.
 
         Source: webhook reference, Connect events.
         """
@@ -103,7 +103,7 @@ class Dial:
         return self._platform.ask("event", self._leg.target, payloads.status(self._leg, status, **extra), self._leg)
 
     def _answered(self, behaviour: Behaviour) -> Steps[Ncco | None]:
-        """Somebody answers. Source: NCCO reference, Phone (dtmfAnswer): the digits are sent immediately."""
+        """Somebody answers. Source: NCCO reference, Phone (dtmfAnswer): the digits are sent at once."""
         leg = self._leg
         platform = self._platform
         leg.answered_ms = platform.clock.ms
@@ -121,15 +121,15 @@ class Dial:
             if ncco is not None:
                 return ncco
         if leg.over.is_fired or leg.is_transferred:
-            return None  # it has hung up, or its own NCCO moved it into another conversation
+            return None  # it hung up, or its own NCCO moved it into another conversation
         self._join()
         return (yield from self._talk(behaviour, events))
 
     def _play_on_answer(self, url: str, behaviour: Behaviour) -> Steps[None]:
         """Play the called party an NCCO of its own before connecting it.
 
-        The request is not documented; here it is a GET with the fields of an answer webhook. Without a ringback tone
-        the caller hears silence in the meantime. Source: NCCO reference, Phone (onAnswer).
+        The request is not documented. Here it is a GET with the fields of an answer webhook. Without a ringback tone,
+        the caller hears nothing meanwhile. Source: NCCO reference, Phone (onAnswer).
         """
         platform = self._platform
         leg = self._leg
@@ -151,9 +151,9 @@ class Dial:
         script.cancel()
 
     def _hangs_up_before(self, detection: Detection, behaviour: Behaviour) -> bool:
-        """Whether the party hangs up before detection has a result. With the outcome `human` or a machine it stays.
+        """Whether the party hangs up before a detection result. With the outcome `human` or a machine, it stays.
 
-        Source: webhook reference, Machine detection (about 5 s of analysis); it is inferred that no event is sent then.
+        Source: webhook reference, Machine detection (about 5 s of analysis); that no event is then sent is inferred.
         """
         return behaviour.outcome in UNSPECIFIC and behaviour.talks_s < detection.after_s - self._leg.at
 
@@ -191,7 +191,7 @@ class Dial:
         return None
 
     def _disconnect(self) -> Steps[Ncco | None]:
-        """A WebSocket server closes the connection; the reply is played for any `eventType`.
+        """A WebSocket server closes the connection. The reply is played, whatever the `eventType`.
 
         Source: webhook reference, Call status events (disconnected); WebSocket guide.
         """
@@ -207,11 +207,11 @@ class Dial:
 
 
 def ring(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
-    """Let a dialled party ring; returns its behaviour, with the outcome of the ringing.
+    """Let a dialled party ring; returns its behaviour, with the outcome.
 
     Args:
         leg: the leg of the called party.
-        decider: the leg whose `decide` says the party's behaviour if it is unknown.
+        decider: the leg whose `decide` sets the party's behaviour, if it is unknown.
         action: the connect that dials it.
     """
     behaviour = yield from _behaviour(leg, decider, action)
@@ -227,7 +227,7 @@ def ring(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
 
 
 def _behaviour(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
-    """The behaviour of the dialled party. A phone dial from a number that is not ours fails.
+    """The behaviour of the dialled party. To dial a phone from a number that is not ours fails.
 
     Source: NCCO reference, Connect (from).
     """
@@ -244,7 +244,7 @@ def _behaviour(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
 
 
 def _decided(leg: Leg, action: Action) -> Steps[Behaviour]:
-    """Wait for `Leg.decide`; a timeout if that takes too long."""
+    """Wait for `Leg.decide`. If that takes too long, the outcome is a timeout."""
     leg.decision = Behaviour("timeout")
     leg.decided = Signal()
     leg.wait_for_party(Waited("dial", action, address=address_of(action["endpoint"][0])))
@@ -256,7 +256,7 @@ def _decided(leg: Leg, action: Action) -> Steps[Behaviour]:
 
 
 def detect(leg: Leg, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
-    """Send the events of machine detection; returns the NCCO of the first reply that has one.
+    """Send the events of machine detection; returns the first NCCO in a reply.
 
     Source: webhook reference, Machine detection.
     """
@@ -276,7 +276,7 @@ def detect(leg: Leg, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
 
 
 def follow(leg: Leg, behaviour: Behaviour) -> Steps[None]:
-    """Act out a called party's script while its own NCCO plays; then hang up, unless it is connected first."""
+    """Follow a called party's script while its own NCCO plays. Then hang up, unless the party is connected first."""
     platform = leg.platform
     for act in behaviour.script:
         while leg.waited is None:
@@ -293,7 +293,7 @@ def follow(leg: Leg, behaviour: Behaviour) -> Steps[None]:
 
 
 BEEP_TIMEOUT_S: Final = 45.0
-"""Default seconds to wait for a beep; the documentation states none."""
+"""Default time to wait for a beep, in seconds. The documentation states none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,8 +302,8 @@ class Detection:
 
     Attributes:
         after_s: seconds after the answer.
-        hangs_up: whether the platform then ends the leg.
-        delays_joining: whether the parties are joined only after it.
+        hangs_up: whether the platform ends the leg after it.
+        delays_joining: whether the parties are only connected after it.
     """
 
     after_s: float
@@ -317,7 +317,7 @@ def detections(action: Mapping[str, Any], behaviour: Behaviour) -> tuple[Detecti
     """The detection events of an answered connect, in order. The advanced option overrides `machineDetection`.
 
     Source: NCCO reference, Connect (machineDetection, advancedMachineDetection); Voice API specification, beep_timeout.
-    That beep_timeout counts from the detection is unverified.
+    That beep_timeout starts with the detection is unverified.
     """
     is_machine = behaviour.outcome in MACHINES
     status = "machine" if is_machine else "human"

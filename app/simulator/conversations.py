@@ -1,4 +1,4 @@
-"""Conversations: which legs are joined, who hears whom, and what is recorded."""
+"""Conversations: who is in them, who hears whom, and what is recorded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 RECORDING_S: Final = 0.64
 TRANSCRIPTION_S: Final = 10.0
-"""Seconds from the end of a recording to its webhook, and from that to its transcript; our estimates."""
+"""Seconds from the end of a recording to its webhook, and from there to its transcript. Our estimates."""
 NO_SETTINGS: Final[Mapping[str, Any]] = {}
 
 
@@ -26,7 +26,7 @@ class Sound:
 
     Attributes:
         kind, text, seconds, action: as in `Heard`.
-        hearers: the legs that hear it, each with the index of its transcript entry.
+        hearers: the legs that hear it, and for each the index of the entry in its transcript.
     """
 
     conversation: SimulatedConversation
@@ -46,7 +46,7 @@ class Sound:
             leg.cut(self.hearers.pop(leg))
 
     def stop(self) -> None:
-        """Stop the sound for every leg; a leg that joins later does not hear it."""
+        """Stop the sound for every leg. A leg that joins later does not hear it."""
         if self in self.conversation.sounds:
             self.conversation.sounds.remove(self)
         for leg in tuple(self.hearers):
@@ -59,12 +59,12 @@ class SimulatedConversation:
     Attributes:
         uuid: its conversation_uuid.
         name: the name of a named conversation; "" for the conversation of a call.
-        legs: the legs in it, in order of joining, each with the action that joined it.
-        started: fires when a named conversation starts, so that its parties hear each other.
-        controller: the leg whose NCCO is played in it; None for a named one.
-        moderators: legs that end it when they leave.
+        legs: the legs in it, in the order in which they joined, and for each the action that did that.
+        started: fires when a named conversation starts and its parties hear each other.
+        controller: the leg whose NCCO is played in it; None for a named conversation.
+        moderators: the legs that end it when they leave.
         over: fires when a named conversation ends for everyone.
-        sounds: the sounds being played.
+        sounds: the sounds that are being played.
     """
 
     def __init__(self, uuid: str, name: str = "") -> None:
@@ -79,7 +79,7 @@ class SimulatedConversation:
         self.sounds: list[Sound] = []
 
     def join(self, leg: Leg, action: Mapping[str, Any] = NO_SETTINGS) -> None:
-        """Add a leg, which then hears the current sounds."""
+        """Add a leg, which then hears the sounds that are being played."""
         self.legs[leg] = action
         leg.conversation = self
         for sound in self.sounds:
@@ -92,7 +92,7 @@ class SimulatedConversation:
                 sound.leave(leg)
 
     def play(self, kind: HeardKind, text: str, seconds: float | None, action: Action | None = None) -> Sound:
-        """Play something to everyone in the conversation. Source: NCCO reference, Talk (to a Conversation)."""
+        """Play something to everybody in the conversation. Source: NCCO reference, Talk (to a Conversation)."""
         sound = Sound(self, kind, text, seconds, action)
         for leg in self.legs:
             sound.reach(leg)
@@ -100,7 +100,7 @@ class SimulatedConversation:
         return sound
 
     def relay_speech(self, speaker: Leg, text: str, seconds: float) -> None:
-        """Let every leg that may hear the speaker hear the text; none before a named conversation has started."""
+        """Let all legs that may hear the speaker hear the text; none do before a named conversation has started."""
         if self.name and not self.started.is_fired:
             return
         for listener in self.legs:
@@ -108,7 +108,7 @@ class SimulatedConversation:
                 listener.note("voice", text, seconds)
 
     def _hears(self, listener: Leg, speaker: Leg) -> bool:
-        """Whether one leg hears another: both sides must allow it.
+        """Whether one leg hears another, which both sides must allow.
 
         Source: NCCO reference, Conversation (canSpeak, canHear, mute).
         """
@@ -122,18 +122,18 @@ class SimulatedConversation:
 
 
 BYTES_A_SECOND: Final = {"mp3": 4000, "ogg": 4000, "wav": 32000}
-"""mp3: 32 kbit/s. Source: recording guide of 2022. The others are our estimates."""
+"""For mp3, 32 kbit/s. Source: recording guide of 2022. The others are our estimates."""
 
 
 class Recording:
-    """A recording in progress or finished.
+    """A recording, in progress or finished.
 
     Args:
         leg: the recorded leg.
         action: the record or conversation action that started it.
 
     Attributes:
-        begun, ended: when it began and ended; `ended` is None while it is in progress.
+        begun, ended: when it began and ended; `ended` is None until then.
     """
 
     def __init__(self, platform: Vonage, leg: Leg, action: Mapping[str, Any]) -> None:
@@ -146,7 +146,7 @@ class Recording:
         self.ended: datetime | None = None
 
     def end(self) -> None:
-        """End the recording now; its webhook follows later. Does nothing if it has already ended.
+        """End the recording now; its webhook follows later. Does nothing if it has ended before.
 
         Source: webhook reference, Record and Transcription.
         """

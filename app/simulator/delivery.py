@@ -1,6 +1,6 @@
-"""Delivers the webhooks of an application with signature, retry and fallback, and validates the replies.
+"""Delivers an application's webhooks with signatures, a retry and the fallback, and validates the replies.
 
-`Chaos` injects random network faults; the same seed gives the same faults.
+`Chaos` adds random network faults, which are the same for the same seed.
 
 Source: delivery rules; webhook reference, Fallback.
 """
@@ -34,22 +34,23 @@ if TYPE_CHECKING:
 CONNECT_S: Final = 1.0
 ANSWER_S: Final = 5.0
 EVENT_S: Final = 10.0
-"""Time limits: those of a connection, of a reply that is played, and of any other reply. Source: delivery rules."""
+"""Time limits of a connection, of a reply that is played, and of any other reply. Source: delivery rules."""
 RETRY_AFTER_S: Final = 1.0
-"""Seconds before the only retry. Source: delivery rules; former articles have two retries."""
+"""Seconds before the only retry. Source: delivery rules; older articles mention two retries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """The settings of an application in the dashboard.
+    """An application's settings in the dashboard.
 
     Attributes:
         answer_url: receives the request for the first NCCO.
-        event_url: receives every other webhook that has no URL.
-        fallback_url: receives the request after another one for an NCCO has failed; "" for none.
-        answer_method: also of the fallback. Source: webhook reference, methods (answer and fallback GET, event POST).
-        signature_secret: that of the account; "" sends unsigned webhooks.
-        numbers: the numbers of the application; a connect to a phone from any other fails. (): any number is accepted.
+        event_url: receives all other webhooks that have no URL of their own.
+        fallback_url: is requested if another request for an NCCO fails; "" for none.
+        answer_method: also used for the fallback. Source: webhook reference, methods (answer and fallback GET, event
+            POST).
+        signature_secret: the account's; "" to send unsigned webhooks.
+        numbers: the application's numbers, from which phones may be called; () for any number.
         region_url: the REST host that webhooks name.
     """
 
@@ -67,15 +68,15 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class NetworkFault:
-    """The faults of one delivery. It always succeeds in the end, through its retry or the fallback.
+    """The faults of one delivery, which always succeeds in the end, by a retry or the fallback.
 
     Attributes:
-        late_s: delay before sending. Later webhooks may overtake it, unless the call waits for its reply.
-        slow_s: delay of the reply; less than the timeout.
-        is_doubled: it is repeated `again_s` seconds later, and the second reply is ignored.
-        loses_reply: the server receives it, but the reply is lost: a timeout, then a retry.
-        loses_every_reply: the retry times out as well, so the fallback is requested, which succeeds.
-        is_unsigned: the first attempt has no signature. Source: webhooks guide (internal signing failure).
+        late_s: seconds before it is sent; later webhooks may overtake it, unless the call waits for its reply.
+        slow_s: seconds by which the reply is late; less than the timeout.
+        is_doubled: whether it is repeated `again_s` seconds later; the second reply is ignored.
+        loses_reply: whether the server receives it but the reply is lost, which causes a timeout and a retry.
+        loses_every_reply: whether the retry times out too, so that the fallback is requested, which succeeds.
+        is_unsigned: whether the first attempt has no signature. Source: webhooks guide (internal signing failure).
     """
 
     late_s: float = 0.0
@@ -96,19 +97,19 @@ NO_FAULT: Final = NetworkFault()
 
 
 MOST_LATE_S: Final = 20.0
-"""The largest delay of a delivery whose reply the call does not wait for."""
+"""Maximum delay of a delivery if the call does not wait for its reply."""
 MOST_SLOW_S: Final = 2.0
-"""The largest delay of a delivery whose reply the call waits for, and of any reply."""
+"""Maximum delay of a delivery if the call waits for its reply, and of any reply."""
 
 
 class Chaos:
     """Random network faults for each delivery.
 
     Args:
-        seed: the seed of the random numbers.
-        rate: the probability of each kind of fault, from 0 to 1.
-        fallback_rate: the probability that a delivery which the call waits for loses every reply; above 0 the
-            application needs a fallback URL.
+        seed: seed of the random numbers.
+        rate: probability of each kind of fault, from 0 to 1.
+        fallback_rate: probability that every reply is lost to a delivery that the call waits for; if it is more than 0,
+            the application needs a fallback URL.
     """
 
     def __init__(self, seed: int, rate: float = 0.25, fallback_rate: float = 0.0) -> None:
@@ -138,7 +139,7 @@ class Chaos:
 
 
 RETRIED: Final = frozenset({429, 503, 504})
-"""Statuses after which a request is sent again. Source: support article 115016024247."""
+"""A request is sent again after these statuses. Source: support article 115016024247."""
 GOOD: Final = range(200, 206)
 """Source: webhooks guide, 200 to 205."""
 INVALID: Final = "Invalid NCCO."
@@ -149,14 +150,14 @@ REASONS: Final = {
     "closed": "Connection closed.",
     "reset": "Connection reset.",
 }
-"""The `reason` of a fallback request by failure. Unverified: a connect timeout has no reason of its own.
+"""The `reason` of a fallback request, by failure. That a connect timeout has none of its own is unverified.
 
 Source: webhook reference, Fallback.
 """
 REFUSED_TYPES: Final = ("text/html", "application/xml", "text/xml")
-"""Content types that are rejected without reading the NCCO. Source: support article 115016024247."""
+"""Content types with which a reply is refused unread. Source: support article 115016024247."""
 PLAYED_ANYWAY: Final = frozenset({"N301", "N302", "N303"})
-"""Errors in the order of actions that do not keep an NCCO from being played (unverified).
+"""Errors in the order of actions with which an NCCO is still played (unverified).
 
 Source: webhook reference, Error: a refused NCCO has an "invalid value type or action".
 """
@@ -164,14 +165,14 @@ Source: webhook reference, Error: a refused NCCO has an "invalid value type or a
 
 @dataclass(frozen=True, slots=True)
 class ReplyResult:
-    """The effect of a reply.
+    """What a reply does.
 
     Attributes:
-        ncco: the NCCO to play now; None: the current NCCO continues.
+        ncco: the NCCO to play now; None if the current one continues.
         failure: the `reason` of the fallback request; "" if the reply is valid.
         is_retried: whether the same request is sent again.
-        problem: the error in one sentence.
-        issues: errors and warnings of the NCCO.
+        problem: what is wrong, in one sentence.
+        issues: the errors and warnings of the NCCO.
     """
 
     ncco: list[dict[str, Any]] | None = None
@@ -186,8 +187,8 @@ def read_reply(response: Response, *, is_played: bool, is_answer: bool) -> Reply
 
     Args:
         response: the reply.
-        is_played: whether an NCCO in the reply is played; otherwise only its status matters.
-        is_answer: whether the leg has no NCCO yet, so that an empty reply is an error.
+        is_played: whether an NCCO in the reply is played; if not, only its status matters.
+        is_answer: whether the leg has no NCCO yet, in which case an empty reply is an error.
     """
     if response.failure:
         reason = REASONS[response.failure]
@@ -220,12 +221,12 @@ NOT_RETRIEVED: Final = "failed to retrieve the ncco"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request of a delivery and its response.
+    """A request of a delivery, and the response.
 
     Attributes:
         at: when it was sent, in seconds of the clock.
-        result: the effect of the response.
-        fault: the injected faults as text; "" for none.
+        result: what the response does.
+        fault: the added faults as text; "" for none.
     """
 
     at: float
@@ -237,19 +238,19 @@ class Attempt:
 
 @dataclass(eq=False, slots=True)
 class WebhookDelivery:
-    """A webhook in the log, with its attempts and result.
+    """A webhook in the log, with its attempts and its result.
 
     Attributes:
         kind: answer, onanswer, event, input, notify, record, transcription, transfer, error or fallback.
-        fields: its payload.
+        fields: its content.
         leg: the leg that it is about.
-        is_played: whether the call waits for the reply and plays the NCCO in it.
+        is_played: whether the call waits for the reply, and plays the NCCO in it.
         is_answer: whether the leg has no NCCO yet.
-        skips_chaos: whether random faults are left out.
+        skips_chaos: whether it gets no random faults.
         at: when it was due, in seconds of the clock.
-        attempts: every request; the fallback is a separate delivery.
+        attempts: its requests; the fallback is a delivery of its own.
         result: the result of the last attempt; None before the first.
-        is_over: whether no further attempt will be made.
+        is_over: whether there will be no more attempts.
     """
 
     kind: str
@@ -267,7 +268,7 @@ class WebhookDelivery:
 
     @property
     def ncco(self) -> list[dict[str, Any]] | None:
-        """The NCCO in the reply that is played; None if there is none."""
+        """The NCCO in the reply if it is played, or None."""
         return self.result.ncco if self.result is not None else None
 
 
@@ -285,7 +286,7 @@ class Deliveries:
         self.log: list[WebhookDelivery] = []
 
     def send(self, delivery: WebhookDelivery) -> None:
-        """Deliver without waiting. Without a URL nothing is sent; an error event is still logged."""
+        """Deliver without waiting. Nothing is sent if there is no URL, but an error event is logged even then."""
         if delivery.url:
             self._scheduler.spawn(self._attempts(delivery))
         else:
@@ -294,14 +295,14 @@ class Deliveries:
                 self._begin(delivery)
 
     def ask(self, delivery: WebhookDelivery) -> Process[ReplyResult]:
-        """Deliver a webhook whose reply is played; the result of the process is the final reply.
+        """Deliver a webhook whose reply is played. The result of the process is the final reply.
 
-        The process is independent of the leg: a hang-up does not cancel the request.
+        The process does not depend on the leg: a hang-up does not cancel the request.
         """
         return self._scheduler.spawn(self._deliver_or_fall_back(delivery))
 
     def _deliver_or_fall_back(self, delivery: WebhookDelivery) -> Steps[ReplyResult]:
-        """Deliver and, if that fails, request the fallback. If both fail, a new call ends and a running NCCO continues.
+        """Deliver, or request the fallback if that fails. If both fail, a new call ends, and a running NCCO continues.
 
         Source: webhook reference, Fallback.
         """
@@ -325,7 +326,7 @@ class Deliveries:
         return result
 
     def _report(self, delivery: WebhookDelivery, reason: str) -> None:
-        """Send the error event: for each invalid NCCO, and if the fallback failed (the latter unverified in detail).
+        """Send the error event for an invalid NCCO, or if the fallback fails (the latter is unverified in detail).
 
         Source: webhook reference, Answer (reply) and Error.
         """
@@ -351,7 +352,7 @@ class Deliveries:
         return result
 
     def _next_fault(self, delivery: WebhookDelivery) -> NetworkFault:
-        """The faults to inject. A fallback gets none, since it must recover from the others."""
+        """The faults to add. A fallback gets none, because it has to recover from the others."""
         if self._chaos is None or delivery.kind == "fallback" or delivery.skips_chaos:
             return NO_FAULT
         return self._chaos.next_fault(is_awaited=delivery.is_played)
@@ -394,13 +395,13 @@ class Deliveries:
 
 
 def replacement(asking: Process[ReplyResult]) -> Steps[list[dict[str, Any]] | None]:
-    """Wait for the reply; the NCCO in it, None if the current one continues."""
+    """Wait for the reply; returns the NCCO in it, or None if the current one continues."""
     yield from first_of(asking.done)
     return asking.result.ncco if asking.result is not None else None
 
 
 def _resend(request: Request, seconds: float) -> Steps[None]:
-    """Send the same request again; its reply is ignored."""
+    """Send the same request again, and ignore the reply."""
     yield from pause(seconds)
     yield request
 

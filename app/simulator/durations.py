@@ -1,7 +1,7 @@
 """How long speech and audio last.
 
-The platform documents no durations. These are our estimates: the same in every run, and close enough to distinguish
-a prompt of four seconds from one of forty.
+The platform documents no durations. These are our own estimates. They are the same in every run, and good enough to
+tell a prompt of four seconds from one of forty.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ WORDS_PER_MINUTE: Final[Mapping[str, float]] = {
     "no": 145, "fi": 105, "pl": 120, "cs": 120, "sk": 120, "hu": 110, "ru": 115, "uk": 115, "tr": 105, "el": 135,
     "ro": 140, "hi": 140, "ar": 110, "he": 120, "id": 125, "vi": 190,
 }  # fmt: skip
-"""Speaking rate by language at a normal pace."""
+"""Normal speaking rate by language."""
 OTHER_WORDS_PER_MINUTE: Final = 140.0
 CHARACTERS_PER_MINUTE: Final[Mapping[str, float]] = {
     "ja": 330, "cmn": 255, "yue": 255, "zh": 255, "ko": 330, "th": 420,
 }  # fmt: skip
 """Speaking rate of languages that are written without spaces."""
 COMMA_S: Final = 0.15
-"""Source: NCCO reference, Talk (text): a comma adds a short pause. How short is our estimate."""
+"""Source: NCCO reference, Talk (text): a comma adds a short pause. Its length is our estimate."""
 SENTENCE_S: Final = 0.35
 STRENGTHS: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.7, "x-strong": 1.2}
 RATES: Final = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.6}
 
 LONGEST_S: Final = 604_800.0
-"""The maximum duration of anything: no call lasts longer, and a clock cannot count everything that an NCCO may contain.
+"""Maximum duration of anything. No call lasts longer, and a clock could not count everything that an NCCO may contain.
 """
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d")
-"""A word or a digit, which take equally long: numbers are read out."""
+"""A word, or a digit, which takes as long: numbers are read out."""
 _TIME: Final = re.compile(r"\s*\+?(\d+(?:\.\d+)?|\.\d+)\s*(ms|s)\s*")
 _PERCENT: Final = re.compile(r"\s*(\d+(?:\.\d+)?)%\s*")
 
@@ -45,9 +45,9 @@ class Durations:
     """How long things last.
 
     Attributes:
-        streams: seconds of audio files by their URL.
-        stream_s: seconds of every other audio file.
-        pace: factor on the speed of speech; 2 is twice as fast.
+        streams: the length of audio files in seconds, by URL.
+        stream_s: the length of every other audio file in seconds.
+        pace: how fast speech is; 2 is twice as fast.
     """
 
     streams: Mapping[str, float] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Durations:
     pace: float = 1.0
 
     def talk(self, text: str, language: str = "en-US") -> float:
-        """Seconds of synthesised speech for a text, plain or SSML, or spoken by a caller; at least 0.1."""
+        """Seconds that a text takes to say, by synthesis (plain or SSML) or by a caller. At least 0.1."""
         seconds = sum(self._seconds(part, language) for part in _parts(text))
         return max(0.1, round(min(seconds, LONGEST_S), 3))
 
@@ -72,7 +72,7 @@ class Durations:
 
 
 def repeated(once: float, loop: int) -> float | None:
-    """Seconds of a prompt that is played `loop` times; None for 0, which is forever."""
+    """Seconds of a prompt that is played `loop` times; None if that is 0, which means forever."""
     return round(min(once * min(loop, 10**9), LONGEST_S), 3) if loop else None
 
 
@@ -82,17 +82,17 @@ _BREAK_TIME: Final = re.compile(r"""\btime\s*=\s*["'](\d+(?:\.\d+)?)(ms|s)["']""
 
 
 def plain(text: str) -> str:
-    """A text or SSML as it is read aloud: without tags, with single spaces."""
+    """A text or SSML as it is read out: without tags and with single spaces."""
     return " ".join((html.unescape(_TAG.sub(" ", text)) if "<" in text else text).split())
 
 
 def is_spoken(text: str) -> bool:
-    """Whether a text, plain or SSML, has anything to say."""
+    """Whether a text, plain or SSML, contains anything to say."""
     return bool(_TAG.sub("", text).strip()) or "alias=" in text
 
 
 def longest_pause(text: str) -> float:
-    """Seconds of the longest silence that `break` tags make within a text."""
+    """The longest silence that `break` tags make in a text, in seconds."""
     times = (_BREAK_TIME.findall(found[0]) for found in _PAUSES.finditer(text))
     return max((sum(float(time) / (1000 if unit == "ms" else 1) for time, unit in each) for each in times), default=0.0)
 
@@ -105,7 +105,7 @@ def _spoken(text: str, language: str) -> float:
 
 
 def _parts(text: str) -> Iterable[tuple[str, float] | float]:
-    """The parts of a text with their speaking rates, and pauses in seconds."""
+    """The parts of a text with their speaking rates, and the pauses in seconds."""
     if "<" not in text:
         return [(text, 1.0)]
     try:
@@ -116,7 +116,7 @@ def _parts(text: str) -> Iterable[tuple[str, float] | float]:
 
 
 def _walk(root: ET.Element) -> Iterable[tuple[str, float] | float]:
-    """The parts of SSML in no particular order. Not recursive, since tags can be nested to any depth."""
+    """The parts of SSML, in no particular order. Not recursive, because tags can be nested to any depth."""
     pending = [(root, 1.0)]
     while pending:
         element, rate = pending.pop()
@@ -135,14 +135,14 @@ def _walk(root: ET.Element) -> Iterable[tuple[str, float] | float]:
 
 
 def _break_s(element: ET.Element) -> float:
-    """Source: Text-To-Speech guide, break (time, strength). Without either it is a medium pause."""
+    """Source: Text-To-Speech guide, break (time, strength). Without both, it is a medium pause."""
     if found := _TIME.fullmatch(element.get("time", "")):
         return float(found[1]) / (1000 if found[2] == "ms" else 1)
     return STRENGTHS.get(element.get("strength", "medium"), STRENGTHS["medium"])
 
 
 def _rate(element: ET.Element) -> float:
-    """How much faster the text of a prosody element is spoken."""
+    """How much faster than normal the text of a prosody element is spoken."""
     written = element.get("rate", "medium")
     if found := _PERCENT.fullmatch(written):
         return max(float(found[1]), 20.0) / 100

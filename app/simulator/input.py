@@ -18,10 +18,10 @@ Collected: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
 def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Collect input, send it, and return the NCCO of the reply.
+    """Collect input, send it, and return the NCCO in the reply.
 
-    After an empty reply the NCCO continues after the input.
-    Source: webhook reference, Input (reply; unverified for input).
+    After an empty reply, the NCCO continues after the input. Source: webhook reference, Input (reply; unverified for
+    input).
     """
     if action.get("mode") == "asynchronous":
         yield from _each_key(playback, action)
@@ -41,9 +41,9 @@ def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
 
 
 def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Collected]:
-    """Collect keys or speech until a key ends the input or a timeout expires. Keys take precedence over speech.
+    """Collect keypresses or speech until a key ends the input or the time is up. Keypresses take precedence.
 
-    Timeouts start at the end of the prompts; an input for both uses the timeout of speech (both unverified).
+    Timeouts start at the end of the prompts, and an input for both uses the timeouts of speech (both unverified).
     Source: NCCO reference, DTMF Input Settings, Speech Recognition Settings; webhook reference, Input.
     """
     clock = playback.platform.clock
@@ -83,7 +83,7 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Coll
                 break
     if digits or not is_timed_out or "speech" not in takes:
         keys = {"digits": digits, "timed_out": is_timed_out}
-        # Source: webhook reference, Input (speech.error). Input of only keys gets an error, too: Speech was not
+        # Source: webhook reference, Input (speech.error). Even an input of keys alone gets an error: Speech was not
         # enabled.
         speech = {"error": "Speech overridden by DTMF"} if "speech" in takes else {"results": []}
         return {"speech": speech, "dtmf": keys}
@@ -107,13 +107,13 @@ def _sources(leg: Leg, takes: frozenset[str], speech: Mapping[str, Any]) -> Iter
 
 
 def _each_key(playback: Playback, action: Action) -> Steps[None]:
-    """Asynchronous mode: the NCCO continues, and each key is sent immediately until the leg ends (unverified).
+    """Asynchronous mode: the NCCO continues, and each key is sent at once, until the leg ends (unverified).
 
     Source: NCCO reference, Input (mode).
     """
     platform = playback.platform
     leg = playback.leg
-    with InputQueue((leg, PressedKey)) as queue:  # until the prompts end or a key interrupts them
+    with InputQueue((leg, PressedKey)) as queue:  # until the prompts end, or a key interrupts them
         first = yield from playback.play_until(queue)
     leg.processes.append(platform.scheduler.spawn(listen_for_keys(leg, platform.target(action), first)))
 

@@ -1,4 +1,4 @@
-"""Legs: one party's connection to the platform, its transcript, and the methods to act as that party."""
+"""Legs: a party's connection to the platform, its transcript, and the methods to act as that party."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from app.simulator.platform import Vonage
 
 EndedBy: TypeAlias = Literal["user", "platform"]
-"""Who ended a leg: its own party or the platform. Source: webhook reference, completed (disconnected_by)."""
+"""Who ended a leg: its own party, or the platform. Source: webhook reference, completed (disconnected_by)."""
 BETWEEN_KEYS_S: Final = 0.25
-"""Seconds between two keys; our estimate."""
+"""Seconds between two keys. Our estimate."""
 SURE: Final = 0.9
 """The default confidence of speech."""
 
 
 class CallIsOver(AppError):
-    """The party acts after the call has ended."""
+    """The party acts although the call is over."""
 
 
 class NothingToDecide(AppError):
-    """No dial is waiting for a decision."""
+    """No dial waits for a decision."""
 
 
 def ids_of(seed: str) -> Iterator[uuid.UUID]:
-    """An endless series of ids, the same for the same seed. Source: webhook reference, identifiers (opaque)."""
+    """An endless series of IDs, the same for the same seed. Source: webhook reference, identifiers (opaque)."""
     for count in itertools.count(1):
         yield uuid.UUID(bytes=hashlib.sha256(f"{seed}:{count}".encode()).digest()[:16], version=4)
 
@@ -46,14 +46,14 @@ Action: TypeAlias = dict[str, Any]
 """An action of an NCCO."""
 Ncco: TypeAlias = list[Action]
 Target: TypeAlias = tuple[str, Method]
-"""Where webhooks go: URL and method."""
+"""Where webhooks go: the URL and the method."""
 HeardKind: TypeAlias = Literal[
     "ringing", "talk", "stream", "tone", "music", "beep", "keys", "joined", "left", "voice", "pressed", "spoke",
     "hung up", "ended",
 ]  # fmt: skip
-"""ringing: the dialled number rings. tone: a ringback tone. music: hold music of a conversation that has not started.
-keys: DTMF tones sent to this party. joined, left: by another party. voice: another party speaks. pressed, spoke, hung
-up: by this party. ended: the platform hung up.
+"""ringing: the number that was dialled is ringing. tone: a ringback tone. music: hold music of a conversation that has
+not started. keys: DTMF tones sent to this party. joined, left: another party did. voice: another party speaks. pressed,
+spoke, hung up: this party did. ended: the platform hung up.
 """
 
 
@@ -66,7 +66,8 @@ class Heard:
         leg: the uuid of the leg.
         kind: what happened.
         text: the spoken text, the URL of a file, a number or keys.
-        seconds: its duration, the planned one until it is cut; None for an endless sound that is still playing.
+        seconds: its duration, which is the planned one until it is cut; None for an endless sound that is still
+            playing.
         is_cut: whether a prompt was interrupted by a key, speech or a hang-up.
         action: the NCCO action that caused it; None if there is none.
     """
@@ -106,10 +107,10 @@ PartyInput: TypeAlias = PressedKey | Speech
 
 
 class InputQueue:
-    """The inputs of parties while the queue is open, in order. Open it with `with`.
+    """Parties' inputs, in order, from when it is opened. Open it with `with`.
 
     Args:
-        sources: legs, each with a type of input to collect from it.
+        sources: the legs, and for each a type of input to collect.
     """
 
     def __init__(self, *sources: tuple[Leg, type[PartyInput]]) -> None:
@@ -132,7 +133,7 @@ class InputQueue:
         self._arrived.fire()
 
     def take(self, within: float | None, unless: Signal | None = None) -> Steps[PartyInput | None]:
-        """Wait for the next input; None if `within` seconds pass or `unless` fires first."""
+        """Wait for the next input; None if `within` seconds have passed, or `unless` fires first."""
         if not self._items:
             self._arrived = Signal()
             yield from first_of(self._arrived, *([unless] if unless is not None else ()), within=within)
@@ -141,12 +142,12 @@ class InputQueue:
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """What the call waits for a party to do.
+    """What the call waits for.
 
     Attributes:
         kind: `input`: press keys or speak; nothing is being played. `record`: end the recording by silence or a key.
             `dial`: decide the outcome of a dial (`Leg.decide`).
-        action: the NCCO action that waits.
+        action: the NCCO action that is waiting.
         takes: for an input, `dtmf`, `speech` or both.
         address: for a dial, the dialled number, user, URI or extension.
     """
@@ -157,7 +158,7 @@ class Waited:
     address: str = ""
 
     def is_ended_by(self, given: PartyInput) -> bool:
-        """Whether this input is enough for the call to continue by itself; never for a dial."""
+        """Whether this input is enough for the call to continue; never for a dial."""
         if self.kind == "input":
             return ("dtmf" if isinstance(given, PressedKey) else "speech") in self.takes
         if isinstance(given, PressedKey):
@@ -167,12 +168,12 @@ class Waited:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The fields that identify a leg in webhooks.
+    """The fields of webhooks that identify a leg.
 
     Attributes:
         from_: the calling number or URI; None for a Client SDK user, who has a `from_user` instead.
         headers: SIP headers, or the metadata of a WebSocket.
-        custom_data: the data that a Client SDK application sent.
+        custom_data: data that a Client SDK application sent.
     """
 
     uuid: str
@@ -190,11 +191,11 @@ MomentKind: TypeAlias = Literal["input", "record", "dial", "until", "idle", "end
 
 @dataclass(frozen=True, slots=True)
 class CallMoment:
-    """Why and when a call stopped advancing.
+    """Why and when a call stopped, and waits.
 
     Attributes:
         at: seconds since the call was answered.
-        kind: `input`, `record`, `dial`: it waits for the party, see `Waited`. `until`: the given time is reached.
+        kind: `input`, `record`, `dial`: it waits for the party; see `Waited`. `until`: the given time is reached.
             `idle`: nothing happens until somebody acts (an endless loop, a conversation), or a day has passed without
             waiting for the caller. `end`: the call is over.
         waited: what it waits for; None for `until`, `idle` and `end`.
@@ -206,29 +207,30 @@ class CallMoment:
 
 
 class Leg:
-    """One party's connection.
+    """A party's connection.
 
-    The coroutines act as the party. They advance the virtual time of all legs of the platform.
+    The coroutines act as the party, and advance the virtual time of all legs of the platform.
 
     Attributes:
         conversation: the conversation that it is in.
-        root: the leg of the inbound call that it belongs to; for the inbound call itself, this leg.
-        log: the webhooks of its call with their replies, including those of the legs that it dialled.
+        root: the leg of the inbound call that it belongs to, or itself for the inbound call.
+        log: its call's webhooks with their replies, including those of the legs that it dialled.
         target: receives its status events.
-        open: the input, recording or dial that its party can act on; for an input also while a prompt still plays.
-        waited: as `open`, but only while the call waits for the party: no prompt plays and the party has not acted.
-        player: the process that plays its NCCO; None for a leg without its own NCCO.
-        processes: the processes to cancel when it ends, including the player.
-        is_transferred: whether a transfer moved it to its conversation, so that only that conversation ends it.
+        open: the input, recording or dial that its party can act on, even if a prompt is still playing before an input.
+        waited: the same, but only while the call waits for the party: no prompt is playing, and the party has not
+            acted.
+        player: the process that plays its NCCO; None if it has none of its own.
+        processes: the processes that are cancelled when it ends, including the player.
+        is_transferred: whether a transfer moved it to its conversation, so that it only ends with that.
         dialled: the legs that it has dialled, which end with it.
-        recordings: the recordings to end with it.
-        status: the one that the REST API shows. Source: Voice API specification, status of a call.
-        is_muted, is_earmuffed: as set by the REST API: whether others cannot hear it, and whether it cannot hear them;
+        recordings: the recordings that end with it.
+        status: its status in the REST API. Source: Voice API specification, status of a call.
+        is_muted, is_earmuffed: whether others cannot hear it, and whether it cannot hear them, as set by the REST API;
             None if the NCCO decides.
-        decision, decided: the behaviour set by `decide`, and the signal that it was set.
-        listeners: the queues that collect its input, each with a type of input.
-        performed: for a root, the NCCO actions performed in its call, as written, in order.
-        problem: why it could not be dialled; "" if it could.
+        decision, decided: the behaviour that `decide` set, and the signal for that.
+        listeners: the queues that collect its input, and for each the type of input.
+        performed: for a root, the NCCO actions that its call has performed, as written and in order.
+        problem: why it could not be dialled, or "".
         declined: fires when its party declines the call.
         over: fires when it ends.
     """
@@ -297,12 +299,12 @@ class Leg:
 
     @property
     def zero_ms(self) -> int:
-        """When it was answered; or when it began, if it never was."""
+        """When it was answered, or if it never was, when it began."""
         return self.started_ms if self.answered_ms is None else self.answered_ms
 
     @property
     def transcript(self) -> tuple[Heard, ...]:
-        """What its party heard and did; times are relative to `zero_ms`."""
+        """What its party heard and did. Times are relative to `zero_ms`."""
         return self.heard_since(0)
 
     @property
@@ -321,14 +323,14 @@ class Leg:
         return len(self._heard) - 1
 
     def cut(self, number: int) -> None:
-        """End a sound of the transcript now, unless it has already ended."""
+        """End a sound in the transcript now, unless it has ended before."""
         begun, heard = self._heard[number]
         lasted = (self.clock.ms - begun) / 1000
         if heard.seconds is None or lasted < heard.seconds:
             self._heard[number] = begun, replace(heard, seconds=lasted, is_cut=heard.kind in ("talk", "stream"))
 
     def dispatch(self, given: PartyInput) -> None:
-        """Pass its party's input to every queue that collects this type."""
+        """Pass its party's input to all queues that collect this type."""
         if self.waited is not None and self.waited.is_ended_by(given):
             self.waited = None
         for queue, kind in self.listeners:
@@ -344,7 +346,7 @@ class Leg:
             self.dispatch(PressedKey(digit))
 
     def speaking(self, seconds: float, results: Sequence[Mapping[str, str]], error: str = "") -> Steps[None]:
-        """Its party says something; `results` are the recognised texts, best first."""
+        """Its party says something. `results` are the recognised texts, best first."""
         text = results[0]["text"] if results else ""
         self.note("spoke", text, seconds)
         self.conversation.relay_speech(self, text, seconds)
@@ -363,12 +365,11 @@ class Leg:
         self.open = self.waited = None
 
     async def listen(self, until: float | None = None, at_most: float = LONGEST_MS / 1000) -> CallMoment:
-        """Continue the call until it waits for the party, until `until` seconds after the answer, or to the end.
+        """Continue the call until it waits for the party, until `until` seconds after the answer, or to its end.
 
-        Without `until` the result is `idle` if the call does not wait for the party within `at_most` seconds.
+        Without `until`, the result is `idle` if the call does not wait for the party within `at_most` seconds.
 
-        If the call already waits for the party, this returns immediately without `until`; with it, the party stays
-        silent until then.
+        If the call already waits for the party, this returns at once. With `until`, the party stays silent until then.
         """
         scheduler = self.platform.scheduler
         if until is not None:
@@ -379,7 +380,7 @@ class Leg:
         return self._moment("idle")
 
     async def hear(self) -> CallMoment:
-        """Continue the call until the transcript grows, until it waits for the party, or to the end."""
+        """Continue the call until the transcript grows, the call waits for the party, or it ends."""
         before = len(self._heard)
         await self.platform.scheduler.advance(
             lambda: self.is_over or self.waited is not None or len(self._heard) > before
@@ -387,7 +388,7 @@ class Leg:
         return self._moment("idle" if len(self._heard) == before else "until")
 
     def _moment(self, otherwise: Literal["idle", "until"]) -> CallMoment:
-        """The reason and time of the current stop."""
+        """Why and when the call stopped."""
         if self.is_over:
             return CallMoment(self.at, "end")
         if self.waited is not None:
@@ -402,9 +403,9 @@ class Leg:
         """Say something. Raises CallIsOver.
 
         Args:
-            results: the recognised texts, best first, each a text or (text, confidence). None means noise.
-            seconds: its duration, by default estimated from the first text.
-            error: an error of speech recognition instead of results.
+            results: the recognised texts, best first, each as text or (text, confidence); none for noise.
+            seconds: how long it takes; by default estimated from the first text.
+            error: a speech recognition error, instead of results.
         """
         await self._do(self.saying(*results, seconds=seconds, error=error))
 
@@ -416,14 +417,14 @@ class Leg:
         return self.speaking(lasts, wire, error)
 
     async def silence(self) -> None:
-        """Stay silent until the current input, recording or dial ends, or the next one if there is none."""
+        """Stay silent until the current input, recording or dial ends, or else the next one."""
         if self.open is None:
             await self.listen()
         if (waited := self.open) is not None:
             await self.platform.scheduler.advance(lambda: self.open is not waited or self.is_over)
 
     async def decide(self, behaviour: Behaviour) -> None:
-        """Set the behaviour of the party being dialled. Raises NothingToDecide if no dial waits."""
+        """Set the behaviour of the party that is being dialled. Raises NothingToDecide if no dial waits."""
         if self.open is None or self.open.kind != "dial":
             raise NothingToDecide("no dial waits for a decision; `Parties(other=None)` makes dials wait")
         self.waited = None
@@ -431,7 +432,7 @@ class Leg:
         self.decided.fire()
 
     async def hang_up(self) -> None:
-        """Hang up, if the call is not over. A party that is being dialled declines the call."""
+        """Hang up, unless the call is over. A party that is being dialled declines the call."""
         if self.is_answered or self.identity.direction == "inbound":
             self.platform.end(self, "user")
         else:

@@ -13,11 +13,11 @@ from app.simulator.servers import Request, Response
 
 
 class LiveScheduler(Scheduler):
-    """Lets virtual time follow real time; several calls can wait for replies at the same time.
+    """Lets virtual time follow real time. Several calls can wait for replies at the same time.
 
     Args:
         clock, ask: as in `Scheduler`.
-        speed: seconds of virtual time per real second.
+        speed: virtual seconds per real second.
     """
 
     def __init__(self, clock: VirtualClock, ask: Callable[[Request], Awaitable[Response]], speed: float = 1.0) -> None:
@@ -28,7 +28,7 @@ class LiveScheduler(Scheduler):
         self._asking: set[asyncio.Task[None]] = set()
 
     async def run(self, after: Callable[[], None]) -> None:
-        """Let time pass until this is cancelled; `after` is called after each event."""
+        """Let time pass until cancelled; `after` is called after each event."""
         try:
             while True:
                 self._changed.clear()
@@ -45,7 +45,7 @@ class LiveScheduler(Scheduler):
 
     @asynccontextmanager
     async def in_step(self) -> AsyncIterator[None]:
-        """Let time catch up, then play the effects of the block."""
+        """Let virtual time catch up, then play what the block causes."""
         await self.catch_up()
         yield
         self._changed.set()
@@ -60,7 +60,7 @@ class LiveScheduler(Scheduler):
         return milliseconds((time.monotonic() - self._begun) * self._speed)
 
     async def _request(self, process: Process[Any], request: Request) -> None:
-        """Send a request while time continues."""
+        """Send a request while time goes on."""
         task = asyncio.create_task(self._reply(process, process.turn, request))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)

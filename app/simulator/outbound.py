@@ -1,6 +1,6 @@
 """Calls that the REST API places.
 
-Source: Voice API specification, createCall; webhook reference, Answer (outbound: only after the callee picked up).
+Source: Voice API specification, createCall; webhook reference, Answer (outbound: only after the callee has answered).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ class OutboundCall:
     """The parameters of a call.
 
     Attributes:
-        action: the connect that dials the same endpoint in the same way: `endpoint`, `from`, `timeout` (ringing),
-            machine detection.
-        ncco: what the called person hears, or the target that replies with it.
+        action: the connect that would dial this endpoint in this way: `endpoint`, `from`, `timeout` (ringing), machine
+            detection.
+        ncco: the NCCO for the person who answers, or the target that replies with it.
         event: receives the status events.
-        longest_s: seconds after the answer until the platform ends the call.
+        longest_s: the platform ends the call this many seconds after the answer.
     """
 
     action: Action
@@ -32,11 +32,11 @@ class OutboundCall:
 
 
 def run(leg: Leg, call: OutboundCall) -> Steps[None]:
-    """Ring, play the NCCO to the person who answers, and end the leg.
+    """Ring, play the NCCO to the person who answers, then end the leg.
 
-    The status events come before the answer webhook. Unverified: synchronous machine detection delays the answer
-    webhook, and an NCCO in reply to a detection replaces the current one. Source: webhook reference, Answer (live
-    timing) and Machine detection.
+    The status events come before the answer webhook. That synchronous machine detection delays the answer webhook, and
+    that an NCCO in the reply to a detection replaces the current one, is unverified. Source: webhook reference, Answer
+    (live timing) and Machine detection.
     """
     platform = leg.platform
     platform.send_status(leg, "started")

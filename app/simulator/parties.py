@@ -1,4 +1,4 @@
-"""The behaviour of called parties."""
+"""What called parties do."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Outcome: TypeAlias = Literal[
     "answered", "completed", "human", "machine", "beep", "disconnected",
     "busy", "timeout", "unanswered", "rejected", "failed",
 ]  # fmt: skip
-"""The result of a dial. `answered` and `completed` mean the same; `beep` is a machine with a beep."""
+"""The result of a dial. `answered` and `completed` mean the same; `beep` is a machine that beeps."""
 
 UNSPECIFIC: Final = frozenset({"answered", "completed"})
-"""Outcomes without a machine detection result: a person is detected, unless the party hangs up first."""
+"""Outcomes that do not imply a machine detection result: a person is detected, unless they hang up first."""
 MACHINES: Final = frozenset({"machine", "beep"})
 DETAILS: Final[Mapping[str, tuple[str | None, int | None]]] = {
     "busy": (None, 486),
@@ -22,14 +22,14 @@ DETAILS: Final[Mapping[str, tuple[str | None, int | None]]] = {
     "rejected": ("declined", 603),
     "failed": ("cannot_route", 404),
 }
-"""The failures, each with its `detail` and `sip_code`. Source: webhook reference, Call status events."""
+"""Failures, each with its `detail` and `sip_code`. Source: webhook reference, Call status events."""
 
 ENDLESS: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A called party's words."""
+    """What a called party says."""
 
     text: str
     confidence: float = 0.9
@@ -37,18 +37,19 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """The behaviour of one called party.
+    """What a called party does.
 
     Attributes:
         outcome: the result of the dial.
-        rings_s: seconds of ringing before the outcome; more than the `timeout` of the connect is a timeout.
-        talks_s: seconds from joining until one party hangs up; `ENDLESS`: until somebody calls `hang_up`. If machine
-            detection takes longer, there is no result, unless the outcome implies one.
-        hangs_up_first: whether the called party hangs up, rather than the caller.
-        script: the called party's action each time its own NCCO waits for it (`onAnswer`): keys, words, or "" for
-            nothing; silence after the last entry.
-        beeps_s: for `beep`, seconds from the answer to the beep.
-        detail, sip_code: those of the failure event; None for the usual value of the outcome.
+        rings_s: seconds of ringing before the outcome; if that is more than the connect's `timeout`, the outcome is a
+            timeout.
+        talks_s: seconds from being connected until one party hangs up, or `ENDLESS` to wait for `hang_up`; if machine
+            detection takes longer, it has no result unless the outcome implies one.
+        hangs_up_first: whether the called party hangs up, and not the caller.
+        script: what the called party does each time its own NCCO (`onAnswer`) waits for it: keys, words, or "" for
+            nothing; after the last entry, it is silent.
+        beeps_s: for `beep`, the seconds from the answer to the beep.
+        detail, sip_code: the failure event's; None for the usual values of the outcome.
     """
 
     outcome: Outcome = "answered"
@@ -63,12 +64,12 @@ class Behaviour:
 
 @dataclass(slots=True)
 class Parties:
-    """The behaviours of all parties that may be dialled.
+    """What all the parties do that may be dialled.
 
     Attributes:
-        known: by number, user, URI or extension: one behaviour for all dials, or one per dial, of which the last
+        known: by number, user, URI or extension: one behaviour for all dials, or one per dial, the last of which
             repeats.
-        other: the behaviour of all others; None: each dial waits for `Leg.decide`.
+        other: the behaviour of all other parties; None if each dial waits for `Leg.decide`.
     """
 
     known: Mapping[str, Behaviour | Sequence[Behaviour]] = field(default_factory=dict)
@@ -76,7 +77,7 @@ class Parties:
     _dials: dict[str, int] = field(default_factory=dict)
 
     def next_dial(self, address: str) -> Behaviour | None:
-        """The behaviour for the next dial of this address; None: the dial waits for `Leg.decide`."""
+        """What the party does when this address is dialled next; None if the dial waits for `Leg.decide`."""
         found = self.known.get(address, self.other)
         if found is None or isinstance(found, Behaviour):
             return found
@@ -86,7 +87,7 @@ class Parties:
 
 
 def address_of(endpoint: Mapping[str, Any]) -> str:
-    """The address of an endpoint: number, user, URI or extension. Source: NCCO reference, Endpoint types."""
+    """The address in an endpoint: number, user, URI or extension. Source: NCCO reference, Endpoint types."""
     match endpoint["type"]:
         case "phone":
             return str(endpoint["number"])

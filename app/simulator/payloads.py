@@ -1,4 +1,4 @@
-"""Builds the fields of every webhook, exactly as the platform sends them.
+"""Builds the fields of all webhooks, exactly as the platform sends them.
 
 Source: webhook reference; each function names its section.
 """
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 Fields: TypeAlias = dict[str, Any]
 
 RATE_EUR: Final = 0.0039
-"""The price per minute. Only its format matters, not the amount."""
+"""The price per minute. Only its format matters."""
 NETWORK: Final = "GB-FIXED"
 WITHOUT_HEADERS: Final = frozenset({"busy", "cancelled", "unanswered", "timeout", "rejected", "human", "machine"})
-"""Statuses without `headers` in the samples of the webhook reference."""
+"""Statuses that have no `headers` in the samples of the webhook reference."""
 
 
 def stamp(moment: datetime) -> str:
@@ -28,12 +28,12 @@ def stamp(moment: datetime) -> str:
 
 
 def whole_seconds(moment: datetime, zone: str = ".000Z") -> str:
-    """A time in whole seconds, in the format of `start_time` and `end_time`."""
+    """A time in whole seconds, as `start_time` and `end_time` have it."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}{zone}"
 
 
 def of_leg(leg: Leg) -> Fields:
-    """The fields about a leg in most webhooks."""
+    """The fields about a leg that most webhooks have."""
     identity = leg.identity
     return {"from": identity.from_, "to": identity.to, "uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
 
@@ -58,7 +58,7 @@ def fallback(fields: Mapping[str, Any], url: str, kind: str, reason: str) -> Fie
 
 
 def status(leg: Leg, name: str, **extra: Any) -> Fields:
-    """Source: webhook reference, Call status events; WebSocket guide for legs of that type (no direction)."""
+    """Source: webhook reference, Call status events; WebSocket guide for WebSocket legs (no direction)."""
     is_socket = leg.identity.endpoint_type == "websocket"
     fields: Fields = {}
     if name not in WITHOUT_HEADERS or is_socket:
@@ -95,7 +95,7 @@ def completed(leg: Leg) -> Fields:
 
 
 def collected(leg: Leg, parts: Mapping[str, Any]) -> Fields:
-    """The result of an input: `dtmf` and `speech`, or only `dtmf` for asynchronous input.
+    """The result of an input: `dtmf` and `speech`, or just `dtmf` if it is asynchronous.
 
     Source: webhook reference, Input.
     """
@@ -108,7 +108,7 @@ def notify(leg: Leg, payload: object) -> Fields:
 
 
 def transfer(leg: Leg, left: str) -> Fields:
-    """Source: webhook reference, Transfer; `type` as in real requests. `left`: the uuid of the former conversation."""
+    """Source: webhook reference, Transfer; `type` as in real requests. `left` is the former conversation's uuid."""
     joined = {"uuid": leg.uuid, "conversation_uuid_to": leg.conversation.uuid, "timestamp": stamp(leg.clock())}
     return {"conversation_uuid_from": left, "type": "transfer"} | joined
 

@@ -1,4 +1,4 @@
-"""The simulated platform: places calls, ends legs, and holds their shared state."""
+"""The simulated platform: places calls, ends legs, and keeps the state that they share."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ LEG_STATUSES: Final = frozenset({
     "started", "ringing", "answered", "machine", "busy", "cancelled", "failed", "rejected", "timeout", "unanswered",
     "completed",
 })  # fmt: skip
-"""Status of a leg in the REST API, which has no `human` and no `disconnected`. Source: webhook reference, notes."""
+"""A leg's statuses in the REST API, which has no `human` and no `disconnected`. Source: webhook reference, notes."""
 
 COMPLETED_AFTER: Final = frozenset({"busy", "cancelled", "timeout"})
-"""Failures of a dial that are followed by `completed`; declined calls get none. Unverified in detail."""
+"""Failures of a dial after which `completed` follows. It does not for declined calls. Unverified in detail."""
 
 RANDOM_NUMBER: Final = "442079460999"
-"""The `random_from_number` of an application without known numbers; reserved for fiction."""
+"""The number for `randomFromNumber` if the application's numbers are not known. It is reserved for fiction."""
 
 
 class Vonage:
-    """The simulated platform: its clock, conversations, ids and deliveries.
+    """The simulated platform: its clock, conversations, IDs and deliveries.
 
-    Virtual time advances only while a method of this class or of its legs is awaited, and runs are reproducible. Await
+    Virtual time only advances while a method of this class or of its legs is awaited, so runs are reproducible. Await
     one method at a time.
 
     Args:
         application: the URLs of the server, and how webhooks are signed.
         server: `AsgiServer` or `HttpServer`.
-        clock: pass the same clock to the server under test, if it accepts one.
-        parties: the behaviour of called parties; None: all answer after 4 seconds and talk for 30.
+        clock: the clock, which the server under test should use too, if it can.
+        parties: what called parties do; by default, all of them answer after 4 seconds and talk for 30.
         durations: how long speech and audio last.
-        chaos: random network faults; None: no faults.
-        seed: determines the ids, so that they are the same in every run.
-        scheduler: how time passes; None: as fast as it can.
+        chaos: random network faults; None for no faults.
+        seed: determines the IDs, so that they are the same in every run.
+        scheduler: how time passes; None for as fast as possible.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class Vonage:
         self.named: dict[str, SimulatedConversation] = {}
 
     def own_conversation(self, leg: Leg, conversation: SimulatedConversation) -> None:
-        """Put a leg into a conversation that its own NCCO controls."""
+        """Put a leg into a conversation that is controlled by its own NCCO."""
         conversation.controller = leg
         self.conversations.setdefault(conversation.uuid, conversation)
         conversation.join(leg)
 
     def conversation_named(self, name: str) -> SimulatedConversation:
-        """The conversation with a name, created if there is none.
+        """The conversation with this name, which is created if there is none.
 
         Source: NCCO reference, Conversation: the same name is the same conversation, within an application.
         """
@@ -90,9 +90,9 @@ class Vonage:
         return conversation
 
     def target(self, action: Mapping[str, Any]) -> Target:
-        """The URL and method for the webhooks of an action.
+        """Where the webhooks of an action go.
 
-        Source: webhooks guide, precedence: the most specific URL wins.
+        Source: webhooks guide, precedence: the most specific URL is used.
         """
         written = action.get("eventUrl")
         if not written:
@@ -101,7 +101,7 @@ class Vonage:
         return url, "GET" if str(action.get("eventMethod", "POST")).upper() == "GET" else "POST"
 
     def new_file(self) -> str:
-        """A URL for a recording or transcription. There is no file: its host does not exist (RFC 2606)."""
+        """A URL for a recording or transcription. There is no file, and its host does not exist (RFC 2606)."""
         return f"https://files.invalid/v1/files/{next(self.ids)}"
 
     def send(self, kind: str, target: Target, fields: Mapping[str, Any], leg: Leg) -> None:
@@ -109,7 +109,7 @@ class Vonage:
         self.deliveries.send(WebhookDelivery(kind, *target, fields, leg))
 
     def send_status(self, leg: Leg, name: str, **extra: Any) -> None:
-        """Send a status event of a leg."""
+        """Send a leg's status event."""
         if name in LEG_STATUSES:
             leg.status = name
         self.send("event", leg.target, payloads.status(leg, name, **extra), leg)
@@ -124,9 +124,9 @@ class Vonage:
         return Playback(self, leg).play(ncco)
 
     def end(self, leg: Leg, by: EndedBy) -> None:
-        """End a leg with its NCCO, its recordings and the legs that it has dialled.
+        """End a leg, its NCCO, its recordings, and the legs that it has dialled.
 
-        Source: webhook reference, completed; unverified: the called party's leg ends with the caller's.
+        Source: webhook reference, completed; that the called party's leg ends with the caller's is unverified.
         """
         if leg.over.is_fired:
             return
@@ -141,7 +141,7 @@ class Vonage:
         self.leave(leg)
         self._end_dialled(leg)
         leg.over.fire()
-        if leg.is_answered or by == "platform":  # the latter without an answer is unverified
+        if leg.is_answered or by == "platform":  # without an answer, the latter is unverified
             leg.status = "completed"
             self.send("event", leg.target, payloads.completed(leg), leg)
         else:
@@ -157,7 +157,7 @@ class Vonage:
                 self.end(other, "platform")
 
     def hang_up(self, leg: Leg) -> None:
-        """End a leg through the REST API; unverified: a ringing one becomes `cancelled`."""
+        """End a leg as the REST API does. That a ringing one becomes `cancelled` is unverified."""
         if leg.is_answered or leg.identity.direction == "inbound":
             self.end(leg, "platform")
         else:
@@ -181,11 +181,11 @@ class Vonage:
             self.send("event", leg.target, payloads.completed(leg), leg)
 
     def leave(self, leg: Leg) -> None:
-        """Remove a leg from its conversation, and end what depends on it.
+        """Remove a leg from its conversation, and end what depends on the leg.
 
-        A named conversation ends for everyone when a leg with `endOnExit` or the last leg leaves. The conversation of a
-        call ends when the leg whose NCCO it plays leaves (unverified).
-        Source: NCCO reference, Conversation (endOnExit).
+        A named conversation ends for everyone when its last leg, or a leg with `endOnExit`, leaves. A call's
+        conversation ends when the leg leaves whose NCCO is played in it (unverified). Source: NCCO reference,
+        Conversation (endOnExit).
         """
         conversation = leg.conversation
         if leg not in conversation.legs:
@@ -201,7 +201,7 @@ class Vonage:
     def move(self, leg: Leg, conversation: SimulatedConversation, action: Mapping[str, Any] = NO_SETTINGS) -> None:
         """Move a leg into a conversation.
 
-        Source: webhook reference, Transfer: also raised when a conversation action moves a leg.
+        Source: webhook reference, Transfer: also sent when a conversation action moves a leg.
         """
         left = leg.conversation.uuid
         self.leave(leg)
@@ -212,9 +212,9 @@ class Vonage:
             self.send("transfer", self.target({}), payloads.transfer(leg, left), leg)
 
     def replace(self, leg: Leg, ncco: Ncco | Target) -> None:
-        """Let a leg leave its NCCO and play another one, in a conversation of its own; a target is requested first.
+        """Let a leg play another NCCO, in a conversation of its own. If `ncco` is a target, it is requested first.
 
-        The legs that it dialled end. Source: Voice API specification, transfer; webhook reference, Transfer. What
+        The legs that it has dialled end. Source: Voice API specification, transfer; webhook reference, Transfer. What
         happens to the other parties is unverified.
         """
         if leg.player is not None:
@@ -227,12 +227,12 @@ class Vonage:
         self.begin(leg, self.play_to_the_end(leg, ncco))
 
     def begin(self, leg: Leg, steps: Steps[None]) -> None:
-        """Make a process the player of a leg's NCCOs; it ends with the leg."""
+        """Make a process the player of a leg's NCCOs. It ends with the leg."""
         leg.player = self.scheduler.spawn(steps)
         leg.processes.append(leg.player)
 
     def play_to_the_end(self, leg: Leg, ncco: Ncco | Target) -> Steps[None]:
-        """Play an NCCO, or the one from a target's reply, then end the leg."""
+        """Play an NCCO, or the one that a target replies with, then end the leg."""
         found: Ncco | None
         if isinstance(ncco, tuple):
             fields = payloads.answer(leg)
@@ -243,19 +243,19 @@ class Vonage:
         self.end(leg, "platform")
 
     def close(self, conversation: SimulatedConversation) -> None:
-        """Close a named conversation: end its recordings, and let every leg continue with its own NCCO."""
+        """Close a named conversation: its recordings end, and each leg continues with its own NCCO."""
         for recording in conversation.recordings:
             recording.end()
         conversation.over.fire()
         self._end_guests(conversation)
 
     def _end_guests(self, conversation: SimulatedConversation) -> None:
-        """End the legs that were moved here and have no own NCCO to continue."""
+        """End the legs that were moved here and have no NCCO of their own with which they could continue."""
         for guest in [leg for leg in conversation.legs if leg.player is None or leg.player.is_over]:
             self.end(guest, "platform")
 
     async def send_event(self, leg: Leg, fields: Mapping[str, Any]) -> None:
-        """Send an event of a leg; `fields` override the common ones."""
+        """Send an event about a leg. `fields` override the usual ones."""
         now = payloads.stamp(self.clock())
         conversation = leg.conversation.uuid
         fields = {"uuid": leg.uuid, "conversation_uuid": conversation, "timestamp": now, **fields}
@@ -264,7 +264,7 @@ class Vonage:
         await self.scheduler.advance(lambda: delivery.is_over)
 
     def forget_ended(self, keep: int) -> None:
-        """Forget finished legs, except the last `keep`, with their webhooks and conversations."""
+        """Forget the legs that have ended, except the last `keep`, with their webhooks and conversations."""
         over = [uuid for uuid, leg in self.legs.items() if leg.is_over]
         for uuid in over[: max(len(over) - keep, 0)]:
             del self.legs[uuid]
@@ -274,7 +274,7 @@ class Vonage:
 
     @property
     def log(self) -> tuple[WebhookDelivery, ...]:
-        """Every webhook so far, in the order in which they were due."""
+        """All webhooks so far, in the order in which they were due."""
         return tuple(self.deliveries.log)
 
     async def call(
@@ -287,15 +287,15 @@ class Vonage:
         sip_headers: Mapping[str, str] | None = None,
         custom_data: Any = None,
     ) -> Leg:
-        """Place an inbound call; returns when it has been answered or has ended.
+        """Place an inbound call; returns once it has been answered or has ended.
 
         Args:
             to: the called number.
             from_: the calling number or SIP URI; None for a Client SDK user.
             from_user: the name of the Client SDK user.
             endpoint_type: phone, sip, app or vbc.
-            sip_headers: by their own names, e.g. `X-Tenant` or `User-to-User`.
-            custom_data: the data that a Client SDK application sends.
+            sip_headers: under their own names, e.g. `X-Tenant` or `User-to-User`.
+            custom_data: data that a Client SDK application sends.
         """
         identity = Identity(
             next(self.ids).hex, "inbound", endpoint_type, to, from_, from_user, sip_headers or {}, custom_data
@@ -308,7 +308,7 @@ class Vonage:
         return leg
 
     def place(self, call: OutboundCall) -> Leg:
-        """Place an outbound call, as the REST API does; nothing happens before virtual time advances."""
+        """Place an outbound call, as the REST API does. Nothing happens until virtual time advances."""
         endpoint = call.action["endpoint"][0]
         from_ = call.action.get("from") or next(iter(self.application.numbers), RANDOM_NUMBER)
         headers = endpoint.get("headers") or {}
@@ -324,7 +324,7 @@ class Vonage:
     def _answer(self, leg: Leg) -> Steps[None]:
         """Request the first NCCO and play it.
 
-        Source: webhook reference, Answer: a valid reply answers the call; if not even the fallback returns an NCCO, the
+        Source: webhook reference, Answer: a valid reply answers the call; if the fallback returns no NCCO either, the
         call ends.
         """
         own = self.application
@@ -339,9 +339,9 @@ class Vonage:
         self.end(leg, "platform")
 
     async def run(self, seconds: float | None = None) -> None:
-        """Advance virtual time by `seconds` or, without it, until nothing is left to happen, at most a day.
+        """Advance virtual time by `seconds`, or until nothing is left to happen, but at most a day.
 
-        After a call this delivers late webhooks, such as those of recordings.
+        After a call, this delivers late webhooks, such as those of recordings.
         """
         until_ms = None if seconds is None else self.clock.ms + milliseconds(seconds)
         await self.scheduler.advance(lambda: False, until_ms, self.clock.ms + LONGEST_MS)

@@ -1,4 +1,4 @@
-"""Plays one NCCO for one leg, action by action. Source: NCCO reference, NCCO actions."""
+"""Plays an NCCO for a leg, action by action. Source: NCCO reference, NCCO actions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 
 class Playback:
-    """One NCCO that is being played for a leg, and its prompts.
+    """An NCCO that is being played for a leg, and its prompts.
 
     Attributes:
         leg: the leg that plays the NCCO.
-        allows_barge_in: whether prompts can be interrupted: from the first one with `bargeIn` to the next input.
+        allows_barge_in: whether prompts can be interrupted, which is the case from the first one with `bargeIn` until
+            the next input.
     """
 
     def __init__(self, platform: Vonage, leg: Leg) -> None:
@@ -36,12 +37,12 @@ class Playback:
         self._prompt_process: Process[None] | None = None
 
     def play(self, ncco: Ncco) -> Steps[None]:
-        """Play a valid NCCO and each one that replaces it. The leg is not ended afterwards."""
+        """Play a valid NCCO, and each one that replaces it. Does not end the leg."""
         pending = self.load(ncco)
         try:
             while pending:
                 action, written = pending.popleft()
-                # Only now: a prompt may still wait for the prompts before it.
+                # Not earlier: a prompt may still wait for the ones before it.
                 self.leg.root.performed.append(written)
                 following = yield from PERFORMERS[action["action"]](self, action)
                 if following is not None:
@@ -51,21 +52,20 @@ class Playback:
             self.silence()
 
     def load(self, ncco: Ncco) -> deque[tuple[Action, Action]]:
-        """Stop the prompts of the previous NCCO; returns the new actions, each in canonical form and as written.
+        """Stop the prompts of the previous NCCO; returns the new actions, each in normal form and as written.
 
-        The canonical form has numbers instead of text digits, and arrays instead of single values.
+        In normal form, digits are numbers, not text, and single values are arrays.
         """
         self.allows_barge_in = False
         self.silence()
         return deque((ACTIONS[action["action"]].shape().read(action), action) for action in ncco)
 
     def prompt(self, action: Action) -> Steps[None]:
-        """Play a `talk` or `stream`; with barge-in, only start it.
+        """Play a `talk` or `stream`, or only start it if it can be interrupted.
 
-        A prompt with `bargeIn` is asynchronous: the NCCO continues, and the input listens while the prompt plays. It
-        also applies to all later prompts up to that input, even those with `bargeIn: false`.
-        Source: NCCO reference, NCCO actions (Synchronous), Talk and Stream (bargeIn); nexmo-developer pull request
-        1662.
+        A prompt with `bargeIn` is asynchronous: the NCCO continues, and the input listens while the prompt plays. This
+        also applies to all later prompts before that input, even with `bargeIn: false`. Source: NCCO reference, NCCO
+        actions (Synchronous), Talk and Stream (bargeIn); nexmo-developer pull request 1662.
         """
         self.allows_barge_in = self.allows_barge_in or bool(action.get("bargeIn"))
         if not self.allows_barge_in:
@@ -81,7 +81,7 @@ class Playback:
             yield from self._play_prompt(self._queued.popleft())
 
     def _play_prompt(self, action: Action) -> Steps[None]:
-        """Source: NCCO reference, Talk and Stream (loop): 1 by default, 0 repeats forever."""
+        """Source: NCCO reference, Talk and Stream (loop): 1 by default, and 0 repeats forever."""
         durations = self.platform.durations
         kind: HeardKind = "talk" if action["action"] == "talk" else "stream"
         if kind == "talk":
@@ -98,7 +98,7 @@ class Playback:
             sound.stop()
 
     def play_until(self, queue: InputQueue) -> Steps[PartyInput | None]:
-        """Play the started prompts until the party acts; returns its input, None if all finished."""
+        """Play the prompts that have started until the party acts; returns its input, or None if all have finished."""
         self.allows_barge_in = False
         given: PartyInput | None = yield from queue.take(within=None, unless=self.prompts_over)
         self.silence()
@@ -106,7 +106,7 @@ class Playback:
 
     @property
     def prompts_over(self) -> Signal:
-        """Fires when the started prompts are over."""
+        """Fires when the prompts that have started are over."""
         if self._prompt_process is not None:
             return self._prompt_process.done
         signal = Signal()
@@ -128,7 +128,7 @@ CONDITIONS: Final = ("endOnSilence", "timeOut", "endOnKey")
 
 
 def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Send the payload; an NCCO in the reply replaces this one, which otherwise continues.
+    """Send the payload. An NCCO in the reply replaces this one, which otherwise continues.
 
     Source: NCCO reference, Notify.
     """
@@ -139,7 +139,7 @@ def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
 
 
 def wait(_: Playback, action: Action) -> Steps[None]:
-    """Pause: 10 seconds by default; values outside 0.1 to 7200 become the nearest limit.
+    """Pause, by default for 10 seconds. A value outside 0.1 to 7200 becomes the nearest limit.
 
     Source: NCCO reference, Wait.
     """
@@ -149,10 +149,10 @@ def wait(_: Playback, action: Action) -> Steps[None]:
 
 
 def record(playback: Playback, action: Action) -> Steps[None]:
-    """Record until an end condition is met; without one, record until the call ends while the NCCO continues.
+    """Record until an end condition is met. Without one, record until the call ends, while the NCCO continues.
 
-    Source: NCCO reference, Record; its introduction says that the NCCO waits for the condition, its table of actions
-    that it does not.
+    Source: NCCO reference, Record; its introduction says that the NCCO waits for the condition, but its table of
+    actions says that it does not.
     """
     platform = playback.platform
     leg = playback.leg
@@ -171,7 +171,7 @@ def record(playback: Playback, action: Action) -> Steps[None]:
 
 
 def _until_over(playback: Playback, action: Action, recording: Recording) -> Steps[None]:
-    """Wait for the first end condition (silence, a key or the maximum duration), then end the recording."""
+    """Wait for the first end condition (silence, a key, or the maximum duration), then end the recording."""
     clock = playback.platform.clock
     leg = playback.leg
     silence = action.get("endOnSilence")
@@ -191,9 +191,9 @@ def _until_over(playback: Playback, action: Action, recording: Recording) -> Ste
 
 
 def converse(playback: Playback, action: Action) -> Steps[None]:
-    """Move the leg into the named conversation until that ends; then the NCCO continues (unverified).
+    """Move the leg into the named conversation. When that ends, the NCCO continues (unverified).
 
-    Source: NCCO reference, Conversation (record): recording starts when a moderator joins or, in a standard
+    Source: NCCO reference, Conversation (record): recording starts when a moderator joins, or in a standard
     conversation, anybody.
     """
     platform = playback.platform
@@ -214,7 +214,7 @@ def converse(playback: Playback, action: Action) -> Steps[None]:
 
 
 def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> Steps[None]:
-    """Wait for the conversation to start, with hold music if there is any.
+    """Wait for the conversation to start, with hold music if it has any.
 
     Source: NCCO reference, Conversation (musicOnHoldUrl).
     """
@@ -230,9 +230,9 @@ def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> S
 
 
 def transfer(playback: Playback, action: Action) -> Steps[None]:
-    """Move all legs of this conversation into another one; its NCCO controls them from now on.
+    """Move all legs of this conversation into another one, whose NCCO controls them from now on.
 
-    Source: NCCO reference, Transfer. Unverified: an unknown conversation ends the call with an error event.
+    Source: NCCO reference, Transfer. That an unknown conversation ends the call with an error event is unverified.
     """
     platform = playback.platform
     leg = playback.leg
@@ -248,7 +248,7 @@ def transfer(playback: Playback, action: Action) -> Steps[None]:
             moved.is_transferred = True
             if moved.player is not None:
                 moved.player.cancel()
-    yield from first_of()  # forever: this player was cancelled
+    yield from first_of()  # forever: this player has been cancelled
 
 
 PERFORMERS: Final[Mapping[str, Perform]] = {

@@ -1,7 +1,7 @@
 """Discrete-event simulation: virtual time, and the processes that run in it.
 
-A process is a generator. It yields whatever it awaits and is resumed with the result. Nothing waits in real time except
-the HTTP requests that a process yields.
+A process is a generator. It yields what it waits for, and is resumed with the result. Only the HTTP requests that
+processes yield take real time.
 """
 
 from __future__ import annotations
@@ -21,24 +21,26 @@ from app.simulator.servers import Request, Response
 T = TypeVar("T")
 
 START: Final = datetime(2026, 3, 4, 9, 15, 27, tzinfo=UTC)
-"""The default start of a simulation: a Wednesday morning."""
+"""When a simulation starts by default: on a Wednesday morning."""
 
 LONGEST_MS: Final = 24 * 3600 * 1000
-"""Maximum time to advance by itself; no call lasts longer. Source: Voice API specification, length_timer (maximum)."""
+"""How far time advances at most without being asked; no call lasts longer. Source: Voice API specification,
+length_timer (maximum).
+"""
 
 MOST_STEPS: Final = 20_000
-"""Maximum number of process steps at one moment; more raise NoProgress."""
+"""Maximum number of steps of processes at the same time; more raise NoProgress."""
 
 
 class NoProgress(AppError):
-    """Processes keep running while no time passes, as when the reply to a notify is the same notify."""
+    """Processes keep running while no time passes, as when the reply to a notify is the same notify again."""
 
 
 class VirtualClock:
     """The time of one simulation, in whole milliseconds.
 
     Attributes:
-        ms: milliseconds since the start; only the scheduler changes it.
+        ms: milliseconds since the start, which only the scheduler changes.
     """
 
     def __init__(self, start: datetime = START) -> None:
@@ -46,7 +48,7 @@ class VirtualClock:
         self.ms = 0
 
     def __call__(self) -> datetime:
-        """The current time, aware, in UTC."""
+        """The current time, aware, UTC."""
         return self.at(self.ms)
 
     def at(self, ms: int) -> datetime:
@@ -55,7 +57,7 @@ class VirtualClock:
 
 
 def milliseconds(seconds: float) -> int:
-    """Seconds rounded to whole milliseconds."""
+    """Convert seconds to whole milliseconds, rounded."""
     return round(seconds * 1000)
 
 
@@ -69,7 +71,7 @@ class Signal:
         self._waiting: list[Callable[[], None]] = []
 
     def fire(self) -> None:
-        """Fire; a second call changes nothing."""
+        """Fire. A second call has no effect."""
         self.is_fired = True
         waiting = self._waiting
         self._waiting = []
@@ -77,13 +79,13 @@ class Signal:
             resume()
 
     def subscribe(self, resume: Callable[[], None]) -> None:
-        """Call `resume` when it fires."""
+        """Have `resume` called when it fires."""
         self._waiting.append(resume)
 
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """A wait for the first of several signals, at most `ms` milliseconds. The result is the signal or None."""
+    """A wait for the first of several signals, for at most `ms` milliseconds. The result is the signal, or None."""
 
     signals: tuple[Signal, ...]
     ms: int | None = None
@@ -91,7 +93,7 @@ class Until:
 
 Command: TypeAlias = Until | Request
 Steps: TypeAlias = Generator[Command, Any, T]
-"""The generator of a process; `T` is its result. It can yield a request, and is resumed with the response."""
+"""The generator of a process, whose result is `T`. It may yield a request, and is resumed with the response."""
 
 
 def pause(seconds: float) -> Steps[None]:
@@ -100,7 +102,7 @@ def pause(seconds: float) -> Steps[None]:
 
 
 def first_of(*signals: Signal, within: float | None = None) -> Steps[Signal | None]:
-    """The first signal that fires; None after `within` seconds."""
+    """Wait for the first signal; None after `within` seconds."""
     found: Signal | None = yield Until(signals, None if within is None else milliseconds(max(within, 0.0)))
     return found
 
@@ -109,9 +111,9 @@ class Process(Generic[T]):
     """A running generator.
 
     Attributes:
-        done: fires when it has ended or was cancelled.
-        result: its return value; None before it ends, or if it was cancelled.
-        turn: how often it was resumed; timers and signals of an earlier turn are ignored.
+        done: fires when it has ended or has been cancelled.
+        result: its return value; None until it ends, or if it was cancelled.
+        turn: how often it has been resumed; timers and signals of an earlier turn are ignored.
     """
 
     def __init__(self, steps: Steps[T]) -> None:
@@ -127,13 +129,13 @@ class Process(Generic[T]):
         return self.done.is_fired
 
     def cancel(self) -> None:
-        """Stop it; its `finally` blocks still run. A process that cancels itself ends at its next wait."""
+        """Stop it, but run its `finally` blocks. A process that cancels itself ends at its next wait."""
         self._is_cancelled = True
         if not (self.is_over or self._is_running):
             self._close()
 
     def step(self, value: object) -> Command | None:
-        """Resume it; returns its next wait, None if it is over."""
+        """Resume it; returns what it waits for next, or None if it is over."""
         self.turn += 1
         self._is_running = True
         try:
@@ -157,10 +159,10 @@ class Process(Generic[T]):
 
 
 class Scheduler:
-    """Runs processes in order of virtual time; at the same time, in the order in which they became ready.
+    """Runs processes in order of virtual time, and in the order in which they became ready.
 
     Args:
-        clock: advanced only by the scheduler.
+        clock: the clock, which only the scheduler advances.
         ask: sends a request.
     """
 
@@ -172,7 +174,7 @@ class Scheduler:
         self._count = self._steps = 0
 
     def spawn(self, steps: Steps[T]) -> Process[T]:
-        """Start a process; it first runs after the processes that are already ready."""
+        """Start a process. It first runs after the processes that are already ready."""
         process = Process(steps)
         self._ready.append((process, process.turn, None))
         return process
@@ -182,12 +184,12 @@ class Scheduler:
     ) -> None:
         """Advance virtual time until `stop` returns true.
 
-        Everything at the current moment happens before `stop` is called.
+        Everything that is due now happens before `stop` is called.
 
         Args:
-            stop: whether to stop.
-            until_ms: stop at exactly this time, even if nothing happens until then.
-            latest_ms: stop before the first event after this time; None: stop when no event is left.
+            stop: says whether to stop.
+            until_ms: stop at exactly this time, even if nothing happens then.
+            latest_ms: stop before the first event after this time; None to stop when no event is left.
         """
         await self._settle()
         limit = latest_ms if until_ms is None else until_ms
@@ -210,7 +212,7 @@ class Scheduler:
         return self._timers[0][0] if self._timers else None
 
     async def _settle(self) -> None:
-        """Run every process that is ready at this moment."""
+        """Run all processes that are ready now."""
         while self._ready:
             process, turn, value = self._ready.popleft()
             if process.turn == turn and not process.is_over:
@@ -223,7 +225,7 @@ class Scheduler:
                 await self._wait(process, process.step(value))
 
     async def _wait(self, process: Process[Any], command: Command | None) -> None:
-        """Arrange for the process to be resumed when its wait is over."""
+        """Resume the process when its wait is over."""
         turn = process.turn
         if isinstance(command, Request):
             await self._request(process, command)
@@ -239,7 +241,7 @@ class Scheduler:
 
     async def _request(self, process: Process[Any], request: Request) -> None:
         """Send a request, and resume the process after the virtual time that it took."""
-        await asyncio.sleep(0)  # other tasks get a turn, time limits and Ctrl-C too
+        await asyncio.sleep(0)  # so that other tasks, time limits and Ctrl-C get a turn too
         turn = process.turn
         response = await self._ask(request)
         self._at(milliseconds(response.seconds), process, turn, response)

@@ -1,4 +1,4 @@
-"""The servers under test, an ASGI application or any server at a URL, and signed requests to them."""
+"""The servers under test (an ASGI application, or any server at a URL), and signed requests to them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Request:
 
     Attributes:
         body: the body of a POST; b"" for a GET.
-        connect_s: the connection timeout in seconds.
-        answer_s: the reply timeout in seconds.
-        is_awaited: whether the call waits for the reply to play it; False for a fallback request.
+        connect_s: the time limit of the connection in seconds.
+        answer_s: time limit of the reply in seconds.
+        is_awaited: whether the call waits for the reply in order to play it; False for a fallback request.
     """
 
     method: Method
@@ -47,10 +47,10 @@ class Response:
     """The result of a request.
 
     Attributes:
-        status: the HTTP status; 0 if there was no response.
+        status: the HTTP status; 0 if there was none.
         headers: by lower-case name.
         seconds: the virtual time that the server took.
-        failure: why there was no response; "" if there was one.
+        failure: why there was no response, or "".
     """
 
     status: int
@@ -65,19 +65,19 @@ class Server(Protocol):
 
     @property
     def now(self) -> datetime:
-        """The time on the server's clock, at which tokens for it are issued."""
+        """The time by the server's clock, at which tokens for it are issued."""
 
     async def deliver(self, request: Request) -> Response:
-        """Send one request. Server failures never raise."""
+        """Send a request. Never raises if the server fails."""
 
 
 async def ask_in_time(server: Server, request: Request) -> Response:
-    """Send a request; a late response is a timeout."""
+    """Send a request. A response that comes too late is a timeout."""
     return in_time(request, await server.deliver(request))
 
 
 def in_time(request: Request, response: Response) -> Response:
-    """The response, or a timeout if it takes too long.
+    """The response, or a timeout if it took too long.
 
     Source: delivery rules, connection and socket time-out.
     """
@@ -89,12 +89,12 @@ def in_time(request: Request, response: Response) -> Response:
 
 
 def compact_json(value: object) -> str:
-    """JSON in the format of webhooks."""
+    """JSON as webhooks have it."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def with_query(url: str, fields: Mapping[str, Any]) -> str:
-    """The URL of a GET. Each nested value becomes one parameter that holds JSON; nulls are left out (unverified).
+    """The URL of a GET. A nested value becomes one parameter with JSON. Nulls are left out (unverified).
 
     Source: webhook reference, the two kinds of request (GET).
     """
@@ -105,9 +105,9 @@ def with_query(url: str, fields: Mapping[str, Any]) -> str:
 
 
 def payload_hash(method: Method, url: str, body: bytes) -> str:
-    """The claim `payload_hash`: a hash of a POST's raw body, or of a GET's decoded query as compact JSON in URL order.
+    """The claim `payload_hash`: a hash of a POST's raw body, or of a GET's query as compact JSON in URL order.
 
-    Whether non-ASCII letters are escaped in that JSON is not documented; here they are not.
+    It is not documented whether non-ASCII letters are escaped in this JSON; here they are not.
     """
     query = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
     return hashlib.sha256(body if method == "POST" else compact_json(query).encode()).hexdigest()
@@ -118,10 +118,10 @@ def authorization(secret: str, issued_at: datetime, jti: str, hashed: str, **acc
 
     Args:
         secret: the account's signature secret.
-        issued_at: the current time on the clock of the server.
+        issued_at: the current time by the server's clock.
         jti: the id of this token.
         hashed: the result of `payload_hash`.
-        accounts: `api_key` and `application_id`; blank ones are left out.
+        accounts: `api_key` and `application_id`; empty ones are left out.
     """
     claims: dict[str, object] = {"iat": int(issued_at.timestamp()), "jti": jti, "iss": "Vonage", "payload_hash": hashed}
     claims |= {name: value for name, value in accounts.items() if value}
@@ -129,17 +129,17 @@ def authorization(secret: str, issued_at: datetime, jti: str, hashed: str, **acc
 
 
 class HttpServer:
-    """Any webhook server, in any language, at the URLs of the application; enter it with `async with`.
+    """Any webhook server, in any language, at the application's URLs. Use it with `async with`.
 
-    Tokens are issued with the real time, because the server uses its own clock; timestamps in webhooks are virtual. A
-    request takes no virtual time.
+    Tokens have the real time, because the server uses its own clock, but timestamps in webhooks are virtual. A request
+    takes no virtual time.
 
     Args:
-        transport: an httpx transport; None: the network.
-        patience_s: the timeout of a request in real seconds; None: that of the request.
+        transport: an httpx transport; None for the network.
+        patience_s: time limit of a request in real seconds; None for the request's own.
 
     Attributes:
-        faults: the exceptions raised by an application in this process; each one gives a status 500.
+        faults: the exceptions of an application in this process, each of which became a status 500.
     """
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None, patience_s: float | None = None) -> None:
@@ -183,12 +183,12 @@ class HttpServer:
 
 
 class AsgiServer(HttpServer):
-    """Any ASGI application in this process; the caller starts and stops it.
+    """Any ASGI application in this process, which the caller starts and stops.
 
     Args:
         app: the application.
-        clock: the virtual clock; pass the same one to the application.
-        patience_s: the timeout of a request in real seconds.
+        clock: the virtual clock, which the application should use too.
+        patience_s: time limit of a request in real seconds.
     """
 
     def __init__(self, app: App, clock: VirtualClock, patience_s: float = 10.0) -> None:
@@ -197,5 +197,5 @@ class AsgiServer(HttpServer):
 
     @property
     def now(self) -> datetime:
-        """Virtual time."""
+        """The virtual time."""
         return self._clock()

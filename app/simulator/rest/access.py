@@ -1,4 +1,4 @@
-"""Controls who may call the API, how often, and with how much data. Source: Outbound REST, Auth and errors."""
+"""Who may call the API, how often, and with how much data. Source: Outbound REST, Auth and errors."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ NEW_CALLS_PER_SECOND: Final = 3
 OTHERS_PER_SECOND: Final = 15
 _OPTIONS: Final[Options] = {
     "require": ["application_id", "iat", "jti"],
-    "verify_exp": False,  # `Access` compares times with its own clock
+    "verify_exp": False,  # `Access` itself compares the times, with its own clock
     "verify_iat": False,
     "verify_nbf": False,
     "verify_aud": False,
 }
 _DRIFT_S: Final = 300
-"""Maximum clock difference; our choice."""
+"""Maximum clock difference in seconds. Our choice."""
 MAX_BODY_BYTES: Final = 1_048_576
-"""Our choice: an NCCO is much smaller."""
+"""Our choice: NCCOs are much smaller."""
 
 
 class Access:
-    """Verifies the tokens of an application.
+    """Verifies an application's tokens.
 
     Args:
-        key: the public key of the application.
-        now: the time that tokens are compared with, aware.
+        key: the application's public key.
+        now: the time with which tokens are compared, aware.
     """
 
     def __init__(self, application_id: str, key: RSAPublicKey, now: Callable[[], datetime]) -> None:
@@ -44,7 +44,7 @@ class Access:
         self._now = now
 
     def require(self, authorization: str) -> None:
-        """Raise ProblemError unless the header has a valid token of the application."""
+        """Raise ProblemError unless the header has a valid token for the application."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise _unauthorized("The request has no bearer token: sign a JWT with the application's private key.")
@@ -66,7 +66,7 @@ def _unauthorized(detail: str) -> ProblemError:
 
 
 class RateLimit:
-    """Limits requests per second of virtual time."""
+    """Limits the number of requests per second of virtual time."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -83,7 +83,7 @@ class RateLimit:
 
 
 def limited(receive: Receive) -> Receive:
-    """Receive a request whose body may have `MAX_BODY_BYTES`; a larger one raises ProblemError as it arrives."""
+    """Receive a request body of up to `MAX_BODY_BYTES`. If it is larger, raise ProblemError while it arrives."""
     size = 0
 
     async def receive_some() -> Message:

@@ -1,4 +1,4 @@
-"""The routes of `/v1/calls`, as a separate application.
+"""The routes of `/v1/calls`, as an application of its own.
 
     api = calls_api(Platform(vonage, Access(application_id, public_key, vonage.clock)))
 
@@ -42,21 +42,23 @@ from app.simulator.rest.problems import ProblemError, refused
 from app.simulator.scheduler import Process, Steps, first_of
 
 NOT_BEFORE_MS: Final = 1000
-"""A call cannot be changed in its first second. Source: support article 10359615124380 (1 to 2 s)."""
+"""A call cannot be changed this soon after its start, in milliseconds. Source: support article 10359615124380 (1 to 2
+s).
+"""
 PARAMETERS: Final = {
     "endpoint": "to", "from": "from.number", "timeout": "ringing_timer", "machineDetection": "machine_detection",
     "advancedMachineDetection": "advanced_machine_detection",
 }  # fmt: skip
-"""Options of a connect → their names in the body of a new call."""
+"""The names in the body of a new call, by option of a connect."""
 
 
 @dataclass(slots=True)
 class Platform:
-    """The state of the routes.
+    """The shared state of the routes.
 
     Attributes:
-        in_step: entered around each request; lets virtual time catch up first, if it follows real time.
-        running: processes that requests started for legs (talk, stream, listening for keys), by leg and name.
+        in_step: a context for each request; if virtual time follows real time, it first catches up.
+        running: the processes that requests have started (talk, stream, listening for keys), by leg and name.
     """
 
     vonage: Vonage
@@ -67,7 +69,7 @@ class Platform:
     running: dict[tuple[str, str], Process[None]] = field(default_factory=dict)
 
     def leg(self, uuid: str) -> Leg:
-        """A leg that can be changed. Raises ProblemError: it is unknown, over, or too young."""
+        """A leg that can be changed. Raises ProblemError if it is unknown, over, or too young."""
         leg = self.vonage.legs.get(uuid)
         if leg is None or leg.is_over:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no call {uuid}, or it is over.")
@@ -77,7 +79,7 @@ class Platform:
         return leg
 
     def begin(self, leg: Leg, name: str, steps: Steps[None]) -> None:
-        """Start a process for a leg, in place of the previous one of this name."""
+        """Start a process for a leg, which replaces the previous one of this name."""
         self.stop(leg, name)
         self.running = {key: each for key, each in self.running.items() if not each.is_over}
         self.running[leg.uuid, name] = process = self.vonage.scheduler.spawn(steps)
@@ -91,7 +93,7 @@ class Platform:
 
 
 def _playing(leg: Leg, kind: HeardKind, text: str, once: float, loop: int) -> Steps[None]:
-    """Play a sound to one leg `loop` times; 0 means until stopped."""
+    """Play a sound to one leg `loop` times, or until stopped if that is 0."""
     seconds = repeated(once, loop)
     number = leg.note(kind, text, seconds)
     try:
@@ -111,10 +113,10 @@ def calls_api(platform: Platform) -> FastAPI:
 
 
 class AuthorizedRoute(APIRoute):
-    """A route that reads the body only after the token is verified, and only up to a limit."""
+    """A route that only reads the body after the token is verified, and only up to a limit."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """See FastAPI's custom routes."""
+        """See FastAPI's documentation on custom routes."""
         handle = super().get_route_handler()
 
         async def handle_authorized(request: Request) -> Response:
@@ -140,7 +142,7 @@ _ROUTER = APIRouter(prefix="/v1/calls", route_class=AuthorizedRoute)
 
 @_ROUTER.post("", status_code=HTTPStatus.CREATED)
 async def create(platform: InStep, body: CreateCall) -> Reply:
-    """Place a call; it rings after the reply."""
+    """Place a call. It rings after the reply."""
     vonage = platform.vonage
     invalid = {_parameter(issue): issue.message for issue in check([body.connect]) if issue.is_error}
     if invalid:
@@ -151,7 +153,7 @@ async def create(platform: InStep, body: CreateCall) -> Reply:
 
 
 def _parameter(issue: Issue) -> str:
-    """The parameter for an issue of the connect: `/0/endpoint/0/number` is `to[0].number`."""
+    """The parameter that an issue of the connect is about: `to[0].number` for `/0/endpoint/0/number`."""
     _, _, option, *deeper = f"{issue.path}".split("/")
     name = PARAMETERS.get(option, option)
     return name + "".join(f"[{each}]" if each.isdigit() else f".{each}" for each in deeper)
@@ -159,7 +161,7 @@ def _parameter(issue: Issue) -> str:
 
 @_ROUTER.get("")
 async def list_calls(platform: InStep, wanted: Annotated[ListedCalls, Query()], request: Request) -> Reply:
-    """The matching calls, from `record_index` on."""
+    """The calls that match, from `record_index` on."""
     found = list(_found(platform.vonage, wanted))
     if wanted.order == "desc":
         found.reverse()
@@ -197,7 +199,7 @@ def _aware(moment: datetime) -> datetime:
 
 @_ROUTER.get("/{uuid}")
 async def get_call(platform: InStep, uuid: str) -> Reply:
-    """One call, even if it is over."""
+    """A call, even if it is over."""
     leg = platform.vonage.legs.get(uuid)
     if leg is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no call {uuid}.")
@@ -205,7 +207,7 @@ async def get_call(platform: InStep, uuid: str) -> Reply:
 
 
 def _shown(leg: Leg) -> Reply:
-    """Source: Outbound REST: times have no zone; times, rate, price and duration are missing until it is completed."""
+    """Source: Outbound REST: times have no zone; times, rate, price and duration are missing until completed."""
     identity = leg.identity
     document: Reply = {"_links": {"self": {"href": f"/v1/calls/{leg.uuid}"}}}
     document |= {"uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}

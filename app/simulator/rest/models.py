@@ -1,4 +1,4 @@
-"""Request bodies of the API; unknown keys are ignored. Source: Voice API specification; Outbound REST."""
+"""Request bodies of the API. Unknown keys are ignored. Source: Voice API specification; Outbound REST."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CheckedNcco: TypeAlias = Annotated[list[dict[str, Any]], AfterValidator(_playabl
 
 
 class ShownNumber(BaseModel):
-    """The number that is shown to the callee; newer than the specification: a SIP URI is allowed, too."""
+    """The number that the callee sees. A SIP URI is allowed too, which is newer than the specification."""
 
     type: Literal["phone", "sip"] = "phone"
     number: str
@@ -67,7 +67,7 @@ class CreateCall(BaseModel):
 
     @property
     def connect(self) -> dict[str, Any]:
-        """The connect action that dials the same endpoint in the same way."""
+        """The connect that would dial this endpoint in this way."""
         options = {
             "from": None if self.from_ is None else self.from_.number,
             "timeout": self.ringing_timer,
@@ -78,14 +78,14 @@ class CreateCall(BaseModel):
         return {"action": "connect", "endpoint": self.to, **given}
 
     def outbound(self, event: Target) -> OutboundCall:
-        """The call; `event` receives its status events if the body does not say where."""
+        """The call. `event` receives its status events unless the body names another URL."""
         event = (self.event_url[0], self.event_method) if self.event_url else event
         ncco = self.ncco if self.answer_url is None else (self.answer_url[0], self.answer_method)
         return OutboundCall(self.connect, ncco or [], event, self.length_timer)
 
 
 class Destination(BaseModel):
-    """The NCCO for a transferred leg."""
+    """The NCCO for a leg that is transferred."""
 
     type: Literal["ncco"]
     ncco: CheckedNcco | None = None

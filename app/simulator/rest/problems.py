@@ -12,10 +12,10 @@ from starlette.exceptions import HTTPException
 
 
 class ProblemError(HTTPException):
-    """A refused request.
+    """A request that is refused.
 
     Attributes:
-        invalid: wrong parameters by name, such as `to[0].number`, with the reasons.
+        invalid: the reasons for refusing parameters, by name such as `to[0].number`.
     """
 
     def __init__(self, status: HTTPStatus, detail: str, invalid: Mapping[str, str] | None = None) -> None:
@@ -24,7 +24,7 @@ class ProblemError(HTTPException):
 
 
 async def refused(_: Request, error: Exception) -> JSONResponse:
-    """The response to a refused request, or an unknown path."""
+    """The response to a request that is refused, or has an unknown path."""
     if isinstance(error, RequestValidationError):
         error = _of_parameters(error)
     if not isinstance(error, HTTPException):
@@ -46,6 +46,6 @@ def _of_parameters(error: RequestValidationError) -> ProblemError:
 
 
 def _name(place: Sequence[str | int]) -> str:
-    """The name of a place in a body or query: `("body", "to", 0, "number")` is `to[0].number`."""
+    """How a place in a body or query is called: `to[0].number` for `("body", "to", 0, "number")`."""
     text = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in place[1:])
     return text.removeprefix(".") or "body"

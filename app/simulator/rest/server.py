@@ -28,13 +28,13 @@ class LiveVonage:
     """A virtual Vonage whose time follows real time.
 
     Args:
-        application: `application_id` and `key` are those of its tokens.
+        application: `application_id` and `key` are those with which its tokens are verified.
         key: the application's public key.
         http: sends the webhooks.
-        speed: seconds of the calls per real second.
+        speed: call seconds per real second.
 
     Attributes:
-        vonage: the platform; enter `scheduler.in_step()` to change it.
+        vonage: the platform, which may only be changed inside `scheduler.in_step()`.
     """
 
     def __init__(
@@ -49,13 +49,7 @@ class LiveVonage:
     async def serve(
         self, listener: socket, after: Callable[[], None] = lambda: None, certificate: tuple[Path, Path] | None = None
     ) -> None:
-        """Serve until this is cancelled.
-
-        Args:
-            listener: a listener on this machine only.
-            after: called after each event of a call.
-            certificate: for TLS, and the file of its key.
-        """
+        """Serve until cancelled."""
         api = calls_api(Platform(self.vonage, self._access, self.scheduler.in_step))
         config = Config(api, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1)
         if certificate is not None:
@@ -73,7 +67,7 @@ class LiveVonage:
 
 
 class _PartOfAProcess(Server):
-    """Leaves signals to the process in which it runs."""
+    """Leaves signals to the process that it runs in."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
