@@ -175,7 +175,7 @@ async def test_hover_describes_words_and_shows_the_ncco_of_a_step(editor: Editor
         return found.contents.value
 
     editor.edit(MAIN, PROJECT[MAIN].replace("Hi", "Good day"))
-    assert "Lookups to ask when the step is entered: their names, or `- name: {param: value}`." in await hover(
+    assert "Lookups to make when the step is entered: their names, or `- name: {param: value}`." in await hover(
         "lookup:"
     )
     assert (await hover("customer\n")).startswith("lookup customer: returns")
