@@ -53,9 +53,9 @@ KINDS: Final = {
 
 
 VERDICTS: Final = {
-    "proved": "Every possible call was explored, and nothing is wrong.",
-    "walked": "Every possible call was explored, some inputs only with sample values; nothing is wrong.",
-    "stopped": "There was not enough time for every possible call; nothing wrong was found so far.",
+    "proved": "Every possible call was explored, and no problems were found.",
+    "walked": "Every possible call was explored, some inputs only with sample values; no problems were found.",
+    "stopped": "There was not enough time to explore every possible call; no problems were found so far.",
     "refuted": "Something is wrong.",
 }
 """Verdict → its meaning."""

@@ -17,7 +17,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES: Final = 4_194_304
 """The largest body of a request; an editor sends several files."""
 _TOO_LARGE: Final = f"The request has more than {MAX_BODY_BYTES:,} bytes."
-_OTHER_ORIGIN: Final = "The request comes from a page with another origin."
+_OTHER_ORIGIN: Final = "The request comes from a different origin."
 POLICY: Final = "; ".join(
     (
         "default-src 'none'",

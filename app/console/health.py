@@ -189,8 +189,8 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
         yield HealthProblem("warning", plain, text, "Start it again.", MONITOR)
     for reason in state.reasons:
         cure = (
-            "Fix that; the log has the details. A server that is shutting down finishes its calls first; then start it "
-            "again."
+            "Fix that; the log has the details. If the server is shutting down, wait until it has "
+            "finished its calls, then start it again."
         )
         plain = "The telephone service is not taking new calls."
         yield HealthProblem("error", plain, f"The server is not taking new calls: {reason}.", cure, FAULTS)
@@ -223,7 +223,7 @@ def _of_hour(
             yield HealthProblem("warning", plain, text, cure, SECURITY)
         else:
             text += " None had a valid signature, so every caller hears a dead line."
-            plain = "All calls of the last hour were refused: callers hear a dead line."
+            plain = "All calls in the last hour were refused: callers hear a dead line."
             yield HealthProblem("error", plain, text, _SIGNATURE_CURE, SECURITY)
     if away := sum_of(hour, "ncco_store_unavailable_total"):
         text = (

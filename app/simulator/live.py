@@ -45,7 +45,7 @@ class LiveScheduler(Scheduler):
 
     @asynccontextmanager
     async def in_step(self) -> AsyncIterator[None]:
-        """Let virtual time catch up, then play what the block causes."""
+        """Let virtual time catch up, run the block, then play what it has triggered."""
         await self.catch_up()
         yield
         self._changed.set()

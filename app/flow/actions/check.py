@@ -232,7 +232,7 @@ def others(names: Mapping[str, Any], used: Collection[str]) -> Iterator[dict[str
     """The same names with different sample texts, for a value that cannot be computed with the current ones.
 
     Args:
-        names: the names in scope, with samples for values that only a call has.
+        names: the names in scope, with samples for values that are only known during a call.
         used: the names that the value uses.
     """
     roots = {name.partition(".")[0] for name in used} & names.keys()

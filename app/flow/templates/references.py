@@ -110,7 +110,7 @@ class Reference(NamedTuple):
         return self.path[0] or "" if self.path else ""
 
     def holds(self, path: Path) -> bool:
-        """Whether the value contains the part at a path of the name, or belongs to it."""
+        """Whether the value contains what is at a path of the name, or is part of it."""
         return may_overlap(self.path, path) and not (self.is_passed and len(path) > len(self.path))
 
 
@@ -347,7 +347,7 @@ def _parts(node: nodes.Node, state: _Usage, whole: nodes.Node) -> Iterator[tuple
 
 
 def _asked_in(node: nodes.Node) -> frozenset[str]:
-    """The names that a condition checks for a value: `x.ok`, `x is defined`, `x.name != ""`."""
+    """The names of which a condition checks whether they are set: `x.ok`, `x is defined`, `x.name != ""`."""
     found: set[str] = set()
     for part in walk(node):
         match part:

@@ -258,7 +258,7 @@ def described(moment: CallMoment) -> str:
         case "input":
             kinds = sorted(moment.waited.takes) if moment.waited else ()
             return (
-                "the server waits for the caller "
+                "the server is waiting for the caller "
                 f"({' or '.join('a key' if kind == 'dtmf' else kind for kind in kinds)})"
             )
         case "record":
