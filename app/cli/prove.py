@@ -159,7 +159,6 @@ def _issue(violation: Violation, source: Source) -> FlowIssue:
 
 
 def _report_progress(flow: str, found: int, waiting: int) -> None:
-    """Print the progress of an exploration to standard error."""
     click.echo(f"{flow}: {counted(found, 'state')}, {waiting:,} to explore ...", err=True)
 
 
@@ -190,7 +189,6 @@ def _summary(proof: Proof) -> Iterator[str]:
 
 
 def _proof_document(proof: Proof) -> dict[str, Any]:
-    """The exploration of a flow as JSON."""
     return {
         "flow": proof.flow.name,
         "verdict": proof.status,

@@ -66,7 +66,6 @@ def _flow(timeline: Timeline, revision: RevisionRow | None) -> Flow:
 
 
 def _shown(turns: Sequence[Mapping[str, Any]], count: int) -> Iterator[str]:
-    """The result of each turn, as lines."""
     for turn in turns:
         differs = turn["differs"]
         if turn["because"]:

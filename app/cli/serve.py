@@ -231,7 +231,6 @@ def _on_placing(settings: Settings, *, dev: bool) -> str:
 
 
 def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:
-    """Each flow, with its numbers and URLs."""
     known = sorted(flows, key=lambda flow: flow.name)
     default = "every other number" if any(flow.numbers for flow in known) else "every number"
     for flow in known:

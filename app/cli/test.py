@@ -208,7 +208,6 @@ def _shortfalls(suites: Sequence[Suite], least: float | None) -> list[str]:
 
 
 def _summary(suites: Sequence[Suite], written: Sequence[str], short: Sequence[str], took_s: float) -> Iterator[str]:
-    """The summary lines."""
     yield ""
     yield from (f"written: {name}" for name in written)
     yield from (ink(line, "red") for line in short)

@@ -242,7 +242,6 @@ def _change_of(issue: Issue, document: JsonText) -> tuple[TextSpan, str] | None:
 
 
 def _whole(document: JsonText, path: str) -> TextSpan:
-    """All characters of a value."""
     start = document.values[path].start
     return TextSpan(start, _DECODER.raw_decode(document.text, start)[1])
 

@@ -32,8 +32,6 @@ class _DoctypeFound(Exception):
 
 @dataclass(slots=True)
 class _Content:
-    """What was found while parsing SSML."""
-
     parser: expat.XMLParserType
     characters: int = 0
     is_blank: bool = True
@@ -162,7 +160,6 @@ def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) ->
 
 
 def _characters(data: bytes, at: int) -> int:
-    """The number of characters before a byte."""
     return len(data[:at].decode(errors="ignore"))
 
 

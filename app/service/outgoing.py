@@ -254,7 +254,6 @@ class HostConnections:
             await asyncio.wait(self._closing)
 
     def _idle_connection(self) -> httpcore.AsyncHTTPConnection | None:
-        """The most recently used idle connection, if any."""
         self._close_expired()
         return self._idle.pop() if self._idle else None
 

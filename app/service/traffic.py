@@ -163,7 +163,6 @@ class _TrafficCounter:
 def _taken_by(
     call: ReportedCall, flow: Flow, traces: Sequence[bytes], statuses: Sequence[ConnectStatus]
 ) -> set[OutcomeKey]:
-    """The outcomes that a call took."""
     flows = {each.name: each for each in (flow, *flow.subs.values())}
     found = {key for trace in traces for key in _taken_in(trace, flows)}
     if call.is_over and statuses:
@@ -174,7 +173,6 @@ def _taken_by(
 
 
 def _taken_in(trace: bytes, flows: Mapping[str, Flow]) -> Iterable[OutcomeKey]:
-    """The outcomes that one turn took."""
     lines = [TraceLine.read(line) for line in orjson.loads(trace)]
     follow = Following(by_file(flows.values())).read(lines)
     if follow.begun is not None:

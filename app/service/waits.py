@@ -83,7 +83,6 @@ async def _resume_unknown(turns: Turns, ref: WaitRef, delivery: Delivery) -> Rep
 
 
 async def _seen(turns: Turns, session: Session) -> frozenset[str]:
-    """The statuses and refusals of this turn's dials."""
     statuses = await turns.store.statuses(session.id, session.turn)
     return frozenset(status.partition(":")[0] for _, status in statuses) | await called_parties.refusals(turns, session)
 

@@ -46,8 +46,6 @@ class Login:
 
 
 class _Entry(BaseModel):
-    """A name's entry in the file."""
-
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     role: Role

@@ -99,7 +99,6 @@ class Dial:
         return (yield from replacement(asking))
 
     def _ask(self, status: str, **extra: Any) -> Process[ReplyResult]:
-        """Send a status event whose reply is played."""
         return self._platform.ask("event", self._leg.target, payloads.status(self._leg, status, **extra), self._leg)
 
     def _answered(self, behaviour: Behaviour) -> Steps[Ncco | None]:

@@ -149,7 +149,6 @@ class Vonage:
             self.complete_after(leg, "cancelled")
 
     def _end_dialled(self, leg: Leg) -> None:
-        """End the legs that a leg has dialled."""
         for other in leg.dialled:
             if not other.is_answered:
                 self.give_up(other)

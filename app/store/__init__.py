@@ -148,7 +148,6 @@ def _postgres(url: str) -> Database:
 
 
 def _file(rest: str) -> Path:
-    """The path behind `sqlite://`."""
     if not rest.startswith("/"):
         raise ValueError(f"sqlite:// takes no host, so a third slash comes before the path; {_CURE}")
     name = rest.removeprefix("/")

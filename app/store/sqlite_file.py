@@ -359,5 +359,4 @@ def purge(path: Path, patience_s: float, *, rewrite: bool) -> bool:
 
 
 def _log_of(path: Path) -> Path:
-    """The write-ahead log of a file."""
     return path.with_name(f"{path.name}-wal")

@@ -193,7 +193,6 @@ def _poll(stream: TextIO) -> select.poll | None:
 
 
 def _stamped(_: object, level: str, line: EventDict) -> EventDict:
-    """Add the level and the time to a line."""
     line["level"] = level
     line["timestamp"] = datetime.now(UTC)
     return line

@@ -47,7 +47,6 @@ class Deadline:
         self._is_over = False
 
     def __enter__(self) -> None:
-        """Start the timer."""
         loop = asyncio.get_running_loop()
         self._task = asyncio.current_task(loop)
         self._timer = loop.call_later(self._seconds, self._end)

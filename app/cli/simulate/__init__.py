@@ -268,7 +268,6 @@ class Simulation:
         return ISSUES if is_faulty else FINE
 
     def _announce(self, call: ScenarioCall) -> None:
-        """Print who calls whom, and when."""
         flow = self.call.flow or call.flow
         at = call.made_at.isoformat(" ", "minutes")
         whom = f"flow {flow}" if flow else ""
@@ -285,7 +284,6 @@ class Simulation:
 
     @asynccontextmanager
     async def _placed(self, call: ScenarioCall, lookups: PromptedLookups) -> AsyncIterator[PlacedCall]:
-        """Place the call."""
         if isinstance(self.stage, RemoteStage):
             async with self.stage.ring(call, self.met) as line:
                 yield line

@@ -160,7 +160,6 @@ class TerminalCall:
 
 
 async def _hook_result(hook: HookRow, outside: Outside | None) -> str:
-    """Print the result of a hook."""
     if hook.problem:
         return f"hook {hook.name} cannot be sent: {hook.problem}"
     problem = "" if outside is None else await outside.post(hook)

@@ -103,7 +103,6 @@ class Screen:
             self._show_webhook(played[-1], result)
 
     def _show_webhook(self, delivery: WebhookDelivery, result: Result) -> None:
-        """A webhook and its reply."""
         sent = delivery.attempts[-1].request
         reply = delivery.attempts[-1].response
         self.say(webhook_line(delivery, result.answered_s))

@@ -53,7 +53,6 @@ _MAX_DIGITS: Final = 20
 
 
 def _read_into(node: Node, what: str, reader: Resolver) -> Variable | None:
-    """The variable that receives the input."""
     text = reader.text(node, what)
     is_named = text is not None and is_variable_name(text, "a variable", reader)
     return reader.variables.get(text.value) if text is not None and is_named else None

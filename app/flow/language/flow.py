@@ -316,7 +316,6 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
 
 
 def _scope(declared: Mapping[str, Variable], flow: Map, outside: Signature, context: Context) -> ScopeTypes:
-    """The names that values in the flow may use."""
     scope = scope_types(declared, context.env, context.kept.get(outside.name, ()))
     types = constant_types(declared, flow, outside, context.flows.values())
     texts = {name: NO_BEGINNING for name in declared if scope.get(name) == TYPES["url"]}
@@ -334,7 +333,6 @@ def _declare(declared: Mapping[str, Variable], outside: Signature, steps: Map, r
 
 
 def _language(defaults: Defaults, sections: Sections) -> str:
-    """The language that the flow speaks by default."""
     talk = defaults.actions.get("talk")
     written = talk.get("language") if talk else None
     first = next(iter(sections.locales.values()), None)
@@ -416,7 +414,6 @@ def _first_step(steps: Node | None) -> str:
 
 
 def _named_steps(steps: Map) -> Iterator[tuple[str, Place]]:
-    """The steps that targets may name, with their places."""
     return ((key.value, key.place) for key, _ in steps.entries if key.value not in _RESERVED_STEPS)
 
 

@@ -256,7 +256,7 @@ def test_an_address_of_version_6_is_in_brackets() -> None:
     ("dev", "virtual", "key", "says"),
     [
         (True, VoiceAccess("http://127.0.0.1:9", "a", "k"), KEY, "Placed calls ring in the console, and nobody is"),
-        (True, None, KEY, "No calls are placed: without a console"),
+        (True, None, KEY, "No calls are placed: there is no console"),
         (True, False, KEY, "Placed calls ring real phones, and cost money"),
         (False, False, "", "No calls are placed: set VONAGE_PRIVATE_KEY and VONAGE_APPLICATION_ID"),
         (False, False, KEY, ""),
