@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.cli.console_services import console_services
 from app.console.app import create_console
+from app.store import PlacedRow
 from app.web import create_app
 from tests.unit.console.conftest import browser, logged_in, settings_for
 from tests.unit.console.test_messages import message
@@ -91,6 +92,9 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/calls": ("/calls", "/calls?q=VALUE&flow=VALUE", "/calls?state=VALUE", "/calls?since=VALUE"),
     "/calls.json": ("/calls.json", "/calls.json?q=VALUE"),
     "/calls.csv": ("/calls.csv", "/calls.csv?q=VALUE"),
+    "/calls/placed": ("/calls/placed", "/calls/placed?q=VALUE&flow=VALUE", "/calls/placed?state=VALUE&batch=VALUE"),
+    "/calls/placed/new": ("/calls/placed/new", "/calls/placed/new?flow=VALUE"),
+    "/calls/placed/{id_}": (f"/calls/placed/{MESSAGE}", "/calls/placed/VALUE"),
     "/calls/{name:path}": (f"/calls/{LEG}", f"/calls/{LEG}?replayed=true", "/calls/VALUE", "/calls/HOSTILE-LEG"),
     "/report": ("/report", "/report?flow=VALUE&timezone=VALUE", "/report?from=VALUE"),
     "/report.json": ("/report.json", "/report.json?flow=VALUE"),
@@ -163,9 +167,19 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         await console.state.console.store.recordings.add(
             message(HOSTILE, id=MESSAGE, session=LEG, state="failed", **words)
         )
+        await console.state.console.store.placed.add([placed_call()])
         yield {"known": known, "stranger": stranger}
     await console.state.console.worker.close()
     await console.state.console.prover.close()
+
+
+def placed_call() -> PlacedRow:
+    """A waiting call whose texts are hostile."""
+    params = json.dumps({"about": HOSTILE})
+    return PlacedRow(
+        MESSAGE, HOSTILE, "", HOSTILE, HOSTILE, HOSTILE, HOSTILE, params, 0, "waiting", "", HOSTILE, 0, 0, None, 0,
+        None, 0, 0,
+    )  # fmt: skip
 
 
 async def call(webhooks: httpx.AsyncClient, leg: str, caller: str) -> None:
@@ -247,6 +261,8 @@ async def test_what_is_hostile_is_text_and_what_is_sensitive_is_not_shown(
         "/calls",
         "/calls.json",
         "/calls.csv",
+        "/calls/placed",
+        "/calls/placed/{id_}",
         "/calls/{name:path}",
         "/change/{file:path}",
     }
