@@ -81,7 +81,7 @@ def measure(folder: Path, rounds: int, seconds: int, rate: int) -> None:
         "NCCO_PLACE_PER_DAY": str(ROWS),
         "NCCO_FLOWS": str(project),
     }
-    command = [sys.executable, "-c", "from app.cli import main; main()", "vonage", "--port", str(vonage_port)]
+    command = ["nice", "-n", "19", sys.executable, "-c", "from app.cli import main; main()", "vonage", "--port", str(vonage_port)]
     found: dict[bool, list[float]] = {True: [], False: []}
     with (
         serving.started([*command, "--speed", "10"], folder / "vonage.log", env),
