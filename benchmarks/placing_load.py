@@ -81,10 +81,10 @@ def measure(folder: Path, rounds: int, seconds: int, rate: int) -> None:
         "NCCO_PLACE_PER_DAY": str(ROWS),
         "NCCO_FLOWS": str(project),
     }
-    command = ["nice", "-n", "19", sys.executable, "-c", "from app.cli import main; main()", "vonage", "--port", str(vonage_port)]
+    vonage = [sys.executable, "-c", "from app.cli import main; main()", "vonage", "--port", str(vonage_port)]
     found: dict[bool, list[float]] = {True: [], False: []}
     with (
-        serving.started([*command, "--speed", "10"], folder / "vonage.log", env),
+        serving.started(["nice", "-n", "19", *vonage, "--speed", "10"], folder / "vonage.log", env),
         serving.ours(folder, "server", url, env, port=port) as server,
     ):
         client = Client(server.port)

@@ -95,6 +95,12 @@ class Playable:
         return [flow for flow in flows.values() if flow.is_startable and (own is None or own.name in flow.subs)]
 
     @property
+    def places_calls(self) -> bool:
+        """Whether the server places calls with its own flow."""
+        own = self.project.flows.get(self.flow) if self.project is not None else None
+        return own is not None and own.outbound is not None
+
+    @property
     def zone(self) -> ZoneInfo:
         """The time zone for the call's time: the opening hours' zone, or UTC."""
         flows = self.startable
