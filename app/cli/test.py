@@ -198,7 +198,7 @@ def _update(file: ScenarioFile, suite: Suite) -> bool:
 
 
 def _shortfalls(suites: Sequence[Suite], least: float | None) -> list[str]:
-    """The flows of which too few outcomes are covered, in words."""
+    """The flows with too few covered outcomes, in words."""
     return [
         f"flow {flow.flow.name}: {percent(flow.percent)} of the outcomes are taken, {least:g} % are required"
         for suite in suites

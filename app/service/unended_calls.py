@@ -26,7 +26,7 @@ SILENT_MS: Final = 60 * 60 * 1000
 MOST_ASKED: Final = 100
 """Maximum number of requests to Vonage in one look. This leaves most of Vonage's rate limit to others."""
 BEFORE_DELETION: Final = timedelta(hours=1)
-"""How long before its possible deletion a call is ended at the latest."""
+"""A call is ended at least this long before it may be deleted."""
 
 
 @dataclass

@@ -67,8 +67,8 @@ CONSOLE: Final = b"ncco-server: console, first version"
 KEY_SUFFIX: Final = "-key"
 """The key file for callback URLs is named after the SQLite database, with this suffix. Every backup includes it."""
 CONSOLE_KEY_SUFFIX: Final = "-console-key"
-"""Suffix of the console's key file. No backup includes it: whoever reads a backup could log in with it, and whoever
-forges one could plant a key.
+"""Suffix of the console's key file. No backup includes it: anyone who can read a backup could log in with it, and
+anyone who can forge one could plant a key.
 """
 _KEY_BYTES: Final = 32
 _CURE: Final = "Set NCCO_KEY to at least 32 random characters."

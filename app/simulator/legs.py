@@ -217,7 +217,7 @@ class Leg:
         log: its call's webhooks with their replies, including those of the legs that it dialled.
         target: receives its status events.
         open: the input, recording or dial that its party can act on, even if a prompt is still playing before an input.
-        waited: the same, but only while the call waits for the party: no prompt is playing, and the party has not
+        waited: the same as `open`, but only while the call waits for the party: no prompt is playing, and it has not
             acted.
         player: the process that plays its NCCO; None if it has none of its own.
         processes: the processes that are cancelled when it ends, including the player.

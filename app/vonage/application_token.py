@@ -28,8 +28,7 @@ def token_url(url: str, own_url: str = "") -> httpx.URL | None:
 
     Args:
         url: the URL, from a webhook or a setting.
-        own_url: the URL of a proxy or stand-in that may also get tokens, of which scheme, host and port matter; "" for
-            none.
+        own_url: the scheme, host and port of a proxy or stand-in that may also get tokens; "" for none.
     """
     try:
         target = httpx.URL(url)

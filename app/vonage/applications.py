@@ -177,7 +177,7 @@ async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
 async def _request(
     account: Account, method: str, url: str, document: Mapping[str, Any] | None = None
 ) -> tuple[httpx.Response, bytes]:
-    """The response and its body, of which at most a little more than `MAX_BYTES` is read."""
+    """The response and its body. Reads at most a little more than `MAX_BYTES` of the body."""
     auth = (account.api_key, account.api_secret)
     base = url.partition("?")[0]
     body = b""

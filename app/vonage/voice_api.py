@@ -288,7 +288,7 @@ class VoiceApi:
         return reply
 
     async def _reply(self, method: str, url: httpx.URL, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
-        """The status and the body, of which at most a little more than `MAX_BYTES` is read.
+        """The status and the body. Reads at most a little more than `MAX_BYTES` of the body.
 
         Every request uses a new connection. If an idle connection were closed while a request is sent on it, nobody
         would know whether the request arrived.

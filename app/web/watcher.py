@@ -19,7 +19,7 @@ FLOWS_POLL_S: Final = 0.5
 replaced folders send none.
 """
 SETTLE_S: Final = 0.1
-"""How long files must be unchanged before they are read, so that many files saved at once are read once, in seconds."""
+"""Seconds that files must be unchanged before they are read, so that a save of many files is read once."""
 SETTLE_LIMIT_S: Final = 2.0
 """After this many seconds, files are read even if they are still changing."""
 REMOVAL_WAIT_S: Final = 3.0

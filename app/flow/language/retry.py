@@ -46,8 +46,7 @@ from app.value_types import WholeNumber
 
 FAILURES: Final = ("noinput", "nomatch")
 MAX_TRIES: Final = 10
-"""Maximum number of times that a step asks. Our choice: `then` serves callers who have not answered ten times better.
-"""
+"""Maximum number of times that a step asks. Our choice: a caller who fails ten times is better served by `then`."""
 
 _OPTIONS: Final = ("talk", "stream", "template", "action")
 

@@ -347,7 +347,7 @@ def _parts(node: nodes.Node, state: _Usage, whole: nodes.Node) -> Iterator[tuple
 
 
 def _asked_in(node: nodes.Node) -> frozenset[str]:
-    """The names of which a condition checks whether they are set: `x.ok`, `x is defined`, `x.name != ""`."""
+    """The names that a condition checks for being set: `x.ok`, `x is defined`, `x.name != ""`."""
     found: set[str] = set()
     for part in walk(node):
         match part:
