@@ -68,15 +68,15 @@ async def results(
 
     `flows` are the current ones, by name. Raises StoreError.
     """
-    telling = Telling(flows)
+    announcements = Announcements(flows)
     waiting = list[ReportedCall]()
     async for call in records.reported(since, until):
         waiting.append(call)
         if len(waiting) == AT_ONCE:
-            for result in await _judged(records, telling, waiting, now_ms):
+            for result in await _judged(records, announcements, waiting, now_ms):
                 yield result
             waiting = []
-    for result in await _judged(records, telling, waiting, now_ms):
+    for result in await _judged(records, announcements, waiting, now_ms):
         yield result
 
 
@@ -85,10 +85,12 @@ async def results_of(
 ) -> dict[int, CallResult]:
     """The results of the incoming calls with these keys. Raises StoreError."""
     calls = await records.reported_calls(keys)
-    return {each.key: each for each in await _judged(records, Telling(flows), calls, now_ms)}
+    return {each.key: each for each in await _judged(records, Announcements(flows), calls, now_ms)}
 
 
-async def _judged(records: Records, telling: Telling, calls: Sequence[ReportedCall], now_ms: int) -> list[CallResult]:
+async def _judged(
+    records: Records, announcements: Announcements, calls: Sequence[ReportedCall], now_ms: int
+) -> list[CallResult]:
     states = {call.key: json_object(call.state) for call in calls}
     own = [call for call in calls if _is_incoming(states[call.key])]
     known = {call.key: known_result(call, now_ms) for call in own}
@@ -99,7 +101,7 @@ async def _judged(records: Records, telling: Telling, calls: Sequence[ReportedCa
 
     def result_of(call: ReportedCall) -> ResultName:
         is_played = bool(states[call.key].get("is_over"))
-        is_served = call.key in traces and telling.serves(call.created_at, traces[call.key], is_played=is_played)
+        is_served = call.key in traces and announcements.serves(call.created_at, traces[call.key], is_played=is_played)
         return known[call.key] or ("served" if is_served else "missed")
 
     return [_with_result(call, states[call.key], result_of(call)) for call in own]
@@ -144,7 +146,7 @@ def _is_message(ncco: bytes) -> bool:
     return any(action.get("beepStart") is True or "endOnKey" in action for action in records)
 
 
-class Telling:
+class Announcements:
     """Finds the steps that give callers the information they called for."""
 
     def __init__(self, flows: Mapping[str, Flow]) -> None:
@@ -160,15 +162,15 @@ class Telling:
         """
         turns = [[TraceLine.read(line) for line in orjson.loads(trace)] for trace in traces]
         entered = [step for turn in turns for step in self._entered(turn)]
-        told = any(self._tells(began_at, turn) for turn in turns)
-        return told or (is_played and not any(_records(step) for _, step in entered))
+        is_informed = any(self._informs(began_at, turn) for turn in turns)
+        return is_informed or (is_played and not any(_records(step) for _, step in entered))
 
     def _entered(self, turn: Sequence[TraceLine]) -> Iterator[tuple[Flow, Step]]:
         for flow, name in Following(self._files).read(turn).entered:
             if name in self._flows[flow].steps:
                 yield self._flows[flow], self._flows[flow].steps[name]
 
-    def _tells(self, began_at: int, turn: Sequence[TraceLine]) -> bool:
+    def _informs(self, began_at: int, turn: Sequence[TraceLine]) -> bool:
         has_chosen = any(line.did == "heard" and line.what == "choice" for line in turn)
         return any(
             (has_chosen and _announces(step))
