@@ -13,7 +13,7 @@ JOBS   ?= 2
 FAST := $(wildcard tests/contract tests/unit)
 # They start workers of the console, whole servers and PostgreSQL, wait for real timeouts, or try many changes of projects.
 SLOW := tests/contract/http tests/unit/service/test_fetcher.py tests/unit/store/test_postgres.py tests/unit/vonage/test_voice_api.py \
-	$(addprefix tests/unit/console/,test_editor.py test_flows.py test_incoming.py test_phone_calls.py test_worker.py) \
+	$(addprefix tests/unit/console/,test_editor.py test_flows.py test_incoming.py test_phone.py test_phone_calls.py test_worker.py) \
 	$(addprefix tests/unit/flow/,test_fixes.py test_rename.py test_changed_projects.py)
 
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
