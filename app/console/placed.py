@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import urlencode
@@ -202,36 +202,32 @@ def _result_of(outcome: str) -> str:
 @router.get("/calls/placed/new")
 async def new_call(request: Request, console: TheConsole, _: CanChange, flow: str = "") -> Response:
     """The form; without a flow, the flows to choose from."""
-    flows = placing_flows(await _project(console))
+    project = await _project(console)
+    flows = placing_flows(project)
     chosen = next((each for each in flows if each.name == flow or len(flows) == 1), None)
-    return _form(request, flows, chosen, {"key": secrets.token_hex(16)}, {})
+    return _form(request, project, chosen, {"key": secrets.token_hex(16)}, {})
 
 
 def _form(
     request: Request,
-    flows: Sequence[Flow],
+    project: Project,
     flow: Flow | None,
     typed: Mapping[str, str],
     faults: Mapping[str, RefusedRequest],
 ) -> Response:
-    console = console_of(request)
     return render(
         request,
         "placed_new.html",
         422 if faults else 200,
-        flows={each.name: group_title(each.name) for each in flows},
+        flows={each.name: group_title(each.name) for each in placing_flows(project)},
         flow=flow,
         title=group_title(flow.name) if flow is not None else "",
-        zone=_zone(console),
+        zone=zone_of(project),
         typed=defaultdict(str, typed),
         faults=faults,
         expires=EXPIRES,
-        **_can_place(console),
+        **_can_place(console_of(request)),
     )
-
-
-def _zone(console: Console) -> tzinfo:
-    return zone_of(console.project.current().project)
 
 
 @router.post("/calls/placed")
@@ -240,21 +236,20 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
     form = await request.form()
     typed = {name: str(value) for name, value in form.items()}
     project = await _project(console)
-    flows = placing_flows(project)
-    flow = next((each for each in flows if each.name == typed.get("flow")), None)
+    flow = next((each for each in placing_flows(project) if each.name == typed.get("flow")), None)
     if flow is None:
         fault = {"flow": RefusedRequest("flow", "this flow places no calls", "Choose another one.")}
-        return _form(request, flows, None, typed, fault)
+        return _form(request, project, None, typed, fault)
     try:
         wanted = _wanted(flow, typed, session, zone_of(project))
         row = checked(wanted, project.flows, console.settings.dial_allow, datetime.now(UTC))
     except RefusedRequest as error:
-        return _form(request, flows, flow, typed, {error.where: error})
+        return _form(request, project, flow, typed, {error.where: error})
     (stored,) = await (await console.opened_store()).placed.add([row])
     if stored.digest != row.digest:
         message = "this form has already placed another call"
         fault = {"form": RefusedRequest("form", message, "Check it, and send it again.")}
-        return _form(request, flows, flow, typed | {"key": secrets.token_hex(16)}, fault)
+        return _form(request, project, flow, typed | {"key": secrets.token_hex(16)}, fault)
     if stored.id == row.id:
         audit(request, "call requested", flow=flow.name, placed=row.id)
     return RedirectResponse(f"/calls/placed/{stored.id}", 303)
