@@ -327,7 +327,7 @@ def _shown_attempt(attempt: AttemptRow) -> dict[str, Any]:
 
 @router.post("/calls/placed/{id_}/cancel")
 async def cancel_call(request: Request, console: TheConsole, id_: PlacedId, _: CanChange) -> Response:
-    """Cancel a waiting call; the server hangs up one that is under way."""
+    """Cancel a waiting call; the server hangs up one that is in progress."""
     before = await (await console.opened_store()).placed.cancel(id_, milliseconds(datetime.now(UTC)))
     if before is None:
         raise HTTPException(404, "there is no such call")

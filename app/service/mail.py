@@ -239,7 +239,7 @@ async def _send(message: EmailMessage, server: MailServer, until: float) -> Verd
     except aiosmtplib.SMTPSenderRefused as error:
         return _refused("the sender", error.code)
     except aiosmtplib.SMTPResponseException as error:
-        return _refused("the mail", error.code) if error.code > 0 else Verdict("again", _problem_of(error))
+        return _refused("the email", error.code) if error.code > 0 else Verdict("again", _problem_of(error))
     except (aiosmtplib.SMTPException, OSError) as error:
         return Verdict("again", _problem_of(error))
     late = [address for address, reply in refused.items() if reply.code < _PERMANENT]

@@ -8,7 +8,7 @@
 States of a placed call:
 
     waiting   for an attempt: due_at set
-    calling   an attempt is under way: its over_at is NULL
+    calling   an attempt is in progress: its over_at is NULL
     over      outcome set; a cancelled or expired call may never have had an attempt
 
 States of an attempt:

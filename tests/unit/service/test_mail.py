@@ -96,8 +96,8 @@ async def test_mail_waits_for_a_recording_that_may_still_come() -> None:
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        ("451 try again", Verdict("again", "the mail server refuses the mail (451)")),
-        ("554 no", Verdict("never", "the mail server refuses the mail (554)")),
+        ("451 try again", Verdict("again", "the mail server refuses the email (451)")),
+        ("554 no", Verdict("never", "the mail server refuses the email (554)")),
         ("lost", Verdict("again", "the mail server closed the connection")),
     ],
 )
