@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
 import orjson
+import structlog
 from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -18,6 +19,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException as FrameworkRefusal
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
 
 from app.errors import StoreUnavailable
 from app.flow.loader import load
@@ -168,9 +170,16 @@ async def _key(
     state: ApiState = request.app.state.api
     found = await state.store.api_keys.find(credentials.credentials) if credentials is not None else None
     if found is None:
+        _audit(request, "API key refused")
         detail = {"problem": "the key is missing or wrong", "cure": "Send `Authorization: Bearer KEY`."}
         raise HTTPException(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
     return found
+
+
+def _audit(request: Request, event: str, **values: str) -> None:
+    """Log an action, or a refused key, with the client's address."""
+    log: FilteringBoundLogger = structlog.get_logger()
+    (log.info if values else log.warning)(event, client=request.client.host if request.client else "", **values)
 
 
 Key: TypeAlias = Annotated[ApiKeyRow, Depends(_key)]
@@ -277,6 +286,8 @@ async def place_call(
     if stored.digest != row.digest:
         detail = {"problem": "this Idempotency-Key belongs to another request", "cure": "Use a new one."}
         raise HTTPException(HTTPStatus.CONFLICT, detail)
+    if stored.id == row.id:
+        _audit(request, "call requested", key=key.name, flow=row.flow, placed=row.id)
     return _document(stored)
 
 
@@ -302,6 +313,7 @@ async def cancel_call(request: Request, id_: str, key: Key) -> PlacedDocument:
     before = await state.store.placed.cancel(id_, milliseconds(state.clock()))
     if before is not None and before.state == "over" and before.outcome != "cancelled":
         raise HTTPException(HTTPStatus.CONFLICT, {"problem": "the call is over", "cure": "Nothing is left to cancel."})
+    _audit(request, "placed call cancelled", key=key.name, placed=id_)
     return _document(await _own(state, id_, key))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from app.flow.loader import load
 from app.service.library import released_row
@@ -204,3 +205,16 @@ async def test_every_refusal_has_one_form(client: Client, status: int, content: 
 async def test_what_is_refused_is_described(client: Client) -> None:
     described = (await client.get("/openapi.json")).json()["paths"]["/calls"]["post"]["responses"]
     assert {"202", "400", "401", "403", "409", "413", "422", "503"} <= described.keys()
+
+
+async def test_the_log_names_the_key_that_asked(client: Client) -> None:
+    with capture_logs() as lines:
+        placed = (await post(client)).json()["id"]
+        await post(client)
+        await client.delete(f"/calls/{placed}")
+        await client.get("/calls", headers={"Authorization": "Bearer wrong"})
+    assert [
+        {"event": "call requested", "log_level": "info", "key": "crm", "flow": "reminder", "placed": placed},
+        {"event": "placed call cancelled", "log_level": "info", "key": "crm", "placed": placed},
+        {"event": "API key refused", "log_level": "warning"},
+    ] == [{name: value for name, value in line.items() if name != "client"} for line in lines]
