@@ -13,7 +13,7 @@ from tests.system.console.inbox import Inbox
 from tests.system.console.server import restore, running_console
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium; without it the tests are skipped, except on a machine that builds."""
     if problem := why_not():
@@ -22,13 +22,13 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the project. Each window finds the example flows in it, and no messages."""
     return tmp_path_factory.mktemp("project")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def console(browser: Browser, project: Path) -> Iterator[Console]:
     """The console of the example flows, with an open session."""
     with running_console(project) as link:
