@@ -59,7 +59,7 @@ def test_an_open_page_shows_a_broken_lookup_and_the_end_of_its_server(browser: B
         page.goto("/health")
         ending = threading.Thread(target=server.end, args=(signal.SIGTERM,))
         ending.start()
-        _comes(page, "the server is shutting down")
+        _comes(page, "not taking new calls: the server is shutting down")
         assert [] == watch.unexpected()
         window.close()
     server.end()
