@@ -71,8 +71,8 @@ def _growth(servers: list[Server], before: list[float], folder: Path, args: argp
     lines = [
         f"A call on {args.stored:,} stored ones costs {_spread(times)} times the time, and {_spread(costs)} times the "
         f"processor time, that it costs on {SMALL:,} (aim: at most 1.5).",
-        f"The server has {before[0]:.0f} MB for itself when it starts on {SMALL:,} stored calls, {before[1]:.0f} MB on "
-        f"{args.stored:,}; after this load {memory[0]:.0f} and {memory[1]:.0f}.",
+        f"At its start the server's private memory is {before[0]:.0f} MB with {SMALL:,} stored calls and "
+        f"{before[1]:.0f} MB with {args.stored:,}; after this load {memory[0]:.0f} and {memory[1]:.0f} MB.",
     ]
     print("\n".join(lines), flush=True)
     return lines

@@ -152,7 +152,7 @@ async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
     read = await console.read_project()
     calls: dict[str, int] = {}
     if not console.settings.has_memory_store:
-        with suppress(StoreError):  # the page *Calls* reports it
+        with suppress(StoreError):  # the *Calls* page reports it
             week = PeriodQuery().period(zone_of(read.project), datetime.now(UTC))
             rows = (await count_period(console, week)).rows
             calls = {row["name"]: row["calls"] for row in rows if row["by"] == "flow"}

@@ -113,7 +113,7 @@ class Process(Generic[T]):
     Attributes:
         done: fires when it has ended or has been cancelled.
         result: its return value; None until it ends, or if it was cancelled.
-        turn: how often it has been resumed; timers and signals of an earlier turn are ignored.
+        turn: how many times it has been resumed; timers and signals of an earlier turn are ignored.
     """
 
     def __init__(self, steps: Steps[T]) -> None:

@@ -132,7 +132,7 @@ SELECT_OPEN_CALLS: Final = f"""
 
 SELECT_LAST_WEBHOOK: Final = "SELECT coalesce(max(key), 0) FROM webhooks"
 
-# A `completed` whose leg had no call when it came, and has an open one now.
+# A `completed` whose leg had no call when it arrived, and has an open one now.
 SELECT_EARLY_ENDS: Final = f"""
     SELECT {", ".join(WebhookRow._fields)}
     FROM webhooks

@@ -178,7 +178,7 @@ class PlayedReply(NamedTuple):
 
 
 def replies_of(leg: Leg, turns: Sequence[TurnRow]) -> list[PlayedReply]:
-    """The webhooks whose replies are played, each with its turn, in order of time."""
+    """The webhooks whose replies are played, each with its turn, in chronological order."""
     left = list(turns)
     found = []
     for delivery in leg.log:

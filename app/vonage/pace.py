@@ -22,7 +22,7 @@ class Pace:
 
     Args:
         most: maximum number of requests per second.
-        clock: seconds that never run backwards.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:

@@ -43,7 +43,7 @@ class NewPlacedCall(BaseModel):
     flow: str = Field(max_length=200, description="A flow with `outbound`.")
     to: str = Field(max_length=40, description="The number, with its country code.")
     given: dict[str, Any] = Field(default_factory=dict, alias="with", description="The params of the flow.")
-    at: AwareDatetime | None = Field(default=None, description="Not before this time; now if missing.")
+    at: AwareDatetime | None = Field(default=None, description="Earliest time to place the call; by default now.")
     expires: int | None = Field(default=None, ge=1, le=2_592_000, description="Seconds after `at`.")
 
 

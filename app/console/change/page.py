@@ -87,7 +87,7 @@ def sections_of(fields: Iterable[FormField], new_lines: Iterable[NewLine]) -> li
 
 
 def title_of(read: ReadProject, file: str, fields: Iterable[FormField]) -> str:
-    """The display name of a file: its flows' names as words; of a shared file its section, if it has only one."""
+    """The display name of a file: its flows' names as words; for a shared file, its section if it has only one."""
     flows = [group_title(flow.name) for flow in read.project.flows.values() if flow.place.file == file]
     sections = {field.section for field in fields}
     shared = sections.pop() if len(sections) == 1 else group_title(PurePosixPath(file).stem)

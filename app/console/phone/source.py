@@ -87,7 +87,7 @@ class Playable:
 
     @property
     def startable(self) -> list[Flow]:
-        """The flows in which a call can start: its own flow first, or only its own if a call can start there."""
+        """The flows in which a call can start: only its own if that is possible, otherwise those that run it."""
         flows = self.project.flows if self.project is not None else {}
         own = flows.get(self.flow)
         if own is not None and own.is_startable:

@@ -341,7 +341,7 @@ def _opening(part: Part) -> Part:
 
 
 def _with_checkpoint(parts: tuple[Part, ...], name: str, place: Place, reader: Resolver) -> tuple[Part, ...]:
-    """The parts, with the last one, the checkpoint `name`, as a wait; E409 if it is not the last."""
+    """The parts, with the checkpoint `name` turned into a wait; E409 unless it comes last."""
     found = [part for part in parts if isinstance(part, Action) and part.checkpoint == name]
     last = parts[-1] if parts else None
     if not found:

@@ -187,7 +187,7 @@ def _words(leaf: Value, scope: ScopeTypes) -> Words:
 def _try(
     action: Action, leaf: Value, said: Mapping[tuple[str, str], str], samples: Mapping[str, Any]
 ) -> FlowIssue | None:
-    """The issue of a value when its names have these words; None if there is none."""
+    """The issue with a value if its names have these words; None if there is none."""
     names = dict(samples)
     for (name, field), word in said.items():
         names[name] = {**names[name], field: word} if field else word

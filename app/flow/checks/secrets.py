@@ -125,7 +125,7 @@ class _SensitivePaths:
             self._waiting.append(step)
 
     def _step(self, step: Step, entered: State) -> None:
-        """Follow everything that a step reads, and where it leads, in the order of a call."""
+        """Follow everything that a step reads, and where it leads, in the order in which a call does."""
         name = step.name
         asked = [used for asking in step.asks for used in asked_in(asking)]
         parts = [Used(value) for part in step.parts for value in values_in(part)]

@@ -197,7 +197,7 @@ class Retry:
         yield ExitOutcome(failed_try(failure, self.tries, self.tries), self.then[failure].place)
 
     def after(self, outcome: Outcome, place: Place, tries: int, others: tuple[str, ...] = ()) -> Decision | None:
-        """The decision if the caller failed or was not recognised; None for any other outcome."""
+        """The decision if the caller gave no valid answer; None for any other outcome."""
         if outcome.name == "asr_error":
             return Decision(Again(counts_try=False), outcome.name, place, f"{outcome.because}: asked again")
         return self.decide(outcome.name, outcome.because, tries, others) if outcome.name in FAILURES else None

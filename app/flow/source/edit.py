@@ -168,7 +168,7 @@ class YamlText:
         self._splice(*addition(self.text, node, entry))
 
     def remove(self, path: Path) -> None:
-        """Remove an entry or an item with its line; the last one also removes its container. Raises NoSuchValue."""
+        """Remove an entry or item along with its line; the last one also removes its container. Raises NoSuchValue."""
         holder = self.node(path[:-1])
         child = self.node(path)
         assert isinstance(holder, yaml.CollectionNode)  # noqa: S101 - it has a child

@@ -151,7 +151,7 @@ class ScenarioCall(ScenarioModel):
 
 
 def _range(written: str) -> Range | None:
-    """`<40`, `>10`, `30..40`, or `35`, which is half a second more or less."""
+    """`<40`, `>10`, `30..40`, or `35`, give or take half a second."""
     if found := _LIMIT.fullmatch(written):
         limit = float(found[2])
         ends = {
