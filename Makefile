@@ -39,8 +39,8 @@ PYTEST := PYTHONHASHSEED=0 $(BIN)/pytest -q -n $(JOBS)
 test: $(READY) ## run the tests that every change needs
 	$(PYTEST) --dist loadfile $(SLOW:%=--ignore=%) $(FAST)
 
-# Files keep the order of tests/system/conftest.py. The tests often wait for servers: two processes more keep the
-# processors busy.
+# Files keep their order, so that those of a folder share its servers and browsers. The tests often wait for servers:
+# two processes more keep the processors busy.
 system: $(READY) ## run all other tests: kills, several hosts, whole servers
 	$(PYTEST) -n $$(($(JOBS) + 2)) --dist loadfile --no-loadscope-reorder tests/system $(SLOW)
 
