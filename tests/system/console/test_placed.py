@@ -90,7 +90,7 @@ def test_a_call_from_the_form_rings_and_its_row_follows_it(desk: Page) -> None:
     expect(desk.get_by_role("region", name="Attempts")).to_contain_text("answered")
     check_page(desk)
     desk.get_by_role("link", name="Show the call").click()
-    desk.get_by_role("link", name="Who asked for it").click()
+    desk.get_by_role("link", name="Who requested it").click()
     expect(desk.get_by_role("heading", level=1)).to_contain_text("Reminder for +44 7700 900123")
 
 
