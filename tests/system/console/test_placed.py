@@ -108,7 +108,7 @@ def test_what_waits_is_cancelled_and_what_is_paused_rings_only_once_it_is_resume
     desk.locator("summary", has_text="Pause placing").click()
     desk.get_by_label("Why").fill("wrong list")
     desk.get_by_role("button", name="Pause placing").click()
-    expect(desk.get_by_role("status").filter(has_text="Placing calls is paused")).to_contain_text("wrong list")
+    expect(desk.get_by_role("status").filter(has_text="Placing calls has been paused")).to_contain_text("wrong list")
     ncco(folder, "place", "reminder", "--to", "447700900200", "--with", "name=Bob", "--with", "day=today")
     ncco(folder, "place", "reminder", "--to", "447700900201", "--with", "name=Cid", "--with", "day=today")
     row = desk.get_by_role("row", name="+44 7700 900201")
