@@ -69,22 +69,22 @@ def _growth(servers: list[Server], before: list[float], folder: Path, args: argp
     costs = [large.cpu_us / small.cpu_us for small, large in rounds]
     memory = [memory_mb(server.pid) for server in servers]
     lines = [
-        f"A call on {args.stored:,} stored ones costs {_spread(times)} times the time, and {_spread(costs)} times the "
-        f"processor time, that it costs on {SMALL:,} (aim: at most 1.5).",
-        f"At its start the server's private memory is {before[0]:.0f} MB with {SMALL:,} stored calls and "
-        f"{before[1]:.0f} MB with {args.stored:,}; after this load {memory[0]:.0f} and {memory[1]:.0f} MB.",
+        f"With {args.stored:,} stored calls instead of {SMALL:,}, a call takes {_spread(times)} times as long and uses "
+        f"{_spread(costs)} times as much processor time (target: at most 1.5).",
+        f"After starting, the server uses {before[0]:.0f} MB of private memory with {SMALL:,} stored calls and "
+        f"{before[1]:.0f} MB with {args.stored:,}; after this load, {memory[0]:.0f} and {memory[1]:.0f} MB.",
     ]
     print("\n".join(lines), flush=True)
     return lines
 
 
 def _memory(server: Server, before: float, folder: Path, args: argparse.Namespace) -> list[str]:
-    """What the server's memory does while it opens calls, none of which ends."""
+    """How much memory the server uses while it opens calls that never end."""
     taken, least = 0, memory_mb(server.pid)
     while taken < args.served:
         taken += _load(server, folder, 5).requests
     most = memory_mb(server.pid)
-    line = f"One server opens {taken:,} calls, none of which ends: {least:.0f} MB before, {most:.0f} MB after."
+    line = f"One server then opens {taken:,} calls that never end. It uses {least:.0f} MB before and {most:.0f} MB after."
     print(line, flush=True)
     return [line]
 

@@ -48,7 +48,7 @@ def main() -> int:
         about = machine.sentence(folder)
     print(about)
     if args.write:
-        head = ["stored calls", "calls/s", *(f"{part * 100:g} %" for part in PARTS), "the slowest", "aim for 99 %"]
+        head = ["stored calls", "calls/s", *(f"{part * 100:g} %" for part in PARTS), "slowest", "target for 99 %"]
         how = f"open loop, {args.seconds} s for each row; milliseconds."
         page.write("latency", [f"{about}; {how}", "", *page.table(head, rows)])
     return 0
