@@ -84,7 +84,9 @@ def _memory(server: Server, before: float, folder: Path, args: argparse.Namespac
     while taken < args.served:
         taken += _load(server, folder, 5).requests
     most = memory_mb(server.pid)
-    line = f"One server then opens {taken:,} calls that never end. It uses {least:.0f} MB before and {most:.0f} MB after."
+    line = (
+        f"One server then opens {taken:,} calls that never end. It uses {least:.0f} MB before and {most:.0f} MB after."
+    )
     print(line, flush=True)
     return [line]
 
