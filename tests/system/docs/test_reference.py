@@ -32,7 +32,7 @@ CHAPTERS = [
     (FLOW, "## Shared files", sorted({*SharedWords.words()} - {*FlowWords.words()})),
     (STEPS, "", sorted(STEP_WORDS)),
     (ACTS, "## Actions", sorted(ACTIONS)),
-    (ACTS, "## Two words more", sorted({*ITEM_WORDS} - {*ACTIONS})),
+    (ACTS, "## Our own words", sorted({*ITEM_WORDS} - {*ACTIONS})),
     (TEXT, "## Types", sorted(TYPES)),
     (TEXT, "## Names", sorted({*scope_types({}), "hours", "event"})),
     (HOOKS, "## Webhooks", sorted({route.path for route in router.routes if isinstance(route, APIRoute)})),

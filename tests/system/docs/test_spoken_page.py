@@ -15,7 +15,7 @@ from app.value_types import DATETIME, TYPES, record
 from tests.support.tracked import text_of
 
 _ROW = re.compile(r"^\| (?P<written>`.+`) \| (?P<english>.+) \| (?P<german>.+) \|$", re.MULTILINE)
-SECTION = text_of("docs/reference/text.md").partition("## Said as a person says it")[2].partition("`spoken` takes")[0]
+SECTION = text_of("docs/reference/text.md").partition("## Spoken values")[2].partition("`spoken` also accepts")[0]
 ROWS = [(row["written"].replace(r"\|", "|"), row["english"], row["german"]) for row in _ROW.finditer(SECTION)]
 CASES = [
     (written.replace("...", "hours.office.next_open"), language, english if told == "the same" else told)
