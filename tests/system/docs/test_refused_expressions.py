@@ -10,7 +10,7 @@ from app.flow.loader import load
 from tests.system.docs.flow_blocks import as_project
 from tests.system.docs.headings import section
 
-TABLE = section("docs/reference/expressions.md", "## What is refused")
+TABLE = section("docs/reference/expressions.md", "## Errors in expressions")
 ROWS = re.findall(r"^\| `(.+?)` \| ([EW]\d{3}) \|", TABLE, re.M)
 
 
