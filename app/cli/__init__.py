@@ -31,7 +31,7 @@ COMMANDS: Final = {
     "hooks": "List waiting and parked hooks; retry or delete them.",
     "recordings": "List callers' recordings; save one to a file, fetch it again or delete it.",
     "lsp": "Run the language server for an editor, on standard input and output.",
-    "hours": "List the opening hours, and which are open now.",
+    "hours": "List the opening hours, and show which are open now.",
     "go-live": "Connect the project to a real phone number, one question at a time.",
     "doctor": "Check everything that real calls need, from the settings to the URLs at Vonage.",
     "release": "Confirm that flows, numbers or defaults were removed on purpose.",

@@ -78,5 +78,5 @@ def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
             "recordings are not in it, because their files are lost",
         )
         click.echo(f"warning: {count}. No older backup was deleted", err=True)
-        click.echo("  fix: `ncco recordings retry --lost`, or put them back from an older backup", err=True)
+        click.echo("  fix: `ncco recordings retry --lost`, or restore them from an older backup", err=True)
     return ISSUES if lost else FINE

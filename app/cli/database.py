@@ -62,7 +62,7 @@ async def find_call(records: Records, name: str) -> Timeline:
     found = await records.calls_like(name, MOST_ALIKE)
     if len(found) > 1:
         ids = ", ".join(call.session.id for call in found)
-        raise NoSuchCall(f'several calls start with "{name}": {ids}', "write more of the ID")
+        raise NoSuchCall(f'several calls start with "{name}": {ids}', "enter more of the ID")
     timeline = await records.timeline(found[0].session.id) if found else None
     if timeline is None:
         raise NoSuchCall(f'there is no call "{name}"', "`ncco calls` lists the newest")

@@ -197,7 +197,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         cure = "Run this as the server's user; if you already do, give that user permission to write there."
         yield Finding("database", "error", f"{blocked} is not writable by this user", cure)
     elif not schema.found:
-        yield Finding("database", "ok", f"{store.label} does not exist yet; the server creates it")
+        yield Finding("database", "ok", f"{store.label} does not exist yet; the server will create it")
     elif not schema.is_complete:
         cure = "Back it up and run `ncco db upgrade`, or start the server, which upgrades it."
         needed = f"this version needs {schema.newest}" if schema.missing else "this version adds to it"

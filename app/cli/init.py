@@ -59,7 +59,7 @@ def _refuse_used_folder(folder: Path, *, force: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise CannotRun(f"{folder} is a file", "name a folder that does not exist yet")
     if folder.exists() and not force and any(path.name != ".git" for path in folder.iterdir()):
-        raise CannotRun(f"{folder} has files in it", "name a new folder; or add what is missing with --force")
+        raise CannotRun(f"{folder} is not empty", "name a new folder; or add what is missing with --force")
 
 
 def _files() -> dict[str, str]:

@@ -243,7 +243,7 @@ def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:
         return Finding("public url", "error", message, cure, "NCCO_PUBLIC_URL")
     if not here.server:
         cure = "Start the server on this machine, so that the two can be compared."
-        return Finding("public url", "unchecked", f"{url} leads to a server, but it may not be this one", cure)
+        return Finding("public url", "unchecked", f"{url} points to a server, but possibly not to this one", cure)
     if here.server == there.server:
         return Finding("public url", "ok", f"{url} leads to this server, in {there.ms:.0f} ms")
     message = f"{url} leads to a different server from the one on this machine"

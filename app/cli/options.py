@@ -58,7 +58,7 @@ def read_time(_: click.Context, __: click.Parameter, text: str | None) -> dateti
         time = datetime.fromisoformat(text)
     except ValueError:
         cure = "write it as 2026-12-25T10:00, or with a time zone as 2026-12-25T10:00+01:00"
-        raise click.BadParameter(f"{text} is not a point in time; {cure}") from None
+        raise click.BadParameter(f"{text} is not a valid time; {cure}") from None
     if time.year not in YEARS:
         raise click.BadParameter(
             f"{text} is too far in the past or the future; use a year from {YEARS[0]} to {YEARS[-1]}"

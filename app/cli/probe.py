@@ -61,7 +61,7 @@ async def probe(client: httpx.AsyncClient, url: str) -> Probe:
                 if len(body) > MAX_BYTES:
                     break
     except (TimeoutError, httpx.TimeoutException):
-        return Probe(f"there is no reply within {WITHIN_S:g} seconds")
+        return Probe(f"no reply within {WITHIN_S:g} seconds")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         untrusted = _certificate_error(error)
         return Probe(f"its certificate is not valid: {untrusted}" if untrusted else f"{error}", bool(untrusted))

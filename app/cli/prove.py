@@ -227,7 +227,7 @@ def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[Writ
     played, missing = coverings(project, proofs, make_app)
     for outcome in missing:
         taken = f"{outcome.flow}, step {outcome.step}: {outcome.name}"
-        click.echo(f"left out, because no scenario reached it when played: {taken}", err=True)
+        click.echo(f"left out, because no scenario could reach it: {taken}", err=True)
     for each in (each for scenarios in played.values() for each in scenarios if each.problem):
         click.echo(
             f'left out, because the simulator behaves differently: "{each.written.name}": {each.problem}', err=True

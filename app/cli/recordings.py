@@ -125,7 +125,7 @@ def _copy(audio: Any, target: Path) -> None:
     except FileExistsError as error:
         raise CannotRun(f"{target} exists", "name another file") from error
     except OSError as error:
-        raise CannotRun(f"{target} cannot be written: {error.strerror}", "name a file that you can write") from error
+        raise CannotRun(f"{target} cannot be written: {error.strerror}", "name a file that you can write to") from error
 
 
 @command.command("retry", short_help="Fetch recordings again now.")

@@ -32,7 +32,7 @@ Examples:
 Each call is counted once, as the first of these that applies:
 {_ENDINGS}
 
-Minutes are those of calls that are over, from the answer webhook to the end. The time until a person answered also
+Minutes cover finished calls, from the answer webhook to the end. The time until a person answered also
 starts with the answer webhook: of the callers who reached a person, half waited no longer than `median`, and 90% no
 longer than `p90`. Exit codes: 0 shown, 2 no database can be read.""",
 )

@@ -137,4 +137,4 @@ def refuse_remote(remote: Mapping[str, Any]) -> None:
     """Raise CannotRun if options for a server at a URL are given with a project."""
     for name in (name for name, value in remote.items() if value):
         cure = "leave it out, or give the answer URL instead of a flow"
-        raise CannotRun(f"--{name.replace('_', '-')} is for a server at a URL", cure)
+        raise CannotRun(f"--{name.replace('_', '-')} only applies to a server at a URL", cure)

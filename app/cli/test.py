@@ -108,7 +108,10 @@ def command(
     if url:
         of_projects = {"--live": live, "--min": least is not None, "--graph": graph, "--flows": flows or templates}
         for name in (name for name, value in of_projects.items() if value):
-            raise CannotRun(f"{name} is for the flows of a project", "leave it out; a server at a URL shows no flows")
+            raise CannotRun(
+                f"{name} only applies to the flows of a project",
+                "leave it out; a server at a URL does not show its flows",
+            )
         found = find_files(paths)
         server = nullcontext(remote_stage(url, remote, chaos=chaos, scenarios=found))
         suites.append(asyncio.run(play(server, found)))

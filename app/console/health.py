@@ -197,7 +197,7 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
     for rejected in state.rejected:
         text = f"The flows on disk are not in use; calls continue with the last good ones. {rejected}"
         cure = "Fix it: the server then loads the flows automatically."
-        plain = "The last change is not in use: callers still hear the previous version."
+        plain = "The last change is not live: callers still hear the previous version."
         yield HealthProblem("warning", plain, text, cure, REVISIONS, "the flows", "/flows")
 
 
@@ -222,8 +222,8 @@ def _of_hour(
             plain = "Strangers tried to reach this server in the last hour, and were refused."
             yield HealthProblem("warning", plain, text, cure, SECURITY)
         else:
-            text += " None had a valid signature, so every caller hears a dead line."
-            plain = "All calls in the last hour were refused: callers hear a dead line."
+            text += " None had a valid signature, so every caller hears nothing."
+            plain = "All calls in the last hour were refused: callers hear nothing."
             yield HealthProblem("error", plain, text, _SIGNATURE_CURE, SECURITY)
     if away := sum_of(hour, "ncco_store_unavailable_total"):
         text = (
@@ -268,9 +268,8 @@ def _of_waiting(
     """Things that still wait after an attempt, or cannot be attempted."""
     tries = sum_of(hour, "ncco_hook_tries_total", "failed")
     if (waiting := sum_of(gauges, "ncco_hooks", "waiting")) and tries >= MANY_FAILED_TRIES:
-        text = (
-            f"{counted(waiting, 'hook')} {'waits' if waiting == 1 else 'wait'}: {tries} tries failed in the last hour."
-        )
+        waits = f"{counted(waiting, 'hook')} {'waits' if waiting == 1 else 'wait'}"
+        text = f"{waits}: {tries} attempts failed in the last hour."
         cure = "`ncco hooks` says why. The server retries them."
         plain = f"{counted(waiting, 'notification')} {'has' if waiting == 1 else 'have'} not been sent yet."
         yield HealthProblem("warning", plain, text, cure, MONITOR)
@@ -284,7 +283,7 @@ def _of_waiting(
         yield HealthProblem("warning", plain, f"{text}{NO_KEY}.", cure, RECORDINGS, "the messages", "/messages")
     elif tries >= MANY_FAILED_TRIES and not hour.get(("ncco_recording_tries_total", "kept")):
         cure = "Each says why. The server retries them."
-        text += f"{tries} tries failed in the last hour."
+        text += f"{tries} attempts failed in the last hour."
         yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
 
 

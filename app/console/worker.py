@@ -46,7 +46,7 @@ _CURES: Final[Mapping[Reason, str]] = {
     "time": "It took longer than {seconds:g} seconds and was stopped. Shorten the text, or split it.",
     "memory": "It took too much memory and was stopped. Shorten the text, or split it.",
     "killed": "Something outside the server ended it, perhaps because this machine is low on memory. Try again.",
-    "busy": "Too much is being checked at the moment. Try again in a few seconds.",
+    "busy": "Too many checks are running at the moment. Try again in a few seconds.",
     "superseded": "A newer request from the same editor replaced this one.",
     "failed": "It could not be done. Please report this text along with the server's log.",
 }

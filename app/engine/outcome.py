@@ -152,7 +152,7 @@ def declined(returned: str, *, is_over: bool) -> str:
 
 
 ASR_ERRORS = 2
-"""The number of speech recognition errors that do not count as failed tries."""
+"""The number of speech recognition errors that do not count as failed attempts."""
 
 
 def hear(step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, seen: frozenset[str]) -> Outcome | None:

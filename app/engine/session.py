@@ -113,7 +113,7 @@ class Session(NamedTuple):
         id: the leg uuid of its answer webhook, or a random id.
         turn: number of the latest turn, from 1.
         step: the step that waits; "" once the call is over.
-        tries: failed tries of that step. asr_errors: errors of the recogniser, which do not count as tries.
+        tries: failed attempts of that step. asr_errors: speech recognition errors, which do not count as attempts.
         position: the current item of the step's list (connect list).
         dialled: number of dials of this call.
         variables: by name; sensitive ones as tokens.
@@ -366,7 +366,7 @@ class TraceLine:
         because: the deciding rule, in one sentence.
         others: why the others did not match.
         by: for input `keys` or `speech`; for a lookup `answer` or `default`; "" otherwise.
-        attempt, attempts: the failed try, and the number of tries, that a `retry` decided on; 0 otherwise.
+        attempt, attempts: the failed attempt, and the number of tries, that a `retry` decided on; 0 otherwise.
         next_target: the number of the next target of a list; 0 otherwise.
     """
 

@@ -306,7 +306,7 @@ class Again:
     """The same step asks once more: `prompts`, then (unless `reprompt` is off) its prompts again.
 
     The exit keeps the tuple `prompts`: the engine caches its actions by it, and new ones would fill the memory.
-    `counts_try` adds one to the failed tries. It is false if the caller did nothing wrong, as after an ASR error.
+    `counts_try` adds one to the failed attempts. It is false if the caller did nothing wrong, as after an ASR error.
     """
 
     prompts: tuple[Part, ...] = ()
@@ -334,7 +334,7 @@ class Decision(NamedTuple):
         others: why each other line did not match.
         sets: assignments, in order, before the move.
         values: the collected input, by variable name.
-        attempt, attempts: the number of this failed try and the allowed number of tries; 0 if none has failed.
+        attempt, attempts: the number of this failed attempt and the allowed number of tries; 0 if none has failed.
         next_target: the number of the target in a list that is rung next; 0 for none.
     """
 
@@ -367,7 +367,7 @@ class TakenDecision(Protocol):
 
     @property
     def attempt(self) -> int:
-        """The number of the failed try; 0 if none has failed."""
+        """The number of the failed attempt; 0 if none has failed."""
 
     @property
     def attempts(self) -> int:
@@ -412,7 +412,7 @@ class Exit(ABC):
             yield from (ExitOutcome(name, way.place) for name in way.outcomes if name != AT_ONCE)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The name of the outcome of a decision; "" for none, such as asking again without a failed try.
+        """The name of the outcome of a decision; "" for none, such as asking again without a failed attempt.
 
         Args:
             decision: in the trace of a turn.
@@ -427,7 +427,7 @@ class Exit(ABC):
 
     @property
     def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
-        """The prompts that it plays after failed tries, by failure, the first one after the first try."""
+        """The prompts that it plays after failed attempts, by failure, the first one after the first try."""
         return {}
 
     @property
@@ -476,5 +476,5 @@ class Exit(ABC):
         return None
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Decide by the outcome, after `tries` failed tries; None if the call stays where it is. Raises RenderError."""
+        """Decide by the outcome after `tries` failed attempts; None if the call stays here. Raises RenderError."""
         return None

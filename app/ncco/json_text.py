@@ -18,7 +18,7 @@ _CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|
 """How JSON writes one character of a string: as it is, as an escape, or as the escapes of a surrogate pair."""
 _COMMON_MISTAKES: Final = (
     (re.compile(r"(True|False|None)\b"), "Python, not JSON", {"True": "true", "False": "false", "None": "null"}.get),
-    (re.compile(r"'([^']*)'"), "a text in single quotes", lambda text: f'"{text}"'),
+    (re.compile(r"'([^']*)'"), "a string in single quotes", lambda text: f'"{text}"'),
     (re.compile(r"[\u201c-\u201e]([^\u201c-\u201e]*)[\u201c-\u201e]"), "a text in typographic quotes", '"{}"'.format),
     (re.compile(r"([A-Za-z_]\w*)\s*:"), "a name without quotes", '"{}"'.format),
 )

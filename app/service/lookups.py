@@ -171,7 +171,7 @@ class LookupClient:
         if task.done():
             return task.result()
         if now() >= budget_ends_at:
-            message = f"timed out after {left_ms:.0f} ms, which were left of the {self.budget_ms} ms for all lookups"
+            message = f"timed out after {left_ms:.0f} ms, all that remained of the {self.budget_ms} ms for all lookups"
             raise LookupFailure(message, is_late=True)
         raise LookupFailure(f"timed out after {asked.limit_s * 1000:.0f} ms", is_late=True)
 
@@ -194,7 +194,7 @@ class LookupClient:
                         body = await fetch(self.http, request, key, begins)
             except TimeoutError:
                 if not asked.has_begun.done():
-                    raise LookupFailure(f"not asked: too many others are waiting for {source}", is_late=True) from None
+                    raise LookupFailure(f"not made: too many others are waiting for {source}", is_late=True) from None
                 message = f"timed out after {asked.limit_s * 1000:.0f} ms"
                 raise LookupFailure(message, is_outage=True, is_late=True) from None
         if digest and _is_accepted(request, body):

@@ -365,7 +365,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
             found = await self._resolved(host, port)
         allowed = [address for address in dict.fromkeys(found) if is_allowed(host, address, self._private_hosts)]
         if not allowed:
-            raise PrivateAddress(f"{host} leads to a private address")
+            raise PrivateAddress(f"{host} resolves to a private address")
         return sorted(allowed, key=lambda address: ":" in address)[:ADDRESS_LIMIT]
 
     async def _resolved(self, host: str, port: int) -> Sequence[str]:

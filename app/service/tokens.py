@@ -57,9 +57,9 @@ def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef
             raise ValueError("of another kind")
         return WaitRef(kind, _unpack(payload[0] & 0x0F, session), turn, index)
     except IndexError as error:
-        raise UnknownWait("no such wait: the token is truncated") from error
+        raise UnknownWait("no call waits for this: the token is truncated") from error
     except ValueError as error:
-        raise UnknownWait(f"no such wait: the token is {error}") from error
+        raise UnknownWait(f"no call waits for this: the token is {error}") from error
 
 
 def _mac(key: bytes, payload: bytes) -> bytes:

@@ -248,7 +248,7 @@ class _Connections:
                     except DRIVER_ERRORS as error:
                         if left == 1 or isinstance(error, ConnectionRefusedError) or not may_retry(error):
                             raise
-                raise AssertionError("the last try returns or raises")
+                raise AssertionError("the last attempt returns or raises")
         except asyncio.CancelledError as error:
             raise error from store_wait(self.label)
         except DRIVER_ERRORS as error:

@@ -68,7 +68,7 @@ def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> As
         misfit = getattr(lookup.request, "misfit", None)
         problem = answer.problem
         if not problem and misfit is not None and (why := misfit(answer.value)):
-            problem = f"the answer does not fit `returns`: {why}"
+            problem = f"the answer does not match `returns`: {why}"
         if problem and answer.status != HTTPStatus.NOT_FOUND:
             cure = (
                 "make its server answer within `timeout` with what `returns` declares; until then the default applies"

@@ -123,7 +123,7 @@ def _parse_pasted(node: Map, pasted: Node, reader: Reader) -> Item | None:
         return None
     doubled = node.entry(word.value)
     if doubled is not None and not _is_field(word.value, word.value):
-        message = f"`action: {word.value}` and `{word.value}:` are in one item"
+        message = f"`action: {word.value}` and `{word.value}:` are in the same item"
         reader.report("E403", doubled.key.place, message, "keep one of the two spellings")
         return None
     return Item(word.value, word.place, None, node.without("action").entries)
@@ -141,7 +141,7 @@ def _parse_named(node: Map, reader: Reader) -> Item | None:
         _report_unknown(leading, reader)
         return None
     for entry in named[1:]:
-        reader.report("E403", entry.key.place, f"`{word}` and `{entry.key.value}` are in one item")
+        reader.report("E403", entry.key.place, f"`{word}` and `{entry.key.value}` are in the same item")
     rest = tuple(entry for entry in node.entries if entry not in named)
     return Item(word, place, named[0].value, rest)
 

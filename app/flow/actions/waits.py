@@ -103,7 +103,7 @@ class InputNeeds:
         kinds = written.literal("type")
         for kind in self.kinds:
             if kinds is not None and kind not in kinds:
-                message = f"`type` lacks {kind}, but the exit in line {place.line} asks for it"
+                message = f"`type` lacks {kind}, but the exit on line {place.line} requires it"
                 yield rule.at(written.fields["type"].place, message, f"add {kind}, or leave out `type`")
         settings = _member(written, "dtmf")
         most = literal(settings, "maxDigits")

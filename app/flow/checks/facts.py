@@ -60,7 +60,7 @@ def parts_of(step: Step) -> Iterator[Part]:
 
 
 def prompts_of(step: Step) -> Iterator[Part]:
-    """The prompts that it plays after failed tries."""
+    """The prompts that it plays after failed attempts."""
     yield from (part for prompts in step.exit.prompts.values() for parts in prompts for part in parts)
 
 

@@ -245,7 +245,7 @@ def check_placing(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
         sent = (hook for name in group for to, hook in graph[name].items() if to in group)
         hook = min(sent, key=lambda each: each.place, default=None)
         if hook is not None:
-            message = f"calls place each other again and again, even if nobody answers: {', '.join(sorted(group))}"
+            message = f"calls place each other in an endless loop, even if nobody answers: {', '.join(sorted(group))}"
             yield RULES["W298"].at(hook.place, message)
 
 

@@ -261,7 +261,7 @@ def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]
     if read.is_guarded or not presence.may_lack(step, name):
         return None
     message = f'a call can get here without asking the lookup "{name}"'
-    cure = f"ask it in an earlier step that every call passes: `lookup: {name}`; or test `{name}.ok` first"
+    cure = f"make it in an earlier step that every call goes through: `lookup: {name}`; or test `{name}.ok` first"
     return RULES["W638"].at(read.place, message, cure)
 
 

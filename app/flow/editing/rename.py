@@ -32,7 +32,7 @@ def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Nam
     """The name at a place, and its definition. Raises CannotRename."""
     definition = names.definition_at(file, line, column)
     if definition is None:
-        raise CannotRename("the project does not define a name here: put the cursor on a step or a lookup")
+        raise CannotRename("there is no name here that the project defines: put the cursor on a step or a lookup")
     if definition.kind not in NOUNS:
         raise CannotRename(f'"{definition.name}" cannot be renamed here: only steps, lookups, hooks and flows can')
     at = (each for each in names.occurrences(definition) if each.place.file == file and each.place.covers(line, column))

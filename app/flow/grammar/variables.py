@@ -36,7 +36,7 @@ def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
         if not node.items:
             reader.report("E203", node.place, f"{what} does not allow any words", "list the allowed words")
         if len(allowed) == len(node.items) == 1 and (meant := nearest(allowed[0], TYPES)):
-            slip = Fix(f"did you mean `{meant}`? A list of allowed words has at least two", "word", meant)
+            slip = Fix(f"did you mean `{meant}`? A list of allowed words needs at least two", "word", meant)
             reader.report("E203", node.items[0].place, "only one word is allowed here", slip)
             return None
         return Word(tuple(allowed)) if allowed else None

@@ -256,6 +256,6 @@ class Collect(MapForm, StepExit[CollectWords]):
         secret = collect.variable.sensitive
         failed = retry.then["nomatch"]
         if secret and collect.check is not None and failed.is_plain and failed.step and failed.step == target.step:
-            message = f'after all tries, a wrong entry leads to the step "{failed.step}", just like a right one'
+            message = f'after all attempts, a wrong entry leads to the step "{failed.step}", just like a right one'
             reader.report("W268", failed.place, message)
         return collect

@@ -83,7 +83,7 @@ class StepSource:
         variables = self.reader.variables
         used = (variables[name] for name in condition.used_names if name in variables)
         if any(variable.sensitive for variable in used) or any(map(has_path, condition.used_names)):
-            return f"the condition in line {condition.place.line}"
+            return f"the condition on line {condition.place.line}"
         return condition.source
 
     def retry(self, own: RetryWords | None, place: Place) -> Retry | None:
@@ -465,7 +465,7 @@ def _check_changes(until: Expression, source: StepSource) -> None:
     if not until.used_names or until.used_names & {"hours", "now", *asked_names(source.fields.get("lookup"))}:
         return
     known = next((name for name in sorted(until.used_names) if name in source.reader.lookups), "")
-    cure = f"add `lookup: {known}` to this step: it is asked again each time" if known else None
+    cure = f"add `lookup: {known}` to this step: it is then made again each time" if known else None
     source.reader.report("W289", until.place, f"{source.shown(until)} does not change while the caller waits", cure)
 
 

@@ -343,7 +343,7 @@ def read_asked(node: Node, what: str, reader: Resolver) -> tuple[AskedLookup, ..
     for found in read_named(LookupDefinition, node, reader.lookups, reader, what):
         first = asked.setdefault(found.name, AskedLookup(found.definition, found.place, found.given))
         if first.place != found.place:
-            message = f'the lookup "{found.name}" is asked twice; the first is in line {first.place.line}'
+            message = f'the lookup "{found.name}" is made twice; the first is on line {first.place.line}'
             reader.report("E538", found.place, message)
     return tuple(asked.values())
 

@@ -201,5 +201,5 @@ def _distinct(ways: Iterable[tuple[str, Choice]], word: str, reader: Reader) -> 
             both = sorted((each.place_of(word, value), each.name) for each in (other, choice))
             (earlier, first), (place, second) = both
             code, what = ("E233", f"the key {value}") if word == "dtmf" else ("E234", f'the phrase "{value}"')
-            reader.report(code, place, f'{what} belongs to "{second}" and, in line {earlier.line}, to "{first}"')
+            reader.report(code, place, f'{what} belongs to "{second}" and, on line {earlier.line}, to "{first}"')
     return {value: choice.name for value, choice in found.items()}

@@ -145,7 +145,7 @@ def read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
         else:
             values[name] = value = reader.value(inner, TYPES["text"], "header", f"the header {name}")
             if value is not None and value.is_literal and _SECRET.search(name):
-                reader.report("W530", inner.place, f"the header {name} holds a secret in the flow file")
+                reader.report("W530", inner.place, f"the header {name} contains a secret in the flow file")
     return Object({name: value for name, value in values.items() if value is not None}, found.place)
 
 

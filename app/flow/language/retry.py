@@ -5,7 +5,7 @@ retry:
   nomatch: ["Sorry, that is not one of the choices."]
   tries: 3              # how often it is asked altogether
   reprompt: true        # after the prompt, `do` is played again
-  then: reception       # after the last try; or {noinput: a, nomatch: b}
+  then: reception       # after the last attempt; or {noinput: a, nomatch: b}
 
 A list or a prompt may also be a map by locale: `noinput: {en: ["Sorry?"], fr: ["Pardon ?"]}`, with the same number of
 prompts for each, or `noinput: [{en: "Sorry?", fr: "Pardon ?"}]`. Failed attempts of both kinds are counted together.
@@ -205,7 +205,7 @@ class Retry:
     def decide(self, failure: str, because: str, tries: int, others: tuple[str, ...] = ()) -> Decision:
         """Ask again, or continue at `then`. `tries` attempts have failed before this one."""
         number = tries + 1
-        count = f"{because}; failed try {number} of {self.tries}"
+        count = f"{because}; failed attempt {number} of {self.tries}"
         if number >= self.tries:
             target = self.then[failure]
             leads = f"{count}: retry.then leads to {'the end' if target.is_end else target.shown}"
@@ -238,7 +238,7 @@ def merge_retry(
     then = {name: target for words in layers for name, target in (words.then or {}).items()}
     place = layers[-1].written.place if layers else place
     if missing := [name for name in FAILURES if name not in then]:
-        message = "a caller who never answers is asked forever: there is no `then` for after the last try"
+        message = "a caller who never answers is asked forever: there is no `then` for after the last attempt"
         cure = None
         if then:
             message = f"`then` does not say what comes after the last {missing[0]}"

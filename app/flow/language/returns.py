@@ -183,7 +183,7 @@ def read_returns(fields: Fields, reader: Reader) -> Returned:
     found = reader.map(node, what, _RETURNS_CURE) if node is not None else None
     flags = [key for key, value in found.entries if key.value == _SENSITIVE and _is_flag(value)] if found else []
     for flag in flags:
-        reader.report("E532", flag.place, f"`sensitive` is among the fields of {what}", _SENSITIVE_CURE)
+        reader.report("E532", flag.place, f"`sensitive` is listed as a field of {what}", _SENSITIVE_CURE)
     if found is None or flags:
         return Returned(record({}, ANY))
     secrets: set[Path] = set()
@@ -312,7 +312,7 @@ def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
     is_variable = is_typed and _VARIABLE_WORDS.issuperset(keys)
     is_words = {*keys} == {"enum"} and isinstance(node.get("enum"), Seq)
     if flag is not None and not is_variable:
-        reader.report("E532", flag.place, f"`sensitive` is among the fields of {what}", _SENSITIVE_CURE)
+        reader.report("E532", flag.place, f"`sensitive` is listed as a field of {what}", _SENSITIVE_CURE)
     elif not keys or is_words or is_variable:
         message = f"{what} is described by {', '.join(keys)}" if keys else f"{what} is a map without fields"
         reader.report("E532", node.place, message, "write only its type, a list of words, or a map of its fields")

@@ -134,7 +134,7 @@ class _Builder:
             if key is None:
                 continue
             if first := entries.get(key.value):
-                message = f'"{key.value}" appears a second time here; the first is in line {first.key.place.line}'
+                message = f'"{key.value}" appears a second time here; the first is on line {first.key.place.line}'
                 self.issues.append(RULES["E102"].at(key.place, message))
                 if is_missing(first.value):
                     entries[key.value] = Entry(first.key, value)

@@ -72,7 +72,7 @@ def _is_merge(event: yaml.Event | None) -> TypeGuard[yaml.ScalarEvent]:
 
 
 def _merge(source: SourceFile, key: yaml.ScalarEvent) -> FlowIssue:
-    return RULES["E106"].at(source.extent(key), "<< merges maps in YAML, which flow files do not have")
+    return RULES["E106"].at(source.extent(key), "<< merges maps in YAML, which flow files do not support")
 
 
 def _alias(source: SourceFile, event: yaml.Event) -> FlowIssue:
@@ -92,7 +92,7 @@ def _tag_or_anchor(source: SourceFile, event: yaml.Event) -> FlowIssue:
     if source.line_at(start).key in EXPRESSION_KEYS:
         cure = f"write not {whole.removeprefix('!').lstrip()}"
     code, what = ("E105", "a YAML tag") if name.startswith("!") else ("E106", "a YAML anchor")
-    message = f"{name} is {what}, which flow files do not have"
+    message = f"{name} is {what}, which flow files do not support"
     return RULES[code].at(source.place(start, start + len(name)), message, cure)
 
 
@@ -134,7 +134,7 @@ def _typographic_quotes(source: SourceFile, start: int, end: int) -> FlowIssue |
     text = source.text[start:end]
     if text[-1] not in _TYPOGRAPHIC_QUOTES and any(char in _TYPOGRAPHIC_QUOTES for char in text[1:]):
         return None
-    message = f"{text[0]} is a typographic quote: for YAML it is an ordinary character of the text"
+    message = f"{text[0]} is a typographic quote, which YAML reads as part of the text"
     inner = text.strip(_TYPOGRAPHIC_QUOTES)
     fix = source.rewritten(start, end, in_quotes(inner), f"write {quote(inner)}")
     return RULES["E118"].at(source.place(start, start + 1), message, fix if text[-1] in _TYPOGRAPHIC_QUOTES else None)
@@ -148,11 +148,11 @@ def _continued(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> FlowIssu
         text = source.text[line.first : line.content_end]
         place = source.place(line.first, line.content_end)
         if found := _CONTINUED_KEY.match(text):
-            message = f"this line is read as the rest of the text in line {first}: there is no space after the colon"
+            message = f"this line is read as the rest of the text on line {first}: there is no space after the colon"
             cure = f"write {found[1]}: {found[2]}, indented like its neighbours; text over several lines needs quotes"
             return RULES["E116"].at(place, message, cure)
         if re.match(r"-[ A-Za-z]", text):
-            message = f"this line is read as the rest of the text in line {first}, not as a list item"
+            message = f"this line is read as the rest of the text on line {first}, not as a list item"
             cure = "delete that text or indent this line like its neighbours; text over several lines needs quotes"
             return RULES["E115"].at(place, message, cure)
     return None

@@ -502,7 +502,7 @@ def _second_value(fault: SyntaxFault) -> FlowIssue | None:
         cure = f"write {found[1]}: {found[2]}"
         message = f"a colon is missing after {found[1]}"
         return fault.issue("E116", head.content, head.content_end, message, cure)
-    message = f'"{name}" in line {head.number} already has its value, but this line is indented below it'
+    message = f'"{name}" on line {head.number} already has a value, but this line is indented below it'
     cure = f'{_indent_by(head.column)}, like "{name}", or delete that value'
     if not head.key:
         cure = f'write "{name}: ..." there, or {_indent_by(head.indent)}, like its dash'
@@ -576,7 +576,7 @@ def _open_columns(below: Line) -> dict[int, int]:
 
 
 def _indent_by(spaces: int) -> str:
-    return f"indent it by {spaces} space{'' if spaces == 1 else 's'}" if spaces else "begin it at the left edge"
+    return f"indent it by {spaces} space{'' if spaces == 1 else 's'}" if spaces else "start it in the first column"
 
 
 FINDERS = (

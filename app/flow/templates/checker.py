@@ -270,7 +270,7 @@ class Checker(NodeVisitor):
             cure = f'write the name of the setting: {shown}["NAME"]'
             self.report("E343", arg, "the name of a setting cannot be computed", cure)
         elif of.family == "list" and key.family != "any" and key.name != "int":
-            message = f"a list entry needs a whole number; {self.described(arg)}"
+            message = f"a list index must be a whole number; {self.described(arg)}"
             self.report("E343", arg, message, f"write {shown}[{self.shown(arg)} | int]")
         elif of.family not in ("list", "map", "any"):
             where = self.template.whole_key(node)

@@ -120,9 +120,9 @@ def _computed_entry(of: Any, key: Any, path: str) -> Any:
     if isinstance(key, bool) or not isinstance(key, str | int):
         raise Unfit("an entry needs a whole number or text")
     if isinstance(of, list | tuple) and isinstance(key, str):
-        raise Unfit("a list entry needs a whole number")
+        raise Unfit("a list index must be a whole number")
     if isinstance(of, Mapping) and isinstance(key, int):
-        raise Unfit("a map entry needs text")
+        raise Unfit("a map key must be text")
     return Missing(name=path) if isinstance(key, int) and key < 0 else _entry(of, key, path)
 
 
@@ -161,7 +161,7 @@ def _add(left: Any, right: Any) -> Any:
     """A sum of numbers, or two texts or two lists joined."""
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
         if len(left) + len(right) > MAX_ITEMS:
-            raise Unfit(f"a list became longer than {MAX_ITEMS} entries")
+            raise Unfit(f"a list grew to more than {MAX_ITEMS} entries")
         return [*left, *right]
     if isinstance(left, str) and isinstance(right, str):
         return bounded(left + right)

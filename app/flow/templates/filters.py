@@ -115,7 +115,7 @@ def speech_package() -> ModuleType:
 def bounded(text: str) -> str:
     """`text`, unless it is too long. Raises Unfit."""
     if len(text) > MAX_TEXT:
-        raise Unfit(f"text became longer than {MAX_TEXT:,} characters")
+        raise Unfit(f"text grew to more than {MAX_TEXT:,} characters")
     return text
 
 
@@ -202,7 +202,7 @@ def _replace(value: object, old: object, new: object) -> str:
     part = _text(old)
     other = _text(new)
     if len(text) + text.count(part) * len(other) > 2 * MAX_TEXT:
-        raise Unfit(f"text became longer than {MAX_TEXT:,} characters")
+        raise Unfit(f"text grew to more than {MAX_TEXT:,} characters")
     return bounded(text.replace(part, other))
 
 

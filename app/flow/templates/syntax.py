@@ -601,7 +601,7 @@ def _explain(piece: Piece, index: int) -> Fault:
     if token.kind == "end" and bracket is not None:
         return _bracket_not_closed(bracket)
     if token.kind == "operator" or token.says(*_WORDS):
-        known = FOREIGN.misplaced.get(token.text, ("E301", f'"{token.text}" does not fit here', "leave it out"))
+        known = FOREIGN.misplaced.get(token.text, ("E301", f'"{token.text}" is not allowed here', "leave it out"))
         separated = _thousands(piece, token.start + 1, piece.at(index + 1).text) if token.says(",") else None
         return separated or Fault(known[0], token, *known[1:])
     if token.kind == "name" and token.text in FOREIGN.words:

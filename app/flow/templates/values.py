@@ -355,7 +355,7 @@ class Computed(_ComputedBase):
         try:
             return self._finished(text)
         except ValueError as error:
-            raise self._error("E392", f"the result does not fit: {error}") from None
+            raise self._error("E392", f"the result is not valid here: {error}") from None
 
     def place_of(self, names: Mapping[str, Any], start: int, length: int) -> Place:
         """The place of some characters of the rendered text; the value's place if they are computed."""

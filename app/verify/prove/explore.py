@@ -158,8 +158,8 @@ class Explorer:
     def _explore_trigger(self, state: State, trigger: Trigger) -> None:
         """Add every turn that a trigger can lead to from a state.
 
-        Accepted input and failures lead to the same turns after any number of failed tries, which is then not played. A
-        failed try leads to the same turns whatever the reason, and however often the recogniser failed before.
+        Accepted input and failures lead to the same turns after any number of failed attempts, so they are played once.
+        A failed attempt leads to the same turns whatever the reason, and however often the recogniser failed before.
         """
         key: Any = (state.key, trigger.kind, trigger.fault, frozen(trigger.line))
         tried = None if key in self._left_alike else self._failed_try(state, trigger)
@@ -201,7 +201,7 @@ class Explorer:
         return not self._reads_input and self.root.named(state.where[0]).steps[state.where[1]].exit.decides_by_name
 
     def _asked_again(self, known: Transition, state: State) -> State | None:
-        """The target of a failed try from `state`: as from the source of `known`, apart from recogniser errors."""
+        """The target of a failed attempt from `state`: as from the source of `known`, apart from recogniser errors."""
         source = known.source
         target = known.target
         if source is None or target is None or source.session.asr_errors == state.session.asr_errors:

@@ -135,10 +135,10 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
         message = f'step "{step}" makes {what} and takes its error exit: {code} {because}'
         other: dict[str, Any] = {}
         if code == "R102":
-            message = f'a caller who does nothing repeats step "{step}" until it takes its error exit: {code} {because}'
+            message = f'if a caller does nothing, step "{step}" repeats until it takes its error exit: {code} {because}'
             other = {"cure": RULES["circle"].cure}
         elif code == "R103":
-            message = f'a call continues from step "{step}" endlessly, and takes its error exit: {code} {because}'
+            message = f'a call would continue from step "{step}" forever, so it takes the error exit: {code} {because}'
             other = {"cure": _TURNS_BACK if explored.step((flow, step)).exit.runs is not None else _COUNTS_AWAY}
         elif code == _UNESCAPABLE and _has_line_end(turn):
             message = f'a value has a line break, and step "{step}" takes its error exit: {code} {because}'

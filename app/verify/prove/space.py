@@ -46,7 +46,7 @@ class State:
         number: from 0, in the order of discovery.
         session: the session of the first call that reached it.
         first: the first turn found that leads to it.
-        key: identifies the state, apart from failed tries; None for a copy made while a dial loop is unrolled.
+        key: identifies the state, apart from failed attempts; None for a copy made while a dial loop is unrolled.
     """
 
     number: int

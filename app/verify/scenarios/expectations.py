@@ -40,7 +40,7 @@ def check_expectations(result: Result, *, is_explained: bool = False) -> Iterato
         found = f"{result.seconds:.1f} seconds"
         yield Difference(expect.at("seconds"), "the call has a different length", wanted, found, at=result.seconds)
     if (missing := first_unheard(expect.said, result.transcript)) is not None:
-        message = "this is not heard, or not in this order"
+        message = "this is not heard, or the order is different"
         yield Difference(missing.place, message, missing.text or "", at=result.seconds)
     yield from _check_attempts(result)
     yield from _check_variables(result)
@@ -101,7 +101,7 @@ def _check_ncco(result: Result) -> Iterator[Difference]:
     for wanted in result.scenario.expect.ncco:
         if not any(is_part(wanted, action) for action in played):
             names = ", ".join(str(action.get("action")) for action in result.performed)
-            message = "no such action is played, or not in this order"
+            message = "no such action is played, or the order is different"
             yield Difference(result.scenario.expect.at("ncco"), message, shown(wanted), names, at=result.seconds)
             return
 
@@ -282,7 +282,7 @@ def _options(result: Result, bound: float, flows: Sequence[Flow]) -> Moment | No
 def _person(result: Result, bound: float) -> Moment | None:
     """Checks the seconds until a phone rings, or until the call ends if none does."""
     rung = min((each.at for each in result.transcript if each.kind in ("ringing", "joined")), default=result.seconds)
-    return (bound, f"no phone rings for {rung:.1f} s, and the limit is {bound:g} s") if rung > bound else None
+    return (bound, f"no phone rings for {rung:.1f} s, but the limit is {bound:g} s") if rung > bound else None
 
 
 def _prompt(result: Result, bound: float) -> Moment | None:

@@ -56,10 +56,7 @@ BROKEN: Final = "the server: error: "
 """The start of log lines that report an internal error of the server."""
 DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "failsafe", "steps", "menu_options"})
 """Entries of `without` that need the trace of a flow."""
-_DIAL_ALLOW: Final = (
-    "a scenario allows computed numbers by their first digits: write them next to its `script`, "
-    'such as `dial_allow: ["44"]`'
-)
+_DIAL_ALLOW: Final = 'to allow computed numbers, list their first digits next to `script`, such as `dial_allow: ["44"]`'
 _KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"
 """Constant, so that NCCOs are reproducible."""
 _NOT_VISIBLE: Final = "a server at a URL does not show it"

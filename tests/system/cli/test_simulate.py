@@ -293,7 +293,7 @@ def test_variables_are_given() -> None:
         (["nowhere"], 'there is no flow "nowhere"'),
         (["shp"], 'did you mean "shop"?'),
         (["no/such/folder"], "no/such/folder does not exist"),
-        (["--event-url", "https://example.com"], "--event-url is for a server at a URL"),
+        (["--event-url", "https://example.com"], "--event-url only applies to a server at a URL"),
         (["--event-url", "example.com"], "'example.com' is not the URL of a server"),
         (["http://", "--to", "44"], "'http://' is not the URL of a server"),
         (["http://[x/answer"], "'http://[x/answer' is not the URL of a server"),
@@ -304,8 +304,8 @@ def test_variables_are_given() -> None:
         (["--env", "CRM"], "CRM is not NAME=VALUE"),
         (["--save", "calls.txt"], "calls.txt is not the name of a scenario file"),
         (["--save", "flows.yaml/"], "flows.yaml is a folder"),
-        (["--method", "post"], "--method is for a server at a URL"),
-        (["--signature-secret", "shh"], "--signature-secret is for a server at a URL"),
+        (["--method", "post"], "--method only applies to a server at a URL"),
+        (["--signature-secret", "shh"], "--signature-secret only applies to a server at a URL"),
     ],
 )
 def test_what_cannot_be_called_ends_with_2(words: list[str], told: str, tmp_path: Path) -> None:

@@ -387,11 +387,11 @@ def test_words_that_were_refused_are_not_lost(page: Page, watch: Watch) -> None:
     watch.expected += ["503"]
     opened(page)
     call(page)
-    detail = {"detail": "Too much is being checked at the moment.", "cure": "Try it again."}
+    detail = {"detail": "Too many checks are running at the moment.", "cure": "Try it again."}
     page.route("**/steps", lambda route: route.fulfill(status=503, json=detail), times=1)
     page.get_by_label("What the caller says").fill("sales")
     page.get_by_role("button", name="Say").click()
-    expect(page.get_by_role("status")).to_contain_text("Too much is being checked at the moment. Try it again.")
+    expect(page.get_by_role("status")).to_contain_text("Too many checks are running at the moment. Try it again.")
     expect(page.get_by_label("What the caller says")).to_have_value("sales")
     page.get_by_role("button", name="Say").click()
     expect(page.get_by_label("What the caller says")).to_have_value("")

@@ -46,7 +46,7 @@ async def server() -> AsyncIterator[LookUpServer]:
 
 async def test_a_public_name_with_a_private_address_is_refused(server: LookUpServer) -> None:
     async with new_client(resolve=Names(["127.0.0.1", "::1", "::ffff:127.0.0.1"])) as client:
-        with pytest.raises(PrivateAddress, match=r"crm\.example\.com leads to a private address"):
+        with pytest.raises(PrivateAddress, match=r"crm\.example\.com resolves to a private address"):
             await client.get(server.url("good", "crm.example.com"))
 
     assert [] == server.requests

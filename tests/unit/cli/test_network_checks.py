@@ -84,7 +84,7 @@ def test_each_part_of_an_application_is_compared(
         (THERE, "public url", ("error", "a different server")),
         (CONSOLE, "public url", ("error", "leads to the console")),
         (Probe(status=502), "public url", ("error", "502")),
-        (Probe("there is no reply within 5 seconds"), "public url", ("error", "no reply")),
+        (Probe("no reply within 5 seconds"), "public url", ("error", "no reply")),
         (Probe("its certificate is not valid: expired", is_untrusted=True), "tls", ("error", "expired")),
     ],
 )
@@ -114,7 +114,7 @@ def test_several_hosts_need_one_database(database: str, status: str) -> None:
         (Probe(status=404, document={"error": "not found", "cure": "..."}), "ok"),
         (Probe(status=404), "error"),
         (Probe(status=502), "error"),
-        (Probe("there is no reply within 5 seconds"), "error"),
+        (Probe("no reply within 5 seconds"), "error"),
     ],
 )
 def test_a_proxy_must_pass_on_webhooks_too(reply: Probe, status: str) -> None:

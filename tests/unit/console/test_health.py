@@ -196,7 +196,7 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
             {},
             "1 recording is not here yet: the server has no key to fetch it. Set VONAGE_APPLICATION_ID and",
         ),
-        (True, {"failed": 4}, "1 recording is not here yet: 4 tries failed in the last hour."),
+        (True, {"failed": 4}, "1 recording is not here yet: 4 attempts failed in the last hour."),
         (True, {"failed": 4, "kept": 1}, "All is well."),
     ],
 )
@@ -228,7 +228,7 @@ async def test_a_hook_that_is_tried_in_vain_is_said_before_it_is_given_up(tmp_pa
     async with await logged_in(console) as client:
         page = (await client.get("/health")).text
 
-    assert "2 hooks wait: 6 tries failed in the last hour." in page
+    assert "2 hooks wait: 6 attempts failed in the last hour." in page
 
 
 @given(grown=st.lists(st.tuples(st.integers(0, 50), st.booleans(), st.integers(1, 200)), max_size=20))

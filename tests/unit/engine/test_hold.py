@@ -96,7 +96,7 @@ def test_a_clock_that_goes_back_holds_nobody_longer_for_it() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "cure"),
     [
-        ("    lookup: place\n", "", "add `lookup: place` to this step: it is asked again each time"),
+        ("    lookup: place\n", "", "add `lookup: place` to this step: it is then made again each time"),
         (
             "until: place.agent_free",
             'until: call.from == "1"',

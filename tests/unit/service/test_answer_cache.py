@@ -104,7 +104,7 @@ async def test_one_who_has_no_time_left_does_not_spoil_it_for_the_others(
     (hit,) = await hasty((request,))
     (still,) = await lookups_of_turn(client.answer, 0)((request,))
 
-    assert short.problem.startswith("timed out after 50 ms, which were left of the 30000 ms")
+    assert short.problem.startswith("timed out after 50 ms, all that remained of the 30000 ms")
     assert ("", "") == (kept.problem, hit.problem)
     assert (True, True) == (hit.is_cached, still.is_cached)
     assert 1 == len(server.requests)

@@ -190,7 +190,7 @@ async def test_all_steps_of_a_turn_share_one_budget(server: LookUpServer) -> Non
 
     assert "" == first.problem
     assert second.problem.startswith("timed out after ")
-    assert second.problem.endswith(" ms, which were left of the 2000 ms for all lookups")
+    assert second.problem.endswith(" ms, all that remained of the 2000 ms for all lookups")
     assert "not asked: the 2000 ms for all lookups of a turn are used up" == third.problem
     assert "" == another.problem
 
@@ -228,8 +228,8 @@ def answering(handler: Callable[[httpx.Request], httpx.Response]) -> LookupClien
         (UntrustedCertificate("[SSL: CERTIFICATE_VERIFY_FAILED]"), "the certificate of the host is not trusted"),
         (NoAddress("crm.example.com has no address"), "the host has no address"),
         (
-            PrivateAddress("crm.example.com leads to a private address"),
-            "the host leads to a private address; to allow that, name it in NCCO_PRIVATE_HOSTS",
+            PrivateAddress("crm.example.com resolves to a private address"),
+            "the host resolves to a private address; to allow that, name it in NCCO_PRIVATE_HOSTS",
         ),
         (httpx.ReadError("secret"), "the connection was lost"),
         (KeyError("secret"), "failed: KeyError"),

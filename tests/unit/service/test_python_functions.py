@@ -114,7 +114,7 @@ async def test_a_function_that_never_returns_blocks_no_other_lookup(client: Look
     await patient.close()
 
     assert ["timed out after 100 ms"] * CALLS_PER_FUNCTION == [answer.problem for answer in stuck[:CALLS_PER_FUNCTION]]
-    assert {f"not asked: too many others are waiting for {MODULE}:stuck"} == {answer.problem for answer in stuck[-5:]}
+    assert {f"not made: too many others are waiting for {MODULE}:stuck"} == {answer.problem for answer in stuck[-5:]}
     assert {""} == {answer.problem for answer in others}
     assert "written" == store
 

@@ -151,7 +151,7 @@ async def test_lookups_of_a_turn_are_counted_as_they_are_asked() -> None:
     ("answer", "problems"),
     [
         (LookupAnswer({"tier": "gold"}), []),
-        (LookupAnswer({"tier": "platinum"}), ["the answer does not fit `returns`: `tier` is not gold"]),
+        (LookupAnswer({"tier": "platinum"}), ["the answer does not match `returns`: `tier` is not gold"]),
         (LookupAnswer(None, "status 500"), ["status 500"]),
         (LookupAnswer(None, "status 404", status=404), []),
     ],

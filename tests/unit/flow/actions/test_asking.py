@@ -136,9 +136,9 @@ def test_free_speech_is_recognised_in_the_language_that_was_spoken() -> None:
         ),
         (
             "- input: {type: [dtmf]}",
-            "E406 1:17 `type` lacks speech, but the exit in line 90 asks for it | add speech",
+            "E406 1:17 `type` lacks speech, but the exit on line 90 requires it | add speech",
         ),
-        ("- input: {type: speech}", "E406 1:17 `type` lacks dtmf, but the exit in line 90 asks for it | add dtmf"),
+        ("- input: {type: speech}", "E406 1:17 `type` lacks dtmf, but the exit on line 90 requires it | add dtmf"),
         (
             "- input: {dtmf: {maxDigits: 2}}",
             "E406 1:29 maxDigits is 2, but the exit waits for up to 3 digits | leave the field out",

@@ -39,7 +39,7 @@ def test_a_lookup_is_asked_by_its_name(lookup: str) -> None:
         ),
         (
             "[customer, customer]",
-            'E538 the lookup "customer" is asked twice; the first is in line 16 → delete one of the two',
+            'E538 the lookup "customer" is made twice; the first is on line 16 → delete one of the two',
         ),
         (
             "[[customer]]",

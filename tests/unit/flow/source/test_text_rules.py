@@ -67,9 +67,9 @@ def test_every_rule_of_text_is_broken_by_a_text_or_is_about_files() -> None:
         ("a: " + "b" * 80 + ": c", 'put quotes around the text: "' + "b" * 72 + ' ..."'),
         (
             "a:\n - b: c\n d: e",
-            "indent it by 3 spaces if it belongs to the item above, or begin it at the left edge (like line 1)",
+            "indent it by 3 spaces if it belongs to the item above, or start it in the first column (like line 1)",
         ),
-        ("a:\n   b: c\n d: e", "begin it at the left edge (like line 1) or indent it by 3 spaces (like line 2)"),
+        ("a:\n   b: c\n d: e", "start it in the first column (like line 1) or indent it by 3 spaces (like line 2)"),
         ("a:\n\tb: c\n\td: e", "indent with spaces, two for each level"),
     ],
 )

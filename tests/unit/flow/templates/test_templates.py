@@ -145,7 +145,7 @@ def test_a_value_is_cast_to_its_type(source: str, escape: str, type_name: str, e
 
 def test_a_word_is_cast_to_one_of_the_allowed() -> None:
     assert "gold" == rendered("{{ tier }}", "text", type_=Word(("gold", "silver")))
-    assert ("E392 flows/test.yaml:1:1: the result does not fit: one of gold, silver is needed") == refusal(
+    assert ("E392 flows/test.yaml:1:1: the result is not valid here: one of gold, silver is needed") == refusal(
         value("{{ ticket }}", "text", Word(("gold", "silver")))
     )
 
