@@ -298,7 +298,7 @@ def test_variables_are_given() -> None:
         (["http://", "--to", "44"], "'http://' is not the URL of a server"),
         (["http://[x/answer"], "'http://[x/answer' is not the URL of a server"),
         (["https://example.com/answer", "--live"], "--live and --env are for flows"),
-        (["--at", "tomorrow"], "tomorrow is not a point in time"),
+        (["--at", "tomorrow"], "tomorrow is not a valid time"),
         (["--at", "9999-12-31T23:59-14:00"], "is too far in the past or the future; use a year from 2000 to 2100"),
         (["--from", "bob"], "bob is not a phone number"),
         (["--env", "CRM"], "CRM is not NAME=VALUE"),

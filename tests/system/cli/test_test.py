@@ -193,5 +193,5 @@ def test_refused_number_is_allowed_by_the_line_that_the_report_shows(tmp_path: P
     (tmp_path / "scenarios/a.yaml").write_text(f"{call}  {cure}\n")
 
     assert 1 == refused.exit_code
-    assert f"write them next to its `script`, such as `{cure}`" in refused.output
+    assert f"list their first digits next to `script`, such as `{cure}`" in refused.output
     assert 0 == invoke_in(tmp_path, "test").exit_code

@@ -222,7 +222,7 @@ async def test_a_name_is_changed_in_all_files_or_refused_with_the_reason(editor:
     for new, reason in (("more", 'already a step "more" at flows/main.yaml:10:3'), ("end", 'cannot be named "end"')):
         with pytest.raises(JsonRpcException, match=reason):
             await client.text_document_rename_async(types.RenameParams(document, at, new))
-    with pytest.raises(JsonRpcException, match="does not define a name here"):
+    with pytest.raises(JsonRpcException, match="no name here that the project defines"):
         await client.text_document_prepare_rename_async(
             types.PrepareRenameParams(document, editor.at(MAIN, "Good day"))
         )

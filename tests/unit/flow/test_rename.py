@@ -149,7 +149,7 @@ def test_what_is_at_the_cursor_is_found_in_templates_too() -> None:
     names = ProjectNames(SHARED)
     at, defined = name_at(names, "templates/more.j2", 1, 24)
     assert ("customer", 21, "flows/shared.yaml") == (at.name, at.place.column, defined.place.file)
-    with pytest.raises(CannotRename, match="does not define a name here"):
+    with pytest.raises(CannotRename, match="no name here that the project defines"):
         name_at(names, "templates/more.j2", 1, 2)
     with pytest.raises(CannotRename, match="only steps, lookups, hooks and flows can"):
         name_at(names, "flows/sub.yaml", 2, 13)
