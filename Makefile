@@ -7,7 +7,8 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON ?=
-JOBS   ?= 2
+# Processes that run tests: one more than the processors of a small machine, because tests often wait.
+JOBS   ?= 3
 
 # What a contributor needs to trust a change. The rest of tests/ is slower: `make check` runs it too.
 FAST := $(wildcard tests/contract tests/unit)
@@ -39,8 +40,7 @@ PYTEST := PYTHONHASHSEED=0 $(BIN)/pytest -q -n $(JOBS)
 test: $(READY) ## run the tests that every change needs
 	$(PYTEST) --dist loadfile $(SLOW:%=--ignore=%) $(FAST)
 
-# Files keep their order, so that those of a folder share its servers and browsers. The tests often wait for servers:
-# two processes more keep the processors busy.
+# Files keep their order, so that those of a folder share its servers and browsers. These tests wait even more often.
 system: $(READY) ## run all other tests: kills, several hosts, whole servers
 	$(PYTEST) -n $$(($(JOBS) + 2)) --dist loadfile --no-loadscope-reorder tests/system $(SLOW)
 
