@@ -29,7 +29,7 @@ class Action:
         fields: its fields by NCCO name, in the order in which they are sent.
         callback: the webhook that it asks for.
         checkpoint: the name of the checkpoint; "" for any other action.
-        is_opening: whether it is played only on entering the step, not for later targets of a connect list.
+        is_opening: whether it is played only when the step is entered, not again for later targets of a connect list.
     """
 
     word: str
@@ -97,7 +97,7 @@ _OBSERVED = frozenset({"record", "connect", "conversation"})
 
 
 def observer(word: str, *, has_url: bool, records: bool, is_asynchronous: bool = False) -> Callback | None:
-    """The webhook that the server adds to an action; None when it needs none or the author wrote an `eventUrl`.
+    """The webhook that the server adds to an action; None if none is needed, or if the author wrote an `eventUrl`.
 
     Args:
         word: the action.

@@ -33,7 +33,7 @@ _LEFT_OUT = object()
 _SPOKEN_RULES = ("N4", "N916")
 """Prefixes of the codes of SSML rules."""
 _SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
-"""A text of at most this many characters, as written, hardly ever becomes too long to be spoken through its values."""
+"""A text of at most this many characters, as written, hardly ever gets too long because of its values."""
 _KEEP_ONE = "keep one of them"
 
 
@@ -85,7 +85,7 @@ def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tupl
 def _check_at(
     parts: tuple[Part, ...], position: int, names: Mapping[str, Any], *, goes_on: bool
 ) -> Iterator[FlowIssue]:
-    """The issues of the NCCO that a step plays while it rings the target at `position` of its connect."""
+    """The issues of the NCCO that a step plays while it dials the target at `position` of its connect."""
     tried: list[_Tried] = []
     for part in parts:
         if isinstance(part, Document):
@@ -221,11 +221,11 @@ def _report(issue: NccoIssue, place: Place, *, is_sure: bool = True, note: str =
     return replace(rule.at(place, f"{issue.message}{note}", issue.cure), ncco_rule=issue.code)
 
 
-# other typical texts, for filters that reject a text of letters
+# other typical texts, for filters that reject text made of letters
 
 
 TEXTS: Final = ("2026-03-05", "12", "2026-03-05T09:30")
-"""For each filter one of these fits: a date in digits, a number, a point in time."""
+"""Every filter accepts one of these: a date in digits, a number, a point in time."""
 
 
 def others(names: Mapping[str, Any], used: Collection[str]) -> Iterator[dict[str, Any]]:

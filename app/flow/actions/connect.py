@@ -1,4 +1,4 @@
-"""`connect`: puts the caller through to one target, or to several in turn.
+"""`connect`: connects the caller to one target, or dials several in turn.
 
 ```yaml
 do:
@@ -196,7 +196,7 @@ def _never_fits(type_: Kind) -> bool:
 
 
 def each_number(numbers: Value, frame: Frame) -> Iterator[Mapping[str, Any]]:
-    """For each number of the list that may be dialled, in order, the names in scope. Raises RenderError."""
+    """Yield the names in scope for each number in the list that may be dialled, in order. Raises RenderError."""
     for entry in numbers.render(frame.names):
         number = _digits(entry)
         if frame.may_dial(number) and number:
@@ -235,7 +235,7 @@ class ConnectTarget(Action):
 
     @property
     def addresses(self) -> tuple[Value, ...]:
-        """The number or address, as far as it is written in the flow."""
+        """The number or address, if it is written in the flow."""
         found = (find(self.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
         return tuple(value for value in found if not isinstance(value, Object))
 
@@ -247,7 +247,7 @@ class ConnectTarget(Action):
     def may_be_dialled(self, frame: Frame) -> bool:
         """Whether a computed address in a list may be dialled: it is allowed, and it fits its type.
 
-        An address that cannot be computed at all fails only when it is its turn.
+        An address that cannot be computed at all fails only when its turn comes.
         """
         if not self.is_computed:
             return True
@@ -274,7 +274,7 @@ _AUDIO = "audio/l16;rate=16000"
 
 @dataclass(frozen=True, slots=True)
 class ConnectPart:
-    """A `connect`, with one action for each party that it rings; `is_list`: the parties are written as a list."""
+    """A `connect`, with one action for each party that it dials; `is_list` if the parties are written as a list."""
 
     place: Place
     targets: tuple[ConnectTarget, ...]
@@ -287,7 +287,7 @@ class ConnectPart:
 
     @property
     def rings_several(self) -> bool:
-        """Whether it has several targets: when one fails, the next one is rung."""
+        """Whether it has several targets: when one fails, the next one is dialled."""
         return len(self.targets) > 1 or self.targets[0].numbers is not None
 
     @property
@@ -296,7 +296,7 @@ class ConnectPart:
         return any(target.heard is not None for target in self.targets)
 
     def rung(self, frame: Frame) -> Iterator[tuple[ConnectTarget, Mapping[str, Any]]]:
-        """The targets to ring, one per turn, each with its names in scope. Raises RenderError.
+        """The targets to dial, one per turn, each with its names in scope. Raises RenderError.
 
         In a list, computed numbers that must not be dialled are skipped, and so are entries that are not numbers.
         """
@@ -311,7 +311,7 @@ class ConnectPart:
         return [target.draft(names) for target, names in rung[-1:]]
 
     def with_fields(self, fields: Mapping[str, Value], callback: Callback) -> ConnectPart:
-        """The same targets, each with these fields added, and another webhook."""
+        """The same targets with these fields added to each, and another webhook."""
         return replace(self, targets=tuple(target.with_fields(fields, callback) for target in self.targets))
 
 

@@ -29,7 +29,7 @@ _FILLED_FOR_INPUT = ("eventUrl", "eventMethod")
 
 
 class Needs(Protocol):
-    """What an exit needs of the actions of its step."""
+    """What an exit needs from the actions of its step."""
 
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
         """The parts with the action that the step waits for; unchanged after reporting an error.
@@ -278,7 +278,7 @@ class HeldNeeds:
 
 
 def targets_count(parts: tuple[Part, ...]) -> int:
-    """How many targets the connect of a step lists; a computed list counts as one. 0 without a connect."""
+    """The number of targets that a step's connect lists; a computed list counts as one. 0 without a connect."""
     return max((len(part.targets) for part in parts if isinstance(part, ConnectPart)), default=0)
 
 

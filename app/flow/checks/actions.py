@@ -142,7 +142,7 @@ _COMBINATION_LIMIT: Final = 20
 """A value with more combinations of words than this is not tried; our choice."""
 
 Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
-"""Name and field ("" for the name itself) → its possible words."""
+"""Name and field ("" for the name itself) → the words that it can be."""
 
 
 def _check_words(facts: Facts) -> Iterator[FlowIssue]:
@@ -187,7 +187,7 @@ def _words(leaf: Value, scope: ScopeTypes) -> Words:
 def _try(
     action: Action, leaf: Value, said: Mapping[tuple[str, str], str], samples: Mapping[str, Any]
 ) -> FlowIssue | None:
-    """The issue with a value if its names have these words; None if there is none."""
+    """The issue with a value if its names are these words; None if there is none."""
     names = dict(samples)
     for (name, field), word in said.items():
         names[name] = {**names[name], field: word} if field else word
@@ -207,7 +207,7 @@ def _try(
 
 _TAG = re.compile(r"<[^>]*>")
 _MOST_CHARACTERS = {"int": 19, "number": 20, "bool": 5, "phone": 15}
-"""The maximum number of characters in a value of each type."""
+"""The maximum number of characters of a value, by type."""
 
 
 def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:

@@ -302,7 +302,7 @@ def _never_fits(exit_: Exit) -> FlowIssue | None:
 
 
 def _entered(exit_: Exit) -> tuple[Variable | None, tuple[int, int] | None]:
-    """The variable, if only keys fill it, and the number of digits (lowest, highest)."""
+    """The variable, if only keys fill it, and the lowest and highest number of digits."""
     asked = exit_.asked
     if asked is None or asked.free_speech:
         return None, None

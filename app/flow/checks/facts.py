@@ -1,4 +1,4 @@
-"""Collects everything that the steps of a flow read, set, ask, send and return."""
+"""Collects what the steps of a flow read, set, look up, send and return."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def tested_on_leaving(step: Step) -> Iterator[Expression]:
 
 
 def asked_in(asked: AskedLookup) -> Iterator[Used]:
-    """The values with which a lookup is asked."""
+    """The values that a lookup sends."""
     params = frozenset(asked.definition.params)
     yield from (Used(value, is_early=True, own=params) for value in asked.definition.values)
     yield from (Used(given.value, is_early=True) for given in asked.given)

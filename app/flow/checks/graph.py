@@ -19,7 +19,7 @@ from app.flow.templates.values import Computed, Native
 
 N = TypeVar("N")
 Graph: TypeAlias = Mapping[N, Mapping[N, Way]]
-"""Nodes, each with its successors and the first way to each of them."""
+"""For each node, its successors and the first way to each of them."""
 
 IsFollowed: TypeAlias = Callable[[Way], bool]
 """Whether a check follows a way."""
@@ -286,7 +286,10 @@ class _FlowWays:
         yield from found.items()
 
     def _open(self, step: Step) -> list[Way]:
-        """The ways out of a step; after a `run`, only those for outcomes that the flow can return through such ways."""
+        """The ways out of a step that are followed.
+
+        After a `run`, these are the ways for the outcomes that the other flow can return by followed ways.
+        """
         ways = [way for way in step.exit.ways() if self._is_followed(way)]
         ran = step.exit.runs
         if ran is None:
@@ -296,7 +299,7 @@ class _FlowWays:
         return [way for way in ways if not way.is_return or way.name in back]
 
     def _returns(self, name: str) -> set[str]:
-        """The outcomes that a flow can return through such ways; none for a flow that runs itself."""
+        """The outcomes that a flow can return by ways that are followed; none for a flow that runs itself."""
         flow = self._flows.get(name)
         if name in self._returned or flow is None:
             return self._returned.get(name, set())

@@ -307,7 +307,7 @@ def _unmentioned(heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry]) -> li
 
 
 def _can_mean_any(text: PromptText, terms: Sequence[str]) -> bool:
-    """Whether a text may mean any choice: because of a computed value, examples, or words that are not understood."""
+    """Whether a text may mean any choice, because it has a computed value, examples, or unknown words."""
     if text.is_open or text.has("{example}"):
         return True
     return text.has("{say}") and not any(find(term, text.words) for term in terms)

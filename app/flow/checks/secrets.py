@@ -125,7 +125,7 @@ class _SensitivePaths:
             self._waiting.append(step)
 
     def _step(self, step: Step, entered: State) -> None:
-        """Follow everything that a step reads, and where it leads, in the order in which a call does."""
+        """Follow what a step reads and where it leads, in the order in which a call does this."""
         name = step.name
         asked = [used for asking in step.asks for used in asked_in(asking)]
         parts = [Used(value) for part in step.parts for value in values_in(part)]
@@ -223,7 +223,7 @@ def _asked_for(tests: Iterable[Expression]) -> frozenset[str]:
 
 
 def _gone(need: Reference, gone: State) -> str:
-    """The part of a needed name that is gone: a variable, or the sensitive field of a lookup; "" for nothing."""
+    """The part of a required name that is gone: a variable, or the sensitive field of a lookup; "" for nothing."""
     if need.name == _INPUT:
         return _INPUT if _INPUT in gone and need.field not in ("confidence", "") else ""
     if need.name in gone:

@@ -1,4 +1,4 @@
-"""Finds reads of missing values: lookups that were not asked (E630, W638) and texts that may be empty (W639).
+"""Finds reads of missing values: lookups that were not made (E630, W638) and texts that may be empty (W639).
 
 It also finds variables that are read but never set (W646).
 """
@@ -96,7 +96,7 @@ class Presence:
         return name in self.entered[step].maybe
 
     def may_be_answered(self, read: _StepRead) -> bool:
-        """Whether the lookup that a step reads may have been asked before."""
+        """Whether the lookup that a step reads may have been made before."""
         return self.may_have(read.step, read.name) or read.name in self.own[read.step]
 
     def is_reached(self, step: str) -> bool:
@@ -246,7 +246,7 @@ def _spoken_or_dialled(part: Part) -> Iterator[Value]:
 
 
 def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]) -> FlowIssue | None:
-    """E630 or W638. A guarded read in a text shared by several steps is fine if one of them has asked the lookup."""
+    """E630 or W638. A guarded read in a text that several steps share is fine if one of them has made the lookup."""
     name = read.name
     step = read.step
     if (name in presence.own[step] and not read.is_early) or (read.is_guarded and read.place in answered):

@@ -227,7 +227,7 @@ class Line:
 
     @cached_property
     def bare(self) -> str:
-        """The text, with quoted texts and the comment replaced with blanks of the same length."""
+        """The text, with quoted texts and the comment replaced by spaces of the same length."""
         return _QUOTED_OR_COMMENT.sub(lambda found: FILLER * len(found[0]), self.text)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Explains a YAML syntax error in clearer words than the parser's ("did not find expected key").
+"""Explains a YAML syntax error more clearly than the parser ("did not find expected key").
 
 Each `find_*` looks for one kind of error, and returns None if the error is of another kind.
 """

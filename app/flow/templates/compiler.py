@@ -28,7 +28,7 @@ _OPENER = re.compile(r"\{[{%#]")
 _SPEAK = re.compile(r"<speak[\s>]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNSPOKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""Control characters, which YAML escapes may contain. They become blanks, as they do in values from callers."""
+"""Control characters, which YAML escapes may contain. They become spaces, as in values from callers."""
 _PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\s*\|\s*\w+(?:\([^()]*\))?)*")
 _BEGINNING = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^{]*")
 _PORT = re.compile(r"://[^/?#]*:[0-9]*$")
@@ -160,7 +160,7 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
 
 
 def _whole_place(text: Located) -> Place:
-    """The place of everything written, including its quotes."""
+    """The place of the whole value as written, including its quotes."""
     return text.place if isinstance(text, Text) else text.at(0, max(1, len(text.value.split("\n")[0])))
 
 

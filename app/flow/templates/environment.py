@@ -143,7 +143,7 @@ COMPARISONS: Final[Mapping[str, tuple[str, Callable[[Any, Any], bool]]]] = {
     "in": ("in", lambda item, items: item in items),
     "notin": ("not in", lambda item, items: item not in items),
 }
-"""By Jinja2's name: the notation of a comparison, and its function."""
+"""The notation and the function of each comparison, by Jinja2's name for it."""
 SIGNS: Final = {name: sign for name, (sign, _) in COMPARISONS.items()}
 
 

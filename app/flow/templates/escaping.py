@@ -47,7 +47,7 @@ def _written(value: object) -> str:
 
 
 def talk(value: object) -> str:
-    """Plain speech: `<`, `>` and control characters become blanks."""
+    """Plain speech: `<`, `>` and control characters become spaces."""
     return _UNSPOKEN_OR_TAG.sub(" ", _written(value))
 
 
@@ -88,7 +88,7 @@ def header(value: object) -> str:
 
 
 def json_text(value: object) -> str:
-    """A part of a JSON string. It may be spoken later, so `<` and `>` become blanks as in `talk`."""
+    """A part of a JSON string. It may be spoken later, so `<` and `>` become spaces as in `talk`."""
     return _json_escaped(_TAG_OR_C1.sub(" ", _written(value)))
 
 

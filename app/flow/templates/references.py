@@ -269,11 +269,11 @@ class _Usage(NamedTuple):
     whole: nodes.Node | None = None
 
     def beside(self, *, is_truth: bool | None = None) -> _Usage:
-        """For a part that only decides what the value is, without being in it."""
+        """The usage of a part that only decides which value is used, and is not part of it."""
         return self._replace(is_truth=is_truth, is_part=False)
 
     def asking(self, node: nodes.Node) -> _Usage:
-        """For a part next to `node`, where the names in `node` count as tested."""
+        """The usage of a part next to `node`; the names in `node` count as tested."""
         return self._replace(tested=self.tested | root_names(node))
 
 

@@ -127,7 +127,7 @@ class Piece:
         return heads.get(self.at(0).text, len(self.tokens)) if self.opener == "{%" else 0
 
     def at(self, index: int) -> Token:
-        """A token by its index; an `end` for any other index."""
+        """The token at an index; an `end` token if there is none."""
         return self.tokens[index] if 0 <= index < len(self.tokens) else Token(self.close, "end", "")
 
     def before(self, index: int) -> Token | None:

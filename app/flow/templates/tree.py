@@ -25,7 +25,7 @@ MAX_FILE = 100_000
 
 
 class Located(Protocol):
-    """Text that knows the place of each of its characters: a scalar of a flow file, or a template file."""
+    """Text that records the place of each of its characters: a scalar of a flow file, or a template file."""
 
     @property
     def value(self) -> str:
