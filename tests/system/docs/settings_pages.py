@@ -26,7 +26,7 @@ variable counts as not set. A setting that cannot be used is shown with its cure
 
 A secret may be in a file, as Docker and Kubernetes provide it: `NCCO_KEY_FILE` names the file that holds `NCCO_KEY`;
 the same works for `NCCO_HOOK_SECRET`, `VONAGE_SIGNATURE_SECRET` and the previous secrets (`.._PREVIOUS_FILE`), whose
-files may be empty or missing. [Changing a secret](../how-to/secrets.md#changing-one) needs a restart.
+files may be empty or missing. [Changing a secret](../how-to/secrets.md#change-a-secret) needs a restart.
 `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` may be in files too. All that use the bucket read
 them, and those of `.env`, again every half minute.
 
