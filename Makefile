@@ -42,7 +42,7 @@ test: $(READY) ## run the tests that every change needs
 
 # Files keep their order, so that those of a folder share its servers and browsers. These tests wait even more often.
 system: $(READY) ## run all other tests: kills, several hosts, whole servers
-	$(PYTEST) -n $$(($(JOBS) + 4)) --dist loadfile --no-loadscope-reorder tests/system $(SLOW)
+	$(PYTEST) -n $$(($(JOBS) + 2)) --dist loadfile --no-loadscope-reorder tests/system $(SLOW)
 
 check: lint types layers test system ## lint, types, layers and all tests: all that must hold before a commit
 
