@@ -9,7 +9,7 @@ from app.flow.templates.filters import FILTERS, Filter
 from tests.support.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "reference" / "text.md"
-_TABLE: Final = re.compile(r"(?<=\n\| filter \| gives \| example \|\n\|---\|---\|---\|\n)(?:\|.*\n)*")
+_TABLE: Final = re.compile(r"(?<=\n\| filter \| result \| example \|\n\|---\|---\|---\|\n)(?:\|.*\n)*")
 
 
 def page() -> str:
