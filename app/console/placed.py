@@ -54,7 +54,7 @@ ATTEMPT_STATES: Final = {"placing": "being requested", "placed": "ringing", "ans
 RESULTS: Final = {"answered": "person", "machine": "message", "cancelled": "other", "expired": "other"}
 """The colours of outcomes, by name of a result of an incoming call; any other is `missed`."""
 EXPIRES: Final = {"3600": "an hour", "14400": "4 hours", "86400": "a day", "604800": "a week"}
-"""Seconds after which a call is too late, in words."""
+"""When a call expires: seconds, and the same in words."""
 
 PlacedId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 

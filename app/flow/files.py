@@ -21,7 +21,7 @@ MAX_BYTES = 1_048_576
 """A larger file is not read: 1 MiB is a hundred times what a flow or a prompt needs."""
 
 _MARKS = {"utf-32": codecs.BOM_UTF32_LE, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
-"""Encoding → the byte order mark of a file in it; the one of UTF-32 starts with the one of UTF-16."""
+"""Encoding → its byte order mark. UTF-32 comes first, because its mark starts with that of UTF-16."""
 
 SUFFIXES = (".yaml", ".yml")
 """File name endings of YAML files."""

@@ -226,7 +226,7 @@ def ring(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
 
 
 def _behaviour(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
-    """The behaviour of the dialled party. To dial a phone from a number that is not ours fails.
+    """The behaviour of the dialled party. Dialling a phone from a number that is not ours fails.
 
     Source: NCCO reference, Connect (from).
     """

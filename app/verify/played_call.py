@@ -263,7 +263,7 @@ class PlayedCall:
         return self.moment
 
     async def play_to_wait(self, longest_s: float = LONGEST_S, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
-        """Continue to the next wait for the caller, the next dial, or the end; idle at a limit."""
+        """Continue to the next wait for the caller, the next dial, or the end, but not beyond the limits."""
         latest_s = self.leg.at + longest_s
         most = len(self.leg.log) + most_webhooks
         await self._play_on(at_most=min(_PIECE_S, longest_s))

@@ -308,7 +308,7 @@ def _read_step(value: object) -> object:
 
 
 class StepRequest(BaseModel):
-    """A step of the caller or a called party, as in a script; `at`: the second of the call, None for now."""
+    """A step of the caller or a called party, as in a script, `at` a time in seconds since the answer; None for now."""
 
     step: Annotated[Any, PlainValidator(_read_step)]
     at: float | None = Field(None, ge=0, le=1e6)

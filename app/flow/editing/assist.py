@@ -99,7 +99,7 @@ def completions(texts: Mapping[str, str], file: str, line: int, column: int, env
 
 
 def _as_json(option: Completion, word: Text) -> Completion:
-    """The form for JSON, where keys and texts are quoted; inside quotes only the word."""
+    """The completion as JSON, with quotes around keys and texts; without them if the cursor is inside quotes."""
     text = option.insert.removesuffix(": ")
     if word.quoted or text in ("true", "false") or text.lstrip("-").isdigit():
         return option._replace(insert=text)

@@ -195,7 +195,7 @@ def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
 
 
 def _language_for(key: str) -> str:
-    """The language of a locale with this name, probably, and with its usual region: `fr-FR` for `fr`."""
+    """The most likely language of a locale with this name, with its usual region: `fr-FR` for `fr`."""
     code = key.replace("_", "-").lower()
     known = [voice for voice in VOICES if code in {voice.lower(), base_language(voice)}]
     return max(known, key=lambda voice: voice in {"en-GB", f"{code}-{code.upper()}"}, default=code)

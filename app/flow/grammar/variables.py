@@ -163,7 +163,7 @@ def guess_type(value: Node | None) -> str:
 
 
 def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
-    """The default, cast; E203 if that is not possible. Empty text is allowed for phone and url: not known yet."""
+    """The default, cast; E203 if that is not possible. For phone and url, "" means that it is not known yet."""
     if computed := [text for text in texts_in(node) if has_braces(text)]:
         cure = f"write the value itself; a step computes one: `set: {{{variable.name}: ..}}`"
         for text in computed:

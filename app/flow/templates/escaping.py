@@ -381,4 +381,4 @@ CONTEXTS: dict[str, Contexts] = {
     "text": _without_contexts("_text"),
     "kept": Contexts(lambda context, text: context, lambda context, value: "_text", is_sent=False),
 }
-"""By kind of place; `kept` is a variable."""
+"""The contexts by kind of place; `kept` is the value of a variable."""

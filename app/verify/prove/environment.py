@@ -312,7 +312,7 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
 
 
 def _kind_in(calendar: Calendar, literals: Literals) -> Callable[[datetime], tuple[Any, ...]]:
-    """The properties of opening hours at a moment that a flow can distinguish."""
+    """A function that returns what a flow can notice about the opening hours at a moment."""
     holidays = literals.of("", ("hours", calendar.name, "holiday")).literals
     read = [name for name in _OPTIONAL if literals.of("", ("hours", calendar.name, name)).names]
 

@@ -53,7 +53,7 @@ class FoundViolation:
 def confirmed(
     project: Project, proofs: Sequence[Proof], make_app: MakeApp, path_of: PathOf = str
 ) -> tuple[list[Proof], list[FoundViolation]]:
-    """Each violation once, even if several flows run its flow, and the proofs.
+    """The proofs, and the violations: each only once, even if several flows run its flow.
 
     A violation that the simulator does not reproduce is left out, and marks its proof as stopped.
     """
