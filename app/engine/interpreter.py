@@ -126,7 +126,7 @@ def ask(run: Run, step: Step) -> Playing[None]:
             key = _key(run, step, lookup)
             asked.append((lookup, Lookup(step.name, lookup.name, request, key, run.scopes.flow.name)))
         except RenderError as error:
-            _keep_answers(run, step, [(lookup, LookupAnswer(None, f"it cannot be asked: {run.scopes.shown(error)}"))])
+            _keep_answers(run, step, [(lookup, LookupAnswer(None, f"it could not be made: {run.scopes.shown(error)}"))])
     if asked:
         answers = yield tuple(wanted for _, wanted in asked)
         _keep_answers(run, step, list(zip((lookup for lookup, _ in asked), answers, strict=True)))

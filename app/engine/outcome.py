@@ -69,7 +69,7 @@ def _hear_digits(asked: Asked, digits: str) -> Outcome:
                 return Outcome("choice", choice, digits, because=f"{shown} choose {choice}")
     if asked.lengths:
         return Outcome("collected", digits=digits.removesuffix("#") or digits, because=f"{shown} were entered")
-    return Outcome("nomatch", digits=digits, reason="dtmf", because=f"{shown} fit no choice")
+    return Outcome("nomatch", digits=digits, reason="dtmf", because=f"{shown} match no choice")
 
 
 def _hear_speech(asked: Asked, results: tuple[SpeechResult, ...]) -> Outcome:

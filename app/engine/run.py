@@ -176,7 +176,7 @@ class Run:
 
     def wait_for(self, step: Step) -> None:
         """Start `step` when the caller reaches it: add a checkpoint that reports it."""
-        self.note("reaches", step.name, REACHED, where=step.place, because="it begins when the caller gets there")
+        self.note("reaches", step.name, REACHED, where=step.place, because="it begins when the caller reaches it")
         self._builder.add_checkpoint(
             self.scopes.flow, step, checkpoint(REACHED, step.place, steers=True), self.frame(self.scopes.names())
         )

@@ -280,7 +280,7 @@ class PlayedCall:
         self.moment = await self.leg.listen(**limit)
         self._rounds = 0 if self._state != before else self._rounds + 1
         if self._rounds > MOST_ROUNDS:
-            raise NoProgress(f"the call does not get beyond {self.leg.at:.3f} s: nothing more happens in it")
+            raise NoProgress(f"the call does not continue past {self.leg.at:.3f} s: nothing more happens in it")
 
     @property
     def _state(self) -> tuple[float, int, int]:

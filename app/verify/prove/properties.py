@@ -157,7 +157,7 @@ def _endless(explored: Explored, turn: Transition) -> Iterator[Violation]:
     """Prompts that repeat forever and that no input can interrupt."""
     if turn.heard.is_endless:
         message = f'the prompt of step "{turn.where[1]}" never ends, and there is no way out of it'
-        cure = "play it a few times and go on to a person or voicemail; `hold` repeats it with a limit"
+        cure = "play it a few times, then connect the caller to a person or to voicemail; `hold` repeats a prompt with a limit"
         yield explored.found("trap", turn.where, message, turn, cure=cure)
 
 
@@ -329,7 +329,7 @@ def _silent_while_party_is_asked(explored: Explored) -> Iterator[Violation]:
         if seconds > explored.call_limits.silence_s and not _has_ringback(dialling):
             step = dialling.where[1]
             message = f'the caller hears nothing {_duration(seconds)} while the other party of step "{step}" is asked'
-            cure = "give `onAnswer` a `ringbackTone`, or ask the other party a shorter question"
+            cure = "add a `ringbackTone` to `onAnswer`, or ask the other party a shorter question"
             yield explored.found("silence", dialling.where, message, last, cure=cure)
 
 

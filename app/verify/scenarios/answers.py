@@ -181,7 +181,7 @@ class ScenarioAnswers(LookupAnswers):
             if not answer.problem and (problem := self.definitions[lookup.flow, lookup.name].misfit(answer.value))
         }
         for name, problem in misfits.items():
-            yield f'the answer of the lookup "{name}" does not fit, so its default was used: {problem}'
+            yield f'the answer of the lookup "{name}" does not match `returns`, so its default was used: {problem}'
 
     async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
         """See `LookupAnswers`."""

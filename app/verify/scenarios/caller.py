@@ -194,7 +194,7 @@ class Caller:
         await self._call.reach(until_s, _MOST_WEBHOOKS)
         left_s = round(until_s, 3) - self._leg.at
         if left_s > TOLERANCE_S and not self._leg.is_over:
-            raise self._differs(place, f"{_MOST_WEBHOOKS:,} webhooks have arrived, and {left_s:.1f} s are left to wait")
+            raise self._differs(place, f"{_MOST_WEBHOOKS:,} webhooks have arrived with {left_s:.1f} s still to wait")
 
     def _meet(self, party: script.ScriptedParty) -> None:
         """Note who is being dialled. After the last `dial` of the script, set how all further parties behave."""

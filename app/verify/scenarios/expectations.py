@@ -218,7 +218,7 @@ def _is_intended(last: list[Decided]) -> bool:
 
 
 def _forever(result: Result) -> Moment | None:
-    return (result.seconds, "the call goes on forever if nobody does anything more") if result.is_endless else None
+    return (result.seconds, "the call would never end if nobody did anything more") if result.is_endless else None
 
 
 def _silent_party(result: Result, bound: float) -> Moment | None:
@@ -264,7 +264,7 @@ def _steps(result: Result, bound: float) -> Moment | None:
     entered = [line for line in result.decided if line.did == "entered"]
     if len(entered) <= bound:
         return None
-    return entered[int(bound)].at, f"the call enters {len(entered)} steps, and the limit is {bound:g}"
+    return entered[int(bound)].at, f"the call enters {len(entered)} steps, but the limit is {bound:g}"
 
 
 def _options(result: Result, bound: float, flows: Sequence[Flow]) -> Moment | None:
@@ -275,7 +275,7 @@ def _options(result: Result, bound: float, flows: Sequence[Flow]) -> Moment | No
                 continue
             count = len(step.exit.offers)
             if count > bound:
-                return line.at, f'the menu "{line.step}" has {count} choices, and the limit is {bound:g}'
+                return line.at, f'the menu "{line.step}" has {count} choices, but the limit is {bound:g}'
     return None
 
 
@@ -294,5 +294,5 @@ def _prompt(result: Result, bound: float) -> Moment | None:
         spoken = [each for each in heard if each.kind in ("talk", "stream") and (rung is None or each.at < rung)]
         until = max((each.at + (each.seconds or 0) for each in spoken), default=at) if rung is None else rung
         if until - at > bound + _TOLERANCE_S:
-            return at, f"the caller listens for {until - at:.1f} seconds, and the limit is {bound:g}"
+            return at, f"the caller listens for {until - at:.1f} seconds, but the limit is {bound:g}"
     return None

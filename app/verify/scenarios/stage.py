@@ -360,7 +360,7 @@ class RemoteStage:
         """The parts of a scenario that are not applied or not checked on this server, with the reason."""
         expect = scenario.expect
         said = {
-            "given (the server asks its own lookups)": scenario.given,
+            "given (the server makes its own lookups)": scenario.given,
             f"env ({_OWN_SETTINGS})": scenario.env,
             f"dial_allow ({_OWN_SETTINGS})": scenario.dial_allow is not None,
             "query (it is part of the answer URL)": scenario.query,

@@ -120,7 +120,7 @@ call {LEG}
          input dtmf or speech
          talk "Please call again later."
 12:00:00.000  input-dtmf: pressed 9
-    why  decided menu: nomatch (digits 9 fit no choice; failed attempt 1 of 3: asked again)  flows/desk.yaml:16
+    why  decided menu: nomatch (digits 9 match no choice; failed attempt 1 of 3: asked again)  flows/desk.yaml:16
     ncco talk "For sales, press 1 or say sales."
          input dtmf or speech
          talk "Please call again later."

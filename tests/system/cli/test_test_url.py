@@ -52,7 +52,7 @@ def test_what_is_not_judged_is_said_aloud(address: str) -> None:
 
     assert 0 == done.exit_code, done.output
     assert "~ who presses 1 hears the news  scenarios/holds.yaml:1" in done.output
-    assert "  not judged: given (the server asks its own lookups)" in done.output
+    assert "  not judged: given (the server makes its own lookups)" in done.output
     assert "  not judged: expect.hooks (a server at a URL does not show it)" in done.output
     assert "1 scenario played, all hold, 1 of them checked only in part, " in done.output
     assert "outcomes" not in done.output
@@ -70,7 +70,7 @@ def test_a_flow_of_the_project_at_hand_is_called_on_its_number(address: str, tmp
 @pytest.mark.parametrize(
     ("more", "unjudged"),
     [
-        ("  given: {customer: {name: Ann}}\n", "given (the server asks its own lookups)"),
+        ("  given: {customer: {name: Ann}}\n", "given (the server makes its own lookups)"),
         ("  env: {CRM_URL: https://crm.example}\n", "env (the server has its own)"),
         ("  dial_allow: ['44']\n", "dial_allow (the server has its own)"),
         ("  flow: shop\n", "flow (the answer URL determines it)"),
@@ -126,7 +126,7 @@ def test_a_json_report_lists_what_was_not_judged(address: str) -> None:
     words = ("test", "scenarios", "--url", f"{address}/answer", "--format")
     told = json.loads(ncco(*words, "json").output)["scenarios"][0]["unjudged"]
 
-    assert ["given (the server asks its own lookups)", "expect.hooks (a server at a URL does not show it)"] == told
+    assert ["given (the server makes its own lookups)", "expect.hooks (a server at a URL does not show it)"] == told
     assert "::notice file=scenarios/holds.yaml,line=1," in ncco(*words, "github").output
     assert "<system-out>not judged: given (the server" in ncco(*words, "junit").output
 
