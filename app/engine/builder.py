@@ -67,12 +67,12 @@ class NccoBuilder:
         del self.waits[waits:]
 
     def play(self, origin: Origin, waiting: Callable[[], Iterator[Origin]], again: Again) -> None:
-        """Add what a step plays, or plays again. Raises RenderError.
+        """Add the actions of a step that is entered or repeated. Raises RenderError.
 
         Args:
             origin: the step.
             waiting: returns the steps that wait for its flow to return, innermost first.
-            again: how the step is repeated; `Again()` if it is entered.
+            again: how the step is repeated; `Again()` if it is being entered.
         """
         flow, step, frame = origin
         drafts = drafts_of(step, again, frame)
@@ -84,7 +84,7 @@ class NccoBuilder:
             self.drafts += self._tail(origin)
 
     def take(self, actions: list[dict[str, Any]], waits: tuple[OpenWait, ...], dials: int) -> None:
-        """Start with the actions of a stretch, which makes `dials` dials."""
+        """Start with the actions of a stretch, which dials `dials` times."""
         self.drafts = [Draft(action, computed={}) for action in actions]
         self.waits = list(waits)
         self.dialled += dials
@@ -136,7 +136,10 @@ class NccoBuilder:
             self.drafts.append(draft)
 
     def _open_leg(self, flow: Flow, step: Step, draft: Draft, heard: Mapping[str, Any]) -> None:
-        """Let the called party of a connect fetch its NCCO. Its wait comes after the wait for the connect's events."""
+        """Add a URL to a connect from which the called party's NCCO is fetched.
+
+        Its wait follows the one for the connect's events.
+        """
         where = self._named(flow)
         wait = OpenWait(len(self.waits), "onanswer", "onAnswer", step.name, steers=False, flow=where, runs=heard)
         self.waits.append(wait)
@@ -180,7 +183,7 @@ class NccoBuilder:
         self.waits.clear()
 
     def fault(self) -> tuple[int, Issue] | None:
-        """The first error for which Vonage would refuse the NCCO, with the index of its action.
+        """The first error because of which Vonage would refuse the NCCO, with the index of its action.
 
         An error in the tail does not prevent the `input` from being played: the failsafe NCCO replaces the tail.
         """

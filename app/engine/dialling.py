@@ -24,7 +24,7 @@ PREMIUM_PREFIXES: Final = (
 )
 """Prefixes of numbers that cost more than their country's others: premium rate, personal numbers, satellites.
 
-Our choice, from national numbering plans and ITU-T E.164; it is never complete, and changes with them.
+Our choice, from national numbering plans and ITU-T E.164; the list is never complete and changes with those plans.
 """
 
 _ADDRESS: Final = re.compile(

@@ -14,7 +14,7 @@ from app.flow.runtime import Again, Draft, Exit, Frame, Jump, Part
 _IN_TAIL: Final = frozenset({"talk", "stream", "connect"})
 """Actions allowed in a tail."""
 _NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeIn"})
-"""Options that are removed from actions in a tail, because they need a webhook or an `input` after them."""
+"""Options that are removed from actions in a tail, because they need a webhook or a following `input`."""
 
 
 class DependsOnCall(Exception):
@@ -22,7 +22,7 @@ class DependsOnCall(Exception):
 
 
 class EveryCall:
-    """Replaces the frame of a call: plays the part that is the same in all calls, with None for values of the call.
+    """Replaces the frame of a call. It renders what is the same in all calls, with None for each value that differs.
 
     Raises DependsOnCall.
     """
@@ -42,7 +42,7 @@ class EveryCall:
         return drafts
 
     def enter(self, leave: Exit) -> Jump | None:
-        """Where an exit leads immediately; None if a webhook decides."""
+        """The target of an exit that needs no webhook; None if a webhook decides."""
         if (leave.leaves_at_once or leave.is_early) and any(leave.reads()):
             raise DependsOnCall("where the step leads")
         return leave.enter(Frame({})) if leave.leaves_at_once else None
@@ -70,7 +70,7 @@ def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None
     Args:
         draft: the action.
         index: the wait's index in its turn.
-        step: that plays the action.
+        step: plays the action.
         flow: the step's flow, as in `OpenWait`.
     """
     callback = draft.callback

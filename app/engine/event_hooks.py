@@ -19,7 +19,7 @@ HANGUP = "hangup"
 ENDED = "ended"
 """The event of every call's end."""
 NO_WEBHOOK = Webhook()
-"""Used for an end that was not reported."""
+"""Stands in for the webhook if the end of a call was never reported."""
 
 
 def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> tuple[Any, ...]:
@@ -89,7 +89,7 @@ def ended(
 
 
 def may_report_end(flow: Flow) -> bool:
-    """Whether a call that began in this flow may send hooks for its end."""
+    """Whether a call that began in this flow can send hooks when it ends."""
     return any(ENDED in each.events for each in (flow, *flow.subs.values()))
 
 

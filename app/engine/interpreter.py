@@ -117,7 +117,7 @@ def _play(run: Run, step: Step) -> Target | None:
 
 
 def ask(run: Run, step: Step) -> Playing[None]:
-    """Ask a step's lookups concurrently; a failed one has `ok` false, and the call continues."""
+    """Make a step's lookups concurrently. If one fails, its `ok` is false and the call continues."""
     names = run.scopes.names()
     asked = []
     for lookup in step.asks:
@@ -133,7 +133,7 @@ def ask(run: Run, step: Step) -> Playing[None]:
 
 
 def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
-    """The idempotency key of a lookup: the same in each attempt of the turn, but new for each lookup in it."""
+    """The idempotency key of a lookup: kept if the turn is attempted again, new each time it is made in a turn."""
     asked = f"{run.before.id}:{run.before.turn + 1}:{run.scopes.flow.name}.{step.name}.{lookup.name}"
     times = run.asked[asked] = run.asked.get(asked, 0) + 1
     return asked if times == 1 else f"{asked}:{times}"
@@ -234,9 +234,11 @@ def begin_placed(flow: Flow, before: Session, context: TurnContext, detected: st
 
 
 def detected(flow: Flow, session: Session, outcome: str, context: TurnContext) -> Playing[Turn | None]:
-    """The turn caused by machine detection; None if it does not steer.
+    """The turn caused by machine detection; None if the result does not steer the call.
 
-    It steers until the called person answers: while the call waits in its first step, even if that has asked again.
+    It steers until the called person gives an answer: while the call waits in its first step, even after a repeated
+    question.
+
 
     Args:
         flow: at the revision of the session.
@@ -333,7 +335,7 @@ def resume(
 
 
 def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Playing[Turn]:
-    """The turn after Vonage refused an NCCO, on the `error` exit of the current step."""
+    """The turn after Vonage refused an NCCO: it takes the `error` exit of the current step."""
     run = Run(flow, session, context)
     yield from take_error_exit(run, run.scopes.flow.steps.get(session.step), because)
     return run.finish("error")

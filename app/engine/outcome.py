@@ -1,8 +1,8 @@
-"""How a webhook becomes an outcome: one table, shared by the server, the simulator and the prover.
+"""Determines the outcome that a webhook means, for the server, the simulator and the prover.
 
-The called party of a connect may hear its own flow first. The parties are connected when that NCCO ends, and no action
-hangs up. So a declining party is kept waiting until it hangs up. If anything fails, the party is connected, because a
-caller is waiting. Source: NCCO reference, Phone (onAnswer).
+The called party of a connect may hear its own flow first. The parties are connected when that NCCO ends, and no NCCO
+action can hang up. So a party that declines is kept waiting until it hangs up. If anything fails, the party is
+connected, because a caller is waiting. Source: NCCO reference, Phone (onAnswer).
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _longest_phrase(phrases: Mapping[str, str], text: str) -> str | None:
 
 
 def hear_status(webhook: StatusWebhook) -> Outcome:
-    """The meaning of a call status for a dial: the status itself, or `beep` once the beep of a machine is heard.
+    """The outcome of a dial with this call status: the status itself, or `beep` once a machine's beep is heard.
 
     Source: webhook reference, Call status events and machine detection.
     """
@@ -152,7 +152,7 @@ def declined(returned: str, *, is_over: bool) -> str:
 
 
 ASR_ERRORS = 2
-"""The number of speech recognition errors that do not count as failed attempts."""
+"""How many speech recognition errors are not counted as failed attempts."""
 
 
 def hear(step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, seen: frozenset[str]) -> Outcome | None:

@@ -45,9 +45,9 @@ class Run:
     Attributes:
         root: the flow in which the call began.
         before: the session before the turn.
-        scopes: the flows in which the call is, and the names for values.
+        scopes: the flows that the call is in, and the names that values may use.
         trace: what the turn did.
-        asked: number of requests by lookup, for idempotency keys.
+        asked: how often each lookup was made, for idempotency keys.
         step: the current one; "" after the last one.
         tries, asr_errors, position: the counters of that step, as in `Session`.
         returned: the outcome that the flow of a called party has returned.
@@ -276,7 +276,7 @@ class Run:
         return None
 
     def fault(self) -> tuple[Savepoint, Issue] | None:
-        """The first error for which Vonage would refuse the NCCO, with the step that added it."""
+        """The first error because of which Vonage would refuse the NCCO, with the step that added it."""
         found = None if self._ready else self._builder.fault()
         if found is None:
             return None

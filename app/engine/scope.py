@@ -24,9 +24,9 @@ NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 """The value of `input` before the first question."""
 
 _NUMBER = re.compile(r"\+?[1-9][0-9]{6,14}")
-"""The number of a caller who can be called back: not a word such as `anonymous`, a SIP address, or "".
+"""Matches a number that can be called back, but not a word such as `anonymous`, a SIP address, or "".
 
-Source: ITU-T E.164 (15 digits at most); the fewest are our choice.
+Source: ITU-T E.164 (15 digits at most); the minimum is our choice.
 """
 
 
@@ -81,7 +81,7 @@ class FlowScope(NamedTuple):
     hidden: Mapping[str, Mapping[str, Any]] = NOTHING
 
     def __repr__(self) -> str:
-        """Without values, which may be sensitive."""
+        """The name of the flow, without values: they may be sensitive."""
         return f"<scope of {self.flow.name}>"
 
     def names(
@@ -125,7 +125,7 @@ class FlowScope(NamedTuple):
         return Names(names, budget)
 
     def with_variable(self, name: str, value: Any) -> FlowScope:
-        """The scope with a variable set; a sensitive one leaves the turn only as a token."""
+        """The scope with a variable set. A sensitive variable is stored after the turn only as a token."""
         variables = {**self.variables, name: value}
         if not self.flow.variables[name].sensitive:
             return FlowScope(self.flow, variables, *self[2:])
@@ -144,18 +144,18 @@ class FlowScope(NamedTuple):
         return self.secrets | {written(name, path) for name in self.asked & paths.keys() for path in paths[name]}
 
     def masked(self, name: str, mask: Callable[[str], str]) -> Mapping[str, Any]:
-        """The answer of a lookup, masked as it leaves the turn."""
+        """The answer of a lookup as it is stored after the turn, with sensitive values masked."""
         answer: Mapping[str, Any] = masked(self.lookups[name], self.flow.sensitive_paths.get(name, ()), mask)
         return answer
 
     def kept_lookups(self, mask: Callable[[str], str]) -> Mapping[str, Any]:
-        """The answers of its lookups as they leave the turn."""
+        """The answers of its lookups as they are stored after the turn."""
         if not self.flow.sensitive_paths:
             return self.lookups
         return {**self.lookups, **self.hidden, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
 
     def kept(self, mask: Callable[[str], str]) -> Mapping[str, Any]:
-        """The variables as they leave the turn."""
+        """The variables as they are stored after the turn."""
         if not self.secrets and not self.tokens:
             return self.variables
         hidden = {name: mask(str(self.variables[name])) for name in self.secrets & self.variables.keys()}
@@ -199,14 +199,14 @@ def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, An
 
 
 LEVEL_LIMIT = 20
-"""Maximum nesting of flows. The loader refuses recursion; this limits the damage of a bug."""
+"""Maximum nesting of flows. The loader refuses recursion, so only a bug can reach this limit."""
 
 NOT_SHOWN = "not shown: it may contain a sensitive value"
 """Shown in the trace instead of an error's message."""
 
 
 class Scopes:
-    """The flows in which a call is during a turn, and the names that values in the innermost flow may use.
+    """The flows that a call is in during a turn, and the names that values in the innermost flow may use.
 
     Args:
         root: the flow in which the call began.
@@ -351,7 +351,7 @@ class Scopes:
             raise RenderError("R103", f"more than {LEVEL_LIMIT} flows wait for each other", runs.flow)
 
     def come_back(self, target: Target) -> Step:
-        """Return to the flow that waits, with `target`'s result; returns its step. Raises RenderError."""
+        """Go back to the waiting flow with `target`'s result, and return the step that waits. Raises RenderError."""
         names = self.names()
         returned = {assignment.name: assignment.value.render(names) for assignment in target.sets}
         step = self.leave()
@@ -361,7 +361,7 @@ class Scopes:
         return step
 
     def leave(self) -> Step:
-        """Return to the flow that waits for this one; returns the step that ran it."""
+        """Go back to the flow that waits for this one, and return the step that ran it."""
         *outer, scope = self._scopes[:-1]
         self._set((*outer, scope._replace(step="")))
         return self.flow.steps[scope.step]
@@ -373,7 +373,7 @@ class Scopes:
         return NOT_SHOWN if is_hidden or self.secrets.are_in(str(error)) else str(error)
 
     def kept(self) -> list[Level]:
-        """The flows with their variables and lookups as they leave the turn, the outermost first."""
+        """The flows with their variables and lookups as they are stored after the turn, the outermost first."""
         return [
             Level(each.flow.name, each.step, each.kept(self._mask), each.kept_lookups(self._mask))
             for each in self._scopes

@@ -107,7 +107,7 @@ class Observer(NamedTuple):
 
 
 class Session(NamedTuple):
-    """Our state of one call.
+    """The server's state of one call.
 
     Attributes:
         id: the leg uuid of its answer webhook, or a random id.
@@ -225,7 +225,10 @@ def _wait_fields(wait: OpenWait) -> dict[str, Any]:
 
 
 def _reader(kind: type[R]) -> Callable[[Mapping[str, Any]], R]:
-    """Creates a record from its fields by name. It raises TypeError for unknown fields, KeyError for missing ones.
+    """A function that creates a record from a map of its fields.
+
+    It raises TypeError for unknown fields, KeyError for missing ones.
+
 
     Keyword arguments would take twice as many instructions (docs/decisions.md).
     """

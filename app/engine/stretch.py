@@ -29,9 +29,9 @@ from app.flow.templates.values import Value
 from app.ncco import check, options_are_clean
 
 ENTERED: Final = Again()
-"""How an entered step is played: completely."""
+"""An entered step is played completely."""
 STEP_LIMIT: Final = 200
-"""Maximum number of steps in one turn. A loaded flow has no cycle without input; this limits the damage of a bug."""
+"""Maximum number of steps in one turn. A loaded flow has no cycle without input, so only a bug can reach this limit."""
 
 
 class ReadyAction(NamedTuple):
@@ -62,10 +62,10 @@ class Stretch:
         trace: its lines; the first one reports the start of a call, the second one the entry of the first step.
         trace_json: all of them as JSON.
         entered: number of entered steps.
-        is_enterable: whether a call can enter the first step with nothing to do before playing it.
+        is_enterable: whether the first step can be played on entry without doing anything else first.
         dials: its number of dials. tail_dials: that of its tail.
         reads_hours: whether a value uses opening hours.
-        is_checked: whether it was completely valid in a call; then only filled-in values can be wrong.
+        is_checked: whether its NCCO has been valid in one call; after that only filled-in values can be invalid.
     """
 
     step: str
@@ -249,7 +249,7 @@ def _entered(step: Step) -> TraceLine:
 
 
 def _is_enterable(step: Step) -> bool:
-    """Whether a step can be played on entry without lookups, assignments, hooks or decisions."""
+    """Whether a step can be played on entry without any lookup, assignment, hook or decision."""
     return not (step.sets or step.asks or step.sends or (step.exit.is_early and any(step.exit.reads())))
 
 
@@ -274,5 +274,5 @@ def decided(step: Step, jump: Jump) -> TraceLine:
 
 
 def written_at(place: Place | None) -> str:
-    """A place in the form of traces."""
+    """A place as `file:line`, as in traces."""
     return f"{place.file}:{place.line}" if place else ""

@@ -72,7 +72,7 @@ def check(folder: Json, question: Json) -> list[Json]:
 
 
 def complete(folder: Json, question: Json) -> Json:
-    """Completions at the cursor; in a scenario file the flows, lookups and hooks that fit."""
+    """Completions at the cursor; in a scenario file, the flows, lookups and hooks that are allowed there."""
     if question["file"].startswith(_SOURCES):
         return language.complete(folder, question)
     path, texts, line, column = read_question(folder, question)

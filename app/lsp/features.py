@@ -149,7 +149,7 @@ def refused(reason: str) -> JsonRpcException:
 
 
 def is_unexpected(record: logging.LogRecord) -> bool:
-    """Whether a log record is not about a refused request, for which pygls writes a traceback."""
+    """Whether to keep a log record: False for a refused request, which pygls logs with a traceback."""
     error = record.exc_info[1] if record.exc_info else None
     return not (isinstance(error, JsonRpcException) and error.code == types.LSPErrorCodes.RequestFailed)
 

@@ -128,7 +128,7 @@ class FlowServer(LanguageServer):
         return self._projects.setdefault(root, OpenProject(root))
 
     def forget(self, root: Path) -> None:
-        """Forget the project in a folder, and clear its issues. It is reopened with its next file."""
+        """Close the project in a folder, and clear its issues. It is reopened when one of its files is opened."""
         if project := self._projects.pop(root, None):
             project.changes += 1  # a check in progress is useless
             self.publish(project, ())

@@ -94,7 +94,7 @@ class OutcomeCounter:
         self._flows: Mapping[str, Flow] = {flow.name: flow for flow in flows}
         self._files = by_file(self._flows.values())
         self._counts: Counter[OutcomeKey] = Counter()
-        self._read = cache(_lines_of)  # many turns have the same trace, which is read once
+        self._read = cache(_lines_of)  # many turns have the same trace, so each trace is read only once
 
     def add(self, result: Result) -> None:
         """Count the outcomes of a scenario's calls, each once."""
@@ -125,7 +125,7 @@ class OutcomeCounter:
         return outcome._replace(place=outcome.place._replace(file=self._path_of(outcome.place.file)))
 
     def _taken_in(self, lines: Iterable[TraceLine]) -> Iterator[OutcomeKey]:
-        """The outcomes of one turn."""
+        """The outcomes taken in one turn."""
         follow = Following(self._files).read(lines)
         if follow.begun is not None:
             yield follow.begun.name, follow.begun.start, ENTERED

@@ -18,7 +18,7 @@ from app.verify.scenarios.model import DEFAULTS, Scenario, ScenarioCall
 from app.verify.scenarios.script import DialStep, ScriptedParty, ScriptStep
 
 MOST_ACTS: Final = 6
-"""Maximum number of actions of a caller in a name."""
+"""Maximum number of the caller's actions that the name of a scenario lists."""
 _WRITING: Final = Lock()
 """Two calls may be written into one file at the same time."""
 
@@ -28,7 +28,7 @@ class CannotKeep(AppError):
 
 
 def check_path(path: Path) -> None:
-    """Check before the call that a scenario can be written there. Raises CannotKeep."""
+    """Check before the call that a scenario can be written to this file. Raises CannotKeep."""
     if path.suffix.lower() not in SUFFIXES:
         raise CannotKeep(f"{path} is not the name of a scenario file", "write a name that ends in .yaml")
     if path.is_dir():

@@ -52,15 +52,15 @@ MOST_SHOWN: Final = 8
 FOR_PHONES: Final[tuple[Outcome, ...]] = (
     "completed", "busy", "timeout", "rejected", "failed", "unanswered", "machine",
 )  # fmt: skip
-"""The outcomes of any dial except of a WebSocket."""
+"""The outcomes of any dial except to a WebSocket."""
 FOR_WEBSOCKETS: Final[tuple[Outcome, ...]] = ("completed", "disconnected", "unanswered", "failed")
 """The outcomes of dialling a WebSocket. Source: WebSocket guide."""
 TOLERANCE_S: Final = 0.0005
 """Less than the resolution of the virtual clock, 1 ms."""
 MOST_ROUNDS: Final = 10_000
-"""Maximum number of attempts in a row to continue a call without any event; some steps take no time."""
+"""Maximum number of attempts in a row to continue a call in which nothing happens. Some steps take no time."""
 _PIECE_S: Final = 60.0
-"""Seconds by which a call is continued at a time, so that its webhooks can be counted."""
+"""A call continues by at most this many seconds at a time, so that its webhooks can be counted."""
 
 
 class CannotDo(AppError):
@@ -142,7 +142,7 @@ class PlayedCall:
     Attributes:
         moment: where the call stopped.
         notes: the finished steps, and each wait for the caller.
-        stopped: the limit that ended the call, or "".
+        stopped: the limit at which the call was ended, or "".
         diverged: the second at which the steps of another call could no longer be repeated, and why; None if all were.
     """
 
@@ -197,7 +197,7 @@ class PlayedCall:
 
     @property
     def lost(self) -> set[int]:
-        """The transcript indices of the caller's input that nothing listened to."""
+        """The transcript indices of keys and words that the caller entered while nothing listened."""
         return {note.heard for note in self.notes if isinstance(note.step, PressStep | SpeakStep) and note.open is None}
 
     @property
@@ -373,7 +373,7 @@ class PlayedCall:
         self._observed = self.moment
 
     async def _settle(self, *, is_idle: bool = False) -> None:
-        """Stop here and find the reason; after the end, deliver late webhooks.
+        """Stop here and find out why; after the end of the call, deliver late webhooks.
 
         `is_idle`: the call waits for nothing, regardless of time.
         """
@@ -386,7 +386,7 @@ class PlayedCall:
         self._note_wait()
 
     async def _decide_dial(self) -> bool:
-        """Decide a dial according to `outcome_of`; False if that is a separate step."""
+        """Decide a dial according to `outcome_of`; False if a separate step decides it."""
         address = self.moment.waited.address if self.moment.waited else ""
         outcome = self._outcome_of(address)
         if outcome is None:
@@ -468,7 +468,7 @@ class PlayedCall:
             raise CannotDo(problem)
 
     def _step_now(self, step: ScriptStep) -> ScriptStep:
-        """The step with the dialled address, and without its second, which has been reached."""
+        """The step with the dialled address, and without its time, which has come."""
         if isinstance(step, DialStep) and self.moment.waited is not None:
             return DialStep(party=replace(step.party, to=self.moment.waited.address))
         if isinstance(step, PressStep | SpeakStep):
@@ -495,7 +495,7 @@ def _file_of(line: TraceLine) -> str:
 
 
 def _session_after(turns: Sequence[StoredTurn]) -> Session | None:
-    """The state of a call after some of its turns; None without any."""
+    """The state of a call after these turns; None if there are none."""
     own = turns[0].session.id if turns else ""
     return next((from_json(each.session.state) for each in reversed(turns) if each.session.id == own), None)
 

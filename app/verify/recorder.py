@@ -45,7 +45,7 @@ class _ScriptWriter:
         self._keyed: Waited | None = None
         """The input left open by the last step, if it pressed keys."""
         self._thought_s = 0.0
-        """Seconds to leave out, since the caller of a scenario acts as soon as the call waits for it."""
+        """Seconds to leave out, since the caller in a scenario acts as soon as the call waits for input."""
 
     def write(self, note: Noted) -> None:
         """Write the sounds before it, and its step; keys that continue an input extend the previous step."""
@@ -82,7 +82,11 @@ class _ScriptWriter:
                 self.script.append(EndStep())
 
     def _timed(self, step: ScriptStep, moment: CallMoment) -> ScriptStep:
-        """The script step: with its second if nothing waits for it, and without the time that a person takes."""
+        """The script step.
+
+        It includes its time only if the call does not wait for it, and leaves out the time that a person takes to
+        react.
+        """
         now = round(max(moment.at - self._thought_s, 0.0), 3)
         is_awaited = moment.kind in ("input", "record")
         if isinstance(step, HangUpStep):
@@ -96,7 +100,7 @@ class _ScriptWriter:
         return step
 
     def _hear(self, heard: int, moment: CallMoment) -> None:
-        """Write the sounds up to a moment; sounds that started after an `until` come later."""
+        """Write the sounds up to a moment. Sounds that started after an `until` are written later."""
         for each in self._transcript[self._written : heard]:
             if moment.kind == "until" and each.at > moment.at:
                 return

@@ -20,7 +20,7 @@ MOST_STEPS: Final = 4
 _DONE: Final = frozenset({"pressed", "spoke", "hung up"})
 """The caller's actions, which come before their effects."""
 _OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})
-"""The prompts and actions of a called party that are shown before it is connected."""
+"""The kinds of entries of a called party that are shown from before it is connected."""
 _VERB_WIDTH: Final = 10
 
 HeardAs: TypeAlias = Literal["said", "sound", "did", "note"]
@@ -106,7 +106,7 @@ def heard_by_others(leg: Leg) -> Iterator[tuple[str, Heard]]:
 
 
 class Order:
-    """The transcript position for an event outside it."""
+    """The place in the transcript for an event that it does not contain."""
 
     def __init__(self, transcript: Sequence[Heard]) -> None:
         self._transcript = transcript
@@ -120,12 +120,12 @@ class Order:
 
 
 def _moment(at: float) -> int:
-    """Hundredths of a second: simultaneous times may differ by rounding."""
+    """Hundredths of a second: times that are meant to be equal may differ by rounding."""
     return round(at * 100)
 
 
 class PlayedReply(NamedTuple):
-    """A webhook whose reply is played, and the turn that produced the reply (None if no flow did)."""
+    """A webhook whose reply is played, and the turn that produced the reply (None if no flow produced it)."""
 
     delivery: WebhookDelivery
     turn: TurnRow | None

@@ -40,7 +40,7 @@ _CHANGES_AUDIO: Final = frozenset({"error_exit", "invalid_ncco", "refused_ncco",
 """Violations whose fix changes the end of the call, so the scenario must not expect it."""
 _SILENT: Final = frozenset({"silence", "silent_party"})
 _SHORT_WAIT: Final = {"wait": f"{_MARGIN_S}s"}
-"""A step to put before a fault at the start of a script; without it, the fault would apply to the answer webhook."""
+"""Goes before a fault at the start of a script: without this step, the fault would apply to the answer webhook."""
 
 
 def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | None:
@@ -100,7 +100,7 @@ def _limit(proof: Proof, kind: str) -> float:
 
 
 def scenario_of(proof: Proof, path: list[Transition], name: str, at: datetime | None = None) -> WrittenScenario:
-    """A path as a scenario. `at`: when the call is made; None: the moment of the last time-dependent turn."""
+    """A path as a scenario. `at`: when the call is made; if None, at the moment of the last time-dependent turn."""
     moment = at or next((each.moment for each in reversed(path) if each.is_timed), path[0].moment)
     body: dict[str, Any] = {"call": _call(proof, path[0], moment)}
     if path[0].env:
@@ -174,7 +174,7 @@ def _answer(answer: LookupAnswer) -> Any:
 
 
 def _hold(proof: Proof, path: list[Transition], number: int) -> tuple[int, float]:
-    """How many times a hold's prompt is played before a turn of the path, and how many seconds that takes."""
+    """How many times a hold's prompt is played before this turn, and how many seconds that takes."""
     first = path[number - 1].heard.prompt_s
     each = path[number]
     again = next((other.heard.prompt_s for other in proof.paths.held_at(each.source)), first)
@@ -253,7 +253,7 @@ def _fault_of(path: list[Transition], number: int) -> str:
 
 
 def _is_automatic(transition: Transition) -> bool:
-    """Whether its webhook is a `notify`, which arrives without anybody acting."""
+    """Whether its webhook is a `notify`, which arrives although nobody does anything."""
     trigger = transition.trigger
     if transition.source is None or trigger.wait < 0 or trigger.kind == "dial":
         return False
@@ -316,7 +316,7 @@ def _recordings(ncco: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _until_held(seconds: float, before: Transition) -> dict[str, str]:
-    """Wait until just before a hold ends, minus the text that an earlier `hear` has already waited for."""
+    """Wait until just before a hold ends, less the time for which an earlier `hear` has already waited."""
     text = _first_text(before.ncco.actions)
     heard = DURATIONS.talk(*text) if text and _heard(before.ncco.actions) else 0.0
     return _until(seconds - heard)

@@ -166,7 +166,7 @@ def _values_of(values: Representatives, path: Path, compared: Compared) -> list[
 
 
 def _is_numbered(root: Flow) -> bool:
-    """Whether a flow only takes calls to its own numbers."""
+    """Whether a flow takes only calls to its own numbers."""
     return bool(root.numbers) and not (root.default or root.entry)
 
 
@@ -178,7 +178,7 @@ def _endpoints(compared: Compared) -> list[str]:
 
 
 def _decides(literals: Literals, fact: Path) -> bool:
-    """Whether the value of a call field matters, apart from being present or absent."""
+    """Whether the value of a call field matters, and not only whether it is present."""
     paths = [path for path in literals.paths_of("", "call") if _fact(path) == fact]
     return any(literals.of("", path).has("decides") for path in paths)
 
@@ -277,7 +277,7 @@ def _fitting(root: Flow, compared: Compared, name: str, number: int) -> str:
 DAYS: Final = 400
 """How many days ahead to examine."""
 MOST_RESULTS: Final = 32
-"""Maximum number of results of an expression over `now`; with more, it is assumed to be only spoken."""
+"""Maximum number of results of an expression over `now`; if there are more, the value is assumed to be only spoken."""
 _WEEK_MINUTES: Final = 7 * 24 * 60
 _STEP_MINUTES: Final = 30
 _YEAR_DAYS: Final = 366

@@ -158,8 +158,8 @@ class Explorer:
     def _explore_trigger(self, state: State, trigger: Trigger) -> None:
         """Add every turn that a trigger can lead to from a state.
 
-        Accepted input and failures lead to the same turns after any number of failed attempts, so they are played once.
-        A failed attempt leads to the same turns whatever the reason, and however often the recogniser failed before.
+        Accepted input and failures have the same result after any number of failed attempts, so they are played once. A
+        failed attempt has the same result whatever its reason and however often the recogniser has failed before.
         """
         key: Any = (state.key, trigger.kind, trigger.fault, frozen(trigger.line))
         tried = None if key in self._left_alike else self._failed_try(state, trigger)
@@ -201,14 +201,14 @@ class Explorer:
         return not self._reads_input and self.root.named(state.where[0]).steps[state.where[1]].exit.decides_by_name
 
     def _asked_again(self, known: Transition, state: State) -> State | None:
-        """The target of a failed attempt from `state`: as from the source of `known`, apart from recogniser errors."""
+        """The target of a failed attempt in `state`: as in the source of `known`, apart from recogniser errors."""
         source = known.source
         target = known.target
         if source is None or target is None or source.session.asr_errors == state.session.asr_errors:
             return target
         session = target.session
         if not (session.tries or session.asr_errors or session.position):
-            return target  # it led to a step, where these counts start again
+            return target  # it entered a step, where these counts start at 0
         errors = session.asr_errors - source.session.asr_errors + state.session.asr_errors
         return self._state_of(session._replace(asr_errors=errors), known.moment, known.env)
 
@@ -247,7 +247,7 @@ class Explorer:
     def _unroll_dial_loop(self, loop: list[Transition]) -> None:
         """Unroll a cycle that dials without accepted input, until the dial limit is reached.
 
-        The key of a state does not include the number of dials, so the cycle itself would never end.
+        The cycle itself would never end, since the key of a state does not include the number of dials.
         """
         source = loop[0].source
         assert source is not None  # noqa: S101 - a cycle begins in a state

@@ -34,7 +34,7 @@ _ACCEPTS_ALL: Final = frozenset({"text", "any"})
 
 
 class TextPart(NamedTuple):
-    """A part of a text that is compared: its beginning, its end, any substring, or the substring at `low`."""
+    """A part of a text that is compared: its beginning, its end, any substring, or the one that starts at `low`."""
 
     where: Position
     text: str = ""
@@ -143,7 +143,7 @@ def names_that_may_fail(value: Value) -> set[str]:
 
 
 def _is_strict(leaf: Native | Computed) -> bool:
-    """Whether the place accepts only some values or requires a type."""
+    """Whether only some values, or values of one type, are accepted there."""
     is_cast = leaf.type.name not in _ACCEPTS_ALL or bool(leaf.type.words)
     return is_cast or (isinstance(leaf, Computed) and not _STRICT_ESCAPES.isdisjoint(leaf.escapers.values()))
 

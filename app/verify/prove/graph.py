@@ -88,7 +88,7 @@ class Graph:
         """The path that enters the most steps.
 
         Args:
-            moment: when all time-dependent turns happen; None: each at its own.
+            moment: when all time-dependent turns happen; None: each at its own moment.
             dials: how often a call may dial; None: dials are not counted.
         """
         out = {state: [each for each in turns if _happens_at(each, moment)] for state, turns in self.out.items()}
@@ -117,7 +117,7 @@ def _is_repeated(turn: Transition) -> bool:
 
 
 def _is_passive(turn: Transition) -> bool:
-    """Whether it happens if the party does nothing."""
+    """Whether a turn happens if the party does nothing."""
     return turn.kind == "other" and not {"press", "speak"} & turn.trigger.line.keys()
 
 
@@ -189,8 +189,8 @@ class LongestPath:
         self._within: list[frozenset[Where]] = []
         """The steps that the turns within each cycle enter."""
         self._longest: list[list[tuple[int, Transition | None]]] = []
-        """For each cycle and each remaining number of dials: the number of steps from there on, and the turn that
-        leaves it.
+        """For each cycle and each remaining number of dials: how many steps can still be entered, and the turn that
+        leaves the cycle.
         """
         for number, group in enumerate(groups):  # in reverse topological order
             turns = [each for state in group for each in out[state]]
@@ -211,7 +211,10 @@ class LongestPath:
     def _best(
         self, leaving: Sequence[Transition], inner: Sequence[Transition], left: int
     ) -> tuple[int, Transition | None]:
-        """Maximum number of steps from a cycle on. Dials within it are made before it is left."""
+        """The most steps that a path enters in a cycle and after it.
+
+        Dials within the cycle are made before leaving it.
+        """
         free = {where for each in inner if not self._cost(each) for where in each.entered}
         dialling = {where for each in inner if self._cost(each) for where in each.entered} - free
         made = min(left, len(dialling))
@@ -220,7 +223,7 @@ class LongestPath:
         return len(free) + made + max(0, steps), turn
 
     def _steps_from(self, turn: Transition, left: int) -> int:
-        """The number of steps that a path enters from a turn on; negative if it dials too often."""
+        """The number of steps that a path enters from this turn to its end; negative if it dials too often."""
         cost = self._cost(turn)
         if cost > left:
             return -1
@@ -328,11 +331,11 @@ class Paths:
         return found
 
     def joining(self) -> list[Transition]:
-        """The turns of a called party from hearing a flow to being connected; [] if no party gets that far."""
+        """The turns of a called party from hearing a flow to being connected; [] if no party is ever connected."""
         return next((path for leg in self._legs if (path := self.to_joined(leg))), [])
 
     def to_joined(self, leg: Transition) -> list[Transition]:
-        """The shortest path from the first turn of a called party to being connected; [] if there is none."""
+        """The shortest path from the first turn of a called party to the turn that connects it; [] if there is none."""
         if _is_joined(leg):
             return [leg]
         return self._search(leg, leg.moment, _is_joined)

@@ -1,7 +1,7 @@
 """The audio of an NCCO as a caller hears it: sound, silence, and when a phone starts to ring.
 
-The simulator estimates how long speech takes. Recording and ringing are not silence, but the time during which an
-`input` listens is.
+The simulator estimates how long speech takes. Time spent recording or ringing does not count as silence. Time during
+which an `input` listens does.
 """
 
 from __future__ import annotations

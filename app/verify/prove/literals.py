@@ -76,7 +76,8 @@ class Compared:
         joins: the concatenated texts that contain the value.
         keys: the paths of values that are used as keys of this map.
         marks: other facts about the value. truth: it is tested for truth, so "", 0 and [] matter. related: it is
-            compared with another value. changed: it is used in other ways than comparing it unmodified with literals.
+            compared with another value. changed: it is also used in a way other than being compared unmodified with
+            literals.
             rises, sinks: an assignment adds or subtracts a literal. free: an assignment computes it in another way.
             joined: it is a concatenated text. decides: it can affect where the call goes. bounded: it is a number in a
             field of an action. headed: it is in a header, where line breaks are not allowed.
@@ -115,7 +116,10 @@ class Compared:
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """The numbers among the literals, and those that become one by addition. Digits in a text are a number, too."""
+        """The numbers among the literals, and those that equal one after an addition or subtraction.
+
+        Digits in a text are a number, too.
+        """
         return self._moved((*self.offsets, *self.steps))
 
     @property
@@ -207,7 +211,7 @@ class Literals:
         self._sum_up()
 
     def of(self, flow: str, path: Path) -> Compared:
-        """The notes about the value at a path of a flow."""
+        """The notes about the value at this path in a flow."""
         return self._compared.get(self._find(_qualified(flow, path))) or Compared(marks={"changed"})
 
     def paths_of(self, flow: str, name: str) -> Iterator[Path]:

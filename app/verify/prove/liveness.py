@@ -171,7 +171,10 @@ def _without(live: Live, names: set[str]) -> Live:
 
 
 def _before(sets: tuple[Assignment, ...], live: Live) -> Live:
-    """The values that are live before assignments. A variable that is read only to compute itself is not live."""
+    """The values that are live before assignments.
+
+    A variable that is read only to compute its own new value is not live.
+    """
     for assignment in reversed(sets):
         name = assignment.name
         weight = max((weight for path, weight in live.items() if path[0] == name), default=0)

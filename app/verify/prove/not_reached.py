@@ -1,4 +1,4 @@
-"""The ways out of placed calls that reach nobody: whether their hooks can be sent."""
+"""Checks that the hooks of placed calls that reach nobody can be sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OUTCOMES: Final = (*DIAL_FAILURES, EXPIRED, UNKNOWN)
 
 
 def untold(flow: Flow, arrivals: Sequence[Arrival], envs: Sequence[Env], moment: datetime) -> Iterator[Violation]:
-    """A warning for each hook that cannot be sent for an outcome, with the first values for which that is so."""
+    """A warning for each hook that cannot be sent after an outcome, with the first values for which sending fails."""
     outbound = flow.outbound
     if outbound is None:
         return

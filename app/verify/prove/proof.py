@@ -128,7 +128,7 @@ def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
 
 
 def placed_forever(project: Project, proofs: Iterable[Proof]) -> list[Violation]:
-    """Proved flows that place calls with each other without input from anybody (W298)."""
+    """Proved flows that place calls to each other without input from anybody (W298)."""
     proved = {name for proof in proofs for name in (proof.flow.name, *proof.flow.subs)}
     names = {flow.place.file: flow.name for flow in project.flows.values() if flow.name in proved}
     return [

@@ -55,7 +55,7 @@ class Violation(NamedTuple):
         message: the problem in one sentence.
         turn: the turn in which it happens; None if no turn shows it, as for an unreachable step.
         path: the turns up to it, if the shortest path to it does not show it; () for the others.
-        severity: `warning` if it may be wrong for values other than the samples.
+        severity: `warning` if it holds for the sample values, but possibly not for others.
         code: the issue code of the failed step.
     """
 
@@ -124,9 +124,9 @@ def _refused(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Error exits taken without a fault, unless the step has its own error exit."""
+    """Error exits taken although nothing was faulty, unless the step has its own error exit."""
     found = turn.failed if turn.kind != "fault" else ()
-    endless = [each for each in found if each[2] == "R103"]  # the steps of the error exit then fail by it as well
+    endless = [each for each in found if each[2] == "R103"]  # then the steps of the error exit fail because of it too
     for flow, step, code, because in endless[:1] or found:
         is_ncco = code.startswith("N")
         if not is_ncco and explored.step((flow, step)).error is not None:
@@ -157,7 +157,7 @@ def _endless(explored: Explored, turn: Transition) -> Iterator[Violation]:
     """Prompts that repeat forever and that no input can interrupt."""
     if turn.heard.is_endless:
         message = f'the prompt of step "{turn.where[1]}" never ends, and there is no way out of it'
-        cure = "play it a few times, then connect the caller to a person or to voicemail; `hold` repeats a prompt with a limit"
+        cure = "play it a few times, then connect a person or voicemail; `hold` repeats a prompt with a limit"
         yield explored.found("trap", turn.where, message, turn, cure=cure)
 
 
@@ -183,7 +183,7 @@ def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _dead_dials(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Calls that end without a prompt if the last dial fails, since no `on` decides it."""
+    """Calls that end without a prompt if the last dial fails, since the step has no `on`."""
     if turn.target is None and not turn.is_party and turn.kind != "fault" and undecided_dials(turn):
         message = f'if nobody answers the connect of step "{turn.where[1]}", the call ends without a word'
         cure = "add `on` to it: `completed: end`, and `otherwise` with a step that says something"

@@ -42,7 +42,7 @@ class FoundViolation:
     """A violation, and the shortest call that shows it, as played; None without such a call.
 
     Attributes:
-        proof: that found it; None for an unreachable step.
+        proof: the one that found it; None for an unreachable step.
     """
 
     violation: Violation
@@ -126,7 +126,7 @@ async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
 
 
 def _with_heard(body: Mapping[str, Any], heard: Sequence[str]) -> dict[str, Any]:
-    """The script with the heard words; an unreached `hear` keeps its words."""
+    """The script with the words that were heard. A `hear` that the call did not reach keeps its words."""
     texts = iter(heard)
     script = [
         {"hear": shortened(next(texts, step["hear"]))} if isinstance(step, dict) and "hear" in step else step

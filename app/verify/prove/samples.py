@@ -18,9 +18,9 @@ Name = TypeVar("Name", bound=Hashable)
 MOST_ANSWERS: Final = 256
 """Maximum number of answers of one lookup for which every combination of fields is tried; see `combined`."""
 LONGEST_LIST: Final = 2
-"""The longest sample list, unless a longer one is tested for."""
+"""The longest sample list, unless the flow tests for a longer one."""
 MOST_ENTRIES: Final = 25
-"""The longest sample list, even if a longer one is tested for."""
+"""The longest sample list, even if the flow tests for a longer one."""
 MOST_DISTANCES: Final = 3
 """Maximum number of distances to try between two numbers that are compared with each other."""
 SAMPLES: Final[Mapping[str, Any]] = {
@@ -46,7 +46,7 @@ _ONLY_BY_FORM: Final[Mapping[str, tuple[str, ...]]] = {
     "sip": ("sip:someone@example.com", "sip:other@example.org"),
     "user": ("someone", "somebody_else"),
 }
-"""Texts for places that accept only one form; other texts are not tried."""
+"""Texts for fields that accept only one form. Other texts are not tried there."""
 _USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
     "text": (SAMPLES["text"], "anything else", "quite another word", "xyz", "88888888"),
     "phone": (SAMPLES["phone"], "447700900998", "33199000123", "15550100123", "8618812345678"),
@@ -160,7 +160,10 @@ class Representatives:
 
 
 def _with_another(items: list[Any], item: Kind) -> list[Any]:
-    """The sample items of a list, with a second usual value: a list can hold two valid numbers or URLs."""
+    """The sample items of a list.
+
+    They include a second usual value, since a list can hold two valid numbers or URLs.
+    """
     usual = () if item.hosts else _USUAL.get(item.name, ())
     is_alone = len([each for each in items if each in usual]) == 1
     return [*items[:1], *(each for each in usual[:2] if is_alone and each not in items), *items[1:]]

@@ -35,7 +35,7 @@ class PlayedNcco(NamedTuple):
 
 
 NOTHING: Final = PlayedNcco((), (), CONVERSATION)
-"""Represents the empty reply at the end of a conversation."""
+"""Stands for the empty reply at the end of a conversation."""
 
 
 @dataclass(eq=False, slots=True)
@@ -84,7 +84,7 @@ class Transition:
         entered: the steps entered.
         taken: the outcomes taken.
         failed: the failed steps, as (flow, step, code, reason).
-        dialled_by: for the first turn of a dialled party, the turn that dialled.
+        dialled_by: for the first turn of a dialled party, the turn that dialled it.
         is_failsafe: whether only the failsafe NCCO could be played.
         unsent: the names of hooks that cannot be sent, each with its problem.
     """
@@ -140,7 +140,7 @@ class Transition:
 
     @property
     def previous(self) -> Transition | None:
-        """The previous turn on the first path found; for the first turn of a dialled party, the turn that dialled."""
+        """The previous turn on the first path found; for a dialled party's first turn, the turn that dialled it."""
         return self.source.first if self.source is not None else self.dialled_by
 
     @property

@@ -20,11 +20,11 @@ from app.verify.prove.uses import DECIDES
 Key: TypeAlias = tuple[Any, ...]
 
 MOST_ITEMS: Final = LONGEST_LIST + 1
-"""The longest distinguished list: one entry more than the lists in lookup answers."""
+"""The length at which a growing list is cut, unless the flow uses longer ones. Lists in lookup answers are shorter."""
 MARGIN: Final = 5
 """How far beyond its literals a number is tracked when it can grow without limit."""
 SMALL_MARGIN: Final = 2
-"""The same once there are MANY_STATES."""
+"""Used instead of the margin above once there are MANY_STATES."""
 MANY_STATES: Final = 1_000
 
 
@@ -94,7 +94,7 @@ class States:
         return {**variables, **changed} if changed else variables
 
     def _bounded_value(self, flow: str, name: str, value: Any) -> Any:
-        """A number clamped to its range; a growing list or text cut to its longest distinguished length."""
+        """A number clamped to its range; a growing list or text cut to the longest length that is tracked."""
         compared = self.literals.of(flow, (name,))
         decides = (flow, name) in self.liveness.deciding
         match value:

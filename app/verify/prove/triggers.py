@@ -115,7 +115,7 @@ class Triggers:
         yield silence(wait)
 
     def _confidences(self, asked: Asked) -> tuple[list[float], list[float]]:
-        """The accepted confidences, the default first, and those for speech that matches nothing."""
+        """Confidences that are accepted, the default first, and confidences for speech that matches nothing."""
         numbers = sorted({number for number in self._input("confidence").numbers if 0 <= number <= 1})
         near = around([0.0, *numbers, asked.min_confidence, 1.0], is_whole=False)
         found = list(dict.fromkeys([CONFIDENT, *(each for each in near if numbers and 0 <= each <= 1)]))

@@ -14,7 +14,7 @@ from app.flow.templates.values import Expression, Value
 from app.verify.prove.expressions import RETURNED, Path
 
 SPOKEN: Final = 1
-"""The value is only spoken or sent. It does not affect the path, unless it is missing or has the wrong type."""
+"""The value is only spoken or sent. It affects the path only if it is missing or has the wrong type."""
 DECIDES: Final = 2
 """The value affects where a call goes or how an action is built."""
 

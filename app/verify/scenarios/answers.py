@@ -1,4 +1,4 @@
-"""Answers of a call's lookups: given ones, real ones, or the default."""
+"""Answers to a call's lookups: from the scenario, from the real lookup, or the default."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.verify.scenarios.values import json_of
 ANSWERS: Final = ("timeout", "error", "value")
 """Alternatives to a map of fields in a given answer."""
 NOBODY: Final = LookupAnswer(None, "nobody was asked")
-"""The answer of a lookup that nobody answers; omitted from a saved scenario."""
+"""Stands for a lookup that nothing answers; it is omitted from a saved scenario."""
 
 Definitions: TypeAlias = Mapping[tuple[str, str], LookupDefinition]
 """Lookups by flow name and lookup name."""
@@ -172,7 +172,7 @@ class ScenarioAnswers(LookupAnswers):
 
     @property
     def notes(self) -> Iterator[str]:
-        """One sentence for each lookup that took its default without the scenario asking for it."""
+        """One sentence for each lookup that took its default although the scenario does not say so."""
         for name in dict.fromkeys(lookup.name for lookup, answer in self.answered if answer is NOBODY):
             yield f'the lookup "{name}" had no answer, so its default was used; `given: {{{name}: ..}}` provides one'
         misfits = {

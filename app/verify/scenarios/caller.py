@@ -19,13 +19,13 @@ from app.verify.scenarios.server import PlacedCall
 from app.verify.scenarios.values import Excerpt
 
 ENDLESS_AFTER_S: Final = 2 * 3600
-"""A call that still runs this many seconds after its script is endless."""
+"""A call that is still running this many seconds after its script is considered endless."""
 ENDLESS_AFTER_WEBHOOKS: Final = 2_000
-"""A call that causes this many webhooks after its script is endless."""
+"""A call that causes this many webhooks after its script is considered endless."""
 FOREVER: Final = frozenset({"circle", "trap"})
 """Entries of `without` that need the call to continue after its script."""
 _MOST_WEBHOOKS: Final = 5_000
-"""Maximum number of webhooks during one step; they take a few seconds of real time."""
+"""Maximum number of webhooks during one step. That many take a few seconds of real time."""
 _LONGEST_S: Final = 24 * 3600
 """No call lasts longer. Source: Voice API specification, length_timer."""
 _LOOK_AHEAD: Final = 4
@@ -120,7 +120,7 @@ class Caller:
         return ScriptMismatch(Difference(place, message, expected, found, at=self._leg.at))
 
     async def _listen(self) -> CallMoment:
-        """Continue the call until it waits for the caller; idle after too many webhooks."""
+        """Continue the call until it waits for the caller; `idle` if too many webhooks arrive first."""
         moment = await self._call.play_to_wait(_LONGEST_S, ENDLESS_AFTER_WEBHOOKS)
         self._listener.take(self._leg)
         return moment
@@ -132,7 +132,7 @@ class Caller:
             await self._hear_excerpt(excerpt)
 
     async def _hear_excerpt(self, excerpt: Excerpt) -> None:
-        """Match heard prompts first; then continue the call prompt by prompt, no further than needed."""
+        """Try the prompts that were already heard; then continue the call prompt by prompt, no further than needed."""
         self._listener.take(self._leg)
         while not self._matches(excerpt):
             if self._listener.next_piece and not self._listener.may_find(excerpt.text or ""):

@@ -195,7 +195,7 @@ def _pieces(heard: Heard, end: float) -> list[AudibleSpan]:
 
 
 def _dead_end(result: Result) -> Moment | None:
-    """Calls that the platform ended without a sound since the last decision, NCCO request or ringing."""
+    """Calls that the platform ended in silence: without a sound since the last decision, NCCO request or ringing."""
     if not any(heard.kind == "ended" for heard in result.transcript):
         return None
     decided = [line.at for line in result.decided]

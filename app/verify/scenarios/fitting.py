@@ -87,7 +87,7 @@ class Fitting:
         return replace(call, to=ANY_NUMBER, flow="" if only.default else only.name)
 
     def _fit_placed(self, call: AnyCall, reader: Reader) -> AnyCall:
-        """A call that the server places: its flow has `outbound`, and takes the values."""
+        """Check a call that the server places: its flow must have `outbound` and accept the values."""
         call = replace(call, to=call.to or FROM)
         for word in ("flow", "from", "query", "sip", "user", "custom_data", "endpoint_type"):
             if word in call.written.values:
@@ -134,7 +134,10 @@ def _check(code: str, name: str, known: Iterable[str], place: Place, reader: Rea
 
 
 def _check_answers(name: str, given: GivenAnswers, returned: list[Kind], reader: Reader) -> None:
-    """Report answer fields that the lookup does not declare, and values that do not fit; `value` is not checked."""
+    """Report answer fields that the lookup does not declare, and values of the wrong type.
+
+    An answer under `value` is not checked.
+    """
     fields = {field for type_ in returned for field in type_.fields}
     nodes = [answer.node for answer in given.answers if isinstance(answer, Answer) and not answer.is_free]
     for entry in (entry for node in nodes if isinstance(node, Map) for entry in node.entries):
@@ -189,7 +192,10 @@ def env_names(flows: Iterable[Flow]) -> list[str]:
 
 
 def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
-    """A value for each environment variable that the flows read: a number, if dialled, a mail address, or a URL."""
+    """A value for each environment variable that the flows read.
+
+    It is a number if the variable is used as one, a mail address if mail is sent to it, and otherwise a URL.
+    """
     flows = tuple(flows)
     names = env_names(flows)
     found = {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}

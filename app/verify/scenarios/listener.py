@@ -46,7 +46,7 @@ class PromptListener:
     def finds(self, wanted: str) -> bool:
         """Whether a text is heard next; if so, move past it.
 
-        It must start in the rest of the current piece or in the next piece, and may span several pieces.
+        It must start in the rest of the current piece or in the next one, and may span several.
         """
         number = self._next
         sought = plain(wanted)
@@ -58,7 +58,7 @@ class PromptListener:
         return self._move_past(plain(wanted), len(self._text) + 1)
 
     def may_find(self, wanted: str) -> bool:
-        """Whether the unread rest ends with the start of a text, so that the remainder may follow."""
+        """Whether the unread part ends with the beginning of a text, so that the rest of the text may still follow."""
         sought = plain(wanted)
         rest = f"{self._text[self._at :]} "
         return any(rest.endswith(sought[:size]) for size in range(1, len(sought)))

@@ -16,7 +16,7 @@ from app.verify.scenarios.model import DEFAULTS
 
 
 class ScenarioName(NamedTuple):
-    """A name, and the evidence of its flow.
+    """A name, and what shows which flow it belongs to.
 
     Attributes:
         flow: the flow in `flow.lookup`.
@@ -49,7 +49,7 @@ def names_in_scenarios(file: str, text: str) -> Iterator[ScenarioName]:
 def name_written_at(file: str, text: str, line: int, column: int) -> Name | None:
     """The incomplete name at a position, with a letter added; None if no name can be there.
 
-    The letter, as a value or a key, makes an unfinished text valid. Lines and columns count from 1.
+    Adding a letter, as a value or a key, makes unfinished YAML valid. Lines and columns count from 1.
     """
     lines = text.split("\n")
     before, after = lines[line - 1][: column - 1], lines[line - 1][column - 1 :]

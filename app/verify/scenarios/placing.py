@@ -32,7 +32,7 @@ _LOOK_S: Final = 5
 def phone_of(script: Sequence[ScriptStep], flow: Flow | None) -> tuple[tuple[Behaviour, ...], tuple[ScriptStep, ...]]:
     """What the called phone does at each attempt, and the rest of the script.
 
-    These are the `dial` steps at the start, up to the first in which somebody hears the flow.
+    The attempts are the `dial` steps at the start, up to the first in which somebody hears the flow.
     """
     found = list[Behaviour]()
     for step in script:
@@ -52,7 +52,7 @@ def is_heard(behaviour: Behaviour, flow: Flow | None) -> bool:
 
 
 def row_of(call: ScenarioCall, flows: Iterable[Flow], allowed: Sequence[str]) -> PlacedRow:
-    """The request of a scenario. Its number may always be called. Raises RefusedRequest."""
+    """The request of a scenario. Its number is always allowed. Raises RefusedRequest."""
     request = WantedCall(flow=call.places, to=call.to, values=call.values, owner="scenario")
     return checked(request, {flow.name: flow for flow in flows}, (*allowed, digits_of(call.to)), call.made_at)
 
@@ -123,13 +123,13 @@ class PlacedAttempts:
         return row
 
     async def _place(self) -> None:
-        """Do everything that a placer does now."""
+        """Do everything that a placer would do at this point."""
         while claimed := await self._placer.claim(1):
             for attempt in claimed:
                 await self._placer.run_one(attempt)
 
     async def _pass(self, row: PlacedRow, flow: Flow) -> None:
-        """Let time pass: until the next attempt is due, or until the phone of this one has done something."""
+        """Let time pass until the next attempt is due, or until the phone of the current attempt has acted."""
         clock = self._vonage.clock
         advance = self._vonage.scheduler.advance
         legs = self._api.legs

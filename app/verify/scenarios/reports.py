@@ -26,7 +26,7 @@ CODES: Final = {"red": "31", "green": "32", "dim": "2", "bold": "1", "yellow": "
 
 
 def ink(text: str, colour: str) -> str:
-    """The text in one of the colours of `CODES`, which `click.echo` strips if they cannot be shown."""
+    """The text in one of the colours of `CODES`. `click.echo` strips them if the terminal cannot show colours."""
     return f"\x1b[{CODES[colour]}m{text}\x1b[0m" if text else text
 
 

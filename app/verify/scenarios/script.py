@@ -49,7 +49,7 @@ STATUSES: Final = (
 )  # fmt: skip
 """Source: webhook reference, Call status events, Transcription and Payment."""
 _ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
-"""A text that is treated as an address rather than an outcome; an app user needs `to`."""
+"""A text with this form is an address, not an outcome. The name of an app user must be written under `to`."""
 _EXPECTED: Final = "this is an expectation, not a step"
 _NO_WORD: Final = re.compile(r"[^\w ]")
 UNSURE: Final = 0.5
@@ -81,7 +81,7 @@ class ScriptStep(ScenarioModel):
     when_done: ClassVar[tuple[MomentKind, ...] | None] = None
     """The moments of a call at which it is possible; None for any."""
     awaits: ClassVar[tuple[MomentKind, ...]] = ()
-    """The moments of a step without a second; () for immediately."""
+    """The moments at which a step without a time can happen; () for immediately."""
     takes: ClassVar[str] = ""
     """What the open input must accept: `dtmf` or `speech`; "" for either."""
     otherwise: ClassVar[str] = ""
@@ -89,7 +89,7 @@ class ScriptStep(ScenarioModel):
 
     @property
     def moment_s(self) -> float | None:
-        """Seconds after the answer at which it happens, even during a prompt; None if it follows the previous step."""
+        """How many seconds after the answer it happens, even during a prompt; None if it follows the previous step."""
         return None
 
     def problem_at(self, moment: CallMoment, leg: Leg) -> str:
@@ -104,12 +104,12 @@ class ScriptStep(ScenarioModel):
 
     @classmethod
     def is_alone(cls) -> bool:
-        """Whether its word is enough: it has no value, or a default."""
+        """Whether the word alone is enough: the step has no value, or a default."""
         return not cls.required()
 
     @classmethod
     def alone(cls, place: Place) -> Self:
-        """The step for its word without a value."""
+        """The step for its word alone, without a value."""
         return cls(written=Fields(cls.word, place, {}, {}))
 
     def as_written(self) -> Any:
@@ -248,7 +248,7 @@ class SilenceStep(ScriptStep):
 
 
 class Spoken(ScenarioModel):
-    """A called party's words when its flow asks."""
+    """A called party's words when its flow asks something."""
 
     cures: ClassVar = {"speak": "write `{speak: text}`"}
 
@@ -432,8 +432,8 @@ class FaultStep(ScriptStep):
     """A fault of the next webhook whose reply is played.
 
     `unreadable`: its body is cut off. `lost`: its first delivery gets no reply. `refused`: Vonage rejects the reply as
-    an invalid NCCO. `away`: the store is unavailable for the delivery, its retry and the fallback. `gone`: the
-    delivery, its retry and the fallback all get no reply.
+    an invalid NCCO. `away`: the store is unavailable for the delivery, its retry and the fallback. `gone`: neither the
+    delivery, its retry nor the fallback gets a reply.
     """
 
     word: ClassVar = "fault"
@@ -452,7 +452,7 @@ KINDS: Final = (
 )  # fmt: skip
 STEPS: Final[Mapping[str, type[ScriptStep]]] = {kind.word: kind for kind in KINDS}
 EXPECTING: Final = (HearStep, UntilStep, DialStep, EndStep, RecordStep)
-"""Steps that check something, so that a scenario can fail there."""
+"""Steps that check something and can therefore make a scenario fail."""
 
 
 def read_script(node: Node, what: str, reader: Reader) -> tuple[ScriptStep, ...]:

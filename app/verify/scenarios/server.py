@@ -29,7 +29,7 @@ class NoServer(AppError):
     """There is no server at the answer URL.
 
     Attributes:
-        url: which it is.
+        url: the answer URL.
     """
 
     def __init__(self, url: str) -> None:
@@ -200,11 +200,11 @@ class StoredTurn(NamedTuple):
 
 
 class CallStore(Store):
-    """A store that remembers what is written about calls, in order, so that it need not be read back.
+    """A store that keeps everything written about calls in order, so that none of it has to be read back.
 
     Attributes:
         turns: the turns of all calls.
-        webhooks: that arrived on a wait.
+        webhooks: those that arrived on a wait.
         sent: the hooks, which are marked as sent.
     """
 
@@ -258,7 +258,7 @@ class CallStore(Store):
         return ended
 
     async def _remember(self, webhook: WebhookRow, hooks: Sequence[HookRow]) -> None:
-        """Hooks are read back, since those of a repeated delivery are not written."""
+        """Hooks are read back, since the hooks of a repeated delivery are not written."""
         if webhook.wait >= 0:
             self.webhooks.append(webhook)
         if hooks:

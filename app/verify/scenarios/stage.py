@@ -75,7 +75,7 @@ class CannotPlace(AppError):
 
 
 class LocalCall(PlacedCall):
-    """A call to the server in this process. Its sessions, hooks and log can be seen, too."""
+    """A call to the server in this process. Its sessions, hooks and log are visible too."""
 
     def __init__(
         self, stage: LocalStage, application: Application, direct: AsgiServer, conditions: CallConditions, seed: str
@@ -315,7 +315,10 @@ class RemoteStage:
         self._transport = transport
 
     def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
-        """The call or scenario with a number. Its flow is not checked, since the flows of the server are unknown."""
+        """The call or scenario, with a number to call.
+
+        Its flow is not checked, since the server's flows are unknown.
+        """
         if call.places:
             cure = "play it with the flows of the project, without a URL"
             reader.report("S106", call.at("place"), "a server at a URL places its own calls", cure)

@@ -89,7 +89,7 @@ def _plain(value: Any) -> Any:
 
 
 class Excerpt(NamedTuple):
-    """A part of what must be heard.
+    """Text that must be heard.
 
     Attributes:
         text: None matches anything; `ncco test --update` writes the heard text here.
