@@ -218,7 +218,7 @@ def _of_hour(
         many = counted(round(sum(refused.values())), "webhook")
         text = f"{many} did not have a valid Vonage signature in the last hour: {reasons}."
         if webhooks:
-            cure = f"Refusing strangers is right. If Vonage sent these webhooks: {_SIGNATURE_CURE}"
+            cure = f"If strangers sent them, nothing is wrong. If Vonage did: {_SIGNATURE_CURE}"
             plain = "Strangers tried to reach this server in the last hour, and were refused."
             yield HealthProblem("warning", plain, text, cure, SECURITY)
         else:

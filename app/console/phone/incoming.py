@@ -124,7 +124,7 @@ class IncomingCalls:
                     case SilenceStep():
                         pass
                     case _:
-                        refused = "this is not possible in a call that the server has placed"
+                        refused = "this is not possible in a call that the server placed"
             except CallIsOver as error:
                 refused = str(error)
         async with self._live.scheduler.in_step():

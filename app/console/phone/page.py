@@ -214,7 +214,7 @@ def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, obje
 async def place(request: Request, console: TheConsole, session: CanLook, wanted: CallRequest) -> Response:
     """Place a call; returns the issues of a faulty text. With `again`, the inputs of another call are repeated."""
     if wanted.is_live and (problem := _not_live(session, wanted)):
-        audit(request, "services not asked", is_refused=True, file=wanted.file)
+        audit(request, "real services not used", is_refused=True, file=wanted.file)
         raise HTTPException(403, problem)
     await _check_time(request, session, wanted)
     settings = console.settings
@@ -267,7 +267,7 @@ async def _incoming(request: Request, session: ConsoleSession, id_: str, step: A
     """Continue a call that the server has placed, and show it."""
     calls = _calls_of(request)
     if step is not None and session.role != "change":
-        raise HTTPException(403, "Only the password that may change things allows answering calls of the server.")
+        raise HTTPException(403, "To answer calls that the server places, log in with a password that allows changes.")
     call = await (calls.show(id_) if step is None else calls.do(id_, step))
     return _show(request, call, incoming=id_.removeprefix(PREFIX))
 

@@ -196,7 +196,7 @@ class RecordedAnswers(ChosenAnswers):
     async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
         """See `LookupAnswers`; none for a lookup that was not made then."""
         if not self._left.get(lookup.name):
-            return LookupAnswer(None, "it was not asked in the recorded call")
+            return LookupAnswer(None, "it was not made in the recorded call")
         answer = self._left[lookup.name].popleft()
         if not answer.get(OK):
             return LookupAnswer(None, "it failed in the recorded call")
@@ -333,16 +333,16 @@ async def _play(call: PhoneCall, steps: RecordedSteps, *, is_hung_up: bool) -> N
         try:
             await call.do(step)
         except CannotDo as refused:
-            raise CannotRepeat(f"today the call takes another path: {refused}") from refused
-    raise CannotRepeat(f"more than {MOST_STEPS} things happen in it")
+            raise CannotRepeat(f"on today's flow, the call takes a different path: {refused}") from refused
+    raise CannotRepeat(f"it has more than {MOST_STEPS} events")
 
 
 def _require_same(then: Sequence[Sequence[str]], call: PhoneCall, *, is_sampled: bool) -> None:
     """Raises CannotRepeat if the call took another path than the recorded one."""
     why = (
-        "with sample values in place of sensitive data, it takes another path"
+        "with sample values in place of sensitive data, it takes a different path"
         if is_sampled
-        else "today it takes another path"
+        else "on today's flow, it takes a different path"
     )
     if call.stopped:
         raise CannotRepeat(call.stopped)

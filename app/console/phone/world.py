@@ -74,5 +74,5 @@ class ChosenAnswers(LookupAnswers):
 
     async def _ask(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
         if self.client is None or len(self.answered) >= MOST_ASKED:
-            return LookupAnswer(None, f"not asked: a phone call asks at most {MOST_ASKED} times")
+            return LookupAnswer(None, f"not made: a call on the phone makes at most {MOST_ASKED} lookups")
         return await self.client.answer(lookup, left_ms)
