@@ -20,18 +20,18 @@ INTRODUCTION: Final = """# Commands
 
 <!-- written by make docs -->
 
-What `--help` prints, without its examples. Results go to standard output, remarks to standard error. Exit codes are the
-same everywhere: **0** fine, **1** faults found, **2** cannot run, **130** ended by Ctrl-C, **141** nothing reads the
-output any more. Commands that read a project take the first two options, `simulate` and `test` of a server at a URL
-the others:
+What `--help` prints, without its examples. Results go to standard output, everything else to standard error. All
+commands use the same exit codes: **0** fine, **1** something is wrong, **2** cannot run, **130** stopped with Ctrl-C,
+**141** the reader of the output has closed it. Commands that read a project accept the first two options below.
+`simulate` and `test`, when they call a server at a URL, accept the others.
 
-| option | what it is |
+| option | meaning |
 |---|---|
 | `--flows PATH` | the project folder, or its folder of flow files [`NCCO_FLOWS`, else `flows`] |
-| `--templates PATH` | its folder of templates [`NCCO_TEMPLATES`, else next to the flows] |
-| `--event-url`, `--fallback-url` | of the server: its other URLs [none] |
-| `--method` | `GET` or `POST`: how its answer and fallback URL are requested [GET] |
-| `--signature-secret` | what webhooks are signed with [`VONAGE_SIGNATURE_SECRET`, else nothing] |
+| `--templates PATH` | the project's folder of templates [`NCCO_TEMPLATES`, else next to the flows] |
+| `--event-url`, `--fallback-url` | the server's other URLs [none] |
+| `--method` | the HTTP method for its answer and fallback URLs: `GET` or `POST` [GET] |
+| `--signature-secret` | the secret that signs the webhooks [`VONAGE_SIGNATURE_SECRET`, else they are unsigned] |
 """
 
 
@@ -41,7 +41,7 @@ def page() -> str:
 
 
 def commands() -> Iterator[tuple[str, str, click.Command]]:
-    """Every command by what one writes, with its short help; those of a command behind it."""
+    """Every command as it is typed, with its short help; subcommands follow their command."""
     for name, short in COMMANDS.items():
         command = main.get_command(click.Context(main), name)
         assert command is not None

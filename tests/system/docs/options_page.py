@@ -15,8 +15,8 @@ INTRODUCTION: Final = """# Options of actions
 <!-- written by make docs -->
 
 Every option of the nine NCCO actions and of the five endpoints of `connect`, by its name in the NCCO. In a flow, write
-it next to the main value of its action; see [What is played](actions.md). `transcription.language` is written as
-`transcription: {language: en-GB}`. The server fills in its own URLs, and whatever follows from the flow.
+it next to the main value of its action, as in [Actions](actions.md). Write `transcription.language` as
+`transcription: {language: en-GB}`. The server fills in its own URLs, and everything that follows from the flow.
 """
 ENDPOINT: Final = "_endpoint"
 
@@ -42,7 +42,7 @@ def _section(name: str, shape: Mapping[str, Any]) -> str:
 
 
 def options(shape: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str, str]]:
-    """Each option of a shape with its default and what it does; of those within another, `transcription.language`."""
+    """Each option of a shape, with its default and meaning. A nested option is named like `transcription.language`."""
     seen: set[str] = set()
     for name, option in shape.get("properties", {}).items():
         if "const" in option or option.get("description", name) in seen or _is_refused(option):

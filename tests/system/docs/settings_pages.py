@@ -20,35 +20,35 @@ INTRODUCTION: Final = """# Settings
 
 <!-- written by make docs -->
 
-The server reads its settings from the environment, and from a file `.env` in the folder in which it starts;
-`.env.example` lists them all. The environment wins over `.env`, an option of the command wins over both. An empty
-variable counts as not set. A setting that cannot be used is shown with its cure, and the command ends with 2.
+The server reads its settings from the environment, and from the file `.env` in the folder that it is started in;
+`.env.example` lists them all. The environment overrides `.env`, and a command's options override both. An empty
+variable counts as not set. If a setting is invalid, the command prints the fix and exits with 2.
 
-A secret may be in a file, as Docker and Kubernetes provide it: `NCCO_KEY_FILE` names the file that holds `NCCO_KEY`;
-the same works for `NCCO_HOOK_SECRET`, `VONAGE_SIGNATURE_SECRET` and the previous secrets (`.._PREVIOUS_FILE`), whose
-files may be empty or missing. [Changing a secret](../how-to/secrets.md#change-a-secret) needs a restart.
-`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` may be in files too. All that use the bucket read
-them, and those of `.env`, again every half minute.
+Docker and Kubernetes provide secrets as files. To read `NCCO_KEY` from a file, set `NCCO_KEY_FILE` to its path. This
+also works for `NCCO_HOOK_SECRET`, `VONAGE_SIGNATURE_SECRET` and the previous secrets (`.._PREVIOUS_FILE`), whose files
+may be empty or missing. [Changing a secret](../how-to/secrets.md#change-a-secret) needs a restart.
+`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` can be in files, too. These three are read again
+every 30 seconds, from files and from `.env`.
 
-Variables for flows begin with `FLOW_`: what a flow calls `env.CRM_URL` is `FLOW_CRM_URL`.
+Variables for flows begin with `FLOW_`: a flow reads `FLOW_CRM_URL` as `env.CRM_URL`.
 """
 CHAPTERS: Final[Mapping[str, str]] = {
     "NCCO_": "The server",
     "AWS_": "The bucket of recordings",
-    "VONAGE_": "The account at Vonage",
+    "VONAGE_": "Your Vonage account",
 }
 
-HEAD: Final = """# Settings of the server: copy this file to `.env` and remove the # in front of what you set.
-# The environment wins over `.env`, an option of the command over both. Written by `make docs`.
+HEAD: Final = """# The server's settings: copy this file to `.env`, and remove the # in front of each setting that you need.
+# The environment overrides `.env`, and a command's options override both. Written by `make docs`.
 #
 # Real calls need NCCO_PUBLIC_URL, VONAGE_SIGNATURE_SECRET and VONAGE_APPLICATION_ID; recordings, VONAGE_PRIVATE_KEY.
-# Variables for flows begin with FLOW_: what a flow calls env.CRM_URL is FLOW_CRM_URL here.
+# Variables for flows begin with FLOW_: a flow reads FLOW_CRM_URL as env.CRM_URL.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One setting: its variable, its default as one would write it, and what it does."""
+    """One setting: its variable, its default as written in a file, and its meaning."""
 
     variable: str
     default: str
