@@ -38,7 +38,7 @@ CHAPTERS: Final[Mapping[str, str]] = {
     "VONAGE_": "Your Vonage account",
 }
 
-HEAD: Final = """# The server's settings: copy this file to `.env`, and remove the # in front of each setting that you need.
+HEAD: Final = """# The server's settings: copy this file to `.env`, and remove the # in front of those that you need.
 # The environment overrides `.env`, and a command's options override both. Written by `make docs`.
 #
 # Real calls need NCCO_PUBLIC_URL, VONAGE_SIGNATURE_SECRET and VONAGE_APPLICATION_ID; recordings, VONAGE_PRIVATE_KEY.
