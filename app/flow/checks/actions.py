@@ -1,7 +1,7 @@
 """Checks the texts and targets of a flow's actions.
 
-It finds targets that cannot work (W640, W645, W647), declared words that break a rule (E401, W401, E313), texts that
-are too long (W641) or take too much work (W648), and holidays without a name (W639).
+It finds targets that cannot work (W640, W645, W647), fields that are invalid with one of a variable's allowed words
+(E401, W401, E313), texts that are too long (W641) or take too many steps (W648), and holidays without a name (W639).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _OUR_NUMBER = "to"
 
 
 def check_actions(facts: Facts) -> Iterator[FlowIssue]:
-    """The issues of all these checks, for every step of a flow."""
+    """Run all checks of this module on the steps of a flow."""
     yield from _check_targets(facts)
     yield from _check_errors(facts)
     yield from _check_words(facts)
@@ -58,7 +58,7 @@ def _connect_targets(step: Step) -> Iterator[ConnectTarget]:
 
 
 def _check_targets(facts: Facts) -> Iterator[FlowIssue]:
-    """W640 for dialling the number that the call came in on, W647 for a `from` that is not ours."""
+    """Report W640 for dialling the number that the call came in on, and W647 for a `from` that is not our number."""
     for step in facts.flow.steps.values():
         for target in _connect_targets(step):
             yield from _check_dialled_number(target, facts.flow.numbers)
@@ -93,7 +93,7 @@ def _reads_our_number(node: nodes.Node) -> bool:
 
 
 def _check_from(target: ConnectTarget) -> Iterator[FlowIssue]:
-    """W647 for a phone whose `from` is the caller's number or input: `from` must be one of your Vonage numbers.
+    """Report W647 if `from` is the caller's number or input; for a phone, it must be one of your Vonage numbers.
 
     Source: NCCO reference, Connect (`from`).
     """
@@ -106,7 +106,7 @@ def _check_from(target: ConnectTarget) -> Iterator[FlowIssue]:
 
 
 def _check_errors(facts: Facts) -> Iterator[FlowIssue]:
-    """W645 for an `error` exit that leads to a step that fails for the same reason.
+    """Report W645 for an `error` exit that leads to a step that fails for the same reason.
 
     A failed step is not entered again in the same turn.
     """
@@ -139,14 +139,14 @@ def _computed_addresses(step: Step) -> Iterator[str]:
 
 
 _COMBINATION_LIMIT: Final = 20
-"""A value with more combinations of words than this is not tried; our choice."""
+"""A value with more combinations of words than this is not checked; our choice."""
 
 Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
-"""Name and field ("" for the name itself) → the words that it can be."""
+"""(name, field) → the allowed words of the field, or of the name itself if the field is ""."""
 
 
 def _check_words(facts: Facts) -> Iterator[FlowIssue]:
-    """E401, W401 or E313 for each field that breaks a rule with one of the declared words."""
+    """Report E401, W401 or E313 for each field that is invalid with one of its variables' allowed words."""
     scope = facts.source.reader.scope
     if not any(map(_has_words, scope.shapes.values())):
         return
@@ -172,7 +172,7 @@ def _field(action: Action, value: Value, scope: ScopeTypes, samples: Mapping[str
 
 
 def _words(leaf: Value, scope: ScopeTypes) -> Words:
-    """The words of every name in a value; {} if any name can have other values."""
+    """The allowed words of every name in a value; {} if any of the names can have other values."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for read in reads_in(leaf):
         type_ = scope.get(read.name) if not read.is_local else None
@@ -187,7 +187,7 @@ def _words(leaf: Value, scope: ScopeTypes) -> Words:
 def _try(
     action: Action, leaf: Value, said: Mapping[tuple[str, str], str], samples: Mapping[str, Any]
 ) -> FlowIssue | None:
-    """The issue with a value if its names are these words; None if there is none."""
+    """Try a value with these words for its names; returns the issue with it, or None if it is valid."""
     names = dict(samples)
     for (name, field), word in said.items():
         names[name] = {**names[name], field: word} if field else word
@@ -211,10 +211,10 @@ _MOST_CHARACTERS = {"int": 19, "number": 20, "bool": 5, "phone": 15}
 
 
 def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
-    """W641 for every talk that is too long when its values are at their longest.
+    """Report W641 for every talk that is too long when its values are at their longest.
 
-    The length is known for some types: a list of allowed words, a number, true or false, the digits of a `collect`. Any
-    other text counts as empty.
+    The maximum length is known for allowed words, numbers, true or false, and the digits of a `collect`. Any other text
+    counts as empty.
     """
     written = facts.written
     entered = {
@@ -234,9 +234,10 @@ def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _check_work(facts: Facts) -> Iterator[FlowIssue]:
-    """W648 for every text that takes more steps than a turn may, considering only lists whose entries are known.
+    """Report W648 for every text that takes more steps than the budget of a turn allows.
 
-    These are lists written in the text, and variables that nothing sets. Any other list counts as one entry.
+    The length of a list is known if it is written in the text or in a variable that nothing sets. Any other list counts
+    as one entry.
     """
 
     def entries(of: nodes.Node) -> int:
@@ -279,7 +280,7 @@ class _Measure:
     entered: Mapping[str, int]
 
     def block(self, body: Iterable[nodes.Node]) -> int:
-        """The characters of a text and its includes, without tags."""
+        """The maximum length of a text with its includes, not counting tags."""
         return sum(self._part(part) for part in body)
 
     def _part(self, part: nodes.Node) -> int:
@@ -299,7 +300,7 @@ class _Measure:
         return 0
 
     def value(self, node: nodes.Expr) -> int:
-        """The characters of a value; 0 if its type does not limit them."""
+        """The maximum length of a value; 0 if it is unknown."""
         match node:
             case nodes.Const(value=str() as text):
                 return len(text)
@@ -325,10 +326,10 @@ class _Measure:
 
 
 def _check_nameless(facts: Facts) -> Iterator[FlowIssue]:
-    """W639 for each calendar, at the first place where a text speaks the name of a day that may not have one.
+    """Report W639 for each calendar, at the first place where a text speaks the name of a day that may not have one.
 
-    If a flow tests the name anywhere, it is assumed to speak it only when there is one. A step is assumed to be for
-    holidays unless a `branch` line that leads to it tests for changed days (`override`).
+    If the flow tests the name anywhere, we assume that it speaks the name only when there is one. We also assume that a
+    step is for holidays, unless a `branch` line that leads to it tests for days with changed hours (`override`).
     """
     steps = facts.flow.steps.values() if "hours" in facts.read else ()
     if any(_is_day_name(need) for step in steps for test in step.exit.reads() for need in needs_in(test)):
@@ -356,7 +357,7 @@ def _is_day_name(need: Reference) -> bool:
 
 
 def _reasons(facts: Facts, step: Step) -> frozenset[str]:
-    """Why calls reach a step: `holiday`, `override` or both, judging by the branches that lead to it."""
+    """Why calls reach a step, according to the branches that lead to it: `holiday`, `override` or both."""
     ways = [way for each in facts.flow.steps.values() for way in each.exit.ways() if way.target.step == step.name]
     tests = [way.condition.node for way in ways if way.condition is not None]
     asked = {node.value for test in tests for node in walk(test) if isinstance(node, nodes.Const)}

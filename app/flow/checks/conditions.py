@@ -32,7 +32,7 @@ _NEGATED = {"ne": "eq", "notin": "in", "gteq": "lt", "lteq": "gt"}
 
 
 def key_of(node: nodes.Node) -> Key:
-    """A key that is equal for equal expressions, wherever they are written."""
+    """A key for an expression. Equal expressions have equal keys, wherever they are written."""
     own = (value for _, value in node.iter_fields())
     plain = tuple((type(value).__name__, value) for value in own if isinstance(value, str | int | float))
     return (type(node).__name__, plain, tuple(key_of(child) for child in node.iter_child_nodes()))
@@ -40,12 +40,12 @@ def key_of(node: nodes.Node) -> Key:
 
 @dataclass(frozen=True, slots=True)
 class ValueBounds:
-    """What is known about the values of a name.
+    """The limits of the values that a name can have.
 
     Attributes:
         least, most: the smallest and the largest number.
-        lengths: the fewest and the most digits of a text; None for any text.
-        initial: the first value of the name; it may be outside the other bounds.
+        lengths: the lowest and the highest number of digits of a text; None if it can be any text.
+        initial: the initial value of the name, which may be outside the other limits.
     """
 
     least: float = -inf
@@ -61,7 +61,7 @@ class ValueBounds:
 
     @property
     def of_length(self) -> ValueBounds:
-        """The bounds of the number of characters."""
+        """The bounds of the text's length in characters."""
         low, high = self.lengths or (0, inf)
         return ValueBounds(low, high, initial=len(self.initial) if isinstance(self.initial, str) else None)
 
@@ -77,7 +77,7 @@ class ValueBounds:
 
 
 def entry_bounds(low: int, high: int, initial: Any = None) -> ValueBounds:
-    """The bounds of a keyed entry of `low` to `high` digits."""
+    """The bounds of an entry of `low` to `high` digits that a caller keys in."""
     return ValueBounds(0, 10**high - 1, (low, high), initial)
 
 
@@ -87,10 +87,10 @@ class Domains:
 
     Attributes:
         scope: the types of names.
-        known: the key of a name → every value that it can have.
+        known: the key of a name → every value that the name can have.
         bounds: the key of any other name → the bounds of its values.
-        values: the key of a name, of a field, of a length or of an atom → the values to try.
-        lengths: the key of such a length → its bounds.
+        values: the key of a name, a field, a length, or a condition that is not analysed further → the values to try.
+        lengths: the key of a length → its bounds.
     """
 
     scope: ScopeTypes
@@ -100,7 +100,7 @@ class Domains:
     lengths: dict[Key, ValueBounds] = field(default_factory=dict)
 
     def formula(self, node: nodes.Node) -> Formula:
-        """The condition as a function of a combination: a value for every key."""
+        """Convert a condition to a function of a combination, which has a value for every key."""
         match node:
             case nodes.And(left=left, right=right) | nodes.Or(left=left, right=right):
                 first, second = self.formula(left), self.formula(right)
@@ -122,7 +122,7 @@ class Domains:
                 return self._atom(node)
 
     def combinations(self, most: int) -> Iterator[Combination] | None:
-        """Every combination of values; None when there are more than `most`."""
+        """Every combination of values; None if there are more than `most`."""
         domains = [self._domain(key, tuple(values)) for key, values in self.values.items()]
         if prod(map(len, domains)) > most:
             return None
@@ -141,7 +141,7 @@ class Domains:
         return lambda combination: bool(combination[key])
 
     def _compared(self, left: nodes.Expr, written: str, right: nodes.Expr) -> Formula:
-        """A comparison; the sides of a comparison with a literal may be swapped."""
+        """Convert a comparison; a literal can be on either side of it."""
         op = _NEGATED.get(written, written)
         if op != "in" and isinstance(left, nodes.Const):
             found = self._with_literal(right, {"lt": "gt", "gt": "lt"}.get(op, op), left.value)
@@ -169,7 +169,7 @@ class Domains:
         return lambda combination: compare(op, combination[key], literal)
 
     def _beginning(self, node: nodes.Expr, beginning: str) -> Formula | None:
-        """Whether a text starts with a literal; the longest literal that fits decides about the others."""
+        """Convert a test of how a text starts, or return None. The text to try is the literal and another character."""
         key = key_of(node)
         shape = known_type(self.scope, node)
         values = _values(shape, (beginning + _OTHER,)) if shape is not None and shape.family == "text" else None
@@ -179,7 +179,7 @@ class Domains:
         return lambda combination: str(combination[key]).startswith(beginning)
 
     def _length_of(self, node: nodes.Node) -> ValueBounds | None:
-        """The bounds of `entry | length`; None for anything else, and for a text of any length."""
+        """The bounds of `entry | length`; None for any other expression, and for a text that can have any length."""
         if not isinstance(node, nodes.Filter) or node.name != "length" or node.node is None:
             return None
         bounds = self.bounds.get(key_of(node.node))
@@ -189,7 +189,7 @@ class Domains:
 
 
 def _literal(node: nodes.Node) -> Any:
-    """A literal, or a tuple of them; None for anything else."""
+    """The value of a literal, or a tuple with the values of a list of literals; None for anything else."""
     if isinstance(node, nodes.Const):
         return node.value
     if isinstance(node, nodes.List) and all(isinstance(item, nodes.Const) for item in node.items):
@@ -198,7 +198,7 @@ def _literal(node: nodes.Node) -> Any:
 
 
 def _values(shape: Kind, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Values of a type that distinguish the written literals; None for a type without such values."""
+    """The values to try for a type, which distinguish the written literals; None if the type has no such values."""
     if shape.words:
         return shape.words
     if shape.family == "bool":
@@ -211,7 +211,7 @@ def _values(shape: Kind, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
 
 
 def _with_between(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The values; for numbers also one below all of them, one above, and one between each pair."""
+    """The values; for numbers, also one below all of them, one above, and one between each two neighbours."""
     if any(isinstance(value, bool | str) for value in values):
         return values
     found = sorted(values)
@@ -220,11 +220,11 @@ def _with_between(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 EVALUATION_LIMIT = 8_192
-"""The most evaluations of conditions per step; our choice."""
+"""Maximum number of evaluations of conditions per step; our choice."""
 
 
 def check_conditions(facts: Facts) -> Iterator[FlowIssue]:
-    """W642, W643 and W644 for the conditions of a flow, by the values that its names can have."""
+    """Report W642, W643 and W644 for the conditions of a flow, given the values that its names can have."""
     known, bounds = _values_of_variables(facts)
     for step in facts.flow.steps.values():
         tests = tuple(test for test in step.exit.reads() if not _only_waits(step, test))
@@ -236,7 +236,7 @@ def check_conditions(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict[Key, ValueBounds]]:
-    """The possible values of variables: every value if only literals are set, otherwise bounds.
+    """The possible values of variables: all values if a variable is only set to literals, bounds for other variables.
 
     Variables that nothing sets are left out: they are constants, which the author may change.
     """
@@ -266,7 +266,7 @@ def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict
 
 
 def _only_waits(step: Step, test: Expression) -> bool:
-    """Whether it is the `until: false` of a step that holds the caller for some time."""
+    """Whether a condition is the `until: false` of a step that holds the caller for some time."""
     return step.exit.longest_wait_s > 0 and isinstance(test.node, nodes.Const) and test.node.value is False
 
 
@@ -288,7 +288,7 @@ def _check_tests(tests: Sequence[Expression], domains: Domains) -> Iterator[Flow
 
 
 def _never_fits(exit_: Exit) -> FlowIssue | None:
-    """W642 for a `collect` whose variable cannot store anything that can be keyed in."""
+    """Return W642 if the variable of a `collect` cannot store anything that a caller can key in, otherwise None."""
     variable, lengths = _entered(exit_)
     if variable is None or lengths is None:
         return None
@@ -302,7 +302,7 @@ def _never_fits(exit_: Exit) -> FlowIssue | None:
 
 
 def _entered(exit_: Exit) -> tuple[Variable | None, tuple[int, int] | None]:
-    """The variable, if only keys fill it, and the lowest and highest number of digits."""
+    """The variable that a caller fills by keypresses alone, and the lowest and highest number of digits, if any."""
     asked = exit_.asked
     if asked is None or asked.free_speech:
         return None, None
@@ -310,7 +310,7 @@ def _entered(exit_: Exit) -> tuple[Variable | None, tuple[int, int] | None]:
 
 
 def _check_entry(exit_: Exit, scope: ScopeTypes) -> Iterator[FlowIssue]:
-    """W642 for a `collect` whose check does not hold for anything that can be keyed in."""
+    """Report W642 for a `collect` whose check does not hold for anything that a caller can key in."""
     variable, lengths = _entered(exit_)
     if variable is None or lengths is None or variable.type.name not in ("text", "int", "number"):
         return
@@ -336,7 +336,7 @@ def _fits(type_: Kind, text: str) -> bool:
 
 
 def _other_operator(test: Expression, written: str, other: str) -> str | None:
-    """The cure for an `and` written instead of an `or`, or the reverse; None for any other condition."""
+    """The fix if `or` was probably meant instead of `and`, or the reverse; None for any other condition."""
     is_meant = isinstance(test.node, nodes.And if written == "and" else nodes.Or)
     return f'write "{other}" instead of "{written}", or keep one of the comparisons' if is_meant else None
 

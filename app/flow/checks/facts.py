@@ -25,9 +25,9 @@ class Used(NamedTuple):
 
     Attributes:
         source: the value or the condition itself.
-        is_early: it is computed before the step's lookups are answered.
-        is_sent: a hook sends it; the hook may be shared, or sent much later.
-        own: names with a local meaning there, such as the params of a lookup.
+        is_early: whether it is computed before the step's lookups are answered.
+        is_sent: whether a hook sends it; the hook may be shared, or sent much later.
+        own: the names with a local meaning in it, such as the params of a lookup.
     """
 
     source: Value | Expression
@@ -37,7 +37,7 @@ class Used(NamedTuple):
 
 
 def used_in(step: Step) -> Iterator[Used]:
-    """Everything that a step computes and tests."""
+    """Every value and condition that a step uses."""
     for asked in step.asks:
         yield from asked_in(asked)
     yield from _assigned(step.sets)
@@ -54,18 +54,18 @@ def used_in(step: Step) -> Iterator[Used]:
 
 
 def parts_of(step: Step) -> Iterator[Part]:
-    """Everything that it plays, including its retry prompts."""
+    """Everything that a step plays, including its retry prompts."""
     yield from step.parts
     yield from prompts_of(step)
 
 
 def prompts_of(step: Step) -> Iterator[Part]:
-    """The prompts that it plays after failed attempts."""
+    """The prompts that a step plays after failed attempts."""
     yield from (part for prompts in step.exit.prompts.values() for parts in prompts for part in parts)
 
 
 def tested_on_leaving(step: Step) -> Iterator[Expression]:
-    """The conditions tested on each way out, whether or not they hold."""
+    """The conditions that are tested whichever way a call leaves the step, whether or not they hold."""
     if step.exit.leaves_at_once:
         yield from step.exit.reads()
 
@@ -106,9 +106,9 @@ def reads_in(source: Value | Expression) -> Iterator[Reference]:
 
 
 def needs_in(source: Value | Expression) -> Iterator[Reference]:
-    """Every name without which a value or a condition cannot be computed.
+    """Every name that is needed to compute a value or a condition.
 
-    A name with a `default` filter is not needed, nor is one that the same text tests with `is defined`.
+    A name with a `default` filter is not needed, nor is a name that the same text tests with `is defined`.
     """
     found = tuple(reads_in(source))
     asked = names_asked_for(found)
@@ -122,18 +122,18 @@ def names_asked_for(found: Iterable[Reference]) -> frozenset[str]:
 
 @dataclass(slots=True)
 class Facts:
-    """A flow without errors, and what its steps do, taken together.
+    """A flow without errors, with a summary of what its steps do.
 
     Attributes:
         outside: the params, outcomes and returned values of each flow of the project, by name.
-        meant: names that appear in a text that probably means their values, such as `name` for `{{ name }}`.
-        read: names that a value or a condition uses, and those in `meant`.
-        assigned: the values to which variables and `locale` are set, by name.
-        brought: variables that another flow fills when it returns.
-        collected: the variables that a `collect` fills, each with its number of digits, None for words.
-        asked, sent_hooks: names of the lookups that are asked and of the hooks that are sent.
-        open: names of the opening hours that are used; "" for all of `hours`.
-        outcomes, returned: the outcomes and values that the flow returns.
+        meant: the names that were probably meant to be filled in, such as a plain `name` instead of `{{ name }}`.
+        read: the names that a value or a condition uses, and those in `meant`.
+        assigned: the assignments to variables and `locale`, by name.
+        brought: the variables that another flow fills when it returns.
+        collected: the variables that a `collect` fills, each with its numbers of digits, None for speech.
+        asked, sent_hooks: the names of the lookups that are asked and of the hooks that are sent.
+        open: the names of the opening hours that are used; "" for all of `hours`.
+        outcomes, returned: the names of the outcomes and values that the flow returns.
     """
 
     source: ReadFlow
@@ -165,11 +165,11 @@ class Facts:
 
     @property
     def written(self) -> set[str]:
-        """The variables that anything sets, and `locale`."""
+        """The variables that are set anywhere, including `locale`."""
         return self.assigned.keys() | self.brought
 
     def uses(self, section: str, name: str) -> bool:
-        """Whether it uses the lookup, the hook or the calendar of this name."""
+        """Whether the flow uses the lookup, the hook or the calendar with this name."""
         if section == "lookups":
             return name in self.asked or name in self.read
         return name in self.sent_hooks if section == "hooks" else not self.open.isdisjoint({name, ""})
@@ -198,7 +198,7 @@ class Facts:
                     self.open.update(read.field for read in reads_in(source) if read.name == "hours")
 
     def _add_hooks(self, sendings: Iterable[SentHook]) -> None:
-        """A post without `json` sends every variable that is not sensitive."""
+        """Record the hooks that are sent. A post without `json` sends every variable that is not sensitive."""
         for sending in sendings:
             self.sent_hooks.add(sending.name)
             if sending.definition.has_default_body:
@@ -215,7 +215,7 @@ class Facts:
 
 
 def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts]:
-    """The facts of every flow without errors; `meant` as in `Facts`."""
+    """The facts of every flow without errors; for `meant`, see `Facts`."""
     flows = tuple(flows)
     meant = frozenset(meant)
     outside = {flow.name: flow.outside for flow in flows}
@@ -223,7 +223,7 @@ def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts
 
 
 def returned_by(facts: Facts) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
-    """Outcome → the names that every return with this outcome sets, and the names that any of them sets."""
+    """For each outcome, the names that every return with this outcome sets, and the names that at least one sets."""
     found: dict[str, list[frozenset[str]]] = {}
     for target in facts.flow.targets:
         if target.returns:
@@ -235,7 +235,7 @@ def returned_by(facts: Facts) -> dict[str, tuple[frozenset[str], frozenset[str]]
 def brought_back(
     returned: Mapping[str, tuple[frozenset[str], frozenset[str]]], label: str
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """The names surely set, and possibly set, after a flow has returned: with outcome `label`, or with any."""
+    """The names certainly set and possibly set when a flow has returned `label`, or any outcome if it never does."""
     each = [returned[label]] if label in returned else list(returned.values())
     surely = frozenset.intersection(*(sure for sure, _ in each)) if each else _NO_NAMES
     return surely, _NO_NAMES.union(*(maybe for _, maybe in each))

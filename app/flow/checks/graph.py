@@ -26,9 +26,9 @@ IsFollowed: TypeAlias = Callable[[Way], bool]
 
 
 def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
-    """W215 for each step that no call reaches, except steps that can only be reached from another such step.
+    """Report W215 for each step that no call reaches, except steps that another unreachable step leads to.
 
-    Nothing is reported if any step of the flow does not have an exit yet: it may be meant to lead there.
+    Nothing is reported if a reachable step does not have an exit yet: the exit may be meant to lead there.
     """
     if flow.start is None:
         return
@@ -54,23 +54,23 @@ def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
 
 
 def _targets(step: Step) -> list[str]:
-    """The steps that a way names."""
+    """The steps that the ways out of a step lead to."""
     targets = [way.target for way in step.exit.ways()]
     return [target.step for target in (*targets, step.error) if target is not None and target.step is not None]
 
 
 Node: TypeAlias = tuple[str, str]
-"""A flow and one of its steps."""
+"""The name of a flow and the name of one of its steps."""
 
 FOLLOWED: Final[tuple[IsFollowed, ...]] = (lambda way: not way.passes_input, lambda way: way.is_immediate)
-"""The ways that a cycle may consist of: ways without input from the caller, or ways without any webhook.
+"""The two kinds of ways that can form an endless cycle: ways without input from the caller, and ways without a webhook.
 
-A cycle found among the first is not reported again among the second.
+A cycle of ways of the first kind is not reported again for the second kind.
 """
 
 
 def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """E216 once for each group of steps, of one flow or of several, that can loop without any input from the caller.
+    """Report E216 once for each group of steps, in one flow or several, that can loop without input from the caller.
 
     Silence and wrong input do not count as input: a caller who says nothing would loop forever. Cycles that a counter
     ends are not reported.
@@ -87,7 +87,7 @@ def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """E216 for a group of steps, at the way into another flow, or else at the way back to the first step."""
+    """Report E216 for a group of steps, at the way into another flow, or else at the way back to the first step."""
     ways = [(node, to, way) for node in graph if node in group for to, way in graph[node].items() if to in group]
     if all(way.target.runs is None for _, _, way in ways):
         (flow,) = {flow for flow, _ in group}
@@ -113,7 +113,7 @@ def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]
 
 
 def _looping(graph: Graph[N]) -> list[set[N]]:
-    """The strongly connected components that a call can stay in, in the order of their first nodes."""
+    """The strongly connected components that contain a cycle, in the order of their first nodes."""
     number = {node: place for place, node in enumerate(graph)}
     groups = (set(group) for group in components(graph) if len(group) > 1 or group[0] in graph[group[0]])
     return sorted(groups, key=lambda group: min(number[node] for node in group))
@@ -130,7 +130,7 @@ def components(successors: Mapping[N, Collection[N]]) -> list[list[N]]:
 
 
 def _depth_first(successors: Mapping[N, Collection[N]], starts: Iterable[N]) -> list[list[N]]:
-    """The new nodes that a depth-first search from each start finds, in postorder, without empty groups."""
+    """For each start, the nodes that a depth-first search newly finds, in postorder; empty groups are left out."""
     found: list[list[N]] = []
     seen: set[N] = set()
     for start in starts:
@@ -151,7 +151,7 @@ def _depth_first(successors: Mapping[N, Collection[N]], starts: Iterable[N]) -> 
 
 
 def shortest_path(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Way]]:
-    """The shortest path with at least one way: each node with the way that is taken; empty if there is none."""
+    """The shortest path with at least one way: each node with the way taken from it; [] if there is no path."""
     before: dict[N, tuple[N, Way]] = {}
     waiting = deque([start])
     while waiting and goal not in before:
@@ -171,8 +171,8 @@ _ORDERED: Final = frozenset({"lt", "lteq", "gt", "gteq", "eq"})
 def _is_counted(group: Set[str], graph: Graph[str], steps: Mapping[str, ReadStep]) -> bool:
     """Whether a counter ends every cycle within a group of steps.
 
-    Each cycle changes the counter, always in the same direction, and tests it in a branch that leads out of the group.
-    Whether the limit is ever reached is not checked: that depends on the values of a call.
+    Each cycle must change the counter, always in the same direction, and test it in a branch that leads out of the
+    group. Whether the limit is ever reached is not checked: that depends on the values of a call.
     """
     assigned = {name: tuple(_assigned(steps[name].step)) for name in group}
     for counter in {each.name for sets in assigned.values() for each in sets}:
@@ -185,14 +185,14 @@ def _is_counted(group: Set[str], graph: Graph[str], steps: Mapping[str, ReadStep
 
 
 def _assigned(step: Step) -> Iterator[Assignment]:
-    """The values that a step sets on entry and on each way out."""
+    """The assignments that a step makes on entry and on each way out."""
     yield from step.sets
     for way in step.exit.ways():
         yield from (*way.sets, *way.target.sets)
 
 
 def direction(assignment: Assignment) -> int:
-    """1 for `x + 2`, -1 for `x - 2`, 0 for anything else."""
+    """The direction in which an assignment counts: 1 for `x + 2`, -1 for `x - 2`, 0 for anything else."""
     value = assignment.value
     match value.template.body if isinstance(value, Native | Computed) else []:
         case [nodes.Output(nodes=[nodes.BinExpr(left=nodes.Name(name=name), right=nodes.Const(value=step)) as node])]:
@@ -223,7 +223,7 @@ def _has_cycle(among: Set[str], graph: Graph[str]) -> bool:
 
 
 def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """E280 once for each cycle of flows that wait for each other: none of them would ever return."""
+    """Report E280 once for each cycle of flows that wait for each other: none of them would ever return."""
     graph: dict[str, dict[str, Way]] = {name: {} for name in flows}
     for name, flow in flows.items():
         ways = (way for read in flow.steps.values() for way in read.step.exit.ways())
@@ -238,7 +238,7 @@ def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def check_placing(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """W298 once for each group of flows that place each other without any input from the people who are called."""
+    """Report W298 once for each group of flows that can place calls for each other without input from anyone called."""
     followed = _FlowWays(flows, FOLLOWED[0])
     graph = {name: dict(_placed_unasked(name, flows, followed)) for name in flows}
     for group in components(graph):
@@ -250,7 +250,10 @@ def check_placing(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWays) -> Iterator[tuple[str, SentHook]]:
-    """The flows that placed calls of a flow place without input from the called person, each with a hook."""
+    """Yield each flow that outbound calls of the flow `name` place calls for, and the hook that does so.
+
+    Only hooks that are sent without any input from the person called are considered.
+    """
     begun = flows[name].flow
     if begun is None or begun.outbound is None:
         return
@@ -267,7 +270,7 @@ def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWay
 
 
 class _FlowWays:
-    """The ways that are followed, in all flows."""
+    """Finds the ways that a check follows, in all flows."""
 
     def __init__(self, flows: Mapping[str, ReadFlow], is_followed: IsFollowed) -> None:
         self._flows = flows
@@ -288,7 +291,8 @@ class _FlowWays:
     def _open(self, step: Step) -> list[Way]:
         """The ways out of a step that are followed.
 
-        After a `run`, these are the ways for the outcomes that the other flow can return by followed ways.
+        After a `run`, the way for an outcome is included only if the other flow can return that outcome by ways that
+        are followed.
         """
         ways = [way for way in step.exit.ways() if self._is_followed(way)]
         ran = step.exit.runs

@@ -13,7 +13,10 @@ from app.flow.nodes import Place
 
 
 def check_project(flows: Iterable[ReadFlow]) -> Iterator[FlowIssue]:
-    """E210, E211, E212: each at the later of two places, naming the earlier one; then issues between flows."""
+    """Report names, numbers and defaults that occur twice (E210, E211, E212), then the issues between flows.
+
+    A repetition is reported at the later place; its message names the first one.
+    """
     flows = tuple(flows)
     names = ((flow.words.name.value, flow.words.name.place) for flow in flows if flow.words.name)
     for name, place, first in _repeated(names):
@@ -31,7 +34,7 @@ def check_project(flows: Iterable[ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def check_modules(lookups: Iterable[LookupDefinition], allowed: Collection[str]) -> Iterator[FlowIssue]:
-    """E542 for each lookup that calls a function in a module that the server's operator does not allow."""
+    """Report E542 for each lookup that calls a function in a module that the server's operator does not allow."""
     for lookup in lookups:
         if lookup.module and lookup.module not in allowed:
             cure = f"if this module is yours, set NCCO_PYTHON_LOOKUPS={','.join((*allowed, lookup.module))} in .env"
@@ -42,7 +45,7 @@ def check_modules(lookups: Iterable[LookupDefinition], allowed: Collection[str])
 
 
 def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
-    """W213 for a flow in which no call can start and to which no other flow leads."""
+    """Report W213 for a flow that no call can start in and no other flow leads to."""
     run = {name for each in flows if each.flow is not None for name in each.flow.runs if name != each.name}
     for flow in flows:
         if flow.words.name is not None and not flow.words.has_entrance and flow.name not in run:
@@ -50,7 +53,7 @@ def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
 
 
 def _repeated(found: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place, Place]]:
-    """Each repeated value, with its place and the place of the first one."""
+    """Yield each repeated value with its place and the place of its first occurrence."""
     seen: dict[str, Place] = {}
     for value, place in found:
         first = seen.setdefault(value, place)
@@ -59,7 +62,7 @@ def _repeated(found: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place, 
 
 
 def check_conversations(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """W287 for each conversation that nobody starts; nothing if a conversation with a computed name may be the same.
+    """Report W287 for each conversation that nobody starts, unless one with a computed name may be the same.
 
     Source: NCCO reference, Conversation: with `startOnEnter: false` a participant waits until one without it joins.
     """

@@ -1,8 +1,8 @@
 """Finds what a prompt says about keys: `press 1`, `the star key`, `1, 2 or 3`, `1 to 5`.
 
-It understands six languages, from the words in prompt_words.yaml. A text is turned into tokens with one blank before
-each (`" press 1 for sales , 2 for support ."`), and one grammar of regular expressions, filled with the words of a
-language, finds mentions of keys. Prices, times, dates and phone numbers are not keys.
+It understands six languages, whose words are in prompt_words.yaml. A text is split into tokens, each with a space
+before it (`" press 1 for sales , 2 for support ."`). A grammar of regular expressions, filled in with the words of a
+language, finds mentions of keys in them. Prices, times, dates and phone numbers are not keys.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Language:
 
     @property
     def triggers(self) -> frozenset[str]:
-        """Words next to which a key is named."""
+        """Words that occur next to the name of a key."""
         return self.words["press"] | self.words["dial"] | self.words["nouns"] | self.words["with"]
 
     def key_of(self, word: str) -> str:
@@ -66,7 +66,7 @@ class Language:
 
     @cache  # noqa: B019 - there are six languages, and they are kept anyway
     def pattern(self, rule: str) -> re.Pattern[str]:
-        """A grammar rule, filled with the words of this language."""
+        """Compile a grammar rule, with the words of this language filled in."""
         while (filled := re.sub(r"\{([a-z_]+)\}", self._piece, rule)) != rule:
             rule = filled
         return re.compile(rule)
@@ -100,7 +100,7 @@ def _language(code: str, lists: Mapping[str, str]) -> Language:
 
 
 def _by_likelihood(words: Iterable[str], voice: str) -> list[Language]:
-    """All languages, the likeliest one for these words first; `voice` is the language code of the voice, or ""."""
+    """All languages, the most likely one for these words first; `voice` is the language code of the voice, or ""."""
     weights: Counter[str] = Counter()
     for word in set(words):
         weights.update(_weights().get(word, {}))
@@ -110,7 +110,7 @@ def _by_likelihood(words: Iterable[str], voice: str) -> list[Language]:
 
 @cache
 def _weights() -> dict[str, dict[str, int]]:
-    """Word → language code → how strongly the word suggests it."""
+    """Word → language code → how strongly the word suggests that language."""
     found: dict[str, dict[str, int]] = {}
     for language in languages():
         for name, weight in (("common", 1), ("press", 1), ("say", 1), ("typical", 2)):
@@ -120,7 +120,7 @@ def _weights() -> dict[str, dict[str, int]]:
 
 
 class NamedKey(NamedTuple):
-    """One key with the words that name it, as offsets in `PromptText.tokens`."""
+    """A key, with the start and the end of the words that name it, as offsets in `PromptText.tokens`."""
 
     key: str
     start: int
@@ -129,7 +129,10 @@ class NamedKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Keys named together, in order, with the words that name them; `way` is one from the grammar, or `list`."""
+    """Keys that are named together, in order, with the start and the end of the words that name them.
+
+    `way` is one of the `ways` in the grammar, or `list`.
+    """
 
     keys: tuple[NamedKey, ...]
     way: str
@@ -146,10 +149,10 @@ class PromptText:
     Attributes:
         tokens: case-folded words, numbers and signs, each with a blank before it.
         places: offset of each token in `tokens` → its start and end in the text.
-        mentions: mentions of keys that are certain.
-        possible_keys: keys that it may name.
-        language: its likeliest language.
-        is_open: a value, a loop, "any key" or the text's length may hide more keys than can be found.
+        mentions: the certain mentions of keys.
+        possible_keys: the keys that the text may name.
+        language: its most likely language.
+        is_open: whether it may name more keys than can be found, because of a value, a loop, "any key" or its length.
     """
 
     tokens: str
@@ -164,19 +167,19 @@ class PromptText:
         return self.language.pattern(rule).search(self.tokens) is not None
 
     def written(self, start: int, end: int) -> tuple[int, int]:
-        """The offsets in the text for two offsets in `tokens`."""
+        """Convert two offsets in `tokens` to offsets in the text."""
         found = [place for at, place in self.places.items() if start <= at < end]
         return found[0][0], found[-1][1]
 
     @property
     def words(self) -> str:
-        """All its words, case-folded, with one blank between them."""
+        """All words of the text, case-folded, with one space between them."""
         return " ".join(_WORD.findall(self.tokens))
 
 
 @lru_cache(maxsize=2048)
 def read_prompt(text: str, voice: str) -> PromptText:
-    """Read a text that a voice with this language code speaks ("" when it is not known)."""
+    """Read a text that a voice with this language code speaks ("" if the language is unknown)."""
     is_long = len(text) > LONGEST
     text = text[:LONGEST]
     tokens, places = _tokens(_MARKUP.sub(_placeholder, text))
@@ -210,7 +213,7 @@ def _tokens(text: str) -> tuple[str, dict[int, tuple[int, int]]]:
 
 
 def _placeholder(found: re.Match[str]) -> str:
-    """The replacement for markup, of the same length: the signs of a value, a pause, or spaces."""
+    """The replacement for markup, of the same length: `_VALUE` signs for a value, a stop or comma, or spaces."""
     piece = found.group()
     if piece.startswith("{{"):
         return _VALUE * len(piece)
@@ -227,7 +230,7 @@ def _has_open_value(text: str, tokens: str, places: Mapping[int, tuple[int, int]
 
 
 def _mentions(tokens: str, among: list[Language]) -> Iterator[Mention]:
-    """The mentions of keys next to a word for keys; if some overlap, the first one in the likeliest language."""
+    """Yield the mentions of keys next to a trigger. Of overlapping ones, only the first, in the likeliest language."""
     found = [
         (way == "before", match.start(), rank, _mention(tokens, match, way, language))
         for rank, language in enumerate(among)
@@ -255,7 +258,7 @@ def _mention(tokens: str, match: re.Match[str], way: str, language: Language) ->
 
 
 def _keys(tokens: str, start: int, end: int, language: Language) -> Iterator[NamedKey]:
-    """The keys that are named between two offsets."""
+    """Yield the keys that are named between two offsets."""
     pattern = language.pattern("{key}|{named}{key_noun}")
     while (match := pattern.search(tokens, start)) and match.start() < end:
         yield NamedKey(language.key_of(match.group().split()[0]), *match.span())
@@ -263,13 +266,13 @@ def _keys(tokens: str, start: int, end: int, language: Language) -> Iterator[Nam
 
 
 def _is_counted(tokens: str, key: NamedKey, language: Language) -> bool:
-    """Whether the number there counts something else: `room 3`, `from 9 to 5`."""
+    """Whether a number is not a key but means something else: `room 3`, `from 9 to 5`."""
     before = language.pattern(rf"(?:{{before_quantities}}|[\d{_AMOUNT}]{{range_words}})$")
     return len(key.key) > 1 or before.search(tokens[: key.start]) is not None
 
 
 def _lists(tokens: str, mentions: list[Mention]) -> Iterator[Mention]:
-    """Keys without a verb that follow keys with one."""
+    """Yield the keys that are named without a verb, after keys with one: `press 1 for sales, 2 for support`."""
     for mention in mentions:
         tokens = _replaced(tokens, mention.start, mention.end, _NAMED)
     patterns = [

@@ -1,8 +1,8 @@
 """Compares the prompts of a step with its input (W600 to W609).
 
 A caller who is told to press 3 when there is no key 3 is lost, and no other check detects that. Prompts in English,
-German, French, Spanish, Italian and Portuguese are understood. When in doubt, it does not warn: a false alarm costs
-more than a missed error.
+German, French, Spanish, Italian and Portuguese are understood. When in doubt, the check does not warn: a false alarm
+costs more than a missed error.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _AFTER_THE_TONE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SpokenPrompt:
-    """One text that a caller hears; an inherited one comes from the flow's defaults, so other menus use it too."""
+    """A text that a caller hears. An inherited text comes from the flow's defaults, so other menus use it too."""
 
     source: Located
     text: PromptText
@@ -49,7 +49,7 @@ class SpokenPrompt:
         return " ".join(self.source.value[first:last].split())
 
     def place(self, start: int, end: int) -> Place:
-        """Its place, cut at the end of the first line."""
+        """The place of the words between two offsets, cut at the end of their first line."""
         first, last = self.text.written(start, end)
         place = self.source.at(first)
         places = (self.source.at(offset) for offset in range(last - 1, first - 1, -1))
@@ -58,7 +58,7 @@ class SpokenPrompt:
 
 
 def check_prompts(flow: ReadFlow) -> Iterator[FlowIssue]:
-    """Warnings about the prompts of steps: about their order, and whether they fit the step's input."""
+    """Warn about prompts that are in the wrong order, or that do not fit the input of their step."""
     for read in flow.steps.values():
         yield from _check_step(read.step, read.source)
     yield from _check_promises(flow.steps, flow.reader)
@@ -71,12 +71,12 @@ def _check_step(step: Step, source: StepSource) -> list[FlowIssue]:
             found |= dict.fromkeys(_check_asked(source, step.parts, step.exit, locale))
     counts = [issue for issue in found if issue.code == "W606"]
     if len(counts) == len(source.reader.locales) and len({issue.cure for issue in counts}) == 1:
-        return [issue for issue in found if issue not in counts[1:]]  # `digits` is wrong, not each translation
+        return [issue for issue in found if issue not in counts[1:]]  # `digits` is wrong: one issue is enough
     return list(found)
 
 
 def _check_order(do: Node | None) -> Iterator[FlowIssue]:
-    """W608: the same text twice in a row. W609: a recording before the text that announces it."""
+    """Report the same text twice in a row (W608), and a recording before the text that announces it (W609)."""
     items = [item for item in do.items if isinstance(item, Map)] if isinstance(do, Seq) else []
     for before, item in pairwise(items):
         text = item.get("talk")
@@ -122,7 +122,7 @@ def _check_asked(source: StepSource, played: tuple[Part, ...], exit_: Exit, loca
 
 
 def _check_promises(steps: Mapping[str, ReadStep], reader: Resolver) -> Iterator[FlowIssue]:
-    """W600 for a key that a prompt offers "at any time" but a later menu of the flow does not have."""
+    """Report W600 for a key that a prompt offers "at any time" but a later menu of the flow does not have."""
     found = dict[FlowIssue, None]()
     for read in steps.values():
         parts = read.step.parts if read.step.exit.fills is None else ()
@@ -146,7 +146,7 @@ def _check_promises(steps: Mapping[str, ReadStep], reader: Resolver) -> Iterator
 
 
 def _promised(text: PromptText) -> Iterator[NamedKey]:
-    """The keys that work at any time according to the text: those named nearest to such words."""
+    """The keys that work at any time according to the text: the keys named nearest to such words."""
     for start, end in _sentences(text):
         for said in text.language.pattern(GRAMMAR["any time"]).finditer(text.tokens, start, end):
             near = [each for each in text.mentions if start <= each.start < end and not each.is_range]
@@ -155,9 +155,9 @@ def _promised(text: PromptText) -> Iterator[NamedKey]:
 
 
 def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
-    """A menu without the key that calls may reach from a step without pressing it or talking to anyone, or "".
+    """The name of a menu without the key that a call can reach without pressing the key or dialling; "" if none.
 
-    That step's own menu is compared with its own prompt.
+    The menu of the step `start` itself is left out: its keys are compared with its own prompts.
     """
     seen = {start}
     waiting = [start]
@@ -176,7 +176,7 @@ def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
 
 
 def _prompts(part: Part, locale: str, reader: Resolver, *, is_inherited: bool = False) -> Iterator[SpokenPrompt]:
-    """The words of a talk in one locale: its text and the files that it includes."""
+    """Yield the texts of a talk in one locale: its own text and the files that it includes."""
     if not isinstance(part, Action) or part.word != "talk" or "text" not in part.fields:
         return
     value = in_locale(part.fields["text"], locale)
@@ -191,7 +191,7 @@ def _prompts(part: Part, locale: str, reader: Resolver, *, is_inherited: bool = 
 
 
 def _voice(talk: Action, locale: str, reader: Resolver) -> str:
-    """The language code of the voice; "" if it is unknown or the text is spoken in several languages."""
+    """The language code of a talk's voice; "" if it is unknown or the same text is spoken in several languages."""
     text = talk.fields["text"]
     first = in_locale(text, locale).place
     is_one = not isinstance(text, Localised) or all(in_locale(text, each).place == first for each in reader.locales)
@@ -201,21 +201,21 @@ def _voice(talk: Action, locale: str, reader: Resolver) -> str:
 
 
 def _ends_with_hash(action: Action) -> bool:
-    """Whether it is an `input` that the hash key ends or may end."""
+    """Whether an action is an `input` that the hash key ends, or may end in some calls."""
     dtmf = action.fields.get("dtmf")
     return isinstance(dtmf, Object) and may_be_true(dtmf.members, "submitOnHash")
 
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """One choice.
+    """One choice of a menu.
 
     Attributes:
-        name: as written.
+        name: its name as written.
         keys: digits, `*` or `#`.
-        phrases: what a caller may say, as written.
+        phrases: what a caller can say, as written.
         place: the place of its name.
-        is_inherited: it comes from the flow's defaults, so not every menu has to mention it.
+        is_inherited: whether it comes from the flow's defaults, so that not every menu has to mention it.
     """
 
     name: str
@@ -226,7 +226,7 @@ class MenuEntry:
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """Its name and phrases, case-folded."""
+        """The choice's name and phrases, case-folded."""
         folded = (fold(term.replace("_", " ")) for term in (self.name, *self.phrases))
         return tuple(term for term in folded if term)
 
@@ -234,13 +234,14 @@ class MenuEntry:
 def check_menu(
     heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry], *, is_complete: bool, other_keys: frozenset[str]
 ) -> Iterator[FlowIssue]:
-    """W600 and W601.
+    """Report keys that a prompt names but no choice has (W600), and choices that no prompt mentions (W601).
 
     Args:
         heard: every text that a caller can hear in the step.
-        menu: its choices, including inherited ones.
-        is_complete: nothing else, such as an audio file, is heard there; otherwise no choice is reported as missing.
-        other_keys: keys that another action of the step listens for, such as the one that ends a recording.
+        menu: the step's choices, including inherited ones.
+        is_complete: whether these texts are all that a caller hears in the step. If it also plays an audio file, for
+            example, W601 is not reported.
+        other_keys: the keys that another action of the step listens for, such as the key that ends a recording.
     """
     known = {key for entry in menu for key in entry.keys} | other_keys
     unknown = [(prompt, key) for prompt in heard for key in _unknown_keys(prompt.text, known)]
@@ -252,7 +253,7 @@ def check_menu(
 
 
 def _unknown_keys(text: PromptText, known: set[str]) -> Iterator[NamedKey]:
-    """The keys that a text certainly names but no choice has."""
+    """Yield the keys that a text certainly names but no choice has."""
     longest = max((len(key) for key in known), default=1)
     in_turn = _pressed_in_turn(text, known)
     for mention in text.mentions:
@@ -264,7 +265,7 @@ def _unknown_keys(text: PromptText, known: set[str]) -> Iterator[NamedKey]:
 
 
 def _pressed_in_turn(text: PromptText, known: set[str]) -> list[Mention]:
-    """Mentions of a choice with several keys in a row: `press 1 and then 2`, `press 1, then press 2`."""
+    """The mentions that together name one choice with several keys: `press 1 and then 2`, `press 1, then press 2`."""
     found: list[Mention] = []
     for first, start in enumerate(text.mentions):
         pressed = ""
@@ -276,7 +277,7 @@ def _pressed_in_turn(text: PromptText, known: set[str]) -> list[Mention]:
 
 
 def _is_forbidden(text: PromptText, mention: Mention) -> bool:
-    """Whether the text says not to press the key."""
+    """Whether the text says not to press the mentioned key."""
     return mention.language.pattern(GRAMMAR["forbidden"]).search(text.tokens[: mention.start]) is not None
 
 
@@ -290,7 +291,7 @@ def _unknown_key(prompt: SpokenPrompt, key: NamedKey, menu: Sequence[MenuEntry])
 
 
 def _unmentioned(heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry]) -> list[MenuEntry]:
-    """The menu's own choices that no prompt mentions; none if a prompt may mean any choice, or none offers one."""
+    """The menu's own choices that no prompt mentions; [] if a prompt may mean any choice, or no prompt offers one."""
     own = [prompt.text for prompt in heard if not prompt.is_inherited]
     entries = [entry for entry in menu if not entry.is_inherited]
     terms = [term for entry in menu for term in entry.terms]
@@ -325,7 +326,7 @@ Lengths: TypeAlias = tuple[int, int] | None
 
 
 def check_entry(prompt: SpokenPrompt, lengths: Lengths, *, ends_with_hash: bool) -> Iterator[FlowIssue]:
-    """W605, W606 and W607 for one text that a caller can hear in a data entry step."""
+    """Report W605, W606 and W607 for one text that a caller can hear in a data entry step."""
     yield from _check_keys(prompt, lengths)
     if not prompt.is_inherited and lengths is not None:
         miscounted = tuple(_check_count(prompt, *lengths))
@@ -335,7 +336,7 @@ def check_entry(prompt: SpokenPrompt, lengths: Lengths, *, ends_with_hash: bool)
 
 
 def _shown(lengths: Lengths) -> str:
-    """What a data entry takes, in words."""
+    """Describe what a data entry takes: `4 to 6 digits`."""
     if lengths is None:
         return "speech only"
     low, high = lengths
@@ -343,7 +344,7 @@ def _shown(lengths: Lengths) -> str:
 
 
 def _check_keys(prompt: SpokenPrompt, lengths: Lengths) -> Iterator[FlowIssue]:
-    """W605: a key is offered as in a menu, but the step takes digits or speech."""
+    """Report W605 if a prompt offers a key as in a menu, but the step takes digits or speech."""
     if prompt.text.has("{spelled}"):
         return
     for mention in prompt.text.mentions:
@@ -356,7 +357,7 @@ def _check_keys(prompt: SpokenPrompt, lengths: Lengths) -> Iterator[FlowIssue]:
 
 
 def _ends_or_explains(text: PromptText, mention: Mention) -> bool:
-    """Whether a key is named as a key: `press 0 for help`, not `enter the 8 figures`."""
+    """Whether a mention really means a key, as in `press 0 for help`, not a number, as in `enter the 8 figures`."""
     return mention.language.pattern("{end}|{after_key}").match(text.tokens, mention.end) is not None
 
 
@@ -367,7 +368,7 @@ def _is_taken(key: str, lengths: Lengths) -> bool:
 
 
 class _Count(NamedTuple):
-    """How many digits a text asks for: minimum and maximum, with the offsets of its words."""
+    """How many digits a text asks for: minimum and maximum, with the start and the end of the words that say so."""
 
     low: int
     high: int
@@ -379,7 +380,7 @@ _STOP: Final = re.compile(r" [.!?;]")
 
 
 def _sentences(text: PromptText) -> Iterator[tuple[int, int]]:
-    """Where each sentence starts and ends."""
+    """Yield the start and the end of each sentence, as offsets in `tokens`."""
     start = 0
     for stop in _STOP.finditer(f"{text.tokens} ."):
         yield start, stop.start()
@@ -387,7 +388,7 @@ def _sentences(text: PromptText) -> Iterator[tuple[int, int]]:
 
 
 def _check_hash(prompt: SpokenPrompt) -> Iterator[FlowIssue]:
-    """W607: the prompt asks for the hash key after an entry that ends by itself."""
+    """Report W607 if the prompt asks for the hash key after an entry that ends by itself."""
     text = prompt.text
     for start, end in _sentences(text):
         found = text.language.pattern(GRAMMAR["hash"]).search(text.tokens, start, end)
@@ -400,7 +401,7 @@ def _check_hash(prompt: SpokenPrompt) -> Iterator[FlowIssue]:
 
 
 def _check_count(prompt: SpokenPrompt, low: int, high: int) -> Iterator[FlowIssue]:
-    """W606: the prompt mentions a different number of digits from the one that the entry takes."""
+    """Report W606 if the prompt mentions a number of digits that the entry does not take."""
     text = prompt.text
     language = prompt.text.language
     if text.has("{each}"):
@@ -425,7 +426,7 @@ def _check_count(prompt: SpokenPrompt, low: int, high: int) -> Iterator[FlowIssu
 
 
 def _counts(text: PromptText, start: int, end: int) -> Iterator[_Count]:
-    """The numbers of digits in a sentence: `4 digits`, `4-digit`, `6 to 8 digits`, `vierstellig`."""
+    """Yield the numbers of digits in a sentence: `4 digits`, `4-digit`, `6 to 8 digits`, `vierstellig`."""
     language = text.language
     for found in language.pattern(GRAMMAR["digits"]).finditer(text.tokens, start, end):
         high = _number(found["high"] or found["compound"], language)
@@ -438,6 +439,6 @@ def _counts(text: PromptText, start: int, end: int) -> Iterator[_Count]:
 
 
 def _number(token: str, language: Language) -> int:
-    """The number that a token represents; 0 for none."""
+    """The number that a token represents; 0 if it is not a number."""
     word = token.strip()
     return int(word) if word.isdigit() else language.counts.get(word, 0)

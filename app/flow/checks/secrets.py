@@ -1,7 +1,7 @@
 """Finds sensitive values that are read after their turn (E631).
 
-A sensitive value exists only in the turn that receives it: the next wait removes it. Each one is followed along all
-paths from where it is received, including through the flows that are run on the way.
+A sensitive value exists only in the turn that receives it: the next wait removes it. Each value is followed along all
+paths from the point where it is received, including through flows that are run on the way.
 """
 
 from __future__ import annotations
@@ -33,16 +33,15 @@ from app.flow.templates.references import Reference
 from app.flow.templates.values import Expression
 
 State: TypeAlias = Mapping[str, str]
-"""The name of each sensitive value that was received on the path so far → the step that has waited since; "" for none.
-"""
+"""For each sensitive value received on the path so far, by name: the step that has waited since then; "" if none."""
 
 _INPUT: Final = "input"
 _TURN: Final = ""
-"""The name of a made-up value that every flow receives at its start; it shows whether a call has waited since then."""
+"""The name of a made-up value that every flow receives at its start, to show whether a call has waited since then."""
 
 
 class SensitiveReads:
-    """Finds reads of sensitive values that are gone, across flows."""
+    """Finds reads of sensitive values that no longer exist, across flows."""
 
     def __init__(self, each: Iterable[Facts]) -> None:
         self._flows = {facts.flow.name: facts for facts in reversed(tuple(each))}
@@ -51,13 +50,13 @@ class SensitiveReads:
         self._given = {(run.flow, given.name) for run in runs for given in run.given}
 
     def check(self, facts: Facts) -> Iterator[FlowIssue]:
-        """E631 for each sensitive value, at the first place where it is read too late."""
+        """Report E631 for each sensitive value, at the first place where it is read too late."""
         if facts.flow.sensitive_paths or any(variable.sensitive for variable in facts.flow.variables.values()):
             late = self._of(facts).late.items()
             yield from (_issue(name, *each) for name, each in sorted(late, key=lambda found: found[1][0].place))
 
     def paths_of(self, flow: str) -> _SensitivePaths | None:
-        """The paths through a flow; None for a flow that could not be read or is already being followed."""
+        """The paths through a flow; None if the flow could not be read or its paths are still being followed."""
         if flow not in self._flows or (flow in self._paths and not self._paths[flow].is_done):
             return None
         return self._of(self._flows[flow])
@@ -72,7 +71,7 @@ class SensitiveReads:
 
 
 def _issue(name: str, need: Reference, waited: str) -> FlowIssue:
-    """E631 for a value that is gone because the step `waited` has waited since."""
+    """The issue (E631) for a value that no longer exists because the step `waited` has waited since."""
     if name == _INPUT:
         message = f'"input.{need.field}" is empty after the step "{waited}", whose input is sensitive'
         return RULES["E631"].at(need.place, message, "read the variable that its `collect` fills")
@@ -85,9 +84,9 @@ class _SensitivePaths:
     """Follows the sensitive values of one flow.
 
     Attributes:
-        late: by name, the first read of a value that is gone, and the step that has waited.
-        returned: the values received on the paths to each outcome.
-        is_done: all paths are followed.
+        late: for each value that is read too late, its first such read and the step that waited before.
+        returned: for each outcome that the flow returns, the values received on the paths to it.
+        is_done: whether all paths have been followed.
     """
 
     facts: Facts
@@ -112,7 +111,7 @@ class _SensitivePaths:
         self.is_done = True
 
     def back(self, label: str) -> tuple[bool, frozenset[str], frozenset[str]]:
-        """Whether a call may wait before the flow returns `label`; the names then surely set, or possibly set."""
+        """Whether a call may wait before the flow returns `label`, then the names certainly set and possibly set."""
         sets = {name: each for name, each in returned_by(self.facts).items() if name in self.returned}
         waits = any(self.returned[name][_TURN] for name in ([label] if label in sets else sets))
         return waits, *brought_back(sets, label)
@@ -125,7 +124,7 @@ class _SensitivePaths:
             self._waiting.append(step)
 
     def _step(self, step: Step, entered: State) -> None:
-        """Follow what a step reads and where it leads, in the order in which a call does this."""
+        """Follow what a step reads and where it leads, in the same order as a call."""
         name = step.name
         asked = [used for asking in step.asks for used in asked_in(asking)]
         parts = [Used(value) for part in step.parts for value in values_in(part)]
@@ -151,14 +150,14 @@ class _SensitivePaths:
             self._read(sent(hooks), _waited(failed, name))
 
     def _test(self, step: Step, state: State) -> None:
-        """The conditions of its exit; a `check` sees the new input."""
+        """Follow what the conditions of a step's exit read; a `check` sees the new input."""
         tests = tuple(step.exit.reads())
         asked = _asked_for(tests)
         filled = [step.exit.fills.name] if step.exit.fills is not None else []
         self._read((Used(test, own=asked) for test in tests), self._received(state, filled))
 
     def _leave(self, step: Step, way: Way, state: State) -> State:
-        """Follow one way; returns the values received on it."""
+        """Follow one way out of a step; returns the state after it."""
         if asked := _asked_for(tested_on_leaving(step)):
             state = {name: where for name, where in state.items() if name not in asked}
         if way.is_return and step.exit.runs is not None:
@@ -169,7 +168,7 @@ class _SensitivePaths:
         return state
 
     def _back(self, step: Step, flow: str, outcome: str, state: State) -> State:
-        """The state after the flow run by a step has returned."""
+        """The state after the flow that a step runs has returned."""
         paths = self.all.paths_of(flow)
         if paths is None:
             return state
@@ -179,7 +178,7 @@ class _SensitivePaths:
         return self._received(state, sure | (may - state.keys()))
 
     def _lead(self, target: Target | None, state: State) -> None:
-        """Follow where a step leads."""
+        """Follow a target that a step leads to."""
         if target is None:
             return
         if target.runs is not None:
@@ -206,7 +205,7 @@ class _SensitivePaths:
         return {**state, **dict.fromkeys(found, "")}
 
     def _read(self, read: Iterable[Used], state: State) -> None:
-        """Remember the first read of each value that is gone."""
+        """Remember the first read of each value that no longer exists."""
         gone = {name: where for name, where in state.items() if where}
         for used in read:
             needs = needs_in(used.source) if not gone.keys().isdisjoint(used.source.used_names - used.own) else ()
@@ -223,7 +222,7 @@ def _asked_for(tests: Iterable[Expression]) -> frozenset[str]:
 
 
 def _gone(need: Reference, gone: State) -> str:
-    """The part of a required name that is gone: a variable, or the sensitive field of a lookup; "" for nothing."""
+    """What a read needs but no longer exists: `input`, a variable, or a sensitive field of a lookup; "" if nothing."""
     if need.name == _INPUT:
         return _INPUT if _INPUT in gone and need.field not in ("confidence", "") else ""
     if need.name in gone:

@@ -26,15 +26,16 @@ _NO_NAMES: frozenset[str] = frozenset()
 
 
 _REACHED = frozenset({""})
-"""A made-up name that is set from the start of a call."""
+"""A made-up name that is set at the start of every call, to show which steps a call can enter."""
 
 
 class Passage(NamedTuple):
     """A way from one step to another.
 
     Attributes:
-        sets: names that certainly have values when it is taken: assigned and tested names.
-        may_set: names that may have values.
+        to: the name of the step that it leads to.
+        sets: the names that certainly have values on this way, because they are assigned or tested.
+        may_set: the names that may have values.
     """
 
     to: str
@@ -43,7 +44,7 @@ class Passage(NamedTuple):
 
 
 class Present(NamedTuple):
-    """The names that have values when a call enters a step."""
+    """The names that certainly have values when a call enters a step, and the names that may have values."""
 
     surely: frozenset[str]
     maybe: frozenset[str]
@@ -54,9 +55,10 @@ class Presence:
     """Computes which variables and lookup answers exist in each step of a flow, in one pass over its graph.
 
     Attributes:
-        own: what each step asks and sets on entry.
-        entered: names with values when a call enters each step. If only the flow's `error` exit leads there, all of
-            them count as set, since an error may happen at any time; so they do in a step that nothing leads to.
+        own: the lookups that each step asks, and the names that it sets on entry.
+        entered: the names with values when a call enters each step. In a step that only the flow's `error` exit leads
+            to, all names count as set, since an error can occur at any time. The same is true in a step that nothing
+            leads to.
     """
 
     facts: Facts
@@ -88,11 +90,11 @@ class Presence:
             waiting += [(way.to, Present(surely | way.sets, maybe | way.may_set)) for way in passages[name]]
 
     def may_lack(self, step: str, name: str) -> bool:
-        """Whether a call may enter a step without a name."""
+        """Whether a call may enter a step without a value for a name."""
         return name not in self.entered[step].surely
 
     def may_have(self, step: str, name: str) -> bool:
-        """Whether a call may enter a step with a name."""
+        """Whether a call may enter a step with a value for a name."""
         return name in self.entered[step].maybe
 
     def may_be_answered(self, read: _StepRead) -> bool:
@@ -126,19 +128,19 @@ def _assigned(way: Way) -> frozenset[str]:
 
 _SAID = {"talk": "text", "stream": "streamUrl", "transfer": "conversationId", "conversation": "name"}
 _TEXT_TYPES = frozenset({"text", "phone", "url"})
-"""Types with an empty value that cannot be spoken or dialled."""
+"""Types whose empty value cannot be spoken or dialled."""
 
 
 class _StepRead(NamedTuple):
     """A read of a lookup, or of a text that may be empty.
 
     Attributes:
-        place: where.
-        step: the step that reads it.
+        place: the place of the read.
+        step: the name of the step that reads it.
         step_place: the place of that step; None if the lookup takes params.
         name: the name that is read.
-        is_early: it is computed before the step's lookups are answered.
-        is_guarded: something around it tests whether there is a value.
+        is_early: whether it is read before the step's lookups are answered.
+        is_guarded: whether a test around it checks for a value.
     """
 
     place: Place
@@ -150,7 +152,7 @@ class _StepRead(NamedTuple):
 
 
 def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[FlowIssue]:
-    """One issue for each name, at the first place where it is read too early."""
+    """Report each lookup or text once (E630, W638, W639), at the first place where it is read too early."""
     texts = {name: variable for name, variable in facts.flow.variables.items() if _begins_empty(variable)}
     asking = sorted(_lookup_reads(facts))
     saying = sorted(_said_reads(facts, texts.keys()))
@@ -164,7 +166,7 @@ def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[FlowIssue]
 
 
 def check_never_set(facts: Facts) -> Iterator[FlowIssue]:
-    """W646 for each variable that is read but never set, and is therefore always empty.
+    """Report W646 for each variable that is read but never set, and is therefore always empty.
 
     A variable with a non-empty default is a constant, and so is one with an explicit `default: false`. Texts that are
     spoken or dialled are covered by W639.
@@ -184,7 +186,7 @@ def check_never_set(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Iterator[FlowIssue]:
-    """W646 for each read of a key that does not exist in a map that nothing sets."""
+    """Report W646 for each read of a key that does not exist in a map that nothing sets."""
     used = (each for step in facts.flow.steps.values() for each in used_in(step) if maps)
     reads = [read for each in used for read in _own_reads(each.source) if read.name in maps.keys() - each.own]
     for read in {read.place: read for read in reads if read.is_needed and read.path}.values():
@@ -209,7 +211,7 @@ def _begins_empty(variable: Variable) -> bool:
 
 
 def _lookup_reads(facts: Facts) -> Iterator[_StepRead]:
-    """The reads of lookups; in a template file, which other flows may also use, only the unguarded ones."""
+    """Yield the reads of lookups; in a template file, which other flows may use too, only the unguarded ones."""
     names = facts.read & facts.source.sections.lookups.keys()
     file = facts.flow.place.file
     for step in facts.flow.steps.values() if names else ():
@@ -222,7 +224,7 @@ def _lookup_reads(facts: Facts) -> Iterator[_StepRead]:
 
 
 def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
-    """The unguarded reads of texts in prompts and dials of a step."""
+    """Yield the unguarded reads of texts in what steps speak or dial."""
     for step in facts.flow.steps.values() if texts & facts.read else ():
         for value in (value for part in parts_of(step) for value in _spoken_or_dialled(part)):
             for read in _own_reads(value) if not value.used_names.isdisjoint(texts) else ():
@@ -231,12 +233,12 @@ def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
 
 
 def _own_reads(source: Value | Expression) -> Iterator[Reference]:
-    """The direct reads of names, not those through a name that a template has set."""
+    """The direct reads of names, without reads through a local variable of a template."""
     return (read for read in reads_in(source) if not read.is_local)
 
 
 def _spoken_or_dialled(part: Part) -> Iterator[Value]:
-    """The texts of a part that the caller hears, and the numbers that it dials."""
+    """Yield the texts of a part that the caller hears, and the numbers that the part dials."""
     for action in actions_of(part):
         if action.word == "connect":
             each = (find(action.fields["endpoint"], ("0", name)) for name in (*ADDRESS_FIELDS, "extension"))
@@ -246,7 +248,10 @@ def _spoken_or_dialled(part: Part) -> Iterator[Value]:
 
 
 def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]) -> FlowIssue | None:
-    """E630 or W638. A guarded read in a text that several steps share is fine if one of them has made the lookup."""
+    """The issue (E630 or W638) if a lookup may not have been made before it is read, otherwise None.
+
+    A guarded read in a text that several steps share is fine if one of them has made the lookup.
+    """
     name = read.name
     step = read.step
     if (name in presence.own[step] and not read.is_early) or (read.is_guarded and read.place in answered):
@@ -266,7 +271,7 @@ def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]
 
 
 def _check_text_read(read: _StepRead, presence: Presence) -> FlowIssue | None:
-    """W639 for a text that may be empty where it is spoken or dialled."""
+    """The issue (W639) if a text may be empty where it is spoken or dialled, otherwise None."""
     name = read.name
     if name in presence.own[read.step] or not presence.may_lack(read.step, name):
         return None

@@ -24,7 +24,7 @@ _USES: Final = (
     ("hooks", "nothing sends the hook", "write `send: {name}` in a step or under `events`, or delete it"),
     ("calendars", "nothing uses the opening hours", "test `hours.{name}.open` in a `branch`, or delete it"),
 )
-"""Sections, the message of W635 for an unused part, and its fix."""
+"""For each section, the message of W635 for an unused part of it, and the fix."""
 
 
 def check_usage(
@@ -35,15 +35,15 @@ def check_usage(
     *,
     is_whole: bool,
 ) -> Iterator[FlowIssue]:
-    """The issues of flows without errors: in a flow with errors, an unused name may just be misspelt elsewhere.
+    """Check the flows without errors. In a flow with errors, a name may seem unused because it is misspelt elsewhere.
 
     Args:
-        flows: the readable flows.
+        flows: the flows that could be read.
         shared: the shared parts.
         unused: the template files that no flow uses.
-        found: the issues so far.
-        is_whole: these are all flows of the project. Only then can a shared part, a template or a locale be reported as
-            unused.
+        found: the issues found so far.
+        is_whole: whether these are all flows of the project. Only then can a shared part, a template or a locale be
+            reported as unused.
     """
     meant = frozenset[str]().union(*(issue.names for issue in found))
     each = facts_of(flows, meant)
@@ -62,7 +62,7 @@ def check_usage(
 
 
 def _declared(facts: Facts) -> Iterator[FlowIssue]:
-    """The parts that one flow declares but does not use."""
+    """Report the parts that one flow declares but does not use."""
     yield from _variables(facts)
     yield from _outside(facts)
     yield from _sections(facts.source.sections, (facts,), facts.flow.place.file)
@@ -100,7 +100,7 @@ def _outcome(facts: Facts) -> str:
 
 
 def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterator[FlowIssue]:
-    """W635 for each part of one file that none of `users` uses. A lookup that is read but never asked is E630."""
+    """Report W635 for each part of a file that none of `users` uses. A lookup that is read but never asked is E630."""
     users = tuple(users)
     for section, message, cure in _USES:
         for name, part in getattr(parts, section).items():
@@ -110,7 +110,7 @@ def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterat
 
 
 def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[FlowIssue]:
-    """W635 for each shared part that no flow of the project uses; W637 for locales that no call ever uses."""
+    """Report W635 for shared parts that no flow of the project uses, and W637 for locales that no call ever uses."""
     flows = tuple(flows)
     yield from _sections(shared, flows)
     values = [each.value for facts in flows for each in facts.assigned.get("locale", ())]
@@ -120,7 +120,7 @@ def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[FlowIssue]:
 
 
 def _locales(locales: Sequence[Locale], chosen: Set[object]) -> Iterator[FlowIssue]:
-    """W637 at the first locale that no call can use."""
+    """Report W637 at the first locale that no call can use."""
     never = [locale for locale in locales[1:] if locale.name not in chosen]
     if never:
         message = f"no call ever uses the locale {', '.join(locale.name for locale in never)}: nothing sets it"
@@ -129,7 +129,7 @@ def _locales(locales: Sequence[Locale], chosen: Set[object]) -> Iterator[FlowIss
 
 
 def _templates(unused: Iterable[str]) -> Iterator[FlowIssue]:
-    """W636 for each file of templates/ that nothing uses. READMEs, licenses and Markdown files are not templates."""
+    """Report W636 for each unused file of templates/. READMEs, licenses and Markdown files are not templates."""
     for name in unused:
         path = PurePosixPath(name)
         if path.suffix.lower() != ".md" and path.stem.upper() not in {"README", "LICENSE"}:

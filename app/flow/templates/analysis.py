@@ -1,4 +1,4 @@
-"""Checks a template: each expression and name in it, and the context of each value."""
+"""Checks a template: its expressions and names, and the context that each value is inserted in."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, T
 from app.value_types import ANY, TYPES, Kind, record
 
 MAX_LOOPS: Final = 2
-"""How deep loops may be nested; together with the bound on each list, this bounds the work of a template."""
+"""Maximum depth of nested loops. With the limit on list lengths, it limits how much work a template can cause."""
 
 MAX_INCLUDES: Final = 50
 """Maximum number of includes in a value; our choice."""
 
 MAX_NESTED: Final = 40
-"""How deep blocks may be nested across all included files; our choice, well below Python's limit."""
+"""Maximum depth of nested blocks across all included files; our choice, well below Python's recursion limit."""
 
 _LOOP = record({name: TYPES["bool" if name in ("first", "last") else "int"] for name in LOOP_FIELDS})
 _CLOSER = re.compile(r"\}\}|%\}|#\}")
@@ -41,7 +41,10 @@ _SINGLE = re.compile(
 def read_with_includes(
     text: Located, templates: Mapping[str, str], files: tuple[str, ...] = ()
 ) -> tuple[Template, list[FlowIssue]]:
-    """The tree of a text with its includes, and the errors; `files` are the template files that lead to it."""
+    """Parse a text and everything that it includes; returns the tree and the errors.
+
+    `files` contains the name of the template file that the text comes from, if any: it must not include itself (E324).
+    """
     template = Template(text)
     issues = list[FlowIssue]()
     template.files.update(files)
@@ -51,7 +54,7 @@ def read_with_includes(
 
 
 class _Includes(NodeTransformer):
-    """Replaces every `include` with the included tree."""
+    """Replaces every `include` with the tree of the included file."""
 
     def __init__(
         self, template: Template, templates: Mapping[str, str], issues: list[FlowIssue], files: tuple[str, ...]
@@ -63,7 +66,7 @@ class _Includes(NodeTransformer):
         self.count = 0
 
     def read(self, text: Located) -> list[nodes.Node]:
-        """The nodes of a text."""
+        """The nodes of a text, with its includes replaced."""
         body, faults = read_template(self.template, text)
         for fault in faults:
             self._report(*fault)
@@ -72,7 +75,7 @@ class _Includes(NodeTransformer):
         return tree.body
 
     def visit_Include(self, node: nodes.Include) -> nodes.Node | None:
-        """The nodes of the file, in their own scope: names that the file sets exist only in it."""
+        """The nodes of the included file, in a scope of their own: names that the file sets exist only there."""
         name = node.template.value if isinstance(node.template, nodes.Const) else ""
         where = self.template.written_as(node.template)
         if name not in self.templates:
@@ -103,7 +106,7 @@ class Analysis(Walk):
     """Checks a template.
 
     Attributes:
-        escapers: the name of the escaper of each value, by the offset of the value.
+        escapers: the name of each value's escaper, by the value's offset.
         used_names, used_env: the names and settings that the template uses.
     """
 
@@ -120,13 +123,13 @@ class Analysis(Walk):
         self._outer_names: frozenset[str] = frozenset()
 
     def branches(self, node: nodes.If, tested: frozenset[str]) -> None:
-        """An `if`; E311 if it is nested too deep."""
+        """Check an `if`; reports E311 if it is nested too deep."""
         if self._enter_block(node):
             super().branches(node, tested)
         self._depth -= 1
 
     def loop(self, node: nodes.For, tested: frozenset[str]) -> None:
-        """A `for`; E311 if it is nested too deep."""
+        """Check a `for`; reports E311 if it is nested too deep."""
         outside = self._outer_names
         if self._enter_block(node):
             if self._loops >= MAX_LOOPS:
@@ -138,18 +141,18 @@ class Analysis(Walk):
         self._outer_names = outside
 
     def _enter_block(self, node: nodes.If | nodes.For) -> bool:
-        """Count one more level of nesting; False if that is too deep, with E311 the first time."""
+        """Count one more level of nesting. Returns False if it is too deep; E311 is reported only once."""
         self._depth += 1
         if self._depth == MAX_NESTED + 1:
             self.check.report("E311", self._tag(node), f"tags nested more than {MAX_NESTED} deep")
         return self._depth <= MAX_NESTED
 
     def _tag(self, node: nodes.Node) -> Token:
-        """The opening of a node's tag."""
+        """The `{%` that opens a node's tag."""
         return self.template.token(node.lineno, -1)
 
     def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
-        """The context after branches; E335 if they end differently."""
+        """The context after branches; reports E335 if they end in contexts that contradict each other."""
         context = self._contexts.joined(set(contexts))
         if context is None:
             message = "some of the branches end inside quotes, a tag or a host, and others do not"
@@ -157,7 +160,7 @@ class Analysis(Walk):
         return contexts[0] if context is None else context
 
     def on_text(self, node: nodes.TemplateData) -> None:
-        """Update the context, and report braces in the text."""
+        """Update the context, and report stray braces in the text."""
         context = self._contexts.after(self.state.context, node.data)
         if context == "key":
             message = "a value inside a field name"
@@ -177,7 +180,7 @@ class Analysis(Walk):
             check_braces(self.check, node.data, node.lineno)
 
     def on_value(self, occurrence: Occurrence) -> None:
-        """Record its names, and check it."""
+        """Record the names that an expression uses, and check the expression."""
         node = occurrence.node
         self.check.scope = self.state.scope
         self.check.locals = occurrence.locals
@@ -200,7 +203,7 @@ class Analysis(Walk):
         self.state = self.state._replace(scope=self.state.scope.with_name("loop", _LOOP))
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
-        """Give a local variable its type; E325 for a name that must not be set."""
+        """Record the type of a local variable; reports E325 for a name that must not be set."""
         name = target.name
         type_ = self.check.types.get(of) or ANY
         outside = self._outer_names
@@ -229,7 +232,7 @@ class Analysis(Walk):
             except Misplaced as fault:
                 self._report_misplaced(node, fault)
                 if fault.code == "E332" and not self.state.context:
-                    behind = "path"  # the text after it is not a second error
+                    behind = "path"  # the text after the value must not cause a second error
         self.state = self.state._replace(context=behind)
 
     def _written(self, node: nodes.Node, type_: Kind) -> WrittenValue:
@@ -249,7 +252,10 @@ class Analysis(Walk):
         self.check.report(fault.code, where, fault.message, fault.cure)
 
     def _may_be_written(self, node: nodes.Node, touched: Collection[str]) -> bool:
-        """Whether the value may be spoken or sent. Whatever is sent is also stored, so it must not be sensitive."""
+        """Whether a value may be inserted here; reports E330 or E331 if not.
+
+        Text that is sent is also stored with the call, so it must not contain sensitive values.
+        """
         is_heard = self.state.context in self._contexts.spoken
         unspoken = self._flow_scope.unspoken
         for name in sorted(unspoken.keys() & touched):
@@ -276,7 +282,7 @@ class Analysis(Walk):
 
 
 def _is_fixed(node: nodes.Node) -> bool:
-    """Whether a value is a server setting, or literal text."""
+    """Whether a value is computed from server settings alone, or is literal text."""
     return root_names(node) == {"env"} or (isinstance(node, nodes.Const) and isinstance(node.value, str))
 
 
@@ -284,7 +290,7 @@ def _is_fixed(node: nodes.Node) -> bool:
 
 
 def check_braces(check: Checker, text: str, start: int = 0) -> None:
-    """Report closing braces that nothing opens (E320), and single braces around a known name (W303)."""
+    """Report closing braces without opening ones (E320), and single braces around a known name (W303)."""
     singles = list(_SINGLE.finditer(text))
     for match in singles:
         _check_single(check, match, Token(start + match.start(), "", match.group()))

@@ -1,8 +1,9 @@
-"""The budget of a turn: how many steps its templates may take, so that one call does not delay the others.
+"""The budget of a turn: how much its templates may compute, so that one call does not delay the others.
 
-A step is about half a microsecond: a filter, a comparison, a tag, an entry of a loop. A template pays for its parts,
-and, before a loop starts, for the loop's body once per entry. Filters whose work grows with a text or a list also pay
-for its size. When the budget is used up, a quarter of it is left for the `error` exit.
+The budget is counted in steps. A filter, a comparison, a tag or an entry of a loop is one step, which takes about half
+a microsecond. A template pays for its parts and, before a loop starts, for the loop's body once per entry. If a
+filter's work grows with the size of a text or a list, the filter also pays for that size. When the budget is used up,
+a quarter of it is made available for the `error` exit.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ MAX_STEPS: Final = 300_000
 """Maximum number of steps in a turn; our choice: about a sixth of a second, and far more than any prompt needs."""
 
 BUDGET: Final = "the budget"
-"""The name of the budget among the names of a turn; it has a blank, so no flow can write it."""
+"""The budget's key among the names of a turn. It contains a space, so a flow cannot use it as a name."""
 
 _LOCALISED: Final = 50
-"""Steps of a filter that depends on the language, and formats numbers, dates or signs."""
+"""The number of steps that a localised filter takes."""
 _PER_ENTRY: Final = 50
-"""The number of characters of text in a list or a map that count as one entry, since it is only compared."""
+"""In a list or a map, this many characters of a text count as one entry, because it is only compared."""
 _FREE: Final = (nodes.Name, nodes.Const, nodes.TemplateData, nodes.Operand, nodes.Slice)
 
 
@@ -34,7 +35,7 @@ class Budget:
     _left = MAX_STEPS
 
     def spend(self, steps: int) -> None:
-        """Take steps from the budget. Raises Unfit if it is used up; a quarter of it is then available again."""
+        """Take steps from the budget. If it is used up, raises Unfit and makes a quarter of it available again."""
         self._left -= steps
         if self._left < 0:
             self._most //= 4
@@ -43,19 +44,19 @@ class Budget:
 
 
 def spend(names: Mapping[str, Any], steps: int) -> None:
-    """Take steps from the budget among `names`, if there is one. Raises Unfit."""
+    """Take steps from the budget among `names`, if there is one. Raises Unfit if it is used up."""
     budget = names.get(BUDGET)
     if budget is not None:
         budget.spend(steps)
 
 
 def steps_of(body: Iterable[nodes.Node], entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
-    """The steps of nodes. `entries` gives the number of entries of a loop's value; without it, loops have none."""
+    """The number of steps that nodes take. `entries` returns the length of a loop's list, by default 0."""
     return sum(_steps(node, entries) for node in body)
 
 
 def repeated_steps(loop: nodes.For, entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
-    """The steps of a loop for each of its entries."""
+    """The number of steps that a loop takes for each entry."""
     return 1 + steps_of(loop.body, entries)
 
 
@@ -74,7 +75,7 @@ def _steps(node: nodes.Node, entries: Callable[[nodes.Node], int]) -> int:
 
 
 def size_of(value: object) -> int:
-    """The characters of a text, or the entries of a list or a map with all nested entries; otherwise 0."""
+    """The number of characters of a text, or of entries of a list or a map, nested ones included; otherwise 0."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Finds the type of an expression, and anything in it that cannot work."""
+"""Checks expressions: finds their types, and reports what cannot work."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from app.value_types import ANY, DATETIME, TYPES, Kind, common_type, list_of
 _PREFIX: Final = "FLOW_"
 _KINDS: Final = {"datetime": DATETIME.described} | {kind: type_.described for kind, type_ in TYPES.items()}
 _CASTS: Final = {"text": "number", "number": "text", "bool": "text", "list": 'join(", ")'}
-"""The filter that converts a value of one kind to another."""
+"""The filter that converts a value of each kind to another kind."""
 _ORDER: Final = ("lt", "lteq", "gt", "gteq")
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
 _SEPARATORS = re.compile(r"[\s.()\-\u2010-\u2015]")
 _MIN_DIGITS: Final = 7
-"""Digits of the shortest phone number; a shorter one may be an extension."""
+"""The number of digits of the shortest phone number; shorter numbers may be extensions."""
 
 
 class Checker(NodeVisitor):
     """Checks the expressions of one template.
 
     Attributes:
-        template: contains the expressions.
+        template: the template that contains the expressions.
         scope: the known names with their types.
         is_bare: whether the expression is a bare condition, without braces.
-        issues: everything found so far.
-        types: the type of each expression that was checked; None if something in it is wrong.
-        locals: the local variables of the template.
+        issues: the issues found so far.
+        types: the type of each expression that was checked; None if the expression has an error.
+        locals: the local variables that are set before the expression being checked.
     """
 
     def __init__(
@@ -57,26 +57,27 @@ class Checker(NodeVisitor):
 
     @property
     def has_errors(self) -> bool:
-        """Whether anything found is more than a warning."""
+        """Whether any of the issues is an error, not just a warning."""
         return any(issue.is_error for issue in self.issues)
 
     def used(self, node: nodes.Expr) -> tuple[frozenset[str], frozenset[str]]:
-        """The names and sensitive fields, then the settings, that a single expression uses."""
+        """The names and sensitive fields that an expression uses, and the settings that it uses."""
         return touched_names(Occurrence(self.template, node, "output"), self.scope.unspoken), used_env(node)
 
     def type_of(self, node: nodes.Node, beside: Kind | None = None) -> Kind | None:
-        """The type of an expression; None after reporting that something in it is wrong.
+        """The type of an expression; None after reporting an error in it.
 
-        `beside` is the type of the other operand.
+        `beside` is the type of the other operand, if there is one.
         """
         found: Kind | None = self._name(node, beside) if isinstance(node, nodes.Name) else self.visit(node)
         self.types[node] = found
         return found
 
     def check_test(self, node: nodes.Node, before: nodes.Compare | None = None) -> Kind | None:
-        """The type of a condition. In braces, as in Jinja2, empty text, an empty list and 0 count as false.
+        """Check a condition and return its type.
 
-        `before` is the comparison before it: `x == "a" or "b"` is meant to compare x with both.
+        A bare condition must be true or false. In braces, as in Jinja2, empty text, an empty list and 0 count as false.
+        `before` is the comparison to its left: `x == "a" or "b"` is meant to compare x with both texts.
         """
         type_ = self.type_of(node)
         if self.is_bare and type_ is not None and type_.family not in ("bool", "any"):
@@ -101,25 +102,25 @@ class Checker(NodeVisitor):
         self.issues.append(RULES[code].at(self.template.place(where), message, cure))
 
     def shown(self, node: nodes.Node) -> str:
-        """An expression as it is written, shortened."""
+        """The source of an expression, shortened."""
         return self.template.shown(node)
 
     def described(self, *each: nodes.Node) -> str:
-        """Expressions that have been checked, with their types: `tries is a whole number`."""
+        """Describe expressions that have been checked by their types: `tries is a whole number`."""
         return ", ".join(f"{self.shown(node)} is {(self.types[node] or ANY).described}" for node in each)
 
     def require(self, node: nodes.Node, kinds: tuple[str, ...], what: str, code: str = "E308") -> bool:
-        """Whether a value is of one of some kinds; reports one that is not. `what` names the user of the value."""
+        """Whether a value is of one of these kinds; reports it if not. `what` names the filter or operator."""
         type_ = self.types[node]
         if type_ is None or type_.family in (*kinds, "any"):
             return True
         wanted = " or ".join(_KINDS[kind] for kind in kinds)
-        cast = self._cast(node, kinds)  # only in words: the other operand may have to change too
+        cast = self._cast(node, kinds)  # only as text, not as an edit: the other operand may have to change too
         self.report(code, node, f"{what} takes {wanted}; {self.described(node)}", cast.cure if cast else None)
         return False
 
     def _cast(self, node: nodes.Node, kinds: Collection[str]) -> Fix | None:
-        """The cure that converts a value to another kind: a filter, or different quotes."""
+        """The fix that converts a value to another kind, by a filter or by quotes; None if there is no such fix."""
         kind = getattr(self.types[node], "family", "")
         shown = self.shown(node)
         through = _CASTS.get(kind, "")
@@ -143,7 +144,7 @@ class Checker(NodeVisitor):
     # Jinja2 syntax that the flow language does not have
 
     def visit_Call(self, node: nodes.Call) -> None:
-        """A function or a method (E310)."""
+        """Report a call of a function or a method (E310)."""
         of = node.node
         name = of.attr if isinstance(of, nodes.Getattr) else getattr(of, "name", "")
         value = self.shown(of.node) if isinstance(of, nodes.Getattr) else "the value"
@@ -154,11 +155,11 @@ class Checker(NodeVisitor):
         self.report("E310", called, f"{self.shown(of)}(...) calls a function", cure)
 
     def visit_Pos(self, node: nodes.Pos) -> None:
-        """A number with a leading plus (E301)."""
+        """Report a number with a leading plus (E301)."""
         self.report("E301", self.template.token(node.lineno), "a value is missing here", FOREIGN.missing["+"])
 
     def visit_Tuple(self, node: nodes.Tuple) -> None:
-        """Values separated by commas outside a list, or nothing between brackets (E301)."""
+        """Report values separated by commas outside a list, or empty brackets (E301)."""
         sign = self.template.operator(node.items[0]) if node.items else self.template.token(node.lineno)
         if sign.text == "[":
             sign = self.template.key(node)
@@ -168,14 +169,14 @@ class Checker(NodeVisitor):
     # literals, names and entries
 
     def visit_Const(self, node: nodes.Const) -> Kind:
-        """Braces in it are not filled in (E312)."""
+        """The type of a literal; reports braces in its text, which are not filled in (E312)."""
         if isinstance(node.value, str) and "{{" in node.value:
             cure = "write the name itself, without quotes and braces"
             self.report("E312", node, "braces inside quoted text in an expression are not filled in", cure)
         return literal_type(node.value)
 
     def visit_List(self, node: nodes.List) -> Kind:
-        """The type of its entries, if known."""
+        """The type of a list, with the type of its entries if that is known."""
         types = [self.type_of(item) for item in node.items]
         return list_of(reduce(common_type, types) or ANY) if types else TYPES["list"]
 
@@ -196,7 +197,7 @@ class Checker(NodeVisitor):
         return type_
 
     def owner_of(self, name: str) -> str | None:
-        """A field by its name: of the call, a setting, a calendar or a lookup."""
+        """Where a field with this name exists, such as `call.from` for `from`; None if nowhere."""
         bare = name.removeprefix(_PREFIX)
         if bare in (self.scope.env or ()):
             return f"env.{bare}"
@@ -205,12 +206,12 @@ class Checker(NodeVisitor):
         return f"{owner}.{name}" if owner else FOREIGN.names.get(name)
 
     def visit_Getattr(self, node: nodes.Getattr) -> Kind | None:
-        """An entry named by fixed text."""
+        """The type of an entry named by a fixed text."""
         of = self.type_of(node.node)
         return self._field(node, node.attr, of) if of is not None else None
 
     def visit_Getitem(self, node: nodes.Getitem) -> Kind | None:
-        """A slice, or an entry that is computed or named by a number."""
+        """The type of a slice, or of an entry named by a number or a computed key."""
         of = self.type_of(node.node)
         key = node.arg
         if isinstance(key, nodes.Const) and type(key.value) not in (str, int):
@@ -293,7 +294,7 @@ class Checker(NodeVisitor):
     # logic
 
     def visit_Test(self, node: nodes.Test) -> Kind:
-        """`is defined`."""
+        """Check `is defined`."""
         for arg in node.args:
             self.report("E301", arg, "something is missing here")
         if self.type_of(node.node) is not None and not may_be_missing(node.node):
@@ -302,12 +303,12 @@ class Checker(NodeVisitor):
         return TYPES["bool"]
 
     def visit_Not(self, node: nodes.Not) -> Kind:
-        """`not`, or `is not defined`."""
+        """Check `not`, or `is not defined`."""
         self.check_test(node.node)
         return TYPES["bool"]
 
     def visit_And(self, node: nodes.And | nodes.Or) -> Kind:
-        """`and` or `or`; in braces one of the two values."""
+        """Check `and` or `or`. In braces, the result is one of the two values, so its type is what they share."""
         left = self.check_test(node.left)
         if not self.is_bare:
             return common_type(left, self.type_of(node.right))
@@ -318,7 +319,7 @@ class Checker(NodeVisitor):
     visit_Or = visit_And
 
     def visit_CondExpr(self, node: nodes.CondExpr) -> Kind | None:
-        """One of two values."""
+        """The type of `a if test else b`: what the types of the two values have in common."""
         if self.is_bare or node.expr2 is None:
             lacks_else = ("E301", '"if" without "else"', 'write ... if ... else ""')
             code, message, cure = FOREIGN.misplaced["if"] if self.is_bare else lacks_else
@@ -330,7 +331,7 @@ class Checker(NodeVisitor):
     # comparisons
 
     def visit_Compare(self, node: nodes.Compare) -> Kind | None:
-        """True or false."""
+        """Check a comparison; its result is true or false."""
         left = node.expr
         op = node.ops[0].op
         right = node.ops[0].expr
@@ -384,7 +385,7 @@ class Checker(NodeVisitor):
         return False
 
     def _check_literal(self, node: nodes.Expr, beside: nodes.Expr) -> None:
-        """Check a literal that is compared with a value of allowed words, or with a phone number."""
+        """Check a literal that is compared with a phone number, or with a value that can only be one of some words."""
         type_ = self.types[beside]
         if type_ is None or not isinstance(node, nodes.Const) or not isinstance(node.value, str):
             return
@@ -401,7 +402,7 @@ class Checker(NodeVisitor):
             self.report(code, node, f'"{node.value}": {message}', cure)
 
     def _check_phone_number(self, node: nodes.Expr, written: str, *, is_beginning: bool = False) -> None:
-        """Check a text that is compared with a phone number, or with its start."""
+        """Check a text that is compared with a phone number, or with the start of one."""
         digits = _SEPARATORS.sub("", written).removeprefix("+").removeprefix("00")
         least = 1 if is_beginning else _MIN_DIGITS
         is_local = not digits or digits.startswith("0")
@@ -428,7 +429,7 @@ class Checker(NodeVisitor):
             self.report("E308", right, f'"{SIGNS[op]}" needs a list; {self.described(right)}', cure)
 
     def _check_listed(self, left: nodes.Expr, op: str, right: nodes.List) -> None:
-        """Check a value against the literals of a list; numbers instead of texts are one mistake."""
+        """Check a value against the literals of a list. A list of numbers instead of texts is reported once."""
         literals = [item for item in right.items if isinstance(item, nodes.Const)]
         numbers = [item for item in literals if (self.types[item] or ANY).family == "number"]
         if len(numbers) > 1 and len(numbers) == len(right.items) and (self.types[left] or ANY).family == "text":
@@ -444,7 +445,7 @@ class Checker(NodeVisitor):
     # sums
 
     def visit_Add(self, node: nodes.Add | nodes.Sub) -> Kind | None:
-        """A sum or a difference."""
+        """The type of a sum or a difference; reports a hyphenated key, which would be read as a subtraction."""
         field = self._hyphenated(node)
         if field is not None and not root_names(node.right) <= set(self.scope):
             key = self.template.between(self.template.key(field).start, self.template.end(node))
@@ -457,7 +458,7 @@ class Checker(NodeVisitor):
     visit_Sub = visit_Add
 
     def _hyphenated(self, node: nodes.Add | nodes.Sub) -> nodes.Getattr | None:
-        """The field in a mistake like `call.sip.X-Tenant`; None for other nodes."""
+        """The first part (`call.sip.X`) of a mistake like `call.sip.X-Tenant`; None for other nodes."""
         left: nodes.Node = node
         while isinstance(left, nodes.Sub) and isinstance(left.right, nodes.Name):
             if self.template.end(left.left) + 1 != self.template.start(left.right):
@@ -469,7 +470,7 @@ class Checker(NodeVisitor):
         return left if of is None or of.family == "any" or of.at("") is not None else None
 
     def _sum(self, node: nodes.Add | nodes.Sub, left: Kind, right: Kind) -> Kind | None:
-        """The type of a sum or a difference."""
+        """The type of a sum or a difference of values of these types."""
         kinds = {left.family, right.family} - {"any"}
         is_sum = isinstance(node, nodes.Add)
         if not kinds:
@@ -489,7 +490,7 @@ class Checker(NodeVisitor):
         return None
 
     def visit_Neg(self, node: nodes.Neg) -> Kind | None:
-        """A negative number."""
+        """The type of a negated number."""
         type_ = self.type_of(node.node)
         if type_ is None or type_.family in ("number", "any"):
             return type_
@@ -524,7 +525,7 @@ class Checker(NodeVisitor):
         return known.gives if known.gives is not None else self._default_type(node, type_, args)
 
     def _known_filter(self, node: nodes.Filter, of: nodes.Expr) -> Filter | None:
-        """The named filter if it exists and takes this number of values; otherwise E302, E305 or E306."""
+        """The filter, if it exists and takes this many arguments; None after reporting E302, E305 or E306."""
         known = FILTERS.get(node.name)
         name = Token(node.lineno, "name", node.name)
         if node.kwargs:
@@ -544,7 +545,7 @@ class Checker(NodeVisitor):
         return None
 
     def _check_phone_part(self, node: nodes.Filter, known: Filter) -> None:
-        """Check a text that a phone number is compared with: its start, its end or a part."""
+        """Check the argument of a filter that tests the start, the end or a part of a phone number."""
         part = node.args[0]
         if not isinstance(part, nodes.Const) or not isinstance(part.value, str):
             return
@@ -564,9 +565,9 @@ class Checker(NodeVisitor):
         return common_type(type_, args[0] if args else TYPES["text"])
 
     def _is_always_there(self, node: nodes.Node) -> bool:
-        """Whether every call has the value of a name, of one of its known fields, or of a SIP header ("" if not sent).
+        """Whether every call has the value: that of a name, of a known field, or of a SIP header ("" if not sent).
 
-        A sensitive value is gone in a later turn, even from `input`.
+        A sensitive value, even in `input`, no longer exists in a later turn.
         """
         secrets = self.scope.secrets
         touched = touched_names(Occurrence(self.template, node, "set", locals=self.locals), secrets)
@@ -580,7 +581,7 @@ class Checker(NodeVisitor):
         return isinstance(node, nodes.Name)
 
     def _check_argument(self, node: nodes.Filter, known: Filter, check: ArgumentCheck, type_: Kind) -> bool:
-        """Check a literal argument by applying the filter to typical values."""
+        """Check a literal argument by applying the filter to typical values. Returns whether it is accepted."""
         arg = node.args[0] if node.args else None
         if not isinstance(arg, nodes.Const) or literal_type(arg.value).family not in known.args:
             return True
@@ -606,7 +607,10 @@ def _refusal(known: Filter, value: Any, arg: Any) -> str:
 
 
 def may_be_missing(node: nodes.Node | None) -> bool:
-    """Whether `default` and `is defined` may follow: a name, an entry, a part, or a filter or a choice of one."""
+    """Whether a value can be missing, so that `default` or `is defined` may follow it.
+
+    This is the case for names, entries and slices, and for filters and choices (`a if test else b`) applied to them.
+    """
     if isinstance(node, nodes.CondExpr):
         return may_be_missing(node.expr1) or may_be_missing(node.expr2)
     if isinstance(node, nodes.Getattr | nodes.Getitem | nodes.Filter):
@@ -620,7 +624,7 @@ def literal_type(value: Any) -> Kind:
 
 
 def known_type(scope: ScopeTypes, node: nodes.Node) -> Kind | None:
-    """The type of a name or of a declared field of one; None for anything else."""
+    """The type of a name, or of a declared field of a record; None for anything else."""
     if isinstance(node, nodes.Name):
         return scope.get(node.name)
     of = known_type(scope, node.node) if isinstance(node, nodes.Getattr) else None

@@ -28,7 +28,7 @@ _OPENER = re.compile(r"\{[{%#]")
 _SPEAK = re.compile(r"<speak[\s>]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNSPOKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""Control characters, which YAML escapes may contain. They become spaces, as in values from callers."""
+"""Control characters, which YAML escapes can produce. They become spaces, as in values from callers."""
 _PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\s*\|\s*\w+(?:\([^()]*\))?)*")
 _BEGINNING = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^{]*")
 _PORT = re.compile(r"://[^/?#]*:[0-9]*$")
@@ -42,7 +42,7 @@ _CASTABLE_KINDS: Final = {
     "moment": ("datetime", "text"),
     "any": ("text", "number", "bool", "list", "map", "datetime"),
 }
-"""The kinds of values that can be cast to a type; any other type takes values of its own kind."""
+"""The kinds of values that can be cast to each type; a type that is not listed takes only values of its own kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,10 @@ def compile_value(
     what: str = "the value",
     language: str = LANGUAGE,
 ) -> tuple[Value | None, list[FlowIssue]]:
-    """Compile one field: a literal, cast to `type_`, or a text with braces, computed in each call.
+    """Compile one field: either a literal, cast to `type_`, or text with braces, which is computed in each call.
 
-    `what` names the field in messages; `language` is the language of localised filters. The value is None if an issue
-    is an error; with only warnings there is a value.
+    `what` names the field in messages; `language` is the language of localised filters. The value is None if one of
+    the issues is an error, but not if all of them are warnings.
     """
     if escape in ("talk", "ssml"):
         text = text._replace(value=_UNSPOKEN.sub(" ", text.value))
@@ -91,7 +91,7 @@ def compile_file(
 ) -> tuple[Value | None, list[FlowIssue]]:
     """Compile the template file `name`; `language` is the language of localised filters.
 
-    Issues in the file have their places there.
+    The place of an issue in the file is in that file, not in the flow. The value is None as in `compile_value`.
     """
     if name.value not in templates:
         return None, [RULES["E323"].at(name.place, *missing_file(name.value, templates))]
@@ -105,7 +105,7 @@ def compile_file(
 def compile_expression(
     text: Text, scope: ScopeTypes, *, language: str = LANGUAGE
 ) -> tuple[Expression | None, list[FlowIssue]]:
-    """Compile a condition; None if an issue is an error. `language` is the language of localised filters."""
+    """Compile a condition; it is None if an issue is an error. `language` is the language of localised filters."""
     template = Template(text)
     check = Checker(template, scope, is_bare=True)
     if len(text.value) > MAX_LENGTH:
@@ -196,9 +196,9 @@ def _compile_computed(
 
 
 def _check_beginning(unit: _CompilationUnit, check: Checker) -> None:
-    """E313 if the scheme or the host before the first braces is wrong, whatever the braces compute."""
+    """Report E313 if the scheme or the host before the first braces is wrong, whatever the braces compute."""
     found = _BEGINNING.match(unit.text.value)
-    if found is None or found[0].endswith("["):  # braces may compute an address between brackets
+    if found is None or found[0].endswith("["):  # the braces may compute an IPv6 address in brackets
         return
     written = found[0]
     try:

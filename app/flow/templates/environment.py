@@ -1,12 +1,12 @@
-"""The Jinja2 environment of all templates: it only reads entries of maps and lists, and calls the listed filters.
+"""The Jinja2 environment of all templates: it can only read entries of maps and lists, and apply our filters.
 
 - No attribute of a Python object is ever read: `customer.items` is the entry "items".
 - Nothing can be called. There are no globals, no loader, no extensions, and no tests except `defined`.
-- Work is paid for with the steps of `app.flow.templates.budget`.
-- A value that is absent in the call is `Missing`: `default` and `is defined` accept it, everything else fails.
+- All work takes steps from the turn's budget (`app.flow.templates.budget`).
+- A value that the call does not have is `Missing`: `default` and `is defined` accept it, any other use of it fails.
 
-The operators are replaced by the functions in `OPERATORS` before a template is compiled, so that results are bounded
-and a wrong operand raises `Unfit`.
+Before a template is compiled, its operators are replaced by the functions in `OPERATORS`. These limit the size of
+results, and raise `Unfit` for a wrong operand.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SETTING: Final = re.compile(r"env\.(\w+)")
 
 
 def missing_message(path: str) -> str:
-    """The message for a missing value; `path` is its notation. A setting is named by its environment variable."""
+    """The message for a missing value, written as `path`. A setting is named by its environment variable."""
     variable = _SETTING.match(path)
     return f"FLOW_{variable[1]} is not set" if variable else f"this call has no {path}"
 
@@ -66,20 +66,20 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters |= {"default": default, "_items": _items, "_list": _list, **ESCAPERS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Always undefined: `_entry` reads entries."""
+        """Always return a missing value: entries are read by `_entry` instead."""
         return Missing(name=attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Always undefined: `_entry` reads entries."""
+        """Always return a missing value: entries are read by `_entry` instead."""
         return Missing(name=str(argument))
 
     def is_safe_callable(self, obj: Any) -> bool:
-        """Nothing is safe to call."""
+        """Return False: nothing may be called."""
         return False
 
 
 def _propagating_missing(apply: Callable[..., Any], price: int) -> Callable[..., Any]:
-    """Wrap a function so that it returns a missing operand unchanged: a `default` after it can then replace it.
+    """Wrap a function to return a missing operand unchanged, so a `default` after it can replace that operand.
 
     `price` is what the function costs, as in `app.flow.templates.filters.Filter`.
     """
@@ -100,7 +100,7 @@ def _propagating_missing(apply: Callable[..., Any], price: int) -> Callable[...,
 
 
 def _entry(of: Any, key: str | int, path: str) -> Any:
-    """An entry of a map by its key or of a list by its number, or a field of `loop`. Never an attribute."""
+    """An entry of a map by its key or of a list by its index, or a field of `loop`; never another attribute."""
     if isinstance(of, LoopContext) and key in LOOP_FIELDS:
         return getattr(of, str(key))
     if isinstance(of, dict | Mapping) if isinstance(key, str) else isinstance(of, list | tuple):
@@ -114,7 +114,7 @@ def _entry(of: Any, key: str | int, path: str) -> Any:
 
 
 def _computed_entry(of: Any, key: Any, path: str) -> Any:
-    """An entry by a computed key. It is missing for a negative number."""
+    """An entry with a computed key; for a negative index, a missing value."""
     if isinstance(key, float) and key.is_integer():
         key = int(key)
     if isinstance(key, bool) or not isinstance(key, str | int):
@@ -143,7 +143,7 @@ COMPARISONS: Final[Mapping[str, tuple[str, Callable[[Any, Any], bool]]]] = {
     "in": ("in", lambda item, items: item in items),
     "notin": ("not in", lambda item, items: item not in items),
 }
-"""The notation and the function of each comparison, by Jinja2's name for it."""
+"""The sign and the function of each comparison operator, by Jinja2's name for the operator."""
 SIGNS: Final = {name: sign for name, (sign, _) in COMPARISONS.items()}
 
 
@@ -158,7 +158,7 @@ def compare(op: str, left: Any, right: Any) -> bool:
 
 
 def _add(left: Any, right: Any) -> Any:
-    """A sum of numbers, or two texts or two lists joined."""
+    """Add two numbers, or join two texts or two lists."""
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
         if len(left) + len(right) > MAX_ITEMS:
             raise Unfit(f"a list grew to more than {MAX_ITEMS} entries")
@@ -177,7 +177,7 @@ def _subtract(left: Any, right: Any) -> Any:
 
 
 def _cut(of: Any, low: int | str, high: int | str) -> Any:
-    """A slice of a text or a list; "" means that a bound is not written."""
+    """A slice of a text or a list; a bound of "" means no bound."""
     if not isinstance(of, str | list | tuple):
         raise Unfit("only text or a list can be sliced")
     return of[low if isinstance(low, int) else None : high if isinstance(high, int) else None]
@@ -191,7 +191,7 @@ _TYPE_NAMES = ((bool, "true or false"), (str, "a text"), (int | float, "a number
 
 
 def _described(left: Any, right: Any) -> str:
-    """The types of two values, never the values, which may come from a caller."""
+    """Describe two values by their types; the values themselves may come from a caller, so they are not shown."""
     types = [
         next((name for type_, name in (*_TYPE_NAMES, (Mapping, "a map")) if isinstance(side, type_)), "a point in time")
         for side in (left, right)
@@ -201,13 +201,13 @@ def _described(left: Any, right: Any) -> str:
 
 
 def _list(entries: list[Any]) -> Any:
-    """The list; if an entry is missing, that missing entry instead."""
+    """Return the list, or its first missing entry if it has one."""
     return next((entry for entry in entries if is_absent(entry)), entries)
 
 
 @pass_context
 def _items(context: Context, value: Any, steps: int) -> list[Any]:
-    """The entries of a loop, at most `MAX_ITEMS`; `steps` are taken for each.
+    """The entries of a loop, at most `MAX_ITEMS`; each takes this number of `steps` from the budget.
 
     A missing list raises UndefinedError; it does not count as empty.
     """
@@ -231,7 +231,7 @@ OPERATORS: Final[dict[str, tuple[Callable[..., Any], int]]] = {
     "_sip_header": (_sip_header, 1),
     "_subtract": (_subtract, 0),
 }
-"""The functions that replace operators, as filters with names that authors cannot write; each with its price."""
+"""The functions that replace operators, each with its price. They are filters whose names authors cannot write."""
 
 ENVIRONMENT: Final = Sandbox()
-"""Shared by all templates; the escaping of values is written into each template."""
+"""The environment of all templates. Calls of the escapers are compiled into each template."""

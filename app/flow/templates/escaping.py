@@ -1,8 +1,8 @@
-"""Contextual escaping: finds the context of each value in a text, and escapes the value so that it cannot leave it.
+"""Contextual escaping: each value is escaped for its context in the text, so that it cannot break out of the context.
 
-A value may be in a tag or between tags, inside or outside JSON quotes, in the host or the path of a URL. Such a context
-is a short word; it starts as "" and changes with the literal text before the value. No escaper repeats the value in a
-message: it may be a caller's PIN. A missing value raises UndefinedError.
+A value may be in a tag or between tags, inside or outside JSON quotes, in the host or the path of a URL. In the code, a
+context is a short word. At the start of a text it is "", and the literal text before a value changes it. Escapers never
+repeat the value in a message, since it may be a caller's PIN. A missing value raises UndefinedError.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BASE = re.compile(r"[^\x00-\x20\x7f-\x9f\"<>\\^`{|}\ud800-\udfff]*")
 _BEGINS_URL = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]|sips?:)", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9.:-]*")
 _XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"})
-"""The same as in `xml.sax.saxutils`, which is not used because importing it also imports an HTTP client."""
+"""The same replacements as in `xml.sax.saxutils`, which is not used because importing it imports an HTTP client."""
 
 
 def _written(value: object) -> str:
@@ -47,22 +47,22 @@ def _written(value: object) -> str:
 
 
 def talk(value: object) -> str:
-    """Plain speech: `<`, `>` and control characters become spaces."""
+    """Escape a value in plain speech: `<`, `>` and control characters become spaces."""
     return _UNSPOKEN_OR_TAG.sub(" ", _written(value))
 
 
 def ssml(value: object) -> str:
-    """Text between SSML tags or in an attribute's quotes."""
+    """Escape a value between SSML tags or in an attribute's quotes."""
     return _UNSPOKEN.sub(" ", _written(value)).translate(_XML)
 
 
 def url(value: object) -> str:
-    """A segment of a path, or a value in a query."""
+    """Escape a value in a path segment or a query of a URL."""
     return quote(_SURROGATE.sub("\ufffd", _written(value)), safe="")
 
 
 def url_base(value: object) -> str:
-    """The start of a URL, from a server setting or a variable of type url."""
+    """Check the start of a URL, which comes from a server setting or a variable of type url."""
     written = _matching(_BASE, value, "a setting with characters that are not allowed in a URL")
     if written and not _BEGINS_URL.match(written):
         raise Unfit("a URL with its scheme and host is needed, such as https://example.com", "E392")
@@ -70,17 +70,17 @@ def url_base(value: object) -> str:
 
 
 def url_host(value: object) -> str:
-    """The host of a URL, or a part of it, from a server setting."""
+    """Check the host of a URL, or a part of the host, which comes from a server setting."""
     return _matching(_HOST, value, "a setting with characters that are not allowed in a host")
 
 
 def number(value: object) -> str:
-    """Digits, `*`, `#`, `p`, and the punctuation of phone numbers."""
+    """Check a value to dial: digits, `*`, `#`, `p`, and the punctuation of phone numbers."""
     return _matching(_NUMBER, value, "a value with characters that cannot be dialled")
 
 
 def header(value: object) -> str:
-    """A header: control characters, especially line breaks, are refused."""
+    """Check a value in a header: control characters, especially line breaks, are refused."""
     text = _written(value)
     if _UNSPOKEN.search(text):
         raise Unfit("a value with control characters in a header", "E393")
@@ -88,12 +88,12 @@ def header(value: object) -> str:
 
 
 def json_text(value: object) -> str:
-    """A part of a JSON string. It may be spoken later, so `<` and `>` become spaces as in `talk`."""
+    """Escape a value in a JSON string. The string may be spoken later, so `<` and `>` become spaces as in `talk`."""
     return _json_escaped(_TAG_OR_C1.sub(" ", _written(value)))
 
 
 def json_ssml(value: object) -> str:
-    """A part of a JSON string that holds SSML."""
+    """Escape a value in a JSON string that contains SSML."""
     return _json_escaped(ssml(value))
 
 
@@ -102,14 +102,14 @@ def _json_escaped(text: str) -> str:
 
 
 def json_bare(value: object) -> str:
-    """A number, true or false outside JSON quotes."""
+    """Write a number, true or false outside JSON quotes; other values are refused."""
     if isinstance(value, int | float | Undefined):
         return _written(value)
     raise Unfit("only a number, true or false can be outside JSON quotes", "E393")
 
 
 def text(value: object) -> str:
-    """Text that becomes part of other text: unchanged, except that lone surrogates are replaced."""
+    """Return a value as plain text, unchanged except that lone surrogates are replaced."""
     return _SURROGATE.sub("\ufffd", _written(value))
 
 
@@ -133,7 +133,7 @@ ESCAPERS: dict[str, Escaper] = {
     "_json_bare": json_bare,
     "_text": text,
 }
-"""By their names as filters. Authors cannot write these names."""
+"""The escapers by their names as filters. Authors cannot write these names."""
 
 
 # contexts
@@ -141,17 +141,17 @@ ESCAPERS: dict[str, Escaper] = {
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _SCHEME = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://|(?P<sip>sips?:))")
 _BEHIND_BASE = re.compile(r"/(?!/)|[?#;@]|:(?:[0-9]+(?:[/?#;]|\Z)|\Z)")
-"""The text that may follow a value with a scheme and a host: a path, a port, or the host of a SIP user."""
+"""What may follow a value that contains a scheme and a host: a path, a query, a port, or a SIP user's host."""
 _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
 
 
 @dataclass(eq=False)
 class Misplaced(Exception):
-    """A value in a place where none is allowed.
+    """A value in a context that does not allow one.
 
     Attributes:
-        code, message, cure: those of the issue; None for the rule's own.
-        is_all_before: the issue is about the text before the value, not the value.
+        code, message, cure: the parts of the issue. A cure of None means the rule's own.
+        is_all_before: whether the issue is about the text before the value, not the value itself.
     """
 
     code: str
@@ -166,8 +166,8 @@ class WrittenValue(NamedTuple):
     Attributes:
         shape: its type.
         is_fixed: whether it consists only of server settings and literal text.
-        is_url: whether it is a fixed value or of type url.
-        shown: its source.
+        is_url: whether it is fixed or of type url.
+        shown: its source, shortened.
     """
 
     shape: Kind
@@ -184,14 +184,14 @@ def _joined(contexts: set[str]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """The rules of one kind of place: how its contexts change, and how values are escaped.
+    """The escaping rules of one kind of text (`Escape`): how its contexts change, and how values are escaped.
 
     Attributes:
-        after: context, literal text → the context after it.
-        escaper: context, value → the name of its escaper. Raises Misplaced if no value is allowed there.
-        after_value: the context after a value.
-        joined: the context after branches that end in these contexts; None if they contradict each other.
-        spoken: the contexts with spoken text.
+        after: (context, literal text) → the context after the text.
+        escaper: (context, value) → the name of the value's escaper. Raises Misplaced if no value is allowed there.
+        after_value: context → the context after a value.
+        joined: contexts at the ends of branches → the context after them; None if they contradict each other.
+        spoken: the contexts in which text is spoken.
         is_sent: whether the text is sent in an NCCO, which is also stored with the call.
     """
 
@@ -238,11 +238,11 @@ def _ssml_escaper(context: str, value: WrittenValue) -> str:
 
 # JSON
 #
-# Outside of strings: "" anywhere, `text` after `"text":`, `url` after the name of a URL, `closed` after a string that
-# contains a value, `key` if such a string has turned out to be a key. Within strings: `quotes`, `valued` (with a value
-# in it), `said` (the text of a talk), `speak` (SSML), `tag` (directly after a `<`), `backslash` (directly after one).
-# Where the string is a URL: `start`, `base`, `host`, `user` and `path` as in a URL, `link` in the host of any other
-# URL.
+# Contexts outside strings: `text` after `"text":`, `url` after the name of a URL field, `closed` after a string that
+# contains a value, `key` if that string turns out to be a key, and "" anywhere else.
+# Contexts inside strings: `quotes`, `valued` (the string already contains a value), `said` (the text of a talk),
+# `speak` (SSML), `tag` (directly after a `<`), `backslash` (directly after a backslash).
+# Contexts inside a URL: `start`, `base`, `host`, `user` and `path` in a URL field; `link` in the host of any other URL.
 
 _STRICTEST_WITHIN = ("speak", "said", "start", "base", "host", "user", "link", "path", "valued", "quotes")
 _STRICTEST_OUTSIDE = ("closed", "text", "url", "")
@@ -253,7 +253,7 @@ _OUTSIDE = re.compile(
     r'|(?P<url>"(?:streamUrl|eventUrl|musicOnHoldUrl|ringbackTone|uri|url)"\s*:)'
     r'|(?P<user>"\s*sips?:)|(?P<host>"\s*[A-Za-z][A-Za-z0-9+.-]*://)|(?P<begin>")|(?P<colon>:)|[^"\s:\[]+'
 )
-"""The URL names are those in the NCCO reference."""
+"""What can occur outside JSON strings. The names of URL fields are those in the NCCO reference."""
 _INSIDE = re.compile(
     r'\\.|(?P<backslash>\\\Z)|(?P<end>")|(?P<speak><speak(?=[\s>]))|(?P<tag><[^<>\s"\\]*\Z)|[^"\\<]+|<', re.DOTALL
 )
@@ -308,7 +308,7 @@ def _after_json_value(context: str) -> str:
 
 
 def _joined_json(contexts: set[str]) -> str | None:
-    """The strictest of the contexts, if all are inside a string or all outside."""
+    """The strictest of the contexts if all are inside a string or all are outside; otherwise None."""
     if len(contexts) == 1:
         return next(iter(contexts))
     for context in (*_STRICTEST_WITHIN, *_STRICTEST_OUTSIDE):
@@ -381,4 +381,4 @@ CONTEXTS: dict[str, Contexts] = {
     "text": _without_contexts("_text"),
     "kept": Contexts(lambda context, text: context, lambda context, value: "_text", is_sent=False),
 }
-"""The contexts by kind of place; `kept` is the value of a variable."""
+"""The escaping rules by kind of text; `kept` is the value of a variable."""

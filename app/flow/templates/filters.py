@@ -1,6 +1,6 @@
-"""The filters: what may follow `|`.
+"""The filters, which are written after `|`.
 
-A filter uses only its operands, and never produces text longer than `MAX_TEXT`.
+A filter's result depends only on its operands, and is never a text longer than `MAX_TEXT`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_TEXT = 10_000
 """Maximum number of characters in computed text; our choice, far more than can be spoken."""
 
 LANGUAGE = "en-US"
-"""The language of localised filters if none is known: that of a talk without `language`.
+"""The default language of localised filters: the language of a talk without `language`.
 
 Source: NCCO reference, Talk (`language`, default en-US).
 """
@@ -38,16 +38,16 @@ class Unfit(Exception):
 
 
 class Absent(Exception):
-    """A value that does not exist; `default` and `is defined` catch it."""
+    """A value that does not exist; `default` and `is defined` accept it."""
 
 
 class ArgumentCheck(NamedTuple):
-    """How a literal argument is checked when the file is loaded: by applying the filter to typical values with it.
+    """How a literal argument is checked when a file is loaded: the filter is applied to typical values with it.
 
     Attributes:
-        tried: the values, by the kind of the operand; "" means any kind.
-        cure: what to write instead; "" for the name of a time zone.
-        code: the issue's code if no value accepts the argument.
+        tried: the typical values, by kind; "" means any kind.
+        cure: what to write instead of the argument; "" for a time zone, where similar names are suggested.
+        code: the code of the issue if the filter refuses the argument for every value.
     """
 
     tried: Mapping[str, Any]
@@ -57,29 +57,29 @@ class ArgumentCheck(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter, and what the checks and `prove` may assume about it. Without an assumption, they expect anything.
+    """A filter, and the properties that the checks and `prove` rely on. By default, they assume nothing about it.
 
     Attributes:
         name: the word after `|`.
         summary: its result, in a sentence.
         example: a text that uses it.
-        apply: the operand and the arguments → the result. Raises Unfit or Absent.
+        apply: (operand, arguments) → result. Raises Unfit or Absent.
         takes: the kinds of operands (`Kind.family`) that it takes; () means any.
-        gives: the type of the result; None for that of the operand.
-        usage: its notation in messages.
+        gives: the type of the result; None if it has the type of the operand.
+        usage: how messages show it.
         args: the kind of each argument; "" means any.
         needed: how many of the arguments are required.
         is_localised: whether the result depends on the language, which is then the second argument of `apply`.
         check: how a literal argument is checked.
-        reads: it returns an entry of a list (or a letter of a text), or the length.
-        part: the part of a text that it returns, or compares with its argument.
-        keeps: what it does not change. `emptiness`: it never fails, an empty value stays empty, and no other becomes
-            empty. `ends`: the start and the end of a text stay where they are. `number`: the result grows only if the
-            number does.
-        form: the form of text that it accepts, if restricted.
-        argument_form: the same for its argument.
-        growth: the maximum number of characters that it produces from one.
-        price: its steps (`app.flow.templates.budget`) for ten characters or entries of its operands.
+        reads: `entry` if it returns an entry of a list or a letter of a text; `length` if it returns the length.
+        part: which part of a text it returns, or compares with its argument.
+        keeps: what it preserves. `emptiness`: it never fails, an empty value stays empty, and no other value becomes
+            empty. `ends`: the start of a text stays at the start, and the end at the end. `number`: the result can only
+            grow if the number grows.
+        form: the form that a text must have as an operand; "" for any text.
+        argument_form: the form that a text must have as an argument; "" for any text.
+        growth: the maximum number of characters that it produces from one character.
+        price: the steps (`app.flow.templates.budget`) that it takes for ten characters or entries of its operands.
     """
 
     name: str
@@ -103,29 +103,29 @@ class Filter:
 
     @property
     def is_test(self) -> bool:
-        """Whether its result is true or false."""
+        """Whether the filter is a test: its result is true or false."""
         return self.gives == _BOOL
 
 
 def speech_package() -> ModuleType:
-    """The package of the localised filters. It imports Babel, which most flows do not need, so it is imported late."""
+    """The package of the localised filters, imported only when used: it imports Babel, which most flows do not need."""
     return importlib.import_module("app.flow.speech")
 
 
 def bounded(text: str) -> str:
-    """`text`, unless it is too long. Raises Unfit."""
+    """Return `text`; raises Unfit if it is too long."""
     if len(text) > MAX_TEXT:
         raise Unfit(f"text grew to more than {MAX_TEXT:,} characters")
     return text
 
 
 def is_absent(value: object) -> bool:
-    """Whether the call does not have a value."""
+    """Whether a value is missing in the call."""
     return value is None or isinstance(value, Undefined)
 
 
 def default(value: object, otherwise: object = "", also_empty: object = False) -> object:
-    """`otherwise` instead of a missing value; with `also_empty`, also instead of an empty one."""
+    """Return the value, or `otherwise` if it is missing; with `also_empty`, also if it is empty."""
     return otherwise if is_absent(value) or (also_empty and not value) else value
 
 
@@ -136,17 +136,17 @@ def _text(value: object) -> str:
 
 
 def _text_change(change: Callable[[str], str]) -> Callable[[object], str]:
-    """A filter that changes a text."""
+    """Make a filter function that changes a text."""
     return lambda value: bounded(change(_text(value)))
 
 
 def _text_test(test: Callable[[str, str], bool]) -> Callable[[object, object], bool]:
-    """A filter that tests a text against another text."""
+    """Make a filter function that tests a text against another text."""
     return lambda value, part: test(_text(value), _text(part))
 
 
 def _cast(type_: Kind) -> Callable[..., Any]:
-    """A filter that casts a value, or returns its argument if the value does not fit."""
+    """Make a filter function that casts a value, or returns its argument if the value does not fit the type."""
 
     def cast(value: object, *otherwise: object) -> object:
         try:
@@ -160,7 +160,7 @@ def _cast(type_: Kind) -> Callable[..., Any]:
 
 
 def _localised(name: str) -> Callable[..., Any]:
-    """A filter from `app.flow.speech`."""
+    """Make the filter function for a filter of `app.flow.speech`."""
 
     def apply(value: object, language: str, *args: object) -> object:
         try:
@@ -173,7 +173,7 @@ def _localised(name: str) -> Callable[..., Any]:
 
 
 def _entry_at(position: int) -> Callable[[object], Any]:
-    """A filter that returns the first or the last entry. It raises Absent if there is none."""
+    """Make a filter function that returns the first or the last entry, and raises Absent if there is none."""
 
     def entry(value: object) -> Any:
         if not isinstance(value, str | list | tuple):
@@ -207,7 +207,7 @@ def _replace(value: object, old: object, new: object) -> str:
 
 
 def _round(value: object, places: object = 0) -> int | float:
-    if not isinstance(value, int | float) or not abs(value) < 10**18:  # NaN is not less
+    if not isinstance(value, int | float) or not abs(value) < 10**18:  # also refuses NaN
         raise Unfit("a number is needed here")
     if not isinstance(places, int) or not 0 <= places <= 9:
         raise Unfit("a number is rounded to 0 to 9 places")
@@ -215,7 +215,7 @@ def _round(value: object, places: object = 0) -> int | float:
 
 
 def as_text(value: object) -> str:
-    """The value as text. Raises Unfit for a list or a map."""
+    """Convert a value to text. Raises Unfit for a list or a map."""
     try:
         return write(value)
     except ValueError as error:
@@ -501,4 +501,4 @@ _ALL: Final = (
     ),
 )
 FILTERS: Final[dict[str, Filter]] = {each.name: each for each in _ALL}
-"""By name; docs and messages list them in this order."""
+"""The filters by name, in the order in which docs and messages list them."""

@@ -1,4 +1,4 @@
-"""Finds the names that expressions and templates use, with the path into each, and how its value is used.
+"""Finds the names that expressions and templates use, with the path into each name and how its value is used.
 
 This is the only module that searches templates for names: checks, lookups, secrets and proofs all use it. A local
 variable is a name that the template itself sets, with `set` or `for`.
@@ -30,12 +30,12 @@ _NOTHING: Final[frozenset[str]] = frozenset()
 
 
 class LocalSource(NamedTuple):
-    """A name of the flow, with a path into it, on which the value of a local variable depends.
+    """A name of the flow, with a path into it, that the value of a local variable depends on.
 
     Attributes:
-        is_direct: the variable is the value at the path; otherwise it is computed from it.
-        is_part: the value at the path may be a part of the variable.
-        is_passed: the value at the path is only counted.
+        is_direct: whether the variable is the value at the path, rather than computed from it.
+        is_part: whether the value at the path may be a part of the variable's value.
+        is_passed: whether the value at the path is only counted.
     """
 
     name: str
@@ -55,9 +55,9 @@ class Occurrence(NamedTuple):
     """An expression of a template.
 
     Attributes:
-        role: it is written (`output`), assigned (`set`), looped over (`loop`), or tested (`test`, and `condition` for
-            one without braces).
-        tested: the names that a test around it checks.
+        role: how it is used: written (`output`), assigned (`set`), looped over (`loop`), or tested (`test`, or
+            `condition` for one without braces).
+        tested: the names that the tests around it check.
         locals: the local variables that are set before it.
     """
 
@@ -69,7 +69,7 @@ class Occurrence(NamedTuple):
 
     @property
     def is_passed(self) -> bool:
-        """Whether its value is only assigned, looped over, or tested."""
+        """Whether the expression's value is only assigned, looped over, or tested."""
         return self.role in ("set", "loop", "test")
 
 
@@ -77,15 +77,15 @@ class Reference(NamedTuple):
     """A name that an expression uses.
 
     Attributes:
-        name: the name; for a local variable, the name in the flow on which it depends.
-        path: the path to the part; () for all of it.
-        template, whole: its source.
-        is_unguarded: its value is used, and no test around it checks whether there is one.
-        is_needed: the expression cannot be computed without it.
-        is_asked: it is only tested with `is defined`.
-        is_passed: its value is only assigned, counted or looped over: its contents are not read yet.
-        is_part: its value may be a part of the result.
-        is_local: it is read through a local variable.
+        name: the name; for a local variable, the name in the flow that it depends on.
+        path: the path to the part that is used; () for the whole value.
+        template, whole: the template, and the node of the name with its path.
+        is_unguarded: whether its value is used without a test around it that checks for a value.
+        is_needed: whether the expression cannot be computed without it.
+        is_asked: whether it is only tested with `is defined`.
+        is_passed: whether its value is only assigned, counted or looped over, so its contents are not read yet.
+        is_part: whether its value may be a part of the result.
+        is_local: whether it is read through a local variable.
     """
 
     name: str
@@ -110,7 +110,7 @@ class Reference(NamedTuple):
         return self.path[0] or "" if self.path else ""
 
     def holds(self, path: Path) -> bool:
-        """Whether the value contains what is at a path of the name, or is part of it."""
+        """Whether the value contains the value at another path of the name, or is a part of it."""
         return may_overlap(self.path, path) and not (self.is_passed and len(path) > len(self.path))
 
 
@@ -128,10 +128,10 @@ class WalkState(NamedTuple):
 class Walk:
     """A walk through a template and its includes, in the order of rendering.
 
-    After branches, the state is the union of their final states. Subclasses override the `on_` methods.
+    After branches, the states at their ends are merged. Subclasses override the `on_` methods.
 
     Attributes:
-        state: the knowledge at the current point.
+        state: the state at the current point.
     """
 
     def __init__(self, template: Template, state: WalkState | None = None) -> None:
@@ -139,14 +139,14 @@ class Walk:
         self.state = state or WalkState()
 
     def on_text(self, node: nodes.TemplateData) -> None:
-        """Literal text."""
+        """Handle literal text."""
 
     def on_value(self, occurrence: Occurrence) -> None:
-        """An expression."""
+        """Handle an expression."""
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
-        """A local variable that is set to the value of `of`, or to an entry of it."""
-        sources = dict[LocalSource, None]()  # only once each: a variable that is set from itself would double them
+        """Handle a local variable that is set to the value of `of`, or with `is_entry` to an entry of that value."""
+        sources = dict[LocalSource, None]()  # no duplicates: a variable that is set from itself would double them
         for each in references_in(self._occurrence(of, "set")):
             is_direct = each.is_part and name_and_path(of) is not None
             path = (*each.path, None) if is_direct and is_entry else each.path
@@ -155,11 +155,11 @@ class Walk:
         self.state = self.state._replace(locals={**self.state.locals, target.name: tuple(sources)})
 
     def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
-        """The context after branches that end in these contexts."""
+        """Return the context after branches that end in these contexts."""
         return contexts[0]
 
     def block(self, body: Iterable[nodes.Node], tested: frozenset[str] = _NOTHING) -> None:
-        """Walk through some nodes; `tested` are the names that a test around them checks."""
+        """Walk through some nodes; `tested` are the names that the tests around them check."""
         for node in body:
             match node:
                 case nodes.Output():
@@ -181,7 +181,7 @@ class Walk:
                     self.state = before._replace(context=self.state.context)
 
     def branches(self, node: nodes.If, tested: frozenset[str]) -> None:
-        """An `if`."""
+        """Walk through an `if`."""
         arms = (node, *node.elif_)
         before = self.state
         ends = []
@@ -196,7 +196,7 @@ class Walk:
         self.state = self._joined(node, [*ends, self.state])
 
     def loop(self, node: nodes.For, tested: frozenset[str]) -> None:
-        """A `for`. Names that are set in it do not exist after it."""
+        """Walk through a `for`. Names that are set in the loop do not exist after it."""
         before = self.state
         inner = tested | root_names(node.iter)
         self.on_value(self._occurrence(node.iter, "loop", inner))
@@ -223,14 +223,14 @@ class Walk:
 
 
 class _Occurrences(Walk):
-    """Keeps every expression."""
+    """Collects every expression."""
 
     def __init__(self, template: Template) -> None:
         super().__init__(template)
         self.found: list[Occurrence] = []
 
     def on_value(self, occurrence: Occurrence) -> None:
-        """Keep it."""
+        """Collect the expression."""
         self.found.append(occurrence)
 
 
@@ -256,7 +256,7 @@ class _Usage(NamedTuple):
     """How the value of a part of an expression is used. See `Reference` for the flags.
 
     Attributes:
-        is_truth: in a condition, whether a name by itself only tests for a value; None elsewhere.
+        is_truth: in a condition, whether a name by itself is only a test for a value; None elsewhere.
         whole: the entry or the field that the part belongs to.
     """
 
@@ -269,7 +269,7 @@ class _Usage(NamedTuple):
     whole: nodes.Node | None = None
 
     def beside(self, *, is_truth: bool | None = None) -> _Usage:
-        """The usage of a part that only decides which value is used, and is not part of it."""
+        """The usage of a part that only decides which value is used, and does not become part of the result."""
         return self._replace(is_truth=is_truth, is_part=False)
 
     def asking(self, node: nodes.Node) -> _Usage:
@@ -298,7 +298,7 @@ def _references(occurrence: Occurrence, node: nodes.Node, state: _Usage) -> Iter
 def _references_by_path(
     occurrence: Occurrence, node: nodes.Node, access: tuple[str, Path], state: _Usage
 ) -> Iterator[Reference]:
-    """The reference by a name and a path; for a local variable, one for each of its sources."""
+    """Yield the reference to a name with a path; for a local variable, one reference for each of its sources."""
     name, path = access
     is_alone = state.is_truth is True and not isinstance(getattr(node, "arg", None), nodes.Expr)
     is_unguarded = name not in state.tested and not is_alone and path[:1] != (_OK,)
@@ -313,7 +313,7 @@ def _references_by_path(
 
 
 def _parts(node: nodes.Node, state: _Usage, whole: nodes.Node) -> Iterator[tuple[nodes.Node, _Usage]]:
-    """The parts of an expression, each with how its value is used."""
+    """The parts of an expression, and how the value of each part is used."""
     value = state._replace(is_truth=None)
     beside = state.beside()
     match node:
@@ -362,9 +362,9 @@ def _asked_in(node: nodes.Node) -> frozenset[str]:
 
 
 def touched_names(occurrence: Occurrence, unspoken: Collection[str]) -> frozenset[str]:
-    """The root names that an expression uses, and each sensitive field in `unspoken` that it may contain.
+    """The root names that an expression uses, and each sensitive field in `unspoken` that its value may contain.
 
-    A whole record contains all its fields, and so does a record whose field is computed. An expression that only
+    A whole record contains all its fields, and a field with a computed name may be any of them. An expression that only
     assigns a record or loops over it does not touch the sensitive fields inside it yet.
     """
     inner = [name for name in unspoken if has_path(name)]
@@ -383,7 +383,7 @@ def used_env(node: nodes.Node) -> frozenset[str]:
 
 
 def walk(node: nodes.Node) -> Iterator[nodes.Node]:
-    """`node` and everything in it."""
+    """Yield `node` and every node in it."""
     yield node
     yield from node.find_all(nodes.Node)
 
@@ -407,7 +407,7 @@ def name_and_path(node: nodes.Node) -> tuple[str, Path] | None:
 
 
 def whole_values(node: nodes.Node) -> Iterator[nodes.Node]:
-    """The expressions that may be the value of `node`, unchanged: both arms of a choice, a value and its default."""
+    """The expressions that `node` may evaluate to, unchanged: both values of a choice, or a value and its default."""
     match node:
         case nodes.CondExpr(expr1=then, expr2=nodes.Expr() as other):
             yield from (*whole_values(then), *whole_values(other))
@@ -418,7 +418,7 @@ def whole_values(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def operand_of(node: nodes.Filter) -> nodes.Expr:
-    """The value to which a filter is applied. Jinja2's block filters, which do not have one, are never read."""
+    """The operand of a filter. Only Jinja2's block filters do not have one, and the parser never produces them."""
     assert node.node is not None  # noqa: S101 - only a filter of a block has none
     return node.node
 

@@ -1,7 +1,7 @@
-"""Parses texts with Jinja2's lexer and expression parser; reports where and why a text cannot be read.
+"""Parses texts with Jinja2's lexer and expression parser, and reports where and why a text cannot be read.
 
-A text is split into literal text, values `{{ ... }}` and tags `{% ... %}`. Each pair of braces is read separately and
-has at most one error, so all errors in a text are reported together.
+A text is split into literal text, values `{{ ... }}` and tags `{% ... %}`. Each pair of braces is parsed separately and
+has at most one error, so the errors of all pairs are reported together.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ class ForeignSyntax:
     """Notations from other languages and systems, and their replacements here: the tables in `foreign.yaml`.
 
     Attributes:
-        operators: the rule that an operator breaks, and its cure.
-        misplaced: operators and words where an operator or the end is expected: the rule, the problem and the fix.
-        missing: operators where a value is expected, with their cures.
-        words, literals: words in place of an operator or a value, with their cures.
+        operators: foreign operators, with the rule that they break and the fix.
+        misplaced: operators and words found where an operator or the end is expected, with the rule, the problem and
+            the fix.
+        missing: operators and words found where a value is expected, with their fixes.
+        words, literals: words found in place of an operator, or of a value, with their fixes.
         calls: functions and methods, with the equivalent filter.
         filters, tags: names that do not exist here, with their fixes.
-        names: names that other systems use, with the name here.
-        instead: operators and words that are only spelt differently here.
+        names: names that other systems use, with the equivalent name here.
+        instead: operators and words with a different spelling here, with that spelling.
     """
 
     operators: Mapping[str, tuple[str, str]]
@@ -51,7 +52,7 @@ class ForeignSyntax:
     instead: Mapping[str, str]
 
     def fix(self, word: str, cure: str) -> Fix | str:
-        """The fix of a foreign word, with its replacement if that is always the same."""
+        """The fix for a foreign word, with the replacement if it is always the same."""
         return Fix(cure, "characters", self.instead[word]) if word in self.instead else cure
 
 
@@ -61,10 +62,10 @@ MAX_TOKENS: Final = 150
 """Maximum number of words and signs in a pair of braces; our choice."""
 
 MAX_DEPTH: Final = 30
-"""How deep brackets and operators may be nested; our choice."""
+"""Maximum depth of nested brackets, `not` and minus signs; our choice."""
 
 MAX_BLOCKS: Final = 10
-"""How deep blocks in a text may be nested; our choice."""
+"""Maximum depth of nested blocks in a text; our choice."""
 
 _TAGS: Final = ("if", "elif", "for", "set", "include", "else", "endif", "endfor")
 _CLOSERS: Final = {"{{": "}}", "{%": "%}", "{#": "#}", "(": ")", "[": "]"}
@@ -91,7 +92,7 @@ _NO_MAP: Final = 'maps cannot be written here; for an entry of a map, write name
 
 
 class Fault(NamedTuple):
-    """Something that cannot be read; None means the rule's own fix."""
+    """A part of a text that cannot be read. A cure of None means the rule's own fix."""
 
     code: str
     at: Token
@@ -106,8 +107,8 @@ class Piece:
     Attributes:
         opener: `{{`, `{%`, or "" for literal text.
         start, close: the offsets where it starts and where it is closed.
-        tokens: those between the braces.
-        fault: why it cannot be read.
+        tokens: the tokens between the braces.
+        fault: the reason why it cannot be read, if any.
     """
 
     opener: str
@@ -117,12 +118,12 @@ class Piece:
     fault: Fault | None = None
 
     def refuse(self, code: str, at: Token, message: str, cure: str | Fix | None = None) -> None:
-        """Note an error at a token, unless there is one already."""
+        """Record an error at a token, unless the piece already has one."""
         self.fault = self.fault or Fault(code, at, message, cure)
 
     @property
     def expression_start(self) -> int:
-        """The index of the first token of its expression."""
+        """The index of the first token of the piece's expression."""
         heads = {"if": 1, "elif": 1, "include": 1, "for": 3, "set": 3}
         return heads.get(self.at(0).text, len(self.tokens)) if self.opener == "{%" else 0
 
@@ -165,7 +166,7 @@ def read_expression(template: Template, text: Located) -> tuple[nodes.Expr | Non
 
 
 class _Scanner:
-    """Splits a text into pieces with Jinja2's lexer. After an error within braces, it continues after them."""
+    """Splits a text into pieces with Jinja2's lexer. After an error within braces, it continues after those braces."""
 
     def __init__(self, source: str, begin: int, *, is_bare: bool) -> None:
         self.source = source
@@ -174,13 +175,13 @@ class _Scanner:
         self.is_bare = is_bare
 
     def pieces(self) -> Iterator[Piece]:
-        """The pieces of the text, in their order."""
+        """Yield the pieces of the text, in order."""
         at = yield from self._split(self.begin)
         while at < self.end:
             at = yield from self._split(at)
 
     def _split(self, begin: int) -> Generator[Piece, None, int]:
-        """The pieces up to the first braces with an error; returns where the text after them starts."""
+        """Yield the pieces up to the first braces with an error; returns the offset after those braces."""
         piece = Piece("{{", self.begin - 1, close=self.end) if self.is_bare else None
         kind = "data"
         opened = ""
@@ -209,7 +210,7 @@ class _Scanner:
         return self.end
 
     def _tokens(self, begin: int) -> Iterator[Token]:
-        """The tokens of Jinja2's lexer, then `end`, or `error` where it stops."""
+        """Yield the tokens of Jinja2's lexer, then an `end` token, or an `error` token where the lexer stops."""
         state = "variable" if self.is_bare else None
         at = begin
         kind = "end"
@@ -224,7 +225,7 @@ class _Scanner:
         yield Token(at, kind, self.source[at : at + 1])
 
     def _broken(self, piece: Piece, fault: Fault) -> Generator[Piece, None, int]:
-        """Yield braces with an error, with only the word of a tag in them; returns where the text after them starts."""
+        """Yield the braces with an error, keeping only a tag's word; returns the offset after those braces."""
         at = fault.at
         closer = self.source.find(_CLOSERS[piece.opener], at.start)
         piece.close = closer + 2 if closer >= 0 else self.end
@@ -267,7 +268,7 @@ class _Scanner:
         return None
 
     def _lexer_fault(self, token: Token) -> Fault:
-        """Why Jinja2's lexer stops at a character; after a bracket, the reason is a control character."""
+        """The error where Jinja2's lexer stops. At a closing bracket, the cause may be a control character after it."""
         if token.text in ")]" and (control := _CONTROL.search(self.source, token.start, self.end)):
             return _meaningless(Token(control.start(), "", control[0]))
         if token.text in ")]":
@@ -326,7 +327,7 @@ def _bracket_not_closed(bracket: Token) -> Fault:
 
 @dataclass(slots=True)
 class _Block:
-    """An open `if` or `for`, and the body to which nodes are added."""
+    """An open `if` or `for`, with the body that nodes are being added to."""
 
     head: Piece
     node: Any
@@ -335,7 +336,7 @@ class _Block:
 
     @property
     def word(self) -> str:
-        """`if` or `for`."""
+        """The word of the tag: `if` or `for`."""
         return "if" if isinstance(self.node, nodes.If) else "for"
 
 
@@ -353,7 +354,7 @@ class _TreeBuilder:
         self.reported_tags: set[str] = set()
 
     def read(self) -> tuple[list[nodes.Node], list[Fault]]:
-        """The nodes of the text, and its errors in their order."""
+        """Return the nodes of the text, and its errors in order."""
         faults: list[Fault] = []
         for piece in _Scanner(self.template.source, self.begin, is_bare=self.is_bare).pieces():
             for token in (Token(piece.start, "begin", piece.opener), *piece.tokens, piece.at(-1)):
@@ -372,7 +373,7 @@ class _TreeBuilder:
         return self.body, sorted(faults, key=lambda fault: fault.at)
 
     def _open_body(self) -> list[nodes.Node]:
-        """The body to which nodes are added."""
+        """The body that new nodes are added to."""
         return self.blocks[-1].body if self.blocks else self.body
 
     def _write(self, part: nodes.Expr) -> None:
@@ -461,13 +462,13 @@ class _TreeBuilder:
             piece.refuse("E322", word, f'nothing opens this "{word.text}"', cure)
 
     def _close(self) -> None:
-        """Close the innermost block. The contents of a loop whose head cannot be read are left out."""
+        """Close the innermost block. A loop whose head cannot be read is left out, with its contents."""
         block = self.blocks.pop()
         if block.word == "if" or block.head.fault is None:
             self._open_body().append(block.node)
 
     def _target(self, piece: Piece, sign: str, cure: str) -> nodes.Name:
-        """The local variable, followed by `sign`, that `for` or `set` sets."""
+        """The local variable that a `for` or `set` tag sets; reports an error unless `sign` follows it."""
         word = piece.at(0)
         name = piece.at(1)
         wrong = piece.at(2)
@@ -483,7 +484,7 @@ class _TreeBuilder:
         return nodes.Name(name.text, "store", lineno=name.start)
 
     def _unknown(self, piece: Piece, word: Token) -> None:
-        """Report an unknown tag, once with its end tag. A misspelt `if`, `for` or end is read as the intended one."""
+        """Report an unknown tag and its end tag once. A misspelt `if`, `for` or end tag is read as the intended one."""
         opened = f"end{self.blocks[-1].word}" if self.blocks else ""
         meant = opened if word.text in ("end", "fi") else nearest(word.text.replace("foreach", "for"), _TAGS)
         if word.kind == "end":
@@ -501,7 +502,7 @@ class _TreeBuilder:
     # expressions
 
     def _expression(self, piece: Piece) -> nodes.Expr | None:
-        """The expression in a piece; None after noting its error."""
+        """The expression in a piece; None after recording an error."""
         if piece.fault is not None:
             return None
         faults = list[Fault]()
@@ -535,7 +536,7 @@ def _check_alone(piece: Piece, word: Token) -> None:
 
 
 def _word_faults(piece: Piece) -> Iterator[Fault]:
-    """Note errors that Jinja2's parser would not report because it would read something else."""
+    """Yield the errors that Jinja2's parser would miss because it would read the words in another way."""
     depth = prefixes = 0
     for index, token in enumerate(piece.tokens[piece.expression_start :], piece.expression_start):
         prefixes = prefixes + 1 if token.says("not", "-") else 0
@@ -568,7 +569,7 @@ def _word_faults(piece: Piece) -> Iterator[Fault]:
 
 
 def _thousands(piece: Piece, start: int, last: str) -> Fault | None:
-    """A number with a comma before its last three digits, which are at `start`; None if it is not such a number."""
+    """The error for a number like `1,500`, where `last` (at `start`) are the digits after the comma; otherwise None."""
     before = next((each for each in piece.tokens if each.start + len(each.text) + 1 == start), None)
     if before is None or before.kind != "integer" or not re.fullmatch(r"[0-9]{3}(?:\.[0-9]+)?", last):
         return None
@@ -577,7 +578,7 @@ def _thousands(piece: Piece, start: int, last: str) -> Fault | None:
 
 
 def _explain(piece: Piece, index: int) -> Fault:
-    """Why Jinja2's parser stops at a token."""
+    """The error that makes Jinja2's parser stop at a token."""
     token = piece.at(index)
     before = piece.before(index)
     bracket = piece.open_bracket()
@@ -611,13 +612,13 @@ def _explain(piece: Piece, index: int) -> Fault:
 
 
 class _Normaliser(NodeTransformer):
-    """Converts different spellings of an expression to one form."""
+    """Converts equivalent spellings of an expression to one form."""
 
     def __init__(self, template: Template) -> None:
         self.template = template
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
-        """`a["key"]` is `a.key`; a fixed number becomes a literal."""
+        """Convert `a["key"]` to `a.key`, and a negative index to a literal."""
         self.generic_visit(node)
         match node.arg:
             case nodes.Const(value=str() as key):
@@ -630,7 +631,7 @@ class _Normaliser(NodeTransformer):
         return node
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:
-        """`a | first.name` is a field of the filter's result."""
+        """Read `a | first.name` as the field `name` of the filter's result."""
         self.generic_visit(node)
         name, *fields = node.name.split(".") if not node.args else [node.name]
         plain: nodes.Expr = node
@@ -641,7 +642,7 @@ class _Normaliser(NodeTransformer):
 
 
 def _fixed(key: Any) -> Any:
-    """A key; a negative number becomes a literal."""
+    """Return a key, with a negative number converted to a literal."""
     if isinstance(key, nodes.Neg) and isinstance(key.node, nodes.Const) and isinstance(key.node.value, int | float):
         return nodes.Const(-key.node.value, lineno=key.lineno)
     return key

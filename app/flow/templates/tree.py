@@ -1,7 +1,7 @@
 """A template as a tree of Jinja2 nodes, with the place of each node.
 
-The `lineno` of every node is an offset: the parser is given tokens with offsets instead of line numbers. From the
-tokens, the start and the end of every node are known.
+The `lineno` of every node is an offset, because the parser gets tokens with offsets instead of line numbers. The tokens
+show where each node starts and ends.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_FILE = 100_000
 
 
 class Located(Protocol):
-    """Text that records the place of each of its characters: a scalar of a flow file, or a template file."""
+    """Text with a known place for each of its characters: a scalar of a flow file, or a template file."""
 
     @property
     def value(self) -> str:
@@ -54,7 +54,7 @@ class TemplateFile:
 
 
 def missing_file(name: str, templates: Mapping[str, str]) -> tuple[str, str | Fix]:
-    """Message and cure for an unknown file name."""
+    """The message and the fix for an unknown file name."""
     message = f'there is no file "{name}" in {FOLDER}'
     bare = name.removeprefix(FOLDER)
     meant = next((known for known in templates if known == bare or known.startswith(f"{bare}.")), None)
@@ -73,22 +73,20 @@ class Token(NamedTuple):
 
     @property
     def end(self) -> int:
-        """The offset after it."""
+        """The offset after the token."""
         return self.start + len(self.text)
 
     def says(self, *words: str) -> bool:
-        """Whether it is one of these operators or words."""
+        """Whether the token is one of these operators or words."""
         return self.kind in ("operator", "name") and self.text in words
 
 
 class Template:
-    """A text with everything that it includes, as one tree. The offsets of its texts follow each other.
-
-    Templates with the same texts are equal, so that they share compiled code.
+    """A text with everything that it includes, as one tree. Offsets count on from one text to the next.
 
     Attributes:
         body: Jinja2's nodes. An entry named by a fixed text is a `Getattr`, however it is written.
-        files: the template files in it.
+        files: the names of the template files in it.
     """
 
     def __init__(self, text: Located) -> None:
@@ -108,25 +106,25 @@ class Template:
         return base
 
     def learn(self, token: Token) -> None:
-        """Note a token of the text that was added last."""
+        """Record a token of the text that was added last."""
         self._index[token.start] = len(self._tokens)
         self._tokens.append(token)
 
     def place_at(self, start: int, length: int = 1) -> Place:
-        """The place of some characters."""
+        """The place of `length` characters from the offset `start`."""
         base, text = next(each for each in reversed(self._texts) if each[0] <= start)
         return text.at(start - base, length)
 
     def beginning(self, offset: int) -> int:
-        """The offset at which the text around an offset starts."""
+        """The offset where the text that contains an offset starts."""
         return max(base for base, _ in self._texts if base <= offset)
 
     def between(self, start: int, end: int) -> Token:
-        """The source between two offsets."""
+        """The source between two offsets, as a token."""
         return Token(start, "", self.source[start:end])
 
     def written_as(self, node: nodes.Node) -> Token:
-        """The source of an expression."""
+        """The source of an expression, as a token."""
         return self.between(self.start(node), self.end(node))
 
     def place(self, where: nodes.Node | Token) -> Place:
@@ -158,32 +156,32 @@ class Template:
         return self._tokens[index].end
 
     def key(self, node: nodes.Node) -> Token:
-        """The token of the key of an entry."""
+        """The first token of an entry's key."""
         return self.token(node.lineno, 1)
 
     def whole_key(self, node: nodes.Node) -> Token:
-        """The whole key, without the brackets around it."""
+        """The whole key of an entry, without the brackets around it."""
         end = self.end(node)
         return self.between(self.key(node).start, end - (self.source[end - 1] == "]"))
 
     def operator(self, left: nodes.Node) -> Token:
-        """The token of the operator after an operand."""
+        """The operator after an operand, as a token."""
         index = bisect_left(self._tokens, (self.end(left),))
         while self._tokens[index].text == ")":
             index += 1
         return self._tokens[index]
 
     def token(self, start: int, further: int = 0) -> Token:
-        """The token at an offset, or another one relative to it."""
+        """The token at an offset, or the one that is `further` tokens after it (before it if negative)."""
         return self._tokens[self._index[start] + further]
 
     def written(self) -> Iterator[nodes.Expr]:
-        """Every output value."""
+        """Yield every value that the template outputs."""
         for output in nodes.Template(self.body).find_all(nodes.Output):
             yield from (child for child in output.nodes if not isinstance(child, nodes.TemplateData))
 
     def before(self, node: nodes.Node) -> Token:
-        """The token before an expression and the brackets around it."""
+        """The token before an expression and before any brackets around it."""
         index = self._index[self.start(node)] - 1
         while self._tokens[index].text == "(":
             index -= 1
@@ -191,13 +189,13 @@ class Template:
 
 
 def _offsets(node: nodes.Node) -> Iterator[int]:
-    """The offsets of an expression and its parts, except comparisons: Jinja2 gives those the next token's offset."""
+    """The offsets of an expression and its parts, except comparisons, where Jinja2 records the next token's offset."""
     for each in (node, *node.find_all(nodes.Node)):
         if not isinstance(each, nodes.Compare | nodes.Operand):
             yield each.lineno
 
 
 def shorten(text: str) -> str:
-    """At most 40 characters of `text`, on one line."""
+    """Put `text` on one line, cut to 40 characters."""
     line = " ".join(text.split())
     return line if len(line) <= 40 else f"{line[:37]}..."

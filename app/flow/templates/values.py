@@ -26,26 +26,26 @@ Evaluator: TypeAlias = Callable[[Mapping[str, Any]], Any]
 
 
 NO_NAMES: Final[Mapping[str, Any]] = {}
-"""Never modified."""
+"""An empty map of names, which must not be modified."""
 
 
 class Names(dict[str, Any]):
-    """The names that the values of a turn use, and the turn's budget. It does not change.
+    """The names that the values of a turn use, and the turn's budget.
 
-    So one Jinja2 context serves all of them.
+    The names never change, so all values of the turn share one Jinja2 context.
     """
 
     _context: Context | None = None
 
     def __init__(self, known: Mapping[str, Any] = NO_NAMES, budget: Budget | None = None) -> None:
-        """`budget` is that of the turn, unless it is among the `known` names; None for a separate one."""
+        """Use the turn's `budget`; if it is None, use the one among the `known` names, or else a new one."""
         super().__init__(known)
         if budget is not None or BUDGET not in self:
             self[BUDGET] = budget or Budget()
 
     @property
     def context(self) -> Context:
-        """The context that renders them."""
+        """The Jinja2 context that values are rendered in."""
         if self._context is None:
             self._context = Context(ENVIRONMENT, dict(self), None, {})
         return self._context
@@ -77,11 +77,11 @@ _RESULT: Final = "result"
 
 
 class Program:
-    """A compiled template; `escapers` are those of its values, by their offsets.
+    """A compiled template; `escapers` names the escaper of each value by the value's offset.
 
     Attributes:
-        steps: its share of the turn's budget, without its loops.
-        has_loop: whether it has any.
+        steps: the number of steps that it takes from the turn's budget, not counting loops.
+        has_loop: whether it contains a loop.
     """
 
     def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
@@ -91,12 +91,12 @@ class Program:
         self.has_loop = any(node.find(nodes.For) is not None or isinstance(node, nodes.For) for node in template.body)
 
     def pieces(self, names: Mapping[str, Any]) -> Iterator[str]:
-        """Render the text, piece by piece. Raises UndefinedError and Unfit."""
+        """Render the text, piece by piece. Raises UndefinedError or Unfit."""
         context = names.context if isinstance(names, Names) else Names(names).context
         return self._compiled.root_render_func(context)
 
     def offset_of(self, error: BaseException) -> int | None:
-        """The offset of the value or the tag that raised an error; None if unknown."""
+        """The offset of the value or the tag that raised an error; None if the error is not from this template."""
         name = self._compiled.filename or "<template>"
         frames = traceback.walk_tb(error.__traceback__)
         lines = [line for frame, line in frames if frame.f_code.co_filename == name]
@@ -104,7 +104,7 @@ class Program:
 
 
 def compiled_expression(template: Template, node: nodes.Node, language: str) -> Evaluator:
-    """The function that computes an expression: names by name → value. It raises UndefinedError and Unfit."""
+    """Compile an expression to a function: names in scope → value. The function raises UndefinedError or Unfit."""
     copied = _Rewriter(template, language, {}).rewritten(node)
     program = _compile_nodes([nodes.Assign(nodes.Name(_RESULT, "store"), copied)])
 
@@ -124,7 +124,7 @@ def _compile_nodes(body: list[nodes.Node]) -> jinja2.Template:
 
 
 class _Rewriter:
-    """Copies checked nodes, with operators and localised filters replaced with calls of our functions."""
+    """Copies checked nodes, replacing operators and localised filters with calls of our functions."""
 
     def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
         self.template = template
@@ -132,7 +132,7 @@ class _Rewriter:
         self.escapers = escapers
 
     def rewritten(self, node: Any) -> Any:
-        """A node, or a list of them, rewritten."""
+        """A rewritten copy of a node or of a list of nodes."""
         if isinstance(node, list):
             return [self.rewritten(each) for each in node]
         if not isinstance(node, nodes.Node):
@@ -202,32 +202,29 @@ MAX_OUTPUT: Final[dict[str, int]] = {
     "text": 10_000,
     "kept": 10_000,
 }
-"""Maximum number of characters in a rendered value, by kind of place; our choice."""
+"""Maximum number of characters in a rendered value, by kind of text (`Escape`); our choice."""
 
 _SURROUNDINGS: Final = (4, 8, 16, 32, 64)
-"""The number of surrounding characters to compare when looking for the source of a part of rendered text."""
+"""How many surrounding characters to compare, tried in turn, when looking for the source of rendered text."""
 
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 _CONTROL = re.compile("%(?:[01][0-9A-Fa-f]|7[Ff])")
 
 
 class Value(Protocol):
-    """A compiled field of a flow file: a literal, or text with braces.
-
-    `used_names` are the names that it uses, and sensitive fields as `name.field`.
-    """
+    """A compiled field of a flow file: a literal, or text with braces."""
 
     @property
     def place(self) -> Place:
-        """The place of its source."""
+        """The place of the value's source."""
 
     @property
     def used_names(self) -> frozenset[str]:
-        """The root names that it uses."""
+        """The root names that the value uses, and the sensitive fields (`name.field`)."""
 
     @property
     def is_literal(self) -> bool:
-        """Whether it is the same in every call."""
+        """Whether the value is the same in every call."""
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """The value, cast to its declared type. Raises RenderError."""
@@ -246,11 +243,11 @@ class Literal:
     is_literal: ClassVar = True
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The value."""
+        """Return the value; the names are not used."""
         return self.value
 
     def place_of(self, names: Mapping[str, Any], start: int, length: int) -> Place:
-        """The place of `length` characters of the value; `start` counts from its first one."""
+        """The place of `length` characters of the value, beginning at the index `start`."""
         blanks = len(self.text.value) - len(self.text.value.lstrip())
         return self.text.at(blanks + start, length)
 
@@ -261,9 +258,10 @@ class _ComputedBase:
 
     Attributes:
         place: the place of its source.
-        type: the type to which the result is cast.
+        type: the type that the result is cast to.
         source: its text.
-        template: its tree; `language` is that of its filters.
+        template: its tree.
+        language: the language of its localised filters.
         used_names: the root names that it uses, and the sensitive fields (`name.field`).
         used_env: the settings that it uses (`CRM_URL` for `env.CRM_URL`).
     """
@@ -311,7 +309,7 @@ class Expression(_SingleExpression):
     """A condition: the text of `if`, `until` or `check`."""
 
     def evaluate(self, names: Mapping[str, Any]) -> Any:
-        """Whether it holds in this call. Raises RenderError if a value is missing or does not fit."""
+        """Whether the condition holds in this call. Raises RenderError if a value is missing or does not fit."""
         value = self._computed(names)
         if value is True or value is False:
             return value
@@ -320,7 +318,7 @@ class Expression(_SingleExpression):
 
 @dataclass(frozen=True)
 class Native(_SingleExpression):
-    """`"{{ expression }}"` alone, where text is not required: the value itself, cast to its type."""
+    """A field with nothing but `{{ expression }}` that need not be text: the expression's value, cast to the type."""
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """The value in this call. Raises RenderError."""
@@ -335,8 +333,8 @@ class Computed(_ComputedBase):
     """Text with braces, rendered for each call and cast to its type.
 
     Attributes:
-        escape: the kind of place where it is inserted.
-        escapers: the name of the escaper of each value, by the offset of the value.
+        escape: what the text is used for.
+        escapers: the name of each value's escaper, by the value's offset.
     """
 
     escape: Escape = "text"
@@ -358,7 +356,7 @@ class Computed(_ComputedBase):
             raise self._error("E392", f"the result is not valid here: {error}") from None
 
     def place_of(self, names: Mapping[str, Any], start: int, length: int) -> Place:
-        """The place of some characters of the rendered text; the value's place if they are computed."""
+        """The place of some characters of the rendered text; the place of the whole field if they are computed."""
         try:
             text = str(self.render(names))
             source = self.template.source
@@ -388,7 +386,7 @@ class Computed(_ComputedBase):
         return text
 
     def _measured(self, pieces: Iterable[str]) -> Iterator[str]:
-        """The pieces, until they are too long together: loops may produce very long texts."""
+        """Yield the pieces; raises RenderError once they are too long together: loops can produce very long texts."""
         size = 0
         for piece in pieces:
             size += len(piece)
@@ -416,7 +414,7 @@ class Computed(_ComputedBase):
         return text if self.type.name == "text" else self.type.cast(text)
 
     def _check_path(self, path: str) -> None:
-        """Refuse values that a server may read as a different path after decoding: `..%2F`, line breaks."""
+        """Refuse a path that a server may read as a different one after decoding: `..%2F`, line breaks."""
         if _DOTS.search(path) or ("%" in path and _DOTS.search(unquote(path).replace("\\", "/"))):
             raise self._error("E393", 'a URL whose path goes up with ".."')
         if _CONTROL.search(path):
