@@ -1,9 +1,9 @@
-"""Stands in for the server that an example asks and tells: `python stand_in.py answers.json`.
+"""Replace the server that an example's lookups and hooks call: `python stand_in.py answers.json`.
 
-The file maps requests to answers: `"GET /customers?phone=447700900123"`, or without the query to answer every one;
-`"POST /pins/check pin=4711"` answers a body with that entry, and comes before one without. A list answers with each of
-its items in turn, and with the last one from then on. Any other GET is not found, any other POST (a hook) is taken.
-Each request is printed, with its body.
+The file maps requests to answers. `"GET /customers?phone=447700900123"` matches that query; without a query, a key
+matches every query. `"POST /pins/check pin=4711"` matches a JSON body with that entry, and takes precedence over a key
+without an entry. The items of a list are the answers to successive requests; the last one is repeated. Any other GET
+gets 404, and any other POST (a hook) gets 200. Each request is printed with its body.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import Any
 
 
 class Answers(BaseHTTPRequestHandler):
-    """Answers from the file."""
+    """Answers requests from the file."""
 
     known: dict[str, list[Any]]
 
     def do_GET(self) -> None:
-        """A lookup."""
+        """Answer a lookup."""
         self._answer("")
 
     def do_POST(self) -> None:
-        """A lookup with a body, or a hook."""
+        """Answer a lookup with a body, or a hook."""
         self._answer(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
 
     def _answer(self, body: str) -> None:
@@ -40,7 +40,7 @@ class Answers(BaseHTTPRequestHandler):
             self._send(200, answers.pop(0) if len(answers) > 1 else answers[0])
 
     def _keys(self, body: str) -> Iterator[str]:
-        """Under what the request may stand in the file, the closest first."""
+        """The keys that match the request, the most specific first."""
         whole, path = f"{self.command} {self.path}", f"{self.command} {self.path.partition('?')[0]}"
         entries = json.loads(body) if body.startswith("{") else {}
         yield from (f"{path} {name}={value}" for name, value in entries.items())
@@ -56,11 +56,11 @@ class Answers(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Nothing: the request is printed already."""
+        """Do nothing: the request has already been printed."""
 
 
 def main() -> None:
-    """Serve the file until Ctrl-C."""
+    """Answer requests from the file until Ctrl-C."""
     options = argparse.ArgumentParser(description="Stand in for the server that an example asks and tells.")
     options.add_argument("file", type=Path, help="answers.json of an example")
     options.add_argument("--port", type=int, default=8009, help="0 takes any free one [8009]")

@@ -160,7 +160,7 @@ def test_a_variable_that_a_flow_reads_is_chosen_in_the_settings(page: Page, proj
     page.get_by_role("button", name="Skip ahead").click()
     for key in "135791":
         page.keyboard.press(key)
-    expect(heard(page, "The meeting begins when the host comes in.")).to_be_visible()
+    expect(heard(page, "The meeting begins when the host joins.")).to_be_visible()
     page.get_by_role("button", name="Keep as scenario").click()
     expect(page.locator("#status")).to_contain_text("a caller presses 135791")
     assert "GUEST_PIN: '135791'" in (project / "tests/scenarios/conference.yaml").read_text()

@@ -149,7 +149,7 @@ async def test_a_survey_asks_what_the_server_gives_however_much_it_is(asked: Loo
     assert "We have 40 short questions." in heard[0]
     assert "Question 1? Press a key from 1 to 5." == heard[1]
     assert ["Question 40? Press a key from 1 to 5."] == last[:1]
-    assert ["Thank you, that was all. See you soon."] == call.said
+    assert ["Thank you, that was the last question. See you soon."] == call.said
     assert 1 == len(asked.requests)
 
 
