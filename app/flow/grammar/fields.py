@@ -37,7 +37,7 @@ _JSON_WORDS = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class OrTemplate:
-    """A value of a kind, or a text with braces that compute it."""
+    """A value of one `Kind`, or a text with braces that compute it."""
 
     kind: Kind
 
@@ -287,7 +287,7 @@ def in_every_locale(place: Place, reader: Resolver, read: Callable[[Resolver], V
 
 
 def _joined(values: Mapping[str, Value | None], place: Place) -> Value | None:
-    """The values as one; None if one of them could not be read."""
+    """The values of all locales as one value; None if one of them could not be read."""
     read = {name: value for name, value in values.items() if value is not None}
     return localised(read, place) if len(read) == len(values) else None
 
@@ -301,7 +301,7 @@ _BY_KIND: Mapping[type[Kind], Callable[[Any], Form]] = {
     FreeForm: lambda kind: JsonField("header", texts_only=True) if kind.text_only else JsonField("text"),
     StandardHeaders: lambda kind: MapField({USER_TO_USER: OrTemplate(PlainText(escape="header"))}),
 }
-"""How options of a kind are written. A value of any other kind is written as it is, or computed."""
+"""How the options of some kinds are written. An option of any other kind is written as it is, or computed."""
 
 _BY_NAME: Mapping[tuple[str, str], Form] = {
     ("stream", "streamUrl"): LocalField(ListField(OrTemplate(Url()))),

@@ -63,9 +63,9 @@ class MapForm(ABC):
     """
 
     hints: ClassVar[Mapping[str, str]] = {}
-    """For the words of other systems, separated by blanks: the word here, or what to write instead."""
+    """Words of other systems, separated by spaces, each with the word to use here or what to write instead."""
     cures: ClassVar[Mapping[str, str | Fix]] = {}
-    """For a required word: what to write if it is missing (E204)."""
+    """What to write if a required word is missing (E204), by word."""
     unknown_code: ClassVar[str] = "E202"
     """The code of an issue for an unknown word."""
     example: ClassVar[str] = ""

@@ -27,7 +27,7 @@ N = TypeVar("N", Text, Map, Seq)
 HINTS: Final[Mapping[str, Mapping[str, str]]] = yaml.load(
     Path(__file__).with_name("hints.yaml").read_bytes(), yaml.CSafeLoader
 )
-"""For each kind of map: other systems' words, separated by blanks, and the word here or what to write instead."""
+"""For each kind of map: other systems' words, separated by spaces, each with what to write instead."""
 
 _SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
@@ -204,7 +204,7 @@ class Fields:
         return key.place if key else self.place
 
     def without(self, *words: str) -> Fields:
-        """The same, without some words."""
+        """These fields without some words."""
         return replace(self, values={word: node for word, node in self.values.items() if word not in words})
 
     def need(self, word: str, cure: str | Fix, reader: Reader) -> Node | None:
@@ -216,7 +216,7 @@ class Fields:
 
 
 UNWRITTEN: Final = Fields("", NOWHERE, {}, {})
-"""Fields for words that are not from a file."""
+"""Fields for words that were not read from a file."""
 
 
 def read_fields(

@@ -192,7 +192,7 @@ class RunForm(_Form):
     run: Annotated[Node, Unread(offered("flows"))]
     """Another flow, without coming back."""
     given: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("with", default=None)
-    """What the other flow is given."""
+    """The params of the other flow."""
 
 
 class ReturnForm(_Form):
@@ -201,7 +201,7 @@ class ReturnForm(_Form):
     outcome: Annotated[Node, Unread(offered("outcomes"))] = written_as("return")
     """Back to the flow that ran this one, with this outcome."""
     sets: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("set", default=None)
-    """What is given back."""
+    """The values that the flow returns."""
 
 
 _NEW_STEP: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")

@@ -30,7 +30,7 @@ class Constant(Supplied):
     is_literal = True
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """Always the same object."""
+        """The value: always the same object."""
         return self.content
 
 
@@ -74,7 +74,7 @@ class Whole(ABC):
     @property
     @abstractmethod
     def parts(self) -> tuple[Value, ...]:
-        """Its parts, in order."""
+        """The parts, in order."""
 
     @cached_property
     def is_literal(self) -> bool:
@@ -96,7 +96,7 @@ class Object(Whole):
 
     @property
     def parts(self) -> tuple[Value, ...]:
-        """The members."""
+        """The values of the map."""
         return tuple(self.members.values())
 
     def render(self, names: Mapping[str, Any]) -> dict[str, Any]:

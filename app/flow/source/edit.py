@@ -81,7 +81,7 @@ def _line_break(text: str, at: int) -> tuple[int, int]:
 
 
 class NoSuchValue(Exception):
-    """There is no value at this path."""
+    """The document has no value at this path."""
 
 
 class YamlText:
@@ -192,10 +192,10 @@ def _child(node: yaml.Node, key: str) -> yaml.Node:
 
 
 def quoted(value: str) -> str:
-    """The text in double quotes."""
+    """A text in double quotes."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def written(value: str) -> str:
-    """The text as a scalar: plain if that is certain to be read as this text."""
+    """A text as a YAML scalar: without quotes if YAML is certain to read the same text."""
     return value if _PLAIN.fullmatch(value) else quoted(value)

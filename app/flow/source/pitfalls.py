@@ -192,7 +192,7 @@ def _looks_like_one_text(value: str, space: str, comment: str, key: str) -> bool
 
 
 def check_key(source: SourceFile, event: yaml.ScalarEvent) -> FlowIssue | None:
-    """The problem of a key without quotes."""
+    """The issue of an unquoted key, if it has one."""
     if event.style:
         return None
     if _is_merge(event):

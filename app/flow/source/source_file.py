@@ -38,7 +38,7 @@ def marks(event: yaml.Event) -> tuple[yaml.Mark, yaml.Mark]:
 
 
 def is_quoted(event: yaml.Event) -> bool:
-    """Whether an event is a text in quotes."""
+    """Whether an event is a quoted text."""
     return isinstance(event, yaml.ScalarEvent) and event.style in ("'", '"')
 
 

@@ -186,7 +186,7 @@ def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_equals(fault: SyntaxFault) -> FlowIssue | None:
-    """`{topic = sales}`."""
+    """`{topic = sales}`: an equals sign instead of a colon."""
     found = _EQUALS_IN_MAP.search(fault.line.bare, 0, fault.at - fault.line.start + 1)
     if not fault.in_flow or not found:
         return None
@@ -210,7 +210,7 @@ def find_braces(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> FlowIssue:
-    """An issue: the braces at `start` are not in quotes."""
+    """The issue that the braces at `start` are not in quotes."""
     key = None if in_flow or start != line.content else _BRACED_KEY.match(line.bare, start - line.start)
     if key:
         place = source.place(start, line.start + key.end(1))
@@ -376,7 +376,7 @@ def find_missing_comma(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_second_colon(fault: SyntaxFault) -> FlowIssue | None:
-    """`{talk: Hello: press 1}`."""
+    """`{talk: Hello: press 1}`: a text between brackets contains a colon and needs quotes."""
     head, _, tail = fault.entry.partition(":")
     if not fault.in_flow or fault.char != ":" or fault.context_start < fault.line.start or not tail.strip():
         return None
@@ -406,7 +406,7 @@ def _unclosed(fault: SyntaxFault) -> FlowIssue:
 
 
 def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
-    """`talk: Hello: press 1`."""
+    """`talk: Hello: press 1`: a text contains a colon and needs quotes."""
     line = fault.line
     at = fault.at
     if not fault.mentions("mapping values are not allowed") or not line.key or line.colon == at:
@@ -600,7 +600,7 @@ FINDERS = (
     find_second_value,
     find_wrong_column,
 )
-"""In the order in which they are tried: those that examine one character first, those that examine lines last."""
+"""The searches, in the order in which they are tried: first those that examine one character, last those for lines."""
 
 
 LONGEST_LINE = 10_000
