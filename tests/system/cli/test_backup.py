@@ -306,6 +306,7 @@ def test_restore_refuses_while_a_server_runs(kind: str, tmp_path: Path, backed_u
 
 def test_restore_leaves_the_log_of_a_database_that_was_moved_away(backed_up: tuple[Home, Path]) -> None:
     home, archive = backed_up
+    home.env["NCCO_RETENTION_DAYS"] = "0"  # otherwise the server empties the log some time after its start
     database = home.path / "data" / "ncco.db"
     moved = database.with_name("moved.db")
     with home.serving() as server:
