@@ -1,7 +1,7 @@
-"""An NCCO action of a step, compiled: constant fields are ready, and the others are computed for each call.
+"""An NCCO action of a step, compiled: constant fields are ready to send, the other fields are computed in each call.
 
-`checkpoint: heard_terms` is also here: an NCCO notify that tells the server how far the call has got. If `on` names it,
-it decides how the call continues; otherwise it is only recorded.
+This module also reads checkpoints, such as `checkpoint: heard_terms`. A checkpoint is an NCCO `notify` that reports how
+far the call has got. If `on` names the checkpoint, it decides how the call continues; otherwise it is only recorded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from app.flow.templates.values import Value
 
 @dataclass(frozen=True)
 class Action:
-    """One action.
+    """One compiled NCCO action.
 
     Attributes:
         word: its name in the NCCO.
@@ -40,11 +40,11 @@ class Action:
     is_opening: bool = False
 
     def literal(self, name: str) -> Any:
-        """The constant value of a field; None when it is not written, or is computed."""
+        """The constant value of a field; None if the field is not written or is computed."""
         return literal(self.fields, name)
 
     def with_fields(self, fields: Mapping[str, Value], callback: Callback | None = None) -> Self:
-        """The same action with fields added or replaced, and with another webhook unless it is None."""
+        """The same action with fields added or replaced, and with `callback` as its webhook unless that is None."""
         return replace(self, fields={**self.fields, **fields}, callback=callback or self.callback)
 
     def in_locale(self, locale: str) -> Action:
@@ -55,17 +55,20 @@ class Action:
 
     @cached_property
     def computed(self) -> Mapping[str, Value]:
-        """The fields that can be filled only during a call."""
+        """The fields that can be filled in only during a call."""
         return {name: value for name, value in self.fields.items() if not value.is_literal}
 
     @cached_property
     def constant(self) -> dict[str, Any]:
-        """The action with None for each field that can be filled only during a call. Do not change it."""
+        """The action, with None for each field that can be filled in only during a call. Do not modify the result."""
         known = {name: value.render({}) if value.is_literal else None for name, value in self.fields.items()}
         return {"action": self.word, **known}
 
     def render(self, frame: Frame) -> list[Draft]:
-        """The action in this call. Only the outermost dict is a copy; its values are shared. Raises RenderError."""
+        """The action in this call, or [] if it is not played again. Raises RenderError.
+
+        Only the outermost dict is a copy; its values are shared.
+        """
         if self.is_opening and frame.position:
             return []
         action = self.constant.copy()
@@ -74,12 +77,12 @@ class Action:
         return [Draft(action, self.callback, "", self.computed)]
 
     def sample(self, sample_of: Callable[[Value], Any]) -> dict[str, Any]:
-        """The action with a sample in each field."""
+        """The action with a sample value in each field."""
         return {"action": self.word} | {name: sample_of(value) for name, value in self.fields.items()}
 
 
 def literal(fields: Mapping[str, Value], name: str) -> Any:
-    """The constant value of a field; None when it is not written, or is computed."""
+    """The constant value of a field; None if the field is not written or is computed."""
     value = fields.get(name)
     return value.render({}) if value is not None and value.is_literal else None
 
@@ -91,7 +94,7 @@ def may_be_true(fields: Mapping[str, Value], name: str) -> bool:
 
 
 ORDERING = frozenset({"bargeIn", "loop", "endOnSilence", "endOnKey", "timeOut"})
-"""The fields that the rules about several actions use."""
+"""The fields that are used by rules about more than one action."""
 
 _OBSERVED = frozenset({"record", "connect", "conversation"})
 
@@ -100,7 +103,7 @@ def observer(word: str, *, has_url: bool, records: bool, is_asynchronous: bool =
     """The webhook that the server adds to an action; None if none is needed, or if the author wrote an `eventUrl`.
 
     Args:
-        word: the action.
+        word: the name of the action.
         has_url: whether its `eventUrl` is written.
         records: whether a `conversation` is recorded.
         is_asynchronous: whether an `input` only reports keys as they are pressed.
@@ -117,15 +120,15 @@ def observer(word: str, *, has_url: bool, records: bool, is_asynchronous: bool =
 
 
 DIAL_FAILURES = ("busy", "timeout", "unanswered", "rejected", "failed")
-"""Dial failures for which Vonage plays the NCCO in the reply. Source: webhook reference, Call status events."""
+"""Dial failures after which Vonage plays the NCCO in the reply. Source: webhook reference, Call status events."""
 
 DISCONNECTED = "disconnected"
 DIAL_OUTCOMES = ("completed", *DIAL_FAILURES, DISCONNECTED)
 DETECTIONS = ("machine", "human", "beep")
-"""What machine detection reports."""
+"""The outcomes of machine detection."""
 
 CONNECTED = "connected"
-"""Name of the notify after a connect: it decides the outcome if no event has done so."""
+"""The name of the notify after a connect. It decides the outcome if no event has decided it before."""
 
 HELD = "held"
 _RESERVED = frozenset({*DIAL_OUTCOMES, *DETECTIONS, CONNECTED, HELD, "otherwise", "error", "cancelled", "record"})
@@ -133,7 +136,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 def read_checkpoint(item: Item, reader: Reader) -> Action | None:
-    """The notify of one checkpoint; None after reporting its errors."""
+    """Read a checkpoint as a notify; None after reporting errors."""
     name = item.main
     if not isinstance(name, Text):
         reader.report("E404", item.place, "a checkpoint has only a name", "write `checkpoint: heard_terms`")
@@ -151,7 +154,7 @@ def read_checkpoint(item: Item, reader: Reader) -> Action | None:
 
 
 def checkpoint(name: str, place: Place, *, steers: bool) -> Action:
-    """The notify of a checkpoint. It contains the leg, since the webhook itself contains only the conversation.
+    """The notify of a checkpoint. Its payload names the leg, since the webhook itself names only the conversation.
 
     Source: webhook reference, Notify event.
     """

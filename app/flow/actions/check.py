@@ -29,11 +29,11 @@ _URL = ["https://example.com/webhooks"]
 _FOLLOWING_INPUT = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
 """A placeholder for the actions of the next step."""
 _LEFT_OUT = object()
-"""A placeholder for a value that cannot be computed with the names tried."""
+"""A placeholder for a value that cannot be computed with the sample values."""
 _SPOKEN_RULES = ("N4", "N916")
-"""Prefixes of the codes of SSML rules."""
+"""The prefixes of the codes of SSML rules."""
 _SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
-"""A text of at most this many characters, as written, hardly ever gets too long because of its values."""
+"""If the source of a text has at most this many characters, its values hardly ever make it too long."""
 _KEEP_ONE = "keep one of them"
 
 
@@ -42,8 +42,8 @@ class _Tried:
     """One action with typical values.
 
     Attributes:
-        action: as in an NCCO.
-        part: its source.
+        action: the action as in an NCCO.
+        part: the part of the step that it comes from.
         text, index: for a document, its JSON text and the index of the action in it.
     """
 
@@ -54,13 +54,13 @@ class _Tried:
 
 
 def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> list[FlowIssue]:
-    """Actions that Vonage would refuse (E401) or probably not carry out (W401), each at the place of its field.
+    """Report fields that make Vonage refuse an action (E401) or probably not carry it out (W401).
 
-    Computed fields are tried out with typical values of their types; an issue is reported only if every value has it.
+    Computed fields are tried out with typical values of their types. An issue is reported only if all values cause it.
 
     Args:
-        parts: everything the step plays, including the `input` of its exit; read without errors.
-        scope: the names that its values may use.
+        parts: everything that the step plays, including the `input` of its exit. It must have been read without errors.
+        scope: the names that the step's values can use.
         goes_on: whether actions of another step may follow these in the same NCCO.
     """
     found: dict[FlowIssue, None] = {}
@@ -72,7 +72,7 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> 
 
 
 def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tuple[tuple[Part, ...], Mapping[str, Any]]]:
-    """The parts as callers of each locale hear them, each with the names in scope."""
+    """Yield the parts as callers of each locale hear them, with the names in scope for that locale."""
     locale = scope.get("locale")
     names = locale.words if locale else ()
     if not names:
@@ -112,15 +112,15 @@ def _try(part: Action, names: Mapping[str, Any], sample: _Sampling) -> _Tried:
 
 
 def as_sent(part: Action, names: Mapping[str, Any]) -> dict[str, Any]:
-    """An action in a call with `names` in scope, without the fields that cannot be computed there."""
+    """An action as sent in a call with `names` in scope, without the fields that cannot be computed from them."""
     return _try(part, names, _computed).action
 
 
 def _sample(value: Value, names: Mapping[str, Any]) -> Any:
-    """The value with typical data; `_LEFT_OUT` if none of the data tried fits.
+    """The value with typical data; `_LEFT_OUT` if it cannot be computed with any of the data tried.
 
-    A short text without tags can be spoken with any values. It is returned unchanged: compiling all texts of a large
-    flow just to render them once would take a third of the time of its check.
+    A short text without tags can be spoken with any values, so it is returned as written: compiling all texts of a
+    large flow just to render them once would take a third of the time of its check.
     """
     if isinstance(value, Computed) and value.escape == "talk":
         source = value.template.source
@@ -132,7 +132,7 @@ def _sample(value: Value, names: Mapping[str, Any]) -> Any:
 
 
 def _computed(value: Value, names: Mapping[str, Any], inner: _Sampling | None = None) -> Any:
-    """The value with these names; `_LEFT_OUT` if it cannot be computed. `inner` computes members and items."""
+    """The value with these names; `_LEFT_OUT` if it cannot be computed. `inner` computes its members and items."""
     sample = inner or _computed
     if isinstance(value, Object):
         members = {name: sample(member, names) for name, member in value.members.items()}
@@ -173,7 +173,7 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
 
 
 def _place_in(part: Document, names: Mapping[str, Any], span: TextSpan) -> Place:
-    """The place of some characters of an action list: in its file if known, otherwise where the file is named."""
+    """The place of some characters of an action list: in its file if known, otherwise the place that names the file."""
     value = in_locale(part.value, str(names.get("locale", "")))
     if isinstance(value, Literal | Computed):
         return value.place_of(names, span.start, span.end - span.start)
@@ -181,7 +181,7 @@ def _place_in(part: Document, names: Mapping[str, Any], span: TextSpan) -> Place
 
 
 def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) -> Iterator[FlowIssue]:
-    """An NCCO's issue as an issue of the flow file; nothing if another value would not break the rule."""
+    """Yield an NCCO's issue as an issue of the flow file, unless another value might not break the rule."""
     number, *path = path_of(issue) or ["0"]
     if not tried:
         return
@@ -210,7 +210,7 @@ def path_of(issue: NccoIssue) -> list[str]:
 
 
 def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> bool:
-    """Whether every call breaks the rule, through SSML that the author wrote or something missing in a map or list."""
+    """Whether every call breaks the rule, because of the author's SSML or something missing in a map or a list."""
     if isinstance(value, Object | Array):
         return all(_sample(leaf, names) is not _LEFT_OUT for leaf in leaves(value))
     return issue.code.startswith(_SPOKEN_RULES)
@@ -229,7 +229,7 @@ TEXTS: Final = ("2026-03-05", "12", "2026-03-05T09:30")
 
 
 def others(names: Mapping[str, Any], used: Collection[str]) -> Iterator[dict[str, Any]]:
-    """The same names with different sample texts, for a value that cannot be computed with the current ones.
+    """Yield the same names with other sample texts, for a value that cannot be computed with the current samples.
 
     Args:
         names: the names in scope, with samples for values that are only known during a call.

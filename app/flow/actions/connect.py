@@ -61,7 +61,7 @@ def _kind_of(text: str) -> str | None:
 
 
 def _type_of(target: Map, reader: Reader) -> str | None:
-    """The type of an endpoint written as a map: its `type`, or one derived from its fields; None after E405."""
+    """The type of an endpoint written as a map: its `type`, or one derived from its fields; None after an error."""
     written = target.get("type")
     uri = target.get("uri")
     if written is None:
@@ -100,13 +100,13 @@ _PLACEHOLDER_URL = "https://example.com/webhooks"
 """A placeholder for our URL, which is filled in for each call."""
 
 _REFUSALS = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
-"""Outcomes that sound like a failed dial but connect the parties."""
+"""Names of outcomes that sound like a failed dial, although the outcomes of a flow connect the parties."""
 
 _FLOW_KEYS = frozenset({"run", "with", "flow", "goto"})
 
 
 def read_answering(endpoint: Map, reader: Resolver) -> tuple[Map, Runs | None]:
-    """The endpoint as in an NCCO, and the flow that its `onAnswer` names, or None."""
+    """The endpoint as it is written in an NCCO, and the flow that its `onAnswer` names, or None."""
     entry = endpoint.entry(ON_ANSWER)
     if entry is None:
         return endpoint, None
@@ -140,10 +140,10 @@ def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
 
 
 def _check_answering(runs: Runs, place: Place, reader: Resolver) -> None:
-    """Report what the other party must not hear or decide.
+    """Check the flow that the other party hears.
 
-    E286 for a sensitive param, whose value would be stored until that party answers. W286 for an outcome that connects
-    the parties although its name says that it does not.
+    Reports E286 for a sensitive param, whose value would be stored until that party answers, and W286 for an outcome
+    that connects the parties although its name suggests that it does not.
     """
     signature = reader.flows.get(runs.flow)
     for given in runs.given if signature else ():
@@ -158,7 +158,7 @@ def _check_answering(runs: Runs, place: Place, reader: Resolver) -> None:
 
 
 _CURRENT_NUMBER = "\0number"
-"""The current number's name in the scope; authors cannot write it."""
+"""The name of the current number in the scope; authors cannot write this name."""
 
 _PHONE = TYPES["phone"]
 _NUMBER_TYPES = frozenset({"text", "phone", "int", "any", "words"})
@@ -167,18 +167,18 @@ _NUMBER_TYPES = frozenset({"text", "phone", "int", "any", "words"})
 
 @dataclass(frozen=True)
 class CurrentNumber(Supplied):
-    """The current number of a list, as a value of the endpoint."""
+    """The number in a list that is currently being dialled, as a value of the endpoint."""
 
     place: Place
     used_names: frozenset[str]
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The digits; a typical number if there is no current one."""
+        """The digits of the current number; a typical number if there is none."""
         return names.get(_CURRENT_NUMBER, _PHONE.sample)
 
 
 def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
-    """The list that a phone's `number` computes; None for a single number, E287 for what can never be one."""
+    """The list that a phone's `number` computes, None for a single number; reports E287 if it can never be one."""
     text = endpoint.get("number")
     computed = computed_type(text, reader)
     is_list = computed is not None and computed.family == "list" and computed.entry is not None
@@ -191,7 +191,7 @@ def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
 
 
 def _never_fits(type_: Kind) -> bool:
-    """Whether it is a list of allowed words, none of which is a number."""
+    """Whether a type allows only certain words, none of which is a number."""
     return bool(type_.words) and not any(map(_digits, type_.words))
 
 
@@ -235,19 +235,19 @@ class ConnectTarget(Action):
 
     @property
     def addresses(self) -> tuple[Value, ...]:
-        """The number or address, if it is written in the flow."""
+        """The values of the endpoint's number or address, if they are written in the flow."""
         found = (find(self.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
         return tuple(value for value in found if not isinstance(value, Object))
 
     @property
     def kind(self) -> str:
-        """The type of its endpoint."""
+        """The type of the endpoint: `phone`, `sip`, ..."""
         return str(find(self.fields["endpoint"], ("0", "type")).render({}))
 
     def may_be_dialled(self, frame: Frame) -> bool:
-        """Whether a computed address in a list may be dialled: it is allowed, and it fits its type.
+        """Whether a computed address in a list may be dialled: it must be allowed, and fit its type.
 
-        An address that cannot be computed at all fails only when its turn comes.
+        An address that cannot be computed at all counts as allowed, and fails only when it is dialled.
         """
         if not self.is_computed:
             return True
@@ -274,7 +274,7 @@ _AUDIO = "audio/l16;rate=16000"
 
 @dataclass(frozen=True, slots=True)
 class ConnectPart:
-    """A `connect`, with one action for each party that it dials; `is_list` if the parties are written as a list."""
+    """A `connect`, with one action for each target that it dials; `is_list` if the targets are written as a list."""
 
     place: Place
     targets: tuple[ConnectTarget, ...]
@@ -282,12 +282,12 @@ class ConnectPart:
 
     @property
     def may_ring_nobody(self) -> bool:
-        """Whether it is a list; its forbidden numbers are skipped."""
+        """Whether the connect may end up dialling nobody, because forbidden numbers of a list are skipped."""
         return self.rings_several or (self.is_list and self.targets[0].is_computed)
 
     @property
     def rings_several(self) -> bool:
-        """Whether it has several targets: when one fails, the next one is dialled."""
+        """Whether the connect has several targets: if one fails, the next one is dialled."""
         return len(self.targets) > 1 or self.targets[0].numbers is not None
 
     @property
@@ -296,7 +296,7 @@ class ConnectPart:
         return any(target.heard is not None for target in self.targets)
 
     def rung(self, frame: Frame) -> Iterator[tuple[ConnectTarget, Mapping[str, Any]]]:
-        """The targets to dial, one per turn, each with its names in scope. Raises RenderError.
+        """Yield the targets to dial, one per turn, each with its names in scope. Raises RenderError.
 
         In a list, computed numbers that must not be dialled are skipped, and so are entries that are not numbers.
         """
@@ -306,17 +306,17 @@ class ConnectPart:
                 yield from ((target, names) for names in turns)
 
     def render(self, frame: Frame) -> list[Draft]:
-        """The action of the current target; None if a list has no target left. Raises RenderError."""
+        """The action of the current target; [] if no target of a list may be dialled. Raises RenderError."""
         rung = tuple(islice(self.rung(frame), frame.position + 1))
         return [target.draft(names) for target, names in rung[-1:]]
 
     def with_fields(self, fields: Mapping[str, Value], callback: Callback) -> ConnectPart:
-        """The same targets with these fields added to each, and another webhook."""
+        """The same connect, with these fields added to each target, and `callback` as the webhook."""
         return replace(self, targets=tuple(target.with_fields(fields, callback) for target in self.targets))
 
 
 def read_connect(item: Item, reader: Resolver) -> ConnectPart | None:
-    """The connect of one item of `do`; None after reporting its errors."""
+    """Read the connect in an item of `do`; None after reporting errors."""
     main = Map(item.beside, item.place) if item.main is None else item.main
     shared = () if item.main is None else item.beside
     is_map = isinstance(item.main, Map) and item.main.get("endpoint") is not None
@@ -344,14 +344,14 @@ def read_connect(item: Item, reader: Resolver) -> ConnectPart | None:
 def _read_target(
     node: Node, common: tuple[Entry, ...], answers: tuple[Entry, ...], place: Place, reader: Resolver
 ) -> ConnectTarget | None:
-    """One target: a number, an address, an endpoint, or an endpoint with its own fields of `connect`.
+    """Read one target: a number, an address, an endpoint, or an endpoint with its own fields of `connect`.
 
     Args:
         node: the target.
-        common: fields of `connect` next to the list.
-        answers: the `onAnswer` next to the list; it applies to phones.
+        common: the fields of `connect` next to the list.
+        answers: the `onAnswer` next to the list, which applies to phones.
         place: the place of the connect.
-        reader: for the reports.
+        reader: reports the errors.
     """
     found = _read_form(node, reader)
     if found is None:
@@ -380,7 +380,7 @@ def _read_target(
 
 
 def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]] | None:
-    """The type of an endpoint, its fields, and the fields of `connect` written with it; None after E405."""
+    """The type of an endpoint, its fields, and the fields of `connect` written with it; None after an error."""
     if isinstance(node, Text):
         kind = _kind_of(node.value)
         if kind is None:
@@ -413,7 +413,7 @@ def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]]
 
 
 def _is_of_connect(name: str, kind: str) -> bool:
-    """Whether a target's field belongs to the connect, not to the endpoint; a misspelt one counts as the nearest."""
+    """Whether a target's field belongs to the connect, not to the endpoint; a misspelt name counts as the nearest."""
     inner, outer = endpoint_shape(kind).fields, action_shape("connect").fields
     if name in inner or name == "type":
         return False
@@ -421,7 +421,7 @@ def _is_of_connect(name: str, kind: str) -> bool:
 
 
 def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
-    """The endpoint of a phone with the `onAnswer` written next to it, and the fields without it."""
+    """Move the `onAnswer` next to a phone's endpoint into it; returns the endpoint and the other fields."""
     beside = tuple(entry for entry in fields.entries if _is_answer(entry.key.value))
     for entry in beside:
         if entry.key.value != ON_ANSWER:
@@ -434,5 +434,5 @@ def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
 
 
 def _is_answer(name: str) -> bool:
-    """Whether a key is `onAnswer`, perhaps misspelt."""
+    """Whether a key is `onAnswer`, possibly misspelt."""
     return nearest(name, (ON_ANSWER, *action_shape("connect").fields)) == ON_ANSWER

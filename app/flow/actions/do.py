@@ -1,8 +1,8 @@
 """`do`: the items that a step plays.
 
-One of them, `ncco: queue.json.j2`, takes a whole action list from a file in templates/, for things that the flow
-language cannot express. Values in it are JSON-escaped, so a caller's words cannot add an action or a field. The result
-is parsed and checked before it is sent.
+One kind of item, `ncco: queue.json.j2`, takes a whole action list from a file in templates/, for things that the flow
+language cannot express. Values in the file are JSON-escaped, so a caller's words cannot add an action or a field. The
+rendered list is parsed and checked before it is sent.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Document:
     value: Value
     is_opening: bool = False
     source: str = ""
-    """The text of its files: an address that appears in it literally was written by the author, so it may be dialled.
+    """The text of the list's files. The author wrote every address that appears in it literally, so it may be dialled.
     """
 
     def render(self, frame: Frame) -> list[Draft]:
-        """Its actions in this call. Raises RenderError (E413 if the template does not produce a list of actions)."""
+        """The actions in this call. Raises RenderError (E413 if the template does not produce a list of actions)."""
         if self.is_opening and frame.position:
             return []
         return self.drafts(self.value.render(frame.names))
@@ -88,7 +88,7 @@ def _address(action: Mapping[str, Any]) -> str:
 
 
 def read_document(item: Item, reader: Resolver) -> Document | None:
-    """The action list of an `ncco` item; None after reporting its errors."""
+    """Read the action list of an `ncco` item; None after reporting errors."""
     name = item.main
     if not isinstance(name, Text):
         message = "`ncco` takes the name of a file in templates/"
@@ -115,11 +115,11 @@ READERS: Final[Mapping[str, Callable[[Item, Resolver], Part | None]]] = {
     "checkpoint": read_checkpoint,
     "ncco": read_document,
 }
-"""The reader of each kind of item, by its first word."""
+"""The function that reads each kind of item, by the item's word."""
 
 
 def read_items(node: Node, reader: Resolver) -> tuple[Item, ...]:
-    """The items of a `do`. Errors are reported, and items without an action are left out."""
+    """Read the items of a `do`. Errors are reported, and items without an action are left out."""
     if isinstance(node, Map | Text):
         cure = 'write a list: begin each action with a dash, `- talk: "…"`'
         reader.report("E201", node.place, f"`do` is {'a map' if isinstance(node, Map) else 'a text'}", cure)
@@ -129,25 +129,25 @@ def read_items(node: Node, reader: Resolver) -> tuple[Item, ...]:
 
 
 def read_do(node: Node, reader: Resolver) -> tuple[Part, ...]:
-    """The parts that the items of a `do` play. Errors are reported, and invalid items are left out."""
+    """Read the parts that a `do` plays. Errors are reported, and invalid items are left out."""
     return read_parts(read_items(node, reader), reader)
 
 
 def read_parts(items: Iterable[Item], reader: Resolver) -> tuple[Part, ...]:
-    """The parts that the items play. Errors are reported, and invalid items are left out."""
+    """Read the parts that items play. Errors are reported, and invalid items are left out."""
     parts = [READERS[item.word](item.inherit(reader.inherited), reader) for item in items]
     return tuple(part for part in parts if part is not None)
 
 
 def actions_of(part: Part) -> tuple[Action, ...]:
-    """The actions of a part, as far as known: none for a document, one for each party of a connect."""
+    """The actions of a part, as far as known: none for a document, one for each target of a connect."""
     if isinstance(part, ConnectPart):
         return part.targets
     return (part,) if isinstance(part, Action) else ()
 
 
 def values_in(part: Part) -> Iterator[Value]:
-    """The values of a part that each call computes."""
+    """Yield the values of a part that are computed in each call."""
     if isinstance(part, Document):
         yield part.value
     for action in actions_of(part):

@@ -1,4 +1,4 @@
-"""How an item of `do` is written: its action, the value under its name and the fields next to it."""
+"""How an item of `do` is written: the name of its action, the value under that name and the fields next to it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ACTIONS = tuple(SHAPES)
 """The NCCO's actions."""
 
 ITEM_WORDS = (*ACTIONS, "ncco", "checkpoint")
-"""The words with which an item of `do` may start."""
+"""The words that an item of `do` can start with."""
 
 
 FOREIGN: Final = HINTS["action"]
-"""The names that other platforms' actions have here."""
+"""Names of other platforms' actions, with the equivalent names here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Item:
 
     Attributes:
         word: the action's name.
-        place: where that name is.
-        main: the value under it; None when the item is an action written as in an NCCO (`action: talk`).
-        beside: the fields next to it; for such an action, all its fields.
+        place: the place of that name.
+        main: the value under that name; None if the item is an action written as in an NCCO (`action: talk`).
+        beside: the fields next to that name; for an action written as in an NCCO, all its fields.
         inherited: fields from `defaults`, used unless the item overrides them.
     """
 
@@ -49,7 +49,7 @@ class Item:
 
     @property
     def targets(self) -> int:
-        """How many targets a connect rings in turn."""
+        """The number of targets that a connect dials in turn."""
         target = self.field("endpoint") or self.main
         return len(target.items) if isinstance(target, Seq) else 1
 
@@ -62,12 +62,12 @@ class Item:
 
     @property
     def is_asynchronous(self) -> bool:
-        """Whether an input only reports keys as they are pressed."""
+        """Whether an `input` only reports keys as they are pressed."""
         mode = self.field("mode")
         return isinstance(mode, Text) and mode.value == "asynchronous"
 
     def field(self, name: str) -> Node | None:
-        """A field of the action, in the map under its name or next to it."""
+        """A field of the action, in the map under the action's name or next to that name; None if not written."""
         inner = self.main.get(name) if isinstance(self.main, Map) else None
         return inner or Map(self.beside, self.place).get(name)
 
@@ -78,14 +78,14 @@ class Item:
 
 
 def refuse_fields(item: Item, what: str, reader: Reader) -> None:
-    """E202 for every field next to an item that does not take any."""
+    """Report E202 for every field next to an item that does not take any."""
     for entry in item.beside:
         message = f'{item.word} has no "{entry.key.value}"'
         reader.report("E202", entry.key.place, message, f"delete it: {item.word} takes only {what}")
 
 
 def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: Reader) -> bool:
-    """E403 if one of `names` is next to an item whose value is that field or, with `is_map`, a map of fields."""
+    """Whether one of `names` is next to a value that is this field or, with `is_map`, a map of fields; reports E403."""
     beside = next((entry.key for entry in item.beside if entry.key.value in names), None)
     if beside is None:
         return False
@@ -147,7 +147,7 @@ def _parse_named(node: Map, reader: Reader) -> Item | None:
 
 
 def _names(node: Map) -> list[Entry]:
-    """The entries that name an action; `record` next to a `conversation` is its field."""
+    """The entries that name an action. A `record` next to a `conversation` is a field of the conversation instead."""
     named = [entry for entry in node.entries if entry.key.value in ITEM_WORDS]
     if len(named) < 2:
         return named
@@ -182,7 +182,7 @@ def _foreign_cure(word: str) -> str | Fix | None:
 
 
 def restore_items(do: Node, step_words: Collection[str], reader: Reader) -> Node:
-    """The value of `do` without keys of the step that are wrongly indented into its items; E403 for each of them."""
+    """Remove the step's keys that are wrongly indented into items of `do`, and report E403 for each of them."""
     if not isinstance(do, Seq):
         return do
     restored = (_without(step_words, item, reader) for item in do.items)
@@ -190,7 +190,7 @@ def restore_items(do: Node, step_words: Collection[str], reader: Reader) -> Node
 
 
 def _without(step_words: Collection[str], item: Node, reader: Reader) -> Node | None:
-    """An item without keys of its step; None if nothing is left."""
+    """Remove the step's keys from an item; None if nothing is left."""
     strays = [entry.key for entry in item.entries if entry.key.value in step_words] if isinstance(item, Map) else []
     if not isinstance(item, Map) or not strays:
         return item
@@ -203,14 +203,14 @@ def _without(step_words: Collection[str], item: Node, reader: Reader) -> Node | 
 
 
 _SECOND_SPELLINGS = {key: name for shape in SHAPES.values() for key, name in shape.spellings.items()}
-"""Alternative spellings of NCCO options, and the spellings that are sent."""
+"""Alternative spellings of NCCO options, with the spellings that are sent."""
 
 _RIVALS = (("from", "randomFromNumber"), ("mute", "canSpeak"), ("machineDetection", "advancedMachineDetection"))
 """Mutually exclusive fields."""
 
 
 def gather(own: tuple[Entry, ...], inherited: tuple[Entry, ...], place: Place) -> Map:
-    """Merge own and inherited fields: own fields win, and drop inherited ones that they exclude; maps are merged."""
+    """Merge own and inherited fields. Own fields win, and remove inherited ones that they exclude; maps are merged."""
     if not inherited:
         return Map(own, place)
     names = {entry.key.value for entry in own}
@@ -227,7 +227,7 @@ def _merge(entry: Entry, inherited: Node | None) -> Entry:
 
 
 def rename(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """The entries under the names that are sent."""
+    """Replace alternative spellings in the keys of entries by the spellings that are sent."""
     return tuple(
         Entry(key._replace(value=_SECOND_SPELLINGS.get(key.value, key.value)), value) for key, value in entries
     )

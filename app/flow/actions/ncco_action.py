@@ -1,8 +1,8 @@
 """Reads the NCCO actions except `connect`, and chooses the voice of a talk.
 
-The voice is the talk's own, the locale's or the flow's default; the innermost wins. A talk with its own `language` is
-spoken in that language in every locale. A style belongs to the language it is written with, so neither `style` nor
-`premium` is inherited from `defaults` with another language.
+The voice is taken from the talk itself, else from the locale, else from the flow's defaults. A talk with its own
+`language` is spoken in that language in every locale. A style belongs to the language it is written with, so neither
+`style` nor `premium` is inherited from `defaults` with another language.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NOT_SAID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^<>]*>", re.DOTALL)
 
 
 def read_talk(item: Item, own: tuple[Entry, ...], reader: Resolver) -> Action:
-    """A talk and its voice."""
+    """Read a talk and choose its voice."""
     written = {entry.key.value for entry in own}
     inherited = item.inherited
     voice = dict[str, Value]()
@@ -49,13 +49,13 @@ def read_talk(item: Item, own: tuple[Entry, ...], reader: Resolver) -> Action:
 
 
 def _literal(word: str, entries: tuple[Entry, ...]) -> str:
-    """The constant value of a field; "" when it is missing or computed."""
+    """The constant value of a field; "" if the field is missing or computed."""
     node = next((entry.value for entry in entries if entry.key.value == word), None)
     return node.value if isinstance(node, Text) and "{" not in node.value else ""
 
 
 def _speaking(language: str, reader: Resolver) -> Resolver:
-    """The reader for a talk that is spoken in one language, whatever the locale."""
+    """The reader for a talk that is spoken in the same language in every locale."""
     if not language or (language == reader.language and not reader.locales):
         return reader
     locales = {name: replace(locale, language=language) for name, locale in reader.locales.items()}
@@ -63,7 +63,7 @@ def _speaking(language: str, reader: Resolver) -> Resolver:
 
 
 def _by_locale(word: str, inherited: tuple[Entry, ...], reader: Resolver) -> Value | None:
-    """An option of the voice in each locale; None when it is not written."""
+    """The value of a voice option in each locale; None if the option is not written anywhere."""
     locales: Mapping[str, Locale] = reader.locales
     node = next((entry.value for entry in inherited if entry.key.value == word), None)
     default = action_shape("talk").fields[word].read(node, f"`{word}` of talk", reader) if node else None
@@ -79,7 +79,7 @@ def _by_locale(word: str, inherited: tuple[Entry, ...], reader: Resolver) -> Val
 
 
 def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Resolver) -> None:
-    """W565 for words that are the same in every language of the flow."""
+    """Report W565 for a text that is spoken unchanged in every language of the flow."""
     written = next((entry.value for entry in own if entry.key.value == "text"), None)
     if text is None or not isinstance(written, Text) or not speaks_several(reader.locales):
         return
@@ -95,7 +95,7 @@ def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Resolve
 
 
 def read_action(item: Item, reader: Resolver) -> Action | None:
-    """The NCCO action of an item of `do`; None after reporting its errors."""
+    """Read the NCCO action in an item of `do`; None after reporting errors."""
     own = _own_fields(item, reader)
     if own is None:
         return None
@@ -113,7 +113,7 @@ def read_action(item: Item, reader: Resolver) -> Action | None:
 
 
 def _own_fields(item: Item, reader: Resolver) -> tuple[Entry, ...] | None:
-    """The written fields of the item, in any spelling."""
+    """The fields that are written in an item, in whatever form; None after reporting errors."""
     main = item.main
     name = SHAPES[item.word].main
     word = item.word
@@ -142,7 +142,7 @@ def _own_fields(item: Item, reader: Resolver) -> tuple[Entry, ...] | None:
 
 
 def _with_template_as_text(item: Item, entries: tuple[Entry, ...], reader: Reader) -> tuple[Entry, ...]:
-    """The fields. In a talk, `template: x` becomes the `text`."""
+    """Return the fields; in a talk, `template: x` becomes the `text`."""
     file = next((entry for entry in entries if entry.key.value == "template"), None)
     if item.word != "talk" or file is None:
         return entries

@@ -32,31 +32,31 @@ class Needs(Protocol):
     """What an exit needs from the actions of its step."""
 
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
-        """The parts with the action that the step waits for; unchanged after reporting an error.
+        """Complete the action that the step waits for; returns all parts, unchanged after reporting an error.
 
         Args:
             parts: the parts of `do`.
             place: the place of the exit.
-            reader: for the reports, and the flow's default fields.
+            reader: reports errors, and supplies the flow's default fields.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class InputNeeds:
-    """The one `input` of a step that asks.
+    """The needs of a step that asks the caller: a single `input`.
 
-    Fields that the author wrote on an `input` in `do` win and are checked (E406, E407, E412). Without such an `input`,
-    one is appended, with the flow's defaults. The step's own prompts of one kind directly before it can be interrupted
-    unless `bargeIn` is written. Unless the language of the speech is written, it is the locale's, or in a flow without
-    locales that of the last `talk`.
+    Fields that the author wrote on an `input` in `do` are checked (E406, E407, E412) and kept. If there is no `input`,
+    one is appended, with the flow's defaults. The prompts directly before it, if they are of the same kind, can be
+    interrupted unless `bargeIn` is written. If no language is written for speech, it is the language of the locale or,
+    in a flow without locales, of the last `talk`.
 
     Attributes:
         kinds: `dtmf`, `speech` or both.
-        max_digits: the maximum number of keys; 0 without keys.
-        ends_on_hash: the key # ends an entry that may be shorter.
-        hash_chooses: the key # is a choice.
-        context: phrases that the recogniser should expect; a map by locale if the flow has any.
-        is_sensitive: the caller's input must not be written anywhere.
+        max_digits: the maximum number of keys; 0 if the step takes no keys.
+        ends_on_hash: whether the key # ends an entry that may be shorter.
+        hash_chooses: whether the key # is a choice.
+        context: the phrases that the recogniser should expect; a map by locale if the flow has locales.
+        is_sensitive: whether the caller's input must not be written anywhere.
     """
 
     kinds: tuple[str, ...]
@@ -88,7 +88,7 @@ class InputNeeds:
         return (*_interruptible(before, place), asking, *parts[number + 1 :])
 
     def _contradictions(self, written: Action, place: Place) -> Iterator[FlowIssue]:
-        """Report written fields with which the `input` cannot receive what the exit needs: E406 and E412."""
+        """Report E406 or E412 for written fields that keep the `input` from receiving what the exit needs."""
         for name in _FILLED_FOR_INPUT:
             if name in written.fields:
                 message = (
@@ -138,16 +138,16 @@ def _member(written: Action, name: str) -> Mapping[str, Value]:
 
 
 def _texts(content: Sequence[str] | Mapping[str, Sequence[str]], place: Place) -> Value:
-    """A list that the server adds; a map contains one for each locale."""
+    """A value for a list that the server adds, or for a map with one list for each locale."""
     if isinstance(content, Mapping):
         return localised({locale: _texts(each, place) for locale, each in content.items()}, place)
     return Array(tuple(Constant(item, place) for item in content), place)
 
 
 def _language(before: tuple[Part, ...], place: Place, reader: Resolver) -> Value | None:
-    """The language in which speech is recognised; None leaves it to Vonage.
+    """The language that speech is recognised in; None leaves the choice to Vonage.
 
-    It is the locale's language, or in a flow without locales that of the last talk, if Vonage recognises it.
+    This is the language of the locale or, in a flow without locales, of the last talk if Vonage can recognise it.
     """
     if reader.locales:
         return _recognition_language(reader)
@@ -158,7 +158,7 @@ def _language(before: tuple[Part, ...], place: Place, reader: Resolver) -> Value
 
 
 def _recognition_language(reader: Resolver) -> Value:
-    """The recognition language of each locale; W567 for one that Vonage does not recognise."""
+    """The recognition language of each locale; reports W567 if Vonage cannot recognise the locale's own language."""
     locales: Mapping[str, Locale] = reader.locales
     for locale in locales.values():
         if not locale.is_recognised and locale.language.lower() in VOICES_BY_CODE:
@@ -174,7 +174,7 @@ def _recognition_language(reader: Resolver) -> Value:
 
 
 def _interruptible(before: tuple[Part, ...], place: Place) -> tuple[Part, ...]:
-    """The parts, with `bargeIn: true` on the prompts of one kind at their end.
+    """Add `bargeIn: true` to the prompts at the end, as far back as they are of the same kind.
 
     Source: NCCO reference, Talk and Stream (bargeIn): the next action of another kind must be an input, and once true
     it stays true, even if a following prompt says false.
@@ -192,7 +192,7 @@ _BEEP_MODES = ("default", "detect_beep")
 
 
 def _allows_detection(target: ConnectTarget, named: frozenset[str], reader: Reader) -> bool:
-    """Whether the written machine detection can lead to the named outcomes; E410 otherwise."""
+    """Whether the written machine detection can lead to the named outcomes; reports E410 if not."""
     advanced = target.fields.get("advancedMachineDetection")
     members = advanced.members if isinstance(advanced, Object) else {}
     simple = target.fields.get("machineDetection") if advanced is None else None
@@ -212,7 +212,7 @@ def _allows_detection(target: ConnectTarget, named: frozenset[str], reader: Read
 
 
 def _complete_detection(target: ConnectTarget, named: frozenset[str], place: Place) -> ConnectTarget:
-    """The target with the machine detection that the named outcomes need; written values are kept."""
+    """Add the machine detection that the named outcomes need to a target; written values are kept."""
     advanced = target.fields.get("advancedMachineDetection")
     if not named or (advanced is None and "machineDetection" in target.fields):
         return target
@@ -232,16 +232,17 @@ _FILLED_FOR_CONNECT = ("eventUrl", "eventMethod", "eventType")
 
 @dataclass(frozen=True, slots=True)
 class DialNeeds:
-    """The connect or the checkpoint on which `on` decides: the last action of the step.
+    """The needs of an `on` with outcomes: a connect or a checkpoint as the last action of the step.
 
-    A connect gets `eventType: synchronous` and the machine detection that the outcomes need; a checkpoint can steer the
-    call. Anything that does not fit is reported (E408 to E410, E412).
+    A connect gets `eventType: synchronous` and the machine detection that the outcomes need; a checkpoint gets a
+    webhook that can steer the call. Anything that does not fit is reported (E408 to E410, E412).
 
     Attributes:
-        names: the outcomes named in `on`: of a connect, machine detection, checkpoints, `otherwise`; without `error`.
-        completed_ends: whether the call ends when the called party hangs up. Otherwise, or if that party first hears a
-            flow and may decline, a notify after the connect decides, because a lost `busy` event must not lead to the
-            `completed` path.
+        names: the outcomes named in `on`, except `error`: those of a connect, of machine detection and of checkpoints,
+            and `otherwise`.
+        completed_ends: whether the call ends when the called party hangs up. If it does not, or if that party first
+            hears a flow and may decline, a notify after the connect decides the outcome, because a lost `busy` event
+            must not lead to the `completed` path.
     """
 
     names: frozenset[str]
@@ -258,9 +259,9 @@ class DialNeeds:
 
 @dataclass(frozen=True, slots=True)
 class HeldNeeds:
-    """The notify of a step that holds the caller: it reports that the parts before it have been played.
+    """The needs of a step that holds the caller: a notify, which reports that the parts before it have been played.
 
-    E278 if none of them takes time, E279 if they never end.
+    Reports E278 if none of these parts takes time, and E279 if one of them never ends or is not allowed there.
     """
 
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
@@ -278,12 +279,12 @@ class HeldNeeds:
 
 
 def targets_count(parts: tuple[Part, ...]) -> int:
-    """The number of targets that a step's connect lists; a computed list counts as one. 0 without a connect."""
+    """The number of targets in a step's connect, where a computed list counts as one; 0 without a connect."""
     return max((len(part.targets) for part in parts if isinstance(part, ConnectPart)), default=0)
 
 
 def connect_of(parts: tuple[Part, ...]) -> ConnectPart | None:
-    """The connect of a step; None without one."""
+    """The connect of a step; None if the step does not have one."""
     return next((part for part in parts if isinstance(part, ConnectPart)), None)
 
 
@@ -305,7 +306,7 @@ def _with_connect(
 
 
 def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> ConnectPart | None:
-    """The one connect at the end of `do`; E408 otherwise."""
+    """The connect of a step, if it is the only one and comes last; otherwise None, after reporting E408."""
     connects = [part for part in parts if isinstance(part, ConnectPart)]
     if len(connects) == 1 and parts[-1] is connects[0]:
         return connects[0]
@@ -326,7 +327,7 @@ def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> Conn
 
 
 def _allows_outcomes(target: ConnectTarget, detections: frozenset[str], reader: Reader) -> bool:
-    """Whether the fields allow the outcomes named in `on`; E410 and E412 otherwise."""
+    """Whether a target's fields allow the outcomes named in `on`; reports E410 or E412 if not."""
     filled = [name for name in _FILLED_FOR_CONNECT if name in target.fields]
     if target.literal("eventType") == "synchronous":
         filled.remove("eventType")
@@ -341,7 +342,7 @@ def _opening(part: Part) -> Part:
 
 
 def _with_checkpoint(parts: tuple[Part, ...], name: str, place: Place, reader: Resolver) -> tuple[Part, ...]:
-    """The parts, with the checkpoint `name` turned into a wait; E409 unless it comes last."""
+    """Turn the checkpoint `name` into a wait; reports E409 if there is no such checkpoint or it does not come last."""
     found = [part for part in parts if isinstance(part, Action) and part.checkpoint == name]
     last = parts[-1] if parts else None
     if not found:

@@ -1,7 +1,7 @@
 """Answers an editor or a language server about flow files: completions, hover texts, definitions.
 
-Lines and columns count from 1, in characters. The texts are those of a project, path → text, including the one being
-written. Nothing here raises an exception, whatever the texts are.
+Lines and columns count from 1, in characters. `texts` are the files of a project (path → text), including the file
+being edited. None of these functions raises an exception, whatever the texts are.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Completion(NamedTuple):
     Attributes:
         kind: `key`, `value`, `name`, `field`, `filter`, or the noun of a definition: `step`, `lookup`, ...
         detail: its type and description, on one line.
-        insert: replaces the text from `Completions.column` to the cursor.
+        insert: the text that replaces the text from `Completions.column` to the cursor.
     """
 
     label: str
@@ -78,9 +78,9 @@ class Completions(NamedTuple):
 
 
 def completions(texts: Mapping[str, str], file: str, line: int, column: int, env: Iterable[str] = ()) -> Completions:
-    """Everything that may be written at a place; the editor picks the entries that match the word there.
+    """Everything that can be written at a place; the editor picks the entries that match the word there.
 
-    `env`: the names of settings that flows may read.
+    `env` contains the names of the settings that flows can read.
     """
     text = texts.get(file, "")
     project = _Project(texts, file, line, env)
@@ -107,7 +107,7 @@ def _as_json(option: Completion, word: Text) -> Completion:
 
 
 class _Project:
-    """The project around the `line` being written: its names, and the names that values in that file may use."""
+    """A project with a line being edited: the project's names, and the names that values in the edited file can use."""
 
     def __init__(self, texts: Mapping[str, str], file: str, line: int, env: Iterable[str] = ()) -> None:
         self.texts = {**texts, file: _readable(file, texts.get(file, ""), line)}
@@ -117,14 +117,14 @@ class _Project:
 
     @property
     def scope(self) -> ScopeTypes:
-        """The names that values in the file may use; for a template, those of the flows that fill it in."""
+        """The names that values in the file can use; in a template, the names of all flows that use the template."""
         shared = tuple((path, self.texts[path]) for path, names in sorted(self.names.files.items()) if not names.flow)
         users = self.names.users_of("templates", self.file.removeprefix("templates/")) or [self.file]
         scopes = [_scope(user, self.texts[user], shared) for user in users]
         return ScopeTypes({name: shape for scope in scopes for name, shape in scope.shapes.items()}, env=self.env)
 
     def lines_of(self, step: str | int) -> tuple[str, ...]:
-        """The lines that the `on` of a step may have; () for a step that cannot be read."""
+        """The lines that the `on` of a step can have; () for a step that cannot be read."""
         found = self.names.definitions("steps", self.file).get(str(step))
         if found is None or not isinstance(found.node, Map) or not found.node.entries:
             return ()
@@ -138,7 +138,7 @@ class _Project:
         return [name.name for file in files for name in file.names if name.kind == "outcomes" and name.is_definition]
 
     def named(self, kind: NameKind) -> Iterator[Completion]:
-        """The names of a kind that the file may use."""
+        """Yield completions for the names of one kind that the file can use."""
         for name in self.names.definitions(kind, self.file).values():
             yield Completion(name.name, _NOUNS[kind], described(name), name.name)
         if kind == "outcomes":
@@ -147,7 +147,7 @@ class _Project:
 
 
 def _at_cursor(cursor: Cursor, column: int, project: _Project) -> tuple[int, list[Completion]]:
-    """The column from which text is replaced, and the possible replacements."""
+    """The column where the text to replace starts, and the possible completions."""
     word = cursor.word
     start = column - len(cursor.before.rpartition("\n")[2])
     if word.is_key:
@@ -176,7 +176,7 @@ def _keys(word: WrittenWord, cursor: Cursor, project: _Project) -> Iterator[Comp
 
 
 def _likely(word: WrittenWord, written: Collection[str]) -> Callable[[str], int]:
-    """The order in which keys are offered, where it differs from the reference: the most useful first."""
+    """The sort key that puts the most useful keys first; the other keys stay in the order of the reference."""
     first: Sequence[str] = ()
     if word.path[:1] == ("steps",) and len(word.path) == len(("steps", "name", "key")):
         exit_ = next((kind for kind in EXITS if kind.word in written), None)
@@ -202,7 +202,7 @@ def _values(word: WrittenWord, project: _Project) -> Iterator[Completion]:
 
 
 def _spoken(word: WrittenWord, project: _Project) -> Iterator[Completion]:
-    """The codes of languages, the styles of a voice, and the locales of the flow."""
+    """Yield completions for the codes of languages, the styles of a voice, and the locales of the flow."""
     match word.path:
         case ("locales", _, "speech") | (*_, "speech" | "transcription", "language"):
             codes: Iterable[str] = RECOGNISED
@@ -254,11 +254,11 @@ def _open_expression(before: str) -> str | None:
     return None if "}}" in inside or "%}" in inside else inside.removeprefix("-")
 
 
-# what things are
+# descriptions of keys and names
 
 
 def signature(name: str) -> str:
-    """The notation of a filter, and its types: `digits(2): text or number → text`."""
+    """The types of a filter, and how it is written: `text or number → text, written | digits(2)`."""
     known: Filter = FILTERS[name]
     takes = " or ".join(known.takes) or "anything"
     return f"{takes} → {known.gives.described if known.gives else 'the same'}, written {known.usage}"
@@ -281,7 +281,7 @@ def about_key(members: Iterable[JsonSchema]) -> str:
 
 def _shape(schema: JsonSchema) -> Iterator[str]:
     if schema.get("pattern") == BRACES or schema.get("offered_words") == "locales":
-        return  # computed values and values by locale are allowed almost everywhere
+        return  # not worth showing: computed values and values by locale are allowed almost everywhere
     types = schema.get("type", ())
     first = types if isinstance(types, str) else next(iter(types), "")
     if kind := schema.get("offered"):
@@ -298,7 +298,7 @@ _TYPES: Final = {"object": "map", "array": "list", "string": "text", "boolean": 
 
 
 def described(name: Name) -> str:
-    """The definition of a name, on one line."""
+    """Describe the definition of a name, on one line."""
     match name.kind, name.node:
         case "steps", Map() as step:
             return _played(step)
@@ -315,7 +315,7 @@ def described(name: Name) -> str:
 
 
 def _played(step: Map) -> str:
-    """What the caller hears first in a step, and how the step ends."""
+    """Describe what the caller hears first in a step, and how the step ends."""
     do = step.get("do")
     item = do.items[0] if isinstance(do, Seq) and do.items else None
     heard = ""
@@ -330,7 +330,7 @@ def _cut(text: str) -> str:
 
 
 def _written(node: Node | None) -> str:
-    """A node on one line, written as an author would write it."""
+    """A node on one line, as an author would write it."""
     match node:
         case Text():
             return f'"{node.value}"' if node.quoted else node.value
@@ -360,7 +360,7 @@ def hover(texts: Mapping[str, str], file: str, line: int, column: int) -> str | 
 
 
 def _about_expression(text: str, line: int, column: int, scope: ScopeTypes) -> str | None:
-    """The type of the name at a place, or the signature of the filter."""
+    """The type of the name at a place, or the signature of the filter there; None if there is neither."""
     lines = LINE_BREAK.split(text)
     for found in _PATH.finditer(lines[line - 1]) if line <= len(lines) else ():
         if found.start(2) < column <= found.end(2) + 1:
@@ -373,16 +373,16 @@ def _about_expression(text: str, line: int, column: int, scope: ScopeTypes) -> s
 
 
 def definition(texts: Mapping[str, str], file: str, line: int, column: int) -> Place | None:
-    """The definition of the name at a place; None if there is no name."""
+    """The place where the name at a place is defined; None if there is no name."""
     defined = _Project(texts, file, line).names.definition_at(file, line, column)
     return defined.place if defined else None
 
 
-# texts being written
+# texts that are being edited
 
 
 def _readable(file: str, text: str, line: int) -> str:
-    """The text if it is YAML or a template; otherwise without the cursor's line, or the step around it."""
+    """The text, without the cursor's line or the step around it if this is needed to read the text as YAML."""
     if file.startswith("templates/"):
         return text
     lines = LINE_BREAK.split(text)
@@ -394,7 +394,7 @@ def _readable(file: str, text: str, line: int) -> str:
 
 
 def _without_block(lines: list[str], at: int) -> list[str]:
-    """The lines, with only the name left of the step, lookup, ... to which a line belongs."""
+    """The lines, where the step, lookup, ... that contains the line `at` (from 0) is reduced to its name."""
     heads = [(number, found) for number, each in enumerate(lines) if (found := _CHILD.match(each))]
     inner = min((len(found[1]) for _, found in heads), default=0)
     numbers = [number for number, found in heads if len(found[1]) == inner]
@@ -411,7 +411,7 @@ def _without_block(lines: list[str], at: int) -> list[str]:
 
 @lru_cache(maxsize=64)
 def _scope(file: str, text: str, shared: tuple[tuple[str, str], ...]) -> ScopeTypes:
-    """The names that values in a file may use."""
+    """The names that values in a file can use."""
     context = _context(shared)
     node, _ = read_yaml(file, text)
     head = read_head(node, []) if isinstance(node, Map) and not is_shared(node) else None

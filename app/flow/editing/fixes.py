@@ -1,4 +1,4 @@
-"""Quick fixes: an issue's typed fix as edits of its file's text, tried out before they are offered."""
+"""Quick fixes: turns the fix of an issue into edits of its file, which are tried out before they are offered."""
 
 from __future__ import annotations
 
@@ -28,11 +28,14 @@ _WORD: Final = re.compile(r"[\w-]+")
 MOST_TRIED: Final = 20
 """Maximum number of fixes to try for one list of issues; the rest are offered when these issues are gone."""
 MOST_TRIED_CHARACTERS: Final = 150_000
-"""Maximum size of the texts that are checked again for them: some seconds."""
+"""Maximum number of characters to check again while trying these fixes, which takes some seconds."""
 
 
 class Edit(NamedTuple):
-    """Characters of a file and their replacement; lines and columns count from 1, the end is exclusive."""
+    """A range of characters in a file, and the text that replaces it.
+
+    Lines and columns count from 1, in characters; the end is exclusive.
+    """
 
     file: str
     line: int
@@ -44,21 +47,21 @@ class Edit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class QuickFix:
-    """A change that removes an issue: what an editor calls it, and its edits."""
+    """A change that removes an issue: its title in an editor, and its edits."""
 
     title: str
     edits: tuple[Edit, ...]
 
 
 Checked: TypeAlias = Callable[[Mapping[str, str]], Iterable[FlowIssue]]
-"""The texts of some files (path → text) → the issues found in them."""
+"""A function that takes the texts of some files (path → text) and returns the issues found in them."""
 
 
 def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Checked) -> dict[FlowIssue, QuickFix]:
-    """The fix of each fixable issue: applying it removes the issue and causes no new one.
+    """The fix of each fixable issue, if applying the fix removes the issue and causes no new one.
 
-    Issues of a later phase may appear, since that phase did not run before, but not where the text was changed, nor in
-    a line that contains a word that was added or removed: such an issue is caused by the fix. A fix is tried on the
+    New issues of a later phase are accepted, since that phase did not run before. They are not accepted in changed
+    lines, or in lines with a word that was added or removed: there, the fix may be their cause. A fix is tried on the
     files that it may affect: the issue's file, the flows that this file names or that name it, shared files and
     templates.
     """
@@ -73,7 +76,7 @@ def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Ch
     drafts = ((issue, quick_fix(issue, texts)) for issue in issues)
     for issue, fix in islice(((issue, fix) for issue, fix in drafts if fix is not None), MOST_TRIED):
         concerned, before = untouched(issue.place.file)
-        if _kind_of(issue) not in before:  # it concerns all files
+        if _kind_of(issue) not in before:  # only a check of all files finds this issue
             concerned, before = untouched("")
         written = with_edits(concerned, fix.edits)
         left -= sum(map(len, concerned.values()))
@@ -94,7 +97,7 @@ def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Ch
 
 
 _Kind: TypeAlias = tuple[str, str, str]
-"""File, code and message of an issue; its place may change with the text."""
+"""The file, code and message of an issue. Its place is left out, since the fix may move it."""
 
 
 def _kind_of(issue: FlowIssue) -> _Kind:
@@ -102,7 +105,7 @@ def _kind_of(issue: FlowIssue) -> _Kind:
 
 
 def _phase_of(issue: FlowIssue) -> int:
-    """Scenario issues come after all phases of flows."""
+    """The number of the phase that finds an issue; scenario issues come after all phases of flows."""
     return PHASES.index(RULES[issue.code].found_in) if issue.code in RULES else len(PHASES)
 
 
@@ -114,19 +117,19 @@ def _is_changed(place: Place, fix: QuickFix) -> bool:
 
 
 def _words_changed(texts: Mapping[str, str], fix: QuickFix) -> set[str]:
-    """The words that a fix writes, and those that it removes."""
+    """The words that a fix writes, and the words that it removes."""
     sources = ((SourceFile(edit.file, texts[edit.file]), edit) for edit in fix.edits)
     gone = (source.text[slice(*_span(source, edit))] for source, edit in sources)
     return {word for text in (*gone, *(edit.text for edit in fix.edits)) for word in _WORD.findall(text)}
 
 
 def _line_of(texts: Mapping[str, str], place: Place) -> str:
-    """The line of a place."""
+    """The text of the line that a place is in."""
     return next(islice(LINE_BREAK.split(texts.get(place.file, "")), place.line - 1, None), "")
 
 
 def _concerned_by(file: str, texts: Mapping[str, str]) -> dict[str, str]:
-    """The texts on which the issues of a file depend."""
+    """The texts that the issues of a file depend on."""
     flows = {path: names_written_in(text)[0] for path, text in texts.items() if path.startswith("flows/")}
     words = set(_WORD.findall(texts[file]))
     name = flows.get(file) or file.removeprefix("templates/")
@@ -139,7 +142,7 @@ def _is_template(path: str) -> bool:
 
 
 def quick_fix(issue: FlowIssue, texts: Mapping[str, str]) -> QuickFix | None:
-    """The untested fix of an issue found in these texts (path → text); None if it does not have one."""
+    """The fix of an issue found in these texts (path → text), not yet tried; None if the issue does not have one."""
     fix = issue.fix
     file = issue.place.file
     if fix is None or file not in texts:
@@ -154,7 +157,7 @@ def quick_fix(issue: FlowIssue, texts: Mapping[str, str]) -> QuickFix | None:
 
 
 def with_edits(texts: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str]:
-    """The texts after edits that do not overlap."""
+    """Apply edits, which must not overlap, to these texts."""
     changed = dict(texts)
     for edit in sorted(edits, reverse=True):
         source = SourceFile(edit.file, changed[edit.file])
@@ -164,14 +167,14 @@ def with_edits(texts: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str
 
 
 def _span(source: SourceFile, edit: Edit) -> tuple[int, int]:
-    """The start and end of an edit in the text of its file."""
+    """The offsets where an edit starts and ends in the text of its file."""
     start, end = source.starts[edit.line - 1], source.starts[edit.end_line - 1]
     return start + edit.column - 1, end + edit.end_column - 1
 
 
 @lru_cache(maxsize=4)
 def _read(file: str, text: str) -> tuple[SourceFile, yaml.Node | None]:
-    """A file with its root node, or without one if it is not YAML. The fixes of a file are requested together."""
+    """Read a file and its root node, None if it is not YAML. Cached, since a file's fixes are requested together."""
     source = SourceFile(file, text)
     source.replace_invalid_characters()
     try:
@@ -186,7 +189,7 @@ def _edit(source: SourceFile, start: int, end: int, text: str) -> Edit:
 
 
 class _Spot(NamedTuple):
-    """A member of a map or a list, with its number there."""
+    """A member of a map or a list, with its index."""
 
     collection: yaml.CollectionNode
     number: int
@@ -194,7 +197,7 @@ class _Spot(NamedTuple):
 
 
 def _around(text: str, root: yaml.Node | None, offset: int) -> list[_Spot]:
-    """The members around an offset, outer ones first."""
+    """The members around an offset, the outermost first."""
     found: list[_Spot] = []
     while isinstance(root, yaml.CollectionNode):
         before = [each for each in enumerate(members_of(text, root)) if each[1].start <= offset]
@@ -206,7 +209,7 @@ def _around(text: str, root: yaml.Node | None, offset: int) -> list[_Spot]:
 
 
 def _change(fix: Fix, source: SourceFile, around: list[_Spot], start: int, length: int) -> Splice | None:
-    """The text after the fix."""
+    """The change of the text that a fix makes; None if the fix is not possible."""
     written = source.text[start : start + length]
     text = source.parsed
     match fix.kind:
@@ -231,7 +234,7 @@ def _change(fix: Fix, source: SourceFile, around: list[_Spot], start: int, lengt
 
 
 def _quote_around(around: list[_Spot], offset: int) -> str:
-    """The quotes of the text around an offset; "" if there are none."""
+    """The quotes of the text around an offset; "" if the text is not in quotes."""
     value = around[-1].member.value if around else None
     if not isinstance(value, yaml.ScalarNode) or not value.start_mark.index < offset < value.end_mark.index:
         return ""
@@ -239,12 +242,12 @@ def _quote_around(around: list[_Spot], offset: int) -> str:
 
 
 def _escaped(text: str, quote: str) -> str:
-    """A part of a text with such quotes, as written in the file."""
+    """Escape a part of a text for these quotes."""
     return text.replace("'", "''") if quote == "'" else json.dumps(text, ensure_ascii=False)[1:-1] if quote else text
 
 
 def _respelt(written: str, text: str) -> str:
-    """A text in the quotes of the text it replaces; in double quotes if it needs quotes."""
+    """Write a text with the quotes of the text that it replaces, or with double quotes if it needs quotes."""
     if written.startswith("'"):
         return "'" + text.replace("'", "''") + "'"
     return text if not written.startswith('"') and _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
@@ -255,7 +258,7 @@ def _keys(text: str, node: yaml.CollectionNode) -> frozenset[str]:
 
 
 def _deleted(text: str, around: list[_Spot]) -> Splice | None:
-    """The text without the innermost member, or without the section around it if that has no other member."""
+    """The change that removes the innermost member, or the section around it if that has no other member."""
     collection, number, member = around[-1]
     if len(collection.value) > 1:
         return removal(text, collection, number)
@@ -265,7 +268,7 @@ def _deleted(text: str, around: list[_Spot]) -> Splice | None:
 
 
 def _target(around: list[_Spot], start: int, text: str) -> yaml.CollectionNode | None:
-    """The map (or the list, if an item is added) below the key at an offset, or at the offset itself."""
+    """The map below the key at an offset, or at the offset itself; the list there if an item is added."""
     wanted = yaml.SequenceNode if text.startswith("- ") else yaml.MappingNode
     below = [spot.member.value for spot in around if spot.member.start == start]
     there = [*(spot.collection for spot in around), *(spot.member.value for spot in around[-1:])]
@@ -274,7 +277,7 @@ def _target(around: list[_Spot], start: int, text: str) -> yaml.CollectionNode |
 
 
 def _added(text: str, to: yaml.CollectionNode | None, entry: str) -> Splice | None:
-    """The text with one more entry, or one more item if the addition starts with a dash."""
+    """The change that adds an entry to a map, or an item to a list; None if the map already has the key."""
     if to is None or entry.partition(":")[0] in _keys(text, to):
         return None
     return addition(text, to, entry.removeprefix("- "))

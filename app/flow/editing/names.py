@@ -18,7 +18,7 @@ NameKind: TypeAlias = Literal[
     "flows", "steps", "variables", "lookups", "hooks", "hours", "locales", "outcomes", "templates"
 ]
 NAME_KINDS: Final[tuple[NameKind, ...]] = get_args(NameKind)
-"""The kinds, as `offered` in the schema calls them."""
+"""The kinds of names, as they are called by `offered` in the schema."""
 
 _SECTIONS: Final[Mapping[str, NameKind]] = {
     "steps": "steps",
@@ -34,18 +34,18 @@ _OF_A_FLOW: Final = frozenset({"steps", "variables", "outcomes"})
 """The kinds that other flows cannot refer to."""
 _IN_BRACES: Final = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
 _IDENTIFIER: Final = re.compile(r"\"[^\"]*\"|'[^']*'|[|.]\s*\w+|(?<!\w)(hours\.)?([A-Za-z_]\w*)")
-"""A text, a filter, a field, or a name."""
+"""Matches a text, a filter, a field, or a name."""
 _TOP: Final = re.compile(r"([A-Za-z_]\w*)[ \t]*:[ \t]*[\"']?([\w-]*)")
 _BELOW: Final = re.compile(r"([ ]+)[\"']?([\w-]+)[\"']?[ \t]*:")
 
 
 class Name(NamedTuple):
-    """One place where a name is written.
+    """One occurrence of a name.
 
     Attributes:
         kind: the kind of definition.
         place: the place of the name alone, without quotes.
-        is_definition: whether the name is defined here; otherwise it is used.
+        is_definition: whether the name is defined here, rather than used.
         node: the definition; None for a use.
     """
 
@@ -60,8 +60,8 @@ class FileNames(NamedTuple):
     """The names of one file.
 
     Attributes:
-        flow: "" for a shared file and for a template.
-        problem: why the file could not be read, in which case it may have more names; None if it could be read.
+        flow: the name of the flow; "" for a shared file and for a template.
+        problem: the reason why the file could not be read; None if it could. An unreadable file may have more names.
     """
 
     path: str
@@ -81,7 +81,7 @@ class ProjectNames:
         self._definitions: dict[tuple[NameKind, str], dict[str, Name]] = {}
 
     def definitions(self, kind: NameKind, file: str) -> dict[str, Name]:
-        """The definitions that a file may refer to, by name: its own first, then those of shared files."""
+        """The definitions that a file can refer to, by name. Its own definitions win over those of shared files."""
         found: dict[str, Name] = {}
         if kind == "templates":
             for path in self.templates:
@@ -110,7 +110,7 @@ class ProjectNames:
         return {kind: sorted(self.all_of(kind)) for kind in NAME_KINDS}
 
     def users_of(self, kind: NameKind, name: str) -> list[str]:
-        """The files that use a name, by path."""
+        """The paths of the files that use a name, sorted."""
         used = (each.path for each in self.files.values() if any(known[:2] == (kind, name) for known in each.names))
         return sorted(used)
 
@@ -121,7 +121,7 @@ class ProjectNames:
         return next(filter(None, found), None)
 
     def occurrences(self, definition: Name) -> list[Name]:
-        """Every use of the definition at a place, by place, and the definition itself."""
+        """A definition and every use of it, sorted by place."""
         kind = definition.kind
         written = definition.name
         place = definition.place
@@ -138,13 +138,13 @@ class ProjectNames:
         return known.names if known else ()
 
     def _readers_of(self, file: str) -> list[str]:
-        """The flow files whose names a file may use: itself, or those that use a template, otherwise all."""
+        """The flow files whose names a file can use: itself; for a template, the files that use it, or else all."""
         if file not in self.templates:
             return [file]
         return self.users_of("templates", file.removeprefix(_TEMPLATES)) or list(self.files)
 
     def defined_for(self, kind: NameKind, file: str) -> dict[str, Name]:
-        """Like `definitions`, which are searched only once."""
+        """Like `definitions`, but cached."""
         known = self._definitions.get((kind, file))
         if known is None:
             known = self._definitions[kind, file] = self.definitions(kind, file)
@@ -153,7 +153,7 @@ class ProjectNames:
 
 @lru_cache(maxsize=1024)
 def names_in_file(path: str, text: str) -> FileNames:
-    """The names in a flow file; if it is not YAML, the definitions that its indentation shows."""
+    """The names in a flow file; if it is not YAML, only the definitions that can be found by their indentation."""
     node, issues = read_yaml(path, text)
     if not isinstance(node, Map):
         return _scanned(path, text)._replace(problem=issues[0] if node is None and issues else None)
@@ -163,7 +163,7 @@ def names_in_file(path: str, text: str) -> FileNames:
 
 @lru_cache(maxsize=1024)
 def names_in_template(path: str, text: str) -> FileNames:
-    """The names that a template uses; which files include it is unknown here."""
+    """The names that a template uses. Which flows use the template is unknown here."""
     source = SourceFile(path, text)
     uses: list[Name] = []
     for start, expression in _in_braces(source.text):
@@ -199,7 +199,7 @@ def _used(root: Map) -> Iterator[Name]:
 
 
 def _used_in_text(text: Text, *, is_bare: bool) -> Iterator[Name]:
-    """The variables, lookups and calendars named in a text with braces or in a bare expression."""
+    """Yield the variables, lookups and calendars that a text with braces or a bare expression uses."""
     for start, expression in [(0, text.value)] if is_bare else _in_braces(text.value):
         for offset, length, kind in _identifiers(expression):
             name = expression[offset : offset + length]
@@ -207,7 +207,7 @@ def _used_in_text(text: Text, *, is_bare: bool) -> Iterator[Name]:
 
 
 def _identifiers(expression: str) -> Iterator[tuple[int, int, NameKind]]:
-    """Offset, length and possible kind of each name in an expression."""
+    """Yield the offset, the length and each possible kind of the names in an expression."""
     for found in _IDENTIFIER.finditer(expression):
         if found[2]:
             kinds: tuple[NameKind, ...] = ("hours",) if found[1] else ("variables", "lookups")

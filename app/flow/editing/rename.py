@@ -1,6 +1,6 @@
 """Renames a step, a lookup, a hook or a flow in all files of a project.
 
-Lines and columns count from 1, in characters; the texts are those of a project: path → text.
+Lines and columns count from 1, in characters. `texts` are the files of a project (path → text).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from app.flow.nodes import Place
 from app.flow.source.source_file import SourceFile
 
 NOUNS: Final[Mapping[NameKind, str]] = {"steps": "step", "lookups": "lookup", "hooks": "hook", "flows": "flow"}
-"""What can be renamed."""
+"""The kinds of names that can be renamed, with the noun for each in messages."""
 _NAME: Final = re.compile(r"[\w.-]+")
-"""Names that do not need quotes in YAML; the check of the renamed project decides which names each kind may have."""
+"""Matches names that do not need quotes in YAML. A check of the renamed project shows if the kind allows the name."""
 
 
 class CannotRename(AppError):
-    """The name cannot be changed. The message says why, and what to do."""
+    """Raised if a name cannot be changed. The message says why, and what to do."""
 
 
 def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Name, Name]:
@@ -40,9 +40,9 @@ def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Nam
 
 
 def rename(texts: Mapping[str, str], definition: Name, new: str) -> tuple[Edit, ...]:
-    """The edits that rename a definition, by place. Raises CannotRename.
+    """The edits that rename a definition, sorted by place. Raises CannotRename.
 
-    Renaming is refused if a file cannot be read, or would have different issues from before.
+    Renaming is refused if a file cannot be read, or if the project would have different issues afterwards.
     """
     if not _NAME.fullmatch(new):
         raise CannotRename(f'"{new}" cannot be a name: use letters, digits and _')
@@ -62,12 +62,12 @@ def rename(texts: Mapping[str, str], definition: Name, new: str) -> tuple[Edit, 
 
 
 def edits_of(found: Iterable[Name], texts: Mapping[str, str], new: str) -> tuple[Edit, ...]:
-    """The edits that write another name in these places. Raises CannotRename."""
+    """The edits that replace these occurrences with a new name. Raises CannotRename."""
     return tuple(_edit(name, texts[name.place.file], new) for name in found)
 
 
 def _refuse_clash(names: ProjectNames, definition: Name, found: Iterable[Name], new: str) -> None:
-    """Raise if the new name already means something else of this kind in a changed file."""
+    """Raise CannotRename if a file to be changed already has something of this kind with the new name."""
     for file in dict.fromkeys(name.place.file for name in found):
         other = names.definitions(definition.kind, file).get(new)
         if other is not None:
@@ -87,17 +87,18 @@ def _edit(name: Name, text: str, new: str) -> Edit:
 def _concerned_by(
     names: ProjectNames, texts: Mapping[str, str], edits: Iterable[Edit], definition: Name, new: str
 ) -> set[str]:
-    """The files whose issues tell whether the edits are right, with the files that they need.
+    """The files to check in order to find out whether the edits are right, and the files that those depend on.
 
-    A file means the same afterwards if every occurrence of the old name is replaced and the new one did not occur in it
-    before. So only the file with the definition is checked, and the files in which either name also occurs elsewhere.
+    A file keeps its meaning if every occurrence of the old name in it is replaced and the new name did not occur in it
+    before. So the only files to check are the file with the definition, and files in which either name occurs outside
+    the edits.
     """
     is_said = re.compile(rf"(?<!\w)(?:{re.escape(definition.name)}|{re.escape(new)})(?!\w)")
     counts = Counter(edit.file for edit in edits)
     concerned = {definition.place.file}
     if definition.kind == "flows" or not names.files[definition.place.file].flow:
         concerned |= {path for path, text in texts.items() if len(is_said.findall(text)) > counts[path]}
-    else:  # no other flow can name it, but a template may be filled in by several
+    else:  # no other flow can refer to this name, but several flows may use the same template
         concerned |= counts.keys()
     for template in concerned & names.templates.keys():
         concerned |= {*names.users_of("templates", template.removeprefix("templates/"))} or {*names.files}
@@ -108,9 +109,9 @@ def _concerned_by(
 
 
 def _refuse_change(texts: Mapping[str, str], edits: tuple[Edit, ...], defined: Place) -> None:
-    """Raise if the new name is invalid or means something else, or if a use of the old one was not found.
+    """Raise CannotRename if the new name is invalid or is already in use, or if a use of the old name was missed.
 
-    It is fine if an issue at the name itself is gone: the old name may have been invalid.
+    An issue at the name itself may disappear, since the old name may have been invalid.
     """
     before, after = _issues(texts), _issues(with_edits(texts, (edit for edit in edits if edit.file in texts)))
     for key in sorted(after.keys() - before.keys(), key=lambda key: (key[:2] != defined[:2], key)):
@@ -123,7 +124,7 @@ def _refuse_change(texts: Mapping[str, str], edits: tuple[Edit, ...], defined: P
 
 
 def _issues(texts: Mapping[str, str]) -> dict[tuple[str, int, str, int], FlowIssue]:
-    """The issues of a project by file, line, code, and index among equal ones."""
+    """The issues of a project by file, line, code, and index among the issues that share these."""
     found: dict[tuple[str, int, str, int], FlowIssue] = {}
     counts = Counter[tuple[str, int, str]]()
     for issue in load(texts, extent="project").issues:

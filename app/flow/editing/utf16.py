@@ -11,7 +11,7 @@ from app.flow.nodes import LINE_BREAK
 
 
 class Utf16Columns:
-    """Converts columns in some texts (path → text); both kinds count from 1."""
+    """Converts columns in these texts (path → text) from characters to UTF-16 code units; both count from 1."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = texts
@@ -22,7 +22,7 @@ class Utf16Columns:
         return utf16_column(self.line(file, line), column)
 
     def line(self, file: str, line: int) -> str:
-        """The text of a line; lines are numbered from 1; "" after the last line."""
+        """The text of a line, counted from 1; "" after the last line."""
         known = self._lines.get(file)
         if known is None:
             known = self._lines[file] = LINE_BREAK.split(self._texts.get(file, ""))
@@ -41,7 +41,7 @@ def character_column(line: str, column: int) -> int:
 
 
 def utf16_position(text: str, offset: int) -> tuple[int, int]:
-    """Line and column of a character, both from 1, the column in UTF-16 code units."""
+    """The line and the column of the character at an offset. Both count from 1; the column is in UTF-16 code units."""
     lines = LINE_BREAK.split(text[:offset])
     return len(lines), utf16_units(lines[-1]) + 1
 

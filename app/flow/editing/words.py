@@ -1,4 +1,4 @@
-"""Every key and value in a flow file or an NCCO, including the one at the cursor, with what may be written there."""
+"""Finds the keys and values in a flow file or an NCCO, and what can be written in place of the one at the cursor."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from app.ncco.json_text import open_closers
 from app.value_types import JsonSchema
 
 MARK: Final = "\ue001"
-"""A private-use letter in place of the cursor: ordinary text to a YAML parser. Texts that contain it do not decide
-anything.
+"""A private-use character that marks the cursor, and is ordinary text to a YAML parser.
+
+Texts that contain it do not rule out any part of the schema.
 """
 
 _FLOW_FILE: Final[JsonSchema] = {"if": has("shared"), "then": ref("shared_file"), "else": ref("flow_file")}
 _FILE: Final[JsonSchema] = {"if": {"type": "array"}, "then": {"$ref": "#/$defs/ncco"}, "else": _FLOW_FILE}
-"""A list is an NCCO."""
+"""The schema of a whole file; a file that is a list is an NCCO."""
 
 
 @cache
 def _referred(reference: str) -> JsonSchema:
-    """The parts to which `$ref` leads: a part of the schema of flow files, or of that of NCCOs."""
+    """The part of the schema of flow files, or of the schema of NCCOs, that a `$ref` refers to."""
     _, section, name = reference.split("/")
     if section == "definitions":
         return definitions()[name]
@@ -39,11 +40,11 @@ class WrittenWord(NamedTuple):
     """A key or a value of a flow file.
 
     Attributes:
-        text: as it is written.
+        text: the key or value as written.
         path: the keys and the indexes of list items that lead to it, from the top of the file.
         is_key: whether it is a key of a map.
         map: the map that it is a key of, or a value in; None for an item of a list.
-        schemas: every schema that it may match; for a key, those of its map.
+        schemas: every schema that it may match; for a key, the schemas that its map may match.
     """
 
     text: Text
@@ -59,7 +60,7 @@ class WrittenWord(NamedTuple):
 
 
 def words_of(file: Node) -> Iterator[WrittenWord]:
-    """The words of a file, in the file's order."""
+    """The keys and values of a file, in the order in which they are written."""
     return _words(file, (), None, (_FILE,))
 
 
@@ -80,7 +81,7 @@ def _words(
 
 
 def member_schemas(schemas: tuple[JsonSchema, ...], key: str) -> Iterator[JsonSchema]:
-    """The possible values of a key in a map with these schemas: keywords of the language, not the author's names."""
+    """The schemas for the value of a key; schemas for an author's own names only if the key is not a keyword."""
     words = [schema["properties"][key] for schema in schemas if key in schema.get("properties", {})]
     yield from words
     for schema in () if words else schemas:
@@ -89,10 +90,10 @@ def member_schemas(schemas: tuple[JsonSchema, ...], key: str) -> Iterator[JsonSc
 
 
 def alternatives(schema: JsonSchema, node: Node) -> Iterator[JsonSchema]:
-    """The schemas that a node may have to match, with references and conditions resolved."""
+    """Yield the schemas that may apply to a node, with references and conditions resolved."""
     if "$ref" in schema:
         yield from alternatives(_referred(schema["$ref"]), node)
-    if "if" in schema and not ("properties" in schema and _is_empty(node)):  # these words decide what follows
+    if "if" in schema and not ("properties" in schema and _is_empty(node)):  # offer the schema's own keys first
         is_so = _holds(schema["if"], node)
         for branch, is_taken in (("else", is_so is not True), ("then", is_so is not False)):
             if is_taken and isinstance(schema.get(branch), dict):
@@ -104,7 +105,7 @@ def alternatives(schema: JsonSchema, node: Node) -> Iterator[JsonSchema]:
 
 
 def _is_of_its_kind(schema: JsonSchema, node: Node) -> bool:
-    """Whether the kind that a map declares, such as `action: talk`, is the one that the schema describes."""
+    """Whether the schema describes the kind that a map declares, such as `action: talk`."""
     if not isinstance(node, Map):
         return True
     properties = schema.get("properties", {}).items()
@@ -116,7 +117,7 @@ _SHAPES: Final = {"object": Map, "array": Seq}
 
 
 def _is_empty(node: Node) -> bool:
-    """Whether a map contains only the cursor."""
+    """Whether a node is a map that contains only the cursor."""
     return isinstance(node, Map) and len(node.entries) == 1 and MARK in node.entries[0].key.value
 
 
@@ -144,7 +145,7 @@ def _is_value(condition: JsonSchema, text: Text) -> bool:
     return (words is None or text.value in words) and bool(re.search(condition.get("pattern", ""), text.value))
 
 
-# Handles what a person is writing at the cursor, even while the text is broken, as it usually is.
+# the text at the cursor: while it is being written, the file is often not valid
 
 _OPENING: Final = re.compile(r"([ \t]*)((?:-[ \t]+)*)(?:([\w*#.\"'-]+)[ \t]*:(?=[ \t]|$)[ \t]*(.*))?")
 _PLAIN: Final = re.compile(r"[\w.+-]+")
@@ -153,7 +154,7 @@ _QUOTED: Final = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:''|[^'])*'")
 
 
 class Cursor(NamedTuple):
-    """A word that contains the cursor: the key's or value's text before the cursor, and the text after it."""
+    """A key or value that contains the cursor, with its text before the cursor and its text after the cursor."""
 
     word: WrittenWord
     before: str
@@ -161,10 +162,10 @@ class Cursor(NamedTuple):
 
 
 def cursors(text: str, line: int, column: int) -> tuple[Cursor, ...]:
-    """What may be written at a place (counted from 1, in characters): a key, a value, or both.
+    """What can be written at a place: a key, a value, or both. Lines and columns count from 1, in characters.
 
-    The text is read with a mark at the cursor. If it is not YAML, the cursor's line is read below the keys to which it
-    belongs by its indentation.
+    The text is read with a mark at the cursor. If that is not YAML, only the cursor's line is read, below the keys that
+    it belongs to by its indentation.
     """
     lines = LINE_BREAK.split(text)
     if line > len(lines):
@@ -186,7 +187,7 @@ def _marked(text: str) -> Iterator[Cursor]:
 
 
 def _with_mark(line: str, column: int) -> Iterator[str]:
-    """The line with the mark; also read as a key if it contains only a word."""
+    """Yield the line with the mark at the cursor; if it contains only a word, first with that word as a key."""
     before, after = line[:column], line[column:]
     if _KEY_START.fullmatch(before) and not after.strip():
         yield f"{before}{MARK}: x"
@@ -199,11 +200,11 @@ def _whole(lines: list[str], at: int, column: int) -> Iterator[str]:
 
 
 def _reduced(lines: list[str], at: int, column: int) -> Iterator[str]:
-    """Only the line, the keys above to which it belongs, and their neighbours."""
+    """The text reduced to the cursor's line, the keys above that it belongs to, and the keys next to it."""
     line = lines[at][:column]
-    opening = cast("re.Match[str]", _OPENING.match(line))  # each part is optional
+    opening = cast("re.Match[str]", _OPENING.match(line))  # always matches: each part is optional
     level = opening.end(2)
-    dash = opening.end(1) if opening[2] else None  # where its sibling keys and its dash start
+    dash = opening.end(1) if opening[2] else None  # `level` is where sibling keys start, `dash` where the dash starts
     above: list[str] = []
     for other in reversed(lines[:at]):
         found = cast("re.Match[str]", _OPENING.match(other))
@@ -220,7 +221,7 @@ def _reduced(lines: list[str], at: int, column: int) -> Iterator[str]:
 
 
 def _cut(lines: list[str], at: int, column: int) -> Iterator[str]:
-    """The text up to the cursor, with all brackets closed; for JSON, where indentation means nothing."""
+    """Yield the text up to the cursor, with all brackets closed: for JSON, where indentation does not matter."""
     written = "\n".join([*lines[:at], lines[at][:column] + MARK])
     if written.lstrip().startswith(("[", "{")):
         yield written + _closers(written)
