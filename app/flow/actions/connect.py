@@ -100,7 +100,7 @@ _PLACEHOLDER_URL = "https://example.com/webhooks"
 """A placeholder for our URL, which is filled in for each call."""
 
 _REFUSALS = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
-"""Names of outcomes that sound like a failed dial, although the outcomes of a flow connect the parties."""
+"""Names of outcomes that sound as if the parties were not connected, although these outcomes connect them."""
 
 _FLOW_KEYS = frozenset({"run", "with", "flow", "goto"})
 
@@ -178,7 +178,7 @@ class CurrentNumber(Supplied):
 
 
 def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
-    """The list that a phone's `number` computes, None for a single number; reports E287 if it can never be one."""
+    """The list that a phone's `number` computes, None for a single number; reports E287 if it is never a number."""
     text = endpoint.get("number")
     computed = computed_type(text, reader)
     is_list = computed is not None and computed.family == "list" and computed.entry is not None
@@ -421,7 +421,7 @@ def _is_of_connect(name: str, kind: str) -> bool:
 
 
 def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
-    """Move the `onAnswer` next to a phone's endpoint into it; returns the endpoint and the other fields."""
+    """Move an `onAnswer` written next to a phone's endpoint into the endpoint; returns it and the other fields."""
     beside = tuple(entry for entry in fields.entries if _is_answer(entry.key.value))
     for entry in beside:
         if entry.key.value != ON_ANSWER:

@@ -85,7 +85,10 @@ def refuse_fields(item: Item, what: str, reader: Reader) -> None:
 
 
 def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: Reader) -> bool:
-    """Whether one of `names` is next to a value that is this field or, with `is_map`, a map of fields; reports E403."""
+    """Whether one of `names` is written next to a value that already contains it; reports E403.
+
+    The value is that field itself or, with `is_map`, a map of fields.
+    """
     beside = next((entry.key for entry in item.beside if entry.key.value in names), None)
     if beside is None:
         return False

@@ -47,8 +47,8 @@ class InputNeeds:
 
     Fields that the author wrote on an `input` in `do` are checked (E406, E407, E412) and kept. If there is no `input`,
     one is appended, with the flow's defaults. The prompts directly before it, if they are of the same kind, can be
-    interrupted unless `bargeIn` is written. If no language is written for speech, it is the language of the locale or,
-    in a flow without locales, of the last `talk`.
+    interrupted unless `bargeIn` is written. If no language is written for speech, the language is that of the locale
+    or, in a flow without locales, that of the last `talk`.
 
     Attributes:
         kinds: `dtmf`, `speech` or both.
@@ -138,7 +138,7 @@ def _member(written: Action, name: str) -> Mapping[str, Value]:
 
 
 def _texts(content: Sequence[str] | Mapping[str, Sequence[str]], place: Place) -> Value:
-    """A value for a list that the server adds, or for a map with one list for each locale."""
+    """A value made of a list of texts, or of a map with one list for each locale."""
     if isinstance(content, Mapping):
         return localised({locale: _texts(each, place) for locale, each in content.items()}, place)
     return Array(tuple(Constant(item, place) for item in content), place)
@@ -147,7 +147,7 @@ def _texts(content: Sequence[str] | Mapping[str, Sequence[str]], place: Place) -
 def _language(before: tuple[Part, ...], place: Place, reader: Resolver) -> Value | None:
     """The language that speech is recognised in; None leaves the choice to Vonage.
 
-    This is the language of the locale or, in a flow without locales, of the last talk if Vonage can recognise it.
+    It is the language of the locale or, in a flow without locales, that of the last talk if Vonage can recognise it.
     """
     if reader.locales:
         return _recognition_language(reader)

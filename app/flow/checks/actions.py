@@ -1,7 +1,7 @@
 """Checks the texts and targets of a flow's actions.
 
-It finds targets that cannot work (W640, W645, W647), fields that are invalid with one of a variable's allowed words
-(E401, W401, E313), texts that are too long (W641) or take too many steps (W648), and holidays without a name (W639).
+It finds targets that cannot work (W640, W645, W647), fields that some of a variable's allowed words make invalid (E401,
+W401, E313), texts that are too long (W641) or take too many steps (W648), and holidays without a name (W639).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _connect_targets(step: Step) -> Iterator[ConnectTarget]:
 
 
 def _check_targets(facts: Facts) -> Iterator[FlowIssue]:
-    """Report W640 for dialling the number that the call came in on, and W647 for a `from` that is not our number."""
+    """Report W640 for dialling the number that the call came in on, W647 for a `from` that is not one of ours."""
     for step in facts.flow.steps.values():
         for target in _connect_targets(step):
             yield from _check_dialled_number(target, facts.flow.numbers)
@@ -146,7 +146,7 @@ Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
 
 
 def _check_words(facts: Facts) -> Iterator[FlowIssue]:
-    """Report E401, W401 or E313 for each field that is invalid with one of its variables' allowed words."""
+    """Report E401, W401 or E313 for each field that some of its variables' allowed words make invalid."""
     scope = facts.source.reader.scope
     if not any(map(_has_words, scope.shapes.values())):
         return
@@ -273,7 +273,7 @@ class _Measure:
 
     Attributes:
         scope: the types of names.
-        entered: the maximum number of digits of each variable that callers key in.
+        entered: the maximum number of digits of each variable that only a caller's keypresses fill.
     """
 
     scope: ScopeTypes

@@ -169,7 +169,7 @@ class Domains:
         return lambda combination: compare(op, combination[key], literal)
 
     def _beginning(self, node: nodes.Expr, beginning: str) -> Formula | None:
-        """Convert a test of how a text starts, or return None. The text to try is the literal and another character."""
+        """Convert a `starts_with` test, if possible. The text to try is the literal followed by another character."""
         key = key_of(node)
         shape = known_type(self.scope, node)
         values = _values(shape, (beginning + _OTHER,)) if shape is not None and shape.family == "text" else None
@@ -211,7 +211,7 @@ def _values(shape: Kind, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
 
 
 def _with_between(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The values; for numbers, also one below all of them, one above, and one between each two neighbours."""
+    """The values; for numbers, also one below all of them, one above, and one between every two neighbours."""
     if any(isinstance(value, bool | str) for value in values):
         return values
     found = sorted(values)

@@ -65,7 +65,7 @@ def prompts_of(step: Step) -> Iterator[Part]:
 
 
 def tested_on_leaving(step: Step) -> Iterator[Expression]:
-    """The conditions that are tested whichever way a call leaves the step, whether or not they hold."""
+    """The conditions that are tested whichever way a call leaves a step, whether or not they hold."""
     if step.exit.leaves_at_once:
         yield from step.exit.reads()
 
@@ -130,7 +130,8 @@ class Facts:
         read: the names that a value or a condition uses, and those in `meant`.
         assigned: the assignments to variables and `locale`, by name.
         brought: the variables that another flow fills when it returns.
-        collected: the variables that a `collect` fills, each with its numbers of digits, None for speech.
+        collected: by variable, the minimum and maximum number of digits of each `collect` that fills it; None for
+            speech.
         asked, sent_hooks: the names of the lookups that are asked and of the hooks that are sent.
         open: the names of the opening hours that are used; "" for all of `hours`.
         outcomes, returned: the names of the outcomes and values that the flow returns.

@@ -147,7 +147,7 @@ class PromptText:
     """A text with its mentions of keys.
 
     Attributes:
-        tokens: case-folded words, numbers and signs, each with a blank before it.
+        tokens: case-folded words, numbers and signs, each with a space before it.
         places: offset of each token in `tokens` → its start and end in the text.
         mentions: the certain mentions of keys.
         possible_keys: the keys that the text may name.
@@ -230,7 +230,7 @@ def _has_open_value(text: str, tokens: str, places: Mapping[int, tuple[int, int]
 
 
 def _mentions(tokens: str, among: list[Language]) -> Iterator[Mention]:
-    """Yield the mentions of keys next to a trigger. Of overlapping ones, only the first, in the likeliest language."""
+    """Yield the mentions of keys next to trigger words; of those that overlap, the first in the likeliest language."""
     found = [
         (way == "before", match.start(), rank, _mention(tokens, match, way, language))
         for rank, language in enumerate(among)

@@ -146,7 +146,7 @@ def _check_promises(steps: Mapping[str, ReadStep], reader: Resolver) -> Iterator
 
 
 def _promised(text: PromptText) -> Iterator[NamedKey]:
-    """The keys that work at any time according to the text: the keys named nearest to such words."""
+    """The keys that work at any time according to the text: the keys named nearest to the words "at any time"."""
     for start, end in _sentences(text):
         for said in text.language.pattern(GRAMMAR["any time"]).finditer(text.tokens, start, end):
             near = [each for each in text.mentions if start <= each.start < end and not each.is_range]
@@ -155,7 +155,7 @@ def _promised(text: PromptText) -> Iterator[NamedKey]:
 
 
 def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
-    """The name of a menu without the key that a call can reach without pressing the key or dialling; "" if none.
+    """The name of a menu that lacks a key, if a call can get there without pressing that key or dialling; else "".
 
     The menu of the step `start` itself is left out: its keys are compared with its own prompts.
     """

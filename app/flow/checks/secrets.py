@@ -111,7 +111,7 @@ class _SensitivePaths:
         self.is_done = True
 
     def back(self, label: str) -> tuple[bool, frozenset[str], frozenset[str]]:
-        """Whether a call may wait before the flow returns `label`, then the names certainly set and possibly set."""
+        """Whether a call may wait before the flow returns `label`, the names certainly set, and those possibly set."""
         sets = {name: each for name, each in returned_by(self.facts).items() if name in self.returned}
         waits = any(self.returned[name][_TURN] for name in ([label] if label in sets else sets))
         return waits, *brought_back(sets, label)

@@ -373,7 +373,7 @@ def _about_expression(text: str, line: int, column: int, scope: ScopeTypes) -> s
 
 
 def definition(texts: Mapping[str, str], file: str, line: int, column: int) -> Place | None:
-    """The place where the name at a place is defined; None if there is no name."""
+    """Where the name at this position is defined; None if there is no name."""
     defined = _Project(texts, file, line).names.definition_at(file, line, column)
     return defined.place if defined else None
 

@@ -174,7 +174,7 @@ def _span(source: SourceFile, edit: Edit) -> tuple[int, int]:
 
 @lru_cache(maxsize=4)
 def _read(file: str, text: str) -> tuple[SourceFile, yaml.Node | None]:
-    """Read a file and its root node, None if it is not YAML. Cached, since a file's fixes are requested together."""
+    """Read a file; the root node is None if it is not YAML. Cached, since a file's fixes are requested together."""
     source = SourceFile(file, text)
     source.replace_invalid_characters()
     try:

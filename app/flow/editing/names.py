@@ -43,7 +43,7 @@ class Name(NamedTuple):
     """One occurrence of a name.
 
     Attributes:
-        kind: the kind of definition.
+        kind: the kind of definition that it names.
         place: the place of the name alone, without quotes.
         is_definition: whether the name is defined here, rather than used.
         node: the definition; None for a use.

@@ -22,7 +22,7 @@ class Utf16Columns:
         return utf16_column(self.line(file, line), column)
 
     def line(self, file: str, line: int) -> str:
-        """The text of a line, counted from 1; "" after the last line."""
+        """The text of the line with this number, from 1; "" after the last line."""
         known = self._lines.get(file)
         if known is None:
             known = self._lines[file] = LINE_BREAK.split(self._texts.get(file, ""))

@@ -44,7 +44,7 @@ class Budget:
 
 
 def spend(names: Mapping[str, Any], steps: int) -> None:
-    """Take steps from the budget among `names`, if there is one. Raises Unfit if it is used up."""
+    """Take steps from the budget in `names`, if they have one. Raises Unfit if it is used up."""
     budget = names.get(BUDGET)
     if budget is not None:
         budget.spend(steps)
@@ -75,7 +75,7 @@ def _steps(node: nodes.Node, entries: Callable[[nodes.Node], int]) -> int:
 
 
 def size_of(value: object) -> int:
-    """The number of characters of a text, or of entries of a list or a map, nested ones included; otherwise 0."""
+    """The number of characters in a text, or of entries (nested ones too) in a list or map; 0 for other values."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):

@@ -106,11 +106,11 @@ class Checker(NodeVisitor):
         return self.template.shown(node)
 
     def described(self, *each: nodes.Node) -> str:
-        """Describe expressions that have been checked by their types: `tries is a whole number`."""
+        """Describe expressions, which must have been checked, with their types: `tries is a whole number`."""
         return ", ".join(f"{self.shown(node)} is {(self.types[node] or ANY).described}" for node in each)
 
     def require(self, node: nodes.Node, kinds: tuple[str, ...], what: str, code: str = "E308") -> bool:
-        """Whether a value is of one of these kinds; reports it if not. `what` names the filter or operator."""
+        """Whether a value is of one of these kinds; reports an issue if not. `what` names the filter or operator."""
         type_ = self.types[node]
         if type_ is None or type_.family in (*kinds, "any"):
             return True
@@ -308,7 +308,7 @@ class Checker(NodeVisitor):
         return TYPES["bool"]
 
     def visit_And(self, node: nodes.And | nodes.Or) -> Kind:
-        """Check `and` or `or`. In braces, the result is one of the two values, so its type is what they share."""
+        """Check `and` or `or`. In braces, the result is one of the two values, so its type is their common type."""
         left = self.check_test(node.left)
         if not self.is_bare:
             return common_type(left, self.type_of(node.right))
@@ -319,7 +319,7 @@ class Checker(NodeVisitor):
     visit_Or = visit_And
 
     def visit_CondExpr(self, node: nodes.CondExpr) -> Kind | None:
-        """The type of `a if test else b`: what the types of the two values have in common."""
+        """The type of `a if test else b`: the common type of its two values."""
         if self.is_bare or node.expr2 is None:
             lacks_else = ("E301", '"if" without "else"', 'write ... if ... else ""')
             code, message, cure = FOREIGN.misplaced["if"] if self.is_bare else lacks_else
@@ -565,7 +565,7 @@ class Checker(NodeVisitor):
         return common_type(type_, args[0] if args else TYPES["text"])
 
     def _is_always_there(self, node: nodes.Node) -> bool:
-        """Whether every call has the value: that of a name, of a known field, or of a SIP header ("" if not sent).
+        """Whether every call has this value: a name, a known field, or a SIP header (which is "" if it was not sent).
 
         A sensitive value, even in `input`, no longer exists in a later turn.
         """

@@ -34,7 +34,7 @@ _SETTING: Final = re.compile(r"env\.(\w+)")
 
 
 def missing_message(path: str) -> str:
-    """The message for a missing value, written as `path`. A setting is named by its environment variable."""
+    """The message for a missing value, which is written as `path`. A setting is named by its environment variable."""
     variable = _SETTING.match(path)
     return f"FLOW_{variable[1]} is not set" if variable else f"this call has no {path}"
 
@@ -100,7 +100,7 @@ def _propagating_missing(apply: Callable[..., Any], price: int) -> Callable[...,
 
 
 def _entry(of: Any, key: str | int, path: str) -> Any:
-    """An entry of a map by its key or of a list by its index, or a field of `loop`; never another attribute."""
+    """An entry of a map by its key or of a list by its index, or a field of `loop`; never any other attribute."""
     if isinstance(of, LoopContext) and key in LOOP_FIELDS:
         return getattr(of, str(key))
     if isinstance(of, dict | Mapping) if isinstance(key, str) else isinstance(of, list | tuple):
@@ -114,7 +114,7 @@ def _entry(of: Any, key: str | int, path: str) -> Any:
 
 
 def _computed_entry(of: Any, key: Any, path: str) -> Any:
-    """An entry with a computed key; for a negative index, a missing value."""
+    """An entry with a computed key. A negative index gives a missing value."""
     if isinstance(key, float) and key.is_integer():
         key = int(key)
     if isinstance(key, bool) or not isinstance(key, str | int):

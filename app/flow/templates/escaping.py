@@ -75,7 +75,7 @@ def url_host(value: object) -> str:
 
 
 def number(value: object) -> str:
-    """Check a value to dial: digits, `*`, `#`, `p`, and the punctuation of phone numbers."""
+    """Check a value to dial: it can have digits, `*`, `#`, `p`, and the punctuation of phone numbers."""
     return _matching(_NUMBER, value, "a value with characters that cannot be dialled")
 
 

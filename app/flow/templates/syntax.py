@@ -154,7 +154,7 @@ class Piece:
 def read_template(template: Template, text: Located) -> tuple[list[nodes.Node], list[Fault]]:
     """Append a text to `template`; returns its nodes and its errors.
 
-    Blocks without an end are not among the nodes.
+    Blocks that are never closed are left out of the nodes.
     """
     return _TreeBuilder(template, text, is_bare=False).read()
 
@@ -536,7 +536,7 @@ def _check_alone(piece: Piece, word: Token) -> None:
 
 
 def _word_faults(piece: Piece) -> Iterator[Fault]:
-    """Yield the errors that Jinja2's parser would miss because it would read the words in another way."""
+    """Yield the errors that Jinja2's parser would miss because it reads the words differently."""
     depth = prefixes = 0
     for index, token in enumerate(piece.tokens[piece.expression_start :], piece.expression_start):
         prefixes = prefixes + 1 if token.says("not", "-") else 0
@@ -569,7 +569,7 @@ def _word_faults(piece: Piece) -> Iterator[Fault]:
 
 
 def _thousands(piece: Piece, start: int, last: str) -> Fault | None:
-    """The error for a number like `1,500`, where `last` (at `start`) are the digits after the comma; otherwise None."""
+    """The error for a number like `1,500`, with `last` after the comma at the offset `start`; otherwise None."""
     before = next((each for each in piece.tokens if each.start + len(each.text) + 1 == start), None)
     if before is None or before.kind != "integer" or not re.fullmatch(r"[0-9]{3}(?:\.[0-9]+)?", last):
         return None

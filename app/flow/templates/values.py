@@ -205,7 +205,7 @@ MAX_OUTPUT: Final[dict[str, int]] = {
 """Maximum number of characters in a rendered value, by kind of text (`Escape`); our choice."""
 
 _SURROUNDINGS: Final = (4, 8, 16, 32, 64)
-"""How many surrounding characters to compare, tried in turn, when looking for the source of rendered text."""
+"""Numbers of surrounding characters to compare, tried in turn, when looking for the source of rendered text."""
 
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 _CONTROL = re.compile("%(?:[01][0-9A-Fa-f]|7[Ff])")
@@ -318,7 +318,7 @@ class Expression(_SingleExpression):
 
 @dataclass(frozen=True)
 class Native(_SingleExpression):
-    """A field with nothing but `{{ expression }}` that need not be text: the expression's value, cast to the type."""
+    """A field that is only `{{ expression }}` and need not be text: the expression's value, cast to the field's type."""
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """The value in this call. Raises RenderError."""
