@@ -236,7 +236,7 @@ def returned_by(facts: Facts) -> dict[str, tuple[frozenset[str], frozenset[str]]
 def brought_back(
     returned: Mapping[str, tuple[frozenset[str], frozenset[str]]], label: str
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """The names certainly set and possibly set when a flow has returned `label`, or any outcome if it never does."""
+    """The names certainly set and possibly set after a return with `label`; if no return has it, after any return."""
     each = [returned[label]] if label in returned else list(returned.values())
     surely = frozenset.intersection(*(sure for sure, _ in each)) if each else _NO_NAMES
     return surely, _NO_NAMES.union(*(maybe for _, maybe in each))

@@ -100,7 +100,7 @@ def _outcome(facts: Facts) -> str:
 
 
 def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterator[FlowIssue]:
-    """Report W635 for each part of a file that none of `users` uses. A lookup that is read but never asked is E630."""
+    """Report W635 for each part of a file that none of `users` uses. A lookup read but never asked gets E630."""
     users = tuple(users)
     for section, message, cure in _USES:
         for name, part in getattr(parts, section).items():

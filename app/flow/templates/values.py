@@ -318,7 +318,7 @@ class Expression(_SingleExpression):
 
 @dataclass(frozen=True)
 class Native(_SingleExpression):
-    """A field that is only `{{ expression }}` and need not be text: the expression's value, cast to the field's type."""
+    """A field that is only `{{ expression }}` and need not be text: the expression's value, cast to its type."""
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """The value in this call. Raises RenderError."""
