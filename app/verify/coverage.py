@@ -1,4 +1,4 @@
-"""Outcome coverage: the possible outcomes of each flow, those that scenarios took, and their report and drawing."""
+"""Outcome coverage: counts the outcomes of each flow that scenarios take, and reports or draws the counts."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class FlowCoverage:
     """The coverage of one flow.
 
     Attributes:
-        outcomes: all, with the number of calls that took each.
-        error_exits: the same for error exits, which do not count towards `percent`.
+        outcomes: every outcome of the flow, with the number of scenarios that took it.
+        error_exits: every error exit, with the number of scenarios that took it; not included in `percent`.
     """
 
     flow: Flow
@@ -50,34 +50,34 @@ class FlowCoverage:
 
     @property
     def percent(self) -> float:
-        """The percentage taken, 0 to 100; a flow has at least one outcome."""
+        """The percentage of outcomes taken, 0 to 100. Every flow has at least one outcome."""
         return 100 * self.taken / len(self.outcomes)
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The coverage of all flows of a project, by name."""
+    """The coverage of all flows of a project, by flow name."""
 
     flows: Mapping[str, FlowCoverage]
 
     @property
     def outcomes(self) -> int:
-        """The number of outcomes."""
+        """The number of outcomes of all flows."""
         return sum(len(flow.outcomes) for flow in self.flows.values())
 
     @property
     def taken(self) -> int:
-        """The number of outcomes taken."""
+        """The number of outcomes taken in all flows."""
         return sum(flow.taken for flow in self.flows.values())
 
     @property
     def percent(self) -> float:
-        """The percentage across all flows, 0 to 100."""
+        """The percentage of outcomes taken in all flows, 0 to 100."""
         return 100 * self.taken / self.outcomes if self.outcomes else 100.0
 
     @property
     def missing(self) -> tuple[FlowOutcome, ...]:
-        """The outcomes never taken, by flow."""
+        """The outcomes never taken, sorted by flow."""
         return tuple(outcome for flow in self.flows.values() for outcome in flow.missing)
 
 
@@ -97,11 +97,11 @@ class OutcomeCounter:
         self._read = cache(_lines_of)  # many turns have the same trace, so each trace is read only once
 
     def add(self, result: Result) -> None:
-        """Count the outcomes of a scenario's calls, each once."""
+        """Count each outcome that a scenario's calls took, once per scenario."""
         self._counts.update(self.taken(result))
 
     def taken(self, result: Result) -> set[OutcomeKey]:
-        """The outcomes of a scenario's calls."""
+        """The outcomes that a scenario's calls took."""
         found: set[OutcomeKey] = set()
         for record in result.records:
             for turn in record.turns:
@@ -143,7 +143,10 @@ def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:
 
 
 def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str]:
-    """Lines without colours: a table of the flows, then the gaps, if all scenarios were played (`is_whole`)."""
+    """The coverage as uncoloured lines: a table of the flows, then the outcomes never taken.
+
+    `is_whole`: whether all scenarios were played; if not, the outcomes never taken are omitted.
+    """
     if not coverage.flows:
         return
     width = max(len(name) for name in coverage.flows)
@@ -162,12 +165,12 @@ def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str
 
 
 def percent(value: float) -> str:
-    """A percentage, 100 % only if nothing is missing."""
+    """A percentage as text; a value below 100 is never rounded up to 100 %."""
     return "100 %" if value >= 100 else f"{min(value, 99.9):.1f} %"
 
 
 def paint(coverage: Coverage) -> Drawing:
-    """Every flow of a project, with the number of calls that took each outcome."""
+    """Draw every flow of a project, with the number of scenarios that took each outcome."""
     flows = [flow.flow for flow in coverage.flows.values()]
     counts = {outcome[:3]: count for flow in coverage.flows.values() for outcome, count in flow.outcomes.items()}
     return paint_taken(draw(flows), counts)

@@ -20,7 +20,7 @@ from app.verify.scenarios.script import DialStep, ScriptedParty, ScriptStep
 MOST_ACTS: Final = 6
 """Maximum number of the caller's actions that the name of a scenario lists."""
 _WRITING: Final = Lock()
-"""Two calls may be written into one file at the same time."""
+"""Held while a scenario file is read and rewritten, because two calls can be saved to it at the same time."""
 
 
 class CannotKeep(AppError):
@@ -48,17 +48,17 @@ def keep(
     env: Mapping[str, str] | None = None,
     note: str = "",
 ) -> str:
-    """Append a call to the scenarios of a file, which is created if missing; returns its name.
+    """Append a call as a scenario to a file, which is created if missing; return the scenario's name.
 
-    Lookups that nobody answered are omitted, unless the `defaults` of the file could answer them.
+    Lookups that got no answer are omitted, unless the `defaults` of the file could answer them.
 
     Args:
         path: the file's path.
         call: who calls whom.
-        played: the played call; if it is not over, its end is not checked.
-        given: see `LookupAnswers.as_given`.
-        env: variables of the flows.
-        note: a one-line comment above it, or "".
+        played: the played call; if it is not over, the scenario does not check how it ends.
+        given: the lookup answers, as returned by `LookupAnswers.as_given`.
+        env: the environment variables of the flows.
+        note: a one-line comment to write above the scenario, or "".
 
     Raises CannotKeep, OSError.
     """
@@ -89,14 +89,14 @@ def keep(
 
 
 def name_of(script: Sequence[ScriptStep]) -> str:
-    """A sentence that says what the caller does: `a caller presses 1, is silent and hangs up`."""
+    """A scenario name that describes what the caller does: `a caller presses 1, is silent and hangs up`."""
     acts = [step.summary.format(step) for step in script if step.summary]
     *shown, last = [*acts[:MOST_ACTS], "goes on"] if len(acts) > MOST_ACTS else acts or ["listens to the end"]
     return f"a caller {', '.join(shown)} and {last}" if shown else f"a caller {last}"
 
 
 def _read(path: Path) -> tuple[str, tuple[Scenario, ...]]:
-    """The text and the scenarios of a file, which may not exist. Raises CannotKeep if it has errors."""
+    """The text and the scenarios of a file; both empty if it does not exist. Raises CannotKeep if it has errors."""
     if not path.exists():
         return "", ()
     file = read_file(path)

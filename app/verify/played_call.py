@@ -1,6 +1,6 @@
 """A call played step by step: at a terminal, on the console's phone, from a recording, or by a scenario.
 
-Each action in it is a script step, so that the call can be saved as a scenario.
+Each action is a script step, so the call can be saved as a scenario.
 
     call = PlayedCall(await stage.ring(...), stage.flows)
     await call.play()
@@ -46,9 +46,9 @@ MOST_STEPS: Final = 300
 MOST_HEARD: Final = 1_000
 MOST_WEBHOOKS: Final = 1_000
 LONGEST_S: Final = 3600.0
-"""Seconds that an interactive call's clock advances per step."""
+"""Maximum number of seconds that the clock of an interactive call advances in one step."""
 MOST_SHOWN: Final = 8
-"""Maximum number of phrases to list."""
+"""Maximum number of keys or phrases to list."""
 FOR_PHONES: Final[tuple[Outcome, ...]] = (
     "completed", "busy", "timeout", "rejected", "failed", "unanswered", "machine",
 )  # fmt: skip
@@ -56,11 +56,11 @@ FOR_PHONES: Final[tuple[Outcome, ...]] = (
 FOR_WEBSOCKETS: Final[tuple[Outcome, ...]] = ("completed", "disconnected", "unanswered", "failed")
 """The outcomes of dialling a WebSocket. Source: WebSocket guide."""
 TOLERANCE_S: Final = 0.0005
-"""Less than the resolution of the virtual clock, 1 ms."""
+"""Times that differ by no more than this are equal; half the resolution of the virtual clock, which is 1 ms."""
 MOST_ROUNDS: Final = 10_000
-"""Maximum number of attempts in a row to continue a call in which nothing happens. Some steps take no time."""
+"""Maximum number of consecutive attempts to continue a call without any event. Some steps take no time."""
 _PIECE_S: Final = 60.0
-"""A call continues by at most this many seconds at a time, so that its webhooks can be counted."""
+"""Maximum number of seconds to play at a time. In between, the webhooks are counted."""
 
 
 class CannotDo(AppError):
@@ -68,7 +68,7 @@ class CannotDo(AppError):
 
 
 class Where(NamedTuple):
-    """The position of a call: flow and step ("" for none), what it waits for, and what it dials."""
+    """The position of a call: flow and step ("" for none), what the call waits for, and the address it dials."""
 
     flow: str
     step: str
@@ -86,12 +86,12 @@ class Noted(NamedTuple):
     """A finished step, or the start of a wait for the caller.
 
     Attributes:
-        step: the finished step; None at the start of a wait, and before a `wait`.
-        moment: the moment of the call.
+        step: the finished step; None for the start of a wait, and for the moment before a `wait` step.
+        moment: why and when the call stopped before the step.
         at: seconds since the answer.
         open, waited: the values of `Leg.open` and `Leg.waited`.
-        heard, turns: numbers of transcript entries and of turns before it; for a `wait`, after it.
-        after_s: seconds since the step before it, or since the answer.
+        heard, turns: the number of transcript entries and of turns before the step; for a `wait` step, after it.
+        after_s: seconds since the previous action, or since the answer if there was none.
     """
 
     step: ScriptStep | None
@@ -105,7 +105,7 @@ class Noted(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A completed step."""
+    """A completed step, the call's position before it, and the seconds since the previous action."""
 
     step: ScriptStep
     where: Where
@@ -113,7 +113,7 @@ class Done(NamedTuple):
 
 
 class Ways(NamedTuple):
-    """What the caller can do at an input: in words, the keys, and the phrases that are understood."""
+    """What the caller can do at an input: as text, and as lists of the accepted keys and phrases."""
 
     text: str = ""
     keys: tuple[str, ...] = ()
@@ -121,7 +121,7 @@ class Ways(NamedTuple):
 
 
 def outcomes_of(dialled: Waited) -> tuple[Outcome, ...]:
-    """What the called party can do; `human` and `beep` only if the connect uses machine detection."""
+    """The possible outcomes of a dial; `human` and `beep` only if the `connect` uses machine detection."""
     if dialled.address.startswith(("ws:", "wss:")):
         return FOR_WEBSOCKETS
     is_heard_out = "advancedMachineDetection" in dialled.action
@@ -131,19 +131,19 @@ def outcomes_of(dialled: Waited) -> tuple[Outcome, ...]:
 
 
 class PlayedCall:
-    """One call. Await one method at a time.
+    """One call, played step by step. Await one method at a time.
 
     Args:
         placed: the call.
         flows: the flows of the server; () if unknown.
-        outcome_of: the behaviour of a dialled address; None if that is a separate step (`dial`).
-        result: receives the server's actions.
+        outcome_of: returns the outcome of dialling an address; None if a separate `dial` step decides it.
+        result: records what the server does.
 
     Attributes:
-        moment: where the call stopped.
-        notes: the finished steps, and each wait for the caller.
-        stopped: the limit at which the call was ended, or "".
-        diverged: the second at which the steps of another call could no longer be repeated, and why; None if all were.
+        moment: why and when the call last stopped.
+        notes: the finished steps, and the start of each wait.
+        stopped: a sentence that names the limit at which the call was ended, or "".
+        diverged: for `repeat`, the second at which a step could no longer be repeated, and why; None if all were.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class PlayedCall:
         self._outcome_of = outcome_of
         self._acted_at = 0.0
         self._rounds = 0
-        """How many times it was continued since the last event."""
+        """The number of attempts to continue the call since the last event."""
 
     @property
     def leg(self) -> Leg:
@@ -182,22 +182,22 @@ class PlayedCall:
 
     @property
     def session(self) -> Session | None:
-        """The state of the call on the server; None before it is answered, or if it cannot be seen."""
+        """The server's state of the call; None before the answer, or if the server's turns are not accessible."""
         return _session_after(self.placed.turns)
 
     @property
     def turns(self) -> list[TurnRow]:
-        """The turns of the call and of its called parties, by time."""
+        """The turns of the call and of its called parties, in order."""
         return [each.turn for each in self.placed.turns]
 
     @property
     def done(self) -> list[Done]:
-        """The actions so far, without the passing of time."""
+        """The completed steps so far, except `wait` steps."""
         return list(self._done_steps())
 
     @property
     def lost(self) -> set[int]:
-        """The transcript indices of keys and words that the caller entered while nothing listened."""
+        """The transcript indices of keys and speech that were lost because no input was open."""
         return {note.heard for note in self.notes if isinstance(note.step, PressStep | SpeakStep) and note.open is None}
 
     @property
@@ -227,17 +227,17 @@ class PlayedCall:
 
     @property
     def next_at(self) -> float | None:
-        """The second of the next event; None if nothing more happens until somebody acts."""
+        """When the next event is due, in seconds since the answer; None if nothing happens until somebody acts."""
         next_ms = None if self.leg.is_over else self.leg.platform.scheduler.next_moment()
         return None if next_ms is None else (next_ms - self.leg.zero_ms) / 1000
 
     @property
     def where(self) -> Where:
-        """Where the call is."""
+        """The current position of the call."""
         return self._where_at(self.moment, self.turns)
 
     def ways(self, verb: str = "say") -> Ways:
-        """What the caller can do at the open input, according to its step or, if that is unknown, to the NCCO."""
+        """What the caller can do at the open input, according to the flow's step or, if unknown, to the NCCO."""
         waited = self.leg.open if self.moment.kind == "idle" else self.moment.waited
         if waited is None or waited.kind != "input":
             return Ways()
@@ -246,9 +246,9 @@ class PlayedCall:
     # playing
 
     async def reach(self, at_s: float, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
-        """Continue to a second of the call or to its end, or less if too many webhooks arrive.
+        """Continue to a second of the call or to its end; stop earlier if too many webhooks arrive.
 
-        Inputs, recordings and dials time out meanwhile.
+        Inputs, recordings and dials can time out in the meantime.
         """
         at_s = round(at_s, 3)  # rounded like the clock: half a millisecond would never be reached
         await self._play_on(until=min(at_s, self.leg.at + _PIECE_S))
@@ -275,7 +275,7 @@ class PlayedCall:
         return self.moment
 
     async def _play_on(self, **limit: float) -> None:
-        """Continue to a limit of `Leg.listen`. Raises NoProgress if repeated calls have no effect."""
+        """Call `Leg.listen` with this limit. Raises NoProgress if many attempts in a row have no effect."""
         before = self._state
         self.moment = await self.leg.listen(**limit)
         self._rounds = 0 if self._state != before else self._rounds + 1
@@ -295,9 +295,9 @@ class PlayedCall:
         Stops earlier at a dial without a given outcome, and at the end.
 
         Args:
-            until_s: seconds since the answer, at most `LONGEST_S` from now.
-            stops_at_wait: also stop at waits for the caller.
-            decides_dials: let dialled parties behave as in `outcome_of`.
+            until_s: seconds since the answer, at most `LONGEST_S` from now; None for the next wait.
+            stops_at_wait: with `until_s`, also stop at waits for the caller.
+            decides_dials: let dialled parties behave as `outcome_of` says.
         """
         latest_s = self.leg.at + LONGEST_S if until_s is None else min(until_s, self.leg.at + LONGEST_S)
         await self.reach(self.leg.at)
@@ -321,7 +321,7 @@ class PlayedCall:
         await self._settle(is_idle=until_s is None)
 
     async def do(self, step: ScriptStep, at_s: float | None = None) -> None:
-        """Perform a step at a second of the call (None: the step's second, else now). Raises CannotDo."""
+        """Perform a step at a second of the call (None: at the step's own second, or now). Raises CannotDo."""
         if step.moment_s is not None and step.moment_s < self.leg.at:
             raise CannotDo(f"{step.moment_s:g} s have already passed: it is {self.leg.at:.1f} s since the answer")
         at_s = step.moment_s if at_s is None else at_s
@@ -344,14 +344,14 @@ class PlayedCall:
             self._acted_at = self.leg.at
 
     async def repeat(self, steps: Sequence[Done]) -> None:
-        """Repeat the steps of another call until this one differs (`diverged`)."""
+        """Repeat the steps of another call until this call differs from it, and then set `diverged`."""
         for done in steps:
             if problem := await self._repeated(done):
                 self.diverged = self.leg.at, f"From here the call takes another path: {problem}."
                 return
 
     async def _repeated(self, done: Done) -> str:
-        """Repeat a step; returns why that is impossible, or ""."""
+        """Repeat a step; return why this is impossible, or ""."""
         is_awaited = bool(done.where.waits)
         until_s = None if is_awaited else self._acted_at + done.after_s
         await self.play(until_s, stops_at_wait=True, decides_dials=False)
@@ -368,14 +368,14 @@ class PlayedCall:
         return ""
 
     def observe(self) -> None:
-        """Read the server's actions, even during a step."""
+        """Update the result with what the server has done so far, even during a step."""
         self.placed.observe(self._result)
         self._observed = self.moment
 
     async def _settle(self, *, is_idle: bool = False) -> None:
-        """Stop here and find out why; after the end of the call, deliver late webhooks.
+        """Stop here and set the kind of the moment; after the end of the call, deliver late webhooks.
 
-        `is_idle`: the call waits for nothing, regardless of time.
+        `is_idle`: set `idle` instead of `until`, even if more events are due.
         """
         await self.reach(self.leg.at)
         if self.leg.is_over:
@@ -386,7 +386,7 @@ class PlayedCall:
         self._note_wait()
 
     async def _decide_dial(self) -> bool:
-        """Decide a dial according to `outcome_of`; False if a separate step decides it."""
+        """Decide a dial as `outcome_of` says; return False if a separate step decides it."""
         address = self.moment.waited.address if self.moment.waited else ""
         outcome = self._outcome_of(address)
         if outcome is None:
@@ -407,7 +407,7 @@ class PlayedCall:
         self._note_wait()
 
     def _end_if_too_long(self) -> bool:
-        """Whether a limit has ended the call now."""
+        """End the call if it has reached a limit; return whether it was ended."""
         for what, count, most in (
             ("things to hear", self.leg.heard_count, MOST_HEARD),
             ("webhooks", len(self.leg.log), MOST_WEBHOOKS),
@@ -418,12 +418,12 @@ class PlayedCall:
                 return True
         return False
 
-    # what is done
+    # the finished steps
 
     def _note(self, step: ScriptStep | None, moment: CallMoment, turns: int | None = None) -> None:
-        """Record a step at a moment, or (None) the sounds up to it.
+        """Record a step at a moment or, if `step` is None, the sounds up to that moment.
 
-        `turns`: their number then; None for the current one.
+        `turns`: the number of turns at that moment; None for the current number.
         """
         leg = self.leg
         after_s = round(max(moment.at - self._acted_at, 0.0), 3)
@@ -431,7 +431,7 @@ class PlayedCall:
         self.notes.append(Noted(step, moment, leg.at, leg.open, leg.waited, leg.heard_count, turns, after_s))
 
     def _note_wait(self) -> None:
-        """Record a wait for the caller, once."""
+        """Record the start of the current wait, once."""
         waited = self.leg.waited
         if waited is not None and not (self.notes and waited is self.notes[-1].waited):
             self._note(None, self.moment)
@@ -454,7 +454,7 @@ class PlayedCall:
         return Where(self._flow_of.get(_file_of(entered), ""), entered.step, waits, address)
 
     def _require_possible(self, step: ScriptStep) -> None:
-        """Raises CannotDo."""
+        """Check that a step is possible now. Raises CannotDo."""
         problem = step.problem_at(self.moment, self.leg)
         seconds = step.seconds if isinstance(step, WaitStep) else 0.0
         seconds = step.message.seconds if isinstance(step, RecordStep) else seconds
@@ -468,7 +468,7 @@ class PlayedCall:
             raise CannotDo(problem)
 
     def _step_now(self, step: ScriptStep) -> ScriptStep:
-        """The step with the dialled address, and without its time, which has come."""
+        """The step as it is performed now: with the dialled address, and without its time."""
         if isinstance(step, DialStep) and self.moment.waited is not None:
             return DialStep(party=replace(step.party, to=self.moment.waited.address))
         if isinstance(step, PressStep | SpeakStep):
@@ -476,7 +476,7 @@ class PlayedCall:
         return HangUpStep() if isinstance(step, HangUpStep) else step
 
     async def _wait(self, seconds: float) -> None:
-        """Let time pass, up to the next dial that a step decides."""
+        """Let time pass, but stop at the next dial, so that a step can decide it."""
         begun = self.moment
         until = round(self.leg.at + seconds, 3)
         dialled = begun.waited if begun.kind == "dial" else None
@@ -501,7 +501,7 @@ def _session_after(turns: Sequence[StoredTurn]) -> Session | None:
 
 
 def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | None:
-    """The question of a call's step; None if it does not ask."""
+    """What the call's current step asks the caller for; None if it asks for nothing."""
     flow = flows.get(session.at or session.flow) if session is not None else None
     step = flow.steps.get(session.step) if flow is not None and session is not None else None
     if session is None or step is None or step.exit.asked is None:
@@ -510,7 +510,7 @@ def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | Non
 
 
 def _ways(waited: Waited, asked: Asked | None, verb: str) -> Ways:
-    """`press 1 (sales) or 2 (support), or say sales or support`, with the phrases as written."""
+    """What the caller can do: `press 1 (sales) or 2 (support), or say sales or support`; phrases as written."""
     dtmf: Mapping[str, Any] = waited.action.get("dtmf") or {}
     phrases = [str(phrase) for phrase in (waited.action.get("speech") or {}).get("context") or ()]
     keys: Mapping[str, str] = {}

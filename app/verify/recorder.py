@@ -22,7 +22,7 @@ from app.verify.scenarios.values import Excerpt
 
 
 def script_of(call: PlayedCall) -> list[ScriptStep]:
-    """The sounds and actions of a call so far, and its end if it is over."""
+    """The script steps for the sounds and actions of a call so far, and for its end if it is over."""
     writer = _ScriptWriter(call.leg)
     for note in call.notes:
         writer.write(note)
@@ -38,17 +38,17 @@ class _ScriptWriter:
         self._leg = leg
         self._transcript = leg.transcript
         self._written = 0
-        """The number of transcript entries in the script."""
+        """The number of transcript entries already written."""
         self._waits_at = 0.0
         self._awaited: Waited | None = None
         self._key_at = 0.0
         self._keyed: Waited | None = None
-        """The input left open by the last step, if it pressed keys."""
+        """The input that was open when the last step pressed keys; None if the last step was something else."""
         self._thought_s = 0.0
-        """Seconds to leave out, since the caller in a scenario acts as soon as the call waits for input."""
+        """Reaction time to leave out, in seconds: a scenario's caller acts as soon as the call waits for input."""
 
     def write(self, note: Noted) -> None:
-        """Write the sounds before it, and its step; keys that continue an input extend the previous step."""
+        """Write the sounds before a note, and its step; keys that continue an input extend the previous step."""
         step = note.step
         moment = note.moment
         if step is None:
@@ -82,10 +82,9 @@ class _ScriptWriter:
                 self.script.append(EndStep())
 
     def _timed(self, step: ScriptStep, moment: CallMoment) -> ScriptStep:
-        """The script step.
+        """The script step, with its time only if the call is not waiting for it.
 
-        It includes its time only if the call does not wait for it, and leaves out the time that a person takes to
-        react.
+        The time leaves out how long the person took to react at earlier waits.
         """
         now = round(max(moment.at - self._thought_s, 0.0), 3)
         is_awaited = moment.kind in ("input", "record")

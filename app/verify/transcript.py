@@ -1,4 +1,4 @@
-"""The transcript of a call in words. Terminals, reports and pages show the same words, each in its own format."""
+"""The wording of a call's transcript. Terminals, reports and pages use the same wording, each in its own format."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from app.store import TurnRow
 from app.verify.scenarios.result import DECIDING, Decided, failsafe_in, trace_of
 
 MOST_STEPS: Final = 4
-"""Maximum number of steps to list for a turn that goes through several."""
+"""Maximum number of steps to list for one turn."""
 _DONE: Final = frozenset({"pressed", "spoke", "hung up"})
 """The caller's actions, which come before their effects."""
 _OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})
-"""The kinds of entries of a called party that are shown from before it is connected."""
+"""The kinds of a called party's transcript entries that are shown for the time before the party is connected."""
 _VERB_WIDTH: Final = 10
 
 HeardAs: TypeAlias = Literal["said", "sound", "did", "note"]
-"""The kind of an entry for the caller: words of the server, another sound, an action of the caller, or a fact."""
+"""The kind of an entry: speech from the server, another sound, an action of the caller, or a note."""
 
 
 class _Wording(NamedTuple):
     """The wording of an entry.
 
     Attributes:
-        verb, noun: for a line that starts with the second of the call: `hears` and `a beep`.
-        alone: the words without context. `{}` is the text of the entry.
+        verb, noun: for a line that starts with the second of the call, such as `hears` and `a beep`.
+        alone: for the entry on its own. `{}` stands for the text of the entry.
     """
 
     heard_as: HeardAs
@@ -62,16 +62,16 @@ _WORDLESS: Final[Mapping[HeardKind, tuple[str, str]]] = {
     "voice": ("something, for {:g} s", "another party speaks for {:g} s"),
     "spoke": ("something, for {:g} s", "speaks for {:g} s"),
 }
-"""`noun` and `alone` of speech without a text, with its seconds."""
+"""`noun` and `alone` for speech without a text; `{}` stands for its duration in seconds."""
 
 
 def heard_as(heard: Heard) -> HeardAs:
-    """See `HeardAs`."""
+    """The kind of a transcript entry; see `HeardAs`."""
     return _WORDS[heard.kind].heard_as
 
 
 def sentence_of(heard: Heard) -> str:
-    """An entry as a sentence; a prompt without its tags."""
+    """A transcript entry as a sentence; SSML tags are removed from prompts."""
     if not heard.text and heard.kind in _WORDLESS:
         return _WORDLESS[heard.kind][1].format(heard.seconds or 0)
     text = plain(heard.text) if heard.kind == "talk" else heard.text
@@ -79,7 +79,7 @@ def sentence_of(heard: Heard) -> str:
 
 
 def line_of(heard: Heard) -> str:
-    """An entry as a line: the second, a verb and a noun."""
+    """A transcript entry as a line: the second of the call, a verb and a noun."""
     noun = _WORDS[heard.kind].noun
     if not heard.text and heard.kind in _WORDLESS:
         noun = _WORDLESS[heard.kind][0].format(heard.seconds or 0)
@@ -88,7 +88,7 @@ def line_of(heard: Heard) -> str:
 
 
 def line_start(at: float, verb: str) -> str:
-    """The start of a line: the second and the event."""
+    """The start of a line: the second of the call and a verb."""
     return f"{at:7.1f} s  {verb:<{_VERB_WIDTH}}"
 
 
@@ -98,7 +98,7 @@ def one_line(text: str) -> str:
 
 
 def heard_by_others(leg: Leg) -> Iterator[tuple[str, Heard]]:
-    """What called parties hear and do before they are connected, each entry with a key and on the caller's clock."""
+    """What called parties hear and do before being connected: a key, and the entry timed on the caller's clock."""
     for number, other in enumerate(leg.dialled):
         for index, heard in enumerate(other.transcript):
             if heard.kind in _OF_OTHERS:
@@ -106,21 +106,21 @@ def heard_by_others(leg: Leg) -> Iterator[tuple[str, Heard]]:
 
 
 class Order:
-    """The place in the transcript for an event that it does not contain."""
+    """Finds the position in a transcript for an event that the transcript does not contain."""
 
     def __init__(self, transcript: Sequence[Heard]) -> None:
         self._transcript = transcript
         self._moments = [_moment(heard.at) for heard in transcript]
 
     def index_at(self, at: float) -> int:
-        """The index to insert an event of a second at: after the caller's actions in that second."""
+        """The transcript index for an event at `at` seconds: after any caller's actions at the same time."""
         first = bisect_left(self._moments, _moment(at))
         same = range(first, bisect_right(self._moments, _moment(at)))
         return max((index + 1 for index in same if self._transcript[index].kind in _DONE), default=first)
 
 
 def _moment(at: float) -> int:
-    """Hundredths of a second: times that are meant to be equal may differ by rounding."""
+    """A time in hundredths of a second; rounding can make equal times differ by less."""
     return round(at * 100)
 
 
@@ -133,18 +133,18 @@ class PlayedReply(NamedTuple):
 
     @property
     def trace(self) -> Sequence[TraceLine]:
-        """What the turn did and why."""
+        """The trace of the turn; empty if no flow produced the reply."""
         return trace_of(self.turn) if self.turn is not None else ()
 
     @property
     def decided(self) -> TraceLine | None:
-        """The line that decided; None if no flow did."""
+        """The trace line that decided the reply; None if no flow produced it."""
         trace = self.trace
         return next((line for line in trace if line.did in DECIDING), trace[0] if trace else None)
 
     @property
     def is_failure(self) -> bool:
-        """Whether something went wrong."""
+        """Whether the failsafe is played, or Vonage could not use the reply."""
         result = self.delivery.result
         return bool(self._failure or (result is not None and result.failure))
 
@@ -193,7 +193,7 @@ def replies_of(leg: Leg, turns: Sequence[TurnRow]) -> list[PlayedReply]:
 
 
 def actions_of(delivery: WebhookDelivery) -> str:
-    """The actions of the NCCO in reply to a webhook; "" without any."""
+    """The names of the actions in the reply to a webhook, joined with commas; "" if there are none."""
     return ", ".join(str(action.get("action")) for action in delivery.ncco or ())
 
 
@@ -228,7 +228,7 @@ def decision(line: Decided) -> str:
 
 
 def webhook_line(delivery: WebhookDelivery, answered_s: float) -> str:
-    """A webhook as a line: when, which, where, and the reply. `answered_s`: when the call was answered."""
+    """A webhook as a line: its time, kind, URL and reply. `answered_s`: when the call was answered, in seconds."""
     attempt = delivery.attempts[-1]
     came = "" if delivery.ncco is None else f": {actions_of(delivery)}"
     failure = f" {attempt.result.failure}" if attempt.result.failure else ""

@@ -26,21 +26,21 @@ from app.verify.scenarios.model import BOUNDS, COUNTED, FROM
 
 _MARGIN_S: Final = 0.2
 _SPOKEN_S: Final = 3
-"""Seconds that a caller speaks into a recording: the shortest `timeOut`."""
+"""Seconds that a caller speaks into a recording: the shortest `timeOut` that Vonage accepts."""
 _TALKS_S: Final = 25
-"""Slightly less than the default `talks` of a scenario. Longer calls need an explicit `talks`."""
+"""Slightly less than the default `talks` of a scenario, in seconds. For longer calls, `talks` is written."""
 _HANGS_UP_AFTER: Final = "2s"
 """`talks` of a party that hangs up before machine detection has finished.
 
 Source: webhook reference, Machine detection (about 5 s of analysis).
 """
 _EXCERPT_LENGTH: Final = 60
-"""The longest excerpt of a text in `hear`."""
+"""Maximum length of an excerpt in `hear`, in characters."""
 _CHANGES_AUDIO: Final = frozenset({"error_exit", "invalid_ncco", "refused_ncco", "failsafe"})
-"""Violations whose fix changes the end of the call, so the scenario must not expect it."""
+"""Violations whose fix changes the last prompt of the call, so the scenario must not expect that prompt."""
 _SILENT: Final = frozenset({"silence", "silent_party"})
 _SHORT_WAIT: Final = {"wait": f"{_MARGIN_S}s"}
-"""Goes before a fault at the start of a script: without this step, the fault would apply to the answer webhook."""
+"""Written before a fault at the start of a script; otherwise the fault would apply to the answer webhook."""
 
 
 def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | None:
@@ -57,7 +57,7 @@ def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | Non
 
 
 def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[WrittenScenario]:
-    """A small set of scenarios that covers every reachable outcome of `wanted`."""
+    """A small set of scenarios that covers every reachable outcome in `wanted`."""
     found = []
     for number, (at, path) in enumerate(proof.paths.covering(set(wanted)), 1):
         _, step, outcome = path[-1].taken[-1] if path[-1].taken else (proof.flow.name, proof.flow.start, "entered")
@@ -72,7 +72,7 @@ def _silent_variant(proof: Proof, transition: Transition) -> Transition:
 
 
 def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict[str, Any]:
-    """The call with the expectation that the violation does not happen, so that it fails until the flow is fixed."""
+    """The scenario with the expectation that the violation does not occur: it fails until the flow is fixed."""
     script = list(body["script"])
     kind = violation.kind
     if kind in _CHANGES_AUDIO and script and "hear" in script[-1]:
@@ -100,7 +100,7 @@ def _limit(proof: Proof, kind: str) -> float:
 
 
 def scenario_of(proof: Proof, path: list[Transition], name: str, at: datetime | None = None) -> WrittenScenario:
-    """A path as a scenario. `at`: when the call is made; if None, at the moment of the last time-dependent turn."""
+    """A path as a scenario. `at`: when the call is made; None for the moment of the last time-dependent turn."""
     moment = at or next((each.moment for each in reversed(path) if each.is_timed), path[0].moment)
     body: dict[str, Any] = {"call": _call(proof, path[0], moment)}
     if path[0].env:
@@ -128,7 +128,7 @@ def _computes_endpoints(flow: Flow) -> bool:
 
 
 def _prefixes(endpoints: Iterable[Mapping[str, Any]]) -> list[str]:
-    """`dial_allow` for every number and address; premium-rate numbers need their own prefix."""
+    """A `dial_allow` that allows every number and address; premium-rate numbers need their own prefix."""
     numbers = [str(endpoint.get("number", "")) for endpoint in endpoints]
     premium = [prefix for prefix in PREMIUM_PREFIXES if any(number.startswith(prefix) for number in numbers)]
     return [*"123456789", *premium, "sip:", "sips:"]
@@ -253,7 +253,7 @@ def _fault_of(path: list[Transition], number: int) -> str:
 
 
 def _is_automatic(transition: Transition) -> bool:
-    """Whether its webhook is a `notify`, which arrives although nobody does anything."""
+    """Whether the webhook of a turn is a `notify`, which arrives without anybody acting."""
     trigger = transition.trigger
     if transition.source is None or trigger.wait < 0 or trigger.kind == "dial":
         return False
@@ -278,7 +278,7 @@ def _party_of(root: Flow, transition: Transition, joining: list[Any]) -> dict[st
     Args:
         root: the flow.
         transition: the turn in which a dial ends.
-        joining: the keys with which a party that hears a flow accepts; [] if it hears none.
+        joining: what a party that hears a flow enters to accept the call; [] if the party hears no flow.
     """
     outcome = transition.dial_outcome
     party = dict[str, Any]()
@@ -305,7 +305,7 @@ def _lines_of(trigger: Trigger, party: Mapping[str, Any], *, is_automatic: bool)
 def _recordings(ncco: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """A `record` line for each synchronous recording up to the first `input`, `connect` or `conversation`.
 
-    Source: NCCO reference, Record: with one of these options the next action waits for its end.
+    Source: NCCO reference, Record: with one of the options in RECORD_ENDS, the next action waits for the recording.
     """
     for action in ncco:
         if action["action"] in ("input", "connect", "conversation"):
@@ -316,14 +316,14 @@ def _recordings(ncco: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _until_held(seconds: float, before: Transition) -> dict[str, str]:
-    """Wait until just before a hold ends, less the time for which an earlier `hear` has already waited."""
+    """A `wait` until just before a hold ends, less the time that an earlier `hear` has already taken."""
     text = _first_text(before.ncco.actions)
     heard = DURATIONS.talk(*text) if text and _heard(before.ncco.actions) else 0.0
     return _until(seconds - heard)
 
 
 def _until(seconds: float) -> dict[str, str]:
-    """Wait a little less than `seconds`."""
+    """A `wait` of a little less than `seconds`."""
     return {"wait": f"{max(0.1, seconds - _MARGIN_S):.1f}s"}
 
 

@@ -26,7 +26,7 @@ from app.verify.scenarios.model import ANY_NUMBER, FROM
 
 
 class Arrival(NamedTuple):
-    """A call that begins.
+    """A call to explore, as it begins.
 
     Attributes:
         given: the params: texts from the query of the answer URL or, for a placed call, typed values.
@@ -39,7 +39,7 @@ class Arrival(NamedTuple):
 
     @property
     def is_placed(self) -> bool:
-        """Whether the server places it."""
+        """Whether the server places the call."""
         return bool(self.call.request)
 
 
@@ -58,12 +58,12 @@ _MAPS: Final = ("sip", "custom_data")
 _FROM: Final = ("call", "from")
 _QUERY: Final = "query"
 DIRECTIONS: Final = ("inbound", "outbound")
-"""Source: our choice; it is not in the answer webhook, but in the query of the answer URL."""
+"""The directions of calls. Our choice: the query of the answer URL gives the direction, the answer webhook does not."""
 _CALL_FIELDS: Final[Mapping[str, str]] = {"to": "to", "from": "from_number"}
 
 
 def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
-    """The calls with which to explore a flow: each field and param takes the literals with which it is compared."""
+    """The calls to explore a flow with: each field and param takes the literals that it is compared with."""
     to = root.numbers[0] if root.numbers else ANY_NUMBER
     base = Call(to=to, from_number=FROM, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone")
     rows, how = combined({**dict(_choices(root, values)), **dict(_queries(root, values))}, MOST_CALLS)
@@ -101,7 +101,7 @@ def _given_to(root: Flow, name: str, values: Representatives) -> list[Any]:
 
 
 def _queries(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[Any]]]:
-    """The possible texts of a query for each param that is read; None if it is missing from the query."""
+    """The texts to try in the query for each param that is read; None for a param missing from the query."""
     for name, param in root.params.items():
         if name not in ANSWER_FIELDS and values.literals.of(root.name, (name,)).names:
             samples = values.samples(root.name, name, param.type)
@@ -110,7 +110,7 @@ def _queries(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
 
 
 def _in_query(type_: Kind, value: Any) -> str | None:
-    """A value in the form of a query; None for maps, and for values from elsewhere."""
+    """A value as it is written in a query; None if a query cannot contain it, such as a map."""
     if isinstance(value, Mapping):
         return None
     try:
@@ -156,7 +156,7 @@ def _choices(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
 
 
 def _values_of(values: Representatives, path: Path, compared: Compared) -> list[Any]:
-    """The values of a call field required by comparisons and forms."""
+    """The values of a call field that the flow's comparisons and required forms make necessary."""
     found = [*compared.texts, *_with_parts(compared, path[1])]
     if path[1] == "sip":
         return [*found, *compared.written()]
@@ -171,7 +171,7 @@ def _is_numbered(root: Flow) -> bool:
 
 
 def _endpoints(compared: Compared) -> list[str]:
-    """The endpoint types to try: those compared with literals and one other, or all if it is used differently."""
+    """The endpoint types to try: those that the flow mentions and one other; all if it uses more than comparisons."""
     is_all = not compared.texts or compared.parts
     tested = [each for each in ENDPOINTS if is_all or not compared.excludes(each)]
     return [*[each for each in ENDPOINTS if each not in tested][:1], *tested]
@@ -184,7 +184,7 @@ def _decides(literals: Literals, fact: Path) -> bool:
 
 
 def _fact(path: Path) -> Path:
-    """The call field to which a path belongs; `call.is_hidden` belongs to `call.from`."""
+    """The call field that a path belongs to; `call.is_hidden` belongs to `call.from`."""
     fact = path[:3] if len(path) > 1 and path[1] in _MAPS else path[:2]
     return _FROM if fact == ("call", "is_hidden") else fact
 
@@ -201,7 +201,7 @@ def _arrival_of(base: Call, facts: Mapping[Path, Any]) -> Arrival:
 
 
 def _call_of(base: Call, facts: Mapping[Path, Any]) -> Call:
-    """The call with these fields, made consistent: only a call from an app user has custom data, and it has no number.
+    """The call with these fields, made consistent: only calls from app users have custom data, and have no number.
 
     Source: webhook reference, Answer (`from_user` is never sent together with `from`).
     """
@@ -229,8 +229,8 @@ def _call_of(base: Call, facts: Mapping[Path, Any]) -> Call:
 def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> dict[str, str]:
     """A value for each variable that the flow reads as `env`: the given one if a step plays or tests it, or a sample.
 
-    Counterexamples show it, so values used only in requests and hooks, and callers' input, which may be secret, are
-    replaced.
+    Counterexamples show these values. Values that are used only in requests and hooks or compared with a caller's
+    input can be secret, so samples replace them.
     """
     steps = [(flow, step) for flow in flows_run_from(root).values() for step in flow.steps.values()]
     uses = [use.source for _, step in steps for use in (*played_by(step), *tested_by(step))]
@@ -252,7 +252,7 @@ def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> d
 
 
 def settings_of(values: Representatives) -> list[dict[str, str]]:
-    """The sets of environment variables to explore: the given values, and each literal that one is compared with."""
+    """The sets of environment variables to explore: the given values, and the literals they are compared with."""
     choices = {name: [value, *_other_settings(values.literals, name, value)] for name, value in values.env.items()}
     return combined(choices, MOST_SETTINGS)[0]
 
@@ -267,7 +267,7 @@ def _other_settings(literals: Literals, name: str, value: str) -> list[str]:
 
 
 def _fitting(root: Flow, compared: Compared, name: str, number: int) -> str:
-    """Digits if the variable is compared with entered digits, otherwise the first literal, or a URL."""
+    """A sample value: digits if the variable is compared with entered digits, else the first literal, or a URL."""
     lengths = [length for path in compared.names for length in collected_digits(root, path)]
     if lengths:
         return str(number % 9 + 1) * lengths[0]
@@ -275,7 +275,7 @@ def _fitting(root: Flow, compared: Compared, name: str, number: int) -> str:
 
 
 DAYS: Final = 400
-"""How many days ahead to examine."""
+"""How many days ahead to examine opening hours."""
 MOST_RESULTS: Final = 32
 """Maximum number of results of an expression over `now`; if there are more, the value is assumed to be only spoken."""
 _WEEK_MINUTES: Final = 7 * 24 * 60
@@ -286,10 +286,10 @@ _OPTIONAL: Final = ("reopens", "next_open", "next_close")
 
 
 def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[datetime, ...]:
-    """One moment, from `now` on, for each situation that the flow can distinguish; or only `now`.
+    """One moment, `now` or later, for each situation that the flow can distinguish.
 
     Two moments are in the same situation if every calendar is open or closed for the same reason and every expression
-    over `now` has the same result.
+    over `now` has the same result. Without calendars and such expressions, the only moment is `now`.
     """
     calendars = {id(each): each for flow in flows_run_from(root).values() for each in flow.calendars.values()}.values()
     questions = _questions_of(root)
@@ -326,7 +326,7 @@ def _kind_in(calendar: Calendar, literals: Literals) -> Callable[[datetime], tup
 
 
 def _changes(calendars: Iterable[Calendar], now: datetime) -> Iterator[datetime]:
-    """The moments one second after each opening or closing, on each day that can differ from others."""
+    """The moments one second after each opening and closing, on the coming days and around special days."""
     yield now
     for calendar in calendars:
         today = now.astimezone(calendar.zone).date()
@@ -352,7 +352,7 @@ def _after(calendar: Calendar, day: date, minute: int) -> datetime:
 
 
 def _questions_of(root: Flow) -> tuple[Evaluator, ...]:
-    """Every condition that reads only `now`, and every value computed only from `now` and stored."""
+    """Every condition that reads only `now`, and every stored value that is computed only from `now`."""
     found: dict[tuple[str, Key], Evaluator] = {}
     for flow in flows_run_from(root).values():
         languages = dict.fromkeys((LANGUAGE, *(locale.language for locale in flow.locales.values())))
@@ -375,13 +375,13 @@ def _questions(flow: Flow) -> Iterator[Occurrence]:
 
 
 def _asked_at(now: datetime) -> Iterator[datetime]:
-    """Each half hour of the next week, and each day of the next year."""
+    """The moments to try for `now`: each half hour of the next week, and each day of the next year."""
     yield from (now + timedelta(minutes=minute) for minute in range(0, _WEEK_MINUTES, _STEP_MINUTES))
     yield from (now + timedelta(days=ahead) for ahead in range(_YEAR_DAYS))
 
 
 def _results(questions: tuple[Evaluator, ...], moments: list[datetime]) -> dict[datetime, tuple[str, ...]]:
-    """The results at each moment; questions with more than MOST_RESULTS different results are left out."""
+    """The results of the questions at each moment; questions with more than MOST_RESULTS results are left out."""
     rows = [[_result(run, moment) for moment in moments] for run in questions]
     few = [row for row in rows if len(set(row)) <= MOST_RESULTS]
     return {moment: tuple(row[number] for row in few) for number, moment in enumerate(moments)}

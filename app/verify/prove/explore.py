@@ -1,8 +1,9 @@
 """Explores the state space of a flow: plays every possible trigger in every state in which a call can wait.
 
-Calls that behave the same from now on share a state, so the number of states stays small. Known results are not played
-again: a state by its key (`_known`), the outcome of a wait whose exit only depends on its name (`_taken`), turns that
-are the same for other numbers of failures (`_left_alike`), and the flow of a called party (`_heard_by_parties`).
+Calls that behave the same from now on share a state, so the number of states stays small. Four tables prevent the same
+thing from being played twice: `_known` has the states by key, `_taken` the outcomes that are already taken,
+`_left_alike` the turns that do not depend on the number of failed attempts, and `_heard_by_parties` the flows that
+called parties have heard.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ class Explorer:
         progress: called every few seconds with the number of states found and the number still to explore.
 
     Attributes:
-        placed: the placed calls that it explores.
-        envs: the sets of environment variables with which it explores.
+        placed: the placed calls to explore.
+        envs: the sets of environment variables to explore.
     """
 
     def __init__(
@@ -94,9 +95,9 @@ class Explorer:
         self._known: dict[Any, State] = {}
         self._waiting = deque[State]()
         self._taken = set[Any]()
-        """The outcomes already taken, by state and number of failures."""
+        """The outcomes already taken, by state and number of failed attempts."""
         self._left_alike: dict[Any, list[Transition]] = {}
-        """Turns that are the same after other numbers of failures, by state without them and by trigger."""
+        """Turns that do not depend on the number of failed attempts, by the key of the state and by trigger."""
         self._heard_by_parties = set[Any]()
         """Keys of the flows already played to dialled parties."""
         self._nccos: dict[Any, PlayedNcco] = {}
@@ -158,8 +159,8 @@ class Explorer:
     def _explore_trigger(self, state: State, trigger: Trigger) -> None:
         """Add every turn that a trigger can lead to from a state.
 
-        Accepted input and failures have the same result after any number of failed attempts, so they are played once. A
-        failed attempt has the same result whatever its reason and however often the recogniser has failed before.
+        Accepted input and faults have the same result after any number of failed attempts, so they are played once.
+        Failed attempts with the same outcome have the same result, however often the recogniser has failed before.
         """
         key: Any = (state.key, trigger.kind, trigger.fault, frozen(trigger.line))
         tried = None if key in self._left_alike else self._failed_try(state, trigger)
@@ -180,7 +181,7 @@ class Explorer:
             self._was_taken(state, tried)
 
     def _failed_try(self, state: State, trigger: Trigger) -> Any:
-        """The values that decide the turns after an input that matches no choice; None for other triggers."""
+        """The values that determine the turns after a failed attempt; None for other triggers."""
         if trigger.kind != "input" or trigger.fault:
             return None
         session = state.session
@@ -191,7 +192,7 @@ class Explorer:
         return outcome.name, session.tries, session.position, frozen(trigger.line) if self._reads_input else ()
 
     def _was_taken(self, state: State, outcome: Any) -> bool:
-        """Whether an outcome was already taken in a state where only the outcome decides; marks it as taken."""
+        """Mark an outcome as taken; return whether it already was, in a state where only the outcome decides."""
         key = (state, outcome)
         is_known = key in self._taken
         self._taken.add(key)
@@ -201,14 +202,14 @@ class Explorer:
         return not self._reads_input and self.root.named(state.where[0]).steps[state.where[1]].exit.decides_by_name
 
     def _asked_again(self, known: Transition, state: State) -> State | None:
-        """The target of a failed attempt in `state`: as in the source of `known`, apart from recogniser errors."""
+        """The target of a failed attempt in `state`: that of `known`, with this state's number of recogniser errors."""
         source = known.source
         target = known.target
         if source is None or target is None or source.session.asr_errors == state.session.asr_errors:
             return target
         session = target.session
         if not (session.tries or session.asr_errors or session.position):
-            return target  # it entered a step, where these counts start at 0
+            return target  # the turn entered a step, where these counts start at 0
         errors = session.asr_errors - source.session.asr_errors + state.session.asr_errors
         return self._state_of(session._replace(asr_errors=errors), known.moment, known.env)
 
@@ -269,9 +270,9 @@ class Explorer:
     # turns
 
     def _at_moments(self, first: datetime, before: State | None, play: Play) -> Iterator[tuple[datetime, PlayedTurn]]:
-        """Every turn at one moment, or at all moments if a step in it reads the clock or opening hours.
+        """Every turn at the first moment, and also at the other moments if a step reads the clock or opening hours.
 
-        If the outcome was already taken in this state, one turn is enough: the rest is known.
+        If the outcome was already taken in this state, only one turn is returned, since the others are known.
         """
         playing = self._followed(before, partial(play, first))
         turns = [next(playing)]
@@ -327,9 +328,9 @@ class Explorer:
         dialled_by: Transition | None = None,
         target: State | None = None,
     ) -> Transition | None:
-        """Add a turn, and the flows that it plays to dialled parties; None if the webhook changed nothing.
+        """Add a turn, and the flows that it plays to dialled parties; return None if the webhook changed nothing.
 
-        `target`: the copied state that it leads to, while a dial loop is unrolled.
+        `target`: the copied state that the turn leads to, while a dial loop is unrolled.
         """
         turn = played.turn
         if turn is None:
@@ -375,7 +376,7 @@ class Explorer:
         return self._known[key]
 
     def _call_party(self, session: Session, wait: OpenWait, dialling: Transition) -> None:
-        """Explore the flow that a dialled party hears, once for each variant."""
+        """Explore the flow that a dialled party hears, once for each different set of inputs."""
         runs = orjson.dumps((wait.runs, call_record(session.call)), option=orjson.OPT_SORT_KEYS)
         key = (self.envs.index(dialling.env), session.locale, wait.step, wait.flow, runs)
         if key in self._heard_by_parties:
@@ -391,7 +392,7 @@ class Explorer:
     def _played(self, actions: list[dict[str, Any]], *, is_party: bool) -> PlayedNcco:
         """An NCCO with its errors and its audio.
 
-        A declining party is alone in a conversation until it hangs up, which is not counted as silence.
+        A declining party is alone in a conversation until it hangs up. This does not count as silence.
         """
         key = (orjson.dumps(actions), is_party)
         if key not in self._nccos:

@@ -1,4 +1,4 @@
-"""Finds the values that a flow's expressions read, and the values with which they are compared."""
+"""Finds the values that a flow's expressions read, and the values that they are compared with."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ Pieces: TypeAlias = tuple[str | None, ...]
 """The pieces of a concatenated text: literal texts, and None for each computed piece."""
 
 LONGEST_JOINED: Final = 24
-"""The longest text that is split into pieces."""
+"""Maximum length of a text that is split into pieces, in characters."""
 _STEPS: Final = {"length": LENGTH, "entry": ENTRY}
-"""Filter → the last element of the path that it reads."""
+"""What a filter reads → the last element of the path."""
 _STRICT_ESCAPES: Final = frozenset({"_number", "_header", "_json_bare", "_url_base", "_url_host"})
 """Escapers that reject some values."""
 _ACCEPTS_ALL: Final = frozenset({"text", "any"})
 
 
 class TextPart(NamedTuple):
-    """A part of a text that is compared: its beginning, its end, any substring, or the one that starts at `low`."""
+    """A compared part of a text: the beginning, the end, any substring, or the substring from index `low` on."""
 
     where: Position
     text: str = ""
@@ -76,13 +76,13 @@ def templates_in(source: Value | Expression) -> Iterator[Native | Computed]:
 
 
 def paths_of(source: Value | Expression) -> Iterator[Path]:
-    """The longest paths in a value or condition."""
+    """The paths in a value or condition, each at full length: `a.b`, but not `a`."""
     for occurrence in expressions_of(source):
         yield from paths_in(occurrence.node)
 
 
 def paths_in(node: nodes.Node) -> Iterator[Path]:
-    """The longest paths in an expression."""
+    """The paths in an expression, each at full length."""
     path = path_of(node)
     if path is None:
         for child in node.iter_child_nodes():
@@ -96,7 +96,7 @@ def paths_in(node: nodes.Node) -> Iterator[Path]:
 
 
 def path_of(node: nodes.Node) -> Path | None:
-    """The path that a node denotes; None if it computes a value."""
+    """The path that a node stands for; None if the node computes a value."""
     match node:
         case nodes.Name(name=name):
             return (name,)
@@ -117,8 +117,8 @@ def path_of(node: nodes.Node) -> Path | None:
 def reads(source: Value | Expression) -> Iterator[tuple[Path, bool]]:
     """Every path that a value or condition reads, and whether the value at the path can affect where the call goes.
 
-    A value that is only output cannot. One that is cast, indexed, sliced, counted or computed with can: some of its
-    values may lead to the error exit.
+    A value that is only output cannot affect it. A value that is cast, indexed, sliced, counted or used in a
+    computation can, because the error exit may be taken for some values.
     """
     for occurrence in expressions_of(source):
         yield from _weighed(occurrence.node, decides=occurrence.role != "output")
@@ -143,7 +143,7 @@ def names_that_may_fail(value: Value) -> set[str]:
 
 
 def _is_strict(leaf: Native | Computed) -> bool:
-    """Whether only some values, or values of one type, are accepted there."""
+    """Whether a template accepts only some values, or only values of one type."""
     is_cast = leaf.type.name not in _ACCEPTS_ALL or bool(leaf.type.words)
     return is_cast or (isinstance(leaf, Computed) and not _STRICT_ESCAPES.isdisjoint(leaf.escapers.values()))
 
@@ -285,7 +285,7 @@ def fillings(pieces: Pieces, text: str) -> Iterator[str]:
 
 
 def _splits(pieces: Pieces, text: str) -> Iterator[tuple[str, ...]]:
-    """Every way to split a text into the pieces, each as the values of the computed pieces."""
+    """Every way to split a text into the pieces; each result holds the values of the computed pieces."""
     if not pieces:
         yield from [()] if not text else []
     elif (first := pieces[0]) is not None:

@@ -46,9 +46,9 @@ class Graph:
         return [state for state in self.out if state not in free]
 
     def cycles(self, *, dialling: bool) -> Iterator[list[Transition]]:
-        """The shortest cycle of each component that a call can stay in without accepted input.
+        """For each component, the shortest cycle that a call can stay in without accepted input.
 
-        Without `dialling`, only cycles that dial nobody.
+        If `dialling` is false, only cycles that dial nobody are returned.
         """
         passing = {
             state: [each for each in out if each.kind == "other" and (dialling or not each.dials)]
@@ -58,7 +58,7 @@ class Graph:
         return filter(None, cycles)
 
     def silences(self, most: float) -> Iterator[tuple[Transition, float]]:
-        """For each turn, the longest silence that the caller hears in it, with the silence before it.
+        """Each turn with the longest silence heard in it, in seconds, including the silence just before the turn.
 
         A silence before the turn that is already longer than `most` is reported for the earlier turn only.
         """
@@ -75,7 +75,7 @@ class Graph:
                 quiet[each.target] = max(quiet[each.target], 0.0 if behind == ENDLESS else behind)
 
     def party_waits(self) -> Iterator[tuple[Transition, float]]:
-        """The last turn of each dialled party that only listens, and the seconds until its NCCOs have ended."""
+        """For each dialled party, if it only listens: its last turn, and the seconds until its NCCOs have ended."""
         for first in (each for each in self._beginnings if each.kind == "leg"):
             path = list[Transition]()
             following = [first]
@@ -88,8 +88,8 @@ class Graph:
         """The path that enters the most steps.
 
         Args:
-            moment: when all time-dependent turns happen; None: each at its own moment.
-            dials: how often a call may dial; None: dials are not counted.
+            moment: the moment of all time-dependent turns; None: each turn has its own moment.
+            dials: maximum number of dials in a call; None: dials are not counted.
         """
         out = {state: [each for each in turns if _happens_at(each, moment)] for state, turns in self.out.items()}
         return LongestPath([each for each in self._beginnings if _happens_at(each, moment)], out, dials)
@@ -126,7 +126,7 @@ def _total_s(heard: TurnAudio) -> float:
 
 
 def _answers_after(turn: Transition, before: Transition) -> float:
-    """Seconds from the end of the prompts to this turn."""
+    """Seconds from the end of the previous turn's prompts to this turn."""
     if turn.trigger.kind == "dial":
         return before.heard.rings_s or RINGS_S
     return before.heard.input_s if "silence" in turn.trigger.line else 0.0
@@ -176,7 +176,7 @@ class LongestPath:
     Args:
         beginnings: the first turns.
         out: the turns that leave each state.
-        dials: how often a call may dial; None: dials are not counted.
+        dials: maximum number of dials in a call; None: dials are not counted.
     """
 
     def __init__(
@@ -211,9 +211,9 @@ class LongestPath:
     def _best(
         self, leaving: Sequence[Transition], inner: Sequence[Transition], left: int
     ) -> tuple[int, Transition | None]:
-        """The most steps that a path enters in a cycle and after it.
+        """The maximum number of steps that a path enters in and after a cycle, and the turn that leaves the cycle.
 
-        Dials within the cycle are made before leaving it.
+        All dials within the cycle are made before the path leaves it.
         """
         free = {where for each in inner if not self._cost(each) for where in each.entered}
         dialling = {where for each in inner if self._cost(each) for where in each.entered} - free
@@ -236,7 +236,7 @@ class LongestPath:
         )
 
     def walk(self, most: int) -> list[Transition]:
-        """The turns of a call along the path, up to the one that enters more than `most` steps; [] if none does."""
+        """The turns of the path until more than `most` steps are entered; [] if it does not enter so many."""
         walked = [self._first]
         entered = len(self._first.entered)
         while entered <= most and (state := walked[-1].target) is not None:
@@ -300,7 +300,7 @@ class Paths:
         return list(dict.fromkeys([turns[0].moment, *(each.moment for each in turns if each.is_timed)]))
 
     def to(self, last: Transition) -> list[Transition]:
-        """The shortest path to a turn, including it; at one moment if such a path exists."""
+        """The shortest path to a turn, including that turn; if possible, a path at one moment."""
         if last.dialled_by is not None:
             return [*self.to(last.dialled_by), last]
         if last.source is None:

@@ -14,13 +14,13 @@ from app.simulator.durations import Durations, is_spoken, longest_pause
 DURATIONS: Final = Durations()
 ENDLESS: Final = float("inf")
 _KEYS_S: Final = 3.0
-"""Source: NCCO reference, DTMF Input Settings (timeOut)."""
+"""Default seconds that an `input` waits for keys. Source: NCCO reference, DTMF Input Settings (timeOut)."""
 _SPEECH_S: Final = 10.0
-"""Source: NCCO reference, Speech Recognition Settings (startTimeout)."""
+"""Default seconds that an `input` waits for speech. Source: NCCO reference, Speech Recognition (startTimeout)."""
 _WAIT_S: Final = 10.0
-"""Source: NCCO reference, Wait (timeout)."""
+"""Default seconds of a `wait`. Source: NCCO reference, Wait (timeout)."""
 RINGS_S: Final = 20.0
-"""Assumed ringing time before a dial fails, for a `connect` without `timeout`."""
+"""Assumed ringing time before a dial fails, in seconds, for a `connect` without `timeout`."""
 
 
 class TurnAudio(NamedTuple):
@@ -57,7 +57,7 @@ CONVERSATION: Final = TurnAudio(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, True, True)
 
 
 class _Sound(NamedTuple):
-    """A stretch of sound or, without `is_heard`, of silence; `pause`: the longest silence within the sound."""
+    """A period of sound or, if not `is_heard`, of silence. `pause`: seconds of the longest silence in the sound."""
 
     seconds: float
     is_heard: bool = True
@@ -98,7 +98,7 @@ def _total_s(sounds: Iterable[_Sound]) -> float:
 
 
 def _is_endless(ncco: Sequence[Mapping[str, Any]]) -> bool:
-    """Source: NCCO reference, Talk and Stream (loop, bargeIn)."""
+    """Whether a prompt repeats forever without interruption. Source: NCCO reference, Talk, Stream (loop, bargeIn)."""
     for number, action in enumerate(ncco):
         if action["action"] in ("talk", "stream") and _loop(action) == ENDLESS:
             asked = any(each["action"] == "input" for each in ncco[number + 1 :])
@@ -124,7 +124,7 @@ def _sounds(action: Mapping[str, Any]) -> Iterator[_Sound]:
 
 
 def _loop(action: Mapping[str, Any]) -> float:
-    """How often a prompt is played. Source: NCCO reference, Talk and Stream (loop: 0 repeats forever)."""
+    """How many times a prompt is played. Source: NCCO reference, Talk and Stream (loop: 0 repeats forever)."""
     return float(action.get("loop", 1)) or ENDLESS
 
 

@@ -1,4 +1,4 @@
-"""Collects the literals with which each value is compared, in a flow and in all flows that it can run.
+"""Collects the literals that each value is compared with, in a flow and in all flows that it can run.
 
 Values that are compared with or assigned to each other share their literals (union-find over paths).
 """
@@ -54,11 +54,11 @@ _FORM_BY_FIELD: Final = {"language": "language", "user": "user"}
 """The form of text that a field of an action or endpoint accepts; for `uri` see `_forms_in`."""
 _FORM_BY_ENDPOINT: Final = {"websocket": "websocket", "sip": "sip"}
 MOST_NUMBERS: Final = 24
-"""Maximum count of numbers for one value, including those derived from others by addition."""
+"""Maximum number of numbers to try for one value, including those derived by addition or subtraction."""
 MOST_PAIRS: Final = 6
 """Maximum number of parts of one text that are combined in pairs."""
 LONGEST_TEXT: Final = 40
-"""The longest text that is built to have a part or length."""
+"""Maximum length of a text that is built to contain a part or to have a length."""
 _FILLERS: Final = "2345678901"
 
 
@@ -70,9 +70,10 @@ class Compared:
         literals: texts and numbers.
         form: the required form of the value: `datetime`, `number`, `phone`, `url`, `websocket`, `language`, `zone`,
             `user`, `sip`, or "" for any.
-        names: every path that shares these literals; its first element is the flow, "" for GLOBAL names.
-        parts: values compared with parts of the text. lengths: values compared with its length.
-        offsets: numbers that are added or subtracted in a comparison. steps: the same in an assignment.
+        names: every path that shares these literals; the first element of a path is the flow, "" for GLOBAL names.
+        parts: parts of the text that are compared. lengths: numbers that its length is compared with.
+        offsets: numbers that are added or subtracted in a comparison.
+        steps: numbers that are added or subtracted in an assignment.
         joins: the concatenated texts that contain the value.
         keys: the paths of values that are used as keys of this map.
         marks: other facts about the value. truth: it is tested for truth, so "", 0 and [] matter. related: it is
@@ -111,14 +112,14 @@ class Compared:
 
     @property
     def is_exact(self) -> bool:
-        """Whether it is only compared unmodified with literals, so that its samples represent all others."""
+        """Whether the value is only compared unmodified with literals, so its samples represent all other values."""
         return "changed" not in self.marks
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """The numbers among the literals, and those that equal one after an addition or subtraction.
+        """The numbers among the literals, and those that an addition or subtraction turns into one of them.
 
-        Digits in a text are a number, too.
+        A text of digits counts as a number.
         """
         return self._moved((*self.offsets, *self.steps))
 
@@ -215,12 +216,12 @@ class Literals:
         return self._compared.get(self._find(_qualified(flow, path))) or Compared(marks={"changed"})
 
     def paths_of(self, flow: str, name: str) -> Iterator[Path]:
-        """Every path below a name that is read anywhere."""
+        """Every path that starts with this name and is read anywhere."""
         start = _qualified(flow, (name,))
         return (path[1:] for path in tuple(self._parent) if path[: len(start)] == start)
 
     def keys_of(self, flow: str, path: Path) -> Iterator[str]:
-        """The literal keys that may be looked up in a map."""
+        """The literal keys that the flow can look up in a map."""
         keys = (self._compared[self._find(key)].texts for key in self.of(flow, path).keys)
         yield from dict.fromkeys(text for texts in keys for text in texts)
 
@@ -270,7 +271,7 @@ class Literals:
             self._mark_changed([_qualified(flow, path)])
 
     def _note_types(self, flow: str, source: Value | Expression) -> None:
-        """Note the form and the words that each place's type requires of the value."""
+        """Note the form and the words that the type of each template requires of its values."""
         for leaf in templates_in(source):
             is_dialled = isinstance(leaf, Computed) and leaf.escape == "number"
             form = "phone" if is_dialled else _FORM_BY_TYPE.get(leaf.type.name, "")
@@ -292,7 +293,7 @@ class Literals:
                     self._notes_at(flow, path).marks.add(mark)
 
     def _index(self, flow: str, node: nodes.Getitem) -> None:
-        """Note that an entry of a list or map is read. It may be missing."""
+        """Note that an entry of a list or map is read, which may be missing."""
         of = path_of(node.node)
         if is_computed(node.arg):
             known = dict.fromkeys((0, 1, *_declared_keys(flows_run_from(self.root)[flow], of)))
@@ -338,7 +339,7 @@ class Literals:
                 self._notes_of(path[:-1]).parts |= parts
 
     def _join_all(self, flow: str, compared: tuple[nodes.Node, ...]) -> list[Path]:
-        """Join the paths of expressions that are compared with each other, and return them."""
+        """Join the paths of expressions that are compared with each other; return the paths."""
         paths = [_qualified(flow, path) for node in compared for path in paths_in(node)]
         for path in paths:
             self._join(paths[0], path)
@@ -403,7 +404,7 @@ class Literals:
         self._parent[self._find(second)] = self._find(first)
 
     def _join_fields(self) -> None:
-        """Join the fields of joined values, no deeper than any path that is read."""
+        """Join the fields of joined values, down to the depth of the longest path that is read."""
         known = 0
         deepest = max(map(len, self._parent), default=0)
         while known != len(self._parent):
@@ -447,7 +448,7 @@ def _qualified(flow: str, path: Path) -> Path:
 
 
 def _is_amount(node: nodes.Filter) -> bool:
-    """Whether a filter speaks a number as an amount of money: its argument is a currency, such as `GBP`."""
+    """Whether a filter reads out a number as an amount of money: its argument is a currency, such as `GBP`."""
     return any(isinstance(each, nodes.Const) and str(each.value).isupper() for each in node.args)
 
 

@@ -1,7 +1,8 @@
-"""Live variable analysis: which values can still affect a call from where it waits.
+"""Live variable analysis: which values can still affect a waiting call.
 
-For each step: which variables, lookup fields and fields of `input` can be read before they are set again, and whether
-they can affect the path (DECIDES) or are only spoken or sent (SPOKEN). Computed backwards until nothing changes.
+For each step, the analysis finds the variables, lookup fields and fields of `input` that can be read before they are
+set again, and whether they can affect the path (DECIDES) or are only spoken or sent (SPOKEN). It works backwards from
+the ends of the flows, and repeats until nothing changes.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Liveness:
     Attributes:
         live: the live values by (flow, step, when). `entering`: before the step is entered; `waiting`: while the call
             waits in it; `ran`: while the flow that it runs has not returned.
-        replays_by_time: the steps with prompts that read the clock or opening hours, so that a repeat may differ.
+        replays_by_time: the steps with prompts that read the clock or opening hours; a repeat may sound different.
         reads_time: the steps that read the clock or opening hours at all.
         tests_now: whether the value of `now` itself affects the path of any call.
         deciding: the variables that can affect the path of a waiting call, as (flow, name).
@@ -90,7 +91,7 @@ class Liveness:
 
 
 class _StepLiveness:
-    """The live values around one step; `live` is the shared result so far for all steps of `flows`."""
+    """Computes the live values before and after one step. `live`: the results so far, shared by all steps."""
 
     def __init__(
         self, flow: Flow, step: Step, flows: Mapping[str, Flow], live: dict[tuple[str, str, When], Live]
@@ -105,7 +106,7 @@ class _StepLiveness:
         self.sent = _reads(sent_by(step))
 
     def update(self) -> bool:
-        """Recompute what is live on entering the step; returns whether it changed."""
+        """Recompute which values are live before the step is entered; return whether they changed."""
         ran = self.step.exit.runs
         others = [*heard_by_parties(self.step), *([ran] if ran is not None else [])]
         read = _joined(self.played, self.tested, self.sent, self.after(), *map(self._in_flow, others))
@@ -134,7 +135,7 @@ class _StepLiveness:
         return _before(target.sets, self._in_flow(target.runs) if target.runs is not None else {})
 
     def _in_flow(self, runs: Runs) -> Live:
-        """The live values before another flow starts: its params, and the values that all flows of a call share."""
+        """The live values before another flow starts: those passed as params, and those that all flows share."""
         live = self._live.get((runs.flow, self._flows[runs.flow].start, "entering"), {})
         shared = {path: weight for path, weight in live.items() if path[0] in _SHARED}
         return _joined(_reads(Use(each.value, DECIDES) for each in runs.given), shared)

@@ -20,7 +20,7 @@ OUTCOMES: Final = (*DIAL_FAILURES, EXPIRED, UNKNOWN)
 
 
 def untold(flow: Flow, arrivals: Sequence[Arrival], envs: Sequence[Env], moment: datetime) -> Iterator[Violation]:
-    """A warning for each hook that cannot be sent after an outcome, with the first values for which sending fails."""
+    """A warning for each hook that cannot be sent when a placed call reaches nobody, once for each reason."""
     outbound = flow.outbound
     if outbound is None:
         return

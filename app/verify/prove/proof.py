@@ -34,9 +34,9 @@ class Proof:
     """The result of exploring a flow.
 
     Attributes:
-        representatives: input → the sample values that represent the others; empty if every value was tried.
+        representatives: input → the sample values that represent all its values; empty if every value was tried.
         env: the environment variables of the server during the exploration.
-        ranges: variables that can leave the explored range, as (flow, name) → that range.
+        ranges: the explored range of each variable that can leave it, by (flow, name).
         is_certain: whether it is certain that no call takes the outcomes in `never`.
     """
 
@@ -51,7 +51,7 @@ class Proof:
 
     @property
     def status(self) -> Status:
-        """One word for the result.
+        """The result in one word.
 
         `refuted`: a property is violated. `stopped`: the exploration ended early. `walked`: everything was explored,
         but some inputs only with sample values. `proved`: everything was explored.
@@ -61,7 +61,7 @@ class Proof:
         return "stopped" if self.space.stopped else "walked" if self.representatives else "proved"
 
     def refuted_by(self, violations: Iterable[Violation]) -> Proof:
-        """The proof with the violations that are in this flow or in flows that it runs."""
+        """The proof with additional violations: those that are in this flow or in flows that it runs."""
         own = {self.flow.name, *self.flow.subs}
         return replace(self, violations=(*self.violations, *(each for each in violations if each.flow in own)))
 
@@ -91,14 +91,14 @@ def prove(
     call_limits: CallLimits | None = None,
     progress: Callable[[int, int], None] = lambda _found, _waiting: None,
 ) -> Proof:
-    """Explore a flow and everything that a call may run from it.
+    """Explore a flow and all flows that it can run.
 
     Args:
         flow: a flow of a project without errors.
-        now: aware; calls are made from then on.
+        now: the earliest time of a call, with a time zone.
         env: the environment variables of the server that are set; the others get suitable values.
         bounds: when to stop exploring.
-        call_limits: the limits that every call must keep.
+        call_limits: the limits that no call may exceed.
         progress: called every few seconds with the number of states found and the number still to explore.
     """
     literals = Literals(flow)
@@ -128,7 +128,7 @@ def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
 
 
 def placed_forever(project: Project, proofs: Iterable[Proof]) -> list[Violation]:
-    """Proved flows that place calls to each other without input from anybody (W298)."""
+    """A violation for each loop of proved flows that place calls to each other without anybody's input (W298)."""
     proved = {name for proof in proofs for name in (proof.flow.name, *proof.flow.subs)}
     names = {flow.place.file: flow.name for flow in project.flows.values() if flow.name in proved}
     return [
@@ -139,7 +139,7 @@ def placed_forever(project: Project, proofs: Iterable[Proof]) -> list[Violation]
 
 
 def never_run(flows: Mapping[str, Flow], proofs: Iterable[Proof]) -> list[Violation]:
-    """The steps of sub-flows that no proof reaches; [] if any exploration stopped early."""
+    """A violation for each step of a sub-flow that no proof reaches; [] if any exploration stopped early."""
     proofs = list(proofs)
     if any(proof.space.stopped for proof in proofs):
         return []

@@ -1,7 +1,7 @@
 """Finds violations of the properties that every call must have.
 
-`rules.yaml` lists them with title and fix. `_TURN_CHECKS` look at single turns, the other checks at whole calls. Each
-violation is reported once per step.
+`rules.yaml` has the title and fix of each property. `_TURN_CHECKS` examine single turns; the other checks examine whole
+calls. Each violation is reported once per step.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ connected to the caller unless the reply is an NCCO. Source: webhook reference, 
 _COUNTS_AWAY: Final = "change the counter or the condition, so that counting eventually leaves the loop"
 _TURNS_BACK: Final = "make one of the flows return before it runs the next one"
 _UNESCAPABLE: Final = "E393"
-"""The issue code of a value that cannot be escaped for its place."""
+"""The issue code of a value that cannot be escaped where it is used."""
 
 
 class CallLimits(NamedTuple):
@@ -50,13 +50,13 @@ class Violation(NamedTuple):
     """One violated property.
 
     Attributes:
-        kind: its name in `rules.yaml`.
+        kind: the name of the property in `rules.yaml`.
         place: the step or line to change.
         message: the problem in one sentence.
-        turn: the turn in which it happens; None if no turn shows it, as for an unreachable step.
-        path: the turns up to it, if the shortest path to it does not show it; () for the others.
-        severity: `warning` if it holds for the sample values, but possibly not for others.
-        code: the issue code of the failed step.
+        turn: the turn in which the violation occurs; None if no turn shows it, such as for an unreachable step.
+        path: the turns that lead to the violation, if the shortest path to `turn` does not show it; otherwise ().
+        severity: `warning` if the violation is not certain, for example because only sample values were tried.
+        code: the issue code of a failed step or the name of a hook that cannot be sent, or "".
     """
 
     kind: str
@@ -72,7 +72,7 @@ class Violation(NamedTuple):
 
     @property
     def is_error(self) -> bool:
-        """Whether it is certain."""
+        """Whether the violation is certain."""
         return self.severity == "error"
 
 
@@ -81,7 +81,7 @@ class Explored:
     """Everything that the checks read.
 
     Attributes:
-        call_limits: the limits that every call must keep.
+        call_limits: the limits that no call may exceed.
         is_certain: whether it is certain that no call takes the outcomes that were not found.
     """
 
@@ -91,7 +91,7 @@ class Explored:
     is_certain: bool
 
     def step(self, where: Where) -> Step:
-        """The step with these flow and step names."""
+        """The step with this flow name and step name."""
         return self.space.root.named(where[0]).steps[where[1]]
 
     def found(self, kind: str, where: Where, message: str, turn: Transition | None = None, **other: Any) -> Violation:
@@ -124,9 +124,9 @@ def _refused(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Error exits taken although nothing was faulty, unless the step has its own error exit."""
+    """Error exits taken without a delivery fault, unless the step has its own error exit."""
     found = turn.failed if turn.kind != "fault" else ()
-    endless = [each for each in found if each[2] == "R103"]  # then the steps of the error exit fail because of it too
+    endless = [each for each in found if each[2] == "R103"]  # the error exit's steps then fail for the same reason
     for flow, step, code, because in endless[:1] or found:
         is_ncco = code.startswith("N")
         if not is_ncco and explored.step((flow, step)).error is not None:
@@ -148,7 +148,7 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _has_line_end(turn: Transition) -> bool:
-    """Whether a lookup or variable contains a line break. In real headers and URLs that is rare: a warning."""
+    """Whether a lookup or variable contains a line break. This is rare in real headers and URLs: only a warning."""
     known = [turn.source.session.lookups, turn.source.session.variables] if turn.source is not None else []
     return any("\n" in text for text in texts_of([*known, *(answer.value for _, answer in turn.answers)]))
 
@@ -191,7 +191,7 @@ def _dead_dials(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def undecided_dials(turn: Transition) -> int:
-    """The number of dials of an NCCO that fail before its call ends without another prompt; 0 if that cannot happen."""
+    """The number of dials that must fail for the call to end without another prompt; 0 if that cannot happen."""
     actions = turn.ncco.actions
     dials = [at for at, action in enumerate(actions) if action["action"] == "connect"]
     is_decided = any(actions[at].get("eventType") == "synchronous" for at in dials)
@@ -307,7 +307,8 @@ def _silences(explored: Explored) -> Iterator[Violation]:
 def _quiet_step(explored: Explored, turn: Transition) -> Where:
     """The step that causes the silence of a turn.
 
-    The last one with a `conversation` that is silent forever, or with a `wait`, unless its `input` waits longer.
+    This is the last entered step with a `conversation` that is silent forever, or with a `wait` longer than the `input`
+    of the turn. If there is none, it is the last step of the turn.
     """
     waits = [float(action.get("timeout", 0)) for action in turn.ncco.actions if action["action"] == "wait"]
     silent = "wait" if max(waits, default=0.0) > turn.heard.input_s else ""
@@ -386,7 +387,7 @@ def _far_from_a_person(explored: Explored) -> Iterator[Violation]:
 
 
 def _unreachable(explored: Explored) -> Iterator[Violation]:
-    """Unreachable steps of this flow. Other flows may be run from elsewhere; see `never_run`."""
+    """Unreachable steps of the explored flow. For the flows that it runs, see `never_run`."""
     root = explored.space.root
     entered = explored.space.entered
     return unreached(root, flows_run_from(root), entered, is_certain=explored.is_certain)
@@ -431,7 +432,7 @@ def _after_errors(flows: Mapping[str, Flow], entered: Set[Where]) -> set[Where]:
 
 
 def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[Where]:
-    """The step that a target leads to; for a return, the next step of every flow that runs this one."""
+    """The step that a target leads to; for a return, the next step in every flow that runs `flow`."""
     if target.step is not None:
         yield flow.name, target.step
     elif target.runs is not None:
@@ -451,7 +452,7 @@ def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[W
 def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple[Any, ...]]) -> bool:
     """Whether it is certain that no call takes the outcomes that were not found.
 
-    It is not if the exploration stopped early, or if a step with a missed outcome depends on a sampled value.
+    It is not certain if the exploration stopped early, or if a step with a missed outcome depends on a sampled value.
     """
     if space.stopped:
         return False
@@ -462,14 +463,14 @@ def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple
 
 
 def _deciding(step: Step) -> Iterator[Path]:
-    """The paths on which the outcome of a step depends: its conditions, and the parties that it dials."""
+    """The paths that the outcome of a step depends on: those in its conditions and in the parties that it dials."""
     dialled = (use for use in played_by(step) if use.weight == DECIDES and step.exit.dials)
     for use in (*tested_by(step), *dialled):
         yield from paths_of(use.source)
 
 
 def _missed(flows: Iterable[Flow], space: StateSpace) -> Iterator[FlowOutcome]:
-    """The outcomes that no call takes, of the steps that were entered."""
+    """The outcomes of entered steps that no call takes."""
     taken = {key for each in space.transitions for key in each.taken}
     entered = space.entered
     for each in (each for flow in flows for each in outcomes_of(flow)):
@@ -478,7 +479,7 @@ def _missed(flows: Iterable[Flow], space: StateSpace) -> Iterator[FlowOutcome]:
 
 
 def _is_sampled(chosen: Mapping[str, tuple[Any, ...]], literals: Literals, flow: str, path: Path) -> bool:
-    """Whether a value, or one that it is computed from or compared with, was only tried with sample values.
+    """Whether a value, or a value that it is computed from or compared with, was only tried with sample values.
 
     The samples of a value that is only compared with literals are exact, unless only some combinations were tried.
     """

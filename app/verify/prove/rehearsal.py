@@ -1,4 +1,4 @@
-"""Plays the scenarios of a proof before they are shown or written: the simulator must do what the proof says."""
+"""Plays the scenarios of a proof before they are shown or written, to check that the simulator agrees with it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Rehearsed:
     """A played scenario.
 
     Attributes:
-        written: with the prompts, word for word.
-        problem: why it does not hold; "" if it does.
+        written: the scenario with the prompts that were heard.
+        problem: why playing it did not have the expected result; "" if it did.
         result: the call's result; None if it could not be played.
     """
 
@@ -39,10 +39,11 @@ class Rehearsed:
 
 @dataclass(frozen=True, slots=True)
 class FoundViolation:
-    """A violation, and the shortest call that shows it, as played; None without such a call.
+    """A violation, and a call that shows it.
 
     Attributes:
-        proof: the one that found it; None for an unreachable step.
+        proof: the proof that found the violation; None if no single proof did, such as for an unreachable step.
+        example: the shortest call that shows the violation, as played; None if no call can.
     """
 
     violation: Violation
@@ -53,7 +54,7 @@ class FoundViolation:
 def confirmed(
     project: Project, proofs: Sequence[Proof], make_app: MakeApp, path_of: PathOf = str
 ) -> tuple[list[Proof], list[FoundViolation]]:
-    """The proofs, and the violations: each only once, even if several flows run its flow.
+    """The proofs, and their violations: each only once, even if it is in a sub-flow that several flows run.
 
     A violation that the simulator does not reproduce is left out, and marks its proof as stopped.
     """
@@ -84,9 +85,10 @@ def _key(violation: Violation) -> tuple[str, ...]:
 def coverings(
     project: Project, proofs: Iterable[Proof], make_app: MakeApp
 ) -> tuple[dict[str, list[Rehearsed]], list[FlowOutcome]]:
-    """The scenarios by flow that cover each outcome once, in the first flow that reaches it.
+    """The scenarios that cover all outcomes, by flow; and the outcomes still missing after playing them.
 
-    Also the outcomes that a proof reaches but no scenario took when played.
+    Each outcome is covered in the first flow that reaches it. An outcome is missing if a proof reaches it, but no
+    played scenario took it.
     """
     played: dict[str, list[Rehearsed]] = {}
     taken: set[tuple[str, str, str]] = set()
@@ -103,7 +105,7 @@ def coverings(
 
 
 def rehearse(project: Project, scenarios: Iterable[WrittenScenario], make_app: MakeApp) -> list[Rehearsed]:
-    """Play scenarios. Each must hold, except one that expects `without` a fault: it must show that fault."""
+    """Play scenarios. Each must hold, but a scenario that expects `without` a fault must show that fault."""
 
     async def play_all() -> list[Rehearsed]:
         stage = LocalStage(project, make_app)
@@ -113,7 +115,7 @@ def rehearse(project: Project, scenarios: Iterable[WrittenScenario], make_app: M
 
 
 async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
-    """Play a scenario and write the prompts that were heard into it: similar calls can start differently."""
+    """Play a scenario and write the prompts that were heard into it, since similar calls can start differently."""
     (scenario,), _ = read_scenarios("rehearsal.yaml", written.text)
     reader = ScenarioReader()
     fitted = stage.fit(scenario, reader)

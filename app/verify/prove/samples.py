@@ -16,11 +16,11 @@ from app.verify.prove.literals import Compared, Literals, around, different
 Name = TypeVar("Name", bound=Hashable)
 
 MOST_ANSWERS: Final = 256
-"""Maximum number of answers of one lookup for which every combination of fields is tried; see `combined`."""
+"""If the fields of a lookup have more combinations, only some of them are tried; see `combined`."""
 LONGEST_LIST: Final = 2
-"""The longest sample list, unless the flow tests for a longer one."""
+"""Maximum length of a sample list, unless the flow tests for a longer one."""
 MOST_ENTRIES: Final = 25
-"""The longest sample list, even if the flow tests for a longer one."""
+"""Maximum length of a sample list, even if the flow tests for a longer one."""
 MOST_DISTANCES: Final = 3
 """Maximum number of distances to try between two numbers that are compared with each other."""
 SAMPLES: Final[Mapping[str, Any]] = {
@@ -77,7 +77,7 @@ class Representatives:
     """The sensitive fields of lookups, as (flow, lookup, field ...)."""
 
     def answers(self, flow: str, name: str, returns: Returned) -> list[dict[str, Any]]:
-        """Sample answers of a lookup that represent all others."""
+        """Sample answers of a lookup that represent all its possible answers."""
         self._secrets |= {(flow, name, *way) for way in returns.secrets}
         return self._records(flow, (name,), returns.type)
 
@@ -123,7 +123,7 @@ class Representatives:
         return [{}, *combined(choices, MOST_ANSWERS)[0]] if choices else [{}]
 
     def untyped(self, flow: str, path: Path) -> list[Any]:
-        """Values of an unknown type: maps if one of its fields is read, otherwise texts and numbers."""
+        """Values for a path of unknown type: maps if a field below it is read, otherwise texts and numbers."""
         if self._fields_read(flow, path) - {ENTRY, LENGTH}:
             return self._maps(flow, path)
         compared = self.literals.of(flow, path)
@@ -218,7 +218,7 @@ def _formed(compared: Compared) -> list[str]:
 
 
 def _others(type_: Kind, compared: Compared) -> list[Any]:
-    """A value that does not equal any literal; two such values if it is compared with another value."""
+    """A sample value that does not equal any literal; two if the value is compared with another value."""
     usual = (type_.sample,) if type_.hosts else _USUAL.get(type_.name, (type_.sample,))
     fitting = [each for each in usual if compared.excludes(str(each))] or list(usual[:1])
     return fitting[: 2 if compared.has("related") else 1]
@@ -236,7 +236,7 @@ def _cast(type_: Kind, literal: object) -> Any:
 # combinations
 
 MOST_PAIR_ROWS: Final = 4
-"""The maximum number of rows for pairs, as a multiple of `most`."""
+"""Maximum number of rows for pairs, as a multiple of the argument `most` of `combined`."""
 EACH_ONCE: Final = "each value of each field once"
 EACH_PAIR: Final = "each pair of values of two fields"
 
@@ -244,7 +244,8 @@ EACH_PAIR: Final = "each pair of values of two fields"
 def combined(choices: Mapping[Name, list[Any]], most: int) -> tuple[list[dict[Name, Any]], str]:
     """Rows with a value for each name, and how they were chosen: "" for every combination.
 
-    If there are more than `most` combinations: rows for each pair of values, or each value once if that is too many.
+    If there are more than `most` combinations, the rows contain each pair of values of two names or, if there are too
+    many pairs, each value once.
     """
     if prod(map(len, choices.values())) <= most:
         return [dict(zip(choices, row, strict=True)) for row in product(*choices.values())], ""

@@ -43,10 +43,10 @@ class State:
     """A point at which calls wait for a webhook.
 
     Attributes:
-        number: from 0, in the order of discovery.
-        session: the session of the first call that reached it.
-        first: the first turn found that leads to it.
-        key: identifies the state, apart from failed attempts; None for a copy made while a dial loop is unrolled.
+        number: counts from 0, in the order of discovery.
+        session: the session of the first call that reached the state.
+        first: the first turn found that leads to the state.
+        key: identifies the state without its failed attempts; None for a copy made while a dial loop is unrolled.
     """
 
     number: int
@@ -56,7 +56,7 @@ class State:
 
     @property
     def is_repeated(self) -> bool:
-        """Whether it is a copy of another state, made while a dial loop was unrolled."""
+        """Whether this state is a copy of another, made while a dial loop was unrolled."""
         return self.key is None
 
     @property
@@ -73,7 +73,7 @@ class Transition:
         source: the state before the turn; None for the first turn of a call or dialled party.
         target: the state after the turn; None when the call is over.
         trigger: what caused the turn.
-        call: the call, for its first turn. given: its params, as in `Arrival`.
+        call: the call, if this is its first turn. given: its params, as in `Arrival`.
         moment: when the turn happened.
         is_timed: whether the turn depends on the time.
         env: the environment variables of the server; constant within a call.
@@ -110,32 +110,32 @@ class Transition:
 
     @property
     def detected(self) -> str:
-        """The result of machine detection with which a placed call begins, or ""."""
+        """The result of machine detection that a placed call begins with, or ""."""
         return str(self.trigger.line.get("dial", {}).get("outcome", "")) if self.trigger.kind == "call" else ""
 
     @property
     def heard(self) -> TurnAudio:
-        """The audio of its NCCO."""
+        """The audio of the NCCO."""
         return self.ncco.heard
 
     @property
     def is_party(self) -> bool:
-        """Whether a dialled party, not the caller, hears it."""
+        """Whether a dialled party, not the caller, hears the NCCO."""
         return self.ncco.is_party
 
     @property
     def dials(self) -> int:
-        """The number of `connect` actions."""
+        """The number of `connect` actions in the NCCO."""
         return sum(action["action"] == "connect" for action in self.ncco.actions)
 
     @property
     def dial_outcome(self) -> str:
-        """The outcome of the dial that triggered it; "" for any other trigger."""
+        """The dial outcome that triggered the turn; "" for any other trigger."""
         return str(self.trigger.line.get("dial", {}).get("outcome", "")) if self.trigger.kind != "call" else ""
 
     @property
     def where(self) -> Where:
-        """The last step entered; the step before the turn if none was."""
+        """The last step that the turn entered; `before` if it entered none."""
         return self.entered[-1] if self.entered else self.before
 
     @property

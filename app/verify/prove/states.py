@@ -22,20 +22,20 @@ Key: TypeAlias = tuple[Any, ...]
 MOST_ITEMS: Final = LONGEST_LIST + 1
 """The length at which a growing list is cut, unless the flow uses longer ones. Lists in lookup answers are shorter."""
 MARGIN: Final = 5
-"""How far beyond its literals a number is tracked when it can grow without limit."""
+"""How far a number that can grow without limit is tracked beyond the literals that it is compared with."""
 SMALL_MARGIN: Final = 2
-"""Used instead of the margin above once there are MANY_STATES."""
+"""Replaces MARGIN once there are MANY_STATES."""
 MANY_STATES: Final = 1_000
 
 
 @dataclass(slots=True)
 class States:
-    """Computes the keys of states, and bounds counters, texts and lists so that their number is finite.
+    """Computes the keys of states, and bounds counters, texts and lists so that the number of states is finite.
 
     Attributes:
-        margin: how far beyond its literals a number is tracked when it can grow without limit.
-        clamped: numbers that left the tracked range: (flow, name) → that range.
-        shortened: lists and texts that were cut: (flow, name) → the length kept.
+        margin: as MARGIN, or SMALL_MARGIN once there are many states.
+        clamped: the tracked range of each number that left it, by (flow, name).
+        shortened: the remaining length of each list or text that was cut, by (flow, name).
     """
 
     root: Flow
@@ -78,7 +78,7 @@ class States:
         return tuple(_seen(names, path, weight) for path, weight in self.liveness.kept.get((*where, when), ()))
 
     def bounded(self, session: Session) -> Session:
-        """The session with its counters, texts and lists bounded, and without the number of its dials."""
+        """The session with bounded counters, texts and lists, and without its number of dials."""
         variables = self._bounded(session, session.at or self.root.name, session.variables)
         callers = tuple(
             level._replace(variables=self._bounded(session, level.flow, level.variables)) for level in session.callers
@@ -116,7 +116,7 @@ class States:
         return value[:most]
 
     def _clamp(self, flow: str, name: str, value: float) -> float:
-        """A number clamped to its literals plus one on each side, plus the margin if it can grow."""
+        """A number clamped to the range of its literals, extended by one and, if it can grow, by the margin."""
         compared = self.literals.of(flow, (name,))
         numbers = [0.0, *compared.borders]
         if any(path[-1] == LENGTH for path in compared.names):
@@ -133,7 +133,7 @@ class States:
 
 
 def _is_given(session: Session, value: Any) -> bool:
-    """Whether a text equals one from the call, the caller or a lookup."""
+    """Whether a value is a text that also occurs in the call, the caller's input or a lookup."""
     given = (call_record(session.call), session.heard, session.lookups, [level.lookups for level in session.callers])
     return isinstance(value, str) and any(value == text for each in given for text in texts_of(each))
 

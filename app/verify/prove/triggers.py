@@ -39,7 +39,7 @@ MOST_TOGETHER: Final = 512
 """Maximum number of combinations of answers to concurrent lookups; if there are more, each answer is tried once."""
 FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = read_failsafe(DEFAULT)
 NO_DIAL_LIMIT: Final = 1_000_000
-"""Used while exploring, since states do not distinguish how often a call has dialled."""
+"""The dial limit while exploring, since states do not distinguish how often a call has dialled."""
 ALL_PREFIXES: Final = ("sip:", "sips:", *"123456789", *PREMIUM_PREFIXES)
 """Prefixes that allow every number and address. What a server may dial is a setting, not part of the flow."""
 _DIGITS: Final = "2345678901"
@@ -53,8 +53,8 @@ class Trigger(NamedTuple):
     Attributes:
         line: the line of a scenario's script that causes it; empty if nobody acts.
         wait: the index of the wait that receives the webhook.
-        webhook: None if it cannot be parsed.
-        seen: the statuses reported before.
+        webhook: the parsed webhook; None if it cannot be parsed.
+        seen: the dial statuses reported so far.
         waited: seconds since the step was entered.
         fault: `unreadable`, `refused`, `away` (the store is unavailable), or "".
     """
@@ -125,7 +125,7 @@ class Triggers:
         return sure or [1.0], [*sure, *([0.0] if asked.min_confidence > 0 else [])]
 
     def _tested_keys(self, asked: Asked) -> list[str]:
-        """Keys with which `input.digits` is compared, in addition to the menu's keys."""
+        """Keys that `input.digits` is compared with, in addition to the menu's keys."""
         longest = max(map(len, asked.keys), default=0)
         found = [text for text in self._input("digits").texts if text.isascii() and text.isdigit()]
         found = [text for text in found if len(text) <= longest]
@@ -155,7 +155,7 @@ class Triggers:
         return [*found, *(["2" * (low - 1)] if low > 1 else []), "*"]
 
     def _speech(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
-        """Free speech; in a menu, texts with which `input.text` is compared, alone and after a phrase."""
+        """Free speech; in a menu, the texts that `input.text` is compared with, alone and after a phrase."""
         unusual = self._unusual(flow, step)
         variable = step.exit.fills
         if not asked.free_speech or variable is None:
@@ -178,7 +178,7 @@ class Triggers:
         return self.values.literals.of("", ("input", name))
 
     def _collected(self, flow: Flow, variable: Variable) -> Compared:
-        """Literals with which a collected value is compared, as a variable, `input` or environment variable."""
+        """The literals that a collected value is compared with, as a variable, `input` or environment variable."""
         compared = self.values.literals.of(flow.name, (variable.name,))
         env = [self.values.env[path[2]] for path in compared.names if path[1] == "env" and len(path) > 2]
         found = replace(compared, literals=dict(compared.literals), parts=dict(compared.parts))
@@ -190,13 +190,13 @@ class Triggers:
 
 
 def pressed(wait: OpenWait, digits: str) -> Trigger:
-    """The party presses keys."""
+    """The trigger if the party presses keys."""
     webhook = InputWebhook.read({"dtmf": {"digits": digits, "timed_out": False}})
     return Trigger("input", {"press": digits}, wait.index, webhook)
 
 
 def spoken(wait: OpenWait, text: str, confidence: float) -> Trigger:
-    """The party speaks."""
+    """The trigger if the party speaks."""
     results = [{"text": text, "confidence": str(confidence)}]
     speech = text if confidence == CONFIDENT else {"text": text, "confidence": f"{confidence:g}"}
     webhook = InputWebhook.read({"dtmf": {"digits": None}, "speech": {"results": results}})
@@ -204,7 +204,7 @@ def spoken(wait: OpenWait, text: str, confidence: float) -> Trigger:
 
 
 def silence(wait: OpenWait) -> Trigger:
-    """The input times out without keys or speech."""
+    """The trigger if the input times out without keys or speech."""
     fields = {"dtmf": {"digits": "", "timed_out": True}, "speech": {"results": [], "timeout_reason": "start_timeout"}}
     return Trigger("input", {"silence": ""}, wait.index, InputWebhook.read(fields))
 
@@ -218,7 +218,7 @@ def _phrases(asked: Asked) -> list[str]:
 
 
 def _statuses(step: Step, wait: OpenWait) -> Iterator[Trigger]:
-    """Each dial outcome that the step handles."""
+    """A trigger for each dial outcome that the step handles."""
     for status in (*DIAL_FAILURES, *DETECTIONS, DISCONNECTED):
         if status in step.exit.statuses and not (status == "beep" and _decides_before_a_beep(step)):
             fields = {"status": "machine", "sub_state": "beep_start"} if status == "beep" else {"status": status}
@@ -273,7 +273,7 @@ class PlayedTurn(NamedTuple):
 
     Attributes:
         turn: None if the webhook changed nothing.
-        follow: the steps and outcomes of its trace, once it was read.
+        follow: the steps and outcomes of the turn's trace; None before the trace is read.
         is_timed: whether the turn depends on the time.
     """
 
@@ -292,7 +292,7 @@ class PossibleTurns:
     _answers: dict[tuple[str, str], tuple[LookupAnswer, ...]] = field(default_factory=dict)
 
     def of(self, begin: Callable[[], Playing[Turn] | Playing[Turn | None]]) -> Iterator[PlayedTurn]:
-        """Every turn that `begin` can lead to; it is called once for each combination of answers."""
+        """Every turn that `begin` can lead to; `begin` is called once for each combination of answers."""
         waiting: list[tuple[tuple[LookupAnswer, ...], ...]] = [()]
         while waiting:
             known = waiting.pop()
@@ -333,7 +333,7 @@ class PossibleTurns:
 
 
 def context_at(now: datetime, env: Mapping[str, str], dials: int = NO_DIAL_LIMIT) -> TurnContext:
-    """The context of a turn; `dials` is how often a call may dial."""
+    """The context of a turn. `dials`: maximum number of dials in a call."""
     return TurnContext(now, _link, _mask, env, FAILSAFE, ALL_PREFIXES, dials)
 
 

@@ -107,5 +107,5 @@ def heard_by_parties(step: Step) -> Iterator[Runs]:
 
 
 def ways_here(step: Step) -> Iterator[Way]:
-    """The ways out of a step, except the one into the flow that it waits for."""
+    """The ways out of a step, except a way into a flow that returns to the step."""
     yield from (way for way in step.exit.ways() if way.target.runs is None or not way.target.runs.comes_back)
