@@ -61,14 +61,14 @@ class Answers(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Answer requests from the file until Ctrl-C."""
-    options = argparse.ArgumentParser(description="Stand in for the server that an example asks and tells.")
+    options = argparse.ArgumentParser(description="Replace the servers that an example's lookups and hooks call.")
     options.add_argument("file", type=Path, help="answers.json of an example")
     options.add_argument("--port", type=int, default=8009, help="0 takes any free one [8009]")
     chosen = options.parse_args()
     written = json.loads(chosen.file.read_text(encoding="utf-8"))
     Answers.known = {key: answer if isinstance(answer, list) else [answer] for key, answer in written.items()}
     with ThreadingHTTPServer(("127.0.0.1", chosen.port), Answers) as server:
-        sys.stdout.write(f"stands in on http://127.0.0.1:{server.server_port}\n")
+        sys.stdout.write(f"listening on http://127.0.0.1:{server.server_port}\n")
         sys.stdout.flush()
         try:
             server.serve_forever()

@@ -230,7 +230,7 @@ _BOOL: Final = TYPES["bool"]
 _ALL: Final = (
     Filter(
         name="capitalize",
-        summary="The first letter in upper case, the others in lower case.",
+        summary="Makes the first letter upper case and the others lower case.",
         example="{{ topic | capitalize }}",
         apply=_text_change(str.capitalize),
         takes=("text",),
@@ -240,7 +240,7 @@ _ALL: Final = (
     ),
     Filter(
         name="contains",
-        summary="Whether it contains the given text.",
+        summary="Whether the text contains the given text.",
         example='{{ "yes" if topic | contains("refund") else "no" }}',
         apply=_text_test(str.__contains__),
         takes=("text",),
@@ -252,7 +252,7 @@ _ALL: Final = (
     ),
     Filter(
         name="default",
-        summary="Replaces a missing value; with `true`, also an empty one.",
+        summary="Replaces a missing value and, with `true`, also an empty one.",
         example='{{ topic | default("friend", true) }}',
         apply=default,
         takes=(),
@@ -263,7 +263,7 @@ _ALL: Final = (
     ),
     Filter(
         name="digits",
-        summary="Digit by digit, in groups like a phone number, or in groups of a given size.",
+        summary="Speaks digit by digit, in groups like a phone number or in groups of the given size.",
         example="{{ call.from | digits }}, or {{ account | digits(2) }}",
         apply=_localised("digits"),
         takes=("text", "number"),
@@ -328,7 +328,7 @@ _ALL: Final = (
     ),
     Filter(
         name="join",
-        summary="Joins the entries of a list, with a separator.",
+        summary="Joins the entries of a list with the given separator.",
         example='{{ answers | join(", ") }}',
         apply=_join,
         takes=("list",),
@@ -363,7 +363,7 @@ _ALL: Final = (
     ),
     Filter(
         name="list",
-        summary="A list as people say it: commas, and a word before the last entry.",
+        summary="Speaks a list as people say it: with commas, and a word before the last entry.",
         example='{{ answers | list }}, or {{ answers | list("or") }}',
         apply=_localised("list"),
         takes=("list",),
@@ -376,7 +376,7 @@ _ALL: Final = (
     ),
     Filter(
         name="lower",
-        summary="Lower case.",
+        summary="Makes all letters lower case.",
         example="{{ topic | lower }}",
         apply=_text_change(str.lower),
         takes=("text",),
@@ -398,7 +398,7 @@ _ALL: Final = (
     ),
     Filter(
         name="replace",
-        summary="Replaces one text with another, everywhere.",
+        summary="Replaces every occurrence of one text with another.",
         example='{{ topic | replace("-", " ") }}',
         apply=_replace,
         takes=("text",),
@@ -409,7 +409,7 @@ _ALL: Final = (
     ),
     Filter(
         name="round",
-        summary="Rounds a number to a number of decimals.",
+        summary="Rounds a number to the given number of decimals.",
         example="{{ 2.345 | round(2) }}",
         apply=_round,
         takes=("number",),
@@ -421,7 +421,7 @@ _ALL: Final = (
     ),
     Filter(
         name="spell",
-        summary="Letter by letter, naming punctuation.",
+        summary="Spells letter by letter, and names punctuation.",
         example="{{ call.from_user | spell }}",
         apply=_localised("spell"),
         takes=("text", "number"),
@@ -433,7 +433,7 @@ _ALL: Final = (
     ),
     Filter(
         name="spoken",
-        summary="Dates, times, numbers and amounts as people say them; see below.",
+        summary="Speaks dates, times, numbers and amounts as people say them; see below.",
         example='{{ hours.office.next_open | spoken }}, {{ 12.5 | spoken("GBP") }}',
         apply=_localised("spoken"),
         takes=("datetime", "number", "text"),
@@ -461,7 +461,7 @@ _ALL: Final = (
     ),
     Filter(
         name="text",
-        summary="A number, true or false, or a point in time (ISO 8601) as text.",
+        summary="Converts a number, true or false, or a point in time (ISO 8601) to text.",
         example='{{ (tries | text) + "0" }}',
         apply=as_text,
         takes=("text", "number", "bool", "datetime"),
@@ -471,7 +471,7 @@ _ALL: Final = (
     ),
     Filter(
         name="title",
-        summary="Each word capitalized.",
+        summary="Makes the first letter of each word upper case.",
         example="{{ topic | title }}",
         apply=_text_change(str.title),
         takes=("text",),
@@ -491,7 +491,7 @@ _ALL: Final = (
     ),
     Filter(
         name="upper",
-        summary="Upper case.",
+        summary="Makes all letters upper case.",
         example="{{ topic | upper }}",
         apply=_text_change(str.upper),
         takes=("text",),
