@@ -1,5 +1,5 @@
-# Stage 1 makes a virtual environment with the pinned packages and the server; stage 2 is that and nothing more.
-# Nothing here needs BuildKit: `docker build`, `podman build` and `buildah build` read it alike.
+# Stage 1 makes a virtual environment with the pinned packages and the server; stage 2 copies it.
+# `docker build`, `podman build` and `buildah build` all work; BuildKit is not needed.
 # `make pin` adds the digest.
 ARG IMAGE=python:3.13-slim
 
@@ -7,7 +7,7 @@ FROM ${IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 
-# The packages change seldom: their layer is kept while only the server's own code changes.
+# The packages rarely change, so their layer stays cached while only the server's own code changes.
 COPY requirements.txt requirements-build.txt ./
 RUN python -m venv --without-pip /opt/ncco \
     && python -m venv --without-pip /opt/build \
@@ -28,7 +28,7 @@ LABEL org.opencontainers.image.title="ncco-server" \
 COPY --from=build /opt/ncco /opt/ncco
 COPY flows /srv/flows
 COPY templates /srv/templates
-# A fresh volume takes over the owner of the folder that it covers, so the unprivileged user can write to it.
+# A new volume gets the owner of the folder that it is mounted on, so the unprivileged user can write to it.
 RUN mkdir /data /backups && chown 10001:10001 /data /backups
 
 ENV PATH=/opt/ncco/bin:$PATH \
@@ -53,7 +53,7 @@ VOLUME ["/data"]
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 
-# /healthz asks nothing of the store, so that a store that is away does not restart a server that still plays failsafe.
+# /healthz does not use the database: while it is down, the server still sends the failsafe NCCO and must not be restarted.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
     CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['NCCO_PORT']), timeout=2); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
 

@@ -1,12 +1,12 @@
-"""Every benchmark, one after another: `python -m benchmarks`, or `make bench`. Ends with 1 when one could not run.
+"""Run every benchmark, one after another: `python -m benchmarks`, or `make bench`. Exits with 1 if one could not run.
 
-Those of the whole server write their tables to docs/performance.md, unless `--quick` takes their quick forms, which
-take seconds and show little.
+Those of the whole server write their tables to docs/performance.md. With `--quick` they don't: they run for only a few
+seconds, and their figures mean little.
 
     .venv/bin/python -m benchmarks --proofs [--short]
 
-runs those that measure nothing and prove something instead: that the server holds what it promises when it is killed,
-raced or used for long. That is `make chaos`, and `make chaos LONG=1` without `--short`.
+runs those that measure nothing, but check that the server keeps its promises when it is killed, raced or used for long.
+That is `make chaos`; `make chaos LONG=1` runs it without `--short`.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ PROOFS: Final = (
     "placing_races",
     "placing_hostile",
 )
-"""Each takes seconds with `--short`, and minutes without."""
+"""Each takes seconds with `--short`, and minutes without it."""
 
 
 def main() -> int:
-    """Run each in a process of its own, so that none warms another's caches."""
+    """Run each in a separate process, so that none warms another's caches."""
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     words.add_argument("--proofs", action="store_true", help="what is proven, not what is measured")
     words.add_argument("--short", action="store_true", help="the short form of each proof")

@@ -1,9 +1,9 @@
-"""Holds proofs against calls that are played: small flows made by chance, walked by the simulator and the real server.
+"""Compare proofs with calls that are played: random small flows, walked by the simulator and the real server.
 
-.venv/bin/python -m benchmarks.agreement [--flows 300] [--seed 1]
+    .venv/bin/python -m benchmarks.agreement [--flows 300] [--seed 1]
 
-The walk plays every call from its beginning and knows nothing of what a proof knows. It stops at the first flow in
-which the two differ, and prints it.
+The walk plays every call from its beginning and uses nothing of the prover. It stops at the first flow for which the
+walk and the proof differ, and prints the flow.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.system.verify.prove.played_flows import played_flows
 from tests.system.verify.prove.simulated_walk import Walk
 
 ANYHOW = list(HealthCheck)
-"""However long an example takes."""
+"""Suppresses all of Hypothesis's health checks, such as the one for slow examples."""
 
 
 def main() -> int:

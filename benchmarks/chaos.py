@@ -1,17 +1,17 @@
-"""Whether callers notice the bad luck of a network: every sample flow and example, seed by seed, calm and unlucky.
+"""Whether callers notice network faults: plays every sample flow and example, seed by seed, with and without faults.
 
     .venv/bin/python -m benchmarks.chaos [--seeds 1000] [--only acme ...] [--seed 17]
 
-A seed says what the caller and everybody who is called do, what look-ups answer, and what befalls each delivery: late,
-slow, twice (also much later, or at the same moment), its reply lost, every reply lost so that the fallback is asked,
-its signature missing at first, notifications out of order. What everybody hears must be what they hear when nothing
-goes wrong.
+A seed decides what the caller and everybody who is called do, what lookups answer, and what happens to each delivery:
+it may be late, slow or duplicated (much later, or at the same moment), lose its reply, lose every reply so that Vonage
+uses the fallback URL, or lack its signature at first; notifications may be out of order. Everybody must hear what they
+would hear without faults.
 
-Each seed is played on three networks: calm; slow, where replies come just as late and nothing else is wrong; unlucky.
-Unlucky and slow must agree, to the hundredth of a second. Unlucky and calm must agree in what is heard and its order,
-unless the slow one differs from the calm one too: there a flow looks at the clock, as a queue that gives up after three
-minutes does, and nothing but time has made the difference. Those are counted by themselves. A seed that is noticed is
-printed with the command that plays it again, and the run ends with 1.
+Each seed is played on three networks: calm; slow, with the delays of the unlucky one but no other faults; and unlucky.
+Unlucky and slow must agree to the hundredth of a second. Unlucky and calm must agree in what is heard and its order,
+unless slow differs from calm, too: then the flow depends on the clock, like a queue that gives up after three minutes,
+and the difference is only due to time. Those seeds are counted separately. For a seed whose faults were noticed, the
+command that plays it again is printed, and the exit code is 1.
 
 The server is the real one in this process, with signed webhooks and a store in memory; time is virtual.
 """
@@ -31,7 +31,7 @@ SEEDS: Final = 1000
 
 
 def main() -> int:
-    """Play, print, and say whether anybody noticed."""
+    """Play all seeds and print the results; return 1 if anybody noticed a fault."""
     names = [line.name for line in LINES]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many of each line")

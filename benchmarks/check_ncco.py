@@ -1,4 +1,4 @@
-"""How many four-action NCCOs `check` takes a second; the aim is 20,000.
+"""How many four-action NCCOs `check` checks per second; the target is 20,000.
 
 Run it from the project's root: `python -m benchmarks.check_ncco`.
 """
@@ -38,13 +38,13 @@ WRONG = [{"action": "talk", "text": "Hello", "langauge": "en-GB"}, *MENU[1:]]
 
 
 def checks_per_second(document: object) -> int:
-    """The best of several rounds, since the machine is not ours alone."""
+    """The best of several rounds, because other processes use the machine, too."""
     best = min(timeit.repeat(lambda: check(document), number=CHECKS, repeat=ROUNDS))
     return round(CHECKS / best)
 
 
 def main() -> int:
-    """Print the figures; 1 when the aim is missed."""
+    """Print the figures; return 1 if the target is missed."""
     figures = {"plain text": MENU, "with SSML": SSML, "with a fault": WRONG}
     speeds = {name: checks_per_second(document) for name, document in figures.items()}
     for name, speed in speeds.items():

@@ -1,8 +1,8 @@
-"""Seconds of processor time that commands take, as whole processes, in this version and in others.
+"""How many seconds of processor time commands take, as whole processes, in this version and others.
 
-.venv/bin/python -m benchmarks.commands [--runs 5] [--also FOLDER ...]
+    .venv/bin/python -m benchmarks.commands [--runs 5] [--also FOLDER ...]
 
-`--also` are checkouts of other versions with their `.venv`; the versions take turns, and the least of the runs counts.
+`--also` takes checkouts of other versions, each with a `.venv`. The versions take turns, and the lowest time counts.
 """
 
 from __future__ import annotations

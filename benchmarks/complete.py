@@ -1,9 +1,9 @@
-"""What a completion of an editor costs in a project of 50 flows of 20 steps; the aim is 100 ms.
+"""How long an editor's completion takes in a project of 50 flows with 20 steps each; the target is 100 ms.
 
     .venv/bin/python -m benchmarks.complete [--rounds 20]
 
-The first one reads the whole project; each later one follows a changed letter, as somebody types. Then the same
-through the language server, from the request of a client to its reply.
+The first completion reads the whole project; each later one follows a changed letter, as if somebody were typing. Then
+the same through the language server, from a client's request to the reply.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FILE = "flows/f0.yaml"
 
 
 def main() -> int:
-    """Print the first and the median of the later ones."""
+    """Print the time of the first completion, and the median of the later ones."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--rounds", type=int, default=20)
     args = words.parse_args()
@@ -73,12 +73,12 @@ async def _ask_server(root: Path, rounds: int) -> list[float]:
         _expect_steps({item.label for item in found.items} if isinstance(found, types.CompletionList) else set())
     await client.shutdown_async(None)
     client.exit(None)
-    await client.stop()  # type: ignore[no-untyped-call]  # pygls declares no types there
+    await client.stop()  # type: ignore[no-untyped-call]  # pygls has no types here
     return took
 
 
 def _ignore(_: object) -> None:
-    """What the server reports is not measured."""
+    """Ignore what the server reports: it is not measured."""
 
 
 def _flow(number: int) -> str:

@@ -1,10 +1,10 @@
-"""What three open consoles cost the answers: 200 new calls a second with and without them, in turns.
+"""How much three open consoles slow down replies: 200 new calls a second, alternately with and without the consoles.
 
     .venv/bin/python -m benchmarks.console [--rounds 5] [--seconds 5] [--calls 10000]
 
-Each console follows the page of calls as a browser does: it asks every two seconds, and gets the list when calls have
-changed. One worker on SQLite with full sync, signatures checked, open loop. Then `--calls` calls more, while
-the memory of the console is watched.
+Each console follows the page of calls as a browser does: it asks every two seconds, and gets the list if calls have
+changed. One worker on SQLite with full sync, with signatures checked, open loop. Then come `--calls` more calls, while
+the console's memory is measured.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from benchmarks.load.open_loop import Client, share
 RATE: Final = 200
 CONSOLES: Final = 3
 POLL_S: Final = 2.0
-PASSWORD: Final = "a password of the benchmark"  # noqa: S105 - of nobody
+PASSWORD: Final = "a password of the benchmark"  # noqa: S105 - for the benchmark only
 
 
 @contextmanager
 def consoles(port: int) -> Iterator[list[int]]:
-    """Open pages of calls; how often each has got its list."""
+    """Open the pages of calls, and yield how often each has received the list."""
     fetched, end = [0] * CONSOLES, threading.Event()
     clients = [httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) for _ in range(CONSOLES)]
     threads = [threading.Thread(target=_follow, args=(client, fetched, n, end)) for n, client in enumerate(clients)]
@@ -54,7 +54,7 @@ def consoles(port: int) -> Iterator[list[int]]:
 
 
 def _follow(client: httpx.Client, fetched: list[int], number: int, end: threading.Event) -> None:
-    """Ask for the list, which comes when calls have changed."""
+    """Ask for the list until the end; it comes only if calls have changed."""
     headers = {"HX-Request": "true", "X-Unattended": "true"}
     while not end.wait(POLL_S):
         reply = client.get("/calls", headers=headers)
@@ -107,7 +107,7 @@ def _told(latencies: list[float]) -> str:
 
 
 def _console_of(pid: int) -> int:
-    """The largest child of a server: the console, beside a process that tracks resources. Needs Linux."""
+    """The largest child process of a server, which is the console. (The other child tracks resources.) Needs Linux."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     threads = Path(f"/proc/{pid}/task").glob("*/children")
     children = children or [child for task in threads for child in task.read_text().split()]

@@ -1,9 +1,9 @@
-"""What a call takes on disk, and of PostgreSQL's processors: `python -m benchmarks.disk`, half a minute.
+"""How much disk space and processor time a call takes: `python -m benchmarks.disk`, half a minute.
 
-A call is what an answer webhook writes (session, turn, webhook), a further turn what an input webhook does, 64 at once,
-with documents of the sizes in benchmarks/store.py. Bytes are those of tables with their indexes, of PostgreSQL's log
-(WAL), and of SQLite's file once its log is written back. Processor time is that of all processes of PostgreSQL, and of
-this one, for the writing alone.
+A call is what an answer webhook writes (session, turn, webhook); a further turn is what an input webhook writes. 64 are
+written at once, with documents of the sizes in benchmarks/store.py. Bytes are those of the tables with their indexes,
+of PostgreSQL's log (WAL), and of SQLite's file after its log has been written back. Processor time is that of all
+PostgreSQL processes and of this one, for the writing alone.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Write = Callable[[SessionRow], Awaitable[None]]
 
 @dataclass(slots=True)
 class Taken:
-    """What something took, for each write: bytes, and microseconds of processor."""
+    """The cost per write: bytes, and microseconds of processor time."""
 
     on_disk: float
     log: float
@@ -46,7 +46,7 @@ class Taken:
 
 
 def opening(store: Store) -> Write:
-    """What writes a new call with its first turn."""
+    """Return a function that writes a new call with its first turn."""
 
     async def write(session: SessionRow) -> None:
         _, turn, webhook = new_call()
@@ -56,7 +56,7 @@ def opening(store: Store) -> Write:
 
 
 def advancing(store: Store) -> Write:
-    """What writes the second turn of a call."""
+    """Return a function that writes the second turn of a call."""
 
     async def write(session: SessionRow) -> None:
         turn = TURN._replace(session=session.id, number=1, cause_turn=0, cause_wait=0)
@@ -66,7 +66,7 @@ def advancing(store: Store) -> Write:
 
 
 async def write_all(write: Write, sessions: list[SessionRow]) -> None:
-    """Write for each session, so many at once."""
+    """Write for each session, `AT_ONCE` at a time."""
     left = iter(sessions)
 
     async def run() -> None:
@@ -77,13 +77,13 @@ async def write_all(write: Write, sessions: list[SessionRow]) -> None:
 
 
 def new_sessions(count: int) -> list[SessionRow]:
-    """Sessions with ids of their own."""
+    """New sessions, each with its own ID."""
     ids = (new_call()[0].id for _ in range(count))
     return [SESSION._replace(id=id_, leg=id_, created_at=place) for place, id_ in enumerate(ids)]
 
 
 async def on_sqlite(path: Path, sessions: list[SessionRow]) -> list[Taken]:
-    """A new call, and a further turn."""
+    """The cost of a new call, and of a further turn, on SQLite."""
     found = []
     for kind in (opening, advancing):
         store = open_store(f"sqlite:///{path}")
@@ -97,7 +97,7 @@ async def on_sqlite(path: Path, sessions: list[SessionRow]) -> list[Taken]:
 
 
 async def on_postgres(server: Server, url: str, sessions: list[SessionRow]) -> list[Taken]:
-    """A new call, and a further turn."""
+    """The cost of a new call, and of a further turn, on PostgreSQL."""
     store = open_store(url)
     await store.open()
     looking = await asyncpg.connect(url)
@@ -140,7 +140,7 @@ def _postgres() -> Iterator[tuple[Server, str] | None]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print the figures."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--calls", type=int, default=20_000)
     count = words.parse_args().calls

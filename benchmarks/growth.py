@@ -1,10 +1,10 @@
-"""What a call costs when many are stored already, and what the server's memory does while it takes a million of them.
+"""What a call costs when many are already stored, and how the server's memory grows while it takes a million calls.
 
     .venv/bin/python -m benchmarks.growth [--quick] [--stored 1000000] [--served 1000000] [--rounds 5] [--write]
 
-Two servers take turns, one on a file of 10,000 stored calls, one on a file of a million; both are filled through the
-store's own path. The aim: the second pays at most 1.5 times as much for a call. Then the first one takes calls until it
-has answered a million. Memory is what the process has for itself. Needs `wrk`; the files take some 6 GB.
+Two servers take turns, one with a file of 10,000 stored calls, one with a million; both files are written by the store
+itself. The target: a call costs the second server at most 1.5 times as much. Then the first one takes a million calls.
+Memory is the process's private memory. Needs `wrk`; the files take about 6 GB.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PER_SECOND: Final = 20_000
 
 
 def main() -> int:
-    """Print the figures, and write them to the page with `--write`."""
+    """Print the figures; with `--write`, also write them to docs/performance.md."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--stored", type=int, default=1_000_000)
     words.add_argument("--served", type=int, default=1_000_000)
@@ -63,7 +63,7 @@ def _server(stack: ExitStack, folder: Path, stored: int) -> Server:
 
 
 def _growth(servers: list[Server], before: list[float], folder: Path, args: argparse.Namespace) -> list[str]:
-    """The cost of a call on the larger file, in terms of that on the smaller one."""
+    """The cost of a call on the larger file, relative to the smaller one."""
     rounds = [[_load(server, folder, 2) for server in servers] for _ in range(args.rounds + 1)][1:]
     times = [small.rate / large.rate for small, large in rounds]
     costs = [large.cpu_us / small.cpu_us for small, large in rounds]

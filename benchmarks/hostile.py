@@ -1,8 +1,8 @@
-"""A hundred thousand hostile values through every sample: `python -m benchmarks.hostile`.
+"""Play a hundred thousand hostile values through every sample: `python -m benchmarks.hostile`.
 
-They stand in every field of whole calls: from, to, SIP headers, custom data, speech, keys, what look-ups answer. Each
-reply is judged: a valid NCCO, no number, host, tag or action that its flow does not have, and no look-up that asks
-anybody else. Prints how many values each sample has seen; ends with 1 when one of them has led to anything.
+The values are in every field of whole calls: from, to, SIP headers, custom data, speech, keys, and lookup answers. Each
+reply must be a valid NCCO, without a number, host, tag or action that its flow does not have; and no lookup may go to
+any other host. Prints how many values each sample has received. Exits with 1 if a value has caused any of this.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SHORT: Final = 5_000
 
 
 async def play(count: int, seed: int) -> list[str]:
-    """Play calls to each sample until it has seen its share of the values; what went wrong."""
+    """Play calls to each sample until it has received its share of the values; return the faults."""
     faults, seen = [], 0
     for folder in PROJECTS:
         sample, number = await open_sample(folder, seed), 0
@@ -38,7 +38,7 @@ async def play(count: int, seed: int) -> list[str]:
 
 
 def main() -> int:
-    """Play, and tell."""
+    """Play all values and print the faults."""
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--short", action="store_true", help=f"{SHORT:,} values instead of {COUNT:,}")
     words.add_argument("--seed", type=int, default=1, help="another seed makes other values")

@@ -1,11 +1,11 @@
-"""Several hosts on one PostgreSQL: `python -m benchmarks.hosts [--short]`, some three minutes.
+"""Test several hosts on one PostgreSQL database: `python -m benchmarks.hosts [--short]`, about three minutes.
 
-- releases: 1,000 calls at two hosts while 100 releases of their flow come out, on each host at another moment. No call
-  may hear two releases.
+- releases: 1,000 calls to two hosts while 100 releases of their flow come out, on each host at a different moment. No
+  call may hear two releases.
 - restarts: calls while the two hosts are restarted one after the other, 10 times. No webhook may fail behind a proxy
-  that asks the next host when one is away.
+  that tries the next host when one is down.
 
-Both hosts are `ncco serve` in a process of its own. Ends with 1 when a promise is broken.
+Each host is a separate `ncco serve` process. Exits with 1 if a promise is broken.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Play = Callable[[Sequence[Host]], Coroutine[Any, Any, Played]]
 
 
 def main() -> int:
-    """Play and print."""
+    """Run the tests and print the results."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--short", action="store_true", help="a tenth of it")
     share = 10 if words.parse_args().short else 1

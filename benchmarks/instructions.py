@@ -1,12 +1,12 @@
-"""How many thousand instructions one webhook takes, and where: counted by callgrind, so a busy machine changes nothing.
+"""How many thousand instructions a webhook takes, and where: counted by callgrind, so other load has no influence.
 
     .venv/bin/python -m benchmarks.instructions
 
-Needs valgrind (Debian package `valgrind`). The figures of two runs differ by about 1 %, so a loss of 5 % shows, which
-noise hides in a measurement of time. It runs the application of `ncco serve` in one process, without sockets, with the
-flow of benchmarks/flows and a database in memory: groups of 20 signed answer webhooks, then a press of 1 for each. Each
-stage is the public function that does it, called 20 times in a row; what is left is FastAPI, the route and its
-deadline. Hashes count more here than in time: valgrind has no instructions for them.
+Needs valgrind (Debian package `valgrind`). Two runs differ by about 1 %, so a loss of 5 % is visible, which noise hides
+when you measure time. The benchmark runs the application of `ncco serve` in one process, without sockets, with the flow
+of benchmarks/flows and a database in memory. It sends groups of 20 signed answer webhooks, then a press of 1 for each.
+A stage is one public function, called 20 times in a row; the rest is FastAPI, the route and its deadline. Hashes count
+for more here than they take in time, because valgrind lacks the instructions for them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ BASE_URL: Final = "https://calls.example.com"
 
 
 class Webhook(NamedTuple):
-    """A request without its connection."""
+    """A webhook request: path, headers and body."""
 
     path: str
     headers: list[tuple[bytes, bytes]]
@@ -54,28 +54,28 @@ class Webhook(NamedTuple):
 
 
 class Counter:
-    """Counts the instructions of this process by stage, which callgrind writes into files of `folder`."""
+    """Counts the instructions of this process by stage; callgrind writes the counts to files in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.stages: list[str] = []
 
     def begin(self) -> None:
-        """Count from here."""
+        """Start counting."""
         gc.collect()
         gc.disable()
         _control("-i", "on")
         _control("-z")
 
     def end(self, stage: str) -> None:
-        """What was counted since `begin` belongs to `stage`."""
+        """Stop counting, and store the count since `begin` under `stage`."""
         _control("-d", stage)
         _control("-i", "off")
         gc.enable()
         self.stages.append(stage)
 
     def each(self, stage: str, work: Callable[[], Any]) -> None:
-        """Count `work`, done for a whole group."""
+        """Count `work`, called once for each member of a group, one after the other."""
         for _ in range(WARM_UP):
             work()
         self.begin()
@@ -84,7 +84,7 @@ class Counter:
         self.end(stage)
 
     async def group(self, stage: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
-        """Count `work`, done side by side for a group of ids."""
+        """Count `work`, run concurrently for a group of IDs."""
         for number in range(WARM_UP):
             await _together(work(f"{number}-{each}") for each in range(GROUP))
         self.begin()
@@ -97,7 +97,7 @@ def _control(*words: str) -> None:
 
 
 def main() -> int:
-    """Print the table, made by a second process that valgrind runs."""
+    """Print the table; a second process under valgrind does the counting."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     folder = words.parse_args().inside
@@ -249,7 +249,7 @@ def _count_log(config: WebhookConfig, counter: Counter, kind: str, reply: Reply,
 
 
 def _fresh(delivery: Delivery) -> Delivery:
-    """The same delivery, of which nothing is known yet."""
+    """A copy of the delivery without any cached results."""
     return Delivery("POST", delivery.raw, delivery.fields, BASE_URL, delivery.received_at, came_at=perf_counter())
 
 
@@ -265,7 +265,7 @@ def _parsed(request: bytes, path: str = "") -> Webhook:
 
 
 def _presses(nccos: list[bytes]) -> list[Webhook]:
-    """A press of 1 for each NCCO."""
+    """For each NCCO, the webhook of a caller who presses 1."""
     urls = [next(action["eventUrl"][0] for action in orjson.loads(ncco) if "eventUrl" in action) for ncco in nccos]
     return [_parsed(input_request(), url.removeprefix(BASE_URL)) for url in urls]
 
@@ -289,7 +289,7 @@ def _scope(webhook: Webhook) -> dict[str, Any]:
 
 
 def _received(app: Any, webhook: Webhook) -> Delivery:
-    """The delivery of a webhook, verified and parsed."""
+    """The verified and parsed delivery of a webhook."""
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": webhook.body, "more_body": False}
@@ -300,7 +300,7 @@ def _received(app: Any, webhook: Webhook) -> Delivery:
 
 
 def _result(generator: Generator[Any, Any, Any]) -> Any:
-    """What a generator returns that has nothing to ask."""
+    """The return value of a generator that never yields."""
     try:
         next(generator)
     except StopIteration as done:
@@ -309,7 +309,7 @@ def _result(generator: Generator[Any, Any, Any]) -> Any:
 
 
 async def _send(app: Any, webhooks: list[Webhook]) -> list[bytes]:
-    """The bodies of the replies."""
+    """Send the webhooks concurrently, and return the bodies of the replies."""
 
     async def reply(webhook: Webhook) -> bytes:
         async def receive() -> dict[str, Any]:
@@ -327,7 +327,7 @@ async def _send(app: Any, webhooks: list[Webhook]) -> list[bytes]:
         return body
 
     bodies: list[bytes] = await _together(reply(webhook) for webhook in webhooks)
-    await asyncio.sleep(0)  # the lines of the log
+    await asyncio.sleep(0)  # so that the log lines are written
     return bodies
 
 

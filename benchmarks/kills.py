@@ -1,18 +1,19 @@
-"""Whether a server that is killed has kept what it had acknowledged: `kill -9` under load, fifty times.
+"""Whether a killed server has kept everything that it had acknowledged: `kill -9` under load, fifty times.
 
     .venv/bin/python -m benchmarks.kills [--kills 50] [--webhooks 100000] [--short]
 
-Whole calls (menus, dials, whispers, checkpoints, recordings, hooks) come in on 24 connections at once, and at a random
-moment the process is killed and started again on the same file. Then, and on what is in the file:
+Whole calls (menus, dials, whispers, checkpoints, recordings, hooks) arrive on 24 connections at once. At a random
+moment, the process is killed and restarted on the same file. After each kill:
 
-- each webhook that was acknowledged is there;
-- each that was not, but was written, gets the bytes that were written with it when it is sent again; so do 200 of each
-  round that were acknowledged;
-- no call, turn or hook is half written: turns without a gap, each with the webhook that caused it, each call with as
-  many turns as it was moved; `PRAGMA integrity_check` finds nothing.
+- each acknowledged webhook is there;
+- each webhook that was written but not acknowledged gets the stored reply when it is sent again; so do 200 acknowledged
+  ones of each round;
+- no call, turn or hook is half written: the turns have no gaps, and each has the webhook that caused it; each call has
+  as many turns as it has advanced; `PRAGMA integrity_check` finds nothing.
 
-Ends with 1 when any of it is not so, or when no kill came while a webhook was in work. A kill is no power cut: what the
-system has taken, it writes. That the file is synced before each acknowledgement is shown by tests/contract/store.
+Exits with 1 if any of this fails, or if no kill came while a webhook was being handled. A kill is not a power cut: the
+system still writes what it has received. tests/contract/store shows that the file is synced before each
+acknowledgement.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ SHORT: Final = (5, 3_000)
 
 
 def main() -> int:
-    """Kill, look, print."""
+    """Kill the server repeatedly, check the file, and print the results."""
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     words.add_argument("--kills", type=int, default=KILLS)
     words.add_argument("--webhooks", type=int, default=WEBHOOKS, help="acknowledged ones, in all")

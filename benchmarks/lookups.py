@@ -1,8 +1,8 @@
-"""How many calls at once get the answer of a lookup that takes 0.8 s, with a limit of 1 s and 2 s for all of a turn.
+"""How many concurrent calls get the answer of a lookup that takes 0.8 s, with time limits of 1 s, and 2 s per turn.
 
     .venv/bin/python -m benchmarks.lookups
 
-The others go on with the lookup's default. The server that is asked runs in a process of its own.
+The other calls continue with the lookup's default. The server that answers the lookups runs in a separate process.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 
 
 def main() -> int:
-    """Print a line for each number of calls; 1 if no call got an answer."""
+    """Print a line for each number of calls; return 1 if no call got an answer."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
     server = multiprocessing.get_context("fork").Process(target=_serve, args=(listening,), daemon=True)

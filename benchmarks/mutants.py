@@ -1,4 +1,4 @@
-"""The share of faulty flows that scenarios notice: every mutant of the sample flows, against their scenarios.
+"""The share of faulty flows that scenarios detect: every mutant of the sample flows, played with the flow's scenarios.
 
 .venv/bin/python -m benchmarks.mutants [--survivors]
 """
@@ -20,7 +20,7 @@ FLOWS = ("reception", "pin", "findme", "conference")
 
 
 def main() -> int:
-    """Print a line for each flow, and one for all."""
+    """Print a line for each flow, and a total."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--survivors", action="store_true", help="name each mutant that no scenario notices")
     args = words.parse_args()

@@ -1,12 +1,12 @@
-"""How much of our code one webhook passes: calls of functions, files, and changes from one file to another.
+"""How much of the code a webhook runs through: function calls, files, and changes from one file to another.
 
     .venv/bin/python -m benchmarks.path [--show]
 
-Runs `ncco serve --dev` on the sample flows in this process, lets a caller hear the menu and press 2, and counts every
-call of a function of app/ between the sending of a request and its reply, in all threads. A coroutine that goes on
-after waiting counts as a call again. Calls of the same kind come first and are not counted, so that nothing is loaded
-while it counts. Of several that are counted the shortest is shown, during which no task in the background happened to
-run. `--show` lists the functions in the order in which they are called.
+Runs `ncco serve --dev` with the sample flows in this process, lets a caller hear the menu and press 2, and counts every
+call of a function in app/ between the request and the reply, in all threads. A coroutine that resumes counts as another
+call. A few calls of the same kind come first and are not counted, so that nothing is loaded during the count. Of the
+counted ones, the shortest is shown, because no background task ran during it. `--show` lists the functions in the order
+of their calls.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ FOLDER = str(Path(app.__file__).parent) + os.sep
 
 
 class Recorder:
-    """The functions of app/ that are called while `is_on`, as (file, name)."""
+    """Records the calls of functions in app/ while `is_on`, as (file, name)."""
 
     def __init__(self) -> None:
         self.is_on = False
         self.calls: list[tuple[str, str]] = []
 
     def profile(self, frame: FrameType, event: str, _: Any) -> None:
-        """What `sys.setprofile` calls."""
+        """Record a call; a callback for `sys.setprofile`."""
         code = frame.f_code
         if self.is_on and event == "call" and code.co_filename.startswith(FOLDER) and code.co_name[0] != "<":
             self.calls.append((code.co_filename[len(FOLDER) :], code.co_qualname))
 
     def during(self, work: Callable[[], Any]) -> Any:
-        """What `work` gives, recorded."""
+        """Call `work` while recording, and return its result."""
         self.calls, self.is_on = [], True
         try:
             return work()
@@ -118,13 +118,13 @@ def _wait_until_up(port: int) -> None:
 def _post(url: str, body: dict[str, Any]) -> list[dict[str, Any]]:
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310 - our own server
     with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - our own server
-        time.sleep(0.2)  # what is counted and logged behind the reply
+        time.sleep(0.2)  # the server also counts and logs after the reply
         ncco: list[dict[str, Any]] = json.loads(reply.read())
         return ncco
 
 
 def _callback(ncco: list[dict[str, Any]]) -> str:
-    """The URL of the first action that asks for a webhook."""
+    """The first `eventUrl` in an NCCO."""
     return str(next(action["eventUrl"][0] for action in ncco if "eventUrl" in action))
 
 

@@ -1,4 +1,4 @@
-"""Whether a long list of calls is placed once each, at most three a second, through stops and lost replies.
+"""Whether a long list of calls is placed exactly once each, at most three a second, despite stops and lost replies.
 
     .venv/bin/python -m benchmarks.placing [--rows 10000] [--faults 200] [--short]
 
@@ -6,10 +6,10 @@ The calls go to a virtual Vonage in virtual time, in this process, with a SQLite
 stops right after it has committed an attempt, or loses the reply to a request. Then:
 
 - no number has rung twice, and every call is over;
-- in no second more than three calls began;
+- no more than three calls began within a second;
 - only attempts whose request was never sent are `unknown`.
 
-Prints the outcomes, the time of a call and the memory. Ends with 1 when any of it is not so.
+Prints the outcomes, the time per call and the memory. Exits with 1 if any of this fails.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ PARTIES: Final = (
 
 @dataclass(slots=True)
 class Tally:
-    """What happened: how often each number rang, when calls began, and which faults there were."""
+    """Counts how often each number rang, when calls began, and which faults occurred."""
 
     rung: Counter[str] = field(default_factory=Counter)
     began: list[int] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Tally:
     seen: set[str] = field(default_factory=set)
 
     def look(self, world: World) -> None:
-        """Count new legs, then forget old ones."""
+        """Count the new legs, and discard old ones."""
         for leg in world.legs:
             if leg.uuid not in self.seen:
                 self.seen.add(leg.uuid)
@@ -65,7 +65,7 @@ class Tally:
 
 
 async def place_all(world: World, rows: int, faults: int, chance: random.Random, tally: Tally) -> list[PlacedRow]:
-    """Place every call; the calls as stored afterwards."""
+    """Place every call, and return the calls as stored afterwards."""
     flows = world.service.library.current.flows
     wanted = [
         checked(
@@ -82,7 +82,7 @@ async def place_all(world: World, rows: int, faults: int, chance: random.Random,
         for attempt in await world.placer.claim(1):
             fault = chance.choice(["stop", "lost", "500"]) if chance.random() < faults / rows else ""
             tally.faults[fault] += 1
-            if fault == "stop":  # and another server goes on
+            if fault == "stop":  # another server continues
                 continue
             world.requests.faults = [fault] if fault else []
             await world.placer.run_one(attempt)
@@ -93,7 +93,7 @@ async def place_all(world: World, rows: int, faults: int, chance: random.Random,
 
 
 async def measure(folder: Path, rows: int, faults: int, seed: int) -> int:
-    """Place, look, print."""
+    """Place the calls, check the results, and print them."""
     chance = random.Random(seed)  # noqa: S311 - not for secrets
     tally = Tally()
     parties = {f"4477{number:08}": chance.choice(PARTIES) for number in range(rows)}

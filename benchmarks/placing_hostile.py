@@ -1,8 +1,8 @@
-"""Fifty thousand hostile values in every field of a requested call: `python -m benchmarks.placing_hostile [--short]`.
+"""Put 50,000 hostile values into the fields of requested calls: `python -m benchmarks.placing_hostile [--short]`.
 
-They stand in the API's bodies, queries and headers, in the console's form, in CSV files and in what hooks place. No
-call to a number outside `NCCO_DIAL_ALLOW` or to a premium number may be stored, and no request may cause an error of
-the server. Ends with 1 otherwise.
+The values are in the API's bodies, queries and headers, the console's form, CSV files, and what hooks place. No call to
+a number outside `NCCO_DIAL_ALLOW` or to a premium-rate number may be stored, and no request may cause a server error.
+Exits with 1 otherwise.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tests.system.security.placing_hostile import Requests, open_requests
 VALUES: Final = 50_000
 SHORT: Final = 2_000
 ROUND: Final = 50
-"""Requests between two CSV files."""
+"""The number of requests between two CSV files."""
 
 
 async def ask(folder: Path, values: int, seed: int) -> tuple[Requests, int]:
-    """Send requests until this many values were made; the number of stored calls."""
+    """Send requests until this many values have been used, and return the number of stored calls."""
     async with open_requests(folder, seed) as requests:
         while requests.nasty.made < values:
             for _ in range(ROUND):
@@ -36,7 +36,7 @@ async def ask(folder: Path, values: int, seed: int) -> tuple[Requests, int]:
 
 
 def main() -> int:
-    """Ask, and print."""
+    """Send the requests and print the results."""
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     words.add_argument("--short", action="store_true", help=f"{SHORT:,} values instead of {VALUES:,}")
     words.add_argument("--seed", type=int, default=1, help="another seed makes other values")

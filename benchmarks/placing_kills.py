@@ -1,16 +1,16 @@
-"""Whether nobody is called twice, or forgotten, when servers are killed while they place calls.
+"""Whether nobody is called twice, or forgotten, if servers are killed while they place calls.
 
     .venv/bin/python -m benchmarks.placing_kills [--kills 200] [--database sqlite|postgres|hosts] [--short]
 
 `kill -9` hits a server right after it has committed an attempt, right after Vonage has accepted its request, when
-somebody picks up, or at any moment; the server starts again. With `hosts`, two servers share a PostgreSQL database, and
-the other one carries on. Vonage is a virtual one in this process. Then:
+somebody picks up, or at a random moment; then the server is restarted. With `hosts`, two servers share a PostgreSQL
+database, and the other one continues. Vonage is a virtual one in this process. Then:
 
 - no number has rung twice;
 - every call is over;
-- whoever was never called is `unknown`. So is a call that rang and ended while no server was there to hear of it.
+- a call that was never requested is `unknown`. So is a call that rang and ended while no server was running.
 
-Ends with 1 when any of it is not so.
+Exits with 1 if any of this fails.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DATABASES: Final = ("sqlite", "postgres", "hosts")
 
 
 def main() -> int:
-    """Kill, look, print."""
+    """Kill servers repeatedly, check the calls, and print the results."""
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     words.add_argument("--kills", type=int, default=KILLS)
     words.add_argument("--database", choices=DATABASES, help="only this one")

@@ -1,9 +1,9 @@
-"""Whether answers to callers get slower while the server places 10,000 calls.
+"""Whether replies to callers get slower while the server places 10,000 calls.
 
     .venv/bin/python -m benchmarks.placing_load [--rounds 6] [--seconds 10] [--rate 100]
 
-Placing is paused and resumed in turn, and each time answer webhooks arrive at a fixed rate (open loop). The calls go to
-`ncco vonage` at ten times the speed, so that those of one round are over before the next. Prints p50 and p99 of both in
+Placing is alternately paused and resumed, while answer webhooks arrive at a fixed rate (open loop). The calls go to
+`ncco vonage` at ten times normal speed, so those of one round are over before the next. Prints p50 and p99 of both in
 milliseconds, and their ratios.
 """
 
@@ -34,7 +34,7 @@ _OWNER: Final = "benchmark"
 
 
 async def add_calls(store: Store) -> None:
-    """Ask for all calls, while placing is paused."""
+    """Request all calls while placing is paused."""
     await store.placed.pause(1, _OWNER, "")
     flows = load({"flows/reminder.yaml": PLAIN_REMINDER}).flows
     now = datetime.now(UTC)
@@ -49,20 +49,20 @@ async def add_calls(store: Store) -> None:
 
 
 async def switch(url: str, *, is_placing: bool) -> int:
-    """Pause or resume; the number of calls placed so far."""
+    """Pause or resume placing, and return the number of calls placed so far."""
     async with open_store(url) as store:
         await (store.placed.resume() if is_placing else store.placed.pause(1, _OWNER, ""))
         return ROWS - (await store.placed.count_active()).waiting
 
 
 async def prepare(url: str) -> None:
-    """Make the database."""
+    """Create the database."""
     async with open_store(url) as store:
         await add_calls(store)
 
 
 def measure(folder: Path, rounds: int, seconds: int, rate: int) -> None:
-    """Measure both in turn, and print."""
+    """Measure both alternately, and print the figures."""
     project = folder / "flows"
     shutil.copytree(serving.ROOT / "benchmarks" / "flows", project)
     (project / "reminder.yaml").write_text(PLAIN_REMINDER)

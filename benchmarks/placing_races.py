@@ -1,16 +1,16 @@
-"""Whether placed calls stay single when two hosts do something at the same moment: 5,000 races of each kind.
+"""Whether placed calls stay single when two hosts act on them at the same moment: 5,000 races of each kind.
 
     .venv/bin/python -m benchmarks.placing_races [--races 5000] [--short]
 
 Two hosts, each with its own connection, share a SQLite file, and then a PostgreSQL database:
 
-- reply: one notes Vonage's 201, the other takes the first webhook of the same leg;
-- cancel: one cancels the call, the other takes its answer webhook: the person hears the flow and is then hung up, or
-  hears a goodbye;
+- reply: one stores Vonage's 201, the other receives the first webhook of the same leg;
+- cancel: one cancels the call, the other receives its answer webhook: the person either hears the flow and is then hung
+  up on, or hears a goodbye;
 - attempt: both begin an attempt of the same call;
-- batches: each begins a call of another batch to the same number.
+- batches: each begins a call of a different batch to the same number.
 
-Ends with 1 if a leg is lost, an attempt is made twice, or a cancelled call goes on.
+Exits with 1 if a leg is lost, an attempt is made twice, or a cancelled call continues.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from tests.support.placing import AT, BASE, MANY, PLAIN_REMINDER
 RACES: Final = 5_000
 SHORT: Final = 100
 STEP_MS: Final = 1_000
-"""Between the beginnings of two calls: more than the distance that new calls keep."""
+"""The time between two new calls: more than the minimum interval of placed calls."""
 GIVE_UP_MS: Final = 60_000
 KEY: Final = b"a key that both hosts share"
 
@@ -62,7 +62,7 @@ class Host:
     client: httpx.AsyncClient
 
     async def send(self, url: str, leg: str, **fields: str) -> bytes:
-        """Send it a webhook of a leg; the body of its reply."""
+        """Send the host a webhook of a leg, and return the body of the reply."""
         body = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "from": "442079460001", "to": "447700900123", **fields}
         reply = await self.client.post(url.removeprefix(BASE), json=body)
         reply.raise_for_status()
@@ -71,7 +71,7 @@ class Host:
 
 @dataclass(slots=True)
 class Races:
-    """Two hosts, the time, and what went wrong."""
+    """Two hosts, the current time, and the counts of results and faults."""
 
     one: Host
     two: Host
@@ -82,7 +82,7 @@ class Races:
     faults: Counter[str] = field(default_factory=Counter)
 
     async def wanted(self, batch: str = "", number: int = 0) -> PlacedRow:
-        """A new call, to a number of its own unless one is given."""
+        """Add a call, to a new number unless one is given."""
         self.number += not number
         self.now += STEP_MS
         at = AT + timedelta(milliseconds=self.now - milliseconds(AT))
@@ -95,12 +95,12 @@ class Races:
     async def begin(
         self, host: Host, row: PlacedRow, after_ms: int = 0, limits: PlacingLimits = MANY
     ) -> AttemptRow | None:
-        """An attempt of a call, if the host may make it."""
+        """Begin an attempt of a call; None if the host may not."""
         now = self.now + after_ms
         return (await host.store.placed.begin(row, REVISION, now, now + GIVE_UP_MS, limits)).attempt
 
     async def reply(self) -> None:
-        """The 201 against the first webhook."""
+        """Race Vonage's 201 against the first webhook."""
         attempt = await self._begun()
         answer_url, event_url = urls_of(BASE, KEY, attempt)
         leg = f"leg-{attempt.placed}"
@@ -112,7 +112,7 @@ class Races:
         self.results["answer" if is_answer else "event"] += 1
 
     async def cancel(self) -> None:
-        """A cancellation against the answer webhook."""
+        """Race a cancellation against the answer webhook."""
         attempt = await self._begun()
         answer_url, _ = urls_of(BASE, KEY, attempt)
         leg = f"leg-{attempt.placed}"
@@ -129,14 +129,14 @@ class Races:
         self.results["goodbye" if hears_goodbye else "flow"] += 1
 
     async def attempt(self) -> None:
-        """Two hosts and one call."""
+        """Let both hosts begin an attempt of the same call."""
         row = await self.wanted()
         begun = await self._at_once(self.begin(self.one, row), self.begin(self.two, row))
         self._expect(sum(each is not None for each in begun) == 1, "not one attempt is made")
         self.results["first host" if begun[0] is not None else "second host"] += 1
 
     async def batches(self) -> None:
-        """Two batches and one number."""
+        """Let each host begin a call of a different batch to the same number."""
         first = await self.wanted("monday")
         second = await self.wanted("tuesday", self.number)
         begun = await self._at_once(self.begin(self.one, first), self.begin(self.two, second, STEP_MS // 2))
@@ -150,7 +150,7 @@ class Races:
         return attempt
 
     async def _at_once(self, one: Coroutine[Any, Any, T], two: Coroutine[Any, Any, U]) -> tuple[T, U]:
-        """Both, in either order, or nearly at the same moment."""
+        """Run both, in either order or nearly at the same moment."""
 
         async def late(deed: Coroutine[Any, Any, V], seconds: float) -> V:
             await asyncio.sleep(seconds)
@@ -175,7 +175,7 @@ KINDS: Final[dict[str, Callable[[Races], Coroutine[Any, Any, None]]]] = {
 
 @asynccontextmanager
 async def _host(url: str, races: list[Races]) -> AsyncIterator[Host]:
-    """A server on a database; its clock is that of the races."""
+    """A server on a database, with the clock of the races."""
     store = open_store(url)
     policy = Policy(keys=(KEY,), failsafe=({"action": "talk", "text": "Sorry."},), dial_allow=("44",))
     service = CallService(store, Library(store, lambda: load({"flows/reminder.yaml": PLAIN_REMINDER})), policy)
@@ -187,7 +187,7 @@ async def _host(url: str, races: list[Races]) -> AsyncIterator[Host]:
 
 
 async def race(url: str, number: int) -> Races:
-    """Every kind of race, `number` times each."""
+    """Run every kind of race `number` times."""
     known: list[Races] = []
     async with _host(url, known) as one, _host(url, known) as two:
         races = Races(one, two)
@@ -209,7 +209,7 @@ def _raced(name: str, url: str, number: int) -> bool:
 
 
 def main() -> int:
-    """Race, and print."""
+    """Run the races and print the results."""
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     words.add_argument("--races", type=int, default=RACES)
     words.add_argument("--short", action="store_true", help=f"{SHORT} races")

@@ -1,6 +1,8 @@
-"""Processor seconds and memory that proofs take: 100 steps with look-ups, counters and hours; five menus, 10^8 paths.
+"""How many seconds of processor time and how much memory proofs take: a flow of 100 steps, and one with 10^8 paths.
 
-.venv/bin/python -m benchmarks.prove [--runs 3]
+    .venv/bin/python -m benchmarks.prove [--runs 3]
+
+The first flow has lookups, counters and opening hours; the second has five menus.
 """
 
 from __future__ import annotations
@@ -145,7 +147,7 @@ def _loaded(text: str) -> Flow:
 
 
 def large(steps: int = 99) -> Flow:
-    """Kinds of steps in turn, each leading to the next and the one behind that."""
+    """A flow with all kinds of steps in turn, each of which leads to the next two."""
     return _loaded(HEAD + "".join(_large_steps(steps)) + BYE)
 
 
@@ -153,13 +155,13 @@ def _large_steps(steps: int) -> Iterator[str]:
     for number in range(steps):
         kind = STEPS[number % len(STEPS)]
         if kind is STEPS[-1] and number % (2 * len(STEPS)) < len(STEPS):
-            kind = SAYS  # a call dials ten times at most
+            kind = SAYS  # at most ten dials in a call
         text = kind.format(n=number, next=number + 1, after=number + 2)
         yield text.replace(f"step{steps}", "bye").replace(f"step{steps + 1}", "bye")
 
 
 def menus(count: int = 5, choices: int = 40) -> Flow:
-    """Menus one after another, every choice of each leading to the next."""
+    """A flow of menus in a row, with all choices of each leading to the next menu."""
     steps = "".join(_menu(number, count, choices) for number in range(count))
     head = "flow: menus\ndefault: true\nstart: menu0\ndefaults:\n  talk: {language: en-GB}\n  on: {error: bye}\n"
     return _loaded(f"{head}  retry: {{tries: 2, then: bye}}\nsteps:\n{steps}{BYE}")

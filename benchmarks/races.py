@@ -1,10 +1,10 @@
-"""Whether two deliveries at the same moment are one: 10,000 pairs, of which two servers take one each.
+"""Whether two simultaneous deliveries of a webhook count as one: 10,000 pairs, each sent to two servers.
 
     .venv/bin/python -m benchmarks.races [--pairs 10000] [--short]
 
-Each webhook of a call (answer, input, notify, event, record) is sent twice at once, to two processes that share a
-SQLite file, and then to two that share a PostgreSQL database. Both must get the same bytes; the call must have one turn
-for each pair that steers; a wrong key counts as one try; each hook is sent once. Ends with 1 when any of it is not so.
+Each webhook of a call (answer, input, notify, event, record) is sent to two processes at the same moment. They share a
+SQLite file, and then a PostgreSQL database. Both must send the same reply; the call must have one turn for each pair
+that moves it on; a wrong key must count as one attempt; each hook must be sent once. Exits with 1 if any of this fails.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHORT: Final = 900
 
 
 def main() -> int:
-    """Race, and print."""
+    """Run the races and print the results."""
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     words.add_argument("--pairs", type=int, default=PAIRS)
     words.add_argument("--seed", type=int, default=1)
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def _raced(name: str, database: Database | None, pairs: int, seed: int) -> bool:
-    """Race on a database, and print; whether anything was wrong."""
+    """Run the races on a database and print the results; return whether anything was wrong."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ncco-races-") as folder:
         races = asyncio.run(race(Path(folder), pairs, database=database, seed=seed))

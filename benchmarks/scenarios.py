@@ -1,4 +1,4 @@
-"""Scenarios in a second: those of the sample flows, again and again, on one core.
+"""How many scenarios run per second: those of the sample flows, again and again, on one core.
 
 .venv/bin/python -m benchmarks.scenarios [--scenarios 1000] [--runs 3]
 """
@@ -23,7 +23,7 @@ from app.verify.scenarios.stage import LocalStage
 
 
 def main() -> int:
-    """Print how long all of them take, loading and starting included. Ends with 1 when one does not hold."""
+    """Print how long all scenarios take, including loading and startup; return 1 if one fails."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--scenarios", type=int, default=1000)
     words.add_argument("--runs", type=int, default=3)
@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def _measure(files: tuple[Path, ...], count: int) -> tuple[float, float]:
-    """Seconds by the clock, and seconds that the processor has worked."""
+    """Elapsed seconds, and seconds of processor time."""
     began, worked = time.perf_counter(), time.process_time()
     differing = asyncio.run(_play(files, count))
     if differing:

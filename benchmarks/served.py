@@ -1,23 +1,23 @@
-"""Answer webhooks a second on one worker, as ratios to a FastAPI route that returns constant bytes.
+"""How many answer webhooks a second one worker answers, as ratios to a FastAPI route that returns constant bytes.
 
     .venv/bin/python -m benchmarks.served [--quick] [--rounds 7] [--seconds 3] [--connections 64] [--write]
 
-The servers take turns within each round, and a ratio is taken within its round, since the speed of a shared machine
-drifts; the first round warms up and does not count. Needs `wrk` (Debian package `wrk`). Everybody gets the same POSTs:
-each of a call of its own, signed, made beforehand.
+The servers take turns in each round, and ratios are calculated per round, because the speed of a shared machine
+varies. The first round is a warm-up and does not count. Needs `wrk` (Debian package `wrk`). All servers get the same
+POSTs, each for a new call, signed in advance.
 
-- reference: a FastAPI route with `Request` in and 434 constant bytes out, under the same uvicorn as ours. It reads
-  nothing, checks nothing, keeps nothing and logs nothing.
-- memory: `ncco serve` with the flow of benchmarks/flows: signature and body hash checked, two computed texts, an input
-  for keys and speech with a signed callback URL, what is played when webhooks fail (1.1 kB with its headers, 680 bytes
-  of NCCO); validated, kept in memory, one line logged to a file.
+- reference: a FastAPI route that takes a `Request` and returns 434 constant bytes, under the same uvicorn. It reads,
+  checks, stores and logs nothing.
+- memory: `ncco serve` with the flow of benchmarks/flows. It checks the signature and the body's hash, renders two texts
+  and an input for keys and speech with a signed callback URL and the actions to play if webhooks fail (1.1 kB with
+  headers, 680 bytes of NCCO), validates the NCCO, keeps the call in memory and logs one line to a file.
 - input: the same, where each answer webhook is followed by a signed input webhook that presses 1.
-- sqlite, postgresql: as memory, and webhook, session and turn are committed with full sync before each reply. The
-  processor time of PostgreSQL's own processes is not in the figure.
-- FastAPI, Vonage's SDK, aiosqlite and Flask, Vonage's SDK, sqlite3: the same work as sqlite, as one would write it. The
-  SDK checks the signature and makes the NCCO, and one transaction is committed with full sync before each reply.
-- the others: what one would build with Flask, with FastAPI and Vonage's models, or with Express and Vonage's models.
-  They give the same NCCO, and neither check nor keep anything.
+- sqlite, postgresql: like memory, but webhook, session and turn are committed with full sync before each reply. The
+  processor time of PostgreSQL's own processes is not included.
+- FastAPI, Vonage's SDK, aiosqlite and Flask, Vonage's SDK, sqlite3: the same work as sqlite, written by hand. The SDK
+  checks the signature and makes the NCCO, and one transaction is committed with full sync before each reply.
+- the others: Flask, FastAPI with Vonage's models, and Express with Vonage's models. They return the same NCCO, but
+  check and store nothing.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from benchmarks.load.serving import Server
 from tests.support.postgres_server import NoPostgres, running_server
 
 MOST_ANSWERS, MOST_INPUTS = 25_000, 10_000
-"""Requests a second that are made beforehand: more than anybody answers here."""
+"""Requests prepared per second of a run: more than any server here answers."""
 
 
 def main() -> int:
-    """Print the table, and write it to the page with `--write`."""
+    """Print the table; with `--write`, also write it to docs/performance.md."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--rounds", type=int, default=7)
     words.add_argument("--seconds", type=int, default=3)
@@ -71,7 +71,7 @@ def main() -> int:
 
 
 def _start(stack: ExitStack, folder: Path, args: argparse.Namespace) -> dict[str, Server]:
-    """The servers by the names of their rows, the reference first."""
+    """The servers by the names of their rows in the table, the reference first."""
 
     def is_wanted(name: str) -> bool:
         return not args.only or name in args.only
@@ -94,7 +94,7 @@ def _start(stack: ExitStack, folder: Path, args: argparse.Namespace) -> dict[str
 
 
 def _postgres(stack: ExitStack) -> dict[str, str]:
-    """The database of a new PostgreSQL server that waits for the disk; {} when there is none to start."""
+    """A database on a new PostgreSQL server with full sync; {} if PostgreSQL can't be started."""
     try:
         server = stack.enter_context(running_server(is_durable=True))
     except (NoPostgres, OSError, subprocess.SubprocessError) as why:
@@ -104,7 +104,7 @@ def _postgres(stack: ExitStack) -> dict[str, str]:
 
 
 def _round(servers: dict[str, Server], folder: Path, args: argparse.Namespace) -> dict[str, wrk.Load]:
-    """One run for each server, all with the same new requests: none of them has seen one before."""
+    """Run each server once, all with the same new requests."""
     answers, inputs = folder / "answers", folder / "inputs"
     length = requests.write_requests(answers, MOST_ANSWERS * args.seconds)
     inputs_length = requests.write_inputs(inputs, MOST_INPUTS * args.seconds)
@@ -119,7 +119,7 @@ def _round(servers: dict[str, Server], folder: Path, args: argparse.Namespace) -
 
 
 def _figures(rounds: list[dict[str, wrk.Load]], name: str) -> tuple[str, str, str, str]:
-    """Requests a second, their ratio, processor time, its ratio."""
+    """Requests a second, their ratio, processor time per request, and its ratio."""
     rates = [row[name].rate / row["reference"].rate for row in rounds]
     costs = [row["reference"].cpu_us / row[name].cpu_us for row in rounds]
     rate = statistics.median(row[name].rate for row in rounds)

@@ -1,4 +1,4 @@
-"""How many microseconds the check of a signed webhook takes; the aim is at most 30.
+"""How many microseconds it takes to check a signed webhook; the target is at most 30.
 
 python benchmarks/signature.py
 """
@@ -37,7 +37,7 @@ def header(payload_hash: str) -> bytes:
 
 
 def microseconds(method: str, payload: bytes, payload_hash: str) -> float:
-    """The best of several rounds, since the machine is not ours alone."""
+    """The best of several rounds, because other processes use the machine, too."""
     verifier = Verifier([SECRET], "ab12cd34", "7d0e1f2a-3333-4444-8555-666677778888")
     authorization = header(payload_hash)
 
@@ -48,7 +48,7 @@ def microseconds(method: str, payload: bytes, payload_hash: str) -> float:
 
 
 def main() -> int:
-    """Print the figures; 1 when the aim is missed."""
+    """Print the figures; return 1 if the target is missed."""
     post = microseconds("POST", BODY, hashlib.sha256(BODY).hexdigest())
     get = microseconds("GET", QUERY, hashes_of_query(QUERY)[0])
     print(f"check of a signed POST of {len(BODY)} bytes: {post:.1f} µs")

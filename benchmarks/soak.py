@@ -1,16 +1,15 @@
-"""Whether a server that runs for long under bad luck leaks: memory, tasks, threads, files, sessions.
+"""Whether a server that runs for long under faults leaks: memory, tasks, threads, files, sessions.
 
     .venv/bin/python -m benchmarks.soak [--minutes 30] [--rate WEBHOOKS_A_SECOND] [--short]
 
-Calls of every kind (menus, dials, whispers, checkpoints, recordings, hooks) are made against a real server on SQLite in
-a process of its own, at half of the rate that it and the callers reach together, measured first. What goes wrong by
-chance: deliveries come twice at the same moment, events are lost, callers hang up in the middle, connections break,
-the server of look-ups and hooks is slow, wrong, silent or away for seconds, another process locks the database for a
-second.
+Calls of every kind (menus, dials, whispers, checkpoints, recordings, hooks) are made to a real server on SQLite in a
+separate process. Their rate is half of what server and callers can reach together, which is measured first. Random
+faults: deliveries come twice at the same moment, events are lost, callers hang up in the middle, connections break, the
+server of lookups and hooks is slow, wrong, silent or down for seconds, another process locks the database for a second.
 
-Prints what the process holds, and ends with 1 when it holds more than it may (`Findings.leaks`), when a caller heard
-nothing, when an answer was none that can be played, or when a call is open whose end was acknowledged. `--short` takes
-20 seconds; the long form is what counts.
+Prints what resources the process holds. Exits with 1 if it holds more than allowed (`Findings.leaks`), if a caller
+heard nothing, if a reply could not be played, or if a call is open although its end was acknowledged. `--short` takes
+20 seconds; only the long form is conclusive.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ SHORT_S: Final = 20.0
 
 
 def main() -> int:
-    """Soak, print, and say whether anything leaks."""
+    """Run the server, print the findings, and return 1 if anything leaks."""
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     words.add_argument("--minutes", type=float, default=MINUTES)
     words.add_argument("--rate", type=float, default=0.0, help="webhooks a second; 0: half of what is possible")

@@ -1,6 +1,6 @@
 """What a durable call costs: `python benchmarks/store.py [FOLDER]`, about a minute and 1.5 GB in FOLDER.
 
-Each figure is the median of several rounds, and what is compared takes turns. A call is what an answer webhook writes:
+Each figure is the median of several rounds, and compared variants take turns. A call is what an answer webhook writes:
 session, turn and webhook of the sizes below, in one acknowledged transaction.
 """
 
@@ -35,13 +35,13 @@ WEBHOOK = WebhookRow("w" * 32, "answer", "", -1, -1, "", "", "CON-4f3e8a3e-5e4f-
 
 
 def new_call() -> tuple[SessionRow, TurnRow, WebhookRow]:
-    """A call with an id of its own."""
+    """A new call with its own ID."""
     id_ = uuid4().hex
     return SESSION._replace(id=id_, leg=id_), TURN._replace(session=id_), WEBHOOK._replace(session=id_, leg=id_)
 
 
 async def calls_per_second(store: Store, tasks: int, count: int = CALLS) -> float:
-    """Open `count` calls with `tasks` tasks; each task waits for its call before it opens the next."""
+    """Open `count` calls in `tasks` tasks; each task opens its next call after the previous one is stored."""
     calls = iter([new_call() for _ in range(count)])
 
     async def work() -> None:
@@ -54,7 +54,7 @@ async def calls_per_second(store: Store, tasks: int, count: int = CALLS) -> floa
 
 
 async def measure_commits(folder: Path) -> None:
-    """Commits per second by number of tasks, and the same without a disk."""
+    """Commits per second by number of tasks, with and without a disk."""
     urls = {"sqlite": f"sqlite:///{folder}/commits.db", "memory": "memory://"}
     stores = {name: open_store(url) for name, url in urls.items()}
     rates: dict[tuple[str, int], list[float]] = {}
@@ -71,7 +71,7 @@ async def measure_commits(folder: Path) -> None:
 
 
 async def measure_reads(folder: Path) -> None:
-    """A read in the loop's thread against the same read in another thread."""
+    """Compare a read in the event loop's thread with the same read in another thread."""
     store, path = open_store(f"sqlite:///{folder}/reads.db"), folder / "reads.db"
     await store.open()
     session, turn, webhook = new_call()
@@ -96,7 +96,7 @@ async def measure_reads(folder: Path) -> None:
 
 
 async def measure_growth(folder: Path) -> None:
-    """The cost of a call in a small and in a large file, in turns."""
+    """Compare the cost of a call in a small and a large file, in turns."""
     paths = {count: folder / f"{count}.db" for count in (SMALL, LARGE)}
     stores = {count: open_store(f"sqlite:///{path}") for count, path in paths.items()}
     rates: dict[int, list[float]] = {count: [] for count in stores}
@@ -113,7 +113,7 @@ async def measure_growth(folder: Path) -> None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print the figures."""
     with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as name:
         folder = Path(name)
         print(f"{platform.platform()}, {os.cpu_count()} cores, {processor()}")

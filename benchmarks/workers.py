@@ -1,8 +1,8 @@
-"""What a second worker is worth: `python -m benchmarks.workers [--quick] [--rounds 5] [--seconds 3]`, about a minute.
+"""How much a second worker helps: `python -m benchmarks.workers [--quick] [--rounds 5] [--seconds 3]`, about a minute.
 
 Answer webhooks a second of `ncco serve --workers 2` on PostgreSQL, as a ratio to `--workers 1`; the servers take turns
-within each round. Needs `wrk` (Debian package `wrk`), and a core for each worker, one for wrk and one for
-PostgreSQL to show what workers are worth: with fewer they share.
+in each round. Needs `wrk` (Debian package `wrk`). To be meaningful, it also needs a core for each worker, one for wrk
+and one for PostgreSQL; otherwise they compete for cores.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.load.serving import Server
 from tests.support.postgres_server import NoPostgres, running_server
 
 MOST_ANSWERS = 25_000
-"""Requests a second that are made beforehand: more than anybody answers here."""
+"""Requests prepared per second of a run: more than any server here answers."""
 
 
 def main() -> int:
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def _databases(stack: ExitStack) -> dict[str, list[str]]:
-    """For each kind of database one for each server: they do not share."""
+    """For each kind of database, the URLs of one database per server."""
     try:
         server = stack.enter_context(running_server(is_durable=True))
     except (NoPostgres, OSError, subprocess.SubprocessError) as why:
@@ -67,7 +67,7 @@ def _databases(stack: ExitStack) -> dict[str, list[str]]:
 def _round(
     servers: dict[tuple[str, int], Server], folder: Path, args: argparse.Namespace
 ) -> dict[tuple[str, int], wrk.Load]:
-    """One run for each server, all with the same new requests."""
+    """Run each server once, all with the same new requests."""
     answers, script = folder / "answers", folder / "answer.lua"
     length = requests.write_requests(answers, MOST_ANSWERS * args.seconds)
     script.write_text(wrk.ANSWERS.format(answers=answers, length=length))

@@ -1,1 +1,1 @@
-"""What the benchmarks of the whole server share: servers, signed requests, load, and the machine they ran on."""
+"""Shared parts of the benchmarks of the whole server: servers, signed requests, load, and the machine's description."""

@@ -1,4 +1,4 @@
-"""The machine that a figure comes from."""
+"""Describes the machine that the figures were measured on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def fsync_ms(folder: Path) -> float:
-    """The median time that the disk takes to keep 4 KiB more."""
+    """The median time in which the disk stores another 4 KiB."""
     times = []
     with tempfile.TemporaryFile(dir=folder) as file:
         for _ in range(200):
@@ -25,7 +25,7 @@ def fsync_ms(folder: Path) -> float:
 
 
 def processor() -> str:
-    """The name of the processor, where Linux tells it."""
+    """The name of the processor, if Linux gives it."""
     about = Path("/proc/cpuinfo")
     lines = about.read_text().splitlines() if about.exists() else []
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())

@@ -1,7 +1,7 @@
-"""Open-loop load: requests leave at times that were fixed beforehand, whether or not earlier ones are answered.
+"""Open-loop load: requests are sent at fixed times, whether or not earlier ones have been answered.
 
-A latency counts from the time at which its request should have left, so that what waits behind a slow reply is seen.
-Callers do not wait for each other either.
+A latency starts at the time when its request was scheduled, so that waiting behind a slow reply counts. Real callers do
+not wait for each other either.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from collections import deque
 from typing import Final
 
 PAUSE_S: Final = 0.0001
-"""How long to sleep between two looks: as exact as a latency is."""
+"""How long to sleep between two checks, which is also the precision of a latency."""
 
 PATIENCE_S: Final = 30.0
 
 
 class Client:
-    """Connections to one server, each kept open for the next request; a further one is made when none is free.
+    """Connections to one server, which are reused; a new one is opened if none is free.
 
-    Raises RuntimeError when a reply is not 200, or when replies are missing after `PATIENCE_S`.
+    Raises RuntimeError if a reply is not 200, or if replies are missing after `PATIENCE_S`.
     """
 
     def __init__(self, port: int, connections: int = 32) -> None:
@@ -35,7 +35,7 @@ class Client:
             self._free.append(self._connect())
 
     def run(self, requests: list[bytes], rate: float) -> list[float]:
-        """Send them at `rate` a second; seconds from when each was due until its whole reply was there, sorted."""
+        """Send the requests at `rate` a second; return the seconds from due time to complete reply, sorted."""
         latencies: list[float] = []
         begin = time.perf_counter() + 0.01
         sent = 0
@@ -89,5 +89,5 @@ def _is_whole(reply: bytes) -> bool:
 
 
 def share(latencies: list[float], part: float) -> float:
-    """The latency that `part` of them do not pass, in milliseconds."""
+    """The latency in milliseconds that `part` of the requests do not exceed."""
     return latencies[min(len(latencies) - 1, int(len(latencies) * part))] * 1000

@@ -1,4 +1,4 @@
-"""Tables of docs/performance.md: each stands between two comments that bear its name."""
+"""Tables of docs/performance.md, each between two comments with its name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PAGE: Final = Path(__file__).resolve().parent.parent.parent / "docs" / "performa
 
 
 def write(name: str, lines: list[str]) -> None:
-    """Replace what stands between `<!-- NAME -->` and `<!-- /NAME -->`. Raises ValueError when they are not there."""
+    """Replace the text between `<!-- NAME -->` and `<!-- /NAME -->`. Raises ValueError if these are missing."""
     text = PAGE.read_text(encoding="utf-8")
     begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
     before, found, rest = text.partition(begin)
@@ -20,5 +20,5 @@ def write(name: str, lines: list[str]) -> None:
 
 
 def table(head: list[str], rows: list[list[str]]) -> list[str]:
-    """A table in Markdown."""
+    """The lines of a Markdown table."""
     return ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]

@@ -1,10 +1,10 @@
-"""What else one would build an answer webhook with.
+"""Other ways to build an answer webhook, for comparison.
 
-Each gives the NCCO of benchmarks/flows/frontdesk.yaml. Two do the same work as this server: they check the signature
-and the hash of the body with Vonage's SDK, commit call, webhook and NCCO with full sync, and log a line. The others do
-nothing else: no signature is checked, nothing is kept.
+Each returns the NCCO of benchmarks/flows/frontdesk.yaml. Two do the same work as this server: they check the signature
+and the body's hash with Vonage's SDK, commit call, webhook and NCCO with full sync, and log a line. The others do
+nothing else: they check no signature and store nothing.
 
-They are installed into a scratch folder of their own; what cannot be installed is left out with a word.
+All are installed into a scratch folder. If one can't be installed, it is left out with a message.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def rows_of(call, body, ncco):
     state = json.dumps({{"step": "menu", "topic": "sales or repairs", "from": call["from"], "to": call["to"]}})
     return (call["uuid"], call["conversation_uuid"], state, now), (call["uuid"], body, ncco, now)
 """
-"""What the two peers below share: they check the signature by Vonage's SDK and the hash of the body, make the NCCO of
-the SDK's models, commit call, webhook and NCCO with full sync before they reply, and log a line."""
+"""The shared code of the two peers below. They check the signature with Vonage's SDK and the hash of the body, make the
+NCCO from the SDK's models, commit call, webhook and NCCO with full sync before they reply, and log a line."""
 
 FASTAPI_STORING: Final = """
 import asyncio
@@ -215,7 +215,7 @@ app.listen(Number(process.env.PORT), "127.0.0.1");
 
 
 class Peer(NamedTuple):
-    """Something to compare with. `start` gives its server, in a folder for its files, once it is installed there."""
+    """A program to compare with. `start` runs it in a folder where `install` has installed it."""
 
     name: str
     install: Callable[[Path], None]
@@ -223,7 +223,7 @@ class Peer(NamedTuple):
 
 
 class NotInstalled(Exception):
-    """A peer cannot be had here; says why."""
+    """A peer can't be installed on this machine; the message says why."""
 
 
 def _pip(folder: Path) -> None:
@@ -242,7 +242,7 @@ def _npm(folder: Path) -> None:
 
 def _run(command: list[str], folder: Path) -> None:
     try:
-        done = subprocess.run(  # noqa: S603 - our own words
+        done = subprocess.run(  # noqa: S603 - fixed commands
             command, cwd=folder, capture_output=True, text=True, check=False, timeout=PATIENCE_S
         )
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -269,7 +269,7 @@ def _fastapi(folder: Path) -> Iterator[Server]:
 
 
 def _write_storing(folder: Path, name: str, source: str) -> None:
-    """An application that stores, with a new database."""
+    """Write an application that stores calls, and delete its old database."""
     for old in folder.glob(f"{name}.db*"):
         old.unlink()
     (folder / f"{name}.py").write_text((STORING + source).replace("{name}", name).format(secret=SECRET))
@@ -311,7 +311,7 @@ PEERS: Final = (
 
 
 def scratch() -> Path:
-    """Where they are installed: kept for the next run, and never committed."""
+    """The folder that the peers are installed into; it is kept for the next run, and not committed."""
     folder = Path(
         os.environ.get("NCCO_BENCH_PEERS") or Path(__file__).resolve().parent.parent.parent / "build" / "peers"
     )

@@ -1,4 +1,4 @@
-"""Signed webhooks as Vonage sends them, made before they are sent: making one costs as much as checking it."""
+"""Signed webhooks as Vonage sends them, made in advance: making one costs as much as checking it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CREDENTIALS: Final = {
     "VONAGE_API_KEY": API_KEY,
     "VONAGE_APPLICATION_ID": APPLICATION,
 }
-"""The settings of a server that takes these webhooks and no others."""
+"""The settings of a server that accepts only these webhooks."""
 
 _HEADER: Final = urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
 
 
 def answer_request() -> bytes:
-    """The bytes of a POST that asks what a new call hears. Its leg is random, as Vonage's are."""
+    """The bytes of a POST of an answer webhook. Its leg is random, like Vonage's."""
     leg = secrets.token_hex(16)
     fields = {
         "to": "442079460000",
@@ -41,7 +41,7 @@ def answer_request() -> bytes:
 
 
 def input_request() -> bytes:
-    """The bytes of a POST that presses 1, from behind its path on."""
+    """The bytes of a POST of an input webhook that presses 1, starting after its path."""
     leg = secrets.token_hex(16)
     fields = {
         "speech": {"results": []},
@@ -56,7 +56,7 @@ def input_request() -> bytes:
 
 
 def _signed(fields: Mapping[str, object]) -> bytes:
-    """Headers and body."""
+    """The headers and the body of a request."""
     body = orjson.dumps(fields)
     head = b"Host: calls.example.com\r\nAccept: */*\r\nUser-Agent: vonage\r\nContent-Type: application/json\r\n"
     return b"%bAuthorization: Bearer %b\r\nContent-Length: %d\r\n\r\n%b" % (head, token(body), len(body), body)
@@ -78,12 +78,12 @@ def token(body: bytes) -> bytes:
 
 
 def write_requests(path: Path, count: int) -> int:
-    """Fill a file with answer requests, all of the same length; returns that length."""
+    """Fill a file with answer requests of the same length, and return this length."""
     return _write(path, [answer_request() for _ in range(count)])
 
 
 def write_inputs(path: Path, count: int) -> int:
-    """Fill a file with input requests without their beginnings, all of the same length; returns that length."""
+    """Fill a file with input requests of the same length, without method and path; return this length."""
     return _write(path, [input_request() for _ in range(count)])
 
 

@@ -1,4 +1,4 @@
-"""Servers that benchmarks measure: each a process of its own, one worker, with its log in a file."""
+"""Servers that benchmarks measure: each is a separate process with one worker, and logs to a file."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ async def answer(request: Request) -> Response:
 
 
 class Server(NamedTuple):
-    """One that runs. `pid` is the process that was started; its children work for it."""
+    """A running server. `pid` is the process that was started; it may have child processes."""
 
     port: int
     pid: int
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The base URL of the server."""
         return f"http://127.0.0.1:{self.port}"
 
 
 @contextmanager
 def reference(folder: Path) -> Iterator[Server]:
-    """A FastAPI route with `Request` in and 434 constant bytes out, under the same uvicorn as ours."""
+    """A FastAPI route that takes a `Request` and returns 434 constant bytes, under the same uvicorn."""
     (folder / "bench_reference.py").write_text(REFERENCE)
     with uvicorn(folder, "bench_reference", sys.executable, {}) as server:
         yield server
@@ -51,7 +51,7 @@ def reference(folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def uvicorn(folder: Path, module: str, python: str, env: Mapping[str, str]) -> Iterator[Server]:
-    """An ASGI application `app` in a module of `folder`: uvloop, httptools, no access log, no header of its own."""
+    """Run the ASGI application `app` of a module in `folder` with uvloop, httptools and no access log."""
     port = free_port()
     command = [python, "-m", "uvicorn", f"{module}:app", "--port", str(port), "--loop", "uvloop", "--http", "httptools"]
     command += ["--no-access-log", "--no-server-header", "--no-proxy-headers", "--log-level", "warning"]
@@ -63,7 +63,7 @@ def uvicorn(folder: Path, module: str, python: str, env: Mapping[str, str]) -> I
 def ours(
     folder: Path, name: str, database: str, env: Mapping[str, str] | None = None, *, workers: int = 1, port: int = 0
 ) -> Iterator[Server]:
-    """`ncco serve` with the flow of benchmarks/flows; signatures are checked, each webhook is logged to a file."""
+    """Run `ncco serve` with the flow of benchmarks/flows, with signatures checked and webhooks logged to a file."""
     port = port or free_port()
     given = {
         **CREDENTIALS,
@@ -83,7 +83,7 @@ def ours(
 
 @contextmanager
 def running(command: Sequence[str], port: int, log: Path, env: Mapping[str, str]) -> Iterator[Server]:
-    """A command that serves `port` once it is up. Raises RuntimeError, with the end of its log, when it does not."""
+    """Run a command until it serves `port`. Raises RuntimeError with the end of its log if it does not."""
     with started(command, log, env) as process:
         _wait_until_up(process, port, log)
         yield Server(port, process.pid)
@@ -91,7 +91,7 @@ def running(command: Sequence[str], port: int, log: Path, env: Mapping[str, str]
 
 @contextmanager
 def started(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A command that runs until the context ends."""
+    """Run a command until the context ends."""
     given = {**os.environ, "PYTHONPATH": str(ROOT), **env}
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=given, cwd=log.parent, stdout=out, stderr=out, start_new_session=True)  # noqa: S603 - our own
@@ -103,7 +103,7 @@ def started(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterat
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A free port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -125,7 +125,7 @@ def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> No
 
 
 def ask(port: int, request: bytes) -> bytes:
-    """The reply to one request, as it came."""
+    """The raw reply to one request."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
         chunks = list(iter(lambda: connection.recv(65536), b""))
@@ -133,13 +133,13 @@ def ask(port: int, request: bytes) -> bytes:
 
 
 def cpu_us(pid: int) -> float:
-    """Processor time of a process and its children so far, the user's and the system's share. Needs Linux."""
+    """User and system processor time of a process and its children so far, in microseconds. Needs Linux."""
     ticks = sum(_ticks(Path(f"/proc/{each}/stat")) for each in (pid, *_children(pid)))
     return ticks / os.sysconf("SC_CLK_TCK") * 1e6
 
 
 def memory_mb(pid: int) -> float:
-    """Memory of a process that is its own: no file, nothing shared. Needs Linux."""
+    """Private memory of a process in MB, without mapped files and shared memory. Needs Linux."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
 

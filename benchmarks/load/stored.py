@@ -1,4 +1,4 @@
-"""Files with many stored calls, written through the store's own path."""
+"""Database files with many stored calls, written by the store itself."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _WEBHOOK: Final = WebhookRow("w" * 32, "answer", "", -1, -1, "", "", "", "POST",
 
 
 def fill(path: Path, count: int, seed: int = 1) -> None:
-    """Open `count` calls of the size that the flow of benchmarks/flows gives them, none of which is over."""
-    asyncio.run(_fill(path, count, random.Random(seed)))  # noqa: S311 - ids of nobody
+    """Open `count` calls, with documents as large as those of the flow in benchmarks/flows; none of the calls ends."""
+    asyncio.run(_fill(path, count, random.Random(seed)))  # noqa: S311 - test data
 
 
 async def _fill(path: Path, count: int, ids: random.Random) -> None:

@@ -1,4 +1,4 @@
-"""Closed-loop load: as many requests as a number of connections can get answered, one at a time each."""
+"""Closed-loop load: as many requests as a number of connections can handle, one at a time each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ request = function()
   return file:read({length}) or os.exit(3)
 end
 """
-"""Each request once: a second delivery would be a repeat, which is less work."""
+"""Sends each request once: repeated deliveries would be less work."""
 
 INPUTS: Final = """
 local answers, inputs = assert(io.open("{answers}", "rb")), assert(io.open("{inputs}", "rb"))
@@ -31,13 +31,13 @@ response = function(_, _, body)
   if path then table.insert(paths, path) end
 end
 """
-"""Each answer webhook is followed by an input webhook that presses a key."""
+"""Sends an input webhook that presses a key after each answer webhook."""
 
 
 class Load(NamedTuple):
-    """What came of one run: requests a second, microseconds of processor time for each, and how many there were.
+    """The result of one run: requests a second, microseconds of processor time per request, and number of requests.
 
-    On a machine that is too busy there may be none, and the other two are 0.
+    On a machine that is too busy, all three can be 0.
     """
 
     rate: float
@@ -46,12 +46,12 @@ class Load(NamedTuple):
 
 
 def is_installed() -> bool:
-    """Whether there is a `wrk` to run."""
+    """Whether `wrk` is installed."""
     return shutil.which("wrk") is not None
 
 
 def load(server: Server, script: Path, *, seconds: float, connections: int) -> Load:
-    """Run wrk. Raises RuntimeError when a request failed or the script's file was too short."""
+    """Run wrk. Raises RuntimeError if a request failed or the script's file was too short."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s", "-s", str(script), server.url]
     before = cpu_us(server.pid)
     ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
