@@ -3,15 +3,15 @@
 AppError
 ├── SettingsError          a setting is missing or wrong; the command prints it with its fix and exits 2
 ├── RenderError            a value of a running call could not be computed; the caller takes the `error` exit
-├── SignatureError         nothing proves that a webhook comes from Vonage
+├── SignatureError         a webhook cannot be verified as coming from Vonage
 │   ├── MissingSignature   no signature: 503, so that Vonage sends it again with one
 │   └── WrongSignature     a wrong signature: 401
 ├── UnknownWait            a callback token that this server did not issue: 404
-├── VonageApiError         Vonage's API did not answer the request
+├── VonageApiError         a request to Vonage's API failed
 └── StoreError             the store could not perform the operation
-    ├── StoreUnavailable   it is down, full, read-only or locked: 503, so that Vonage retries; the server still starts
-    ├── StoreUnusable      it cannot be used at all (corrupt, wrong schema): the server does not start
-    ├── AlreadyOpen        a call with this session id exists: the webhook is a second delivery
+    ├── StoreUnavailable   down, full, read-only or locked: 503, so that Vonage retries; the server still starts
+    ├── StoreUnusable      corrupt, not a database, or a newer schema: the server does not start
+    ├── AlreadyOpen        a call with this session ID already exists: the answer webhook is a repeat
     └── Conflict           another webhook changed the session first: load it again
 """
 
@@ -51,8 +51,8 @@ class RenderError(AppError):
 
     Attributes:
         code: the rule that was broken, e.g. `E304`.
-        where: `file:line:column` of the flow line that asked for the value, "" if unknown.
-        reads: the names and sensitive fields (`name.field`) that the message may quote; None if unknown.
+        where: `file:line:column` of the flow line that uses the value; "" if unknown.
+        reads: the names and sensitive fields (`name.field`) whose values the message may quote; None if unknown.
     """
 
     def __init__(self, code: str, message: str, where: str = "", reads: frozenset[str] | None = None) -> None:
@@ -64,10 +64,10 @@ class RenderError(AppError):
 
 
 class SignatureError(AppError):
-    """Nothing proves that a webhook comes from Vonage.
+    """A webhook cannot be verified as coming from Vonage.
 
     Attributes:
-        reason: one of a few short phrases, without secrets, for the log and the metrics. The message may say more.
+        reason: one of a few short phrases without secrets, for the log and the metrics. The message can say more.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -76,7 +76,7 @@ class SignatureError(AppError):
 
 
 class MissingSignature(SignatureError):
-    """The webhook has no signature. Vonage rarely forgets it, and sends the webhook again after a 503."""
+    """The webhook has no signature. In rare cases Vonage omits it; after a 503 it sends the webhook again."""
 
 
 class WrongSignature(SignatureError):
@@ -84,15 +84,15 @@ class WrongSignature(SignatureError):
 
 
 class UnknownWait(AppError):
-    """A callback token that this server did not issue."""
+    """The callback token was not issued by this server."""
 
 
 class VonageApiError(AppError):
-    """Vonage's API did not answer the request.
+    """A request to Vonage's API failed.
 
     Attributes:
-        status: the status of the reply; None if there was none.
-        date: the `Date` header of the reply, or "".
+        status: the HTTP status of the reply; None without a reply.
+        date: the `Date` header of the reply; "" without one.
         setting: the environment variable that is wrong, if known; otherwise "".
     """
 
@@ -116,8 +116,8 @@ class StoreUnusable(StoreError):
 
 
 class AlreadyOpen(StoreError):
-    """A call with this session ID exists already: the answer webhook is a repeat."""
+    """A call with this session ID already exists: the answer webhook is a repeat."""
 
 
 class Conflict(StoreError):
-    """Another webhook has changed the session first. The session has to be loaded again."""
+    """Another webhook changed the session first. The session has to be loaded again."""

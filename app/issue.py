@@ -1,4 +1,4 @@
-"""An issue found in an NCCO or a flow file, and the rules that the codes stand for."""
+"""Issues found in NCCOs and the rules that they break, and fixes for NCCOs and flow files."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Fix:
 
     Attributes:
         cure: what to write, in a sentence.
-        kind: what changes at its place. `word`: the key or the text there becomes `text`, within quotes if it has some.
-            `name`: the key of the value there does, in an NCCO. `characters`: what is written there becomes `text`.
-            `wrap`: the value there becomes the only item of a list, in an NCCO. `delete`: the entry or the list item
-            there is deleted, with its contents. `delete_item`: the list item around it is deleted. `add`: the entry or
-            the item `text` is added to the map or the list there, or below the key there. `add_beside`: it is added to
-            the map around it.
-        place: its place in a flow file; by default, the issue's own place. `characters` may have the length 0.
+        kind: what to change at the place. `word`: replace the key or text with `text`, and keep its quotes. `name`: in
+            an NCCO, replace the key of the value with `text`. `characters`: replace exactly these characters with
+            `text`. `wrap`: in an NCCO, put the value into a list. `delete`: delete the entry or list item with its
+            contents. `delete_item`: delete the list item that contains the place. `add`: add the entry or item
+            `text` to the map or list, or below the key. `add_beside`: add the entry `text` to the map that contains
+            the place.
+        place: where to change a flow file, if not at the issue's own place. For `characters`, the length can be 0.
     """
 
     cure: str
@@ -43,7 +43,7 @@ class Fix:
 
     @property
     def title(self) -> str:
-        """The title shown in an editor."""
+        """The title of the fix in an editor."""
         match self.kind:
             case "word" | "name":
                 return f"Change to {self.text}"
@@ -55,7 +55,7 @@ class Fix:
 
 
 def parts_of(cure: str | Fix | None, own: str, fix: Mapping[str, Any] | None) -> tuple[str, Fix | None]:
-    """The cure and the fix of an issue: `cure` if given, or else the rule's own."""
+    """The cure of an issue as text, and its fix, if any. Without a `cure`, the rule's `own` and `fix` are used."""
     cure = own if cure is None else cure
     if isinstance(cure, Fix):
         return cure.cure, cure
@@ -64,16 +64,16 @@ def parts_of(cure: str | Fix | None, own: str, fix: Mapping[str, Any] | None) ->
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """An issue.
+    """An issue found in an NCCO.
 
     Attributes:
         code: the rule's code, e.g. `N108`.
-        severity: "error" if Vonage refuses the NCCO or does not do what it says, "warning" if that is possible.
-        path: its place as a JSON Pointer (RFC 6901); "" is the whole document.
+        severity: "error" if Vonage refuses the NCCO or does not do what the NCCO says; "warning" if that can happen.
+        path: where the issue is, as a JSON Pointer (RFC 6901); "" is the whole document.
         message: what is wrong, in one sentence.
         cure: what to write instead, in one sentence.
-        span: start and length of the faulty part in the text at `path`, in characters; None for the whole value.
-        fix: the change that applies the cure; None if that cannot be done automatically.
+        span: start and length of the faulty part of the text at `path`, in characters; None for the whole value.
+        fix: the change that applies the cure; None if the cure cannot be applied automatically.
     """
 
     code: str
@@ -90,21 +90,21 @@ class Issue:
         return self.severity == "error"
 
     def inside(self, key: object) -> Issue:
-        """The same issue, in a larger value: inside its member (by key) or item (by index)."""
+        """The same issue relative to the enclosing value; `key` is the member's key or the item's index there."""
         return replace(self, path=pointer(key) + self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule.
+    """A rule for NCCOs.
 
     Attributes:
         title: what is wrong, in general.
         cure: how to fix it, in general.
         source: the page that states the rule, e.g. "NCCO reference, Record".
         bad: JSON text that breaks only this rule.
-        good: the same without the fault.
-        fix: the default fix of its issues, as fields of a `Fix`.
+        good: the same JSON text, corrected.
+        fix: the default fix of the rule's issues: the fields of a `Fix` except `cure`.
     """
 
     code: str
@@ -117,16 +117,16 @@ class Rule:
     fix: Mapping[str, Any] | None = None
 
     def at(self, path: str, message: str, cure: str | Fix | None = None) -> Issue:
-        """An issue at `path` that breaks this rule. `cure` replaces the rule's own."""
+        """An issue that reports this rule as broken at `path`. `cure` replaces the rule's own cure."""
         words, fix = parts_of(cure, self.cure, self.fix)
         return Issue(self.code, self.severity, path, message, words, fix=fix)
 
 
 class RuleBook(Mapping[str, R]):
-    """Rules by code, from YAML files with one entry per code. The files are read on first use."""
+    """Rules by code, read from YAML files with one entry per code. The files are read on first use."""
 
     def __init__(self, rule: Callable[..., R], *files: Path) -> None:
-        """Store the file names. `rule` makes a rule from its `code` and the fields of its entry."""
+        """Store the file names. `rule` creates a rule from its `code` and the fields of its entry."""
         self._rule = rule
         self._files = files
 
@@ -152,24 +152,24 @@ RULES: Mapping[str, Rule] = RuleBook(Rule, Path(__file__).parent / "ncco" / "rul
 
 
 def fault(code: str, message: str, cure: str | Fix | None = None, path: str = "") -> Issue:
-    """An issue with this code, at the value itself or at `path` within it."""
+    """An issue with this code, at the checked value itself or at `path` within it."""
     return RULES[code].at(path, message, cure)
 
 
 def pointer(key: object) -> str:
-    """The JSON Pointer of a member (by key) or an item (by index) of a value."""
+    """The JSON Pointer to a member (by key) or an item (by index) of a value."""
     return "/" + encodable(str(key)).replace("~", "~0").replace("/", "~1")
 
 
 def wrong_type(value: object, expected: str, cure: str | Fix) -> Issue:
-    """An issue: the value's JSON type is not `expected`, such as "a number"."""
+    """An issue about a value whose JSON type is not `expected`, such as "a number"."""
     if expected == "an object" and isinstance(value, str) and value.lstrip().startswith("{"):
         cure = "Write the object itself, not text that contains it."
     return fault("N107", f"{shown(value)} is not {expected}.", cure)
 
 
 def shown(value: object) -> str:
-    """The value as JSON in at most 60 characters, but "an array" or "an object" for those."""
+    """The value as JSON, at most 60 characters long; an array is shown as "an array", an object as "an object"."""
     if isinstance(value, (dict, list, tuple)):
         return "an object" if isinstance(value, dict) else "an array"
     if isinstance(value, str):
@@ -181,7 +181,7 @@ def shown(value: object) -> str:
         return "a number that JSON does not know"
     try:
         text = str(value) if isinstance(value, (int, float)) else type(value).__name__
-    except ValueError:  # an int with more digits than Python prints
+    except ValueError:  # an int with too many digits for Python to convert
         return "a huge number"
     return text if len(text) <= MAX_SHOWN_CHARACTERS else "a huge number"
 
@@ -192,6 +192,6 @@ def encodable(text: str) -> str:
 
 
 def listed(words: Sequence[object], last: str = "or") -> str:
-    """`a, b or c`."""
+    """The words as one phrase: `a, b or c`."""
     *front, end = (str(word) for word in words)
     return f"{', '.join(front)} {last} {end}" if front else end

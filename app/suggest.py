@@ -1,4 +1,4 @@
-"""For "did you mean": finds the known word that is most similar to an unknown one."""
+"""Finds the known word that is most similar to an unknown one, for "did you mean"."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from difflib import get_close_matches
 from typing import Final
 
 ALIKE_NAMES: Final = 0.8
-"""Minimum similarity of place names that count as the same. Valencia is not Vienna."""
+"""Minimum similarity for two place names to count as the same: Valencia must not match Vienna."""
 LONGEST: Final = 80
 """Maximum length of a word that is compared, in characters."""
 MOST_COMPARISONS: Final = 200_000
-"""Maximum number of words that are compared in one search, which takes about a second."""
+"""Maximum number of words that are compared within one context. This takes about a second."""
 
 
 @dataclass
@@ -28,9 +28,9 @@ _comparisons: ContextVar[_Comparisons | None] = ContextVar("comparisons", defaul
 
 @contextmanager
 def limited_comparisons(most: int = MOST_COMPARISONS) -> Iterator[None]:
-    """In this context `nearest` compares at most this many words. After that, it finds nothing.
+    """Let `nearest` compare at most this many words within this context. After that, it finds nothing.
 
-    So a text with thousands of unknown words does not take minutes.
+    Without the limit, checking a text with thousands of unknown words could take minutes.
     """
     token = _comparisons.set(_Comparisons(most))
     try:
@@ -46,8 +46,8 @@ def _fold(word: str) -> str:
 def nearest(word: str, known: Iterable[str], alike: float = 0.7) -> str | None:
     """The known word that `word` probably stands for, or None. Case, `_` and `-` are ignored.
 
-    `alike` is the minimum similarity, from 0 to 1. It should be higher for place names, because most unknown ones are
-    not misspellings of a known one.
+    `alike` is the minimum similarity, from 0 to 1. It should be higher for place names, because most unknown place
+    names are not misspellings of a known one.
     """
     comparisons = _comparisons.get()
     if len(word) > LONGEST or (comparisons is not None and comparisons.left < 0):
@@ -57,23 +57,23 @@ def nearest(word: str, known: Iterable[str], alike: float = 0.7) -> str | None:
         comparisons.left -= len(by_fold)
     written = _fold(word)
     matches = get_close_matches(written, by_fold, n=1, cutoff=alike)
-    if not matches and len(written) > 2:  # two letters of a short word are swapped
+    if not matches and len(written) > 2:  # a short word whose letters are in the wrong order
         matches = [each for each in by_fold if len(each) == len(written) and sorted(each) == sorted(written)]
     return by_fold[matches[0]] if matches else None
 
 
 def folded(word: object) -> str:
-    """The word in lower case, only with its letters and digits: the same for `event_url` and `EventURL`."""
+    """Only the letters and digits of the word, in lower case: `event_url` and `EventURL` give the same result."""
     return re.sub(r"[\W_]+", "", str(word)).lower()
 
 
 def near(word: object, names: Collection[str]) -> str | None:
-    """The name that a word stands for: in another case or spelling, or with a letter or two wrong."""
+    """The name that `word` probably stands for, despite another case or a few wrong letters; None if there is none."""
     return nearest(str(word)[:LONGEST], names)
 
 
 def near_or_all(name: str, known: Iterable[str]) -> str:
-    """What to write instead of an unknown name: the nearest known one, or any of the list."""
+    """What to write instead of an unknown name: the nearest known name, or else a list of all known names."""
     names = sorted(known)
     near = nearest(name, names)
     return f'did you mean "{near}"?' if near else f"there are: {', '.join(names) or 'none'}"

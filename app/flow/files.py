@@ -1,6 +1,6 @@
-"""Reads flows/ and templates/ from disk, and replaces files; no other module of `app.flow` opens a file.
+"""Reads flows/ and templates/ from disk, and replaces files; no other module of `app.flow` opens project files.
 
-`stamps` detects changes for which the system sends no notification.
+Two results of `stamps` show whether files have changed in between, without notifications of the operating system.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from app.flow.nodes import Place
 from app.flow.source.source_file import SourceFile
 
 MAX_BYTES = 1_048_576
-"""A larger file is not read: 1 MiB is a hundred times what a flow or a prompt needs."""
+"""Size limit of a file; a larger file is not read. 1 MiB is a hundred times what a flow or a prompt needs."""
 
 _MARKS = {"utf-32": codecs.BOM_UTF32_LE, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
-"""Encoding → its byte order mark. UTF-32 comes first, because its mark starts with that of UTF-16."""
+"""Encoding → its byte order mark. UTF-32 comes first, because its mark starts with the UTF-16 mark."""
 
 SUFFIXES = (".yaml", ".yml")
 """File name endings of YAML files."""
@@ -31,19 +31,19 @@ _MISNAMED = (".yaml.txt", ".yml.txt")
 _NAME = re.compile(r"^[\"']?flow[\"']?\s*:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
 Stamp = tuple[int, int, int]
-"""The inode, the time of saving (nanoseconds; 0 for a folder) and the size (bytes; 0 for a folder)."""
+"""The inode, the modification time in nanoseconds and the size in bytes; time and size are 0 for a folder."""
 
 Stamps = Mapping[str, Stamp]
-"""Each path with its stamp."""
+"""Path → stamp."""
 
 
 def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[FlowIssue]]:
-    """Display path → text of each flow file (`*.yaml`, `*.yml`) and template, and issues of unreadable ones.
+    """Display path → text of each flow file (`*.yaml`, `*.yml`) and template, and the issues of unreadable files.
 
     Display paths start with `flows/` or `templates/`, whatever the folders are called, and use `/`. Sub-folders are
-    read; names that start with a dot are not. A project without templates is fine; one without flows is an issue. A
-    file that is not UTF-8 has an issue, and U+FFFD in place of each invalid byte, so that it can be shown. A byte order
-    mark is dropped.
+    read; names that start with a dot are skipped. A project without templates is fine; a project without flows is
+    reported. A file that is not UTF-8 is reported, and its text has U+FFFD in place of each invalid byte, so that it
+    can be shown. A byte order mark is dropped.
     """
     reader = _FolderReader()
     reader.read_folder(flows, "flows", _is_flow)
@@ -55,7 +55,7 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Flo
 
 
 def named_flows(texts: Mapping[str, str]) -> dict[str, str]:
-    """The flow names in the files, even in files with errors → the display path of the first file with each name."""
+    """Flow name → display path of the first file with that name. Files with errors are included."""
     found = ((file, _NAME.search(text)) for file, text in reversed(list(texts.items())) if file.startswith("flows/"))
     return {name[1]: file for file, name in found if name}
 
@@ -87,7 +87,7 @@ class _FolderReader:
                 self._read_file(root, path, shown)
 
     def _walk(self, root: Path, folder: Path, display: str) -> Iterator[tuple[Path, str]]:
-        """Files and links below `folder`; a linked folder is not entered, since it may form a cycle."""
+        """Files and links to files below `folder`. A linked folder is not entered, since it could form a cycle."""
         try:
             paths = [(path, path.is_dir(), path.is_symlink()) for path in sorted(folder.iterdir())]
         except OSError as error:
@@ -143,9 +143,9 @@ class _FolderReader:
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a regular file; of a larger one, one byte more than `MAX_BYTES`.
+    """The bytes of a regular file, but at most one more than `MAX_BYTES`.
 
-    Raises OSError, and ValueError for anything else: a pipe could block forever.
+    Raises OSError, or ValueError if it is not a regular file: reading a pipe could block forever.
     """
     if not path.exists():
         raise ValueError("it is a broken link")
@@ -156,7 +156,7 @@ def _read(path: Path) -> bytes:
 
 
 def _other_encoding(data: bytes) -> str:
-    """The encoding of a UTF-16 or UTF-32 file that has a byte order mark or mostly Latin letters; otherwise ""."""
+    """The encoding of a UTF-16 or UTF-32 file with a byte order mark or mostly Latin letters; otherwise ""."""
     for encoding, mark in _MARKS.items():
         if data.startswith(mark):
             return encoding
@@ -172,7 +172,7 @@ def too_large(display: str) -> FlowIssue:
 
 
 def _is_below(root: Path, path: Path) -> bool:
-    """Whether a path stays inside after following all links. True for a link to itself: reading it fails later."""
+    """Whether a path is inside `root` once all links are followed. True for a link to itself: reading fails later."""
     try:
         return path.resolve().is_relative_to(root)
     except (OSError, RuntimeError):  # pragma: no cover - since 3.13 Python resolves a loop without an error
@@ -180,7 +180,7 @@ def _is_below(root: Path, path: Path) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, without the path."""
+    """The reason for an error, without the path."""
     return error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
 
 
@@ -223,8 +223,8 @@ def _stamp(path: str) -> Stamp | None:
 
 
 def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
-    """Write a file so that readers never see part of it. Its mode is kept, or taken from `like`. Raises OSError."""
-    target = path.resolve()  # the target of a link
+    """Write a file atomically: readers never see a partial one. Keeps its mode, or copies `like`'s. Raises OSError."""
+    target = path.resolve()  # of a link, the target is replaced
     like = like or target
     number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     temporary = Path(name)

@@ -16,17 +16,17 @@ from app.flow.report import printable
 from app.flow.runtime import Exit, Part, StepShape, Target, Way
 
 MAX_LABEL_CHARACTERS: Final = 48
-"""Maximum number of characters of a prompt, a condition or a phrase to show."""
+"""Maximum length of a prompt, a condition or a phrase in the diagram, in characters."""
 TEMPLATE_CODE: Final = re.compile(r"(?:\s*(?:\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}))+\.?", re.DOTALL)
 MAX_PHRASES: Final = 3
 MAX_PLAYED: Final = 3
 
 NodeKind: TypeAlias = StepShape | Literal["start", "end", "link"]
-"""What a node is: a step, where calls start, an end, or (in an SVG) the name of another flow."""
+"""What a node stands for: a step, the start of calls, an end, or (in an SVG) another flow."""
 
 Stroke = Literal["plain", "dotted", "error", "taken", "missed"]
-"""What an arrow means: a way within the flow, a way into another flow, the target after an error; or, with coverage, a
-way that calls have taken, or have never taken.
+"""What an arrow means: a way within the flow, a way into another flow, or the target after an error. With coverage:
+a way that calls have taken, or one that no call has taken.
 """
 
 
@@ -48,9 +48,9 @@ ARROW_STYLES: Final[Mapping[Stroke, tuple[str, str, str]]] = {
     "taken": ('penwidth=2, color="#009900"', "==>", "#090"),
     "missed": ('color="#cc0000"', "-->", "#c00"),
 }
-"""How an arrow is written in DOT and in Mermaid, and its colour in Mermaid; "" for none."""
+"""How an arrow is written in DOT and in Mermaid, and its colour in Mermaid; "" for the default style or colour."""
 OutcomeKey: TypeAlias = tuple[str, str, str]
-"""Flow, step, and name of an outcome (`Exit.outcomes`); BEGUN of a flow and ERROR of a flow have no step."""
+"""Flow, step, and name of an outcome (`Exit.outcomes`). For BEGUN, and for ERROR of a whole flow, the step is ""."""
 BEGUN: Final = "begun"
 ERROR: Final = "error"
 
@@ -60,11 +60,11 @@ class GraphNode:
     """One box of the diagram. The texts are not escaped.
 
     Attributes:
-        lines: its short text, the name first.
-        step: the step that it shows; "" for a start or an end.
+        lines: the short text in the box, the name first.
+        step: the name of the step; "" for a start or an end.
         place: the place of the step or the flow; None for an end.
-        texts: everything that the step plays, in full; a computed prompt as it is written.
-        mark: a warning to show in an SVG, or "".
+        texts: everything that the step plays, in full; a computed prompt as it is written in the flow.
+        mark: a warning to show in an SVG; "" for none.
     """
 
     key: str
@@ -81,9 +81,9 @@ class Arrow:
     """An arrow from one node to another, by their keys.
 
     Attributes:
-        lines: its label, () for none.
-        outcomes: the outcomes that lead along it; () if unknown.
-        width: in an SVG, 1 (few calls took it) to 5 (most calls), 0 for none; None if it does not show calls.
+        lines: the lines of the label; () for none.
+        outcomes: the outcomes after which a call takes this way; () if unknown.
+        width: in an SVG, from 1 (few calls took this way) to 5 (most calls), or 0 (no call); None without calls.
     """
 
     start: str
@@ -111,11 +111,11 @@ class Drawing:
     arrows: tuple[Arrow, ...]
 
     def with_arrows(self, change: Callable[[Arrow], Arrow]) -> Drawing:
-        """The drawing with each arrow changed."""
+        """The drawing with `change` applied to each arrow."""
         return replace(self, arrows=tuple(map(change, self.arrows)))
 
     def marked(self, mark_of: Callable[[str, str], str]) -> Drawing:
-        """The drawing with the mark of each flow and step; "" for none."""
+        """The drawing with a mark on each node. `mark_of` takes a flow and a step, and returns "" for no mark."""
         subgraphs = (
             replace(flow, nodes=tuple(replace(node, mark=mark_of(flow.title, node.step)) for node in flow.nodes))
             for flow in self.subgraphs
@@ -130,10 +130,10 @@ def draw(
     shown_number: Callable[[str], str] = str,
     has_addresses: bool = True,
 ) -> Drawing:
-    """The flows and all flows that a call can reach from them.
+    """A drawing of the flows and of all flows that a call can reach from them.
 
-    With `errors`, there is also an arrow to each error target. `shown_number` formats a number. Without
-    `has_addresses`, words replace the address that answers a flow's linked numbers.
+    With `errors`, there is also an arrow to each error target. `shown_number` formats a phone number. Without
+    `has_addresses`, a phrase replaces the path of the webhook that answers a flow's linked numbers.
     """
     shown: dict[str, Flow] = {}
     for flow in flows:
@@ -149,7 +149,7 @@ def draw(
 
 @dataclass
 class _FlowDrawer:
-    """Draws one flow; `ends` are its end nodes, which are added when an arrow leads to them."""
+    """Draws one flow. An end node is added to `ends` when an arrow first leads to it."""
 
     key: str
     flow: Flow
@@ -168,7 +168,7 @@ class _FlowDrawer:
         return f"{self.key}_start"
 
     def subgraph(self) -> Subgraph:
-        """Its nodes. Call it after `arrows`, which adds the end nodes."""
+        """The flow's nodes. Call this after `arrows`, which adds the end nodes."""
         steps = (
             GraphNode(
                 self.steps[name],
@@ -185,7 +185,7 @@ class _FlowDrawer:
         return Subgraph(self.key, self.flow.name, (start, *steps, *self.ends.values()))
 
     def arrows(self, drawers: Mapping[str, _FlowDrawer], *, errors: bool) -> Iterator[Arrow]:
-        """Every way of the flow."""
+        """The arrows that start in this flow."""
         flow = self.flow.name
         yield Arrow(self.entry_key, self.steps[self.flow.start], outcomes=((flow, "", BEGUN),))
         for step in self.flow.steps.values():
@@ -205,7 +205,7 @@ class _FlowDrawer:
             yield Arrow(start, self._target_key(self.flow.error, drawers), (), "error", ((flow, "", ERROR),))
 
     def _target_key(self, target: Target, drawers: Mapping[str, _FlowDrawer]) -> str:
-        """The key of the node to which a target leads."""
+        """The key of the node that a target leads to."""
         if target.runs is not None:
             return drawers[target.runs.flow].entry_key
         if target.returns:
@@ -220,7 +220,7 @@ class _FlowDrawer:
 def entrances(
     flow: Flow, *, has_all: bool = False, shown: Callable[[str], str] = str, has_addresses: bool = True
 ) -> tuple[str, ...]:
-    """How calls enter the flow. `has_all`: no flow has numbers, so the default flow takes all calls."""
+    """How calls enter the flow. `has_all` means that no flow has numbers, so the default flow takes all calls."""
     found = [f"call to {shown(number)}" for number in flow.numbers]
     found += [f"call to any{'' if has_all else ' other'} number"] if flow.default else []
     if flow.entry:
@@ -245,7 +245,7 @@ def _texts(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
 def _played(part: Part, cut: Callable[[str], str], shown_number: Callable[[str], str]) -> str:
     """An action in a few words; "" for an action that belongs to the exit, such as the `input` of a menu.
 
-    `cut` shortens its texts. A computed prompt is shown as it is written.
+    `cut` shortens the texts. A computed prompt is shown as it is written in the flow.
     """
     if isinstance(part, ConnectPart):
         return f"connect {', '.join(cut(_dialled(target, shown_number)) for target in part.targets)}"
@@ -304,7 +304,7 @@ def shorten(text: str) -> str:
 
 
 def as_mermaid(drawing: Drawing) -> str:
-    """The flowchart, which GitHub, GitLab and many editors show in Markdown; it ends with a line break."""
+    """The drawing as a Mermaid flowchart, which GitHub, GitLab and many editors render. Ends with a line break."""
     lines = ["flowchart TD"]
     for flow in drawing.subgraphs:
         lines.append(f'  subgraph {flow.key}["{_in_mermaid((flow.title,))}"]')
@@ -327,9 +327,9 @@ _LIST = re.compile(r"^(\s*\d+(?=\.)|\s*(?=[-+*]))(.)")
 
 
 def _in_mermaid(lines: Iterable[str]) -> str:
-    """The lines, escaped: characters that Mermaid or HTML may interpret become character references.
+    """The lines, escaped: characters with a meaning in Mermaid or HTML become character references.
 
-    So do characters that would start a Markdown list: `1.` or `-`.
+    The same applies to characters that would start a Markdown list, as in `1.` or `-`.
     """
     coded = (_SPECIAL.sub(lambda found: f"#{ord(found[0])};", printable(line)) for line in lines)
     return "<br/>".join(_LIST.sub(lambda found: f"{found[1]}#{ord(found[2])};", line) for line in coded)
@@ -344,7 +344,7 @@ DOT_HEAD: Final = """digraph flows {
 
 
 def as_dot(drawing: Drawing) -> str:
-    """The graph; ends with a line break."""
+    """The drawing as a DOT graph. Ends with a line break."""
     lines = [DOT_HEAD.rstrip("\n")]
     for flow in drawing.subgraphs:
         lines += [f"  subgraph cluster_{flow.key} {{", f"    label={_in_dot((flow.title,))};"]
@@ -360,6 +360,6 @@ def as_dot(drawing: Drawing) -> str:
 
 
 def _in_dot(lines: Iterable[str]) -> str:
-    """Quoted lines: a backslash would start an escape, and `&` an HTML entity."""
+    """The lines in quotes, escaped: a backslash would start an escape sequence, and `&` an HTML entity."""
     escaped = (printable(line).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;") for line in lines)
     return '"' + "\\n".join(escaped) + '"'

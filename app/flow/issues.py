@@ -2,11 +2,16 @@
 
 A rule is one entry of a YAML file in rules/:
 
-    E214: severity: error phase: resolve title: a target names a step that does not exist cure: name a step of this
-      flow, or end about: Why the rule is there. bad: a project that breaks this rule and no other good: the same
-      project without the error
+    E214:
+      severity: error
+      phase: resolve
+      title: a target names a step that does not exist
+      cure: name a step of this flow, or end
+      about: Why the rule is there.
+      bad: a project that breaks this rule and no other
+      good: the same project without the error
 
-An example is one flow file, or several files after lines `#=== path`; `#=== path -> target` is a symbolic link.
+A project is one flow file, or several files, each after a line `#=== path`; `#=== path -> target` is a symbolic link.
 """
 
 from __future__ import annotations
@@ -30,7 +35,7 @@ LONGEST_TEXT: Final = 1_000
 PHASES: Final = ("parse", "shape", "resolve", "analyse")
 """The phases of checking a file: its YAML, the form of its values, the names in them, and the flow as a whole.
 
-A file with an error in one phase has no issues of later phases.
+If a file has an error in one phase, no issues of later phases are reported for it.
 """
 
 __all__ = [
@@ -50,14 +55,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class FlowIssue:
-    """One issue.
+    """An issue found in the files of a project.
 
     Attributes:
         message: the problem in plain sentences.
         cure: what to write instead.
         ncco_rule: the broken rule of `app.ncco`, e.g. N108; "" for a rule of the flow language.
-        names: the variables, lookups and template files that a text names literally although their value was intended.
-        fix: the cure as a change to the file; None if it cannot be applied automatically.
+        names: the variables, lookups and template files whose names a text contains where their value was intended.
+        fix: the cure as a change to the file; None if the cure cannot be applied automatically.
     """
 
     code: str
@@ -71,50 +76,49 @@ class FlowIssue:
 
     @property
     def is_error(self) -> bool:
-        """Whether it makes the flow unusable."""
+        """Whether the issue makes the flow unusable."""
         return self.severity == "error"
 
 
 def by_place(issue: FlowIssue) -> tuple[str, int, int, str, str]:
-    """The order of issues: file, line, column, code, message."""
+    """The sort key of an issue: file, line, column, code, message."""
     return (issue.place.file, issue.place.line, issue.place.column, issue.code, issue.message)
 
 
 def did_you_mean(*words: str) -> Fix:
-    """The fix for a misspelt word: the first of the words that may be meant."""
+    """The fix for a misspelt word. It asks about all `words` and writes the first."""
     quoted = (f'"{word}"' for word in words)
     return Fix(f"did you mean {' or '.join(quoted)}?", "word", words[0])
 
 
 def write_one_of(words: Sequence[str]) -> str:
-    """The cure that lists the known words; only the first ones of a long list."""
+    """A cure that lists the known words, or only the first ones of a long list."""
     return f"write one of: {', '.join(words[:MOST_LISTED])}{', ...' if len(words) > MOST_LISTED else ''}"
 
 
 def meant_word(word: str, known: Iterable[str], otherwise: str) -> Fix | str:
-    """The cure for an unknown word: the nearest known word, or else `otherwise`."""
+    """The cure for an unknown word: a fix that writes the nearest known word, or else `otherwise`."""
     near = nearest(word, known)
     return did_you_mean(near) if near else otherwise
 
 
 @dataclass(frozen=True, slots=True)
 class FlowRule:
-    """One rule.
+    """A rule that issues in a project refer to.
 
     Attributes:
         title: the problem in general.
-        cure: how it is fixed in general.
+        cure: how to fix the problem in general.
         about: why the rule is there.
         bad: a project that breaks only this rule; bytes if it is not UTF-8.
         good: the same project without the error.
-        phase: as in the entry; `found_in` is "resolve" for an error without one, and "analyse" for a warning.
-        fix: the default fix of its issues: the remaining fields of a `Fix`.
-        once_for: `name` if its issues point at an undeclared name, which is reported once per file; `file` if the rule
-            itself is reported once per file.
-        declared_by: `any_file` if any file may declare the name at which an issue points, even a file that cannot be
-            read.
-        waits_for: an error in one of these may be the cause, so those errors are reported first.
-        gives_way_to: rules that say more about the same error, if they are broken in the same file.
+        phase: the phase in the rule's entry; "" for the default phase (see `found_in`).
+        fix: the default fix of the rule's issues: the fields of a `Fix` except `cure`.
+        once_for: `name` if the issues are about undeclared names, each of which is reported once per file; `file` if
+            the rule itself is reported once per file.
+        declared_by: `any_file` if the issues are about names that any file may declare, even one that cannot be read.
+        waits_for: files with errors that may cause the issue, so that those errors are reported first.
+        gives_way_to: rules that describe the same error better. If a file breaks one of them, only that is reported.
     """
 
     code: str
@@ -133,18 +137,18 @@ class FlowRule:
 
     @property
     def found_in(self) -> str:
-        """The phase that finds its issues."""
+        """The phase that finds the rule's issues. By default, "resolve" finds errors and "analyse" finds warnings."""
         return self.phase or ("resolve" if self.severity == "error" else "analyse")
 
     def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> FlowIssue:
-        """An issue: this rule is broken at `place`. Without a `cure`, the issue has the rule's own."""
+        """An issue that reports this rule as broken at `place`. Without a `cure`, the rule's own cure is used."""
         words, fix = parts_of(cure, self.cure, self.fix)
         texts = _shortened(message), _shortened(words)
         return FlowIssue(self.code, self.severity, place, *texts, names=frozenset(names), fix=fix)
 
 
 def _shortened(text: str) -> str:
-    """A message, with the middle of a very long quotation left out."""
+    """The text, without its middle if it is very long."""
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]} ... {text[-LONGEST_TEXT // 4 :]}"
 
 
@@ -156,10 +160,12 @@ def _book(*names: str) -> Mapping[str, FlowRule]:
 RULES: Final = _book(
     *("text", "structure", "expressions", "ncco", "locales", "prompts", "hours", "lookups", "hooks", "usage"),
 )
-"""By code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules. W: warnings."""
+"""The rules by code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules. Wxxx:
+warnings.
+"""
 
 PROMPT_RULES: Final = _book("prompts")
-"""The rules about the words of prompts, by code."""
+"""The rules about the wording of prompts, by code."""
 
 RUNNING_RULES: Final = _book("running")
 """The rules that only a running call can break, by code. `ncco check` never reports them."""

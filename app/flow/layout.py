@@ -1,15 +1,16 @@
 """A layered layout of a directed graph: nodes in ranks from top to bottom, with few crossings and straight long lines.
 
-1. Cycles: an edge that leads back to the current path of a depth-first search is turned around.
-2. Ranks: the longest path; then each node moves to where its edges are shortest. Between two ranks of nodes there is a
-   rank of labels.
-3. A long edge passes each rank between as a dummy node. Edges to the same node share their dummy nodes: they join.
-4. Order: medians of the neighbours, swept down and up. Source: Gansner, Koutsofios, North and Vo, "A
-   Technique for Drawing Directed Graphs", 1993.
-5. Columns: vertical alignment in four directions, and the mean of the two medians. Source: Brandes and Köpf, "Fast and
-   Simple Horizontal Coordinate Assignment", 2001.
+1. Cycles: an edge that leads back to the current path of a depth-first search is reversed.
+2. Ranks: the rank of a node is the length of the longest path to it. Then each node moves to where its edges are
+   shortest. Between two ranks of nodes there is a rank of labels.
+3. Long edges: an edge has a dummy node in each rank that it crosses. Edges to the same node share dummy nodes, so that
+   their lines join.
+4. Order: the ranks are sorted by the medians of the neighbours, in sweeps down and up. Source: Gansner, Koutsofios,
+   North and Vo, "A Technique for Drawing Directed Graphs", 1993.
+5. Columns: vertices are aligned vertically in four directions; the mean of the two middle results is used. Source:
+   Brandes and Köpf, "Fast and Simple Horizontal Coordinate Assignment", 2001.
 
-The same input gives the same result. Lengths have the unit of the sizes given; y grows downwards.
+The same input always gives the same result. All lengths are in the unit of the given sizes; y grows downwards.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ NODE_GAP: Final = 20.0
 LINE_GAP: Final = 10.0
 RANK_GAP: Final = 20.0
 MAX_RANK_GAP: Final = 70.0
-"""A gap is larger where edges run far to the side."""
+"""The gap between two ranks is larger than `RANK_GAP` where edges run far to the side, up to this limit."""
 LOOP_WIDTH: Final = 26.0
 BACK_OFFSET: Final = 24.0
 MAX_SWEEPS: Final = 24
 MAX_STALE_SWEEPS: Final = 4
 MAX_DUMMIES: Final = 20_000
-"""If there are more edges than this, the rest run straight from node to node, whatever is in between."""
+"""Maximum number of dummy nodes. Further edges run straight from node to node, even across other nodes."""
 
 Point: TypeAlias = tuple[float, float]
 Layers: TypeAlias = list[list[int]]
@@ -58,7 +59,7 @@ class Link(NamedTuple):
 
     Attributes:
         label: the size of its label; None without one.
-        group: only edges of the same group join.
+        group: only edges of the same group can join.
     """
 
     start: int
@@ -71,10 +72,10 @@ class Route(NamedTuple):
     """The course of an edge.
 
     Attributes:
-        points: from the border of its first node to that of its last; between two points the edge is a vertical line,
-            or a curve that is vertical at both ends.
-        label: the place of its label.
-        is_loop: whether it returns to its own node; if so, the points are the control points of one curve.
+        points: from the border of the first node to the border of the last. Between two points the edge is a vertical
+            line, or a curve that is vertical at both ends.
+        label: the position and size of the label; None without one.
+        is_loop: whether the edge ends at its own start; if so, the points are the control points of one curve.
     """
 
     points: tuple[Point, ...]
@@ -91,7 +92,7 @@ class Layout(NamedTuple):
 
 
 def arrange(nodes: Sequence[Size], links: Sequence[Link]) -> Layout:
-    """Lay out a graph. If nothing else decides, the order of nodes and links does: the first node is on top."""
+    """Lay out a graph. The order of nodes and links decides ties: for example, the first node is on top."""
     back = _back_links(len(nodes), links)
     graph = _Graph(list(nodes), links, back)
     turned = [(link.end, link.start) if index in back else (link.start, link.end) for index, link in enumerate(links)]
@@ -129,7 +130,7 @@ def _back_links(count: int, links: Sequence[Link]) -> set[int]:
 
 
 def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """The rank of each node, the topmost 0. Every edge of the acyclic graph leads down."""
+    """The rank of each node, starting with 0 at the top. Every edge of the acyclic graph leads down."""
     above: Layers = [[] for _ in range(count)]
     below: Layers = [[] for _ in range(count)]
     for upper, lower in edges:
@@ -140,7 +141,7 @@ def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
     for node in downwards:
         ranks[node] = max((ranks[upper] + 1 for upper in above[node]), default=0)
     has_moved = True
-    while has_moved:  # each move shortens the edges, so this ends
+    while has_moved:  # each move shortens the edges, so the loop ends
         has_moved = False
         for node in reversed(downwards):
             best = ranks[node]
@@ -156,12 +157,12 @@ def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
 
 @dataclass
 class _Graph:
-    """The graph with dummy nodes. A vertex is a number: the nodes come first.
+    """The graph with dummy nodes. Vertices are numbered: first the nodes, then the dummy nodes.
 
     Attributes:
-        sizes, ranks: those of each vertex. Nodes have even ranks, labels have odd ranks.
+        sizes, ranks: the size and rank of each vertex. Nodes have even ranks, labels have odd ranks.
         back: the links that run upwards.
-        above, below: neighbours in the next rank.
+        above, below: each vertex's neighbours in the rank above or below.
         inner_above, inner_below: the neighbour that should share a dummy node's column.
         first: for each link, the vertex after its start.
         following: for each dummy node, the next vertex on the way to the end of its links.
@@ -218,7 +219,7 @@ class _Graph:
         return len(self.sizes) - 1
 
     def _connect(self, vertex: int, following: int, *, is_back: bool) -> None:
-        """Connect two vertices. Of lines that join at a dummy node, the longest goes straight on, or else the first."""
+        """Connect two vertices. Where lines join at a dummy node, the longest (or first) of them goes straight on."""
         high, low = (following, vertex) if is_back else (vertex, following)
         if low not in self.below.get(high, ()):
             self.above.setdefault(low, []).append(high)
@@ -233,7 +234,7 @@ class _Graph:
             opposite[vertex] = following
 
     def neighbours(self, vertex: int, *, upwards: bool) -> list[int]:
-        """The neighbours above or below."""
+        """The neighbours in the rank above or below."""
         return (self.above if upwards else self.below).get(vertex, [])
 
     def extent(self, vertex: int) -> float:
@@ -278,7 +279,7 @@ def _improved(graph: _Graph, layers: Layers) -> Layers:
 def _first_order(graph: _Graph, step: int) -> Layers:
     """The ranks in the order of a depth-first search from the top, so that a tree has no crossings.
 
-    With a `step` of -1, the search takes the last way first; nodes to which several ways lead are then placed at the
+    With a `step` of -1, the search follows the last edge first, so a node with several incoming edges is placed by the
     last of them.
     """
     layers: Layers = [[] for _ in range(max(graph.ranks, default=-1) + 1)]
@@ -298,7 +299,7 @@ def _positions(layers: Layers) -> dict[int, int]:
 
 
 def _by_medians(graph: _Graph, layers: Layers, *, upwards: bool) -> Layers:
-    """Each rank sorted by the medians of the neighbours in the rank before it; `upwards`: neighbours above."""
+    """Each rank sorted by the median positions of the neighbours above, if `upwards`, or else below."""
     position = _positions(layers)
     sorted_layers: Layers = []
     for layer in layers if upwards else reversed(layers):
@@ -314,7 +315,7 @@ def _by_medians(graph: _Graph, layers: Layers, *, upwards: bool) -> Layers:
 
 
 def _crossings(left: Sequence[int], right: Sequence[int]) -> int:
-    """Crossings of the edges of two vertices in one rank, by the sorted positions of their neighbours."""
+    """How many edges of two vertices in one rank cross, given the sorted positions of their neighbours."""
     if not left or not right or left[-1] <= right[0]:
         return 0
     return sum(len(left) - bisect_right(left, position) for position in right)
@@ -353,9 +354,10 @@ def _columns(graph: _Graph, layers: Layers) -> list[int]:
 
 
 def _aligned(graph: _Graph, layers: Layers, *, upwards: bool) -> list[int]:
-    """The first vertex in each vertex's column: itself, or that of its median neighbour in the previous layer.
+    """For each vertex, the first vertex of its column: itself, or the first one of its median neighbour's column.
 
-    The pieces of a long line come first; no other two neighbours are aligned across one.
+    The neighbour is in the previous layer. The dummy nodes of a long edge are aligned first; no other alignment may
+    cross such an edge.
     """
     inner = graph.inner_above if upwards else graph.inner_below
     position = _positions(layers)
@@ -379,7 +381,7 @@ def _aligned(graph: _Graph, layers: Layers, *, upwards: bool) -> list[int]:
 
 
 def _compacted(graph: _Graph, layers: Layers, root: Sequence[int], *, is_mirrored: bool) -> list[float]:
-    """The x-coordinate of each vertex: columns are as near as possible to those on the left, then on the right."""
+    """The x-coordinate of each vertex: columns move as far left as possible, then close to those on their right."""
     gaps: dict[int, dict[int, float]] = {vertex: {} for vertex in root}
     for layer in layers:
         for left, right in pairwise(layer):
@@ -398,7 +400,7 @@ def _compacted(graph: _Graph, layers: Layers, root: Sequence[int], *, is_mirrore
 
 
 def _placed(graph: _Graph, layers: Layers, centres: Sequence[int]) -> Layout:
-    """The layout, from the order of each rank and the columns."""
+    """The layout that follows from the order of each rank and from the columns."""
     left = min((x - size.width / 2 for x, size in zip(centres, graph.sizes, strict=True)), default=0)
     right = max((x + graph.extent(vertex) for vertex, x in enumerate(centres)), default=0)
     borders = _rank_borders(graph, layers, centres)
@@ -472,7 +474,7 @@ def _route(
 
 
 def _port(node: Rect, beside: float | None, *, is_back: bool) -> float:
-    """The x-coordinate at which a route touches a node; `beside` is that of its next segment."""
+    """The x-coordinate at which a route touches a node; `beside` is the x-coordinate of its next segment."""
     x = node.x + node.width / 2
     aside = min(node.width / 4, BACK_OFFSET) if is_back else 0
     return x - aside if beside is not None and beside < x else x + aside

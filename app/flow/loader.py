@@ -1,6 +1,6 @@
 """Turns flow files and templates into a project: every flow without errors, and every issue.
 
-Each flow also gets the flows that a call may reach from it.
+Each flow also contains the flows that a call can reach from it.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from app.suggest import limited_comparisons
 
 
 def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
-    """Each flow with its `subs`, the sources of all of them, and its revision.
+    """The flows with their `subs`, `sources` and `revision` filled in.
 
-    A flow that can lead to a flow with an error is left out too.
+    A flow is left out if a call can get from it to a flow with an error.
 
     Args:
         flows: the flows without errors, by name.
@@ -55,7 +55,7 @@ def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) ->
 
 
 def _reach(start: str, flows: Mapping[str, Flow]) -> list[str] | None:
-    """Every flow that a call can reach from `start`, itself first; None if one of them has an error."""
+    """Every flow that a call can reach from `start`, which comes first; None if one of them has an error."""
     names = dict.fromkeys((start,))
     waiting = [start]
     while waiting:
@@ -83,7 +83,7 @@ def load_files(
     modules: Collection[str] | None = None,
     today: date | None = None,
 ) -> Project:
-    """The project in two folders; see `load`. A file that cannot be read from disk is an issue too."""
+    """Load the project in two folders; see `load`. Files that cannot be read from disk are reported as well."""
     texts, issues = read_project(flows, templates)
     project = load(texts, env, modules=modules, extent="project", today=today)
     return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))
@@ -103,8 +103,8 @@ def load(
         texts: path → text, as returned by `read_project`: `flows/*.yaml` are flows and shared parts, `templates/*` are
             templates. `calendars/*` are holiday dates computed earlier; missing ones are computed.
         env: the variables that flows may read (without `FLOW_`); None skips the check that they are set.
-        modules: the Python modules whose functions lookups may call (`NCCO_PYTHON_LOOKUPS`); None skips that check. In
-            any case, the service does not call functions of other modules.
+        modules: the Python modules whose functions lookups may call (`NCCO_PYTHON_LOOKUPS`); None skips that check.
+            Even then, the service does not call functions of other modules.
         extent: what the texts cover: the `revision` of a flow, which was checked before; some `files` of a project; or
             the whole `project`. Unused names and names read too early are reported for `files` and `project`; unused
             shared parts only for `project`.
@@ -173,8 +173,8 @@ class _File:
     Attributes:
         node: None if its YAML cannot be parsed at all.
         head: the head of a flow; None for any other file.
-        is_parsed: its YAML has no errors.
-        issues: each step of loading adds its own.
+        is_parsed: whether the YAML has no errors.
+        issues: the issues found so far; each step of loading adds its own.
     """
 
     path: str
@@ -186,13 +186,13 @@ class _File:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it is a flow, or a shared file without YAML errors; other files may declare names that others use."""
+        """Whether the file is a flow, or a shared file without YAML errors; any other may declare unknown names."""
         is_flow = isinstance(self.node, Map) and self.node.get("flow") is not None
         return is_flow or (self.is_parsed and is_shared(self.node))
 
     @property
     def has_errors(self) -> bool:
-        """Whether any error has been found in it."""
+        """Whether any error has been found in the file."""
         return any(issue.is_error for issue in self.issues)
 
 
@@ -205,7 +205,7 @@ class _FlowFile:
     templates: Mapping[str, str]
 
     def without_faulty_flow(self) -> _FlowFile:
-        """The same without its flow, if the file has an error."""
+        """This file without its flow if it has an error; otherwise unchanged."""
         return replace(self, read=replace(self.read, flow=None)) if self.file.has_errors else self
 
     def sources(self, context: Context) -> dict[str, str]:
@@ -237,7 +237,7 @@ def _check_lookups(files: Iterable[_File], sections: Iterable[Sections], allowed
 
 
 def _check_flows(flows: Iterable[_FlowFile]) -> None:
-    """Check each flow without errors as a whole, and cycles among these flows."""
+    """Check each flow without errors as a whole, and check for cycles among these flows."""
     sound = {each.file.path: each for each in flows if not each.file.has_errors}
     first = {each.read.name: path for path, each in reversed(sound.items())}
     by_name = {
@@ -274,7 +274,7 @@ def _signatures(files: list[_File]) -> dict[str, Signature]:
 
 
 def _named(files: list[_File]) -> dict[str, Map]:
-    """The nodes of each flow, by its name."""
+    """The root node of each flow file, by the flow's name."""
     named = [(file.node.get("flow"), file.node) for file in files if isinstance(file.node, Map)]
     return {name.value: node for name, node in named if isinstance(name, Text)}
 
@@ -292,7 +292,7 @@ def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calenda
 
 
 class TrackedTemplates(UserDict[str, str]):
-    """The templates by name. It records which ones are read, since these are part of a flow's revision."""
+    """The templates by name. Records which ones are read, since these are part of a flow's revision."""
 
     def __init__(self, templates: Mapping[str, str]) -> None:
         super().__init__(templates)
@@ -300,11 +300,11 @@ class TrackedTemplates(UserDict[str, str]):
         self._unused = dict.fromkeys(templates)
 
     def unused(self) -> tuple[str, ...]:
-        """The templates that were never read."""
+        """The names of the templates that were never read."""
         return tuple(self._unused)
 
     def pop_used(self) -> dict[str, str]:
-        """The templates that were read since the last call, path → text."""
+        """Path → text of the templates that were read since this method was last called."""
         used = self._used
         self._used = {}
         return dict(sorted(used.items()))

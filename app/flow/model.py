@@ -1,4 +1,4 @@
-"""A loaded flow, as the engine plays it. Everything here is frozen; a changed file produces a new flow."""
+"""A loaded flow, as the engine runs it. Everything here is frozen; a changed file produces a new flow."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Step:
 
     Attributes:
         sets: assignments on entry.
-        parts: everything it plays, including the `input` of its menu or data entry.
-        exit: how it ends; `exit_place` is where that is written.
-        error: the target if a value cannot be computed; None for the flow's own.
-        tail: whether the error exit's actions follow its `input`.
-        asks: the lookups that it asks on entry.
-        sends: the hooks that it sends on entry.
-        events: the hooks that it sends for later reports from Vonage, by event (`record`, `transcription`, `hangup`).
+        parts: everything that the step plays, including the `input` of its menu or data entry.
+        exit: how the step ends; `exit_place` is where the exit is written.
+        error: the target if a value cannot be computed; None for the flow's `error` target.
+        tail: whether the error exit's actions follow the step's `input`.
+        asks: the lookups made on entry.
+        sends: the hooks sent on entry.
+        events: the hooks sent when Vonage reports an event later, by event (`record`, `transcription`, `hangup`).
     """
 
     name: str
@@ -47,7 +47,7 @@ class Step:
 
 
 class Limit(NamedTuple):
-    """A number that a flow promises not to exceed, and where it is written."""
+    """A number that a flow promises not to exceed, and the place where it is written."""
 
     most: int
     place: Place
@@ -60,20 +60,20 @@ class Flow:
     Attributes:
         numbers: digits without `+`; calls to them start here.
         default: whether calls to any other number start here.
-        entry: whether `/webhooks/answer/{name}` may start it.
+        entry: whether calls with the answer URL `/webhooks/answer/{name}` start here.
         params: the variables that another flow fills when it runs this one.
-        outcomes: the outcomes that it can then return.
+        outcomes: the outcomes that it can return to that flow.
         locales: the languages that it speaks, by name; the first is the default.
         calendars: opening hours, by name.
-        default_answers: the value of each lookup before it is asked, by name.
-        sensitive_paths: the paths of the sensitive fields of each lookup; none is inside another.
-        events: as in `Step`, for every step.
-        outbound: how calls are placed with it; None if none are.
-        limits: the limits that it promises, by name (`app.flow.language.flow`); a running call does not use them.
-        subs: the flows that a call may reach from here, by name.
+        default_answers: the value of each lookup before it is made, by name.
+        sensitive_paths: the paths of the sensitive fields of each lookup; no path is inside another.
+        events: like `Step.events`, but for all steps.
+        outbound: how calls are placed with this flow; None if it is not used to place calls.
+        limits: the limits that the flow promises, by name (`app.flow.language.flow`); running calls ignore them.
+        subs: the flows that a call can reach from here, by name.
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of all its source files; `load` builds the same flow from them again.
-        stretches: a cache of `app.engine.stretch`.
+        stretches: the cache of `app.engine.stretch`.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Flow:
     stretches: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def named(self, name: str) -> Flow:
-        """The flow with this name that a call may reach from here; "" and the flow's own name mean itself."""
+        """The flow with this name that a call can reach from here. For "" and its own name, it is this flow."""
         return self if name in {"", self.name} else self.subs[name]
 
     def locale_for(self, chosen: str) -> str:
@@ -109,7 +109,7 @@ class Flow:
 
     @property
     def hooks(self) -> Iterator[SentHook]:
-        """The hooks that its steps and its events send."""
+        """Every hook of the flow: of its steps, its events and its placed calls."""
         for step in self.steps.values():
             yield from (*step.sends, *chain.from_iterable(step.events.values()))
         yield from chain.from_iterable(self.events.values())
@@ -118,13 +118,13 @@ class Flow:
 
     @property
     def entered(self) -> tuple[str, ...]:
-        """The steps in which calls begin; a placed call may begin elsewhere than at the start."""
+        """The steps where calls can begin: the flow's start, and the steps where placed calls begin."""
         placed = self.outbound.targets if self.outbound is not None else ()
         return tuple(dict.fromkeys((self.start, *(target.step for target in placed if target.step is not None))))
 
     @property
     def targets(self) -> Iterator[Target]:
-        """All targets of its steps."""
+        """Every target in the flow."""
         for step in self.steps.values():
             yield from (way.target for way in step.exit.ways())
             if step.error is not None:
@@ -136,14 +136,14 @@ class Flow:
 
     @property
     def runs(self) -> frozenset[str]:
-        """The flows that it runs: for the caller, or for a party before it is connected."""
+        """The flows that this one runs for the caller, or for a called party before being connected."""
         connects = (part for step in self.steps.values() for part in step.parts if isinstance(part, ConnectPart))
         heard = (target.heard for connect in connects for target in connect.targets)
         return frozenset(each.flow for each in (*heard, *(target.runs for target in self.targets)) if each is not None)
 
     @property
     def records(self) -> bool:
-        """Whether it asks Vonage to record."""
+        """Whether the flow asks Vonage to record."""
         actions = (part for step in self.steps.values() for part in step.parts if isinstance(part, Action))
         return any(action.word == "record" or "record" in action.fields for action in actions)
 
@@ -158,7 +158,7 @@ class Flow:
 
     @property
     def written_numbers(self) -> dict[str, str]:
-        """The phone numbers written in it that it dials, each with a step that dials it, as `flow.step`."""
+        """The phone numbers that the flow dials and that are written in it, each with a step (as `flow.step`)."""
         return {
             str(address.render({})): f"{self.name}.{step.name}"
             for step in self.steps.values()
@@ -177,9 +177,9 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """All flows of one load, and every issue that was found; flows with errors are left out.
+    """The result of loading: the flows without errors, and every issue.
 
-    `calendars` are the opening hours of shared files, and those of a flow as `flow.name`.
+    `calendars` are the opening hours by name; those of a single flow are named `flow.name`.
     """
 
     flows: Mapping[str, Flow]
@@ -189,5 +189,5 @@ class Project:
 
     @property
     def has_errors(self) -> bool:
-        """Whether any issue is an error: such a project is never served."""
+        """Whether any issue is an error. A project with errors is never served."""
         return any(issue.is_error for issue in self.issues)

@@ -1,7 +1,7 @@
-"""YAML as text with positions, from which the models of the flow language are read.
+"""YAML as text with positions: the input for the models of the flow language.
 
-Every scalar is a `Text`; nothing has become a number, a boolean or null. A field of another type converts the text
-itself and reports errors at the text's place.
+Every scalar is a `Text`; nothing is converted to a number, a boolean or null yet. A field of another type converts the
+text itself and reports errors at the text's place.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeAlias
 
 LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
-"""The line breaks of a file, for counting places."""
+"""A line break in a file, for counting lines."""
 
 
 class Place(NamedTuple):
@@ -26,7 +26,7 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}"
 
     def covers(self, line: int, column: int) -> bool:
-        """Whether a cursor at that position is on it, or just after it."""
+        """Whether a cursor at this line and column is on the place, or just after it."""
         return self.line == line and self.column <= column <= self.column + self.length
 
 
@@ -38,7 +38,8 @@ class Text(NamedTuple):
     """One scalar of a file.
 
     `value` is the meaning of the scalar (quotes removed, escapes resolved). `origins` contains the (line, column) of
-    each character of `value`. It is empty when the scalar is written literally on one line (no block, escape or fold).
+    each character of `value`. It is empty if the scalar is written literally on one line (not as a block, and without
+    escapes or folded lines).
     """
 
     value: str
@@ -47,7 +48,7 @@ class Text(NamedTuple):
     origins: tuple[tuple[int, int], ...] = ()
 
     def at(self, offset: int, length: int = 1) -> Place:
-        """The place of `length` characters from `offset` in `value`; clamped to the text's own extent."""
+        """The place of `length` characters from `offset` in `value`."""
         if self.origins:
             line, column = self.origins[min(max(offset, 0), len(self.origins) - 1)]
             return Place(self.place.file, line, column, max(1, length))
@@ -97,7 +98,7 @@ Node: TypeAlias = Text | Map | Seq
 
 
 def is_missing(node: Node) -> bool:
-    """Whether the value is missing, which has already been reported."""
+    """Whether the value is missing. A missing value has already been reported."""
     return isinstance(node, Text) and not node.value and not node.quoted
 
 

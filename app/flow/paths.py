@@ -1,4 +1,4 @@
-"""Paths to values within a name, and their notation: `customer.card`, `customer.cards[].number`.
+"""Paths to values inside a variable or lookup, and their notation: `customer.card`, `customer.cards[].number`.
 
 A name without a path is a variable or lookup of a flow. A name with a path is a sensitive field of a lookup.
 """
@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 PathKey: TypeAlias = str | None
-"""The name of a field; None for any entry of a list, and for an entry whose key is computed."""
+"""The name of a field. None stands for any entry of a list, and for an entry whose key is computed."""
 
 Path: TypeAlias = tuple[PathKey, ...]
 
@@ -22,7 +22,7 @@ _WITHIN: Final = re.compile(r"[.\[]")
 
 
 def written(name: str, path: Path) -> str:
-    """A name with a path into it, as text."""
+    """A name with a path, as text."""
     return name + "".join(map(_key, path))
 
 
@@ -33,18 +33,18 @@ def _key(key: PathKey) -> str:
 
 
 def has_path(name: str) -> bool:
-    """Whether the text is a name with a path into it."""
+    """Whether the text is a name with a path."""
     return _WITHIN.search(name) is not None
 
 
 def root_of(name: str) -> str:
-    """Its first name."""
+    """The name without its path."""
     return _WITHIN.split(name, maxsplit=1)[0]
 
 
 @lru_cache(maxsize=4096)
 def path_of(name: str) -> Path:
-    """The path in a text that `written` returned; () for a name alone."""
+    """The path in a text that `written` returned; () for a name without a path."""
     return tuple(
         found["plain"] or (json.loads(found["quoted"]) if found["quoted"] else None) for found in _KEY.finditer(name)
     )
@@ -56,7 +56,7 @@ def may_overlap(one: Path, other: Path) -> bool:
 
 
 def by_first_key(paths: Collection[Path]) -> dict[PathKey, set[Path]]:
-    """The rest of each path, grouped by its first key."""
+    """The rest of each path after its first key, grouped by that key."""
     found: dict[PathKey, set[Path]] = {}
     for path in paths:
         if path:

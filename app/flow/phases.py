@@ -1,4 +1,4 @@
-"""Selects which issues of a project are shown: those of each file up to the end of the first phase with an error.
+"""Selects the issues of a project to show: for each file, those up to the end of its first phase with an error.
 
 The phases are those of `app.flow.issues`. Issues that are left out are reported by the next check, if they still exist.
 """
@@ -26,10 +26,10 @@ def first_faults(
     unread: Set[str],
     callers: Set[str],
 ) -> list[FlowIssue]:
-    """The issues of each file up to the end of its first phase with an error; an undeclared name only once per file.
+    """The issues of each file up to the end of its first phase with an error; an undeclared name is reported once.
 
     Args:
-        issues: all of them.
+        issues: all issues of the project.
         nodes: the root node of each flow file that could be parsed, by path.
         texts: the text of each flow file and each template, by path.
         unread: the names that may be declared by shared files with a syntax error, and by files that are neither flows
@@ -67,13 +67,13 @@ def first_faults(
 
 
 def up_to_first_fault(issues: Collection[FlowIssue]) -> list[FlowIssue]:
-    """The issues of one flow, wherever they are, up to the end of the first phase with an error."""
+    """The issues of one flow, in whatever file, up to the end of the first phase with an error."""
     last = min((_phase_of(issue) for issue in issues if issue.is_error), default=len(PHASES))
     return [issue for issue in issues if _phase_of(issue) <= last]
 
 
 def _last_phases(issues: Iterable[FlowIssue]) -> dict[str, int]:
-    """The first phase with an error of each file that has one."""
+    """For each file with errors, the index of its first phase with an error."""
     last: dict[str, int] = {}
     for issue in issues:
         if issue.is_error:
@@ -87,7 +87,7 @@ def _phase_of(issue: FlowIssue) -> int:
 
 @dataclass
 class _Words:
-    """The names in some files; each file is searched once.
+    """Finds the names in some files. Each file is searched only once.
 
     Attributes:
         nodes, texts: as in `first_faults`.
@@ -108,9 +108,9 @@ class _Words:
         return lines[place.line - 1][place.column - 1 :][: place.length] if place.line <= len(lines) else ""
 
     def lack_declaration(self, file: str, name: str) -> bool:
-        """Whether no key of a file is similar to a name, or the similar key is not used anywhere else in it.
+        """Whether a name has no similar key in its file, or the similar key occurs only once in the file.
 
-        In that case one of the two is misspelt.
+        In the second case, the key is probably the misspelt one of the two.
         """
         if file not in self._keys:
             node = self.nodes.get(file)

@@ -19,15 +19,15 @@ _VOICING = "\u3099\u309a"
 
 
 LONGEST: Final = 1_500
-"""Maximum number of characters of a text to compare; a minute of speech, the longest that is recognised, has about
-1,000. Source: NCCO reference, Speech recognition settings (maxDuration).
+"""Maximum length of a compared text, in characters. Vonage recognises at most a minute of speech, which is about 1,000
+characters. Source: NCCO reference, Speech recognition settings (maxDuration).
 """
 
 
 def fold(text: str) -> str:
-    """`text` as words in lower case without accents and punctuation, separated by single spaces.
+    """`text` as words in lower case, without accents or punctuation, separated by single spaces.
 
-    Only the first `LONGEST` characters are used. The result may be longer: one character may become 18.
+    Only the first `LONGEST` characters are used. The result can be longer: one character can become up to 18.
 
     In a script without spaces between words, each character is a word.
     """
@@ -45,7 +45,7 @@ def _is_dropped(sign: str) -> bool:
 
 
 def _words(text: str) -> str:
-    """The text with a space for each character outside words. Vowel signs of Indic scripts belong to words."""
+    """The text with a space in place of each character outside words. Vowel signs of Indic scripts belong to words."""
     signs: list[str] = []
     for sign in text:
         is_mark = unicodedata.category(sign) in {"Mn", "Mc"}

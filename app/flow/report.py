@@ -16,11 +16,11 @@ Format = Literal["text", "json", "github"]
 
 _BEGINS_WITH_WORD = re.compile("[a-z]+[ ,;]")
 _WIDEST = 110
-"""Maximum number of columns of a source line to show; a longer one is cut around the error."""
+"""Maximum width of a source line, in columns; a longer line is cut around the error."""
 _LEAD = 50
 """Number of columns to keep before the error when its line is cut."""
 _NEAR = 4 * _WIDEST
-"""Number of characters before and after an error to examine."""
+"""How many characters before and after an error are examined."""
 _TAB = "    "
 _COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading": "1;4"}
 
@@ -28,10 +28,10 @@ _COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading
 def report(
     issues: Iterable[FlowIssue], sources: Mapping[str, str], format: Format = "text", colour: bool = False
 ) -> str:
-    """All `issues`, sorted by place. Ends with a line break, except in text format without issues, which is "".
+    """All `issues`, sorted by place. Ends with a line break. In text format, the result without issues is "".
 
-    `sources` is display path → text, for the excerpts; other files are shown without one. `colour` adds terminal
-    colours to the text format; escape sequences in a file are never passed on.
+    `sources` is display path → text, for the excerpts; a file that it does not contain is shown without an excerpt.
+    `colour` adds terminal colours to the text format; escape sequences in a file are never printed.
     """
     ordered = sorted(issues, key=by_place)
     if format == "json":
@@ -42,7 +42,7 @@ def report(
 
 
 Colouring: TypeAlias = Callable[[str, str], str]
-"""Text, and the name of its colour → the text for a terminal."""
+"""A function: text and the name of a colour → the coloured text for a terminal."""
 
 
 def _coloured(text: str, colour: str) -> str:
@@ -70,22 +70,22 @@ def _counts(issues: Sequence[FlowIssue]) -> str:
 
 
 def counted(number: int, noun: str, nouns: str = "") -> str:
-    """`1 call`, `2 calls`, `1,000 calls`; `nouns` is the plural, unless it only adds an s."""
+    """A number with its noun: `1 call`, `2 calls`, `1,000 calls`. `nouns` is the plural unless it just adds an s."""
     return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
 
 
 def as_sentence(text: str) -> str:
-    """A problem with a capital first letter, unless it starts with a file name, a step or a number."""
+    """The text with a capital first letter, unless it starts with a file name, a step's name or a number."""
     return text[:1].upper() + text[1:] if _BEGINS_WITH_WORD.match(text) else text
 
 
 def some_of(names: Sequence[str], most: int = 3) -> str:
-    """The first of some names, separated by commas."""
+    """The first `most` of the names, separated by commas."""
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
-    """One issue: its place and sentence, then its line, with a caret under the error and the fix next to it."""
+    """One issue: its place and message, then its source line, with a caret under the error and the cure after it."""
     where = colours(printable(str(issue.place)), "place")
     head = f"{where}  {colours(issue.code, issue.severity)}  {printable(issue.message)}\n"
     cure = colours(printable(issue.cure), "cure")
@@ -99,9 +99,9 @@ def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
 
 
 def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
-    """The line as a terminal shows it, the number of columns before the error, and the number of its columns."""
+    """The line as a terminal shows it, the number of columns before the error, and the error's width in columns."""
     start = min(column - 1, len(line))
-    begin = max(0, start - _NEAR)  # further away is not shown
+    begin = max(0, start - _NEAR)  # what is further away is not shown
     line = line[begin : start + _NEAR]
     start -= begin
     cells = [_cell(char) for char in line]
@@ -141,7 +141,7 @@ def _is_printable(char: str) -> bool:
 
 
 def _width(cells: Sequence[str]) -> int:
-    """Terminal columns: two for wide East Asian letters and emoji, none for combining marks."""
+    """The width in terminal columns: two for wide East Asian letters and emoji, none for combining marks."""
     return sum(_columns(char) for cell in cells for char in cell)
 
 
@@ -181,7 +181,7 @@ def _annotation(issue: FlowIssue) -> str:
 
 
 def annotation(level: str, text: str, **values: object) -> str:
-    """A workflow command of GitHub: `::error file=..,line=..,title=..::message`.
+    """A GitHub workflow command: `::error file=..,line=..,title=..::message`.
 
     Source: GitHub's workflow commands, how values are escaped.
     """

@@ -1,8 +1,8 @@
-"""Runs a step in a call: its parts are rendered, and its exit decides where the call goes.
+"""Runs a step in a call: renders its parts, and lets its exit decide where the call goes.
 
-- The parts are rendered in order, each to `Draft`s: NCCO actions that may ask for a callback URL.
+- The parts are rendered in order, each to `Draft`s: NCCO actions that may need a callback URL.
 - Then the exit is entered. It either jumps immediately (`Exit.enter` returns a `Jump`) or waits for a webhook.
-- What a webhook means is an `Outcome`. The exit decides where it leads (`Exit.decide` returns a `Decision`).
+- A webhook is translated into an `Outcome`, and the exit decides what follows (`Exit.decide` returns a `Decision`).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Frame(NamedTuple):
 
     Attributes:
         names: everything in scope: `call`, `input`, `env`, `now`, `locale` and the variables by name.
-        position: the index of the target of a connect list that is ringing now; 0 on entry.
+        position: the index of the target that is ringing now, in a connect with a list of targets; 0 on entry.
         waited: seconds since the step was entered.
-        may_dial: whether a computed number or address may be dialled; "" means that it is not a number.
+        may_dial: whether a computed number or address may be dialled; called with "" for a value that is not a number.
         dials_left: how many more numbers the call may dial.
     """
 
@@ -47,13 +47,13 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A webhook that an action asks for; the engine opens a wait for it and writes its `eventUrl`.
+    """A webhook that an action requests. The engine opens a wait for it and sets the action's `eventUrl`.
 
     Attributes:
         kind: the route that receives it.
         name: `input`, `connect`, `record`, `conversation`, or the checkpoint's name.
-        steers: whether its reply may replace the NCCO.
-        sensitive: whether what the caller keys in must not be written anywhere.
+        steers: whether the reply can replace the NCCO.
+        sensitive: whether the keys that the caller presses must not be written anywhere.
     """
 
     kind: CallbackKind
@@ -64,17 +64,17 @@ class Callback:
 
 @dataclass(slots=True)
 class Draft:
-    """One NCCO action of one turn, which the engine may still change.
+    """One NCCO action of a turn, which the engine can still change.
 
     Attributes:
         action: the NCCO action.
-        callback: the webhook that it asks for.
+        callback: the webhook that the action requests.
         dials: the computed (not literal) number or address that a connect dials, to be checked against the allow-list;
             "" if the flow file contains it literally.
-        computed: the options of the action that are computed in each call, with their values. The other options are
-            written in the flow, and were checked when it was loaded; None if none of the action was.
+        computed: the options that are computed in each call, with their values. All other options were checked when
+            the flow was loaded. None if no option was.
         heard: the flow that the called party hears before being connected, and its params (`{"flow": .., "given":
-            {..}}`); None if it does not hear a flow. The engine writes the `url` of its `onAnswer`.
+            {..}}`); None if the called party does not hear a flow. The engine sets the `url` of `onAnswer`.
     """
 
     action: dict[str, Any]
@@ -85,14 +85,14 @@ class Draft:
 
 
 class Part(Protocol):
-    """One item of `do`, in its file under app/flow/actions/."""
+    """One item of `do`; app/flow/actions/ implements the kinds of items."""
 
     @property
     def place(self) -> Place:
-        """Where it is written."""
+        """Where the item is written."""
 
     def render(self, frame: Frame) -> list[Draft]:
-        """The actions in this call. Raises RenderError."""
+        """The item's actions in this call. Raises RenderError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,10 @@ class Runs:
     """Another flow, in which the call continues.
 
     Attributes:
-        flow: its name.
+        flow: the flow's name.
         given: the values of its params, computed in the flow that runs it.
-        comes_back: whether the call comes back to the step that ran it when the other flow returns. Otherwise the call
-            is handed over for good.
+        comes_back: whether the call comes back to the same step when the other flow returns. Otherwise the call is
+            handed over for good.
     """
 
     flow: str
@@ -126,9 +126,9 @@ class Target(NamedTuple):
     Attributes:
         step: a step of this flow.
         runs: another flow.
-        returns: the outcome that the flow returns; the call ends if no flow waits for it.
-        sets: assignments made before the call gets there. The assignments of a return fill variables of the calling
-            flow.
+        returns: the outcome that this flow returns; the call ends if no flow waits for it.
+        sets: assignments made before the call gets to the target. Those of a `return` fill variables of the flow that
+            runs this one.
     """
 
     step: str | None
@@ -144,12 +144,12 @@ class Target(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether it leads to a step or to the end, without assignments."""
+        """Whether the target is a step or the end of the call, without assignments."""
         return self.runs is None and not self.returns and not self.sets
 
     @property
     def shown(self) -> str:
-        """For the trace and for messages."""
+        """The target as text, for the trace and for messages."""
         if self.runs is not None:
             return f"run {self.runs.flow}"
         return f"return {self.returns}" if self.returns else self.step or "end"
@@ -160,11 +160,11 @@ class Offer(Protocol):
 
     @property
     def name(self) -> str:
-        """As written."""
+        """The name of the choice, as written."""
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Digits, `*` or `#`."""
+        """The keys that make this choice: digits, `*` or `#`."""
 
     @property
     def phrases(self) -> Mapping[str, str]:
@@ -172,7 +172,7 @@ class Offer(Protocol):
 
     @property
     def place(self) -> Place:
-        """Where it is written."""
+        """Where the choice is written."""
 
     def said_in(self, locale: str) -> Mapping[str, str]:
         """What a caller can say in one locale: as written → folded."""
@@ -182,8 +182,8 @@ BY_KEYS: Final = "by keys"
 BY_SPEECH: Final = "by speech"
 """How a caller makes a choice, used as the suffix of the outcome's name."""
 AT_ONCE: Final = "at once"
-"""The outcome of a way that does not depend on a decision. It contains a blank, so a line of `on` cannot have this
-name.
+"""The outcome of a way that does not depend on a decision. The name contains a space, so a line of `on` cannot have
+the same name.
 """
 
 
@@ -192,19 +192,19 @@ class Way:
     """One way out of a step: a line of its exit, and where it leads.
 
     Attributes:
-        name: for messages: the name of a choice, `noinput`, `busy`, `if vip`, `else`, `goto`, ...
-        place: the line that decides on it.
-        outcomes: the names of the outcomes that lead along it, including those that only an older revision had.
-        passes_input: the caller has given valid input, or has waited for a limited time.
-        is_immediate: a call may take it without any webhook.
-        is_return: it is taken when the flow that the step runs has returned.
-        sets: assigned before those of the target.
-        fills: the variable that receives the caller's input, which is named at `filled_at`.
-        choice: the choice of a menu that leads along it.
-        condition: it is taken only if this holds.
-        label: what a picture calls it, if that is not its name; "" for nothing.
-        detail: what a picture says under the label.
-        is_alone: a picture does not draw it as one arrow with other ways to the same target.
+        name: the name shown in messages: a choice, `noinput`, `busy`, `if vip`, `else`, `goto`, ...
+        place: the line that defines this way.
+        outcomes: the names of the outcomes that take this way, including those that only an older revision had.
+        passes_input: whether the caller has given valid input, or has waited for a limited time.
+        is_immediate: whether a call can take this way without any webhook.
+        is_return: whether this way is taken when the flow that the step runs has returned.
+        sets: assignments made before those of the target.
+        fills: the variable that receives the caller's input. It is named at `filled_at`.
+        choice: the menu choice that takes this way.
+        condition: the condition under which this way is taken.
+        label: the label in a picture; None for the name, "" for no label.
+        detail: the text under the label in a picture.
+        is_alone: whether a picture draws a separate arrow for this way, even if other ways have the same target.
     """
 
     name: str
@@ -238,17 +238,18 @@ class ExitOutcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an `input` accepts: everything that is needed to turn its webhook into an outcome.
+    """What an `input` accepts: everything needed to turn the webhook of the `input` into an outcome.
 
     Attributes:
         keys: digits, `*` or `#` → their choice.
         phrases: phrase → its choice. Phrases are already folded (`app.flow.phrases.fold`).
-        lengths: how many digits a data entry takes (lowest, highest); None for a menu, or if only speech is accepted.
+        lengths: the minimum and maximum number of digits of a data entry; None for a menu, or if only speech is
+            accepted.
         free_speech: whether any words count as an answer.
         min_confidence: 0 to 1; speech results below it do not count.
-        sensitive: what the caller keys in must not be written anywhere.
-        by_locale: what it asks for in each locale of the flow; empty if that is the same in all. A missing name means
-            the default locale, which is this object.
+        sensitive: whether the keys that the caller presses must not be written anywhere.
+        by_locale: what the `input` accepts in each locale of the flow; empty if that is the same in all locales. This
+            object itself is for the default locale, and for any name that is missing here.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -264,8 +265,8 @@ class Outcome(NamedTuple):
     """The result of a wait.
 
     Attributes:
-        name: `choice`, `collected`, `noinput`, `nomatch`, `asr_error`; for a connect or a checkpoint the status or the
-            checkpoint's name (`busy`, `completed`, `machine`, `heard_terms`, ...).
+        name: `choice`, `collected`, `noinput`, `nomatch`, `asr_error`; the status for a connect (`busy`, `completed`,
+            `machine`, ...); its name for a checkpoint (`heard_terms`, ...).
         choice: the choice's name when `name` is `choice`.
         digits, text, confidence: the caller's input ("" and None if there was none).
         reason: for failures: `dtmf`, `speech`, `low_confidence`, `length`, `asr_error`, ...
@@ -303,10 +304,11 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The same step asks once more: `prompts`, then (unless `reprompt` is off) its prompts again.
+    """The same step asks again: it plays `prompts` and then, unless `reprompt` is off, its own prompts.
 
-    The exit keeps the tuple `prompts`: the engine caches its actions by it, and new ones would fill the memory.
-    `counts_try` adds one to the failed attempts. It is false if the caller did nothing wrong, as after an ASR error.
+    An exit always uses the same tuple for `prompts`: the engine caches actions by it, so new tuples would fill the
+    memory. With `counts_try`, this is one more failed attempt; it is False if the caller did nothing wrong, as after an
+    ASR error.
     """
 
     prompts: tuple[Part, ...] = ()
@@ -320,7 +322,7 @@ class Next:
 
 
 NOTHING_COLLECTED: Final[Mapping[str, Any]] = {}
-"""The values of a decision that does not collect any. Never modified."""
+"""The values of a decision that does not collect any input. Never modified."""
 
 
 class Decision(NamedTuple):
@@ -328,14 +330,14 @@ class Decision(NamedTuple):
 
     Attributes:
         move: where the call goes.
-        outcome: its name in scenarios, logs and coverage: a choice's name, `noinput`, `busy`, ...
+        outcome: the outcome's name in scenarios, logs and coverage: a choice's name, `noinput`, `busy`, ...
         place: the line that decided.
         because: one sentence for the trace.
         others: why each other line did not match.
         sets: assignments, in order, before the move.
         values: the collected input, by variable name.
-        attempt, attempts: the number of this failed attempt and the allowed number of tries; 0 if none has failed.
-        next_target: the number of the target in a list that is rung next; 0 for none.
+        attempt, attempts: the number of this failed attempt, and the allowed number of tries; 0 if no attempt failed.
+        next_target: the number of the target that is rung next, in a connect with a list of targets; 0 for none.
     """
 
     move: Go | Again | Next
@@ -367,7 +369,7 @@ class TakenDecision(Protocol):
 
     @property
     def attempt(self) -> int:
-        """The number of the failed attempt; 0 if none has failed."""
+        """The number of the failed attempt; 0 if no attempt failed."""
 
     @property
     def attempts(self) -> int:
@@ -375,24 +377,24 @@ class TakenDecision(Protocol):
 
     @property
     def next_target(self) -> int:
-        """The number of the target in a list that is rung next; 0 for none."""
+        """The number of the target that is rung next, in a connect with a list of targets; 0 for none."""
 
 
 StepShape = Literal["step", "ask", "decide", "hold", "run"]
-"""How a picture shows a step: as playing something, asking, deciding, waiting, or running another flow."""
+"""How a picture shows a step: as one that plays something, asks, decides, waits, or runs another flow."""
 
 
 class Exit(ABC):
     """How a step ends; the exits are in `app.flow.language`.
 
     Attributes:
-        word: the keyword of the step that contains this exit.
-        shape: the shape of its step in a picture.
-        leaves_at_once: a call leaves the step on entry, without a webhook. Its conditions are then tested on the way
-            out.
-        is_early: it may decide before the step plays anything.
-        asks_again: the step's lookups run again before it decides on a webhook.
-        decides_by_name: only the name of an outcome decides, not the caller's input or the time.
+        word: the key in a step under which the exit is written.
+        shape: the shape of the step in a picture.
+        leaves_at_once: whether a call leaves the step on entry, without a webhook. The exit's conditions are then
+            tested after the step's actions.
+        is_early: whether the exit can decide before the step plays anything.
+        asks_again: whether the step's lookups are made again before the exit decides on a webhook.
+        decides_by_name: whether only the name of an outcome decides, not the caller's input or the time.
     """
 
     word: ClassVar[str]
@@ -404,45 +406,45 @@ class Exit(ABC):
 
     @abstractmethod
     def ways(self) -> Iterator[Way]:
-        """Every way out."""
+        """Every way out of the step."""
 
     def outcomes(self) -> Iterator[ExitOutcome]:
-        """Every outcome that a call can have here, in the order of the file; by default, those of each way."""
+        """Every outcome that a call can have in the step, in the order of the file; by default, those of each way."""
         for way in self.ways():
             yield from (ExitOutcome(name, way.place) for name in way.outcomes if name != AT_ONCE)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The name of the outcome of a decision; "" for none, such as asking again without a failed attempt.
+        """The name of a decision's outcome; "" if it has none, as when the step asks again without a failed attempt.
 
         Args:
-            decision: in the trace of a turn.
-            heard_by: `keys` or `speech`; "" if there was no input before.
-            is_at_once: the step has decided on entry.
+            decision: a decision from the trace of a turn.
+            heard_by: how the caller gave the input, `keys` or `speech`; "" without input.
+            is_at_once: whether the step decided on entry.
         """
         return decision.what
 
     def reads(self) -> Iterator[Expression]:
-        """The conditions that it tests, in order."""
+        """The conditions that the exit tests, in order."""
         yield from ()
 
     @property
     def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
-        """The prompts that it plays after failed attempts, by failure, the first one after the first try."""
+        """The prompts to play after failed attempts, by failure; the first entry is for the first attempt."""
         return {}
 
     @property
     def asked(self) -> Asked | None:
-        """What its `input` asks for; None without an `input`."""
+        """What the step's `input` accepts; None without an `input`."""
         return None
 
     @property
     def statuses(self) -> frozenset[str]:
-        """The call statuses and checkpoint names that decide."""
+        """The call statuses and checkpoint names that the exit decides on."""
         return frozenset()
 
     @property
     def dials(self) -> bool:
-        """Whether it decides on the outcome of a connect."""
+        """Whether the exit decides on the outcome of a connect."""
         return False
 
     @property
@@ -452,23 +454,23 @@ class Exit(ABC):
 
     @property
     def longest_wait_s(self) -> float:
-        """The seconds after which it stops waiting for its condition; 0 if it does not wait for one."""
+        """The maximum time in seconds that the exit waits for its condition; 0 if it does not wait for one."""
         return 0.0
 
     @property
     def runs(self) -> Runs | None:
-        """The flow that its step runs and waits for."""
+        """The flow that the step runs and waits for; None if there is none."""
         runs = (way.target.runs for way in self.ways() if way.target.runs is not None)
         return next((each for each in runs if each.comes_back), None)
 
     @property
     def offers(self) -> tuple[Offer, ...]:
-        """Its choices."""
+        """The choices of a menu."""
         return tuple(way.choice for way in self.ways() if way.choice is not None)
 
     @property
     def fills(self) -> Variable | None:
-        """The variable that receives what the caller enters."""
+        """The variable that receives the caller's input; None if there is none."""
         return next((way.fills for way in self.ways() if way.fills is not None), None)
 
     def enter(self, frame: Frame) -> Jump | None:
@@ -476,5 +478,5 @@ class Exit(ABC):
         return None
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Decide by the outcome after `tries` failed attempts; None if the call stays here. Raises RenderError."""
+        """Decide on the outcome after `tries` failed attempts; None if the call stays here. Raises RenderError."""
         return None

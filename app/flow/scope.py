@@ -1,4 +1,4 @@
-"""The names that a flow declares and that its values may use, each with its type."""
+"""The names that a flow declares and that its values can use, each with its type."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def header(headers: Mapping[str, str], name: str) -> str:
 
 _TEXT = TYPES["text"]
 HEADERS = open_record(_TEXT)
-"""`call.sip`."""
+"""The type of `call.sip`."""
 
 _CALL = record(
     {
@@ -82,8 +82,9 @@ _KEPT_UNSPOKEN = "filled with a server setting"
 class Variable:
     """A declared variable; `default` already has its type.
 
-    A `sensitive` one lives for the turn that received it; everywhere else a token replaces it. A variable without
-    `is_declared` is only named in a `collect`; `has_default` means that its default is written in the flow file.
+    The value of a `sensitive` variable exists only in the turn that received it; elsewhere a token replaces it. Without
+    `is_declared`, the variable is only named in a `collect`. `has_default` means that the flow file contains its
+    default.
     """
 
     name: str
@@ -111,7 +112,7 @@ class Signature:
         params: its params, by name.
         outcomes: the names of its outcomes.
         returns: the values that it returns, by name.
-        is_whole: whether the whole file could be read; if not, there may be more than is listed here.
+        is_whole: whether the whole file could be read; if not, the flow may declare more than is listed here.
         places: where each outcome is declared.
         is_placed: whether calls can be placed with it.
     """
@@ -128,13 +129,13 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class ScopeTypes:
-    """The names in scope.
+    """The names in scope, with their types.
 
     Attributes:
-        shapes: by name.
+        shapes: the type of each name.
         unspoken: names and paths (`name.list[].field`) that must not be spoken to a caller, each with a description.
         env: the names in `env`; None if they are unknown.
-        undeclared: names for which a variable is missing, each with its fix.
+        undeclared: names that flows return, each with what to write if the name is used without being declared.
     """
 
     shapes: Mapping[str, Kind]
@@ -151,7 +152,7 @@ class ScopeTypes:
         return frozenset(name for name in self.unspoken if not self.is_setting(name))
 
     def is_setting(self, name: str) -> bool:
-        """Whether an unspoken name contains one or all settings of the server."""
+        """Whether the value of an unspoken name contains one server setting, or all of them."""
         return self.unspoken[name] in (_ENV_UNSPOKEN, _KEPT_UNSPOKEN)
 
     def get(self, name: str) -> Kind | None:
@@ -166,7 +167,7 @@ class ScopeTypes:
         return shape
 
     def with_name(self, name: str, shape: Kind, unspoken: str = "", secrets: Iterable[Path] = ()) -> ScopeTypes:
-        """This scope with one more name, which replaces an equal one. `secrets`: the paths of its sensitive fields."""
+        """This scope with `name` added or replaced. `secrets` are the paths of its sensitive fields."""
         kept = {known: why for known, why in self.unspoken.items() if root_of(known) != name}
         kept |= {name: unspoken} if unspoken else {}
         kept |= dict.fromkeys(sorted(written(name, path) for path in secrets), "a sensitive field of a lookup")

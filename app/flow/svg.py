@@ -1,7 +1,7 @@
 """Flows as an SVG: a separate picture, or part of a page, with classes and attributes for a style sheet.
 
-Each node has the class `node` and its kind, each edge `edge` and its stroke. Nothing has a `style` attribute, so it
-works under a strict Content-Security-Policy.
+The classes of a node are `node` and its kind; those of an edge are `edge` and its stroke. No element has a `style`
+attribute, so the SVG works under a strict Content-Security-Policy.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from app.flow.report import printable
 NAME_SIZE: Final = 13.0
 LINE_SIZE: Final = 12.0
 LABEL_SIZE: Final = 11.0
-"""Font sizes, which the style sheet repeats."""
+"""Font sizes. The style sheet must have the same sizes."""
 LEADING: Final = 1.35
 MAX_TEXT_WIDTH: Final = 150.0
 MAX_LABEL_WIDTH: Final = 110.0
-"""Narrow, so that most flows fit across a window at their full size."""
+"""Maximum widths of texts: narrow, so that most flows fit across a window at full size."""
 FRAME_PADDING: Final = 14.0
 TITLE_HEIGHT: Final = 30.0
 FRAME_GAP: Final = 28.0
@@ -69,13 +69,13 @@ def _char_width(char: str) -> int:
 
 
 THUMBNAIL: Final = Size(420, 190)
-"""The part of a picture that its view `#start` shows."""
+"""The size of the part of a picture that its view `#start` shows."""
 
 
 def as_svg(drawing: Drawing, stylesheet: str = "") -> str:
-    """The picture; ends with a line break. With the text of a `stylesheet`, the file does not need another one.
+    """The drawing as an SVG; ends with a line break. `stylesheet` is the text of a style sheet to include.
 
-    The view `#start` of such a file shows what is around the start of its first flow.
+    With a style sheet, the SVG also has a view `#start` that shows the area around the start of its first flow.
     """
     frames = [_Frame.of(flow, drawing) for flow in drawing.subgraphs]
     places, size = _packed([frame.size for frame in frames])
@@ -100,8 +100,8 @@ class _Frame:
     """One flow, laid out.
 
     Attributes:
-        nodes: its nodes, and one of kind `link` for each other flow to which an arrow leads.
-        arrows: those that start in it, with the indices of their nodes.
+        nodes: the flow's nodes, and one of kind `link` for each other flow that an arrow leads to.
+        arrows: the arrows that start in the flow, each with the indices of its two nodes.
     """
 
     flow: Subgraph
@@ -125,19 +125,19 @@ class _Frame:
 
     @property
     def size(self) -> Size:
-        """Its outer size."""
+        """The size with title and padding."""
         title = text_width(self.flow.title, NAME_SIZE) * _BOLD
         width = max(self.layout.size.width, title) + 2 * FRAME_PADDING
         return Size(width, self.layout.size.height + TITLE_HEIGHT + 2 * FRAME_PADDING)
 
     @property
     def corner(self) -> tuple[float, float]:
-        """Where its layout begins."""
+        """The upper left corner of the layout within the frame."""
         return (self.size.width - self.layout.size.width) / 2, TITLE_HEIGHT + FRAME_PADDING
 
     @property
     def start(self) -> tuple[float, float]:
-        """The middle and the top of its first node."""
+        """The middle of the top of the first node."""
         x, y = self.corner
         first = self.layout.nodes[0]
         return x + first.x + first.width / 2, y + first.y
@@ -186,7 +186,7 @@ class _Frame:
 
 
 def _text(text: str) -> str:
-    """One line, for the content of an element or the value of an attribute."""
+    """The text on one line, escaped for the content of an element or the value of an attribute."""
     return escape(printable(" ".join(text.split())))
 
 
@@ -249,9 +249,8 @@ def _node_size(node: GraphNode) -> Size:
     width, height = _text_size(_node_text(node))
     if node.kind != "decide":
         return Size(width + 2 * PADDING[node.kind], height + 14)
-    outer = (
-        2 * height + 20
-    )  # a rectangle touches the sides of a diamond where width / outer width + the same of heights = 1
+    # a rectangle touches the sides of a diamond if width / outer width + height / outer height = 1
+    outer = 2 * height + 20
     return Size(width / (1 - height / outer) + 2 * PADDING[node.kind], outer)
 
 
@@ -336,7 +335,7 @@ def _head(x: float, y: float, back_x: float, back_y: float) -> str:
 
 
 def _packed(sizes: Sequence[Size]) -> tuple[list[tuple[float, float]], Size]:
-    """Arrange rectangles in rows, in order: their upper left corners and the total size."""
+    """Arrange rectangles in rows, in order. Returns their upper left corners and the total size."""
     area = sum(width * height for width, height in sizes)
     limit = max([math.sqrt(area * ASPECT), *(size.width for size in sizes)])
     places = list[tuple[float, float]]()

@@ -1,10 +1,10 @@
-"""Which variables may hold a server setting (`env`): they must not be spoken (E330).
+"""Finds the variables that may hold a server setting (`env`): they must not be spoken (E330).
 
 `set`, `with` and the values that a sub-flow returns fill variables. A variable may hold a setting if a text that fills
 it uses `env`, or a variable that may hold one. Names that a template sets and the files that it includes are followed.
-Conditions are not, since they only choose among values; a `bool` or one of a list of words does not reveal a setting.
+Conditions are not, since they only choose among values. A `bool` or one of a list of words does not reveal a setting.
 
-The input is the YAML nodes of the files, because it must be known before reading the values what may be spoken.
+The input is the YAML nodes of the files: what may be spoken must be known before the values are read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.flow.templates.tree import Template
 
 
 class Cell(NamedTuple):
-    """A variable of a flow, or with `is_returned`, the value that the flow returns under that name."""
+    """A variable of a flow or, with `is_returned`, the value that the flow returns under this name."""
 
     flow: str
     name: str
@@ -29,7 +29,7 @@ class Cell(NamedTuple):
 
 
 SETTING: Final = Cell("", "env")
-"""The source of the server's settings."""
+"""Stands for the server's settings."""
 
 Edges: TypeAlias = dict[Cell, set[Cell]]
 """Each cell with the cells computed from it."""
@@ -74,7 +74,7 @@ def _is_harmless(name: str, flow: Map | None) -> bool:
 
 
 def _edges(node: Map, flow: str, flows: Mapping[str, Map], templates: Mapping[str, str]) -> Iterator[tuple[Cell, Cell]]:
-    """Sources and targets of a flow's assignments: by `set` and `with`, and from sub-flows."""
+    """Sources and targets of assignments in a map of a flow: by `set` and `with`, and by returns from sub-flows."""
     callee = text_of(node.get("run"))
     is_returned = node.get("return") is not None
     for word, filled in (("set", flow), ("with", callee)):
@@ -89,7 +89,7 @@ def _edges(node: Map, flow: str, flows: Mapping[str, Map], templates: Mapping[st
 
 
 def _used(node: Node, templates: Mapping[str, str]) -> Iterator[str]:
-    """The names from which a written value is computed."""
+    """The names that a written value is computed from."""
     for text in texts_in(node):
         if has_braces(text):
             template, _ = read_with_includes(text, templates)

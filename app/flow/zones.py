@@ -16,7 +16,7 @@ _OFFSET: Final = re.compile(r"(?:GMT|UTC|Z)?\s*[+-]\s*[0-9:]+", re.IGNORECASE)
 
 
 def find_zone(name: str) -> ZoneInfo | None:
-    """The zone with that name in the IANA time zone database; None if there is none."""
+    """The zone with this name in the IANA time zone database; None if there is none."""
     if _OF_THE_HOST.fullmatch(name):
         return None
     try:
@@ -26,7 +26,7 @@ def find_zone(name: str) -> ZoneInfo | None:
 
 
 def zone_cure(name: str) -> str | Fix:
-    """What to write instead of an unknown name."""
+    """What to write instead of an unknown zone name."""
     if _OFFSET.fullmatch(name):
         return "write a city's zone, such as Europe/London, which knows when its clocks change, such as Europe/London"
     known, cities = _known_zones()
@@ -42,6 +42,6 @@ def zone_cure(name: str) -> str | Fix:
 
 @cache
 def _known_zones() -> tuple[list[str], dict[str, str]]:
-    """The names of the database, and city → name. Finding them takes milliseconds: the database is a folder."""
+    """All zone names, and city → zone name. Cached, since listing the database, a folder, takes milliseconds."""
     known = sorted(zone for zone in available_timezones() if not _OF_THE_HOST.fullmatch(zone))
     return known, {zone.rpartition("/")[2]: zone for zone in reversed(known) if "/" in zone}

@@ -1,4 +1,4 @@
-"""What the language server can answer. These functions run in the subprocesses of `app.console.worker`.
+"""Functions that answer the language server's questions. They run in the subprocesses of `app.console.worker`.
 
 As in `app.console.language`, the functions take `folder` and `question`; lines and columns count from 1, columns in
 UTF-16 code units. A subprocess has no settings, makes no lookups and runs no functions named in flows.
@@ -45,9 +45,9 @@ def check(folder: Json, question: Json) -> list[Json]:
     """Every issue of the project and its scenarios, with fixes.
 
     Args:
-        folder: `root`, `flows` and `templates`, folders, `env`, the names of settings, and `modules`, the Python
+        folder: the folders `root`, `flows` and `templates`; `env`, the names of settings; and `modules`, the Python
             modules whose functions lookups may call.
-        question: `unsaved`, path → text of open documents, and `too_large`, the paths of open documents that were not
+        question: `unsaved`, path → text of open documents; and `too_large`, the paths of open documents that were not
             sent. Other functions use `file`, `line` and `column`; `text` is None.
     """
     texts, issues = read_project(Path(folder["flows"]), Path(folder["templates"]))
@@ -86,7 +86,7 @@ def complete(folder: Json, question: Json) -> Json:
 
 
 def hover(folder: Json, question: Json) -> Json:
-    """A description of the word at the cursor; for a step also the `ncco` of a call that starts there."""
+    """A description of the word at the cursor; for a step, also the `ncco` of a call that starts there."""
     path, texts, line, column = read_question(folder, question)
     text = assist.hover(texts, path, line, column)
     if text is None:
@@ -114,7 +114,7 @@ def references(folder: Json, question: Json) -> list[Json]:
 
 
 def renamable(folder: Json, question: Json) -> Json:
-    """The `range` of a name that can be renamed, or the `problem`."""
+    """The `range` of the name at the cursor if it can be renamed, or else the `problem`."""
     path, texts, line, column = read_question(folder, question)
     try:
         name, _ = name_at(ProjectNames(texts), path, line, column)
@@ -124,7 +124,7 @@ def renamable(folder: Json, question: Json) -> Json:
 
 
 def renamed(folder: Json, question: Json, new: str) -> Json:
-    """The `edits` that rename it everywhere, or the `problem`."""
+    """The `edits` that rename the name at the cursor everywhere, or else the `problem`."""
     path, texts, line, column = read_question(folder, question)
     names = ProjectNames(texts)
     try:
@@ -139,7 +139,7 @@ def renamed(folder: Json, question: Json, new: str) -> Json:
 
 
 def symbols(folder: Json, question: Json, query: str | None = None) -> list[Json]:
-    """Symbols of a file, or of all files if their name contains `query`, ignoring case."""
+    """The symbols of a file or, with a `query`, all symbols with the query in their name, ignoring case."""
     _, texts, _, _ = read_question(folder, question)
     names = ProjectNames(texts)
     column = Utf16Columns(texts)
@@ -172,7 +172,7 @@ def _loaded(texts: tuple[tuple[str, str], ...], env: tuple[str, ...], modules: t
 
 
 def _sources(unsaved: Mapping[str, str]) -> dict[str, str]:
-    """The flows and templates among texts."""
+    """Those of the texts that are flows or templates."""
     return {path: text for path, text in unsaved.items() if path.startswith(_SOURCES)}
 
 
@@ -212,7 +212,7 @@ def _ranges(places: Iterable[Place], texts: Mapping[str, str]) -> list[Json]:
 
 
 def _ncco_of(flow: Flow, step: str) -> str:
-    """The NCCO of a call that begins in a step, as JSON, with default values; "" without an NCCO."""
+    """The NCCO of a call that begins in a step, as JSON, with default values; "" if it is the failsafe NCCO."""
     call = Call(next(iter(flow.numbers), ANY_NUMBER), FROM, uuid="leg", conversation_uuid="CON-1")
     playing = begin(replace(flow, start=step), "leg", call, context_at(AT, placeholder_env([flow])))
     try:

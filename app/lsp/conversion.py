@@ -22,7 +22,7 @@ _COMPLETIONS: Final = {
     "name": types.CompletionItemKind.Variable,
     "value": types.CompletionItemKind.Value,
 }
-"""Other words are names of steps, lookups, ..."""
+"""Completions of other kinds are names of steps, lookups, ..."""
 _MARKED: Final = re.compile(r"`[^`]*`|([\\`*_{}\[\]<>#|~])")
 """Code in descriptions, or characters with a meaning in Markdown."""
 _SYMBOLS: Final = {
@@ -58,7 +58,7 @@ def diagnostic(issue: Json) -> types.Diagnostic:
 
 @cache
 def documented() -> Mapping[str, str]:
-    """The URI of each code in docs/errors.md; its fragment is the line."""
+    """The URI of each code in docs/errors.md; the fragment is the number of the line."""
     package = Path(app.__file__).parent
     pages = (package / "lsp" / "errors.md", package.parent / "docs" / "errors.md")
     page = next((page for page in pages if page.is_file()), None)
@@ -79,7 +79,7 @@ def completion_item(option: Json, number: int, replaced: types.Range) -> types.C
 
 
 def hover_text(text: str, ncco: str) -> str:
-    """The hover text of a word, in Markdown, with the NCCO of a step; "" if there is none."""
+    """The hover text of a word, in Markdown. `ncco` is the NCCO of a step; "" for none."""
     escaped = _MARKED.sub(lambda found: f"\\{found[1]}" if found[1] else found[0], text)
     shown = f"\n\nThe NCCO when a call starts here, with every lookup at its default:\n```json\n{ncco}\n```"
     return escaped + (shown if ncco else "")

@@ -20,7 +20,7 @@ from app.lsp.conversion import Json, completion_item, diagnostic, hover_text, ra
 from app.lsp.server import CHECK_S, FlowServer, project_root
 
 WATCHED: Final = ("**/flows/**", "**/templates/**", "**/scenarios/**", "**/.env")
-"""Files whose changes on disk matter."""
+"""Files that are watched for changes on disk."""
 
 
 async def initialized(ls: FlowServer, _: types.InitializedParams) -> None:
@@ -42,13 +42,13 @@ async def _open(ls: FlowServer, uris: Iterable[str]) -> None:
             cure = "a project is a folder with flows/ in it; `ncco init` writes a new one"
             ls.say(types.MessageType.Info, f"{folder} does not contain a flow project: {cure}.")
     projects = [ls.project_in(folder) for folder in folders if (folder / "flows").is_dir()]
-    for project in projects:  # also starts the subprocess that answers
+    for project in projects:  # this starts the subprocess that answers questions
         await ls.ask(ls.answers, answers.symbols, project, question=ls.question(project), query="")
     await asyncio.gather(*map(ls.check_soon, projects))
 
 
 async def folders_changed(ls: FlowServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
-    """Folders were added to the workspace or removed."""
+    """Close the projects in folders removed from the workspace, and check those in added ones."""
     for folder in params.event.removed:
         if path := to_fs_path(folder.uri):
             ls.forget(Path(path))
@@ -62,13 +62,13 @@ async def text_changed(
     | types.DidCloseTextDocumentParams
     | types.DidSaveTextDocumentParams,
 ) -> None:
-    """A document was opened, changed, saved or closed."""
+    """Check the project of a document that was opened, changed, saved or closed."""
     if found := ls.project_of(params.text_document.uri):
         await ls.check_soon(found[0])
 
 
 async def files_changed(ls: FlowServer, params: types.DidChangeWatchedFilesParams) -> None:
-    """Files on disk have changed."""
+    """Check the projects of files that changed on disk."""
     paths = [Path(path) for change in params.changes if (path := to_fs_path(change.uri))]
     roots = {root for path in paths if (root := project_root(path)) is not None}
     gone = {project.root for project in ls.projects if any(path.is_relative_to(project.root) for path in paths)}
@@ -114,17 +114,17 @@ async def references(ls: FlowServer, params: types.ReferenceParams) -> list[type
 
 
 async def prepare_rename(ls: FlowServer, params: types.PrepareRenameParams) -> types.Range | None:
-    """The name at the cursor. Raises JsonRpcException with the reason if it cannot be renamed."""
+    """The range of the name at the cursor. Raises JsonRpcException with the reason if it cannot be renamed."""
     found = await ls.ask_at(ls.answers, answers.renamable, params.text_document.uri, params.position)
     return range_of(_without_problem(found[1])["range"]) if found else None
 
 
 async def rename(ls: FlowServer, params: types.RenameParams) -> types.WorkspaceEdit | None:
-    """The edits that rename the symbol at the cursor. Raises JsonRpcException with the reason if it cannot."""
+    """The edits that rename the symbol at the cursor. Raises JsonRpcException with the reason if that is impossible."""
     known = ls.project_of(params.text_document.uri)
     before = ls.versions(known[0]) if known else {}
     new = params.new_name
-    # The subprocess of the answers has already loaded the names.
+    # The subprocess that answers questions has already loaded the names.
     uri = params.text_document.uri
     at = params.position
     found = await ls.ask_at(ls.answers, answers.renamed, uri, at, new=new, seconds=CHECK_S)
@@ -149,7 +149,7 @@ def refused(reason: str) -> JsonRpcException:
 
 
 def is_unexpected(record: logging.LogRecord) -> bool:
-    """Whether to keep a log record: False for a refused request, which pygls logs with a traceback."""
+    """Whether to keep a log record. False for a refused request, which pygls would log with a traceback."""
     error = record.exc_info[1] if record.exc_info else None
     return not (isinstance(error, JsonRpcException) and error.code == types.LSPErrorCodes.RequestFailed)
 
@@ -191,7 +191,7 @@ async def document_symbols(ls: FlowServer, params: types.DocumentSymbolParams) -
 
 
 async def workspace_symbols(ls: FlowServer, params: types.WorkspaceSymbolParams) -> list[types.WorkspaceSymbol]:
-    """Symbols of the projects whose names contain a text."""
+    """The symbols in all projects that have the query in their name."""
     found: list[types.WorkspaceSymbol] = []
     for project in ls.projects:
         question = ls.question(project)

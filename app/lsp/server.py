@@ -1,4 +1,4 @@
-"""The language server. Texts are checked in two subprocesses: one finds issues, the other answers questions."""
+"""The language server. The work is done in two subprocesses: one finds issues, the other answers questions."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from app.lsp import answers
 from app.lsp.conversion import Json, diagnostic, range_of
 
 QUIET_S: Final = 0.2
-"""Pause after the last change before a project is checked."""
+"""Seconds without changes before a project is checked."""
 CHECK_S: Final = 30
-"""Time limit of a check."""
+"""Time limit of a check, in seconds of processor time."""
 
 
 def project_root(path: Path) -> Path | None:
-    """The nearest folder above a file that contains `flows`.
+    """The nearest folder above a file that contains a folder `flows`.
 
     Symbolic links are not resolved, so that paths match the editor's.
     """
@@ -35,11 +35,11 @@ def project_root(path: Path) -> Path | None:
 
 
 class OpenProject:
-    """One project.
+    """A project that is open in the editor.
 
     Attributes:
         root: the folder that contains `flows`.
-        changes: counts changes since it was opened.
+        changes: the number of changes since the project was opened.
         checked: the value of `changes` that `issues` belong to.
         issues: the issues of the last check, as `app.lsp.answers.check` returns them.
         versions: the versions of the checked texts, by path.
@@ -57,7 +57,7 @@ class OpenProject:
         self.is_stuck = False
 
     def file_at(self, uri: str) -> str:
-        """The path of a flow, a template or a scenario file in the project (`flows/acme.yaml`); "" for others."""
+        """The path of a flow, a template or a scenario file in the project (`flows/acme.yaml`); "" for other files."""
         found = to_fs_path(uri)
         if not found or not Path(found).is_relative_to(self.root) or project_root(Path(found)) != self.root:
             return ""
@@ -71,7 +71,7 @@ class OpenProject:
         return file if is_shown and (is_yaml or file.startswith("templates/")) else ""
 
     def documents(self, documents: Iterable[TextDocument]) -> Iterator[tuple[str, TextDocument]]:
-        """The files of the project among open documents, each with its path."""
+        """The open documents that are files of the project, each with its path."""
         return ((file, document) for document in documents if (file := self.file_at(document.uri)))
 
     def folder(self, settings: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
@@ -86,7 +86,7 @@ class OpenProject:
 
 
 class Utf16Protocol(LanguageServerProtocol):
-    """Use UTF-16 code units, which every editor must support."""
+    """Makes columns count UTF-16 code units, which every editor must support."""
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Any:
@@ -97,7 +97,7 @@ class Utf16Protocol(LanguageServerProtocol):
 
 
 class FlowServer(LanguageServer):
-    """The server of one editor.
+    """The language server for one editor.
 
     Args:
         settings_of: returns the settings of a project for `OpenProject.folder`.
@@ -107,7 +107,7 @@ class FlowServer(LanguageServer):
         super().__init__(
             "ncco",
             version("ncco-server"),
-            text_document_sync_kind=types.TextDocumentSyncKind.Full,  # pygls also splits lines at U+2028
+            text_document_sync_kind=types.TextDocumentSyncKind.Full,  # no edits: pygls also splits lines at U+2028
             protocol_cls=Utf16Protocol,
             converter_factory=default_converter,
         )
@@ -124,13 +124,13 @@ class FlowServer(LanguageServer):
         return tuple(self._projects.values())
 
     def project_in(self, root: Path) -> OpenProject:
-        """The project in a folder."""
+        """The project in a folder, opened if necessary."""
         return self._projects.setdefault(root, OpenProject(root))
 
     def forget(self, root: Path) -> None:
         """Close the project in a folder, and clear its issues. It is reopened when one of its files is opened."""
         if project := self._projects.pop(root, None):
-            project.changes += 1  # a check in progress is useless
+            project.changes += 1  # makes the result of a check in progress obsolete
             self.publish(project, ())
 
     def project_of(self, uri: str) -> tuple[OpenProject, str] | None:
@@ -142,16 +142,16 @@ class FlowServer(LanguageServer):
         return (project, file) if project and file else None
 
     def texts(self, project: OpenProject) -> dict[str, str]:
-        """The texts that the editor holds, by path."""
+        """The texts of the documents that are open in the editor, by path."""
         documents = project.documents(self.workspace.text_documents.values())
         return {file: document.source for file, document in documents}
 
     def versions(self, project: OpenProject) -> dict[str, int | None]:
-        """The versions of the texts that the editor holds, by path; edits apply only to these."""
+        """The versions of the documents that are open in the editor, by path. Edits apply only to these versions."""
         return {file: document.version for file, document in project.documents(self.workspace.text_documents.values())}
 
     def uri_of(self, project: OpenProject, file: str) -> tuple[str, int | None]:
-        """The URI of a file of a project, and its version if the editor holds it."""
+        """The URI of a file of a project, and its version if it is open in the editor; otherwise None."""
         for known, document in project.documents(self.workspace.text_documents.values()):
             if known == file:
                 return document.uri, document.version
@@ -168,9 +168,9 @@ class FlowServer(LanguageServer):
         seconds: float | None = None,
         **values: Any,
     ) -> Any:
-        """The result of a function for a project; None if it was stopped. Cancelling the request does not stop it.
+        """The result of a function for a project; None if the function did not finish.
 
-        `seconds` overrides the worker's time limit.
+        `seconds` overrides the worker's time limit. Cancelling the request does not stop the function.
         """
 
         async def run() -> Any:
@@ -209,14 +209,14 @@ class FlowServer(LanguageServer):
         return (project, answer) if answer else None
 
     def question(self, project: OpenProject, file: str = "", at: types.Position | None = None) -> Json:
-        """The question for the subprocesses; "" means no file."""
+        """The `question` for a function in the subprocesses. `file` is "" for a question without a file."""
         large = self.too_large(project)
         at = at or types.Position(0, 0)
         unsaved = {path: text for path, text in self.texts(project).items() if path not in large}
         return {"file": file, "text": None, "unsaved": unsaved, "line": at.line + 1, "column": at.character + 1}
 
     def too_large(self, project: OpenProject) -> list[str]:
-        """The files that exceed the size limit of files on disk; they are not sent."""
+        """The open files that exceed the size limit for files on disk. They are not sent to the subprocesses."""
         return [file for file, text in self.texts(project).items() if len(text) > MAX_BYTES]
 
     # checks
@@ -249,7 +249,7 @@ class FlowServer(LanguageServer):
         self.publish(project, issues)
 
     def publish(self, project: OpenProject, issues: Iterable[Json]) -> None:
-        """Show the issues of a project, in place of the previous ones."""
+        """Show the issues of a project instead of its previous ones."""
         issues = tuple(issues)
         files = frozenset(issue["file"] for issue in issues)
         for file in sorted(files | project.published):
@@ -265,7 +265,7 @@ class FlowServer(LanguageServer):
     # edits
 
     def workspace_edit(self, project: OpenProject, edits: Iterable[Json]) -> types.WorkspaceEdit:
-        """Edits of files at the versions that the editor has open."""
+        """The edits in LSP form, for the versions of the files that are open in the editor."""
         by_file: dict[str, list[types.TextEdit]] = {}
         for edit in edits:
             by_file.setdefault(edit["file"], []).append(types.TextEdit(range_of(edit), edit["text"]))

@@ -1,7 +1,7 @@
 """The nine actions, the five endpoints of `connect`, and the settings objects inside them.
 
-Each field has a type, the kind of its values, and Vonage's default. The checker, the builder, the JSON Schema, the
-fields of a flow's steps and their editor schema are derived from these classes.
+Each field has a type, a kind that describes its values, and Vonage's default. The checker, the builder, the JSON
+Schema, the fields of a flow's steps and their editor schema are derived from these classes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class TranscriptionSettings(NccoModel):
     event_url: Annotated[list[str] | None, EVENT_URL] = None
     """Where the transcription webhook goes, as an array of one URL."""
     event_method: Annotated[Method | None, METHOD, Default("POST")] = None
-    """The HTTP method of that webhook."""
+    """The HTTP method of the transcription webhook."""
     sentiment_analysis: Annotated[bool | None, Default(False)] = None
     """Whether each segment gets a sentiment from -1 to 1 (developer preview)."""
 
@@ -56,7 +56,7 @@ class DtmfSettings(NccoModel):
     time_out: Annotated[int | float | None, WholeNumber(0, 10, is_usual=True, unit="seconds"), Default(3)] = None
     """Seconds of silence after the last key before the digits are sent, 0 to 10."""
     max_digits: Annotated[int | None, WholeNumber(1, 20, disputed=(0,)), Default(4)] = None
-    """How many keys the caller may press, 1 to 20."""
+    """The maximum number of keys, 1 to 20."""
     submit_on_hash: Annotated[bool | None, Default(False)] = None
     """Whether # sends the digits."""
 
@@ -73,15 +73,15 @@ class SpeechSettings(NccoModel):
     language: Annotated[str | None, SPEECH_LANGUAGE, Default("en-US")] = None
     """The expected language as a BCP-47 code."""
     context: Annotated[list[str] | None, ListOf(NonBlank("an expected word or phrase", may_be_blank=True))] = None
-    """Words and phrases that are likely."""
+    """Words and phrases that the caller is likely to say."""
     start_timeout: Annotated[int | float | None, WholeNumber(1, 60, is_usual=True, unit="seconds"), Default(10)] = None
     """Seconds to wait for the first word, 1 to 60."""
     max_duration: Annotated[int | float | None, WholeNumber(1, 60, is_usual=True, unit="seconds"), Default(60)] = None
     """Maximum length of the speech in seconds, 1 to 60."""
     save_audio: Annotated[bool | None, Default(False)] = None
-    """Whether the webhook has a recording_url."""
+    """Whether the speech is recorded; the webhook then has a recording_url."""
     sensitivity: Annotated[int | None, WholeNumber(10, 100), Default(90)] = None
-    """How quiet speech may be, 10 (least sensitive) to 100."""
+    """The sensitivity to quiet speech, 10 (least sensitive) to 100."""
     provider: Annotated[str | None, NonBlank("the name of a provider")] = None
     """The speech recogniser. Source: speech recognition guide, providers; newer than the reference."""
     provider_options: Annotated[dict[str, Any] | None, FreeForm()] = None
@@ -108,7 +108,7 @@ class AdvancedMachineDetection(NccoModel):
         WholeNumber(45, 120, disputed=tuple(range(30, 45)), unit="seconds"),
         Field(alias="beep_timeout"),
     ] = None
-    """Seconds to wait for the beep, 45 to 120; newer sources allow 30."""
+    """Seconds to wait for the beep, 45 to 120; newer sources allow 30 or more."""
 
 
 class OnAnswer(NccoModel):
@@ -117,9 +117,9 @@ class OnAnswer(NccoModel):
     title: ClassVar[str] = "onAnswer"
 
     url: Annotated[str, Url()]
-    """Where the called party's NCCO is fetched."""
+    """The URL that the called party's NCCO is fetched from."""
     ringback_tone: Annotated[str | None, Url(array_of_one=True)] = None
-    """Audio that the caller hears in the meantime, repeated."""
+    """Audio that is repeated for the caller in the meantime."""
     ringback: Annotated[str | None, Url(array_of_one=True)] = None
     """The former name of ringbackTone."""
 
@@ -132,7 +132,7 @@ class Authorization(NccoModel):
     type: Annotated[Literal["vonage", "custom"] | None, Default("vonage")] = None
     """vonage signs the handshake with a JWT; custom sends value unchanged."""
     value: Annotated[str | None, NonBlank("the header to send", escape="header")] = None
-    """The whole header, for custom."""
+    """The value of the header if type is custom."""
 
 
 class PhoneEndpoint(NccoModel):
@@ -147,7 +147,7 @@ class PhoneEndpoint(NccoModel):
     dtmf_answer: Annotated[str | None, TONES] = None
     """Keys to send when the call is answered; p is a pause of half a second."""
     on_answer: OnAnswer | None = None
-    """What the called party hears first."""
+    """What the called party hears before the parties are connected."""
     shaken: Annotated[str | None, Shaken()] = None
     """The STIR/SHAKEN Identity header. Source: Voice API specification; the reference has it on connect."""
 
@@ -159,7 +159,7 @@ class AppEndpoint(NccoModel):
 
     type: Literal["app"] = "app"
     user: Annotated[str, NonBlank("the name of the user", escape="header")]
-    """The name of the user, who must exist."""
+    """The name of an existing user."""
 
 
 class WebSocketEndpoint(NccoModel):
@@ -170,7 +170,7 @@ class WebSocketEndpoint(NccoModel):
 
     type: Literal["websocket"] = "websocket"
     uri: Annotated[str, Url(("ws", "wss"))]
-    """Where the audio is streamed to."""
+    """The URL that the audio is streamed to."""
     content_type: Annotated[
         Literal["audio/l16;rate=16000", "audio/l16;rate=8000", "audio/l16;rate=24000"] | None,
         Field(alias="content-type"),
@@ -223,7 +223,7 @@ Endpoint = Annotated[
 """Any endpoint."""
 
 ENDPOINT = Tagged({model.model_fields["type"].default: model.shape() for model in get_args(get_args(Endpoint)[0])})
-"""What the checker knows about endpoints, in the reference's order."""
+"""The kind of an endpoint, with the shapes of all types in the reference's order."""
 
 
 _NO_EVENTS = {
@@ -245,11 +245,11 @@ class Record(NccoModel):
 
     action: Literal["record"] = "record"
     format: Annotated[Literal["mp3", "wav", "ogg"] | None, Default("mp3")] = None
-    """The file's format; wav is the default over 2 channels."""
+    """The file's format; with more than 2 channels, the default is wav."""
     split: Literal["conversation"] | None = None
     """Whether each party gets a separate channel."""
     channels: Annotated[int | None, WholeNumber(1, 32)] = None
-    """How many channels, 1 to 32; needs split."""
+    """The number of channels, 1 to 32; needs split."""
     end_on_silence: Annotated[int | float | None, WholeNumber(3, 10, is_usual=True, unit="seconds")] = None
     """Seconds of silence that end the recording, 3 to 10."""
     end_on_key: Annotated[str | None, END_KEY] = None
@@ -261,9 +261,9 @@ class Record(NccoModel):
     event_url: Annotated[list[str] | None, EVENT_URL] = None
     """Where the record webhook goes, as an array of one URL."""
     event_method: Annotated[Method | None, METHOD, Default("POST")] = None
-    """The HTTP method of that webhook."""
+    """The HTTP method of the record webhook."""
     transcription: TranscriptionSettings | None = None
-    """Transcribe the recording; an empty object uses the defaults."""
+    """How to transcribe the recording; an empty object uses the defaults."""
 
 
 class Talk(NccoModel):
@@ -286,11 +286,11 @@ class Talk(NccoModel):
     text: Annotated[str, SpokenText()]
     """The text: plain, or SSML in a speak element; at most 1,500 characters without tags."""
     barge_in: Annotated[bool | None, Default(False)] = None
-    """Whether keys or speech end the prompt; an input must follow."""
+    """Whether keys or speech interrupt the prompt; an input must follow."""
     loop: Annotated[int | None, WholeNumber(0, None), Default(1)] = None
     """How often to say the text; 0 means forever."""
     level: Annotated[int | float | None, Number(-1, 1), Default(0)] = None
-    """The volume, -1 to 1."""
+    """The volume, from -1 to 1."""
     language: Annotated[str | None, VOICE_LANGUAGE, Default("en-US")] = None
     """The language of the voice as a BCP-47 code."""
     style: Annotated[int | None, WholeNumber(), Default(0)] = None
@@ -317,11 +317,11 @@ class Stream(NccoModel):
     stream_url: Annotated[list[str], ListOf(Url(), low=1, high=1, noun="URL")]
     """The mp3 or 16-bit wav file, as an array of one URL."""
     level: Annotated[int | float | None, Number(-1, 1, tenths=True), Default(0)] = None
-    """The volume, -1 to 1 in steps of 0.1."""
+    """The volume, from -1 to 1 in steps of 0.1."""
     barge_in: Annotated[bool | None, Default(False)] = None
-    """Whether keys or speech end the audio; an input must follow."""
+    """Whether keys or speech interrupt the audio; an input must follow."""
     loop: Annotated[int | None, WholeNumber(0, None), Default(1)] = None
-    """How often the audio is played; 0 means forever."""
+    """How many times to play the audio; 0 means forever."""
 
 
 class Input(NccoModel):
@@ -345,11 +345,11 @@ class Input(NccoModel):
         Word(("synchronous", "asynchronous"), other_words={"sync": "synchronous", "async": "asynchronous"}),
         Default("synchronous"),
     ] = None
-    """asynchronous sends each key at once, and takes no dtmf settings."""
+    """asynchronous sends each key at once, and does not allow dtmf settings."""
     event_url: Annotated[list[str] | None, EVENT_URL] = None
     """Where the input webhook goes, as an array of one URL."""
     event_method: Annotated[Method | None, METHOD, Default("POST")] = None
-    """The HTTP method of that webhook."""
+    """The HTTP method of the input webhook."""
 
 
 class Wait(NccoModel):
@@ -360,7 +360,7 @@ class Wait(NccoModel):
 
     action: Literal["wait"] = "wait"
     timeout: Annotated[int | float | None, Number(0.1, 7200, clamps=True, unit="seconds"), Default(10)] = None
-    """Seconds, 0.1 to 7200; Vonage replaces a value outside with the nearest limit."""
+    """Seconds to wait, 0.1 to 7200; Vonage replaces a value outside this range with the nearest limit."""
 
 
 class Conversation(NccoModel):
@@ -372,9 +372,9 @@ class Conversation(NccoModel):
 
     action: Literal["conversation"] = "conversation"
     name: Annotated[str, NonBlank("the name of the conversation")]
-    """The name of the room, within the application and region."""
+    """The name of the conference, within the application and region."""
     music_on_hold_url: Annotated[str | list[str] | None, OneOrList(Url())] = None
-    """The mp3 that is played until the conversation starts."""
+    """The mp3 file that is played until the conversation starts."""
     start_on_enter: Annotated[bool | None, Default(True)] = None
     """Whether the conversation starts when this caller joins."""
     end_on_exit: Annotated[bool | None, Default(False)] = None
@@ -388,11 +388,11 @@ class Conversation(NccoModel):
     mute: bool | None = None
     """Whether nobody hears this caller; not together with canSpeak."""
     transcription: TranscriptionSettings | None = None
-    """Transcribe the recording; needs record."""
+    """How to transcribe the recording; needs record."""
     event_url: Annotated[list[str] | None, EVENT_URL] = None
     """Where the record webhook goes, as an array of one URL."""
     event_method: Annotated[Method | None, METHOD, Default("POST")] = None
-    """The HTTP method of that webhook."""
+    """The HTTP method of the record webhook."""
 
 
 class Connect(NccoModel):
@@ -406,7 +406,7 @@ class Connect(NccoModel):
     endpoint: Annotated[list[Endpoint], ListOf(ENDPOINT, low=1, high=1, noun="endpoint")]
     """Whom to call, as an array of one endpoint."""
     from_: Annotated[str | None, Phone(), Field(alias="from")] = None
-    """The number that is shown, in E.164 format; for a phone it must be one of your Vonage numbers."""
+    """The number that the called party sees, in E.164 format; for a phone it must be one of your Vonage numbers."""
     random_from_number: Annotated[bool | None, Default(False)] = None
     """Whether Vonage chooses one of the application's numbers; not together with from."""
     event_type: Annotated[
@@ -417,7 +417,7 @@ class Connect(NccoModel):
             other_words={"sync": "synchronous"},
         ),
     ] = None
-    """synchronous lets the reply to a webhook replace the NCCO."""
+    """With synchronous, the reply to a webhook can replace the NCCO."""
     timeout: Annotated[int | None, WholeNumber(1, 120, unit="seconds"), Default(60)] = None
     """Seconds to ring, 1 to 120."""
     limit: Annotated[
@@ -427,19 +427,19 @@ class Connect(NccoModel):
     machine_detection: Literal["continue", "hangup"] | None = None
     """What to do when an answering machine is detected."""
     advanced_machine_detection: AdvancedMachineDetection | None = None
-    """The chargeable detection; it overrides machineDetection."""
+    """Advanced detection of answering machines (chargeable); it overrides machineDetection."""
     event_url: Annotated[list[str] | None, EVENT_URL] = None
     """Where the call's events go, as an array of one URL."""
     event_method: Annotated[Method | None, METHOD, Default("POST")] = None
-    """The HTTP method of those webhooks."""
+    """The HTTP method of the event webhooks."""
     ringback_tone: Annotated[str | None, Url(array_of_one=True)] = None
-    """Audio that the caller hears while it rings, repeated."""
+    """Audio that is repeated for the caller while the call is ringing."""
     shaken: Annotated[str | None, Shaken()] = None
     """The STIR/SHAKEN Identity header, for customers who sign their own calls."""
 
 
 class Notify(NccoModel):
-    """Send a payload to a webhook, whose reply may replace the NCCO. Source: NCCO reference, Notify."""
+    """Send a payload to a webhook; the reply can replace the NCCO. Source: NCCO reference, Notify."""
 
     title: ClassVar[str] = "notify"
     main: ClassVar[str] = "payload"
@@ -454,11 +454,11 @@ class Notify(NccoModel):
     event_url: Annotated[list[str], ListOf(Url(), low=1, usually_one=True, noun="URL")]
     """Where the notify webhook goes, as an array of one URL."""
     event_method: Annotated[Method | None, METHOD] = None
-    """The HTTP method of that webhook."""
+    """The HTTP method of the notify webhook."""
 
 
 class Transfer(NccoModel):
-    """Move all legs of this call into another conversation, which ends this NCCO. Source: NCCO reference, Transfer."""
+    """Move all legs of this call to another conversation and end this NCCO. Source: NCCO reference, Transfer."""
 
     title: ClassVar[str] = "transfer"
     main: ClassVar[str] = "conversationId"
@@ -485,4 +485,4 @@ ACTIONS: Mapping[str, type[NccoModel]] = {model.title: model for model in get_ar
 """The class of each action, by name, in the reference's order."""
 
 SHAPES: Mapping[str, Shape] = {name: model.shape() for name, model in ACTIONS.items()}
-"""What the checker knows about each action."""
+"""The shape of each action, by name."""

@@ -1,4 +1,4 @@
-"""The kinds of values in `connect` and `record` that name a target, and keys to press; see also `app.value_types`."""
+"""The kinds of values for keys, Identity headers and SIP URIs in `connect` and `record`; see also `app.value_types`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from app.value_types.addresses import as_digits, digits_as_number
 
 @dataclass(frozen=True)
 class Keys(PlainText):
-    """Keys to press: one that ends a recording, or a sequence to send. A JSON number causes a warning.
+    """Keys to press: a single key that ends a recording, or a sequence to send. A JSON number causes a warning.
 
     Attributes:
         code: the rule for invalid text.
-        pattern: a regular expression, without anchors, for the whole text.
-        may_be_blank: whether empty text is only a warning.
+        pattern: a regular expression, without anchors, that the whole text must match.
+        may_be_blank: whether empty text causes only a warning.
     """
 
     code: str
@@ -45,7 +45,7 @@ class Keys(PlainText):
         return as_digits(value)
 
     def json_schema(self) -> JsonSchema:
-        """The keys, or a number."""
+        """A schema for the keys as text, or for a number."""
         empty = "|" if self.may_be_blank else ""
         return {"type": ["string", "integer"], "pattern": f"^(?:{self.pattern}{empty})$", "minimum": 0}
 
@@ -77,7 +77,7 @@ class Shaken(PlainText):
         return [fault("N123", f"The Identity header lacks {listed(missing, 'and')}.")] if missing else []
 
     def json_schema(self) -> JsonSchema:
-        """Text that begins with a JWT."""
+        """A schema for text that begins with a JWT."""
         return {"type": "string", "pattern": rf"^\s*{_JWT}\s*;"}
 
 
@@ -95,7 +95,7 @@ _SIP = re.compile(r"(sips?):(?:([^@\s]+)@)?([\w.\-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1
 
 @dataclass(frozen=True)
 class SipUri(PlainText):
-    """A SIP URI, sip:user@host. A missing user, or sips, causes a warning."""
+    """A SIP URI, sip:user@host. A missing user or the scheme sips causes a warning."""
 
     escape: Escape = field(default="url", compare=False, kw_only=True)
 
@@ -117,5 +117,5 @@ class SipUri(PlainText):
         return []
 
     def json_schema(self) -> JsonSchema:
-        """Text that begins with sip:."""
+        """A schema for text that begins with sip: or sips:."""
         return {"type": "string", "pattern": "^[sS][iI][pP][sS]?:\\S+$"}

@@ -1,4 +1,4 @@
-"""`Ncco` builds actions, and an NCCO from them."""
+"""`Ncco`, which builds actions and NCCOs."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ _DOCUMENT: TypeAdapter[list[Action]] = TypeAdapter(list[Action])
 
 
 class Ncco:
-    """The nine actions, and a function that joins them into an NCCO.
+    """The nine actions, and functions that build and read NCCOs.
 
     ```python
-    talk = Ncco.Talk(text="Please wait while we connect you.") connect = Ncco.Connect(endpoint={"type": "phone",
-    "number": "447700900123"}, from_="447700900000", timeout="20") Ncco.build_ncco(talk, connect)
+    talk = Ncco.Talk(text="Please wait while we connect you.")
+    phone = {"type": "phone", "number": "447700900123"}
+    connect = Ncco.Connect(endpoint=phone, from_="447700900000", timeout="20")
+    Ncco.build_ncco(talk, connect)
     ```
     """
 
@@ -69,7 +71,7 @@ class Ncco:
 
 
 def _each(given: object) -> Iterator[NccoModel]:
-    """The actions in one argument. Raises TypeError for anything else."""
+    """The actions in one argument: an action, or a list of actions. Raises TypeError for anything else."""
     if isinstance(given, NccoModel):
         yield given
     elif isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping)):

@@ -1,6 +1,6 @@
-"""Rules between the options of one object, and between the actions of one NCCO.
+"""Rules about how the options of one object fit together, and about the order of the actions of one NCCO.
 
-Every rule accepts any values, even wrong ones. The paths of its issues are relative to the object.
+The function of a rule accepts any values, even wrong ones. The paths of its issues are relative to the object.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from app.value_types.kind import is_encodable, size_as_json
 from app.value_types.scalars import as_number, is_false, is_true
 
 RECORD_ENDS: Final = frozenset({"endOnSilence", "endOnKey", "timeOut"})
-"""Options that end a record, so that the call waits for that. Source: NCCO reference, Record."""
+"""Options that end a recording, so that the call waits for its end. Source: NCCO reference, Record."""
 
 Options = Mapping[str, Any]
 
@@ -31,13 +31,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def channels_need_split(options: Options) -> Iterator[Issue]:
-    """Source: NCCO reference, Record (channels)."""
+    """`channels` needs `split`. Source: NCCO reference, Record (channels)."""
     if options.get("channels") is not None and options.get("split") is None:
         yield fault("N203", "channels is given without split: conversation.", path="/channels")
 
 
 def mute_or_can_speak(options: Options) -> Iterator[Issue]:
-    """Source: NCCO reference, Conversation (mute) and Transfer (mute)."""
+    """`mute` and `canSpeak` exclude each other. Source: NCCO reference, Conversation (mute) and Transfer (mute)."""
     if options.get("canSpeak") is None or options.get("mute") is None:
         return
     if is_true(options["mute"]):
@@ -47,13 +47,16 @@ def mute_or_can_speak(options: Options) -> Iterator[Issue]:
 
 
 def transcription_needs_record(options: Options) -> Iterator[Issue]:
-    """Source: NCCO reference, Conversation (transcription)."""
+    """`transcription` needs `record`. Source: NCCO reference, Conversation (transcription)."""
     if options.get("transcription") is not None and not is_true(options.get("record")):
         yield fault("N204", "transcription is given, but record is not true.", path="/transcription")
 
 
 def one_caller_number(options: Options) -> Iterator[Issue]:
-    """`from` or `randomFromNumber`; a phone needs one. Source: NCCO reference, Connect (from, randomFromNumber)."""
+    """Only one of `from` and `randomFromNumber` is allowed; a phone needs one of them.
+
+    Source: NCCO reference, Connect (from, randomFromNumber).
+    """
     is_random = is_true(options.get("randomFromNumber"))
     if options.get("from") is None:
         if not is_random and _calls_a_phone(options):
@@ -63,7 +66,7 @@ def one_caller_number(options: Options) -> Iterator[Issue]:
 
 
 def no_ringback_for_phones(options: Options) -> Iterator[Issue]:
-    """Source: NCCO reference, Connect (ringbackTone)."""
+    """`ringbackTone` is not for phone endpoints. Source: NCCO reference, Connect (ringbackTone)."""
     if options.get("ringbackTone") is not None and _calls_a_phone(options):
         yield fault("N903", "ringbackTone is given for a phone, whose carrier sends its own.", path="/ringbackTone")
 
@@ -75,7 +78,7 @@ def _calls_a_phone(options: Options) -> bool:
 
 
 def sip_target(options: Options) -> Iterator[Issue]:
-    """`uri`, or `user` with `domain`. Source: NCCO reference, SIP."""
+    """A SIP endpoint needs `uri`, or `user` with `domain`. Source: NCCO reference, SIP."""
     uri, user, domain = (options.get(name) is not None for name in ("uri", "user", "domain"))
     if uri and (user or domain):
         yield fault("N205", "uri is given together with user or domain.")
@@ -88,7 +91,10 @@ def sip_target(options: Options) -> Iterator[Issue]:
 
 
 def sip_parts_are_names(options: Options) -> Iterator[Issue]:
-    """`user` and `domain` are not URIs, a header is one line. Source: NCCO reference, SIP (user, domain, headers)."""
+    """`user` and `domain` must not be URIs, and a header must be one line.
+
+    Source: NCCO reference, SIP (user, domain, headers).
+    """
     for name in ("user", "domain"):
         value = options.get(name)
         if isinstance(value, str) and _URI_MARK.search(value):
@@ -102,7 +108,7 @@ def sip_parts_are_names(options: Options) -> Iterator[Issue]:
 
 
 def websocket_handshake(options: Options) -> Iterator[Issue]:
-    """Content type, metadata size and authorization. Source: WebSocket guide; Voice API specification."""
+    """Check content type, metadata size and authorization. Source: WebSocket guide; Voice API specification."""
     authorization = options.get("authorization")
     if isinstance(authorization, dict):
         value = authorization.get("value")
@@ -126,7 +132,7 @@ def websocket_handshake(options: Options) -> Iterator[Issue]:
 
 
 def talk_can_be_spoken(options: Options) -> Iterator[Issue]:
-    """Whether the style can speak the text. Source: NCCO reference, Talk (text, style); Text-To-Speech guide."""
+    """The style must be able to speak the text. Source: NCCO reference, Talk (text, style); Text-To-Speech guide."""
     text = options.get("text")
     if not isinstance(text, str) or ("<" not in text and len(text) <= MAX_TALK_CHARACTERS):
         yield from _style_exists(options, ssml=False)
@@ -152,7 +158,7 @@ def _style_exists(options: Options, *, ssml: bool) -> Iterator[Issue]:
 
 
 def stream_is_audio(options: Options) -> Iterator[Issue]:
-    """Source: NCCO reference, Stream (streamUrl)."""
+    """The name of the file must not show another format. Source: NCCO reference, Stream (streamUrl)."""
     urls = options.get("streamUrl")
     url = urls[0] if isinstance(urls, list) and urls else urls
     if isinstance(url, str) and _OTHER_AUDIO.search(url.partition("?")[0]):
@@ -160,7 +166,10 @@ def stream_is_audio(options: Options) -> Iterator[Issue]:
 
 
 def settings_fit_the_input(options: Options) -> Iterator[Issue]:
-    """Settings need their type in `type`, and synchronous mode. Source: NCCO reference, Input."""
+    """`type` must include each type that has settings, and `dtmf` settings need synchronous mode.
+
+    Source: NCCO reference, Input.
+    """
     types = options.get("type")
     asked = types if isinstance(types, list) else [types]
     dtmf = options.get("dtmf")
@@ -176,7 +185,7 @@ def settings_fit_the_input(options: Options) -> Iterator[Issue]:
 
 
 def one_ringback(options: Options) -> Iterator[Issue]:
-    """Our choice: to use the former name together with the current one is a mistake."""
+    """Our choice: `ringback`, the former name, must not be given together with `ringbackTone`."""
     answer = options.get("onAnswer")
     if isinstance(answer, dict) and answer.get("ringbackTone") is not None and answer.get("ringback") is not None:
         yield fault("N956", "ringback and ringbackTone are both given.", "Leave out ringback.", "/onAnswer")
@@ -253,8 +262,8 @@ def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str])
 def _last_record_has_time(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
     """A record without an end condition lasts as long as the call, and the call does not wait for it.
 
-    If it has a beep, it is meant to take a message, but the call ends after the next prompts, before anybody can leave
-    one.
+    A record with a beep is meant to take a message. But then the call ends after the prompts that follow, before
+    anybody can leave a message.
 
     Source: NCCO reference, Record.
     """

@@ -1,4 +1,4 @@
-"""Guesses what an author meant, from similar names, other letter case, and the words of other platforms."""
+"""Guesses what an author meant: a similar name, a name in another case, or a word of another platform."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ACTION_HINTS: Final = _cures(_DATA["actions"])
 """The fix for an action of another platform, by folded name."""
 
 ENDPOINT_NAMES: Final = _by_word(_DATA["endpoints"])
-"""Our name for another platform's endpoint type, by folded name."""
+"""Vonage's name for another platform's endpoint type, by folded name."""
 
 OPTION_NAMES: Final = {title: _by_word(names) for title, names in _DATA["options"].items()}
-"""Our name for another platform's option, by shape and folded name."""
+"""Vonage's name for another platform's option, by shape and folded name."""
 
 OPTION_HINTS: Final = {title: _cures(entries) for title, entries in _DATA["elsewhere"].items()}
 """The fix for an option that belongs elsewhere, by shape and folded name."""
@@ -54,7 +54,7 @@ def meant_option(word: object, title: str, names: Collection[str], inside: Mappi
         word: the option as written.
         title: the shape's title, e.g. `talk`.
         names: the shape's options.
-        inside: options of nested objects, and the option that contains each.
+        inside: the options of nested objects, each with the option that contains it.
     """
     target = folded(word)
     same = next((name for name in names if folded(name) == target), None)

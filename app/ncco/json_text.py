@@ -36,8 +36,8 @@ class NotJsonError(ValueError):
     """The text is not JSON. Parsing stopped at `offset`. If `cure` is None, the rule's cure applies.
 
     Attributes:
-        change: the fix as a text edit: the characters to replace, and the text to replace them with; None if there is
-            none.
+        change: the fix as a text edit: the characters to replace, and the text to replace them with; None without a
+            fix.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class JsonText:
 
     Attributes:
         text: the whole text.
-        value: the parsed value; of repeated names, the last one counts.
-        values: the characters of each value, by JSON Pointer; for an object or a list, the opening bracket.
-        names: the characters of each name with its quotes, by JSON Pointer.
-        repeated: each duplicate name in an object: its JSON Pointer and its characters.
+        value: the parsed value. If an object repeats a name, the last one counts.
+        values: where each value is, by JSON Pointer. For an object or a list, this is the opening bracket.
+        names: where each name is, with its quotes, by JSON Pointer.
+        repeated: each repeated name in an object: its JSON Pointer, and where it is.
     """
 
     text: str
@@ -82,7 +82,7 @@ class JsonText:
 def read_json(text: str) -> JsonText:
     """Parse a JSON text, with the positions of its values.
 
-    Raises NotJsonError, also for NaN, Infinity, and nesting or numbers that Python cannot read.
+    Raises NotJsonError if the text is not JSON, or has NaN, Infinity, or nesting or numbers that Python cannot read.
     """
     found = JsonText(text, _value(text))
     open_: list[_Container] = []
@@ -175,7 +175,7 @@ def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
 
 
 TEXT_RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, Path(__file__).with_name("text_rules.yaml"))
-"""Rules about the text itself, by code."""
+"""Rules about the JSON text itself, by code."""
 NOT_JSON: Final = "J100"
 REPEATED_NAME: Final = "J101"
 
@@ -185,7 +185,7 @@ class TextIssue(NamedTuple):
 
     Attributes:
         span: the affected characters.
-        change: the fix: the characters to replace, and the text to replace them with; None if there is none.
+        change: the fix: the characters to replace, and the text to replace them with; None without a fix.
     """
 
     span: TextSpan
@@ -194,7 +194,7 @@ class TextIssue(NamedTuple):
 
 
 def check_text(text: str) -> tuple[tuple[TextIssue, ...], Any]:
-    """The value of an NCCO text, and its issues by place; only J100 and None if it is not JSON."""
+    """The issues of an NCCO text, sorted by place, and its value; only J100 and None if the text is not JSON."""
     try:
         document = read_json(text)
     except NotJsonError as error:
@@ -247,7 +247,7 @@ def _whole(document: JsonText, path: str) -> TextSpan:
 
 
 def _without(document: JsonText, path: str) -> TextSpan:
-    """A member or item with the comma after it, or else the one before it."""
+    """Where a member or item is, including the comma after it, or else the comma before it."""
     start, end = _whole(document, path)
     if path in document.names:
         start = document.names[path].start

@@ -42,22 +42,22 @@ VOICES: Final = {
     code: VoiceStyles(_numbers(standard) | _numbers(premium), _numbers(ssml))
     for code, (standard, premium, ssml) in _DATA["voices"].items()
 } | dict.fromkeys(_DATA["voices_without_styles"], VoiceStyles())
-"""Spoken languages."""
+"""The styles of the languages that Vonage speaks, by code."""
 
 LANGUAGE_NAMES: Final[dict[str, str]] = _DATA["names"]
 """English names of languages in lower case, with their codes."""
 
 SAME_LANGUAGE: Final[list[list[str]]] = _DATA["same"]
-"""Different codes of the same language."""
+"""Groups of codes that mean the same language."""
 
 USUAL_CODES: Final[list[str]] = _DATA["usual"]
 """The codes that a fix suggests first if the region is missing or not listed."""
 
 RECOGNISED: Final[tuple[str, ...]] = tuple(_DATA["recognised"].split())
-"""Languages that are recognised and transcribed."""
+"""The codes of the languages that Vonage recognises and transcribes."""
 
 VOICES_BY_CODE: Final = {code.lower(): voice for code, voice in VOICES.items()}
-"""Languages by lower-case code, because case does not matter."""
+"""`VOICES` by lower-case code, because case does not matter."""
 
 RECOGNISED_CODES: Final = frozenset(code.lower() for code in RECOGNISED)
-"""The codes in lower case."""
+"""The codes in `RECOGNISED`, in lower case."""

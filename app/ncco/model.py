@@ -20,10 +20,10 @@ from app.value_types import JsonSchema, Kind, ListOf, MapOf, kind_of
 from app.value_types.kind import check_value
 
 UNKNOWN_OPTION: Final = "N105"
-"""The rule about misspelt names. Its fix is the option that was meant."""
+"""The rule about unknown options. Its fix writes the option that was probably meant."""
 
 OptionRule = Callable[[Mapping[str, Any]], Iterable[Issue]]
-"""A rule between the options of one object, which may have any values. Paths are relative to the object."""
+"""A rule about how the options of one object fit together. Values can be wrong. Paths are relative to the object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option.
+    """One option of an object in an NCCO.
 
     Attributes:
-        name: its name in an NCCO.
-        field: its name in Python.
+        name: the option's name in an NCCO.
+        field: the option's name in Python.
         description: one or two sentences.
-        default: the value that Vonage assumes if it is missing; None if there is none.
+        default: the value that Vonage assumes if the option is missing; None if Vonage assumes none.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Option:
     default: object = None
 
     def json_schema(self) -> JsonSchema:
-        """The JSON Schema of its values. Optional ones may be null."""
+        """The JSON Schema of the option's values. If the option is not required, null is a value too."""
         schema = self.kind.json_schema() | {"description": self.description}
         if not self.required:
             if "enum" in schema:
@@ -67,7 +67,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A warning about a key that is present. Such a key is not reported as an unknown option."""
+    """A warning about a key, given if an object has it. Such a key is not reported as an unknown option."""
 
     code: str
     message: str
@@ -76,16 +76,16 @@ class Note:
 
 @dataclass(frozen=True)
 class Shape:
-    """An object made of options.
+    """The shape of an object in an NCCO: its options, and the rules about them.
 
     Attributes:
-        title: its name in messages, e.g. `talk` or `phone endpoint`.
-        about: what it is, in a sentence.
-        tag: the key that identifies it (`action` or `type`), and the key's value; None for settings.
+        title: the object's name in messages, e.g. `talk` or `phone endpoint`.
+        about: what the object is, in a sentence.
+        tag: the key that identifies the object (`action` or `type`), and the key's value; None for settings.
         main: the option whose value may stand for the whole object in a flow; "" for none.
-        spellings: other accepted spellings, and the option that each stands for.
+        spellings: other accepted spellings, each with the option that it stands for.
         notes: warnings by key.
-        rules: the rules between its options, and those of settings inside it (settings have no rules of their own).
+        rules: the rules about how options fit together, including the options of settings inside the object.
     """
 
     title: str
@@ -98,7 +98,7 @@ class Shape:
     rules: tuple[OptionRule, ...] = ()
 
     def check(self, value: Mapping[Any, Any]) -> list[Issue]:
-        """The issues of an object of this shape: first those of each option, then those between options."""
+        """The issues of an object of this shape: first those of single options, then those of options together."""
         issues: list[Issue] = []
         meant: dict[Any, str] = {}
         for key, entry in value.items():
@@ -120,7 +120,7 @@ class Shape:
         return issues + self._check_spellings(value) + self._check_between(value, meant)
 
     def is_clean(self, value: Mapping[str, Any], names: Iterable[str]) -> bool:
-        """Whether the options `names`, and all options together, have no issue. The others must be valid already."""
+        """Whether the options `names`, and all options together, have no issues. The others must be valid already."""
         for name in names:
             option = self.options.get(name)
             entry = value[name]
@@ -156,7 +156,7 @@ class Shape:
         return [fault("N960", f"{name} is given in two spellings.", f"Leave out {key}.") for key, name in twice]
 
     def _check_between(self, value: Mapping[Any, Any], meant: Mapping[Any, str]) -> list[Issue]:
-        """Apply the rules between options. A misspelt key counts as the option that was meant, at its place."""
+        """Apply the rules about options together. A misspelt key counts as the option that was probably meant."""
         misspelt = {name: key for key, name in meant.items() if name in self.options and value.get(name) is None}
         if not misspelt:
             return [issue for rule in self.rules for issue in rule(value)]
@@ -171,20 +171,20 @@ class Shape:
 
     @cached_property
     def python_names(self) -> Mapping[str, str]:
-        """Every spelling that the models accept, and its option."""
+        """Other names that the models accept for an option → the option."""
         return dict(self.spellings) | {option.field: option.name for option in self.options.values()}
 
     @cached_property
     def inside(self) -> Mapping[str, str]:
-        """The options of nested objects, and the option that contains each."""
+        """The options of nested objects, each with the option that contains it."""
         held = ((name, shape) for name, option in self.options.items() for shape in _shapes_in(option.kind))
         return {inner: name for name, shape in held for inner in ((shape.tag or ())[:1] + tuple(shape.options))}
 
     def read(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """The options under their NCCO names, with values as the models have them.
 
-        Leaves out null, options without effect, and a second spelling of an option. Keeps unknown options, and an
-        option under its Python name, which `check` refuses.
+        Leaves out null values, options without effect, and a second spelling of an option. Keeps what `check` refuses:
+        unknown options, and an option under its Python name if it is also given under its NCCO name.
         """
         wire: dict[str, Any] = {}
         for key, entry in value.items():
@@ -199,7 +199,7 @@ class Shape:
         return wire
 
     def json_schema(self) -> JsonSchema:
-        """The JSON Schema of objects without errors, without the rules between options."""
+        """The JSON Schema of objects without errors. It does not express the rules about options together."""
         properties: JsonSchema = {name: option.json_schema() for name, option in self.options.items()}
         properties |= {key: properties[name] for key, name in self.spellings.items()}
         properties |= {key: {"description": note.message} for key, note in self.notes.items() if key not in properties}
@@ -217,7 +217,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Nested(MapOf):
-    """A settings object of a shape."""
+    """A settings object, described by its shape."""
 
     shape: Shape
 
@@ -228,11 +228,11 @@ class Nested(MapOf):
         return [wrong_type(value, "an object", f'Write an object: {{"{next(iter(self.shape.options))}": ...}}.')]
 
     def normalised(self, value: object) -> object:
-        """The object under its NCCO names."""
+        """The object with its options under their NCCO names."""
         return self.shape.read(value) if isinstance(value, Mapping) else value
 
     def json_schema(self) -> JsonSchema:
-        """An object of the shape."""
+        """The schema of the shape."""
         return self.shape.json_schema()
 
 
@@ -256,7 +256,7 @@ class Tagged(MapOf):
         return [fault("N121", f"{shown(kind)} is not an endpoint type.", cure, "/type")]
 
     def _type_cure(self, value: Mapping[Any, Any]) -> Fix | None:
-        """The only type that has all known options of this endpoint, or None if several do."""
+        """The fix that adds the type. None unless exactly one type has all options of this endpoint that are known."""
         known = {str(key) for key in value} & {name for shape in self.shapes.values() for name in shape.options}
         uri = value.get("uri")
         scheme = uri.partition(":")[0] if isinstance(uri, str) else ""
@@ -267,13 +267,13 @@ class Tagged(MapOf):
         return Fix(f"Add {written}.", "add", written) if written else None
 
     def normalised(self, value: object) -> object:
-        """The endpoint under its NCCO names."""
+        """The endpoint with its options under their NCCO names."""
         kind = value.get("type") if isinstance(value, Mapping) else None
         shape = self.shapes.get(kind) if isinstance(kind, str) else None
         return shape.read(value) if shape and isinstance(value, Mapping) else value
 
     def json_schema(self) -> JsonSchema:
-        """One of the types."""
+        """A schema for any of the endpoint types."""
         return {"oneOf": [{"$ref": f"#/$defs/{shape.title.replace(' ', '_')}"} for shape in self.shapes.values()]}
 
 
@@ -299,16 +299,16 @@ _SPELLINGS: ConfigDict = {"populate_by_name": True, "extra": "forbid"}
 
 
 class NccoModel(BaseModel):
-    """An object of an NCCO.
+    """An object in an NCCO.
 
-    Accepts arguments in Python's and in the NCCO's spelling, a single value for an array, and digits as text. Raises
-    pydantic's `ValidationError` with all issues and their fixes.
+    Accepts arguments in the spelling of Python or of the NCCO, a single value instead of an array, and digits as text.
+    Raises pydantic's `ValidationError` with all issues and their fixes.
     """
 
     model_config = ConfigDict(alias_generator=to_wire, frozen=True, use_attribute_docstrings=True, **_SPELLINGS)
 
     title: ClassVar[str]
-    """Its name in messages, e.g. `talk` or `phone endpoint`."""
+    """The object's name in messages, e.g. `talk` or `phone endpoint`."""
     main: ClassVar[str] = ""
     """The option whose value may stand for the whole object in a flow, as in `talk: Hello`."""
     spellings: ClassVar[Mapping[str, str]] = {}
@@ -317,7 +317,7 @@ class NccoModel(BaseModel):
 
     @classmethod
     def shape(cls) -> Shape:
-        """What the checker knows about this object, derived from the fields."""
+        """The shape of this object for the checker, derived from the fields."""
         return _shape_of(cls)
 
     @model_validator(mode="before")
@@ -391,7 +391,7 @@ def _option(name: str, info: FieldInfo) -> Option:
 
 
 def _kind(info: FieldInfo) -> Kind:
-    """The kind in a field's annotation, or the one of its type: a bool, a Literal or a settings model."""
+    """The kind in a field's annotation, or else the kind of the field's type: a bool, a Literal, a settings model."""
     if named := next((entry for entry in info.metadata if isinstance(entry, Kind)), None):
         return named
     is_union = get_origin(info.annotation) in (Union, UnionType)

@@ -9,9 +9,9 @@ from app.value_types import JsonSchema
 def json_schema() -> JsonSchema:
     """The JSON Schema (draft 2020-12) of an NCCO document.
 
-    Every document in which `check` finds no error is valid. The schema does not express the rules between options and
-    between actions, or check the contents of texts. Definitions are named after the actions (`talk`) and endpoints
-    (`phone_endpoint`).
+    Every document in which `check` finds no error is valid. The schema does not express the rules about options
+    together or about the order of actions, and does not check the contents of texts. Definitions are named after the
+    actions (`talk`) and endpoints (`phone_endpoint`).
     """
     endpoints = {shape.title.replace(" ", "_"): shape.json_schema() for shape in ENDPOINT.shapes.values()}
     return {

@@ -13,13 +13,13 @@ MAX_TALK_CHARACTERS = 1500
 """Maximum length of a talk text in characters, not counting tags. Source: NCCO reference, Talk (text)."""
 
 TAGS = frozenset({"speak", "break", "emphasis", "lang", "p", "phoneme", "prosody", "s", "say-as", "sub"})
-"""Source: Text-To-Speech guide, customizing spoken text."""
+"""The SSML tags that Vonage lists. Source: Text-To-Speech guide, customizing spoken text."""
 
 SILENT = frozenset({"speak", "p", "s", "lang", "emphasis", "prosody", "phoneme", "say-as", "voice"})
-"""Tags that make no sound of their own. A break is a pause, and sub speaks its alias."""
+"""Tags that make no sound of their own. Not included: break, which is a pause, and sub, which speaks its alias."""
 
 OTHER_TAGS = frozenset({"audio", "mark", "voice", "w", "amazon:effect", "google:style", "desc", "par", "seq", "media"})
-"""Tags of other SSML dialects, which Vonage does not list. A text with one of them is meant as SSML."""
+"""Tags of other SSML dialects, which Vonage does not list. A text with one of them is probably meant as SSML."""
 
 _ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:speak[\s>/]|!DOCTYPE)", re.DOTALL)
 _NAMES = "|".join(sorted((re.escape(name) for name in TAGS | OTHER_TAGS), key=len, reverse=True))
@@ -36,9 +36,9 @@ class _Content:
     characters: int = 0
     is_blank: bool = True
     starts: dict[str, int] = field(default_factory=dict)
-    """The byte at which each tag first occurs."""
+    """The offset in bytes at which each tag first occurs."""
     open: list[tuple[str, int]] = field(default_factory=list)
-    """The open tags, each with its first byte."""
+    """The open tags, each with its offset in bytes."""
 
     def start(self, name: str, _: object) -> None:
         at = self.parser.CurrentByteIndex
@@ -65,7 +65,7 @@ def is_plain(text: str) -> bool:
 
 
 def check_text(text: str) -> Iterator[Issue]:
-    """The issues of a text to be spoken, plain or SSML. `text` must be encodable."""
+    """The issues of a text to be spoken, plain or SSML. It must be possible to encode `text` as UTF-8."""
     if "<" not in text:
         yield from _check_length(len(text))
     elif is_ssml(text):
@@ -133,7 +133,7 @@ def _refuse_doctype(*_: object) -> None:
 
 
 def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) -> Issue:
-    """N403 at the tag that is not closed, or where the parser stopped."""
+    """The issue N403 at the tag that is not closed, or where the parser stopped."""
     lines = data.split(b"\n")
     at = min(sum(len(line) + 1 for line in lines[: error.lineno - 1]) + error.offset, len(data))
     if ampersand := _BARE_AMPERSAND.search(text):

@@ -29,8 +29,8 @@ class NonBlank(PlainText):
     """Text that is not blank.
 
     Attributes:
-        digits: whether a whole number is only a warning.
-        may_be_blank: whether blank text is only a warning.
+        digits: whether a whole number causes only a warning, because the value usually consists of digits.
+        may_be_blank: whether blank text causes only a warning.
     """
 
     noun: str = "text"
@@ -51,7 +51,7 @@ class NonBlank(PlainText):
         return str(value) if self.digits and is_whole_number(value) else value
 
     def json_schema(self) -> JsonSchema:
-        """Text, or a whole number if the value usually consists of digits."""
+        """A schema for text, or for a whole number if the value usually consists of digits."""
         schema: JsonSchema = {"type": ["string", "integer"] if self.digits else "string"}
         return schema if self.may_be_blank else schema | {"pattern": "\\S"}
 
@@ -66,18 +66,18 @@ class SpokenText(PlainText):
         return [] if value.strip() else [fault("N914", "The text is empty.")]
 
     def json_schema(self) -> JsonSchema:
-        """Text."""
+        """A schema for any text."""
         return {"type": "string"}
 
 
 @dataclass(frozen=True)
 class LanguageCode(PlainText):
-    """A BCP-47 code in any case. One that is not in the list causes a warning.
+    """A BCP-47 code in any case. A code that is not in the list of languages causes a warning.
 
     Attributes:
-        code: the code of the issue about a language that is not in the list.
-        known: the list, in lower case.
-        codes: the list, spelt as in the guides.
+        code: the rule for a language that is not in the list, such as `N905`.
+        known: the codes in the list, in lower case.
+        codes: the codes in the list, spelt as in the guides.
     """
 
     code: str
@@ -95,7 +95,7 @@ class LanguageCode(PlainText):
         return [fault(self.code, f"{shown(value)} is not in the list of languages.", self._cure(value))]
 
     def _cure(self, value: str) -> str | Fix | None:
-        """Suggest another separator, or other regions of the language: the same region first, then common ones."""
+        """Suggest a hyphen, or other codes of the language: the code with the same region first, then common ones."""
         hyphened = value.strip().replace("_", "-").lower()
         if hyphened in self.known:
             code = next(code for code in self.codes if code.lower() == hyphened)
@@ -109,7 +109,7 @@ class LanguageCode(PlainText):
         return Fix(f"Write {listed(same[:3])}.", "word", same[0]) if same else None
 
     def json_schema(self) -> JsonSchema:
-        """A BCP-47 code, with the list as examples."""
+        """A schema for a BCP-47 code, with the list as examples."""
         return {"type": "string", "pattern": f"^{BCP47.pattern}$", "examples": list(self.codes)}
 
 
@@ -149,7 +149,7 @@ class FreeForm(MapOf):
         ]
 
     def json_schema(self) -> JsonSchema:
-        """An object."""
+        """A schema for an object or, with `or_list`, for an object or an array."""
         return {"type": ["object", "array"] if self.or_list else "object"}
 
 
@@ -157,7 +157,7 @@ class StandardHeaders(MapOf):
     """The standard SIP headers: only User-to-User. Source: NCCO reference, SIP (standardHeaders)."""
 
     def check(self, value: object) -> list[Issue]:
-        """One header of at most 256 printable ASCII characters."""
+        """Check that there is one header, with at most 256 printable ASCII characters."""
         if not isinstance(value, dict):
             cure = 'Write one key, "User-to-User", with at most 256 printable ASCII characters.'
             return [wrong_type(value, "an object", cure)]
@@ -178,7 +178,7 @@ class StandardHeaders(MapOf):
         )
 
     def json_schema(self) -> JsonSchema:
-        """One header."""
+        """A schema for an object with one header."""
         return {
             "type": "object",
             "properties": {USER_TO_USER: {"type": "string", "pattern": "^[ -~]{0,256}$"}},
@@ -196,11 +196,11 @@ class OneOrList(ListOf):
         return check_value(kind, value)
 
     def normalised(self, value: object) -> object:
-        """The value as written."""
+        """The value, single or as an array just as it is written."""
         normalised = self.entry.normalised
         return [normalised(each) for each in value] if isinstance(value, list) else normalised(value)
 
     def json_schema(self) -> JsonSchema:
-        """Both forms."""
+        """A schema for both forms."""
         single = self.entry.json_schema()
         return {"anyOf": [single, {"type": "array", "items": single}]}

@@ -19,7 +19,7 @@ MAX_NUMBER_DIGITS: Final = 100
 """Maximum number of digits of a whole number. Our choice; Python itself reads at most 4,300."""
 
 JSON_FIELDS = frozenset({"dtmf", "speech", "payload", "custom_data", "original_request", "headers"})
-"""Fields that a GET has as one query parameter with JSON text. Source: webhook reference."""
+"""Fields that a GET request has as one query parameter with JSON text. Source: webhook reference."""
 
 
 def decode_json_fields(fields: Mapping[str, object]) -> dict[str, object]:
@@ -44,7 +44,7 @@ def _decoded(value: object) -> object:
 
 
 def repaired(text: str) -> object:
-    """Decode JSON text leniently, so that one bad character does not lose a call; None if it is not JSON.
+    """Decode JSON text leniently, so that no call is lost because of a bad character; None if the text is not JSON.
 
     Lone surrogates become replacement characters; NaN, Infinity and numbers that are too large become null.
     """
@@ -78,7 +78,7 @@ def as_text(value: object) -> str:
         return value
     try:
         return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
-    except ValueError:  # more digits than Python prints
+    except ValueError:  # too many digits for Python to convert
         return ""
 
 
@@ -99,7 +99,7 @@ def mapping(value: object) -> Mapping[str, Any]:
 
 
 PYTHON_NAMES = frozenset({"from_", "type_"})
-"""The Python names of fields. A field that is sent under such a name is ignored."""
+"""The Python names of fields that have another name when sent. A field sent under such a name is ignored."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -116,7 +116,7 @@ class Webhook(BaseModel):
     )
 
     kind: ClassVar[str] = "unknown"
-    """The kind of webhook in one word, the same for all of its class."""
+    """The kind of webhook in one word, the same for all webhooks of a class."""
 
     conversation_uuid: Text = None
     timestamp: Text = None
@@ -124,13 +124,13 @@ class Webhook(BaseModel):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """The names, as sent, of fields whose values cannot be read."""
+        """The names of the fields whose values cannot be read, as sent."""
         named = {field.alias or name for name, field in type(self).model_fields.items()}
         return tuple(name for name in self.extras if name in named or _SURROGATE.search(name))
 
     @property
     def extras(self) -> dict[str, Any]:
-        """Fields that the class does not have, and the raw values of those that cannot be read."""
+        """Fields that the class does not have, and the raw values of fields that cannot be read."""
         extras = self.model_extra
         return {} if extras is None else extras
 
@@ -148,7 +148,7 @@ class Webhook(BaseModel):
             wrong |= dict.fromkeys(
                 name for name in wire if _SURROGATE.search(name)
             )  # pydantic does not accept this name
-        except ValueError:  # a number with more digits than Python prints
+        except ValueError:  # a number with too many digits for Python to convert
             wrong = dict.fromkeys(name for name, value in wire.items() if _is_too_long(value))
         webhook = cls.read({name: value for name, value in wire.items() if name not in wrong})
         webhook.extras.update({name: wire[name] for name in wrong})
@@ -156,7 +156,7 @@ class Webhook(BaseModel):
 
 
 def _is_too_long(value: object) -> bool:
-    """Whether it is a whole number with more digits than Python prints."""
+    """Whether the value is a whole number with too many digits for Python to convert to text."""
     return isinstance(value, int) and _number_text(value) is None
 
 
@@ -170,9 +170,9 @@ class LegWebhook(Webhook):
 
 
 class AnswerWebhook(LegWebhook):
-    """A call has reached one of our numbers, or an outbound call was answered. The reply is its first NCCO.
+    """A call has reached one of our numbers, or an outbound call was answered. The reply is the call's first NCCO.
 
-    It has no status, direction or timestamp. Source: webhook reference, Answer.
+    The webhook has no status, direction or timestamp. Source: webhook reference, Answer.
     """
 
     kind: ClassVar[str] = "answer"
@@ -210,7 +210,7 @@ FALLBACK_REASONS: Final = (
 class FallbackWebhook(LegWebhook):
     """A webhook that expects an NCCO has failed, so Vonage asks the fallback URL for one.
 
-    It has the fields of the failed request; see `original`. Source: webhook reference, Fallback.
+    This webhook repeats the fields of the failed request; see `original`. Source: webhook reference, Fallback.
     """
 
     kind: ClassVar[str] = "fallback"
@@ -222,7 +222,7 @@ class FallbackWebhook(LegWebhook):
 
     @property
     def original(self) -> Webhook:
-        """The webhook that failed, as far as its fields are repeated."""
+        """The webhook that failed, made from the fields that are repeated."""
         return self._original
 
     def add_original(self, webhook: Webhook) -> None:
@@ -231,12 +231,12 @@ class FallbackWebhook(LegWebhook):
 
     @property
     def original_url(self) -> str | None:
-        """The URL that failed."""
+        """The URL of the webhook that failed."""
         return self._request_field("url")
 
     @property
     def original_type(self) -> str | None:
-        """`answer` or `event`."""
+        """The type of the webhook that failed: `answer` or `event`."""
         return self._request_field("type")
 
     def _request_field(self, name: str) -> str | None:
@@ -264,7 +264,7 @@ class StatusWebhook(LegWebhook):
     start_time: Text = None
     end_time: Text = None
     duration: Whole = None
-    """Seconds, with status completed."""
+    """The length of the call in seconds, with status completed."""
     rate: Text = None
     price: Text = None
     network: Text = None
@@ -276,10 +276,10 @@ class RecordWebhook(Webhook):
     kind: ClassVar[str] = "record"
 
     recording_url: Text = None
-    """Where the audio is. To fetch it takes the application's JWT."""
+    """The URL of the audio. Fetching it requires the application's JWT."""
     recording_uuid: Text = None
     size: Whole = None
-    """Bytes."""
+    """The size of the audio in bytes."""
     start_time: Text = None
     end_time: Text = None
 
@@ -290,7 +290,7 @@ class TranscriptionWebhook(Webhook):
     kind: ClassVar[str] = "transcription"
 
     transcription_url: Text = None
-    """Where the transcript is. To fetch it takes the application's JWT."""
+    """The URL of the transcript. Fetching it requires the application's JWT."""
     recording_uuid: Text = None
     status: Text = None
 
@@ -338,7 +338,7 @@ class UnknownWebhook(Webhook):
 
 
 EXPECTED_SPEECH_ERRORS = ("Speech was not enabled", "Speech overridden by DTMF")
-"""The texts of `speech.error` if keys were asked for or pressed. Any other text is a speech recognition error.
+"""The texts of `speech.error` when keys were expected or pressed. Any other text is a speech recognition error.
 
 Source: webhook reference, Input (speech recognition results).
 """
@@ -362,7 +362,7 @@ class SpeechResult:
 
 
 class InputWebhook(LegWebhook):
-    """What the caller pressed or said, in reply to an `input` action.
+    """The keys that the caller pressed, or what the caller said, in an `input` action.
 
     `dtmf` is an object; it was plain text until 2020. `dtmf` and `speech` may both be missing. Source: webhook
     reference, Input; NCCO reference, Input.
@@ -396,7 +396,7 @@ class InputWebhook(LegWebhook):
 
     @property
     def speech_error(self) -> str | None:
-        """Why speech was not recognised, in Vonage's words, if it sent that."""
+        """Why speech was not recognised, in Vonage's words; None if Vonage gives no reason."""
         return _text(self.speech, "error")
 
     @property
@@ -406,12 +406,12 @@ class InputWebhook(LegWebhook):
 
     @property
     def recording_url(self) -> str | None:
-        """Where the caller's words are, if the action had `saveAudio`. To fetch them takes the application's JWT."""
+        """The URL of the recorded speech, if the action had `saveAudio`. Fetching it requires the application's JWT."""
         return _text(self.speech, "recording_url")
 
     @property
     def is_speech(self) -> bool:
-        """Whether this is about speech: words without digits, or listening that ended or failed without a key."""
+        """Whether the input is speech: words without digits, or listening that ended or failed without a key."""
         if self.digits:
             return False
         listened = bool(self.results) or self.timeout_reason is not None
@@ -425,7 +425,7 @@ class InputWebhook(LegWebhook):
 def _number_text(number: int) -> str | None:
     try:
         return str(number)
-    except ValueError:  # more digits than Python prints, and than any keypad sends
+    except ValueError:  # too many digits for Python to convert, and more than any keypad sends
         return None
 
 
@@ -466,7 +466,7 @@ def _is_transfer(fields: Fields) -> bool:
 
 
 def _is_transcription(fields: Fields) -> bool:
-    """A URL, status or type shows it. A failed one has neither URL nor status, and is not an event of a leg."""
+    """Whether the URL, the status or the type shows a transcription. A failed one has only the type `record`."""
     if "transcription_url" in fields or fields.get("status") == "transcribed":
         return True
     return fields.get("type") == "record" and "recording_url" not in fields
@@ -481,7 +481,7 @@ def _is_status(fields: Fields) -> bool:
 
 
 def _is_answer(fields: Fields) -> bool:
-    """No field marks an answer webhook: a webhook that only names a caller or a called party is taken for one."""
+    """Whether this may be an answer webhook. It has no field of its own, so naming a caller or called party counts."""
     if isinstance(fields.get("type"), str):  # RTC events have `from`, but also a type
         return False
     parties = any(fields.get(name) is not None for name in ("to", "from", "from_user"))
@@ -500,11 +500,13 @@ RECOGNITION_ORDER: tuple[tuple[type[Webhook], Callable[[Fields], bool]], ...] = 
     (ErrorWebhook, lambda fields: fields.get("reason") is not None),
     (AnswerWebhook, _is_answer),
 )
-"""The first class whose test is true is used. Source: webhook reference; the order is that of the official SDKs."""
+"""The classes with their tests; the first class whose test is true is used. Source: webhook reference; the order is
+that of the official SDKs.
+"""
 
 
 def recognise(fields: Fields) -> Webhook:
-    """The webhook in the fields of a JSON body, a form or a query string.
+    """The webhook made from the fields of a JSON body, a form or a query string.
 
     Never raises. Nested JSON text (GET) is decoded, `call_uuid` becomes `uuid`, and anything unknown becomes an
     `UnknownWebhook`.
@@ -538,10 +540,10 @@ def _original(fields: Fields) -> Webhook:
 
 
 def webhook_type(webhook: Webhook) -> str:
-    """The type in one word, for logs and metrics.
+    """The type of a webhook in one word, for logs and metrics.
 
-    It is answer, event-<status>, input-dtmf, input-speech, notify, record, transcription, transfer, error, fallback,
-    payment or unknown.
+    One of answer, event-<status>, input-dtmf, input-speech, notify, record, transcription, transfer, error, fallback,
+    payment and unknown.
     """
     if isinstance(webhook, StatusWebhook):
         return f"{webhook.kind}-{webhook.status}"

@@ -1,7 +1,7 @@
 """The types of values in NCCO options, flow files, variables, params and lookup results.
 
-Each is a `Kind`: it reads literals in flow files, casts values of running calls, checks values in NCCOs, and knows its
-JSON Schema, a sample and how to escape values.
+Each type is a `Kind`. It reads literals in flow files, casts values of running calls, checks values in NCCOs, and has a
+JSON Schema, a sample value and a way to escape values.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ __all__ = [
 TYPES: Final[dict[str, Kind]] = {
     kind.name: kind for kind in (PlainText(), WholeNumber(), Number(), Flag(), Phone(), Url(), ListOf(), MapOf())
 }
-"""The types that authors can name, by name."""
+"""The types that flow files can name, by name."""
 
 DATETIME: Final = PointInTime()
-"""`now`."""
+"""The type of `now`."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class _NoBeginning(PlainText):
 
 
 NO_BEGINNING: Final = _NoBeginning()
-"""The type of a url variable inside expressions. It must not start a URL, because its value may come from a caller."""
+"""The type of a url variable inside expressions. Its value must not begin a URL, since it may come from a caller."""
 
 
 _PLAIN: Final[dict[Any, Kind]] = {bool: Flag(), int: WholeNumber(), float: Number(), str: PlainText()}
@@ -82,12 +82,12 @@ def kind_of(annotation: Any) -> Kind | None:
 
 
 def list_of(item: Kind) -> ListOf:
-    """The type of a list whose entries have the type `item`; None if that is unknown."""
+    """The type of a list whose entries have the type `item`; ANY if their type is unknown."""
     return ListOf(None if item == ANY else item)
 
 
 def common_type(left: Kind | None, right: Kind | None) -> Kind:
-    """The type of a value that has one of two types; None stands for an unknown type."""
+    """The type that covers the values of two types. None stands for an unknown type."""
     if left is None or right is None or left.family != right.family:
         return ANY
     if left == right:

@@ -22,12 +22,12 @@ def as_digits(value: object) -> object:
 
 
 def digits_as_number(value: object, text: str) -> list[Issue]:
-    """A warning about digits that are written as a JSON number."""
+    """A warning if digits are written as a JSON number; [] if they are text."""
     return [] if isinstance(value, str) else [fault("N953", f"{text} is a number.", write_text(text))]
 
 
 def write_text(text: str) -> Fix:
-    """The fix that replaces a text."""
+    """The fix that writes `text` instead of the current text."""
     return Fix(f'Write "{text}".', "word", text)
 
 
@@ -80,7 +80,7 @@ class Phone(Kind):
         return text[1:] if isinstance(text, str) and is_plus else text
 
     def json_schema(self) -> JsonSchema:
-        """The digits, with or without a plus sign, as text or as a number."""
+        """A schema for the digits, with or without a plus sign, as text or as a number."""
         return {"type": ["string", "integer"], "pattern": "^\\+?[1-9][0-9]{6,14}$", "minimum": 10**6}
 
 
@@ -98,11 +98,11 @@ _OTHER_SCHEME = re.compile(r"(https?|wss?)://([^\s/]\S*)")
 _BROKEN_SCHEME = re.compile(
     r"(?:h?t{0,2}ps?:/{0,3}|wss?:/{0,3}|//)((?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?)", re.IGNORECASE
 )
-"""A scheme with a letter or a slash missing."""
+"""A URL whose scheme lacks a letter or a slash."""
 _BARE_HOST = re.compile(
     r"(?![^/]*\.(?:wav|ogg|php|html?|json)$)(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?", re.IGNORECASE
 )
-"""Does not match file names."""
+"""A host without a scheme, with an optional port and path. Names of files do not match."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ class Url(Kind):
     """An absolute URL. In an NCCO, characters that should be percent-encoded cause a warning.
 
     Attributes:
-        schemes: the schemes that an NCCO allows here; a cast accepts every scheme that some option allows.
-        array_of_one: whether an array with one URL is only a warning in an NCCO.
+        schemes: the schemes that the NCCO option allows. A cast accepts http, https, ws and wss in any case.
+        array_of_one: whether an array with one URL causes only a warning in an NCCO.
     """
 
     schemes: tuple[str, ...] = ("http", "https")
@@ -123,12 +123,12 @@ class Url(Kind):
 
     @property
     def described(self) -> str:
-        """The allowed hosts."""
+        """The type with its allowed hosts, as a phrase for messages."""
         return f"a URL of {' or '.join(self.hosts)}" if self.hosts else "a URL"
 
     @property
     def sample(self) -> str:
-        """A URL with the first host."""
+        """A URL with the first of the allowed hosts."""
         return f"https://{self.hosts[0] if self.hosts else 'example.com'}/sample"
 
     def cast(self, value: object) -> str:
@@ -193,7 +193,7 @@ class Url(Kind):
         return value[0] if self.array_of_one and isinstance(value, list) and len(value) == 1 else value
 
     def json_schema(self) -> JsonSchema:
-        """Text that begins with a scheme."""
+        """A schema for text that begins with an allowed scheme."""
         pattern = "|".join("".join(f"[{letter}{letter.upper()}]" for letter in scheme) for scheme in self.schemes)
         single = {"type": "string", "pattern": f"^({pattern})://[^\\s/?#]\\S*$"}
         if not self.array_of_one:

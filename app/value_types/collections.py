@@ -17,7 +17,7 @@ MAX_ITEMS = 200
 """Maximum number of entries of a list or map. Our choice, so that data from callers cannot cause long loops."""
 
 MAX_ENTRIES = 5_000
-"""Maximum number of entries of nested lists and maps together. Our choice."""
+"""Maximum number of entries of a list or map, including all nested ones. Our choice."""
 
 MAX_NESTING = 10
 """Maximum nesting depth of lists and maps. Our choice."""
@@ -70,7 +70,7 @@ class _SizeBudget:
 
 @dataclass(frozen=True)
 class ListOf(Kind):
-    """A list; of anything if `item` is None. The other attributes only matter in NCCOs.
+    """A list whose entries have the type `item`, or any type if `item` is None. The attributes matter only in NCCOs.
 
     Attributes:
         low: minimum number of entries.
@@ -102,7 +102,7 @@ class ListOf(Kind):
         return []
 
     def cast(self, value: object) -> list[Any]:
-        """A copy in a form that JSON can store."""
+        """A copy of the list in a form that JSON can store."""
         if self.item is None:
             found: list[Any] = _SizeBudget().copied(entries(value), 0)
             return found
@@ -122,7 +122,7 @@ class ListOf(Kind):
         return issues
 
     def _check_single(self, value: object) -> list[Issue]:
-        """The error about a value that is not an array. If it is not a valid entry either, describe an entry."""
+        """The error about a value that is not an array. If it is not a valid entry either, the cure describes one."""
         message = f"{shown(value)} is not an array."
         if isinstance(value, str) and value.lstrip().startswith("["):
             return [fault("N110", message, "Write the array itself, not text that contains it.")]
@@ -151,12 +151,12 @@ class ListOf(Kind):
         return []
 
     def normalised(self, value: object) -> object:
-        """A single value becomes an array of one."""
+        """A single value becomes an array with one entry."""
         entries = value if isinstance(value, (list, tuple)) else [value]
         return [self.entry.normalised(entry) for entry in entries]
 
     def json_schema(self) -> JsonSchema:
-        """An array."""
+        """A schema for an array of entries."""
         schema: JsonSchema = {"type": "array", "items": self.entry.json_schema()}
         schema |= {"minItems": self.low} if self.low else {}
         schema |= {"maxItems": self.high} if self.high is not None else {}
@@ -180,10 +180,10 @@ class Sample(dict[str, Any]):
 
 @dataclass(frozen=True)
 class MapOf(Kind):
-    """A map. With `fields`, it is a record with these entries, and others only if `item` gives their type.
+    """A map. A record has the entries in `fields`, and other entries only if `item` gives their type.
 
     Attributes:
-        typical: a typical text of an entry.
+        typical: a typical text for an entry.
     """
 
     typical: str = field(default=SAMPLE, kw_only=True)
@@ -194,28 +194,28 @@ class MapOf(Kind):
 
     @property
     def sample(self) -> Any:
-        """An entry for each field, or for some name if the record is open."""
+        """A map with a sample of each field. For an open record, every key gives the typical text."""
         if self.is_record and self.item is not None and not self.fields:
             return Sample(self.typical)
         return {name: inner.sample for name, inner in self.fields.items()}
 
     @property
     def empty(self) -> dict[str, Any]:
-        """The record with empty fields."""
+        """A map with the empty value of each field."""
         return {name: inner.empty for name, inner in self.fields.items()}
 
     def cast(self, value: object) -> dict[str, Any]:
-        """A copy in a form that JSON can store."""
+        """A copy of the map in a form that JSON can store."""
         found: dict[str, Any] = _SizeBudget().copied(dict(pairs(value)), 0)
         return found
 
     def json_schema(self) -> JsonSchema:
-        """An object."""
+        """A schema for any object."""
         return {"type": "object"}
 
 
 def record(fields: Mapping[str, Kind], item: Kind | None = None) -> MapOf:
-    """The type of a map with all `fields`; other entries have the type `item`."""
+    """The type of a map with all `fields`. Other entries have the type `item`; None allows none."""
     return MapOf(fields=fields, item=item, is_record=True)
 
 

@@ -14,7 +14,7 @@ from app.issue import Issue, fault, shown, wrong_type
 JsonSchema: TypeAlias = dict[str, Any]
 
 Escape: TypeAlias = Literal["talk", "ssml", "url", "number", "header", "json", "text", "kept"]
-"""How data is escaped in a text with braces. This depends on what the text is used for."""
+"""How values are escaped when they are inserted into a text with braces. It depends on what the text is used for."""
 
 SAMPLE = "sample"
 """A typical text."""
@@ -27,7 +27,7 @@ class LiteralReader(Protocol):
     """Reads a flow file (`app.flow.grammar.reader`)."""
 
     def literal(self, node: Any, kind: Kind, what: str) -> Any:
-        """The value of a node, cast to a kind. If it is wrong, this is reported and None is returned."""
+        """The value of a node, cast to a kind. A wrong value is reported, and None is returned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +35,13 @@ class Kind(ABC):
     """One type of value: for NCCO options, flow files, variables, params and lookup results.
 
     Attributes:
-        words: the allowed words, if only some are.
-        hosts: the allowed hosts of a URL in lower case, if only some are.
-        item: the type of a list's or map's entries, if known.
-        fields: the types of a map's known entries.
-        is_record: whether a map may have other entries only if `item` gives their type.
-        may_be_empty: whether a lookup may return "" instead.
-        escape: how data is escaped in an NCCO's value.
+        words: the allowed words; () for any text.
+        hosts: the allowed hosts of a URL, in lower case; () for any host.
+        item: the type of the entries of a list or map, if known.
+        fields: the types of the known entries of a map.
+        is_record: whether a map can have entries other than `fields` only if `item` gives their type.
+        may_be_empty: whether a lookup may return "" instead of a value of this type.
+        escape: how other values are escaped when they are inserted into a value of this type.
     """
 
     words: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ class Kind(ABC):
     @property
     @abstractmethod
     def described(self) -> str:
-        """The type in the middle of a sentence: `text`, `a number`, `a list`, ..."""
+        """The type as a phrase for messages: `text`, `a number`, `a list`, ..."""
 
     @property
     @abstractmethod
@@ -77,10 +77,10 @@ class Kind(ABC):
 
     @abstractmethod
     def json_schema(self) -> JsonSchema:
-        """The JSON Schema of valid values, as far as one can express it."""
+        """The JSON Schema of valid values, as far as JSON Schema can express it."""
 
     def read(self, node: Any, what: str, source: LiteralReader) -> Any:
-        """The value of a node of a flow file. If it is wrong, this is reported and None is returned.
+        """The value of a node of a flow file. A wrong value is reported, and None is returned.
 
         Args:
             node: a node of the file.
@@ -94,7 +94,7 @@ class Kind(ABC):
         return self.cast(text)
 
     def check(self, value: object) -> list[Issue]:
-        """The issues of a value in an NCCO, which may have any type. Their paths are relative to the value."""
+        """The issues of a value of any type in an NCCO. The paths of the issues are relative to the value."""
         try:
             self.cast(value)
         except ValueError:
@@ -102,16 +102,16 @@ class Kind(ABC):
         return []
 
     def normalised(self, value: object) -> object:
-        """The value as the NCCO models have it, if it can be understood: a number for "45", an array for one URL."""
+        """The value in the form of the NCCO models, if possible: a number for "45", an array for a single URL."""
         return value
 
     def words_in(self, value: object) -> tuple[str, ...]:
-        """The values of this kind in a text such as `dtmf, speech`; () unless there are at least two."""
+        """The values of this kind in a text such as `dtmf, speech`; () if there are fewer than two."""
         return ()
 
     @property
     def cure(self) -> str:
-        """What to write in a flow file; "" if the error of the cast already says so."""
+        """What to write in a flow file; "" if the error message of the cast already says it."""
         return ""
 
     @property
@@ -125,7 +125,7 @@ class Kind(ABC):
         return self.item or ANY
 
     def at(self, key: str) -> Kind | None:
-        """The type of a map's entry; None if the map has no such entry, or this is not a map."""
+        """The type of the entry with this key; None if the map has no such entry, or the type is not a map."""
         if self.is_record:
             return self.fields.get(key, self.item)
         return self.entry if self.family == "map" else None
@@ -141,11 +141,11 @@ class AnyValue(Kind):
     sample = SAMPLE
 
     def cast(self, value: object) -> Any:
-        """The value itself."""
+        """The unchanged value."""
         return value
 
     def json_schema(self) -> JsonSchema:
-        """Anything except null."""
+        """A schema for anything except null."""
         return {"type": ["string", "number", "boolean", "object", "array"]}
 
 

@@ -14,7 +14,7 @@ from app.suggest import folded, near, nearest
 from app.value_types.kind import SAMPLE, JsonSchema, Kind
 
 LARGE = 10**18
-"""Numbers from here on are refused, because some JSON parsers lose their last digits."""
+"""Numbers of this size or larger are refused, because some JSON parsers lose their last digits."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -56,7 +56,7 @@ class PlainText(Kind):
         return [] if isinstance(value, str) else [wrong_type(value, "text", "Write text in quotes.")]
 
     def json_schema(self) -> JsonSchema:
-        """Text."""
+        """A schema for any text."""
         return {"type": "string"}
 
 
@@ -72,7 +72,7 @@ def is_false(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Flag(Kind):
-    """true or false. In an NCCO, the words in quotes cause a warning."""
+    """A boolean: true or false. In an NCCO, "true" or "false" in quotes causes a warning."""
 
     name = "bool"
     family = "bool"
@@ -99,16 +99,16 @@ class Flag(Kind):
         return [wrong_type(value, "true or false", "Write true or false, without quotes.")]
 
     def normalised(self, value: object) -> object:
-        """The words become booleans."""
+        """The words true and false as text become booleans."""
         return is_true(value) if is_true(value) or is_false(value) else value
 
     def json_schema(self) -> JsonSchema:
-        """A boolean, or its name as text."""
+        """A schema for a boolean, or for true or false as text."""
         return {"type": ["boolean", "string"], "pattern": "^\\s*([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])\\s*$"}
 
 
 def as_number(value: object) -> int | float | None:
-    """A value as a number, also if it is text made of digits; None if it is not a number."""
+    """The value as a number, if it is a number or text made of digits; otherwise None."""
     if isinstance(value, str) and _NUMERAL.fullmatch(value):
         number = float(value)
         return int(number) if number.is_integer() else number
@@ -118,12 +118,12 @@ def as_number(value: object) -> int | float | None:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether it is an int or a float, but not a bool."""
+    """Whether the value is an int or a float, but not a bool."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_whole_number(value: object) -> bool:
-    """Whether it is an int, but not a bool."""
+    """Whether the value is an int, but not a bool."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -135,7 +135,7 @@ class Number(Kind):
 
     Attributes:
         disputed: values that only some of Vonage's documents allow, which cause a warning.
-        clamps: whether a value out of range is only a warning, because Vonage uses the nearest limit.
+        clamps: whether a value out of range causes only a warning, because Vonage uses the nearest limit.
         tenths: whether more than one decimal place is an error.
     """
 
@@ -170,7 +170,7 @@ class Number(Kind):
 
     @property
     def cure(self) -> str:
-        """The range of allowed numbers."""
+        """A cure that gives the range of allowed numbers; "" without a range."""
         is_bounded = self.low is not None and self.high is not None
         return f"write {self.noun} from {self.low:,} to {self.high:,}" if is_bounded else ""
 
@@ -211,7 +211,7 @@ class Number(Kind):
         return value if number is None else number
 
     def json_schema(self) -> JsonSchema:
-        """A number, or digits as text. Without limits if a value out of range is only a warning."""
+        """A schema for a number, or digits as text. It has no limits if a value out of range causes only a warning."""
         kind = "integer" if self.name == "int" else "number"
         limits = self.disputed if self.low is None else (*self.disputed, self.low)
         bounds = {} if self.clamps else {"minimum": min(limits, default=None), "maximum": self.high}
@@ -224,7 +224,7 @@ class WholeNumber(Number):
     """A whole number.
 
     Attributes:
-        is_usual: whether a fraction is only a warning in an NCCO.
+        is_usual: whether a fraction causes only a warning in an NCCO.
     """
 
     is_usual: bool = field(default=False, kw_only=True)
@@ -248,12 +248,12 @@ class WholeNumber(Number):
         return [*super()._check_fraction(number), fault(code, message, f"Write {self._expected()}.")]
 
     def normalised(self, value: object) -> object:
-        """Text made of digits becomes a number, and a whole float an int."""
+        """Text made of digits becomes a number, and a float without a fraction becomes an int."""
         number = super().normalised(value)
         return int(number) if isinstance(number, float) and number.is_integer() else number
 
     def json_schema(self) -> JsonSchema:
-        """See `Number`. A fraction is allowed if it is only a warning."""
+        """See `Number`. The schema allows a fraction if that causes only a warning."""
         schema = super().json_schema()
         return schema | {"type": ["number", "string"]} if self.is_usual else schema
 
@@ -268,12 +268,12 @@ def _in_seconds(value: object) -> str:
 
 @dataclass(frozen=True)
 class Word(Kind):
-    """One of a few words.
+    """One of a few allowed words.
 
     Attributes:
         disputed: words that only some of Vonage's documents allow, each with its fix; they cause a warning in an NCCO.
-        any_case: whether another case is only a warning in an NCCO.
-        other_words: Vonage's word for a folded word of another platform.
+        any_case: whether a word in another case causes only a warning in an NCCO.
+        other_words: words of other platforms, folded → Vonage's word.
     """
 
     words: tuple[str, ...]
@@ -287,17 +287,17 @@ class Word(Kind):
 
     @property
     def sample(self) -> str:
-        """The first word."""
+        """The first of the words."""
         return self.words[0]
 
     @property
     def described(self) -> str:
-        """The words."""
+        """A phrase for messages that lists the words."""
         return f"one of {', '.join(self.words)}"
 
     @property
     def cure(self) -> str:
-        """The words."""
+        """A cure that lists the words."""
         return f"write {' or '.join(self.words)}"
 
     def cast(self, value: object) -> str:
@@ -328,17 +328,17 @@ class Word(Kind):
         return [fault("N109", f"{shown(value)} is not {expected}.", cure)]
 
     def words_in(self, value: object) -> tuple[str, ...]:
-        """The words in order, without duplicates."""
+        """The words in a text such as `dtmf, speech`, in order, without duplicates; () if there are fewer than two."""
         words = tuple(dict.fromkeys(re.findall(r"[^\s,;|+&/]+", value))) if isinstance(value, str) else ()
         return words if len(words) > 1 and all(word in self.words for word in words) else ()
 
     def normalised(self, value: object) -> object:
-        """The word in the reference's case, if another case is only a warning."""
+        """The word in the reference's case, if another case causes only a warning."""
         is_other_case = self.any_case and isinstance(value, str) and value.upper() in self.words
         return value.upper() if isinstance(value, str) and is_other_case else value
 
     def json_schema(self) -> JsonSchema:
-        """The words, including the disputed ones."""
+        """A schema that allows the words, including the disputed ones."""
         lower = [word.lower() for word in self.words] if self.any_case else []
         return {"enum": [*self.words, *self.disputed, *lower]}
 
@@ -359,5 +359,5 @@ class PointInTime(Kind):
         raise ValueError("a point in time is needed")
 
     def json_schema(self) -> JsonSchema:
-        """ISO 8601, which is how a point in time is stored."""
+        """A schema for ISO 8601 text, the form in which a point in time is stored."""
         return {"type": "string", "format": "date-time"}

@@ -1,4 +1,4 @@
-"""Opening hours from a week, holidays and single dates in a time zone, and the values that a flow gets."""
+"""Opening hours, made of a week, holidays and single dates in a time zone, and the values that a flow gets."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ NEVER: Final[Week] = ((),) * 7
 
 @dataclass(frozen=True, slots=True)
 class SpecialHours:
-    """The hours of one date according to `override`, () for closed. `name` may be ""; `place` is that of its entry."""
+    """The hours of one date in `override`. `spans` is () if it is closed; `name` can be ""; `place` is the entry's."""
 
     spans: Spans
     name: str = ""
@@ -69,15 +69,15 @@ class Calendar:
     """Named opening hours.
 
     A date has the hours of its `override`; otherwise it is closed if it is a holiday; otherwise it has the hours of its
-    day of the week. Hours past midnight belong to the day on which they start, whatever the hours of the next day.
+    day of the week. Hours past midnight belong to the day on which they start, whatever the next day's hours are.
     Times are local: a time that a clock change skips does not occur, and a time that occurs twice counts twice.
 
     Attributes:
         week: the spans of Monday to Sunday.
-        holidays: date → name, "" if it has none.
-        override: date → hours that replace those of week and holidays.
-        sources: path → text of the computed dates in this calendar.
-        place: where it is written.
+        holidays: date → name of the holiday; "" if it has none.
+        override: date → hours that replace those of `week` and `holidays`.
+        sources: path → text of the computed holiday dates in this calendar.
+        place: where the calendar is written.
     """
 
     name: str
@@ -96,7 +96,7 @@ class Calendar:
         return () if day in self.holidays else self.week[day.weekday()]
 
     def is_open(self, now: datetime) -> bool:
-        """Whether it is open at `now`, an aware datetime."""
+        """Whether the calendar is open at `now`, an aware datetime."""
         wall = now.astimezone(self.zone)
         today = wall.toordinal()
         minute = wall.hour * 60 + wall.minute
@@ -105,7 +105,7 @@ class Calendar:
         return any(minute + DAY_MINUTES < span.end for span in self.spans_on(date.fromordinal(today - 1)))
 
     def holiday_on(self, day: date) -> str:
-        """The name of the day: that of its override, or else of its holiday, or ""."""
+        """The name of the day's override, or else of its holiday; "" if neither has a name."""
         special = self.override.get(day)
         return (special.name if special else "") or self.holidays.get(day, "")
 
@@ -114,7 +114,7 @@ class Calendar:
         return merged(self._openings(seconds(start), seconds(end)))
 
     def local_openings(self, low: int, high: int) -> Iterator[Opening]:
-        """The openings from `low` to `high` in local time, as seconds since 1970-01-01 00:00 local time; sorted."""
+        """The sorted openings from `low` to `high`. All times are seconds since 1970-01-01 00:00 in local time."""
         for day in range(low // DAY_S - 1, -(-high // DAY_S)):
             for span in self.spans_on(date.fromordinal(day + _EPOCH)):
                 start = max(day * DAY_S + span.start * 60, low)
@@ -123,7 +123,7 @@ class Calendar:
                     yield Opening(start, end)
 
     def local_datetime(self, at: int) -> datetime:
-        """Seconds since 1970 as a date and time in the calendar's zone."""
+        """A number of seconds since 1970 in UTC, as a date and time in the calendar's zone."""
         return datetime.fromtimestamp(at, self.zone)
 
     def _openings(self, start: int, end: int) -> Iterator[Opening]:
@@ -134,7 +134,7 @@ class Calendar:
 
 
 def merged(openings: Iterable[Opening]) -> Iterator[Opening]:
-    """Merge openings that adjoin or overlap; they must be sorted by start."""
+    """Merge openings that adjoin or overlap. The openings must be sorted by start."""
     current: Opening | None = None
     for opening in openings:
         if current is None or opening.start > current.end:
@@ -157,7 +157,7 @@ def seconds(moment: datetime) -> int:
 
 
 LOOKAHEAD_DAYS: Final = 400
-"""How far ahead to search for the next opening: more than a year, so that a day that occurs once a year is found."""
+"""How far ahead to search for the next opening: more than a year, because a calendar may open on one day a year."""
 
 Reason = Literal["open", "closed", "holiday", "override"]
 
@@ -175,18 +175,19 @@ _TYPE = record(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CurrentHours(Mapping[str, Any]):
-    """A calendar at one moment. A flow that reads a field again gets the first result.
+    """A calendar at one moment. Each field is computed once, when a flow first reads it.
 
-    - `open`: whether it is open now.
-    - `reason`: `open`; while it is closed, `override` on a date that has one, `holiday` on a holiday, otherwise
-      `closed`.
-    - `holiday`: the name of today's override, or else of today's holiday, or "". Also set while it is open.
-    - `next_open`: when it next goes from closed to open; while it is open, the opening after this one.
-    - `next_close`: when it next goes from open to closed.
-    - `reopens`: whether it is open or opens within 400 days.
+    - `open`: whether the calendar is open now.
+    - `reason`: `open` while it is open; otherwise `override` on a date with an override, `holiday` on a holiday, and
+      `closed` on other days.
+    - `holiday`: the name of today's override, or else of today's holiday, or "". Also set while the calendar is open.
+    - `next_open`: when the calendar next goes from closed to open. While it is open, this is the opening after the
+      current one.
+    - `next_close`: when the calendar next goes from open to closed.
+    - `reopens`: whether the calendar is open, or opens within 400 days.
 
-    The times are in the calendar's zone. For a flow, a time more than 400 days away is missing (None in the map); the
-    attribute is then the time 400 days from now.
+    The times are in the calendar's zone. A time more than 400 days away is missing for a flow: it is None in the map.
+    The attribute is then the time 400 days from now.
     """
 
     calendar: Calendar
@@ -209,12 +210,12 @@ class CurrentHours(Mapping[str, Any]):
 
     @property
     def open(self) -> bool:
-        """Whether it is open now."""
+        """Whether the calendar is open now."""
         return self.calendar.is_open(self.now)
 
     @property
     def reason(self) -> Reason:
-        """Why it is open or closed."""
+        """Why the calendar is open or closed."""
         if self.open:
             return "open"
         today = self.now.astimezone(self.calendar.zone).date()
@@ -229,7 +230,7 @@ class CurrentHours(Mapping[str, Any]):
 
     @property
     def next_open(self) -> datetime:
-        """When it next opens."""
+        """When the calendar next opens."""
         ahead = self._openings_ahead()
         if self.open:
             next(ahead)
@@ -238,13 +239,13 @@ class CurrentHours(Mapping[str, Any]):
 
     @property
     def next_close(self) -> datetime:
-        """When it next closes."""
+        """When the calendar next closes."""
         opening = next(self._openings_ahead(), None)
         return self.calendar.local_datetime(opening.end) if opening else self.horizon
 
     @property
     def reopens(self) -> bool:
-        """Whether it is open, or opens within 400 days."""
+        """Whether the calendar is open, or opens within 400 days."""
         return next(self._openings_ahead(), None) is not None
 
     @property
@@ -254,7 +255,7 @@ class CurrentHours(Mapping[str, Any]):
         return ahead.astimezone(self.calendar.zone)
 
     def _openings_ahead(self) -> Iterator[Opening]:
-        """Every opening from now on; if it is open now, the start of the first one is cut off."""
+        """Every opening from now on. An opening that has already begun starts now instead."""
         return self.calendar.openings(self.now, self.horizon)
 
 
@@ -264,7 +265,7 @@ def hours_view(calendars: Mapping[str, Calendar], now: datetime) -> Mapping[str,
 
 
 def hours_type(calendars: Iterable[str]) -> Kind:
-    """The type of `hours`: a record for each of the names."""
+    """The type of `hours`: a record for each calendar name."""
     return record(dict.fromkeys(calendars, _TYPE))
 
 
@@ -299,13 +300,13 @@ def offset_changes(zone: ZoneInfo, year: int) -> tuple[OffsetChange, ...]:
 
 
 def _first_second_after_change(zone: ZoneInfo, low: int, high: int) -> int:
-    """The first second with the offset of `high`; `low` has a different one."""
+    """The first second with the same offset as `high`. The offset at `low` is different."""
     after = offset_at(zone, high)
     return low + bisect_left(range(low, high), True, key=lambda at: offset_at(zone, at) == after)
 
 
 def offset_at(zone: ZoneInfo, at: int) -> int:
-    """How many seconds the clocks are ahead of UTC at a moment (seconds since 1970 in UTC)."""
+    """How many seconds the clocks of a zone are ahead of UTC. `at` is in seconds since 1970 in UTC."""
     offset = datetime.fromtimestamp(at, zone).utcoffset()
     return int(offset.total_seconds()) if offset else 0
 

@@ -48,7 +48,7 @@ _HOLIDAY: Final[JsonSchema] = {
 _HOLIDAYS: Final[JsonSchema] = {"anyOf": [_HOLIDAY, {"type": "array", "items": _HOLIDAY}]}
 
 SCHEMAS: Final[Mapping[str, type[MapForm]]] = {"region": Region, "special_date": SpecialDate}
-"""The models within a calendar, by the names under which its schema refers to them."""
+"""The models within a calendar, by the names that the calendar's schema uses for them."""
 
 
 def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
@@ -75,9 +75,9 @@ class HoursWords(MapForm):
     is_named: ClassVar = True
 
     zone: Annotated[ZoneInfo, Notation(read_zone, TEXT)] = written_as("timezone", default=_UTC)
-    """The time zone of the hours: Europe/London."""
+    """The time zone of the hours, such as Europe/London."""
     week: Annotated[Week, Notation(read_week, _WEEK)] = NEVER
-    """Days with their hours: mon-fri: 09:00-17:30."""
+    """Days with their hours, such as mon-fri: 09:00-17:30."""
     holidays: Annotated[Holidays, Notation(read_holidays, _HOLIDAYS)] = field(default_factory=Holidays)
     """Days that are closed: {country: GB}, dates, or a list of both."""
     override: Annotated[Mapping[date, SpecialHours], Notation(read_override, _OVERRIDE)] = field(default_factory=dict)
@@ -87,9 +87,9 @@ class HoursWords(MapForm):
 def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str, Calendar]:
     """The calendars described by the map under `hours:`, by name.
 
-    An invalid calendar is reported and still returned, closed wherever it cannot be read, so that its users do not have
-    further issues. `dates` are texts by path; if they contain a calendar's computed holidays (from `calendar_sources`),
-    these are used.
+    An invalid calendar is reported but still returned, closed wherever it cannot be read, so that no further issues
+    arise where it is used. `dates` is path → text; if it contains a calendar's computed holidays (from
+    `calendar_sources`), these are used.
     """
     found = reader.map(node, "`hours`", _EXAMPLE)
     entries = found.entries if found else ()
@@ -143,7 +143,7 @@ def _check_summer_time(words: HoursWords, reader: Reader) -> None:
     written = words.written.get("timezone")
     if not isinstance(written, Text) or written.value not in _UTC_NAMES or not countries:
         return
-    territories = importlib.import_module("babel.core").get_global("territory_zones")  # its import takes a while
+    territories = importlib.import_module("babel.core").get_global("territory_zones")  # slow to import
     for country in sorted(countries):
         zones = [zone for name in territories.get(country, ()) if (zone := find_zone(name)) is not None]
         if zones and all(offset_changes(zone, FIRST_YEAR) for zone in zones):
@@ -181,7 +181,7 @@ def _misplaced_hints(node: Map) -> dict[str, str]:
 
 
 def _check_openings(calendar: Calendar, reader: Reader) -> None:
-    """W522: no day of the week is open. Then only single dates can be open, and nothing after the last of them."""
+    """W522: no day of the week is open. Only single dates can then be open, and no date after the last of them."""
     if any(calendar.week):
         return
     last = max((day for day, special in calendar.override.items() if special.spans), default=None)

@@ -1,8 +1,8 @@
-"""Reads a calendar's `holidays:` (those of a country, own dates, or a list of both) and `override:`, single dates.
+"""Reads a calendar's `holidays:` (a country's holidays, single dates, or a list of both) and its `override:`.
 
-A date is written `2026-12-24`; `2026-12-24..2027-01-01` is from the first to the last of them.
+A date is written `2026-12-24`. A range such as `2026-12-24..2027-01-01` includes its first and last date.
 
-Public holidays come from the `holidays` library, which is imported when a flow uses them.
+Public holidays come from the `holidays` library, which is imported only when a flow uses them.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from app.suggest import ALIKE_NAMES, nearest
 
 FIRST_YEAR: Final = 2024
 LAST_YEAR: Final = 2040
-"""The years for which public holidays are turned into dates; our choice. Later ones are not known."""
+"""The years for which the dates of public holidays are computed; our choice. Later holidays are not known."""
 
 _EXAMPLE: Final = "write `holidays: {country: GB}`, or a list of dates: `holidays: [2026-12-24]`"
 _NAMED_AFTER_A_PART: Final = dict.fromkeys(("britain", "england", "great britain", "scotland", "wales"), "GB") | {
     "america": "US",
     "holland": "NL",
 }
-"""The two-letter codes of countries by other names that people use."""
+"""The two-letter codes of countries that people call by another name."""
 _LABELS: Final = ("observed_label", "estimated_label", "observed_estimated_label")
 
 
@@ -46,7 +46,7 @@ MIN_YEAR, MAX_YEAR = 2000, 2100
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WRITTEN_RANGE: Final = re.compile(rf"({_DATE.pattern}) *(?:-|\u2013|/|to|until|bis) *({_DATE.pattern})")
-"""A range of dates in other notations."""
+"""A range of dates in another notation."""
 _OTHER_DATE: Final = re.compile(r"(?=.*[0-9]{4})([0-9]{1,4})[-./] ?([0-9]{1,2})[-./] ?([0-9]{1,4})")
 
 
@@ -58,15 +58,15 @@ class Region(MapForm):
     is_named: ClassVar = True
 
     country: str
-    """Two letters: GB."""
+    """The country's two-letter code, such as GB."""
     subdivision: str = ""
-    """A part of the country: ENG."""
+    """A part of the country, such as ENG."""
     language: str = ""
     """The language of the holidays' names."""
 
     @property
     def path(self) -> str:
-        """The path of its dates in the sources of a flow: `calendars/GB-ENG.json`."""
+        """The path of the region's dates in the sources of a flow, such as `calendars/GB-ENG.json`."""
         key = "-".join(filter(None, (self.country, self.subdivision)))
         key = f"{key}.{self.language}" if self.language else key
         return f"calendars/{re.sub(r'[^A-Za-z0-9_.-]', '_', key)}.json"
@@ -74,14 +74,14 @@ class Region(MapForm):
 
 @dataclass(frozen=True, slots=True)
 class Holidays:
-    """What is written under `holidays`: own dates with their names ("" if a date has none), and regions."""
+    """What is written under `holidays`: single dates with their names ("" for none), and regions."""
 
     own: dict[date, str] = field(default_factory=dict)
     regions: list[Region] = field(default_factory=list)
 
 
 def read_holidays(node: Node, what: str, reader: Reader) -> Holidays:
-    """The value of `holidays`."""
+    """Read the value of `holidays`."""
     holidays = Holidays()
     if isinstance(node, Text):
         _report_text(node, what, reader)
@@ -100,10 +100,10 @@ def read_holidays(node: Node, what: str, reader: Reader) -> Holidays:
 
 
 def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) -> tuple[Mapping[date, str], str] | None:
-    """Date → name of the holidays of a region, and their text for the sources of a flow.
+    """Date → name of the holidays of a region, and the same dates as text for a flow's sources.
 
-    If `computed` (path → text) has the region's text, the dates are read from it. None if the library does not know the
-    region: E508 (country), E509 (subdivision), E510 (language).
+    If `computed` (path → text) contains the region's text, the dates are read from it. Returns None if the library does
+    not know the country (E508), the subdivision (E509) or the language (E510).
     """
     text = computed.get(region.path)
     found = dates_from_json(text) if text is not None else None
@@ -155,14 +155,14 @@ def countries() -> Mapping[str, str]:
 
 
 def dates_to_json(dates: Mapping[date, str]) -> str:
-    """The dates as a stable text: JSON, one date per line."""
+    """The dates as JSON with one date per line, always in the same order."""
     by_day = {day.isoformat(): name for day, name in sorted(dates.items())}
     written = {"from": FIRST_YEAR, "to": LAST_YEAR, "dates": by_day}
     return json.dumps(written, ensure_ascii=False, indent=1) + "\n"
 
 
 def dates_from_json(text: str) -> Mapping[date, str] | None:
-    """Read what `dates_to_json` wrote; None if it is damaged."""
+    """The dates in a text that `dates_to_json` wrote; None if the text is damaged."""
     try:
         by_day = json.loads(text)["dates"].items()
         return {date.fromisoformat(day): str(name) for day, name in by_day}
@@ -222,7 +222,7 @@ def _spoken_name(found: str, endings: list[str]) -> str:
     names: list[str] = []
     for name in found.split("; "):
         for ending in endings:
-            name = name.removesuffix(ending)  # noqa: PLW2901 - one ending after the other is taken off
+            name = name.removesuffix(ending)  # noqa: PLW2901 - the endings are removed one after another
         names.append(name)
     return ", ".join(dict.fromkeys(names))
 
@@ -231,7 +231,7 @@ def _spoken_name(found: str, endings: list[str]) -> str:
 
 
 def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
-    """The date, or each date of a range; none if it cannot be read.
+    """The date, or each date of a range; () if the text cannot be read.
 
     E506: not a date, or not in the years 2000 to 2100. E511: a range that ends before it starts, or is longer than 366
     days.
@@ -314,9 +314,9 @@ def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -
 
 
 def _date_cure(written: str) -> str | Fix | None:
-    """A date in another notation (`24.12.2026`, `2026/12/24`), as it is written here; None for anything else.
+    """How to write a date that is in another notation (`24.12.2026`, `2026/12/24`); None for anything else.
 
-    It is a fix only if day and month cannot be confused.
+    This is an automatic fix only if day and month cannot be confused.
     """
     found = _OTHER_DATE.fullmatch(written)
     if found is None or _DATE.fullmatch(written):

@@ -1,4 +1,4 @@
-"""Reads the hours of a week: `mon-fri: 09:00-17:30`, several ranges, past midnight, or `closed`."""
+"""Reads the hours of a week: `mon-fri: 09:00-17:30`, several ranges, hours past midnight, or `closed`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HALF_DAY: Final = DAY_MINUTES // 2
 _EVENING = 18 * 60
 _MORNING = 8 * 60
-"""A night service opens after the first time and closes before the second; our choice."""
+"""Hours that start at `_EVENING` or later and end at `_MORNING` or earlier are those of a night service; our choice."""
 _SPAN: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}\s*-\s*[0-9]{1,2}:[0-9]{2}")
 _ANY_NOTATION: Final = re.compile(
     r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?h?\s*(?:([ap])\.?m\.?)?\s*(?:[-\u2010-\u2014]|\.\.|to|till?|until)\s*"
@@ -34,9 +34,9 @@ _DATE: Final = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}.*")
 
 
 def read_week(node: Node, what: str, reader: Reader) -> Week:
-    """The map under `week`: days → hours. A day that is not listed is closed.
+    """Read the map under `week`: days → hours. A day that is not listed is closed.
 
-    E504: not a day. E505: a day is named twice. W521: hours start before those of the previous day have ended.
+    E504: not a day. E505: a day is named twice. W521: a day's hours start before the previous day's hours have ended.
     """
     found = reader.map(node, what, "write `week: {mon-fri: 09:00-17:30}`")
     week: dict[int, Spans] = {}
@@ -58,10 +58,10 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
 
 
 def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
-    """The hours of a day, sorted; no spans if it is closed. None if they cannot be read.
+    """The hours of a day, sorted; () if the day is closed. None if the hours cannot be read.
 
-    E501: not hours. E502: they end when they start. E503: two of them overlap. W520: hours past midnight that last more
-    than twelve hours and are not a night service: the times are probably swapped.
+    E501: not hours. E502: hours that end at the time they start. E503: two ranges overlap. W520: hours past midnight
+    that last more than twelve hours and are not a night service; the times are probably swapped.
     """
     if isinstance(node, Map):
         cure = "write hours such as 09:00-17:30, or a list of them"
@@ -77,7 +77,7 @@ def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
 
 
 def days_of(words: str) -> list[int] | None:
-    """The days in a key of a week (`mon-wed,fri`), Monday is 0; None if one of them is not a day."""
+    """The days in a key of a week (`mon-wed,fri`), where Monday is 0; None if one of them is not a day."""
     days: list[int] = []
     for piece in words.split(","):
         found = _days_of(piece)
@@ -88,7 +88,7 @@ def days_of(words: str) -> list[int] | None:
 
 
 def is_day(word: str) -> bool:
-    """Whether it names days of the week."""
+    """Whether a word names one or more days of the week."""
     return days_of(word) is not None
 
 
@@ -122,7 +122,7 @@ def shown_days(days: Iterable[int]) -> str:
 
 
 def shown_time(minute: int) -> str:
-    """A minute of the day as `09:00`. 1440 is `24:00`; a minute of the next day is its time on that day."""
+    """A minute of the day as `09:00`. 1440 is `24:00`; a later minute is the time on the next day."""
     minute = minute if minute <= DAY_MINUTES else minute - DAY_MINUTES
     return f"{minute // 60:02}:{minute % 60:02}"
 
@@ -133,13 +133,13 @@ def shown_spans(spans: Spans) -> str:
 
 
 def shown_duration(minutes: int) -> str:
-    """`8 h`, `8 h 30 min`, `30 min`."""
+    """A duration in hours and minutes: `8 h`, `8 h 30 min`, `30 min`."""
     hours, rest = divmod(minutes, 60)
     return " ".join([f"{hours} h"] * (hours > 0) + [f"{rest} min"] * (rest > 0 or hours == 0))
 
 
 def _comma_parts(text: Text) -> Iterator[tuple[str, Place]]:
-    """Each text between commas, with its place."""
+    """The parts of a text between commas, each with its place."""
     offset = 0
     for piece in text.value.split(","):
         blanks = len(piece) - len(piece.lstrip())
@@ -148,7 +148,7 @@ def _comma_parts(text: Text) -> Iterator[tuple[str, Place]]:
 
 
 def _read_days(entry: Entry, what: str, reader: Reader) -> list[int]:
-    """The days that a key names, Monday being 0; none after reporting that it cannot be read."""
+    """The days that a key names, where Monday is 0; [] after reporting a key that cannot be read."""
     days: list[int] = []
     for word, place in _comma_parts(entry.key):
         found = _days_of(word)
@@ -178,7 +178,7 @@ def _day_cure(word: str) -> str | Fix:
 
 
 def _near_day(name: str) -> str:
-    """The short name of the day that was probably meant; `name` itself if there is none."""
+    """The short name of the day that was probably meant; `name` itself if no day is similar."""
     near = nearest(name.strip().lower(), _NUMBERS)
     return DAYS[_NUMBERS[near]] if near else name
 
@@ -198,7 +198,7 @@ def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], wh
 
 
 def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Place]]:
-    """Each text between commas in a text or a list of texts."""
+    """The parts between commas in a text or a list of texts, each with its place."""
     for item in node.items if isinstance(node, Seq) else (node,):
         text = reader.text(item, f"an entry of {what}")
         if text is not None and not is_missing(text):
@@ -229,7 +229,7 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
 
 
 def _meant_span(text: str) -> str:
-    """Hours in another notation, converted to the flow file's; "" if they cannot be read."""
+    """Hours from another notation, in the flow file's notation; "" if they cannot be read."""
     span = _span_of(text)
     if span and span.end <= span.start < span.end + DAY_MINUTES // 2:  # "9 to 5" ends in the afternoon
         span = Span(span.start, span.end + DAY_MINUTES // 2)
@@ -239,7 +239,7 @@ def _meant_span(text: str) -> str:
 def _span_of(text: str) -> Span | None:
     """The span between two times of the day in any notation: `9:00-17:30`, `9am-5.30pm`, `8-16h`.
 
-    None if there is no such time. An end at 00:00 is the end of the day.
+    None if the text is not a valid span. An end at 00:00 is the end of the day.
     """
     found = _ANY_NOTATION.fullmatch(text)
     times = []

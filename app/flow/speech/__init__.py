@@ -1,4 +1,4 @@
-"""Speaks values in each language: dates and times, numbers, amounts of money, digits, spelling, lists.
+"""Spoken forms of values in each language: dates and times, numbers, amounts of money, digits, spelling, lists.
 
 The result is plain text that any voice of the language reads as intended; it is escaped like every other value.
 English, German, French, Spanish, Italian and Portuguese have their own word lists (words.yaml). Other languages use
@@ -23,4 +23,4 @@ SPEAKERS: Mapping[str, Callable[..., Any]] = {
     "spell": spelled,
     "spoken": spoken,
 }
-"""The function of each filter: the value, the language and the arguments of the filter → the spoken text."""
+"""The function of each filter: value, language and the filter's arguments → the spoken text."""

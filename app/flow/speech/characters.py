@@ -1,4 +1,4 @@
-"""Digits one by one, spelling letter by letter, and lists.
+"""Spoken forms of digits, one by one, of text that is spelled, and of lists.
 
 All voices read single digits separated by spaces as digits, and pause at a comma.
 """
@@ -27,22 +27,22 @@ _COUNTRY_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
 _WRITTEN = re.compile(rf"(?:[0-9+*#]|{_SEPARATORS.pattern})*")
 _DOTTED = frozenset({"az", "tr"})
 WORDS: Mapping[str, Literal["standard", "or"]] = {"and": "standard", "or": "or"}
-"""The words that may precede the last entry, and their names in CLDR."""
+"""The words that can precede the last entry of a list, each with the name of the list style in CLDR."""
 
 _BRITISH = Locale("en", "GB")
-"""Languages without a comma before `and` in lists."""
+"""Used for all lists in English: British English has no comma before `and`."""
 _SPANISH = (
     (re.compile(r"h?[ií](?![ae])", re.IGNORECASE), "y", "e"),
     (re.compile(r"h?[oó]|8|11(?!\d)", re.IGNORECASE), "o", "u"),
 )
-"""The start of a last entry, the word before it, and its replacement."""
+"""In Spanish lists: the start of the last entry, the word that precedes it, and the word to write instead."""
 
 
 def digits(value: object, language: str, group: object = None) -> str:
     """`value` digit by digit: `4 4, 7 7 0 0, 9 0 0, 1 2 3`.
 
-    Groups have `group` digits (1 to 9); without it, they are those in the text (`12-34-56`), or have three or four
-    digits. `+`, `*` and `#` are spoken by name.
+    Each group has `group` digits (1 to 9). Without `group`, the text's own groups are used (`12-34-56`), or groups of
+    three or four digits. `+`, `*` and `#` are spoken by name.
     """
     if group is not None and (not isinstance(group, int) or isinstance(group, bool) or not 1 <= group <= MAX_GROUP):
         raise ValueError(f"groups of 1 to {MAX_GROUP} digits are needed")
@@ -54,7 +54,7 @@ def digits(value: object, language: str, group: object = None) -> str:
 
 
 def _regrouped(whole: str, group: int | None) -> list[str]:
-    """Group digits without separators; a `+` before them belongs to the first group."""
+    """Group digits that have no separators. A `+` before them belongs to the first group."""
     bare = whole.removeprefix("+")
     if not bare:
         return [whole]
@@ -91,7 +91,10 @@ def _chunks(whole: str, size: int) -> list[str]:
 
 
 def _grouped(whole: str) -> list[str]:
-    """Up to five digits are one group, 16 (a card) are fours; others are threes, with fours at the end if needed."""
+    """The digits in groups of three, with groups of four at the end if needed.
+
+    Up to five digits are one group. 16 digits, as in a card number, are four groups of four.
+    """
     length = len(whole)
     if length <= 5:
         return [whole]
@@ -122,7 +125,7 @@ def _character(sign: str, locale: Locale) -> str:
 
 
 def listed(value: object, language: str, word: object = "and") -> str:
-    """The entries in one sentence: `a, b and c`, or with `or`: `a, b or c`. An empty list gives empty text."""
+    """The entries as one phrase: `a, b and c`, or with the word `or`: `a, b or c`. An empty list gives ""."""
     if not isinstance(value, list | tuple):
         raise ValueError("a list is needed")
     if not isinstance(word, str) or word not in WORDS:

@@ -67,7 +67,7 @@ def plain(text: str) -> str:
 
 
 def number_of(value: object) -> Decimal | None:
-    """`value` as an exact number, if it is a number or text with a number."""
+    """`value` as an exact number if it is a number, or text with a number; otherwise None."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return Decimal(value.strip())
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE:
@@ -82,7 +82,7 @@ def number(value: Decimal, locale: Locale) -> str:
 
 
 def amount(value: Decimal, currency: str, locale: Locale) -> str:
-    """An amount of a currency, rounded to its smallest unit; hundredths have their own name if it is known."""
+    """An amount of a currency, rounded to the smallest unit. Hundredths are spoken by their own name, if known."""
     code = currency.upper()
     places = get_currency_precision(code)
     rounded = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
@@ -92,7 +92,7 @@ def amount(value: Decimal, currency: str, locale: Locale) -> str:
 
 
 def _written(value: Decimal, locale: Locale, pattern: str | None = None) -> str:
-    """A number, 0 or more, with the language's separators, or in a CLDR number `pattern`."""
+    """A number that is not negative, with the language's separators, or in a CLDR number `pattern`."""
     return plain(format_decimal(value, pattern, locale=locale, group_separator=_groups_thousands(locale)))
 
 
@@ -102,7 +102,7 @@ def _groups_thousands(locale: Locale) -> bool:
 
 
 def _signed(text: str, locale: Locale, *, is_negative: bool) -> str:
-    """`text` with the word or sign for minus if it is negative."""
+    """`text` with the word or sign for minus if the number is negative."""
     if not is_negative:
         return text
     word = word_of(locale, "minus")
@@ -148,6 +148,6 @@ def _plural_form(names: Sequence[str], count: Decimal, locale: Locale) -> str:
 
 
 def _millions_of(whole: int, code: str, locale: Locale) -> str:
-    """The word between whole millions and the currency: `un million d'euros`; "" for none."""
+    """The word between whole millions and the currency, as in `un million d'euros`; "" for none."""
     word = word_of(locale, "millions_of") or "" if whole and whole % _MILLION == 0 else ""
     return "d'" if word == "de " and locale.language == "fr" and code == "EUR" else word

@@ -1,4 +1,4 @@
-"""Speaks a point in time, a date, a time of day, a number or an amount of money as a person would."""
+"""Spoken forms of points in time, dates, times of day, numbers and amounts of money, as a person would say them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def spoken(value: object, language: str, form: object = "") -> str:
 
     Args:
         value: a point in time, a number, or text with a number, a date, a time, or both (ISO 8601).
-        language: the voice's, such as `en-GB`.
+        language: the language of the voice, such as `en-GB`.
         form: one of `FORMS`, a currency (`GBP`), or "" for the weekday, day, month and time of a point in time, or the
             day, month and year of a date.
     """
@@ -46,7 +46,7 @@ def spoken(value: object, language: str, form: object = "") -> str:
 
 
 def in_zone(value: object, language: str, zone: object) -> datetime:
-    """`value` in the time zone `zone`, such as `Europe/London`; text without an offset is already in that zone."""
+    """`value` in a time zone such as `Europe/London`. Text without an offset is a time in that zone already."""
     moment = _point_of(value)
     if not isinstance(moment, datetime):
         raise ValueError("a date and a time are needed, such as 2026-03-05T09:30")
@@ -124,7 +124,7 @@ def clock(moment: time, locale: Locale) -> str:
 
 
 def _clock_forms(locale: Locale) -> Mapping[str, Any] | None:
-    """The spoken forms of a time of day (see words.yaml); None for a language that uses CLDR's."""
+    """The spoken forms of a time of day (see words.yaml); None for a language that uses the CLDR forms."""
     has_halves = "a" in locale.time_formats["short"].pattern
     found: Mapping[str, Any] | None = word_of(locale, "halves") if has_halves else None
     return found or word_of(locale, "clock")
