@@ -7,7 +7,9 @@ do:
       - {number: "447700900222", timeout: 15}
       - sip:desk@pbx.example.com
     timeout: 20
-on: completed: end otherwise: voicemail
+on:
+  completed: end
+  otherwise: voicemail
 ```
 
 Unless `from` or `randomFromNumber` is written, `from` is the number that the caller dialled.

@@ -172,7 +172,7 @@ def in_locale(value: Value, locale: str) -> Value:
 
 
 def leaves(value: Value) -> Iterator[Value]:
-    """The values that do not consist of other values, in order."""
+    """The innermost values, which do not consist of other values, in order."""
     if not isinstance(value, Whole):
         yield value
         return

@@ -31,14 +31,14 @@ _TAKEN: Final = frozenset({"noinput", "nomatch", "asr_error", "error", "collecte
 
 
 def _read_texts(node: Node, what: str, code: str, reader: Reader) -> list[Text]:
-    """A text, or a non-empty list of texts."""
+    """One text, or a list with at least one text."""
     if isinstance(node, Seq) and not node.items:
         reader.report(code, node.place, f"{what} is an empty list", "list what a caller can press or say")
     return [text for item in items(node) if (text := reader.text(item, what)) is not None]
 
 
 def _read_keys(node: Node, what: str, reader: Reader) -> tuple[str, ...]:
-    """The keys to press: digits, `*` or `#`."""
+    """The keys that choose it: digits, `*` or `#`."""
     found: dict[str, None] = {}
     for text in _read_texts(node, what, "E232", reader):
         if _KEY.fullmatch(text.value):
@@ -90,9 +90,9 @@ class Choice(MapForm):
     )
     """Phrases that the caller may say."""
     sets: NewValues = written_as("set", default=())
-    """Variables that change when it is chosen."""
+    """The variables that change when the caller makes this choice."""
     target: Destination = written_as("goto")
-    """Where it leads."""
+    """Where the call goes."""
 
     @cached_property
     def phrases(self) -> Mapping[str, str]:
@@ -101,7 +101,7 @@ class Choice(MapForm):
 
     @property
     def is_local(self) -> bool:
-        """Whether its phrases differ by locale."""
+        """Whether the phrases of the choice differ between locales."""
         return bool(self.said) and "" not in self.said
 
     def said_in(self, locale: str) -> Mapping[str, str]:
@@ -109,12 +109,12 @@ class Choice(MapForm):
         return self.said[locale] if locale and locale in self.said else self.phrases
 
     def need_in(self, locale: str) -> str:
-        """The keys and phrases that would have chosen it, for the trace."""
+        """The keys and phrases of the choice, for a trace that says why another choice was made."""
         ways = (" or ".join(self.keys), ", ".join(f'"{phrase}"' for phrase in self.said_in(locale)))
         return f"{self.name}: needs {' or '.join(way for way in ways if way)}"
 
     def place_of(self, word: str, value: str) -> Place:
-        """The place of a key or a folded phrase. If a phrase is written twice, it is the later one."""
+        """The place where a key or a folded phrase is written; the last one if a phrase is written twice."""
         node = self.written.get(word)
         nodes = [entry.value for entry in node.entries] if isinstance(node, Map) else [node]
         texts = (item for each in nodes for item in items(each) if isinstance(item, Text))
@@ -122,7 +122,7 @@ class Choice(MapForm):
 
 
 def read_menu(node: Node, what: str, reader: Resolver) -> Menu | None:
-    """The choices by name, without those that cannot be read. None if this is not a map."""
+    """The choices by name, without those that cannot be read; None if the node is not a map."""
     found = reader.map(node, what, "write one choice per line: `sales: {dtmf: 1, speech: [sales], goto: sales}`")
     if found is None:
         return None

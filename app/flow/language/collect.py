@@ -59,7 +59,7 @@ def _read_into(node: Node, what: str, reader: Resolver) -> Variable | None:
 
 
 def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | None:
-    """The lowest and the highest number of digits."""
+    """How many digits the caller enters: the lowest and the highest number."""
     text = reader.text(node, what, RULES["E246"].cure)
     if text is None:
         return None
@@ -114,7 +114,7 @@ class Collect(MapForm, StepExit[CollectWords]):
     sensitive: bool = False
     """true: the value is never written anywhere, and is forgotten after the turn that received it."""
     check: Condition | None = None
-    """A condition on the input. If it is false, the attempt has failed."""
+    """A condition that the input must meet. Otherwise the attempt has failed."""
     min_confidence: Confidence | None = None
     """From 0 to 1: results with a lower confidence do not count."""
     target: SetByCode[Target]
@@ -123,13 +123,13 @@ class Collect(MapForm, StepExit[CollectWords]):
 
     @property
     def asked(self) -> Asked:
-        """What is asked for: how many digits, or free speech."""
+        """The input that the step asks for: a number of digits, or free speech."""
         least = self.inherited_confidence if self.min_confidence is None else self.min_confidence
         is_sensitive = self.variable.sensitive
         return Asked(lengths=self.digits, free_speech=self.speech, min_confidence=least, sensitive=is_sensitive)
 
     def needs(self) -> Needs:
-        """An `input` for this many digits, or for free speech."""
+        """The `input` action that the step needs: for a number of digits, or for free speech."""
         low, high = self.digits or (0, 0)
         return InputNeeds(
             tuple(kind for kind, is_asked in (("dtmf", self.digits is not None), ("speech", self.speech)) if is_asked),
@@ -150,11 +150,11 @@ class Collect(MapForm, StepExit[CollectWords]):
 
     @property
     def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
-        """The prompts of its retry."""
+        """The prompts that are played after failed attempts."""
         return self.retry.prompts
 
     def ways(self) -> Iterator[Way]:
-        """Where the call goes with the input, and where it goes after the last attempt."""
+        """The ways out: one with the input, and those after the last failed attempt."""
         yield Way(
             "collected",
             self.target,
@@ -169,7 +169,7 @@ class Collect(MapForm, StepExit[CollectWords]):
         yield from self.retry.ways()
 
     def outcomes(self) -> Iterator[ExitOutcome]:
-        """Each way of giving input, and each way to fail."""
+        """The outcomes: one for each kind of input, and one for each failed attempt."""
         if self.digits is not None:
             yield ExitOutcome(f"collected {BY_KEYS}", self.place)
         if self.speech:
@@ -180,21 +180,21 @@ class Collect(MapForm, StepExit[CollectWords]):
 
     @property
     def _fits_anything(self) -> bool:
-        """Whether any input is accepted: any words, with any confidence."""
+        """Whether every input is accepted: any words, with any confidence."""
         is_checked = self.check is not None or self.type.name != "text" or bool(self.type.words)
         return self.digits is None and not self.asked.min_confidence and not is_checked
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """How the input was given, or which attempt failed."""
+        """The outcome of an input: how it was given, or which attempt failed."""
         return input_outcome(decision, heard_by)
 
     def reads(self) -> Iterator[Expression]:
-        """Its check."""
+        """The condition under `check`, if there is one."""
         if self.check is not None:
             yield self.check
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Store the input if it fits, or count a failed attempt. Raises RenderError if `check` fails to compute."""
+        """Store valid input, or count a failed attempt. Raises RenderError if `check` cannot be computed."""
         if outcome.name == "collected":
             return self._keep(outcome, frame, tries)
         return self.retry.after(outcome, self.place, tries)

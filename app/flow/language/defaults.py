@@ -2,8 +2,9 @@
 
 defaults:
   talk: {language: en-GB, style: 2}       # of every talk; connect, stream, ... likewise
-  retry: {noinput: ["Sorry?"], then: reception} choices:
-    operator: {dtmf: 0, speech: operator, goto: reception}      # added to every menu
+  retry: {noinput: ["Sorry?"], then: reception}
+  choices:                                # added to every menu
+    operator: {dtmf: 0, speech: operator, goto: reception}
   min_confidence: 0.4
   on: {error: sorry}                      # where the call goes when a value cannot be computed
 """
@@ -30,7 +31,7 @@ class ErrorLine(MapForm):
     example: ClassVar = "on: {error: step}"
 
     error: Destination | None = None
-    """A value could not be computed."""
+    """Where the call goes if a value could not be computed."""
 
 
 class Defaults(MapForm):
@@ -41,9 +42,9 @@ class Defaults(MapForm):
 
     written: SetByCode[Fields] = UNWRITTEN
     actions: SetByCode[Mapping[str, Map]] = field(default_factory=dict)
-    """The options of every action of a kind."""
+    """The options that all actions of one kind inherit."""
     retry: RetryWords | None = None
-    """What menus and data entry do if the caller's input does not fit or is missing."""
+    """What menus and data entry do if the caller's input is invalid or missing."""
     choices: Menu = field(default_factory=dict)
     """Choices that are added to every menu."""
     min_confidence: Confidence = 0.0
@@ -58,7 +59,7 @@ class Defaults(MapForm):
 
 
 def read_defaults(node: Node, reader: Resolver) -> Defaults:
-    """The map under `defaults`."""
+    """Read the map under `defaults`."""
     found = reader.map(node, "`defaults`", "write e.g. `defaults: {talk: {language: en-GB}}`")
     if found is None:
         return Defaults()

@@ -75,7 +75,7 @@ class StepSource:
     reader: Resolver
 
     def first(self, kind: str) -> Item | None:
-        """The first item of `do` of this kind, e.g. `connect`."""
+        """The first item of `do` that is an action of this kind, such as `connect`."""
         return next((item for item in self.played if item.word == kind), None)
 
     def shown(self, condition: Expression) -> str:
@@ -87,13 +87,13 @@ class StepSource:
         return condition.source
 
     def retry(self, own: RetryWords | None, place: Place) -> Retry | None:
-        """The step's `retry`, completed with the flow's; None (and E240) if there is no `then`."""
+        """The step's `retry`, completed with that of the flow's defaults; None if neither has `then` (E240)."""
         kinds = frozenset(item.word for item in self.played if item.word != "input")
         return merge_retry(own, self.defaults.retry, place, kinds, self.reader)
 
     @property
     def checkpoints(self) -> frozenset[str]:
-        """The names of its checkpoints."""
+        """The names of the step's checkpoints."""
         return frozenset(item.name for item in self.played if item.word == "checkpoint")
 
 
@@ -101,7 +101,7 @@ class AskingWords(MapForm):
     """The words of a step that asks, except the question itself."""
 
     retry: RetryWords | None = None
-    """What happens if the caller's input does not fit or is missing."""
+    """What happens if the caller's input is invalid or missing."""
     tail: bool = True
     """false: no tail. The tail is played after the question if no webhook reaches the server."""
 
@@ -121,13 +121,13 @@ class StepExit(Exit, Generic[W]):
     on_words: ClassVar[type[MapForm] | None] = None
 
     def needs(self) -> Needs | None:
-        """What it needs from the actions of its step, or None."""
+        """What the exit needs from the actions of its step; None if it needs nothing."""
         return None
 
     @classmethod
     @abstractmethod
     def of_words(cls, words: W, source: StepSource) -> Self | None:
-        """Read the exit from the words of its form; None after an error."""
+        """Read the exit from the step's words; None after an error."""
 
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
@@ -158,15 +158,15 @@ class Goto(StepExit[GotoWords]):
     because: str
 
     def ways(self) -> Iterator[Way]:
-        """The one way out."""
+        """The only way out."""
         yield Way("goto", self.target, self.place, (AT_ONCE,), is_immediate=True, label="")
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """Nothing is decided."""
+        """Always the same outcome."""
         return AT_ONCE
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Jump at once."""
+        """Go to the target immediately."""
         return Jump(self.target, self.place, self.because)
 
     @classmethod
@@ -201,7 +201,7 @@ class Arm(MapForm):
 
     @property
     def place(self) -> Place:
-        """The place of its condition."""
+        """The place of the line's condition."""
         return self.at("if")
 
 
@@ -235,7 +235,7 @@ class Branch(StepExit[BranchWords]):
     place: Place
 
     def ways(self) -> Iterator[Way]:
-        """Each line, and `else`."""
+        """The outcomes: one for each line with a condition, and `else`."""
         for arm in self.arms:
             name = f"if {arm.shown}"
             condition = arm.condition
@@ -244,12 +244,12 @@ class Branch(StepExit[BranchWords]):
         yield Way("else", self.otherwise, place, ("else",), is_immediate=True, is_alone=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The line after those whose condition is false."""
+        """The line that was followed: the one after all lines whose condition was false."""
         number = len(decision.others)
         return f"if {self.arms[number].shown}" if number < len(self.arms) else "else"
 
     def reads(self) -> Iterator[Expression]:
-        """The conditions, in order."""
+        """The conditions of all lines, in order."""
         yield from (arm.condition for arm in self.arms)
 
     def enter(self, frame: Frame) -> Jump | None:
@@ -367,7 +367,7 @@ class HoldWords(MapForm):
 
 
 class Hold(MapForm, StepExit[HoldWords]):
-    """Waits until a condition is true, but at most `up_to`. `shown` is the condition as the trace shows it."""
+    """Waits until a condition is true, but no longer than `up_to`. `shown` is the condition as the trace shows it."""
 
     word: ClassVar = "hold"
     form: ClassVar = HoldWords
@@ -383,14 +383,14 @@ class Hold(MapForm, StepExit[HoldWords]):
     }
 
     until: Condition
-    """The condition."""
+    """The condition that ends the wait."""
     up_to_ms: Annotated[int, Duration("1s", "24h", "m")] = written_as("up_to")
     """Maximum wait: 90s, 10m, 1h. Source: Voice API specification, length_timer: calls end after 24 hours."""
     lines: SetByCode[HoldOutcomes]
     shown: SetByCode[str] = ""
 
     def ways(self) -> Iterator[Way]:
-        """One way for each outcome. The wait takes time and is limited, so it counts as input."""
+        """One way for each outcome. Both count as ways with input, because the wait takes time and is limited."""
         ready = self.lines.ready
         too_long = self.lines.too_long
         yield Way(
@@ -406,15 +406,15 @@ class Hold(MapForm, StepExit[HoldWords]):
         yield Way("too_long", too_long, too_long.place, ("too_long",), passes_input=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """Its decision, which is `ready` if the step was just entered."""
+        """`ready` or `too_long`; `ready` if the step did not wait at all."""
         return "ready" if is_at_once else decision.what
 
     def reads(self) -> Iterator[Expression]:
-        """The outcomes that it waits for."""
+        """The condition under `until`."""
         yield self.until
 
     def needs(self) -> Needs:
-        """A notify, which reports that the caller has heard everything."""
+        """A `notify` action at the end of `do`, which reports that the caller has heard everything."""
         return HeldNeeds()
 
     @property
@@ -470,7 +470,7 @@ def _check_changes(until: Expression, source: StepSource) -> None:
 
 
 def asked_names(node: Node | None) -> Iterator[str]:
-    """The names of a step's lookups."""
+    """The names of the lookups that a step makes."""
     for item in items(node):
         if isinstance(item, Map):
             yield from item.keys()

@@ -55,7 +55,7 @@ class Limits(MapForm):
 
     @property
     def by_name(self) -> Mapping[str, Limit]:
-        """The limits that are written."""
+        """The limits that the flow sets, by name."""
         found = {word: getattr(self, word) for word in self.words()}
         return {word: Limit(number, self.at(word)) for word, number in found.items() if number is not None}
 
@@ -68,7 +68,7 @@ _RESERVED_STEPS: Final = frozenset({"end", "return"})
 
 
 def is_flow_name(name: str) -> bool:
-    """Whether a flow may have this name."""
+    """Whether this is a valid name for a flow."""
     return _FLOW_NAME.fullmatch(name) is not None
 
 
@@ -80,7 +80,7 @@ def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
 
 
 def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Place], ...]:
-    """The numbers in one form, each with its place; E211 for a number that occurs twice."""
+    """The numbers in normal form, each with its place; E211 for a number that occurs twice."""
     if not isinstance(node, Seq):
         shown = node.value if isinstance(node, Text) else "442079460000"
         numbers = [each.strip() for each in shown.split(",")]
@@ -137,7 +137,7 @@ class FlowWords(Declarations):
 
     @property
     def has_entrance(self) -> bool:
-        """Whether calls can start here."""
+        """Whether calls can start in this flow."""
         return bool(self.numbers or self.default or self.entry or self.outbound)
 
 
@@ -178,7 +178,7 @@ def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
 
 @dataclass(frozen=True, slots=True)
 class ReadFlow:
-    """What could be read of a flow file.
+    """The parts of a flow file that could be read.
 
     Attributes:
         words: the words at its top level.
@@ -350,7 +350,7 @@ _SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     "locales": lambda words: "language" in words and words <= {*Locale.words()},
     "hours": lambda words: "week" in words,
 }
-"""The words by which an entry of each section is recognised."""
+"""For each section, the words that only its entries have."""
 
 
 _BELONGS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
@@ -383,7 +383,7 @@ def _restore_sections(node: Map, reader: Reader) -> Map:
 
 
 def _section_of(entry: Entry, section: str, node: Map) -> str:
-    """The missing section that an entry belongs to; "" if the entry is in the right place."""
+    """The section that an entry belongs to if its line is missing; "" if the entry is in the right place."""
     words = frozenset(entry.value.keys()) if isinstance(entry.value, Map) else frozenset[str]()
     if not words or _BELONGS[section](words):
         return ""
@@ -461,7 +461,7 @@ def restore_steps(steps: Map, reader: Reader) -> Map:
 
 
 def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
-    """A step without those that are indented into it, followed by these."""
+    """A step, followed by the steps that were indented into it by mistake."""
     key, step = entry
     words = step.entries if isinstance(step, Map) else ()
     inner = [each for each in words if _is_step(each.value) and not nearest(each.key.value, STEP_WORDS)]
@@ -475,7 +475,7 @@ def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
 
 
 def _is_step(node: Node) -> bool:
-    """Whether this is a step, not a choice or a target. A step with `run` also has `on`."""
+    """Whether a map is a step, not a choice or a target. A step with `run` also has `on`."""
     keys = set(node.keys()) if isinstance(node, Map) else set[str]()
     is_target = keys <= {"run", "with"}
     return not is_target and not keys.isdisjoint(STEP_WORDS) and keys.isdisjoint({"dtmf", "speech"})

@@ -192,7 +192,7 @@ class HookDefinition(Definition):
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """All its values that can be computed."""
+        """All values of the hook that can be computed."""
         return (*super().values, *(each for way in (self.mail, self.placing) if way for each in way.values))
 
     @classmethod
@@ -300,7 +300,7 @@ _WAYS: Final[Mapping[str, tuple[str, ...]]] = {
     "mail": ("mail",),
     "place": ("place",),
 }
-"""What hooks do, with the words that each needs."""
+"""The things that a hook can do, each with the words that belong to it."""
 _NO_POST: Final = {"post": Fix('write `post: "https://.."`', "add", 'post: "https://example.com"')}
 
 
@@ -309,7 +309,7 @@ def _others_than(way: str) -> tuple[str, ...]:
 
 
 def _way_of(fields: Fields, reader: Reader) -> str:
-    """What a hook does, `post` by default; E584 for a word that has no effect on that."""
+    """What a hook does, `post` by default; E584 for a word that does not belong to it."""
     way = next((word for word in ("place", "mail") if word in fields.values), "post")
     for word in _others_than(way) if way in fields.values else ():
         if word in fields.values:

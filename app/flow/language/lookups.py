@@ -111,7 +111,7 @@ class LookupRequest(NamedTuple):
     misfit: Callable[[Any], str] | None = None
 
     def __repr__(self) -> str:
-        """Only the target of the request, because the rest may be sensitive."""
+        """Shows only the target of the request, because the rest may be sensitive."""
         return f"<lookup by {self.method}>"
 
 
@@ -121,7 +121,7 @@ def named_modules(text: str) -> tuple[str, ...]:
 
 
 def _read_function(node: Node, what: str, reader: Reader) -> str | None:
-    """The function under `python`; E536 if it is not written as one."""
+    """The function under `python`; E536 if it is not written as `package.module:function`."""
     text = reader.text(node, what)
     if text is None or _FUNCTION.fullmatch(text.value):
         return text.value if text else None
@@ -131,7 +131,7 @@ def _read_function(node: Node, what: str, reader: Reader) -> str | None:
 
 
 def _function_cure(text: str) -> str:
-    """What to write for a function in another notation."""
+    """The fix for a function that is written in another notation."""
     bare = text.strip().removesuffix("()").replace("/", ".").replace(".py:", ":").removesuffix(".py")
     if _FUNCTION.fullmatch(bare):
         return f'write "{bare}"'
@@ -176,7 +176,7 @@ class LookupDefinition(Definition):
     returns: Annotated[Returned, Unread(named(ref("returned")))]
     """Each field of the answer with its type."""
     default: Annotated[Answer, Unread(named(ANYTHING))] = field(default_factory=dict)
-    """The answer if the other server is slow or down, or if its answer does not fit."""
+    """The answer to use if the other server is slow or down, or sends an invalid answer."""
     cache_ms: Annotated[int, Duration("1s", "24h", "s")] = written_as("cache", default=0)
     """How long an answer may be reused, such as 30s or 5m."""
 
@@ -187,22 +187,22 @@ class LookupDefinition(Definition):
 
     @property
     def module(self) -> str:
-        """The module of its Python function; "" for a GET or a POST."""
+        """The module of the lookup's Python function; "" for a GET or a POST."""
         return self.function.partition(":")[0]
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """All its values that can be computed."""
+        """All values of the lookup that can be computed."""
         return (*super().values, *filter(None, (self.arguments,)))
 
     @property
     def type(self) -> Kind:
-        """The type of its answer in expressions: the fields of `returns`, and `ok`."""
+        """The type of the lookup in expressions: the fields of `returns`, and `ok`."""
         return record({**self.returns.fields, OK: TYPES["bool"]}, self.returns.type.item)
 
     @property
     def default_answer(self) -> Answer:
-        """Its value before it is made: the default, with `ok` false."""
+        """The value of the lookup before it is made: the default, with `ok` false."""
         return {**self.default, OK: False}
 
     def render(self, names: Mapping[str, Any]) -> LookupRequest:
@@ -239,7 +239,7 @@ class LookupDefinition(Definition):
             return self.default_answer, str(misfit)
 
     def redact(self, answer: Answer, redactor: Redactor) -> tuple[Answer, str]:
-        """The answer with sensitive values masked, and why that failed, or ""."""
+        """The answer with sensitive values masked; and why masking failed, or ""."""
         try:
             return {**redactor.redact(self.returns.type, answer, self.returns.secrets), OK: answer[OK]}, ""
         except Misfit as misfit:

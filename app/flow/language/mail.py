@@ -57,7 +57,7 @@ def _is_address(text: str) -> bool:
     except (MessageError, ValueError, IndexError):
         return False
     labels = found.domain.split(".")
-    is_bare = bool(found.username) and not set(text) & set('" ()')  # quoted, or with comments
+    is_bare = bool(found.username) and not set(text) & set('" ()')  # quoted names and comments
     return is_bare and all(label.replace("-", "").isalnum() for label in labels)
 
 
@@ -88,7 +88,7 @@ def _read_to(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def _parts_that_are_no_address(text: Text) -> Iterator[tuple[str, Place]]:
-    """The parts between commas that cannot be an address, whatever the values in braces are."""
+    """The parts between commas that are not valid addresses, whatever the values in braces are."""
     offset = 0
     for part in text.value.split(","):
         written = part.strip()
@@ -122,7 +122,7 @@ class MailDefinition(MapForm):
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """All its values that can be computed."""
+        """All values of the email that can be computed."""
         return tuple(value for value in (self.to, self.subject, self.text) if value is not None)
 
     def render(self, names: Mapping[str, Any]) -> dict[str, Any]:

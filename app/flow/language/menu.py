@@ -78,7 +78,7 @@ class Choices(StepExit[ChoicesWords]):
     place: Place
     locales: tuple[str, ...] = ()
     needed: dict[str, dict[str, str]] = field(default_factory=dict, init=False, compare=False, repr=False)
-    """The input that each choice needs, by locale, for `decide`."""
+    """For each locale, the keys and phrases of each choice; `decide` uses them for its reasons."""
 
     @property
     def asked(self) -> Asked:
@@ -102,7 +102,7 @@ class Choices(StepExit[ChoicesWords]):
 
     @property
     def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
-        """The prompts of its retry."""
+        """The prompts that are played after failed attempts."""
         return self.retry.prompts
 
     def ways(self) -> Iterator[Way]:
@@ -121,7 +121,7 @@ class Choices(StepExit[ChoicesWords]):
         yield from self.retry.ways()
 
     def outcomes(self) -> Iterator[ExitOutcome]:
-        """The ways to make each choice, and each failed attempt."""
+        """The outcomes: each choice by keys and by speech, and each failed attempt."""
         for choice in self.choices.values():
             if choice.keys:
                 yield ExitOutcome(f"{choice.name} {BY_KEYS}", choice.place)
@@ -131,7 +131,7 @@ class Choices(StepExit[ChoicesWords]):
             yield from self.retry.outcomes(failure)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The choice that was made, or the failed attempt."""
+        """The outcome of an input: the choice that was made, or the failed attempt."""
         return input_outcome(decision, heard_by)
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
@@ -181,7 +181,7 @@ def _reason(choice: Choice, outcome: Outcome, locale: str) -> str:
 
 
 def _asked(choices: Menu, least: float, reader: Resolver) -> Asked:
-    """The input that the menu accepts in the default locale. `by_locale` has that of each locale, if they differ."""
+    """The input that the menu accepts in the default locale. If the locales differ, `by_locale` has that of each."""
     every = choices.values()
     keys = _distinct(((key, choice) for choice in every for key in choice.keys), "dtmf", reader)
     each: dict[str, Asked] = {}

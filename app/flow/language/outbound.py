@@ -6,7 +6,11 @@ outbound:
   machine_detection: continue    # or hangup, detect, detect_beep
   retry: {on: [timeout, busy], after: 10m, tries: 3, within: office}
   expires: 1h                    # after the wanted time
-  on: answered: hello machine: leave_message otherwise: {send: not_reached} unknown: {send: check_by_hand}
+  on:
+    answered: hello
+    machine: leave_message
+    otherwise: {send: not_reached}
+    unknown: {send: check_by_hand}
 
 A call that is answered enters the step under `answered`, or the flow's `start`. With any other outcome nobody was
 reached, so only hooks can be sent: `expired` for a call that could not be placed in time, `unknown` for an attempt that
@@ -38,17 +42,17 @@ EXPIRED: Final = "expired"
 OTHERWISE: Final = "otherwise"
 DETECTED: Final = ("human", "machine", "beep")
 RETRIED: Final = (*DIAL_FAILURES, "machine", UNKNOWN)
-"""Outcomes of an attempt after which another one may follow."""
+"""Outcomes of an attempt that another attempt may follow."""
 MOST_TRIES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class OutboundRetry:
-    """When another attempt follows.
+    """When to make another attempt.
 
     Attributes:
-        on: the outcomes after which there is another attempt.
-        after_s: seconds until then.
+        on: the outcomes after which to try again.
+        after_s: seconds until the next attempt.
         tries: maximum number of attempts.
         within: the opening hours in which all attempts are made; "" for any time.
     """
@@ -122,9 +126,9 @@ class OutboundRetryWords(MapForm):
     example: ClassVar = "retry: {on: [timeout, busy], after: 10m, tries: 3}"
 
     on: Annotated[frozenset[str], Notation(_read_retried, listed({"enum": list(RETRIED)}))]
-    """Outcomes after which there is another attempt: timeout, busy, unanswered, rejected, failed, machine, unknown."""
+    """Outcomes after which to try again: timeout, busy, unanswered, rejected, failed, machine, unknown."""
     after: Annotated[int, Duration("10s", "24h", "m")] = 600_000
-    """How long to wait before that, 10s to 24h."""
+    """How long to wait before the next attempt, 10s to 24h."""
     tries: Annotated[int, WholeNumber(1, MOST_TRIES)] = 3
     """Maximum number of attempts, 1 to 10."""
     within: Annotated[Text | None, Notation(lambda node, what, reader: reader.text(node, what), TEXT)] = None
@@ -132,7 +136,7 @@ class OutboundRetryWords(MapForm):
 
 
 class NotReached(MapForm):
-    """An outcome in which nobody was reached."""
+    """The hooks for an outcome in which nobody was reached."""
 
     unknown_code: ClassVar = "E292"
     cures: ClassVar = {"send": "write the hook to send: `{send: hook}`"}
@@ -170,9 +174,9 @@ class OutboundWays(MapForm):
     expired: NotReached | None = None
     """The call could not be placed in time."""
     unknown: NotReached | None = None
-    """It is not known whether it rang, because a request was lost or a server stopped."""
+    """Nobody knows whether the phone rang, because a request was lost or a server stopped."""
     otherwise: NotReached | None = None
-    """Every outcome that does not have its own line, after the last attempt."""
+    """After the last attempt: every outcome that does not have its own line, except unknown."""
 
 
 class OutboundWords(MapForm):
@@ -188,7 +192,7 @@ class OutboundWords(MapForm):
     random_from_number: bool | None = written_as("randomFromNumber", default=None)
     """true: a random number of the application, instead of `from`."""
     ringing_timer: Annotated[int, Duration("1s", "120s", "s")] = 60_000
-    """How long it rings, 1s to 120s."""
+    """How long to let the phone ring, 1s to 120s."""
     machine_detection: MachineDetection | None = None
     """What happens if a machine answers; detect and detect_beep are charged extra."""
     retry: OutboundRetryWords | None = None
@@ -208,7 +212,7 @@ _REPORTED: Final[Mapping[MachineDetection | None, frozenset[str]]] = {
     "detect": frozenset({"human", "machine"}),
     "detect_beep": frozenset(DETECTED),
 }
-"""The results on which a call can go elsewhere. Source: webhook reference, Machine detection (`continue`, `mode`)."""
+"""The results that can redirect a call, by mode. Source: webhook reference, Machine detection (`continue`, `mode`)."""
 
 
 def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set[str]) -> Outbound | None:

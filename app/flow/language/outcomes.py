@@ -125,16 +125,16 @@ class On(StepExit[OnWords]):
 
     @property
     def dials(self) -> bool:
-        """Whether its step dials."""
+        """Whether the step dials."""
         return self.connect is not None
 
     @property
     def plays_again(self) -> bool:
-        """Only true if a list of targets may have another one."""
+        """Whether the step may be played again to dial the next target of a list."""
         return self.connect is not None and self.connect.rings_several
 
     def ways(self) -> Iterator[Way]:
-        """Each line. None of them depends on the caller's input."""
+        """One way for each line of `on`. None of them depends on the caller's input."""
         for name, line in self.lines.items():
             yield Way(name, line.target, line.place, (name,))
 
@@ -203,7 +203,7 @@ class On(StepExit[OnWords]):
 
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
-        """The possible outcomes of its connect, and its checkpoints."""
+        """The names that `on` can have: possible outcomes of the connect, and checkpoints."""
         played = [item for item in items(step.get("do")) if isinstance(item, Map)]
         connects = (item for item in played if item.get("connect") or text_of(item.get("action")) == "connect")
         connect = next(connects, None)
@@ -236,20 +236,20 @@ class RunFlow(StepExit[RunWords]):
     place: Place
 
     def ways(self) -> Iterator[Way]:
-        """The way into the other flow, and the way that each line leads from here."""
+        """The way into the other flow, and one way for each line of `on`."""
         entered = Target(None, self.place, runs=self.run)
         yield Way(entered.shown, entered, self.place, (AT_ONCE,), is_immediate=True, is_alone=True)
         for name, line in self.lines.items():
             yield Way(name, line.target, line.place, (name,), is_immediate=True, is_return=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The line for the outcome that was returned. To enter the other flow is not a decision."""
+        """The line for the outcome that the other flow returned. Entering that flow is not a decision."""
         if is_at_once:
             return AT_ONCE
         return decision.what if decision.what in self.lines else OTHERWISE
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Enter the other flow at once."""
+        """Enter the other flow immediately."""
         return Jump(Target(None, self.place, runs=self.run), self.place, f"run: {self.run.flow}")
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
@@ -292,7 +292,7 @@ class RunFlow(StepExit[RunWords]):
 
 
 def steers(node: Map) -> bool:
-    """Whether an `on` is an exit, which it is unless it only has `error`."""
+    """Whether an `on` is an exit. It is not if it only has `error`."""
     return any(key != "error" for key in node.keys())  # noqa: SIM118 - a Map is no dict
 
 
@@ -377,7 +377,7 @@ def _check_returned(signature: Signature, place: Place, reader: Resolver) -> Non
 
 
 def _fits(returned: Kind, variable: Kind) -> bool:
-    """Whether the variable can have every value of the returned type."""
+    """Whether the variable accepts every value of the returned type."""
     if variable.words:
         return bool(returned.words) and set(returned.words) <= set(variable.words)
     return returned.name == variable.name or (

@@ -168,7 +168,7 @@ def plain_json(value: object, depth: int = 0) -> Any:
 
 
 def plain_text(text: str) -> str:
-    """The same text. Raises ValueError if it is too long or cannot be written in UTF-8."""
+    """Return the text unchanged. Raises ValueError if it is too long or cannot be encoded in UTF-8."""
     if len(text) > MAX_TEXT:
         raise ValueError(f"text of at most {MAX_TEXT:,} characters is needed")
     if not is_encodable(text):
@@ -233,11 +233,11 @@ class Definition(MapForm):
     @property
     @abstractmethod
     def url(self) -> Value | None:
-        """Where it is sent."""
+        """The URL that the request is sent to."""
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """All its values that can be computed."""
+        """All values of the definition that can be computed."""
         return tuple(value for value in (self.url, self.body, self.headers) if value is not None)
 
 
@@ -265,7 +265,7 @@ class Named(Generic[D]):
 
     @property
     def name(self) -> str:
-        """Its name in the flow."""
+        """The name of the lookup or hook in the flow."""
         return self.definition.name
 
     def scope(self, names: Mapping[str, Any]) -> dict[str, Any]:

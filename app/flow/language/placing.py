@@ -102,7 +102,7 @@ class Placing:
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """Everything in it that can be computed."""
+        """All values of the definition that can be computed."""
         computed = (self.to, self.at, *(assignment.value for assignment in self.given))
         return tuple(value for value in computed if value is not None)
 

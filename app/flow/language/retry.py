@@ -1,4 +1,4 @@
-"""`retry`: what happens if the caller's input does not fit or is missing.
+"""`retry`: what happens if the caller's input is invalid or missing.
 
 retry:
   noinput: ["Sorry, I did not hear you.", "You can also press a key."]    # first failed attempt, all later ones
@@ -113,7 +113,7 @@ class Then(MapForm):
     noinput: Destination | None = None
     """Where the call goes if the caller said and pressed nothing."""
     nomatch: Destination | None = None
-    """Where the call goes if the input did not fit."""
+    """Where the call goes if the input was invalid."""
 
 
 Prompts: TypeAlias = Annotated[tuple[RetryPrompt, ...], Notation(_read_prompts, ref("prompts"))]
@@ -130,7 +130,7 @@ class RetryWords(MapForm):
     noinput: Prompts | None = None
     """Prompts for a caller who said and pressed nothing: the first one after the first failed attempt, and so on."""
     nomatch: Prompts | None = None
-    """Prompts for input that does not fit."""
+    """Prompts for invalid input."""
     tries: Annotated[int | None, WholeNumber(1, MAX_TRIES)] = None
     """How often the caller is asked, in total."""
     reprompt: bool | None = None
@@ -182,14 +182,14 @@ class Retry:
     place: Place
 
     def ways(self) -> Iterator[Way]:
-        """The ways after the last attempt. They do not depend on the caller's input."""
+        """The ways out after the last failed attempt. They do not count as ways with input."""
         after = f"after {self.tries} tries" if self.tries > 1 else "after one try"
         for name in FAILURES:
             target = self.then[name]
             yield Way(name, target, target.place, (failed_try(name, self.tries, self.tries),), detail=after)
 
     def outcomes(self, failure: str) -> Iterator[ExitOutcome]:
-        """An outcome for each attempt that fails."""
+        """One outcome for each failed attempt."""
         said = self.prompts[failure]
         for number in range(1, self.tries):
             prompt = said[min(number, len(said)) - 1] if said else ()

@@ -111,7 +111,7 @@ class SensitiveValues(Protocol):
         """Whether a text contains a sensitive value."""
 
     def are_part_of(self, value: object) -> bool:
-        """Whether a number, a phone number or a URL contains one of them."""
+        """Whether a number, a phone number or a URL contains a sensitive value."""
 
 
 _PUBLIC: Final = frozenset({"words", "bool"})
@@ -168,7 +168,7 @@ _RETURNS_CURE: Final = "add `returns: {name: text, tier: [gold, standard]}`, wit
 _SENSITIVE: Final = "sensitive"
 _HOSTS: Final = "hosts"
 _BESIDE: Final = frozenset({"cache", "timeout", "default", "headers", "params", "json", "with"})
-"""Words of a lookup that belong beside `returns`, not in it."""
+"""Words of a lookup that belong next to `returns`, not in it."""
 _DESCRIPTION: Final = frozenset({"type", _SENSITIVE})
 _VARIABLE_WORDS: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
 _FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
@@ -212,7 +212,7 @@ def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> K
 
 
 def _looks_like_type(node: Node) -> bool:
-    """Whether this is the name of a type, or a map in which every text is."""
+    """Whether a node is the name of a type, or a map in which every text is the name of a type."""
     if isinstance(node, Map):
         return all(_looks_like_type(value) for _, value in node.entries)
     return not isinstance(node, Text) or node.value in TYPES or node.value in OPTIONAL
@@ -279,7 +279,7 @@ def is_described(node: Node) -> bool:
 
 
 def described(node: Node, word: str) -> Node:
-    """The value of a word in the description of a field. Without the word, it is the node itself."""
+    """The value of a word in the description of a field; without the word, the node itself."""
     found = node.get(word) if isinstance(node, Map) else None
     return node if found is None else found
 
@@ -289,7 +289,7 @@ def _is_flag(node: Node) -> bool:
 
 
 def outermost(paths: Iterable[Path]) -> frozenset[Path]:
-    """The paths, without those inside another one. A list of sensitive entries is sensitive as a whole."""
+    """The paths, without any that is inside another. A list with sensitive entries is sensitive as a whole."""
     whole = {_up_to_list(path) for path in paths}
     return frozenset(path for path in whole if not any(path[:end] in whole for end in range(1, len(path))))
 

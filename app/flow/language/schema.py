@@ -84,7 +84,7 @@ def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
 
 @cache
 def definitions() -> dict[str, JsonSchema]:
-    """Each part by its name."""
+    """The definitions in the schema, by name."""
     phrases = listed(TEXT)
     lines = {"if": has("else"), "then": Else.json_schema(), "else": Arm.json_schema()}
     return {
@@ -215,7 +215,7 @@ ABOUT: Final = {word: SHAPES[word].about for word in ACTIONS} | _OURS
 
 
 def action_definitions() -> dict[str, JsonSchema]:
-    """Each action, each endpoint and the item itself, by name."""
+    """The definitions of each action, each endpoint, and an item of `do`, by name."""
     found = {f"{word}_item": _item(word) for word in ITEM_WORDS}
     for word in ACTIONS:
         action = about({"const": word}, ABOUT[word])
@@ -250,7 +250,7 @@ def _any_item() -> JsonSchema:
 
 
 def _item(word: str) -> JsonSchema:
-    """What is written under the name of an action: the main value, or a map of fields."""
+    """The schema of the value under an action's name: the main value, or a map of fields."""
     if word in _OURS:
         return mapped({word: about(TEXT if word == "checkpoint" else offered("templates"), ABOUT[word])})
     options = options_of(word)

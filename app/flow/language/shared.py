@@ -1,9 +1,11 @@
 """Shared files contain what all flows of a project have in common.
 
-shared: true hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}} lookups: {customer: {get: "{{
-env.CRM_URL }}/callers/{{ call.from }}", returns: {name: text}}} hooks: {voicemail_saved: {post: "{{ env.CRM_URL
-}}/voicemails"}} locales: {en: {language: en-GB}} defaults: {talk: {language: en-GB}, retry: {noinput: ["Sorry?"], then:
-reception}}
+shared: true
+hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}
+lookups: {customer: {get: "{{ env.CRM_URL }}/callers/{{ call.from }}", returns: {name: text}}}
+hooks: {voicemail_saved: {post: "{{ env.CRM_URL }}/voicemails"}}
+locales: {en: {language: en-GB}}
+defaults: {talk: {language: en-GB}, retry: {noinput: ["Sorry?"]}}
 
 A project may have several shared files. A flow's own declarations take precedence.
 """
@@ -34,7 +36,7 @@ SECTIONS: Final = ("locales", "hours", "lookups", "hooks")
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """Each part by name. The flow's own parts take precedence over shared ones."""
+    """The parts of a flow, by name. Its own parts take precedence over shared ones."""
 
     locales: Mapping[str, Locale] = field(default_factory=dict)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
@@ -71,9 +73,9 @@ class Declarations(MapForm):
     """The sections that both flows and shared files may have. Most are read once the names in scope are known."""
 
     defaults: Annotated[Node | None, Unread(ref("defaults"))] = None
-    """What every step inherits; a step may override it."""
+    """What every step inherits, unless it overrides it."""
     locales: Annotated[Mapping[str, Locale] | None, Notation(read_locales, ref("locales"))] = None
-    """The languages spoken. The first one is the default."""
+    """The languages that flows speak. The first one is the default."""
     hours: Annotated[Node | None, Unread(ref("hours"))] = None
     """Opening hours by name."""
     lookups: Annotated[Node | None, Unread(ref("lookups"))] = None

@@ -116,7 +116,7 @@ def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults
 
 
 def _goes_on(exit_: Exit) -> bool:
-    """Whether another step's actions may follow this one's in the same NCCO."""
+    """Whether the actions of another step may follow those of this step in the same NCCO."""
     return exit_.leaves_at_once and any(not way.target.is_end for way in exit_.ways())
 
 
@@ -177,7 +177,7 @@ def _check_connect(kind: type[StepExit[Any]] | None, source: StepSource) -> None
 
 
 def _lacks_exit(kind: type[StepExit[Any]] | None, source: StepSource) -> bool:
-    """Whether nothing says where the call goes, and no `connect` or `transfer` takes the call over."""
+    """Whether the step lacks an exit, and has no `connect` or `transfer` that takes the call over."""
     return kind is None and source.first("transfer") is None and source.first("connect") is None
 
 
