@@ -15,7 +15,7 @@ ALIKE_NAMES: Final = 0.8
 LONGEST: Final = 80
 """Maximum length of a word that is compared, in characters."""
 MOST_COMPARISONS: Final = 200_000
-"""Maximum number of words that are compared within one context. This takes about a second."""
+"""Maximum number of words that are compared within one context. Comparing this many takes about a second."""
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Reads flows/ and templates/ from disk, and replaces files; no other module of `app.flow` opens project files.
 
-Two results of `stamps` show whether files have changed in between, without notifications of the operating system.
+Comparing two results of `stamps` shows whether files have changed, without notifications from the operating system.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def too_large(display: str) -> FlowIssue:
 
 
 def _is_below(root: Path, path: Path) -> bool:
-    """Whether a path is inside `root` once all links are followed. True for a link to itself: reading fails later."""
+    """Whether a path is inside `root` after following all links. True for a link to itself: reading it fails later."""
     try:
         return path.resolve().is_relative_to(root)
     except (OSError, RuntimeError):  # pragma: no cover - since 3.13 Python resolves a loop without an error
@@ -223,8 +223,8 @@ def _stamp(path: str) -> Stamp | None:
 
 
 def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
-    """Write a file atomically: readers never see a partial one. Keeps its mode, or copies `like`'s. Raises OSError."""
-    target = path.resolve()  # of a link, the target is replaced
+    """Write a file so that readers never see part of it. Its mode is kept, or copied from `like`. Raises OSError."""
+    target = path.resolve()  # replace the target of a link, not the link
     like = like or target
     number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     temporary = Path(name)

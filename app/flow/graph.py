@@ -83,7 +83,8 @@ class Arrow:
     Attributes:
         lines: the lines of the label; () for none.
         outcomes: the outcomes after which a call takes this way; () if unknown.
-        width: in an SVG, from 1 (few calls took this way) to 5 (most calls), or 0 (no call); None without calls.
+        width: in an SVG that shows calls, from 1 (few calls took this way) to 5 (most calls), or 0 (no call); None in
+            other drawings.
     """
 
     start: str

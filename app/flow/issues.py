@@ -104,7 +104,7 @@ def meant_word(word: str, known: Iterable[str], otherwise: str) -> Fix | str:
 
 @dataclass(frozen=True, slots=True)
 class FlowRule:
-    """A rule that issues in a project refer to.
+    """A rule that the files of a project must follow.
 
     Attributes:
         title: the problem in general.
@@ -117,7 +117,7 @@ class FlowRule:
         once_for: `name` if the issues are about undeclared names, each of which is reported once per file; `file` if
             the rule itself is reported once per file.
         declared_by: `any_file` if the issues are about names that any file may declare, even one that cannot be read.
-        waits_for: files with errors that may cause the issue, so that those errors are reported first.
+        waits_for: the files whose errors may cause the issue. Those errors are reported first.
         gives_way_to: rules that describe the same error better. If a file breaks one of them, only that is reported.
     """
 

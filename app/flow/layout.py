@@ -381,7 +381,7 @@ def _aligned(graph: _Graph, layers: Layers, *, upwards: bool) -> list[int]:
 
 
 def _compacted(graph: _Graph, layers: Layers, root: Sequence[int], *, is_mirrored: bool) -> list[float]:
-    """The x-coordinate of each vertex: columns move as far left as possible, then close to those on their right."""
+    """The x-coordinate of each vertex: columns move as far left as possible, then close to the ones on their right."""
     gaps: dict[int, dict[int, float]] = {vertex: {} for vertex in root}
     for layer in layers:
         for left, right in pairwise(layer):
@@ -447,7 +447,7 @@ def _pieces(graph: _Graph, centres: Sequence[int]) -> dict[int, int]:
 def _route(
     graph: _Graph, index: int, rects: Sequence[Rect], borders: Sequence[tuple[float, float]], pieces: Mapping[int, int]
 ) -> Route:
-    """The route of a link that is not a loop. An upward route leaves and arrives beside the downward ones."""
+    """The route of a link that is not a loop. An upward route touches its nodes beside the downward routes."""
     link = graph.links[index]
     is_back = index in graph.back
     first = graph.first[index]

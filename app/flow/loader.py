@@ -47,7 +47,7 @@ def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) ->
         names = _reach(name, flows)
         if names is None:
             continue
-        # a wait names its flow unless the call began there, so each sub-flow has its own cache
+        # a wait contains the name of its flow unless the call began there, so each sub-flow needs its own cache
         subs = {other: replace(flows[other], stretches={}) for other in names if other != name}
         texts = {path: text for other in names for path, text in sources[other].items()}
         found[name] = replace(flow, subs=subs, sources=texts, revision=revision_of(texts))
@@ -171,7 +171,7 @@ class _File:
     """One file of flows/.
 
     Attributes:
-        node: None if its YAML cannot be parsed at all.
+        node: the root node; None if the YAML cannot be parsed at all.
         head: the head of a flow; None for any other file.
         is_parsed: whether the YAML has no errors.
         issues: the issues found so far; each step of loading adds its own.
@@ -186,7 +186,10 @@ class _File:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the file is a flow, or a shared file without YAML errors; any other may declare unknown names."""
+        """Whether the file is a flow, or a shared file without YAML errors.
+
+        Any other file may declare names that are not known here.
+        """
         is_flow = isinstance(self.node, Map) and self.node.get("flow") is not None
         return is_flow or (self.is_parsed and is_shared(self.node))
 

@@ -20,7 +20,7 @@ from app.flow.scope import Variable
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A node of a flow: what the caller hears, then where the caller goes.
+    """A node of a flow: what the caller hears, then where the call goes.
 
     Attributes:
         sets: assignments on entry.
@@ -62,8 +62,8 @@ class Flow:
         default: whether calls to any other number start here.
         entry: whether calls with the answer URL `/webhooks/answer/{name}` start here.
         params: the variables that another flow fills when it runs this one.
-        outcomes: the outcomes that it can return to that flow.
-        locales: the languages that it speaks, by name; the first is the default.
+        outcomes: the outcomes that it can return to such a flow.
+        locales: the languages of the flow, by name; the first is the default.
         calendars: opening hours, by name.
         default_answers: the value of each lookup before it is made, by name.
         sensitive_paths: the paths of the sensitive fields of each lookup; no path is inside another.
@@ -100,7 +100,7 @@ class Flow:
     stretches: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def named(self, name: str) -> Flow:
-        """The flow with this name that a call can reach from here. For "" and its own name, it is this flow."""
+        """The flow with this name that a call can reach from here; this flow itself for "" or its own name."""
         return self if name in {"", self.name} else self.subs[name]
 
     def locale_for(self, chosen: str) -> str:

@@ -15,7 +15,7 @@ LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
 
 
 class Place(NamedTuple):
-    """A position in a file; `line` and `column` count from 1, `length` is in characters on that line."""
+    """A position in a file. `line` and `column` count from 1; `length` is a number of characters on that line."""
 
     file: str
     line: int

@@ -18,7 +18,7 @@ _BEGINS_WITH_WORD = re.compile("[a-z]+[ ,;]")
 _WIDEST = 110
 """Maximum width of a source line, in columns; a longer line is cut around the error."""
 _LEAD = 50
-"""Number of columns to keep before the error when its line is cut."""
+"""Number of columns to keep before the error when the line is cut."""
 _NEAR = 4 * _WIDEST
 """How many characters before and after an error are examined."""
 _TAB = "    "

@@ -20,7 +20,7 @@ CallbackKind = Literal["input", "notify", "event", "onanswer", "placed"]
 
 
 class Frame(NamedTuple):
-    """What a part or an exit may use while it runs.
+    """What the parts and the exit of a step can use in a call.
 
     Attributes:
         names: everything in scope: `call`, `input`, `env`, `now`, `locale` and the variables by name.
@@ -50,7 +50,7 @@ class Callback:
     """A webhook that an action requests. The engine opens a wait for it and sets the action's `eventUrl`.
 
     Attributes:
-        kind: the route that receives it.
+        kind: the route that receives the webhook.
         name: `input`, `connect`, `record`, `conversation`, or the checkpoint's name.
         steers: whether the reply can replace the NCCO.
         sensitive: whether the keys that the caller presses must not be written anywhere.
@@ -71,8 +71,8 @@ class Draft:
         callback: the webhook that the action requests.
         dials: the computed (not literal) number or address that a connect dials, to be checked against the allow-list;
             "" if the flow file contains it literally.
-        computed: the options that are computed in each call, with their values. All other options were checked when
-            the flow was loaded. None if no option was.
+        computed: the options that are computed in each call, with their values. The other options were checked when
+            the flow was loaded. None if no option was checked then.
         heard: the flow that the called party hears before being connected, and its params (`{"flow": .., "given":
             {..}}`); None if the called party does not hear a flow. The engine sets the `url` of `onAnswer`.
     """
@@ -85,7 +85,7 @@ class Draft:
 
 
 class Part(Protocol):
-    """One item of `do`; app/flow/actions/ implements the kinds of items."""
+    """One item of `do`. The kinds of items are in app/flow/actions/."""
 
     @property
     def place(self) -> Place:
@@ -124,9 +124,9 @@ class Target(NamedTuple):
     """Where a flow goes next: a step, another flow, back to the flow that ran this one, or the end of the call.
 
     Attributes:
-        step: a step of this flow.
-        runs: another flow.
-        returns: the outcome that this flow returns; the call ends if no flow waits for it.
+        step: the name of a step of this flow; None for other targets.
+        runs: another flow; None for other targets.
+        returns: the outcome that this flow returns, or ""; the call ends if no flow waits for the outcome.
         sets: assignments made before the call gets to the target. Those of a `return` fill variables of the flow that
             runs this one.
     """
@@ -180,7 +180,7 @@ class Offer(Protocol):
 
 BY_KEYS: Final = "by keys"
 BY_SPEECH: Final = "by speech"
-"""How a caller makes a choice, used as the suffix of the outcome's name."""
+"""The ways to make a choice; each is used as the suffix of an outcome's name."""
 AT_ONCE: Final = "at once"
 """The outcome of a way that does not depend on a decision. The name contains a space, so a line of `on` cannot have
 the same name.
@@ -195,7 +195,7 @@ class Way:
         name: the name shown in messages: a choice, `noinput`, `busy`, `if vip`, `else`, `goto`, ...
         place: the line that defines this way.
         outcomes: the names of the outcomes that take this way, including those that only an older revision had.
-        passes_input: whether the caller has given valid input, or has waited for a limited time.
+        passes_input: whether the caller takes this way by valid input, or by a wait of limited length.
         is_immediate: whether a call can take this way without any webhook.
         is_return: whether this way is taken when the flow that the step runs has returned.
         sets: assignments made before those of the target.
@@ -265,8 +265,8 @@ class Outcome(NamedTuple):
     """The result of a wait.
 
     Attributes:
-        name: `choice`, `collected`, `noinput`, `nomatch`, `asr_error`; the status for a connect (`busy`, `completed`,
-            `machine`, ...); its name for a checkpoint (`heard_terms`, ...).
+        name: `choice`, `collected`, `noinput`, `nomatch` or `asr_error`; for a connect, its status (`busy`,
+            `completed`, `machine`, ...); for a checkpoint, its name (`heard_terms`, ...).
         choice: the choice's name when `name` is `choice`.
         digits, text, confidence: the caller's input ("" and None if there was none).
         reason: for failures: `dtmf`, `speech`, `low_confidence`, `length`, `asr_error`, ...
@@ -388,7 +388,7 @@ class Exit(ABC):
     """How a step ends; the exits are in `app.flow.language`.
 
     Attributes:
-        word: the key in a step under which the exit is written.
+        word: the key that the exit has in a step, such as `choices`.
         shape: the shape of the step in a picture.
         leaves_at_once: whether a call leaves the step on entry, without a webhook. The exit's conditions are then
             tested after the step's actions.

@@ -80,7 +80,7 @@ _KEPT_UNSPOKEN = "filled with a server setting"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A declared variable; `default` already has its type.
+    """A variable of a flow. `default` already has the variable's type.
 
     The value of a `sensitive` variable exists only in the turn that received it; elsewhere a token replaces it. Without
     `is_declared`, the variable is only named in a `collect`. `has_default` means that the flow file contains its
@@ -106,7 +106,7 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What other flows see of a flow.
+    """The interface of a flow for other flows.
 
     Attributes:
         params: its params, by name.
@@ -114,7 +114,7 @@ class Signature:
         returns: the values that it returns, by name.
         is_whole: whether the whole file could be read; if not, the flow may declare more than is listed here.
         places: where each outcome is declared.
-        is_placed: whether calls can be placed with it.
+        is_placed: whether calls can be placed with the flow.
     """
 
     name: str

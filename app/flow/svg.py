@@ -25,7 +25,7 @@ LABEL_SIZE: Final = 11.0
 LEADING: Final = 1.35
 MAX_TEXT_WIDTH: Final = 150.0
 MAX_LABEL_WIDTH: Final = 110.0
-"""Maximum widths of texts: narrow, so that most flows fit across a window at full size."""
+"""Maximum widths of text in nodes and labels: narrow, so that most flows fit across a window at full size."""
 FRAME_PADDING: Final = 14.0
 TITLE_HEIGHT: Final = 30.0
 FRAME_GAP: Final = 28.0
@@ -58,7 +58,7 @@ _BOLD: Final = 1.08
 
 
 def text_width(text: str, size: float) -> float:
-    """The approximate width of a text in a font of that size."""
+    """The approximate width of a text in a font of this size."""
     return sum(_char_width(char) for char in unicodedata.normalize("NFD", text)) * size / 1000
 
 
@@ -137,7 +137,7 @@ class _Frame:
 
     @property
     def start(self) -> tuple[float, float]:
-        """The middle of the top of the first node."""
+        """The top centre of the first node."""
         x, y = self.corner
         first = self.layout.nodes[0]
         return x + first.x + first.width / 2, y + first.y

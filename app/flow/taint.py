@@ -1,8 +1,9 @@
 """Finds the variables that may hold a server setting (`env`): they must not be spoken (E330).
 
-`set`, `with` and the values that a sub-flow returns fill variables. A variable may hold a setting if a text that fills
-it uses `env`, or a variable that may hold one. Names that a template sets and the files that it includes are followed.
-Conditions are not, since they only choose among values. A `bool` or one of a list of words does not reveal a setting.
+Variables are filled by `set`, by `with`, and by the values that a sub-flow returns. A variable may hold a setting if a
+text that fills it uses `env`, or a variable that may hold one. The names that a template sets and the files that it
+includes are analysed too. Conditions are not, since they only choose among values. A `bool` or one of a list of words
+does not reveal a setting.
 
 The input is the YAML nodes of the files: what may be spoken must be known before the values are read.
 """

@@ -172,12 +172,12 @@ def _loaded(texts: tuple[tuple[str, str], ...], env: tuple[str, ...], modules: t
 
 
 def _sources(unsaved: Mapping[str, str]) -> dict[str, str]:
-    """Those of the texts that are flows or templates."""
+    """The flows and templates in `unsaved`."""
     return {path: text for path, text in unsaved.items() if path.startswith(_SOURCES)}
 
 
 def _scenarios(folder: Json, unsaved: Mapping[str, str]) -> dict[str, str]:
-    """The scenario files of the project; `""` for a file that is not UTF-8 or too large."""
+    """Path → text of the scenario files of the project; "" for a file that is too large."""
     found: dict[str, str] = {}
     root = Path(folder["root"])
     for path in files_of(root):

@@ -107,7 +107,7 @@ class FlowServer(LanguageServer):
         super().__init__(
             "ncco",
             version("ncco-server"),
-            text_document_sync_kind=types.TextDocumentSyncKind.Full,  # no edits: pygls also splits lines at U+2028
+            text_document_sync_kind=types.TextDocumentSyncKind.Full,  # because pygls also splits lines at U+2028
             protocol_cls=Utf16Protocol,
             converter_factory=default_converter,
         )

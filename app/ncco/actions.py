@@ -28,7 +28,7 @@ from app.value_types import ListOf, Number, Phone, Url, WholeNumber, Word
 
 EVENT_URL = ListOf(Url(), usually_one=True, noun="URL")
 METHOD = Word(("GET", "POST"), any_case=True)
-"""Source: Voice API specification and Application API. The NCCO reference lists no methods."""
+"""The HTTP methods. Source: Voice API specification and Application API. The NCCO reference does not list them."""
 Method = Literal["GET", "POST"]
 LEG_UUIDS = ListOf(NonBlank("the uuid of a leg"))
 

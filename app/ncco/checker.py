@@ -25,7 +25,7 @@ def check(document: object) -> list[Issue]:
     Args:
         document: anything that `json.loads` can return.
 
-    Never raises. A document with an issue of severity "error" must not be sent; one with warnings may be.
+    Never raises. A document with an issue of severity "error" must not be sent; a document with only warnings may be.
     """
     if not isinstance(document, list):
         return [_not_an_array(document)]

@@ -158,7 +158,7 @@ def _style_exists(options: Options, *, ssml: bool) -> Iterator[Issue]:
 
 
 def stream_is_audio(options: Options) -> Iterator[Issue]:
-    """The name of the file must not show another format. Source: NCCO reference, Stream (streamUrl)."""
+    """The file name must not end like that of another audio format. Source: NCCO reference, Stream (streamUrl)."""
     urls = options.get("streamUrl")
     url = urls[0] if isinstance(urls, list) and urls else urls
     if isinstance(url, str) and _OTHER_AUDIO.search(url.partition("?")[0]):

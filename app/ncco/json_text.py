@@ -22,7 +22,7 @@ _COMMON_MISTAKES: Final = (
     (re.compile(r"[\u201c-\u201e]([^\u201c-\u201e]*)[\u201c-\u201e]"), "a text in typographic quotes", '"{}"'.format),
     (re.compile(r"([A-Za-z_]\w*)\s*:"), "a name without quotes", '"{}"'.format),
 )
-"""Common mistakes in JSON: the pattern, its name, and the correct JSON."""
+"""Common mistakes in JSON: the pattern, the name of the mistake, and the correct JSON."""
 
 
 class TextSpan(NamedTuple):

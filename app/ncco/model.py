@@ -23,7 +23,8 @@ UNKNOWN_OPTION: Final = "N105"
 """The rule about unknown options. Its fix writes the option that was probably meant."""
 
 OptionRule = Callable[[Mapping[str, Any]], Iterable[Issue]]
-"""A rule about how the options of one object fit together. Values can be wrong. Paths are relative to the object."""
+"""A rule about how the options of one object fit together. The values may be invalid; paths are relative to the object.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A warning about a key, given if an object has it. Such a key is not reported as an unknown option."""
+    """A warning for objects that contain a certain key. The key is not reported as an unknown option too."""
 
     code: str
     message: str
@@ -181,7 +182,7 @@ class Shape:
         return {inner: name for name, shape in held for inner in ((shape.tag or ())[:1] + tuple(shape.options))}
 
     def read(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """The options under their NCCO names, with values as the models have them.
+        """The options under their NCCO names, with values in the form that the models use.
 
         Leaves out null values, options without effect, and a second spelling of an option. Keeps what `check` refuses:
         unknown options, and an option under its Python name if it is also given under its NCCO name.

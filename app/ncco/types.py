@@ -196,7 +196,7 @@ class OneOrList(ListOf):
         return check_value(kind, value)
 
     def normalised(self, value: object) -> object:
-        """The value, single or as an array just as it is written."""
+        """The value, which stays single or an array, as it was written."""
         normalised = self.entry.normalised
         return [normalised(each) for each in value] if isinstance(value, list) else normalised(value)
 

@@ -124,7 +124,7 @@ class Webhook(BaseModel):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """The names of the fields whose values cannot be read, as sent."""
+        """The sent names of the fields whose values cannot be read."""
         named = {field.alias or name for name, field in type(self).model_fields.items()}
         return tuple(name for name in self.extras if name in named or _SURROGATE.search(name))
 
@@ -411,7 +411,7 @@ class InputWebhook(LegWebhook):
 
     @property
     def is_speech(self) -> bool:
-        """Whether the input is speech: words without digits, or listening that ended or failed without a key."""
+        """Whether the input is speech: words without digits, or listening that ended or failed without a keypress."""
         if self.digits:
             return False
         listened = bool(self.results) or self.timeout_reason is not None

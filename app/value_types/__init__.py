@@ -70,7 +70,9 @@ class _NoBeginning(PlainText):
 
 
 NO_BEGINNING: Final = _NoBeginning()
-"""The type of a url variable inside expressions. Its value must not begin a URL, since it may come from a caller."""
+"""The type of a url variable inside expressions. A value of this type must not be the beginning of a URL, since the
+value may come from a caller.
+"""
 
 
 _PLAIN: Final[dict[Any, Kind]] = {bool: Flag(), int: WholeNumber(), float: Number(), str: PlainText()}

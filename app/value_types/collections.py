@@ -215,7 +215,7 @@ class MapOf(Kind):
 
 
 def record(fields: Mapping[str, Kind], item: Kind | None = None) -> MapOf:
-    """The type of a map with all `fields`. Other entries have the type `item`; None allows none."""
+    """The type of a map with all `fields`. Other entries must have the type `item`; None allows no other entries."""
     return MapOf(fields=fields, item=item, is_record=True)
 
 

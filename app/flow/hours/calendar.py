@@ -34,7 +34,7 @@ class Opening(NamedTuple):
 
 
 class OffsetPeriod(NamedTuple):
-    """In [`start`, `end`) (seconds since 1970 in UTC), the clocks are `offset` seconds ahead of UTC."""
+    """From `start` until before `end` (seconds since 1970 in UTC), the clocks are `offset` seconds ahead of UTC."""
 
     start: int
     end: int
@@ -157,7 +157,7 @@ def seconds(moment: datetime) -> int:
 
 
 LOOKAHEAD_DAYS: Final = 400
-"""How far ahead to search for the next opening: more than a year, because a calendar may open on one day a year."""
+"""How far ahead to search for the next opening: more than a year, because a calendar may open only once a year."""
 
 Reason = Literal["open", "closed", "holiday", "override"]
 
@@ -255,7 +255,7 @@ class CurrentHours(Mapping[str, Any]):
         return ahead.astimezone(self.calendar.zone)
 
     def _openings_ahead(self) -> Iterator[Opening]:
-        """Every opening from now on. An opening that has already begun starts now instead."""
+        """Every opening from now on. An opening that has already begun is cut to start now."""
         return self.calendar.openings(self.now, self.horizon)
 
 

@@ -155,7 +155,7 @@ def _check_summer_time(words: HoursWords, reader: Reader) -> None:
 
 
 def _without_expressions(node: Node, what: str, reader: Reader) -> Node:
-    """The node with "" in place of each value that contains an expression, which is reported (E512)."""
+    """The node with "" in place of each value that contains an expression. Each of these is reported (E512)."""
     if isinstance(node, Map):
         return node._replace(
             entries=tuple(
@@ -181,7 +181,7 @@ def _misplaced_hints(node: Map) -> dict[str, str]:
 
 
 def _check_openings(calendar: Calendar, reader: Reader) -> None:
-    """W522: no day of the week is open. Only single dates can then be open, and no date after the last of them."""
+    """W522: no day of the week is open, so the calendar never opens after the last open date in `override`."""
     if any(calendar.week):
         return
     last = max((day for day, special in calendar.override.items() if special.spans), default=None)

@@ -36,7 +36,7 @@ _NAMED_AFTER_A_PART: Final = dict.fromkeys(("britain", "england", "great britain
     "america": "US",
     "holland": "NL",
 }
-"""The two-letter codes of countries that people call by another name."""
+"""Other names that people use for a country → its two-letter code."""
 _LABELS: Final = ("observed_label", "estimated_label", "observed_estimated_label")
 
 
@@ -137,7 +137,7 @@ def library_dates(country: str, subdivision: str = "", language: str = "") -> Ma
             language=language or known.default_language or "en_US",
         )
     labels = [str(found.tr(getattr(found, label))) for label in _LABELS if getattr(found, label, None)]
-    endings = [label.removeprefix("%s") for label in labels if label.startswith("%s (")]  # " (observed)"
+    endings = [label.removeprefix("%s") for label in labels if label.startswith("%s (")]  # such as " (observed)"
     return {day: _spoken_name(found[day], endings) for day in sorted(found)}
 
 
@@ -280,7 +280,7 @@ class SpecialDate(MapForm):
 
 
 def read_override(node: Node, what: str, reader: Reader) -> Mapping[date, SpecialHours]:
-    """The map under `override`: a date or a range of them → hours, or `{hours: closed, name: Inventory}`."""
+    """Read the map under `override`: a date or a range of dates → hours, or `{hours: closed, name: Inventory}`."""
     found = reader.map(node, what, "write `override: {2026-12-24: 09:00-12:00}`")
     override: dict[date, SpecialHours] = {}
     for entry in found.entries if found else ():
