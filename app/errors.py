@@ -35,7 +35,7 @@ class SettingsError(AppError):
 
     Attributes:
         setting: the environment variable's name.
-        others: other settings that are wrong.
+        others: the errors of other settings that are wrong.
     """
 
     others: tuple[SettingsError, ...] = ()

@@ -86,7 +86,7 @@ class Issue:
 
     @property
     def is_error(self) -> bool:
-        """Whether the NCCO must not be sent."""
+        """Whether the NCCO must not be sent because of this issue."""
         return self.severity == "error"
 
     def inside(self, key: object) -> Issue:

@@ -83,7 +83,7 @@ def load_files(
     modules: Collection[str] | None = None,
     today: date | None = None,
 ) -> Project:
-    """Load the project in two folders; see `load`. Files that cannot be read from disk are reported as well."""
+    """Load the project in two folders; see `load`. Files that cannot be read from disk are reported too."""
     texts, issues = read_project(flows, templates)
     project = load(texts, env, modules=modules, extent="project", today=today)
     return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))

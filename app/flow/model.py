@@ -158,7 +158,7 @@ class Flow:
 
     @property
     def written_numbers(self) -> dict[str, str]:
-        """The phone numbers that the flow dials and that are written in it, each with a step (as `flow.step`)."""
+        """The phone numbers written in the flow that it dials, each with a step that dials it, as `flow.step`."""
         return {
             str(address.render({})): f"{self.name}.{step.name}"
             for step in self.steps.values()

@@ -134,7 +134,7 @@ class FlowServer(LanguageServer):
             self.publish(project, ())
 
     def project_of(self, uri: str) -> tuple[OpenProject, str] | None:
-        """The project of a file, and the path of the file in it; None for a file outside of projects."""
+        """The project of a file, and the path of the file in it; None for a file outside any project."""
         path = to_fs_path(uri)
         root = project_root(Path(path)) if path else None
         project = self.project_in(root) if root is not None else None

@@ -79,7 +79,7 @@ class HoursWords(MapForm):
     week: Annotated[Week, Notation(read_week, _WEEK)] = NEVER
     """Days with their hours, such as mon-fri: 09:00-17:30."""
     holidays: Annotated[Holidays, Notation(read_holidays, _HOLIDAYS)] = field(default_factory=Holidays)
-    """Days that are closed: {country: GB}, dates, or a list of both."""
+    """Closed days: {country: GB}, dates, or a list of both."""
     override: Annotated[Mapping[date, SpecialHours], Notation(read_override, _OVERRIDE)] = field(default_factory=dict)
     """Single dates with hours that override week and holidays."""
 
