@@ -16,10 +16,11 @@ import jwt
 from app.vonage.keys import rsa_private_key
 
 VALID_FOR: Final = timedelta(minutes=2)
-"""Every request gets a token of its own, so it can be short-lived. Our choice; Vonage's libraries use 15 minutes."""
+"""Every request gets its own token, so tokens can be short-lived. Our choice; Vonage's libraries use 15 minutes."""
 
 _HOSTS: Final = re.compile(r"([a-z0-9-]+\.)+(vonage|nexmo)\.com")
-"""Source: webhook reference, Record (api.nexmo.com or a regional host). Vonage's own libraries refuse other hosts too.
+"""Hosts that get tokens. Source: webhook reference, Record (api.nexmo.com or a regional host). Vonage's own libraries
+refuse other hosts too.
 """
 
 
@@ -55,7 +56,7 @@ class ApplicationTokens:
         self._application_id = application_id
 
     def make(self, now: datetime) -> str:
-        """A new token for one request; `now` is aware, UTC."""
+        """A new token for one request; `now` is in UTC, with a time zone."""
         times = {"iat": now, "exp": now + VALID_FOR}
         claims = {"application_id": self._application_id, "jti": token_hex(16), **times}
         return jwt.encode(claims, self._key, algorithm="RS256")

@@ -25,7 +25,7 @@ _LATER: Final = "Try again later, or check the application in the Vonage dashboa
 
 
 class ApiDocument(BaseModel):
-    """A part of a reply of the API. Keys that are not listed are ignored, and null is treated as missing."""
+    """Part of an API reply. Keys that are not listed are ignored, and null is treated as missing."""
 
     @model_validator(mode="before")
     @classmethod
@@ -61,7 +61,7 @@ class VoiceCapability(ApiDocument):
 
 
 class Capabilities(ApiDocument):
-    """The capabilities of an application. One that is switched off is None."""
+    """The capabilities of an application. A capability that is switched off is None."""
 
     voice: VoiceCapability | None = None
 
@@ -120,15 +120,15 @@ async def read_application(account: Account, application_id: str) -> VonageAppli
 
 
 async def read_document(account: Account, application_id: str) -> tuple[VonageApplication, dict[str, Any]]:
-    """Also read the document with everything that can be written, including unknown keys. Raises VonageApiError."""
+    """As `read_application`, but also return the document with everything that can be written, even unknown keys."""
     found, document = await _read(account, application_id)
     return found, {name: value for name, value in document.items() if name not in _REPLY_ONLY}
 
 
 def with_urls(document: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
-    """A copy of an application's document with new webhook URLs, all by POST. The application must have Voice.
+    """A copy of an application's document with new webhook URLs, all with POST. The application must have Voice.
 
-    Everything else stays, because a `PUT` replaces the whole application. For example, to leave out `signed_callbacks`
+    Everything else is kept, because a `PUT` replaces the whole application. For example, leaving out `signed_callbacks`
     would disable signatures.
     """
     changed = deepcopy(dict(document))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 NEW_CALLS_A_SECOND: Final = 3
-"""Per application, for calls placed by the API and dials of a connect together. Source: delivery rules, Capacity."""
+"""Per application: calls placed through the API and dials of `connect` actions. Source: delivery rules, Capacity."""
 OTHERS_A_SECOND: Final = 15
 """All other requests to the Voice API. Source: delivery rules, Capacity."""
 _SECOND_S: Final = 1.2
@@ -31,14 +31,14 @@ class Pace:
         self._times: list[float] = []
 
     def wait_s(self) -> float:
-        """Reserve the next free slot; returns the seconds until then."""
+        """Reserve the next free slot; return the seconds until then."""
         now = self._clock()
         earliest = max(now, self._times[-self._most] + _SECOND_S) if len(self._times) >= self._most else now
         self._add(earliest, now)
         return earliest - now
 
     def count(self) -> None:
-        """Count a request that is sent elsewhere and does not wait, such as the dial of a connect."""
+        """Count a request that is sent elsewhere and does not wait, such as the dial of a `connect`."""
         now = self._clock()
         self._add(now, now)
 

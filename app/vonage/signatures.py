@@ -26,9 +26,9 @@ from jwt.exceptions import InvalidKeyError
 from app.errors import MissingSignature, SettingsError, WrongSignature
 
 MAX_AGE_S: Final = 300
-"""Maximum age of `iat` in seconds. Our choice: Vonage states none, and five minutes is usual."""
+"""Maximum age of `iat` in seconds. Our choice: Vonage does not state a maximum, and five minutes is usual."""
 MAX_AHEAD_S: Final = 305
-"""How far `iat` may be in the future: as far, plus a little for inaccurate clocks."""
+"""How far `iat` may be in the future, in seconds: as far as in the past, plus a little for inaccurate clocks."""
 MAX_TOKEN_BYTES: Final = 8192
 
 
@@ -88,7 +88,7 @@ class Verifier:
         return token
 
     def verify(self, token: bytes, method: str, payload: bytes, now_s: float) -> Mapping[str, Any]:
-        """The claims of `token`, if it is valid for this request: `verify_token`, then `verify_payload`."""
+        """The claims of `token`, if it is valid for this request. Combines `verify_token` and `verify_payload`."""
         claims = self.verify_token(token, now_s)
         verify_payload(claims, method, payload)
         return claims
@@ -113,8 +113,8 @@ class Verifier:
     def _signed_claims(self, token: bytes) -> dict[str, Any]:
         """The claims of a token, if its signature is valid. Raises WrongSignature.
 
-        It is parsed here because PyJWT takes six times as long (docs/decisions.md). The signature is compared as
-        base64url text, so that only one encoding of it is accepted.
+        The token is parsed here because PyJWT takes six times as long (docs/decisions.md). The signature is compared as
+        base64url text, so only one encoding of each signature is accepted.
         """
         if len(token) > MAX_TOKEN_BYTES or token.count(b".") != 2:
             raise WrongSignature(Refusal.MALFORMED)
@@ -145,10 +145,10 @@ def verify_payload(claims: Mapping[str, Any], method: str, payload: bytes) -> No
 
 
 def hashes_of_query(query: bytes) -> tuple[str, ...]:
-    """The values that `payload_hash` may have in a GET with this query string.
+    """The values that `payload_hash` can have in a GET with this query string.
 
-    Vonage hashes the compact JSON of the decoded parameters in URL order, including blank ones. It is not documented
-    whether it escapes non-ASCII letters, so both are accepted. Source: support article 19033783342876.
+    Vonage hashes the compact JSON of the decoded parameters in URL order, including blank ones. Whether Vonage escapes
+    non-ASCII letters is not documented, so both forms are accepted. Source: support article 19033783342876.
     """
     pairs = parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
     fields = dict(pairs)
@@ -172,7 +172,7 @@ def _prepared(secret: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def _header_problem(part: bytes) -> str | None:
-    """What is wrong with the header of a token, or "". Cached, because nearly all tokens have the same header."""
+    """What is wrong with the header of a token, or None. Cached, because nearly all tokens have the same header."""
     document = _decoded(part)
     header = None if document is None else _object(document)
     if header is None:
@@ -183,7 +183,7 @@ def _header_problem(part: bytes) -> str | None:
 
 
 def _signature(keyed: hmac.HMAC, signed: bytes) -> bytes:
-    """The last part of a token. To copy a keyed HMAC is faster than to key a new one."""
+    """The last part of a token. Copying a keyed HMAC is faster than keying a new one."""
     made = keyed.copy()
     made.update(signed)
     return _encoded(made.digest())
@@ -203,7 +203,7 @@ def _encoded(document: bytes) -> bytes:
 
 
 def _is_canonical(part: bytes) -> bool:
-    """Whether this is base64url exactly as `_encoded` writes it."""
+    """Whether part of a token is base64url exactly as `_encoded` writes it."""
     document = _decoded(part)
     return document is not None and _encoded(document) == part
 

@@ -27,7 +27,7 @@ from app.vonage.pace import NEW_CALLS_A_SECOND, OTHERS_A_SECOND, Pace
 Outcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
 """The effect of a failed request.
 
-- `not_sent`: Vonage did nothing, and the request is not to blame; it may be sent again.
+- `not_sent`: Vonage did nothing, for a reason outside the request, which can be sent again.
 - `refused`: Vonage did nothing, and would refuse the same request again.
 - `unknown`: Vonage may have done what was requested.
 """
@@ -35,16 +35,16 @@ Outcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
 CONNECT_S: Final = 3.0
 """Time limit in seconds for each of resolving the name, connecting, and TLS."""
 REPLY_S: Final = 10.0
-"""How long the reply may take to begin, and pause, in seconds."""
+"""Time limit in seconds for the start of the reply, and for each pause in it."""
 WITHIN_S: Final = 12.0
-"""Time limit of a request in seconds, from its turn on. It is longer than connecting may take."""
+"""Time limit of a request in seconds, after any wait for the pace. It is longer than connecting can take."""
 MAX_BYTES: Final = 1_000_000
 """Maximum size of a reply in bytes."""
 MAX_CHARACTERS: Final = 300
 """Maximum number of characters of Vonage's explanation that are kept."""
 TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)
-"""Seconds to wait before a hang-up is repeated. Source: support article 10359615124380 (400 within 1 to 2 s after the
-201).
+"""Seconds to wait before each repeat of a hang-up. Source: support article 10359615124380 (400 within 1 to 2 s after
+the 201).
 """
 OVER: Final = frozenset({"completed", "busy", "cancelled", "failed", "rejected", "timeout", "unanswered"})
 """Statuses of calls that are over. Source: Voice API specification, getCall."""
@@ -99,7 +99,7 @@ class NewCall(BaseModel):
         ncco, answer_url: what the person who answers hears; exactly one is set.
         event_url: receives status events; "" for the application's event URL.
         machine_detection: what to do if a machine answers; None for no detection.
-        advanced_machine_detection: used instead, with `behavior`, `mode` and `beep_timeout`.
+        advanced_machine_detection: used instead of `machine_detection`; has `behavior`, `mode` and `beep_timeout`.
         ringing_timer, length_timer: seconds.
     """
 
@@ -151,7 +151,7 @@ class CreatedCall(ApiDocument):
 
 
 class CallDetails(CreatedCall):
-    """What Vonage knows about a call; "" for what it does not know, or not yet.
+    """Vonage's data about a call; a field is "" if Vonage does not have a value for it (yet).
 
     Attributes:
         start_time, end_time: UTC as `2026-03-04 09:15:27`. Source: Outbound REST, GET (no zone).
@@ -189,7 +189,7 @@ class Problem(ApiDocument):
 
     @property
     def explanation(self) -> str:
-        """The detail, with the wrong parameters."""
+        """The detail, with the invalid parameters."""
         wrong = (f"{each.name}: {each.reason}" for each in self.invalid_parameters)
         return "; ".join(filter(None, (self.detail, *wrong)))
 
@@ -197,15 +197,15 @@ class Problem(ApiDocument):
 class VoiceApi:
     """The Voice API of one application. Its methods raise VoiceApiError.
 
-    `region_url` comes from the call's answer webhook, because only its own region knows a call. "" means the API's own
-    address. Source: Outbound REST, Region trap.
+    `region_url` comes from the call's answer webhook, because a call exists only in its own region. "" means the API's
+    own address. Source: Outbound REST, Region trap.
 
     Args:
         client: must not follow redirects, which could send the token to another host.
         base_url: `https://api.nexmo.com`, or a stand-in, which then also gets the token; without a trailing slash.
         tokens: makes the application's tokens.
-        clock: the time for tokens; aware, UTC.
-        sleep: waits for some seconds.
+        clock: returns the time for tokens, in UTC with a time zone.
+        sleep: waits for a number of seconds.
 
     Attributes:
         new_calls, others: the pace of requests from this process.
@@ -228,7 +228,7 @@ class VoiceApi:
         self.others = Pace(OTHERS_A_SECOND)
 
     async def create_call(self, new: NewCall) -> CreatedCall:
-        """Place a call. It starts to ring later, and its webhooks may come before this returns."""
+        """Place a call. The phone starts to ring later, but webhooks can arrive before this method returns."""
         return _read(CreatedCall, await self._request("POST", "", body=new.body))
 
     async def call(self, uuid: str, region_url: str = "") -> CallDetails:
@@ -236,7 +236,7 @@ class VoiceApi:
         return _read(CallDetails, await self._request("GET", _path(uuid), region_url))
 
     async def hang_up(self, uuid: str, region_url: str = "") -> None:
-        """End a call. Repeated for two seconds if Vonage refuses because the call has just begun."""
+        """End a call. Repeat the request for two seconds if Vonage refuses it because the call has just begun."""
         waits_s = iter(TOO_EARLY_S)
         while True:
             try:
@@ -254,11 +254,11 @@ class VoiceApi:
         await self._request("PUT", _path(uuid), region_url, body)
 
     async def talk(self, uuid: str, text: str, region_url: str = "", *, language: str = "en-US") -> None:
-        """Speak a text in a call, over whatever it plays."""
+        """Speak a text in a call, over any audio that is playing."""
         await self._request("PUT", _path(uuid, "/talk"), region_url, {"text": text, "language": language})
 
     async def stop_talk(self, uuid: str, region_url: str = "") -> None:
-        """Stop the text of `talk`."""
+        """Stop the text that `talk` is speaking."""
         await self._request("DELETE", _path(uuid, "/talk"), region_url)
 
     async def send_dtmf(self, uuid: str, digits: str, region_url: str = "") -> None:
@@ -268,7 +268,7 @@ class VoiceApi:
     async def _request(
         self, method: str, path: str, region_url: str = "", body: Mapping[str, Any] | None = None
     ) -> bytes:
-        """Send a request when it is its turn; returns the reply's body."""
+        """Send a request as soon as the pace allows; return the body of the reply."""
         base = token_url(region_url or self._base_url, self._base_url)
         if base is None:
             message = "the call's region is not a Vonage address"
@@ -290,8 +290,8 @@ class VoiceApi:
     async def _reply(self, method: str, url: httpx.URL, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
         """The status and the body. Reads at most a little more than `MAX_BYTES` of the body.
 
-        Every request uses a new connection. If an idle connection were closed while a request is sent on it, nobody
-        would know whether the request arrived.
+        Every request uses a new connection. If an idle connection were closed while a request is sent on it, it would
+        be unclear whether the request arrived.
         """
         headers = {
             "authorization": f"Bearer {self._tokens.make(self._clock())}",
@@ -315,7 +315,7 @@ class VoiceApi:
 
 
 def _path(uuid: str, part: str = "") -> str:
-    """The path of a call. Raises VoiceApiError if the ID could lead elsewhere."""
+    """The path of a call. Raises VoiceApiError if the ID has characters that could change the path."""
     if not _ID.fullmatch(uuid):
         raise VoiceApiError("this is not the ID of a call", "Use the uuid of a webhook or of a new call.", "refused")
     return f"/{uuid}{part}"
@@ -353,7 +353,7 @@ def _refusal(status: int, reply: bytes) -> VoiceApiError:
 
 
 def _read(kind: type[_Reply], reply: bytes) -> _Reply:
-    """Parse a reply of the API. If that fails, raises VoiceApiError: the effect of the request is then unknown."""
+    """Parse a reply of the API. Raises VoiceApiError if that fails, since the request's effect is then unknown."""
     try:
         return kind.model_validate_json(reply)
     except ValidationError as error:

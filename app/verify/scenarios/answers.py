@@ -1,4 +1,4 @@
-"""Answers to a call's lookups: from the scenario, from the real lookup, or the default."""
+"""Answers a call's lookups: from the scenario, by sending the real request, or with the default."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from app.value_types import Kind
 from app.verify.scenarios.values import json_of
 
 ANSWERS: Final = ("timeout", "error", "value")
-"""Alternatives to a map of fields in a given answer."""
+"""The keys of an answer in `given` that are written instead of the lookup's own fields."""
 NOBODY: Final = LookupAnswer(None, "nobody was asked")
-"""Stands for a lookup that nothing answers; it is omitted from a saved scenario."""
+"""The answer of a lookup that is not sent; a saved scenario omits it."""
 
 Definitions: TypeAlias = Mapping[tuple[str, str], LookupDefinition]
 """Lookups by flow name and lookup name."""
@@ -27,10 +27,10 @@ Definitions: TypeAlias = Mapping[tuple[str, str], LookupDefinition]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A given answer; `node` is read with the types that the lookup declares.
+    """An answer in `given`; `node` is read with the types that the lookup declares.
 
     Attributes:
-        is_free: whether it may have fields that the lookup does not declare.
+        is_free: whether the answer may have fields that the lookup does not declare.
     """
 
     node: Node
@@ -53,7 +53,7 @@ class GivenAnswers:
 
 
 def read_given(entry: Entry, reader: Reader) -> GivenAnswers:
-    """The entry of a lookup in a scenario's `given`."""
+    """Read the entry of a lookup in a scenario's `given`."""
     if isinstance(entry.value, Seq) and not entry.value.items:
         cure = "write the first answer, then the next"
         reader.report("S103", entry.value.place, "the list has no answers", cure)
@@ -62,7 +62,7 @@ def read_given(entry: Entry, reader: Reader) -> GivenAnswers:
 
 
 def _read_answer(node: Node, reader: Reader) -> Answer | NoAnswer:
-    """`{timeout: true}`, `{error: why}`, `{value: anything}` or the answer itself."""
+    """Read `{timeout: true}`, `{error: why}`, `{value: anything}` or the answer itself."""
     (word, value) = (node.entries[0].key.value, node.entries[0].value) if _is_single(node) else ("", node)
     if word == "timeout" and isinstance(value, Text) and value.value == "true":
         return NoAnswer()
@@ -77,11 +77,11 @@ def _is_single(node: Node) -> TypeGuard[Map]:
 
 
 FAILED: Final = "it failed"
-"""Why a lookup has no answer, if no reason was given."""
+"""The reason for a failed lookup if the scenario does not give one."""
 
 
 def no_answer(error: str, timeout_ms: int) -> LookupAnswer:
-    """A failed lookup as the engine sees it: `error` is a status or a reason; "" is a timeout."""
+    """The answer that the engine gets for a failed lookup. `error` is a status or a reason; "" is a timeout."""
     if not error:
         return LookupAnswer(None, f"timed out after {timeout_ms} ms", timeout_ms)
     is_status = error.isascii() and error.isdigit()
@@ -102,11 +102,11 @@ class LookupAnswers:
     """Answers the lookups of one call, and remembers the answers.
 
     Args:
-        definitions: the lookups of its flows.
+        definitions: the lookups of the call's flows.
         look_ups: returns a function that sends the lookups of one turn; None to send nothing.
 
     Attributes:
-        answered: each lookup with its answer, so far.
+        answered: each lookup so far, with its answer.
     """
 
     def __init__(self, definitions: Definitions, look_ups: Callable[[], AnswerLookups] | None = None) -> None:
@@ -134,11 +134,11 @@ class LookupAnswers:
         return tuple([self._known[lookup.key] for lookup in lookups])
 
     async def chosen(self, _: Lookup) -> LookupAnswer | None:
-        """The chosen answer; None to send the lookup."""
+        """The answer to use without sending the lookup; None to send it."""
         return None
 
     def as_given(self) -> Mapping[str, list[Any]]:
-        """The answers of each lookup in turn, by name, in the form of a scenario; None if nothing was sent."""
+        """The answers of each lookup in order, by name, as in `given`; None for a lookup that was not sent."""
         given: dict[str, list[Any]] = {}
         for lookup, answer in self.answered:
             given.setdefault(lookup.name, []).append(_as_given(answer, self.definitions[lookup.flow, lookup.name]))
@@ -146,7 +146,7 @@ class LookupAnswers:
 
 
 def _as_given(answer: LookupAnswer, definition: LookupDefinition) -> Mapping[str, Any] | None:
-    """A value with the fields that are declared, a timeout or an error."""
+    """An answer as in `given`: a value with the declared fields, a timeout or an error; None if it was not sent."""
     if answer is NOBODY:
         return None
     _, problem = definition.cast_answer(answer.value, answer.problem)
@@ -158,7 +158,7 @@ def _as_given(answer: LookupAnswer, definition: LookupDefinition) -> Mapping[str
 
 
 class ScenarioAnswers(LookupAnswers):
-    """Answers from a scenario; other lookups are really sent."""
+    """Answers lookups from a scenario; other lookups are sent, if `look_ups` is not None."""
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class ScenarioAnswers(LookupAnswers):
 
     @property
     def notes(self) -> Iterator[str]:
-        """One sentence for each lookup that took its default although the scenario does not say so."""
+        """One sentence for each lookup that took its default although the scenario does not ask for it."""
         for name in dict.fromkeys(lookup.name for lookup, answer in self.answered if answer is NOBODY):
             yield f'the lookup "{name}" had no answer, so its default was used; `given: {{{name}: ..}}` provides one'
         misfits = {

@@ -27,16 +27,16 @@ FOREVER: Final = frozenset({"circle", "trap"})
 _MOST_WEBHOOKS: Final = 5_000
 """Maximum number of webhooks during one step. That many take a few seconds of real time."""
 _LONGEST_S: Final = 24 * 3600
-"""No call lasts longer. Source: Voice API specification, length_timer."""
+"""Maximum length of a call in seconds. Source: Voice API specification, length_timer."""
 _LOOK_AHEAD: Final = 4
-"""How many more sounds to play after a difference, to find the expected one."""
+"""How many more sounds to play after a difference, to look for the expected text."""
 LATER: Final = " first: talks are heard in order, and this one comes later"
 UNSCRIPTED: Final = Behaviour("completed")
 """The behaviour of parties dialled after the last `dial` of a script."""
 
 
 def parties_of(steps: Iterable[ScriptStep]) -> Parties:
-    """Parties that the script decides if it has a `dial`; otherwise they all answer."""
+    """The parties of a call. If the script has a `dial`, it decides what they do; otherwise they all answer."""
     return Parties(other=None if any(isinstance(step, DialStep) for step in steps) else UNSCRIPTED)
 
 
@@ -49,7 +49,7 @@ class ScriptMismatch(Exception):
 
 
 class Caller:
-    """Plays the part of the caller.
+    """Acts as the caller.
 
     Args:
         placed: an answered call.
@@ -83,7 +83,7 @@ class Caller:
             await self._call.perform(script.HangUpStep())
 
     async def _step(self, step: ScriptStep) -> None:
-        """Reach the moment of a step, and do it."""
+        """Continue to the moment of a step, and perform the step."""
         try:
             match step:
                 case script.HearStep():
@@ -132,7 +132,7 @@ class Caller:
             await self._hear_excerpt(excerpt)
 
     async def _hear_excerpt(self, excerpt: Excerpt) -> None:
-        """Try the prompts that were already heard; then continue the call prompt by prompt, no further than needed."""
+        """Look for a text in what was already heard; then continue prompt by prompt, no further than needed."""
         self._listener.take(self._leg)
         while not self._matches(excerpt):
             if self._listener.next_piece and not self._listener.may_find(excerpt.text or ""):
@@ -204,7 +204,7 @@ class Caller:
         self._dials.append((party, len(self._leg.dialled) - 1))
 
     def _check_called(self) -> None:
-        """Check `hears` of each dialled party."""
+        """Check what each dialled party must hear (`hears`)."""
         for party, number in self._dials:
             transcript = self._leg.dialled[number].transcript
             if (missing := first_unheard(party.hears, transcript)) is not None:

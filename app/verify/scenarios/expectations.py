@@ -121,7 +121,7 @@ def is_part(expected: Any, found: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """A value in one line."""
+    """A value as one line of text."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
@@ -130,7 +130,7 @@ _SOUNDS: Final = frozenset({"talk", "stream", "tone", "music", "beep", "ringing"
 _NEED_CONTENT: Final = frozenset({"talk", "stream", "music"})
 """Kinds that are sounds only if they have a text or a file."""
 _INTENDED_ENDS: Final = frozenset({"completed", DISCONNECTED, "choice", "collected"})
-"""Outcomes after which a call may end without a prompt: the caller chose it, or has talked to somebody."""
+"""Outcomes after which a call may end without a prompt: the caller chose to end it, or has talked to somebody."""
 _TOLERANCE_S: Final = 0.01
 
 
@@ -147,7 +147,7 @@ class AudibleSpan(NamedTuple):
 
 
 def check_without(result: Result, flows: Sequence[Flow]) -> Iterator[Difference]:
-    """A difference for each entry of `without` that happened."""
+    """A difference for each entry of `without` that occurred."""
     checks: Mapping[str, Callable[[float], Moment | None]] = {
         "silence": lambda bound: _silence(result.transcript, result.seconds, bound),
         "silent_party": lambda bound: _silent_party(result, bound),
@@ -195,7 +195,7 @@ def _pieces(heard: Heard, end: float) -> list[AudibleSpan]:
 
 
 def _dead_end(result: Result) -> Moment | None:
-    """Calls that the platform ended in silence: without a sound since the last decision, NCCO request or ringing."""
+    """Check that the platform did not end the call without a sound since the last decision, NCCO request or ringing."""
     if not any(heard.kind == "ended" for heard in result.transcript):
         return None
     decided = [line.at for line in result.decided]
@@ -222,7 +222,7 @@ def _forever(result: Result) -> Moment | None:
 
 
 def _silent_party(result: Result, bound: float) -> Moment | None:
-    """Silence for a called party between answering and being connected; not counted if the party hangs up first."""
+    """Check the silence that called parties hear before being connected; silence until a hang-up does not count."""
     for heard in result.called:
         end = max((each.at for each in heard if each.kind != "hung up"), default=0.0)
         found = _silence(heard, end, bound)
@@ -280,13 +280,13 @@ def _options(result: Result, bound: float, flows: Sequence[Flow]) -> Moment | No
 
 
 def _person(result: Result, bound: float) -> Moment | None:
-    """Checks the seconds until a phone rings, or until the call ends if none does."""
+    """Check the seconds until a phone rings or, if none does, until the call ends."""
     rung = min((each.at for each in result.transcript if each.kind in ("ringing", "joined")), default=result.seconds)
     return (bound, f"no phone rings for {rung:.1f} s, but the limit is {bound:g} s") if rung > bound else None
 
 
 def _prompt(result: Result, bound: float) -> Moment | None:
-    """Checks how long prompts last from a reply until the caller can answer, a phone rings or the call ends."""
+    """Check how long prompts last from a reply until the caller can answer, a phone rings or the call ends."""
     turns = sorted({line.at for line in result.decided})
     for at, following in zip(turns, [*turns[1:], result.seconds], strict=True):
         heard = [each for each in result.transcript if at - _TOLERANCE_S <= each.at < following]

@@ -22,7 +22,7 @@ from app.verify.scenarios.values import RULES, Excerpt
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFile:
-    """A scenario file and what could be read of it. `name` is the path for display."""
+    """A scenario file, with the scenarios and issues read from it. `name` is the path for display."""
 
     path: Path
     name: str
@@ -32,7 +32,7 @@ class ScenarioFile:
 
 
 def files_of(project: Path) -> tuple[Path, ...]:
-    """The scenario files of a project, by name."""
+    """The scenario files of a project, sorted by name in each folder."""
     return tuple(path for folder in SCENARIO_FOLDERS for path in files_in(project / folder))
 
 
@@ -67,7 +67,7 @@ _BREAK: Final = re.compile(r"(\r\n|\r|\n)")
 
 
 def updated(text: str, heard: Iterable[tuple[Excerpt, str]]) -> str:
-    """The text of a file with each open `hear` filled in; nothing else changes."""
+    """The text of a file, with what was heard written into each `hear` without a text; nothing else changes."""
     pieces = _BREAK.split(text)
     for excerpt, found in sorted(heard, key=lambda pair: pair[0].place[1:3], reverse=True):
         place = excerpt.place

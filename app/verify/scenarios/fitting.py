@@ -27,7 +27,7 @@ from app.verify.scenarios.placing import row_of
 
 _ENV: Final = re.compile(r"\benv\.(\w+)")
 DIRECTION: Final = "direction"
-"""Keys allowed in the query of an answer URL, in addition to params."""
+"""The key that is allowed in the query of an answer URL, in addition to params."""
 _WHAT: Final = {"S107": "lookup", "S108": "hook", "S109": "variable"}
 
 AnyCall = TypeVar("AnyCall", bound=ScenarioCall)
@@ -49,7 +49,7 @@ class Fitting:
                 self._variables.setdefault(name, []).append(variable.type)
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
-        """The scenario with its number and flow filled in; reports S106 to S109 for unknown names, S112 for values."""
+        """The scenario with its number and flow filled in; reports S106 to S109 for names, S112 for values."""
         for name, given in scenario.given.items():
             if _check("S107", name, self._returned, given.place, reader):
                 _check_answers(name, given, self._returned[name], reader)
@@ -153,7 +153,7 @@ def _check_answers(name: str, given: GivenAnswers, returned: list[Kind], reader:
 
 
 def _check_value(what: str, node: Node, types: list[Kind], reader: Reader) -> None:
-    """Report S112 for a value that matches none of some types, unless empty; for maps and lists, their entries."""
+    """Report S112 for a value or an entry of a map or list, if it is not empty and fits none of the types."""
     for field, value in node.entries if isinstance(node, Map) else ():
         inner = [type_.fields[field.value] for type_ in types if field.value in type_.fields]
         _check_value(f"`{field.value}` of {what}", value, inner, reader)
@@ -186,15 +186,15 @@ def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:
 
 
 def env_names(flows: Iterable[Flow]) -> list[str]:
-    """The environment variables that the flows read, by name."""
+    """The environment variables that the flows read, sorted by name."""
     texts = {path: text for flow in flows for path, text in flow.sources.items()}
     return sorted({name for text in texts.values() for name in _ENV.findall(text)})
 
 
 def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
-    """A value for each environment variable that the flows read.
+    """A placeholder for each environment variable that the flows read.
 
-    It is a number if the variable is used as one, a mail address if mail is sent to it, and otherwise a URL.
+    It is a phone number or a mail address if the variable is used as one, and otherwise a URL.
     """
     flows = tuple(flows)
     names = env_names(flows)

@@ -15,7 +15,7 @@ SPOKEN: Final = frozenset({"talk", "stream", "music"})
 
 
 class PromptListener:
-    """Reads what is heard in a call from start to end. A piece is the prompt of one action."""
+    """Matches texts against what is heard in a call, from start to end. A piece is the prompt of one action."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -46,7 +46,7 @@ class PromptListener:
     def finds(self, wanted: str) -> bool:
         """Whether a text is heard next; if so, move past it.
 
-        It must start in the rest of the current piece or in the next one, and may span several.
+        The text must start in the rest of the current piece or in the next piece, and can span several pieces.
         """
         number = self._next
         sought = plain(wanted)
@@ -54,7 +54,7 @@ class PromptListener:
         return bool(sought) and self._move_past(sought, end)
 
     def finds_later(self, wanted: str) -> bool:
-        """Whether a text is heard anywhere from this position on; if so, move past it."""
+        """Whether a text is heard anywhere after the read position; if so, move past it."""
         return self._move_past(plain(wanted), len(self._text) + 1)
 
     def may_find(self, wanted: str) -> bool:
@@ -98,7 +98,7 @@ class PromptListener:
 
 
 def first_unheard(wanted: Iterable[Excerpt], transcript: tuple[Heard, ...]) -> Excerpt | None:
-    """The first text that is not heard after the one before it; None if all are heard in order."""
+    """The first text that is not heard after the previous text; None if all are heard in order."""
     text = " ".join(plain(heard.text) for heard in transcript if heard.kind in SPOKEN)
     at = 0
     for each in wanted:

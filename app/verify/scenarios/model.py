@@ -133,7 +133,7 @@ class ScenarioCall(ScenarioModel):
     flow: str = ""
     """the flow that takes the call"""
     query: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)
-    """the part of the flow's answer URL after `?`: params, and direction"""
+    """the query of the flow's answer URL: params, and `direction`"""
     sip: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)
     """SIP headers by name"""
     user: str = ""
@@ -143,15 +143,15 @@ class ScenarioCall(ScenarioModel):
     endpoint_type: Literal["phone", "sip", "app", "vbc", "websocket"] | None = None
     """the endpoint type of the caller, if the other fields do not imply it"""
     places: str = written_as("place", default="")
-    """the flow with `outbound` with which the call is placed; `to` is then the number that is called"""
+    """the flow that the server places the call with; it needs `outbound`, and `to` is then the number to call"""
     values: Annotated[Mapping[str, Any], Notation(read_json, ANY_MAP)] = written_as("with", default_factory=dict)
     """the params of the flow under `place`"""
     made_at: Annotated[datetime, Notation(_read_time, TEXT)] = written_as("at", default=AT)
-    """when the call is made, or wanted, such as 2026-12-24T10:00; UTC without a time zone"""
+    """when the call is made or, with `place`, requested, such as 2026-12-24T10:00; UTC without a time zone"""
 
 
 def _range(written: str) -> Range | None:
-    """`<40`, `>10`, `30..40`, or `35`, give or take half a second."""
+    """Read `<40`, `>10`, `30..40`, or `35`, which allows half a second more or less; None if it is none of these."""
     if found := _LIMIT.fullmatch(written):
         limit = float(found[2])
         ends = {
@@ -172,7 +172,7 @@ _read_range = read_as(_range, 'write "<40", ">10", 30..40 or 35')
 
 
 def _read_hooks(node: Node, what: str, reader: Reader) -> tuple[ExpectedHook, ...]:
-    """Names, or `{name: a part of its body}`."""
+    """Read hooks: names, or `{name: a part of its body}`."""
     found: list[ExpectedHook] = []
     for item in items(node):
         if isinstance(item, Map):
@@ -183,7 +183,7 @@ def _read_hooks(node: Node, what: str, reader: Reader) -> tuple[ExpectedHook, ..
 
 
 def _read_without(node: Node, what: str, reader: Reader) -> dict[str, UpperLimit]:
-    """`dead_end`, a list of such words, or `{silence: 20s, steps: 12}`."""
+    """Read `dead_end`, a list of such words, or `{silence: 20s, steps: 12}`."""
     found: dict[str, UpperLimit] = {}
     for item in items(node):
         if isinstance(item, Map):
@@ -198,7 +198,7 @@ def _read_without(node: Node, what: str, reader: Reader) -> dict[str, UpperLimit
 
 
 def _read_action(node: Node, what: str, reader: Reader) -> Any:
-    """Some fields of an NCCO action; a word alone is its name."""
+    """Read some fields of an NCCO action, or only its name."""
     if isinstance(node, Seq):
         reader.report("S101", node.place, "an action is a list", "write `- {action: talk, ..}`")
         return None
@@ -206,7 +206,7 @@ def _read_action(node: Node, what: str, reader: Reader) -> Any:
 
 
 def _read_attempts(node: Node, what: str, reader: Reader) -> dict[datetime, str]:
-    """Time → outcome; the times in UTC."""
+    """Read the expected attempts: time → outcome, with the times in UTC."""
     found: dict[datetime, str] = {}
     for entry in reader.entries(node, what, "write `attempts: {2026-03-04T10:00: busy}`"):
         at = _read_time(entry.key, "the time of an attempt", reader)
@@ -232,9 +232,9 @@ class Expect(ScenarioModel):
     }
 
     end: Literal["hangup", "completed", "failsafe", "not_reached"] | None = None
-    """the caller hung up, the call ended by itself, nothing in the flow could be played, or nobody answered"""
+    """how it ended: the caller hung up, it ended by itself, nothing in the flow could be played, or nobody answered"""
     attempts: Annotated[Mapping[datetime, str] | None, Notation(_read_attempts, ANY_MAP)] = None
-    """the attempts of a placed call: the minute of each, and its outcome, such as {2026-03-04T10:00: busy}"""
+    """the attempts of a placed call: minute and outcome of each attempt, such as {2026-03-04T10:00: busy}"""
     seconds: Annotated[Range | None, Notation(_read_range, _RANGE)] = None
     hooks: Annotated[tuple[ExpectedHook, ...] | None, Notation(_read_hooks, _HOOKS)] = None
     variables: Annotated[
@@ -247,7 +247,7 @@ class Expect(ScenarioModel):
     said: Annotated[tuple[Excerpt, ...], EXCERPTS] = ()
     """what must be heard, in this order"""
     ncco: Annotated[tuple[Any, ...], listed(_read_action, {})] = ()
-    """actions that are played, in this order: a name, or some of its fields"""
+    """actions that must be played, in this order: the name or some fields of each action"""
     without: Annotated[Mapping[str, UpperLimit], Notation(_read_without, {})] = field(default_factory=dict)
     """what must not happen to the caller, such as dead_end or {silence: 20s}"""
 
@@ -268,7 +268,7 @@ class ScenarioDefaults(ScenarioCall):
     )
     """the answers of lookups, by name"""
     env: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)
-    """variables that the flows read as env.NAME"""
+    """environment variables, which the flows read as env.NAME"""
     dial_allow: Annotated[tuple[str, ...] | None, listed(_read_prefix, TEXT)] = None
     """prefixes of computed numbers that may be dialled; by default those of the settings"""
     streams: Annotated[
@@ -295,7 +295,7 @@ class Scenario(ScenarioDefaults):
 
     @property
     def expects_something(self) -> bool:
-        """Whether the scenario can fail at all."""
+        """Whether the scenario expects anything, so that it can fail."""
         expect = self.expect
         found = (expect.end, expect.seconds, expect.variables, expect.said, expect.ncco, expect.without)
         return (
@@ -318,7 +318,7 @@ _MERGED: Final[Mapping[str, Any]] = {
 def read_scenarios(file: str, text: str) -> tuple[tuple[Scenario, ...], list[FlowIssue]]:
     """The scenarios of a file, and its issues sorted by place. `file` is the path to show. Never raises.
 
-    Scenarios with an error are left out; with an error in `defaults`, all are.
+    Scenarios with an error are left out. If `defaults` has an error, all scenarios are.
     """
     node, found = read_yaml(file, text)
     cure = "write a scenario, or delete the file"
@@ -382,7 +382,10 @@ def _words_of(node: Node, what: str, reader: Reader) -> Map | None:
 
 
 def _merged(own: Map, shared: Map, within: Mapping[str, Any]) -> Map:
-    """A map merged with the shared one: its own entries win, except for the fields in `within`."""
+    """A map merged with the shared map: its own entries replace shared entries.
+
+    Only the fields in `within` are merged entry by entry or concatenated.
+    """
     mine = {entry.key.value: entry for entry in own.entries}
     found = dict(mine)
     for entry in shared.entries:

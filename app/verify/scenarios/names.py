@@ -16,11 +16,11 @@ from app.verify.scenarios.model import DEFAULTS
 
 
 class ScenarioName(NamedTuple):
-    """A name, and what shows which flow it belongs to.
+    """A name in a scenario file, with the data that shows which flow the name belongs to.
 
     Attributes:
-        flow: the flow in `flow.lookup`.
-        calls: the calls that it belongs to, each as the maps that describe it, most important first.
+        flow: the flow in `flow.lookup`; "" for other names.
+        calls: the calls that use the name, each as the maps that describe the call, most important first.
     """
 
     name: Name
@@ -83,7 +83,7 @@ class Meanings:
     def renamed(self, definition: Name, new: str) -> list[Name]:
         """The names to change when a definition is renamed. Raises CannotRename.
 
-        It is refused if a name refers to two definitions, or if the new one would.
+        Renaming is refused if a name refers to two definitions, or if the new name would.
         """
         kind, old = definition[:2]
         for each in self._written:
@@ -103,7 +103,7 @@ class Meanings:
         return [each.name for each in found]
 
     def _meant_by(self, written: ScenarioName) -> set[Place]:
-        """The places of the definitions; for a name that no flow of the call uses, the only definition."""
+        """The places of a name's definitions; if no flow of the call uses the name, of its only definition."""
         kind, name = written.name[:2]
         if kind == "flows":
             return {_head(self._flows[name]).place} if name in self._flows else set()
@@ -122,13 +122,13 @@ class Meanings:
         return {defined.place} if defined else set()
 
     def _files(self, written: ScenarioName) -> list[FileNames]:
-        """The files that may define a name: the file of its flow, or of each flow that its calls may reach."""
+        """The files that can define a name: the file of its flow, or of each flow that its calls can reach."""
         starts = [written.flow] if written.flow else chain.from_iterable(map(self._taken_by, written.calls))
         reached = {flow for start in starts for flow in ([start] if written.flow else self._reached(start))}
         return [*(self._flows[flow] for flow in sorted(reached) if flow in self._flows), *self._shared]
 
     def _taken_by(self, call: Iterable[Map]) -> list[str]:
-        """The flows that may answer a call: the named one, the one with its number, the default one, or any."""
+        """The flows that can answer a call: the named flow, else those with its number, else the default, else all."""
         flow, to = (next(filter(None, (text_of(each.get(word)) for each in call)), "") for word in ("flow", "to"))
         if flow:
             return [flow]
@@ -141,7 +141,7 @@ class Meanings:
         return found or defaults or [*self._flows]
 
     def _reached_from(self, flow: str) -> frozenset[str]:
-        """The flow and those that it runs, directly or indirectly."""
+        """The flow and all flows that it runs, directly or indirectly."""
         reached: set[str] = set()
         waiting = [flow]
         while waiting:
@@ -154,7 +154,7 @@ class Meanings:
 
 
 def _head(file: FileNames) -> Name:
-    """The position of the flow's name in the file."""
+    """The name of the flow that a file defines, with its position."""
     return next(name for name in file.names if name.kind == "flows" and name.is_definition)
 
 
@@ -173,7 +173,7 @@ def _named(kind: NameKind, node: Node | None, calls: tuple[tuple[Map, ...], ...]
 
 
 def _lookup(key: Text, calls: tuple[tuple[Map, ...], ...]) -> Iterator[ScenarioName]:
-    """`lookup`, or `flow.lookup` if two flows have one of that name."""
+    """The names in a key of `given`: `lookup`, or `flow.lookup` if two flows have a lookup with this name."""
     flow, dot, lookup = key.value.rpartition(".")
     if dot:
         yield ScenarioName(Name("flows", flow, key.at(0, len(flow)), is_definition=False))

@@ -24,9 +24,9 @@ from app.vonage.voice_api import CallDetails, CreatedCall, NewCall
 
 LIMITS: Final = PlacingLimits(1_000_000, 1_000_000)
 ANSWERS: Final = Behaviour("completed", talks_s=ENDLESS)
-"""What the phone does if the scenario does not say."""
+"""What the called phone does if the script does not begin with a `dial`."""
 _LOOK_S: Final = 5
-"""How often to check whether an attempt with lost webhooks has been given up."""
+"""Seconds between checks whether an attempt with lost webhooks has been given up."""
 
 
 def phone_of(script: Sequence[ScriptStep], flow: Flow | None) -> tuple[tuple[Behaviour, ...], tuple[ScriptStep, ...]]:
@@ -52,7 +52,7 @@ def is_heard(behaviour: Behaviour, flow: Flow | None) -> bool:
 
 
 def row_of(call: ScenarioCall, flows: Iterable[Flow], allowed: Sequence[str]) -> PlacedRow:
-    """The request of a scenario. Its number is always allowed. Raises RefusedRequest."""
+    """The scenario's request for a call. The number to call is always allowed. Raises RefusedRequest."""
     request = WantedCall(flow=call.places, to=call.to, values=call.values, owner="scenario")
     return checked(request, {flow.name: flow for flow in flows}, (*allowed, digits_of(call.to)), call.made_at)
 
@@ -61,7 +61,7 @@ class VirtualCalls:
     """The Voice API of a virtual Vonage, without HTTP; see `PlacesCalls`.
 
     Attributes:
-        legs: of every attempt, in order.
+        legs: the legs of all attempts, in order.
     """
 
     def __init__(self, vonage: Vonage) -> None:
@@ -75,7 +75,7 @@ class VirtualCalls:
         return CreatedCall(uuid=leg.uuid, conversation_uuid=leg.conversation.uuid)
 
     async def call(self, uuid: str) -> CallDetails:
-        """A call, also after its end."""
+        """Read a call, even one that has ended."""
         return CallDetails(uuid=uuid, status=self.vonage.legs[uuid].status)
 
     async def hang_up(self, uuid: str) -> None:
@@ -87,10 +87,10 @@ class PlacedAttempts:
     """The attempts of one placed call.
 
     Args:
-        turns: of the server.
+        turns: plays the turns of the server.
         vonage: places the calls.
-        behaviours: what the phone does at each attempt; the last one repeats.
-        base_url: of the server.
+        behaviours: what the called phone does at each attempt; the last behaviour repeats.
+        base_url: the base URL of the server.
     """
 
     def __init__(self, turns: Turns, vonage: Vonage, behaviours: Sequence[Behaviour], base_url: str) -> None:
@@ -103,7 +103,7 @@ class PlacedAttempts:
         self._id = ""
 
     async def ring(self, row: PlacedRow, flow: Flow) -> Leg:
-        """Call until somebody hears the flow, or until no attempt is left; returns the leg of the last attempt."""
+        """Call until somebody hears the flow, or until no attempt is left; return the leg of the last attempt."""
         (row,) = await self._store.placed.add([row])
         self._id = row.id
         while row.state != "over" and not self._is_heard(flow):
@@ -123,7 +123,7 @@ class PlacedAttempts:
         return row
 
     async def _place(self) -> None:
-        """Do everything that a placer would do at this point."""
+        """Let the placer do everything that is due now."""
         while claimed := await self._placer.claim(1):
             for attempt in claimed:
                 await self._placer.run_one(attempt)

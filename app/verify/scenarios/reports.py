@@ -26,7 +26,7 @@ CODES: Final = {"red": "31", "green": "32", "dim": "2", "bold": "1", "yellow": "
 
 
 def ink(text: str, colour: str) -> str:
-    """The text in one of the colours of `CODES`. `click.echo` strips them if the terminal cannot show colours."""
+    """The text in a colour of `CODES`. `click.echo` removes colours if the terminal cannot show them."""
     return f"\x1b[{CODES[colour]}m{text}\x1b[0m" if text else text
 
 
@@ -178,7 +178,7 @@ def _annotation(level: str, text: str, place: Place, title: str) -> str:
 
 
 def as_junit(suites: Sequence[Suite]) -> str:
-    """JUnit XML for CI servers: one `testsuite` for a file, one `testcase` for a scenario."""
+    """JUnit XML for CI servers: one `testsuite` for each file, one `testcase` for each scenario."""
     root = Element("testsuites")
     for suite in suites:
         for file in suite.files:

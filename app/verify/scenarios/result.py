@@ -27,12 +27,12 @@ class Difference:
     """A difference from the scenario.
 
     Attributes:
-        place: in the scenario file.
+        place: the place in the scenario file.
         message: what is wrong, in one sentence.
         expected, found: the expected and the actual value; "" if the message is enough.
         entry: the transcript index of the difference; None: after the last entry.
         at: seconds since the call was answered.
-        fault: the entry of `without` that happened; "" for any other difference.
+        fault: the entry of `without` that occurred; "" for any other difference.
     """
 
     place: Place
@@ -63,8 +63,8 @@ class SessionRecord:
     """One session of a call, as stored by the server.
 
     Attributes:
-        session: its final state.
-        turns: oldest first.
+        session: the final state.
+        turns: the turns, oldest first.
         statuses: the statuses reported for the waits of its last turn, as (wait, status).
     """
 
@@ -81,7 +81,7 @@ class Result:
         differences: empty if the scenario holds; the first is the most important.
         transcript: what the caller heard and did.
         called: the transcripts of the dialled parties.
-        records: the sessions of the call, its own first.
+        records: the sessions of the call: the caller's, then those of called parties.
         decided: every trace line, sorted by time.
         hooks: the hooks sent, in order.
         is_answered: whether an NCCO was played at all.
@@ -90,12 +90,12 @@ class Result:
         broken: internal errors of the server.
         log: warnings and errors that the server logged.
         notes: further hints, such as log lines and lookups without an answer.
-        heard: the prompts of each `hear` without a text.
+        heard: each `hear` without a text, with the prompt that was heard.
         webhooks: every webhook of the call, in order of their due times.
         answered_s: when the call was answered, on the clock of `webhooks`.
-        unjudged: uncheckable parts of the scenario on this server, with the reason.
-        is_endless: whether the call was still running hours after the script; only set if the scenario excludes it.
-        took_s: real seconds.
+        unjudged: the parts of the scenario that cannot be checked on this server, with the reason.
+        is_endless: whether the call was still running hours after the script; only checked if the scenario asks for it.
+        took_s: how long playing the scenario took, in seconds of real time.
         attempts: the attempts of a placed call: when each was made, and its outcome; None for an incoming call.
     """
 
@@ -144,7 +144,7 @@ def failsafe_in(lines: Iterable[Line]) -> Line | None:
 
 
 def trace_of(turn: TurnRow) -> list[TraceLine]:
-    """What a turn did and why."""
+    """The trace lines of a turn."""
     return [TraceLine.read(line) for line in json.loads(turn.trace)]
 
 
@@ -152,8 +152,8 @@ def decided_in(turns: Iterable[TurnRow], zero_ms: int, path_of: Callable[[str], 
     """The trace lines of some turns, sorted by time.
 
     Args:
-        turns: the turns they belong to.
-        zero_ms: the time at which seconds start.
+        turns: the turns that the lines belong to.
+        zero_ms: when the call was answered, in milliseconds since 1970.
         path_of: returns the path of a flow file for display.
     """
     found = []

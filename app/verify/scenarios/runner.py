@@ -22,7 +22,7 @@ class Suite:
 
     Attributes:
         issues: the issues of the scenario files, sorted by place; a scenario with an error is not played.
-        left_out: number of filtered scenarios.
+        left_out: the number of scenarios that were not selected.
     """
 
     files: tuple[ScenarioFile, ...]
@@ -71,7 +71,7 @@ async def run_suite(
         files: the parsed files.
         words: play only scenarios whose name or file contains each of these words; "" plays all.
         leaves_open: accept a `hear` without a text, which is filled in afterwards.
-        played: called with each result as it becomes known.
+        played: called with the result of each scenario, right after the scenario is played.
     """
     ready, issues = fitted(stage, files)
     wanted = named(ready, words)

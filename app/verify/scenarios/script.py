@@ -47,7 +47,7 @@ STATUSES: Final = (
     "started", "ringing", "answered", "human", "machine", "busy", "cancelled", "unanswered", "timeout", "rejected",
     "failed", "disconnected", "completed", "transcribed", "success", "failure",
 )  # fmt: skip
-"""Source: webhook reference, Call status events, Transcription and Payment."""
+"""The statuses of event webhooks. Source: webhook reference, Call status events, Transcription and Payment."""
 _ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
 """A text with this form is an address, not an outcome. The name of an app user must be written under `to`."""
 _EXPECTED: Final = "this is an expectation, not a step"
@@ -79,28 +79,28 @@ class ScriptStep(ScenarioModel):
     summary: ClassVar[str] = ""
     """The caller's action as part of a sentence; `{0}` is the step. "" for none."""
     when_done: ClassVar[tuple[MomentKind, ...] | None] = None
-    """The moments of a call at which it is possible; None for any."""
+    """The kinds of moments at which the step can be performed; None for any."""
     awaits: ClassVar[tuple[MomentKind, ...]] = ()
-    """The moments at which a step without a time can happen; () for immediately."""
+    """The kinds of moments that a step without a time waits for; () if it does not wait."""
     takes: ClassVar[str] = ""
     """What the open input must accept: `dtmf` or `speech`; "" for either."""
     otherwise: ClassVar[str] = ""
-    """Why it is impossible at another moment, or for another input."""
+    """Why the step is impossible at another moment, or for another input."""
 
     @property
     def moment_s(self) -> float | None:
-        """How many seconds after the answer it happens, even during a prompt; None if it follows the previous step."""
+        """When to perform the step, in seconds since the answer, even during a prompt; None: after the previous step."""
         return None
 
     def problem_at(self, moment: CallMoment, leg: Leg) -> str:
-        """Why it is impossible at a moment of a call; "" if it is possible."""
+        """Why the step is impossible at a moment of a call; "" if it is possible."""
         if self.when_done is not None and moment.kind not in self.when_done:
             return self.otherwise
         accepted = leg.open.takes if leg.open is not None and leg.open.kind == "input" else {self.takes}
         return self.otherwise if self.takes and self.takes not in accepted else ""
 
     async def perform(self, call: PlacedCall) -> None:
-        """Perform it now. Raises CallIsOver."""
+        """Perform the step now. Raises CallIsOver."""
 
     @classmethod
     def is_alone(cls) -> bool:
@@ -289,12 +289,12 @@ class ScriptedParty(ScenarioModel):
 
     @property
     def result(self) -> str:
-        """The result for a caller, as part of a sentence."""
+        """The outcome of the dial for the caller, as part of a sentence."""
         return f"reaches {self.to}" if self.outcome == "completed" else f"dials {self.to} ({self.outcome})"
 
     @property
     def behaviour(self) -> Behaviour:
-        """The same for the simulator."""
+        """The party's behaviour in the simulator."""
         acts = tuple(Words(each.speak, SURE) if isinstance(each, Spoken) else each for each in self.presses)
         return Behaviour(self.outcome, self.rings, self.talks, self.hangs_up == "party", acts)
 
@@ -330,7 +330,7 @@ class RecordedMessage(ScenarioModel):
 
     seconds: Annotated[float, SECONDS] = 5.0
     key: Annotated[str, KEYS] = ""
-    """ends the recording; without it, silence does"""
+    """the key that ends the recording; without it, silence ends it"""
 
 
 class RecordStep(ScriptStep):
@@ -416,7 +416,7 @@ def _read_event(node: Node, what: str, reader: Reader) -> dict[str, Any] | None:
 
 
 class EventStep(ScriptStep):
-    """Vonage sends an event webhook: the usual fields of an event of this call, overridden by these."""
+    """Vonage sends an event webhook for this call. The given fields override the usual fields of an event."""
 
     word: ClassVar = "event"
 
@@ -432,8 +432,8 @@ class FaultStep(ScriptStep):
     """A fault of the next webhook whose reply is played.
 
     `unreadable`: its body is cut off. `lost`: its first delivery gets no reply. `refused`: Vonage rejects the reply as
-    an invalid NCCO. `away`: the store is unavailable for the delivery, its retry and the fallback. `gone`: neither the
-    delivery, its retry nor the fallback gets a reply.
+    an invalid NCCO. `away`: the store is unavailable for the delivery, its retry and the fallback. `gone`: the
+    delivery, its retry and the fallback all get no reply.
     """
 
     word: ClassVar = "fault"
@@ -491,14 +491,14 @@ class NotAStep(AppError):
 
 
 def step_of(value: object) -> ScriptStep:
-    """A step from plain values, as YAML or JSON has them: `"silence"`, `{"press": "1"}`. Raises NotAStep."""
+    """A step from plain YAML or JSON values: `"silence"`, `{"press": "1"}`. Raises NotAStep."""
     return _only_step(node_of(value), [])
 
 
 def step_of_line(line: str) -> ScriptStep:
-    """A step from a line of a script, even without the colon, and with quotes only if the value starts with a brace.
+    """A step from a typed line of a script. The colon can be missing. Raises NotAStep.
 
-    Raises NotAStep.
+    A value is read as YAML only if it starts with a brace, a bracket or a quote; otherwise it is taken literally.
     """
     line = line.removeprefix("- ")
     found = _TYPED.fullmatch(line)
@@ -526,7 +526,7 @@ def _only_step(node: Node | None, issues: Iterable[FlowIssue]) -> ScriptStep:
 
 
 def _read_alone(text: Text, reader: Reader) -> ScriptStep | None:
-    """A step that is one word."""
+    """A step that consists of one word."""
     kind = STEPS.get(text.value)
     if kind is not None and kind.is_alone() and not text.quoted:
         return kind.alone(text.place)

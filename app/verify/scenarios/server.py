@@ -1,4 +1,4 @@
-"""Calls to a server, their observation, and the faults that a scenario injects."""
+"""Places calls to a server, observes them, and injects the faults of a scenario."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class CallConditions:
         chaos: the seed of random network faults; None: no faults.
         faults: the faults of the first webhooks, in order.
         script: what the caller does.
-        phone: what the phone does at each attempt of a placed call; the last one repeats.
+        phone: what the called phone does at each attempt of a placed call; the last behaviour repeats.
     """
 
     parties: Parties
@@ -75,14 +75,14 @@ class CallConditions:
 
 
 class PlacedCall:
-    """A call, and what can be observed from outside.
+    """A call to a server, observed from outside.
 
     Args:
         application: the URLs of the server.
         network: the connection to the server.
         clock: the virtual clock.
         conditions: the parties and the network faults.
-        seed: determines its ids.
+        seed: determines the ids of the call.
 
     Attributes:
         leg: the caller's leg, once the call is placed.
@@ -108,7 +108,7 @@ class PlacedCall:
         self.vonage = Vonage(application, network, clock, parties, durations=durations, chaos=chaos, seed=seed)
 
     async def place(self, call: ScenarioCall, flows: Iterable[Flow] = ()) -> None:
-        """Ring, and wait for the answer."""
+        """Call the server, and wait for the answer."""
         numbers = next((flow.numbers for flow in flows if flow.name == call.flow and flow.numbers), (ANY_NUMBER,))
         is_sip = bool(call.sip) or call.from_.lower().startswith(("sip:", "sips:"))
         kind = "app" if call.user or call.custom_data is not None else "sip" if is_sip else "phone"
@@ -122,12 +122,12 @@ class PlacedCall:
         )
 
     async def attempts(self) -> Sequence[tuple[datetime, str]]:
-        """When each attempt of a placed call was made, and its outcome, "" for none yet; () for an incoming call."""
+        """The time and outcome ("" for none yet) of each attempt of a placed call; () for an incoming call."""
         return ()
 
     @property
     def turns(self) -> Sequence[StoredTurn]:
-        """The turns of the call and of its called parties, in order; () if they cannot be seen."""
+        """The turns of the call and of its called parties, in order; () if the server does not show them."""
         return ()
 
     def observe(self, result: Result) -> None:
@@ -166,7 +166,7 @@ def warnings_of(delivery: WebhookDelivery) -> Iterator[str]:
 
 
 FALLBACK: Final = "/fallback"
-"""The end of the fallback URL."""
+"""The end of the path of the fallback URL."""
 _REFUSED: Final = b'[{"action": "refused"}]'
 _MOST_HOOKS: Final = 10_000
 T = TypeVar("T")
@@ -200,12 +200,12 @@ class StoredTurn(NamedTuple):
 
 
 class CallStore(Store):
-    """A store that keeps everything written about calls in order, so that none of it has to be read back.
+    """A store that also collects the turns, webhooks and hooks of calls in the order in which they are written.
 
     Attributes:
         turns: the turns of all calls.
-        webhooks: those that arrived on a wait.
-        sent: the hooks, which are marked as sent.
+        webhooks: the webhooks that belong to a wait.
+        sent: the hooks, all marked as sent.
     """
 
     def __init__(self, database: FailingDatabase) -> None:
@@ -258,7 +258,10 @@ class CallStore(Store):
         return ended
 
     async def _remember(self, webhook: WebhookRow, hooks: Sequence[HookRow]) -> None:
-        """Hooks are read back, since the hooks of a repeated delivery are not written."""
+        """Collect a webhook and its hooks.
+
+        Hooks are read from the database, since the hooks of a repeated delivery are not written to it.
+        """
         if webhook.wait >= 0:
             self.webhooks.append(webhook)
         if hooks:
@@ -295,7 +298,7 @@ class FaultyServer:
         return self._server.now
 
     async def deliver(self, request: Request) -> Response:
-        """Deliver a request; apply the next fault if its reply would be played."""
+        """Deliver a request; apply the next fault if the reply to the request would be played."""
         if self._awaits_fallback:
             return await self._without_database(request)
         if self._gone is not None and (self._gone == (request.url, request.body) or _is_fallback(request)):

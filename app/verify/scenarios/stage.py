@@ -66,16 +66,16 @@ PathOf: TypeAlias = Callable[[str], str]
 """Returns the path of a flow file for display: `shop/flows/acme.yaml` for `flows/acme.yaml`."""
 
 MakeApp: TypeAlias = Callable[[CallService, Callable[[], datetime], list[str]], App]
-"""Makes the ASGI application under test from its service, its clock and a list to which it appends warnings and errors.
+"""Makes the ASGI application under test from its service, its clock and a list that it appends warnings and errors to.
 It is passed in because `verify` does not import `web`."""
 
 
 class CannotPlace(AppError):
-    """No flow answers the call, or it is ambiguous."""
+    """No flow answers the call, or it is unclear which flow does."""
 
 
 class LocalCall(PlacedCall):
-    """A call to the server in this process. Its sessions, hooks and log are visible too."""
+    """A call to the server in this process. The server's sessions, hooks and log are visible too."""
 
     def __init__(
         self, stage: LocalStage, application: Application, direct: AsgiServer, conditions: CallConditions, seed: str
@@ -123,7 +123,7 @@ class LocalCall(PlacedCall):
 
 
 def _record_of(turns: Sequence[StoredTurn], came: Iterable[WebhookRow]) -> SessionRecord:
-    """One session after its last turn."""
+    """The record of one session. `came`: the webhooks of all waits."""
     state = from_json(turns[-1].session.state)
     own = (each for each in came if (each.session, each.turn) == (state.id, state.turn))
     statuses = tuple([(each.wait, each.status) for each in own])
@@ -142,7 +142,7 @@ class LocalStage:
         outside: real environment variables, lookups and hooks; also an attribute. None: no request leaves the process,
             missing environment variables get placeholders, and lookups without an answer take their defaults.
         chaos: the seed of random network faults, the same for each scenario; None: no faults. With faults, the length
-            of a call and its hooks are not judged. A scenario with its own `fault` steps gets no random faults.
+            of a call and its hooks are not checked. A scenario with its own `fault` steps gets no random faults.
         path_of: see `PathOf`; also an attribute.
 
     Attributes:
@@ -182,11 +182,11 @@ class LocalStage:
         self._is_open = False
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
-        """The scenario with its number and flow; problems are reported to `reader`."""
+        """The scenario with its number and flow filled in; problems are reported to `reader`."""
         return self._fitting.fit(scenario, reader)
 
     def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
-        """The call with its number and flow; problems are reported to `reader`."""
+        """The call with its number and flow filled in; problems are reported to `reader`."""
         return self._fitting.fit_call(call, reader)
 
     async def play(self, scenario: Scenario) -> Result:
@@ -252,12 +252,12 @@ class LocalStage:
         """Place a call.
 
         Args:
-            call: with its number and flow.
+            call: the call, with its number and flow filled in.
             conditions: the parties and the network.
             look_ups: returns a function that answers the lookups of one turn.
             env: environment variables that override the default ones.
             dial_allow: prefixes of computed numbers that may be dialled; None: the default.
-            seed: determines its ids.
+            seed: determines the ids of the call.
             patience_s: see `AsgiServer`.
         """
         if not self._is_open:
@@ -289,7 +289,7 @@ class LocalStage:
 
 
 class RemoteStage:
-    """Plays scenarios against a server at a URL. Whatever cannot be set or seen there is listed in `Result.unjudged`.
+    """Plays scenarios against a server at a URL. Parts that cannot be set or seen there go into `Result.unjudged`.
 
     Args:
         application: the URLs, and how webhooks are signed.
@@ -384,7 +384,7 @@ Stage: TypeAlias = LocalStage | RemoteStage
 
 
 def with_number(stage: Stage, call: ScenarioCall) -> ScenarioCall:
-    """The call with its number and flow. Raises CannotPlace."""
+    """The call with its number and flow filled in. Raises CannotPlace."""
     reader = ScenarioReader()
     fit = stage.fit_call(call, reader)
     for issue in reader.issues:
@@ -422,6 +422,6 @@ def _has(scenario: Scenario, kind: type[ScriptStep]) -> bool:
 
 
 def _judged(scenario: Scenario, conditions: CallConditions, **expected: Any) -> Scenario:
-    """The scenario with some expectations replaced. With random faults, length and hooks are not judged."""
+    """The scenario with some expectations replaced. With random faults, length and hooks are not checked."""
     expected |= {} if conditions.chaos is None else {"seconds": None, "hooks": None}
     return replace(scenario, expect=replace(scenario.expect, **expected))

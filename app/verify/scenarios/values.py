@@ -80,7 +80,7 @@ class ScenarioModel(MapForm):
 
 
 def _plain(value: Any) -> Any:
-    """A value of a field in the form of YAML."""
+    """A field's value as plain YAML values."""
     if isinstance(value, ScenarioModel):
         return ScenarioModel.as_written(value)
     if isinstance(value, Mapping):
@@ -92,7 +92,7 @@ class Excerpt(NamedTuple):
     """Text that must be heard.
 
     Attributes:
-        text: None matches anything; `ncco test --update` writes the heard text here.
+        text: the text; None matches anything, and `ncco test --update` replaces it with what was heard.
         place: the place of the text in the file, or of the word `hear` if it has no text.
     """
 
@@ -108,7 +108,7 @@ class UpperLimit(NamedTuple):
 
 
 def listed(read: Callable[[Any, str, Reader], Any], schema: JsonSchema) -> Notation:
-    """Annotates a field that holds one value or a list of them."""
+    """The notation of a field that has one value or a list of values."""
 
     def read_all(node: Node, what: str, reader: Reader) -> tuple[Any, ...]:
         return tuple(found for item in items(node) if (found := read(item, what, reader)) is not None)
@@ -117,7 +117,7 @@ def listed(read: Callable[[Any, str, Reader], Any], schema: JsonSchema) -> Notat
 
 
 def named(read: Callable[[Entry, Reader], Any], cure: str, schema: Mapping[str, Any] | None = None) -> Notation:
-    """Annotates a field that maps names to values; `cure` shows how to write it, `schema` describes a value."""
+    """The notation of a field that maps names to values; `cure` shows how to write it, `schema` describes a value."""
 
     def read_all(node: Node, what: str, reader: Reader) -> dict[str, Any]:
         found = {entry.key.value: read(entry, reader) for entry in reader.entries(node, what, cure)}
@@ -147,12 +147,12 @@ def node_of(value: object) -> Node:
 
 
 def read_json(node: Node, what: str, reader: Reader) -> Any:
-    """Anything, as JSON."""
+    """Read any value, as JSON."""
     return json_of(node)
 
 
 def read_as(parse: Callable[[str], T | None], cure: str) -> Callable[[Node, str, Reader], T | None]:
-    """A function that reads a text with `parse`; it reports S104 with this fix if that returns None."""
+    """A function that reads a text with `parse`, and reports S104 with this fix if `parse` returns None."""
 
     def read(node: Node, what: str, reader: Reader) -> T | None:
         text = reader.text(node, what)
@@ -165,7 +165,7 @@ def read_as(parse: Callable[[str], T | None], cure: str) -> Callable[[Node, str,
 
 
 def seconds_of(text: str) -> float | None:
-    """A duration such as `30s` or `2m`, or a number of seconds."""
+    """The seconds of a duration such as `30s` or `2m`, or of a plain number of seconds; None for other texts."""
     ms = milliseconds(text)
     if ms is not None:
         return ms / 1000
@@ -173,7 +173,7 @@ def seconds_of(text: str) -> float | None:
 
 
 def read_word(node: Node, known: Collection[str], what: str, reader: Reader) -> str | None:
-    """A known word; reports S104 for any other."""
+    """Read a known word; report S104 for any other."""
     text = reader.text(node, what)
     if text is None or text.value in known:
         return text.value if text else None
@@ -182,7 +182,7 @@ def read_word(node: Node, known: Collection[str], what: str, reader: Reader) -> 
 
 
 def read_excerpt(node: Node, what: str, reader: Reader) -> Excerpt | None:
-    """A text that must be heard."""
+    """Read a text that must be heard."""
     text = reader.text(node, what)
     return None if text is None else Excerpt(None if text.value in _OPEN else text.value, text.place)
 
