@@ -1,1 +1,1 @@
-"""Loops around engine and simulator: scenarios, outcome coverage, proof."""
+"""Scenarios, outcome coverage and proofs of flows, based on the engine and the simulator."""

@@ -58,7 +58,7 @@ FOR_WEBSOCKETS: Final[tuple[Outcome, ...]] = ("completed", "disconnected", "unan
 TOLERANCE_S: Final = 0.0005
 """Times that differ by no more than this are equal; half the resolution of the virtual clock, which is 1 ms."""
 MOST_ROUNDS: Final = 10_000
-"""Maximum number of consecutive attempts to continue a call without any event. Some steps take no time."""
+"""Maximum number of consecutive attempts to continue a call without any event."""
 _PIECE_S: Final = 60.0
 """Maximum number of seconds to play at a time. In between, the webhooks are counted."""
 

@@ -113,7 +113,7 @@ class Order:
         self._moments = [_moment(heard.at) for heard in transcript]
 
     def index_at(self, at: float) -> int:
-        """The transcript index for an event at `at` seconds: after any caller's actions at the same time."""
+        """The transcript index for an event at `at` seconds: after the caller's actions at the same time."""
         first = bisect_left(self._moments, _moment(at))
         same = range(first, bisect_right(self._moments, _moment(at)))
         return max((index + 1 for index in same if self._transcript[index].kind in _DONE), default=first)

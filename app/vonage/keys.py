@@ -27,7 +27,7 @@ def rsa_private_key(pem: str) -> RSAPrivateKey:
 
 
 def rsa_modulus(pem: str) -> int:
-    """The modulus of a private or public key; its bit length is the key size. Raises as `rsa_private_key`."""
+    """The modulus of a private or public key; its bit length is the key size. Raises ValueError, as above."""
     key = _loaded(pem)
     public = key.public_key() if isinstance(key, RSAPrivateKey) else key
     if not isinstance(public, RSAPublicKey):

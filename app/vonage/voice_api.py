@@ -27,17 +27,17 @@ from app.vonage.pace import NEW_CALLS_A_SECOND, OTHERS_A_SECOND, Pace
 Outcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
 """The effect of a failed request.
 
-- `not_sent`: Vonage did nothing, for a reason outside the request, which can be sent again.
+- `not_sent`: Vonage did nothing, for a reason unrelated to the request. The request can be sent again.
 - `refused`: Vonage did nothing, and would refuse the same request again.
 - `unknown`: Vonage may have done what was requested.
 """
 
 CONNECT_S: Final = 3.0
-"""Time limit in seconds for each of resolving the name, connecting, and TLS."""
+"""Time limit in seconds for each of these: resolving the name, connecting, and the TLS handshake."""
 REPLY_S: Final = 10.0
 """Time limit in seconds for the start of the reply, and for each pause in it."""
 WITHIN_S: Final = 12.0
-"""Time limit of a request in seconds, after any wait for the pace. It is longer than connecting can take."""
+"""Time limit of a request in seconds, not counting the wait for its turn. It is longer than connecting can take."""
 MAX_BYTES: Final = 1_000_000
 """Maximum size of a reply in bytes."""
 MAX_CHARACTERS: Final = 300

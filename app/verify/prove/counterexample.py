@@ -28,7 +28,7 @@ _MARGIN_S: Final = 0.2
 _SPOKEN_S: Final = 3
 """Seconds that a caller speaks into a recording: the shortest `timeOut` that Vonage accepts."""
 _TALKS_S: Final = 25
-"""Slightly less than the default `talks` of a scenario, in seconds. For longer calls, `talks` is written."""
+"""Slightly less than the default `talks` of a scenario, in seconds. Longer calls need an explicit `talks`."""
 _HANGS_UP_AFTER: Final = "2s"
 """`talks` of a party that hangs up before machine detection has finished.
 
@@ -236,7 +236,7 @@ def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any])
 
 
 def _is_moved(flow: Flow, first: Transition) -> bool:
-    """Whether machine detection has moved a placed call here, after another prompt has begun."""
+    """Whether machine detection has moved a placed call to this turn, after another prompt has begun."""
     outbound = flow.outbound
     return outbound is not None and outbound.machine_detection == "continue" and first.detected != ""
 
@@ -273,7 +273,7 @@ def _pressed(trigger: Trigger) -> Any:
 
 
 def _party_of(root: Flow, transition: Transition, joining: list[Any]) -> dict[str, Any]:
-    """The fields of `dial` besides `outcome`.
+    """The fields of `dial` except `outcome`.
 
     Args:
         root: the flow.
@@ -305,7 +305,7 @@ def _lines_of(trigger: Trigger, party: Mapping[str, Any], *, is_automatic: bool)
 def _recordings(ncco: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """A `record` line for each synchronous recording up to the first `input`, `connect` or `conversation`.
 
-    Source: NCCO reference, Record: with one of the options in RECORD_ENDS, the next action waits for the recording.
+    Source: NCCO reference, Record: with an option in RECORD_ENDS, the next action waits for the recording to end.
     """
     for action in ncco:
         if action["action"] in ("input", "connect", "conversation"):
@@ -334,7 +334,7 @@ def _heard(ncco: Sequence[Mapping[str, Any]]) -> str:
 
 
 def shortened(text: str) -> str:
-    """A text cut at a word boundary to the length of an excerpt."""
+    """A text, cut at a word boundary if it is too long for an excerpt."""
     return text if len(text) <= _EXCERPT_LENGTH else text[:_EXCERPT_LENGTH].rpartition(" ")[0] or text[:_EXCERPT_LENGTH]
 
 

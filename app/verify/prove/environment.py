@@ -45,7 +45,7 @@ class Arrival(NamedTuple):
 
 MOST_CALLS: Final = 128
 MOST_SETTINGS: Final = 8
-"""Maximum number of sets of environment variables to explore; more combinations are sampled."""
+"""Maximum number of sets of environment variables; if there are more combinations, only some are explored."""
 NUMBERLESS_CALLERS: Final = ("anonymous", "", "sip:caller@example.com")
 """The `from` of callers without a number."""
 ENDPOINTS: Final = ("phone", "sip", "app", "vbc", "websocket")
@@ -156,7 +156,7 @@ def _choices(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
 
 
 def _values_of(values: Representatives, path: Path, compared: Compared) -> list[Any]:
-    """The values of a call field that the flow's comparisons and required forms make necessary."""
+    """The values of a call field to try because of the flow's comparisons and required forms."""
     found = [*compared.texts, *_with_parts(compared, path[1])]
     if path[1] == "sip":
         return [*found, *compared.written()]
@@ -171,7 +171,7 @@ def _is_numbered(root: Flow) -> bool:
 
 
 def _endpoints(compared: Compared) -> list[str]:
-    """The endpoint types to try: those that the flow mentions and one other; all if it uses more than comparisons."""
+    """The endpoint types to try: those in comparisons and one other; all if the flow uses the type in another way."""
     is_all = not compared.texts or compared.parts
     tested = [each for each in ENDPOINTS if is_all or not compared.excludes(each)]
     return [*[each for each in ENDPOINTS if each not in tested][:1], *tested]
@@ -201,7 +201,7 @@ def _arrival_of(base: Call, facts: Mapping[Path, Any]) -> Arrival:
 
 
 def _call_of(base: Call, facts: Mapping[Path, Any]) -> Call:
-    """The call with these fields, made consistent: only calls from app users have custom data, and have no number.
+    """The call with these fields, made consistent: a call from an app user has no number, others no custom data.
 
     Source: webhook reference, Answer (`from_user` is never sent together with `from`).
     """
@@ -381,7 +381,7 @@ def _asked_at(now: datetime) -> Iterator[datetime]:
 
 
 def _results(questions: tuple[Evaluator, ...], moments: list[datetime]) -> dict[datetime, tuple[str, ...]]:
-    """The results of the questions at each moment; questions with more than MOST_RESULTS results are left out."""
+    """The results of expressions at each moment; expressions with more than MOST_RESULTS results are left out."""
     rows = [[_result(run, moment) for moment in moments] for run in questions]
     few = [row for row in rows if len(set(row)) <= MOST_RESULTS]
     return {moment: tuple(row[number] for row in few) for number, moment in enumerate(moments)}

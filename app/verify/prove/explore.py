@@ -192,7 +192,7 @@ class Explorer:
         return outcome.name, session.tries, session.position, frozen(trigger.line) if self._reads_input else ()
 
     def _was_taken(self, state: State, outcome: Any) -> bool:
-        """Mark an outcome as taken; return whether it already was, in a state where only the outcome decides."""
+        """Mark an outcome as taken; return whether it already was, if only the outcome decides what follows."""
         key = (state, outcome)
         is_known = key in self._taken
         self._taken.add(key)
@@ -202,7 +202,7 @@ class Explorer:
         return not self._reads_input and self.root.named(state.where[0]).steps[state.where[1]].exit.decides_by_name
 
     def _asked_again(self, known: Transition, state: State) -> State | None:
-        """The target of a failed attempt in `state`: that of `known`, with this state's number of recogniser errors."""
+        """The target of a failed attempt in `state`: the target of `known`, with the recogniser errors of `state`."""
         source = known.source
         target = known.target
         if source is None or target is None or source.session.asr_errors == state.session.asr_errors:
@@ -293,7 +293,7 @@ class Explorer:
             yield played._replace(follow=follow)
 
     def _is_known(self, state: State, played: PlayedTurn) -> bool:
-        """Whether a turn repeats an outcome already taken in this state, and only the outcome decides what follows."""
+        """Whether a turn repeats an outcome already taken in a state where only the outcome decides what follows."""
         turn = played.turn
         if turn is None or played.follow is None or not self._decides_by_name(state):
             return False

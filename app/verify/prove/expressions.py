@@ -247,7 +247,7 @@ def _operands(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def is_literal_comparison(node: nodes.Compare) -> bool:
-    """Whether an unmodified name is compared with a literal."""
+    """Whether a comparison is between an unmodified name and a literal."""
     sides = (node.expr, node.ops[0].expr)
     return any(is_plain(side) for side in sides) and any(_is_literal(side) for side in sides)
 
@@ -285,7 +285,7 @@ def fillings(pieces: Pieces, text: str) -> Iterator[str]:
 
 
 def _splits(pieces: Pieces, text: str) -> Iterator[tuple[str, ...]]:
-    """Every way to split a text into the pieces; each result holds the values of the computed pieces."""
+    """Every way to split a text into the pieces; each result contains the values of the computed pieces."""
     if not pieces:
         yield from [()] if not text else []
     elif (first := pieces[0]) is not None:

@@ -46,7 +46,7 @@ class Graph:
         return [state for state in self.out if state not in free]
 
     def cycles(self, *, dialling: bool) -> Iterator[list[Transition]]:
-        """For each component, the shortest cycle that a call can stay in without accepted input.
+        """For each strongly connected component, the shortest cycle that a call can stay in without accepted input.
 
         If `dialling` is false, only cycles that dial nobody are returned.
         """
@@ -75,7 +75,7 @@ class Graph:
                 quiet[each.target] = max(quiet[each.target], 0.0 if behind == ENDLESS else behind)
 
     def party_waits(self) -> Iterator[tuple[Transition, float]]:
-        """For each dialled party, if it only listens: its last turn, and the seconds until its NCCOs have ended."""
+        """For each dialled party that only listens: its last turn, and the seconds until its NCCOs have ended."""
         for first in (each for each in self._beginnings if each.kind == "leg"):
             path = list[Transition]()
             following = [first]
@@ -236,7 +236,7 @@ class LongestPath:
         )
 
     def walk(self, most: int) -> list[Transition]:
-        """The turns of the path until more than `most` steps are entered; [] if it does not enter so many."""
+        """The turns of the path until more than `most` steps are entered; [] if the path does not enter that many."""
         walked = [self._first]
         entered = len(self._first.entered)
         while entered <= most and (state := walked[-1].target) is not None:
@@ -287,7 +287,7 @@ class LongestPath:
 
 
 class Paths:
-    """Finds shortest paths that one call can take, with all time-dependent turns at the same moment."""
+    """Finds the shortest paths that one call can take, with all time-dependent turns at the same moment."""
 
     def __init__(self, space: StateSpace) -> None:
         self._space = space
@@ -300,7 +300,7 @@ class Paths:
         return list(dict.fromkeys([turns[0].moment, *(each.moment for each in turns if each.is_timed)]))
 
     def to(self, last: Transition) -> list[Transition]:
-        """The shortest path to a turn, including that turn; if possible, a path at one moment."""
+        """The shortest path to a turn, including that turn; if possible, all time-dependent turns are at one moment."""
         if last.dialled_by is not None:
             return [*self.to(last.dialled_by), last]
         if last.source is None:

@@ -1,7 +1,7 @@
 """The audio of an NCCO as a caller hears it: sound, silence, and when a phone starts to ring.
 
-The simulator estimates how long speech takes. Time spent recording or ringing does not count as silence. Time during
-which an `input` listens does.
+The simulator estimates how long speech takes. Time spent recording or ringing does not count as silence, but time spent
+waiting for input does.
 """
 
 from __future__ import annotations
@@ -98,7 +98,10 @@ def _total_s(sounds: Iterable[_Sound]) -> float:
 
 
 def _is_endless(ncco: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a prompt repeats forever without interruption. Source: NCCO reference, Talk, Stream (loop, bargeIn)."""
+    """Whether a prompt repeats forever and cannot be interrupted.
+
+    Source: NCCO reference, Talk and Stream (loop, bargeIn).
+    """
     for number, action in enumerate(ncco):
         if action["action"] in ("talk", "stream") and _loop(action) == ENDLESS:
             asked = any(each["action"] == "input" for each in ncco[number + 1 :])

@@ -101,7 +101,7 @@ class Compared:
             self.literals[literal] = None
 
     def update(self, other: Compared) -> None:
-        """Merge in the literals and marks of another value."""
+        """Add the literals, marks and other facts of another value."""
         for name in ("literals", "parts", "offsets", "steps", "joins", "keys", "marks"):
             getattr(self, name).update(getattr(other, name))
         self.form = self.form or other.form
@@ -176,7 +176,7 @@ def _number(value: object) -> float | None:
 
 
 def around(numbers: Iterable[float], *, is_whole: bool) -> list[Any]:
-    """Each number and its neighbours; with fractions, also the midpoint of each two adjacent numbers."""
+    """Each number and its neighbours; unless `is_whole`, also the midpoint of each pair of adjacent numbers."""
     found = list(dict.fromkeys(numbers))
     if is_whole:
         whole = ((ceil(each) - 1, floor(each), ceil(each), floor(each) + 1) for each in found)

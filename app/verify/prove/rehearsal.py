@@ -128,7 +128,7 @@ async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
 
 
 def _with_heard(body: Mapping[str, Any], heard: Sequence[str]) -> dict[str, Any]:
-    """The script with the words that were heard. A `hear` that the call did not reach keeps its words."""
+    """The scenario's fields with the texts that were heard. A `hear` that the call did not reach keeps its text."""
     texts = iter(heard)
     script = [
         {"hear": shortened(next(texts, step["hear"]))} if isinstance(step, dict) and "hear" in step else step

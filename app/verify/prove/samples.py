@@ -16,7 +16,7 @@ from app.verify.prove.literals import Compared, Literals, around, different
 Name = TypeVar("Name", bound=Hashable)
 
 MOST_ANSWERS: Final = 256
-"""If the fields of a lookup have more combinations, only some of them are tried; see `combined`."""
+"""Maximum number of combinations of field values; if there are more, only some are tried (see `combined`)."""
 LONGEST_LIST: Final = 2
 """Maximum length of a sample list, unless the flow tests for a longer one."""
 MOST_ENTRIES: Final = 25

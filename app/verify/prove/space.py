@@ -145,7 +145,7 @@ class Transition:
 
     @property
     def first_path(self) -> list[Transition]:
-        """The first path found to this turn, including it."""
+        """The first path found to this turn, including this turn."""
         path = [self]
         before = self.previous
         while before is not None:

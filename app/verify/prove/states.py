@@ -33,7 +33,7 @@ class States:
     """Computes the keys of states, and bounds counters, texts and lists so that the number of states is finite.
 
     Attributes:
-        margin: as MARGIN, or SMALL_MARGIN once there are many states.
+        margin: MARGIN, or SMALL_MARGIN once there are many states.
         clamped: the tracked range of each number that left it, by (flow, name).
         shortened: the remaining length of each list or text that was cut, by (flow, name).
     """

@@ -1,6 +1,6 @@
 """Events that can happen while a call waits: keys, speech, silence, dial outcomes, checkpoints, delivery faults.
 
-Each is a `Trigger`. The engine plays its turn once for every combination of lookup answers.
+Each event is a `Trigger`. The engine plays the turn that it causes once for every combination of lookup answers.
 """
 
 from __future__ import annotations
@@ -190,13 +190,13 @@ class Triggers:
 
 
 def pressed(wait: OpenWait, digits: str) -> Trigger:
-    """The trigger if the party presses keys."""
+    """The trigger for keys that the party presses."""
     webhook = InputWebhook.read({"dtmf": {"digits": digits, "timed_out": False}})
     return Trigger("input", {"press": digits}, wait.index, webhook)
 
 
 def spoken(wait: OpenWait, text: str, confidence: float) -> Trigger:
-    """The trigger if the party speaks."""
+    """The trigger for words that the party speaks."""
     results = [{"text": text, "confidence": str(confidence)}]
     speech = text if confidence == CONFIDENT else {"text": text, "confidence": f"{confidence:g}"}
     webhook = InputWebhook.read({"dtmf": {"digits": None}, "speech": {"results": results}})
@@ -204,7 +204,7 @@ def spoken(wait: OpenWait, text: str, confidence: float) -> Trigger:
 
 
 def silence(wait: OpenWait) -> Trigger:
-    """The trigger if the input times out without keys or speech."""
+    """The trigger for an input that times out without keys or speech."""
     fields = {"dtmf": {"digits": "", "timed_out": True}, "speech": {"results": [], "timeout_reason": "start_timeout"}}
     return Trigger("input", {"silence": ""}, wait.index, InputWebhook.read(fields))
 
@@ -272,7 +272,7 @@ class PlayedTurn(NamedTuple):
     """A turn with the answers of its lookups.
 
     Attributes:
-        turn: None if the webhook changed nothing.
+        turn: the turn; None if the webhook changed nothing.
         follow: the steps and outcomes of the turn's trace; None before the trace is read.
         is_timed: whether the turn depends on the time.
     """

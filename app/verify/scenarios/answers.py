@@ -138,7 +138,7 @@ class LookupAnswers:
         return None
 
     def as_given(self) -> Mapping[str, list[Any]]:
-        """The answers of each lookup in order, by name, as in `given`; None for a lookup that was not sent."""
+        """The answers of each lookup in order, by name, as written in `given`; None if a lookup was not sent."""
         given: dict[str, list[Any]] = {}
         for lookup, answer in self.answered:
             given.setdefault(lookup.name, []).append(_as_given(answer, self.definitions[lookup.flow, lookup.name]))
@@ -146,7 +146,7 @@ class LookupAnswers:
 
 
 def _as_given(answer: LookupAnswer, definition: LookupDefinition) -> Mapping[str, Any] | None:
-    """An answer as in `given`: a value with the declared fields, a timeout or an error; None if it was not sent."""
+    """An answer as written in `given`: the declared fields, a timeout or an error; None if the lookup was not sent."""
     if answer is NOBODY:
         return None
     _, problem = definition.cast_answer(answer.value, answer.problem)

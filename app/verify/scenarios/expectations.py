@@ -128,7 +128,7 @@ def shown(value: Any) -> str:
 _RINGS: Final = frozenset({"ringing", "tone"})
 _SOUNDS: Final = frozenset({"talk", "stream", "tone", "music", "beep", "ringing", "voice"})
 _NEED_CONTENT: Final = frozenset({"talk", "stream", "music"})
-"""Kinds that are sounds only if they have a text or a file."""
+"""Kinds of transcript entries that are sounds only if they have a text or a file."""
 _INTENDED_ENDS: Final = frozenset({"completed", DISCONNECTED, "choice", "collected"})
 """Outcomes after which a call may end without a prompt: the caller chose to end it, or has talked to somebody."""
 _TOLERANCE_S: Final = 0.01

@@ -49,7 +49,7 @@ class Fitting:
                 self._variables.setdefault(name, []).append(variable.type)
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
-        """The scenario with its number and flow filled in; reports S106 to S109 for names, S112 for values."""
+        """The scenario with its number and flow filled in; reports unknown names (S106 to S109) and values (S112)."""
         for name, given in scenario.given.items():
             if _check("S107", name, self._returned, given.place, reader):
                 _check_answers(name, given, self._returned[name], reader)

@@ -129,7 +129,7 @@ class ScenarioCall(ScenarioModel):
     to: str = ""
     """the number that is called"""
     from_: str = written_as("from", default=FROM)
-    """who calls: a number, in quotes, or a SIP URI"""
+    """the caller: a number (in quotes) or a SIP URI"""
     flow: str = ""
     """the flow that takes the call"""
     query: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)

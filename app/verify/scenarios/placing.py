@@ -1,4 +1,4 @@
-"""Calls that a scenario places: the real placer requests each attempt from the virtual Vonage, in virtual time."""
+"""Calls that the server places: its real placer requests each attempt from the virtual Vonage, in virtual time."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class ScriptStep(ScenarioModel):
 
     @property
     def moment_s(self) -> float | None:
-        """When to perform the step, in seconds since the answer, even during a prompt; None: after the previous step."""
+        """Seconds from the answer to the step, which can be during a prompt; None: after the previous step."""
         return None
 
     def problem_at(self, moment: CallMoment, leg: Leg) -> str:
@@ -148,7 +148,7 @@ class PressStep(ScriptStep):
     otherwise: ClassVar = "keys are not accepted here; say something"
 
     keys: Annotated[str, KEYS] = written_as("press")
-    """keys"""
+    """the keys to press: digits, * and #"""
     at_s: Annotated[float | None, SECONDS] = written_as("at", default=None)
     """seconds since the call was answered; without it, as soon as the server waits for the caller"""
 
