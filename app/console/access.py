@@ -27,7 +27,7 @@ _NETWORK: Final = 64
 """Bits of the prefix of an IPv6 network. A client can choose the other bits of its address."""
 _FORM: Final = "application/x-www-form-urlencoded"
 _WITH_FORMS: Final = ("/calls/placed", "/change", "/logout", "/view")
-"""Paths of forms, which work without JavaScript; other requests have the token in their header."""
+"""Paths of forms that work without JavaScript, with the token in the form. Other requests have it in a header."""
 _TOKEN: Final = "x-csrf-token"  # noqa: S105 - the name of a header
 _NO_TOKEN: Final = "The page is out of date. Reload it."  # noqa: S105 - a message
 
@@ -42,7 +42,7 @@ class RequireSession:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Handle one request."""
         if scope["type"] != "http" or scope["path"].startswith("/static/"):
             await self._app(scope, receive, send)
             return
@@ -171,13 +171,13 @@ def _is_form(request: Request) -> bool:
 
 
 async def _may_change(session: CanLook) -> ConsoleSession:
-    """The session of a request, which may change something."""
+    """The session of a request that changes something; its role must allow changes."""
     if session.role != "change":
         raise HTTPException(403, "Your password allows viewing, but no changes.")
     return session
 
 
 CanLook: TypeAlias = Annotated[ConsoleSession, Depends(_may_look)]
-"""Route parameter for viewing, or playing simulated calls."""
+"""Route parameter: the session of somebody who may view pages and play simulated calls."""
 CanChange: TypeAlias = Annotated[ConsoleSession, Depends(_may_change)]
-"""Route parameter for changes."""
+"""Route parameter: the session of somebody who may change things."""

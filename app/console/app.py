@@ -57,12 +57,12 @@ def create_console(
 
     Args:
         settings: already checked.
-        services: passed by the command line.
-        dev: development.
-        keys: for signing sessions, and links in development; by default the ones in the settings.
-        links_since: earliest creation time of valid links; None: now.
-        incoming: the calls that the server places in development.
-        clock: the current time in UTC.
+        services: the services that the command line provides.
+        dev: whether this is development mode.
+        keys: sign sessions and, in development, links; by default the keys in the settings.
+        links_since: links created earlier are refused; None for now.
+        incoming: rings for the calls that the server places in development; None if it places none here.
+        clock: returns the current time in UTC.
     """
     app = FastAPI(
         title="NCCO console",
@@ -141,7 +141,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     """Reply to errors of routes and of the framework."""
     refusal = cast(FrameworkRefusal, error)
     problem, cure = _PROBLEMS.get(refusal.status_code, ("", ""))
-    is_ours = isinstance(refusal, HTTPException)  # the framework's own have a meaningless detail
+    is_ours = isinstance(refusal, HTTPException)  # the details of the framework's own errors say nothing
     shown = refusal.detail if is_ours or not problem else problem
     return refused(request, refusal.status_code, shown, cure, refusal.headers)
 

@@ -1,4 +1,4 @@
-"""Audio as a browser's player requests it: completely or in part. It is streamed from its storage."""
+"""Sends audio to a browser's player: a whole file, or the part that the player requests, streamed from storage."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from app.console.sessions import ConsoleSession, hash_of
 
 HASH_CHARACTERS: Final = 8
-"""Number of characters of a session's hash, enough to find related lines."""
+"""Number of characters of a session's hash that are logged: enough to find related lines."""
 _MOST_CHARACTERS: Final = 100
 
 
@@ -25,8 +25,8 @@ def audit(
             as reported by the proxy.
         event: what happened.
         is_refused: whether it was refused.
-        session: the opened one; None for the request's.
-        values: further data.
+        session: the session that was opened; None for the session of the request.
+        values: further data for the line.
     """
     known: ConsoleSession | None = session or getattr(request.state, "session", None)
     forwarded = request.headers.get("x-forwarded-for", "")[:_MOST_CHARACTERS]

@@ -53,7 +53,7 @@ class CallChanges:
             return self._version
 
     async def close(self) -> None:
-        """Disconnect; the next read reconnects."""
+        """Close the connection; the next read opens it again."""
         self._records = None
         await self._opened.aclose()
 

@@ -69,7 +69,7 @@ _CSV_COLUMNS: Final = ("id", "began_at", "from", "to", "flow", "state", "step", 
 
 
 class CallSearch(BaseModel):
-    """The filters of the list, as in its URL."""
+    """The filters of the list of calls, as in the URL's query."""
 
     q: Annotated[str, Query(max_length=200)] = ""
     """A number or a part of it, the name of a caller or a flow, spoken words, or the start of an ID."""
@@ -96,7 +96,7 @@ class CallSearch(BaseModel):
         )
 
     def address(self, **changed: object) -> str:
-        """The URL query of this list, with some values changed."""
+        """The query of this list's URL, with some values replaced."""
         values = {name: value for name, value in (self.model_dump() | changed).items() if value not in ("", None)}
         return f"?{urlencode(values)}" if values else ""
 
@@ -157,7 +157,7 @@ async def _meant(records: Records, rows: Sequence[CallRow], wanted: CallFilter, 
 
 
 def _request_of(row: CallRow) -> str:
-    """The ID of the placed call that this is; "" for any other call."""
+    """The ID of the placed call that a recorded call belongs to; "" for any other call."""
     return str(json_object(row.session.state).get("call", {}).get("request", ""))
 
 
@@ -172,7 +172,7 @@ def _caller_name(row: CallRow, project: Project) -> str:
 
 
 def plain_state(call: CallResult) -> str:
-    """A call's result, in words for the line's owner."""
+    """The result of a call, in the owner's words."""
     step = call.step.replace("_", " ")
     match call.result:
         case "open":
@@ -259,7 +259,7 @@ async def _listed(
 
 
 async def _exported(console: Console, search: CallSearch) -> list[dict[str, Any]]:
-    """The calls of a file. Raises StoreError."""
+    """The calls for a CSV or JSON file. Raises StoreError."""
     now = datetime.now(UTC)
     project = (await console.read_project()).project
     async with console.records() as records:
@@ -269,13 +269,13 @@ async def _exported(console: Console, search: CallSearch) -> list[dict[str, Any]
 
 @router.get("/calls.json")
 async def calls_json(console: TheConsole, search: Search, _: CanLook) -> Response:
-    """The calls of the list as JSON."""
+    """The calls of the list as a JSON file."""
     return JSONResponse({"calls": await _exported(console, search)})
 
 
 @router.get("/calls.csv")
 async def calls_csv(console: TheConsole, search: Search, _: CanLook) -> Response:
-    """The calls of the list as a table. A cell that a spreadsheet would read as a formula gets an apostrophe."""
+    """The calls of the list as a CSV file. Cells that a spreadsheet could read as formulas begin with an apostrophe."""
     text = csv_text(_CSV_COLUMNS, await _exported(console, search))
     headers = {"content-disposition": "attachment; filename=calls.csv"}
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)

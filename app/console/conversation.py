@@ -1,4 +1,4 @@
-"""A recorded call as a conversation: webhooks, decisions, lookups and prompts."""
+"""Describes a recorded call as a conversation: webhooks, decisions, lookups and prompts."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from app.store import HookRow, Timeline
 DOTS: Final = "••••"
 """Replaces sensitive values."""
 _SERVES: Final = frozenset({"record", "connect", "conversation"})
-"""Actions with which an error exit still helps the caller before the call ends."""
+"""Actions that help the caller: an error exit that plays one of them does not lose the caller."""
 
 
 class Said(NamedTuple):
-    """An action of a sent NCCO.
+    """An action of an NCCO that was sent.
 
     Attributes:
         kind: the name of the action.
         text: the spoken text, or a summary of the action.
-        is_spare: it follows an `input`, so it is heard only if no webhook gets a reply.
+        is_spare: whether it follows an `input`, so that it is heard only if no webhook gets a reply.
     """
 
     kind: str
@@ -58,7 +58,7 @@ class Reason(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """How the flow lost its caller: the reason and the line to fix; "" for both if no line is wrong."""
+    """How the flow lost its caller: the reason, and the file and line to fix ("" if no line is wrong)."""
 
     why: str
     file: str = ""
@@ -66,7 +66,7 @@ class Lost(NamedTuple):
 
 
 def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
-    """The parts of an NCCO, in order."""
+    """The actions of an NCCO, in order."""
     is_spare = False
     for action in ncco or ():
         kind = str(action.get("action", "?"))
@@ -90,7 +90,7 @@ def reasons_in(trace: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]) -
         elif did in ("decided", "answered"):
             yield Reason(f"{step}{what}", because, *place)
     for name in answers.keys() - {line["what"] for line in trace if line["did"] == "asked"}:
-        yield Reason(f"lookup {name}", "", answer=_shown(answers[name]))  # an older version did not trace it
+        yield Reason(f"lookup {name}", "", answer=_shown(answers[name]))  # older versions did not trace the reason
 
 
 def _shown(answer: Any) -> str:
@@ -113,7 +113,7 @@ def _place(line: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def conversation(timeline: Timeline) -> list[dict[str, Any]]:
-    """Each webhook of a call with its effects: the caller's action, the decision and the prompts."""
+    """The webhooks of a call, each with what the caller did, the decision, and the prompts that followed."""
     shown: list[dict[str, Any]] = []
     unsent = {hook.id: hook for hook in timeline.hooks}
     entered: Mapping[str, Any] = {"where": ""}
@@ -153,7 +153,7 @@ _HAPPENS: Final = {
 
 
 def _plain(entry: TimelineEntry, timeline: Timeline) -> str:
-    """A webhook in words; "" if people do not need it, or if it speaks for itself."""
+    """A webhook in words; "" if it is of no interest to people, or if the conversation already shows it."""
     kind, _, status = entry.webhook.kind.partition("-")
     fields = entry.fields
     match kind:

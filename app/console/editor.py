@@ -16,7 +16,7 @@ from app.console.state import console_of
 from app.console.worker import Reason, WorkNotDone
 
 MAX_CHARACTERS: Final = 1 << 20
-"""The largest text, the same as for a file on disk."""
+"""Maximum size of a text, the same as for a file on disk."""
 _FILE: Final = r"(?:flows|templates)/[^\x00]{1,300}|pasted\.(?:json|yaml)"
 _STATUS: Final[dict[Reason, int]] = {
     "time": 422,
@@ -82,7 +82,7 @@ async def definition(request: Request, question: EditorQuestion, session: CanLoo
 async def _answer(
     request: Request, function: Callable[..., Any], question: EditorQuestion, session: ConsoleSession
 ) -> JSONResponse:
-    """The subprocess's answer. An older request of the same editor that still waits is dropped."""
+    """Get the subprocess's answer. An older request of the same editor that is still waiting is dropped."""
     asker = f"{function.__name__} {session.csrf_token} {question.editor} {question.file}"
     return JSONResponse(await ask(request, session, function, asker, question=question.model_dump()))
 
@@ -90,7 +90,7 @@ async def _answer(
 async def ask(
     request: Request, session: ConsoleSession, function: Callable[..., Any], asker: str = "", **values: Any
 ) -> Any:
-    """Call a function of `language` with the project on disk and the values. Raises HTTPException."""
+    """Call a function of `app.console.language` with the project on disk and these values. Raises HTTPException."""
     console = console_of(request)
     asked = {"folder": console.project.as_values(), **values}
     try:

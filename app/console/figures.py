@@ -26,7 +26,7 @@ FRESH_S: Final = 2.0
 PATIENCE_S: Final = 2.0
 """Time limit of a response."""
 HOUR_S: Final = 3600.0
-"""How long to keep counts."""
+"""How long to keep counts, in seconds."""
 _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_webhooks_total": (),
     "ncco_webhook_seconds_bucket": ("le",),
@@ -38,7 +38,7 @@ _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_hook_tries_total": ("outcome",),
     "ncco_recording_tries_total": ("outcome",),
 }
-"""The counters to keep, by these labels; other labels are summed."""
+"""The counters to keep, each with the labels to distinguish; counts with other labels are added up."""
 _GAUGES: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_hooks": ("state",),
     "ncco_recordings": ("state",),
@@ -69,17 +69,17 @@ class ServerState(NamedTuple):
 
 
 class Figures:
-    """Polls a server.
+    """Reads the figures of a server regularly.
 
     Args:
-        served: its addresses.
-        client: for the requests.
-        clock: monotonic seconds.
+        served: the addresses of the server.
+        client: sends the requests.
+        clock: returns monotonic seconds.
 
     Attributes:
-        state: the latest; None before the first reading.
+        state: the latest state; None before the first reading.
         is_counted: whether the counters could be read.
-        gauges: the latest values.
+        gauges: the latest values of the gauges.
     """
 
     def __init__(
@@ -92,11 +92,11 @@ class Figures:
         self.is_counted = False
         self.gauges: Mapping[Series, float] = {}
         self._served = served
-        no_certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # it uses plain HTTP on this host
+        no_certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # plain HTTP, because the server is on this host
         self._client = client or httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, verify=no_certificates)
         self._clock = clock
         self._grown: deque[tuple[float, Mapping[Series, float]]] = deque()
-        """The increase at each reading, and its time."""
+        """The increase of the counters at each reading, with the time of the reading."""
         self._latest: Mapping[Series, float] | None = None
         self._read_at = -math.inf
         self._reading = asyncio.Lock()
@@ -176,7 +176,7 @@ def _counters(text: str) -> dict[Series, float]:
 
 
 def sum_of(counts: Mapping[Series, float], *begins: str) -> int:
-    """The total of the series with this prefix."""
+    """The total of all series with this name and, if given, these values of the first labels."""
     return round(sum(value for series, value in counts.items() if series[: len(begins)] == begins))
 
 

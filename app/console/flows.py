@@ -38,7 +38,7 @@ MOST_ISSUES: Final = 100
 PROOF_S: Final = 20.0
 """Time limit of a proof's exploration."""
 PROOF_STOPS_S: Final = 60.0
-"""Time limit including the calls that it plays."""
+"""Time limit of a proof, including the calls that it plays."""
 KINDS: Final = {
     "start": "where calls begin",
     "step": "plays something",
@@ -58,7 +58,7 @@ VERDICTS: Final = {
     "stopped": "There was not enough time to explore every possible call; no problems were found so far.",
     "refuted": "Something is wrong.",
 }
-"""Verdict → its meaning."""
+"""The meaning of each verdict."""
 
 
 class ShownStep(NamedTuple):
@@ -70,7 +70,7 @@ class ShownStep(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A flow with those that it runs: the SVG, the steps of each flow by title, and the kinds of nodes in it."""
+    """A picture of a flow and the flows it runs: the SVG, the steps of each flow by title, and the kinds of nodes."""
 
     svg: Markup
     steps: dict[str, list[ShownStep]]
@@ -78,14 +78,14 @@ class Picture:
 
 
 async def _picture(console: Console, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
-    """The painted picture of a flow, drawn once."""
+    """The picture of a flow with an overlay of calls, drawn once and then cached."""
     key = (flow.name, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
     picture = await console.pictures.get(key, lambda: asyncio.to_thread(_drawn, flow, paint, errors=errors))
     return cast(Picture, picture)
 
 
 def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
-    """The painted picture of a flow; it takes a second or more for 2,000 steps."""
+    """Draw the picture of a flow with an overlay of calls; this takes a second or more for 2,000 steps."""
     drawing = paint.apply(_drawing(flow, errors=errors))
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
     ways: dict[str, list[tuple[str, str]]] = {}
@@ -102,7 +102,7 @@ def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
 
 
 def _drawing(flow: Flow, *, errors: bool = False) -> Drawing:
-    """The nodes and arrows of a flow's picture, without addresses of the server."""
+    """The nodes and arrows of a flow's picture, without the server's addresses."""
     return draw([flow], errors=errors, shown_number=lambda number: _number(flow, number), has_addresses=False)
 
 
@@ -136,19 +136,19 @@ def _listed(read: ReadProject) -> Iterator[ListedFlow]:
 
 
 def _entrances(flow: Flow, read: ReadProject) -> tuple[str, ...]:
-    """The entries to a flow, with numbers in national form."""
+    """Which calls start in a flow, with numbers in national form."""
     has_all = not any(each.numbers for each in read.project.flows.values())
     return entrances(flow, has_all=has_all, shown=lambda number: readable(number, number))
 
 
 def _shown(issues: list[FlowIssue]) -> dict[str, object]:
-    """The issues for the template: errors first, and their number."""
+    """The values for the list of issues: errors first, and the number of issues."""
     return {"issues": sorted(issues, key=lambda issue: not issue.is_error)[:MOST_ISSUES], "found": len(issues)}
 
 
 @router.get("/flows")
 async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
-    """The list, with the calls of recent days."""
+    """Show the list of flows, with the number of calls of recent days."""
     read = await console.read_project()
     calls: dict[str, int] = {}
     if not console.settings.has_memory_store:
@@ -207,7 +207,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
 
 @router.get("/flows/{name}/painted")
 async def painted(request: Request, console: TheConsole, name: str, _: CanLook, wanted: Wanted) -> Response:
-    """The painted picture of a flow, or the reason why there is none. The page requests it after loading."""
+    """Send the picture of a flow with an overlay of calls, or the reason why there is none. Pages load it later."""
     read = await console.read_project()
     flow = read.project.flows.get(name)
     paint = Paint(problem=f"The flow {name} was removed or now has errors. Reload the page.")
@@ -219,7 +219,7 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
 
 @router.post("/flows/{name}/proof")
 async def proof(request: Request, console: TheConsole, name: str, session: CanLook) -> Response:
-    """Explore every call to a saved flow in a subprocess: the verdict, and a call for each violation."""
+    """Explore every call to a saved flow in a subprocess. Shows the verdict, and a call for each fault."""
     read = await console.read_project()
     services = console.services
     if name not in read.project.flows or services.prove is None:

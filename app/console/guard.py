@@ -15,7 +15,7 @@ from app.settings.values import is_loopback, name_in_host
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES: Final = 4_194_304
-"""The largest body of a request; an editor sends several files."""
+"""Maximum size of a request's body in bytes; an editor sends several files."""
 _TOO_LARGE: Final = f"The request has more than {MAX_BODY_BYTES:,} bytes."
 _OTHER_ORIGIN: Final = "The request comes from a different origin."
 POLICY: Final = "; ".join(
@@ -42,7 +42,7 @@ HEADERS: Final = {
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
 }
 _KEPT: Final = "public, max-age=31536000, immutable"
-"""For static files, whose URL changes with their content."""
+"""The Cache-Control header of static files, whose URLs change with their content."""
 
 
 class Guard:
@@ -62,7 +62,7 @@ class Guard:
         self._proxy = urlsplit(url).netloc.lower()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

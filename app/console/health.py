@@ -51,8 +51,9 @@ class HealthProblem(NamedTuple):
     """A problem, and what to do about it.
 
     Attributes:
-        severity: `error`: callers notice it; `warning`.
-        plain: its meaning for the line's owner, in a sentence; `text`: details.
+        severity: `error` if callers notice it, otherwise `warning`.
+        plain: what it means for the owner of the line, in one sentence.
+        text: the details for the operator.
         page: a page of the documentation.
         link: the console page with details, or "", and `where` in words.
     """
@@ -109,7 +110,7 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
 
 
 async def problems_of(console: Console, now: datetime, away: StoreError | None) -> list[HealthProblem]:
-    """The problems that need attention, errors first. `away`: why the database is unusable."""
+    """The problems that need attention, errors first. `away` says why the database cannot be used."""
     figures = console.figures
     await figures.read()
     hour = figures.hour()
@@ -131,7 +132,7 @@ def _backup(gauges: Mapping[Series, float]) -> datetime | None:
 
 
 def _answered(hour: Mapping[Series, float], settings: Settings) -> str:
-    """The webhooks of the hour in words; "" without any. Unsigned ones may be from anyone."""
+    """How many webhooks arrived in the last hour, in words; "" if none did. Unsigned ones may be from anyone."""
     webhooks = sum_of(hour, "ncco_webhooks_total")
     if not webhooks:
         return ""
@@ -153,7 +154,7 @@ def _sentences(hour: Mapping[Series, float], settings: Settings) -> Iterator[str
 
 
 async def _revisions(console: Console, now: datetime) -> tuple[list[tuple[str, str, int]], StoreError | None]:
-    """The open calls by flow and revision, and the problem if they are unreadable."""
+    """The number of open calls by flow and revision, and the problem if they cannot be read."""
     if console.settings.has_memory_store:
         return [], None
     try:
@@ -172,7 +173,7 @@ def _of_store(error: StoreError) -> HealthProblem:
 
 
 def _of_server(figures: Figures) -> Iterator[HealthProblem]:
-    """Problems that the server reports, or that it does not respond."""
+    """Problems that the server reports, or the problem that it does not respond."""
     state = figures.state
     if state is None:
         cure = "Open the console that `ncco serve` starts; it reads the server next to it."
@@ -204,7 +205,7 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
 def _of_hour(
     hour: Mapping[Series, float], lookups: Iterable[LookupFigures], project: Project
 ) -> Iterator[HealthProblem]:
-    """Problems of the last hour."""
+    """Problems that occurred in the last hour."""
     webhooks = sum_of(hour, "ncco_webhooks_total")
     failsafes = sum_of(hour, "ncco_failsafes_total")
     if failsafes:
@@ -265,7 +266,7 @@ def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: dat
 def _of_waiting(
     hour: Mapping[Series, float], gauges: Mapping[Series, float], settings: Settings
 ) -> Iterator[HealthProblem]:
-    """Things that still wait after an attempt, or cannot be attempted."""
+    """Hooks and recordings that are still waiting after a failed attempt, or that cannot be attempted."""
     tries = sum_of(hour, "ncco_hook_tries_total", "failed")
     if (waiting := sum_of(gauges, "ncco_hooks", "waiting")) and tries >= MANY_FAILED_TRIES:
         waits = f"{counted(waiting, 'hook')} {'waits' if waiting == 1 else 'wait'}"

@@ -1,4 +1,4 @@
-"""The owners' first page: whether the line is open, today's calls, and who waits for a call back."""
+"""The owner's first page: whether the line is open, today's calls, and who is waiting to be called back."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NOBODY: Final = MappingProxyType[int, tuple[int, str]]({})
 
 
 class OpenNow(NamedTuple):
-    """Opening hours at a moment, in words. `why` may be ""."""
+    """Opening hours at one point in time, in words. `why` may be ""."""
 
     name: str
     is_open: bool
@@ -94,7 +94,7 @@ def _moment(moment: datetime, today: date) -> str:
 
 
 class ReturnedCall(NamedTuple):
-    """A returned missed call: `at` (ISO 8601), `by` whom."""
+    """A missed call that somebody returned: `at` what time (ISO 8601), and `by` whom."""
 
     number: str
     call: str
@@ -107,8 +107,10 @@ class MissedCaller(NamedTuple):
 
     Attributes:
         call_back: `+447700900123`; "" if the caller's number is unknown.
-        call: the id of their last call, which began `at` (ISO 8601), and its result in words.
-        times: number of attempts.
+        call: the ID of their last call.
+        at: when that call began (ISO 8601).
+        words: its result.
+        times: how often they called.
     """
 
     number: str
@@ -126,8 +128,8 @@ class RecentCalls:
     Attributes:
         today: today's calls by result.
         before: number of calls on the same day last week, up to the same time.
-        missed: those to call back, latest first.
-        withheld: missed calls without a number.
+        missed: the callers to call back, latest first.
+        withheld: number of missed calls without a caller's number.
         returned: missed callers who were called back, latest first.
     """
 
@@ -141,7 +143,7 @@ class RecentCalls:
 def counted_calls(
     calls: Iterable[CallResult], zone: tzinfo, now: datetime, returned: Mapping[int, tuple[int, str]] = NOBODY
 ) -> RecentCalls:
-    """The results of some calls, in order of their start; `returned`: when and by whom they were returned, by key."""
+    """The results of some calls, in order of their start. `returned` says when, and by whom, calls were returned."""
     found = RecentCalls()
     today = now.astimezone(zone).date()
     missed = dict[str, list[CallResult]]()
@@ -157,7 +159,7 @@ def counted_calls(
             at_ms, by = returned[call.key]
             found.returned.insert(0, ReturnedCall(readable(call.caller, call.to), call.id, iso_of(at_ms), by))
         elif call.result != "missed":
-            missed.pop(call.caller, None)  # they have since got through
+            missed.pop(call.caller, None)  # they got through later
         elif call.caller:
             missed.setdefault(call.caller, []).append(call)
         else:

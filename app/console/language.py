@@ -109,7 +109,7 @@ def definition(folder: Json, question: Json) -> Json:
 
 
 def read(folder: Json, source: Json) -> bool:
-    """Whether a text can be called; run before the console reads a text that may take too long."""
+    """Whether a text can be called. Runs here first, because reading the text may take too long."""
     return read_source(project_in(folder), PhoneText(**source)).is_ready
 
 
@@ -137,7 +137,7 @@ def picture(folder: Json, source: Json) -> str:
 
 
 def read_question(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
-    """The path of the text in the project, all texts, the line, and the column in characters.
+    """Read a question: the path of the text in the project, all texts, the line, and the column in characters.
 
     If the `text` of a question is None, the one in `unsaved` or on disk is used.
     """
@@ -228,7 +228,7 @@ _SCALAR: Final = re.compile(r"true|false|null|-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
 
 def _json_value(node: Node) -> Any:
-    """A part of a YAML NCCO as JSON."""
+    """A node of an NCCO in YAML as a JSON value."""
     if isinstance(node, Map):
         return {key.value: _json_value(value) for key, value in node.entries}
     if isinstance(node, Seq):
@@ -238,7 +238,7 @@ def _json_value(node: Node) -> Any:
 
 
 def _yaml_issue(issue: NccoIssue, ncco: Seq) -> FlowIssue:
-    """The issue of an NCCO in YAML, at the key or value of its JSON Pointer."""
+    """An issue of an NCCO as an issue of its YAML text, at the key or value that its JSON Pointer names."""
     node = cast("Node", ncco)
     key = None
     for part in issue.path.split("/")[1:]:

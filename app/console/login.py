@@ -23,7 +23,7 @@ router = APIRouter()
 
 @router.get("/")
 async def home(request: Request, console: TheConsole, token: str = "") -> Response:
-    """The first page. With the token of a link, it opens a session."""
+    """Redirect to the first page. With the token of a link, this opens a session."""
     if not token:
         return RedirectResponse(FIRST_PAGES[view_of(request)], 302)
     sessions = console.sessions
@@ -42,7 +42,7 @@ async def home(request: Request, console: TheConsole, token: str = "") -> Respon
 
 @router.get(LOGIN)
 async def show_login(request: Request, next: str = "/") -> Response:
-    """Ask for the password, unless the browser is logged in already."""
+    """Show the login page, unless the browser is logged in already."""
     if request.state.session is not None:
         return RedirectResponse(local_path(next), 303)
     return login_page(request, local_path(next))
@@ -56,7 +56,7 @@ async def log_in(
     name: Annotated[str, Form(max_length=100)] = "",
     next: Annotated[str, Form()] = "/",
 ) -> Response:
-    """Open a session for the right password of a name, or for a shared password."""
+    """Log in with a name and its password, or with a shared password."""
     typed = tidy_name(name)
     names = {login.name for login in console.logins.current()}
     # An unknown name may be a password in the wrong field.

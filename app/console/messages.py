@@ -26,7 +26,7 @@ router = APIRouter(route_class=PolledRoute)
 PAGE: Final = 50
 """Maximum number of messages on a page."""
 MOST_WORDS: Final = 500
-"""Maximum number of characters of a transcript on that page. The call's page shows all of it."""
+"""Maximum number of characters of a transcript on the *Messages* page. The call's page shows all of it."""
 _BOXES: Final = {
     "new": RecordingFilter(kind="record", is_done=False),
     "done": RecordingFilter(kind="record", is_done=True),
@@ -39,7 +39,7 @@ MessageId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 
 def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
-    """A message for display; with `is_short`, only the first words of its transcript."""
+    """A message as pages show it; with `is_short`, only with the first words of its transcript."""
     words = " ".join(row.transcript.split()) if is_short else row.transcript
     number = readable(row.from_number, row.to_number) or "Withheld number"
     return {
@@ -73,13 +73,13 @@ async def messages(
     before: Annotated[str, Query(pattern=r"^([0-9a-f]{32})?$")] = "",
     few: Annotated[int, Query(ge=0, le=PAGE)] = 0,
 ) -> Response:
-    """The list, or only its rows if the page polls for changes."""
+    """Show the list of messages, or only its rows if the page polls for changes."""
     values = await inbox_values(console, box, before, few)
     return render(request, "messages_rows.html" if request.headers.get("hx-request") else "messages.html", **values)
 
 
 async def inbox_values(console: Console, box: Box = "new", before: str = "", few: int = 0) -> dict[str, Any]:
-    """The values for `messages_rows.html`; with `few`, only the newest. Raises StoreError."""
+    """The values for `messages_rows.html`; with `few`, only the newest messages. Raises StoreError."""
     recordings = (await console.opened_store()).recordings
     settings = console.settings
     most = few or PAGE
@@ -112,7 +112,7 @@ async def count(console: TheConsole, _: CanLook) -> Response:
 async def audio(
     request: Request, console: TheConsole, id_: MessageId, session: CanLook, use: Use = "heard"
 ) -> Response:
-    """The audio, or a part of it. Requesting it marks the message as heard."""
+    """Send the audio of a message, or a part of it, and mark the message as heard."""
     recordings = (await console.opened_store()).recordings
     files = console.settings.recording_files
     row = await recordings.get(id_)

@@ -55,12 +55,12 @@ def _asset(path: str) -> str:
 
 
 def _as_json(value: Any) -> str:
-    """The value as readable JSON; escaped like any other text."""
+    """A value as readable JSON, escaped like any other text."""
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _with_code(text: str) -> Markup:
-    """The escaped text, with backticked parts as code."""
+    """The escaped text, with the parts in backticks shown as code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - it is escaped
 
 
@@ -82,7 +82,7 @@ def iso_of(ms: int | None) -> str:
 
 
 def view_cookie(request: Request) -> str:
-    """The name of the cookie with the chosen view. It contains the port: browsers send cookies to all ports."""
+    """The name of the cookie with the chosen view. It contains the port, because browsers send cookies to all ports."""
     return f"ncco-view-{request.url.port or request.url.scheme}"
 
 
@@ -104,14 +104,14 @@ def render(request: Request, template: str, status: int = 200, /, **values: Any)
 
 
 def wants_page(request: Request) -> bool:
-    """Whether a person requested a page; otherwise a script requested JSON."""
+    """Whether the request is from a person who wants a page. Scripts want JSON."""
     return "text/html" in request.headers.get("accept", "") and "hx-request" not in request.headers
 
 
 def refused(
     request: Request, status: int, problem: str, cure: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The response to a refused request: a page for people, JSON for scripts."""
+    """The response to a request that is refused: a page for people, JSON for scripts."""
     if wants_page(request):
         response = render(request, "error.html", status, problem=as_sentence(problem), cure=cure)
     else:

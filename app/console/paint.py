@@ -1,4 +1,4 @@
-"""Paints the picture of a flow with the calls of a period."""
+"""Overlays the picture of a flow with the calls of a period."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ PERIODS: Final = {"1": "today", "7": "the last 7 days", "30": "the last 30 days"
 STALE_S: Final = 60
 """How long counts of calls are cached."""
 PAINT_S: Final = 50.0
-"""How long a page waits for its paint, including earlier ones; it requests periods for at most a minute."""
+"""How long a page waits for its overlay in seconds, including the wait for other overlays."""
 
 
 class PaintQuery(PeriodQuery):
-    """Whether to paint a picture, and with which days' calls. `days` wins over `first` and `last`."""
+    """Whether to show an overlay, and of which days' calls. `days` takes precedence over `first` and `last`."""
 
     paint: Literal["", "traffic", "none"] = ""
     """`""` paints if calls are kept."""
@@ -48,7 +48,7 @@ class PaintQuery(PeriodQuery):
         return self.period(zone, now)
 
     def address(self, *, errors: bool) -> str:
-        """The query of a picture with the same paint."""
+        """The query of the URL of a picture with the same overlay."""
         values = self.model_dump(include={"paint", "days"}) | {"from": self.first, "to": self.last}
         values["errors"] = "true" if errors else ""
         return urlencode({name: value for name, value in values.items() if value})
@@ -63,13 +63,13 @@ def _plain(drawing: Drawing) -> Drawing:
 
 @dataclass(frozen=True)
 class Paint:
-    """How a picture is painted.
+    """An overlay for a picture.
 
     Attributes:
-        key: identifies the paint of a flow.
-        apply: paints a drawing.
+        key: identifies the overlay of a flow.
+        apply: adds the overlay to a drawing.
         words: a description in sentences.
-        problem: why the picture is not painted, with a fix; or "".
+        problem: why there is no overlay, with a fix; or "".
     """
 
     key: object = None
@@ -79,7 +79,7 @@ class Paint:
 
 
 async def paint_for(console: Console, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Paint:
-    """The requested paint for the picture of a flow. Raises HTTPException for an invalid period."""
+    """The requested overlay for the picture of a flow. Raises HTTPException for an invalid period."""
     if wanted.paint != "traffic":
         return Paint()
     if console.settings.has_memory_store:

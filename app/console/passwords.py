@@ -15,28 +15,28 @@ from argon2.exceptions import VerifyMismatchError
 from app.settings.logins import Login
 
 WINDOW: Final = timedelta(minutes=15)
-"""How long a failure counts."""
+"""How long a failed login counts."""
 FREE_FAILURES: Final = 5
-"""Failures per client and name after which further attempts are delayed."""
+"""Number of failures per client and name after which further attempts are delayed."""
 MAX_FAILURES_OF_ALL: Final = 100
-"""Failures at one name, from all clients, after which every attempt at that name gets the longest delay."""
+"""Number of failures for one name, from all clients, after which each attempt at it gets the longest delay."""
 _REMEMBERED: Final = 1000
-"""Maximum number of remembered failures, for all names. Pushing one out would take longer than waiting."""
+"""Maximum number of remembered failures, for all names. An attacker would need longer to push one out than to wait."""
 LONGEST_S: Final = 4.0
 """Maximum delay of an attempt. It starts at 1 s and doubles each time."""
 MAX_WAITING_OF_ONE: Final = 4
-"""Maximum number of waiting logins of a client with a name, which are checked one at a time."""
+"""Maximum number of logins that may wait per client and name. They are checked one at a time."""
 MAX_WAITING: Final = 16
-"""Maximum number of simultaneous logins with a name, and with all unknown names together.
+"""Maximum number of simultaneous logins per name, and with all unknown names together.
 
-With `LONGEST_S`: four guesses a second.
+Together with `LONGEST_S`, this allows four guesses a second.
 """
 
 _HASHER: Final = PasswordHasher()
 
 
 class TooManyLogins(Exception):
-    """Too many passwords wait to be checked; retry in a few seconds."""
+    """Too many passwords are waiting to be checked; try again in a few seconds."""
 
 
 def hash_password(password: str) -> str:
@@ -51,8 +51,8 @@ class Passwords:
     process: requests without a session write nothing to the database. A correct password does not reset the count.
 
     Args:
-        logins: the current logins.
-        clock: the current time in UTC.
+        logins: returns the current logins.
+        clock: returns the current time in UTC.
         pause: waits for some seconds.
     """
 
@@ -77,7 +77,7 @@ class Passwords:
         Args:
             name: `tidy_name` of the typed name, "" for the passwords without a name.
             password: as typed.
-            client: the key for counting its failures.
+            client: the key under which the client's failures are counted.
         """
         who = (client, name)
         queue = name if any(login.name == name for login in self._logins()) else None
@@ -134,5 +134,5 @@ def _fits(hash_: str, password: str) -> bool:
 
 
 def _normalised(password: str) -> str:
-    """The text in a normal form, since keyboards compose characters differently."""
+    """The text in Unicode normal form, because keyboards compose characters differently."""
     return unicodedata.normalize("NFC", password)

@@ -1,4 +1,4 @@
-"""Calls that the server places: a searchable list, each call with its attempts, and a form that asks for one."""
+"""Calls that the server places: a searchable list, each call with its attempts, and a form to request a call."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ router = APIRouter(route_class=PolledRoute)
 PAGE: Final = 50
 """Number of calls per page."""
 OWNER: Final = "console"
-"""The start of `PlacedRow.owner` for calls requested here. Names of API keys contain no blank."""
+"""The start of `PlacedRow.owner` for calls requested here. A space and a name follow; API keys have no space."""
 ASKED_BY: Final = {"cli": "on the command line", "hook": "by another call", OWNER: "in the console"}
 STATES: Final = {"waiting": "waiting", "calling": "being called now"}
 OUTCOMES: Final = {
@@ -49,18 +49,18 @@ OUTCOMES: Final = {
     "cancelled": "cancelled",
     "unknown": "unknown: check by hand",
 }
-"""How a placed call, or one of its attempts, ended."""
+"""How a placed call, or one of its attempts, ended, in words."""
 ATTEMPT_STATES: Final = {"placing": "being requested", "placed": "ringing", "answered": "on the line"}
 RESULTS: Final = {"answered": "person", "machine": "message", "cancelled": "other", "expired": "other"}
-"""The colours of outcomes, by name of a result of an incoming call; any other is `missed`."""
+"""The colour of each outcome, as the result of an incoming call with that colour; all others are `missed`."""
 EXPIRES: Final = {"3600": "an hour", "14400": "4 hours", "86400": "a day", "604800": "a week"}
-"""When a call expires: seconds, and the same in words."""
+"""The choices for when a call expires: seconds, and the same in words."""
 
 PlacedId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 
 class PlacedSearch(BaseModel):
-    """The filters of the list, as in its URL."""
+    """The filters of the list, as in the URL's query."""
 
     q: Annotated[str, Query(max_length=40)] = ""
     """A number or a part of it."""
@@ -83,7 +83,7 @@ class PlacedSearch(BaseModel):
         )
 
     def address(self, **changed: object) -> str:
-        """The query of the same list with other values."""
+        """The query of this list's URL, with some values replaced."""
         values = {name: value for name, value in (self.model_dump() | changed).items() if value}
         return f"?{urlencode(values)}" if values else ""
 
@@ -93,7 +93,7 @@ Search: TypeAlias = Annotated[PlacedSearch, Query()]
 
 @router.get("/calls/placed")
 async def placed_calls(request: Request, console: TheConsole, search: Search, session: CanLook) -> Response:
-    """The list, or only its rows if the page polls for changes: all polling pages get the same rows."""
+    """Show the list, or only its rows if the page polls for changes. All polling pages get the same rows."""
     if not request.headers.get("hx-request"):
         return await _listed(request, search, "placed.html")
     headers = {"HX-Replace-Url": f"/calls/placed{search.address()}"}
@@ -135,7 +135,7 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
 
 
 def _choices(project: Project) -> dict[str, Any]:
-    """What can be chosen in the filters."""
+    """The choices in the filters."""
     return {"flows": [flow.name for flow in placing_flows(project)], "states": STATES | OUTCOMES}
 
 
@@ -154,7 +154,7 @@ def placing_flows(project: Project) -> list[Flow]:
 
 
 def _shown(row: PlacedRow, now: datetime, *, is_paused: bool) -> dict[str, Any]:
-    """A placed call for display, without its params."""
+    """A placed call as pages show it, without its params."""
     is_later = row.due_at is not None and row.due_at > milliseconds(now)
     who, _, name = row.owner.partition(" ")
     return {
@@ -201,7 +201,7 @@ def _result_of(outcome: str) -> str:
 
 @router.get("/calls/placed/new")
 async def new_call(request: Request, console: TheConsole, _: CanChange, flow: str = "") -> Response:
-    """The form; without a flow, the flows to choose from."""
+    """Show the form or, without a flow, the flows to choose from."""
     project = await _project(console)
     flows = placing_flows(project)
     chosen = next((each for each in flows if each.name == flow or len(flows) == 1), None)
@@ -232,7 +232,7 @@ def _form(
 
 @router.post("/calls/placed")
 async def place_call(request: Request, console: TheConsole, session: CanChange) -> Response:
-    """Ask for a call; the form again with what is wrong. A form that is sent twice asks for one call."""
+    """Request a call, or show the form again with its errors. A form that is sent twice requests only one call."""
     form = await request.form()
     typed = {name: str(value) for name, value in form.items()}
     project = await _project(console)
@@ -306,7 +306,7 @@ async def placed_call(request: Request, console: TheConsole, id_: PlacedId, sess
 
 
 def _public_params(row: PlacedRow, flow: Flow | None) -> dict[str, Any]:
-    """The values of params that are not sensitive; none if the flow is gone."""
+    """The values of params that are not sensitive; none if the flow no longer exists."""
     stored = orjson.loads(row.params) if row.params and flow is not None else {}
     known = flow.params if flow is not None else {}
     return {name: value for name, value in stored.items() if name in known and not known[name].sensitive}
@@ -366,5 +366,5 @@ async def resume(request: Request, console: TheConsole, _: CanChange) -> Respons
 
 
 def _leads_to(request: Request, path: str) -> Response:
-    """Show a page after an act of a form or of a button."""
+    """Redirect to a page after a form was sent or a button was pressed."""
     return Response(headers={"HX-Redirect": path}) if "hx-request" in request.headers else RedirectResponse(path, 303)

@@ -26,9 +26,9 @@ HISTORY: Final = ".history"
 """The folder next to the flows that keeps earlier versions of saved files; the loader skips names with a leading dot.
 """
 _VERSION: Final = "%Y%m%dT%H%M%S%f"
-"""Suffix of an earlier version's name: when it was replaced, in UTC."""
+"""The suffix in the name of an earlier version: when it was replaced, in UTC."""
 _VERSION_NAME: Final = re.compile(rf"(.+)\.(\d{{8}}T\d{{12}})(?:,({NAME.pattern}))?")
-"""The file name, when it was replaced, and by whom, if known."""
+"""Matches the name of an earlier version: the file's name, when it was replaced, and by whom, if known."""
 LONGEST_NAME: Final = 190
 """Maximum number of characters in the display path of a saved file; the names of its versions are longer."""
 TEMPLATE_SUFFIXES: Final = (".j2", ".jinja", ".jinja2", ".json", ".md", ".ssml", ".txt", ".xml")
@@ -42,7 +42,7 @@ class CannotSave(AppError):
 
 
 class Version(NamedTuple):
-    """An earlier version of a file; `by`: who replaced it, "" if unknown."""
+    """An earlier version of a file. `by` is who replaced it, "" if unknown."""
 
     text: str
     by: str
@@ -50,7 +50,7 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReadProject:
-    """The loaded project."""
+    """A project that was loaded, and its texts."""
 
     project: Project
     texts: Mapping[str, str]
@@ -58,7 +58,7 @@ class ReadProject:
 
     @property
     def revisions(self) -> tuple[str, ...]:
-        """The revisions of all its flows."""
+        """The revisions of all flows."""
         return tuple(flow.revision for flow in self.project.flows.values())
 
     def unreleased(self, file: str) -> str:
@@ -91,7 +91,7 @@ class ProjectFolder:
         self._saving = threading.Lock()
 
     def current(self) -> ReadProject:
-        """The project on disk; reloaded only after a change. Blocks."""
+        """The project on disk, which is loaded again only after a change. Blocks."""
         with self._lock:
             found = stamps([self.flows, self.templates])
             if self._read is None or found != self._stamps:
@@ -100,7 +100,7 @@ class ProjectFolder:
             return self._read
 
     def with_texts(self, unsaved: Mapping[str, str]) -> ReadProject:
-        """The project with `unsaved` texts (display path → text) added to, or replacing, those on disk. Blocks."""
+        """The project with unsaved texts (display path → text), which replace or complete those on disk. Blocks."""
         texts, issues = read_project(self.flows, self.templates)
         texts |= unsaved
         unread = [issue for issue in issues if issue.place.file not in unsaved]
@@ -109,7 +109,7 @@ class ProjectFolder:
         return ReadProject(project, texts, tuple(sorted({*unread, *project.issues}, key=by_place)))
 
     def as_values(self) -> dict[str, Any]:
-        """The folders for functions in a subprocess, as plain values and without the values of `env`."""
+        """The folders as plain values, for functions in a subprocess; without the values of `env`."""
         return {
             "flows": str(self.flows),
             "templates": str(self.templates),
@@ -127,7 +127,7 @@ class ProjectFolder:
             by: the name of the login; "" for none.
 
         Raises:
-            CannotSave: the file has changed since, is not a file of the project, or cannot be written.
+            CannotSave: the file has changed since then, is not a file of the project, or cannot be written.
         """
         path = self._path(file)
         try:
@@ -166,12 +166,12 @@ class ProjectFolder:
         """A file's earlier versions: when (ISO 8601, UTC) → version, newest first."""
         try:
             kept = reversed(self._versions(self._path(file)))
-        except CannotSave:  # such as the target of a link
+        except CannotSave:  # e.g. a link's target in another folder
             return {}
         return {at.isoformat(): Version(_read(path), by) for at, by, path in kept}
 
     def _path(self, file: str) -> Path:
-        """The file of a display path. Raises CannotSave for anything outside the project."""
+        """The path on disk of a display path. Raises CannotSave for anything outside the project."""
         folder, _, rest = file.partition("/")
         root = {"flows": self.flows, "templates": self.templates}.get(folder)
         parts = PurePosixPath(rest).parts
@@ -191,11 +191,11 @@ class ProjectFolder:
         return path
 
     def _versions(self, path: Path) -> list[tuple[datetime, str, Path]]:
-        """The kept versions of a file by the time when each was replaced, oldest first."""
+        """The earlier versions of a file that were kept, by the time when they were replaced, oldest first."""
         found = []
         for kept in (path.parent / HISTORY).glob("*"):
             if (parts := _VERSION_NAME.fullmatch(kept.name)) and parts[1] == path.name:
-                with suppress(ValueError):  # not the name of a version
+                with suppress(ValueError):  # not the name of an earlier version
                     found.append((datetime.strptime(parts[2], _VERSION).replace(tzinfo=UTC), parts[3] or "", kept))
         return sorted(found)
 
@@ -204,7 +204,7 @@ class ProjectFolder:
         folder.mkdir(exist_ok=True)
         now = datetime.now(UTC)
         kept = self._versions(path)
-        if kept:  # it is the newest, even if the clock was set back
+        if kept:  # the new version stays the newest, even if the clock was set back
             now = max(now, kept[-1][0] + timedelta(microseconds=1))
         who = f",{by}" if by else ""
         replace_text(folder / f"{path.name}.{now:{_VERSION}}{who}", text, like=path)
@@ -228,5 +228,5 @@ def digest_of(text: str) -> str:
 
 
 def _read(path: Path) -> str:
-    """The loaded text: keeps line breaks, drops a byte order mark."""
+    """Decode a text as the loader does: keep its line breaks, drop a byte order mark."""
     return path.read_bytes().decode("utf-8-sig", errors="replace")

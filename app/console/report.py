@@ -1,4 +1,4 @@
-"""The page *Report*: charts and a table of calls."""
+"""The *Report* page: charts and a table of calls."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ BARS: Final = {
     "missed": "missed",
     "other": "in progress or not known",
 }
-"""The parts of a bar from the bottom, in words."""
+"""The names of the parts of a bar, from the bottom."""
 
 PERIODS: Final = {"7": "7 days", "28": "4 weeks", "91": "3 months"}
 """Periods that end today, in days."""
 MOST_BARS: Final = 31
 """Maximum number of bars of a chart; for longer periods, a bar covers several days."""
 WIDTH, HEIGHT = 100.0, 40.0
-"""A chart's size in its own units: the total width of bars and the height of the highest."""
+"""The size of a chart in its own units: the width of all bars, and the height of the highest one."""
 
 _Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or None)]
-"""A date; an empty field means none."""
+"""A date, or None for an empty field."""
 
 
 class PeriodQuery(BaseModel):
@@ -65,7 +65,7 @@ class PeriodQuery(BaseModel):
     last: Annotated[_Day, Query(alias="to")] = None
 
     def period(self, zone: tzinfo, now: datetime) -> Period:
-        """The days in this time zone. Raises HTTPException."""
+        """The requested days in this time zone. Raises HTTPException."""
         try:
             return read_period(self.first, self.last, zone, now)
         except ValueError as error:
@@ -76,7 +76,7 @@ class ReportQuery(PeriodQuery):
     """The filters of a report, as in its URL."""
 
     days: Literal["", "7", "28", "91"] = ""
-    """A period that ends today; it wins over the dates."""
+    """A period that ends today. It takes precedence over the dates."""
     flow: Annotated[str, Query(max_length=100)] = ""
     timezone: Annotated[str, Query(max_length=100)] = ""
 
@@ -98,7 +98,7 @@ async def _period(console: Console, filters: ReportQuery) -> Period:
 
 
 async def count_period(console: Console, period: Period, flow: str = "") -> CallReport:
-    """The counts of a period, of one flow if it is given. Raises StoreError."""
+    """The counts of a period, of all flows or of one. Raises StoreError."""
     now_ms = milliseconds(datetime.now(UTC))
     project = (await console.read_project()).project
     async with console.records() as records:
@@ -106,7 +106,7 @@ async def count_period(console: Console, period: Period, flow: str = "") -> Call
 
 
 class Segment(NamedTuple):
-    """A part of a bar: its result and position."""
+    """A part of a bar: the result that it counts, and its position."""
 
     kind: str
     y: float
@@ -114,7 +114,7 @@ class Segment(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A bar of a chart: its text, position, and parts from the bottom; `label` is below it."""
+    """A bar of a chart: its text, its position, and its parts from the bottom. `label` is the text below it."""
 
     title: str
     label: str
@@ -124,14 +124,14 @@ class Bar(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """Bars, and the number of calls of the highest."""
+    """The bars of a chart, and the number of calls of the highest one."""
 
     bars: list[Bar]
     most: int
 
 
 def day_bars(report: CallReport) -> Chart:
-    """The calls of each day, or of several days each, by result."""
+    """A chart of the calls by result, with a bar for each day or, in long periods, for several days."""
     period = report.period
     each = ceil((period.end - period.first).days / MOST_BARS)
     firsts = [period.first + timedelta(number) for number in range(0, (period.end - period.first).days, each)]
@@ -151,7 +151,7 @@ def _parts(count: Counter[str]) -> Counter[str]:
 
 
 def hour_bars(report: CallReport) -> Chart:
-    """The calls of each hour of the day, from the first to the last with calls."""
+    """A chart of the calls by hour of the day, from the first to the last hour with calls."""
     hours = range(min(report.hours), max(report.hours) + 1)
     counts = [Counter({"calls": report.hours[hour]}) for hour in hours]
     return _bars(counts, [f"{hour}:00 to {hour + 1}:00" for hour in hours], [str(hour) for hour in hours])
@@ -177,7 +177,7 @@ def _bars(counts: Sequence[Counter[str]], titles: Sequence[str], labels: Sequenc
 
 
 class Headline(NamedTuple):
-    """A number above the charts, and the comparison with the previous period."""
+    """A number above the charts, and how it compares with the previous period."""
 
     value: str
     title: str
@@ -185,7 +185,7 @@ class Headline(NamedTuple):
 
 
 def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> list[Headline]:
-    """The numbers of a report's first row, compared with the previous period of the same length."""
+    """The numbers above the charts, compared with the previous period of the same length."""
     than = "the week before" if days == DAYS else f"the {counted(days, 'day')} before"
 
     def share(row: Mapping[str, Any], name: str) -> str:
@@ -204,7 +204,7 @@ def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> l
 
 @router.get("/report")
 async def report(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
-    """The counts of a period compared with the previous one, as charts and a table by flow and called number."""
+    """Show the counts of a period, compared with the previous one: charts, and a table by flow and called number."""
     period = await _period(console, filters)
     values: dict[str, Any] = {"rows": []}
     if not (is_memory := console.settings.has_memory_store):
@@ -239,13 +239,13 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
 
 @router.get("/report.json")
 async def report_json(console: TheConsole, filters: Filters, _: CanLook) -> Response:
-    """The same as JSON."""
+    """The counts as a JSON file."""
     return JSONResponse((await count_period(console, await _period(console, filters), filters.flow)).document)
 
 
 @router.get("/report.csv")
 async def report_csv(console: TheConsole, filters: Filters, _: CanLook) -> Response:
-    """The same as a table for spreadsheets."""
+    """The counts as a CSV file for spreadsheets."""
     counts = await count_period(console, await _period(console, filters), filters.flow)
     headers = {"content-disposition": "attachment; filename=report.csv"}
     return Response(counts.csv, media_type="text/csv; charset=utf-8", headers=headers)

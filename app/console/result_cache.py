@@ -16,7 +16,7 @@ class ResultCache:
     The first value of a key is its kind; results of a kind are computed one at a time.
 
     Args:
-        most: the number to keep.
+        most: the maximum number of results to keep.
     """
 
     def __init__(self, most: int) -> None:
@@ -27,7 +27,7 @@ class ResultCache:
     async def get(
         self, key: tuple[object, ...], compute: Callable[[], Awaitable[Any]], most_s: float = math.inf
     ) -> Any:
-        """The result of `compute`, at most `most_s` seconds old."""
+        """The result for a key, computed again if it is more than `most_s` seconds old."""
         oldest = time.monotonic() - most_s
         async with self._turns[key[0]]:
             known = self._known.pop(key, None)

@@ -1,4 +1,4 @@
-"""Services that the command line passes to the console, which does not import `web`."""
+"""The services that the command line passes to the console, because the console does not import `app.web`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, Final, NamedTuple
 
 
 class Served(NamedTuple):
-    """The address of the webhook server on this host, such as `http://127.0.0.1:8000`; "" if unknown.
+    """The addresses of the webhook server on this host, such as `http://127.0.0.1:8000`; "" if unknown.
 
     Attributes:
-        url: its webhooks and probes.
-        metrics_url: its counters.
+        url: where it serves webhooks and probes.
+        metrics_url: where it serves its counters.
     """
 
     url: str = ""

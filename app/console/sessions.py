@@ -1,4 +1,4 @@
-"""Sessions of the console: roles with an expiry, in signed cookies, not in a database."""
+"""The sessions of the console: a role with an expiry, stored in a signed cookie instead of a database."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from app.settings.logins import Login, Role
 from app.store import milliseconds
 
 LONGEST: Final = timedelta(hours=12)
-"""Lifetime of a session, and of an unopened link."""
+"""Lifetime of a session, and of a link that nobody has opened."""
 IDLE: Final = timedelta(hours=2)
 """Idle time after which a session ends."""
 RENEW_AFTER: Final = timedelta(minutes=1)
-"""Precision of a session's last use, so that few responses set a cookie."""
+"""How precisely the last use of a session is recorded. A coarse value means that few responses set a cookie."""
 BY_LINK: Final = "link"
 """The credential of sessions that were opened by a link."""
 _LINK: Final = Login("", "change", "")
@@ -55,7 +55,7 @@ class ConsoleSession:
 
     @property
     def by(self) -> str:
-        """The stored name of the person."""
+        """The name of the person as stored with changes."""
         return self.name or self.role
 
 
@@ -85,7 +85,7 @@ class Sessions:
         logins: the current logins.
         has_links: whether links open the console.
         clock: the current time in UTC.
-        links_since: older links are refused, since they may have been used in a previous process.
+        links_since: links created earlier are refused, because they may have been used in a previous process.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Sessions:
         return None
 
     def renewed(self, session: ConsoleSession) -> ConsoleSession | None:
-        """The session with its use updated; None if its cookie is recent enough."""
+        """The session with its last use updated; None if the one in its cookie is recent enough."""
         now = self._clock()
         is_new = session.used_at > milliseconds(now - RENEW_AFTER)
         return None if is_new else replace(session, used_at=milliseconds(now))
@@ -154,9 +154,9 @@ class Sessions:
 
 
 def _serializer(keys: Sequence[bytes], purpose: str) -> URLSafeSerializer:
-    """Signs JSON with a key for only this purpose, derived from the first of `keys`."""
+    """A serializer that signs JSON with a key for this purpose only, derived from `keys`."""
     return URLSafeSerializer(
-        list(reversed(keys)),  # the last one signs
+        list(reversed(keys)),  # itsdangerous signs with the last key
         salt=f"ncco-server: console {purpose}",
         signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
     )

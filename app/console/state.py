@@ -28,12 +28,12 @@ from app.store import Records, Store
 
 @dataclass
 class Console:
-    """The parts of a console, in `app.state.console`.
+    """The shared state of the console's routes, in `app.state.console`.
 
     Attributes:
-        dev: development.
+        dev: whether this is development mode.
         has_secure_cookies: whether browsers send its cookies only over TLS.
-        pictures, results, lists: pictures of flows, counts and proofs, and lists of calls, cached.
+        pictures, results, lists: caches of the pictures of flows, of counts and proofs, and of lists of calls.
         phone_calls: plays the calls of the phone.
         incoming: the calls that the server places in development; None if it places none with this console.
         worker: answers the editor's and the phone's requests about texts.
@@ -60,7 +60,7 @@ class Console:
     prover: Worker
 
     async def read_project(self) -> ReadProject:
-        """The project on disk, read in another thread."""
+        """Read the project on disk, in another thread."""
         return await asyncio.to_thread(self.project.current)
 
     async def opened_store(self) -> Store:
@@ -76,13 +76,13 @@ class Console:
             yield records
 
     async def close(self) -> None:
-        """Close resources opened by requests."""
+        """Close the resources that requests have opened."""
         for part in (self.figures, self.worker, self.prover, self.phone_calls, self.changes, self.store):
             await part.close()
 
 
 def console_of(connection: HTTPConnection) -> Console:
-    """The console of a request."""
+    """The state of the console that a request belongs to."""
     console: Console = connection.app.state.console
     return console
 
@@ -92,4 +92,4 @@ async def _console(connection: HTTPConnection) -> Console:
 
 
 TheConsole: TypeAlias = Annotated[Console, Depends(_console)]
-"""Route parameter: its console."""
+"""Route parameter: the state of the console."""

@@ -34,11 +34,11 @@ MOST_WAITING: Final = 16
 MEMORY_BYTES: Final = 1 << 30
 SECONDS: Final = 5.0
 BUSY: Final = 6
-"""Factor on the time limit if other processes keep the processors busy."""
+"""The time limit is multiplied by this if other processes keep the processors busy."""
 START_SECONDS: Final = 60
 """Time limit for starting the subprocess on a busy machine."""
 _LENGTH_BYTES: Final = 4
-"""Each message is JSON after its length."""
+"""The size of a message's length in bytes. A message is its length, followed by JSON."""
 
 Reason: TypeAlias = Literal["time", "memory", "killed", "busy", "superseded", "failed"]
 
@@ -53,7 +53,7 @@ _CURES: Final[Mapping[Reason, str]] = {
 
 
 class WorkNotDone(AppError):
-    """Work in the subprocess was stopped, refused or failed; the next request gets a working subprocess."""
+    """Work in the subprocess was stopped or refused, or failed. The next request gets a working subprocess."""
 
     def __init__(self, reason: Reason, seconds: float = 0) -> None:
         super().__init__(_CURES[reason].format(seconds=seconds))
@@ -66,7 +66,7 @@ class Worker:
     Args:
         seconds: processor time of a task, unless its request sets another limit.
         memory_bytes: memory limit of the subprocess.
-        module: imported when the subprocess starts, outside that time.
+        module: imported when the subprocess starts; this does not count as time of a task.
         env: its environment; by default without the server's variables.
     """
 
@@ -100,9 +100,9 @@ class Worker:
         """Run a function and return its result. Raises WorkNotDone.
 
         Args:
-            function: a module's function; never taken from a request.
-            values: its named arguments.
-            asker: an older waiting request of the same asker is dropped; "" drops none.
+            function: a function of a module; never taken from a request.
+            values: the function's named arguments.
+            asker: an older request of the same asker that is still waiting is dropped; "" drops none.
             owner: owners take turns, so that one with many requests does not delay others.
             seconds: limit of processor time.
         """
@@ -172,7 +172,7 @@ class Worker:
             process.kill()
         if process.stdin is not None:
             process.stdin.close()
-        await process.wait()  # not communicate(): a request may still be reading
+        await process.wait()  # not communicate(), because a request may still be reading
 
 
 async def _send(process: Process, message: Mapping[str, Any]) -> None:

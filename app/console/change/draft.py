@@ -17,17 +17,17 @@ from app.flow.source.edit import Path
 
 
 def form_fields(file: str, text: str, line: str) -> list[FormField]:
-    """The fields of a file; `line` is a number of the project."""
+    """The form fields of a file's text. `line` is a number of the project."""
     return list(fields_in(read_yaml(file, text)[0], line))
 
 
 def a_number(read: ReadProject) -> str:
-    """A number of the project; "" if it has none."""
+    """One of the numbers that the project answers; "" if it has none."""
     return next((flow.numbers[0] for flow in read.project.flows.values() if flow.numbers), "")
 
 
 class FieldChange(NamedTuple):
-    """A change in the form; `before` is "" for an addition, `after` for a removal."""
+    """One change in the form. `before` is "" for an added value, `after` is "" for a removed one."""
 
     group: str
     label: str
@@ -63,7 +63,7 @@ class FileChange:
 
     Attributes:
         before, text: the old and the new text.
-        fields, after: the form fields of both.
+        fields, after: the form fields of the old and the new text.
         issues: the issues of the project that the change adds; an error prevents saving.
     """
 
@@ -76,17 +76,17 @@ class FileChange:
 
     @property
     def digest(self) -> str:
-        """A hash of the file's text."""
+        """A hash of the old text."""
         return digest_of(self.before)
 
     @property
     def has_errors(self) -> bool:
-        """Whether it cannot be saved."""
+        """Whether an error prevents saving."""
         return any(issue.is_error for issue in self.issues)
 
     @property
     def differences(self) -> list[FieldChange]:
-        """The changes for callers."""
+        """The changed values, as the form shows them."""
         return differences(self.fields, self.after)
 
     @property

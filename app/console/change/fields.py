@@ -12,7 +12,7 @@ from app.flow.source.edit import Path
 from app.service.phone_numbers import is_number, readable
 
 FieldKind: TypeAlias = Literal["prompt", "hours", "number", "key", "date", "name", "country", "template"]
-"""The value of a `template` is the name of a file, which the form shows but cannot change."""
+"""The kinds of fields. A `template` contains the name of a file, which the form shows but cannot change."""
 _LINE: Final = "Numbers of this line"
 _HOURS_OF: Final = "Opening hours: "
 SECTIONS: Final = ("What callers hear", "Opening hours", "Who is called", "Menu keys", _LINE)
@@ -20,15 +20,16 @@ SECTIONS: Final = ("What callers hear", "Opening hours", "Who is called", "Menu 
 
 
 class FormField(NamedTuple):
-    """A changeable value.
+    """A value in a flow file that owners can change.
 
     Attributes:
         path: the path to the value in its file.
         group: the heading above it, such as "menu" or "Opening hours: office".
         label: its name within its group.
         value: the current text; numbers and dates in readable form.
-        key_at, start, end: line and column of its key, if it has one, of its start, and of its end.
-        removes: the path that "remove" removes; None if it cannot be removed.
+        key_at: line and column of the key, if the value has one.
+        start, end: line and column where the value starts and ends.
+        removes: the path to delete from the file if the owner removes the value; None if that is not possible.
     """
 
     kind: FieldKind
@@ -43,7 +44,7 @@ class FormField(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of its input: the path as a JSON Pointer."""
+        """The name of the field's input: the path as a JSON Pointer."""
         return pointer(self.path)
 
     @property
@@ -75,12 +76,12 @@ class NewLine(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Prefix of the names of its inputs."""
+        """The prefix of the names of the inputs of a new line."""
         return pointer(self.path)
 
     @property
     def part(self) -> NewPart:
-        """Its prompt."""
+        """The kind of line that can be added here."""
         return NEW_PARTS[self.path[-1]]
 
     @property
@@ -90,7 +91,7 @@ class NewLine(NamedTuple):
 
 
 class NewPart(NamedTuple):
-    """A new line, with examples of its key ("" if it has none) and value, and their required forms."""
+    """A kind of line to add, with an example and a description of its key ("" if it has none) and its value."""
 
     label: str
     key: str
@@ -124,21 +125,21 @@ NEW_PARTS: Final = {
         "its name, such as Founders' Day",
     ),
 }
-"""Possible additions, by key; all but numbers belong to a calendar."""
+"""The kinds of lines that can be added, by key. All except numbers belong to a calendar."""
 
 
 def pointer(path: Path) -> str:
-    """A path as a JSON Pointer (RFC 6901)."""
+    """Write a path as a JSON Pointer (RFC 6901)."""
     return "".join(f"/{key.replace('~', '~0').replace('/', '~1')}" for key in path)
 
 
 def path_of(name: str) -> Path:
-    """The path of a JSON Pointer."""
+    """Read the path from a JSON Pointer."""
     return tuple(key.replace("~1", "/").replace("~0", "~") for key in name.split("/")[1:])
 
 
 def fields_in(root: Node | None, line: str = "") -> Iterator[FormField]:
-    """The changeable values of a file: numbers, opening hours and prompts, in this order.
+    """The values of a file that owners can change: numbers, opening hours and prompts, in this order.
 
     `line` is a number of the project: others in its country are shown in national form.
     """
@@ -148,7 +149,7 @@ def fields_in(root: Node | None, line: str = "") -> Iterator[FormField]:
 
 
 def _fields_in(root: Map) -> Iterator[FormField]:
-    """The fields with their values as in the file."""
+    """The fields, with their values as written in the file."""
     if isinstance(numbers := root.get("numbers"), Seq):
         for place, number in _items(numbers, ("numbers",)):
             yield from _text(number, place, "number", _LINE, "Calls to", removes=place)
@@ -162,7 +163,7 @@ def _fields_in(root: Map) -> Iterator[FormField]:
 
 
 def new_lines_in(root: Node | None) -> Iterator[NewLine]:
-    """Where lines may be added."""
+    """The places where lines can be added."""
     if isinstance(root, Map):
         if isinstance(root.get("numbers"), Seq):
             yield NewLine(("numbers",), _LINE)
@@ -172,7 +173,7 @@ def new_lines_in(root: Node | None) -> Iterator[NewLine]:
 
 
 def group_title(group: str) -> str:
-    """The heading of a group within its section: a step or calendar by its name as words."""
+    """The heading of a group: the name of its step or calendar, in words."""
     return group.removeprefix(_HOURS_OF).replace("_", " ").capitalize()
 
 
@@ -188,7 +189,7 @@ def _items(node: Node | None, path: Path) -> list[tuple[Path, Node]]:
 
 
 def _of_calendar(part: Entry, path: Path, group: str) -> Iterator[FormField]:
-    """The hours of days and dates, and the holidays."""
+    """The fields of a calendar: the hours of days and dates, and the holidays."""
     if part.key.value == "holidays":
         for place, holiday in _items(part.value, path):
             yield from _of_holiday(holiday, place, group)
@@ -200,7 +201,7 @@ def _of_calendar(part: Entry, path: Path, group: str) -> Iterator[FormField]:
 
 
 def _of_holiday(node: Node, path: Path, group: str) -> Iterator[FormField]:
-    """A date, dates with their names, or the holidays of a country."""
+    """The fields of an entry of `holidays`: a date, dates with their names, or the holidays of a country."""
     if isinstance(node, Text):
         yield from _text(node, path, "date", group, "Holiday", removes=path)
         return
@@ -218,7 +219,7 @@ def _of_holiday(node: Node, path: Path, group: str) -> Iterator[FormField]:
 
 
 def _of_step(step: Node | None, path: Path, group: str) -> Iterator[FormField]:
-    """The prompts, dialled numbers and keys of a step, or of the defaults of all steps."""
+    """The fields of a step, or of the defaults of all steps: prompts, dialled numbers and keys."""
     if not isinstance(step, Map):
         return
     for place, part in _items(step.get("do"), (*path, "do")):
@@ -236,14 +237,14 @@ def _of_step(step: Node | None, path: Path, group: str) -> Iterator[FormField]:
 
 
 def _of_choice(choice: Entry, path: Path, group: str) -> Iterator[FormField]:
-    """The keys of a choice."""
+    """The fields for the keys of a choice."""
     for entry in _entries(choice.value):
         if entry.key.value == "dtmf":
             yield from _texts(entry, (*path, "dtmf"), "key", group, f"key for {choice.key.value.replace('_', ' ')}")
 
 
 def _dialled(connect: Entry, path: Path, group: str) -> Iterator[FormField]:
-    """The numbers of a connect; addresses of other kinds, and computed ones, must be changed in the editor."""
+    """The fields for the numbers of a connect. Other addresses and computed numbers must be changed in the editor."""
     for place, target in _items(connect.value, path):
         number = target.get("number") if isinstance(target, Map) else target
         where = (*place, "number") if isinstance(target, Map) else place

@@ -22,11 +22,11 @@ MOST_CHARACTERS: Final = 20_000
 
 
 class CannotChange(Exception):
-    """The form's changes are impossible; the message gives the reason and the fix.
+    """The changes cannot be made; the message gives the reason and the fix.
 
     Attributes:
-        faults: the name of an input → its error; empty if the whole file is wrong.
-        text: the file's text with all the other changes; "" if it is about the whole file.
+        faults: the errors by the name of their input; empty if the error concerns the whole file.
+        text: the file's text with all the other changes; "" if the error concerns the whole file.
     """
 
     def __init__(self, problem: str, faults: Mapping[str, str] | None = None, text: str = "") -> None:
@@ -36,7 +36,7 @@ class CannotChange(Exception):
 
 
 def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], line: str = "") -> str:
-    """The text of a file with a form's changes. Raises CannotChange.
+    """Apply a form's changes to the text of a file. Raises CannotChange.
 
     `form` has the new value of each field under its name, `remove:NAME` for removed lines, and `key:NAME` and
     `value:NAME` for added lines. `line` is a number of the project, which determines how national numbers are read.
@@ -68,12 +68,12 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], lin
 
 
 def is_removed(field: FormField, form: Mapping[str, str]) -> bool:
-    """Whether a form removes the line of a field."""
+    """Whether the form says to remove the line of a field."""
     return field.removes is not None and f"remove:{field.name}" in form
 
 
 def tidied(value: str) -> str:
-    """A value in the form in which it is compared and written."""
+    """A value in normal form, in which values are compared and written to the file."""
     return value.replace("\r\n", "\n").strip()
 
 

@@ -1,4 +1,4 @@
-"""Converts days, dates and phone numbers between the way people write them and the way flows do."""
+"""Converts days, dates and phone numbers between the notation of people and that of flows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DAYS: Final = {
     day[:3].lower(): day for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 }
 _DAY_SIGNS: Final = ((re.compile(r"\s*(?:\u2013|\bto\b)\s*"), "-"), (re.compile(r"\s*(?:&|\band\b)\s*"), ","))
-"""Words between days → their notation in flows."""
+"""The words between days, and the sign for each in flows."""
 
 
 def days_in_words(key: str) -> str:
@@ -50,7 +50,7 @@ def date_key(words: str) -> str:
 
 
 def is_date(key: str) -> bool:
-    """Whether it looks like a flow's date or range of dates."""
+    """Whether a text looks like a date or a range of dates in a flow."""
     return _DATE.fullmatch(key) is not None
 
 

@@ -1,4 +1,4 @@
-"""A form for prompts, opening hours and phone numbers: changes values of flow files without YAML."""
+"""The form that changes prompts, opening hours and phone numbers in flow files without showing YAML."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SHOWN_HOLIDAYS: Final = timedelta(days=366)
 
 
 class FormGroup(NamedTuple):
-    """The fields of a step or calendar in a section, and possible additions."""
+    """The fields of one step or calendar within a section, and the lines that can be added."""
 
     name: str
     fields: list[FormField]
@@ -43,7 +43,7 @@ class FormGroup(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Its heading."""
+        """The heading of the group."""
         return group_title(self.name)
 
     @property
@@ -61,11 +61,11 @@ class FormSection(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The number of its fields."""
+        """The number of fields in the section."""
         return sum(len(group.fields) for group in self.groups)
 
     def has(self, inputs: Collection[str]) -> bool:
-        """Whether it has one of these inputs."""
+        """Whether one of these inputs is in the section."""
         return any(
             field.name in inputs or f"remove:{field.name}" in inputs for group in self.groups for field in group.fields
         ) or any(
@@ -77,7 +77,7 @@ class FormSection(NamedTuple):
 
 
 def sections_of(fields: Iterable[FormField], new_lines: Iterable[NewLine]) -> list[FormSection]:
-    """The form by section."""
+    """The sections of the form."""
     found: dict[str, dict[str, FormGroup]] = {title: {} for title in SECTIONS}
     for field in fields:
         found[field.section].setdefault(field.group, FormGroup(field.group, [], [])).fields.append(field)
@@ -111,7 +111,7 @@ def change_list(request: Request, _: CanLook) -> Response:
 
 
 def _shared(read: ReadProject) -> dict[str, str]:
-    """The files with opening hours for all flows → their display names."""
+    """The files with opening hours that flows share, each with its display name."""
     owned = {flow.place.file for flow in read.project.flows.values()}
     files = dict.fromkeys(calendar.place.file for calendar in read.project.calendars.values())
     line = a_number(read)
@@ -135,14 +135,14 @@ def _form(
     faults: Mapping[str, str] | None = None,
     draft: FileChange | None = None,
 ) -> Response:
-    """The form, with the previous input if there is a problem.
+    """Show the form, with what was entered before if there is a problem.
 
     Args:
         request: the request to answer.
-        file: the file of the form.
+        file: the file that the form changes.
         problem: why nothing can be saved.
-        form: the typed values.
-        faults: see CannotChange.
+        form: the values that were entered.
+        faults: see `CannotChange`.
         draft: the changed file; its issues are shown next to their fields.
     """
     folder = _folder(request)
@@ -182,7 +182,7 @@ def _form(
 
 
 def _holidays(read: ReadProject, file: str) -> dict[str, list[tuple[date, str]]]:
-    """The group of each calendar of a file → the holidays of a year from now on which it is closed."""
+    """For each calendar of a file, by its group: the holidays in the next year on which it is closed."""
     today = datetime.now(UTC).date()
     return {
         f"Opening hours: {calendar.name}": [
@@ -197,7 +197,7 @@ def _holidays(read: ReadProject, file: str) -> dict[str, list[tuple[date, str]]]
 
 @router.post("/change/{file:path}")
 async def change_review(request: Request, file: str, _: CanChange) -> Response:
-    """The page to confirm the changes; the form again if it has errors, or with `edit`."""
+    """Show the changes for confirmation, or the form again if it has errors or the owner chose `edit`."""
     return await run_in_threadpool(_review, request, file, await _posted(request))
 
 
@@ -233,7 +233,7 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
 
 
 def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, str]:
-    """The values and lines of a form that differ from the file's, without controls."""
+    """The values and lines of a form that differ from the file, without the form's other inputs."""
     values = {field.name: tidied(field.value) for field in fields}
     steers = ("remove:", "key:", "value:", "/")
     typed = {name: value for name, value in form.items() if name.startswith(steers) and (value or name[0] == "/")}
@@ -270,7 +270,7 @@ def _save(request: Request, form: Mapping[str, str], by: str) -> Response:
 
 
 async def _posted(request: Request) -> dict[str, str]:
-    """The values of a form, with ticked days as one text, and the end of a date range after its start."""
+    """The values of a form, with ticked days joined into one text, and the two dates of a range joined into one."""
     form = await request.form(max_fields=MOST_FIELDS)
     texts: dict[str, str] = {}
     for name, value in form.multi_items():

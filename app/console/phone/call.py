@@ -1,4 +1,4 @@
-"""One call of the phone: the flow, its surroundings, and its saving as a scenario."""
+"""One call of the phone: its flow, the world around it, and how it is saved as a scenario."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 _SEED: Final = "the phone of the console"
 """Seed for a call's IDs, so that replays have the same IDs."""
 LONGEST_ACT_S: Final = 10.0
-"""Maximum number of real seconds to play a call without a pause."""
+"""Maximum number of real seconds for which a call is played in one go."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A written scenario: its file, its name, and the command that plays it."""
+    """A scenario that was written: its file, its name, and the command that plays it."""
 
     path: str
     name: str
@@ -53,15 +53,15 @@ class PhoneCall(PlayedCall):
     Args:
         placed: the call.
         call: who calls whom, as in a scenario.
-        answers: its lookups, and the behaviour of called parties.
-        playable: the source being called.
-        stage: its server; None for a plain NCCO.
-        folder: the flows' folder.
-        env: the chosen variables of flows.
+        answers: answers its lookups, and decides how called parties behave.
+        playable: the text that is called.
+        stage: the server that answers; None for a plain NCCO.
+        folder: the folder of the flows.
+        env: the variables of flows that the person has set.
 
     Attributes:
-        made_at: when, in the time zone of the flow.
-        former: the conversation of the repeated call.
+        made_at: when the call is made, in the time zone of the flow.
+        former: the conversation of the call that this one repeats.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class PhoneCall(PlayedCall):
 
     @property
     def is_live(self) -> bool:
-        """Whether its lookups are really sent."""
+        """Whether the lookups of the call are really sent."""
         return self.answers.client is not None
 
     @property
@@ -106,19 +106,19 @@ class PhoneCall(PlayedCall):
 
     @property
     def has_only_silence(self) -> bool:
-        """Whether it recorded the caller, who left no message."""
+        """Whether the call recorded the caller, but no message was left."""
         is_recorded = any(done.where.waits == "record" for done in self.done)
         return is_recorded and not any(isinstance(done.step, RecordStep) for done in self.done)
 
     @property
     def decided(self) -> ScriptedParty | None:
-        """The person's choice for a ringing party; None if nothing rings."""
+        """What the person chose for the party that is ringing; None if nobody is being called."""
         rings = any(not leg.is_answered and not leg.is_over for leg in self.leg.dialled)
         last = self.done[-1].step if self.done else None
         return last.party if rings and isinstance(last, DialStep) else None
 
     async def guarded(self, playing: Callable[[], Awaitable[None]]) -> None:
-        """Play, for at most `LONGEST_ACT_S`; an error ends the call, with the reason in `stopped`.
+        """Play the call, for at most `LONGEST_ACT_S`. An error ends the call; `stopped` then has the reason.
 
         Raises CannotDo.
         """
@@ -161,7 +161,7 @@ class PhoneCall(PlayedCall):
         return Kept(str(path), name, shlex.join(("ncco", "test", str(path))))
 
     def blocked(self) -> str:
-        """Why it cannot be written as a scenario, for display; "" if nothing prevents it."""
+        """Why the call cannot be written as a scenario, for display; "" if nothing prevents it."""
         if self._stage is None:
             return "An NCCO without a flow cannot become a scenario."
         folder = self._folder.absolute().parent / SCENARIO_FOLDERS[0]
@@ -171,7 +171,7 @@ class PhoneCall(PlayedCall):
         return f"{found} is not writable by the server's user, so this call cannot be kept as a scenario."
 
     async def close(self) -> None:
-        """Release its resources."""
+        """Release the resources of the call."""
         if self._stage is not None:
             await self._stage.store.close()
 
@@ -192,7 +192,7 @@ class PhoneServer:
     env: Mapping[str, str]
 
     async def place(self, playable: Playable, call: ScenarioCall, answers: ChosenAnswers) -> PhoneCall:
-        """Call on a separate stage: the real application, a store in memory, a virtual clock. Raises CannotPlace.
+        """Make a call on a stage of its own: real application, store in memory, virtual clock. Raises CannotPlace.
 
         Nothing is sent to anybody, except the lookups of `answers`.
         """
@@ -215,7 +215,7 @@ class PhoneServer:
 
 
 class NccoServer:
-    """Replies to the answer webhook with an NCCO, and to all others with nothing."""
+    """A server that replies to the answer webhook with an NCCO, and to all other webhooks with nothing."""
 
     def __init__(self, ncco: Sequence[Mapping[str, Any]], clock: VirtualClock) -> None:
         self._body = json.dumps(list(ncco)).encode()

@@ -1,4 +1,4 @@
-"""The users of the phone: each has a subprocess that plays their calls.
+"""The people who use the phone. Each has a subprocess that plays their calls.
 
 A call that computes for a long time therefore delays nobody else, and can be killed.
 """
@@ -21,13 +21,13 @@ from app.console.sessions import ConsoleSession
 from app.console.worker import Reason, Worker, WorkNotDone
 
 IDLE_S: Final = 600.0
-"""Real seconds without a request after which a person's calls are ended."""
+"""A person's calls are ended after this many real seconds without a request."""
 MOST_PEOPLE: Final = 3
-"""Maximum number of people with calls. If another one calls, the longest idle person's calls are ended."""
+"""Maximum number of people with calls. If one more calls, the calls of whoever has been idle longest are ended."""
 MOST_S: Final = 15.0
 """Processor seconds per request; a call is stopped earlier if possible (`LONGEST_ACT_S`)."""
 LOOKS_S: Final = 2.0
-"""Seconds between checks whether the waiting page is still open; shorter work runs to the end."""
+"""Seconds between checks whether the page that waits is still open. Shorter work always runs to the end."""
 _LOST: Final[Mapping[Reason, tuple[int, str]]] = {
     "time": (422, "this call took too long, so it was ended; call again"),
     "memory": (422, "this call took too much memory, so it was ended; call again"),
@@ -43,8 +43,9 @@ class Person:
 
     Attributes:
         worker: plays the calls.
-        used_at: time of the last request. asking: number of requests in progress.
-        kept: number of kept messages by call ID.
+        used_at: time of the last request.
+        asking: number of requests in progress.
+        kept: number of messages that were kept, by call ID.
     """
 
     def __init__(self, worker: Worker) -> None:
@@ -55,12 +56,12 @@ class Person:
 
     @property
     def order(self) -> tuple[bool, float]:
-        """Sort key: the calls of the person with the smallest are ended first."""
+        """A sort key: the person with the smallest one is the first whose calls are ended."""
         return self.asking > 0, self.used_at
 
 
 def worker_for(session: ConsoleSession) -> Worker:
-    """A subprocess for the calls of a session; if it may use real services, it has the server's environment."""
+    """A subprocess for a session's calls. If the session may use real services, it has the server's environment."""
     return Worker(seconds=MOST_S, env=os.environ if session.role == "change" else {})
 
 
@@ -81,7 +82,7 @@ class PhoneCalls:
         self._ending: asyncio.Task[None] | None = None
 
     async def person(self, session: ConsoleSession) -> Person:
-        """The user with this session; ends somebody else's calls if there are too many."""
+        """The person with this session; ends somebody else's calls if there are too many people."""
         while session.id not in self._people and len(self._people) >= MOST_PEOPLE:
             ended = min(self._people, key=lambda id_: self._people[id_].order)
             await self._people.pop(ended).worker.close()
@@ -92,7 +93,7 @@ class PhoneCalls:
         return self._people[session.id]
 
     async def ask(self, request: Request, session: ConsoleSession, method: str, **values: Any) -> dict[str, Any]:
-        """Run a method of `PhonePlayer`. It is stopped if the page is closed. Raises HTTPException."""
+        """Run a method of `PhonePlayer` in the subprocess; stop it if the page is closed. Raises HTTPException."""
         if self._play is None:
             raise HTTPException(503, "this console cannot place calls")
         if "id_" in values and session.id not in self._people:
@@ -130,7 +131,7 @@ class PhoneCalls:
 
 
 async def _while_open(request: Request, work: Awaitable[T]) -> T:
-    """Await `work`; it is cancelled if the waiting page is closed."""
+    """Await `work`; cancel it if the page that waits is closed."""
     task = asyncio.ensure_future(work)
     try:
         while not (await asyncio.wait((task,), timeout=LOOKS_S))[0]:

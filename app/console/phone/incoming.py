@@ -32,11 +32,11 @@ CHOICES: Final[dict[Choice, Behaviour]] = {
     "mailbox": Behaviour("beep", rings_s=0, talks_s=60),
     "ring": Behaviour("timeout"),
 }
-"""What a person can do when the phone rings. A mailbox beeps, and records for a minute."""
+"""What a person can do when the phone rings. With `mailbox`, it beeps and records for a minute."""
 PREFIX: Final = "placed-"
-"""Prefix of the ID of such a call on the page."""
+"""The prefix of the IDs that such calls have on the page."""
 POLL_S: Final = 1.0
-"""Seconds between the page's requests for what has happened."""
+"""Seconds between the page's requests for news of the call."""
 ENDED_CALLS: Final = 100
 """Maximum number of ended calls that can still be viewed."""
 
@@ -57,7 +57,7 @@ class IncomingCalls:
         access: how the server places calls.
         server_url: the address of the server on this machine.
         listener: the socket of `access.api_url`.
-        speed: seconds of the calls per second.
+        speed: how many seconds of the calls pass per real second.
     """
 
     def __init__(
@@ -90,13 +90,13 @@ class IncomingCalls:
         return [RingingCall(leg.uuid, leg.identity.from_ or "", leg.identity.to) for leg, _ in self._ringing_legs()]
 
     def _ringing_legs(self) -> Iterator[tuple[Leg, Leg]]:
-        """The ringing legs, each with the leg whose dial waits for a decision: itself, or that of a connect."""
+        """The ringing legs, each with the leg whose dial waits for a decision: itself, or the one that dials it."""
         for leg in self._live.vonage.legs.values():
             if leg.waited is not None and leg.waited.kind == "dial":
                 yield (leg.dialled[-1] if leg.is_answered else leg), leg
 
     async def choose(self, uuid: str, choice: Choice) -> None:
-        """Do something with a ringing call. Raises HTTPException: it no longer rings."""
+        """Do something with a ringing call. Raises HTTPException if it no longer rings."""
         async with self._live.scheduler.in_step():
             decider = next((decider for leg, decider in self._ringing_legs() if leg.uuid == uuid), None)
             if decider is None:
@@ -104,7 +104,7 @@ class IncomingCalls:
             await decider.decide(CHOICES[choice])
 
     async def show(self, id_: str) -> Json:
-        """The current state of a call, in the form of the phone's own calls. Raises HTTPException."""
+        """The current state of a call, in the same form as for the phone's own calls. Raises HTTPException."""
         async with self._live.scheduler.in_step():
             return _shown(self._leg(id_))
 
@@ -172,7 +172,7 @@ def _shown(leg: Leg) -> Json:
 
 
 class LocalServer(HttpServer):
-    """The server on this machine, even if its webhooks have the public URL."""
+    """Reaches the server on this machine, even if the URLs of its webhooks begin with the public URL."""
 
     def __init__(self, public_url: str, server_url: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The phone: call a flow or an NCCO in the browser, be the caller, and see each decision."""
+"""The *Phone* page: call a flow or an NCCO in the browser, act as the caller, and see each decision."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def phone(
     flow: str = "",
     line: Annotated[int | None, Query(ge=1)] = None,
 ) -> Response:
-    """The page, with a file of the project, the file of a flow, or the file of the flow for any number."""
+    """Show the page with a file: the given one, that of a given flow, or that of the flow that takes any number."""
     read = await console.read_project()
     flows = read.project.flows
     preferred = sorted(flows.values(), key=lambda each: (not each.default, not each.is_startable, each.name))
@@ -109,7 +109,7 @@ async def phone(
 
 
 def _opened(folder: ProjectFolder, session: ConsoleSession, read: ReadProject, file: str) -> Mapping[str, str]:
-    """A file for the editor, with its digest, and the reason if it cannot be saved.
+    """A file for the editor, with its digest and the reason why it cannot be saved ("" if it can).
 
     The reason is also "" in a session without the right to change. A file outside the project is empty.
     """
@@ -133,7 +133,7 @@ async def text_of(console: TheConsole, session: CanLook, file: str) -> Mapping[s
 
 
 class SaveRequest(BaseModel):
-    """A text to write; `digest`: of the text that was opened."""
+    """A text to save. `digest` is that of the text that was opened."""
 
     file: str
     text: str = Field(max_length=MAX_BYTES)
@@ -144,7 +144,7 @@ class SaveRequest(BaseModel):
 async def save_text(
     request: Request, console: TheConsole, session: CanChange, wanted: SaveRequest
 ) -> Mapping[str, str]:
-    """Write a file of the project, even with errors; `problem` then names the flows that answer calls, or is "".
+    """Save a file of the project, even with errors. In that case, `problem` says which flows answer calls.
 
     A text that takes too long to read is not saved.
     """
@@ -162,14 +162,14 @@ async def save_text(
 
 @router.post("/phone/setup")
 async def setup(request: Request, session: CanLook, source: PhoneText) -> Response:
-    """The entries of a text, its dialled addresses, lookups and issues."""
+    """What the page shows about a text: flows that can be called, addresses that it dials, its lookups and issues."""
     playable = await _read(request, session, source)
     return render(request, "phone_setup.html", **_setup_values(playable, session))
 
 
 @router.post("/phone/picture")
 async def picture(request: Request, session: CanLook, source: PhoneText) -> Response:
-    """The picture of the flow of a text, or the reason if it has none; empty while the text has errors."""
+    """The picture of the flow in a text, or the reason why there is none; empty while the text has errors."""
     drawn = await ask(request, session, language.picture, source=source.model_dump())
     return Response(drawn, media_type="text/html")
 
@@ -236,7 +236,7 @@ async def place(request: Request, console: TheConsole, session: CanLook, wanted:
 
 
 async def _played(request: Request, session: ConsoleSession, method: str, **values: Any) -> Response:
-    """Continue a call and show it, with the reason if the step was not possible."""
+    """Continue a call and show it; if the step was not possible, with the reason."""
     console = console_of(request)
     if values.get("id_", "").startswith(PREFIX):
         return await _incoming(request, session, values["id_"], values.get("step"))
@@ -246,7 +246,7 @@ async def _played(request: Request, session: ConsoleSession, method: str, **valu
     has_kept = False
     if console.dev and (files := console.settings.recording_files) is not None:
         kept = (await console.phone_calls.person(session)).kept
-        with suppress(OSError, StoreError):  # a message of a trial call may be missing
+        with suppress(OSError, StoreError):  # the message of a trial call may be missing from the list
             for message in call["messages"][kept[call["id"]] :]:
                 await keep_message(message, console.store, files)
                 kept[call["id"]] += 1
@@ -282,7 +282,7 @@ def _calls_of(request: Request) -> IncomingCalls:
 
 @router.get("/phone/ringing")
 async def ringing(request: Request, _: CanLook) -> Response:
-    """The calls that ring, for every page."""
+    """The calls that are ringing, which every page shows."""
     return render(request, "phone_ringing.html", ringing=_calls_of(request).ringing())
 
 
@@ -328,7 +328,7 @@ class AdvanceRequest(BaseModel):
 
 @router.post("/phone/calls/{id_}/advance")
 async def advance(request: Request, session: CanLook, id_: str, wanted: AdvanceRequest) -> Response:
-    """Let time pass."""
+    """Let the time of the call pass."""
     return await _played(request, session, "advance", id_=id_, at=wanted.at)
 
 
@@ -340,7 +340,7 @@ async def change_world(request: Request, session: CanLook, id_: str, world: Worl
 
 @router.get("/phone/calls/{id_}/turns/{number}")
 async def turn(request: Request, console: TheConsole, session: CanLook, id_: str, number: int) -> Response:
-    """The reasons for a turn, with its webhook and NCCO."""
+    """Show the reasons for a turn, with its webhook and NCCO."""
     base_url = console.settings.base_url
     why = await console.phone_calls.ask(request, session, "turn", id_=id_, number=number, base_url=base_url)
     return render(request, "phone_turn.html", why=why)

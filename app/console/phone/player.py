@@ -45,7 +45,7 @@ MOST_PROBLEMS: Final = 5
 
 
 class NotPlayed(AppError):
-    """The page's request is refused.
+    """A request of the page was refused.
 
     Attributes:
         status: the reply's status.
@@ -79,14 +79,14 @@ class PhonePlayer:
         }
 
     def play(self, method: str, values: Mapping[str, Any]) -> Json:
-        """The page after a method of this table was called, or `not_played`: the status and the reason."""
+        """Call one of these methods; returns the page's new state, or `not_played` with the status and the reason."""
         try:
             return self._runner.run(self._methods[method](**values))
         except NotPlayed as refusal:
             return {"not_played": [refusal.status, str(refusal)]}
 
     def close(self) -> None:
-        """Release the calls' resources."""
+        """Release the resources of all calls."""
         for call in self._calls.values():
             self._runner.run(call.close())
         if self._client is not None:
@@ -214,7 +214,7 @@ class PhonePlayer:
 
 
 def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:
-    """The call's parties; numbers in any notation. Raises NotPlayed."""
+    """The parties of a call, from numbers in any notation. Raises NotPlayed."""
     if made_at.year not in YEARS:
         raise NotPlayed(422, f"write a year from {YEARS[0]} to {YEARS[-1]}")
     zone = playable.zone
@@ -227,7 +227,7 @@ def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:
 
 
 async def _played(call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Json:
-    """Continue a call and show it, with the reason if the step was not possible."""
+    """Continue a call and show it; if the step was not possible, with the reason."""
     refused = ""
     try:
         await call.guarded(playing)
@@ -237,7 +237,7 @@ async def _played(call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Js
 
 
 def _shown(call: PhoneCall, refused: str) -> Json:
-    """The current state of the call."""
+    """The current state of a call, as the page shows it."""
     decided = call.decided
     dialled = call.moment.waited if call.moment.kind == "dial" else None
     zone = f" in {call.made_at.tzinfo}" if call.playable.project is not None else ""
@@ -270,7 +270,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
 
 
 def _messages_of(call: PhoneCall) -> Iterator[Json]:
-    """The recordings, with their seconds of speech."""
+    """The recordings of a call, each with its seconds of speech."""
     left = sum(isinstance(note.step, RecordStep) for note in call.notes)
     reported = (delivery for delivery in call.leg.log if delivery.kind == "record" and delivery.attempts)
     session = call.session
@@ -291,7 +291,7 @@ def _messages_of(call: PhoneCall) -> Iterator[Json]:
 
 
 def _issues_of(playable: Playable) -> Json:
-    """The issues of a text, for its page."""
+    """The issues of a text, as the page shows them."""
     shown = [
         {"is_error": each.is_error, "place": plain(each.place), "message": each.message, "cure": each.cure}
         for each in playable.issues
@@ -300,7 +300,7 @@ def _issues_of(playable: Playable) -> Json:
 
 
 def plain(value: Any) -> Any:
-    """A value in JSON types; dataclasses and named tuples become maps."""
+    """A value converted to JSON types; dataclasses and named tuples become maps."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_fields"):

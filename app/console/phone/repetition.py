@@ -45,7 +45,7 @@ from app.verify.scenarios.script import (
 )
 
 SAMPLE_CALLER: Final = FROM
-"""The calling number if the caller's is left out."""
+"""The calling number of the scenario if the caller's own number is left out."""
 SAMPLE_KEYS: Final = "12345678901234567890"
 SAMPLE_WORDS: Final = "sample words"
 USUAL_DIGITS: Final = 4
@@ -57,7 +57,7 @@ _RESULTS: Final[Sequence[tuple[str, Outcome]]] = (
     ("beep_start", "beep"), ("machine", "machine"), ("human", "human"), ("completed", "completed"),
     ("answered", "completed"),
 )  # fmt: skip
-"""A status, or its sub-state → the result of the dial, most precise first: `completed` follows all others."""
+"""A status or sub-state → the result of the dial, most precise first, because `completed` follows all others."""
 
 
 class CannotRepeat(AppError):
@@ -66,7 +66,7 @@ class CannotRepeat(AppError):
 
 @dataclass
 class RecordedSteps:
-    """The inputs of a call, in order, without the server's actions.
+    """What the caller and the called parties did in a call, in order.
 
     Attributes:
         inputs: the caller's inputs; None for keys or words that were not stored.
@@ -80,7 +80,7 @@ class RecordedSteps:
 
     @classmethod
     def of(cls, timeline: Timeline) -> RecordedSteps:
-        """Raises CannotRepeat."""
+        """Read a recorded call. Raises CannotRepeat."""
         entries = [entry for entry in entries_of(timeline) if not entry.is_again]
         read = [(entry, recognise(entry.fields)) for entry in entries]
         inputs = [entry for entry, _ in read if entry.turn is not None and entry.webhook.kind.startswith("input")]
@@ -95,7 +95,7 @@ class RecordedSteps:
             raise CannotRepeat("it contains something that cannot be keyed in or said on the phone") from error
 
     def as_written(self) -> dict[str, list[Any]]:
-        """The same in plain values."""
+        """These steps as plain values."""
         return {
             "inputs": [None if step is None else step.as_written() for step in self.inputs],
             "dials": [step.as_written() for step in self.dials],
@@ -104,17 +104,17 @@ class RecordedSteps:
 
     @classmethod
     def read(cls, written: Mapping[str, Sequence[Any]]) -> RecordedSteps:
-        """The result of `as_written`."""
+        """Read the result of `as_written`."""
         inputs = deque(None if step is None else step_of(step) for step in written["inputs"])
         return cls(inputs, deque(map(step_of, written["dials"])), deque(map(step_of, written["messages"])))
 
     def take(self, kind: str, action: Mapping[str, Any], *, is_hung_up: bool) -> ScriptStep:
-        """The next step at a wait of the call.
+        """The step for the next wait of the call.
 
         Args:
             kind: the kind of wait: `input`, `record`, `dial` or nothing.
             action: the waiting NCCO action.
-            is_hung_up: whether the caller finally hung up.
+            is_hung_up: whether the caller hung up in the end.
         """
         if kind == "input" and self.inputs:
             return self.inputs.popleft() or _sample(action)
@@ -146,7 +146,7 @@ def _input_of(entry: TimelineEntry) -> ScriptStep | None:
 
 
 def _sample(action: Mapping[str, Any]) -> ScriptStep:
-    """Used for keys or words that were not stored."""
+    """A sample input, for keys or words that were not stored."""
     if "dtmf" not in (action.get("type") or ("dtmf",)):
         return SpeakStep(speech=SpokenInput(text=SAMPLE_WORDS))
     most = (action.get("dtmf") or {}).get("maxDigits", USUAL_DIGITS)
@@ -194,7 +194,7 @@ class RecordedAnswers(ChosenAnswers):
         self.is_sampled = False
 
     async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
-        """See `LookupAnswers`; none for a lookup that was not made then."""
+        """See `LookupAnswers`. A lookup that was not made in the recorded call gets no answer."""
         if not self._left.get(lookup.name):
             return LookupAnswer(None, "it was not made in the recorded call")
         answer = self._left[lookup.name].popleft()
@@ -206,7 +206,7 @@ class RecordedAnswers(ChosenAnswers):
         )
 
     def _shown(self, value: Any, default: Any) -> Any:
-        """A value with sensitive parts replaced with the default."""
+        """A value whose sensitive parts are replaced with the default."""
         if isinstance(value, str) and value.startswith(MASKED):
             self.is_sampled = True
             return SAMPLE_WORDS if default is None else default
@@ -217,13 +217,13 @@ class RecordedAnswers(ChosenAnswers):
 
 
 def _way(turns: Sequence[TurnRow]) -> list[list[str]]:
-    """The steps that were entered, with their input and decisions."""
+    """The steps that a call entered, with the input and the decision in each."""
     lines = (line for turn in turns for line in trace_of(turn))
     return [[line.did, line.step, line.what] for line in lines if line.did in _COMPARED]
 
 
 def recorded_of(timeline: Timeline) -> dict[str, Any]:
-    """The data of a call for `keep_recorded`, as plain values. Raises CannotRepeat."""
+    """The data of a recorded call that `keep_recorded` needs, as plain values. Raises CannotRepeat."""
     row = timeline.call.session
     try:
         session = from_json(row.state)
@@ -260,16 +260,16 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
 async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, server: PhoneServer) -> Kept:
     """Replay a call, and save it to tests/scenarios/ next to the flows, without sensitive values.
 
-    The caller's number is saved only if a sample number takes another path.
+    The caller's number is saved only if the call takes a different path with a sample number.
 
     Args:
         recorded: see `recorded_of`.
         folder: the folder of the current flows.
-        server: its server.
+        server: the server that plays the call.
 
     Raises:
-        CannotRepeat: it cannot be replayed, or takes another path today.
-        CannotPlace: no flow answers it.
+        CannotRepeat: the call cannot be replayed, or takes a different path on today's flows.
+        CannotPlace: no flow answers the call.
         CannotKeep: the scenario cannot be saved.
     """
     flow = folder.current().project.flows.get(recorded["flow"])
@@ -295,7 +295,7 @@ async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, serv
 
 
 async def _keep_as(recorded: Mapping[str, Any], caller: str, playable: Playable, server: PhoneServer) -> Kept:
-    """Save it with this caller's number."""
+    """Replay the call from this number and save it."""
     steps = RecordedSteps.read(recorded["steps"])
     hides_input = None in steps.inputs
     hides_params = recorded["hides_params"]
@@ -338,7 +338,7 @@ async def _play(call: PhoneCall, steps: RecordedSteps, *, is_hung_up: bool) -> N
 
 
 def _require_same(then: Sequence[Sequence[str]], call: PhoneCall, *, is_sampled: bool) -> None:
-    """Raises CannotRepeat if the call took another path than the recorded one."""
+    """Raise CannotRepeat if the call took a different path from the recorded one."""
     why = (
         "with sample values in place of sensitive data, it takes a different path"
         if is_sampled

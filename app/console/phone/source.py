@@ -23,7 +23,7 @@ from app.simulator.parties import address_of
 PASTED_YAML: Final = "pasted.yaml"
 PASTED_JSON: Final = "pasted.json"
 PASTED: Final = (PASTED_YAML, PASTED_JSON)
-"""Paths of texts without a file: a flow or an NCCO."""
+"""The paths of pasted texts, which have no file: a flow and an NCCO."""
 PASTED_FLOW: Final = "flows/pasted.yaml"
 """The path under which a pasted flow is read."""
 
@@ -44,14 +44,15 @@ class PhoneText(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Playable:
-    """A parsed text.
+    """A text that was read, and what can be called in it.
 
     Attributes:
         project: the flows that can be played with it; None for an NCCO.
-        source: the input.
-        flow: the name of its own flow; "" if it has errors or is an NCCO.
-        ncco: its actions; () if it is a flow or not an NCCO.
-        issues: the text's issues, by place. others: number of errors in other files.
+        source: the text and its file.
+        flow: the name of the text's own flow; "" if it has errors or is an NCCO.
+        ncco: the actions, if the text is an NCCO; otherwise ().
+        issues: the text's issues, by place.
+        others: number of errors in other files.
     """
 
     project: Project | None
@@ -63,21 +64,21 @@ class Playable:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it can be called."""
+        """Whether the text can be called."""
         return bool(self.ncco) or bool(self.startable)
 
     @property
     def is_blank(self) -> bool:
-        """Whether it is an empty text without a file."""
+        """Whether the text is empty and has no file."""
         return self.source.file in PASTED and not (self.source.text or "").strip()
 
     @property
     def can_be_kept(self) -> bool:
-        """Whether its calls can become scenarios, which always start at the flow's `start`."""
+        """Whether its calls can become scenarios. Those always start at the flow's `start`."""
         return self.project is not None and not self.source.step
 
     def is_saved(self, folder: ProjectFolder) -> bool:
-        """Whether its file currently has this text. Blocks."""
+        """Whether the file on disk has this text. Blocks."""
         file = self.source.file
         text = self.source.text
         if text is None:
@@ -87,7 +88,7 @@ class Playable:
 
     @property
     def startable(self) -> list[Flow]:
-        """The flows in which a call can start: only its own if that is possible, otherwise those that run it."""
+        """The flows in which a call can start: the text's own flow if possible, otherwise the flows that run it."""
         flows = self.project.flows if self.project is not None else {}
         own = flows.get(self.flow)
         if own is not None and own.is_startable:
@@ -96,19 +97,19 @@ class Playable:
 
     @property
     def places_calls(self) -> bool:
-        """Whether the server places calls with its own flow."""
+        """Whether the server can place calls with the text's own flow."""
         own = self.project.flows.get(self.flow) if self.project is not None else None
         return own is not None and own.outbound is not None
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone for the call's time: the opening hours' zone, or UTC."""
+        """The time zone for the time of a call: that of the opening hours, or UTC."""
         flows = self.startable
         return zone_of(self.project, flows[0].name) if self.project is not None and flows else ZoneInfo("UTC")
 
 
 def dialled_in(project: Project) -> list[str]:
-    """The addresses that a project's flows dial, if they are literal."""
+    """The addresses that the flows dial, as far as they are written out."""
     found: dict[str, None] = {}
     for part in (part for flow in project.flows.values() for step in flow.steps.values() for part in step.parts):
         for target in part.targets if isinstance(part, ConnectPart) else ():
@@ -145,7 +146,7 @@ def _flow(project: Project, file: str, issues: Sequence[FlowIssue], source: Phon
 
 
 def _ncco(text: str, source: PhoneText) -> Playable:
-    """An NCCO, checked by the same rules as flows' NCCOs."""
+    """Read an NCCO. It is checked by the same rules as the NCCOs of flows."""
     found, document = check_text(text)
     issues = tuple(
         FlowIssue(each.code, each.severity, _place(text, source.file, span.start), each.message, each.cure)

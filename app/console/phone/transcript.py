@@ -23,7 +23,7 @@ _PLAIN_SOUNDS: Final[Mapping[str, str]] = {
     "music": "music",
     "stream": "a recorded announcement",
 }
-"""Replaces the URL of an audio file for owners."""
+"""What owners see in place of the URL of an audio file."""
 _PARTIES: Final = ("ringing", "joined", "left")
 """Entries whose text is a URL."""
 _PLAIN_STATUS: Final[Mapping[str, str]] = {
@@ -35,7 +35,7 @@ _PLAIN_STATUS: Final[Mapping[str, str]] = {
     "rejected": "rejects the call",
     "failed": "cannot be reached",
 }
-"""The results of called parties, for owners."""
+"""The outcomes of dials in the owner's words."""
 MOST_SHOWN: Final = 20_000
 """Maximum number of characters of a displayed body or NCCO."""
 
@@ -61,8 +61,8 @@ class Bubble:
         is_lost: whether nothing listened to the caller's input.
         place: for a turn, the line that decided.
         is_failure: whether something went wrong.
-        was: the text in the previous call; "" if unchanged.
-        is_new: whether the previous call had no entry here.
+        was: the text in the call that was repeated; "" if it is the same.
+        is_new: whether the call that was repeated had no entry here.
     """
 
     key: str
@@ -81,7 +81,7 @@ class Bubble:
 
 
 def replies_in(call: PlayedCall) -> list[PlayedReply]:
-    """The webhooks of a call whose replies are played, each with its turn, by time."""
+    """The webhooks of a call whose replies are played, each with its turn, in order of time."""
     return replies_of(call.leg, call.turns)
 
 
@@ -123,7 +123,7 @@ def _turn(key: str, reply: PlayedReply, line: str) -> Bubble:
 
 
 def _plain_result(delivery: WebhookDelivery, line: str) -> str:
-    """The result of a dial, for owners; "" for other webhooks, which the conversation already shows."""
+    """The outcome of a dial in the owner's words; "" for other webhooks, which the conversation already shows."""
     words = _PLAIN_STATUS.get(str(delivery.fields.get("status"))) if delivery.kind == "event" else None
     return f"{readable(str(delivery.fields.get('to', '')), line)} {words}".strip() if words else ""
 
@@ -134,7 +134,7 @@ def bubbles_of_leg(leg: Leg) -> list[Bubble]:
 
 
 def marked(now: Sequence[Bubble], before: Sequence[Bubble]) -> list[Bubble]:
-    """The bubbles, with differences from the previous call marked as far as that was played."""
+    """The bubbles, with differences from the repeated call marked, as far as that call was played."""
     found = list(now)
     old, new = ([(each.kind, each.text) for each in side] for side in (before, now))
     for tag, first, last, start, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
@@ -149,7 +149,7 @@ def marked(now: Sequence[Bubble], before: Sequence[Bubble]) -> list[Bubble]:
 
 
 class Exchange(NamedTuple):
-    """A displayed request and its reply."""
+    """A request and its reply, as the page shows them."""
 
     name: str
     at: float
@@ -169,7 +169,8 @@ class Explanation(NamedTuple):
         lines: the lines of its trace, each with its place.
         lookups, variables: values by name, as JSON.
         ms: real milliseconds that the flow took; None if no flow replied.
-        webhook: that caused it. others: further webhooks up to the next turn.
+        webhook: the webhook that caused the turn.
+        others: further webhooks up to the next turn.
     """
 
     lines: Sequence[tuple[TraceLine, Place | None]]
@@ -181,7 +182,7 @@ class Explanation(NamedTuple):
 
 
 def explain(call: PlayedCall, number: int, base_url: str) -> Explanation:
-    """A turn by its number. Raises IndexError. `base_url`: of the real server, for curl."""
+    """The reasons for the turn with this number. `base_url` is that of the real server, for curl. Raises IndexError."""
     turns = replies_in(call)
     played = turns[number]
     inputs: Mapping[str, Any] = json.loads(played.turn.inputs) if played.turn is not None else {}
@@ -238,5 +239,5 @@ def _pretty(body: bytes) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as JSON."""
+    """A value as JSON text."""
     return json.dumps(value, ensure_ascii=False)

@@ -16,7 +16,7 @@ from app.service.recording_files import RecordingFiles, in_thread, new_recording
 from app.store import RecordingRow, Store
 
 PREFIX: Final = "phone-"
-"""Prefix of such a message's `uuid`, which Vonage's IDs do not have."""
+"""The prefix of the `uuid` of such messages. Vonage's IDs do not have it."""
 _RATE: Final = 8_000
 _LONGEST_S: Final = 60.0
 _KEEP_S: Final = 5.0
@@ -24,7 +24,7 @@ _HERTZ: Final = 220.0
 
 
 async def keep_message(message: Mapping[str, Any], store: Store, files: RecordingFiles) -> None:
-    """Keep a message left in a call. Raises OSError (also if it takes too long), StoreError.
+    """Store a message that was left in a call. Raises OSError, even if it takes too long, and StoreError.
 
     `message`: fields of its row, and its `seconds`.
     """

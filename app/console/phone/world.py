@@ -1,4 +1,4 @@
-"""The surroundings of a phone call: the behaviour of called parties, and the results of lookups."""
+"""The world around a phone call: how called parties behave, and what lookups return."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from app.simulator.parties import Outcome
 from app.verify.scenarios.answers import Definitions, LookupAnswers, no_answer
 
 ANYBODY: Final = "*"
-"""Key for all parties without an entry."""
+"""The key that stands for all parties without an entry."""
 MOST_ASKED: Final = 100
-"""Maximum number of lookups that a call really sends; a skipped hold sends one every few seconds of the call."""
+"""Maximum number of lookups that a call really makes. A skipped hold makes one every few seconds of the call."""
 
 
 class GivenAnswer(BaseModel, extra="forbid"):
@@ -34,9 +34,9 @@ class World(BaseModel, extra="forbid"):
     """The outside world of a call.
 
     Attributes:
-        parties: the behaviour by called address; `*` for all others. An address without an entry is decided at the
-            dial.
-        given: by lookup; one without an entry returns its default.
+        parties: the behaviour by called address; `*` for all others. Without an entry, the person decides when the
+            address is dialled.
+        given: the answers by lookup; a lookup without an entry returns its default.
     """
 
     parties: dict[str, Outcome] = Field({}, max_length=200)
