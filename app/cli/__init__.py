@@ -76,7 +76,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    commands={name: click.Command(name) for name in COMMANDS},  # to suggest a command if the name is misspelt
+    commands={name: click.Command(name) for name in COMMANDS},  # so that a misspelt name can be corrected
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Examples:

@@ -19,7 +19,7 @@ from app.store.api_keys import ApiKeyRow
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 PREFIX: Final = "ncco_"
-"""Secret scanners recognise a key by this."""
+"""The prefix by which secret scanners recognise a key."""
 
 
 @click.group(

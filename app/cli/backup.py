@@ -20,7 +20,7 @@ from app.settings import Settings
 
 
 def places_of(settings: Settings) -> BackupPlaces:
-    """Where the parts of a backup are, according to the settings. Raises CannotRun."""
+    """Where the settings say that the parts of a backup are. Raises CannotRun."""
     store = find_database()
     key = store.path.with_name(f"{store.path.name}-key") if store.path is not None else None
     return BackupPlaces(store, key, settings.recording_files)
@@ -61,7 +61,7 @@ def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
     require_file(places.store)
     size, lost = asyncio.run(write_backup(file.absolute(), places, settings.keys(), version("ncco-server"), now))
     if folder and keep and not lost:
-        others = sorted(set(folder.glob("ncco-????????T??????Z.tar")) - {file})  # even made by a clock that was ahead
+        others = sorted(set(folder.glob("ncco-????????T??????Z.tar")) - {file})  # even if a clock was ahead
         for older in others[: max(0, len(others) + 1 - keep)]:
             older.unlink()
     if form == "json":

@@ -67,7 +67,7 @@ def command(
 
 
 def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
-    """The sources, where files of the same folder are merged, so that they are checked together."""
+    """The sources to check. Files of the same folder become one source, so that they are checked together."""
     joined: dict[tuple[Path, Path, bool], Source] = {}
     for source in sources:
         key = (source.flows, source.templates, bool(source.files))

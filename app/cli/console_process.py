@@ -52,17 +52,17 @@ class ConsoleProcess:
 
     Args:
         settings: checked settings.
-        bound: the socket on which it serves; it outlives the process, so that browsers wait for the next one.
+        bound: the socket that it listens on. The socket outlives the process, so browsers wait for the next one.
         metrics: the socket of the server's metrics, which the pages show.
         dev: whether this is development.
         say: prints a line.
-        virtual_vonage: how the server places calls that ring in the console, and the socket for that; None if they do
-            not ring there.
+        virtual_vonage: how the server places calls that ring in the console, with the socket of the virtual Vonage;
+            None if they do not ring there.
 
     Attributes:
-        url: its address, or in development without passwords a link that works once.
+        url: the address of the console; in development without passwords, a link that works once.
         port: the port of the socket.
-        metrics: see above.
+        metrics: the socket of the server's metrics.
         voice_access: how the server places calls that ring in the console; None if they do not ring there.
     """
 
@@ -219,7 +219,7 @@ def run_console(
     `served` contains the URLs of the webhook server and its metrics. For `virtual_vonage` see `ConsoleProcess`; for the
     rest, `create_console`.
     """
-    end_with_parent(signal.SIGKILL)  # at once, even during a call
+    end_with_parent(signal.SIGKILL)  # end at once, even during a call
     os.nice(NICE)
     configure_log(settings)
     if (instrumentation := sys.modules.get("opentelemetry.instrumentation.fastapi")) is not None:

@@ -35,12 +35,12 @@ def play(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def prove_flow(texts: Mapping[str, str], env: Mapping[str, str], flow: str, seconds: float) -> dict[str, Any]:
-    """The verdict on a flow, with its violations and for each the shortest call in which it happens.
+    """The verdict on a flow, and its violations, each with the shortest call in which it happens.
 
     Args:
         texts: the texts of the whole project by display path; the flow must have no error.
         env: the variables that flows may read.
-        flow: its name.
+        flow: the name of the flow.
         seconds: time limit of the exploration.
     """
     project = replace(load(texts, env, extent="project"), issues=())  # other flows may have errors
@@ -69,7 +69,7 @@ def _document(found: FoundViolation, flow: str) -> dict[str, Any]:
 
 
 def _conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
-    """The call as lines. Each has its speaker (`said`, `caller` or `note`) and a text."""
+    """The lines of a call. Each has its kind (`said`, `caller` or `note`) and its text."""
     for name, answer in written.body.get("given", {}).items():
         yield "note", f"{name} answers {answer}"
     for line in written.body["script"]:

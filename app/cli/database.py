@@ -38,7 +38,7 @@ def find_database() -> Store:
 
 
 def server_store() -> Store:
-    """The database in the settings, before it is opened. Raises the same as `require_file`."""
+    """The database in the settings, which is not open yet. Raises the same errors as `require_file`."""
     database = find_database()
     require_file(database)
     return database

@@ -208,7 +208,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
 
 
 def _not_writable(file: Path) -> Path | None:
-    """Why a file cannot be written: the path of itself, or of the nearest folder that exists; None if it can."""
+    """The path that prevents writing a file: the file, or the nearest folder that exists; None if it can be written."""
     if file.exists() and not os.access(file, os.W_OK):
         return file
     folder = next(each for each in file.absolute().parents if each.exists())

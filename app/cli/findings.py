@@ -24,7 +24,7 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        check: its name, one word.
+        check: the name of the check, one word.
         status: `unchecked` if it could not be checked; the message says why.
         message: what was found, in one sentence without secrets.
         cure: what to do; "" if nothing.
@@ -44,7 +44,7 @@ def count_of(findings: Iterable[Finding], status: Status) -> int:
 
 
 def print_findings(findings: Sequence[Finding], form: str) -> None:
-    """Print the findings and how many there are; `form` is `text` or `json`."""
+    """Print the findings and their number. `form` is `text` or `json`."""
     numbers = {status: count_of(findings, status) for status in _COLOURS}
     if form == "json":
         print_json({"checks": [asdict(finding) for finding in findings], "counts": numbers})

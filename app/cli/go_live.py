@@ -57,7 +57,7 @@ class Question:
     """A question for a setting.
 
     Attributes:
-        field: its name in `Settings`.
+        field: the name of the setting in `Settings`.
         text: what to ask, and where to find the answer.
         is_secret: whether the input is hidden.
         is_needed: whether no call can be answered without it.
@@ -357,7 +357,7 @@ def _check(field: str, text: str) -> None:
 
 
 def _flows(settings: Settings) -> list[Flow]:
-    """The flows without errors; none if they cannot be read, about which there is another finding."""
+    """The flows without errors; none if they cannot be read, which another finding reports."""
     with suppress(CannotRun):
         return list(Source(settings.flows, settings.templates).load(flow_variables()).project.flows.values())
     return []

@@ -32,7 +32,7 @@ MOST_CLOCK_S: Final = 30
 async def network_findings(
     settings: Settings, flows: Collection[Flow], *, is_offline: bool, mail_to: str = ""
 ) -> list[Finding]:
-    """All checks that send requests. If `is_offline`, only to this machine. `flows` must have no errors."""
+    """Run all checks that send requests; if `is_offline`, only to this machine. `flows` must have no errors."""
     async with checking_client() as client:
         findings, headers = await server_findings(client, settings, is_offline=is_offline)
         if is_offline:
@@ -52,7 +52,7 @@ def checking_client() -> httpx.AsyncClient:
 async def server_findings(
     client: httpx.AsyncClient, settings: Settings, *, is_offline: bool = False
 ) -> tuple[list[Finding], Mapping[str, str]]:
-    """Whether the server and its console answer on this machine and at the public URL; also the latter's headers."""
+    """Whether server and console answer on this machine and at the public URL; and the headers from the public URL."""
     here = await local_server(client, settings)
     findings = [check_local_server(settings, here, await probe(client, f"{_local_url(settings)}/readyz"))]
     findings.append(await check_console(client, settings, here))
@@ -104,7 +104,7 @@ def check_local_server(settings: Settings, here: Probe, ready: Probe) -> Finding
 
 
 async def check_console(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:
-    """Whether the console has a password and listens on its port. Only requests a page."""
+    """Whether the console has a password and listens on its port. Sends only a request for a page."""
     if not settings.has_console(dev=False):
         why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
         return Finding("console", "ok", f"it is off without `--dev`: {why}")

@@ -30,7 +30,7 @@ OWNER: Final = "cli"
 AT_ONCE: Final = 500
 """Number of rows per transaction."""
 TOLD_EVERY: Final = 5_000
-"""Rows between two lines of progress."""
+"""Progress is printed after this many rows."""
 MOST_SHOWN: Final = 20
 """Maximum number of wrong rows that are shown."""
 MOST_ROWS: Final = 1_000_000
@@ -139,7 +139,7 @@ class _Placing:
     now: datetime
 
     def read(self, calls: Iterable[tuple[str, WantedCall | RefusedRequest]]) -> tuple[list[PlacedRow], list[str]]:
-        """The rows of calls, each with its place in the file, and what is wrong with the others."""
+        """The rows that can be stored, each with its place in the file; and the problems of all other rows."""
         rows = []
         problems = []
         for place, call in calls:
@@ -155,7 +155,7 @@ class _Placing:
 def _rows_of(
     wanted: WantedCall, file: Path | None, flows: Mapping[str, Flow]
 ) -> Iterator[tuple[str, WantedCall | RefusedRequest]]:
-    """Each call with its place, or what is wrong with its row. Raises CannotRun if the file is no CSV."""
+    """Each requested call with its place, or the problem of its row. Raises CannotRun if the file is not a CSV file."""
     if file is None:
         yield "", wanted
         return

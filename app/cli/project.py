@@ -1,4 +1,4 @@
-"""The project that a command works on: its folders and files, loaded. Issues are at the paths that the user named."""
+"""Finds and loads the project that a command works on. Issues have the paths that the user can open."""
 
 from __future__ import annotations
 
@@ -169,13 +169,13 @@ def flow_named(name: str, flows: Mapping[str, Flow]) -> Flow:
 
 
 def flow_of_file(loaded: LoadedProject) -> str:
-    """The flow of the file that was named; "" if the whole project was."""
+    """The flow of the file that the user named; "" if they named the whole project."""
     places = [f"flows/{file.name}" for file in loaded.source.files]
     return next((flow.name for flow in loaded.project.flows.values() if [flow.place.file] == places), "")
 
 
 def _needed_by(texts: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
-    """Those of `others` that the flows in `texts` need: shared parts, and the flows that they run.
+    """The texts of `others` that the flows in `texts` need: shared parts, and the flows that they run.
 
     So the user sees no issues of files that they did not ask about.
     """

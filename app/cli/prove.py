@@ -30,7 +30,7 @@ MOST_SCENARIOS: Final = 100
 MOST_VALUES: Final = 6
 MOST_OUTCOMES: Final = 5
 _KEPT_OBJECTS: Final = 200_000
-"""How many new objects start a garbage collection, which finds little because every state is kept."""
+"""Number of new objects that start a garbage collection. It is high because every state is kept, so little is found."""
 
 
 @click.command(
@@ -214,7 +214,7 @@ def _document(fault: FoundViolation, source: Source) -> dict[str, Any]:
 
 
 def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[WrittenScenario]]:
-    """Counter-examples by file name, with one file per entry flow."""
+    """The counterexamples as scenarios, by file name, with one file per entry flow."""
     files: dict[str, list[WrittenScenario]] = {}
     for fault in faults:
         if fault.proof is not None and fault.example is not None:
@@ -223,7 +223,7 @@ def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[Writte
 
 
 def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[WrittenScenario]]:
-    """Scenarios by file name that together take all outcomes."""
+    """Scenarios that together take all outcomes, by file name."""
     played, missing = coverings(project, proofs, make_app)
     for outcome in missing:
         taken = f"{outcome.flow}, step {outcome.step}: {outcome.name}"

@@ -114,7 +114,7 @@ def command(
 
 
 def _say(text: str, *, is_line: bool = True) -> None:
-    """Print to standard error. A failure, such as a full disk, must not cost a call."""
+    """Print to standard error. Errors are ignored: a full disk, for example, must not cost a call."""
     with suppress(OSError):
         click.echo(text, nl=is_line, err=True)
 
@@ -176,7 +176,7 @@ async def last_served(database_url: str, read: Project) -> tuple[Project, dateti
 
 
 def _database(url: str) -> str:
-    """Where calls are stored, for reading before the server opens it."""
+    """The place where calls are stored, to be read before the server opens it."""
     store = open_store(url)
     if not store.is_durable:
         return "the memory of this process, and are lost when it ends"
@@ -186,7 +186,7 @@ def _database(url: str) -> str:
 
 
 def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: str = "", console: str = "") -> str:
-    """What the server prints first: its address, the console, the URLs for Vonage, and missing settings."""
+    """The first lines that the server prints: its address, the console, the URLs for Vonage, and missing settings."""
     flows = tuple(flows)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"

@@ -90,7 +90,7 @@ def is_url(what: str | None) -> bool:
 
 
 def remote_options(command: Callable[..., int]) -> Callable[..., int]:
-    """The options for a server at a URL, which a command gets as `**remote`."""
+    """Adds the options for a server at a URL, which the command receives as `**remote`."""
     url = partial(click.option, default="", callback=options.read_url)
     found = (
         url("--event-url", help="For a server at a URL: its event URL [none]."),

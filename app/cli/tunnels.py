@@ -23,7 +23,7 @@ _CURE: Final = (
 
 
 class Tunnel(NamedTuple):
-    """A tunnel from the internet to `port` of this machine; None if the port is unknown."""
+    """A tunnel from the internet to `port` of this machine. `port` is None if it is unknown."""
 
     program: str
     url: str

@@ -65,7 +65,7 @@ class PlacedIssue:
         return {**where, **fields, "message": issue.message, "cure": issue.cure}
 
     def as_issue(self) -> FlowIssue:
-        """The issue in the form that reports need."""
+        """The issue in the form that the report functions expect."""
         issue = self.issue
         message = f"{issue.path}: {issue.message}" if issue.path else issue.message
         return FlowIssue(issue.code, issue.severity, self.place, message, issue.cure)

@@ -41,7 +41,7 @@ KEY_FILE: Final = FOLDER / "private.key"
 CERTIFICATE_FILE: Final = FOLDER / "certificate.pem"
 CERTIFICATE_KEY_FILE: Final = FOLDER / "certificate.key"
 ENDED_CALLS: Final = 1_000
-"""How many calls that have ended `GET /v1/calls` still lists."""
+"""Maximum number of ended calls that `GET /v1/calls` still lists."""
 
 
 def _parties(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> Mapping[str, Behaviour]:
@@ -172,7 +172,7 @@ def _greeting(address: str, application: Application, *, is_own_key: bool, is_tl
 
 
 class _Narrator:
-    """Prints the calls' prompts and webhooks, and forgets old calls."""
+    """Prints the prompts and webhooks of calls, and forgets old calls."""
 
     def __init__(self, vonage: Vonage) -> None:
         self._vonage = vonage

@@ -41,7 +41,7 @@ PATIENCE_S: Final = 24 * 3600.0
 SEED: Final = "ncco simulate"
 """Seed of the call IDs on our own server, so that runs are reproducible."""
 WITHHELD: Final = frozenset({"", "anonymous", "unknown", "restricted", "private", "unavailable"})
-"""What is sent instead of a withheld number."""
+"""The value that is sent as the caller if the number is withheld."""
 
 
 def _digits(number: str) -> str:
@@ -224,7 +224,8 @@ class Simulation:
 
     Attributes:
         source: the project; None for a server at a URL.
-        call: as given on the command line. env: the flows' variables.
+        call: the call as given on the command line.
+        env: the variables of the flows.
     """
 
     stage: Stage
@@ -235,7 +236,7 @@ class Simulation:
     screen: Screen
 
     async def run(self, save: Path | None) -> int:
-        """Play the call. FINE if the server did nothing wrong. Raises CannotPlace, CannotKeep, NoServer."""
+        """Play the call; returns FINE if the server did nothing wrong. Raises CannotPlace, CannotKeep, NoServer."""
         if save is not None:
             check_path(save)
         prompt = Prompt()

@@ -63,7 +63,7 @@ Typed: TypeAlias = ScriptStep | Command
 
 
 def pieces_of(line: str) -> list[str]:
-    """The steps and commands on a line; [""] for an empty line, which means something too."""
+    """The steps and commands on a line; [""] for an empty line, which has a meaning too."""
     return [piece.strip() for piece in line.split(";") if piece.strip()] if line.strip() else [""]
 
 
@@ -108,7 +108,7 @@ def _unknown(piece: str) -> str:
 
 
 class Hint(NamedTuple):
-    """The steps that are possible now: in words, and for completion."""
+    """The steps that are possible now: a description for the prompt, and the words for completion."""
 
     text: str
     offers: tuple[str, ...]

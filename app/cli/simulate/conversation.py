@@ -1,4 +1,4 @@
-"""A call in which a person is the caller: listens, presses keys, speaks, stays silent, hangs up."""
+"""A call in which a person is the caller, who listens, presses keys, speaks, stays silent or hangs up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.verify.scenarios.server import Outside
 from app.verify.scenarios.stage import LocalStage
 
 _AHEAD = steps.WaitStep | steps.HangUpStep | steps.FaultStep | steps.EventStep
-"""Steps that are done at once, even if the server is not waiting."""
+"""Steps that are done at once, even if the server does not wait for the caller."""
 
 
 class TerminalCall:
@@ -103,7 +103,7 @@ class TerminalCall:
         return line if is_ahead else await self._prompt.read()
 
     async def _listen(self) -> None:
-        """Continue, unless the server already waits for the caller. The time that a person thinks does not count."""
+        """Continue, unless the server is already waiting for the caller. The person's thinking time does not count."""
         if self._is_stale and not self._call.leg.is_over:
             await self._call.play()
             self._is_stale = False

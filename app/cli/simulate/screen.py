@@ -29,10 +29,10 @@ class News(NamedTuple):
     """A line that is printed once.
 
     Attributes:
-        at: in seconds of the call.
-        order: its order among lines with the same time.
+        at: the time in seconds of the call.
+        order: the order among lines with the same time.
         key: identifies the line, so that it is not printed again.
-        entry: its index in the transcript; None if it is not part of it.
+        entry: the line's index in the transcript; None if it is not part of the transcript.
     """
 
     at: float
@@ -44,12 +44,12 @@ class News(NamedTuple):
 
 
 def noted(at: float, order: int, key: object, text: str, colour: str = "dim") -> News:
-    """A line below something that was heard."""
+    """A line of details below something that was heard."""
     return News(at, order, key, printable(f"{INDENT}{text}"), colour)
 
 
 class Screen:
-    """Prints new lines, each once.
+    """Prints each line of a call once, as soon as it is new.
 
     Args:
         shows: what is always printed: `why`, `ncco`, `webhooks`.
