@@ -26,7 +26,7 @@ class Origin(NamedTuple):
 
     @property
     def error(self) -> Target | None:
-        """Its error exit's target."""
+        """The target of the step's error exit."""
         return self.step.error or self.flow.error
 
 
@@ -55,7 +55,7 @@ class NccoBuilder:
         self._is_checked = False
 
     def mark(self) -> tuple[int, int, int]:
-        """The current position."""
+        """The current position, for `undo`."""
         return len(self.drafts), len(self.waits), self.dialled
 
     def roll_back(self, mark: tuple[int, int, int]) -> None:
@@ -148,7 +148,7 @@ class NccoBuilder:
 
     @property
     def is_open_ended(self) -> bool:
-        """Whether an action was added that the caller, another party or a timeout may end at any time.
+        """Whether an action of unknown length was added: the caller, another party or a timeout can end it at any time.
 
         Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
         """
@@ -165,7 +165,7 @@ class NccoBuilder:
         return bool(self.drafts) and self.drafts[-1].action.get("action") == "conversation"
 
     def add(self, action: Mapping[str, Any]) -> None:
-        """Add an action of the server, not of a flow."""
+        """Add an action that the server needs and no flow contains."""
         self.drafts.append(Draft(dict(action), computed={}))
 
     def _check_dial(self, draft: Draft, place: Place) -> None:
@@ -207,7 +207,7 @@ class NccoBuilder:
 
 
 def _is_clean(draft: Draft) -> bool:
-    """Whether its computed options are valid; literal ones were checked when the flow was loaded."""
+    """Whether the computed options of an action are valid. Literal ones were checked when the flow was loaded."""
     return draft.computed is not None and (not draft.computed or options_are_clean(draft.action, draft.computed))
 
 

@@ -18,11 +18,11 @@ _NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeI
 
 
 class DependsOnCall(Exception):
-    """The prompts depend on the call."""
+    """The actions cannot be precomputed, because they depend on the call."""
 
 
 class EveryCall:
-    """Replaces the frame of a call. It renders what is the same in all calls, with None for each value that differs.
+    """A frame without a call. It renders what is the same in all calls, with None for each value that differs.
 
     Raises DependsOnCall.
     """
@@ -42,7 +42,7 @@ class EveryCall:
         return drafts
 
     def enter(self, leave: Exit) -> Jump | None:
-        """The target of an exit that needs no webhook; None if a webhook decides."""
+        """The target of an exit that leaves the step at once; None if a webhook decides."""
         if (leave.leaves_at_once or leave.is_early) and any(leave.reads()):
             raise DependsOnCall("where the step leads")
         return leave.enter(Frame({})) if leave.leaves_at_once else None
@@ -85,7 +85,7 @@ def tail_of(flow: Flow, step: Step, frame: Frame | EveryCall) -> list[Draft] | N
     It is played only if webhooks fail. If it is None, the failsafe NCCO is played instead.
     """
     target = step.error or flow.error
-    if target is None or target.step in (None, step.name):  # other flows are not played there
+    if target is None or target.step in (None, step.name):  # a tail stays in its own flow
         return None
     drafts: list[Draft] = []
     entered: set[str] = set()

@@ -17,7 +17,7 @@ from app.ncco.webhooks import StatusWebhook, Webhook
 HANGUP = "hangup"
 """The event of a caller who leaves before the flow has ended."""
 ENDED = "ended"
-"""The event of every call's end."""
+"""The event of the end of every call."""
 NO_WEBHOOK = Webhook()
 """Stands in for the webhook if the end of a call was never reported."""
 
@@ -48,9 +48,9 @@ def hang_up(
     The step's `events` come first, then those of its flow, then those of the flows that wait for it.
 
     Args:
-        flow: at the revision of the session.
-        session: the session of the ended leg.
-        webhook: reports the end.
+        flow: the flow at the revision of the session.
+        session: the session of the leg that ended.
+        webhook: the webhook that reports the end.
         context: the values for the hooks.
         seen: the statuses recorded for the waits of the latest turn.
     """
@@ -137,6 +137,6 @@ def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
 def _render(
     scopes: Scopes, hooks: tuple[SentHook, ...], event: Mapping[str, str], step: str, flow: str = ""
 ) -> tuple[Any, ...]:
-    """The hooks of a flow; they name the flow itself unless another `flow` is given."""
+    """The rendered hooks of a flow. They report this flow, unless another `flow` is given."""
     names = scopes.names() | {"event": event, "flow": flow or scopes.flow.name, "step": step}
     return tuple(hook.render(names) for hook in hooks)

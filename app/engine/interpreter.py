@@ -37,7 +37,7 @@ Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Res
 
 
 def _enter(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
-    """Enter the `target` of `step`, and the steps after it; roll back steps that Vonage would refuse."""
+    """Enter the `target` of `step`, and the steps after it. Roll back each step whose NCCO Vonage would refuse."""
     run.start_step(run.context.now)
     if not run.enter_stretch(target):
         yield from _walk(run, target, step)
@@ -173,7 +173,7 @@ def take_error_exit(run: Run, step: Step | None, because: str) -> Playing[None]:
 
 
 def replace_refused_steps(run: Run) -> Playing[None]:
-    """Roll back each step that Vonage would refuse, and take its `error` exit instead."""
+    """Roll back each step whose NCCO Vonage would refuse, and take its `error` exit instead."""
     while not run.is_failsafe:
         fault = run.fault()
         if fault is None:
@@ -202,8 +202,8 @@ def begin(
     """The first turn of a call: enters the flow's start step.
 
     Args:
-        flow: for the call.
-        session_id: its key.
+        flow: the flow that takes the call.
+        session_id: the key of the new session.
         call: the data of the answer webhook.
         context: external values.
         given: texts for the flow's params; the default is kept if a text does not fit its type.
@@ -223,10 +223,10 @@ def begin_placed(flow: Flow, before: Session, context: TurnContext, detected: st
     """The first turn of a placed call that somebody answered.
 
     Args:
-        flow: has `outbound`.
-        before: `new_session` with the values of its params.
+        flow: a flow with `outbound`.
+        before: the result of `new_session` with the values of the flow's params.
         context: external values.
-        detected: `human`, `machine` or `beep`, if machine detection came first; else "".
+        detected: `human`, `machine` or `beep` if the result of machine detection came first; otherwise "".
     """
     outbound = flow.outbound
     target = Target(flow.start, flow.place) if outbound is None else outbound.ways.get(detected, outbound.answered)
@@ -239,10 +239,9 @@ def detected(flow: Flow, session: Session, outcome: str, context: TurnContext) -
     It steers until the called person gives an answer: while the call waits in its first step, even after a repeated
     question.
 
-
     Args:
-        flow: at the revision of the session.
-        session: of the placed call.
+        flow: the flow at the revision of the session.
+        session: the session of the placed call.
         outcome: `human`, `machine` or `beep`.
         context: external values.
     """
@@ -257,13 +256,13 @@ def detected(flow: Flow, session: Session, outcome: str, context: TurnContext) -
 
 
 def new_session(flow: Flow, session_id: str, call: Call, values: Mapping[str, Any] = NOTHING) -> Session:
-    """The state of a call before its first turn; `values`: the params, cast to their types."""
+    """The state of a call before its first turn. `values` are the params, cast to their types."""
     variables = {name: variable.default for name, variable in flow.variables.items()}
     return Session(session_id, flow.name, flow.revision, call, variables=variables | dict(values))
 
 
 def param_of_query(type_: Kind, text: str) -> Any:
-    """Text from the query as a param's value: commas separate the entries of a list. Raises ValueError."""
+    """Convert text from the query to the value of a param. Commas separate entries of a list. Raises ValueError."""
     return type_.cast([each.strip() for each in text.split(",") if each.strip()] if type_.family == "list" else text)
 
 
@@ -274,7 +273,7 @@ def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, c
         flow: the flow of the call that dialled, at its revision.
         session_id: the id of the new leg.
         parent: the session of the call that dialled.
-        wait: its wait, whose `runs` has the flow.
+        wait: the wait of the connect, whose `runs` names the flow.
         context: external values.
     """
     runs = wait.runs or {}
@@ -316,8 +315,8 @@ def resume(
     Args:
         flow: the flow at the session's revision.
         session: the state whose latest turn opened `wait`.
-        wait: where the webhook arrived.
-        webhook: as recognised; None if unreadable, which takes the `error` exit.
+        wait: the wait that the webhook arrived on.
+        webhook: the parsed webhook; None if it is unreadable, which takes the `error` exit.
         context: external values.
         seen: the statuses recorded for the waits of this turn.
     """
@@ -355,7 +354,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
     run.asr_errors = before.asr_errors
     run.position = before.position
     now = run.context.now
-    run.scopes.entered_at = min(before.entered_at or now, now)  # a clock may have been set back
+    run.scopes.entered_at = min(before.entered_at or now, now)  # the clock may have been set back
     if step.exit.asks_again:
         yield from ask(run, step)
     try:

@@ -1,4 +1,4 @@
-"""Determines the outcome that a webhook means, for the server, the simulator and the prover.
+"""Determines the outcome that a webhook reports, for the server, the simulator and the prover.
 
 The called party of a connect may hear its own flow first. The parties are connected when that NCCO ends, and no NCCO
 action can hang up. So a party that declines is kept waiting until it hangs up. If anything fails, the party is
@@ -18,10 +18,10 @@ from app.flow.runtime import Asked, Outcome
 from app.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, SpeechResult, StatusWebhook, Webhook
 
 REACHED = "step.reached"
-"""The name of the notify before a step that starts when the caller reaches it; flows cannot use this name."""
+"""The name of the notify before a step that starts only when the caller reaches it. Flows cannot use this name."""
 
 JOINED: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 0.1}
-"""Plays nothing, since an NCCO needs at least one action. Source: NCCO reference, Wait (the shortest timeout)."""
+"""Plays nothing: an NCCO needs at least one action. Source: NCCO reference, Wait (the shortest timeout)."""
 
 APART: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 7200}
 """Keeps a party that declined from being connected. Source: NCCO reference, Wait (the longest timeout)."""
@@ -33,7 +33,7 @@ _SOMEBODY_ANSWERED = frozenset({"answered", "completed", "human", "machine"})
 
 
 def hear_input(asked: Asked, webhook: InputWebhook) -> Outcome:
-    """The meaning of an `input` webhook.
+    """The outcome of an `input` webhook.
 
     The first matching row decides:
 
@@ -125,7 +125,7 @@ def event_of(webhook: Webhook) -> str:
 
 
 def hear_connected(seen: frozenset[str]) -> Outcome:
-    """The meaning of the notify after a connect, by the statuses reported for the called party.
+    """The outcome of the notify after a connect, given the statuses that were reported for the called party.
 
     The caller reaches the notify after talking to that party, and also when the event of a failed dial was lost. Unless
     an answer was reported, it means `failed`, so that a lost `busy` never takes the path of a completed call. It also
@@ -170,7 +170,7 @@ def hear(step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, 
 
 def _hear_answer(step: Step, session: Session, webhook: Webhook | None) -> Outcome:
     asked = step.exit.asked
-    if isinstance(webhook, AnswerWebhook):  # only the numbers: `dtmf` and `speech` are both missing
+    if isinstance(webhook, AnswerWebhook):  # `dtmf` and `speech` are both missing: there are only numbers
         webhook = InputWebhook()
     if asked is None or not isinstance(webhook, InputWebhook):
         return Outcome("error", because="the input webhook could not be read")

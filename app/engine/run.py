@@ -28,9 +28,9 @@ class Savepoint(NamedTuple):
 
     Attributes:
         step: the step.
-        built: the result of `NccoBuilder.mark`.
+        built: the position in the NCCO, from `NccoBuilder.mark`.
         hooks: the number of hooks.
-        scopes: the value of `Scopes.state`.
+        scopes: the variables and lookups, from `Scopes.state`.
     """
 
     step: Step
@@ -48,7 +48,7 @@ class Run:
         scopes: the flows that the call is in, and the names that values may use.
         trace: what the turn did.
         asked: how often each lookup was made, for idempotency keys.
-        step: the current one; "" after the last one.
+        step: the current step; "" after the last one.
         tries, asr_errors, position: the counters of that step, as in `Session`.
         returned: the outcome that the flow of a called party has returned.
         last_conversation: the step whose `conversation` ends the NCCO; "" if none does.
@@ -72,7 +72,7 @@ class Run:
         self.hooks: list[Any] = []
         self.asked: dict[str, int] = {}
         self.trace: list[TraceLine] = []
-        self._ready: tuple[Stretch, list[dict[str, Any]]] | None = None  # instead of a builder: the whole turn
+        self._ready: tuple[Stretch, list[dict[str, Any]]] | None = None  # the whole turn, without a builder
         self._built: NccoBuilder | None = None
         self._refused: set[str] = set()
         self._used_exits: set[tuple[str, str]] = set()
@@ -103,7 +103,7 @@ class Run:
         )
 
     def start_step(self, now: datetime) -> None:
-        """Reset the counters: a step is entered, not repeated."""
+        """Reset the counters, because the step is entered and not repeated."""
         self.tries = self.asr_errors = self.position = 0
         self.scopes.entered_at = now
 
@@ -120,7 +120,7 @@ class Run:
         return step
 
     def end(self) -> None:
-        """The call ends after the added actions have played; the called party is then connected."""
+        """Let the call end after the actions so far; a called party is then connected."""
         self.last_conversation = self.step if self._builder.ends_in_conversation else ""
         self.step = ""
         if self.before.parent and self.returned in DIAL_FAILURES:
@@ -129,7 +129,7 @@ class Run:
             self._builder.add(JOINED)
 
     def fall_back(self, because: str) -> None:
-        """Play the failsafe NCCO, since no part of the flow can be played."""
+        """Play the failsafe NCCO, because no part of the flow can be played."""
         self._builder.play_only(self.context.failsafe)
         self._marks.clear()
         self.end()
@@ -138,7 +138,7 @@ class Run:
 
     @property
     def _builder(self) -> NccoBuilder:
-        """Builds the interpreter's actions; created with the first action."""
+        """The builder of the NCCO, which is created with the first action."""
         if self._built is None:
             before = self.before
             self._built = NccoBuilder(self.root, before.id, before.turn + 1, before.dialled, self.context)
@@ -150,7 +150,7 @@ class Run:
         return Frame(names, position, waited, self._may_dial, self.context.dial_limit - dialled)
 
     def _may_dial(self, number: str) -> bool:
-        """Whether a list may ring a computed number; the trace shows each refused number once."""
+        """Whether a computed number of a list may be dialled. The trace shows each refused number once."""
         refused = refusal(number, self.context.dial_allow)
         if refused and self.step and number not in self._refused:
             self._refused.add(number)
@@ -168,7 +168,7 @@ class Run:
         return bool(step.asks or step.sends or step.exit.asks_again) and self._builder.is_open_ended
 
     def holds_again(self, step: Step) -> bool:
-        """Whether this turn has come back to a step that holds the caller, who now waits even if the condition holds.
+        """Whether this turn has come back to the step with the `hold`, which then plays even if its condition is true.
 
         So a queue in which nobody can be rung returns to its hold without an endless loop in one turn. Our choice.
         """
@@ -202,7 +202,7 @@ class Run:
         return stretch is not None and stretch.is_enterable and self._play_ready(stretch, stretch.trace[1:])
 
     def play_stretch(self, step: Step, again: Again = ENTERED) -> bool:
-        """Play, or repeat, a step that was entered, and everything after it; like `enter_stretch`."""
+        """Like `enter_stretch`, for a step that was entered before: play or repeat it, and everything after it."""
         flow = self.scopes.flow
         stretch = stretch_of(flow, step, is_root=flow is self.root, again=again)
         return stretch is not None and self._play_ready(stretch, stretch.trace[2:])
@@ -231,7 +231,7 @@ class Run:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
 
     def mark_decision(self, step: Step) -> None:
-        """Save the variables before the exit of `step`, entered in an earlier turn, sets its own."""
+        """Save the variables of `step`, which an earlier turn entered, before its exit changes them."""
         self._decided = step, self.scopes.state
 
     def roll_back(self, mark: Savepoint) -> None:
@@ -243,14 +243,14 @@ class Run:
         self.returned = self.last_conversation = ""
 
     def roll_back_last(self, step: Step | None) -> None:
-        """Undo the additions and assignments of `step` in this turn, unless already undone."""
+        """Undo what `step` has added and assigned in this turn, unless that was undone already."""
         if self._marks and self._marks[-1].step is step:
             self.roll_back(self._marks[-1])
         elif self._decided is not None and self._decided[0] is step:
             self.scopes.restore(self._decided[1])
 
     def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
-        """The target of a failure of `step`, and the step with that exit; None for the failsafe.
+        """Where the call goes if `step` fails, and the step with that error exit; None for the failsafe.
 
         If a flow does not handle it, the call leaves that flow, and the step that runs it fails.
         """
@@ -261,7 +261,7 @@ class Run:
             step = self.scopes.leave()
 
     def _error_exit(self, step: Step | None) -> Target | None:
-        """The target of a failure of `step`: its own `error`, otherwise that of its flow; None if both are used.
+        """Where the call goes if `step` fails: its own `error`, or else that of its flow; None if both are used up.
 
         It never leads to a step that has failed in this turn, nor to the same target twice.
         """

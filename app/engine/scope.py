@@ -31,7 +31,7 @@ Source: ITU-T E.164 (15 digits at most); the minimum is our choice.
 
 
 def call_record(call: Call) -> dict[str, Any]:
-    """`call` as flows see it."""
+    """The record `call`, as flows see it."""
     return {
         "to": call.to,
         "from": call.from_number,
@@ -49,7 +49,7 @@ def call_record(call: Call) -> dict[str, Any]:
 
 
 def heard_record(outcome: Outcome, *, sensitive: bool) -> dict[str, Any]:
-    """`input` in flows after an outcome; a sensitive value is only in its variable."""
+    """The record `input` after an outcome, as flows see it. A sensitive value is only in its variable."""
     confidence = {"confidence": outcome.confidence or 0.0}
     return confidence if sensitive else {"digits": outcome.digits, "text": outcome.text, **confidence}
 
@@ -81,7 +81,7 @@ class FlowScope(NamedTuple):
     hidden: Mapping[str, Mapping[str, Any]] = NOTHING
 
     def __repr__(self) -> str:
-        """The name of the flow, without values: they may be sensitive."""
+        """Shows the name of the flow, but no values, because they may be sensitive."""
         return f"<scope of {self.flow.name}>"
 
     def names(
@@ -95,14 +95,14 @@ class FlowScope(NamedTuple):
         budget: Budget,
         with_hours: bool = True,
     ) -> Names:
-        """The names that a value may use, without variables whose values are gone.
+        """The names that a value may use, without variables whose sensitive values are gone.
 
         Args:
-            call: as `call_record` returns it.
+            call: the result of `call_record`.
             heard: the caller's input.
-            env: the settings for flows.
+            env: the environment variables for flows.
             now: when the step was entered.
-            locale: the caller's choice.
+            locale: the locale of the call.
             budget: the turn's budget.
             with_hours: whether a value may use opening hours.
         """
@@ -171,7 +171,7 @@ def new_scope(flow: Flow, given: Mapping[str, Any]) -> FlowScope:
 
 
 def scopes_of(root: Flow, session: Session) -> tuple[FlowScope, ...]:
-    """The scopes of a session, the outermost flow first."""
+    """The scopes of all flows in a session, the outermost flow first."""
     flow = root.named(session.at) if session.at else root
     current = _restored(flow, session.variables, session.lookups)
     if not session.callers:
@@ -181,7 +181,7 @@ def scopes_of(root: Flow, session: Session) -> tuple[FlowScope, ...]:
 
 
 def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, Any], step: str = "") -> FlowScope:
-    """A scope of a session. A sensitive variable that was set exists only as a token; its default is public."""
+    """One scope of a session. A sensitive variable that was set exists only as a token; its default is public."""
     declared = flow.variables
     tokens = {
         name: value
@@ -202,7 +202,7 @@ LEVEL_LIMIT = 20
 """Maximum nesting of flows. The loader refuses recursion, so only a bug can reach this limit."""
 
 NOT_SHOWN = "not shown: it may contain a sensitive value"
-"""Shown in the trace instead of an error's message."""
+"""Shown in the trace instead of a message that may quote a sensitive value."""
 
 
 class Scopes:
@@ -216,7 +216,7 @@ class Scopes:
 
     Attributes:
         flow: the current flow.
-        locale: chosen by the caller; "" until then.
+        locale: the locale that the caller chose; "" until then.
         heard: the caller's input before the current step was entered.
         entered_at: when that step was entered (aware, UTC).
         answers: the answer of each lookup by name, masked for the store.
@@ -258,16 +258,16 @@ class Scopes:
 
     @property
     def state(self) -> tuple[tuple[FlowScope, ...], str]:
-        """The flows and their variables, and the locale, for `restore`."""
+        """The flows with their variables, and the locale, as `restore` accepts them."""
         return self._scopes, self.locale
 
     def restore(self, state: tuple[tuple[FlowScope, ...], str]) -> None:
-        """Restore a `state`."""
+        """Go back to an earlier `state`."""
         scopes, self.locale = state
         self._set(scopes)
 
     def use(self, flow: str) -> None:
-        """Compute values in the scope of the flow with this name; a flow that the call has left has default values."""
+        """Compute values in the scope of this flow. If the call has left the flow, its values are the defaults."""
         name = flow or self._root.name
         known = [scope for scope in self._scopes if scope.flow.name == name]
         self._scope = known[-1] if known else new_scope(self._root.named(name), {})
@@ -306,7 +306,7 @@ class Scopes:
             yield scope.flow, scope.flow.steps[scope.step], names
 
     def assign(self, name: str, value: Any, *, is_literal: bool = False) -> None:
-        """Set a variable, or the locale of the call; `is_literal`: the value is a literal of the flow."""
+        """Set a variable, or the locale of the call. `is_literal` means that the value is written in the flow."""
         if name == "locale":
             self.locale = str(value)
             return

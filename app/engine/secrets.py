@@ -35,19 +35,19 @@ class Secrets:
         return bool(self._whole)
 
     def learn(self, value: object) -> None:
-        """Add a received value; of a list or a map, each entry."""
-        for text in _texts(value):  # the beginning of a long text is enough to find it
+        """Add a value that the turn has received; for a list or a map, each entry."""
+        for text in _texts(value):  # the start of a long text is enough to find it
             self._whole.add(text)
             if len(text) >= PART_LENGTH:
                 self._parts.setdefault(text, _as_part(text))
 
     def are_in(self, text: str) -> bool:
-        """Whether a text is or contains one of them."""
+        """Whether a text is, or contains, one of the sensitive values."""
         folded = _folded(text)
         return folded in self._whole or self._is_part_of(folded)
 
     def are_part_of(self, value: object) -> bool:
-        """Whether a number, a phone number or a URL contains one of them; ignores short ones, found by chance."""
+        """Whether a number, phone number or URL contains a sensitive value. Short values are ignored."""
         return self._is_part_of(_folded(str(value)))
 
     def _is_part_of(self, folded: str) -> bool:
@@ -64,7 +64,7 @@ def _as_part(secret: str) -> re.Pattern[str]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Every text and number of a value, folded."""
+    """Every text and number in a value, folded."""
     if isinstance(value, Mapping):
         for key, each in value.items():
             yield from _texts(key)

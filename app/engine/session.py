@@ -13,15 +13,17 @@ import orjson
 from app.flow.runtime import CallbackKind
 
 NOTHING: Final[Mapping[str, Any]] = {}
-"""An empty map, for values that Vonage did not send. Never modified."""
+"""An empty map for values that Vonage did not send. It is never changed."""
 
 
 class Call(NamedTuple):
     """The data of the answer webhook; "" or {} if missing.
 
     Attributes:
-        to, from_number: digits as sent. `from_user`: the Client SDK user instead of a number.
-        uuid: the leg; opaque. conversation_uuid: opaque, changes when the leg is moved.
+        to, from_number: the digits, as sent.
+        from_user: the user of a Client SDK application, who calls without a number.
+        uuid: the leg (opaque).
+        conversation_uuid: the conversation (opaque); it changes when the leg is moved.
         sip: SIP headers under their own names (`X-Tenant`, `User-to-User`).
         custom_data: the custom data from the Client SDK.
         request: the ID of the placed call; "" for an incoming one.
@@ -41,7 +43,7 @@ class Call(NamedTuple):
 
 
 class WaitRef(NamedTuple):
-    """The wait in a callback URL's token."""
+    """The wait that a callback URL's token names."""
 
     kind: CallbackKind
     session: str
@@ -53,11 +55,11 @@ class OpenWait(NamedTuple):
     """A point where a webhook may arrive.
 
     Attributes:
-        index: its number within its turn, from 0.
-        kind: the route it arrives on.
-        name: `input`, `connect`, `record`, ..., or the checkpoint's name.
-        step: the step that opened it.
-        steers: whether its reply may replace the NCCO.
+        index: the number of the wait within its turn, from 0.
+        kind: the route that the webhook arrives on.
+        name: `input`, `connect`, `record`, ..., or the name of a checkpoint.
+        step: the step that opened the wait.
+        steers: whether the reply to the webhook may replace the NCCO.
         sensitive: whether the digits and words in its webhook must never be stored.
         flow: the flow of that step; "" for the flow that the call began in.
         runs: the flow for the called party of a connect, and its params, if any.
@@ -77,7 +79,8 @@ class Level(NamedTuple):
     """A flow that waits until a flow that it runs returns.
 
     Attributes:
-        flow: its name. step: the step with the `run`.
+        flow: the name of the waiting flow.
+        step: the step with the `run`.
         variables, lookups: as in `Session`.
     """
 
@@ -97,7 +100,8 @@ class Observer(NamedTuple):
     A call whose flow has ended, but whose caller is still in a `conversation`, has one for its own leg.
 
     Attributes:
-        turn, wait: their numbers; `wait` is OWN_LEG for the caller's own leg. flow, step: whose hooks are sent.
+        turn, wait: the numbers of the turn and the wait; `wait` is OWN_LEG for the caller's own leg.
+        flow, step: the flow and the step whose hooks are sent.
     """
 
     turn: int
@@ -113,18 +117,19 @@ class Session(NamedTuple):
         id: the leg uuid of its answer webhook, or a random id.
         turn: number of the latest turn, from 1.
         step: the step that waits; "" once the call is over.
-        tries: failed attempts of that step. asr_errors: speech recognition errors, which do not count as attempts.
-        position: the current item of the step's list (connect list).
+        tries: number of failed attempts in that step.
+        asr_errors: number of speech recognition errors in it, which do not count as attempts.
+        position: the index of the current target in a list of a connect.
         dialled: number of dials of this call.
-        variables: by name; sensitive ones as tokens.
+        variables: the variables by name; sensitive values are tokens.
         entered_at: `now` when the step was entered (aware, UTC), so that a repeated prompt is the same.
         heard: the value of `input` when the step was entered (digits, text, confidence).
         waits: the waits that this turn opened.
         is_over: nothing more can be played.
-        at: the flow of `step` if it differs from the one that the call began in.
+        at: the flow of `step`, if it is not the one that the call began in.
         callers: the flows that wait for it, the outermost first.
         lookups: the answers of the lookups of this flow, by name.
-        locale: chosen by the caller; "" until then.
+        locale: the locale that the caller chose; "" until then.
         observers: the waits of earlier turns whose events still send hooks.
         parent: the session whose connect created this leg; "" for an incoming call.
         returned: the outcome that the flow returned if no other flow waited for it.
@@ -229,7 +234,6 @@ def _reader(kind: type[R]) -> Callable[[Mapping[str, Any]], R]:
 
     It raises TypeError for unknown fields, KeyError for missing ones.
 
-
     Keyword arguments would take twice as many instructions (docs/decisions.md).
     """
     defaults = kind._field_defaults
@@ -272,10 +276,10 @@ class TurnContext(NamedTuple):
     """The external values that a turn may use.
 
     Attributes:
-        now: aware, UTC.
-        env: variables for flows by name, without the prefix `FLOW_`.
+        now: the current time (aware, UTC).
+        env: the environment variables for flows by name, without the prefix `FLOW_`.
         link: returns the callback URL of a wait.
-        mask: (session id, secret) → the token that replaces it.
+        mask: returns the token that replaces a secret, given the session's ID and the secret.
         failsafe: the NCCO to play if nothing else can be.
         dial_allow: allowed prefixes of computed numbers and addresses (`app.engine.dialling.refusal`).
         dial_limit: maximum number of dials per call.
@@ -291,11 +295,13 @@ class TurnContext(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """A request that the interpreter yields; all in one tuple are made concurrently.
+    """A lookup that the interpreter requests. All lookups of one tuple are made concurrently.
 
     Attributes:
-        step: its step. name: the lookup's name. flow: the lookup's flow.
-        request: the request to make (`app.flow.language.lookups.LookupRequest`).
+        step: the step that makes the lookup.
+        name: the name of the lookup.
+        flow: the flow that declares it.
+        request: the request to send (`app.flow.language.lookups.LookupRequest`).
         key: the idempotency key, the same for each attempt of a turn.
     """
 
@@ -307,14 +313,15 @@ class Lookup(NamedTuple):
 
 
 class LookupAnswer(NamedTuple):
-    """The answer to a lookup; one is sent back for each, in order.
+    """The answer to a lookup. The interpreter is sent one for each lookup, in order.
 
     Attributes:
         value: the result of `json.loads`, or of the function; None if there is none.
         problem: why the value is missing, in one short sentence, or "".
-        ms: its duration.
-        is_cached: whether it was cached. is_late: whether time ran out.
-        status: the HTTP error status; 0 for none.
+        ms: how long the lookup took, in milliseconds.
+        is_cached: whether the answer comes from the cache.
+        is_late: whether the time limit was reached.
+        status: the HTTP status of an error; 0 for none.
     """
 
     value: Any
@@ -333,15 +340,15 @@ class Turn(NamedTuple):
     """The work between two decisions: one webhook in, one NCCO out.
 
     Attributes:
-        ncco: valid; plain JSON values. Empty if there is nothing to play.
-        session: the state afterwards.
-        trace: its actions and reasons.
-        outcome: the interpretation of the webhook (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
-        is_failsafe: no part of the flow could be played.
+        ncco: a valid NCCO of plain JSON values; empty if there is nothing to play.
+        session: the state of the call after the turn.
+        trace: what the turn did, and why.
+        outcome: what the webhook meant (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
+        is_failsafe: whether no part of the flow could be played.
         hooks: our webhooks to send after the reply (`app.flow.language.hooks.Hook`).
         lookups: the answers of lookups by name, as used in the turn.
         has_fault: whether a line of the trace says `failed` or `refused`.
-        trace_json: the trace as JSON if it is the same in every call; else b"".
+        trace_json: the trace as JSON if it is the same in every call; otherwise b"".
         dials: number of dials in the turn; for a first turn, see its session.
     """
 
@@ -363,11 +370,11 @@ class TraceLine:
 
     Attributes:
         did: `answered`, `heard`, `decided`, `entered`, `asked`, `ran`, `reaches`, `refused` or `failed`.
-        step: its step.
+        step: the step in which it happened.
         what: the outcome, target or action.
-        where: `file:line` of the deciding flow line, or "".
-        because: the deciding rule, in one sentence.
-        others: why the others did not match.
+        where: the line of the flow that decided, as `file:line`; or "".
+        because: the reason, in one sentence.
+        others: why the other lines or choices did not apply.
         by: for input `keys` or `speech`; for a lookup `answer` or `default`; "" otherwise.
         attempt, attempts: the failed attempt, and the number of tries, that a `retry` decided on; 0 otherwise.
         next_target: the number of the next target of a list; 0 otherwise.

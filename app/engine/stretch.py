@@ -29,7 +29,7 @@ from app.flow.templates.values import Value
 from app.ncco import check, options_are_clean
 
 ENTERED: Final = Again()
-"""An entered step is played completely."""
+"""How a step is played when it is entered: completely."""
 STEP_LIMIT: Final = 200
 """Maximum number of steps in one turn. A loaded flow has no cycle without input, so only a bug can reach this limit."""
 
@@ -38,8 +38,9 @@ class ReadyAction(NamedTuple):
     """One action.
 
     Attributes:
-        constant: the action in every call, with None in each hole.
-        holes: the options computed by a call. unsure: those that may be invalid.
+        constant: the action as it is in every call, with None for each hole.
+        holes: the options that each call computes.
+        unsure: the holes whose values may be invalid.
         wait: the wait that it opens; None for most actions.
     """
 
@@ -56,16 +57,19 @@ class Stretch:
     Attributes:
         step: the last step.
         ends: whether the last step leads to the end of the call.
-        waits: the waits it opens. is_over: whether none of them steers, so that the call ends afterwards.
-        actions: its actions, with the tail after its `input`.
+        waits: the waits that it opens.
+        is_over: whether none of these waits steers, so that the call ends after the actions.
+        actions: the actions, with the tail after an `input`.
         has_failsafe_tail: whether the failsafe NCCO is the tail.
-        trace: its lines; the first one reports the start of a call, the second one the entry of the first step.
-        trace_json: all of them as JSON.
+        trace: the lines of the trace. The first one reports the start of a call, the second one the entry of the first
+            step.
+        trace_json: all lines of the trace as JSON.
         entered: number of entered steps.
         is_enterable: whether the first step can be played on entry without doing anything else first.
-        dials: its number of dials. tail_dials: that of its tail.
+        dials: number of dials, without the tail.
+        tail_dials: number of dials in the tail.
         reads_hours: whether a value uses opening hours.
-        is_checked: whether its NCCO has been valid in one call; after that only filled-in values can be invalid.
+        is_checked: whether the NCCO was valid in one call. After that, only filled-in values can be invalid.
     """
 
     step: str
@@ -124,7 +128,7 @@ class Stretch:
 
 
 def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, budget: Budget) -> Turn | None:
-    """The first turn of a call, if it is one stretch up to a wait; otherwise None: it must be played step by step.
+    """The first turn of a call if one stretch leads to its first wait; otherwise None, and it is played step by step.
 
     Args: the names from `app.engine.interpreter.begin`, and the turn's budget.
     """
@@ -169,7 +173,7 @@ def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, bu
 def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED) -> Stretch | None:
     """The stretch that starts when `step` plays or repeats; None if there is none.
 
-    Everything before the step's playing is already done: lookups, assignments, hooks.
+    Everything that comes before the step's `do` has been done already: lookups, assignments, hooks.
 
     Args:
         flow: the step's flow.
@@ -264,12 +268,12 @@ def _dials(actions: Iterable[ReadyAction]) -> int:
 
 
 def begun(flow: Flow) -> TraceLine:
-    """The line of the trace for a call that starts in `flow`."""
+    """The line of the trace that reports a call's start in `flow`."""
     return TraceLine("answered", "", flow.name, written_at(flow.place), "the flow that this call starts in")
 
 
 def decided(step: Step, jump: Jump) -> TraceLine:
-    """The line of the trace for an exit without a wait."""
+    """The line of the trace that reports an exit without a wait."""
     return TraceLine("decided", step.name, jump.target.shown, written_at(jump.place), jump.because, jump.others)
 
 

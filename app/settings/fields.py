@@ -357,13 +357,13 @@ class Settings(BaseSettings):
     def add_origin(
         self, flow_env: Mapping[str, str], secret_files: tuple[Path, ...], read_again: Callable[[], Settings]
     ) -> None:
-        """Store the flows' variables and the secrets' files, and how to read the settings again."""
+        """Remember the variables of flows, the files of secrets, and how to read the settings again."""
         self._flow_env = flow_env
         self._secret_files = secret_files
         self._read_again = read_again
 
     def place_calls_with(self, virtual: VoiceAccess | None) -> None:
-        """Place calls with a virtual Vonage instead of the real one, or not at all if None."""
+        """Place calls with a virtual Vonage instead of the real one; None to place no calls."""
         self._virtual_vonage = (virtual,)
 
     @property
@@ -509,7 +509,7 @@ class Settings(BaseSettings):
         return self._warnings
 
     def verifier(self) -> Verifier | None:
-        """The verifier of webhook signatures; None without a signature secret."""
+        """Verifies the signatures of webhooks; None without a signature secret."""
         secrets = [secret.get_secret_value() for secret in (self.signature_secret, self.signature_secret_previous)]
         known = [text for text in secrets if text]
         return Verifier(known, self.api_key, self.application_id) if self.is_signed else None

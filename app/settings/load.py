@@ -29,9 +29,9 @@ MAX_SHOWN_CHARACTERS: Final = 100
 MIN_SECRET_CHARACTERS: Final = 16
 """A shorter signature secret causes a warning. Our choice: Vonage states no length."""
 _SHARED_PREFIXES: Final = ("VONAGE_", "AWS_")
-"""Other programs use these prefixes too, so an unknown variable is only reported if it nearly matches a setting."""
+"""Other programs use these prefixes too, so an unknown variable is reported only if it nearly matches a setting."""
 _ALMOST_THE_SAME: Final = 0.9
-"""Minimum similarity for that, from 0 to 1."""
+"""How similar such a variable must be to a setting, from 0 to 1."""
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 

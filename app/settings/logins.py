@@ -56,7 +56,7 @@ _ENTRIES: Final = TypeAdapter(dict[Annotated[str, StringConstraints(pattern=f"^{
 
 
 def tidy_name(text: str) -> str:
-    """A name as it is compared: `Anna` and `anna` are the same."""
+    """A name in normal form: `Anna` and `anna` are the same name."""
     return text.strip().lower()
 
 
@@ -87,7 +87,7 @@ def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Log
     Raises:
         SettingsError: the file is a link, another change takes too long, or the file cannot be read or written.
     """
-    draft = file.with_name(f".{file.name}.new")  # the process that created it may change the file
+    draft = file.with_name(f".{file.name}.new")  # only the process that created the draft may change the file
     try:
         handle = _created(draft, wait_s)
         try:
@@ -143,8 +143,8 @@ class Logins:
     """The logins in a file, which is read again when it changes. An unusable file counts as empty and is logged once.
 
     Args:
-        file: need not exist.
-        shared: logins besides those in the file.
+        file: the file with the logins, which need not exist.
+        shared: further logins: those with a shared password.
     """
 
     def __init__(self, file: Path, shared: tuple[Login, ...] = ()) -> None:

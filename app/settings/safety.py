@@ -72,7 +72,7 @@ def unsafe(settings: Settings, dev: bool) -> Iterator[SettingsError]:
 
 
 def placeholders(settings: Settings) -> Iterator[SettingsError]:
-    """Placeholders that are still in use but do not prevent the start."""
+    """Reports placeholders that are still set but do not prevent the start."""
     host = urlsplit(settings.public_url).hostname or ""
     if f".{host}".endswith(_PLACEHOLDER_HOSTS):
         yield SettingsError(
@@ -86,7 +86,7 @@ def placeholders(settings: Settings) -> Iterator[SettingsError]:
 
 
 def console_fault(settings: Settings) -> SettingsError | None:
-    """Why the console cannot start, although webhooks can be answered without it, or None."""
+    """Why the console cannot start, or None. Webhooks can be answered without it."""
     if not settings.has_logins and not values.is_loopback(settings.console_host):
         where = f"{settings.console_host}:{settings.console_port}"
         return SettingsError(
