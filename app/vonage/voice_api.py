@@ -155,7 +155,8 @@ class CallDetails(CreatedCall):
 
     Attributes:
         start_time, end_time: UTC as `2026-03-04 09:15:27`. Source: Outbound REST, GET (no zone).
-        duration: seconds. price, rate: EUR.
+        duration: seconds.
+        price, rate: amounts in EUR.
     """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)

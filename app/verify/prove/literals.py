@@ -71,17 +71,23 @@ class Compared:
         form: the required form of the value: `datetime`, `number`, `phone`, `url`, `websocket`, `language`, `zone`,
             `user`, `sip`, or "" for any.
         names: every path that shares these literals; the first element of a path is the flow, "" for GLOBAL names.
-        parts: parts of the text that are compared. lengths: numbers that its length is compared with.
+        parts: parts of the text that are compared.
+        lengths: numbers that the length of the text is compared with.
         offsets: numbers that are added or subtracted in a comparison.
         steps: numbers that are added or subtracted in an assignment.
         joins: the concatenated texts that contain the value.
         keys: the paths of values that are used as keys of this map.
-        marks: other facts about the value. truth: it is tested for truth, so "", 0 and [] matter. related: it is
-            compared with another value. changed: it is also used in a way other than being compared unmodified with
-            literals.
-            rises, sinks: an assignment adds or subtracts a literal. free: an assignment computes it in another way.
-            joined: it is a concatenated text. decides: it can affect where the call goes. bounded: it is a number in a
-            field of an action. headed: it is in a header, where line breaks are not allowed.
+        marks: other facts about the value:
+
+            - `truth`: it is tested for truth, so "", 0 and [] matter
+            - `related`: it is compared with another value
+            - `changed`: it is also used in other ways than being compared, unmodified, with literals
+            - `rises`, `sinks`: an assignment adds or subtracts a literal
+            - `free`: an assignment computes it in another way
+            - `joined`: it is a concatenated text
+            - `decides`: it can affect where the call goes
+            - `bounded`: it is a number in a field of an action
+            - `headed`: it is in a header, where line breaks are not allowed
     """
 
     literals: dict[Any, None] = field(default_factory=dict)

@@ -73,7 +73,8 @@ class Transition:
         source: the state before the turn; None for the first turn of a call or dialled party.
         target: the state after the turn; None when the call is over.
         trigger: what caused the turn.
-        call: the call, if this is its first turn. given: its params, as in `Arrival`.
+        call: the call, if this is its first turn.
+        given: the params of the call, as in `Arrival`.
         moment: when the turn happened.
         is_timed: whether the turn depends on the time.
         env: the environment variables of the server; constant within a call.

@@ -49,7 +49,8 @@ class Decided(TraceLine):
     """A line of a turn's trace.
 
     Attributes:
-        at: seconds since the call was answered. turn: the number of the turn in its session.
+        at: seconds since the call was answered.
+        turn: the number of the turn in its session.
         shown: `where` with a path for display; "" if no flow line decided.
     """
 
