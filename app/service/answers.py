@@ -15,9 +15,9 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
     """Reply with the first NCCO of a call, or with the stored bytes if the webhook is a repeat.
 
     Args:
-        turns: plays and writes them.
+        turns: plays and stores the turns.
         delivery: the webhook.
-        flow: the flow named in the URL; if None, the called number decides.
+        flow: the flow that the URL names; if None, the called number selects the flow.
     """
     call = delivery.call
     found = turns.library.find(call.to, flow)
@@ -38,7 +38,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
 
 
 async def answered_session(turns: Turns, id_: str, call: Call) -> str:
-    """The session that an answer webhook in an open call belongs to: `id_`, or a new one after a transfer.
+    """The ID of the session for an answer webhook in an open call: `id_`, or a new one after a transfer.
 
     After a REST transfer into the same flow, Vonage asks for a new NCCO in another conversation; a repeated delivery
     names the same conversation.

@@ -58,7 +58,7 @@ class NotABackup(AppError):
 
 @validated_dataclass(frozen=True, slots=True)
 class FileSum:
-    """A file in the manifest. There may be very many."""
+    """A file in the manifest, which may list very many of them."""
 
     bytes: Annotated[int, Field(ge=0)]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -70,9 +70,9 @@ class Manifest(BaseModel):
     Attributes:
         version: the version of the program that wrote it.
         made_at: the time of the database's snapshot.
-        database: its URL, without user and password.
+        database: the URL of the database, without user and password.
         keys: fingerprints of the keys that sign the callback URLs of its calls.
-        files: by name, in order.
+        files: the files by name, in the order of the archive.
     """
 
     made_by: Literal["ncco backup"] = "ncco backup"
@@ -89,9 +89,9 @@ class BackupPlaces:
     """The sources, or destinations, of a backup.
 
     Attributes:
-        store: not open.
+        store: the store, which must not be open.
         key: the file next to a SQLite database that contains the callback secret; None if the settings contain it.
-        recordings: where their audio is stored; None if no recordings are kept.
+        recordings: where the audio of recordings is stored; None if no recordings are kept.
     """
 
     store: Store
@@ -151,10 +151,10 @@ async def write_backup(
     with TemporaryDirectory(prefix=".ncco-backup-", dir=target.parent) as folder:
         await places.store.database.copy_to(Path(folder) / DATABASE)
         size = await asyncio.to_thread(_archive, target, Path(folder), places, manifest)
-    if (await places.store.schema()).missing:  # a database of the previous version: opening it would migrate it
+    if (await places.store.schema()).missing:  # opening an older database would migrate it
         return size, []
     lost: list[str] = []
-    with suppress(StoreUnavailable):  # its disk may be full: then only the age is not recorded
+    with suppress(StoreUnavailable):  # the disk may be full: only the time of the backup is then missing
         async with places.store as store:
             await Backups(store.database).add(BackupRow(milliseconds(now), size))
             if places.recordings is not None:
@@ -176,7 +176,7 @@ def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) 
             files[KEY] = _add(archive, KEY, places.key.open("rb"))
         if (recordings := places.recordings) is not None:
             for audio in recordings.stored():
-                with suppress(FileNotFoundError):  # just deleted
+                with suppress(FileNotFoundError):  # the recording was just deleted
                     name = f"{RECORDINGS}{audio.id}"
                     files[name] = _add(archive, name, recordings.open(audio.id), audio.changed_s)
         text = about.model_copy(update={"files": files}).model_dump_json(indent=1).encode()
@@ -266,7 +266,7 @@ def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]
                     file, f"contains {entry.name[:100]!r}, which is not part of a backup", "take another backup"
                 )
             yield entry, content
-        while archive.fileobj.read(_BLOCK):  # gzip's checksum is at its end
+        while archive.fileobj.read(_BLOCK):  # read to the end, where gzip's checksum is
             pass
 
     try:
@@ -344,7 +344,7 @@ def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitSt
                 copyfileobj(content, out, _BLOCK)
                 out.flush()
                 os.fsync(out.fileno())
-            os.utime(path, (entry.mtime, entry.mtime))  # the retention period is measured from this time
+            os.utime(path, (entry.mtime, entry.mtime))  # retention counts from the time of change
     try:
         check_copy(drafts[DATABASE])
     except StoreUnusable as error:

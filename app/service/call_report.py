@@ -81,12 +81,12 @@ class Period:
 
     @property
     def last(self) -> date:
-        """Its last day."""
+        """The last day of the period."""
         return self.end - timedelta(1)
 
     @property
     def milliseconds(self) -> tuple[int, int]:
-        """Its start and end in milliseconds since 1970; the end is exclusive."""
+        """The start and the end (exclusive) of the period in milliseconds since 1970."""
         since, until = (datetime.combine(day, time(), self.zone).timestamp() for day in (self.first, self.end))
         return int(since * 1000), int(until * 1000)
 

@@ -1,4 +1,4 @@
-"""CallService: handles webhooks of calls and replies to them."""
+"""`CallService`: handles the webhooks of calls and replies to them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NUMBER: Final = re.compile(r"[0-9]{5,}")
 
 
 class CallService(Turns):
-    """Answers, resumes and records calls, as the webhooks demand. `Turns` plays and stores the turns."""
+    """Answers, resumes and records calls when their webhooks arrive. `Turns` plays and stores the turns."""
 
     answer = answers.answer
     placed_answer = placed_webhooks.answer

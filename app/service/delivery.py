@@ -24,7 +24,7 @@ from app.ncco.webhooks import (
 from app.store import WebhookRow
 
 JOIN_SILENTLY: Final = orjson.dumps([JOINED])
-"""The reply for a called party who is connected without hearing anything first."""
+"""The reply that connects a called party without letting them hear anything first."""
 
 END_OF_INPUT: Final = JOIN_SILENTLY
 """The reply to the last input of a call: the shortest possible wait. After an empty reply, Vonage would continue with
@@ -38,7 +38,7 @@ _SIP_HEADER: Final = "SipHeader_"
 ANSWER_FIELDS: Final = frozenset(
     {"to", "from", "from_user", "uuid", "call_uuid", "conversation_uuid", "region_url", "endpoint_type", "custom_data"}
 )
-"""The fields of an answer webhook. Flows cannot receive params with these names."""
+"""The fields of an answer webhook. The query of an answer URL cannot set params with these names."""
 
 ID_LIMIT: Final = 64
 """Maximum length of a leg uuid that is stored as it is; a longer one is replaced with its SHA-256."""
@@ -105,7 +105,7 @@ class Delivery:
             {
                 name.removeprefix(_SIP_HEADER): value
                 for name, value in fields.items()
-                if _SIP_HEADER in name  # a third of the cost of the next test, and nearly always sufficient
+                if _SIP_HEADER in name  # costs a third of the next test, and is nearly always enough
                 and name.startswith(_SIP_HEADER)
                 and isinstance(value, str)
             },
@@ -147,11 +147,11 @@ class Reply(NamedTuple):
         kind: the kind of webhook (`answer`, `input-dtmf`, `event-busy`, ...).
         outcome: how it was understood (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
         flow, step: where the call is afterwards; "" if no call is known.
-        uuid, conversation_uuid: the call's.
+        uuid, conversation_uuid: the leg and the conversation of the call.
         is_failsafe: whether no flow could be played.
         is_repeat: whether the webhook is a repeat; it gets the bytes of the first reply.
         problem: one sentence for the log and the `ncco-problem` response header.
-        heard_in: the step that was waiting for it; "" for none.
+        heard_in: the step that was waiting for the input; "" for none.
         revision: the flow's revision, if the webhook moved the call.
         caller: the number or user, "" if no call is known.
         row: the webhook as stored, with sensitive values masked; None if unknown or repeated.

@@ -122,7 +122,7 @@ class Library:
             return project
 
     async def is_confirmed(self) -> bool:
-        """Whether the refused removals have been confirmed since. False while the store is unavailable."""
+        """Whether the refused removals have been confirmed since then. False while the store is unavailable."""
         with suppress(StoreUnavailable):
             return bool(self.removed) and await self._is_released(self.last)
         return False
@@ -142,7 +142,7 @@ class Library:
         for flow, revision in self._pinned.in_use:
             if not self._pinned.has_room:
                 return
-            with suppress(StoreError):  # it will be loaded on demand
+            with suppress(StoreError):  # this revision will be loaded on demand
                 await self.pinned(flow, revision)
 
     async def _note_open_calls(self) -> None:

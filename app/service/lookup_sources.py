@@ -210,7 +210,7 @@ class PythonFunctions:
     def __init__(self, modules: PythonModules) -> None:
         folder = modules.folder
         if modules.allowed and folder is not None and str(folder) not in sys.path:
-            sys.path.append(str(folder))  # last, so that it shadows nothing
+            sys.path.append(str(folder))  # at the end, so that it hides no other module
         self._modules = modules
         self._threads = Threads(each=CALLS_PER_FUNCTION)
         self._running: dict[str, asyncio.Semaphore] = {}
@@ -228,7 +228,7 @@ class PythonFunctions:
                 return _as_json(await _awaited(result))
         finally:
             if inspect.iscoroutine(result):
-                result.close()  # it may not have started
+                result.close()  # close the coroutine, which may not have started
 
     def _call(self, function: str, arguments: Mapping[str, Any]) -> bytes | Awaitable[Any]:
         """Call a function in this thread; returns its result as JSON, or its awaitable. Raises LookupFailure."""

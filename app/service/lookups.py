@@ -114,7 +114,7 @@ class LookupClient:
             ms = self._ms_since(start)
             return LookupAnswer(None, str(failure), ms, is_late=failure.is_late, status=failure.status)
         except Exception as error:  # noqa: BLE001 - a caller is on the line, and hears the default
-            where = "".join(traceback.format_tb(error.__traceback__))  # without its message, which may contain secrets
+            where = "".join(traceback.format_tb(error.__traceback__))  # no message: it may be secret
             _log.error("the lookup %s failed by %s\n%s", lookup.name, type(error).__name__, where)
             return LookupAnswer(None, f"failed: {type(error).__name__}", self._ms_since(start))
 
@@ -148,7 +148,7 @@ class LookupClient:
     def _finished(self, task: asyncio.Task[bytes]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # read the exception: maybe nobody waits for this task anymore
+            task.exception()  # read the exception, because nobody may be waiting for this task anymore
 
     async def _in_time(self, asked: _Asked, left_ms: float, *, is_shared: bool = False) -> bytes:
         """The answer within `left_ms`, and within the lookup's own limit.
@@ -184,7 +184,7 @@ class LookupClient:
 
                     def begins() -> None:
                         if not asked.has_begun.done():
-                            check_again()  # meanwhile, earlier requests may have failed
+                            check_again()  # earlier requests may have failed while this one waited
                         asked.begin()
                         timer.reschedule(asked.ends_at)
 
@@ -206,10 +206,10 @@ class _Asked:
     """A running lookup. Its time limit starts when the source is queried, not while it waits for other lookups.
 
     Attributes:
-        limit_s: its own limit.
-        ends_at: its deadline, in seconds of the event loop.
-        has_begun: done once the limit has started.
-        task: queries the source.
+        limit_s: the lookup's own time limit.
+        ends_at: the deadline, in seconds of the event loop.
+        has_begun: done once the time limit has started.
+        task: the task that queries the source.
     """
 
     task: asyncio.Task[bytes]
@@ -297,7 +297,7 @@ class CircuitBreakers:
         if is_test and self._clock() < self._open_until[name]:
             raise LookupFailure(paused)
         if is_test:
-            self._open_until[name] = math.inf  # open for all others until this request has a result
+            self._open_until[name] = math.inf  # stays open for all other requests until this one has a result
 
         def check_again() -> None:
             if name in self._open_until and not is_test:
@@ -310,7 +310,7 @@ class CircuitBreakers:
             raise
         except BaseException:
             if is_test:
-                self._open_until[name] = self._clock()  # the next request tests it
+                self._open_until[name] = self._clock()  # the next request tests the host
             raise
         else:
             self._count(name, is_test=is_test, is_outage=False)

@@ -46,8 +46,8 @@ class MailServer(NamedTuple):
     """The mail server and the sender's address.
 
     Attributes:
-        is_tls: TLS from the first byte; otherwise STARTTLS, which is required unless the host is loopback.
-        sender: one address.
+        is_tls: whether TLS is used from the first byte; otherwise STARTTLS is required, except on loopback.
+        sender: the address of the sender.
     """
 
     host: str
@@ -81,7 +81,7 @@ will.
 
 
 async def attach_nothing(_: str, __: str) -> Attachment | None:
-    """For servers that do not keep recordings."""
+    """Finds no recording: for servers that do not keep any."""
     raise NoAttachment("the server does not fetch recordings")
 
 
@@ -163,7 +163,7 @@ class Mailer:
         message = EmailMessage()
         message["From"] = server.sender
         message["To"] = ", ".join(mail["to"])
-        message["Subject"] = _plain(mail["subject"]).replace("=?", "= ?")  # otherwise it is decoded, with its line ends
+        message["Subject"] = _plain(mail["subject"]).replace("=?", "= ?")  # "=?" would be decoded, line ends too
         message["Date"] = moment_of(hook.created_at)
         message["Message-ID"] = f"<{hook.id}@{_domain(server)}>"
         message["Auto-Submitted"] = "auto-generated"  # no out-of-office replies. Source: RFC 3834, 5
@@ -229,7 +229,7 @@ async def _send(message: EmailMessage, server: MailServer, until: float) -> Verd
     try:
         async with asyncio.timeout_at(until) as limit, _connected(server) as client:
             refused, _ = await client.send_message(message)
-            limit.reschedule(None)  # now it is accepted, however long the server takes to close
+            limit.reschedule(None)  # the email is accepted now, however long the server takes to close the connection
     except TimeoutError:
         return Verdict("again", "the mail server did not answer in time", is_slow=True)
     except aiosmtplib.SMTPRecipientsRefused as error:
@@ -249,7 +249,7 @@ async def _send(message: EmailMessage, server: MailServer, until: float) -> Verd
 
 
 def _refused(what: str, code: int) -> Verdict:
-    """A refusal. A permanent one is not retried."""
+    """The result for an email that the server refused. A permanent refusal is not retried."""
     return Verdict("never" if code >= _PERMANENT else "again", f"the mail server refuses {what} ({code})")
 
 

@@ -36,7 +36,7 @@ NOT_VONAGE: Final = (
 )
 
 Take: TypeAlias = Callable[[bytes], Awaitable[None]]
-"""Receives a file's next bytes."""
+"""Receives the next bytes of a file."""
 
 
 class DownloadFailed(AppError):
@@ -45,7 +45,7 @@ class DownloadFailed(AppError):
     Attributes:
         state: `waiting`: it may arrive later; `gone`: Vonage no longer has it; `failed`: it will never arrive.
         wait_s: how many seconds Vonage asks to wait; 0 if it does not.
-        sha256: of the response, which is discarded; "" if there was none.
+        sha256: the SHA-256 of the response, which was discarded; "" if there was none.
     """
 
     def __init__(

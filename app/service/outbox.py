@@ -37,7 +37,7 @@ LEASE_MS: Final = 60_000
 """How long a claimed hook belongs to its process: longer than any attempt takes. After a crash, it is then sent again.
 """
 SLOW_SHARE: Final = 4
-"""Concurrent attempts for receivers that did not reply in time, until they do. Their other hooks are postponed."""
+"""Number of concurrent attempts for a receiver that did not reply in time. Its other hooks are postponed."""
 POSTPONE_S: Final = 30.0
 """How long a slow receiver's hooks are postponed."""
 
@@ -63,7 +63,7 @@ class Verdict(NamedTuple):
 
 
 Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
-"""Makes one attempt, now (aware, UTC). Never raises."""
+"""Makes one attempt at a time `now` (aware, UTC). Never raises."""
 
 
 class Listener(PollListener[HookCounts]):
@@ -166,7 +166,7 @@ def retry_after_s(answer: httpx.Response, now: datetime) -> float:
         return float(text)
     try:
         until = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # a date such as the year 99999999999
+    except (ValueError, OverflowError):  # a date that Python cannot represent, such as the year 99999999999
         return 0.0
     return max(0.0, ((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds())
 
@@ -262,7 +262,7 @@ class Sender(Poller[HookRow, HookCounts]):
 
     async def run_one(self, row: HookRow) -> None:
         """See `Poller`."""
-        if row.tries > self.schedule.tries:  # its process died during every attempt, or could not store the results
+        if row.tries > self.schedule.tries:  # in every attempt, the process died or could not store the result
             await self._conclude(row, Verdict("never", f"{self.schedule.tries} attempts did not finish"))
         elif self._receivers.may_begin(row.url):
             verdict: Verdict | None = None

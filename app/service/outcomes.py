@@ -26,7 +26,8 @@ class FlowOutcome(NamedTuple):
     """A way that a call can take.
 
     Attributes:
-        flow: the flow's name. step: where the decision is made.
+        flow: the name of the flow.
+        step: the step that makes the decision.
         name: `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, `ready`, `customer
             answered`, `customer default`, ...
         place: the line that makes the decision.

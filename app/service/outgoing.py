@@ -1,7 +1,7 @@
 """The HTTP client for lookups and hooks: it resolves each host itself, checks the addresses, and connects to them.
 
-So a second DNS answer cannot redirect it. It does not follow redirects or use a proxy. Each host has its own connection
-pool, so a slow host does not delay requests to others.
+Because of that, a second DNS answer cannot redirect it. It does not follow redirects or use a proxy. Each host has its
+own connection pool, so a slow host does not delay requests to others.
 
 Flow files and the environment name the hosts, but somebody else runs the public name servers. So a public name that
 resolves to a private address is refused, at every connection.
@@ -182,7 +182,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
 
 
 def _nothing() -> None:
-    """For requests that do not need to know when they start."""
+    """Does nothing: for requests that do not need to know when they start."""
 
 
 class HostConnections:
@@ -277,7 +277,7 @@ class HostConnections:
     def _closed(self, task: asyncio.Task[None]) -> None:
         self._closing.discard(task)
         if not task.cancelled():
-            task.exception()  # an error on closing does not matter
+            task.exception()  # errors on closing do not matter
 
 
 class _Body(httpx.AsyncByteStream):
@@ -498,7 +498,7 @@ def _embedded(address: Address | None) -> Address | None:
 
 
 def _is_unusable(address: Address) -> bool:
-    """Whether the address does not belong to a single host."""
+    """Whether an address is not that of a single host."""
     is_special = isinstance(address, ipaddress.IPv4Address) and (address in _BROADCAST or address in _THIS_HOST)
     return address.is_unspecified or address.is_multicast or is_special
 

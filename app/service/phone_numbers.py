@@ -46,7 +46,7 @@ def digits_of(words: str, line: str = "") -> str:
     except phonenumbers.NumberParseException:
         return words
     length = phonenumbers.is_possible_number_with_reason(found)
-    is_whole = length == phonenumbers.ValidationResult.IS_POSSIBLE  # not numbers of a network, such as 112
+    is_whole = length == phonenumbers.ValidationResult.IS_POSSIBLE  # 112 is not
     return f"{found.country_code}{phonenumbers.national_significant_number(found)}" if is_whole else words
 
 

@@ -59,7 +59,7 @@ class Schedule:
     limit_s: float = 30.0
 
     def wait_s(self, tries: int, asked_s: float = 0.0) -> float:
-        """Seconds to wait after this many attempts (at least 1), or as asked by the other side, within limits."""
+        """Seconds to wait after this many attempts (at least 1), or as long as the other side asks, within limits."""
         grown = min(self.first_s * BACKOFF_FACTOR ** min(tries - 1, 20), LONGEST_BACKOFF_S)
         own = grown * (1 - JITTER + 2 * JITTER * self.draw())
         return max(own, min(asked_s, LONGEST_BACKOFF_S))
@@ -135,7 +135,7 @@ class Poller(ABC, Generic[R, C]):
             await self._drain()
 
     async def write(self, written: Awaitable[object]) -> bool:
-        """Whether the store has written it in time. If not, the row is processed again when its lease ends."""
+        """Whether the store has written a result in time. If not, the row is processed again when its lease ends."""
         try:
             async with asyncio.timeout(self.schedule.limit_s):
                 await written
@@ -189,7 +189,7 @@ class Poller(ABC, Generic[R, C]):
             self._reports.counted(await self.count())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """A slot is free again, and the next row of the same call may be due."""
+        """Look for rows again: a slot is free, and the next row of the same call may be due."""
         self._running.discard(task)
         self._woken.set()
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -72,9 +72,9 @@ class TimelineEntry:
     """One webhook of a call.
 
     Attributes:
-        fields: its content, as stored.
-        turn: the turn that it caused; None if it does not affect the call.
-        is_again: whether it repeats an earlier one.
+        fields: the content of the webhook, as stored.
+        turn: the turn that the webhook caused; None if it does not affect the call.
+        is_again: whether it repeats an earlier webhook.
     """
 
     webhook: WebhookRow
@@ -84,7 +84,7 @@ class TimelineEntry:
 
     @property
     def inputs(self) -> Mapping[str, Any]:
-        """The other inputs of its turn: the time and the results of lookups."""
+        """The other inputs of the turn: the time and the results of lookups."""
         return json_object(self.turn.inputs) if self.turn is not None else {}
 
     @property

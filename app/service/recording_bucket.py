@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 CONNECT_S: Final = 5
 REQUEST_S: Final = 30
-"""Time limit of one request in seconds, including its 8 MB. After that, the bucket counts as unavailable."""
+"""Time limit of one request with up to 8 MB, in seconds. After that, the bucket counts as unavailable."""
 RETRY_S: Final = 5
 """How long a request is retried. This hides most faults from listeners; longer ones are retried later."""
 PART_BYTES: Final = 8 * 1024 * 1024
@@ -274,7 +274,7 @@ def _size_of(store: S3Store, id_: str) -> int | None:
 
 
 class _Upload(UnfinishedFile):
-    """Uploaded only by `keep`, once the type is known."""
+    """New audio, which `keep` uploads once the type is known."""
 
     def __init__(self, store: S3Store, id_: str) -> None:
         super().__init__(cast(IO[bytes], SpooledTemporaryFile(max_size=PART_BYTES)))  # noqa: SIM115 - `close` does
@@ -286,7 +286,7 @@ class _Upload(UnfinishedFile):
         _put(self._store, self._id, self._file, self.size)
 
     def close(self) -> None:
-        """Also ends an upload: reading its next part fails, so the library aborts it."""
+        """Close the file. This also aborts an upload, because reading its next part fails."""
         self._file.close()
 
 

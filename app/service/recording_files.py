@@ -80,7 +80,7 @@ class UnfinishedFile(ABC):
 
     Attributes:
         size: the number of bytes so far.
-        beginning: its first bytes, which reveal its type.
+        beginning: the first bytes, which reveal the type.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -91,7 +91,7 @@ class UnfinishedFile(ABC):
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the bytes so far, in hexadecimal."""
+        """The SHA-256 of the bytes so far, in hexadecimal digits."""
         return self._hash.hexdigest()
 
     def write(self, block: bytes) -> None:
@@ -116,7 +116,7 @@ class RecordingFiles(ABC):
     @property
     @abstractmethod
     def place(self) -> str:
-        """Where it is, as shown to people."""
+        """The name of the folder or bucket, as shown to people."""
 
     @abstractmethod
     def begin(self, id_: str) -> UnfinishedFile:
@@ -209,7 +209,7 @@ def opened_bucket(
 
 
 def size_of(file: IO[bytes] | Any) -> int:
-    """The size of an open file in bytes. Moves to its start."""
+    """The size of an open file in bytes. Afterwards, the position is at its start."""
     size: int = file.seek(0, os.SEEK_END)
     file.seek(0)
     return size

@@ -50,7 +50,7 @@ class RecordingFolder(RecordingFiles):
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         require_space(self.path)
         file = self.file(id_)
-        for part in self.path.glob(f"{id_}.*{_PART}"):  # left by a process that died: the caller has claimed it
+        for part in self.path.glob(f"{id_}.*{_PART}"):  # from a process that died; the caller has the claim
             part.unlink(missing_ok=True)
         return _PartFile(file)
 
@@ -61,7 +61,7 @@ class RecordingFolder(RecordingFiles):
     def stored(self) -> Iterator[StoredAudio]:
         """See `RecordingFiles`. Leaves out unfinished files."""
         for path in sorted(self.path.iterdir()) if self.path.is_dir() else ():
-            with suppress(FileNotFoundError):  # just deleted
+            with suppress(FileNotFoundError):  # the file was just deleted
                 if ID.fullmatch(path.name) and path.is_file():
                     yield StoredAudio(path.name, path.stat().st_mtime)
 
@@ -78,7 +78,7 @@ class RecordingFolder(RecordingFiles):
         stale_s = time.time() - PART_S
         for file in self.path.iterdir():
             is_part = file.name.endswith(_PART)
-            with suppress(FileNotFoundError):  # just fetched or removed
+            with suppress(FileNotFoundError):  # the file was just fetched or removed
                 if ID.fullmatch(file.name[:32]) and file.lstat().st_mtime < (stale_s if is_part else before_s):
                     file.unlink()
                     removed += 1

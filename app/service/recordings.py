@@ -74,7 +74,7 @@ _LARGEST: Final = 1 << 50
 _LONGEST: Final = timedelta(days=2)
 
 FETCH_SCHEDULE: Final = Schedule(slots=8, poll_s=2.0)
-"""As for hooks, but with fewer concurrent attempts."""
+"""The same schedule as for hooks, but with fewer concurrent attempts."""
 
 
 def announced(
@@ -220,7 +220,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         self._is_newest_first = False
 
     async def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         if self._media is not None:
             await self._media.http.aclose()
 
@@ -261,7 +261,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
                 except DownloadFailed as failure:
                     row = self._failed(row, "transcript_state", failure)
                     wait_s = max(wait_s, failure.wait_s)
-        except LostClaim:  # deleted, or this was too slow and another process fetches it
+        except LostClaim:  # the recording was deleted, or this took too long and another process is fetching it
             return
         except asyncio.CancelledError:
             stopped = row._replace(problem="the server was stopped", cure=WAIT)
@@ -276,7 +276,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         """Fetch audio and return the updated row. Raises DownloadFailed, LostClaim."""
         try:
             was_kept = row.content_type != ""
-            if was_kept and await in_thread(has_file, self.files, row.id):  # the file was lost and is here again
+            if was_kept and await in_thread(has_file, self.files, row.id):  # the file was lost and has come back
                 return row._replace(state="kept")
             file = await in_thread(self.files.begin, row.id)
             try:
@@ -308,7 +308,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
             with suppress(OSError, ValueError):
                 await keeping
             row = await self._recordings.get(lease.row.id)
-            if row is None or row.state == "deleted":  # its removal may have come before the file existed
+            if row is None or row.state == "deleted":  # a removal may have come before the file existed
                 await in_thread(self.files.remove, [lease.row.id])
             raise
         finally:
@@ -328,7 +328,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
 
     async def _download(self, row: RecordingRow, url: str, limit: int, take: Take) -> _Lease:
         """Download a file and extend the claim meanwhile. Raises DownloadFailed, LostClaim, and any error of `take`."""
-        if row.tries > self.schedule.tries:  # its process died during every attempt
+        if row.tries > self.schedule.tries:  # in every attempt, the process died
             raise DownloadFailed("failed", f"{self.schedule.tries} attempts did not finish")
         if self._media is None:
             raise DownloadFailed("waiting", NO_KEY, SET_KEY)
@@ -344,7 +344,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
     def _failed(
         self, row: RecordingRow, part: Literal["state", "transcript_state"], why: DownloadFailed
     ) -> RecordingRow:
-        """The row after a failed attempt. Of two failures it names the first."""
+        """The row after a failed attempt. If both parts failed, it reports the first failure."""
         state = why.state
         if state == "gone" and row.tries < EARLY_TRIES:
             state = "waiting"
@@ -380,7 +380,7 @@ class _Lease:
 
 
 def _storage_failure(error: OSError) -> DownloadFailed:
-    if isinstance(error, AppError):  # of a bucket
+    if isinstance(error, AppError):  # raised by a bucket
         return DownloadFailed("waiting", str(error), error.cure)
     if error.errno in _DISK_FULL:
         place = f" at {error.filename}" if error.filename else ""

@@ -32,9 +32,9 @@ async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: t
     """Delete the data that is too old. Never raises: what is left is deleted next time.
 
     Args:
-        store: open.
-        library: its flows are kept, even if no call uses them.
-        now: aware, UTC.
+        store: an open store.
+        library: the flows in use, which are kept even if no call uses them.
+        now: the current time (aware, UTC).
         kept_for: how long a call is kept after its last change: at least a day, the maximum duration of a call. Source:
             Voice API specification, length_timer.
     """

@@ -73,7 +73,7 @@ def _discard(result: Any) -> None:
 def _outcome(function: Callable[[], Any]) -> tuple[Any, Exception | None]:
     try:
         return function(), None
-    except StopIteration as error:  # which futures do not accept
+    except StopIteration as error:  # futures do not accept StopIteration
         return None, RuntimeError(type(error).__name__)
     except Exception as error:  # noqa: BLE001 - `run` raises it again
         return None, error

@@ -20,7 +20,7 @@ from app.flow.runtime import CallbackKind
 
 MAC_BYTES = 16
 TOKEN_LIMIT = 400
-"""Maximum length. This server never makes longer ones."""
+"""Maximum length of a token. This server never makes longer ones."""
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer", "placed")

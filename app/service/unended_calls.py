@@ -84,7 +84,7 @@ class UnendedCalls:
                     is_due = self._asked_at.get(call.id, call.updated_at) < now_ms - SILENT_MS
                     if self.voice is not None and is_due and not looked.problem:
                         if len(asked_at) == MOST_ASKED:
-                            break  # the next look continues here
+                            break  # the next search continues here
                         asked_at[call.id] = now_ms
                         is_over = await self._ask(self.voice, call, now, looked)
                     if is_too_old and not is_over:

@@ -21,7 +21,7 @@ from app.store import HookRow, SessionRow, TurnRow, WebhookRow
 _INPUT_FIELDS: Final = frozenset(
     {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}
 )
-"""The fields of an input webhook. Their names are stored, their values are not."""
+"""The names of the fields of an input webhook. The names are stored, the values are not."""
 
 _PUBLIC_FIELDS: Final = frozenset(
     {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}
@@ -89,15 +89,15 @@ def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None 
         delivery: the webhook.
         session: the call's session.
         key: makes the tokens that replace digits and words.
-        hides: whether it may contain a secret. None if nothing was asked: then it is secret only if it contains a
-            caller's keys or words, or cannot be read.
+        hides: whether the webhook may contain a secret. None if no question was asked; it is then hidden only if it
+            contains a caller's keys or words, or cannot be read.
     """
     is_hidden = may_hold_input(delivery) if hides is None else hides
     return _masked(delivery, session, key) if is_hidden else delivery.raw
 
 
 def may_hold_input(delivery: Delivery) -> bool:
-    """Whether a webhook may contain a caller's input anywhere, escaped or not."""
+    """Whether a webhook may contain a caller's input in any place, escaped or not."""
     raw = delivery.raw.decode("latin-1").lower()
     if delivery.problem or _names_input(raw):
         return True

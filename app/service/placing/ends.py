@@ -25,7 +25,7 @@ async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: date
 
     Args:
         turns: provides the store and the flows.
-        attempt: as stored.
+        attempt: the attempt, as stored.
         outcome: `answered`, Vonage's status, or `unknown`.
         now: aware.
         problem: why it failed, in one sentence; "" otherwise.
@@ -74,7 +74,7 @@ def call_of(flow: Flow, row: PlacedRow) -> Call:
 
 
 def _kept_params(flow: Flow | None, row: PlacedRow) -> str:
-    """The params to keep after the end: without sensitive ones, and none at all if the flow is lost."""
+    """The params to keep after the end: all except sensitive ones, or none if the flow is lost."""
     if flow is None or not row.params:
         return ""
     stored = orjson.loads(row.params)

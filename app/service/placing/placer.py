@@ -31,7 +31,7 @@ from app.store import AttemptResult, AttemptRow, PlacedCounts, PlacedRow, Placin
 from app.vonage.voice_api import OVER, CallDetails, CreatedCall, NewCall, VoiceApiError
 
 AT_ONCE: Final = 20
-"""Rows that are read at once."""
+"""Number of rows to read at once."""
 REPLY_S: Final = 20
 """Time limit of a request for a call in seconds, including the connection. `app.vonage.voice_api` gives up earlier."""
 POLLING: Final = Schedule(poll_s=1.0, slots=16)
@@ -49,7 +49,7 @@ class PlacingPolicy:
     Attributes:
         base_url: base URL of the webhooks, without a trailing slash.
         limits: the limits for all hosts together.
-        schedule: how to poll; its number of tries does not apply.
+        schedule: how to poll. Its number of attempts does not apply.
     """
 
     base_url: str
@@ -76,8 +76,8 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
     Args:
         turns: provides the store, the flows and the policy.
         api: requests calls.
-        policy: settings.
-        listener: is told about problems.
+        policy: the placer's settings.
+        listener: is notified of problems.
         clock: the time, aware, UTC.
     """
 
