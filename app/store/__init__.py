@@ -111,11 +111,11 @@ _CURE = (
 
 
 def open_store(url: str) -> Store:
-    """The store at `url`, which still has to be opened.
+    """Make the store for a database URL, without opening it.
 
-    `sqlite:///` is followed by a path relative to the working directory, or by a fourth slash and an absolute path. It
-    is taken literally: there are no escapes or options. `postgresql://` and `postgres://` are described in
-    `read_address`. `memory://` stores calls until the process ends. Raises ValueError with the fix.
+    `sqlite:///` is followed by a path relative to the working directory, or by a fourth slash and an absolute path. The
+    path is taken literally: there are no escapes or options. `postgresql://` and `postgres://` are described in
+    `read_address`. `memory://` stores calls until the process ends. Raises ValueError, with the fix in its message.
     """
     scheme, found, rest = url.strip().partition("://")
     if not found:
@@ -134,7 +134,7 @@ def open_store(url: str) -> Store:
 
 
 def _postgres(url: str) -> Database:
-    """A database whose driver may not be installed."""
+    """Make a PostgreSQL database. Raises ValueError if the driver is not installed."""
     address = read_address(url)
     try:
         module = import_module("app.store.postgres")

@@ -1,7 +1,7 @@
 -- version 0001
--- What 0.2 makes beside its schema, unless 0.2 has made it. Plain enough for both databases. SQLite reads while calls
--- wait, so a server never reads the whole table of recordings: a number is searched in the index by time. The transcript
--- comes last: SQLite reads through it to whatever is behind.
+-- Tables that version 0.2 creates outside its schema. They may exist already. The SQL works in both databases. Calls
+-- wait while SQLite reads, so a server never reads the whole table of recordings: a number is searched in the index by
+-- time. The transcript is the last column, because SQLite would read through it to reach a later one.
 
 CREATE TABLE IF NOT EXISTS ncco_recordings (
     id text NOT NULL,
@@ -72,12 +72,12 @@ CREATE INDEX IF NOT EXISTS ncco_recordings_failed
 CREATE TABLE IF NOT EXISTS ncco_backups (made_at bigint NOT NULL, bytes bigint NOT NULL);
 
 -- version 0002
--- Whether something in the turn could not be played. NULL in rows of hosts of 0.2, which know no such column.
+-- Whether something in the turn could not be played. NULL in rows from hosts of version 0.2, which lack this column.
 
 ALTER TABLE turns ADD COLUMN has_failed boolean;
 
 -- version 0003
--- Hashes of the legs, conversations and sessions of forgotten calls, whose late webhooks are not written.
+-- Hashes of the legs, conversations and sessions of forgotten calls. Late webhooks of these calls are not written.
 
 CREATE TABLE IF NOT EXISTS ncco_forgotten (
     name text NOT NULL,
@@ -86,8 +86,8 @@ CREATE TABLE IF NOT EXISTS ncco_forgotten (
 );
 
 -- version 0004
--- Calls that this server places, and their attempts. `key` recognises a repeated request; `digest` tells whether its
--- body is the same. An attempt without over_at is under way: at most one for each flow and number.
+-- Calls that this server places, and their attempts. `key` identifies a repeated request, and `digest` shows whether
+-- its body is the same. An attempt without over_at is in progress: there is at most one for each flow and number.
 
 CREATE TABLE IF NOT EXISTS ncco_placed (
     id text NOT NULL,
@@ -163,7 +163,7 @@ CREATE TABLE IF NOT EXISTS ncco_placing (
 );
 
 -- version 0005
--- Keys of programs that may ask for calls, as SHA-256; `flows` separated by commas.
+-- API keys of programs that may request calls: the SHA-256 of each key. Commas separate the names in `flows`.
 
 CREATE TABLE IF NOT EXISTS ncco_api_keys (
     hash text NOT NULL,

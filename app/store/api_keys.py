@@ -1,6 +1,6 @@
 """API keys of the programs that may request calls. Only hashes of the keys are stored.
 
-Their table is an addition to the schema (`app.store.migrations`).
+The table of keys is an addition to the schema (`app.store.migrations`).
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ class ApiKeys:
         self._database = database
 
     async def add(self, key: str, row: ApiKeyRow) -> None:
-        """Store a new key. A name may have several keys: the old one works until it is removed."""
+        """Store a new key. A name can have several keys: an old key works until it is removed."""
         await self._database.write(partial(_rows, _INSERT, _hash(key), row.name, ",".join(row.flows), row.created_at))
 
     async def find(self, key: str) -> ApiKeyRow | None:
-        """The key with this text, or None. It is found by its hash, so the text itself is never compared."""
+        """Find the row of a key; None if there is none. The lookup uses the key's hash, so keys are never compared."""
         rows = await self._database.read(_SELECT, _hash(key))
         return _row(rows[0]) if rows else None
 
     async def list(self) -> list[ApiKeyRow]:
-        """All keys by name, oldest first."""
+        """All keys, sorted by name; the keys of one name are sorted from oldest to newest."""
         return list(map(_row, await self._database.read(_SELECT_ALL)))
 
     async def remove(self, name: str, *, keeps_newest: bool = False) -> int:

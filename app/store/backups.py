@@ -15,7 +15,7 @@ SELECT: Final = f"SELECT made_at, bytes FROM {BACKUPS_TABLE}"
 
 
 class BackupRow(NamedTuple):
-    """A backup: the time of its data in milliseconds since 1970, and the size of its file."""
+    """A backup: the time of its data in milliseconds since 1970, and the size of its file in bytes."""
 
     made_at: int
     bytes: int
@@ -28,7 +28,7 @@ class Backups:
         self._database = database
 
     async def last(self) -> BackupRow | None:
-        """The last backup; None if there was none."""
+        """The last backup; None if none was recorded."""
         rows = await self._database.read(SELECT)
         return BackupRow(*rows[0]) if rows else None
 

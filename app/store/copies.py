@@ -1,6 +1,6 @@
-"""Copies of a database for backups: always a SQLite file.
+"""Copies a database for a backup. The copy is always a SQLite file.
 
-A copy is a snapshot. It leaves out the console sessions of version 0.2, so that a restore logs nobody in.
+A copy is a snapshot. It leaves out the console sessions of version 0.2, so a restore logs nobody in.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ WAIT_MS: Final = 5_000
 """How long to wait while another process writes, in milliseconds."""
 
 COPIED: Final = tuple(name for name in TABLES if name not in (VERSION_TABLE, ADDITIONS_TABLE, PROBES_TABLE))
-"""The tables that are copied to a database of the other kind; a referenced table comes before those that refer to it.
-"""
+"""The tables that are copied between SQLite and PostgreSQL. A table comes before the tables that refer to it."""
 
 SESSIONS_OF_0_2: Final = "ncco_console_sessions"
 """If hosts of version 0.2 share the database, this table contains their console sessions."""
@@ -39,7 +38,7 @@ IN_USE: Final = "stop every server, console and `ncco` command that uses it"
 
 @contextmanager
 def opened_copy(path: Path, *, is_new: bool = False) -> Iterator[sqlite3.Connection]:
-    """Open a copy: a single file without a log, which is synced to disk at the end. Raises StoreError.
+    """Open a copy, a single file without a write-ahead log. Commits to disk at the end. Raises StoreError.
 
     Args:
         path: absolute path of the copy.
@@ -60,7 +59,8 @@ def opened_copy(path: Path, *, is_new: bool = False) -> Iterator[sqlite3.Connect
 def copy_file(source: Path, target: Path) -> None:
     """Copy a database with SQLite's online backup, even while servers write. Raises StoreError. Blocks.
 
-    It is read in one step, because any write in between would restart the copy. In WAL mode nobody waits for it.
+    The database is read in one step, because any write in between would restart the copy. In WAL mode, other processes
+    do not wait for the copy.
     """
     try:
         with (
@@ -78,7 +78,7 @@ def check_copy(path: Path) -> None:
     """Migrate a copy to the newest schema, read it completely, and drop the sessions of version 0.2.
 
     Raises StoreUnusable if the copy is damaged, empty or of a newer version, or contains anything besides our tables
-    and rows: an archive must be complete and must not run code.
+    and rows: a backup must be complete and must not run code.
     """
     if not sqlite_file.schema_of(path, WAIT_MS).found:
         raise StoreUnusable(f"{path} is empty", _CURE)
@@ -98,7 +98,7 @@ def check_copy(path: Path) -> None:
 
 
 def _missing_columns(copy: sqlite3.Connection) -> list[str]:
-    """The columns that a new database has and a copy lacks, as `table.column`."""
+    """The columns that a copy lacks although a new database has them, as `table.column`."""
     with closing(sqlite_file.connect(None, 0)) as new:
         sqlite_file.run(new, upgrade(SQLITE, sqlite_file.LIST_TABLES, "a new database"))
         return [
@@ -116,10 +116,10 @@ def columns_of(copy: sqlite3.Connection, table: str) -> list[str]:
 
 
 def require_unused(path: Path) -> None:
-    """Raise StoreUnavailable if another process has the file open; empties the file's log. Blocks.
+    """Raise StoreUnavailable if another process has the file open. Empties the write-ahead log. Blocks.
 
-    A log without its file is refused too, because its calls may exist nowhere else. Every connection in WAL mode holds
-    a lock, so an attempt to leave that mode fails if there is another connection.
+    Also raises it if there is a log without its database file, because the log's calls may exist nowhere else. Every
+    connection in WAL mode holds a lock, so an attempt to leave that mode fails if there is another connection.
     """
     sqlite_file.require_no_lost_log(path)
     if not path.exists():
@@ -151,7 +151,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def move_into(draft: Path, target: Path, undo: ExitStack) -> None:
-    """Move a file, or the files of a folder, to their destination; `undo` restores the previous ones.
+    """Move a file, or the files of a folder, to their destination; `undo` restores the previous files.
 
     The folder itself stays, because it may be a mount point.
     """

@@ -1,13 +1,14 @@
-"""The interface of both databases, which run statements in transactions.
+"""The interface that the SQLite and PostgreSQL databases implement: they run statements in transactions.
 
-Every operation that writes is a generator: it yields statements and receives their rows. So both databases share its
-code.
+Every operation that writes is a generator: it yields statements and receives their rows. This way, both databases share
+the code of the operations.
 
     def hook_sent(id_, now):
         for (session,) in (yield DELETE_HOOK, (id_,)):
             yield FREE_NEXT, (now, session)
 
-The SQL is PostgreSQL's, with `$1` for the first value; `app.store.sqlite_file` has a table of what differs in SQLite.
+The SQL is PostgreSQL's, with `$1` for the first value; a table in `app.store.sqlite_file` lists the differences in
+SQLite.
 An operation raises StoreError only before it has written anything.
 """
 
@@ -29,17 +30,17 @@ Row: TypeAlias = tuple[Any, ...]
 
 
 class Many(NamedTuple):
-    """One statement for many rows of values. Its result is the rows of all of them."""
+    """A statement that runs once for each row of values. Its result is all rows that the runs return."""
 
     sql: str
     rows: Sequence[Sequence[Any]]
 
 
 class Keyed(NamedTuple):
-    """A statement whose rows each start with the statement's first value.
+    """A statement whose result rows each start with the first of its `values`.
 
-    If several operations send the same statement together, this value shows which operation a row belongs to. Of the
-    statements of grouped operations, only this kind and `Insert` return rows.
+    If several operations send the same statement together, that value shows which operation a row belongs to. In
+    grouped operations, only `Keyed` and `Insert` statements may return rows.
     """
 
     sql: str
@@ -49,8 +50,8 @@ class Keyed(NamedTuple):
 class Insert(NamedTuple):
     """An INSERT of one row, which may exist already.
 
-    Its result is the first value and the key of the new row, or nothing. In SQLite the key is read without RETURNING,
-    which would make the INSERT 50 % slower.
+    Its result contains the first value and the key of the new row; it is empty if the row existed. In SQLite the key is
+    read without RETURNING, which would make the INSERT 50% slower.
     """
 
     sql: str
@@ -67,7 +68,7 @@ class Read(Protocol):
     """Reads a database, even while servers write to it."""
 
     async def __call__(self, sql: str, *values: object) -> list[Row]:
-        """All rows of a query. Does not block the event loop. May take long. Raises StoreUnavailable."""
+        """All rows of a query, which may take long. Does not block the event loop. Raises StoreUnavailable."""
 
 
 class Database(Protocol):
@@ -95,7 +96,7 @@ class Database(Protocol):
     async def schema(self) -> Schema:
         """Read the schema. Does not change or create the database, which need not be open.
 
-        Raises StoreUnusable if it belongs to a newer version or to another program, and StoreUnavailable.
+        Raises StoreUnavailable, or StoreUnusable if the database belongs to a newer version or to another program.
         """
 
     async def read(self, sql: str, *values: object) -> list[Row]:
@@ -104,17 +105,18 @@ class Database(Protocol):
     def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
         """Run an operation in one transaction; returns its result or raises its error, once its rows are on disk.
 
-        If its task is cancelled, all of its rows are written or none. Raises StoreError for rows that cannot be stored,
-        and StoreUnavailable.
+        If the calling task is cancelled, either all of the operation's rows are written or none. Raises StoreError for
+        rows that cannot be stored, and StoreUnavailable.
 
         Args:
             work: makes the generator; called again if the transaction is retried.
-            keys: the names of all calls that it may touch. Work with keys must be short; it has priority and is
-                grouped. Its statements that return rows must be `Keyed` or `Insert`, and none may be `Many`.
+            keys: the sessions and legs of all calls that the operation may touch. An operation with keys must be short;
+                it has priority and is grouped. It must not contain `Many` statements, and only its `Keyed` and `Insert`
+                statements may return rows.
         """
 
     async def trim(self) -> None:
-        """Remove deleted rows from the write-ahead log too, as far as that is quick."""
+        """Remove deleted rows from the write-ahead log too, unless that takes long."""
 
     async def copy_to(self, path: Path) -> None:
         """Write a snapshot (see `app.store.copies`) to the new file `path`, even while servers are running.
@@ -123,7 +125,10 @@ class Database(Protocol):
         """
 
     async def require_unused(self) -> None:
-        """Raise StoreUnavailable if a server has the database open; may raise StoreError. Must not be open here."""
+        """Raise StoreUnavailable if a server has the database open; may raise StoreError.
+
+        This object must not have it open.
+        """
 
     async def replace_by(self, path: Path) -> None:
         """Atomically replace everything with a checked copy. The database must not be open.
@@ -134,12 +139,12 @@ class Database(Protocol):
     async def purge(self, *, rewrite: bool) -> bool | None:
         """Remove deleted data from the files too; `rewrite` rewrites all data, and blocks writers meanwhile.
 
-        Returns True if it is done, False if another program prevents it, and None if deleted rows stay in the files
-        until their space is reused.
+        Returns True if the data is removed, False if another program prevents that, and None if deleted rows stay in
+        the files until their space is reused.
         """
 
     def reading(self) -> AbstractAsyncContextManager[tuple[Read, Schema]]:
-        """A reader with a connection of its own, and the schema. The database need not be open.
+        """Yield a reader with its own connection, and the schema. The database need not be open.
 
         Raises StoreUnusable if the database is not ours, or this version cannot read it.
         """
@@ -156,7 +161,7 @@ class WriteItem:
     error: Exception | None = None
 
     def settle(self) -> None:
-        """Pass the result or the error to the task, in its own event loop, unless it was cancelled."""
+        """Pass the result or the error to the waiting task, unless it was cancelled. Call this in its event loop."""
         if self.done.done():
             return
         if self.error is None:
@@ -169,7 +174,7 @@ class WriteItem:
 class GroupWriter(ABC):
     """Commits operations in groups: while one group waits for the disk, the next one fills.
 
-    A group starts after all tasks that are ready have run, so that it contains their writes.
+    A group starts after all tasks that are ready have run, so it contains their writes.
 
     Args:
         label: the database's name in messages.
@@ -197,13 +202,13 @@ class GroupWriter(ABC):
         return result
 
     async def close(self) -> None:
-        """Write what is queued."""
+        """Wait until all queued operations are written."""
         if self._task is not None and not self._task.done():
             await asyncio.wait({self._task})
 
     @abstractmethod
     def next_group(self) -> list[WriteItem]:
-        """Take operations from the start of the queue."""
+        """Take the operations of the next group from the queue."""
 
     @abstractmethod
     async def commit(self, group: list[WriteItem]) -> None:
@@ -224,14 +229,14 @@ class GroupWriter(ABC):
 
 
 def contains(column: str, value: str) -> str:
-    """A condition: a text or binary column contains a value."""
+    """An SQL condition that is true if a text or binary column contains a value."""
     return f'"position"({column}, {value}) > 0'
 
 
 def has_word(column: str, word: str) -> str:
-    """A condition: a binary column contains a word. The case of ASCII letters does not matter.
+    """An SQL condition that is true if a binary column contains a word. It ignores the case of ASCII letters.
 
-    The column's bytes may not be text, so the word is encoded instead of decoding them.
+    The column's bytes may not be valid text, so the word is encoded rather than the column decoded.
     """
     return contains(
         f"lower(encode({column}, 'escape') COLLATE \"C\")", f"lower(encode({word}, 'escape') COLLATE \"C\")"
@@ -239,7 +244,7 @@ def has_word(column: str, word: str) -> str:
 
 
 def store_wait(label: str) -> StoreUnavailable:
-    """The cause of a cancellation while a task waited for the store; `is_store_wait` recognises it."""
+    """The cause to set if a task is cancelled while it waits for the store; `is_store_wait` recognises it."""
     return StoreUnavailable(f"{label} has not answered yet")
 
 

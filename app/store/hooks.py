@@ -8,7 +8,8 @@ from typing import Final
 from app.store.database import Keyed, Work
 from app.store.rows import HOOK_COLUMNS, IS_MAIL, HookRow
 
-# The lock prevents another host from sending that hook in the meantime: the next one would then never become due.
+# The lock keeps another host from sending the last waiting hook before the new hook is written. Otherwise the new hook
+# would never become due.
 LOCK_LAST_WAITING: Final = f"""
     SELECT session FROM hooks
     WHERE session = $1 AND NOT is_parked AND NOT {IS_MAIL}
@@ -25,7 +26,7 @@ INSERT_HOOK: Final = f"""
 
 
 def add_hooks(hooks: Iterable[HookRow]) -> Work[None]:
-    """Write new hooks in order. Apart from emails, only the first hook of a session becomes due."""
+    """Write new hooks in order. A hook is not due while an earlier one of its session waits; emails do not queue."""
     for hook in hooks:
         waiting = () if hook.is_mail else (yield Keyed(LOCK_LAST_WAITING, (hook.session,)))
         yield INSERT_HOOK, hook._replace(due_at=None) if waiting or hook.is_parked else hook

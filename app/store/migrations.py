@@ -1,13 +1,12 @@
-"""The tables of both databases, version by version. A released version never changes; a new one follows it.
+"""The tables of SQLite and PostgreSQL, version by version. A released version never changes; a new one follows it.
 
 During a rolling restart, old hosts use the newer tables, so a version removes nothing that the previous one needs. A
 server refuses a schema version that it does not know. A change that must not stop hosts of the previous version, during
 a restart or after a downgrade, is an addition: tables and columns with a version of their own, which older servers
 ignore.
 
-Keys are ascending integers, so that rows written together are stored together. Only one index has random entries, that
-of the call's ID, because each such index adds a page to every commit. PostgreSQL sorts texts by their bytes, as SQLite
-does.
+Keys are ascending integers, so rows that are written together are stored together. Only the index of call IDs has
+random entries, because each such index adds a page to every commit. PostgreSQL sorts text by its bytes, as SQLite does.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ VERSION_TABLE: Final = "ncco_schema"
 """The table with the database's version. A database that has our tables but not this one belongs to another program."""
 
 RETENTION_TABLE: Final = "ncco_retention"
-"""The default retention in days, for databases created by 0.2 or later."""
+"""The table with the default retention in days. Only databases created by 0.2 or later have it."""
 
 DEFAULT_RETENTION_DAYS: Final = 90
 
@@ -37,13 +36,13 @@ FIRST_READABLE: Final = "0002"
 """The oldest version that can be read without migrating it."""
 
 PROBES_TABLE: Final = "probes"
-"""Always empty."""
+"""A table that is always empty: `probe` writes a row and deletes it."""
 
 ADDITIONS_TABLE: Final = "ncco_additions"
 """The table with the version of the additions. 0.2 does not create it."""
 
 FORGOTTEN_TABLE: Final = "ncco_forgotten"
-"""Identifiers that late webhooks of forgotten calls may contain."""
+"""The table with hashes of the IDs of forgotten calls, so that their late webhooks are recognised."""
 
 TABLES: Final = (
     *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
@@ -52,7 +51,8 @@ TABLES: Final = (
 )
 
 PROBE: Final = bytes(16_384)
-"""Larger than the free space of any page, so that writing it fails if the disk is full."""
+"""The row that a probe writes. It is larger than the free space of any page, so writing it fails if the disk is full.
+"""
 
 INSERT_PROBE: Final = "INSERT INTO probes (body) VALUES ($1)"
 
@@ -60,7 +60,7 @@ DELETE_PROBES: Final = "DELETE FROM probes"
 
 
 class Migration(NamedTuple):
-    """The step from one version to the next."""
+    """The statements that turn the previous version into this one."""
 
     version: str
     statements: tuple[str, ...]
@@ -82,11 +82,11 @@ ADDITIONS: Final = _read_migrations("additions.sql")
 
 
 def find_schema(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[Schema]:
-    """The version of the database. Raises StoreUnusable for a newer version, or another program's database.
+    """Read the version of a database. Raises StoreUnusable for a newer version, or another program's database.
 
     Args:
-        migrations: those of this kind of database.
-        list_tables: returns the names of the database's tables that are ours.
+        migrations: the migrations for this kind of database.
+        list_tables: the query for the database's tables; it may leave out other programs' tables.
         label: the database's name in messages.
     """
     tables = {row[0] for row in (yield list_tables, ())}
@@ -113,7 +113,7 @@ def _version(table: str, tables: Collection[str]) -> Work[str]:
 
 
 def upgrade(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[None]:
-    """Create what the database lacks, in a transaction that keeps others out. Raises StoreUnusable."""
+    """Create missing tables and columns. The caller's transaction keeps other writers out. Raises StoreUnusable."""
     schema = yield from find_schema(migrations, list_tables, label)
     if schema.missing:
         yield from _run(migrations, schema.missing, VERSION_TABLE)

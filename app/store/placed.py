@@ -13,12 +13,12 @@ States of a placed call:
 
 States of an attempt:
 
-    placing   committed before the request; it is never sent again, whatever happens to this process
-    placed    Vonage accepted it, or one of its webhooks arrived, which may come first
+    placing   committed before the request, which is sent at most once, whatever happens to this process
+    placed    Vonage accepted the request, or a webhook of the call arrived, which may come first
     answered  somebody picked up
     over      outcome set
 
-Their tables are an addition to the schema (`app.store.migrations`).
+The tables are an addition to the schema (`app.store.migrations`).
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ _DELETE_OLD: Final = f"""
 
 
 def erase_placed(ids: Sequence[str]) -> Work[None]:
-    """Forget placed calls. Only their keys are kept, so that a repeated request still places no call."""
+    """Forget placed calls: their numbers, params and attempts. Their keys stay, so repeated requests place no calls."""
     yield Many(_ERASE, [(id_,) for id_ in ids])
     yield Many(_DELETE_ATTEMPTS_OF, [(id_,) for id_ in ids])
 
@@ -137,7 +137,7 @@ def sweep_placed(before: int, limit: int) -> Work[int]:
 class PlacedCalls:
     """The placed calls in an open database. Every method may raise StoreUnavailable. `now` is in milliseconds.
 
-    Every method is one transaction. A method that changes an attempt first checks whether it still may.
+    Every method is one transaction. A method that changes an attempt first checks that the attempt's state allows it.
     """
 
     def __init__(self, database: Database) -> None:
@@ -146,7 +146,7 @@ class PlacedCalls:
     # Requests
 
     async def add(self, rows: Sequence[PlacedRow]) -> list[PlacedRow]:
-        """Write new calls; returns the stored ones in order. A call whose key exists is not changed."""
+        """Write new calls; returns the stored calls in order. A call whose key exists is not changed."""
         return await self._database.write(partial(placing.add, rows))
 
     async def get(self, id_: str) -> PlacedRow | None:
@@ -167,10 +167,10 @@ class PlacedCalls:
         return {(state, outcome): count for state, outcome, count in await self._database.read(_COUNT, batch)}
 
     async def cancel(self, id_: str, now: int) -> PlacedRow | None:
-        """Cancel a call; returns it as it was before, or None if there is none.
+        """Cancel a call; returns its previous row, or None if there is no such call.
 
         A waiting call is then over. A call with an attempt in progress is not tried again, and a person who answers it
-        hears a goodbye; hanging up is left to the caller of this method. A call that is over does not change.
+        hears a goodbye; this method does not hang up. A call that is over does not change.
         """
         return await self._database.write(partial(placing.cancel, id_, now))
 
@@ -179,18 +179,21 @@ class PlacedCalls:
         return len(await self._database.write(partial(_rows, _STOP_BATCH, batch, now)))
 
     async def count_active(self) -> PlacedCounts:
-        """The number of calls that are waiting or in progress. Fast, however many calls are stored."""
+        """The numbers of calls that are waiting or in progress. Fast, however many calls are stored."""
         return PlacedCounts(*(await self._database.read(_COUNT_ACTIVE))[0])
 
     async def changes(self, limit: int) -> Sequence[Row]:
-        """A value that changes with the newest `limit` calls and attempts, the number of active ones, and the pause."""
+        """A value that shows whether anything has changed since the last look.
+
+        It depends on the newest `limit` calls and attempts, the numbers of active ones, and the pause.
+        """
         reads = ((_SELECT_NEWEST, limit), (_SELECT_NEWEST_ATTEMPTS, limit), (_COUNT_ACTIVE,), (_SELECT_CONTROL,))
         return [tuple(row) for read in reads for row in await self._database.read(*read)]
 
     # Placing
 
     async def control(self) -> PlacingControl:
-        """Whether calls may be placed."""
+        """Whether, and from when, calls may be placed."""
         rows = await self._database.read(_SELECT_CONTROL)
         return PlacingControl._make(rows[0]) if rows else PlacingControl()
 
@@ -203,20 +206,20 @@ class PlacedCalls:
         await self._database.write(partial(placing.pause, None, "", ""))
 
     async def yield_to(self, dials: int, now: int) -> None:
-        """Leave room for calls that flows have just dialled, which also count as new calls."""
+        """Delay the next placed call, because `dials` calls that flows have just dialled also count as new calls."""
         await self._database.write(partial(placing.yield_to, dials, now))
 
     async def due(self, now: int, limit: int) -> Sequence[PlacedRow]:
-        """Up to `limit` waiting calls that are due, longest due first."""
+        """Up to `limit` waiting calls that are due, sorted by `due_at`."""
         return list(map(PlacedRow._make, await self._database.read(_SELECT_DUE, now, limit)))
 
     async def next_due(self) -> int | None:
-        """When the next waiting call is due; None if there is none."""
+        """When the next waiting call is due; None if no call is waiting."""
         due: int | None = (await self._database.read(_SELECT_NEXT_DUE))[0][0]
         return due
 
     async def postpone(self, row: PlacedRow, due_at: int, problem: str, now: int) -> bool:
-        """Look at a waiting call again at `due_at`. False if somebody has changed the call."""
+        """Make a waiting call due at `due_at`. Returns False if the call is no longer waiting for this attempt."""
         return await self._changed(_POSTPONE, row.id, row.tries, due_at, problem, now)
 
     async def begin(self, row: PlacedRow, revision: str, now: int, give_up_at: int, limits: PlacingLimits) -> Begun:
@@ -227,11 +230,11 @@ class PlacedCalls:
         return await self._database.write(partial(placing.begin, row, revision, now, give_up_at, limits))
 
     async def sent(self, attempt: AttemptRow, leg: str, conversation: str) -> AttemptRow | None:
-        """Note that Vonage accepted an attempt; returns it as stored, because a webhook may have come first."""
+        """Record that Vonage accepted an attempt; returns the stored attempt, because a webhook may have come first."""
         return await self._database.write(partial(placing.adopt, attempt[:2], leg, conversation))
 
     async def note(self, attempt: AttemptRow, problem: str, give_up_at: int) -> None:
-        """Note why it is not known whether Vonage accepted an attempt. Its webhooks, or their absence, will show it."""
+        """Record why it is unknown if Vonage accepted an attempt. Its webhooks, or their absence, will show it."""
         await self._database.write(partial(placing.note, attempt[:2], problem, give_up_at))
 
     async def not_sent(self, attempt: AttemptRow, due_at: int, problem: str, now: int) -> bool:
@@ -253,7 +256,7 @@ class PlacedCalls:
         return await self._database.write(partial(placing.answer, (placed, number), leg, now, give_up_at))
 
     async def look_again(self, attempt: AttemptRow, give_up_at: int) -> None:
-        """Wait longer for an attempt's webhooks."""
+        """Wait for an attempt's webhooks until `give_up_at`."""
         await self._database.write(partial(placing.look_again, attempt[:2], give_up_at))
 
     async def detected(self, attempt: AttemptRow, outcome: str) -> None:
@@ -261,15 +264,15 @@ class PlacedCalls:
         await self._database.write(partial(placing.detect, attempt[:2], outcome))
 
     async def cancelled(self, limit: int) -> Sequence[AttemptRow]:
-        """Up to `limit` attempts to hang up: they are in progress, but their call was cancelled."""
+        """Up to `limit` attempts that must be hung up: they are in progress, but their call was cancelled."""
         return list(map(AttemptRow._make, await self._database.read(_SELECT_CANCELLED, limit)))
 
     async def hung_up(self, attempt: AttemptRow) -> None:
-        """Note that an attempt was hung up; its webhooks report the rest."""
+        """Record that this server hung up an attempt. Webhooks report when the attempt is over."""
         await self._database.write(partial(placing.hung_up, attempt[:2]))
 
     async def silent(self, now: int, limit: int) -> Sequence[AttemptRow]:
-        """Up to `limit` attempts to give up because their webhooks did not arrive."""
+        """Up to `limit` attempts that must be given up because their webhooks did not arrive."""
         return list(map(AttemptRow._make, await self._database.read(_SELECT_SILENT, now, limit)))
 
     async def finish(self, attempt: AttemptRow, result: AttemptResult, now: int, due_at: int | None = None) -> bool:
@@ -281,7 +284,7 @@ class PlacedCalls:
         return await self._database.write(partial(placing.finish, attempt[:2], result, now, due_at))
 
     async def end_waiting(self, row: PlacedRow, result: AttemptResult, now: int) -> bool:
-        """End a waiting call, such as an expired one. False if somebody has changed it."""
+        """End a waiting call, such as an expired one. Returns False if the call is no longer waiting."""
         return await self._database.write(partial(placing.end_waiting, row, result, now))
 
     async def _changed(self, sql: str, *values: object) -> bool:

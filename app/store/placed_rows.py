@@ -13,7 +13,7 @@ PLACING_TABLE: Final = "ncco_placing"
 PLACED_TABLES: Final = (PLACED_TABLE, ATTEMPTS_TABLE, PLACING_TABLE)
 
 HUNG_UP: Final = "hung up, because the call was cancelled"
-"""The problem that is noted for an attempt that this server has hung up."""
+"""The `problem` of an attempt that this server has hung up."""
 
 PlacedState: TypeAlias = Literal["waiting", "calling", "over"]
 AttemptState: TypeAlias = Literal["placing", "placed", "answered", "over"]
@@ -28,17 +28,17 @@ class PlacedRow(NamedTuple):
         digest: a digest of the request, to tell a repeated request from a different one with the same key.
         owner: who requested it: the name of an API key, `cli`, `hook`, or `console` and the name of a login.
         batch: the name of its batch, or "".
-        flow: the flow that the person who is called hears.
-        number: digits with the country code.
+        flow: the flow that the called person hears.
+        number: the called number: digits with the country code.
         params: the flow's params as JSON.
         chain: how many placed calls led to this one.
         state: see `app.store.placed`.
         outcome: `answered`, the status of the last attempt, `cancelled`, `expired` or `unknown`; "" until it is over.
         problem: why it failed or is waiting, in one sentence, or "".
         tries: number of attempts.
-        wanted_at: not before this time.
+        wanted_at: the call is not placed before this time.
         expires_at: the call is not placed after this time; None if it never expires.
-        due_at: when to look at it next; None if it is not waiting.
+        due_at: when to try the call next; None if it is not waiting.
         cancelled_at: when it was cancelled.
     """
 
@@ -67,14 +67,16 @@ class AttemptRow(NamedTuple):
     """One attempt of a placed call. All times are milliseconds since 1970.
 
     Attributes:
-        placed: the placed call. number: from 1.
-        flow, to_number: the placed call's; only one attempt with the same two is in progress at a time.
+        placed: the ID of the placed call.
+        number: the attempt's number, from 1.
+        flow, to_number: the flow and number of the placed call; no two attempts in progress have the same flow and
+            number.
         revision: the revision of the flow.
         state: see `app.store.placed`.
         leg, conversation: Vonage's IDs; "" until known.
         placing_at: when it was committed, right before its request.
         give_up_at: when it is given up if no webhooks arrive; None once it is over.
-        answered_at, over_at: None until then.
+        answered_at, over_at: when it was answered and when it ended; None before.
         outcome: Vonage's last status, `answered` or `unknown`; until the attempt is over, "" or the result of machine
             detection.
         problem: why it failed, in one sentence, or "".
@@ -104,10 +106,10 @@ class PlacingLimits(NamedTuple):
 
 
 class PlacingControl(NamedTuple):
-    """Whether calls may be placed now.
+    """Whether, and from when, calls may be placed.
 
     Attributes:
-        next_at: no call may be placed before this time, because there is a gap between new calls.
+        next_at: no call may be placed before this time, to leave a gap between new calls.
         paused_at, paused_by, reason: when placing was paused, by whom and why; `paused_at` is None if it is not paused.
     """
 
@@ -129,7 +131,7 @@ class Begun(NamedTuple):
 
     Attributes:
         attempt: the attempt to send; None if there is none.
-        look_at: when a call can be placed again, if a limit prevented the attempt; otherwise 0.
+        look_at: when to try again, if a limit or a pause prevented the attempt; otherwise 0.
     """
 
     attempt: AttemptRow | None
@@ -137,11 +139,11 @@ class Begun(NamedTuple):
 
 
 class AttemptResult(NamedTuple):
-    """How an attempt ended, and with it the call if no other attempt follows.
+    """How an attempt ended. The call ends the same way unless another attempt follows.
 
     Attributes:
         outcome, problem: as in `PlacedRow` and `AttemptRow`.
-        params: the call's params that are kept, without sensitive ones.
+        params: the params to keep if the call ends, without sensitive ones.
         hooks: the hooks to send if the call ends.
     """
 

@@ -1,4 +1,4 @@
-"""The transactions of placed calls and their attempts: each checks first whether it still may make its change.
+"""The transactions that change placed calls and their attempts. Each first checks that its change is still allowed.
 
 Rows that several hosts change are always locked in the same order: the control row, the placed call, its attempt.
 """
@@ -26,10 +26,11 @@ from app.store.placed_rows import (
 
 GAP_MS: Final = 400
 """Minimum time between two new calls of an application, across all hosts. Vonage accepts 3 a second. But requests may
-arrive closer together than they were sent, and a refusal (429) could also hit a caller's dial. Source: Outbound REST.
+arrive closer together than they were sent, and the call refused with 429 could be one that a flow dials for a caller.
+Source: Outbound REST.
 """
 BUSY_MS: Final = 5_000
-"""When to look again at a call if the same flow is already calling its number."""
+"""How long a call waits if its flow is already calling the same number, or if placing is paused or at a limit."""
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 24 * 60 * MINUTE_MS
 
@@ -101,7 +102,7 @@ _DELETE_ATTEMPT: Final = f"DELETE FROM {ATTEMPTS_TABLE} WHERE placed = $1 AND nu
 
 def add(rows: Sequence[PlacedRow]) -> Work[list[PlacedRow]]:
     """See `PlacedCalls.add`."""
-    yield Many(_INSERT, sorted(rows, key=attrgetter("key")))  # in order, so that two hosts do not block each other
+    yield Many(_INSERT, sorted(rows, key=attrgetter("key")))  # sorted, so that two hosts do not deadlock
     found = yield Many(_SELECT_BY_KEY, [(row.key,) for row in rows])
     return list(map(PlacedRow._make, found))
 
@@ -120,7 +121,7 @@ def cancel(id_: str, now: int) -> Work[PlacedRow | None]:
 
 
 def _locked_control() -> Work[PlacingControl]:
-    """The row that every host locks before it places a call."""
+    """Lock the row that every host locks before it places a call."""
     yield _ADD_CONTROL, ()
     return PlacingControl._make((yield _LOCK_CONTROL, ())[0])
 
@@ -179,7 +180,7 @@ def _locked_attempt(key: AttemptKey) -> Work[AttemptRow | None]:
 
 
 def _locked(key: AttemptKey) -> Work[tuple[PlacedRow | None, AttemptRow | None]]:
-    """A placed call and its attempt, always locked in this order, so that two hosts never wait for each other."""
+    """Lock a placed call and its attempt, always in this order, so that two hosts do not deadlock."""
     found = yield _LOCK, key[:1]
     attempt = yield from _locked_attempt(key)
     return (PlacedRow._make(found[0]) if found else None), attempt
@@ -245,7 +246,7 @@ def answer(key: AttemptKey, leg: str, now: int, give_up_at: int) -> Work[Attempt
     if is_late and (attempt.outcome != "unknown" or placed.state != "over"):
         return None
     answered = attempt._replace(leg=leg, answered_at=now, problem="")
-    if not is_late:  # otherwise its flow has sent hooks, and the person who answered hears the flow anyway
+    if not is_late:  # a late answer does not reopen the attempt, whose hooks were sent; the person still hears the flow
         answered = answered._replace(state="answered", give_up_at=give_up_at)
     return (yield from _save(answered))
 

@@ -1,7 +1,7 @@
-"""A PostgreSQL database, which several hosts may share.
+"""A PostgreSQL database, which several hosts can share.
 
-One task writes the webhooks of calls in groups: while one group is committed, the next one fills. Equal statements of a
-group's operations are sent to PostgreSQL together.
+One task writes the webhooks of calls in groups: while one group is committed, the next one fills. If several operations
+of a group run the same statement, it is sent to PostgreSQL once.
 
 Requires asyncpg: `pip install ".[postgres]"`.
 """
@@ -83,12 +83,12 @@ _SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "5000",
     "jit": "off",
 }
-"""In milliseconds. With these, PostgreSQL itself ends the transactions of hosts that hang or have died."""
+"""With these timeouts (in milliseconds), PostgreSQL itself ends the transactions of hosts that hang or have died."""
 
 _DURABLE: Final = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
-"""Acknowledged writes are on disk, whatever the database's own settings."""
+"""Makes PostgreSQL write to disk before it acknowledges a commit, even if the database's settings say otherwise."""
 
 _RETURNING: Final = " RETURNING id, key"
 """Appended to an `Insert`."""
@@ -98,7 +98,7 @@ class PostgresDatabase:
     """A PostgreSQL database.
 
     Args:
-        address: where it is.
+        address: the database's address.
         queue_limit: maximum number of waiting writes.
 
     Attributes:
@@ -153,7 +153,7 @@ class PostgresDatabase:
         return self._background.use(partial(_transact, work=work), is_conflict)
 
     async def trim(self) -> None:
-        """See `Database.trim`. Autovacuum does it."""
+        """See `Database.trim`. Does nothing, because autovacuum removes deleted rows."""
 
     async def purge(self, *, rewrite: bool) -> None:
         """See `Database.purge`. VACUUM FULL removes deleted data from the tables, not from the log."""
@@ -181,7 +181,7 @@ class PostgresDatabase:
         await _on_a_connection(self._address, require_unused)
 
     async def replace_by(self, path: Path) -> None:
-        """See `Database.replace_by`. Everything is one transaction."""
+        """See `Database.replace_by`. Runs in one transaction."""
 
         async def load(connection: Connection, label: str) -> None:
             async with _transaction(connection):
@@ -236,9 +236,9 @@ class _Connections:
         return await self.use(lambda connection: _fetch(connection, sql, values), is_lost)
 
     async def use(self, work: Callable[[Connection], Awaitable[T]], may_retry: Callable[[BaseException], bool]) -> T:
-        """Run `work`. Raises its errors, StoreUnavailable, and StoreError for rows that cannot be stored.
+        """Run `work` on a connection. Raises its errors, StoreUnavailable, and StoreError if a row cannot be stored.
 
-        A restart of PostgreSQL breaks all connections of the pool. Each is replaced when it is used.
+        A restart of PostgreSQL breaks all connections of the pool. Each is replaced when it is next used.
         """
         try:
             async with asyncio.timeout(self._limit_s):
@@ -262,7 +262,7 @@ class _Connections:
             return await work(connection)
         except (asyncpg.PostgresError, StoreError) as error:
             if is_standby_error(error):
-                await self._pool.expire_connections()  # new connections may lead to the primary
+                await self._pool.expire_connections()  # new connections may reach the primary
             raise  # the connection still works
         except BaseException:
             connection.terminate()  # the connection is busy: do not wait for it
@@ -296,7 +296,7 @@ class _PostgresWriter(GroupWriter):
         await self._connections.close()
 
     def next_group(self) -> list[WriteItem]:
-        """Operations on different calls, ordered the same way on all hosts. Operations on one call keep their order."""
+        """Take operations on different calls, sorted alike on all hosts. Operations on one call keep their order."""
         group: list[WriteItem] = []
         later: list[WriteItem] = []
         names: set[str] = set()
@@ -324,7 +324,7 @@ class _PostgresWriter(GroupWriter):
 
 
 async def _write_group(connection: Connection, group: Sequence[WriteItem], label: str) -> None:
-    """Write operations in one transaction, and pass each its result or error."""
+    """Write operations in one transaction, and store the result or error of each in its item."""
     try:
         async with _transaction(connection):
             await _run_side_by_side(connection, group)
@@ -346,7 +346,7 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
 
 
 async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) -> None:
-    """Run operations on different calls; a statement that several of them share is sent once."""
+    """Run operations on different calls. A statement that several of them run is sent once."""
     steps: dict[WriteItem, tuple[Work[Any], Statement]] = {}
 
     def go_on(item: WriteItem, work: Work[Any], rows: Any) -> None:
@@ -374,7 +374,7 @@ async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) 
 
 
 async def _send_together(connection: Connection, statements: Sequence[Statement]) -> list[list[Row]]:
-    """Run several statements with the same text as one, and divide its rows by their keys."""
+    """Run several statements with the same text at once, and divide the resulting rows by their first value."""
     first = statements[0]
     every = [_stored(values) for _, values in statements]
     sql = f"{first.sql}{_RETURNING}" if isinstance(first, Insert) else first[0]
@@ -419,7 +419,7 @@ async def _fetch(connection: Connection, sql: str, values: Sequence[object]) -> 
 
 @asynccontextmanager
 async def _transaction(connection: Connection) -> AsyncIterator[None]:
-    """BEGIN, and COMMIT unless an exception passes.
+    """Begin a transaction, and commit it unless an exception is raised.
 
     asyncpg's own transaction waits for the ROLLBACK even if cancelled, although the network may be down.
     """
@@ -441,7 +441,7 @@ def _stored(values: Iterable[object]) -> list[object]:
 
 
 def _loaded(row: Iterable[Any]) -> Row:
-    """A row with its texts as they were before they were stored."""
+    """Undo the escapes in the texts of a row."""
     return tuple(loaded_text(value) if isinstance(value, str) and SUBSTITUTE in value else value for value in row)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 
 ROWS: Final = 100
-"""Rows per read. A single row may take a megabyte."""
+"""Rows per read. A single row can be a megabyte long."""
 
 NO_LIMITS: Final = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 

@@ -1,6 +1,6 @@
 """Describes problems of a PostgreSQL database in one sentence, without user and password.
 
-No row is quoted, so that callers' input stays out of the logs.
+The sentence quotes no row, so callers' input stays out of the logs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DRIVER_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, 
 
 
 class PostgresFault(NamedTuple):
-    """A problem, as the rest of a sentence that starts with the database's name, and its fix."""
+    """A problem and its fix. The message is the rest of a sentence that starts with the database's name."""
 
     message: str
     cure: str
@@ -53,10 +53,10 @@ _FAULTS: Final = {
     "XX002": PostgresFault("has a damaged index", "REINDEX DATABASE"),
 }
 _OF_ROWS: Final = ("22", "23", "54")
-"""SQLSTATE classes of errors that the data causes: data, constraints, limits."""
+"""The SQLSTATE classes of errors caused by a row: invalid data, violated constraints, and exceeded limits."""
 
 _ENDING: Final = ("57P01", "57P02", "57P03")
-"""PostgreSQL closed the connection without running the statement."""
+"""These SQLSTATEs mean that PostgreSQL closed the connection without running the statement."""
 
 _CONFLICTS: Final = ("40001", "40P01")
 _NO_START: Final = ("28", "3D", "42501")
@@ -76,7 +76,7 @@ def _fault(error: BaseException) -> PostgresFault:
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the connection was lost or never existed, so that a read can be repeated."""
+    """Whether the connection was lost or could not be made, so a read can be repeated."""
     if isinstance(error, OSError | asyncpg.PostgresConnectionError) or _state(error) in _ENDING:
         return True
     is_ours = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
@@ -89,12 +89,12 @@ def is_standby_error(error: BaseException) -> bool:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether two hosts conflicted, so that a retry may succeed."""
+    """Whether two transactions conflicted, so a retry may succeed."""
     return _state(error) in _CONFLICTS
 
 
 def is_row_error(error: BaseException) -> bool:
-    """Whether the data cannot be stored although the database works."""
+    """Whether the database works but cannot store the data."""
     is_refused_here = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
     return is_refused_here or _state(error)[:2] in _OF_ROWS
 
@@ -109,7 +109,7 @@ def _error_text(error: BaseException) -> str:
 
 
 def refused(label: str, error: BaseException) -> StoreError:
-    """The error for an operation that can never be written."""
+    """The error for an operation that the database can never write."""
     return StoreError(f"{label} refuses the write ({_error_text(error)})")
 
 

@@ -1,15 +1,15 @@
-"""Text as PostgreSQL can store it: without NUL, which it does not allow, and lone surrogates, which UTF-8 does not."""
+"""Converts text for PostgreSQL, which can store neither NUL characters nor lone surrogates."""
 
 from __future__ import annotations
 
 from typing import Final
 
 SUBSTITUTE: Final = "\x1a"
-"""Start of an escape: `\\x1a0` is NUL, which PostgreSQL cannot store, and `\\x1a1` the character itself."""
+"""The character that starts an escape: `\\x1a0` stands for NUL, and `\\x1a1` for this character itself."""
 
 
 def stored_text(text: str) -> str:
-    """The form in which `text` is stored. Lone surrogates, which UTF-8 cannot represent, are escaped."""
+    """Escape NUL characters. Lone surrogates, which UTF-8 cannot represent, become text such as `\\ud800`."""
     if text.isascii() and "\0" not in text and SUBSTITUTE not in text:
         return text
     kept = text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -17,5 +17,5 @@ def stored_text(text: str) -> str:
 
 
 def loaded_text(text: str) -> str:
-    """The text that `stored_text` was given."""
+    """Undo `stored_text`, except for lone surrogates."""
     return text.replace(f"{SUBSTITUTE}0", "\0").replace(f"{SUBSTITUTE}1", SUBSTITUTE)

@@ -10,13 +10,13 @@
 Combinations of the columns:
 
     waiting              state waiting, due_at set
-    being fetched        the same, claim set, leased_until in the future; has_file 1, as a file may exist already
+    being fetched        as for waiting, with claim set and leased_until in the future; has_file 1: a file may exist
     kept                 state kept, content_type and sha256 set; due_at only if its transcript is still waiting
     given up             state failed or gone, problem and cure set, due_at NULL
     deleted              deleted_at set, all else as before; this can be undone
-    deleted for good     state deleted, without anything about the call; has_file 1 until its file is removed
+    deleted for good     state deleted, all data about the call erased; has_file 1 until its file is removed
 
-Their table is an addition to the schema (`app.store.migrations`).
+The table is an addition to the schema (`app.store.migrations`).
 """
 
 from __future__ import annotations
@@ -57,22 +57,22 @@ class RecordingRow(NamedTuple):
         about: the flow's text parameters, such as the team that a message is for; never sensitive.
         caller_name: the caller's name, if the flow knows it; never sensitive.
         from_number, to_number: the call's numbers: digits with the country code, or a user's name.
-        url: where Vonage has the audio; never shown. "" until announced, because the transcript may come first.
+        url: Vonage's URL of the audio; never shown. "" until a webhook announces it: the transcript may come first.
         started_at, duration_ms: start and duration of the audio, as announced.
-        size: in bytes, as announced and later as fetched.
+        size: the audio's size in bytes, first as announced and later as fetched.
         content_type: the audio's content type, "" until it is kept.
-        sha256: of the last audio that was fetched, kept or not.
+        sha256: the hash of the last audio that was fetched, whether it was kept or not.
         state: see `RecordingState`.
-        problem, cure: why it or its transcript is not kept yet, without values of the call; or "".
+        problem, cure: why the audio or transcript is not kept yet, and the fix, without values of the call; or "".
         due_at: when to fetch it next; None if there is nothing to fetch.
         leased_until: before this time, only the process that claimed it may fetch it.
-        claim: random, the same for recordings that are claimed together; "" while nobody fetches it.
-        tries: how often it was claimed.
-        has_file: 1 if a file may exist.
+        claim: random, the same for recordings that are claimed together; "" while no process fetches it.
+        tries: how many times it was claimed.
+        has_file: 1 if a file may exist, otherwise 0.
         transcript_url: like `url`.
         transcript_state: like `state`; "" if no transcript was announced.
         transcript: the spoken words, one line per channel.
-        heard_at, heard_by: the first listener, and when.
+        heard_at, heard_by: who first listened to it, and when.
         done_at, done_by: who marked it as done, and when.
         deleted_at, deleted_by: who deleted it, and when. This can be undone until the state is `deleted`.
         created_at: when the webhook arrived.
@@ -126,7 +126,7 @@ class RecordingRow(NamedTuple):
         return f"message-{at:%Y-%m-%d-%H%M}{self.suffix}"
 
     def is_being_fetched(self, now: int) -> bool:
-        """Whether a process is fetching it now."""
+        """Whether a process is fetching the recording now."""
         return self.due_at is not None and self.leased_until > now
 
 
@@ -161,7 +161,7 @@ class RecordingCounts(NamedTuple):
     Attributes:
         new: messages (kind `record`) that nobody has listened to, marked as done or deleted.
         waiting: recordings and transcripts that have yet to be fetched.
-        failed: recordings that were given up or that Vonage no longer has, without the deleted ones.
+        failed: recordings that are not deleted and were given up, or that Vonage no longer has.
     """
 
     new: int = 0
@@ -259,7 +259,7 @@ EXPLAIN: Final = f"""
     UPDATE {RECORDINGS_TABLE} SET problem = $1, cure = $2, due_at = $4
     WHERE id IN (SELECT id FROM {RECORDINGS_TABLE} WHERE due_at <= $3 AND leased_until <= $3 LIMIT 1000)
 """
-"""Run in small transactions, because calls wait for them in SQLite."""
+"""Changes at most 1,000 rows at a time, because in SQLite calls wait for the transaction."""
 
 RETRY: Final = f"""
     UPDATE {RECORDINGS_TABLE}
@@ -347,7 +347,7 @@ def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
 
 
 def _hash(uuid: str) -> str:
-    """The form in which a forgotten ID is stored."""
+    """The hash that is stored instead of a forgotten ID."""
     return hashlib.sha256(uuid.encode("utf-8", "replace")).hexdigest()
 
 
@@ -382,23 +382,26 @@ class Recordings:
         return RecordingRow._make(rows[0]) if rows else None
 
     async def count(self) -> RecordingCounts:
-        """The numbers of recordings."""
+        """The numbers of new, waiting and failed recordings."""
         return RecordingCounts(*(await self._database.read(COUNT))[0])
 
     async def mark_heard(self, id_: str, now: int, by: str) -> bool:
-        """Mark a recording as heard; returns whether nobody had listened to it before."""
+        """Mark a recording as heard; returns False if somebody had listened to it before."""
         return await self._changed(HEAR, id_, now, by)
 
     async def mark_done(self, id_: str, now: int | None, by: str) -> bool:
-        """Mark a recording as done by somebody (None to undo that); False if it does not exist."""
+        """Mark a recording as done (`now` None: undo that); returns False if it is missing or deleted for good."""
         return await self._changed(SET_DONE, id_, now, by if now is not None else "")
 
     async def mark_deleted(self, id_: str, now: int | None, by: str) -> bool:
-        """Delete a recording, which can be undone for a while (`by` None: undo it); False if it is deleted for good."""
+        """Mark a recording as deleted (`now` None: undo that); returns False if it is missing or deleted for good."""
         return await self._changed(SET_DELETED, id_, now, by if now is not None else "")
 
     async def retry(self, now: int, id_: str = "") -> int:
-        """Make waiting, failed or gone recordings (this one, or all) due `now`, with all attempts; returns how many."""
+        """Make a waiting, failed or gone recording (no ID: all of them) due `now`, and count its attempts from 0 again.
+
+        Returns the number of recordings that are now due.
+        """
         return len(await self._database.write(partial(_rows, RETRY, now, id_)))
 
     async def kept(self) -> Sequence[str]:
@@ -406,7 +409,7 @@ class Recordings:
         return [id_ for (id_,) in await self._database.read(SELECT_KEPT)]
 
     async def mark_lost(self, id_: str, now: int) -> bool:
-        """Have a kept recording whose file is lost fetched again `now`; returns whether it will be."""
+        """Make a kept recording whose file is lost due `now`, to fetch it again; returns False if it is not kept."""
         return await self._changed(LOSE, now, id_)
 
     # For fetching and removing
@@ -416,38 +419,38 @@ class Recordings:
         await self._database.write(partial(add_recording, row))
 
     async def has_due(self, now: int) -> bool:
-        """Whether `claim` would return any. Writes nothing."""
+        """Whether `claim` would return any recordings. Writes nothing."""
         return bool((await self._database.read(SELECT_ANY_DUE, now))[0][0])
 
     async def claim(
         self, now: int, leased_until: int, claim: str, limit: int, *, is_newest_first: bool = False
     ) -> Sequence[RecordingRow]:
-        """Claim up to `limit` due, unclaimed recordings, longest due first.
+        """Claim up to `limit` due, unclaimed recordings: those due longest, or the most recently due.
 
-        Returns the updated rows. Nobody else gets these before `leased_until`.
+        Returns the updated rows. No other process can claim these before `leased_until`.
         """
         due = SELECT_NEWEST_DUE if is_newest_first else SELECT_OLDEST_DUE
         return await self._database.write(partial(_claim, due, now, leased_until, claim, limit))
 
     async def renew(self, id_: str, claim: str, leased_until: int) -> bool:
-        """Extend the claim of a recording; False if somebody else has claimed it."""
+        """Extend the claim of a recording; returns False if another process has claimed it."""
         return await self._changed(RENEW, id_, claim, leased_until)
 
     async def finish(self, row: RecordingRow, next_at: int) -> bool:
-        """Store the result of an attempt; False if somebody else has claimed or deleted the recording.
+        """Store the result of an attempt; returns False if the claim is gone or the recording is deleted for good.
 
         Args:
             row: the claimed row, with the result.
-            next_at: the time of the next attempt, if it is `waiting`.
+            next_at: the time of the next attempt, if the audio or transcript is `waiting`.
         """
         return await self._database.write(partial(_finish, row, next_at))
 
     async def explain(self, problem: str, cure: str, now: int, due_at: int) -> None:
-        """Note in the rows that are due why nothing can be fetched now, and postpone them to `due_at`."""
+        """Record in all due rows why nothing can be fetched now, and postpone them to `due_at`."""
         await self._database.write(partial(_rows, EXPLAIN, problem, cure, now, due_at))
 
     async def expired(self, now: int, deleted_until: int, before: int, limit: int) -> Sequence[str]:
-        """The IDs of recordings that were deleted by `deleted_until`, or created before `before`."""
+        """The IDs of up to `limit` recordings that were deleted until `deleted_until` or created before `before`."""
         rows = await self._database.read(SELECT_EXPIRED, now, deleted_until, before, limit)
         return [row[0] for row in rows]
 
@@ -456,15 +459,15 @@ class Recordings:
         return await self._database.write(partial(erase, ids))
 
     async def removable(self, now: int, limit: int) -> Sequence[str]:
-        """The IDs of recordings whose files can be removed."""
+        """The IDs of up to `limit` recordings whose files can be removed."""
         return [row[0] for row in await self._database.read(SELECT_REMOVABLE, now, limit)]
 
     async def removed(self, ids: Sequence[str]) -> None:
-        """Mark their files as removed."""
+        """Record that the files of these recordings are removed."""
         await self._database.write(partial(_many, REMOVED, [(id_,) for id_ in ids]))
 
     async def delete_remains(self, before: int) -> None:
-        """Delete the rows that were created before `before` and deleted for good."""
+        """Delete the rows of recordings that were created before `before` and are deleted for good."""
         await self._database.write(partial(_rows, DELETE_REMAINS, before))
 
     async def _changed(self, sql: str, *values: object) -> bool:
@@ -490,7 +493,7 @@ def _finish(row: RecordingRow, next_at: int) -> Work[bool]:
     if not found:
         return False
     now = RecordingRow._make(found[0])
-    audio = row if row.url else now  # announced in the meantime
+    audio = row if row.url else now  # without a URL in `row`, the audio may have been announced in the meantime
     text = row if row.transcript_url else now
     is_waiting = (now.url and audio.state == "waiting") or text.transcript_state == "waiting"
     yield (

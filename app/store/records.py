@@ -29,15 +29,15 @@ from app.store.rows import (
 )
 
 FAILURE_IN_0_2: Final = b'"did":"failed"'
-"""The traces of failed turns contain this. Hosts of 0.2 mark them in no other way."""
+"""The traces of failed turns contain this. Hosts of version 0.2 do not mark failed turns in any other way."""
 
 FAILURES: Final = "0002"
-"""The addition to the schema that lets each turn say whether it failed."""
+"""The version of the additions to the schema that adds `has_failed` to the turns."""
 
 NEAR: Final = 2_000
-"""How many webhooks before a call was opened, and after its last one, are searched for the call's own.
+"""How many webhooks before a call's first one, and after its last one, are searched for more webhooks of the call.
 
-Vonage may send `started` and `ringing` before it requests the NCCO, when they belong to no stored call yet.
+Vonage may send `started` and `ringing` before it requests the NCCO. They are then stored without a call.
 """
 
 _PLAIN: Final = re.compile(r"[ !#-\[\]-~]+")
@@ -65,7 +65,7 @@ SELECT_OPEN_REVISIONS: Final = """
     ORDER BY flow, count(*) DESC, revision
 """
 
-# A server reads this too. The index by time finds the newest.
+# A server runs this query too; the index by time makes it fast.
 SELECT_KEPT_RECORDINGS: Final = f"""
     SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'kept' AND deleted_at IS NULL ORDER BY created_at DESC LIMIT $1
 """
@@ -88,17 +88,17 @@ SELECT_NEAR: Final = f"""
 
 
 CLOCKS_MS: Final = 3_600_000
-"""Maximum clock difference between hosts. Apart from it, keys grow with time."""
+"""Maximum clock difference between hosts, in milliseconds. Apart from this difference, keys grow with time."""
 
 REPORTED: Final = 1_000
-"""Calls per read, in a report."""
+"""How many calls a report reads at once."""
 
 SELECT_LAST_KEY_BEFORE: Final = "SELECT key FROM calls WHERE created_at < $1 ORDER BY key DESC LIMIT 1"
 
 LOST: Final = "lost"
-"""The kind of an extra entry among a call's webhooks: its end was never reported, but it is too old to be running."""
+"""The kind of an extra entry among a call's webhooks: the call's end was never reported, but it cannot be running."""
 
-# Events of a connect arrive on its wait; those of the caller's own leg on no wait.
+# Events of the parties that a `connect` dials arrive on its wait. Events of the caller's own leg have no wait.
 _REPORTED: Final = f"""
     SELECT key, flow, leg, state, is_over AND NOT EXISTS (
         SELECT 1 FROM webhooks WHERE call_key = calls.key AND kind = '{LOST}'
@@ -132,7 +132,7 @@ SELECT_OPEN_CALLS: Final = f"""
 
 SELECT_LAST_WEBHOOK: Final = "SELECT coalesce(max(key), 0) FROM webhooks"
 
-# A `completed` whose leg had no call when it arrived, and has an open one now.
+# The `completed` webhooks that arrived before the call of their leg was stored, if that call is still open.
 SELECT_EARLY_ENDS: Final = f"""
     SELECT {", ".join(WebhookRow._fields)}
     FROM webhooks
@@ -147,7 +147,8 @@ SELECT_EARLY_ENDS: Final = f"""
 """
 
 CALLED_BACK: Final = "called-back"
-"""The kind of an extra entry among a call's webhooks: somebody has called the caller back. Its body is their name."""
+"""The kind of an extra entry among a call's webhooks: the caller was called back. Its body is the name of who did it.
+"""
 
 TO_CALL_BACK: Final = "to-call-back"
 """The kind of an entry that undoes an earlier `CALLED_BACK`. Its body is the name of the person who undid it."""
@@ -172,7 +173,7 @@ class Records:
     """Reads the contents of a store; made by `Store.records`. Every method may raise StoreUnavailable.
 
     Args:
-        read: reads over a connection of its own.
+        read: runs queries over its own connection.
         schema: the database's schema.
     """
 
@@ -183,7 +184,7 @@ class Records:
         self._select = f"{_CALL}, {self._has_failed} FROM calls"
 
     async def _read_of(self, sql: str, keys: Sequence[int]) -> list[Row]:
-        """The rows of these keys, for a statement that ends with a list of keys."""
+        """Run a query for these keys; returns all rows. `IN (...)` with the keys is appended to the query."""
         found: list[Row] = []
         for start in range(0, len(keys), REPORTED):
             some = keys[start : start + REPORTED]
@@ -199,7 +200,7 @@ class Records:
         return [_call_row(row) for row in rows]
 
     async def reported(self, since: int, until: int) -> AsyncIterator[ReportedCall]:
-        """The calls that began between `since` and `until` (milliseconds, exclusive), in the order of writing."""
+        """The calls that began at `since` or later, but before `until` (milliseconds), in the order of their keys."""
         found = await self._read(SELECT_LAST_KEY_BEFORE, since - CLOCKS_MS)
         key = found[0][0] if found else -1
         while rows := await self._read(SELECT_REPORTED, key, REPORTED):
@@ -238,21 +239,21 @@ class Records:
         return {call: (at, by) for call, (kind, at, by) in last.items() if kind == CALLED_BACK}
 
     async def holding(self, word: str, first: int, last: int) -> list[tuple[int, bytes]]:
-        """The NCCOs and webhooks, between two keys of calls, that contain a word, each with its call's key.
+        """The NCCOs and webhooks of the calls between two keys that contain a word, each with its call's key.
 
-        As with `CallFilter.word`, some of them may not contain it.
+        As with `CallFilter.word`, some results may not contain the word.
         """
         rows = await self._read(SELECT_HOLDING, first, last, _plain_part(word))
         return [(key, bytes(document)) for key, document in rows]
 
     async def connect_statuses(self, first: int, last: int) -> list[ConnectStatus]:
-        """The events of the parties that these calls dialled."""
+        """The events of the parties dialled by the calls between two keys."""
         return [ConnectStatus(*row) for row in await self._read(SELECT_CONNECT_STATUSES, first, last)]
 
     async def open_calls(self, after: tuple[int, int], before: int) -> AsyncIterator[OpenCall]:
-        """The calls that have a leg and are not over, by the time when they began (milliseconds) and key.
+        """The calls that have a leg and are not over, sorted by their start (milliseconds) and key.
 
-        They began after the call with the time and key `after`, and before the time `before`.
+        They come after the start and key `after`, and began before the time `before`.
         """
         while rows := await self._read(SELECT_OPEN_CALLS, *after, before, REPORTED):
             calls = [OpenCall._make(row) for row in rows]
@@ -261,11 +262,14 @@ class Records:
             after = calls[-1].created_at, calls[-1].key
 
     async def last_webhook(self) -> int:
-        """The key of the newest webhook; 0 for none."""
+        """The key of the newest webhook; 0 if there are no webhooks."""
         return int((await self._read(SELECT_LAST_WEBHOOK))[0][0])
 
     async def early_ends(self, after: int, until: int) -> list[WebhookRow]:
-        """The `completed` webhooks between these keys that came before their calls, which are still open."""
+        """The `completed` webhooks that arrived before their call was stored, if that call is still open.
+
+        Their keys are greater than `after`, and at most `until`.
+        """
         return [WebhookRow._make(row) for row in await self._read(SELECT_EARLY_ENDS, after, until)]
 
     async def count_open(self, since: int) -> int:
@@ -273,17 +277,17 @@ class Records:
         return int((await self._read(COUNT_OPEN, since))[0][0])
 
     async def open_revisions(self, since: int) -> list[tuple[str, str, int]]:
-        """The same number by flow and revision."""
+        """The flows and revisions of the open calls that began at `since` or later, each with its number of calls."""
         return [
             (flow, revision, int(calls)) for flow, revision, calls in await self._read(SELECT_OPEN_REVISIONS, since)
         ]
 
     async def kept_recordings(self, limit: int) -> list[str]:
-        """The IDs of the newest kept recordings that are not deleted."""
+        """The IDs of the newest `limit` kept recordings that are not deleted."""
         return [id_ for (id_,) in await self._read(SELECT_KEPT_RECORDINGS, limit)]
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
-        """The call with this ID, or else up to `limit` calls whose IDs start with it, in order."""
+        """The call with this ID, or else up to `limit` calls whose IDs start with `name`, sorted by ID."""
         found = await self._read(f"{self._select} WHERE id = $2", FAILURE_IN_0_2, name)
         if not found and name:
             sql = f"{self._select} WHERE id >= $2 AND id < $3 ORDER BY id LIMIT $4"
@@ -293,8 +297,8 @@ class Records:
     async def timeline(self, session: str) -> Timeline | None:
         """Everything about the call with this ID, or None.
 
-        This includes the webhooks of its leg and the errors of its conversation that were written shortly before it was
-        opened, or after its last webhook.
+        This includes webhooks of its leg and errors of its conversation that were stored without a call, shortly before
+        its first webhook or after its last one.
         """
         found = await self._read(f"{self._select} WHERE id = $2", FAILURE_IN_0_2, session)
         if not found:
@@ -351,7 +355,10 @@ def _search(wanted: CallFilter, before: int | None, has_failed: str) -> tuple[st
 
 
 def _plain_part(word: str) -> bytes:
-    """The longest part that JSON does not escape and every lower-casing changes alike, or else the whole word."""
+    """The longest ASCII part of a word that JSON does not escape; the whole word if there is none.
+
+    Databases change ASCII to lower case in the same way, but not always other letters.
+    """
     return max(_PLAIN.findall(word), key=len, default=word).encode()
 
 

@@ -1,4 +1,4 @@
-"""Deletes old rows in small batches, and everything that contains a phone number.
+"""Deletes old rows in small batches, and all rows that contain a given phone number.
 
 Keys grow with time, so old rows come first: the first newer row ends the search, and no index is needed. Deleting a
 call also deletes its turns and webhooks.
@@ -26,12 +26,12 @@ PIECE: Final = 500
 """Rows per read, and per transaction."""
 
 ROUNDS: Final = 3
-"""How often the rows are searched for a number, because a call may write while it is being deleted."""
+"""How many times the rows are searched for a number, because a call may write rows while it is being deleted."""
 
 _OLDEST_ROWS: Final = 64
 """How many of the oldest rows a statement reads."""
 
-# Each returns the key of a row, its start, and whether it may be deleted.
+# Each of these queries returns a row's key, when it was created, and whether it may be deleted.
 OLDEST_CALLS: Final = "SELECT key, created_at, updated_at < $1 FROM calls WHERE key > $2 ORDER BY key LIMIT $3"
 
 OLDEST_WEBHOOKS: Final = """
@@ -120,7 +120,7 @@ class Numbers:
         self.pattern: Final = re.compile(rb"(?<![0-9])(?:00)?(?:" + written + rb")(?![0-9])")
 
     def are_in(self, *documents: bytes) -> bool:
-        """A condition: a document contains a whole number, either verbatim, in a query string, or escaped in JSON."""
+        """Whether a document contains one of the whole numbers: verbatim, in a query string, or escaped in JSON."""
         return any(self.pattern.search(document) or self._is_hidden_in(document) for document in documents)
 
     def _is_hidden_in(self, document: bytes) -> bool:
@@ -134,7 +134,7 @@ def _character(escape: re.Match[bytes]) -> bytes:
 
 
 def hash_of(name: str) -> str:
-    """The hash that recognises the name of a forgotten leg, conversation or session."""
+    """The hash that is stored in place of the name of a forgotten leg, conversation or session."""
     return sha256(name.encode("utf-8", "replace")).hexdigest()
 
 
@@ -157,7 +157,7 @@ def sweep(before: int, limit: int) -> Work[int]:
 
 
 def _old_keys(sql: str, before: int, limit: int) -> Work[list[int]]:
-    """The keys of up to `limit` rows that may be deleted. The first row that began later ends the search."""
+    """The keys of up to `limit` rows that may be deleted. The search ends at the first row created since `before`."""
     found: list[int] = []
     key = -1
     while len(found) < limit and (rows := (yield sql, (before, key, _OLDEST_ROWS))):
@@ -179,7 +179,7 @@ def delete_hooks(keys: Iterable[int]) -> Work[int]:
 async def sweep_revisions(database: Database, before: int, keep: Collection[str]) -> int:
     """Delete revisions older than `before` that no call uses and that are not in `keep`; returns how many.
 
-    The calls are read in batches outside the transaction, which itself only reads the calls added since.
+    The calls are read in batches before the transaction, which then only reads calls that were added since.
     """
     unused = {row[0] for row in await database.read(SELECT_OLD_REVISIONS, before)}.difference(keep)
     seen = 0
@@ -198,9 +198,10 @@ def _delete_all(sql: str, rows: Sequence[Sequence[Any]]) -> Work[int]:
 
 @dataclass(slots=True)
 class _MatchingRows:
-    """The keys of the rows that contain a number, and the number of its calls' rows, as in `_COUNTED`.
+    """The keys of the rows that contain a phone number.
 
-    `names` are the sessions, legs and conversations of these rows, each with its latest time in milliseconds.
+    `counted` has the result of `_COUNTED` for each call. `names` are the sessions, legs and conversations of the rows,
+    each with its latest time in milliseconds.
     """
 
     calls: set[int]
@@ -212,7 +213,7 @@ class _MatchingRows:
     names: dict[str, int]
 
     def count(self) -> Forgotten:
-        """The number of rows, including those that are deleted with the calls."""
+        """The numbers of rows, including those that are deleted with the calls."""
         return Forgotten(
             calls=len(self.calls),
             running=sum(not row[3] for row in self.counted),
@@ -275,7 +276,7 @@ async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
 
 
 async def _rows_in_batches(database: Database, sql: str, keys: int = 1, first: int | str = -1) -> AsyncIterator[Row]:
-    """The rows of a query, ordered by their first `keys` columns and starting at `first`."""
+    """Yield the rows of a query, which are sorted by their first `keys` columns and start after `first`."""
     key, *more = [first] * keys
     while rows := await database.read(sql, key, PIECE, *more):
         for row in rows:

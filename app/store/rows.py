@@ -1,4 +1,4 @@
-"""The rows of a store.
+"""The rows of a store's tables.
 
 All times are integers: milliseconds since 1970-01-01 UTC. Documents (`state`, `ncco`, `trace`, `body`, ...) are bytes;
 the store never parses them.
@@ -17,7 +17,7 @@ def milliseconds(moment: datetime) -> int:
 
 
 def moment_of(ms: int) -> datetime:
-    """The inverse of `milliseconds`, in UTC."""
+    """The time, in UTC, of a number of milliseconds since 1970-01-01 UTC."""
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
@@ -29,7 +29,7 @@ class WebhookRow(NamedTuple):
         kind: `answer`, `fallback`, `input`, `notify`, `event`, ... as the server classified it.
         session: the session's ID; "" if unknown.
         turn, wait: the turn and number of the wait that it arrived on; -1 for none.
-        status: distinguishes the webhooks of one wait: a call status with its sub-state; "" for input and notify.
+        status: a call status with its sub-state; distinguishes the webhooks of one wait; "" for input and notify.
         leg, conversation: as sent, "" if missing.
         method: `GET` or `POST`.
         body: the raw body or query string.
@@ -73,11 +73,11 @@ SESSION_COLUMNS: Final = ", ".join(SessionRow._fields)
 
 
 class TurnRow(NamedTuple):
-    """One turn. `ncco` is the reply, `webhook` the ID of the webhook that caused it.
+    """One turn. `ncco` is the reply; `webhook` is the ID of the webhook that caused the turn.
 
-    `cause_turn`, `cause_wait`, `cause_status` identify the delivery that it answers, so that a repeat gets the same
-    bytes; they are -1, -1, "" for the answer webhook. `has_failed` is whether a part of it could not be played; None if
-    a host of 0.2 wrote the row.
+    `cause_turn`, `cause_wait` and `cause_status` identify the delivery that the turn answers, so that a repeated
+    delivery gets the same bytes. They are -1, -1 and "" for the answer webhook. `has_failed` says whether a part of the
+    turn could not be played; it is None if a host of version 0.2 wrote the row.
     """
 
     session: str
@@ -106,18 +106,18 @@ class HookRow(NamedTuple):
     """An unsent hook. Its row is deleted once it is sent.
 
     The hooks of a session are sent in the order in which they were written: none is due while an earlier one is
-    waiting. Parked hooks do not delay others, and emails are independent.
+    waiting. Parked hooks do not delay others. Emails have no order: they neither wait for other hooks nor delay them.
 
     Attributes:
-        id: random; the receiver recognises repeats by it.
+        id: random; lets the receiver recognise repeats.
         name: the hook's name in its flow.
         headers: the headers that the flow sets, as JSON.
         due_at: when to send it next; None while an earlier hook of its session is waiting.
         leased_until: before this time, only the process that claimed it may send it.
-        tries: how often it was claimed.
+        tries: how many times it was claimed.
         problem: why the last attempt failed; "" before the first attempt.
-        is_parked: whether it is given up until somebody retries it. A hook that could not be rendered is parked from
-            the start.
+        is_parked: whether it was given up; it stays so until somebody retries it. A hook that could not be rendered is
+            parked from the start.
     """
 
     id: str
@@ -141,7 +141,7 @@ class HookRow(NamedTuple):
 
     @property
     def is_mail(self) -> bool:
-        """Whether it is an email, to the addresses after `mailto:`."""
+        """Whether the hook is an email. Its URL is then `mailto:` followed by the addresses."""
         return self.url.startswith("mailto:")
 
 
@@ -157,12 +157,12 @@ class HookCounts(NamedTuple):
 
 
 class Schema(NamedTuple):
-    """The version of a store's tables, and what is missing from them.
+    """The version of a store's tables, and the missing versions.
 
     Attributes:
-        found: the version; "" if the store is empty or does not exist.
+        found: the version of the tables; "" if the store is empty or does not exist.
         newest: the newest version that this program knows.
-        missing: the versions in between, from oldest to newest.
+        missing: the versions after `found`, from oldest to newest.
         retention_days: the default retention; None if version 0.1 created the store, which keeps calls forever.
         additions: the versions of missing additions, from oldest to newest; 0.2 creates none.
     """
@@ -175,7 +175,7 @@ class Schema(NamedTuple):
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is missing."""
+        """Whether no versions are missing."""
         return not (self.missing or self.additions)
 
 
@@ -222,12 +222,12 @@ class CallRow(NamedTuple):
 
 
 class ReportedCall(NamedTuple):
-    """What a report needs to know about a call.
+    """The data about a call that a report needs.
 
     Attributes:
-        is_over: whether its end was reported.
-        person_at: when a called party first answered who is not known to be a machine.
-        recorded: the NCCOs whose recordings were reported.
+        is_over: whether the call's end was reported.
+        person_at: when the first called party answered, not counting machines; None if nobody did.
+        recorded: the NCCOs that a `record` webhook was received for.
     """
 
     key: int
@@ -278,12 +278,12 @@ class Forgotten(NamedTuple):
     """How many rows were deleted, or would be deleted.
 
     Attributes:
-        calls, turns, webhooks, hooks: rows.
+        calls, turns, webhooks, hooks: numbers of rows.
         running: calls in progress; their callers hear the failsafe NCCO next.
-        revisions: flow revisions that contain one of the numbers. They are kept, because a flow's author wrote it.
+        revisions: flow revisions that contain a number. They are kept, because the number is part of a flow.
         recordings: rows of recordings; the server or `ncco forget` removes their files.
         placed: calls that this server has placed or would have placed.
-        purged: whether the deleted rows are gone from the files too; None if unknown, or if nothing was deleted.
+        purged: whether the deleted rows are gone from the files too, as in `Database.purge`; None after a dry run.
     """
 
     calls: int = 0

@@ -1,7 +1,7 @@
-"""A SQLite database: in one file, which several processes of a host may share, or in memory.
+"""A SQLite database: in one file, which several processes of a host can share, or in memory.
 
 Writes are committed in groups: those of one round of the event loop, or those that arrive while a commit waits for the
-disk. In memory, nothing waits.
+disk. A database in memory never waits.
 
 The statements of single calls run in the event loop: one takes about 10 µs, while a round trip to another thread takes
 ten times as long and waits for the interpreter lock several times. COMMIT waits for the disk, so it runs in a thread.
@@ -39,15 +39,15 @@ GROUP_LIMIT: Final = 256
 """Maximum number of writes per group, so that the first one does not wait forever."""
 
 CHECKPOINT_AFTER: Final = 250
-"""The write-ahead log, then of about 2 MB, is written back after this many writes."""
+"""The write-ahead log is written back after this many writes. It is then about 2 MB long."""
 
 TRIM_S: Final = 1.0
-"""How long `trim` tries to empty a write-ahead log that is in use, in seconds."""
+"""Time limit in seconds for `trim`, which tries to empty the write-ahead log while it is in use."""
 
 _PAUSE_S: Final = 0.01
 
 Run: TypeAlias = Callable[[sqlite3.Connection, WriteItem], None]
-"""Runs one operation of a group."""
+"""A function that runs one operation of a group."""
 
 
 class SqliteDatabase:
@@ -55,7 +55,8 @@ class SqliteDatabase:
 
     Args:
         path: the file, which is created with its folder if missing; None for a database in memory.
-        busy_ms, open_wait_ms: how long to wait while another process writes.
+        busy_ms: how long a write waits while another process writes, in milliseconds.
+        open_wait_ms: how long `open` waits while another process writes, in milliseconds.
         queue_limit: maximum number of waiting writes.
 
     Attributes:
@@ -157,14 +158,14 @@ class SqliteDatabase:
         await asyncio.to_thread(require_unused, self._absolute())
 
     async def replace_by(self, path: Path) -> None:
-        """See `Database.replace_by`. The copy is moved, so it must be in the same file system."""
+        """See `Database.replace_by`. The copy is moved, so it must be on the same file system."""
         await asyncio.to_thread(replace_file, self._absolute(), path)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[tuple[Read, Schema]]:
         """See `Database.reading`. For a file, each query uses its own connection, in another thread.
 
-        Closing a connection that another thread uses would crash the process.
+        A shared connection could be closed here while another thread uses it, which would crash the process.
         """
         yield self._read_apart, await self._readable_schema()
 
@@ -214,13 +215,13 @@ class _Writer(GroupWriter):
         self._connection = connection
 
     def next_group(self) -> list[WriteItem]:
-        """The queued operations, in order."""
+        """Take the oldest operations from the queue, in order."""
         return [self.queue.popleft() for _ in range(min(len(self.queue), GROUP_LIMIT))]
 
     async def commit(self, group: list[WriteItem]) -> None:
-        """See `GroupWriter.commit`. If the database fails, all operations get its error.
+        """See `GroupWriter.commit`. If the database fails, all operations get that error.
 
-        Savepoints take time, so they are only used after an operation has failed.
+        Savepoints take time, so they are only used if the group has failed because of one operation.
         """
         try:
             try:
@@ -236,7 +237,7 @@ class _Writer(GroupWriter):
             item.settle()
 
     async def _write(self, group: list[WriteItem], run: Run) -> None:
-        """Run operations in one transaction, and pass each its result or error."""
+        """Run operations in one transaction, and store the result or error of each in its item."""
         connection = await self._begun()
         try:
             if all(item.keys for item in group):
@@ -262,13 +263,13 @@ class _Writer(GroupWriter):
         connection.execute("RELEASE item")
 
     async def _begun(self) -> sqlite3.Connection:
-        """The connection, after starting a transaction."""
+        """Start a transaction; returns its connection."""
         assert self._connection is not None  # noqa: S101 - for the type
         self._connection.execute("BEGIN IMMEDIATE")
         return self._connection
 
     async def _apart(self, work: Callable[..., object], *args: object) -> None:
-        """Finish the transaction with `work`, which may wait for the disk."""
+        """Run a part of the transaction that may take long or wait for the disk."""
         work(*args)
 
 
@@ -290,7 +291,7 @@ class _FileWriter(_Writer):
         self._thread = ThreadPoolExecutor(1, f"writer of {path.name}")
 
     async def close(self) -> None:
-        """Write what is queued, and disconnect."""
+        """Write the queued operations, and disconnect."""
         await super().close()
         if self._written_back is not None:
             await asyncio.wait({self._written_back})
@@ -298,10 +299,10 @@ class _FileWriter(_Writer):
         self._thread.shutdown()
 
     async def commit(self, group: list[WriteItem]) -> None:
-        """See `GroupWriter.commit`. Then write a long log back, before SQLite does so while callers wait.
+        """See `GroupWriter.commit`. Also writes a long log back, because SQLite would do so while callers wait.
 
-        Another thread writes most of it back during commits. The last few pages are written back here when no write is
-        waiting, because SQLite only restarts an empty log.
+        Another thread writes most of the log back during commits. The last few pages are written back here when no
+        write is waiting, because SQLite only restarts a log that is written back completely.
         """
         await super().commit(group)
         self._log = self._log or _identity(self._log_path)
@@ -313,16 +314,16 @@ class _FileWriter(_Writer):
                 self._written_back = loop.run_in_executor(None, sqlite_file.write_back, self._path)
         elif self._written_back.done() and not self.queue and self._connection is not None:
             self._written_back = None
-            with suppress(sqlite3.Error):  # only disk space is lost: the next checkpoint will do it
+            with suppress(sqlite3.Error):  # the log only stays longer: the next checkpoint will write it back
                 await self._apart(sqlite_file.fetch, self._connection, "PRAGMA wal_checkpoint(PASSIVE)", ())
 
     async def _begun(self) -> sqlite3.Connection:
-        """The connection, after starting a transaction, for which it may wait while another process writes."""
+        """Start a transaction; returns its connection. Waits while another process writes."""
         until = time.monotonic() + self._busy_ms / 1000
         while True:
             self._require_in_place()
             if self._connection is not None and self._connection.in_transaction:
-                self._disconnect()  # even the rollback failed
+                self._disconnect()  # the last transaction could not even be rolled back
             try:
                 if self._connection is None:
                     self._connection = sqlite_file.connect(self._path, 0)
@@ -335,7 +336,7 @@ class _FileWriter(_Writer):
             await asyncio.sleep(_PAUSE_S)
 
     async def _apart(self, work: Callable[..., object], *args: object) -> None:
-        """Finish the transaction in the thread. A task that is cancelled still waits for that."""
+        """Run a part of the transaction in the writer's thread. A task that is cancelled still waits for it."""
         done = asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
         try:
             await asyncio.shield(done)
@@ -357,7 +358,7 @@ class _FileWriter(_Writer):
         self._connection = None
         self._log = None
         if connection is not None:
-            with suppress(Exception):  # if the file is damaged
+            with suppress(Exception):  # the file may be damaged
                 connection.close()
 
 

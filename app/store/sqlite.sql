@@ -1,6 +1,6 @@
 -- version 0001
--- webhooks.call_key is NULL when the webhook belongs to no stored call; session is what it names all the same.
--- probes is always empty: a row is written and deleted to see whether there is room.
+-- webhooks.call_key is NULL if the webhook belongs to no stored call, but session is still set.
+-- probes is always empty: a row is written and deleted to check that there is disk space.
 
 CREATE TABLE calls (
     key          INTEGER PRIMARY KEY,
@@ -61,7 +61,7 @@ CREATE TABLE revisions (
 CREATE TABLE probes (body BLOB NOT NULL);
 
 -- version 0002
--- hooks.due_at is NULL behind an earlier hook of the same session.
+-- hooks.due_at is NULL while an earlier hook of the same session is waiting.
 
 CREATE TABLE hooks (
     key          INTEGER PRIMARY KEY,
@@ -84,13 +84,13 @@ CREATE INDEX waiting_hooks_by_session ON hooks (session, key) WHERE is_parked = 
 CREATE INDEX due_hooks ON hooks (due_at) WHERE is_parked = 0 AND due_at IS NOT NULL;
 
 -- version 0003
--- Nearly every call has its leg for an id: only the others need an index.
+-- The id of nearly every call is its leg, so only the other calls need an index.
 
 DROP INDEX open_calls_by_leg;
 
 CREATE INDEX open_calls_by_other_leg ON calls (leg) WHERE is_over = 0 AND leg <> id;
 
 -- version 0004
--- Open calls are counted by it. It grows at its end, as its table does.
+-- This index is used to count open calls. It grows at its end, as the table does.
 
 CREATE INDEX open_calls_by_beginning ON calls (created_at, is_over) WHERE is_over = 0;

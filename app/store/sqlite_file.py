@@ -1,4 +1,4 @@
-"""A SQLite file: connects to it, prepares it for a server, runs statements, and interprets its errors."""
+"""Connects to a SQLite file, prepares it for a server, runs statements, and interprets errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MIN_SQLITE_VERSION: Final = (3, 35)
 """The minimum SQLite version, the first with RETURNING."""
 
 CHECKED_BYTES: Final = 64 * 1024 * 1024
-"""Files up to this size are checked for damage completely when they are opened, which takes about 0.1 s."""
+"""Files up to this size are checked completely for damage when they are opened, which takes about 0.1 s."""
 
 LIST_TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
@@ -33,13 +33,13 @@ _PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",  # overwrite deleted data with zeros
     "PRAGMA cache_size = -16384",  # KiB
-    "PRAGMA wal_autocheckpoint = 16384",  # in pages; the writer does it much earlier, when nobody waits
+    "PRAGMA wal_autocheckpoint = 16384",  # in pages; the writer makes a checkpoint much earlier, when nobody waits
     "PRAGMA journal_size_limit = 67108864",  # in bytes, so that the log shrinks again after a burst
 )
 
-# The store's statements are PostgreSQL's. This is everything that differs in SQLite.
+# The store's statements are written for PostgreSQL. These replacements make them work in SQLite.
 _IN_SQLITE: Final = {
-    "left(leg, 200) = left($1, 200) AND": "",  # the index of the ID has whole leg IDs
+    "left(leg, 200) = left($1, 200) AND": "",  # SQLite's index contains whole legs
     "left(leg, 200) = left(webhooks.leg, 200) AND": "",
     "$": "?",  # numbered parameters
     "INSERT INTO calls": "INSERT OR FAIL INTO calls",  # a single row needs no undo log
@@ -50,14 +50,14 @@ _IN_SQLITE: Final = {
     "FOR NO KEY UPDATE": "",
     "FOR UPDATE": "",
     "FOR SHARE": "",
-    "NOT is_over": "is_over = 0",  # this is how its partial indexes are defined
+    "NOT is_over": "is_over = 0",  # the same condition as in SQLite's partial indexes
     "NOT is_parked": "is_parked = 0",
     "NOT earlier.is_parked": "earlier.is_parked = 0",
 }
 
 
 class SqliteFault(NamedTuple):
-    """A problem, as the rest of a sentence that starts with the file's name, and its fix."""
+    """A problem and its fix. The message is the rest of a sentence that starts with the file's name."""
 
     message: str
     cure: str
@@ -90,18 +90,18 @@ _FAULTS: Final = {
     ),
 }
 _TEMPORARY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-"""Problems that may end without any change of settings."""
+"""Problems that may disappear without a change of settings."""
 
 _TEMPORARY_FOLDER_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 
 
 def _code(error: Exception) -> int:
-    """SQLite's primary result code; 0 if the error is from Python's binding."""
+    """SQLite's primary result code; 0 if the error comes from Python's `sqlite3` module."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Whether another process has locked the file, so that a retry may succeed."""
+    """Whether another process has locked the file, so a retry may succeed."""
     return _code(error) == sqlite3.SQLITE_BUSY
 
 
@@ -111,7 +111,7 @@ def is_full(error: sqlite3.Error) -> bool:
 
 
 def own_error(label: str, error: Exception) -> Exception | None:
-    """The error of the operation that raised `error`; None if the file is the cause, so that all operations fail."""
+    """The error of the operation that raised `error`; None if the file is the cause, so all operations fail."""
     is_value = isinstance(error, OverflowError | UnicodeEncodeError | sqlite3.InterfaceError)
     if is_value or isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError):
         return StoreError(f"{label} refuses the write ({error})")
@@ -178,17 +178,17 @@ def run(connection: sqlite3.Connection, work: Work[T]) -> T:
         return result
 
 
-# For values other than int, float and str, the driver would look for an adapter and two methods.
+# Without these adapters, the driver would look for an adapter and two methods for each value of these types.
 sqlite3.register_adapter(bytes, bytes)
 sqlite3.register_adapter(bool, int)
 
 
 def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connection:
-    """A connection that waits `busy_ms` for other processes. Raises sqlite3.Error.
+    """Open a connection. Raises sqlite3.Error.
 
     Args:
         path: an absolute path; None for a database in memory.
-        busy_ms: milliseconds.
+        busy_ms: how long the connection waits for other processes, in milliseconds.
         mode: `rw`, or `ro` for read-only.
     """
     connection = sqlite3.connect(
@@ -219,7 +219,7 @@ def prepare(path: Path, wait_ms: int) -> None:
     require_no_lost_log(path)
     _make_file(path)
     try:
-        with closing(connect(path, wait_ms, "ro")) as connection:  # closing the connection does not change the log
+        with closing(connect(path, wait_ms, "ro")) as connection:  # closing a read-only connection keeps the log
             _require_ours(path, connection)
             _require_whole(path, connection)
         with closing(connect(path, wait_ms)) as connection:
@@ -245,8 +245,8 @@ def schema_of(path: Path, wait_ms: int) -> Schema:
 def require_no_lost_log(path: Path) -> None:
     """Raise StoreUnavailable if a missing or empty file has a write-ahead log, which SQLite would delete.
 
-    A file of ours that has a log is never empty, so the log is checked first. The file is not opened, because closing
-    it again would drop the locks of all this process's connections to it.
+    A database of ours that has a log is never empty, so the log's size is read before the file's. The file is not
+    opened, because closing it again would drop the locks of all this process's connections to it.
     """
     log = _log_of(path)
     if _size(log) and not _size(path):
@@ -255,7 +255,7 @@ def require_no_lost_log(path: Path) -> None:
 
 
 def _size(path: Path) -> int:
-    """The size in bytes; 0 if the file is missing, which SQLite will report."""
+    """The size of a file in bytes; 0 if it cannot be read, which SQLite reports later."""
     try:
         return path.stat().st_size
     except OSError:
@@ -294,7 +294,7 @@ def _make_file(path: Path) -> None:
 
 
 def _switch_to_wal(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:
-    """Switch to WAL. Waits here, because SQLite itself does not wait if another process is switching too."""
+    """Switch a file to WAL mode. SQLite itself does not wait if another process is switching too, so this waits."""
     until = time.monotonic() + wait_ms / 1000
     while True:
         try:
@@ -334,7 +334,7 @@ def write_back(path: Path) -> None:
     with (
         suppress(sqlite3.Error),
         closing(connect(path, 0)) as connection,
-    ):  # only disk space is lost: the next checkpoint will do it
+    ):  # after a failure, the log only stays longer: the next checkpoint will write it back
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 

@@ -1,4 +1,4 @@
-"""The store keeps calls, turns, webhooks, flow revisions and hooks in one of two databases.
+"""The store contains calls, turns, webhooks, flow revisions and hooks, in SQLite or PostgreSQL.
 
 Each operation is one transaction: a generator that yields statements (see `app.store.database`).
 """
@@ -34,7 +34,7 @@ from app.store.rows import (
     WebhookRow,
 )
 
-# Until the first call is forgotten, this statement alone opens a call, without the hashes of its names.
+# Until a call is forgotten for the first time, this statement is enough to open a call. It needs no hashes.
 INSERT_CALL_IF_NONE_FORGOTTEN: Final = f"""
     INSERT INTO calls ({SESSION_COLUMNS})
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
@@ -101,7 +101,7 @@ SELECT_DELIVERED: Final = """
 
 SELECT_CALL: Final = f"SELECT {SESSION_COLUMNS} FROM calls WHERE id = $1"
 
-# The ID of nearly every call is its leg. The index of legs only has the others.
+# The ID of nearly every call is its leg. The index of legs only contains the other calls.
 _OPEN_CALLS_OF_LEG: Final = """
     leg <> '' AND key IN (
         SELECT key FROM calls WHERE id = $1 AND leg = id AND NOT is_over
@@ -117,7 +117,8 @@ SELECT_CALLS_OF_LEG: Final = f"""
     ORDER BY created_at, id
 """
 
-# The last conditions of these two are checked again, because another host may just have changed the call.
+# The last conditions of these two statements repeat earlier ones: PostgreSQL checks them again if another host has just
+# changed the call.
 LOCK_OPEN_CALLS: Final = f"""
     SELECT leg, id, version
     FROM calls
@@ -172,8 +173,8 @@ REPLACE_REVISION: Final = """
 
 # The outbox contains unsent hooks. `due_at` is only set for the first waiting hook of a session, so that a long queue
 # behind a failing hook is not searched. Two hooks of a session may be due at once, if an earlier one is retried or two
-# hosts write at the same time: the search for due hooks skips the later one. Emails do not queue: an email waits for
-# its recording, which is no reason for other hooks to wait.
+# hosts write at the same time: the search for due hooks skips the later one. Emails do not queue: an email may wait for
+# its recording, and other hooks should not wait with it.
 
 _DUE: Final = f"""
     FROM hooks AS hook
@@ -192,7 +193,7 @@ CLAIM_HOOK: Final = "UPDATE hooks SET leased_until = $2, tries = tries + 1 WHERE
 
 DELETE_HOOK: Final = "DELETE FROM hooks WHERE id = $1 RETURNING session"
 
-# Not part of the DELETE, so that it sees hooks written in the meantime.
+# A statement of its own, after the DELETE, so that it sees hooks written in the meantime.
 FREE_NEXT: Final = f"""
     UPDATE hooks
     SET due_at = $1
@@ -261,7 +262,7 @@ def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence
 
 
 def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None = None) -> Work[None]:
-    """Write a webhook that does not change the call. Its hooks are written unless it is a repeat.
+    """Write a webhook that does not change the call. The hooks are written unless the webhook is a repeat.
 
     For a forgotten call, nothing is written.
     """
@@ -280,7 +281,7 @@ def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingR
 
 
 def _end(leg: str, webhook: WebhookRow, hooks: Sequence[HookRow], open_calls: Mapping[str, int] | None) -> Work[int]:
-    """Write a webhook and end the open calls of a leg; returns how many there were."""
+    """Write a webhook and end the open calls of a leg; returns how many calls were open."""
     ended: list[Row] = []
     if open_calls is not None:
         found = yield Keyed(LOCK_OPEN_CALLS, (leg,))
@@ -293,7 +294,7 @@ def _end(leg: str, webhook: WebhookRow, hooks: Sequence[HookRow], open_calls: Ma
 
 
 def _hashes(names: Sequence[str]) -> list[str]:
-    """The hashes under which the names of a forgotten call are stored."""
+    """The hashes that are stored in place of the names of a forgotten call."""
     known = {name: retention.hash_of(name) for name in names}  # two of the names are nearly always the same
     return [known[name] for name in names]
 
@@ -301,7 +302,7 @@ def _hashes(names: Sequence[str]) -> list[str]:
 def _in_one_transaction(
     work: Callable[Concatenate[Store, P], Work[T]],
 ) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
-    """A store method that runs `work` in one transaction."""
+    """Make a store method that runs `work` in one transaction."""
 
     @wraps(work)
     async def write(store: Store, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -311,16 +312,16 @@ def _in_one_transaction(
 
 
 class Store:
-    """The store in a database. Every method may raise StoreUnavailable; others are documented there.
+    """The store in a database. Every method may raise StoreUnavailable; other exceptions are documented per method.
 
-    Once a method has returned, what it wrote survives a crash or power failure. If a method is cancelled, all of its
-    rows are written or none. Hooks are written in the transaction that causes them.
+    Once a method has returned, its changes survive a crash or power failure. If a method is cancelled, either all of
+    its rows are written or none. Hooks are written in the transaction that causes them.
 
     Args:
         database: the database, which is not open yet.
 
     Attributes:
-        database: that database.
+        database: the database.
         label: the database's name in messages, without user and password.
         path: the file of a SQLite database.
         is_durable: whether calls outlive the process.
@@ -340,7 +341,7 @@ class Store:
         self._has_forgotten = False
 
     async def open(self) -> None:
-        """Connect, migrate to the newest schema, and check that it is writable.
+        """Connect, migrate to the newest schema, and check that the database is writable.
 
         Raises StoreUnusable, or StoreUnavailable if a retry may succeed.
         """
@@ -358,15 +359,15 @@ class Store:
         await self.close()
 
     async def schema(self) -> Schema:
-        """Read the schema of the database. Does not change or create it. The store need not be open.
+        """Read the schema of the database. Does not change or create the database. The store need not be open.
 
-        Raises StoreUnusable if it belongs to a newer version or to another program.
+        Raises StoreUnusable if the database belongs to a newer version or to another program.
         """
         return await self.database.schema()
 
     @asynccontextmanager
     async def records(self) -> AsyncIterator[Records]:
-        """A reader of recorded calls. The store need not be open.
+        """Yield a reader of recorded calls. The store need not be open.
 
         Raises StoreUnusable if the database is not ours, or this version cannot read it.
         """
@@ -398,7 +399,7 @@ class Store:
             names = (session.id, session.leg, session.conversation)
             hashes = _hashes(names)
             written = yield Insert(INSERT_CALL_UNLESS_FORGOTTEN, (*session, *hashes))
-            if written:  # so the first INSERT only failed because calls were forgotten
+            if written:  # the first INSERT only wrote nothing because some calls are forgotten
                 self._has_forgotten = True
             elif (yield Keyed(SELECT_FORGOTTEN, hashes)):
                 for name, hash_ in zip(names, hashes, strict=True):
@@ -421,7 +422,7 @@ class Store:
     ) -> Coroutine[Any, Any, None]:
         """Write the next turn if the stored version is `session.version - 1`; otherwise raise Conflict.
 
-        It is also a Conflict if the turn exists.
+        Also raises Conflict if the turn exists already.
         """
         work = partial(_advance, session, turn, webhook, hooks, recording)
         return self.database.write(work, (session.id, session.leg, webhook.session))
@@ -431,8 +432,8 @@ class Store:
     ) -> Coroutine[Any, Any, None]:
         """Write a webhook that does not change the call.
 
-        Its hooks are not written if the call has already recorded this delivery (the same turn, wait and status). The
-        recording that it announces is written once. For a forgotten call, nothing is written.
+        The hooks are not written if this delivery (the same turn, wait and status) is already recorded. The recording
+        that the webhook announces is written once. For a forgotten call, nothing is written.
         """
         return self.database.write(partial(_record, webhook, hooks, recording), (webhook.session,))
 
@@ -446,15 +447,15 @@ class Store:
     ) -> Coroutine[Any, Any, int]:
         """Write `webhook` and mark all open calls of `leg` as over (version + 1); returns how many.
 
-        `open_calls` are the calls that the hooks were made for, each with its version; if others are open, this raises
-        Conflict. A missing leg ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`. As in
-        `record`, the hooks of a repeated delivery are not written; nor are those of a webhook without a wait if no call
-        was open.
+        `open_calls` are the calls that the hooks were made for, each with its version. If the open calls differ, this
+        raises Conflict. A missing leg ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`.
+        As in `record`, the hooks of a repeated delivery are not written. If no call was open, the hooks of a webhook
+        without a wait are not written either.
         """
         return self.database.write(partial(_end, leg, webhook, hooks, open_calls), (leg, webhook.session))
 
     async def load(self, session: str) -> SessionRow | None:
-        """The call, or None."""
+        """The call with this session ID, or None."""
         rows = await self.database.read(SELECT_CALL, session)
         return SessionRow.read(rows[0]) if rows else None
 
@@ -467,15 +468,15 @@ class Store:
         return [(flow, revision) for flow, revision in await self.database.read(SELECT_ENDED, leg)]
 
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
-        """The NCCO that answered a delivery with this wait and status (None for any status), or None.
+        """The NCCO that answered a delivery with this wait and status (None: any status); None if there was none.
 
-        With -1 for `turn` and `wait`, the reply to the answer webhook.
+        If `turn` and `wait` are -1, this is the reply to the answer webhook.
         """
         rows = await self.database.read(SELECT_REPLY, session, turn, wait, status)
         return bytes(rows[0][0]) if rows else None
 
     async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
-        """(wait, status) of the webhooks recorded for a turn's waits, in the order in which they were written.
+        """The wait and status of each webhook recorded for a turn's waits, in the order in which they were written.
 
         Webhooks that were recorded before their call was opened are left out.
         """
@@ -486,12 +487,12 @@ class Store:
 
     @_in_one_transaction
     def save_revisions(self, revisions: Iterable[RevisionRow]) -> Work[None]:
-        """Write those revisions that are not stored yet."""
+        """Write the revisions that are not stored yet."""
         yield Many(INSERT_REVISION, sorted(revisions))
 
     @_in_one_transaction
     def replace_revision(self, revision: RevisionRow) -> Work[None]:
-        """Write a revision. Replaces one with the same hash."""
+        """Write a revision, replacing one with the same hash."""
         yield REPLACE_REVISION, revision
 
     async def revision(self, hash_: str) -> RevisionRow | None:
@@ -502,15 +503,15 @@ class Store:
     # Unsent hooks
 
     async def has_due_hooks(self, now: int) -> bool:
-        """Whether `claim_hooks` would return any. Writes nothing."""
+        """Whether `claim_hooks` would return any hooks. Writes nothing."""
         return bool((await self.database.read(SELECT_ANY_DUE, now))[0][0])
 
     @_in_one_transaction
     def claim_hooks(self, now: int, leased_until: int, limit: int) -> Work[list[HookRow]]:
         """Claim up to `limit` due, unclaimed hooks, longest due first.
 
-        Returns the updated rows: `tries` has grown by one, and nobody else gets these hooks before `leased_until`.
-        Apart from emails, at most one hook per session.
+        Returns the updated rows: `tries` has grown by one, and no other process gets these hooks before `leased_until`.
+        Apart from emails, it returns at most one hook per session.
         """
         due = [HookRow.read(row) for row in (yield SELECT_DUE, (now, limit))]
         yield Many(CLAIM_HOOK, [(hook.id, leased_until) for hook in due])
@@ -518,31 +519,31 @@ class Store:
 
     @_in_one_transaction
     def hook_sent(self, id_: str, now: int) -> Work[None]:
-        """Delete a hook. The next one of its session becomes due `now`. A missing hook is ignored."""
+        """Delete a hook. The next hook of its session becomes due `now`. A missing hook is ignored."""
         for (session,) in (yield DELETE_HOOK, (id_,)):
             yield FREE_NEXT, (now, session)
 
     @_in_one_transaction
     def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> Work[None]:
-        """Release a hook until `due_at`, unless somebody else has claimed it (`tries` differs)."""
+        """Release a hook, to be sent again at `due_at`, unless another process has claimed it (`tries` differs)."""
         yield FAIL_HOOK, (id_, tries, due_at, problem)
 
     @_in_one_transaction
     def put_off_hook(self, id_: str, tries: int, due_at: int) -> Work[None]:
-        """Release a hook until `due_at`, as if it had not been claimed, unless somebody else has claimed it."""
+        """Release a hook until `due_at`, without counting an attempt, unless another process has claimed it."""
         yield PUT_OFF_HOOK, (id_, tries, due_at)
 
     @_in_one_transaction
     def park_hook(self, id_: str, tries: int, problem: str, now: int) -> Work[None]:
-        """Give a hook up, unless somebody else has claimed it. The next one of its session becomes due `now`."""
+        """Park a hook, unless another process has claimed it. The next hook of its session becomes due `now`."""
         for (session,) in (yield PARK_HOOK, (id_, tries, problem)):
             yield FREE_NEXT, (now, session)
 
     @_in_one_transaction
     def retry_hooks(self, ids: Sequence[str] | None, now: int) -> Work[int]:
-        """Make hooks with these IDs (None: all) due `now`, parked ones with all attempts; returns how many.
+        """Make hooks with these IDs (None: all) due `now`; returns how many. Attempts of parked hooks start again at 0.
 
-        Hooks that wait for an earlier one of their session keep waiting and are not counted, nor are missing ones.
+        Hooks that wait for an earlier hook of their session keep waiting. They are not counted, nor are missing hooks.
         """
         if ids is None:
             return len((yield RETRY_HOOKS, (now,)))
@@ -560,7 +561,7 @@ class Store:
         return [HookRow.read(row) for row in await self.database.read(SELECT_HOOKS, limit)]
 
     async def count_hooks(self) -> HookCounts:
-        """The numbers of unsent hooks."""
+        """The numbers of waiting and parked hooks."""
         return HookCounts(*(await self.database.read(COUNT_HOOKS))[0])
 
     # Deletion
@@ -568,10 +569,11 @@ class Store:
     async def forget(self, numbers: Sequence[str], *, dry_run: bool = False, rewrite: bool = False) -> Forgotten:
         """Delete all calls that contain one of the numbers, with their turns, webhooks and hooks.
 
-        A call contains a number if it came from it, went to it or dialled it, or if one of its webhooks or lookup
-        results contains it. Webhooks and hooks without a stored call are deleted one by one. Later webhooks of these
-        calls are not written; to recognise them, hashes of the calls' names are kept as long as calls are. Deleted data
-        is also removed from the files, as far as the store controls them; see `Forgotten.purged`.
+        A call contains a number that called, was called or was dialled, and all numbers in its webhooks and lookup
+        results. Webhooks and hooks without a stored call are checked individually. Later webhooks of deleted calls are
+        not written. To recognise them, the store keeps hashes of the calls' sessions, legs and conversations, for as
+        long as it keeps calls. Deleted data is also removed from the files, as far as the store controls them; see
+        `Forgotten.purged`.
 
         Args:
             numbers: digits with the country code.
@@ -583,15 +585,16 @@ class Store:
     async def sweep(self, before: int, limit: int) -> int:
         """Delete some rows older than `before` (milliseconds since 1970).
 
-        Deletes up to `limit` calls whose last change is older, with their turns and webhooks; if there are fewer, also
-        webhooks without a call, up to `limit` together; and up to `limit` hooks. The time it takes does not depend on
-        how many rows are too old. Returns the number of deleted rows of these three kinds; 0 means that none are left.
+        Deletes up to `limit` calls whose last change is older, with their turns and webhooks. If there are fewer, it
+        also deletes up to `limit` webhooks without a call. Then it deletes up to `limit` placed calls and up to `limit`
+        hooks. The time this takes does not depend on how many rows are too old. Returns the number of deleted calls,
+        webhooks without a call, placed calls and hooks; 0 means that none are left.
         """
-        self._has_forgotten = False  # the call may be over by now; the next one that is opened finds out
+        self._has_forgotten = False  # the last forgotten call's hashes may be deleted now; `open_call` will notice
         return await self.database.write(partial(retention.sweep, before, limit))
 
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
-        """Delete older revisions that no call uses, except those whose hash is in `keep`; returns how many.
+        """Delete revisions older than `before` that no call uses and whose hash is not in `keep`; returns how many.
 
         Call this at the end of a sweep: it also removes deleted data from the files, as far as possible.
         """
