@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from app.simulator.player import Playback
 
 STEERING: Final = frozenset({"timeout", "failed", "rejected", "unanswered", "busy"})
-"""Statuses of a synchronous connect whose reply is played. Source: webhook reference, Connect events."""
+"""A synchronous connect plays the reply to these statuses. Source: webhook reference, Connect events."""
 DETECTION_S: Final = 5.0
-"""Seconds until machine detection knows who answered. Our estimate."""
+"""Seconds from the answer until machine detection has a result. Our estimate."""
 
 
 def connect(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Dial, connect the parties if somebody answers, and wait until that is over.
+    """Dial, connect the parties if somebody answers, and wait until one of them leaves.
 
-    Source: NCCO reference, Connect: the next action follows.
+    Then the next action follows. Source: NCCO reference, Connect.
     """
     dial = Dial(playback, action)
     try:
@@ -57,7 +57,7 @@ class Dial:
         self.ringing = self._ring()
 
     def run(self) -> Steps[Ncco | None]:
-        """Dial. Returns the NCCO that replaces this one, from a reply to an event; None if this one continues."""
+        """Dial. Returns the NCCO in the reply to an event, which replaces the current one; None if that continues."""
         self._platform.send_status(self._leg, "started")
         self._platform.send_status(self._leg, "ringing")
         behaviour = yield from ring(self._leg, self._caller, self._action)
@@ -66,7 +66,7 @@ class Dial:
         return (yield from self._answered(behaviour))
 
     def _from(self) -> str | None:
-        """The caller ID that the called party sees. That it defaults to our own number is unverified."""
+        """The caller ID that the called party sees. It is unverified that our own number is the default."""
         written = self._action.get("from")
         if written is not None or (self._endpoint["type"] == "phone" and not self._action.get("randomFromNumber")):
             return None if written is None else str(written)
@@ -74,13 +74,13 @@ class Dial:
         return numbers[0] if numbers else self._caller.root.identity.to
 
     def _ring(self) -> Sound:
-        """Source: NCCO reference, Connect (ringbackTone), Phone (onAnswer)."""
+        """Play ringing or a ringback tone. Source: NCCO reference, Connect (ringbackTone), Phone (onAnswer)."""
         on_answer = self._endpoint.get("onAnswer") or {}
         tone = self._action.get("ringbackTone") or on_answer.get("ringbackTone") or on_answer.get("ringback")
         return self._caller.conversation.play("tone" if tone else "ringing", tone or self._address, None, self._action)
 
     def _fail(self, behaviour: Behaviour) -> Steps[Ncco | None]:
-        """Nobody answers. With a synchronous eventType, some replies are played.
+        """Report that nobody answered. With a synchronous eventType, the replies to some statuses are played.
 
         Source: webhook reference, Connect events.
         """
@@ -102,7 +102,7 @@ class Dial:
         return self._platform.ask("event", self._leg.target, payloads.status(self._leg, status, **extra), self._leg)
 
     def _answered(self, behaviour: Behaviour) -> Steps[Ncco | None]:
-        """Somebody answers. Source: NCCO reference, Phone (dtmfAnswer): the digits are sent at once."""
+        """Connect a party that answered. Source: NCCO reference, Phone (dtmfAnswer): the digits are sent at once."""
         leg = self._leg
         platform = self._platform
         leg.answered_ms = platform.clock.ms
@@ -120,7 +120,7 @@ class Dial:
             if ncco is not None:
                 return ncco
         if leg.over.is_fired or leg.is_transferred:
-            return None  # it hung up, or its own NCCO moved it into another conversation
+            return None  # the party hung up, or its own NCCO moved it into another conversation
         self._join()
         return (yield from self._talk(behaviour, events))
 
@@ -152,7 +152,7 @@ class Dial:
     def _hangs_up_before(self, detection: Detection, behaviour: Behaviour) -> bool:
         """Whether the party hangs up before a detection result. With the outcome `human` or a machine, it stays.
 
-        Source: webhook reference, Machine detection (about 5 s of analysis); that no event is then sent is inferred.
+        Source: webhook reference, Machine detection (about 5 s of analysis). We infer that no event is sent then.
         """
         return behaviour.outcome in UNSPECIFIC and behaviour.talks_s < detection.after_s - self._leg.at
 
@@ -167,7 +167,7 @@ class Dial:
         leg.note("joined", caller.name)
 
     def _talk(self, behaviour: Behaviour, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
-        """The parties talk until one hangs up or the time limit is reached. Source: NCCO reference, Connect (limit)."""
+        """Wait until one party hangs up or the time limit is reached. Source: NCCO reference, Connect (limit)."""
         leg = self._leg
         platform = self._platform
         begun_s = self._leg.at
@@ -190,7 +190,7 @@ class Dial:
         return None
 
     def _disconnect(self) -> Steps[Ncco | None]:
-        """A WebSocket server closes the connection. The reply is played, whatever the `eventType`.
+        """Report that a WebSocket server closed the connection. The reply is played, whatever the `eventType`.
 
         Source: webhook reference, Call status events (disconnected); WebSocket guide.
         """
@@ -226,7 +226,7 @@ def ring(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
 
 
 def _behaviour(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
-    """The behaviour of the dialled party. Dialling a phone from a number that is not ours fails.
+    """The behaviour of the dialled party. Dialling a phone fails from a number that the application does not have.
 
     Source: NCCO reference, Connect (from).
     """
@@ -255,7 +255,7 @@ def _decided(leg: Leg, action: Action) -> Steps[Behaviour]:
 
 
 def detect(leg: Leg, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
-    """Send the events of machine detection; returns the first NCCO in a reply.
+    """Send the events of machine detection; returns the first NCCO in a reply, or None.
 
     Source: webhook reference, Machine detection.
     """
@@ -301,8 +301,8 @@ class Detection:
 
     Attributes:
         after_s: seconds after the answer.
-        hangs_up: whether the platform ends the leg after it.
-        delays_joining: whether the parties are only connected after it.
+        hangs_up: whether the platform ends the leg after the event.
+        delays_joining: whether the parties are only connected after the event.
     """
 
     after_s: float
@@ -316,7 +316,7 @@ def detections(action: Mapping[str, Any], behaviour: Behaviour) -> tuple[Detecti
     """The detection events of an answered connect, in order. The advanced option overrides `machineDetection`.
 
     Source: NCCO reference, Connect (machineDetection, advancedMachineDetection); Voice API specification, beep_timeout.
-    That beep_timeout starts with the detection is unverified.
+    It is unverified that beep_timeout starts when a machine is detected.
     """
     is_machine = behaviour.outcome in MACHINES
     status = "machine" if is_machine else "human"

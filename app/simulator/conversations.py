@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 RECORDING_S: Final = 0.64
 TRANSCRIPTION_S: Final = 10.0
-"""Seconds from the end of a recording to its webhook, and from there to its transcript. Our estimates."""
+"""Seconds from the end of a recording to its webhook, and from that webhook to the transcript. Our estimates."""
 NO_SETTINGS: Final[Mapping[str, Any]] = {}
 
 
@@ -26,7 +26,7 @@ class Sound:
 
     Attributes:
         kind, text, seconds, action: as in `Heard`.
-        hearers: the legs that hear it, and for each the index of the entry in its transcript.
+        hearers: the legs that hear the sound, each with the index of the entry in its transcript.
     """
 
     conversation: SimulatedConversation
@@ -59,7 +59,7 @@ class SimulatedConversation:
     Attributes:
         uuid: its conversation_uuid.
         name: the name of a named conversation; "" for the conversation of a call.
-        legs: the legs in it, in the order in which they joined, and for each the action that did that.
+        legs: the legs in the conversation, in the order in which they joined, each with the action that added it.
         started: fires when a named conversation starts and its parties hear each other.
         controller: the leg whose NCCO is played in it; None for a named conversation.
         moderators: the legs that end it when they leave.
@@ -100,7 +100,7 @@ class SimulatedConversation:
         return sound
 
     def relay_speech(self, speaker: Leg, text: str, seconds: float) -> None:
-        """Let all legs that may hear the speaker hear the text; none do before a named conversation has started."""
+        """Let the legs that can hear the speaker hear the text. Nobody does before a named conversation starts."""
         if self.name and not self.started.is_fired:
             return
         for listener in self.legs:
@@ -108,7 +108,7 @@ class SimulatedConversation:
                 listener.note("voice", text, seconds)
 
     def _hears(self, listener: Leg, speaker: Leg) -> bool:
-        """Whether one leg hears another, which both sides must allow.
+        """Whether one leg hears another. Both sides must allow it.
 
         Source: NCCO reference, Conversation (canSpeak, canHear, mute).
         """
@@ -122,7 +122,7 @@ class SimulatedConversation:
 
 
 BYTES_A_SECOND: Final = {"mp3": 4000, "ogg": 4000, "wav": 32000}
-"""For mp3, 32 kbit/s. Source: recording guide of 2022. The others are our estimates."""
+"""Size of a second of audio, by format. For mp3, 32 kbit/s (Source: recording guide of 2022). Others: our estimates."""
 
 
 class Recording:
@@ -133,7 +133,7 @@ class Recording:
         action: the record or conversation action that started it.
 
     Attributes:
-        begun, ended: when it began and ended; `ended` is None until then.
+        begun, ended: when the recording began and ended; `ended` is None while it is in progress.
     """
 
     def __init__(self, platform: Vonage, leg: Leg, action: Mapping[str, Any]) -> None:
@@ -167,6 +167,6 @@ class Recording:
             platform.send("transcription", target, payloads.transcription(self, platform.new_file()), self.leg)
 
     def _format(self) -> str:
-        """Source: NCCO reference, Record (format): wav is the default for more than two channels."""
+        """The audio format. Source: NCCO reference, Record (format): wav is the default for more than two channels."""
         written = self._action.get("format")
         return str(written) if written else "wav" if int(self._action.get("channels") or 1) > 2 else "mp3"

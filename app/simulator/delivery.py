@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CONNECT_S: Final = 1.0
 ANSWER_S: Final = 5.0
 EVENT_S: Final = 10.0
-"""Time limits of a connection, of a reply that is played, and of any other reply. Source: delivery rules."""
+"""Time limits in seconds for a connection, a reply that is played, and any other reply. Source: delivery rules."""
 RETRY_AFTER_S: Final = 1.0
 """Seconds before the only retry. Source: delivery rules; older articles mention two retries."""
 
@@ -44,13 +44,13 @@ class Application:
     """An application's settings in the dashboard.
 
     Attributes:
-        answer_url: receives the request for the first NCCO.
-        event_url: receives all other webhooks that have no URL of their own.
-        fallback_url: is requested if another request for an NCCO fails; "" for none.
+        answer_url: the URL that is requested for the first NCCO.
+        event_url: the URL for all other webhooks that have no URL of their own.
+        fallback_url: the URL that is requested if another request for an NCCO fails; "" for none.
         answer_method: also used for the fallback. Source: webhook reference, methods (answer and fallback GET, event
             POST).
-        signature_secret: the account's; "" to send unsigned webhooks.
-        numbers: the application's numbers, from which phones may be called; () for any number.
+        signature_secret: the account's signature secret; "" to send unsigned webhooks.
+        numbers: the application's numbers. Only these can be used to call phones; () for any number.
         region_url: the REST host that webhooks name.
     """
 
@@ -68,14 +68,14 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class NetworkFault:
-    """The faults of one delivery, which always succeeds in the end, by a retry or the fallback.
+    """The faults of one delivery. It always succeeds in the end, by a retry or the fallback.
 
     Attributes:
-        late_s: seconds before it is sent; later webhooks may overtake it, unless the call waits for its reply.
-        slow_s: seconds by which the reply is late; less than the timeout.
-        is_doubled: whether it is repeated `again_s` seconds later; the second reply is ignored.
-        loses_reply: whether the server receives it but the reply is lost, which causes a timeout and a retry.
-        loses_every_reply: whether the retry times out too, so that the fallback is requested, which succeeds.
+        late_s: seconds before the webhook is sent; later webhooks may overtake it, unless the call waits for its reply.
+        slow_s: how many seconds late the reply is; less than the timeout.
+        is_doubled: whether the webhook is repeated `again_s` seconds later; the second reply is ignored.
+        loses_reply: whether the server receives the webhook but its reply is lost, which causes a timeout and a retry.
+        loses_every_reply: whether the retry times out too. Then the fallback is requested, which succeeds.
         is_unsigned: whether the first attempt has no signature. Source: webhooks guide (internal signing failure).
     """
 
@@ -97,9 +97,9 @@ NO_FAULT: Final = NetworkFault()
 
 
 MOST_LATE_S: Final = 20.0
-"""Maximum delay of a delivery if the call does not wait for its reply."""
+"""Maximum delay in seconds of a delivery if the call does not wait for its reply."""
 MOST_SLOW_S: Final = 2.0
-"""Maximum delay of a delivery if the call waits for its reply, and of any reply."""
+"""Maximum delay in seconds of a delivery if the call waits for its reply, and of any reply."""
 
 
 class Chaos:
@@ -108,8 +108,8 @@ class Chaos:
     Args:
         seed: seed of the random numbers.
         rate: probability of each kind of fault, from 0 to 1.
-        fallback_rate: probability that every reply is lost to a delivery that the call waits for; if it is more than 0,
-            the application needs a fallback URL.
+        fallback_rate: probability that a delivery that the call waits for loses every reply; if it is more than 0, the
+            application needs a fallback URL.
     """
 
     def __init__(self, seed: int, rate: float = 0.25, fallback_rate: float = 0.0) -> None:
@@ -122,7 +122,7 @@ class Chaos:
         """The faults of the next delivery.
 
         Args:
-            is_awaited: whether the call waits for its reply.
+            is_awaited: whether the call waits for the delivery's reply.
         """
         luck = [self._random.random() for _ in range(8)]
         hit = [chance < self._rate for chance in luck]
@@ -141,7 +141,7 @@ class Chaos:
 RETRIED: Final = frozenset({429, 503, 504})
 """A request is sent again after these statuses. Source: support article 115016024247."""
 GOOD: Final = range(200, 206)
-"""Source: webhooks guide, 200 to 205."""
+"""The statuses of a successful reply. Source: webhooks guide, 200 to 205."""
 INVALID: Final = "Invalid NCCO."
 BAD_STATUS: Final = "Invalid response code."
 REASONS: Final = {
@@ -150,14 +150,14 @@ REASONS: Final = {
     "closed": "Connection closed.",
     "reset": "Connection reset.",
 }
-"""The `reason` of a fallback request, by failure. That a connect timeout has none of its own is unverified.
+"""The `reason` of a fallback request, by failure. It is unverified that a connect timeout has no reason of its own.
 
 Source: webhook reference, Fallback.
 """
 REFUSED_TYPES: Final = ("text/html", "application/xml", "text/xml")
-"""Content types with which a reply is refused unread. Source: support article 115016024247."""
+"""A reply with one of these content types is refused unread. Source: support article 115016024247."""
 PLAYED_ANYWAY: Final = frozenset({"N301", "N302", "N303"})
-"""Errors in the order of actions with which an NCCO is still played (unverified).
+"""An NCCO with these errors, which are about the order of its actions, is still played (unverified).
 
 Source: webhook reference, Error: a refused NCCO has an "invalid value type or action".
 """
@@ -165,13 +165,13 @@ Source: webhook reference, Error: a refused NCCO has an "invalid value type or a
 
 @dataclass(frozen=True, slots=True)
 class ReplyResult:
-    """What a reply does.
+    """The effect of a reply.
 
     Attributes:
         ncco: the NCCO to play now; None if the current one continues.
         failure: the `reason` of the fallback request; "" if the reply is valid.
         is_retried: whether the same request is sent again.
-        problem: what is wrong, in one sentence.
+        problem: what is wrong, in one sentence, or "".
         issues: the errors and warnings of the NCCO.
     """
 
@@ -187,7 +187,7 @@ def read_reply(response: Response, *, is_played: bool, is_answer: bool) -> Reply
 
     Args:
         response: the reply.
-        is_played: whether an NCCO in the reply is played; if not, only its status matters.
+        is_played: whether an NCCO in the reply is played; if not, only the reply's status matters.
         is_answer: whether the leg has no NCCO yet, in which case an empty reply is an error.
     """
     if response.failure:
@@ -206,7 +206,7 @@ def read_reply(response: Response, *, is_played: bool, is_answer: bool) -> Reply
         document = json.loads(response.body)
     except ValueError:
         return ReplyResult(failure=INVALID, problem="the reply is not JSON")
-    if not is_answer and document in (None, []):  # `[]` to an event is unclear; Vonage's own sample sends it
+    if not is_answer and document in (None, []):  # Vonage's own sample replies `[]` to an event; its effect is unclear
         return ReplyResult()
     issues = tuple(check(document))
     error = next((issue for issue in issues if issue.is_error and issue.code not in PLAYED_ANYWAY), None)
@@ -242,13 +242,13 @@ class WebhookDelivery:
 
     Attributes:
         kind: answer, onanswer, event, input, notify, record, transcription, transfer, error or fallback.
-        fields: its content.
-        leg: the leg that it is about.
+        fields: the fields of the webhook.
+        leg: the leg that the webhook is about.
         is_played: whether the call waits for the reply, and plays the NCCO in it.
         is_answer: whether the leg has no NCCO yet.
-        skips_chaos: whether it gets no random faults.
-        at: when it was due, in seconds of the clock.
-        attempts: its requests; the fallback is a delivery of its own.
+        skips_chaos: whether the delivery gets no random faults.
+        at: when the webhook was due, in seconds of the clock.
+        attempts: the requests; the fallback is a separate delivery.
         result: the result of the last attempt; None before the first.
         is_over: whether there will be no more attempts.
     """
@@ -286,7 +286,7 @@ class Deliveries:
         self.log: list[WebhookDelivery] = []
 
     def send(self, delivery: WebhookDelivery) -> None:
-        """Deliver without waiting. Nothing is sent if there is no URL, but an error event is logged even then."""
+        """Deliver a webhook without waiting. Without a URL, nothing is sent, but an error event is logged anyway."""
         if delivery.url:
             self._scheduler.spawn(self._attempts(delivery))
         else:
@@ -302,7 +302,9 @@ class Deliveries:
         return self._scheduler.spawn(self._deliver_or_fall_back(delivery))
 
     def _deliver_or_fall_back(self, delivery: WebhookDelivery) -> Steps[ReplyResult]:
-        """Deliver, or request the fallback if that fails. If both fail, a new call ends, and a running NCCO continues.
+        """Deliver a webhook; if that fails, request the fallback.
+
+        If both fail, a new call ends, and a running NCCO continues.
 
         Source: webhook reference, Fallback.
         """
@@ -326,7 +328,7 @@ class Deliveries:
         return result
 
     def _report(self, delivery: WebhookDelivery, reason: str) -> None:
-        """Send the error event for an invalid NCCO, or if the fallback fails (the latter is unverified in detail).
+        """Send the error event for an invalid NCCO or a failed fallback (unverified in detail for the fallback).
 
         Source: webhook reference, Answer (reply) and Error.
         """

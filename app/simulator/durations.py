@@ -31,18 +31,17 @@ STRENGTHS: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "str
 RATES: Final = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.6}
 
 LONGEST_S: Final = 604_800.0
-"""Maximum duration of anything. No call lasts longer, and a clock could not count everything that an NCCO may contain.
-"""
+"""Maximum duration in seconds. No call lasts longer, and durations in an NCCO can be too long for the clock."""
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d")
-"""A word, or a digit, which takes as long: numbers are read out."""
+"""A word or a single digit. A digit takes as long as a word, because numbers are read out."""
 _TIME: Final = re.compile(r"\s*\+?(\d+(?:\.\d+)?|\.\d+)\s*(ms|s)\s*")
 _PERCENT: Final = re.compile(r"\s*(\d+(?:\.\d+)?)%\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """How long things last.
+    """How long speech and audio files last.
 
     Attributes:
         streams: the length of audio files in seconds, by URL.
@@ -55,12 +54,12 @@ class Durations:
     pace: float = 1.0
 
     def talk(self, text: str, language: str = "en-US") -> float:
-        """Seconds that a text takes to say, by synthesis (plain or SSML) or by a caller. At least 0.1."""
+        """Seconds that a caller or the synthesis takes to say a text, plain or SSML. At least 0.1."""
         seconds = sum(self._seconds(part, language) for part in _parts(text))
         return max(0.1, round(min(seconds, LONGEST_S), 3))
 
     def stream(self, url: str) -> float:
-        """Seconds of an audio file."""
+        """The length of an audio file in seconds."""
         return self.streams.get(url, self.stream_s)
 
     def _seconds(self, part: tuple[str, float] | float, language: str) -> float:
@@ -72,7 +71,7 @@ class Durations:
 
 
 def repeated(once: float, loop: int) -> float | None:
-    """Seconds of a prompt that is played `loop` times; None if that is 0, which means forever."""
+    """The duration of a prompt that is played `loop` times, in seconds; None if `loop` is 0, which means forever."""
     return round(min(once * min(loop, 10**9), LONGEST_S), 3) if loop else None
 
 
@@ -135,14 +134,17 @@ def _walk(root: ET.Element) -> Iterable[tuple[str, float] | float]:
 
 
 def _break_s(element: ET.Element) -> float:
-    """Source: Text-To-Speech guide, break (time, strength). Without both, it is a medium pause."""
+    """The length of a break in seconds. The default is a medium pause.
+
+    Source: Text-To-Speech guide, break (time, strength).
+    """
     if found := _TIME.fullmatch(element.get("time", "")):
         return float(found[1]) / (1000 if found[2] == "ms" else 1)
     return STRENGTHS.get(element.get("strength", "medium"), STRENGTHS["medium"])
 
 
 def _rate(element: ET.Element) -> float:
-    """How much faster than normal the text of a prosody element is spoken."""
+    """The speaking rate in a prosody element, relative to normal: 2 is twice as fast."""
     written = element.get("rate", "medium")
     if found := _PERCENT.fullmatch(written):
         return max(float(found[1]), 20.0) / 100

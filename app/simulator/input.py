@@ -20,8 +20,8 @@ Collected: TypeAlias = Mapping[str, Mapping[str, Any]]
 def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
     """Collect input, send it, and return the NCCO in the reply.
 
-    After an empty reply, the NCCO continues after the input. Source: webhook reference, Input (reply; unverified for
-    input).
+    After an empty reply, the current NCCO continues with the next action. Source: webhook reference, Input (reply;
+    unverified for input).
     """
     if action.get("mode") == "asynchronous":
         yield from _each_key(playback, action)
@@ -83,8 +83,8 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Coll
                 break
     if digits or not is_timed_out or "speech" not in takes:
         keys = {"digits": digits, "timed_out": is_timed_out}
-        # Source: webhook reference, Input (speech.error). Even an input of keys alone gets an error: Speech was not
-        # enabled.
+        # Source: webhook reference, Input (speech.error). If only keys were collected, the platform may send the error
+        # "Speech was not enabled"; the simulator sends no results instead.
         speech = {"error": "Speech overridden by DTMF"} if "speech" in takes else {"results": []}
         return {"speech": speech, "dtmf": keys}
     if said is not None:
@@ -97,7 +97,7 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Coll
 def _sources(leg: Leg, takes: frozenset[str], speech: Mapping[str, Any]) -> Iterator[tuple[Leg, type[PartyInput]]]:
     """The legs and kinds of input to collect.
 
-    Source: NCCO reference, Speech Recognition Settings (uuid): the first leg of the call.
+    Speech is only collected from the first leg in `uuid`. Source: NCCO reference, Speech Recognition Settings (uuid).
     """
     if "dtmf" in takes:
         yield leg, PressedKey
@@ -119,7 +119,7 @@ def _each_key(playback: Playback, action: Action) -> Steps[None]:
 
 
 def listen_for_keys(leg: Leg, target: Target, first: PartyInput | None = None) -> Steps[None]:
-    """Send each key that a party presses; `first` was pressed before."""
+    """Send each key that a party presses. The first of them is `first`, if it was pressed before."""
     with InputQueue((leg, PressedKey)) as queue:
         if first is not None:
             queue.put(first)

@@ -29,11 +29,11 @@ SURE: Final = 0.9
 
 
 class CallIsOver(AppError):
-    """The party acts although the call is over."""
+    """A party cannot act, because the call is over."""
 
 
 class NothingToDecide(AppError):
-    """No dial waits for a decision."""
+    """There is nothing to decide, because no dial waits for a decision."""
 
 
 def ids_of(seed: str) -> Iterator[uuid.UUID]:
@@ -46,14 +46,14 @@ Action: TypeAlias = dict[str, Any]
 """An action of an NCCO."""
 Ncco: TypeAlias = list[Action]
 Target: TypeAlias = tuple[str, Method]
-"""Where webhooks go: the URL and the method."""
+"""The URL and the method of a webhook."""
 HeardKind: TypeAlias = Literal[
     "ringing", "talk", "stream", "tone", "music", "beep", "keys", "joined", "left", "voice", "pressed", "spoke",
     "hung up", "ended",
 ]  # fmt: skip
 """ringing: the number that was dialled is ringing. tone: a ringback tone. music: hold music of a conversation that has
-not started. keys: DTMF tones sent to this party. joined, left: another party did. voice: another party speaks. pressed,
-spoke, hung up: this party did. ended: the platform hung up.
+not started. keys: DTMF tones sent to this party. joined, left: another party joined or left. voice: another party
+speaks. pressed, spoke, hung up: this party pressed a key, spoke or hung up. ended: the platform hung up.
 """
 
 
@@ -66,10 +66,9 @@ class Heard:
         leg: the uuid of the leg.
         kind: what happened.
         text: the spoken text, the URL of a file, a number or keys.
-        seconds: its duration, which is the planned one until it is cut; None for an endless sound that is still
-            playing.
+        seconds: the duration, as planned or until the sound was cut; None for an endless sound that is still playing.
         is_cut: whether a prompt was interrupted by a key, speech or a hang-up.
-        action: the NCCO action that caused it; None if there is none.
+        action: the NCCO action that caused the entry; None if there is none.
     """
 
     at: float
@@ -90,7 +89,7 @@ class PressedKey:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """A party starts to speak.
+    """Something that a party says. The input begins when the party starts to speak.
 
     Attributes:
         seconds: how long the party speaks.
@@ -107,10 +106,10 @@ PartyInput: TypeAlias = PressedKey | Speech
 
 
 class InputQueue:
-    """Parties' inputs, in order, from when it is opened. Open it with `with`.
+    """Collects parties' inputs in order while it is open. Open it with `with`.
 
     Args:
-        sources: the legs, and for each a type of input to collect.
+        sources: pairs of a leg and a type of input to collect.
     """
 
     def __init__(self, *sources: tuple[Leg, type[PartyInput]]) -> None:
@@ -145,8 +144,8 @@ class Waited:
     """What the call waits for.
 
     Attributes:
-        kind: `input`: press keys or speak; nothing is being played. `record`: end the recording by silence or a key.
-            `dial`: decide the outcome of a dial (`Leg.decide`).
+        kind: `input`: keys or speech, while nothing is being played. `record`: silence or a key that ends the
+            recording. `dial`: the outcome of a dial (`Leg.decide`).
         action: the NCCO action that is waiting.
         takes: for an input, `dtmf`, `speech` or both.
         address: for a dial, the dialled number, user, URI or extension.
@@ -171,7 +170,7 @@ class Identity:
     """The fields of webhooks that identify a leg.
 
     Attributes:
-        from_: the calling number or URI; None for a Client SDK user, who has a `from_user` instead.
+        from_: the calling number or URI; None for a Client SDK user, who is named in `from_user` instead.
         headers: SIP headers, or the metadata of a WebSocket.
         custom_data: data that a Client SDK application sent.
     """
@@ -191,14 +190,14 @@ MomentKind: TypeAlias = Literal["input", "record", "dial", "until", "idle", "end
 
 @dataclass(frozen=True, slots=True)
 class CallMoment:
-    """Why and when a call stopped, and waits.
+    """When and why virtual time stopped in a call.
 
     Attributes:
         at: seconds since the call was answered.
-        kind: `input`, `record`, `dial`: it waits for the party; see `Waited`. `until`: the given time is reached.
+        kind: `input`, `record`, `dial`: the call waits for the party; see `Waited`. `until`: the given time is reached.
             `idle`: nothing happens until somebody acts (an endless loop, a conversation), or a day has passed without
             waiting for the caller. `end`: the call is over.
-        waited: what it waits for; None for `until`, `idle` and `end`.
+        waited: what the call waits for; None for `until`, `idle` and `end`.
     """
 
     at: float
@@ -212,27 +211,27 @@ class Leg:
     The coroutines act as the party, and advance the virtual time of all legs of the platform.
 
     Attributes:
-        conversation: the conversation that it is in.
-        root: the leg of the inbound call that it belongs to, or itself for the inbound call.
-        log: its call's webhooks with their replies, including those of the legs that it dialled.
-        target: receives its status events.
-        open: the input, recording or dial that its party can act on, even if a prompt is still playing before an input.
-        waited: the same as `open`, but only while the call waits for the party: no prompt is playing, and it has not
-            acted.
-        player: the process that plays its NCCO; None if it has none of its own.
-        processes: the processes that are cancelled when it ends, including the player.
-        is_transferred: whether a transfer moved it to its conversation, so that it only ends with that.
-        dialled: the legs that it has dialled, which end with it.
-        recordings: the recordings that end with it.
-        status: its status in the REST API. Source: Voice API specification, status of a call.
-        is_muted, is_earmuffed: whether others cannot hear it, and whether it cannot hear them, as set by the REST API;
-            None if the NCCO decides.
-        decision, decided: the behaviour that `decide` set, and the signal for that.
-        listeners: the queues that collect its input, and for each the type of input.
+        conversation: the conversation that the leg is in.
+        root: the leg of the call that dialled this leg, or the leg itself if it was not dialled by a call.
+        log: the call's webhooks with their replies, including those of legs that the call dialled.
+        target: where the leg's status events are sent.
+        open: the input, recording or dial that the party can act on, even if a prompt is still playing before an input.
+        waited: the same as `open`, but only while the call waits for the party: no prompt is playing, and the party has
+            not acted.
+        player: the process that plays the leg's NCCO; None if the leg has no NCCO of its own.
+        processes: the processes that are cancelled when the leg ends, including the player.
+        is_transferred: whether a transfer moved the leg to its conversation. Then it only ends with that conversation.
+        dialled: the legs that this leg has dialled, which end with it.
+        recordings: the recordings that end with the leg.
+        status: the leg's status in the REST API. Source: Voice API specification, status of a call.
+        is_muted, is_earmuffed: whether others cannot hear this leg, and whether it cannot hear them, as set by the REST
+            API; `is_muted` is None if the NCCO decides.
+        decision, decided: the behaviour that `decide` set, and the signal that fires then.
+        listeners: the queues that collect the party's input, each with the type of input.
         performed: for a root, the NCCO actions that its call has performed, as written and in order.
-        problem: why it could not be dialled, or "".
-        declined: fires when its party declines the call.
-        over: fires when it ends.
+        problem: why the leg could not be dialled, or "".
+        declined: fires when the party declines the call.
+        over: fires when the leg ends.
     """
 
     def __init__(
@@ -284,12 +283,12 @@ class Leg:
 
     @property
     def is_answered(self) -> bool:
-        """Whether it has been answered."""
+        """Whether the leg has been answered."""
         return self.answered_ms is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended."""
+        """Whether the leg has ended."""
         return self.over.is_fired
 
     @property
@@ -299,26 +298,26 @@ class Leg:
 
     @property
     def zero_ms(self) -> int:
-        """When it was answered, or if it never was, when it began."""
+        """When the leg was answered, or when it began if it was not answered, in milliseconds of the clock."""
         return self.started_ms if self.answered_ms is None else self.answered_ms
 
     @property
     def transcript(self) -> tuple[Heard, ...]:
-        """What its party heard and did. Times are relative to `zero_ms`."""
+        """What the party heard and did. Times are relative to `zero_ms`."""
         return self.heard_since(0)
 
     @property
     def heard_count(self) -> int:
-        """How many entries its transcript has."""
+        """The number of entries in the transcript."""
         return len(self._heard)
 
     def heard_since(self, first: int) -> tuple[Heard, ...]:
-        """The entries of its transcript from an index on."""
+        """The entries of the transcript, starting at index `first`."""
         zero_ms = self.zero_ms
         return tuple([replace(heard, at=(ms - zero_ms) / 1000) for ms, heard in self._heard[first:]])
 
     def note(self, kind: HeardKind, text: str = "", seconds: float | None = 0.0, action: Action | None = None) -> int:
-        """Add what its party hears or does now to the transcript; returns the index of the entry."""
+        """Add what the party hears or does now to the transcript; returns the index of the entry."""
         self._heard.append((self.clock.ms, Heard(0, self.uuid, kind, text, seconds, action=action)))
         return len(self._heard) - 1
 
@@ -330,7 +329,7 @@ class Leg:
             self._heard[number] = begun, replace(heard, seconds=lasted, is_cut=heard.kind in ("talk", "stream"))
 
     def dispatch(self, given: PartyInput) -> None:
-        """Pass its party's input to all queues that collect this type."""
+        """Pass the party's input to all queues that collect this type of input."""
         if self.waited is not None and self.waited.is_ended_by(given):
             self.waited = None
         for queue, kind in self.listeners:
@@ -338,7 +337,7 @@ class Leg:
                 queue.put(given)
 
     def pressing(self, digits: str) -> Steps[None]:
-        """Its party presses keys one after another."""
+        """Press keys one after another, as the party of this leg."""
         for index, digit in enumerate(digits):
             if index:
                 yield from pause(BETWEEN_KEYS_S)
@@ -346,7 +345,7 @@ class Leg:
             self.dispatch(PressedKey(digit))
 
     def speaking(self, seconds: float, results: Sequence[Mapping[str, str]], error: str = "") -> Steps[None]:
-        """Its party says something. `results` are the recognised texts, best first."""
+        """Say something, as the party of this leg. `results` are the recognised texts, best first."""
         text = results[0]["text"] if results else ""
         self.note("spoke", text, seconds)
         self.conversation.relay_speech(self, text, seconds)
@@ -354,22 +353,21 @@ class Leg:
         yield from pause(seconds)
 
     def wait_for_party(self, waited: Waited) -> None:
-        """Note that the call now waits for its party."""
+        """Mark the call as waiting for the party."""
         self.open = self.waited = waited
         waits = self.waits
         self.waits = Signal()
         waits.fire()
 
     def stop_waiting(self) -> None:
-        """Note that the call no longer waits for its party."""
+        """Mark the call as no longer waiting for the party."""
         self.open = self.waited = None
 
     async def listen(self, until: float | None = None, at_most: float = LONGEST_MS / 1000) -> CallMoment:
-        """Continue the call until it waits for the party, until `until` seconds after the answer, or to its end.
+        """Continue the call until it waits for the party or ends, or until `until` seconds after the answer.
 
-        Without `until`, the result is `idle` if the call does not wait for the party within `at_most` seconds.
-
-        If the call already waits for the party, this returns at once. With `until`, the party stays silent until then.
+        Without `until`, this returns at once if the call already waits for the party, and the result is `idle` if the
+        call does not wait for the party within `at_most` seconds. With `until`, the party stays silent until then.
         """
         scheduler = self.platform.scheduler
         if until is not None:
@@ -388,7 +386,7 @@ class Leg:
         return self._moment("idle" if len(self._heard) == before else "until")
 
     def _moment(self, otherwise: Literal["idle", "until"]) -> CallMoment:
-        """Why and when the call stopped."""
+        """When and why virtual time stopped in the call."""
         if self.is_over:
             return CallMoment(self.at, "end")
         if self.waited is not None:
@@ -404,7 +402,7 @@ class Leg:
 
         Args:
             results: the recognised texts, best first, each as text or (text, confidence); none for noise.
-            seconds: how long it takes; by default estimated from the first text.
+            seconds: how long the speech takes; by default, this is estimated from the first text.
             error: a speech recognition error, instead of results.
         """
         await self._do(self.saying(*results, seconds=seconds, error=error))
@@ -417,7 +415,7 @@ class Leg:
         return self.speaking(lasts, wire, error)
 
     async def silence(self) -> None:
-        """Stay silent until the current input, recording or dial ends, or else the next one."""
+        """Stay silent until the current input, recording or dial ends; if there is none, until the next one ends."""
         if self.open is None:
             await self.listen()
         if (waited := self.open) is not None:
@@ -440,7 +438,7 @@ class Leg:
         await self.platform.scheduler.advance(lambda: True)
 
     def begin(self, steps: Steps[None]) -> Process[None]:
-        """Start something that its party does, without advancing time. Raises CallIsOver."""
+        """Start something that the party does, without advancing time. Raises CallIsOver."""
         if self.is_over:
             ended = ((self.ended_ms or 0) - self.zero_ms) / 1000
             raise CallIsOver(f"the call ended {ended:g} s after the answer")

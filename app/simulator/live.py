@@ -28,7 +28,7 @@ class LiveScheduler(Scheduler):
         self._asking: set[asyncio.Task[None]] = set()
 
     async def run(self, after: Callable[[], None]) -> None:
-        """Let time pass until cancelled; `after` is called after each event."""
+        """Let time pass until the task is cancelled; `after` is called after each event."""
         try:
             while True:
                 self._changed.clear()
@@ -45,13 +45,13 @@ class LiveScheduler(Scheduler):
 
     @asynccontextmanager
     async def in_step(self) -> AsyncIterator[None]:
-        """Let virtual time catch up, run the block, then play what it has triggered."""
+        """Let virtual time catch up, run the block, then let `run` process the events that the block has caused."""
         await self.catch_up()
         yield
         self._changed.set()
 
     async def catch_up(self) -> None:
-        """Play everything that is due."""
+        """Process all events that are due."""
         self._steps = 0
         await self.advance(lambda: False, until_ms=self._now_ms)
 
@@ -60,7 +60,7 @@ class LiveScheduler(Scheduler):
         return milliseconds((time.monotonic() - self._begun) * self._speed)
 
     async def _request(self, process: Process[Any], request: Request) -> None:
-        """Send a request while time goes on."""
+        """Send a request while virtual time goes on."""
         task = asyncio.create_task(self._reply(process, process.turn, request))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)

@@ -18,10 +18,10 @@ class OutboundCall:
     """The parameters of a call.
 
     Attributes:
-        action: the connect that would dial this endpoint in this way: `endpoint`, `from`, `timeout` (ringing), machine
+        action: a `connect` action with the same effect: `endpoint`, `from`, `timeout` (for ringing), and machine
             detection.
         ncco: the NCCO for the person who answers, or the target that replies with it.
-        event: receives the status events.
+        event: where the status events are sent.
         longest_s: the platform ends the call this many seconds after the answer.
     """
 
@@ -34,9 +34,9 @@ class OutboundCall:
 def run(leg: Leg, call: OutboundCall) -> Steps[None]:
     """Ring, play the NCCO to the person who answers, then end the leg.
 
-    The status events come before the answer webhook. That synchronous machine detection delays the answer webhook, and
-    that an NCCO in the reply to a detection replaces the current one, is unverified. Source: webhook reference, Answer
-    (live timing) and Machine detection.
+    The status events come before the answer webhook. Two things are unverified: that synchronous machine detection
+    delays the answer webhook, and that an NCCO in the reply to a detection event replaces the current one. Source:
+    webhook reference, Answer (live timing) and Machine detection.
     """
     platform = leg.platform
     platform.send_status(leg, "started")
@@ -79,6 +79,6 @@ def _detect_and_play(leg: Leg, call: OutboundCall, behaviour: Behaviour) -> Step
 
 
 def _end_at_the_limit(leg: Leg, seconds: float) -> Steps[None]:
-    """Source: Voice API specification, length_timer."""
+    """End the leg after its maximum length. Source: Voice API specification, length_timer."""
     yield from first_of(within=seconds)
     leg.platform.end(leg, "platform")

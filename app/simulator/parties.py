@@ -1,4 +1,4 @@
-"""What called parties do."""
+"""The behaviour of called parties."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ DETAILS: Final[Mapping[str, tuple[str | None, int | None]]] = {
     "rejected": ("declined", 603),
     "failed": ("cannot_route", 404),
 }
-"""Failures, each with its `detail` and `sip_code`. Source: webhook reference, Call status events."""
+"""Outcomes that are failures, with their `detail` and `sip_code`. Source: webhook reference, Call status events."""
 
 ENDLESS: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a called party says."""
+    """Something that a called party says."""
 
     text: str
     confidence: float = 0.9
@@ -45,11 +45,11 @@ class Behaviour:
             timeout.
         talks_s: seconds from being connected until one party hangs up, or `ENDLESS` to wait for `hang_up`; if machine
             detection takes longer, it has no result unless the outcome implies one.
-        hangs_up_first: whether the called party hangs up, and not the caller.
+        hangs_up_first: whether the called party hangs up first, rather than the caller.
         script: what the called party does each time its own NCCO (`onAnswer`) waits for it: keys, words, or "" for
             nothing; after the last entry, it is silent.
         beeps_s: for `beep`, the seconds from the answer to the beep.
-        detail, sip_code: the failure event's; None for the usual values of the outcome.
+        detail, sip_code: the values in the failure event; None for the usual values of the outcome.
     """
 
     outcome: Outcome = "answered"
@@ -64,11 +64,11 @@ class Behaviour:
 
 @dataclass(slots=True)
 class Parties:
-    """What all the parties do that may be dialled.
+    """The behaviour of all parties that may be dialled.
 
     Attributes:
-        known: by number, user, URI or extension: one behaviour for all dials, or one per dial, the last of which
-            repeats.
+        known: for each number, user, URI or extension, either one behaviour for all dials, or one behaviour per dial;
+            the last one repeats.
         other: the behaviour of all other parties; None if each dial waits for `Leg.decide`.
     """
 

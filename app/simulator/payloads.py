@@ -23,12 +23,12 @@ WITHOUT_HEADERS: Final = frozenset({"busy", "cancelled", "unanswered", "timeout"
 
 
 def stamp(moment: datetime) -> str:
-    """ISO 8601 with milliseconds and Z."""
+    """Format a time as ISO 8601, with milliseconds and Z."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 def whole_seconds(moment: datetime, zone: str = ".000Z") -> str:
-    """A time in whole seconds, as `start_time` and `end_time` have it."""
+    """Format a time in whole seconds, as in `start_time` and `end_time`."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}{zone}"
 
 
@@ -39,7 +39,7 @@ def of_leg(leg: Leg) -> Fields:
 
 
 def answer(leg: Leg) -> Fields:
-    """Source: webhook reference, Answer; fields in the order of real requests."""
+    """The fields of an answer webhook, in the order of real requests. Source: webhook reference, Answer."""
     identity = leg.identity
     fields: Fields = {"to": identity.to, "endpoint_type": identity.endpoint_type}
     fields |= {"from_user": identity.from_user} if identity.from_user else {"from": identity.from_}
@@ -53,12 +53,15 @@ def answer(leg: Leg) -> Fields:
 
 
 def fallback(fields: Mapping[str, Any], url: str, kind: str, reason: str) -> Fields:
-    """Source: webhook reference, Fallback. `kind` is `answer` or `event`."""
+    """The fields of a fallback webhook. `kind` is `answer` or `event`. Source: webhook reference, Fallback."""
     return {"reason": reason, "original_request": {"url": url, "type": kind}, **fields}
 
 
 def status(leg: Leg, name: str, **extra: Any) -> Fields:
-    """Source: webhook reference, Call status events; WebSocket guide for WebSocket legs (no direction)."""
+    """The fields of a status event.
+
+    Source: webhook reference, Call status events; WebSocket guide (WebSocket legs have no direction).
+    """
     is_socket = leg.identity.endpoint_type == "websocket"
     fields: Fields = {}
     if name not in WITHOUT_HEADERS or is_socket:
@@ -95,7 +98,7 @@ def completed(leg: Leg) -> Fields:
 
 
 def collected(leg: Leg, parts: Mapping[str, Any]) -> Fields:
-    """The result of an input: `dtmf` and `speech`, or just `dtmf` if it is asynchronous.
+    """The fields of an input webhook: `parts` is `dtmf` and `speech`, or only `dtmf` if the input is asynchronous.
 
     Source: webhook reference, Input.
     """
@@ -103,23 +106,26 @@ def collected(leg: Leg, parts: Mapping[str, Any]) -> Fields:
 
 
 def notify(leg: Leg, payload: object) -> Fields:
-    """Source: webhook reference, Notify: the payload is nested, and there is no leg."""
+    """The fields of a notify webhook, with a nested payload and no leg. Source: webhook reference, Notify."""
     return {"payload": payload, "conversation_uuid": leg.conversation.uuid, "timestamp": stamp(leg.clock())}
 
 
 def transfer(leg: Leg, left: str) -> Fields:
-    """Source: webhook reference, Transfer; `type` as in real requests. `left` is the former conversation's uuid."""
+    """The fields of a transfer webhook. `left` is the uuid of the former conversation.
+
+    Source: webhook reference, Transfer; `type` as in real requests.
+    """
     joined = {"uuid": leg.uuid, "conversation_uuid_to": leg.conversation.uuid, "timestamp": stamp(leg.clock())}
     return {"conversation_uuid_from": left, "type": "transfer"} | joined
 
 
 def error(leg: Leg, reason: str) -> Fields:
-    """Source: webhook reference, Error."""
+    """The fields of an error event. Source: webhook reference, Error."""
     return {"reason": reason, "conversation_uuid": leg.conversation.uuid, "timestamp": stamp(leg.clock())}
 
 
 def record(recording: Recording, url: str, size: int) -> Fields:
-    """Source: webhook reference, Record. `size` is in bytes."""
+    """The fields of a record webhook. `size` is in bytes. Source: webhook reference, Record."""
     return {
         "start_time": whole_seconds(recording.begun, "Z"),
         "recording_url": url,
@@ -132,7 +138,7 @@ def record(recording: Recording, url: str, size: int) -> Fields:
 
 
 def transcription(recording: Recording, url: str) -> Fields:
-    """Source: webhook reference, Transcription: no timestamp."""
+    """The fields of a transcription webhook, which has no timestamp. Source: webhook reference, Transcription."""
     return {
         "conversation_uuid": recording.conversation.uuid,
         "type": "record",

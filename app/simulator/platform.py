@@ -1,4 +1,4 @@
-"""The simulated platform: places calls, ends legs, and keeps the state that they share."""
+"""The simulated platform: places calls, ends legs, and keeps the state that calls share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEG_STATUSES: Final = frozenset({
 """A leg's statuses in the REST API, which has no `human` and no `disconnected`. Source: webhook reference, notes."""
 
 COMPLETED_AFTER: Final = frozenset({"busy", "cancelled", "timeout"})
-"""Failures of a dial after which `completed` follows. It does not for declined calls. Unverified in detail."""
+"""The failures of a dial that `completed` follows. It does not follow declined calls. Unverified in detail."""
 
 RANDOM_NUMBER: Final = "442079460999"
 """The number for `randomFromNumber` if the application's numbers are not known. It is reserved for fiction."""
@@ -43,7 +43,7 @@ class Vonage:
         parties: what called parties do; by default, all of them answer after 4 seconds and talk for 30.
         durations: how long speech and audio last.
         chaos: random network faults; None for no faults.
-        seed: determines the IDs, so that they are the same in every run.
+        seed: determines the IDs, so they are the same in every run.
         scheduler: how time passes; None for as fast as possible.
     """
 
@@ -77,7 +77,7 @@ class Vonage:
         conversation.join(leg)
 
     def conversation_named(self, name: str) -> SimulatedConversation:
-        """The conversation with this name, which is created if there is none.
+        """Get the conversation with this name, or create it.
 
         Source: NCCO reference, Conversation: the same name is the same conversation, within an application.
         """
@@ -90,7 +90,7 @@ class Vonage:
         return conversation
 
     def target(self, action: Mapping[str, Any]) -> Target:
-        """Where the webhooks of an action go.
+        """The URL and method for the webhooks of an action.
 
         Source: webhooks guide, precedence: the most specific URL is used.
         """
@@ -126,7 +126,7 @@ class Vonage:
     def end(self, leg: Leg, by: EndedBy) -> None:
         """End a leg, its NCCO, its recordings, and the legs that it has dialled.
 
-        Source: webhook reference, completed; that the called party's leg ends with the caller's is unverified.
+        Source: webhook reference, completed. It is unverified that the called party's leg ends with the caller's.
         """
         if leg.over.is_fired:
             return
@@ -141,7 +141,7 @@ class Vonage:
         self.leave(leg)
         self._end_dialled(leg)
         leg.over.fire()
-        if leg.is_answered or by == "platform":  # without an answer, the latter is unverified
+        if leg.is_answered or by == "platform":  # unverified for a leg that was not answered
             leg.status = "completed"
             self.send("event", leg.target, payloads.completed(leg), leg)
         else:
@@ -156,7 +156,7 @@ class Vonage:
                 self.end(other, "platform")
 
     def hang_up(self, leg: Leg) -> None:
-        """End a leg as the REST API does. That a ringing one becomes `cancelled` is unverified."""
+        """End a leg as the REST API does. It is unverified that a ringing leg becomes `cancelled`."""
         if leg.is_answered or leg.identity.direction == "inbound":
             self.end(leg, "platform")
         else:
@@ -183,7 +183,7 @@ class Vonage:
         """Remove a leg from its conversation, and end what depends on the leg.
 
         A named conversation ends for everyone when its last leg, or a leg with `endOnExit`, leaves. A call's
-        conversation ends when the leg leaves whose NCCO is played in it (unverified). Source: NCCO reference,
+        conversation ends when the leg that controls it with its NCCO leaves (unverified). Source: NCCO reference,
         Conversation (endOnExit).
         """
         conversation = leg.conversation
@@ -200,7 +200,7 @@ class Vonage:
     def move(self, leg: Leg, conversation: SimulatedConversation, action: Mapping[str, Any] = NO_SETTINGS) -> None:
         """Move a leg into a conversation.
 
-        Source: webhook reference, Transfer: also sent when a conversation action moves a leg.
+        The transfer webhook is also sent when a conversation action moves a leg. Source: webhook reference, Transfer.
         """
         left = leg.conversation.uuid
         self.leave(leg)
@@ -213,8 +213,8 @@ class Vonage:
     def replace(self, leg: Leg, ncco: Ncco | Target) -> None:
         """Let a leg play another NCCO, in a conversation of its own. If `ncco` is a target, it is requested first.
 
-        The legs that it has dialled end. Source: Voice API specification, transfer; webhook reference, Transfer. What
-        happens to the other parties is unverified.
+        The legs that this leg has dialled end. Source: Voice API specification, transfer; webhook reference, Transfer.
+        What happens to the other parties is unverified.
         """
         if leg.player is not None:
             leg.player.cancel()
@@ -226,7 +226,7 @@ class Vonage:
         self.begin(leg, self.play_to_the_end(leg, ncco))
 
     def begin(self, leg: Leg, steps: Steps[None]) -> None:
-        """Make a process the player of a leg's NCCOs. It ends with the leg."""
+        """Start a process that plays a leg's NCCOs. It ends with the leg."""
         leg.player = self.scheduler.spawn(steps)
         leg.processes.append(leg.player)
 
@@ -249,12 +249,12 @@ class Vonage:
         self._end_guests(conversation)
 
     def _end_guests(self, conversation: SimulatedConversation) -> None:
-        """End the legs that were moved here and have no NCCO of their own with which they could continue."""
+        """End the legs that were moved into a conversation and have no NCCO of their own to continue with."""
         for guest in [leg for leg in conversation.legs if leg.player is None or leg.player.is_over]:
             self.end(guest, "platform")
 
     async def send_event(self, leg: Leg, fields: Mapping[str, Any]) -> None:
-        """Send an event about a leg. `fields` override the usual ones."""
+        """Send an event about a leg. `fields` override the usual fields."""
         now = payloads.stamp(self.clock())
         conversation = leg.conversation.uuid
         fields = {"uuid": leg.uuid, "conversation_uuid": conversation, "timestamp": now, **fields}
@@ -293,7 +293,7 @@ class Vonage:
             from_: the calling number or SIP URI; None for a Client SDK user.
             from_user: the name of the Client SDK user.
             endpoint_type: phone, sip, app or vbc.
-            sip_headers: under their own names, e.g. `X-Tenant` or `User-to-User`.
+            sip_headers: SIP headers under their own names, e.g. `X-Tenant` or `User-to-User`.
             custom_data: data that a Client SDK application sends.
         """
         identity = Identity(
@@ -338,7 +338,7 @@ class Vonage:
         self.end(leg, "platform")
 
     async def run(self, seconds: float | None = None) -> None:
-        """Advance virtual time by `seconds`, or until nothing is left to happen, but at most a day.
+        """Advance virtual time by `seconds`. Without `seconds`, advance until no event is left, but at most a day.
 
         After a call, this delivers late webhooks, such as those of recordings.
         """

@@ -25,8 +25,8 @@ class Playback:
 
     Attributes:
         leg: the leg that plays the NCCO.
-        allows_barge_in: whether prompts can be interrupted, which is the case from the first one with `bargeIn` until
-            the next input.
+        allows_barge_in: whether prompts can be interrupted. This is so from the first prompt with `bargeIn` until the
+            next input.
     """
 
     def __init__(self, platform: Vonage, leg: Leg) -> None:
@@ -42,7 +42,7 @@ class Playback:
         try:
             while pending:
                 action, written = pending.popleft()
-                # Not earlier: a prompt may still wait for the ones before it.
+                # An action is added when its turn comes, because later actions may never be performed.
                 self.leg.root.performed.append(written)
                 following = yield from PERFORMERS[action["action"]](self, action)
                 if following is not None:
@@ -54,7 +54,7 @@ class Playback:
     def load(self, ncco: Ncco) -> deque[tuple[Action, Action]]:
         """Stop the prompts of the previous NCCO; returns the new actions, each in normal form and as written.
 
-        In normal form, digits are numbers, not text, and single values are arrays.
+        In normal form, numbers are not text, and single values are arrays.
         """
         self.allows_barge_in = False
         self.silence()
@@ -81,7 +81,7 @@ class Playback:
             yield from self._play_prompt(self._queued.popleft())
 
     def _play_prompt(self, action: Action) -> Steps[None]:
-        """Source: NCCO reference, Talk and Stream (loop): 1 by default, and 0 repeats forever."""
+        """Play one prompt. Source: NCCO reference, Talk and Stream (loop): 1 by default, and 0 repeats forever."""
         durations = self.platform.durations
         kind: HeardKind = "talk" if action["action"] == "talk" else "stream"
         if kind == "talk":
@@ -106,7 +106,7 @@ class Playback:
 
     @property
     def prompts_over(self) -> Signal:
-        """Fires when the prompts that have started are over."""
+        """A signal that fires when the prompts that have started are over."""
         if self._prompt_process is not None:
             return self._prompt_process.done
         signal = Signal()
@@ -123,12 +123,12 @@ class Playback:
 Perform: TypeAlias = Callable[[Playback, Action], Steps[Ncco | None]]
 
 BEEP_S: Final = 0.5
-"""Our estimate."""
+"""Length of the beep in seconds. Our estimate."""
 CONDITIONS: Final = ("endOnSilence", "timeOut", "endOnKey")
 
 
 def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Send the payload. An NCCO in the reply replaces this one, which otherwise continues.
+    """Send the payload. An NCCO in the reply replaces the current one. Without one, the current NCCO continues.
 
     Source: NCCO reference, Notify.
     """
@@ -193,8 +193,8 @@ def _until_over(playback: Playback, action: Action, recording: Recording) -> Ste
 def converse(playback: Playback, action: Action) -> Steps[None]:
     """Move the leg into the named conversation. When that ends, the NCCO continues (unverified).
 
-    Source: NCCO reference, Conversation (record): recording starts when a moderator joins, or in a standard
-    conversation, anybody.
+    Recording starts when a moderator joins; in a standard conversation, when anybody joins. Source: NCCO reference,
+    Conversation (record).
     """
     platform = playback.platform
     leg = playback.leg
@@ -214,7 +214,7 @@ def converse(playback: Playback, action: Action) -> Steps[None]:
 
 
 def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> Steps[None]:
-    """Wait for the conversation to start, with hold music if it has any.
+    """Wait for the conversation to start, with hold music if the action has any.
 
     Source: NCCO reference, Conversation (musicOnHoldUrl).
     """
@@ -232,7 +232,7 @@ def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> S
 def transfer(playback: Playback, action: Action) -> Steps[None]:
     """Move all legs of this conversation into another one, whose NCCO controls them from now on.
 
-    Source: NCCO reference, Transfer. That an unknown conversation ends the call with an error event is unverified.
+    Source: NCCO reference, Transfer. It is unverified that an unknown conversation ends the call with an error event.
     """
     platform = playback.platform
     leg = playback.leg
@@ -248,7 +248,7 @@ def transfer(playback: Playback, action: Action) -> Steps[None]:
             moved.is_transferred = True
             if moved.player is not None:
                 moved.player.cancel()
-    yield from first_of()  # forever: this player has been cancelled
+    yield from first_of()  # never returns, because this player has been cancelled
 
 
 PERFORMERS: Final[Mapping[str, Perform]] = {

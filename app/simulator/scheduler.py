@@ -24,16 +24,16 @@ START: Final = datetime(2026, 3, 4, 9, 15, 27, tzinfo=UTC)
 """When a simulation starts by default: on a Wednesday morning."""
 
 LONGEST_MS: Final = 24 * 3600 * 1000
-"""How far time advances at most without being asked; no call lasts longer. Source: Voice API specification,
+"""How far time advances by default, in milliseconds; no call lasts longer. Source: Voice API specification,
 length_timer (maximum).
 """
 
 MOST_STEPS: Final = 20_000
-"""Maximum number of steps of processes at the same time; more raise NoProgress."""
+"""Maximum number of process steps at one moment of virtual time; more steps raise NoProgress."""
 
 
 class NoProgress(AppError):
-    """Processes keep running while no time passes, as when the reply to a notify is the same notify again."""
+    """Processes keep running while no virtual time passes, such as when a notify is answered with the same notify."""
 
 
 class VirtualClock:
@@ -48,7 +48,7 @@ class VirtualClock:
         self.ms = 0
 
     def __call__(self) -> datetime:
-        """The current time, aware, UTC."""
+        """The current virtual time, in UTC."""
         return self.at(self.ms)
 
     def at(self, ms: int) -> datetime:
@@ -71,7 +71,7 @@ class Signal:
         self._waiting: list[Callable[[], None]] = []
 
     def fire(self) -> None:
-        """Fire. A second call has no effect."""
+        """Fire the signal. A second call has no effect."""
         self.is_fired = True
         waiting = self._waiting
         self._waiting = []
@@ -79,7 +79,7 @@ class Signal:
             resume()
 
     def subscribe(self, resume: Callable[[], None]) -> None:
-        """Have `resume` called when it fires."""
+        """Call `resume` when the signal fires."""
         self._waiting.append(resume)
 
 
@@ -102,7 +102,7 @@ def pause(seconds: float) -> Steps[None]:
 
 
 def first_of(*signals: Signal, within: float | None = None) -> Steps[Signal | None]:
-    """Wait for the first signal; None after `within` seconds."""
+    """Wait for the first of several signals; returns the signal, or None after `within` seconds."""
     found: Signal | None = yield Until(signals, None if within is None else milliseconds(max(within, 0.0)))
     return found
 
@@ -111,9 +111,9 @@ class Process(Generic[T]):
     """A running generator.
 
     Attributes:
-        done: fires when it has ended or has been cancelled.
-        result: its return value; None until it ends, or if it was cancelled.
-        turn: how many times it has been resumed; timers and signals of an earlier turn are ignored.
+        done: fires when the process has ended or has been cancelled.
+        result: the return value; None until the process ends, or if it was cancelled.
+        turn: how many times the process has been resumed; timers and signals of an earlier turn are ignored.
     """
 
     def __init__(self, steps: Steps[T]) -> None:
@@ -125,17 +125,17 @@ class Process(Generic[T]):
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended."""
+        """Whether the process has ended."""
         return self.done.is_fired
 
     def cancel(self) -> None:
-        """Stop it, but run its `finally` blocks. A process that cancels itself ends at its next wait."""
+        """Stop the process, but run its `finally` blocks. A process that cancels itself ends at its next wait."""
         self._is_cancelled = True
         if not (self.is_over or self._is_running):
             self._close()
 
     def step(self, value: object) -> Command | None:
-        """Resume it; returns what it waits for next, or None if it is over."""
+        """Resume the process; returns what it waits for next, or None if it is over."""
         self.turn += 1
         self._is_running = True
         try:
@@ -187,8 +187,8 @@ class Scheduler:
         Everything that is due now happens before `stop` is called.
 
         Args:
-            stop: says whether to stop.
-            until_ms: stop at exactly this time, even if nothing happens then.
+            stop: returns whether to stop.
+            until_ms: stop at exactly this time, even if no event occurs then.
             latest_ms: stop before the first event after this time; None to stop when no event is left.
         """
         await self._settle()
@@ -225,7 +225,7 @@ class Scheduler:
                 await self._wait(process, process.step(value))
 
     async def _wait(self, process: Process[Any], command: Command | None) -> None:
-        """Resume the process when its wait is over."""
+        """Make a process continue when its wait is over."""
         turn = process.turn
         if isinstance(command, Request):
             await self._request(process, command)

@@ -28,8 +28,8 @@ class Request:
 
     Attributes:
         body: the body of a POST; b"" for a GET.
-        connect_s: the time limit of the connection in seconds.
-        answer_s: time limit of the reply in seconds.
+        connect_s: time limit for the connection in seconds.
+        answer_s: time limit for the reply in seconds.
         is_awaited: whether the call waits for the reply in order to play it; False for a fallback request.
     """
 
@@ -47,7 +47,7 @@ class Response:
     """The result of a request.
 
     Attributes:
-        status: the HTTP status; 0 if there was none.
+        status: the HTTP status; 0 if there was no response.
         headers: by lower-case name.
         seconds: the virtual time that the server took.
         failure: why there was no response, or "".
@@ -65,14 +65,14 @@ class Server(Protocol):
 
     @property
     def now(self) -> datetime:
-        """The time by the server's clock, at which tokens for it are issued."""
+        """The current time of the server's clock. Tokens for the server contain it."""
 
     async def deliver(self, request: Request) -> Response:
         """Send a request. Never raises if the server fails."""
 
 
 async def ask_in_time(server: Server, request: Request) -> Response:
-    """Send a request. A response that comes too late is a timeout."""
+    """Send a request. A response that comes too late becomes a timeout."""
     return in_time(request, await server.deliver(request))
 
 
@@ -89,12 +89,12 @@ def in_time(request: Request, response: Response) -> Response:
 
 
 def compact_json(value: object) -> str:
-    """JSON as webhooks have it."""
+    """Encode a value as webhooks do: as JSON without spaces, with non-ASCII letters as they are."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def with_query(url: str, fields: Mapping[str, Any]) -> str:
-    """The URL of a GET. A nested value becomes one parameter with JSON. Nulls are left out (unverified).
+    """The URL of a GET with these fields. A nested value becomes a JSON parameter. Nulls are left out (unverified).
 
     Source: webhook reference, the two kinds of request (GET).
     """
@@ -118,8 +118,8 @@ def authorization(secret: str, issued_at: datetime, jti: str, hashed: str, **acc
 
     Args:
         secret: the account's signature secret.
-        issued_at: the current time by the server's clock.
-        jti: the id of this token.
+        issued_at: the current time of the server's clock.
+        jti: the ID of this token.
         hashed: the result of `payload_hash`.
         accounts: `api_key` and `application_id`; empty ones are left out.
     """
@@ -131,15 +131,15 @@ def authorization(secret: str, issued_at: datetime, jti: str, hashed: str, **acc
 class HttpServer:
     """Any webhook server, in any language, at the application's URLs. Use it with `async with`.
 
-    Tokens have the real time, because the server uses its own clock, but timestamps in webhooks are virtual. A request
-    takes no virtual time.
+    Tokens contain the real time, because the server uses its own clock, but timestamps in webhooks are virtual. A
+    request takes no virtual time.
 
     Args:
         transport: an httpx transport; None for the network.
-        patience_s: time limit of a request in real seconds; None for the request's own.
+        patience_s: time limit of a request in real seconds; None for the request's own limits.
 
     Attributes:
-        faults: the exceptions of an application in this process, each of which became a status 500.
+        faults: exceptions raised by an application in this process. Each of them became a reply with status 500.
     """
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None, patience_s: float | None = None) -> None:

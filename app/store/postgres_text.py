@@ -9,7 +9,7 @@ SUBSTITUTE: Final = "\x1a"
 
 
 def stored_text(text: str) -> str:
-    """Escape NUL characters. Lone surrogates, which UTF-8 cannot represent, become text such as `\\ud800`."""
+    """Escape NUL characters, and replace lone surrogates, which UTF-8 cannot represent, with backslash escapes."""
     if text.isascii() and "\0" not in text and SUBSTITUTE not in text:
         return text
     kept = text.encode("utf-8", "backslashreplace").decode("utf-8")

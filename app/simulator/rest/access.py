@@ -35,7 +35,7 @@ class Access:
 
     Args:
         key: the application's public key.
-        now: the time with which tokens are compared, aware.
+        now: returns the current time, with a time zone; the times in tokens are compared with it.
     """
 
     def __init__(self, application_id: str, key: RSAPublicKey, now: Callable[[], datetime]) -> None:
@@ -73,7 +73,7 @@ class RateLimit:
         self._times: deque[int] = deque()
 
     def count(self, ms: int) -> None:
-        """Count a request at this time. Raises ProblemError if there are too many."""
+        """Count a request at this time of the clock. Raises ProblemError if there are too many."""
         while self._times and self._times[0] <= ms - 1000:
             self._times.popleft()
         if len(self._times) >= self._most:
@@ -83,7 +83,7 @@ class RateLimit:
 
 
 def limited(receive: Receive) -> Receive:
-    """Receive a request body of up to `MAX_BODY_BYTES`. If it is larger, raise ProblemError while it arrives."""
+    """Wrap `receive` so that it raises ProblemError once a request body is larger than `MAX_BODY_BYTES`."""
     size = 0
 
     async def receive_some() -> Message:

@@ -1,4 +1,4 @@
-"""The routes of `/v1/calls`, as an application of its own.
+"""The routes of `/v1/calls`, as a separate application.
 
     api = calls_api(Platform(vonage, Access(application_id, public_key, vonage.clock)))
 
@@ -42,14 +42,15 @@ from app.simulator.rest.problems import ProblemError, refused
 from app.simulator.scheduler import Process, Steps, first_of
 
 NOT_BEFORE_MS: Final = 1000
-"""A call cannot be changed this soon after its start, in milliseconds. Source: support article 10359615124380 (1 to 2
-s).
+"""How long after its start a call cannot be changed, in milliseconds.
+
+Source: support article 10359615124380 (1 to 2 s).
 """
 PARAMETERS: Final = {
     "endpoint": "to", "from": "from.number", "timeout": "ringing_timer", "machineDetection": "machine_detection",
     "advancedMachineDetection": "advanced_machine_detection",
 }  # fmt: skip
-"""The names in the body of a new call, by option of a connect."""
+"""For each option of a `connect` action, the name of the same parameter in the body of a new call."""
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ class Platform:
     """The shared state of the routes.
 
     Attributes:
-        in_step: a context for each request; if virtual time follows real time, it first catches up.
+        in_step: a context manager around each request; if virtual time follows real time, it lets time catch up first.
         running: the processes that requests have started (talk, stream, listening for keys), by leg and name.
     """
 
@@ -69,7 +70,7 @@ class Platform:
     running: dict[tuple[str, str], Process[None]] = field(default_factory=dict)
 
     def leg(self, uuid: str) -> Leg:
-        """A leg that can be changed. Raises ProblemError if it is unknown, over, or too young."""
+        """Get a leg that can be changed. Raises ProblemError if the leg is unknown or over, or has only just begun."""
         leg = self.vonage.legs.get(uuid)
         if leg is None or leg.is_over:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no call {uuid}, or it is over.")
@@ -79,21 +80,21 @@ class Platform:
         return leg
 
     def begin(self, leg: Leg, name: str, steps: Steps[None]) -> None:
-        """Start a process for a leg, which replaces the previous one of this name."""
+        """Start a process for a leg. It replaces the leg's previous process with this name."""
         self.stop(leg, name)
         self.running = {key: each for key, each in self.running.items() if not each.is_over}
         self.running[leg.uuid, name] = process = self.vonage.scheduler.spawn(steps)
         leg.processes.append(process)
 
     def stop(self, leg: Leg, name: str) -> None:
-        """Stop a process."""
+        """Stop the leg's process with this name, if there is one."""
         process = self.running.pop((leg.uuid, name), None)
         if process is not None:
             process.cancel()
 
 
 def _playing(leg: Leg, kind: HeardKind, text: str, once: float, loop: int) -> Steps[None]:
-    """Play a sound to one leg `loop` times, or until stopped if that is 0."""
+    """Play a sound to one leg `loop` times, or until it is stopped if `loop` is 0."""
     seconds = repeated(once, loop)
     number = leg.note(kind, text, seconds)
     try:
@@ -103,7 +104,7 @@ def _playing(leg: Leg, kind: HeardKind, text: str, once: float, loop: int) -> St
 
 
 def calls_api(platform: Platform) -> FastAPI:
-    """An application that serves the API of a platform."""
+    """Make an application that serves the API of a platform."""
     app = FastAPI(title="A virtual Vonage", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.platform = platform
     app.include_router(_ROUTER)
@@ -113,7 +114,7 @@ def calls_api(platform: Platform) -> FastAPI:
 
 
 class AuthorizedRoute(APIRoute):
-    """A route that only reads the body after the token is verified, and only up to a limit."""
+    """A route that verifies the token before it reads the body, and limits the size of the body."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """See FastAPI's documentation on custom routes."""
@@ -142,7 +143,7 @@ _ROUTER = APIRouter(prefix="/v1/calls", route_class=AuthorizedRoute)
 
 @_ROUTER.post("", status_code=HTTPStatus.CREATED)
 async def create(platform: InStep, body: CreateCall) -> Reply:
-    """Place a call. It rings after the reply."""
+    """Place a call. It starts to ring after the reply is sent."""
     vonage = platform.vonage
     invalid = {_parameter(issue): issue.message for issue in check([body.connect]) if issue.is_error}
     if invalid:
@@ -161,7 +162,7 @@ def _parameter(issue: Issue) -> str:
 
 @_ROUTER.get("")
 async def list_calls(platform: InStep, wanted: Annotated[ListedCalls, Query()], request: Request) -> Reply:
-    """The calls that match, from `record_index` on."""
+    """The calls that match the query, starting at `record_index`."""
     found = list(_found(platform.vonage, wanted))
     if wanted.order == "desc":
         found.reverse()
@@ -207,7 +208,10 @@ async def get_call(platform: InStep, uuid: str) -> Reply:
 
 
 def _shown(leg: Leg) -> Reply:
-    """Source: Outbound REST: times have no zone; times, rate, price and duration are missing until completed."""
+    """A call as the API returns it.
+
+    Source: Outbound REST: times have no zone; times, rate, price and duration are missing until the call is completed.
+    """
     identity = leg.identity
     document: Reply = {"_links": {"self": {"href": f"/v1/calls/{leg.uuid}"}}}
     document |= {"uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
@@ -255,7 +259,7 @@ async def play_talk(platform: InStep, uuid: str, body: PlayTalk) -> Reply:
 
 @_ROUTER.delete("/{uuid}/talk")
 async def stop_talk(platform: InStep, uuid: str) -> Reply:
-    """Stop the text."""
+    """Stop speaking a text."""
     leg = platform.leg(uuid)
     platform.stop(leg, "talk")
     return _message("Talk stopped", leg)
@@ -272,7 +276,7 @@ async def play_stream(platform: InStep, uuid: str, body: PlayStream) -> Reply:
 
 @_ROUTER.delete("/{uuid}/stream")
 async def stop_stream(platform: InStep, uuid: str) -> Reply:
-    """Stop the audio."""
+    """Stop playing audio."""
     leg = platform.leg(uuid)
     platform.stop(leg, "stream")
     return _message("Stream stopped", leg)

@@ -53,9 +53,9 @@ class CreateCall(BaseModel):
     machine_detection: Literal["continue", "hangup"] | None = None
     advanced_machine_detection: dict[str, Any] | None = None
     length_timer: Annotated[int, Field(ge=1, le=86_400)] = 7_200
-    """Seconds."""
+    """Maximum length of the call, in seconds."""
     ringing_timer: Annotated[int, Field(ge=1, le=120)] = 60
-    """Seconds."""
+    """Maximum ringing time, in seconds."""
 
     @model_validator(mode="after")
     def _one_of_each(self) -> CreateCall:
@@ -67,7 +67,7 @@ class CreateCall(BaseModel):
 
     @property
     def connect(self) -> dict[str, Any]:
-        """The connect that would dial this endpoint in this way."""
+        """A `connect` action with the same endpoint and options."""
         options = {
             "from": None if self.from_ is None else self.from_.number,
             "timeout": self.ringing_timer,
@@ -78,7 +78,7 @@ class CreateCall(BaseModel):
         return {"action": "connect", "endpoint": self.to, **given}
 
     def outbound(self, event: Target) -> OutboundCall:
-        """The call. `event` receives its status events unless the body names another URL."""
+        """The call to place. Its status events are sent to `event` unless the body names another URL."""
         event = (self.event_url[0], self.event_method) if self.event_url else event
         ncco = self.ncco if self.answer_url is None else (self.answer_url[0], self.answer_method)
         return OutboundCall(self.connect, ncco or [], event, self.length_timer)

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 
 class ProblemError(HTTPException):
-    """A request that is refused.
+    """A request is refused.
 
     Attributes:
         invalid: the reasons for refusing parameters, by name such as `to[0].number`.
@@ -46,6 +46,6 @@ def _of_parameters(error: RequestValidationError) -> ProblemError:
 
 
 def _name(place: Sequence[str | int]) -> str:
-    """How a place in a body or query is called: `to[0].number` for `("body", "to", 0, "number")`."""
+    """The name of a place in a body or query: `to[0].number` for `("body", "to", 0, "number")`."""
     text = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in place[1:])
     return text.removeprefix(".") or "body"

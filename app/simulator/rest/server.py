@@ -28,10 +28,10 @@ class LiveVonage:
     """A virtual Vonage whose time follows real time.
 
     Args:
-        application: `application_id` and `key` are those with which its tokens are verified.
+        application: the application. Tokens are verified with its `application_id` and `key`.
         key: the application's public key.
         http: sends the webhooks.
-        speed: call seconds per real second.
+        speed: virtual seconds per real second.
 
     Attributes:
         vonage: the platform, which may only be changed inside `scheduler.in_step()`.
