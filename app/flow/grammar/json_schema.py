@@ -23,56 +23,56 @@ def ref(name: str) -> JsonSchema:
 
 
 def offered(kind: str, *more: str) -> JsonSchema:
-    """Text for which an editor suggests names of the project (`app.flow.language.schema`), and `more`."""
+    """The schema of a text for which an editor suggests names of the project, and the names in `more`."""
     return {"offered": kind, "more": list(more)}
 
 
 def about(schema: JsonSchema, description: str) -> JsonSchema:
-    """The schema with a sentence that an editor shows."""
+    """A schema with a description, which editors show."""
     return {"description": description, **schema} if description else schema
 
 
 def computed(schema: JsonSchema) -> JsonSchema:
-    """Whatever the schema allows, or text with braces that compute it."""
+    """The schema of a value that may be computed: what `schema` allows, or text with braces."""
     return {"anyOf": [schema, {"type": "string", "pattern": BRACES}]}
 
 
 def in_yaml(kind: Kind) -> JsonSchema:
-    """A value that cannot be computed; YAML may read its text as a number or a flag."""
+    """The schema of a value that cannot be computed. YAML may read its text as a number or a boolean."""
     return dict(TEXT) if kind.family == "text" and not kind.words else kind.json_schema()
 
 
 def offer(names: Iterable[str]) -> JsonSchema:
-    """Any text, for which an editor suggests the names. Newer names than the schema are allowed."""
+    """The schema of a text for which editors suggest these names. Other names are allowed: a file may be newer."""
     known = list(names)
     return {"anyOf": [{"enum": known}, TEXT]} if known else TEXT
 
 
 def one_of(words: Iterable[str]) -> JsonSchema:
-    """One of these words."""
+    """The schema of a text that is one of these words."""
     return {"enum": list(words)}
 
 
 def listed(item: JsonSchema) -> JsonSchema:
-    """A list, or a single value in place of a list of one."""
+    """The schema of a list, or of a single value instead of a list with one item."""
     return {"anyOf": [item, {"type": "array", "items": item}]}
 
 
 def mapped(properties: Mapping[str, JsonSchema], *, required: Iterable[str] = ()) -> JsonSchema:
-    """A map of these words and no others."""
+    """The schema of a map with these keys and no others."""
     words = list(required)
     schema: JsonSchema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
     return schema | {"required": words} if words else schema
 
 
 def named(value: JsonSchema, *, names: Iterable[str] = (), offered: str = "") -> JsonSchema:
-    """A map with the author's keys. An editor suggests `names`, and the project's names of the kind `offered`."""
+    """The schema of a map whose keys the author chooses. Editors suggest `names`, and names of the kind `offered`."""
     schema = {"type": "object", "properties": dict.fromkeys(names, value), "additionalProperties": value}
     return schema | {"offered_words": offered} if offered else schema
 
 
 def choose(cases: Iterable[tuple[JsonSchema, JsonSchema]], otherwise: JsonSchema) -> JsonSchema:
-    """The schema of the first condition that is true. Unlike with `anyOf`, the error message is then exact."""
+    """A schema that selects another by the first true condition. Unlike `anyOf`, this gives exact error messages."""
     schema = otherwise
     for condition, then in reversed(list(cases)):
         schema = {"if": condition, "then": then, "else": schema}
@@ -83,14 +83,14 @@ FILE: Final = mapped(
     {"template": about(offered("templates"), "A file in templates/ that is filled in for each call.")},
     required=["template"],
 )
-"""`{template: greeting.j2}`."""
+"""The schema of `{template: greeting.j2}`."""
 
 
 def per_locale(inner: JsonSchema) -> JsonSchema:
-    """A map with a value for each locale."""
+    """The schema of a map with one value for each locale."""
     return named(inner, offered="locales") | {"minProperties": 1}
 
 
 def has(*words: str) -> JsonSchema:
-    """A condition: the map has these words."""
+    """A condition that is true if the map has these keys."""
     return {"type": "object", "required": list(words)}

@@ -163,7 +163,7 @@ def guess_type(value: Node | None) -> str:
 
 
 def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
-    """The default, cast; E203 if that is not possible. For phone and url, "" means that it is not known yet."""
+    """The default, cast; E203 if that is not possible. A phone or url may be "" as long as its value is unknown."""
     if computed := [text for text in texts_in(node) if has_braces(text)]:
         cure = f"write the value itself; a step computes one: `set: {{{variable.name}: ..}}`"
         for text in computed:
@@ -182,7 +182,7 @@ def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
 
 
 def warn_of_flags(node: Node, reader: Reader) -> None:
-    """W265 for each true and false without quotes in a list or a map: it is text there, and "false" counts as true."""
+    """Report W265 for each unquoted true or false in a list or a map: it is text there, and "false" counts as true."""
     for text in () if isinstance(node, Text) else texts_in(node):
         if not text.quoted and text.value in ("true", "false"):
             message = f"values in a list or a map are text, and so is {text.value}"
@@ -191,7 +191,7 @@ def warn_of_flags(node: Node, reader: Reader) -> None:
 
 
 def plain(node: Node) -> object:
-    """A node as text, lists and dicts."""
+    """Convert a node to texts, lists and dicts."""
     if isinstance(node, Text):
         return node.value
     if isinstance(node, Seq):

@@ -19,7 +19,7 @@ FILLER = "\ue000"
 """A private-use letter: ordinary text to a YAML parser."""
 
 _DIRECTION = "\u200e\u200f\u202a-\u202e\u2066-\u2069"
-"""Marks that are copied with a phone number from a contact list."""
+"""Direction marks, which are copied along with a phone number from a contact list."""
 _HIDDEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u2060\ufeff\ufffe\uffff\ud800-\udfff"
 """Characters that YAML forbids, and characters that are always invisible."""
 _SPACES = "\xa0\u2000-\u200a\u202f\u205f\u3000"
@@ -27,13 +27,13 @@ _INVALID = re.compile(
     rf"(?:^|(?<=[\r\n]))[ ]*(?:- *)*(?:[\w-]+: *)?(?P<space>[{_SPACES}]+)|(?P<break>[\x85\u2028\u2029])"
     rf"|(?P<direction>[{_DIRECTION}])|(?P<hidden>[{_HIDDEN}])"
 )
-"""Also matches spaces that YAML does not recognise, in the indentation or after a key."""
+"""Matches characters that are reported: invisible ones, forbidden ones, and spaces that YAML does not recognise."""
 _MAX_ISSUES = 20
 _MAX_QUOTED = 72
 
 
 def marks(event: yaml.Event) -> tuple[yaml.Mark, yaml.Mark]:
-    """The start or end of an event. The C parser has a different class for marks, with the same attributes."""
+    """Where an event starts and ends. The C parser has its own class for marks, with the same attributes."""
     return event.start_mark, event.end_mark  # type: ignore[return-value]  # the parsers set both in every event
 
 

@@ -59,10 +59,10 @@ class SyntaxFault:
 
     Attributes:
         source: the file.
-        problem: the parser's own words.
-        at: the offset where it stopped.
-        context_start: the offset where the construct that it was reading starts, or `at` if unknown.
-        last: the last event that it read.
+        problem: the parser's own message.
+        at: the offset where the parser stopped.
+        context_start: the offset where the construct that the parser was reading starts, or `at` if unknown.
+        last: the last event that the parser produced.
         in_flow: whether a `[` or `{` is open.
     """
 
@@ -74,7 +74,7 @@ class SyntaxFault:
     in_flow: bool
 
     def mentions(self, *words: str) -> bool:
-        """Whether the parser's own words contain one of these."""
+        """Whether the parser's own message contains one of these texts."""
         return any(word in self.problem for word in words)
 
     @property
@@ -84,7 +84,7 @@ class SyntaxFault:
 
     @property
     def opener(self) -> str:
-        """The character where the construct that it was reading starts."""
+        """The first character of the construct that the parser was reading."""
         return self.source.parsed[self.context_start : self.context_start + 1]
 
     @cached_property
@@ -94,12 +94,12 @@ class SyntaxFault:
 
     @cached_property
     def first_line(self) -> Line:
-        """The line where the construct that it was reading starts."""
+        """The line where the construct that the parser was reading starts."""
         return self.source.line_at(self.context_start)
 
     @property
     def entry(self) -> str:
-        """The text between the last comma or opening bracket and the place."""
+        """The text from the last comma or opening bracket to the place where the parser stopped."""
         begin = max(self.source.parsed.rfind(char, self.context_start, self.at) for char in ",[{") + 1
         return self.source.text[begin : self.at]
 
@@ -109,7 +109,7 @@ class SyntaxFault:
 
 
 def enclosing(line: Line, bare: str, start: int, *, in_flow: bool) -> tuple[int, int]:
-    """The start and end of the text around `start` as its author meant it; `bare` is the line without its quotes."""
+    """Where the text around `start` begins and ends in its author's mind. `bare` is the line without quotes."""
     if not in_flow:
         return start, line.content_end
     at = start - line.start
@@ -119,18 +119,18 @@ def enclosing(line: Line, bare: str, start: int, *, in_flow: bool) -> tuple[int,
     return line.start + min(begin, at), line.start + (stop.start() if stop else len(bare))
 
 
-# one or more characters that are not allowed there
+# one or more characters that YAML does not allow there
 
 
 def find_conflict(fault: SyntaxFault) -> FlowIssue | None:
-    """The lines that Git writes into a file that it could not merge."""
+    """Find the conflict markers that Git writes into a file that it could not merge."""
     found = _CONFLICT.search(fault.source.parsed)
     cure = "keep one of the two versions, and delete the lines with <<<<<<<, ======= and >>>>>>>"
     return fault.issue("E101", *found.span(), "a Git conflict marker", cure) if found else None
 
 
 def find_tab(fault: SyntaxFault) -> FlowIssue | None:
-    """A tab in the indentation or before a value."""
+    """Find a tab in the indentation or before a value."""
     found = fault.line.text.find("\t", 0, fault.line.indent)
     at = fault.at if found < 0 else fault.line.start + found
     if fault.source.parsed[at : at + 1] != "\t":
@@ -139,7 +139,7 @@ def find_tab(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_escape(fault: SyntaxFault) -> FlowIssue | None:
-    """A backslash escape in double quotes that YAML does not recognise."""
+    """Find a backslash escape in double quotes that YAML does not recognise."""
     at = fault.source.parsed.rfind("\\", fault.context_start, fault.at + 1)
     if at < 0 or not fault.mentions("escape", "hexdecimal", "hexadecimal"):
         return None
@@ -150,7 +150,7 @@ def find_escape(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
-    """A quote that is not closed before the end of the file, or swallowed the lines up to the next quote."""
+    """Find a quote that is not closed before the end of the file, or that swallowed the lines up to the next quote."""
     start = fault.context_start
     if not fault.mentions("unexpected end of stream", "unexpected document"):
         first, end = marks(fault.last)
@@ -166,7 +166,7 @@ def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
-    """`talk {text: Hello}` and `{speech [sales, buy], goto: x}`: a colon is missing after a key."""
+    """Find a key without its colon: `talk {text: Hello}`, `{speech [sales, buy], goto: x}`."""
     source = fault.source
     line = fault.line
     found = _UNKEYED_BRACKET.match(line.text)
@@ -186,7 +186,7 @@ def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_equals(fault: SyntaxFault) -> FlowIssue | None:
-    """`{topic = sales}`: an equals sign instead of a colon."""
+    """Find an equals sign instead of a colon: `{topic = sales}`."""
     found = _EQUALS_IN_MAP.search(fault.line.bare, 0, fault.at - fault.line.start + 1)
     if not fault.in_flow or not found:
         return None
@@ -199,7 +199,7 @@ def find_equals(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_braces(fault: SyntaxFault) -> FlowIssue | None:
-    """Text without quotes that starts with `{{` or `{%`, or contains them between brackets."""
+    """Find text without quotes that starts with `{{` or `{%`, or contains them between brackets."""
     line = fault.line
     for found in _BRACES.finditer(line.bare, 0, fault.at - line.start + 2):
         if line.start + found.start() <= fault.at and (
@@ -225,7 +225,7 @@ def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> Flow
 
 
 def find_reserved(fault: SyntaxFault) -> FlowIssue | None:
-    """Text that starts with a character reserved in YAML."""
+    """Find text that starts with a character reserved in YAML."""
     at = fault.context_start
     if not fault.opener or fault.opener not in "*&!|>":
         if not fault.mentions("cannot start any token", "mapping keys are not allowed"):
@@ -241,7 +241,7 @@ def find_reserved(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_hash(fault: SyntaxFault) -> FlowIssue | None:
-    """A `#` between brackets, which turned the closing bracket into a comment."""
+    """Find a `#` between brackets that turned the closing bracket into a comment."""
     for number in range(fault.first_line.number, fault.line.number + 1) if fault.in_flow else ():
         line = fault.source.line(number)
         found = _CLOSING_COMMENT.match(line.text, line.content_end - line.start)
@@ -260,7 +260,7 @@ _REST_OF_BRACES = re.compile(r"[^{}]*\}\}")
 
 
 def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
-    """Text after a closing quote: an apostrophe, a quote inside quotes, or two texts in a row."""
+    """Find text after a closing quote: an apostrophe, a quote inside quotes, or two texts in a row."""
     line = fault.line
     at = fault.at
     if not is_quoted(fault.last) or not line.start < at < line.end:
@@ -297,7 +297,7 @@ _LIST_TYPE = re.compile(r"(?:list|List|array)\[(\w+)\]|(\w+)\[\]")
 
 
 def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
-    """`{check: a in [1, 2]}`: an expression in braces that contains brackets."""
+    """Find an expression with brackets inside a map in braces: `{check: a in [1, 2]}`."""
     source = fault.source
     line = fault.line
     colon = source.parsed.rfind(": ", line.start, fault.at)
@@ -331,7 +331,7 @@ def _value(rest: str) -> str:
 
 
 def find_mismatch(fault: SyntaxFault) -> FlowIssue | None:
-    """A list closed with `}` or a map closed with `]`, or a closing bracket that belongs to an outer one."""
+    """Find a list closed with `}`, a map closed with `]`, or a closing bracket that belongs to an outer opening one."""
     opener = fault.opener
     char = fault.char
     line = fault.line
@@ -351,7 +351,7 @@ def find_mismatch(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_missing_comma(fault: SyntaxFault) -> FlowIssue | None:
-    """Two entries between brackets without a comma: on one line, since other cases are reported as an open bracket."""
+    """Find two entries in brackets without a comma, on one line. On several lines, they look like an open bracket."""
     source = fault.source
     at = fault.at
     if not fault.mentions("',' or") or fault.first_line.number != fault.line.number:
@@ -376,7 +376,7 @@ def find_missing_comma(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_second_colon(fault: SyntaxFault) -> FlowIssue | None:
-    """`{talk: Hello: press 1}`: a text between brackets contains a colon and needs quotes."""
+    """Find a text between brackets that contains a colon and needs quotes: `{talk: Hello: press 1}`."""
     head, _, tail = fault.entry.partition(":")
     if not fault.in_flow or fault.char != ":" or fault.context_start < fault.line.start or not tail.strip():
         return None
@@ -388,7 +388,7 @@ def find_second_colon(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_unclosed(fault: SyntaxFault) -> FlowIssue | None:
-    """An open bracket that was forgotten, as the next line's key or the end of the file shows."""
+    """Find a bracket that was never closed. The key in the next line, or the end of the file, shows it."""
     problems = ("',' or", "node content", "end of stream", "expected ':'")
     if not fault.in_flow or not fault.mentions(*problems) or fault.opener not in _CLOSERS or fault.char == ",":
         return None
@@ -406,7 +406,7 @@ def _unclosed(fault: SyntaxFault) -> FlowIssue:
 
 
 def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
-    """`talk: Hello: press 1`: a text contains a colon and needs quotes."""
+    """Find a text that contains a colon and needs quotes: `talk: Hello: press 1`."""
     line = fault.line
     at = fault.at
     if not fault.mentions("mapping values are not allowed") or not line.key or line.colon == at:
@@ -432,7 +432,7 @@ def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_missing_space(fault: SyntaxFault) -> FlowIssue | None:
-    """`goto:menu`, `-talk: x`, `goto menu`, `goto = menu`: a line that YAML reads as plain text."""
+    """Find a line that YAML reads as plain text: `goto:menu`, `-talk: x`, `goto menu`, `goto = menu`."""
     line = _line_without_key(fault)
     if line is None:
         return None
@@ -478,7 +478,7 @@ def _line_without_key(fault: SyntaxFault) -> Line | None:
 
 
 def find_second_value(fault: SyntaxFault) -> FlowIssue | None:
-    """A map or list that is indented below a key which already has a value."""
+    """Find a map or list that is indented below a key that already has a value."""
     is_key = fault.mentions("mapping values are not allowed") and fault.line.colon == fault.at
     return _second_value(fault) if is_key else None
 
@@ -510,7 +510,7 @@ def _second_value(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_wrong_column(fault: SyntaxFault) -> FlowIssue | None:
-    """A line with an indentation that matches no block."""
+    """Find a line whose indentation does not match any block."""
     line = fault.line
     above = fault.line.above
     problems = ("did not find expected", "expected <block end>", "<document start>")
@@ -529,7 +529,7 @@ def find_wrong_column(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> FlowIssue:
-    """A key among list items, or a list item among keys."""
+    """Find a key among list items, or a list item among keys."""
     line = fault.line
     if dash := _stray_dash(line):
         cure = "delete the dash and the space after it: keys go here"
@@ -608,7 +608,10 @@ LONGEST_LINE = 10_000
 
 
 def diagnose(source: SourceFile, error: yaml.MarkedYAMLError, events: list[yaml.Event]) -> FlowIssue:
-    """The issue behind a parser error, in the parser's own words if nothing better is found; `events` preceded it."""
+    """The issue behind a parser error, with the message of the parser if nothing better is found.
+
+    `events` are the events before the error.
+    """
     at = error.problem_mark.index if error.problem_mark else 0
     context_start = error.context_mark.index if error.context_mark else at
     bracket = _open_bracket(events)
