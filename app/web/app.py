@@ -46,7 +46,7 @@ def create_app(
     write_line: WriteLine | None = None,
     server_id: str = "",
 ) -> FastAPI:
-    """The server as an ASGI application.
+    """Make the server, as an ASGI application.
 
     Args:
         settings: checked settings; `require_safe` has been called.
@@ -56,8 +56,8 @@ def create_app(
             callback URLs use the address of the request.
         metrics: counts webhooks, lookups and hooks; None to use new counters.
         deadline_s: seconds until a caller hears the failsafe NCCO.
-        clock: the current time, aware, UTC.
-        log: the log; None for the process's.
+        clock: returns the current time, in UTC.
+        log: the log; None for the log of the process.
         write_line: writes the line of each webhook; None to use `log`.
         server_id: the ID that `/healthz` shows, the same for all workers of a server; "" for a random one.
 

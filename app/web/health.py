@@ -55,7 +55,7 @@ class Readiness:
             await asyncio.sleep(PROBE_S)
 
     async def probe(self) -> None:
-        """Write to the store once."""
+        """Check once whether the store can be written to."""
         try:
             async with asyncio.timeout(PROBE_S):
                 await self._calls.store.check()
@@ -71,7 +71,7 @@ class Readiness:
     def state(self) -> dict[str, Any]:
         """The content of `/readyz`.
 
-        A server whose flows have errors is still ready, because the last good ones are in use. Otherwise one bad save
+        A server whose flows have errors is still ready, because the last good flows are in use. Otherwise, one bad save
         would take every host out of service. `rejected` lists the errors and the unconfirmed removals.
         """
         library = self._calls.library
@@ -93,7 +93,7 @@ class Readiness:
 
 
 _FORWARDED: Final = ("x-forwarded-", "forwarded", "via", "x-real-ip", "x-original-", "cf-", "ngrok-")
-"""Headers that proxies and tunnels add start with these."""
+"""The prefixes of headers that proxies and tunnels add."""
 
 
 async def _server_id(request: Request) -> str:
@@ -113,7 +113,7 @@ async def _counters(request: Request) -> Metrics:
 
 @router.get("/healthz", summary="The process is up")
 async def healthz(server_id: Annotated[str, Depends(_server_id)]) -> Response:
-    """Always 200. `server` is random at each start, so that `ncco doctor` can tell which server a URL leads to."""
+    """Always returns 200. `server` is random at each start, so `ncco doctor` can tell which server a URL leads to."""
     return _json({"status": "up", "server": server_id})
 
 

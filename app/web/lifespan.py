@@ -28,20 +28,20 @@ from app.web.watcher import FlowReader, watch_flows
 from app.web.webhook_http import WebhookConfig
 
 GC_THRESHOLD: Final = 50_000
-"""How many new objects start a garbage collection; Python's default is 700. Flows and libraries create many long-lived
-objects, and scanning them often would take a large part of the CPU time of an answer (docs/performance.md).
+"""The number of new objects that starts a garbage collection; Python's default is 700. Flows and libraries create many
+long-lived objects, and scanning them often would take a large part of a webhook's CPU time (docs/performance.md).
 """
 
 LONGEST_PRELOAD_S: Final = 20.0
-"""How long startup waits until the older revisions of open calls are loaded, in seconds. Our choice. The rest are
-loaded while the server answers, and callers who need them wait.
+"""How long startup waits for the older revisions of open calls to load, in seconds. Our choice. The rest are loaded
+while the server runs, and callers who need them wait.
 """
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) -> Lifespan:
-    """Open the store, read the flows and run the background tasks; at the end, close everything in reverse order."""
+    """Make the lifespan, which opens the store, reads the flows, runs the background tasks, and closes everything."""
     settings = config.settings
     metrics = config.metrics
     log = config.log
@@ -78,7 +78,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             await readiness.probe()
             await enter(running(readiness.probe_forever()))
             await enter(running(count_calls(service.store, metrics, log, clock)))
-            looked = asyncio.Event()  # before an old call is deleted, its end is reported
+            looked = asyncio.Event()  # old calls are only deleted after the first search for missed ends of calls
             end = partial(end_unended_calls, settings.retention_days, service, own.voice, looked, log=log, clock=clock)
             await enter(running(after(opened, end)))
             await enter(running(after(looked, partial(delete_old_calls, settings.retention_days, service, log, clock))))

@@ -1,6 +1,6 @@
-"""The log has one line for each webhook, as JSON or for a terminal.
+"""Writes the log, with one line for each webhook, as JSON or for a terminal.
 
-Callers' input and numbers only appear in the form `pretty`; sensitive values never do.
+Callers' input and numbers only appear in the format `pretty`; sensitive values never do.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from app.web.pretty_log import PrettyRenderer, escaped, shows_colours
 TEXT_LIMIT: Final = 300
 """Maximum number of characters of external text in a line."""
 FRAMES: Final = 12
-"""Maximum number of stack frames in a line, innermost first."""
+"""Maximum number of stack frames in a line. Only the innermost frames are logged."""
 PIPE_BYTES: Final = 4096
 """How many bytes a writable pipe accepts at once. Source: POSIX, PIPE_BUF on Linux."""
 
 WriteLine: TypeAlias = Callable[[str, EventDict], None]
-"""Writes a line with an `event` at a level (`info`, `warning`, ...), unless that level is disabled."""
+"""A function that writes a line with an `event` at a level (`info`, `warning`, ...), unless that level is disabled."""
 
 
 def with_log_form(settings: Settings, *, dev: bool) -> Settings:
-    """The settings, with a log form `auto` replaced by the one that suits standard output."""
+    """The settings, with the log format `auto` replaced by one for terminals if standard output is a terminal."""
     if settings.log != "auto" or not sys.stdout.isatty():
         return settings
     return settings.model_copy(update={"log": "pretty" if dev else "console"})
@@ -98,19 +98,19 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
 
 
 def writing_to(log: FilteringBoundLogger) -> WriteLine:
-    """A function that writes lines to a structlog logger."""
+    """Make a function that writes lines to a structlog logger."""
     return lambda level, line: getattr(log, level)(**line)
 
 
 class LineStream:
-    """A text stream that never blocks or raises, so that a failing log cannot cost a call.
+    """A text stream that never blocks or raises, so a failing log cannot break a call.
 
     The server has one thread for all callers. While nobody reads the pipe or terminal, lines are dropped; the next line
-    that can be written starts with their number. Lines are written at the end of each round of the event loop, in one
-    write if the log is a file, because each write is a system call.
+    that can be written comes after a line with their number. Lines are written at the end of each round of the event
+    loop, in one write if the log is a file, because each write is a system call.
 
     Args:
-        stream: a text stream, whose binary buffer is written to.
+        stream: a text stream. Lines are written to its binary buffer.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -128,7 +128,7 @@ class LineStream:
         return len(text)
 
     def info(self, line: bytes) -> None:
-        """Write a line without its line end, or drop it. structlog calls this by the name of the level."""
+        """Write a line that lacks its line end, or drop it. structlog calls the method named after the level."""
         self._waiting.append(line + b"\n")
         try:
             loop = asyncio.get_running_loop()
@@ -171,14 +171,14 @@ class LineStream:
         return self._poll is None or bool(self._poll.poll(0))
 
     def _notice(self) -> bytes:
-        """What comes before the next line: the end of a truncated line, and the number of dropped lines."""
+        """The text before the next line: the end of a truncated line, and a line with the number of dropped lines."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"event": "log lines lost", "lost": self._lost, "level": "error", "timestamp": now}
         return (b"\n" if self._is_cut else b"") + json.dumps(line).encode() + b"\n"
 
 
 def _poll(stream: TextIO) -> select.poll | None:
-    """A poll object that shows whether a write would block. None for a file on disk, where a write never does."""
+    """A poll object that shows whether a write would block; None for a file on disk, where writes never block."""
     try:
         number = stream.fileno()
         mode = os.fstat(number).st_mode
@@ -230,7 +230,7 @@ def _escaped(_: object, __: str, line: EventDict) -> EventDict:
 
 
 def _without_values(_: object, __: str, line: EventDict) -> EventDict:
-    """Shorten a library's log line to the first line of its text, and an exception to its type and place.
+    """Shorten a library's log line to the first line of its text, and an exception to its type and stack.
 
     Event loops log the whole text of a failed task's exception, and uvicorn logs a failed start as a stack trace.
     """

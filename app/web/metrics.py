@@ -54,7 +54,7 @@ class Metrics:
     """The counters of one application.
 
     Args:
-        commit: the commit of the installed code; "" if pip recorded it.
+        commit: the commit of the installed code; "" to use the commit that pip recorded.
 
     Attributes:
         refused_signatures: webhooks without a valid signature, by reason.
@@ -147,7 +147,7 @@ class Metrics:
         self._lookup_s.labels(name).observe(answer.ms / 1000)
 
     def loaded(self, read: Project, current: Project, removals: int = 0) -> None:
-        """Count one read of the flow files. `removals` are the removals that prevented its use."""
+        """Count one read of the flow files. `removals` is the number of removals because of which it was refused."""
         is_refused = read.has_errors or removals > 0
         if is_refused:
             self._rejected.inc()
@@ -156,7 +156,7 @@ class Metrics:
         self._flows.set(len(current.flows))
 
     def render(self) -> bytes:
-        """The metrics as text, added up if there are several processes."""
+        """The metrics as text. If there are several processes, their metrics are added up."""
         return generate_latest(shared_registry() if MULTIPROCESS_DIR in os.environ else self.registry)
 
 
@@ -174,7 +174,7 @@ def result_of(answer: LookupAnswer) -> str:
 
 
 def shared_registry() -> CollectorRegistry:
-    """The counters of all processes that share this one's directory."""
+    """The counters of all processes that use the same metrics directory as this process."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library's own annotations lack one
     return registry

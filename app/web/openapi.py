@@ -16,19 +16,19 @@ _SCHEMAS: Final = "#/components/schemas/"
 
 
 def reference(name: str) -> dict[str, str]:
-    """The path of a model in the document."""
+    """A reference to a model in the document."""
     return {"$ref": f"{_SCHEMAS}{name}"}
 
 
 def body_of(*models: type[Webhook]) -> dict[str, Any]:
-    """The request body for these webhooks."""
+    """The part of the document that describes the request body of these webhooks."""
     any_of = [reference(model.__name__) for model in models]
     schema = any_of[0] if len(any_of) == 1 else {"anyOf": any_of}
     return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
 
 
 def document_of(app: FastAPI) -> dict[str, Any]:
-    """Build the document of an application, once.
+    """The document of an application, which is built only once.
 
     Source: FastAPI, Extending OpenAPI.
     """

@@ -1,4 +1,4 @@
-"""The service that the settings describe, with its clients, log and metrics."""
+"""Makes the service from the settings, with its clients, log and metrics."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from app.web.recordings import make_fetcher
 
 
 class HookLog(Listener):
-    """Logs and counts hook deliveries, without values of calls."""
+    """Logs and counts hook deliveries. The log contains no data of calls."""
 
     def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._metrics = metrics
         self._log = log
 
     def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
-        """Report an attempt."""
+        """Report an attempt to send a hook."""
         about = {"hook": hook.name, "id": hook.id, "session": hook.session, "tries": hook.tries}
         if verdict.outcome == "sent":
             self._metrics.hook_tries.labels("sent").inc()
@@ -60,7 +60,7 @@ class HookLog(Listener):
 
 
 def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> Ask:
-    """Wrap `ask` so that its results are counted, and the log says why a lookup got its default."""
+    """Wrap `ask` to count its results, and to log why a lookup got its default."""
 
     async def counted(lookup: Lookup, left_ms: float) -> LookupAnswer:
         answer = await ask(lookup, left_ms)
@@ -80,7 +80,7 @@ def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> As
 
 
 class OwnService:
-    """The service that the settings describe, with its clients and its hook sender. Raises SettingsError.
+    """The service made from the settings, with its clients and its hook sender. Raises SettingsError.
 
     Attributes:
         calls: handles the calls; its store is not open yet and its flows are not loaded.

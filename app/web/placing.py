@@ -1,4 +1,4 @@
-"""Calls that the server places: the placer, its log and its metrics."""
+"""Makes the placer of calls, with its log and its metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.web.metrics import Metrics
 
 
 class PlacingLog(PollListener[PlacedCounts]):
-    """Logs and counts placed calls, without values of calls."""
+    """Logs and counts placed calls. The log contains no data of calls."""
 
     def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._metrics = metrics
@@ -38,7 +38,7 @@ class PlacingLog(PollListener[PlacedCounts]):
 def make_voice_api(
     settings: Settings, client: httpx.AsyncClient, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> VoiceApi | None:
-    """The Voice API with these settings; None without an application and its key."""
+    """Make the client of the Voice API; None if the settings lack the application or a valid key."""
     access = settings.voice_access
     if access is None:
         return None
@@ -60,7 +60,7 @@ def make_placer(
     log: FilteringBoundLogger,
     clock: Callable[[], datetime],
 ) -> Placer:
-    """The placer with these settings."""
+    """Make the placer with these settings."""
     limits = PlacingLimits(settings.place_per_minute, settings.place_per_day)
     policy = PlacingPolicy(base_url=settings.base_url, limits=limits)
     placer = Placer(calls, voice, policy, PlacingLog(metrics, log), clock)

@@ -31,7 +31,7 @@ from app.store.api_keys import ApiKeyRow
 
 MAX_BODY: Final = 65_536
 MOST_CALLS: Final = 100
-"""Calls per page."""
+"""Maximum number of calls per page."""
 _BEARER: Final = HTTPBearer(auto_error=False, description="A key from `ncco api-key add`.")
 
 
@@ -48,7 +48,7 @@ class NewPlacedCall(BaseModel):
 
 
 class PlacedAttempt(BaseModel):
-    """One attempt: at most one phone call."""
+    """An attempt, which makes at most one phone call."""
 
     number: int
     state: str
@@ -128,7 +128,7 @@ class PlacedPage(BaseModel):
 
 
 class ReleasedFlows:
-    """The flows of the released project. They are loaded again when a server has released another project."""
+    """The flows that the servers use. They are loaded again after a server has put other flows into use."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -153,8 +153,8 @@ class ApiState:
     Attributes:
         store: open while the API runs.
         flows: the flows that the servers of this database use.
-        allowed: `NCCO_DIAL_ALLOW`.
-        clock: aware, UTC.
+        allowed: the setting `NCCO_DIAL_ALLOW`.
+        clock: returns the current time, in UTC.
     """
 
     store: Store
@@ -166,7 +166,7 @@ class ApiState:
 async def _key(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 ) -> ApiKeyRow:
-    """The API key of a request. Raises HTTPException."""
+    """The API key of a request. Raises HTTPException if the key is missing or wrong."""
     state: ApiState = request.app.state.api
     found = await state.store.api_keys.find(credentials.credentials) if credentials is not None else None
     if found is None:
@@ -186,7 +186,7 @@ Key: TypeAlias = Annotated[ApiKeyRow, Depends(_key)]
 
 
 def placing_api(store: Store, allowed: tuple[str, ...]) -> FastAPI:
-    """The application. It opens and closes the store."""
+    """Make the application, which opens and closes the store."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -240,7 +240,7 @@ async def _unavailable(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _http_error(_: Request, error: Exception) -> JSONResponse:
-    """A refusal by a route, or by the framework, whose detail is a sentence."""
+    """The reply to a refusal by a route or by the framework. The framework's refusals only have a sentence."""
     refusal = cast(FrameworkRefusal, error)
     detail: Any = refusal.detail
     known = detail if isinstance(detail, dict) else {"problem": str(detail), "cure": COMPARE}
@@ -250,7 +250,7 @@ async def _http_error(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    """What is wrong in a body or a query, without the values, which JSON may not be able to hold."""
+    """The reply to an invalid body or query. It leaves out the values, because JSON cannot represent all of them."""
     first = cast(RequestValidationError, error).errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:])
     return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, first["msg"], COMPARE, where)

@@ -34,7 +34,7 @@ def escaped(text: str) -> str:
 
 
 class PrettyRenderer:
-    """Renders events. It is the last processor of the log.
+    """Renders events as readable lines. It is a processor of the log.
 
     Args:
         colours: whether to use the colours of a terminal.
@@ -44,7 +44,7 @@ class PrettyRenderer:
         self._colours = colours
 
     def __call__(self, _: object, level: str, line: EventDict) -> str:
-        """Render an event as lines. A webhook usually takes one."""
+        """Render an event as lines. A webhook usually takes one line."""
         time = self._paint("time", f"{datetime.fromisoformat(line['timestamp']).astimezone():%H:%M:%S}")
         if line["event"] == "webhook" and "caller" in line:
             text = self._webhook(line)
@@ -68,7 +68,7 @@ class PrettyRenderer:
 
 
 def _what(line: EventDict) -> str:
-    """What a webhook was and did: `call`, `pressed 2`, `pressed 9 (nomatch)`, `busy, to 447700900111`, ..."""
+    """Describe a webhook and its outcome: `call`, `pressed 2`, `pressed 9 (nomatch)`, `busy, to 447700900111`, ..."""
     kind, _, detail = line["kind"].partition("-")
     words = {"answer": "call", "input": "", "event": detail, "notify": ""}.get(kind, kind)
     what = ", ".join(part for part in (words, line["told"]) if part) or kind
@@ -77,7 +77,7 @@ def _what(line: EventDict) -> str:
 
 
 def _details(line: EventDict) -> Iterator[str]:
-    """What went wrong, with the stack of an exception."""
+    """The lines that say what went wrong, with the stack of an exception."""
     for name in ("problem", "cure"):
         if line.get(name):
             yield f"{name}: {line[name]}"

@@ -1,4 +1,4 @@
-"""Recordings in a running server: the fetcher, its log and its metrics."""
+"""Makes the fetcher of recordings, with its log and metrics, and looks for lost files."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from app.vonage.application_token import ApplicationTokens
 from app.web.metrics import Metrics
 
 LOST_S: Final = 600.0
-"""How often to look for lost files, in seconds. As long as there are any, every `SWEEP_S`, so that a fix shows up soon.
+"""How often to look for lost files, in seconds. While files are lost, the server looks every `SWEEP_S` seconds instead,
+so a fix shows up soon.
 """
 
 
 class RecordingLog(FetchListener):
-    """Logs and counts recordings, without values of calls."""
+    """Logs and counts recordings. The log contains no data of calls."""
 
     def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._metrics = metrics
         self._log = log
 
     def fetched(self, row: RecordingRow, next_s: float | None) -> None:
-        """Report an attempt."""
+        """Report an attempt to fetch a recording."""
         about = {"id": row.id, "kind": row.kind, "session": row.session, "tries": row.tries}
         if not row.problem:
             self._metrics.recording_tries.labels("kept").inc()
@@ -56,7 +57,7 @@ class RecordingLog(FetchListener):
 def make_fetcher(
     settings: Settings, store: Store, metrics: Metrics, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> Fetcher | None:
-    """The fetcher with these settings; None if recordings are not kept."""
+    """Make the fetcher with these settings; None if recordings are not kept."""
     files = settings.recording_files
     if files is None:
         return None
@@ -73,7 +74,7 @@ def make_fetcher(
 
 
 async def watch_files(store: Store, files: RecordingFiles, metrics: Metrics, log: FilteringBoundLogger) -> None:
-    """Regularly count those of the newest recordings whose files are lost."""
+    """Regularly count how many of the newest recordings have lost their files."""
     lost = 0
     while True:
         before = lost
@@ -81,7 +82,7 @@ async def watch_files(store: Store, files: RecordingFiles, metrics: Metrics, log
             async with store.records() as records:
                 lost = await count_lost(records, files)
             metrics.missing_recordings.labels("lost").set(lost)
-        except Exception as error:  # noqa: BLE001 - also a fault of ours must not end the looking for good
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not end this task
             log.warning("recordings not checked", problem=f"{type(error).__name__}: {error}")
         if lost > before:
             log.error(

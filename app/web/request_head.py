@@ -1,6 +1,6 @@
-"""The head of a request: its size limit, and what happens to it before routing.
+"""Limits the size of request heads, and processes heads before routing.
 
-uvicorn's parser has no size limit, and middleware only sees complete heads. So both get one here.
+uvicorn's parser has no size limit, and middleware only sees complete heads, so both check the size here.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class LimitedHeadProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The head is complete. Drop the trailers of a chunked body, which would otherwise be reported as headers."""
+        """Called after the head. Drops the trailers of a chunked body, which would otherwise be reported as headers."""
         self._is_in_head = False
         super().on_headers_complete()
         self.headers = deque(maxlen=0)  # type: ignore[assignment]  # accepts appends, and keeps nothing
@@ -59,10 +59,10 @@ class LimitedHeadProtocol(HttpToolsProtocol):
 class RequestHeadMiddleware:
     """Refuses request heads that are too large, normalises webhook paths, and closes connections while draining.
 
-    If OpenTelemetry's instrumentation has made a span for the request, it also shortens the URL in it.
+    If OpenTelemetry's instrumentation has made a span for the request, this also shortens the URL in the span.
 
     Repeated and trailing slashes in the path of a webhook are ignored. While the server is draining, each connection is
-    closed after its response, so that clients connect to another host.
+    closed after its response, so clients connect to another host.
 
     Webhooks go straight to their routes, which answer every error themselves (docs/decisions.md).
     """

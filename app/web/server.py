@@ -36,9 +36,9 @@ from app.web.placing_api import placing_api
 from app.web.request_head import LimitedHeadProtocol
 
 FINISH_S: Final = 10
-"""Seconds that running requests get to finish after the port has closed. None takes more than half of this."""
+"""Seconds that running requests get to finish after the port has closed. No request takes more than half of this."""
 KEEP_ALIVE_S: Final = 75
-"""How long an idle connection stays open, in seconds. Load balancers use 60, so they close it first."""
+"""How long an idle connection stays open, in seconds. Load balancers usually use 60, so they close it first."""
 MAX_OPEN_FILES: Final = 65_536
 """Maximum number of open files per process, if the system allows it. Each connection uses one."""
 WORKER_S: Final = 30
@@ -69,7 +69,7 @@ def serve(
         dev: see `create_app`.
         workers: number of processes that serve, at least 1.
         ready: called when the port is bound, before the first request.
-        metrics: a bound socket on which the metrics are served too, besides the port in the settings.
+        metrics: a bound socket that serves the metrics, in addition to the port in the settings.
 
     Raises:
         SettingsError: it is unsafe to serve with these settings, or an address cannot be used.
@@ -83,11 +83,11 @@ def serve(
     if schema is not None and schema.found and schema.missing:
         structlog.get_logger().warning("schema_upgraded", found=schema.found, newest=schema.newest)
     _raise_file_limit()
-    if hasattr(signal, "SIGHUP"):  # neither a closed terminal nor a reload by an earlier version's unit ends calls
+    if hasattr(signal, "SIGHUP"):  # closing the terminal, or a reload by an old version's unit, must not end calls
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with listening(settings.host, settings.port) as bound, suppress(KeyboardInterrupt):
         host, port = bound.getsockname()[:2]
-        settings = settings.model_copy(update={"port": int(port)})  # for port 0, the one that callbacks use
+        settings = settings.model_copy(update={"port": int(port)})  # for port 0, the actual port, for callback URLs
 
         def greet() -> None:
             if ready is not None:
@@ -99,12 +99,12 @@ def serve(
 
 @contextmanager
 def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "NCCO_PORT")) -> Iterator[socket.socket]:
-    """A socket that is bound to an address. Raises SettingsError about one of the settings `names`."""
+    """Yield a socket that listens on an address. Raises SettingsError about one of the settings `names`."""
     host_setting, port_setting = names
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         bound = socket.socket(family, socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:  # the latter for a part of the name with more than 63 characters
+    except (OSError, UnicodeError) as error:  # UnicodeError: a part of the name has more than 63 characters
         reason = getattr(error, "strerror", None) or error
         raise SettingsError(
             host_setting, f"{host} is not an address of this machine: {reason}", _OWN_ADDRESS
@@ -127,7 +127,8 @@ def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "N
 async def _try_store(settings: Settings) -> Schema | None:
     """Open the store once before anything listens, so that an error is reported in one sentence.
 
-    Returns the schema version that it had; None if unknown. A store that is unavailable is tried again later.
+    Returns the schema that the store had before; None for a store that is in memory or unavailable. An unavailable
+    store is tried again later.
     """
     store = open_store(settings.database_url)
     with suppress(StoreUnavailable):
@@ -138,7 +139,7 @@ async def _try_store(settings: Settings) -> Schema | None:
 
 
 def _raise_file_limit() -> None:
-    """Raise the open file limit of this process and its workers, which is usually 1,024."""
+    """Raise the limit of open files for this process and its workers. The limit is usually 1,024."""
     with suppress(ImportError, OSError, ValueError):  # the system has no such limit, or allows less
         resource = import_module("resource")
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -189,7 +190,7 @@ def _run(
 
 @contextmanager
 def _shared_counters() -> Iterator[None]:
-    """A folder for counters. Workers inherit it through the environment."""
+    """Make a folder for counters. Workers find it through the environment."""
     with TemporaryDirectory(prefix="ncco-metrics-") as folder:
         os.environ[MULTIPROCESS_DIR] = folder
         try:
@@ -215,14 +216,13 @@ def _stopped_by_sigterm(server: Server) -> Iterator[Server]:
 class Workers(Multiprocess):
     """uvicorn's supervisor of workers, with three differences.
 
-    It closes its copy of each worker's end of the pipe, so that it notices at once if a worker dies while being pinged.
-    If there is not enough memory or no file descriptor is left, it starts a worker later. It kills a worker that hangs
-    on exit.
+    It closes its copy of each worker's end of the pipe, so it notices at once if a worker dies while being pinged. If
+    memory or file descriptors run out, it starts the worker later. It kills a worker that hangs on exit.
 
     Args:
         config: uvicorn's configuration.
-        bound: the socket on which the workers listen.
-        drain_s: how long the workers go on serving after SIGTERM, in seconds.
+        bound: the socket that the workers listen on.
+        drain_s: how long the workers continue to serve after SIGTERM, in seconds.
     """
 
     def __init__(self, config: Config, bound: socket.socket, drain_s: float) -> None:
@@ -252,10 +252,10 @@ class Workers(Multiprocess):
         super().terminate_all()
 
     def stop(self, number: int, _: object) -> None:
-        """Handle a signal: let the workers drain, or on SIGINT or a second signal make them exit."""
+        """Handle a signal: let the workers drain. On SIGINT or a second signal, make them exit at once."""
         is_urgent = self.should_exit.is_set() or number == signal.SIGINT
         self.should_exit.set()
-        for listener in self.sockets:  # nobody would serve connections to this copy
+        for listener in self.sockets:  # nothing would accept connections on this copy
             listener.close()
         self._signal_workers(signal.SIGINT if is_urgent else signal.SIGTERM)
         if is_urgent:
@@ -284,7 +284,7 @@ class Workers(Multiprocess):
 def _run_workers(config: Config, bound: socket.socket, drain_s: float) -> None:
     """Serve from uvicorn's workers until a signal comes. Raises SystemExit if a worker cannot start.
 
-    uvicorn only handles a signal after waiting for a worker that hangs, so our handler comes first.
+    uvicorn only handles a signal after waiting for a worker that hangs, so our own handlers react first.
     """
     workers = Workers(config, bound, drain_s)
     signal.signal(signal.SIGTERM, workers.stop)
@@ -295,7 +295,7 @@ def _run_workers(config: Config, bound: socket.socket, drain_s: float) -> None:
 
 
 def make_worker_app(settings: Settings, *, dev: bool, server_id: str) -> FastAPI:
-    """The application of a worker, with its log. The worker exits when its supervisor does."""
+    """Make the application and the log of a worker. The worker exits when its supervisor does."""
     write_line = configure_log(settings)
     end_with_parent(signal.SIGINT)
     return create_app(settings, dev=dev, write_line=write_line, server_id=server_id)
@@ -316,7 +316,7 @@ def end_with_parent(number: signal.Signals) -> None:
 
 
 def config_of(app: Callable[..., Any], *, lifespan: Literal["on", "off"] = "on", **own: Any) -> Config:
-    """The configuration that the servers of webhooks, console and metrics share, updated with `own`."""
+    """The configuration that all servers (of webhooks, console, metrics, ...) share, updated with `own`."""
     return Config(
         app,
         http=LimitedHeadProtocol,

@@ -1,15 +1,15 @@
-"""Draining on SIGTERM.
+"""Drains the server on SIGTERM.
 
-Who handles a signal, in a server of one process:
+In a server of one process, signals are handled as follows:
 
     before and after uvicorn serves    SIGTERM          `app.web.server` ends the server without an error
     while it serves                    SIGTERM          `draining_on_sigterm`, if there is a time to drain; then uvicorn
                                        second SIGTERM   `draining_on_sigterm` hands it to uvicorn immediately
                                        SIGINT           uvicorn
-    always                             SIGHUP           nobody
+    always                             SIGHUP           ignored
 
 If there are several workers, their supervisor, `app.web.server.Workers`, sends them SIGTERM, and SIGINT when it gets a
-second SIGTERM; each worker does the above. A worker whose supervisor was killed sends itself SIGINT.
+second SIGTERM. Each worker handles these as above. A worker whose supervisor was killed sends itself SIGINT.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from app.web.health import Readiness
 async def draining_on_sigterm(readiness: Readiness, drain_s: float, log: FilteringBoundLogger) -> AsyncIterator[None]:
     """While the application runs, delay the effect of SIGTERM by `drain_s` seconds.
 
-    A second SIGTERM ends the delay, but not in a worker, which gets a signal to the process group twice: directly and
-    through its supervisor. SIGINT is not delayed. With 0 seconds, or outside the main thread, this does nothing.
+    A second SIGTERM ends the delay, except in a worker: a worker gets each signal to the process group twice, directly
+    and through its supervisor. SIGINT is not delayed. With 0 seconds, or outside the main thread, this does nothing.
     """
     loop = asyncio.get_running_loop()
     before = signal.getsignal(signal.SIGTERM)
@@ -59,7 +59,7 @@ async def draining_on_sigterm(readiness: Readiness, drain_s: float, log: Filteri
         return
     try:
         loop.add_signal_handler(signal.SIGTERM, on_sigterm)
-    except (NotImplementedError, RuntimeError, ValueError):  # the system has no such signals, or this is another thread
+    except (NotImplementedError, RuntimeError, ValueError):  # no such signals in this system, or not the main thread
         yield
         return
     try:

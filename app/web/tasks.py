@@ -88,7 +88,7 @@ async def opened_store(
 async def _open_later(
     store: Store, attempt: asyncio.Task[None], opened: asyncio.Event, log: FilteringBoundLogger, retry_s: float
 ) -> None:
-    """Try until the store is open. Each problem is logged once."""
+    """Retry until the store is open. A problem is only logged again after a different one."""
     logged = ""
     while not opened.is_set():
         try:
@@ -150,7 +150,7 @@ async def remove_old_recordings(
                 log.info("recordings removed", files=removed)
         except (StoreError, OSError) as error:
             log.warning("recordings not removed", problem=str(error))
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the removing for good
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not end this task
             log.warning("recordings not removed", problem=f"{type(error).__name__}: {error}")
         await asyncio.sleep(SWEEP_S)
 
@@ -164,7 +164,7 @@ async def end_unended_calls(
     log: FilteringBoundLogger,
     clock: Callable[[], datetime],
 ) -> None:
-    """Regularly end calls whose end was missed. `looked` is set after the first time."""
+    """Regularly end calls whose end was missed. `looked` is set after the first search for such calls."""
     days = await retention_days(setting, service.store)
     calls = UnendedCalls(service, voice, timedelta(days=days) if days else None)
     while True:
@@ -177,7 +177,7 @@ async def end_unended_calls(
                 log.info("calls ended", early=found.early, known=found.known, lost=found.lost)
         except StoreError as error:
             log.warning("ends of calls not looked for", problem=str(error))
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the looking for good
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not end this task
             log.warning("ends of calls not looked for", problem=f"{type(error).__name__}: {error}")
         await asyncio.sleep(LOOK_S)
 
@@ -185,7 +185,7 @@ async def end_unended_calls(
 async def delete_old_calls(
     setting: int | None, service: CallService, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> None:
-    """Regularly delete calls that are older than the setting or the database's default allows."""
+    """Regularly delete calls that are older than the retention in the setting or, without one, in the database."""
     days = await retention_days(setting, service.store)
     while days:
         swept = await sweep_calls(service.store, service.library, clock(), timedelta(days=days))

@@ -15,19 +15,17 @@ from app.service.library import CURE, Library
 from app.web.metrics import Metrics
 
 FLOWS_POLL_S: Final = 0.5
-"""How often the files are compared, in seconds. File system notifications would not do: network drives, some mounts and
-replaced folders send none.
+"""How often the server checks the files for changes, in seconds. File system notifications would not be enough: network
+drives, some mounts and replaced folders send none.
 """
 SETTLE_S: Final = 0.1
-"""Seconds that files must be unchanged before they are read, so that a save of many files is read once."""
+"""Seconds that files must be unchanged before they are read, so that saving many files causes only one read."""
 SETTLE_LIMIT_S: Final = 2.0
 """After this many seconds, files are read even if they are still changing."""
 REMOVAL_WAIT_S: Final = 3.0
-"""How long to wait before a removal is refused, in seconds, because a file that is being replaced is missing for a
-moment.
-"""
+"""How long to wait before a removal is refused, in seconds: a file that is being replaced is missing for a moment."""
 FIRST_TRIES: Final = 10
-"""How often to try to load the flows at startup, while the store cannot save them."""
+"""How many times to try to load the flows at startup, while the store cannot save them."""
 FIRST_WAIT_S: Final = 0.5
 
 ISSUES_LOGGED: Final = 100
@@ -38,7 +36,7 @@ class FlowReader:
 
     Args:
         folders: the folders with flows and templates.
-        library: gets the flows that have no errors.
+        library: loads the flows, and uses them if they have no errors.
         metrics: counts the reads.
         log: gets a line for each issue and for each read.
         is_pretty: whether to log the issues of a read together, with the lines of the files.
@@ -71,8 +69,8 @@ class FlowReader:
     async def read(self, *, confirms_removals: bool = False, removal_wait_s: float = 0.0) -> None:
         """Load the flows once. Never raises: if anything is wrong, the last good flows stay in use.
 
-        If something that callers can reach was removed, the flows are loaded again `removal_wait_s` seconds later, and
-        only refused then.
+        If something that callers can reach was removed, the flows are loaded again `removal_wait_s` seconds later. They
+        are only refused if it is still missing then.
         """
         library = self.library
         log = self._log
@@ -86,7 +84,7 @@ class FlowReader:
         except (AppError, OSError) as error:
             log.error("flows not read", problem=str(error))
             return
-        except Exception:  # an error in the loader must not end calls, nor the watcher
+        except Exception:  # an error in the loader must end neither calls nor the watcher
             log.exception("flows not read", problem="internal error")
             return
         self._metrics.loaded(project, library.current, len(library.removed))
@@ -122,7 +120,7 @@ class FlowReader:
 
 
 async def watch_flows(reader: FlowReader) -> None:
-    """Reload the flows whenever files change, a removal is confirmed, or the store has yet to save them.
+    """Reload the flows whenever files change, a removal is confirmed, or the store has not saved the flows yet.
 
     Runs until cancelled.
     """

@@ -15,7 +15,7 @@ from app.web.webhook_http import BodyTooLarge, WebhookRequest, WebhookResponse, 
 REPLACING_STATUSES: Final = frozenset(
     {"busy", "timeout", "unanswered", "rejected", "failed", "disconnected", "machine", "human"}
 )
-"""Statuses of a connect for which Vonage plays the reply. Source: webhook reference, synchronous connect."""
+"""Vonage plays the reply to a connect event with these statuses. Source: webhook reference, synchronous connect."""
 
 _SIGN: Final = "Switch on signed webhooks for the application in the Vonage dashboard."
 _COMPARE: Final = "Compare VONAGE_SIGNATURE_SECRET with the API settings of the Vonage dashboard."
@@ -35,14 +35,14 @@ _OWN_URLS: Final = "This server writes callback URLs into its NCCOs; they cannot
 
 
 class Failure(NamedTuple):
-    """The response if no NCCO is played, and what the log and the metrics call it.
+    """A failure, with the response to send if no NCCO is played.
 
     Attributes:
-        outcome: its name in the log and the metrics.
+        outcome: the failure's name in the log and the metrics.
         status: the HTTP status.
-        problem, cure: the body.
+        problem, cure: the content of the body.
         is_playable: whether a caller on the line hears the failsafe NCCO instead.
-        is_fault: whether it is an error of the server, whose stack is logged.
+        is_fault: whether the server itself is at fault; then the exception's stack is logged.
     """
 
     outcome: str
@@ -91,13 +91,13 @@ def failure_response(error: Exception, request: WebhookRequest, path: str) -> We
         body = error_body(failure.problem, failure.cure)
         return WebhookResponse(reply, failure.status, body, error=fault, closes=closes)
     leg, conversation = (getattr(webhook, name, None) or "" for name in ("uuid", "conversation_uuid"))
-    ncco = JOIN_SILENTLY if route == "onanswer" else request.calls.failsafe  # the called party hears nothing first
+    ncco = JOIN_SILENTLY if route == "onanswer" else request.calls.failsafe  # a called party hears no failsafe
     reply = Reply(ncco, route, "failsafe", "", "", leg, conversation, is_failsafe=True, problem=failure.problem)
     return WebhookResponse(reply, error=fault, closes=closes)
 
 
 def plays_reply(path: str, webhook: Webhook | None) -> bool:
-    """Whether Vonage plays the reply, so that the caller must hear something in any case."""
+    """Whether Vonage plays the reply, so it must contain an NCCO for the caller."""
     if path in {"/webhooks/event/{wait}", "/webhooks/placed/{attempt}/event"}:
         return isinstance(webhook, StatusWebhook) and webhook.status in REPLACING_STATUSES
     return path != "/webhooks/event"

@@ -1,4 +1,4 @@
-"""A webhook as an HTTP request, which is verified and parsed here, and its response."""
+"""The HTTP request of a webhook, which is verified and parsed here, and the HTTP response."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from app.web.log import WriteLine
 from app.web.metrics import Metrics
 
 DEADLINE_S: Final = 4.0
-"""Vonage waits 5 seconds for the whole reply. Source: delivery rules, socket timeout."""
+"""Time limit for a reply, in seconds. Vonage waits 5 for the whole reply. Source: delivery rules, socket timeout."""
 
 REFUSED_BODY_S: Final = 0.25
 """How long a request without a valid signature may take to send its body, in seconds. A client that is still sending
@@ -35,13 +35,14 @@ when the connection closes may miss the response.
 """
 
 DISCARDED_LIMITS: Final = 16
-"""A body that is too large is read and discarded up to this many times the limit, so that the client gets the response.
+"""A body that is too large is read and discarded, up to this many times the limit, so that the client still gets the
+response.
 """
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 DEPTH_LIMIT: Final = 64
-"""Maximum depth of a JSON body. Our choice: real webhooks have four levels, and deep nesting is an attack on the
+"""Maximum depth of a JSON body. Our choice: real webhooks have four levels, and deeper nesting may be an attack on the
 parser.
 """
 FIELD_LIMIT: Final = 1000
@@ -70,7 +71,7 @@ class WebhookConfig:
         write_line: gets a line for every webhook.
         dev: development mode: without a public URL, callback URLs use the address of the request.
         deadline_s: seconds until a caller hears the failsafe NCCO.
-        clock: the time, aware, UTC.
+        clock: returns the current time, in UTC.
         verifier: checks signatures; replaced when the secret changes; None if webhooks are not signed.
     """
 
@@ -119,12 +120,12 @@ class WebhookRequest(HTTPConnection):
 
     @property
     def verified(self) -> Delivery:
-        """The delivery, for endpoints: they run only after it has been verified and parsed."""
+        """The delivery. For endpoints, which only run after it has been verified and parsed."""
         assert self.delivery is not None  # noqa: S101 - for the type
         return self.delivery
 
     async def receive_webhook(self) -> None:
-        """Verify, read and parse the request. Raises SignatureError, if possible before reading, and BodyTooLarge."""
+        """Verify, read and parse the request. Raises SignatureError (if possible, before reading) or BodyTooLarge."""
         config = self.config
         scope = self.scope
         now = config.clock()
@@ -132,11 +133,11 @@ class WebhookRequest(HTTPConnection):
         query = scope["query_string"]
         claims = None
         given = scope["headers"]
-        headers: dict[bytes, bytes] = dict(reversed(given))  # the first of several headers
+        headers: dict[bytes, bytes] = dict(reversed(given))  # of a repeated header, the first value
         if config.verifier is not None:
             try:
                 if len(headers) < len(given) and sum(name == b"authorization" for name, _ in given) > 1:
-                    raise WrongSignature(Refusal.SEVERAL)  # a proxy may have used another one
+                    raise WrongSignature(Refusal.SEVERAL)  # a proxy may have checked another one of them
                 token = config.verifier.token(headers.get(b"authorization"))
                 claims = config.verifier.verify_token(token, now.timestamp())
             except SignatureError:
@@ -182,7 +183,7 @@ class WebhookRequest(HTTPConnection):
         return b"".join(chunks)
 
     async def _discard_body(self) -> None:
-        """Read the body of a refused request, if it comes at once."""
+        """Read the body of a refused request, if it arrives at once."""
         try:
             async with asyncio.timeout(REFUSED_BODY_S):
                 await self._read_body()
@@ -191,7 +192,7 @@ class WebhookRequest(HTTPConnection):
 
 
 Fields: TypeAlias = tuple[dict[str, Any], str]
-"""The fields of a webhook, and why they cannot be read, or ""."""
+"""The fields of a webhook, and why they cannot be read ("" if they can)."""
 
 
 def read_query(query: bytes, source: str = "query") -> Fields:
@@ -237,7 +238,7 @@ _NAMES: Final = {list: "array", str: "text", bool: "truth value", int: "number",
 
 
 def _is_deep(body: bytes) -> bool:
-    """Whether brackets outside strings are nested deeper than allowed. Linear, without recursion."""
+    """Whether brackets outside strings are nested deeper than allowed. Takes linear time, without recursion."""
     depth = 0
     for bracket in re.finditer(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', body, re.DOTALL):
         match bracket[0]:
@@ -255,7 +256,7 @@ class WebhookResponse(Response):
 
     Attributes:
         reply: what the service decided, for the log and the metrics.
-        error: the exception behind it, for the log; it is never sent.
+        error: the exception that caused the response, for the log; it is never sent.
     """
 
     def __init__(

@@ -57,7 +57,7 @@ class Deadline:
             self._task.cancel()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Raise TimeoutError if the deadline cancelled the task, and nobody else did."""
+        """Raise TimeoutError if the deadline cancelled the task, and nothing else did."""
         self._timer.cancel()
         if self._is_over and self._task is not None:
             others = self._task.uncancel()
@@ -77,7 +77,7 @@ class WebhookRoute(APIRoute):
         return self.path.split("/")[2]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Always send a response. Then count and log the webhook, where an error can no longer affect the caller."""
+        """Always send a response. Then count and log the webhook, because an error can no longer affect the caller."""
         if scope["method"] not in (self.methods or ()):
             refused = error_response(405, "method not allowed", "See the Allow header.", {"allow": "GET, POST"})
             await refused(scope, receive, send)
@@ -140,7 +140,7 @@ def _require_playable(reply: Reply, *, must_play: bool) -> None:
     elif ncco[:1] != b"[" or ncco[-1:] != b"]":
         raise ValueError("a reply is not an NCCO")
     elif reply.is_repeat:
-        orjson.loads(ncco)  # it may be empty, because a flow may end the call at once
+        orjson.loads(ncco)  # the NCCO may be empty, because a flow may end the call at once
 
 
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
@@ -155,7 +155,7 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 
 EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, TransferWebhook, ErrorWebhook, PaymentWebhook)
 ACTION_EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, InputWebhook, ErrorWebhook)
-"""Webhooks to the application's event URL, and to an action's."""
+"""`EVENTS` are sent to the application's event URL, and `ACTION_EVENTS` to the event URL of an action."""
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=WebhookRoute, responses=_RESPONSES)
 rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)
@@ -166,7 +166,7 @@ rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)
 @router.get("/answer")
 @router.post("/answer", openapi_extra=body_of(AnswerWebhook))
 async def answer(request: WebhookRequest) -> WebhookResponse:
-    """Reply with the first NCCO of a call, whose flow is found by the called number."""
+    """Reply with the first NCCO of a call. The called number determines the flow."""
     return WebhookResponse(await request.calls.answer(request.verified))
 
 
@@ -193,7 +193,7 @@ async def event(request: WebhookRequest) -> WebhookResponse:
     openapi_extra=body_of(*ACTION_EVENTS),
 )
 async def action_event(request: WebhookRequest, wait: str) -> WebhookResponse:
-    """Handle an event of a connect, a recording or a transcription."""
+    """Handle an event of a dialled party, a recording or a transcription."""
     return WebhookResponse(await request.calls.resume("event", wait, request.verified))
 
 
@@ -214,7 +214,7 @@ async def on_answer(request: WebhookRequest, wait: str) -> WebhookResponse:
 @router.get("/answer/{flow}")
 @router.post("/answer/{flow}", openapi_extra=body_of(AnswerWebhook))
 async def answer_flow(request: WebhookRequest, flow: str) -> WebhookResponse:
-    """Reply with the first NCCO of a call, whose flow the URL names."""
+    """Reply with the first NCCO of a call. The URL names the flow."""
     return WebhookResponse(await request.calls.answer(request.verified, flow))
 
 
