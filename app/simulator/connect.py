@@ -66,7 +66,7 @@ class Dial:
         return (yield from self._answered(behaviour))
 
     def _from(self) -> str | None:
-        """The caller ID that the called party sees. It is unverified that our own number is the default."""
+        """The caller ID that the called party sees. It is unverified that the default is our own number."""
         written = self._action.get("from")
         if written is not None or (self._endpoint["type"] == "phone" and not self._action.get("randomFromNumber")):
             return None if written is None else str(written)
@@ -150,7 +150,7 @@ class Dial:
         script.cancel()
 
     def _hangs_up_before(self, detection: Detection, behaviour: Behaviour) -> bool:
-        """Whether the party hangs up before a detection result. With the outcome `human` or a machine, it stays.
+        """Whether the party hangs up before a detection result. It stays if its outcome is `human` or a machine.
 
         Source: webhook reference, Machine detection (about 5 s of analysis). We infer that no event is sent then.
         """
@@ -211,7 +211,7 @@ def ring(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
     Args:
         leg: the leg of the called party.
         decider: the leg whose `decide` sets the party's behaviour, if it is unknown.
-        action: the connect that dials it.
+        action: the `connect` action that dials the party.
     """
     behaviour = yield from _behaviour(leg, decider, action)
     longest = float(action.get("timeout", 60))
@@ -226,7 +226,7 @@ def ring(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
 
 
 def _behaviour(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
-    """The behaviour of the dialled party. Dialling a phone fails from a number that the application does not have.
+    """The behaviour of the dialled party. Dialling a phone fails if the caller ID is not the application's number.
 
     Source: NCCO reference, Connect (from).
     """
@@ -292,7 +292,7 @@ def follow(leg: Leg, behaviour: Behaviour) -> Steps[None]:
 
 
 BEEP_TIMEOUT_S: Final = 45.0
-"""Default time to wait for a beep, in seconds. The documentation states none."""
+"""Default time to wait for a beep, in seconds. No default is documented."""
 
 
 @dataclass(frozen=True, slots=True)

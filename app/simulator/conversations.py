@@ -100,7 +100,7 @@ class SimulatedConversation:
         return sound
 
     def relay_speech(self, speaker: Leg, text: str, seconds: float) -> None:
-        """Let the legs that can hear the speaker hear the text. Nobody does before a named conversation starts."""
+        """Let the legs that can hear the speaker hear the text. Before a named conversation starts, nobody can."""
         if self.name and not self.started.is_fired:
             return
         for listener in self.legs:
@@ -122,7 +122,8 @@ class SimulatedConversation:
 
 
 BYTES_A_SECOND: Final = {"mp3": 4000, "ogg": 4000, "wav": 32000}
-"""Size of a second of audio, by format. For mp3, 32 kbit/s (Source: recording guide of 2022). Others: our estimates."""
+"""Bytes per second of audio. For mp3, this is 32 kbit/s. Source: recording guide of 2022. The rest are our estimates.
+"""
 
 
 class Recording:

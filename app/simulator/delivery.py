@@ -51,7 +51,7 @@ class Application:
             POST).
         signature_secret: the account's signature secret; "" to send unsigned webhooks.
         numbers: the application's numbers. Only these can be used to call phones; () for any number.
-        region_url: the REST host that webhooks name.
+        region_url: the URL of the REST API, as given in webhooks.
     """
 
     answer_url: str
@@ -354,7 +354,7 @@ class Deliveries:
         return result
 
     def _next_fault(self, delivery: WebhookDelivery) -> NetworkFault:
-        """The faults to add. A fallback gets none, because it has to recover from the others."""
+        """The faults to add. A fallback gets none, because it must succeed after another delivery has failed."""
         if self._chaos is None or delivery.kind == "fallback" or delivery.skips_chaos:
             return NO_FAULT
         return self._chaos.next_fault(is_awaited=delivery.is_played)

@@ -25,7 +25,7 @@ CHARACTERS_PER_MINUTE: Final[Mapping[str, float]] = {
 }  # fmt: skip
 """Speaking rate of languages that are written without spaces."""
 COMMA_S: Final = 0.15
-"""Source: NCCO reference, Talk (text): a comma adds a short pause. Its length is our estimate."""
+"""Seconds that a comma adds. Source: NCCO reference, Talk (text): a short pause. Its length is our estimate."""
 SENTENCE_S: Final = 0.35
 STRENGTHS: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.7, "x-strong": 1.2}
 RATES: Final = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.6}

@@ -119,7 +119,7 @@ def _each_key(playback: Playback, action: Action) -> Steps[None]:
 
 
 def listen_for_keys(leg: Leg, target: Target, first: PartyInput | None = None) -> Steps[None]:
-    """Send each key that a party presses. The first of them is `first`, if it was pressed before."""
+    """Send each key that a party presses, beginning with `first` if a key was pressed before."""
     with InputQueue((leg, PressedKey)) as queue:
         if first is not None:
             queue.put(first)

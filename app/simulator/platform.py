@@ -71,7 +71,7 @@ class Vonage:
         self.named: dict[str, SimulatedConversation] = {}
 
     def own_conversation(self, leg: Leg, conversation: SimulatedConversation) -> None:
-        """Put a leg into a conversation that is controlled by its own NCCO."""
+        """Put a leg into a conversation that the leg's own NCCO controls."""
         conversation.controller = leg
         self.conversations.setdefault(conversation.uuid, conversation)
         conversation.join(leg)
@@ -79,7 +79,7 @@ class Vonage:
     def conversation_named(self, name: str) -> SimulatedConversation:
         """Get the conversation with this name, or create it.
 
-        Source: NCCO reference, Conversation: the same name is the same conversation, within an application.
+        Source: NCCO reference, Conversation: within an application, the same name means the same conversation.
         """
         conversation = self.named.get(name)
         if conversation is None or conversation.over.is_fired:
@@ -101,7 +101,7 @@ class Vonage:
         return url, "GET" if str(action.get("eventMethod", "POST")).upper() == "GET" else "POST"
 
     def new_file(self) -> str:
-        """A URL for a recording or transcription. There is no file, and its host does not exist (RFC 2606)."""
+        """A URL for a recording or transcription. The file and the host do not exist (RFC 2606)."""
         return f"https://files.invalid/v1/files/{next(self.ids)}"
 
     def send(self, kind: str, target: Target, fields: Mapping[str, Any], leg: Leg) -> None:
@@ -211,7 +211,7 @@ class Vonage:
             self.send("transfer", self.target({}), payloads.transfer(leg, left), leg)
 
     def replace(self, leg: Leg, ncco: Ncco | Target) -> None:
-        """Let a leg play another NCCO, in a conversation of its own. If `ncco` is a target, it is requested first.
+        """Let a leg play another NCCO, in a new conversation. If `ncco` is a target, the NCCO is requested there first.
 
         The legs that this leg has dialled end. Source: Voice API specification, transfer; webhook reference, Transfer.
         What happens to the other parties is unverified.

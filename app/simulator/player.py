@@ -230,7 +230,7 @@ def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> S
 
 
 def transfer(playback: Playback, action: Action) -> Steps[None]:
-    """Move all legs of this conversation into another one, whose NCCO controls them from now on.
+    """Move all legs of this conversation into another conversation, whose NCCO controls them from now on.
 
     Source: NCCO reference, Transfer. It is unverified that an unknown conversation ends the call with an error event.
     """

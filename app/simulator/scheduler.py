@@ -33,7 +33,7 @@ MOST_STEPS: Final = 20_000
 
 
 class NoProgress(AppError):
-    """Processes keep running while no virtual time passes, such as when a notify is answered with the same notify."""
+    """Processes keep running while no virtual time passes, e.g. if the reply to a notify is the same notify again."""
 
 
 class VirtualClock:

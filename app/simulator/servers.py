@@ -89,7 +89,7 @@ def in_time(request: Request, response: Response) -> Response:
 
 
 def compact_json(value: object) -> str:
-    """Encode a value as webhooks do: as JSON without spaces, with non-ASCII letters as they are."""
+    """Encode a value as in webhooks: as JSON without spaces, and without escapes for non-ASCII letters."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -183,7 +183,7 @@ class HttpServer:
 
 
 class AsgiServer(HttpServer):
-    """Any ASGI application in this process, which the caller starts and stops.
+    """Any ASGI application in this process. This class does not start or stop it.
 
     Args:
         app: the application.

@@ -43,7 +43,7 @@ class ApiKeys:
         await self._database.write(partial(_rows, _INSERT, _hash(key), row.name, ",".join(row.flows), row.created_at))
 
     async def find(self, key: str) -> ApiKeyRow | None:
-        """Find the row of a key; None if there is none. The lookup uses the key's hash, so keys are never compared."""
+        """Find a key; None if it does not exist. The lookup uses a hash, so the keys themselves are never compared."""
         rows = await self._database.read(_SELECT, _hash(key))
         return _row(rows[0]) if rows else None
 

@@ -1,4 +1,4 @@
-"""The time of the last backup."""
+"""Stores when the last backup was made."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class BackupRow(NamedTuple):
 
 
 class Backups:
-    """The last backup of an open database. Every method may raise StoreUnavailable."""
+    """Stores the last backup in an open database. Every method may raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -70,7 +70,7 @@ def copy_file(source: Path, target: Path) -> None:
             reading.backup(writing)
     except sqlite3.Error as error:
         raise sqlite_file.unusable(str(target if sqlite_file.is_full(error) else source), error) from error
-    with opened_copy(target) as copy, suppress(sqlite3.OperationalError):  # the table does not exist
+    with opened_copy(target) as copy, suppress(sqlite3.OperationalError):  # the table may not exist
         copy.execute(f"DELETE FROM {SESSIONS_OF_0_2}")
 
 
@@ -104,7 +104,7 @@ def _missing_columns(copy: sqlite3.Connection) -> list[str]:
         return [
             f"{table}.{column}"
             for table in TABLES
-            if table != RETENTION_TABLE  # databases of 0.1 have no such table
+            if table != RETENTION_TABLE  # databases of version 0.1 have no such table
             for column in columns_of(new, table)
             if column not in columns_of(copy, table)
         ]
@@ -118,8 +118,9 @@ def columns_of(copy: sqlite3.Connection, table: str) -> list[str]:
 def require_unused(path: Path) -> None:
     """Raise StoreUnavailable if another process has the file open. Empties the write-ahead log. Blocks.
 
-    Also raises it if there is a log without its database file, because the log's calls may exist nowhere else. Every
-    connection in WAL mode holds a lock, so an attempt to leave that mode fails if there is another connection.
+    Also raises StoreUnavailable if there is a log without its database file, because the log's calls may exist nowhere
+    else. Every connection in WAL mode holds a lock, so an attempt to leave that mode fails if there is another
+    connection.
     """
     sqlite_file.require_no_lost_log(path)
     if not path.exists():

@@ -8,8 +8,7 @@ the code of the operations.
             yield FREE_NEXT, (now, session)
 
 The SQL is PostgreSQL's, with `$1` for the first value; a table in `app.store.sqlite_file` lists the differences in
-SQLite.
-An operation raises StoreError only before it has written anything.
+SQLite. An operation raises StoreError only before it has written anything.
 """
 
 from __future__ import annotations
@@ -133,7 +132,7 @@ class Database(Protocol):
     async def replace_by(self, path: Path) -> None:
         """Atomically replace everything with a checked copy. The database must not be open.
 
-        Raises StoreUnavailable if a server has it open, and StoreError.
+        Raises StoreUnavailable if a server has the database open; may raise StoreError.
         """
 
     async def purge(self, *, rewrite: bool) -> bool | None:
@@ -161,7 +160,7 @@ class WriteItem:
     error: Exception | None = None
 
     def settle(self) -> None:
-        """Pass the result or the error to the waiting task, unless it was cancelled. Call this in its event loop."""
+        """Pass the result or error to the waiting task, unless it was cancelled. Call this in the task's event loop."""
         if self.done.done():
             return
         if self.error is None:
@@ -244,7 +243,7 @@ def has_word(column: str, word: str) -> str:
 
 
 def store_wait(label: str) -> StoreUnavailable:
-    """The cause to set if a task is cancelled while it waits for the store; `is_store_wait` recognises it."""
+    """The exception that becomes the cause of a CancelledError while a task waits for the store."""
     return StoreUnavailable(f"{label} has not answered yet")
 
 

@@ -5,8 +5,8 @@ server refuses a schema version that it does not know. A change that must not st
 a restart or after a downgrade, is an addition: tables and columns with a version of their own, which older servers
 ignore.
 
-Keys are ascending integers, so rows that are written together are stored together. Only the index of call IDs has
-random entries, because each such index adds a page to every commit. PostgreSQL sorts text by its bytes, as SQLite does.
+Keys are ascending integers, so rows that are written together are stored together. An index with random entries adds a
+page to every commit, so only the index of call IDs has them. PostgreSQL sorts text by its bytes, as SQLite does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ VERSION_TABLE: Final = "ncco_schema"
 """The table with the database's version. A database that has our tables but not this one belongs to another program."""
 
 RETENTION_TABLE: Final = "ncco_retention"
-"""The table with the default retention in days. Only databases created by 0.2 or later have it."""
+"""The table with the default retention in days. Databases created by version 0.1 lack it."""
 
 DEFAULT_RETENTION_DAYS: Final = 90
 
@@ -39,7 +39,7 @@ PROBES_TABLE: Final = "probes"
 """A table that is always empty: `probe` writes a row and deletes it."""
 
 ADDITIONS_TABLE: Final = "ncco_additions"
-"""The table with the version of the additions. 0.2 does not create it."""
+"""The table with the version of the additions. Version 0.2 of the server does not create it."""
 
 FORGOTTEN_TABLE: Final = "ncco_forgotten"
 """The table with hashes of the IDs of forgotten calls, so that their late webhooks are recognised."""
@@ -113,7 +113,7 @@ def _version(table: str, tables: Collection[str]) -> Work[str]:
 
 
 def upgrade(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[None]:
-    """Create missing tables and columns. The caller's transaction keeps other writers out. Raises StoreUnusable."""
+    """Create missing tables and columns. The transaction must keep other writers out. Raises StoreUnusable."""
     schema = yield from find_schema(migrations, list_tables, label)
     if schema.missing:
         yield from _run(migrations, schema.missing, VERSION_TABLE)

@@ -159,11 +159,11 @@ class PlacedCalls:
         return list(map(AttemptRow._make, await self._database.read(_SELECT_ATTEMPTS, id_)))
 
     async def list(self, limit: int, before: str = "", wanted: PlacedFilter = ANY_PLACED) -> Sequence[PlacedRow]:
-        """Up to `limit` calls, newest first, starting after the call `before` (its ID)."""
+        """Up to `limit` calls, newest first, starting after the call with the ID `before`."""
         return list(map(PlacedRow._make, await self._database.read(_SELECT_PAGE, limit, before, *wanted)))
 
     async def count(self, batch: str = "") -> dict[tuple[str, str], int]:
-        """The number of calls by state and outcome, in one batch or in total."""
+        """The number of calls for each state and outcome, in one batch or (with "") in all."""
         return {(state, outcome): count for state, outcome, count in await self._database.read(_COUNT, batch)}
 
     async def cancel(self, id_: str, now: int) -> PlacedRow | None:
@@ -234,7 +234,10 @@ class PlacedCalls:
         return await self._database.write(partial(placing.adopt, attempt[:2], leg, conversation))
 
     async def note(self, attempt: AttemptRow, problem: str, give_up_at: int) -> None:
-        """Record why it is unknown if Vonage accepted an attempt. Its webhooks, or their absence, will show it."""
+        """Record why it is unknown whether Vonage accepted an attempt.
+
+        The attempt's webhooks, or a lack of them, will show it.
+        """
         await self._database.write(partial(placing.note, attempt[:2], problem, give_up_at))
 
     async def not_sent(self, attempt: AttemptRow, due_at: int, problem: str, now: int) -> bool:
@@ -244,7 +247,7 @@ class PlacedCalls:
     # Webhooks
 
     async def adopt(self, placed: str, number: int, leg: str, conversation: str) -> AttemptRow | None:
-        """Assign a leg to an attempt; returns the attempt as stored, which may have another leg, or None."""
+        """Assign a leg to an attempt, unless it has another leg; returns the stored attempt, if any."""
         return await self._database.write(partial(placing.adopt, (placed, number), leg, conversation))
 
     async def answered(self, placed: str, number: int, leg: str, now: int, give_up_at: int) -> AttemptRow | None:

@@ -154,7 +154,7 @@ class AttemptResult(NamedTuple):
 
 
 class PlacedFilter(NamedTuple):
-    """Which placed calls to list; "" means any. `number` is a part of the number, in digits."""
+    """Which placed calls to list; "" means any. `number` is digits that occur anywhere in the called number."""
 
     flow: str = ""
     state: str = ""

@@ -58,7 +58,7 @@ TRIES: Final = 3
 CONNECT_S: Final = 3.0
 READ_S: Final = 2.0
 COMMIT_S: Final = 3.5
-"""Time limit in seconds for a group of writes, including its time in the queue. Vonage gives up after 5."""
+"""Time limit in seconds for a group of writes, including its time in the queue. Vonage gives up after 5 seconds."""
 
 BACKGROUND_S: Final = 10.0
 SEARCH_S: Final = 30.0
@@ -91,7 +91,7 @@ _DURABLE: Final = (
 """Makes PostgreSQL write to disk before it acknowledges a commit, even if the database's settings say otherwise."""
 
 _RETURNING: Final = " RETURNING id, key"
-"""Appended to an `Insert`."""
+"""The clause that is appended to an `Insert`."""
 
 
 class PostgresDatabase:
@@ -226,7 +226,7 @@ class _Connections:
     async def opened(
         cls, address: Address, size: int, limit_s: float, *, statement_s: float | None = None
     ) -> _Connections:
-        """A new pool, without connections yet."""
+        """Make a pool, which has no connections yet."""
         made = cls(address, size, limit_s, statement_s=statement_s)
         await made._pool
         return made
@@ -291,7 +291,7 @@ class _PostgresWriter(GroupWriter):
         self._connections = connections
 
     async def close(self) -> None:
-        """Write what is queued, and disconnect."""
+        """Write the queued operations, and disconnect."""
         await super().close()
         await self._connections.close()
 
@@ -394,7 +394,7 @@ async def _transact(connection: Connection, work: Callable[[], Work[T]]) -> T:
 
 
 async def _run(connection: Connection, work: Work[T]) -> T:
-    """Run an operation inside the caller's transaction; returns its result."""
+    """Run an operation in the current transaction; returns its result."""
     try:
         statement = next(work)
         while True:
@@ -469,7 +469,7 @@ async def _keep(_: object) -> None:
 async def _on_a_connection(
     address: Address, work: Callable[[Connection, str], Awaitable[T]], *, limit_s: float | None = OPEN_S
 ) -> T:
-    """Run `work` on a new connection. Raises StoreUnusable, StoreUnavailable."""
+    """Run `work` on a new connection. Raises StoreUnusable or StoreUnavailable."""
     try:
         async with asyncio.timeout(limit_s):
             connection = await asyncpg.connect(**_options(address))

@@ -65,7 +65,7 @@ async def require_unused(connection: Connection, label: str) -> None:
 
 
 async def copy_in(connection: Connection, path: Path) -> None:
-    """Replace all rows with those of a copy, in the caller's transaction. Both must have the newest schema."""
+    """Replace all rows with those of a copy, in the current transaction. Both must have the newest schema."""
     with opened_copy(path) as copy:
         columns = {table: await connection.fetch(SELECT_COLUMNS, table) for table in COPIED}
         present = [table for table in COPIED if columns[table]]

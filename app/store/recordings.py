@@ -362,7 +362,7 @@ class Recordings:
     async def list(
         self, limit: int, before: str = "", wanted: RecordingFilter = ANY_RECORDING
     ) -> Sequence[RecordingRow]:
-        """Up to `limit` recordings, newest first, starting after the recording `before` (its ID)."""
+        """Up to `limit` recordings, newest first, starting after the recording with the ID `before`."""
         flags = (None if flag is None else int(flag) for flag in wanted[-3:])
         rows = await self._database.read(SELECT_PAGE, limit, before, *wanted[:-3], *flags)
         return list(map(RecordingRow._make, rows))
@@ -425,7 +425,7 @@ class Recordings:
     async def claim(
         self, now: int, leased_until: int, claim: str, limit: int, *, is_newest_first: bool = False
     ) -> Sequence[RecordingRow]:
-        """Claim up to `limit` due, unclaimed recordings: those due longest, or the most recently due.
+        """Claim up to `limit` due, unclaimed recordings: the longest overdue, or with `is_newest_first` the newest due.
 
         Returns the updated rows. No other process can claim these before `leased_until`.
         """
@@ -450,7 +450,7 @@ class Recordings:
         await self._database.write(partial(_rows, EXPLAIN, problem, cure, now, due_at))
 
     async def expired(self, now: int, deleted_until: int, before: int, limit: int) -> Sequence[str]:
-        """The IDs of up to `limit` recordings that were deleted until `deleted_until` or created before `before`."""
+        """The IDs of up to `limit` recordings deleted at `deleted_until` or earlier, or created before `before`."""
         rows = await self._database.read(SELECT_EXPIRED, now, deleted_until, before, limit)
         return [row[0] for row in rows]
 
@@ -493,7 +493,7 @@ def _finish(row: RecordingRow, next_at: int) -> Work[bool]:
     if not found:
         return False
     now = RecordingRow._make(found[0])
-    audio = row if row.url else now  # without a URL in `row`, the audio may have been announced in the meantime
+    audio = row if row.url else now  # `now` may have a URL, if the audio was announced in the meantime
     text = row if row.transcript_url else now
     is_waiting = (now.url and audio.state == "waiting") or text.transcript_state == "waiting"
     yield (

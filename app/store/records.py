@@ -32,12 +32,12 @@ FAILURE_IN_0_2: Final = b'"did":"failed"'
 """The traces of failed turns contain this. Hosts of version 0.2 do not mark failed turns in any other way."""
 
 FAILURES: Final = "0002"
-"""The version of the additions to the schema that adds `has_failed` to the turns."""
+"""The version of the schema's additions that introduced `turns.has_failed`."""
 
 NEAR: Final = 2_000
 """How many webhooks before a call's first one, and after its last one, are searched for more webhooks of the call.
 
-Vonage may send `started` and `ringing` before it requests the NCCO. They are then stored without a call.
+Vonage may send `started` and `ringing` before it requests the NCCO. These webhooks are then stored without a call.
 """
 
 _PLAIN: Final = re.compile(r"[ !#-\[\]-~]+")
@@ -253,7 +253,7 @@ class Records:
     async def open_calls(self, after: tuple[int, int], before: int) -> AsyncIterator[OpenCall]:
         """The calls that have a leg and are not over, sorted by their start (milliseconds) and key.
 
-        They come after the start and key `after`, and began before the time `before`.
+        The result begins after the start and key in `after`, and ends with the last call that began before `before`.
         """
         while rows := await self._read(SELECT_OPEN_CALLS, *after, before, REPORTED):
             calls = [OpenCall._make(row) for row in rows]

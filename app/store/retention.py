@@ -120,7 +120,7 @@ class Numbers:
         self.pattern: Final = re.compile(rb"(?<![0-9])(?:00)?(?:" + written + rb")(?![0-9])")
 
     def are_in(self, *documents: bytes) -> bool:
-        """Whether a document contains one of the whole numbers: verbatim, in a query string, or escaped in JSON."""
+        """Whether a document contains a number as a whole: verbatim, in a query string, or escaped in JSON."""
         return any(self.pattern.search(document) or self._is_hidden_in(document) for document in documents)
 
     def _is_hidden_in(self, document: bytes) -> bool:
@@ -141,9 +141,8 @@ def hash_of(name: str) -> str:
 def sweep(before: int, limit: int) -> Work[int]:
     """Delete up to `limit` calls, webhooks without a call, and hooks older than `before`; returns how many.
 
-    The hashes of forgotten calls' names are kept as long as the calls' last webhooks would have been.
-
-    Old calls are deleted first, with their webhooks; then other old webhooks and placed calls.
+    Old calls are deleted first, with their webhooks; then other old webhooks, placed calls and hooks. The hashes of
+    forgotten calls' names are kept as long as the calls' last webhooks would have been.
     """
     calls = yield from _old_keys(OLDEST_CALLS, before, limit)
     deleted = len((yield Many(DELETE_OLD_CALL, [(key, before) for key in calls])))
@@ -226,7 +225,7 @@ class _MatchingRows:
 
 
 async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, rewrite: bool) -> Forgotten:
-    """See `Store.forget`. Others may write meanwhile: transactions are short, and rows are read in batches."""
+    """See `Store.forget`. Others can write in the meantime: transactions are short, and rows are read in batches."""
     wanted = Numbers(numbers)
     total = Forgotten()
     for _ in range(ROUNDS):

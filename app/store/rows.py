@@ -25,7 +25,7 @@ class WebhookRow(NamedTuple):
     """A webhook as received, with secrets masked.
 
     Attributes:
-        id: random, chosen by the store's caller.
+        id: random, chosen by the code that stores the webhook.
         kind: `answer`, `fallback`, `input`, `notify`, `event`, ... as the server classified it.
         session: the session's ID; "" if unknown.
         turn, wait: the turn and number of the wait that it arrived on; -1 for none.
@@ -116,8 +116,8 @@ class HookRow(NamedTuple):
         leased_until: before this time, only the process that claimed it may send it.
         tries: how many times it was claimed.
         problem: why the last attempt failed; "" before the first attempt.
-        is_parked: whether it was given up; it stays so until somebody retries it. A hook that could not be rendered is
-            parked from the start.
+        is_parked: whether the hook is given up, until somebody retries it. A hook that could not be rendered is parked
+            from the start.
     """
 
     id: str
@@ -164,7 +164,7 @@ class Schema(NamedTuple):
         newest: the newest version that this program knows.
         missing: the versions after `found`, from oldest to newest.
         retention_days: the default retention; None if version 0.1 created the store, which keeps calls forever.
-        additions: the versions of missing additions, from oldest to newest; 0.2 creates none.
+        additions: the versions of missing additions, from oldest to newest; version 0.2 does not create additions.
     """
 
     found: str

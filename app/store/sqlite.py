@@ -118,7 +118,7 @@ class SqliteDatabase:
             try:
                 if self._connection is None:
                     self._connection = sqlite_file.connect(self._require_open(), 0)
-                # Fetch all rows at once: an open cursor would hold the log and see old data.
+                # Fetch all rows at once: an open cursor would keep the log in use and see old data.
                 return sqlite_file.fetch(self._connection, sql, values)
             except sqlite3.Error as error:
                 if not sqlite_file.is_busy(error) or time.monotonic() > until:
@@ -314,7 +314,7 @@ class _FileWriter(_Writer):
                 self._written_back = loop.run_in_executor(None, sqlite_file.write_back, self._path)
         elif self._written_back.done() and not self.queue and self._connection is not None:
             self._written_back = None
-            with suppress(sqlite3.Error):  # the log only stays longer: the next checkpoint will write it back
+            with suppress(sqlite3.Error):  # a failure is harmless: the next checkpoint writes the log back
                 await self._apart(sqlite_file.fetch, self._connection, "PRAGMA wal_checkpoint(PASSIVE)", ())
 
     async def _begun(self) -> sqlite3.Connection:
@@ -368,7 +368,7 @@ def _run_all(connection: sqlite3.Connection, group: list[WriteItem], run: Run) -
 
 
 def _run(connection: sqlite3.Connection, item: WriteItem) -> None:
-    """Run one operation. It raises AppError only before it has written anything."""
+    """Run one operation. An operation raises AppError only before it has written anything."""
     item.error = None
     try:
         item.result = sqlite_file.run(connection, item.work())

@@ -39,7 +39,7 @@ _PRAGMAS: Final = (
 
 # The store's statements are written for PostgreSQL. These replacements make them work in SQLite.
 _IN_SQLITE: Final = {
-    "left(leg, 200) = left($1, 200) AND": "",  # SQLite's index contains whole legs
+    "left(leg, 200) = left($1, 200) AND": "",  # SQLite's index contains legs of any length
     "left(leg, 200) = left(webhooks.leg, 200) AND": "",
     "$": "?",  # numbered parameters
     "INSERT INTO calls": "INSERT OR FAIL INTO calls",  # a single row needs no undo log
@@ -158,7 +158,7 @@ def _execute(cursor: sqlite3.Cursor, sql: str, values: Sequence[object]) -> None
 
 
 def run(connection: sqlite3.Connection, work: Work[T]) -> T:
-    """Run an operation in the caller's transaction; returns its result."""
+    """Run an operation in the current transaction; returns its result."""
     cursor = connection.cursor()
     try:
         statement = next(work)
@@ -209,7 +209,7 @@ def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connec
 
 
 def prepare(path: Path, wait_ms: int) -> None:
-    """Migrate a file, and check that it is undamaged and writable. Raises StoreUnusable, StoreUnavailable.
+    """Migrate a file, and check that it is undamaged and writable. Raises StoreUnusable or StoreUnavailable.
 
     A new file can only be read and written by its owner. Waits at most `wait_ms` for another process.
     """
@@ -334,7 +334,7 @@ def write_back(path: Path) -> None:
     with (
         suppress(sqlite3.Error),
         closing(connect(path, 0)) as connection,
-    ):  # after a failure, the log only stays longer: the next checkpoint will write it back
+    ):  # a failure is harmless: the next checkpoint writes the log back
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 

@@ -193,7 +193,7 @@ CLAIM_HOOK: Final = "UPDATE hooks SET leased_until = $2, tries = tries + 1 WHERE
 
 DELETE_HOOK: Final = "DELETE FROM hooks WHERE id = $1 RETURNING session"
 
-# A statement of its own, after the DELETE, so that it sees hooks written in the meantime.
+# This is a separate statement after the DELETE, so that it sees hooks written in the meantime.
 FREE_NEXT: Final = f"""
     UPDATE hooks
     SET due_at = $1

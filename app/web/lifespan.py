@@ -41,7 +41,11 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) -> Lifespan:
-    """Make the lifespan, which opens the store, reads the flows, runs the background tasks, and closes everything."""
+    """Make the lifespan of the application.
+
+    It opens the store, reads the flows and runs the background tasks. At the end, it closes everything in
+    reverse order.
+    """
     settings = config.settings
     metrics = config.metrics
     log = config.log
@@ -56,7 +60,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             stack.push_async_callback(own.lookups.close)
             stack.push_async_callback(own.poster.client.aclose)
             stack.push_async_callback(own.voice_client.aclose)
-            await enter(running(after(opened, own.sender.run)))  # when it stops, running attempts get a few seconds
+            await enter(running(after(opened, own.sender.run)))  # on exit, attempts get a few seconds to finish
             if (fetcher := own.fetcher) is not None:
                 stack.push_async_callback(fetcher.close)
                 await enter(running(after(opened, fetcher.run)))

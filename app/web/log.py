@@ -128,7 +128,7 @@ class LineStream:
         return len(text)
 
     def info(self, line: bytes) -> None:
-        """Write a line that lacks its line end, or drop it. structlog calls the method named after the level."""
+        """Write a line, given without a line break, or drop it. structlog calls the method named after the level."""
         self._waiting.append(line + b"\n")
         try:
             loop = asyncio.get_running_loop()
@@ -204,7 +204,7 @@ def _json(logger: object, level: str, line: EventDict) -> bytes:
         line = structlog.processors.format_exc_info(logger, level, line)
     try:
         text = orjson.dumps(line, option=orjson.OPT_UTC_Z)
-    except TypeError:  # orjson refuses a value, or half a character in it
+    except TypeError:  # orjson refuses some types of values, and lone surrogates in text
         text = b""
     if not (text and text.isascii()):
         text = json.dumps({**line, "timestamp": _written(line["timestamp"])}, default=repr).encode()

@@ -147,7 +147,7 @@ class Metrics:
         self._lookup_s.labels(name).observe(answer.ms / 1000)
 
     def loaded(self, read: Project, current: Project, removals: int = 0) -> None:
-        """Count one read of the flow files. `removals` is the number of removals because of which it was refused."""
+        """Count one read of the flow files. `removals` is the number of refused removals."""
         is_refused = read.has_errors or removals > 0
         if is_refused:
             self._rejected.inc()

@@ -87,11 +87,11 @@ class OwnService:
         lookups: makes lookups; must be closed.
         poster: posts a hook once; its client must be closed.
         mailer: sends a hook by email once.
-        sender: sends the stored hooks, while it runs.
+        sender: sends the stored hooks while it runs.
         voice_client: the HTTP client of `voice`; must be closed.
         voice: controls calls through Vonage's API; None without an application and its key.
-        fetcher: fetches recordings, while it runs; must be closed; None if recordings are not kept.
-        placer: places calls, while it runs; None without an application and its key.
+        fetcher: fetches recordings while it runs; must be closed; None if recordings are not kept.
+        placer: places calls while it runs; None without an application and its key.
     """
 
     def __init__(

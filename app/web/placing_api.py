@@ -128,7 +128,7 @@ class PlacedPage(BaseModel):
 
 
 class ReleasedFlows:
-    """The flows that the servers use. They are loaded again after a server has put other flows into use."""
+    """The flows that the servers use. They are loaded again after a server starts to use other flows."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -267,7 +267,7 @@ async def place_call(
     key: Key,
     idempotency_key: Annotated[str, Header(min_length=1, max_length=200)],
 ) -> PlacedDocument:
-    """Place a call. The same `Idempotency-Key` and body return the same call; another body gets a 409."""
+    """Place a call. The same `Idempotency-Key` and body return the same call; for another body, the reply is 409."""
     state: ApiState = request.app.state.api
     if new.flow not in key.flows:
         detail = {"problem": "this key may not place calls with this flow", "cure": "Use a key that may."}

@@ -34,7 +34,7 @@ def escaped(text: str) -> str:
 
 
 class PrettyRenderer:
-    """Renders events as readable lines. It is a processor of the log.
+    """A processor of the log that renders events as readable lines.
 
     Args:
         colours: whether to use the colours of a terminal.

@@ -28,7 +28,7 @@ _URL_ATTRIBUTES: Final = ("http.target", "http.url", "url.full", "url.path", "ur
 class LimitedHeadProtocol(HttpToolsProtocol):
     """Closes a connection if a request head exceeds `MAX_HEAD_BYTES`.
 
-    `RequestHeadMiddleware` checks a head that arrives as a whole.
+    `RequestHeadMiddleware` checks a head that arrives in one piece.
     """
 
     _is_in_head = False

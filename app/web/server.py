@@ -125,7 +125,7 @@ def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "N
 
 
 async def _try_store(settings: Settings) -> Schema | None:
-    """Open the store once before anything listens, so that an error is reported in one sentence.
+    """Open the store once before the server listens, so that an error is reported in one sentence.
 
     Returns the schema that the store had before; None for a store that is in memory or unavailable. An unavailable
     store is tried again later.

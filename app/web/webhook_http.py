@@ -27,7 +27,7 @@ from app.web.log import WriteLine
 from app.web.metrics import Metrics
 
 DEADLINE_S: Final = 4.0
-"""Time limit for a reply, in seconds. Vonage waits 5 for the whole reply. Source: delivery rules, socket timeout."""
+"""Time limit for a reply, in seconds. Vonage waits 5 seconds for it. Source: delivery rules, socket timeout."""
 
 REFUSED_BODY_S: Final = 0.25
 """How long a request without a valid signature may take to send its body, in seconds. A client that is still sending
@@ -137,7 +137,7 @@ class WebhookRequest(HTTPConnection):
         if config.verifier is not None:
             try:
                 if len(headers) < len(given) and sum(name == b"authorization" for name, _ in given) > 1:
-                    raise WrongSignature(Refusal.SEVERAL)  # a proxy may have checked another one of them
+                    raise WrongSignature(Refusal.SEVERAL)  # a proxy may have checked a different one
                 token = config.verifier.token(headers.get(b"authorization"))
                 claims = config.verifier.verify_token(token, now.timestamp())
             except SignatureError:

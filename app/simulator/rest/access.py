@@ -1,4 +1,4 @@
-"""Who may call the API, how often, and with how much data. Source: Outbound REST, Auth and errors."""
+"""Limits who may call the API, how often, and with how much data. Source: Outbound REST, Auth and errors."""
 
 from __future__ import annotations
 

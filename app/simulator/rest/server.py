@@ -67,7 +67,7 @@ class LiveVonage:
 
 
 class _PartOfAProcess(Server):
-    """Leaves signals to the process that it runs in."""
+    """A uvicorn server that leaves signals to the process that it runs in."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
