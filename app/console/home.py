@@ -109,7 +109,7 @@ class MissedCaller(NamedTuple):
         call_back: `+447700900123`; "" if the caller's number is unknown.
         call: the ID of their last call.
         at: when that call began (ISO 8601).
-        words: its result.
+        words: the result of that call, in words.
         times: how often they called.
     """
 

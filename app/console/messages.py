@@ -130,7 +130,7 @@ async def audio(
     if row.heard_at is None:
         await recordings.mark_heard(id_, milliseconds(datetime.now(UTC)), session.by)
     part = request.headers.get("range", "bytes=0-")[:100]
-    where: dict[str, Any] = {} if part.startswith("bytes=0-") else {"part": part}  # a player that continues or skips
+    where: dict[str, Any] = {} if part.startswith("bytes=0-") else {"part": part}  # the player continues or skips
     audit(request, f"message {use}", message=id_, **where)
     disposition = f"{'attachment' if use == 'downloaded' else 'inline'}; filename={row.file_name}"
     headers = {"content-disposition": disposition, "cache-control": "private, no-store"}

@@ -49,7 +49,7 @@ class FormField(NamedTuple):
 
     @property
     def section(self) -> str:
-        """Its section of the form."""
+        """The section of the form that it belongs to."""
         if self.path[0] in ("hours", "numbers"):
             return _section_of(self.path)
         return {"number": "Who is called", "key": "Menu keys"}.get(self.kind, SECTIONS[0])
@@ -86,7 +86,7 @@ class NewLine(NamedTuple):
 
     @property
     def section(self) -> str:
-        """Its section of the form."""
+        """The section of the form that it belongs to."""
         return _section_of(self.path)
 
 

@@ -3,7 +3,7 @@
 retry:
   noinput: ["Sorry, I did not hear you.", "You can also press a key."]    # first failed attempt, all later ones
   nomatch: ["Sorry, that is not one of the choices."]
-  tries: 3              # how often it is asked altogether
+  tries: 3              # how often the caller is asked in total
   reprompt: true        # after the prompt, `do` is played again
   then: reception       # after the last attempt; or {noinput: a, nomatch: b}
 

@@ -175,7 +175,7 @@ def read_sections(
     lookups = {name: lookup for name, lookup in outer.lookups.items() if name not in reader.variables}
     if words.lookups:
         lookups |= read_lookups(words.lookups, reader)
-    for name, lookup in lookups.items():  # a lookup with the name of a variable (E539) may be the one that is meant
+    for name, lookup in lookups.items():  # a flow may mean the lookup, although a variable has its name (E539)
         is_taken = name in reader.variables
         secrets = () if is_taken else lookup.returns.secrets
         scope = scope.with_name(name, ANY if is_taken else lookup.type, secrets=secrets)
