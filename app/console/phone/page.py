@@ -214,7 +214,7 @@ def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, obje
 async def place(request: Request, console: TheConsole, session: CanLook, wanted: CallRequest) -> Response:
     """Place a call; returns the issues of a faulty text. With `again`, the inputs of another call are repeated."""
     if wanted.is_live and (problem := _not_live(session, wanted)):
-        audit(request, "real services not used", is_refused=True, file=wanted.file)
+        audit(request, "services not asked", is_refused=True, file=wanted.file)
         raise HTTPException(403, problem)
     await _check_time(request, session, wanted)
     settings = console.settings

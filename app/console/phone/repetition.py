@@ -333,7 +333,7 @@ async def _play(call: PhoneCall, steps: RecordedSteps, *, is_hung_up: bool) -> N
         try:
             await call.do(step)
         except CannotDo as refused:
-            raise CannotRepeat(f"on today's flow, the call takes a different path: {refused}") from refused
+            raise CannotRepeat(f"on the current flow, the call takes a different path: {refused}") from refused
     raise CannotRepeat(f"it has more than {MOST_STEPS} events")
 
 
@@ -342,7 +342,7 @@ def _require_same(then: Sequence[Sequence[str]], call: PhoneCall, *, is_sampled:
     why = (
         "with sample values in place of sensitive data, it takes a different path"
         if is_sampled
-        else "on today's flow, it takes a different path"
+        else "on the current flow, it takes a different path"
     )
     if call.stopped:
         raise CannotRepeat(call.stopped)

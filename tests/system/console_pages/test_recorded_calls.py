@@ -239,7 +239,7 @@ async def test_sensitive_values_and_the_number_of_the_caller_are_not_written(pro
 REFUSED: Final[Sequence[tuple[str, str, Acts, tuple[str, str], str]]] = (
     (
         "the flow has changed", "442079460001", pressing("3", "1"),
-        ("dtmf: 3, speech: [hours", "dtmf: 4, speech: [hours"), "on today's flow, it takes a different path",
+        ("dtmf: 3, speech: [hours", "dtmf: 4, speech: [hours"), "on the current flow, it takes a different path",
     ),
     ("the flow has errors", "442079460001", pressing("3"), ("goto: menu", "goto: menue"), "has errors"),
     ("the flow is gone", "442079460001", pressing("3"), ("flow: reception", "flow: front"), "no longer in the project"),

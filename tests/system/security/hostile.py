@@ -17,6 +17,7 @@ import yaml
 from fastapi import FastAPI
 from starlette.types import Message
 
+from app.engine.outcome import APART, JOINED
 from app.flow.loader import load_files
 from app.flow.model import Flow
 from app.ncco import check
@@ -93,7 +94,8 @@ class Sample:
         self.replies += 1
         self.faults += [str(issue) for issue in check(ncco) if issue.severity == "error"]
         for action in ncco:
-            if not re.search(rf"\b{action['action']}\b", self.sources) and action["action"] not in _MADE_BY_US:
+            is_ours = action["action"] in _MADE_BY_US or action in _WAITS_OF_OURS
+            if not is_ours and not re.search(rf"\b{action['action']}\b", self.sources):
                 self.faults.append(f"the action {action['action']} is not of this flow")
             for endpoint in action.get("endpoint", ()):
                 self._judge_endpoint(endpoint)
@@ -131,6 +133,7 @@ _HEADERS: Final = frozenset(
     | {"content-length", "authorization", "x-api-key"}
 )
 _MADE_BY_US: Final = frozenset({"talk", "input", "notify", "record"})
+_WAITS_OF_OURS: Final = (JOINED, APART)
 
 
 def _urls(action: Mapping[str, Any]) -> Iterator[str]:

@@ -625,7 +625,7 @@ async def test_a_call_asks_real_services_a_hundred_times_at_most(crm: StandIn, t
         said = [bubble for bubble in phone.bubbles if bubble.startswith("Hello")]
         assert ["Hello , you have 100 points.", "Hello , you have 0 points."] == said[99:101]
         why = await client.get(f"/phone/calls/{phone.id}/turns/{len(said) - 1}")
-    assert "asks at most 100 times" in why.text
+    assert "makes at most 100 lookups" in why.text
     assert [] == crm.asked
 
 
