@@ -163,7 +163,7 @@ class Mailer:
         message = EmailMessage()
         message["From"] = server.sender
         message["To"] = ", ".join(mail["to"])
-        message["Subject"] = _plain(mail["subject"]).replace("=?", "= ?")  # "=?" would be decoded, line ends too
+        message["Subject"] = _plain(mail["subject"]).replace("=?", "= ?")  # or it is decoded, line breaks included
         message["Date"] = moment_of(hook.created_at)
         message["Message-ID"] = f"<{hook.id}@{_domain(server)}>"
         message["Auto-Submitted"] = "auto-generated"  # no out-of-office replies. Source: RFC 3834, 5

@@ -45,8 +45,9 @@ def digits_of(words: str, line: str = "") -> str:
         found = phonenumbers.parse(words, region)
     except phonenumbers.NumberParseException:
         return words
+    # Short numbers such as 112 stay as they are, because they have no country code.
     length = phonenumbers.is_possible_number_with_reason(found)
-    is_whole = length == phonenumbers.ValidationResult.IS_POSSIBLE  # 112 is not
+    is_whole = length == phonenumbers.ValidationResult.IS_POSSIBLE
     return f"{found.country_code}{phonenumbers.national_significant_number(found)}" if is_whole else words
 
 
