@@ -1,4 +1,4 @@
-"""Calls against the whole application in this process: real flow files, a store in memory, webhooks as Vonage sends."""
+"""Calls to the whole application in this process: real flow files, a store in memory, webhooks as Vonage sends them."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ BASE = "https://calls.example.com"
 
 @dataclass
 class Host:
-    """The application with its store."""
+    """The application and its store."""
 
     client: httpx.AsyncClient
     store: MemoryStore
 
     @property
     def written(self) -> str:
-        """Everything that was kept of the calls, as one text."""
+        """All stored webhooks, sessions and turns, as one text."""
         rows = [*self.store.webhooks, *self.store.sessions.values(), *self.store.turns.values()]
         return "\n".join(map(repr, rows))
 
 
 @asynccontextmanager
 async def serving(flows: Path, *, dial_allow: str = "", signature_key: bytes = b"") -> AsyncIterator[Host]:
-    """The application for the flow files of `flows`, with `templates` beside it; `signature_key` signs its URLs."""
+    """Serve the flow files in `flows`, with `templates` beside the folder; `signature_key` signs the callback URLs."""
     settings = load_settings(None, public_url=BASE, database_url="memory://", dial_allow=dial_allow, reload=False)
     store = MemoryStore()
     await store.open()
@@ -52,12 +52,12 @@ async def serving(flows: Path, *, dial_allow: str = "", signature_key: bytes = b
 
 
 class Caller:
-    """One call; it remembers the NCCO that is being played.
+    """One call, which remembers the current NCCO.
 
     Args:
-        host: where its webhooks go.
-        leg: its uuid.
-        form: how its webhooks are sent: `json`, `form` or `query`.
+        host: the application that gets the webhooks.
+        leg: the uuid of the caller's leg.
+        form: how the webhooks are sent: `json`, `form` or `query`.
     """
 
     def __init__(self, host: Host, leg: str = "3f9a1c77d2e84b0c9a5566778899aabb", form: str = "json") -> None:
@@ -68,52 +68,52 @@ class Caller:
 
     @property
     def common(self) -> dict[str, Any]:
-        """The fields that most webhooks carry."""
+        """The fields that most webhooks contain."""
         return {"from": "447700900123", "to": "442079460001", "uuid": self.leg, "conversation_uuid": "CON-1"}
 
     @property
     def said(self) -> list[str]:
-        """What the NCCO that is played says."""
+        """The texts of the current NCCO."""
         return [action["text"] for action in self.ncco if action["action"] == "talk"]
 
     @property
     def played(self) -> list[str]:
-        """The actions of the NCCO that is played."""
+        """The names of the actions in the current NCCO."""
         return [action["action"] for action in self.ncco]
 
     def url(self, kind: str) -> str:
-        """The last callback URL of this kind."""
+        """The last callback URL of a kind in the current NCCO."""
         urls: list[str] = [url for action in self.ncco for url in action.get("eventUrl", ())]
         return [url for url in urls if f"/webhooks/{kind}/" in url][-1]
 
     async def ring(self, flow: str = "", **fields: Any) -> httpx.Response:
-        """The answer webhook."""
+        """Send the answer webhook."""
         return await self.send(f"/webhooks/answer/{flow}", {**self.common, **fields})
 
     async def press(self, digits: str, url: str = "") -> httpx.Response:
-        """The input webhook with digits."""
+        """Send the input webhook with digits."""
         return await self.send(
             url or self.url("input"), {**self.common, "dtmf": {"digits": digits, "timed_out": False}}
         )
 
     async def dial(self, status: str, url: str = "") -> httpx.Response:
-        """An event of the leg that is being dialled."""
+        """Send an event of the dialled leg."""
         fields = {**self.common, "uuid": "aa01", "status": status, "direction": "outbound"}
         return await self.send(url or self.url("event"), fields)
 
     async def hang_up(self) -> httpx.Response:
-        """The event that ends the call."""
+        """Send the event that ends the call."""
         return await self.send("/webhooks/event", {**self.common, "status": "completed", "direction": "inbound"})
 
     async def fall_back(self, url: str, reason: str, **fields: Any) -> httpx.Response:
-        """The fallback webhook for a request to `url`."""
+        """Send the fallback webhook for a request to `url`."""
         original = {"url": url, "type": "answer" if "/answer" in url else "event"}
         return await self.send(
             "/webhooks/fallback", {**self.common, **fields, "reason": reason, "original_request": original}
         )
 
     async def send(self, url: str, fields: Mapping[str, Any]) -> httpx.Response:
-        """A webhook in the form of this caller; an NCCO that comes back is played."""
+        """Send a webhook in this caller's form; an NCCO in the reply becomes the current one."""
         flat = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in fields.items()}
         if self.form == "query":
             response = await self.host.client.get(url, params=flat)

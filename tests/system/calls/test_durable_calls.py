@@ -1,4 +1,4 @@
-"""What a caller hears when the server is killed, restarted, or gets new flows in the middle of the call."""
+"""What a caller hears when the server is killed or restarted, or gets new flows, in the middle of a call."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ring(server: RunningServer, leg: str) -> httpx.Response:
 
 
 def callback(server: RunningServer, answer: httpx.Response, kind: str) -> str:
-    """The callback URL of this kind, at the address where the server listens now."""
+    """The callback URL of a kind, at the server's current address."""
     urls = [url for action in answer.json() for url in action.get("eventUrl", ())]
     path = next(url for url in urls if f"/webhooks/{kind}/" in url).partition("/webhooks/")[2]
     return f"http://{server.address}/webhooks/{path}"
@@ -120,7 +120,7 @@ def test_a_broken_save_keeps_the_old_flow_and_prints_the_issues(tmp_path: Path, 
 
 
 def wait_until(holds: Any, seconds: float = 30) -> None:
-    """Return once `holds()` is true. Raises AssertionError when it never is."""
+    """Wait until `holds()` is true. Raises AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not happen"

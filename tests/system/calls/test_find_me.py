@@ -1,4 +1,4 @@
-"""Find me with a whisper, against a server in a process of its own, which is killed in the middle."""
+"""Find-me with a whisper, on a server in its own process that is killed in the middle."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ CALLER = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conver
 
 
 def here(server: RunningServer, url: str) -> str:
-    """A callback URL at the address where the server listens now."""
+    """A callback URL, at the server's current address."""
     return f"http://{server.address}/webhooks/{url.partition('/webhooks/')[2]}"
 
 
@@ -71,7 +71,7 @@ def endpoint(ncco: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def answer(server: RunningServer, ncco: list[dict[str, Any]], leg: str) -> list[dict[str, Any]]:
-    """The party that is rung picks up: Vonage tells us, and asks what it hears."""
+    """The dialled party picks up. Returns the NCCO that this party hears."""
     fields = {**CALLER, "to": endpoint(ncco)["number"], "uuid": leg}
     post(server, action(ncco, "connect")["eventUrl"][0], {**fields, "status": "answered", "direction": "outbound"})
     response = loopback.get(here(server, endpoint(ncco)["onAnswer"]["url"]), params=fields)
@@ -85,7 +85,7 @@ def press(server: RunningServer, ncco: list[dict[str, Any]], digits: str, leg: s
 
 
 def hang_up(server: RunningServer, ncco: list[dict[str, Any]], leg: str) -> list[dict[str, Any]]:
-    """The party that was rung hangs up, and the caller's NCCO goes on behind the connect."""
+    """The dialled party hangs up. Returns the NCCO that the caller hears after the `connect`."""
     ended = {"status": "completed", "uuid": leg, "direction": "outbound"}
     post(server, action(ncco, "connect")["eventUrl"][0], ended)
     reached = {"payload": {"checkpoint": "connected"}, "conversation_uuid": "CON-1"}

@@ -1,4 +1,4 @@
-"""What hostile and unlucky webhooks must not do: dial, tell a secret, open an ended call, cost a call."""
+"""What hostile and unlucky webhooks must not do: dial, reveal a secret, reopen an ended call, or end a call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole calls against a lookup server on a real socket: it answers, dribbles, lies, dies and comes back."""
+"""Whole calls with a lookup server on a real socket: it answers, is slow, sends nonsense, goes down and comes back."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CALLER = "callers/447700900123"
 
 @dataclass
 class Office:
-    """A server with flows, and the server that they ask."""
+    """A server with flows, and the server for their lookups."""
 
     service: CallService
     store: MemoryStore
@@ -49,7 +49,7 @@ class Office:
     legs: int = 0
 
     async def ring(self, flow: str | None = None, **fields: str) -> ServedCall:
-        """A new call."""
+        """Start a new call."""
         self.legs += 1
         call = ServedCall(self.service)
         await call.ring(flow, **{"uuid": f"leg-{self.legs}", **fields})
@@ -57,12 +57,12 @@ class Office:
 
     @property
     def written(self) -> str:
-        """Everything that was kept of the calls, as one text."""
+        """All stored webhooks, sessions and turns, as one text."""
         return repr([self.store.webhooks, self.store.sessions, self.store.turns])
 
 
 class OpenOffice(Protocol):
-    """Opens a server for the flows of a folder; what it opened is closed after the test."""
+    """Opens a server for the flows in a folder; the fixture closes it after the test."""
 
     async def __call__(self, flows: Path, budget_ms: int = 2000, **env: str) -> Office: ...
 

@@ -1,4 +1,4 @@
-"""Calls through projects made by chance: what must hold in each turn of each call."""
+"""Calls through randomly generated projects: what must be true of each turn of each call."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CALL = st.tuples(CALLS, LIMITS, ANSWERS, st.lists(st.tuples(WEBHOOKS, ANSWERS), 
 
 
 def loaded(texts: dict[str, str]) -> Flow:
-    """The flow that calls begin in; discarded when there are errors."""
+    """The flow that calls begin in; a project with errors is skipped."""
     project = load(texts)
     for issue in project.issues:
         if issue.is_error:
@@ -36,7 +36,7 @@ def loaded(texts: dict[str, str]) -> Flow:
 
 
 def played(flow: Flow, call: tuple[Any, ...]) -> list[Turn]:
-    """Every turn of a call."""
+    """All turns of a call."""
     facts, around, answers, webhooks = call
     scripted = ScriptedCall(flow, call=Call(uuid=LEG, **facts), answers=answers, **around)
     turns = [scripted.turn]
@@ -54,7 +54,7 @@ def played(flow: Flow, call: tuple[Any, ...]) -> list[Turn]:
 
 
 def told(flow: Flow, turns: list[Turn]) -> bytes:
-    """What the hooks of a call hold, those of what may be reported later included."""
+    """The requests of a call's hooks, including hooks that a later event would cause."""
     around = ScriptedCall(flow).next_context()
     hooks = [hook for turn in turns for hook in turn.hooks]
     for turn in turns:
@@ -76,7 +76,7 @@ def kept(turns: list[Turn]) -> list[tuple[bytes, bytes, bytes]]:
 )
 @given(TEXTS, st.lists(CALL, min_size=1, max_size=3))
 def test_every_turn_is_right_whatever_the_flows_and_the_webhooks(texts: dict[str, str], calls: list[Any]) -> None:
-    """The flow that is made of its own sources is the same flow, and takes each call the same way."""
+    """A flow loaded from its own `sources` equals the original and handles each call the same way."""
     flow = loaded(texts)
     again = load(flow.sources).flows["main"]
 

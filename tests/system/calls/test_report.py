@@ -1,4 +1,4 @@
-"""`ncco report` and the page of the report, against a count by hand of played calls."""
+"""`ncco report` and the console's report page, compared with a manual count of the calls."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ KINDS = ("person", "declined", "machine", "message", "served", "abandoned", "rec
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A call that is to be played, and what a person who watches it writes down."""
+    """A call to make, and what somebody who watches it would write down."""
 
     leg: str
     kind: str
@@ -106,7 +106,7 @@ class Plan:
 
 
 def plans(seed: int, calls: int) -> list[Plan]:
-    """Calls in the order of their beginning."""
+    """Random calls, sorted by when they begin."""
     dice = random.Random(seed)  # noqa: S311 - a test
     span_s = int((LAST - FIRST).total_seconds())
     begun = sorted(FIRST + timedelta(seconds=dice.randrange(span_s)) for _ in range(calls))
@@ -124,7 +124,7 @@ def url_of(ncco: list[dict[str, Any]], action: str) -> str:
 
 
 class Line:
-    """Plays calls on a server, whose clock it sets."""
+    """Makes calls to a server and sets the server's clock."""
 
     def __init__(self, settings: Settings) -> None:
         self.now = FIRST
@@ -202,7 +202,7 @@ def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def played(settings: Settings) -> list[Plan]:
-    """Calls that a server has taken; the reports only read them."""
+    """Calls that a server has handled; tests only read them."""
     made, line = plans(7, 150), Line(settings)
 
     async def play() -> None:

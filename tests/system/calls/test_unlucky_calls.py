@@ -1,4 +1,4 @@
-"""What a caller hears when webhooks come twice, late, out of order, from the wrong end or with hostile words."""
+"""What a caller hears when webhooks come twice, late, out of order, from the wrong sender or with hostile values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every command runs in an empty folder, with no settings."""
+"""Every command runs in an empty folder and without settings."""
 
 from __future__ import annotations
 

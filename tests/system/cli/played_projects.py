@@ -1,4 +1,4 @@
-"""Small projects with scenarios, and the commands run in their folder."""
+"""Small projects with scenarios, and a helper that runs commands in their folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DIFFERS = "no sale:\n  script: [press: 1, hear: Good bye]\n"
 
 
 def project(folder: Path, scenarios: str = HOLDS, flow: str = SHOP) -> Path:
-    """A project with one flow and one file of scenarios."""
+    """Write a project with one flow and one scenario file."""
     write_project(folder, shop=flow)
     (folder / "tests" / "scenarios").mkdir(parents=True)
     (folder / "tests" / "scenarios" / "shop.yaml").write_text(scenarios, encoding="utf-8")

@@ -30,7 +30,7 @@ TYPO = SHOP.replace("goto: sales}\n", "goto: slaes}\n")
 
 
 def write_project(folder: Path, **flows: str) -> Path:
-    """A project in `folder` with a flow file of each name."""
+    """Write a project to `folder`, with one flow file for each name."""
     (folder / "flows").mkdir(parents=True, exist_ok=True)
     for name, text in flows.items():
         (folder / "flows" / f"{name}.yaml").write_text(text, encoding="utf-8")
@@ -43,7 +43,7 @@ def ncco(*words: str | Path, stdin: bytes | None = None) -> Result:
 
 
 def leave_settings_behind(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Go to `folder`, without any setting of the person who runs the tests."""
+    """Change to `folder` and remove every setting of the person who runs the tests."""
     for name in os.environ:
         if name.startswith(("NCCO_", "VONAGE_", "FLOW_")):
             patch.delenv(name)

@@ -1,4 +1,4 @@
-"""A server as `ncco serve` starts it, in a process of its own, on a free port."""
+"""A server started with `ncco serve`, in its own process and on a free port."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STARTS_WITHIN_S = 60.0
 
 @dataclass(slots=True)
 class RunningServer:
-    """The process, and everything that it printed so far."""
+    """A server's process, and everything that it has printed so far."""
 
     process: subprocess.Popen[bytes]
     address: str = ""
@@ -36,13 +36,13 @@ class RunningServer:
         return "".join(self.lines)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal and wait; the code that the process ended with."""
+        """Send a signal and wait for the process to end. Returns its exit code."""
         self.process.send_signal(number)
         return self.process.wait(timeout=60)
 
 
 def happens(claim: Callable[[], bool], within_s: float = 60.0) -> bool:
-    """Wait until it is so; whether it was in time."""
+    """Wait until `claim()` is true. Returns whether it became true in time."""
     deadline = time.monotonic() + within_s
     while not (found := claim()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -50,7 +50,7 @@ def happens(claim: Callable[[], bool], within_s: float = 60.0) -> bool:
 
 
 def plain_environment(home: Path, **more: str) -> dict[str, str]:
-    """The environment without the settings of this machine, and without a console; the database lies in `home`."""
+    """The environment without this machine's settings and without the console; the database is in `home`."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "LANG", "COVERAGE_"))}
     settings = {
         "NCCO_DATABASE_URL": f"sqlite:///{home}/ncco.db",
@@ -72,11 +72,11 @@ def running_server(
     ncco: str = NCCO,
     command: str = "serve",
 ) -> Iterator[RunningServer]:
-    """`ncco serve` with `words` (`--dev` when there are none); kills what is still there at the end.
+    """Run `ncco serve` with `words` (by default `--dev`); kill the process at the end if it still runs.
 
-    Yields when it listens. What it prints is read, both streams; with `stdout` only its standard error is. `before` are
-    words of a program that becomes the server, as `env` and `setpriv` do; `ncco` another version's, and
-    `command` another command that listens.
+    Yields once the server listens. Both output streams are collected; if `stdout` is given, only standard error is.
+    `before` is the start of the command line, such as `env` or `setpriv` with arguments. `ncco` is the program of
+    another version, and `command` another subcommand that listens.
     """
     reading, writing = os.pipe()
     process = subprocess.Popen(
@@ -109,7 +109,7 @@ def _read(reading: int, server: RunningServer, arrived: queue.Queue[str]) -> Non
 
 
 def _address(server: RunningServer, arrived: queue.Queue[str]) -> str:
-    """`host:port` of the line that says so. Raises AssertionError when the server ends before, or is too slow."""
+    """Return `host:port` from the line that names it. Raises AssertionError if the server ends early or is too slow."""
     deadline = time.monotonic() + STARTS_WITHIN_S
     with suppress(queue.Empty):
         while line := arrived.get(timeout=max(deadline - time.monotonic(), 0.1)):
@@ -119,7 +119,7 @@ def _address(server: RunningServer, arrived: queue.Queue[str]) -> str:
 
 
 def wait_until_ready(address: str) -> None:
-    """Wait for a server: it listens before its workers have loaded their flows, and a request meanwhile waits."""
+    """Wait until a server is ready: it listens before its workers have loaded their flows, so requests may wait."""
     until = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < until:
         with suppress(httpx.TransportError):

@@ -1,4 +1,4 @@
-"""Simulated calls, with what a person types coming from a pipe."""
+"""Simulated calls whose input comes from a pipe."""
 
 from __future__ import annotations
 
@@ -56,18 +56,18 @@ steps:
 
 
 def call(*words: str | Path, typed: str = "") -> Result:
-    """`ncco simulate` on a Wednesday morning, with the lines that are typed."""
+    """Run `ncco simulate` on a Wednesday morning, with `typed` as its input."""
     return ncco("simulate", *words, *AT, stdin=typed.encode())
 
 
 def saved(file: Path) -> dict[str, Any]:
-    """The first scenario of a file that a call was saved to."""
+    """The first scenario in a file that `--save` wrote."""
     found: dict[str, dict[str, Any]] = yaml.safe_load(file.read_text(encoding="utf-8"))
     return next(iter(found.values()))
 
 
 @contextmanager
 def served(app: ASGIApp) -> Iterator[str]:
-    """Serves an application on a free port of this machine; gives its address."""
+    """Serve an application on a free port of this machine. Yields its URL."""
     with serving_thread(app) as port:
         yield f"http://127.0.0.1:{port}"

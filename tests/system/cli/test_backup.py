@@ -1,4 +1,4 @@
-"""`ncco backup` while calls come in, and `ncco restore` elsewhere: the calls are played on."""
+"""`ncco backup` while calls come in, and `ncco restore` elsewhere, where the calls continue."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _closed_connections() -> Iterator[None]:
 
 
 def new_database(kind: str, home: Path) -> dict[str, str]:
-    """The settings of a database that does not exist yet; PostgreSQL's needs a key."""
+    """The settings for a new database; PostgreSQL also needs a key."""
     if kind == "sqlite":
         return {"NCCO_DATABASE_URL": f"sqlite:///{home}/data/ncco.db"}
     if reason := postgres_server.why_not():
@@ -115,10 +115,10 @@ def url_of(ncco: list[dict[str, Any]]) -> str:
 
 @dataclass
 class Load:
-    """Calls that come in until it is stopped.
+    """Calls that come in until `stopped` is set.
 
     Attributes:
-        waiting: by leg, the URL of the input that the call waits for, and what pressing 1 there says.
+        waiting: by leg: the URL of the input that the call waits for, and what the caller hears after pressing 1.
     """
 
     address: str
@@ -158,11 +158,11 @@ def wait_for(load: Load, calls: int) -> None:
 
 @dataclass
 class Backup:
-    """A backup that was made while calls came in.
+    """A backup made while calls came in.
 
     Attributes:
-        key: the key of the database; "" when the archive holds it.
-        before: the calls that were waiting before.
+        key: the database's key; "" if the archive contains it.
+        before: the calls that were waiting when the backup began.
     """
 
     archive: Path
@@ -225,7 +225,7 @@ def test_a_backup_of_postgres_is_no_sqlite_file(made_under_load: Backup, tmp_pat
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose server has taken a call and ended, with a recording, and beside it `ncco.tar`, its backup."""
+    """A home whose server has handled a call and ended, with a recording; its backup is `ncco.tar` beside it."""
     folder = tmp_path_factory.mktemp("backed_up")
     home = new_home(folder / "shop", "sqlite")
     with home.serving() as server:
@@ -241,7 +241,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def backed_up(shop: Path, tmp_path: Path) -> tuple[Home, Path]:
-    """Copies of that home and of its backup."""
+    """Copies of the home in `shop` and of its backup."""
     folder = shutil.copytree(shop, tmp_path / "copy")
     return Home(folder / "shop", new_database("sqlite", folder / "shop")), folder / "ncco.tar"
 
@@ -306,7 +306,7 @@ def test_restore_refuses_while_a_server_runs(kind: str, tmp_path: Path, backed_u
 
 def test_restore_leaves_the_log_of_a_database_that_was_moved_away(backed_up: tuple[Home, Path]) -> None:
     home, archive = backed_up
-    home.env["NCCO_RETENTION_DAYS"] = "0"  # otherwise the server empties the log some time after its start
+    home.env["NCCO_RETENTION_DAYS"] = "0"  # otherwise the server empties the WAL file some time after it starts
     database = home.path / "data" / "ncco.db"
     moved = database.with_name("moved.db")
     with home.serving() as server:
@@ -326,7 +326,7 @@ def test_restore_leaves_the_log_of_a_database_that_was_moved_away(backed_up: tup
 
 
 def rewritten(archive: Path, name: str, **entry: Any) -> Path:
-    """The same archive with another file in it."""
+    """A copy of the archive with one more file in it."""
     target = archive.with_name("other.tar")
     with tarfile.open(archive) as old, tarfile.open(target, "w") as new:
         for each in old:
@@ -391,7 +391,7 @@ def test_a_backup_of_a_newer_version_is_refused(backed_up: tuple[Home, Path], tm
 
 @pytest.fixture
 def disk(backed_up: tuple[Home, Path]) -> SmallDisk:
-    """Where a disk of 1 MB is mounted, and what runs a script beside it. Only the script sees it."""
+    """A folder for a 1 MB disk, and a function that mounts it and runs a script. Only the script sees the disk."""
     home, archive = backed_up
     folder = archive.parent / "disk"
     folder.mkdir()
@@ -439,7 +439,7 @@ server = sqlite3.connect(sys.argv[1])
 server.execute("SELECT id FROM calls").fetchall()
 sys.exit(subprocess.call(["sh", "-c", sys.argv[2]]))
 """
-"""Runs a script while another process, as a server does, has a database open."""
+"""Runs a script while another process has a database open, as a server does."""
 
 
 def test_a_database_on_a_full_disk_is_backed_up_elsewhere(disk: SmallDisk, tmp_path: Path) -> None:

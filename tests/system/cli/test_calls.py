@@ -1,4 +1,4 @@
-"""`ncco calls`, on what a service has recorded."""
+"""`ncco calls`, on calls that a service has recorded."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ Play = Callable[[ServedCall], Awaitable[Any]]
 
 
 def record(*plays: Play, path: Path = Path("ncco.db")) -> None:
-    """Calls in the database of the working directory, one after another."""
+    """Record calls in the database in the working directory, one after another."""
     write_project(Path(), desk=DESK)
 
     async def run() -> None:
@@ -93,9 +93,6 @@ async def broken(call: ServedCall) -> None:
 def document(id_: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(ncco("calls", id_, "--format", "json").stdout)
     return found
-
-
-# A list
 
 
 # One call
@@ -180,7 +177,7 @@ def test_key_press_that_came_by_the_fallback_url_says_so_and_why(keys: str, told
 
 
 def by_fallback(call: ServedCall, keys: str) -> dict[str, Any]:
-    """What the fallback URL gets when the reply to keys got lost."""
+    """The fields of the fallback webhook after the reply to `keys` was lost."""
     url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
     keyed = {"dtmf": {"digits": keys, "timed_out": False}, "uuid": LEG, "conversation_uuid": "CON-1"}
     return {**keyed, "reason": "Connection reset.", "original_request": {"url": url, "type": "event"}}

@@ -1,4 +1,4 @@
-"""`ncco check`: what it reads, what it prints, how it ends."""
+"""`ncco check`: what it reads, what it prints, and its exit code."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_no_code_of_the_server_and_the_store_is_imported(tmp_path: Path) -> None
 
 @pytest.fixture
 def watching(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """`ncco check --watch` on a project without faults, when it waits for the first change."""
+    """`ncco check --watch` on a project without errors, once it waits for the first change."""
     write_project(tmp_path, shop=SHOP)
     process = subprocess.Popen(
         [NCCO, "check", "--watch"],
@@ -60,7 +60,7 @@ def watching(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:
-    """What is printed up to the first line with this text."""
+    """Read the output up to the first line that contains `text`."""
     assert process.stdout is not None
     printed = ""
     for line in process.stdout:

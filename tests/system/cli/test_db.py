@@ -1,4 +1,4 @@
-"""`ncco db`, on databases of the first schema, of the newest and of none."""
+"""`ncco db`, on databases with the first schema, with the newest one and with none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ncco forget`: which numbers it takes, what it tells, and that nothing of them is left, beside a running server."""
+"""`ncco forget`: the numbers it accepts, what it prints, and that no trace is left, even beside a running server."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_it_works_beside_a_running_server(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 async def write_to_postgres() -> str:
-    """A call of the number in the shared database of the tests, whose URL this is."""
+    """Store a call with the number in the tests' shared PostgreSQL. Returns the database's URL."""
     url = empty_database()
     store = open_store(url)
     await store.open()
@@ -157,7 +157,7 @@ def test_postgres_is_promised_no_more_than_was_looked_at(tmp_path: Path, monkeyp
 def test_a_running_server_deletes_what_is_too_old(tmp_path: Path, setting: str) -> None:
     project = write_project(tmp_path / "project", hello=FLOW)
     database = tmp_path / "ncco.db"
-    write_calls(database)  # of March 2026
+    write_calls(database)  # the calls are from March 2026
     with running_server(tmp_path, cwd=project, env={"NCCO_RETENTION_DAYS": setting}) as server:
         until = time.monotonic() + 60
         while "old calls deleted" not in server.printed and time.monotonic() < until:

@@ -46,7 +46,7 @@ WITHIN_S = 60.0
 
 
 class Terminal:
-    """A program in a terminal, and all that it showed."""
+    """A program in a terminal, and everything that it has shown."""
 
     def __init__(self, cwd: Path, env: dict[str, str], *words: str) -> None:
         self.shown = ""
@@ -58,7 +58,7 @@ class Terminal:
         os.close(own)
 
     def expect(self, text: str) -> None:
-        """Wait until it shows a text after the one that was expected before."""
+        """Wait until the program shows `text` after the text expected before."""
         while text not in self.shown[self._read :]:
             more = self._more()
             assert more, self.shown
@@ -69,7 +69,7 @@ class Terminal:
         os.write(self._terminal, f"{line}\n".encode())
 
     def interrupt(self) -> int:
-        """Ctrl-C, again as long as it has no effect: readline loses a signal that comes while it starts."""
+        """Press Ctrl-C until the program ends (readline loses a signal while it starts). Returns the exit code."""
         while self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
@@ -77,19 +77,19 @@ class Terminal:
         return self.end()
 
     def end(self) -> int:
-        """Read to the end; the exit code."""
+        """Read the output to its end. Returns the exit code."""
         while more := self._more():
             self.shown += more
         return self._process.wait(WITHIN_S)
 
     def close(self) -> None:
-        """Kill it, if a test failed before its end."""
+        """Kill the program, in case a test failed before it ended."""
         self._process.kill()
         self._process.wait()
         os.close(self._terminal)
 
     def _more(self) -> str:
-        """What it shows next; "" when it has ended, or shows nothing for long."""
+        """The program's next output; "" if it has ended, or shows nothing within WITHIN_S."""
         ready, _, _ = select.select([self._terminal], [], [], WITHIN_S)
         try:
             return os.read(self._terminal, 4096).decode(errors="replace") if ready else ""
@@ -98,7 +98,7 @@ class Terminal:
 
 
 class Shop:
-    """A project without settings, and where its server will be."""
+    """A project without settings, and the URL that its server will have."""
 
     def __init__(self, home: Path, api: ApplicationApi) -> None:
         self.screens: list[Terminal] = []
@@ -118,7 +118,7 @@ class Shop:
 
     @property
     def answers(self) -> list[tuple[str, str]]:
-        """The questions, and what is typed."""
+        """Each question, and what the user types."""
         return [
             ("NCCO_PUBLIC_URL: ", self.url),
             ("VONAGE_SIGNATURE_SECRET: ", SECRET),
@@ -139,7 +139,7 @@ class Shop:
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        """`ncco serve` as the page says, with the settings of `.env`."""
+        """Run `ncco serve` as the page says, with the settings in `.env`."""
         server = subprocess.Popen([NCCO, "serve"], cwd=self.home, env=self.env, stderr=subprocess.DEVNULL)
         try:
             assert happens(self._serves)
@@ -155,7 +155,7 @@ class Shop:
             return False
 
     def post(self, name: str, **fields: Any) -> int:
-        """A signed webhook; the status of the answer."""
+        """Send a signed webhook. Returns the status of the response."""
         body = {"to": NUMBER, "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1", **fields}
         content = json.dumps(body).encode()
         ids = {"api_key": "k1", "application_id": APPLICATION_ID, "iss": "Vonage", "jti": name}
@@ -200,7 +200,7 @@ def test_the_whole_way_to_the_first_call(shop: Shop) -> None:
         screen.expect("in the console: http://127.0.0.1:")
         code = screen.end()
 
-    assert 1 == code  # the public URL is on the loopback, which was left as it is
+    assert 1 == code  # the public URL is still on the loopback interface
     assert [200, True] == [statuses[0], statuses[1] < 300]
     assert {"VONAGE_SIGNATURE_SECRET": SECRET, "VONAGE_PRIVATE_KEY": "private.key"}.items() <= shop.settings().items()
     assert 0o600 == stat.S_IMODE((shop.home / ".env").stat().st_mode)

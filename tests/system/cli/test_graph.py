@@ -1,4 +1,4 @@
-"""`ncco graph`: what it draws, and how it ends when it cannot."""
+"""`ncco graph`: what it draws, and its exit code when it cannot."""
 
 from __future__ import annotations
 

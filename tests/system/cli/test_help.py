@@ -1,4 +1,4 @@
-"""The words of the command: help, version, usage errors, and that they wait for nothing heavy."""
+"""The command line: help, version and usage errors, and that none of them imports slow modules."""
 
 from __future__ import annotations
 

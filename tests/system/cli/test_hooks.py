@@ -1,4 +1,4 @@
-"""`ncco hooks`, beside a server that runs and without one."""
+"""`ncco hooks`, with and without a running server."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversa
 def put(
     path: Path, *hooks: HookRow, tried: Sequence[str] = (), parked: Sequence[str] = (), leased_until: int = 0
 ) -> None:
-    """Hooks in the database of `path`; those of `tried` have failed once, those of `parked` are given up."""
+    """Store hooks in the database at `path`; those in `tried` have failed once, those in `parked` were given up."""
 
     async def run() -> None:
         store = Store(SqliteDatabase(path))
@@ -131,7 +131,7 @@ def test_hook_that_is_being_sent_is_reported_as_such(database: Path) -> None:
     assert "sending" == listing()[1]["hooks"][0]["state"]
 
 
-# Trying again
+# Retrying
 
 
 @pytest.mark.parametrize(
@@ -193,9 +193,6 @@ def test_parked_hooks_are_dropped(database: Path) -> None:
     assert ["msg_2", "msg_3"] == [hook.id for hook in listed(database)]
 
 
-# No database
-
-
 # With a server
 
 
@@ -213,7 +210,7 @@ def test_hooks_of_a_call_arrive_signed_and_in_order(tmp_path: Path, database: Pa
         called, heard, hung_up = receiver.wait_for(3)
         metrics = ""
         until = time.monotonic() + 10
-        while 'outcome="sent"} 3.0' not in metrics and time.monotonic() < until:  # counted once its row is deleted
+        while 'outcome="sent"} 3.0' not in metrics and time.monotonic() < until:  # counted once the row is deleted
             metrics = loopback.get(f"http://{server.address}/metrics").text
 
     assert "talk" == answered.json()[0]["action"]
@@ -258,6 +255,3 @@ def test_hooks_of_a_server_that_was_killed_are_sent_by_the_next(tmp_path: Path, 
         back.wait_for(2)
 
     assert ["/called", "/heard"] == back.paths
-
-
-# The greeting

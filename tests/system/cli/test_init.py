@@ -1,4 +1,4 @@
-"""`ncco init`: a project that works at once, and nothing of the caller's is ever overwritten."""
+"""`ncco init`: the new project works at once, and no existing file is ever overwritten."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_its_scenarios_take_every_outcome(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def told_of_messages(shop: Path) -> None:
-    """The project, after the `#` that its comments speak of were taken away."""
+    """Remove the `#` from the lines that the project's comments say to uncomment."""
     main, shared = shop / "flows/main.yaml", shop / "flows/shared.yaml"
     main.write_text(main.read_text().replace("    # events: ", "    events: "))
     before, hooks, after = shared.read_text().partition("# hooks:")

@@ -1,4 +1,4 @@
-"""`ncco place`: what is written into the database, and what is refused before anything is."""
+"""`ncco place`: what it writes to the database, and what it refuses before it writes anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ncco prove`: what it prints, what it writes, and the code that it ends with."""
+"""`ncco prove`: what it prints, what it writes, and its exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ncco render`: the NCCO of a call that nobody makes."""
+"""`ncco render`: the NCCO of a call that is not made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ncco replay`: recorded calls give the same bytes again."""
+"""`ncco replay`: recorded calls produce the same bytes again."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def crm(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
 
 
 def record(play: Play, flow: str = DESK, *, asks: Any = crm) -> None:
-    """A call in the database of the working directory."""
+    """Record a call in the database in the working directory."""
     write_project(Path(), desk=flow)
 
     async def run() -> None:
@@ -73,7 +73,7 @@ def record(play: Play, flow: str = DESK, *, asks: Any = crm) -> None:
 
 
 def change(statement: str, *values: object) -> None:
-    """Write into the database as nobody should."""
+    """Change the database in a way that nobody should."""
     connection = sqlite3.connect("ncco.db")
     connection.execute(statement, values)
     connection.commit()

@@ -1,4 +1,4 @@
-"""What a command says of files and folders that it has no right to."""
+"""What a command reports about files and folders that it has no permission for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.system.cli.played_projects import project
 from tests.system.cli.running import NCCO, plain_environment
 
 AS_ANYBODY = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
-"""The administrator may write everywhere, unless that right is left behind."""
+"""The superuser can write everywhere, unless these capabilities are dropped."""
 
 pytestmark = pytest.mark.skipif(
     bool(AS_ANYBODY) and shutil.which("setpriv") is None, reason="the administrator needs setpriv to have fewer rights"
@@ -22,7 +22,7 @@ OPEN = "a sale:\n  script: [hear, press: 1, end]\n"
 
 
 def run(folder: Path, *words: str) -> tuple[int, str, str]:
-    """The code, what is printed, and what is said about it."""
+    """Run a command. Returns its exit code, its output and its standard error."""
     done = subprocess.run(
         [*AS_ANYBODY, NCCO, *words],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""`ncco schema`: schemas that accept what is valid and refuse what is not."""
+"""`ncco schema`: its schemas accept what is valid and reject what is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ncco serve`: what it says before the first call, what it refuses, and how it ends."""
+"""`ncco serve`: what it prints before the first call, what it refuses, and how it ends."""
 
 from __future__ import annotations
 

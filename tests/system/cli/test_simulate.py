@@ -1,4 +1,4 @@
-"""`ncco simulate`: whole calls from a pipe, what they print, and the code that they end with."""
+"""`ncco simulate`: whole calls from a pipe, what they print, and their exit codes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _shop(tmp_path: Path) -> Path:
 
 
 def lines(output: str) -> list[str]:
-    """What is seen, without hints and what belongs to lookups and hooks."""
+    """The output's lines with a time, so without hints, lookups and hooks."""
     return [line for line in output.splitlines() if line[7:10] == " s "]
 
 

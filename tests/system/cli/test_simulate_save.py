@@ -1,4 +1,4 @@
-"""`ncco simulate --save`: calls that are kept as scenarios."""
+"""`ncco simulate --save`: calls that are saved as scenarios."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ncco simulate` in a real terminal: a person types, and sees what a person should."""
+"""`ncco simulate` in a real terminal: what a person types and sees."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Terminal:
-    """A terminal in which the command runs."""
+    """A terminal that runs the command."""
 
     def __init__(self, folder: Path, *words: str, **env: str) -> None:
         self.child = pexpect.spawn(
@@ -34,12 +34,12 @@ class Terminal:
         self.seen = ""
 
     def sees(self, text: str) -> None:
-        """Wait for a text."""
+        """Wait until the terminal shows `text`."""
         self.child.expect_exact(text)
         self.seen += f"{self.child.before}{text}"
 
     def prompts(self) -> None:
-        """Wait until a line can be typed; keys that come before are the terminal's own."""
+        """Wait until a line can be typed; the terminal discards earlier keys."""
         self.sees("\x1b[?12l\x1b[?25h")
 
     def types(self, line: str) -> None:
@@ -47,7 +47,7 @@ class Terminal:
         self.child.send(f"{line}\r")
 
     def ends_with(self) -> int | None:
-        """Wait for the end of the command; its exit code."""
+        """Wait for the command to end. Returns its exit code."""
         self.child.expect(pexpect.EOF)
         self.seen += f"{self.child.before}"
         self.child.close()
@@ -55,7 +55,7 @@ class Terminal:
 
     @property
     def plain(self) -> str:
-        """What was seen, without what steers a terminal."""
+        """Everything shown so far, without control sequences."""
         return _STEERING.sub("", self.seen)
 
 
@@ -65,7 +65,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def asked(folder: Path, *words: str, **env: str) -> Terminal:
-    """A terminal with a call in it, at the question of its lookup."""
+    """A terminal with a call that has reached the lookup's question."""
     terminal = Terminal(folder, *words, **env)
     terminal.sees("Enter: its default")
     terminal.sees("answer>")
@@ -73,7 +73,7 @@ def asked(folder: Path, *words: str, **env: str) -> Terminal:
 
 
 def called(folder: Path, *words: str, **env: str) -> Terminal:
-    """A terminal with a call in it, at the menu."""
+    """A terminal with a call that has reached the menu."""
     terminal = asked(folder, *words, **env)
     terminal.types("")
     terminal.sees("Enter: silence; ?: help]")
@@ -126,7 +126,7 @@ def test_colours_unless_nobody_wants_them(folder: Path) -> None:
 def test_tab_completes_and_arrows_go_back(folder: Path) -> None:
     terminal = called(folder)
     terminal.child.send("speak sa\t")
-    terminal.sees("les")  # what is completed comes a moment after the key
+    terminal.sees("les")  # the completion appears a moment after the key
     terminal.types("")
     terminal.sees('says      "sales"')
     terminal.sees("is being dialled")

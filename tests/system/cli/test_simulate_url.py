@@ -1,4 +1,4 @@
-"""`ncco simulate` on a server at a URL that knows nothing of this project, and has two faults."""
+"""`ncco simulate` with the URL of a server that is independent of this project and has two faults."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_server_without_an_ncco_ends_with_1(address: str) -> None:
 
 
 def quiet_server() -> FastAPI:
-    """Says nothing to what is pressed, so that the call goes on as it was."""
+    """A server that replies to digits with nothing, so that the NCCO goes on."""
     own = FastAPI()
 
     @own.get("/answer")
@@ -127,7 +127,7 @@ def test_a_reply_that_changes_nothing_is_reported() -> None:
 
 
 def slow_server(asked: threading.Event) -> FastAPI:
-    """Takes its time, once somebody has asked."""
+    """A server that is slow to answer its input webhook; `asked` is set when that webhook arrives."""
     own = FastAPI()
 
     @own.get("/answer")
@@ -145,7 +145,7 @@ def slow_server(asked: threading.Event) -> FastAPI:
 
 
 def interrupted(folder: Path, url: str, asked: threading.Event) -> tuple[int, str]:
-    """The code and the output of a call from a pipe that gets a SIGINT while the slow server is asked."""
+    """Interrupt a call from a pipe with SIGINT while the slow server is busy. Returns the exit code and the output."""
     words = [NCCO, "simulate", url, "--save", "calls.yaml"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(words, cwd=folder, env=plain_environment(folder, PYTHONUNBUFFERED="1"), **pipes) as process:  # type: ignore[call-overload]  # the overloads cannot see through `pipes`
@@ -177,7 +177,7 @@ def test_a_signal_before_the_call_is_answered_leaves_it(tmp_path: Path) -> None:
 
 
 def signed_server(seen: list[tuple[str, Any]]) -> FastAPI:
-    """Keeps the claims that each webhook is signed with."""
+    """A server that collects the claims of each signed webhook."""
     own = FastAPI()
 
     @own.post("/answer")
@@ -204,7 +204,7 @@ def test_webhooks_are_signed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def loop_server() -> FastAPI:
-    """Answers each notify with the same notify: time stands still."""
+    """A server that answers each `notify` with the same `notify`, so that time never advances."""
     own = FastAPI()
 
     @own.post("/again")
@@ -225,7 +225,7 @@ def test_a_call_without_progress_ends_with_1(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def careless_server() -> FastAPI:
-    """Sends NCCOs that cannot do what they are meant to."""
+    """A server whose NCCOs cannot work as intended."""
     own = FastAPI()
 
     @own.get("/{what}")

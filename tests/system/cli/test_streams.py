@@ -1,4 +1,4 @@
-"""What becomes of a command whose output nobody takes, whose input is closed, or that somebody ends with Ctrl-C."""
+"""How a command ends when nobody reads its output, its input is closed, or somebody presses Ctrl-C."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ FULL = Path("/dev/full")
 
 
 def shell(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
-    """A line for bash, in which NCCO is the command; the code is that of the first program of a pipe."""
+    """Run a bash line in which NCCO is the command; the exit code is that of the first program in a pipe."""
     line = f"{command.replace('NCCO', NCCO)}; exit ${{PIPESTATUS[0]}}"
     env = plain_environment(write_project(folder, shop=SHOP))
     return subprocess.run(["bash", "-c", line], cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
 def status_of(url: str) -> int:
-    """What a server answers as soon as it does; 0 when it does not."""
+    """The status of a server's first response; 0 if it never responds."""
     statuses: list[int] = []
 
     def answers() -> bool:
@@ -85,7 +85,7 @@ def test_what_ctrl_c_ends_is_no_fault(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "answer.json")
     words, env = [NCCO, "validate", "answer.json"], plain_environment(tmp_path)
     reading = subprocess.Popen(words, cwd=tmp_path, env=env, stderr=subprocess.PIPE)
-    with (tmp_path / "answer.json").open("w"):  # waits until it is opened for reading, too
+    with (tmp_path / "answer.json").open("w"):  # waits until the command has opened the file for reading
         reading.send_signal(signal.SIGINT)
         _, printed = reading.communicate(timeout=60)
 

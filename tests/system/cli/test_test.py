@@ -1,4 +1,4 @@
-"""`ncco test`: what it plays, what it prints, and the code that it ends with."""
+"""`ncco test`: what it plays, what it prints, and its exit code."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ steps:
 
 
 class Crm(BaseHTTPRequestHandler):
-    """Knows Ann, and takes hooks."""
+    """A CRM that knows Ann and accepts hooks."""
 
     taken: list[str]
 
@@ -125,12 +125,12 @@ class Crm(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def crm() -> Iterator[str]:
-    """The address of a CRM."""
+    """Run a CRM. Yields its URL."""
     Crm.taken = []
     with ThreadingHTTPServer(("127.0.0.1", 0), Crm) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""`ncco test --url`: scenarios on a server that knows nothing of this project."""
+"""`ncco test --url`: scenarios on a server that is independent of this project."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 """Runs the conformance suite.
 
-    python -m tests.system.conformance                              the simulator of this project
+    python -m tests.system.conformance                              tests this project's simulator
     python -m tests.system.conformance --platform my.module:Name  another one: a class with `async def play(self, case)`
     python -m tests.system.conformance --server http://localhost:8000/webhooks [--secret ...]
-                                                             a webhook server: does the platform take its replies?
-    python -m tests.system.conformance --count                      how many cases there are, by file and source
+                                                             a webhook server: would the platform accept its replies?
+    python -m tests.system.conformance --count                      prints the number of cases by file and by source
 
-Files or parts of the names of cases say which ones. Ends with 1 when something is not as it should be.
+Arguments select cases: a file, or a part of a case's name. The exit code is 1 if a case fails.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.system.conformance.suite import Case, load, table
 
 
 def main() -> int:
-    """Run what is asked for."""
+    """Run what the arguments ask for."""
     given = _parser().parse_args()
     cases = [
         case

@@ -1,4 +1,4 @@
-"""Compares what came of a case with what the case says."""
+"""Compares the result of a case with what the case expects."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.system.conformance.suite import Act, Case, Group, Sound, Webhook
 
 NEAR_S: Final = 0.02
 OF_THE_CALL: Final = frozenset({"started", "ringing", "answered", "completed"})
-"""States of the callers' legs: a case that names none of them for the event URL under `webhooks` leaves them out."""
+"""States of the callers' legs. They are ignored in a case whose `webhooks` name none of them for the event URL."""
 CLAIMS: Final = {"iat", "jti", "iss", "payload_hash", "api_key", "application_id"}
 _MISSING: Final = object()
 
 
 def differences(case: Case, played: Played, secret: str) -> list[str]:
-    """What is not as the case says, in sentences; [] when all is."""
+    """How the result differs from the case, one sentence each; [] if it does not."""
     found = list(played.problems)
     has_call = case.caller is not None or case.places is not None
     if has_call and played.is_answered != case.answered:
@@ -85,7 +85,7 @@ def _told(sound: Sound) -> str:
 
 
 def _webhooks(groups: list[Group], played: Played, secret: str) -> Iterator[str]:
-    """Groups follow each other; the webhooks of one group come in any order. Nothing else is sent."""
+    """Differences in the webhooks: groups come in order, the webhooks of a group in any order, and no others come."""
     sent = _told_of(groups, played.webhooks)
     begin = 0
     for group in groups:
@@ -149,7 +149,7 @@ def _amiss(place: str, wanted: Mapping[str, Any], found: Any) -> Iterator[str]:
 
 
 def _has(said: Any, name: str) -> bool:
-    """Whether a field is there; dots lead inwards."""
+    """Whether a field exists; a dot in its name leads to an inner field."""
     first, _, rest = name.partition(".")
     inside = isinstance(said, Mapping) and first in said
     return _has(said[first], rest) if inside and rest else inside
@@ -164,7 +164,7 @@ def _matches(wanted: Any, actual: Any) -> bool:
 
 
 def _signature_problem(sent: Sent, secret: str) -> str:
-    """What is wrong with the token of a webhook; "" when nothing is. Source: signed webhooks."""
+    """What is wrong with a webhook's token; "" if nothing is. Source: signed webhooks."""
     header = {name.lower(): text for name, text in sent.headers.items()}.get("authorization", "")
     scheme, _, token = header.partition(" ")
     if not token:
@@ -180,7 +180,10 @@ def _signature_problem(sent: Sent, secret: str) -> str:
 
 
 def _query_json(sent: Sent) -> bytes:
-    """Source: signed webhooks, payload_hash GET: compact JSON of the decoded query in the order of the URL."""
+    """The text to hash for a GET: the decoded query as compact JSON, in the order of the URL.
+
+    Source: signed webhooks, payload_hash GET.
+    """
     return json.dumps(sent.fields, separators=(",", ":"), ensure_ascii=False).encode()
 
 

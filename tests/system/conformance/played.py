@@ -1,4 +1,4 @@
-"""What comes of a case when a platform plays it, whichever platform that is."""
+"""The result of a case, whatever platform has played it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.system.conformance.suite import Case, Sound
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A request that the server got; `at` is in seconds of any clock."""
+    """A request that the server received; `at` is in seconds, on a clock with any starting point."""
 
     at: float
     method: str
@@ -24,17 +24,17 @@ class Sent:
 
     @property
     def key(self) -> str:
-        """Tells it from every other request."""
+        """A hash that differs for every request."""
         return hashlib.sha256(f"{self.at} {self.method} {self.url}".encode() + self.body).hexdigest()
 
     @property
     def path(self) -> str:
-        """Without the host."""
+        """The URL's path, without slashes at its ends."""
         return urlsplit(self.url).path.strip("/")
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What it says: the body of a POST, the query of a GET."""
+        """The request's fields: the body of a POST, the query of a GET."""
         if self.method == "POST":
             said: dict[str, Any] = json.loads(self.body)
             return said
@@ -43,7 +43,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class ApiReply:
-    """A reply of the Voice API; `body` is its JSON, None without one."""
+    """A reply of the Voice API; `body` is the decoded JSON, or None if there is none."""
 
     status: int
     body: Any = None
@@ -51,15 +51,16 @@ class ApiReply:
 
 @dataclass(slots=True)
 class Played:
-    """What came of a case.
+    """The result of a case.
 
     Attributes:
-        zero: when the caller was answered, or called if that never happened, on the clock of `webhooks`.
-        uuid: of the caller's leg.
-        heard: by whom: `caller`, a name of `callers`, or an address that was dialled.
-        ended_by, ended_at: of the caller's leg, in seconds since `zero`.
-        api_replies: those to the acts with `asks`, in order; of several `times` the last one.
-        problems: acts that could not be done, and what was waited for instead of what the case says.
+        zero: when the caller was answered (or called, if never answered), on the clock of `webhooks`.
+        uuid: the caller's leg.
+        heard: sounds by listener: `caller`, a name in `callers`, or a dialled address.
+        ended_by: who ended the caller's leg.
+        ended_at: when the caller's leg ended, in seconds since `zero`.
+        api_replies: the replies to the acts with `asks`, in order; with `times`, the last reply only.
+        problems: acts that were impossible, and waits that ended differently from what the case says.
     """
 
     zero: float = 0.0
@@ -74,14 +75,14 @@ class Played:
 
 
 class Platform(Protocol):
-    """Something that plays cases: a simulator, or the platform itself."""
+    """Plays cases: a simulator, or the real platform."""
 
     async def play(self, case: Case) -> Played:
         """Play a case from the first ring to the last webhook."""
 
 
 def legs_of(webhooks: list[Sent]) -> dict[str, str]:
-    """The uuid of a leg by the number of its caller, or by the address that was dialled, as webhooks told it."""
+    """The uuids of legs by the caller's number or the dialled address, read from the webhooks."""
     legs: dict[str, str] = {}
     for sent in webhooks:
         said = sent.fields
@@ -94,13 +95,13 @@ def legs_of(webhooks: list[Sent]) -> dict[str, str]:
 
 
 def conversations_of(webhooks: list[Sent]) -> dict[str, str]:
-    """The conversation of each caller when the answer webhook came."""
+    """The conversation of each caller at the time of the answer webhook."""
     asked = [sent.fields for sent in webhooks if "region_url" in sent.fields]
     return {said["from"]: said["conversation_uuid"] for said in asked if said.get("from")}
 
 
 def filled(value: Any, webhooks: list[Sent]) -> Any:
-    """A value with `{uuid:NUMBER}` and `{conversation:NUMBER}` filled in from what the webhooks have told."""
+    """Replace `{uuid:NUMBER}` and `{conversation:NUMBER}` in a value with ids from the webhooks."""
     if isinstance(value, dict):
         return {key: filled(inner, webhooks) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Sends the webhooks of the suite to a server that somebody runs, and judges its replies as the platform would."""
+"""Sends the suite's webhooks to any running server and assesses its replies as the platform would."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from tests.system.conformance.played import Sent
 from tests.system.conformance.suite import BASE
 
 URLS: Final = frozenset({"answer", "event", "fallback"})
-"""What an application has; webhooks to any other path of the suite go to the event URL."""
+"""The URLs of an application; webhooks to any other path in the suite go to the event URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server.
+    """The server to test.
 
     Attributes:
-        urls: its answer, event and fallback URL.
-        secret: to sign with; "" sends unsigned webhooks. accounts: `api_key` and `application_id`.
+        urls: its answer, event and fallback URLs.
+        secret: signs the webhooks; "" sends them unsigned.
+        accounts: `api_key` and `application_id`.
     """
 
     urls: Mapping[str, str]
@@ -38,9 +39,10 @@ class Target:
 async def faults_of(
     target: Target, webhooks: Iterable[Sent], transport: httpx.AsyncBaseTransport | None = None
 ) -> list[str]:
-    """What the platform could not use of the server's replies, one sentence each.
+    """The replies that the platform could not use, one sentence each.
 
-    An answer and its fallback need an NCCO, everything else a status of 200 to 205; if a body comes with it, an NCCO.
+    The reply to an answer webhook, or to its fallback, must be an NCCO. Any other reply needs a status from 200 to 205,
+    and its body, if it has one, must be an NCCO.
     """
     found = []
     async with HttpServer(transport=transport) as server:
@@ -56,14 +58,14 @@ async def faults_of(
 
 
 def _is_answer(sent: Sent) -> bool:
-    """Whether nothing runs yet that could go on."""
+    """Whether a webhook, or the one that it is the fallback for, is an answer webhook."""
     original = sent.fields.get("original_request")
     asked = json.loads(original) if isinstance(original, str) else original
     return sent.path == "answer" if asked is None else bool(asked["type"] == "answer")
 
 
 def _request(target: Target, sent: Sent) -> Request:
-    """The same webhook for another server, with a token of its own."""
+    """The same webhook for the server under test, with a new token."""
     url = _with_query(target.urls[sent.path if sent.path in URLS else "event"], sent.url)
     body = sent.body.replace(f'"{BASE}/answer"'.encode(), json.dumps(target.urls["answer"]).encode())
     method: Method = "GET" if sent.method == "GET" else "POST"
@@ -74,6 +76,6 @@ def _request(target: Target, sent: Sent) -> Request:
 
 
 def _with_query(url: str, sent: str) -> str:
-    """The URL with the query that the webhook was sent with."""
+    """Add the query of a webhook to a URL."""
     scheme, place, path, query, _ = urlsplit(url)
     return urlunsplit((scheme, place, path, "&".join(part for part in (query, urlsplit(sent).query) if part), ""))

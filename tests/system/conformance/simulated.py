@@ -32,11 +32,11 @@ OTHER_KEY: Final = rsa_key()
 ONE_WORD_A_SECOND = 60 / 155
 AUDIO = {f"https://audio.example/{seconds}s.mp3": float(seconds) for seconds in (*range(1, 61), 600, 3600)}
 PATIENCE = 40
-"""How often a caller who does nothing more is waited for until the runner hangs up."""
+"""How many times a caller with nothing more to do waits before the runner hangs up."""
 
 
 class CannedServer:
-    """Replies what the case says, and keeps what it was asked."""
+    """Sends the replies that a case defines and records the requests."""
 
     def __init__(self, case: Case, clock: VirtualClock) -> None:
         self._clock = clock
@@ -64,7 +64,7 @@ class CannedServer:
 
 
 class Simulated:
-    """The simulator as a platform of the suite."""
+    """This project's simulator as a platform for the suite."""
 
     async def play(self, case: Case) -> Played:
         """See `Platform`."""
@@ -72,7 +72,7 @@ class Simulated:
 
 
 class _Stage:
-    """One case, being played."""
+    """A case that is being played."""
 
     def __init__(self, case: Case) -> None:
         self._case = case
@@ -208,7 +208,7 @@ def _behaviour(party: Party) -> Behaviour:
 
 
 async def _to_the_end(call: Leg) -> None:
-    """A caller does nothing more: inputs time out; one who would wait forever hangs up."""
+    """Let the call end without further acts: inputs time out, and a caller who would wait forever hangs up."""
     for _ in range(PATIENCE):
         moment = await call.listen()
         if moment.kind == "end":

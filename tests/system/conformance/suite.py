@@ -1,4 +1,4 @@
-"""The conformance suite as data: what a case says, and the files that hold them.
+"""The conformance suite as data: the parts of a case, and the files with the cases.
 
 tests/system/conformance/README.md describes the keys.
 """
@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 FOLDER: Final = Path(__file__).parent
 BASE: Final = "https://server.example"
-"""Every URL of the server under `replies`."""
+"""Prefix of every server URL under `replies`."""
 SOUNDS: Final = frozenset({"talk", "stream", "ringing", "tone", "music", "beep", "keys", "joined", "left", "voice"})
 SOURCES: Final = (
     "NCCO reference",
@@ -25,23 +25,24 @@ SOURCES: Final = (
     "signed webhooks",
     "platform practice",
 )
-"""What a `source` begins with: the document; then the section, and what it says there in our own words."""
+"""The document that a `source` begins with. Its section follows, then what it says there, in our own words."""
 
 
 class Part(BaseModel):
-    """A part of a case; a key that it does not know is an error."""
+    """A part of a case; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Reply(Part):
-    """What the server replies to one request.
+    """The server's reply to one request.
 
     Attributes:
-        ncco: the body as JSON. body: the body as text; neither: an empty body.
-        type: the content type; None for none.
-        seconds: how long it takes.
-        failure: instead of a response.
+        ncco: the body as JSON.
+        body: the body as text; without `ncco` and `body`, the body is empty.
+        type: the content type; None if there is none.
+        seconds: how long the reply takes.
+        failure: what happens instead of a response.
     """
 
     status: int = 200
@@ -53,7 +54,7 @@ class Reply(Part):
 
 
 def _replies(written: Any) -> Any:
-    """A list of actions is one reply, a map one that says more; `in_turn` is one after another, the last forever."""
+    """The replies to a URL: a list of actions, a map for one reply, or `in_turn` with several (the last repeats)."""
     if isinstance(written, dict) and set(written) == {"in_turn"}:
         return [_reply(one) for one in written["in_turn"]]
     return [_reply(written)]
@@ -70,9 +71,11 @@ class Sound(Part):
     """One thing that somebody hears.
 
     Attributes:
-        kind: one of SOUNDS. text: what is said, the URL or the number; None: anything.
-        at: seconds since the own leg was answered. lasts: seconds that it was heard. None: not told.
-        cut: whether a prompt ended before its end.
+        kind: one of SOUNDS.
+        text: the spoken text, the URL or the number; None allows anything.
+        at: seconds since the listener's own leg was answered; None allows anything.
+        lasts: for how many seconds it was heard; None allows anything.
+        cut: whether a prompt was cut short.
     """
 
     kind: str
@@ -91,17 +94,21 @@ def _sound(written: Any) -> Any:
 
 
 class Act(Part):
-    """What somebody does; exactly one of the first eight.
+    """One thing that somebody does: exactly one of the first eight attributes.
 
     Attributes:
-        listen: until waited for (None), for what ("input", ...), or up to a time in seconds.
+        listen: until the call waits for anything ("anything") or for this ("input", ...), or until a time in seconds.
         waits: seconds of the clock.
-        call: another caller of `callers` calls.
+        call: the name of another caller in `callers`, who calls now.
         asks: a request to the Voice API: the method, and the path below `/v1/calls`.
-        body: of that request. token: what is wrong with its token. times: how often it is sent.
-        gets: the status of the (last) reply. fields, without: of its body, as those of a webhook.
-        who: the caller by default; a name of `callers`, or the number or URI of a party that was dialled.
-        at: seconds since the leg was answered. seconds: how long the words take.
+        body: the body of that request.
+        token: what is wrong with the token of that request.
+        times: how often that request is sent.
+        gets: the expected status of the (last) reply.
+        fields, without: expectations about the body of the reply, as for a webhook.
+        who: the caller by default; otherwise a name in `callers`, or the number or URI of a dialled party.
+        at: seconds since the leg was answered.
+        seconds: how long the speech takes.
     """
 
     listen: float | Literal["input", "record", "idle", "end", "anything"] | None = None
@@ -140,13 +147,16 @@ def _act(written: Any) -> Any:
 
 
 class Webhook(Part):
-    """A request that the server gets.
+    """A request that the server is expected to get.
 
     Attributes:
-        to: the path. status: the field of that name.
-        fields: what it says; "*" is anything but null, "~..." a regular expression.
-        only: exactly the fields that it has. without: fields that it has not.
-        at: seconds since the caller was answered. signed: whether its token holds, hash of the payload included.
+        to: the path.
+        status: the value of the field `status`.
+        fields: expected fields; "*" means anything but null, "~..." a regular expression.
+        only: the exact names of all fields.
+        without: names of fields that must be absent.
+        at: seconds since the caller was answered.
+        signed: whether its token must be valid, including the hash of the payload.
     """
 
     to: str
@@ -164,7 +174,7 @@ Group: TypeAlias = Annotated[list[Webhook], BeforeValidator(lambda one: one if i
 
 
 class Party(Part):
-    """What a dialled party does; `Behaviour` of the simulator in plain words."""
+    """What a dialled party does; the simulator's `Behaviour` with simpler keys."""
 
     outcome: str = "answered"
     rings_s: float = 4.0
@@ -177,7 +187,7 @@ class Party(Part):
 
 
 class Caller(Part):
-    """Who calls, and what comes along."""
+    """Who calls, and the data that comes with the call."""
 
     to: str = "442079460000"
     number: str | None = "447700900123"
@@ -195,7 +205,7 @@ class End(Part):
 
 
 class Case(Part):
-    """One call, several or none; see tests/system/conformance/README.md."""
+    """One case with one call, several or none; see tests/system/conformance/README.md."""
 
     case: str
     source: str = ""
@@ -226,12 +236,12 @@ class Case(Part):
 
     @property
     def section(self) -> str:
-        """Document and section of the source; "" without one."""
+        """The document and section of the source; "" if there is no source."""
         return self.source.partition(":")[0].strip()
 
 
 def load(files: Iterable[Path] | None = None) -> list[tuple[str, Case]]:
-    """Every case with the name of its file. Raises ValueError that names file and case."""
+    """Load every case, with the name of its file. Raises ValueError with the names of file and case."""
     found = []
     for file in sorted(FOLDER.glob("*.yaml")) if files is None else files:
         for written in yaml.safe_load(file.read_text(encoding="utf-8")):
@@ -243,7 +253,7 @@ def load(files: Iterable[Path] | None = None) -> list[tuple[str, Case]]:
 
 
 def count(cases: Iterable[tuple[str, Case]]) -> Mapping[str, Counter[str]]:
-    """How many cases each file has: `verified` have a source and nothing unverified, all others are `unverified`."""
+    """The number of verified and unverified cases in each file; a case with `unverified` counts as unverified."""
     counted: dict[str, Counter[str]] = {}
     for file, case in cases:
         counted.setdefault(file, Counter())["unverified" if case.unverified else "verified"] += 1
@@ -251,7 +261,7 @@ def count(cases: Iterable[tuple[str, Case]]) -> Mapping[str, Counter[str]]:
 
 
 def table(cases: Iterable[tuple[str, Case]]) -> str:
-    """The counts as a table of Markdown: first by file, then by the document that is cited."""
+    """The counts as Markdown tables: one by file, one by cited document."""
     known = list(cases)
     lines = ["| File | Verified | Unverified |", "|---|---:|---:|"]
     files = count(known)

@@ -1,4 +1,4 @@
-"""The simulator behaves as every case of the suite says."""
+"""The simulator behaves as every case of the suite expects."""
 
 from __future__ import annotations
 

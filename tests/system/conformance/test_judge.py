@@ -1,4 +1,4 @@
-"""The suite finds what it should: a platform that behaves otherwise fails, and says how."""
+"""The suite detects wrong behaviour: a platform that behaves differently fails, with a clear report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TARGET = Target({name: f"https://mine.example/{name}" for name in ("answer", "ev
 
 
 def case(**fields: Any) -> Case:
-    """A case of one text, an input and thanks."""
+    """A case with one text, an input and thanks."""
     menu = [
         {"action": "talk", "text": "one two", "bargeIn": True},
         {"action": "input", "type": ["dtmf"], "dtmf": {"maxDigits": 1}, "eventUrl": ["https://server.example/input"]},
@@ -35,7 +35,7 @@ def case(**fields: Any) -> Case:
 
 
 async def told(**fields: Any) -> list[str]:
-    """What is amiss when our simulator plays it."""
+    """The differences found when our simulator plays `case(**fields)`."""
     wanted = case(**fields)
     return differences(wanted, await Simulated().play(wanted), SECRET)
 

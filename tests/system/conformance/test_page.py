@@ -1,4 +1,4 @@
-"""tests/system/conformance/README.md describes every key of a case, and how many cases there are."""
+"""tests/system/conformance/README.md describes every key of a case and gives the right number of cases."""
 
 from __future__ import annotations
 
