@@ -1,5 +1,5 @@
 """The console in a real browser.
 
-A package, because fixtures of its scope end before other tests: the browser's event loop would be in their way. For the
-same reason async tests of the console are in `console_pages`.
+This is a package so that its package-scoped fixtures end before other tests run: the browser's event loop would disturb
+them. For the same reason, async tests of the console are in `console_pages`.
 """

@@ -1,4 +1,4 @@
-"""A real browser, and what every page of the console must hold in it."""
+"""A real browser, and checks that every page of the console must pass."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from playwright.sync_api import (
 AXE: Final = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 WIDE, NARROW = 1280, 390
-"""Pixels of a desktop's window and of a telephone's."""
+"""Window widths of a desktop and of a mobile phone, in pixels."""
 MOST_BYTES: Final = 150_000
-"""Of a page with all that it loads."""
+"""Maximum size of a page, with everything that it loads."""
 MOST_MS: Final = 300
-"""Until a page can be used."""
+"""Maximum time until a page can be used."""
 PATIENCE_MS: Final = 90_000
-"""How long a busy machine may take for what comes by itself."""
+"""How long to wait for page updates on a busy machine."""
 
 
 def chromium() -> str | None:
@@ -41,7 +41,7 @@ def chromium() -> str | None:
 
 
 def why_not() -> str:
-    """Why no browser can be tested with, "" when one can. A machine that builds must have one."""
+    """Why no browser is available; "" if one is. Raises FileNotFoundError on a CI machine, which must have one."""
     if chromium():
         return ""
     problem = "no Chromium is installed: apt-get install chromium"
@@ -52,7 +52,7 @@ def why_not() -> str:
 
 @contextmanager
 def running_browser(*args: str) -> Iterator[Browser]:
-    """Chromium without a window, with more arguments of its command line."""
+    """Run headless Chromium, with `args` added to its command line."""
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--mute-audio", *args])
@@ -61,7 +61,7 @@ def running_browser(*args: str) -> Iterator[Browser]:
 
 
 class Console(TypedDict):
-    """What a window needs to use a console: options of `Browser.new_context`."""
+    """What a window needs to use the console: options for `Browser.new_context`."""
 
     base_url: str
     storage_state: StorageState
@@ -70,7 +70,7 @@ class Console(TypedDict):
 
 
 def open_console(browser: Browser, link: str) -> Console:
-    """Open the link that opens a session, in a window that is closed again."""
+    """Open the link that starts a session, in a window that is closed again."""
     context = browser.new_context()
     context.new_page().goto(link)
     session = context.storage_state()
@@ -84,12 +84,12 @@ def open_console(browser: Browser, link: str) -> Console:
 
 
 class Watch:
-    """Collects what must not happen while pages are used.
+    """Collects faults while pages are used.
 
     Attributes:
-        faults: violations of the Content-Security-Policy, errors in the browser's console, failed requests, refused
-            ones, and requests to other hosts.
-        expected: words of faults that a test provokes.
+        faults: violations of the Content-Security-Policy, errors in the browser's console, failed or refused requests,
+            and requests to other hosts.
+        expected: parts of the faults that a test provokes.
     """
 
     def __init__(self, context: BrowserContext) -> None:
@@ -118,7 +118,7 @@ class Watch:
             self._add(f"a request to {request.url}")
 
     def _failed(self, request: Request) -> None:
-        if request.failure != "net::ERR_ABORTED":  # the page has gone on, or does not need the answer any more
+        if request.failure != "net::ERR_ABORTED":  # the page has moved on, or no longer needs the answer
             self._add(f"{request.method} {request.url}: {request.failure}")
 
     def _answered(self, response: Response) -> None:
@@ -127,9 +127,9 @@ class Watch:
 
 
 def check_page(page: Page) -> None:
-    """Check a page for accessibility, and that it fits, in wide and narrow windows, light and dark.
+    """Check that a page is accessible and not too wide, in wide and narrow windows, light and dark.
 
-    axe-core is evaluated under the page's real policy.
+    axe-core runs under the page's real policy.
     """
     before = page.viewport_size or {"width": WIDE, "height": 900}
     found = []
@@ -146,9 +146,9 @@ def check_page(page: Page) -> None:
 
 
 def check_budget(page: Page) -> None:
-    """Check that a page is small with all that it loads, and fast.
+    """Check that a page is small, with everything that it loads, and fast.
 
-    A busy machine is slow at times, so a page is fast if one of several loads was.
+    A busy machine is sometimes slow, so one fast load of several is enough.
     """
     page.reload(wait_until="networkidle")
     loaded = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
@@ -162,7 +162,7 @@ def check_budget(page: Page) -> None:
 
 
 def violations(page: Page) -> list[str]:
-    """What axe-core finds on a page as it is: rule, place and what to do."""
+    """What axe-core finds on the current page: the rule, the element and how to fix it."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
     result: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")

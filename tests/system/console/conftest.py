@@ -1,4 +1,4 @@
-"""The console in a real browser."""
+"""Fixtures for tests of the console in a real browser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.system.console.server import restore, running_console
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium; without it the tests are skipped, except on a machine that builds."""
+    """Chromium. Without it the tests are skipped; on a CI machine they fail."""
     if problem := why_not():
         pytest.skip(problem)
     with running_browser() as browser:
@@ -24,7 +24,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the project. Each window finds the example flows in it, and no messages."""
+    """The project's folder, reset for each window: the example flows, and no messages."""
     return tmp_path_factory.mktemp("project")
 
 
@@ -37,7 +37,7 @@ def console(browser: Browser, project: Path) -> Iterator[Console]:
 
 @pytest.fixture
 def context(browser: Browser, console: Console, project: Path) -> Iterator[BrowserContext]:
-    """A window of the browser with the open session, and nothing else from other tests."""
+    """A browser window with the open session, and nothing left over from other tests."""
     restore(project)
     Inbox(project).clear()
     context = browser.new_context(**console)
@@ -49,7 +49,7 @@ def context(browser: Browser, console: Console, project: Path) -> Iterator[Brows
 
 @pytest.fixture
 def watch(context: BrowserContext) -> Iterator[Watch]:
-    """What went wrong in the browser; anything unexpected fails the test."""
+    """Collects what goes wrong in the browser; anything unexpected fails the test."""
     watch = Watch(context)
     yield watch
     assert [] == watch.unexpected()
@@ -57,5 +57,5 @@ def watch(context: BrowserContext) -> Iterator[Watch]:
 
 @pytest.fixture
 def page(context: BrowserContext, watch: Watch) -> Page:
-    """An empty tab, which is watched."""
+    """An empty tab, watched by `watch`."""
     return context.new_page()

@@ -17,13 +17,13 @@ from tests.unit.console.test_messages import message
 
 
 class Inbox:
-    """The database and the folder of a running server."""
+    """The message database and the recordings folder of a running server."""
 
     def __init__(self, project: Path) -> None:
         self._project = project
 
     def put(self, caller: str, **changes: Any) -> str:
-        """A new message of one second; returns its id."""
+        """Add a new one-second message. Returns its id."""
         row = message(caller, to_number="442079460001", **changes)
         RecordingFolder(self._project / "calls.db-recordings").put(row.id, tone(0.3))
         with ThreadPoolExecutor() as aside:  # this thread runs the browser's event loop

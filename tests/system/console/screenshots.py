@@ -1,6 +1,6 @@
 """Takes pictures of the console's pages: python -m tests.system.console.screenshots FOLDER [NAME ...].
 
-`owner` as the name takes those of the owner's tour, one of each page as owners see it: `make picture`.
+The name `owner` takes the pictures for the owner's tour, one of each page as owners see it: `make picture`.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ OWNER_INPUTS: Final[Sequence[Sequence[dict[str, Any]]]] = [
     [{"dtmf": {"digits": "9"}}],
     [{"dtmf": {"digits": "2"}}, COLLEAGUE | {"status": "answered"}, COLLEAGUE | {"status": "completed"}],
 ]
-"""A colleague answers, or the caller hears the hours, or hangs up in the menu."""
+"""A colleague answers, the caller listens to the opening hours, or the caller hangs up in the menu."""
 OWNER_CALLS: Final = [(f"4477009001{n:02}", "442079460001", OWNER_INPUTS[n % 5]) for n in range(26)]
 EARLIER: Final = """
     UPDATE calls SET created_at = created_at - 23000000
@@ -105,11 +105,11 @@ EARLIER: Final = """
     UPDATE webhooks SET received_at = (SELECT created_at FROM calls WHERE key = call_key)
         + CASE WHEN kind = 'event-answered' THEN 17000 + call_key % 5 * 2000 ELSE 0 END;
 """
-"""The calls fill a week, and last a minute or more."""
+"""Spreads the calls over a week; each lasts a minute or more."""
 
 
 def take_for_owners(folder: Path) -> None:
-    """A small picture of each page, for the documentation."""
+    """Take a small picture of each page, for the documentation."""
     with (
         tempfile.TemporaryDirectory() as home,
         running_console(Path(home), OWNER_CALLS) as link,
@@ -131,7 +131,7 @@ def take_for_owners(folder: Path) -> None:
 
 
 def take(folder: Path, names: Sequence[str]) -> None:
-    """A picture of each page, in light and dark, in a wide and in a narrow window."""
+    """Take pictures of each page: light and dark, in a wide and in a narrow window."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home, running_console(Path(home)) as link, running_browser() as browser:
         console = open_console(browser, link)

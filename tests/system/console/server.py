@@ -1,4 +1,4 @@
-"""A server of the flows in this repository, with its console and some recorded calls."""
+"""A server for the flows in this repository, with the console and some recorded calls."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ CALLS: Final[Sequence[tuple[str, str, Sequence[dict[str, Any]]]]] = (
     ("447700900456", "442079460001", [{"dtmf": {"digits": "", "timed_out": True}}, {"dtmf": {"digits": "9"}}]),
     ("", "442079460001", [{"dtmf": {"digits": "1"}}, {"status": "busy"}, {"recording_uuid": "rec-2", "size": 9_644}]),
 )
-"""Who calls which number, and the webhooks that follow. The last one leaves a message."""
+"""Callers, called numbers, and the webhooks that follow. The last caller leaves a message."""
 
 
 def link_of(server: Server) -> str:
-    """What opens the console of a server, as soon as it answers: a link, or its address where it has passwords."""
+    """Wait until a server's console responds. Returns the link that opens it, or its address if it has passwords."""
     link = server.wait_for(r"http://\S+\?token=\S+|console in a browser: (\S+)/\n")
     loopback.get(link.partition("?")[0], timeout=STARTS_WITHIN_S)
     return link
@@ -39,7 +39,7 @@ def files_of_project() -> dict[str, str]:
 
 
 def restore(home: Path) -> None:
-    """Make a project what it was when its server was started."""
+    """Reset a project to its state when its server started."""
     for name in ("flows", "templates", "tests"):
         if (home / name).is_dir():
             shutil.rmtree(home / name)
@@ -52,7 +52,7 @@ def restore(home: Path) -> None:
 
 @contextmanager
 def running_console(home: Path, calls: Sequence[tuple[str, str, Sequence[dict[str, Any]]]] = CALLS) -> Iterator[str]:
-    """A link that opens the console once; the console ends with the context."""
+    """Run a server with its console until the context ends. Yields a link that opens the console once."""
     with running(
         home,
         files_of_project(),

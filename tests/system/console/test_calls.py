@@ -29,7 +29,7 @@ TYPED = """words => new Promise((resolve) => {
   search.value = words;
   search.dispatchEvent(new Event("input", {bubbles: true}));
 })"""
-"""Words are typed, and the page begins to search for them."""
+"""Types into the search field and waits until the page begins to search."""
 
 
 def test_what_is_typed_while_a_search_is_slow_is_searched_for(page: Page) -> None:
@@ -73,12 +73,12 @@ def test_on_a_telephone_all_of_a_call_is_in_view(page: Page) -> None:
 
 def test_what_is_unfolded_stays_so_when_a_call_goes_on(page: Page) -> None:
     page.clock.install(time=0)
-    page.clock.pause_at(1)  # it asks when the test lets time pass
+    page.clock.pause_at(1)  # the page asks the server only when the test advances the clock
     page.goto("/calls/aaaaaaaa-0")
     details = page.locator("#conversation details").first
     details.locator("summary").click()
     statuses = list[int]()
-    while 304 not in statuses:  # what came first is shown before it asks again
+    while 304 not in statuses:  # the first update is shown before the page asks again
         with page.expect_response(lambda response: "x-unattended" in response.request.headers) as asked:
             page.clock.run_for(2_000)
         statuses.append(asked.value.status)
@@ -93,16 +93,16 @@ def test_only_a_tab_that_is_seen_asks(page: Page) -> None:
     asked = list[str]()
 
     def note(request: Request) -> None:
-        if "x-unattended" in request.headers and "/ringing" not in request.url:  # which rings in a hidden tab, too
+        if "x-unattended" in request.headers and "/ringing" not in request.url:  # calls ring in hidden tabs too
             asked.append(request.url)
 
     page.on("request", note)
     page.goto("/calls")
     turn = "isHidden => Object.defineProperty(document, 'hidden', {value: isHidden, configurable: true})"
     page.evaluate(turn, True)
-    asked.clear()  # what it asked while it was seen
+    asked.clear()  # requests from while the tab was visible
     page.clock.run_for(20_000)
-    page.evaluate("0")  # what it would have asked is reported before this
+    page.evaluate("0")  # reports all requests made so far
     hidden = len(asked)
     page.evaluate(turn, False)
     with page.expect_response(lambda response: "x-unattended" in response.request.headers) as seen:

@@ -1,4 +1,4 @@
-"""The owner of a phone line changes a prompt and the hours, and takes it back."""
+"""The owner of a phone line changes a prompt and the hours, then undoes the change."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ steps:
 
 
 def section(page: Page, name: str) -> Locator:
-    """A part of the form, which is opened."""
+    """A section of the form, opened."""
     found = page.locator("details.section").filter(has=page.get_by_role("heading", name=name, exact=True))
     if found.get_attribute("open") is None:
         found.locator("summary").first.click()
@@ -58,7 +58,7 @@ def save(page: Page) -> None:
 
 @pytest.fixture
 def form(page: Page, project: Path) -> Page:
-    """The form of the bakery, as owners see it."""
+    """The bakery's form, as owners see it."""
     (project / "flows" / "bakery.yaml").write_text(FLOW, encoding="utf-8")
     page.goto("/change/flows/bakery.yaml")
     page.get_by_role("button", name="Owner").click()
@@ -181,7 +181,7 @@ def test_a_prompt_and_the_hours_change_and_go_back(page: Page, project: Path) ->
 
     expect(page.get_by_text(re.compile("^Saved"))).to_be_visible()
     assert FLOW == flow.read_text(encoding="utf-8")
-    page.wait_for_load_state()  # its module makes the call of the link
+    page.wait_for_load_state()  # the page's module handles clicks on the link
     page.get_by_role("link", name="Hear it").click()
     expect(page.locator("#call").get_by_text("We are open.")).to_be_visible()
 
@@ -213,14 +213,14 @@ def test_leaving_with_changes_that_are_not_saved_asks_first(page: Page, watch: W
     )
     expect(page.get_by_role("textbox", name="Monday to Friday")).to_be_focused()
     check_page(page)
-    page.wait_for_load_state()  # its module asks
+    page.wait_for_load_state()  # the page's module asks whether to leave
     with page.expect_event("dialog"):
         page.get_by_role("link", name="Everything you can change").click()
     assert ["beforeunload"] * 2 == asked
 
     page.get_by_role("textbox", name="Monday to Friday").fill("09:00-17:00")
     page.get_by_role("button", name="Review changes").click()
-    page.wait_for_load_state()  # its module asks
+    page.wait_for_load_state()  # the page's module asks whether to leave
     with page.expect_event("dialog"):
         page.get_by_role("link", name="Calls").click()
     assert ["beforeunload"] * 3 == asked

@@ -37,7 +37,7 @@ MEGABYTES = {
 
 
 def pasted(page: Page, text: str) -> Locator:
-    """The editor with a text from the clipboard."""
+    """The editor after a text was pasted from the clipboard."""
     page.goto("/phone")
     page.get_by_label("File").select_option("pasted text")
     editor = page.locator("flow-editor")
@@ -84,7 +84,7 @@ def test_a_flow_is_cured_and_called_with_the_keyboard_alone(page: Page) -> None:
     expect(editor.get_by_role("textbox", name="Press Escape, then Tab to leave the editor")).to_be_focused()
     expect(editor.locator(".cm-lintRange-error")).to_have_text("gotoo")
 
-    page.keyboard.press("F8")  # the next issue
+    page.keyboard.press("F8")  # jumps to the next issue
     page.keyboard.press("Control+.")
     expect(editor.locator("section")).to_contain_text("No issues")
     page.keyboard.press("Control+z")
@@ -112,7 +112,7 @@ def test_a_fix_is_applied_where_the_text_has_moved_to(page: Page) -> None:
     editor = pasted(page, FLOW)
     fix = editor.get_by_role("button", name="Change to goto")
     expect(fix).to_be_visible()
-    page.route("**/editor/check", lambda route: None)  # the issues stay those of the old text
+    page.route("**/editor/check", lambda route: None)  # keeps the issues of the old text
     page.keyboard.press("Control+Home")
     page.keyboard.type("# one more line\n")
     fix.click()
@@ -127,7 +127,7 @@ def test_words_are_completed_explained_and_followed(page: Page) -> None:
     page.keyboard.press("Control+Backspace")
     page.keyboard.type("sal")
     expect(page.locator(".cm-tooltip-autocomplete [aria-selected]")).to_contain_text("sales")
-    page.wait_for_timeout(100)  # a completion is not taken in the first 75 ms
+    page.wait_for_timeout(100)  # a completion cannot be accepted in its first 75 ms
     page.keyboard.press("Enter")
     assert "    goto: sales\n" in value(editor)
 
@@ -138,7 +138,7 @@ def test_words_are_completed_explained_and_followed(page: Page) -> None:
 
 
 def processor_s(page: Page) -> float:
-    """The time that the page's tasks have had of a processor, in seconds: others on this machine do not count."""
+    """The CPU time that the page's tasks have used, in seconds; other processes do not count."""
     devtools = page.context.new_cdp_session(page)
     devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
     metrics = devtools.send("Performance.getMetrics")["metrics"]
@@ -149,7 +149,7 @@ def processor_s(page: Page) -> float:
 @pytest.mark.parametrize("shape", MEGABYTES)
 def test_a_text_of_a_megabyte_stays_usable(page: Page, shape: str) -> None:
     editor = pasted(page, "flow: shop")
-    page.route("**/phone/*", lambda route: route.fulfill(body=""))  # what the page itself asks about the text
+    page.route("**/phone/*", lambda route: route.fulfill(body=""))  # the page's own requests about the text
     editor.evaluate("(editor, text) => { editor.value = text }", MEGABYTES[shape])
     editor.evaluate("editor => editor.goTo(1, 1)")
     before_s = processor_s(page)
@@ -170,7 +170,7 @@ def test_a_text_of_a_megabyte_stays_usable(page: Page, shape: str) -> None:
 
 def test_enter_after_a_key_begins_its_value_one_level_in(page: Page) -> None:
     editor = pasted(page, "steps:\n  address:")
-    page.route("**/editor/complete", lambda route: route.fulfill(json={}))  # Enter would take what is offered
+    page.route("**/editor/complete", lambda route: route.fulfill(json={}))  # otherwise Enter would accept a completion
     page.keyboard.press("Enter")
     page.keyboard.type("do:\n- talk:")
     page.keyboard.press("Enter")

@@ -1,4 +1,4 @@
-"""The picture of a flow in the browser: zoom, pan, search, and the way from a step to its line."""
+"""The picture of a flow in the browser: zoom, pan, search, and the link from a step to its line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.system.console.browser import NARROW, Watch, violations
 
 @pytest.fixture
 def picture(page: Page) -> Locator:
-    """The picture of the flow reception, which is open and painted."""
+    """The picture of the flow `reception`, open and fully drawn."""
     return painted(page, "/flows/reception")
 
 
@@ -25,7 +25,7 @@ def painted(page: Page, address: str) -> Locator:
 
 
 def seen(picture: Locator) -> Sequence[float]:
-    """The part of the picture that is seen: x, y, width and height."""
+    """The visible part of the picture: x, y, width and height."""
     return [float(number) for number in str(picture.get_attribute("viewBox")).split()]
 
 
@@ -58,7 +58,7 @@ def test_buttons_keys_wheel_and_drag_move_and_zoom(page: Page, picture: Locator)
     page.keyboard.down("Control")
     page.mouse.wheel(0, -240)
     page.keyboard.up("Control")
-    expect(picture).not_to_have_attribute("viewBox", dragged)  # a wheel is not waited for
+    expect(picture).not_to_have_attribute("viewBox", dragged)  # `wheel` does not wait for its effect
     assert seen(picture)[2] < fitted[2]
 
 
@@ -140,7 +140,7 @@ def test_a_picture_opens_in_its_whole_width_with_text_that_can_be_read(page: Pag
 
 @pytest.mark.parametrize(("choices", "first"), [(10, "s0"), (40, "menu")])
 def test_a_wide_picture_is_not_cut_off_on_the_left(page: Page, project: Path, choices: int, first: str) -> None:
-    """Unless the start would be out of sight."""
+    """The picture begins at its left edge, unless the start step would then be out of sight."""
     numbers = range(choices)
     flow = (
         "flow: wide\nnumbers: ['442079460077']\nstart: menu\nsteps:\n  menu:\n    do: [{talk: Press.}]\n    choices:\n"

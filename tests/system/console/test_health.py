@@ -1,4 +1,4 @@
-"""The health page in the browser, beside a real server."""
+"""The health page in the browser, with a real server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.system.console.browser import PATIENCE_MS, Watch, check_page, open_co
 from tests.system.console.server import link_of
 from tests.unit.console.test_health import FLOWS
 
-SHOP = FLOWS.replace("timeout: 500ms", "timeout: 3500ms")  # on a busy machine a refusal takes its time, too
+SHOP = FLOWS.replace("timeout: 500ms", "timeout: 3500ms")  # on a busy machine even a refused connection takes time
 
 
 @pytest.fixture(params=["1", "2"], ids=["one process", "two workers"])
@@ -67,7 +67,7 @@ def test_an_open_page_shows_a_broken_lookup_and_the_end_of_its_server(browser: B
 
 
 def _comes(page: Page, text: str) -> None:
-    """The open page shows a text by itself; it asks every ten seconds of its own clock, which pass quickly here."""
+    """Wait until the open page shows `text`; the page asks every ten seconds of its own clock, which runs fast here."""
     until = time.monotonic() + PATIENCE_MS / 1_000
     while not page.get_by_text(text).is_visible():
         assert time.monotonic() < until, page.locator("main").inner_text()

@@ -1,4 +1,4 @@
-"""A call that the server places in development rings in a real browser, and is answered there."""
+"""A call that a development server places rings in a real browser and is answered there."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PLAYED = [
 
 @pytest.fixture
 def process(browser: Browser, project: Path) -> Iterator[ConsoleProcess]:
-    """A console as the server starts it in development, with its virtual Vonage."""
+    """The console as a development server starts it, with a virtual Vonage."""
     settings = load_settings(
         None, flows=project / "flows", templates=project / "templates", database_url="memory://", console_port=0
     )
@@ -47,7 +47,7 @@ def process(browser: Browser, project: Path) -> Iterator[ConsoleProcess]:
 
 @pytest.fixture
 def desk(browser: Browser, process: ConsoleProcess) -> Iterator[Page]:
-    """A page of that console."""
+    """A page of the console in `process`."""
     context = browser.new_context(**open_console(browser, process.url))
     context.set_default_timeout(PATIENCE_MS)
     watch = Watch(context)
@@ -57,7 +57,7 @@ def desk(browser: Browser, process: ConsoleProcess) -> Iterator[Page]:
 
 
 def asked(access: VoiceAccess | None, method: str, *args: Any) -> Any:
-    """The reply of the virtual Vonage to a program."""
+    """The virtual Vonage's reply to a call of a method of `VoiceApi`."""
     assert access is not None
 
     async def ask() -> Any:
@@ -66,7 +66,7 @@ def asked(access: VoiceAccess | None, method: str, *args: Any) -> Any:
             api = VoiceApi(client, access.api_url, tokens, lambda: datetime.now(UTC))
             return await getattr(api, method)(*args)
 
-    with ThreadPoolExecutor(1) as thread:  # the browser's loop runs in this one
+    with ThreadPoolExecutor(1) as thread:  # this thread runs the browser's event loop
         return thread.submit(asyncio.run, ask()).result()
 
 

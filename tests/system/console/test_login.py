@@ -1,4 +1,4 @@
-"""Logging in with a password, in a real browser and as in production."""
+"""Login with a password, in a real browser and as in production."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.unit.console.conftest import HASHES, PASSWORDS
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The console of a server for real calls, with both passwords."""
+    """The console's address on a server for real calls, with both passwords set."""
     settings = {
         "NCCO_CONSOLE": "1",
         "NCCO_CONSOLE_PORT": "0",
@@ -31,7 +31,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def window(browser: Browser, address: str) -> Iterator[Page]:
-    """A window without a session, which is closed before the server ends."""
+    """A window without a session, closed before the server ends."""
     context = browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
     watch = Watch(context)
@@ -76,7 +76,7 @@ def test_a_link_from_another_site_opens_its_page(browser: Browser, address: str)
         page.goto(address)
         log_in(page, PASSWORDS["look"])
         expect(page.get_by_role("button", name="Log out")).to_be_visible()
-        page.goto(address.replace("127.0.0.1", "localhost"))  # another site, for cookies
+        page.goto(address.replace("127.0.0.1", "localhost"))  # a different site, as far as cookies are concerned
         with page.expect_response(f"{address}/calls?q=7") as first:
             page.evaluate(f"location.href = '{address}/calls?q=7'")
 

@@ -33,7 +33,7 @@ def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, in
     expect(message).to_contain_text("The roof leaks.")
     expect(page).to_have_title(re.compile(r"^\(1\) Messages"))
 
-    expect(message.locator("audio[data-unplayed]")).to_have_count(1)  # which shows no time
+    expect(message.locator("audio[data-unplayed]")).to_have_count(1)  # the player shows no time yet
     message.locator("audio").evaluate("player => player.play()")
     expect(message.locator("audio")).to_have_js_property("ended", value=True)
     expect(message.locator("audio[data-unplayed]")).to_have_count(0)
@@ -44,14 +44,14 @@ def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, in
     message.get_by_role("button", name="Done").click()
     expect(message).to_have_count(0)
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
-    page.clock.fast_forward(30_000)  # an open request would end after 60 s
+    page.clock.fast_forward(30_000)  # a pending request would end after 60 s
     page.get_by_role("button", name="Undo").click()
     expect(message).to_be_visible()
     message.get_by_label("More for").click()
     message.get_by_role("button", name="Delete").click()
     expect(message).to_have_count(0)
     page.get_by_role("link", name="Deleted").click()
-    page.wait_for_load_state()  # from then on its buttons do something
+    page.wait_for_load_state()  # the buttons work only once the page has loaded
     message.get_by_role("button", name="Restore").click()
     expect(page.get_by_role("status")).to_contain_text("Restored.")
     expect(message).to_have_count(0)
@@ -118,7 +118,7 @@ navigator.share = async ({title, text, files: [file]}) => {
   document.body.dataset.shared = [title, text, file.name, file.type, file.size].join("|");
 };
 """
-"""A browser that shares files, if a click is fresh; the first one is not."""
+"""A browser that can share files only right after a click; the first click is too old."""
 
 
 def test_forwarding_shares_the_audio_where_the_browser_can(context: BrowserContext, page: Page, inbox: Inbox) -> None:

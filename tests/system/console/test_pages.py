@@ -1,4 +1,4 @@
-"""What holds for every page in the browser."""
+"""What must be true of every page in the browser."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_report_fits_on_a_telephone(page: Page) -> None:
 )
 def test_owners_find_no_technical_words(page: Page, path: str, last: str) -> None:
     page.goto(path)
-    expect(page.locator(last).first).to_be_visible()  # the picture comes after the page
+    expect(page.locator(last).first).to_be_visible()  # the picture loads after the page
 
     assert not re.findall(
         r"(?i:revision|session|\bNCCO\b|webhook|uuid)|[A-Z]+_[A-Z_]+", page.locator("main").inner_text()
@@ -58,7 +58,7 @@ def test_owners_find_no_technical_words(page: Page, path: str, last: str) -> Non
 
 
 def show_to_owners(page: Page) -> None:
-    """Switch to the pages for owners; the page that comes next has the switch pressed."""
+    """Switch to the pages for owners; on the next page, the button is pressed."""
     page.get_by_role("button", name="Owner").click()
     expect(page.get_by_role("button", name="Owner")).to_have_attribute("aria-pressed", "true")
     page.wait_for_load_state()
@@ -78,7 +78,7 @@ def test_the_switch_shows_the_same_page_for_owners_and_is_remembered(page: Page)
 def test_owners_come_from_a_box_to_the_form_that_changes_it(page: Page) -> None:
     page.goto("/flows/reception")
     show_to_owners(page)
-    expect(page.get_by_text("3 calls began in reception from")).to_be_visible()  # painted by default
+    expect(page.get_by_text("3 calls began in reception from")).to_be_visible()  # traffic is shown by default
     page.locator('#picture .node[data-step="voicemail"]').click()
     page.locator('details[data-step="voicemail"]').get_by_role("link", name="Change").click()
 

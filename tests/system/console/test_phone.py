@@ -19,14 +19,14 @@ Object.defineProperty(window, "speechSynthesis", {value: {
 }});
 window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
 """
-"""A browser with two voices, which says everything at once."""
+"""A browser with two voices, which speaks every text instantly."""
 RECOGNITION = """
 window.SpeechRecognition = class {
   start() { window.recognition = this; document.body.dataset.heardIn = this.lang; }
   abort() { document.body.dataset.heardIn = ""; }
 };
 """
-"""A browser that recognises what a test says."""
+"""A browser that recognises the speech that a test supplies."""
 
 
 def opened(page: Page, file: str = "flows/reception.yaml") -> Locator:
@@ -49,7 +49,7 @@ def call(page: Page) -> Locator:
 
 
 def call_and_press(page: Page, key: str) -> None:
-    """Call reception, and press a key as soon as it listens."""
+    """Call the flow `reception`, and press a key as soon as the menu prompt is shown."""
     call(page)
     expect(heard(page, "For sales, press 1")).to_be_visible()
     page.keyboard.press(key)

@@ -1,4 +1,4 @@
-"""How the phone looks: what is in sight in each moment of a call, for owners and developers."""
+"""The phone's layout: what is in view at each moment of a call, for owners and developers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.system.console.test_phone import call, heard
 TECHNICAL = re.compile(
     r"\.ya?ml|\bline \d|webhook|hook|NCCO|→|\bstep\b|scenario|https?:|[0-9a-f]{8}-[0-9a-f]{4}", re.IGNORECASE
 )
-"""What owners see behind *Details* only."""
+"""What owners see only under *Details*."""
 
 
 @pytest.fixture(params=["owner", "developer"])
 def phone(page: Page, request: pytest.FixtureRequest) -> Page:
-    """The page in one of the views."""
+    """The phone page in the owner's or the developer's view."""
     return shown(page, request.param)
 
 
@@ -34,7 +34,7 @@ def shown(page: Page, view: str) -> Page:
 
 
 def moments(page: Page) -> Iterator[str]:
-    """Go through a call, and stop in each moment."""
+    """Make a call and pause at each moment, yielding its name."""
     yield "idle"
     call(page)
     page.get_by_role("button", name="Skip ahead").click()

@@ -1,4 +1,4 @@
-"""Calls are placed, watched and cancelled in a real browser, whose phone rings."""
+"""Calls are placed, watched and cancelled in a real browser whose phone rings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def session(browser: Browser, folder: Path) -> Iterator[Console]:
-    """The console of a server that places calls with its virtual Vonage, and an open session."""
+    """An open session in the console of a server that places calls with its virtual Vonage."""
     write_project(folder, reminder=REMINDER)
     with running_server(folder, "--dev", cwd=folder, env=ENV) as server:
         assert happens(lambda: "?token=" in server.printed)
@@ -57,13 +57,13 @@ def desk(browser: Browser, session: Console) -> Iterator[Page]:
 
 
 def ncco(folder: Path, *words: str) -> None:
-    """Run a command beside the server."""
+    """Run a command beside the running server."""
     environment = plain_environment(folder, **ENV)
     subprocess.run([NCCO, *words], cwd=folder, env=environment, check=True, timeout=120, capture_output=True)
 
 
 def fill(page: Page, number: str = "07700 900123") -> None:
-    """Open the form and fill it in."""
+    """Open the form for placing a call, and fill it in."""
     page.goto("/calls/placed")
     page.get_by_role("link", name="Place a call").click()
     page.get_by_label("Number to call").fill(number)
@@ -112,7 +112,7 @@ def test_what_waits_is_cancelled_and_what_is_paused_rings_only_once_it_is_resume
     ncco(folder, "place", "reminder", "--to", "447700900200", "--with", "name=Bob", "--with", "day=today")
     ncco(folder, "place", "reminder", "--to", "447700900201", "--with", "name=Cid", "--with", "day=today")
     row = desk.get_by_role("row", name="+44 7700 900201")
-    expect(row).to_contain_text("waits while placing is paused")  # the page shows new rows without a reload
+    expect(row).to_contain_text("waits while placing is paused")  # new rows appear without a reload
     check_page(desk)
 
     row.get_by_role("link").first.click()

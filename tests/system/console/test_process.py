@@ -1,4 +1,4 @@
-"""The process of the console: it starts and ends with the server, and costs no call when it dies."""
+"""The console's process: it starts and ends with the server, and if it dies, no call is lost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ANSWER = "/webhooks/answer?to=442079460000&uuid=a"
 
 @contextmanager
 def server_with_console(home: Path, *words: str, **env: str | None) -> Iterator[RunningServer]:
-    """A server with these variables; None for one that is not set."""
+    """Run a server with these environment variables; None leaves a variable unset."""
     write_project(home, shop=SHOP)
     wanted = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0", **env}
     settings = {name: value for name, value in wanted.items() if value is not None}
@@ -46,7 +46,7 @@ def soon(claim: Callable[[], bool], what: str) -> None:
 
 
 def link(server: RunningServer, number: int = 0) -> str:
-    """The link that was printed, of several the one with this number."""
+    """The printed link with this number, counted from 0."""
     soon(lambda: len(re.findall(r"http://\S+token=\S+", server.printed)) > number, "no link was printed")
     return str(re.findall(r"http://\S+token=\S+", server.printed)[number])
 
@@ -64,7 +64,7 @@ def test_a_link_opens_the_console_which_costs_no_call_when_it_is_killed(tmp_path
         assert [] == left_of([console])
         assert 200 == loopback.get(f"http://{server.address}{ANSWER}").status_code
         known = loopback.get(f"{address}calls", cookies=browser.cookies, timeout=WITHIN_S)  # waits for the next process
-        assert 200 == known.status_code  # the session goes on
+        assert 200 == known.status_code  # the session is still valid
         soon(
             lambda: "console failed" in server.printed and "exit code -9" in server.printed,
             "nothing was said about the console",
@@ -121,7 +121,7 @@ def test_a_port_in_use_is_said_and_the_server_serves(tmp_path: Path) -> None:
 
 
 def port_with_a_free_one_above() -> tuple[int, socket.socket]:
-    """A free port, and a socket that has the next one: ports of other tests are between those of this process."""
+    """A free port, and a socket bound to the next port: other tests take the ports in between."""
     while True:
         port, above = free_port(), socket.socket()
         try:

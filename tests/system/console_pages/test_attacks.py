@@ -1,4 +1,4 @@
-"""What somebody sends to break the console, or to keep others from using it."""
+"""Requests meant to break the console, or to keep others from using it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LARGE: Final = "flow: large\nstart: s0\nsteps:\n" + "".join(
     f"  s{number}:\n    do:\n      - talk: Hi\n    on:\n      '1': s{number * 7}\n      '2': s{number * 5}\n"
     for number in range(6500)
 )
-"""Takes much longer to load than the console allows."""
+"""A flow that takes much longer to load than the console allows."""
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -42,7 +42,7 @@ def files_in(folder: Path) -> list[Path]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project that may be changed."""
+    """A project that the console can change."""
     for folder in ("flows", "templates"):
         shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns(".*"))
     return tmp_path
@@ -50,7 +50,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def owner(project: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody who may change the project."""
+    """A client of somebody who may change the project."""
     app = make_console(project)
     async with await logged_in(app) as client:
         yield client
@@ -99,7 +99,7 @@ async def test_a_full_disk_leaves_the_file_and_no_half_version(owner: httpx.Asyn
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
     try:
-        with capture_logs():  # the log of the tests is a file, too
+        with capture_logs():  # the limit applies to the tests' log file too
             reply = await owner.post("/phone/save", json={**opened, "text": opened["text"] * 2})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
@@ -197,7 +197,7 @@ async def test_a_text_that_takes_too_long_is_stopped_while_others_use_the_phone(
 
     assert (200, 200, 422) == (page.status_code, setup.status_code, first.status_code)
     assert "was stopped" in first.json()["detail"]
-    assert before <= 2  # it waited for one of these requests, or for two, not for all
+    assert before <= 2  # it waited for one or two of these requests, not for all
 
 
 async def test_a_proof_that_takes_long_keeps_nobody_from_typing(project: Path) -> None:

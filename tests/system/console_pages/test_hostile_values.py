@@ -1,4 +1,4 @@
-"""What callers, servers and files say is data at every address of the console, and what is sensitive is not shown."""
+"""The console shows input from callers, servers and files as plain data only, and never shows sensitive values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VALUES: Final = (
 )
 HOSTILE: Final = " ".join(VALUES)
 SECRETS: Final = ("73519264", "purple elephant", "DE8937040044")
-"""Keys, words, and an answer of a lookup, all declared sensitive."""
+"""Keys, spoken words and a lookup's answer, all declared sensitive."""
 FILE: Final = "flows/<img src=x onerror=alert(1)>.yaml"
 FLOW: Final = f"""\
 flow: shop
@@ -103,15 +103,15 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/change/{file:path}": ("/change/flows/shop.yaml", "/change/FILE", "/change/VALUE"),
     "/health": ("/health",),
 }
-"""The addresses with which each route is tried; FILE, VALUE and the like stand for what is hostile."""
+"""The URLs to try for each route; FILE, VALUE and similar words are replaced by hostile values."""
 
 
 class Tags(HTMLParser):
-    """The elements of a page that would run something, and its text.
+    """The active elements of a page, and its text.
 
     Attributes:
-        active: what no page of the console has.
-        text: the text and the attribute values of the page.
+        active: elements and attributes that no page of the console may have, such as scripts.
+        text: the page's text and attribute values.
     """
 
     def __init__(self, page: str) -> None:
@@ -142,7 +142,7 @@ class Tags(HTMLParser):
 
 @pytest.fixture
 async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
-    """Somebody who is logged in, and a stranger, after calls with hostile and sensitive values."""
+    """A logged-in client and a stranger's, after calls with hostile and sensitive values."""
     (tmp_path / "flows").mkdir()
     (tmp_path / "templates").mkdir()
     (tmp_path / "flows/shop.yaml").write_text(FLOW, encoding="utf-8")
@@ -174,7 +174,7 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 def placed_call() -> PlacedRow:
-    """A waiting call whose texts are hostile."""
+    """A waiting call with hostile texts."""
     params = json.dumps({"about": HOSTILE})
     return PlacedRow(
         MESSAGE, HOSTILE, "", HOSTILE, HOSTILE, HOSTILE, HOSTILE, params, 0, "waiting", "", HOSTILE, 0, 0, None, 0,
@@ -183,7 +183,7 @@ def placed_call() -> PlacedRow:
 
 
 async def call(webhooks: httpx.AsyncClient, leg: str, caller: str) -> None:
-    """A call through all steps, with events and an error."""
+    """Make a call through all steps, with events and an error."""
     names = {"uuid": leg, "conversation_uuid": f"CON-{leg}"}
     fields: dict[str, Any] = {"to": "442079460000", "from": caller, **names}
     reply = await webhooks.post("/webhooks/answer", json=fields)
@@ -248,13 +248,13 @@ async def test_what_is_hostile_is_text_and_what_is_sensitive_is_not_shown(
                 text = reply.text
                 if kind.startswith(("text/html", "image/svg+xml")):
                     tags = Tags(reply.text)
-                    own = ["style"] if kind == "image/svg+xml" else []  # a picture stands alone
+                    own = ["style"] if kind == "image/svg+xml" else []  # a picture contains its own style
                     assert own == tags.active, path
                     text = tags.text
                 assert not [secret for secret in SECRETS if secret in text], path
                 if any(each in text.replace('\\"', '"') for each in VALUES):
                     shown.add(route)
-    # What is hostile does come through these; elsewhere it is refused, or nothing of it is shown.
+    # These routes show hostile values; the others reject them or do not show them.
     assert shown >= {
         "/phone",
         "/flows",

@@ -1,4 +1,4 @@
-"""The page of a call shows where its caller was lost, and the line to fix."""
+"""A call's page shows where the caller was lost, and the line to fix."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def settings(project: Path) -> Settings:
 
 
 async def call(project: Path, to: str, requests: Sequence[tuple[str, dict[str, Any]]]) -> str:
-    """Make a call: each request goes to a path, or to that of the input when it is ""."""
+    """Make a call. Each request has a path; "" means the path of the current input."""
     (project / "flows").mkdir()
     (project / "flows/shop.yaml").write_text(FLOW, encoding="utf-8")
     url = ""

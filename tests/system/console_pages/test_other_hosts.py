@@ -1,4 +1,4 @@
-"""The console on PostgreSQL, and under names that lead to this machine."""
+"""The console on PostgreSQL, and under foreign names that resolve to this machine."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_foreign_name_that_leads_to_this_machine_shows_nothing(tmp_path: Path)
         foreign = link.partition("/?")[0].replace("127.0.0.1", "rebound.example")
         expect(page.get_by_role("button", name="Log out")).to_be_visible()
 
-        assert 421 == status_of(page, f"{foreign}/")  # in the origin of the attacker from here on
+        assert 421 == status_of(page, f"{foreign}/")  # from here on, the page has the attacker's origin
         for path in ("/", "/calls", "/calls.json", "/phone/text?file=flows/reception.yaml", "/login"):
             status, text = page.evaluate(FETCH, path)
             assert 421 == status, path

@@ -1,4 +1,4 @@
-"""The console while its database is away: people log in and see Health, and nothing hangs."""
+"""The console while its database is away: login and Health still work, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def postgres() -> Iterator[Server]:
 
 
 async def check_outage(client: httpx.AsyncClient, new: httpx.AsyncClient, said: str) -> None:
-    """The way through an outage of one who is logged in, and of one who is not."""
+    """Check what two people can do during an outage: one is logged in, the other one logs in now."""
     began = time.monotonic()
     opened = await log_in(new, PASSWORDS["look"])
     assert 303 == opened.status_code
@@ -70,7 +70,7 @@ async def test_people_log_in_and_see_health_while_postgresql_is_away(
         former = (await client.get("/health")).text
         with away(postgres):
             await check_outage(client, new, f"127.0.0.1:{postgres.port}/")
-        for _ in range(50):  # connections of before the outage are replaced as they are used
+        for _ in range(50):  # connections from before the outage are replaced one at a time
             again = await client.get("/calls")
             if again.status_code == 200:
                 break

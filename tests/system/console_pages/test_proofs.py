@@ -1,4 +1,4 @@
-"""Proofs are slow work, in a subprocess of their own."""
+"""Proofs are slow, so they run in a subprocess of their own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROOF = "/flows/main/proof"
 
 @asynccontextmanager
 async def somebody(project: Path, proof: Callable[..., Any], seconds: float = 60) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody who looks at a flow. `proof` proves it, and is stopped after `seconds`."""
+    """A client that looks at a flow. `proof` proves the flow, and is stopped after `seconds`."""
     (project / "flows").mkdir()
     (project / "flows/main.yaml").write_text(FLOW, encoding="utf-8")
     app = create_console(settings_for(project), Services(prove=proof), dev=True)

@@ -1,4 +1,4 @@
-"""The pages of calls that the webhook server has answered, in virtual time; calls that are kept as scenarios."""
+"""The pages of calls that the webhook server answered, in virtual time, and calls saved as scenarios."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def database(project: Path) -> str:
 
 
 async def record(project: Path, to: str, acts: Acts, *, other: Behaviour | None = None) -> str:
-    """Make a call; its id."""
+    """Make a call. Returns its id."""
     flows = project / "flows"
     async with own_line(flows, start=WEDNESDAY, other=other, database_url=database(project)) as vonage:
         leg = await vonage.call(to, CALLER)
@@ -156,7 +156,7 @@ async def keep(project: Path, id_: str) -> httpx.Response:
 
 
 def pressing(*keys: str) -> Acts:
-    """Press keys wherever the call waits, "" for silence, then listen to the end."""
+    """Press a key whenever the call waits ("" for silence), then listen to the end."""
 
     async def acts(leg: Leg) -> None:
         for each in keys:

@@ -1,6 +1,6 @@
-"""Makes the databases of this folder with an earlier version: `python -m tests.system.databases.make NCCO VERSION`.
+"""Makes the databases in this folder with an earlier version: `python -m tests.system.databases.make NCCO VERSION`.
 
-NCCO is the `ncco` command of that version, such as 0.2. README.md says what the files are.
+NCCO is the `ncco` command of that version, VERSION its number, such as 0.2. README.md describes the files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FIRST, SECOND, DIALLED, FAILED, OVER, TERMS = (f"{letter * 8}-0000-4000-8000-000
 
 
 class Caller:
-    """Sends webhooks as Vonage does, and keeps what came back."""
+    """Sends webhooks as Vonage does, and records them with their replies."""
 
     def __init__(self, address: str, legs: dict[str, str]) -> None:
         self._address = address
@@ -30,7 +30,7 @@ class Caller:
         self.sent: list[dict[str, Any]] = []
 
     def send(self, path: str, fields: dict[str, Any]) -> None:
-        """A webhook; the NCCO that comes back is played."""
+        """Send a webhook; an NCCO in the reply becomes the current one."""
         reply = loopback.post(f"http://{self._address}{path}", json=fields)
         assert reply.status_code in (200, 204), (path, reply.status_code, reply.text)
         self.sent.append({"path": path, "json": fields, "status": reply.status_code, "reply": reply.text})
@@ -38,28 +38,28 @@ class Caller:
             self._latest[fields["uuid"]] = reply.text
 
     def ring(self, leg: str) -> None:
-        """A new call."""
+        """Start a new call."""
         self.send("/webhooks/answer", {**facts(leg), "to": "442079460000", "from": "447700900123"})
 
     def press(self, leg: str, digits: str) -> None:
-        """Keys, for the input that is played."""
+        """Press keys at the current input."""
         self.send(self._path(leg, "input"), {**facts(leg), "dtmf": {"digits": digits, "timed_out": False}})
 
     def dial(self, leg: str, status: str) -> None:
-        """What became of the dialled party."""
+        """Report what happened to the dialled party."""
         self.send(self._path(leg, "connect"), {**facts(leg), "status": status, "direction": "outbound"})
 
     def hear_terms(self, leg: str) -> None:
-        """The checkpoint is reached."""
+        """Report that the caller has reached the checkpoint."""
         payload = next(action["payload"] for action in json.loads(self._latest[leg]) if action["action"] == "notify")
         self.send(self._path(leg, "notify"), {**facts(leg), "payload": payload})
 
     def record(self, leg: str) -> None:
-        """A recording is ready."""
+        """Report that a recording is ready."""
         self.send(self._path(leg, "record"), {**facts(leg), "recording_url": "https://api.nexmo.com/v1/files/1"})
 
     def hang_up(self, leg: str) -> None:
-        """The end of the call."""
+        """Report the end of the call."""
         self.send("/webhooks/event", {**facts(leg), "status": "completed", "direction": "inbound"})
 
     def _path(self, leg: str, kind: str) -> str:
@@ -69,12 +69,12 @@ class Caller:
 
 
 def facts(leg: str) -> dict[str, Any]:
-    """What every webhook of a call has."""
+    """The fields of every webhook of a call."""
     return {"uuid": leg, "conversation_uuid": f"CON-{leg}"}
 
 
 def play(ncco: str, url: str, home: Path) -> dict[str, Any]:
-    """Play the calls; returns what was sent before the database is kept, and what came of the rest."""
+    """Make the calls. Returns the webhooks sent so far (`before`), and the latest reply to each leg (`legs`)."""
     legs: dict[str, str] = {}
     with serving(home, url, "first", ncco=ncco) as address:
         caller = Caller(address, legs)
@@ -94,7 +94,7 @@ def play(ncco: str, url: str, home: Path) -> dict[str, Any]:
 
 
 def finish(ncco: str, url: str, home: Path, legs: dict[str, str]) -> list[dict[str, Any]]:
-    """Play the open calls on."""
+    """Continue the open calls to their ends. Returns the webhooks that were sent."""
     with serving(home, url, "second", ncco=ncco) as address:
         caller = Caller(address, legs)
         caller.press(FIRST, "1")
@@ -107,7 +107,7 @@ def finish(ncco: str, url: str, home: Path, legs: dict[str, str]) -> list[dict[s
 
 
 def make_sqlite(ncco: str, version: str) -> None:
-    """A file, closed, with the key file beside it."""
+    """Make a closed database file, with the key file beside it."""
     folder = HERE / f"sqlite-{version}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -121,7 +121,7 @@ def make_sqlite(ncco: str, version: str) -> None:
 
 
 def make_postgres(ncco: str, version: str) -> None:
-    """A dump in SQL. The key is that of `serving`."""
+    """Make an SQL dump. The key is `KEY` in `serving`."""
     folder = HERE / f"postgres-{version}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -134,7 +134,7 @@ def make_postgres(ncco: str, version: str) -> None:
 
 
 def dump(server: Server, database: str) -> str:
-    """The database as statements that any client can run."""
+    """The database as SQL statements that any client can run."""
     words = ["--inserts", "--no-owner", "--no-privileges", "--no-comments", f"--port={server.port}", "--host=127.0.0.1"]
     command = [str(server.programs / "pg_dump"), *words, f"--username={USER}", database]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -147,7 +147,7 @@ def dump(server: Server, database: str) -> str:
 
 
 def write(folder: Path, before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
-    """Keep what was sent, with the replies."""
+    """Write the webhooks with their replies to webhooks.json."""
     text = json.dumps({"before": before, "after": after}, indent=1, ensure_ascii=False)
     (folder / "webhooks.json").write_text(text + "\n", encoding="utf-8")
 

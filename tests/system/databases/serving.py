@@ -1,4 +1,4 @@
-"""Serves the flows of this folder on a database."""
+"""Serves the flows in this folder with a given database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEY = "invented-key-of-the-databases-for-tests-only"
 
 
 def settings(home: Path, url: str, flows: str) -> dict[str, str]:
-    """The environment of `ncco`. A SQLite file has its key beside it."""
+    """The environment for `ncco`. A SQLite database needs no key here: the key file is beside it."""
     key = {} if url.startswith("sqlite") else {"NCCO_KEY": KEY}
     return running.plain_environment(
         home,
@@ -28,7 +28,7 @@ def settings(home: Path, url: str, flows: str) -> dict[str, str]:
 
 @contextmanager
 def serving(home: Path, url: str, flows: str, *, ncco: str = running.NCCO) -> Iterator[str]:
-    """`ncco serve`; gives its address once it is ready."""
+    """Run `ncco serve`. Yields its address once it is ready."""
     with running.running_server(home, "--port", "0", cwd=home, env=settings(home, url, flows), ncco=ncco) as server:
         running.wait_until_ready(server.address)
         yield server.address

@@ -1,4 +1,4 @@
-"""Databases of an earlier version: this one goes on with their calls. README.md says how they were made."""
+"""This version continues the calls in databases of earlier versions. README.md says how they were made."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from tests.system.databases.serving import HERE, serving, settings
 
 DELIVERED_WITHIN_S = 30.0
 AS_IF_NEW = (
-    "UPDATE calls SET created_at = {now}",  # calls end by age
+    "UPDATE calls SET created_at = {now}",  # old calls would be ended
     "UPDATE hooks SET url = replace(url, '127.0.0.1:9', '{receiver}'), due_at = 0 WHERE due_at IS NOT NULL",
 )
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """Takes hooks, and keeps their paths and calls."""
+    """Accepts hooks and records their paths and calls."""
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -41,7 +41,7 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def copy_sqlite(home: Path, statements: list[str], version: str = "0.1") -> str:
 
 
 def copy_postgres(home: Path, statements: list[str], version: str) -> str:
-    empty_database()  # starts the server, or skips
+    empty_database()  # starts the server, or skips the test
     server = shared_server()
     database = server.new_database()
     server.run((HERE / f"postgres-{version}" / "ncco.sql").read_text("utf-8"), database)
@@ -75,7 +75,7 @@ def copy_postgres(home: Path, statements: list[str], version: str) -> str:
 
 COPIES: dict[str, Callable[[Path, list[str], str], str]] = {"sqlite": copy_sqlite, "postgres": copy_postgres}
 MISSING = {"0.1": ["0001", "0002", "0003", "0004", "0005"], "0.2": ["0001", "0002", "0003", "0004", "0005"]}
-"""The additions that a database of a version lacks."""
+"""The schema additions that each version's database lacks."""
 
 
 @pytest.fixture(params=[f"{database}-{version}" for version in MISSING for database in COPIES])
@@ -97,13 +97,13 @@ def webhooks(kind: str, part: str) -> list[dict[str, Any]]:
 
 
 def sent(address: str, webhook: dict[str, Any]) -> dict[str, Any]:
-    """A webhook with what comes back now."""
+    """Send a webhook again. Returns it with the current reply."""
     reply = loopback.post(f"http://{address}{webhook['path']}", json=webhook["json"])
     return {**webhook, "status": reply.status_code, "reply": reply.text}
 
 
 def test_calls_of_an_earlier_version_go_on(kind: str, url: str, tmp_path: Path, receiver: HTTPServer) -> None:
-    """The same webhooks get the same bytes, input on an open wait gets what the earlier version said, hooks go out."""
+    """Repeated webhooks get the same bytes, open waits get what the earlier version replied, and hooks are sent."""
     with serving(tmp_path, url, "second") as address:
         again = [sent(address, webhook) for webhook in webhooks(kind, "before")]
         further = [sent(address, webhook) for webhook in webhooks(kind, "after")]
@@ -120,7 +120,7 @@ def test_calls_of_an_earlier_version_go_on(kind: str, url: str, tmp_path: Path, 
 def test_an_earlier_database_keeps_its_calls_unless_configured_otherwise(
     tmp_path: Path, setting: str, said: str, kept: int
 ) -> None:
-    """It warns that it does, unless that is set."""
+    """The server warns that it keeps them, unless the setting is given."""
     url = copy_sqlite(tmp_path, ["UPDATE calls SET created_at = 1, updated_at = 1", "DELETE FROM hooks"])
     env = settings(tmp_path, url, "second") | {"NCCO_RETENTION_DAYS": setting}
     with running.running_server(tmp_path, "--port", "0", cwd=tmp_path, env=env) as server:
@@ -137,7 +137,7 @@ def test_an_earlier_database_keeps_its_calls_unless_configured_otherwise(
 
 
 def ncco(tmp_path: Path, url: str, *words: str, code: int = 0) -> Any:
-    """What a command prints as JSON."""
+    """Run a command and parse its JSON output."""
     command = [running.NCCO, *words, "--format", "json"]
     env = settings(tmp_path, url, "second")
     done = subprocess.run(command, env=env, cwd=tmp_path, check=False, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""Flows that the console may save, or may not: a folder of another user, an image, a ConfigMap."""
+"""Flows that the console can or cannot save: in another user's folder, an image or a ConfigMap."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def as_user(user: int, *words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A project of somebody, whom everybody may read."""
+    """A project owned by another user and readable by everybody."""
     folder = Path(tempfile.mkdtemp())
     write_project(folder, shop=SHOP)
     (folder / "templates").mkdir(exist_ok=True)
@@ -104,7 +104,7 @@ def test_a_folder_that_is_mounted_read_only_is_said_to_be_so(home: Path) -> None
 
 
 def config_map(folder: Path, text: str, version: str) -> None:
-    """The files of a ConfigMap as a kubelet writes them: links to links, of which one is replaced."""
+    """Write a ConfigMap's files as a kubelet does: symlinks to symlinks, one of which is replaced."""
     (folder / f"..{version}").mkdir(parents=True)
     (folder / f"..{version}" / "shop.yaml").write_text(text)
     (folder / "..next").symlink_to(f"..{version}")
@@ -131,7 +131,7 @@ def test_flows_of_a_config_map_are_loaded_and_loaded_again(tmp_path: Path) -> No
 
 
 def sealed(home: Path) -> Sequence[str]:
-    """Words before a command: a user without rights, and a root that is read-only but for what is mounted."""
+    """A command prefix: runs without privileges, and the root file system is read-only except for these mounts."""
     writable = [f"{home}/{name}" for name in ("data", "flows", "templates", "tests/scenarios")]
     temporary = home / "temporary"
     mounts = f"""
@@ -147,7 +147,7 @@ def sealed(home: Path) -> Sequence[str]:
 
 @needs_root
 def test_the_service_of_the_compose_file_is_the_whole_product(home: Path) -> None:
-    """What Docker would start, run by hand: a login, the console, figures, and a change that is saved."""
+    """What Docker would run, started directly: a login, the console, metrics, and a change that is saved."""
     for name, mode in (("data", 0o755), ("temporary", 0o777)):
         (home / name).mkdir()
         (home / name).chmod(mode)
@@ -185,7 +185,7 @@ def test_the_service_of_the_compose_file_is_the_whole_product(home: Path) -> Non
             assert 401 == you.get("/flows").status_code
             opened = you.post("/login", data={"name": "you", "password": "the password of you", "next": "/flows"})
             assert (303, "/flows") == (opened.status_code, opened.headers["location"])
-            cookie = opened.headers["set-cookie"].partition(";")[0]  # of TLS alone, but browsers send it to loopback
+            cookie = opened.headers["set-cookie"].partition(";")[0]  # TLS only, but browsers send it to loopback
             you.headers["Cookie"] = cookie
             page = you.get("/flows")
             token = re.findall(r'name="csrf-token" content="(\w+)"', page.text)[0]

@@ -1,4 +1,4 @@
-"""deploy/kubernetes.yaml: what Kubernetes would refuse, and what the pages say of it."""
+"""deploy/kubernetes.yaml: it has nothing that Kubernetes would refuse, and it matches what the pages say."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_only_prometheus_reaches_the_figures_and_nothing_the_console() -> None:
     assert OBJECTS["Deployment"]["spec"]["selector"] == policy["podSelector"]
     assert {"http"} == open_to_all
     assert {"http", "metrics"} == {port["name"] for port in container["ports"]}
-    assert "NCCO_CONSOLE_HOST" not in {entry["name"] for entry in container["env"]}  # on 127.0.0.1 of the pod
+    assert "NCCO_CONSOLE_HOST" not in {entry["name"] for entry in container["env"]}  # so on the pod's 127.0.0.1
 
 
 def test_every_variable_is_a_setting() -> None:

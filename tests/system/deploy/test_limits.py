@@ -1,4 +1,4 @@
-"""Limits and rights in the files of deploy/ and docker-compose.yml, read as a user's tools read them."""
+"""Limits and permissions in deploy/ and docker-compose.yml, read the way the programs that use these files do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNITS: Final = {"m": 1024**2, "g": 1024**3}
 
 
 def nginx(directive: str, text: str = NGINX) -> list[list[str]]:
-    """The arguments of each use of a directive."""
+    """The arguments of each occurrence of a directive."""
     return [words.split() for words in re.findall(rf"^\s*{directive}\s+([^;{{]+);", text, re.M)]
 
 
@@ -57,7 +57,7 @@ def test_nginx_limits_the_connections_of_an_address_with_a_status_that_vonage_re
 
     assert ("$binary_remote_addr", f"zone={name}") == (key, zone.rpartition(":")[0])
     assert 0 < int(connections) < int(nginx("worker_connections", text)[0][0])
-    assert [["429"]] == nginx("limit_conn_status", text)  # not 503, which the error pages hand to another host
+    assert [["429"]] == nginx("limit_conn_status", text)  # a 503 would go to the next host
 
 
 def test_nginx_knows_whom_the_proxy_before_it_speaks_for() -> None:
@@ -104,7 +104,7 @@ def test_no_service_has_a_default_password_and_the_single_server_needs_none() ->
     written = [str(value) for service in SERVICES.values() for value in service.get("environment", {}).values()]
     passwords = [value for value in written if "PASSWORD" in value]
 
-    # `:?` would stop `docker compose up` of the single server too: Compose reads the file before it looks at profiles.
+    # `:?` would also stop `docker compose up` with one server: Compose reads the whole file before it applies profiles.
     assert {"${POSTGRES_PASSWORD:-}"} == set(passwords)
 
 

@@ -1,4 +1,4 @@
-"""The dashboard and the alert rules ask for nothing that /metrics does not have."""
+"""The dashboard and the alert rules query only what /metrics has."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.tracked import ROOT
 DASHBOARD = ROOT / "deploy" / "grafana" / "ncco-server.json"
 ALERTS = ROOT / "deploy" / "alerts.yml"
 OF_PROMETHEUS = {"job", "instance"}
-"""Labels that Prometheus adds to whatever it scrapes."""
+"""Labels that Prometheus adds to everything it scrapes."""
 
 FUNCTIONS = {
     *("and", "or", "unless", "on", "by", "le", "up"),
@@ -34,7 +34,7 @@ MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
 
 
 def scraped() -> dict[str, dict[str, set[str]]]:
-    """Every sample of a server on which everything has happened once: its labels with their values."""
+    """The samples of a server on which everything has happened once: for each, its labels and their values."""
     metrics = Metrics()
     metrics.webhook("answer", Reply(b"[]", "answer", "answer"), 200, 0.1)
     for outcome in ("unsigned", "wrong-signature"):
@@ -82,7 +82,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 
 def asked(expression: str) -> Iterator[tuple[str, str, str]]:
-    """Each metric of an expression, with each label that it is chosen by and the value; "" and "" for none."""
+    """Each metric in an expression, with each label matcher's label and value; without a matcher, both are ""."""
     for name in re.findall(r"\bncco_\w+", expression):
         yield name, "", ""
     for name, matchers in SELECTOR.findall(expression):

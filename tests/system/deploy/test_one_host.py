@@ -1,4 +1,4 @@
-"""deploy/ncco.service and deploy/Caddyfile: one host, as docs/how-to/one-host.md sets it up."""
+"""deploy/ncco.service and deploy/Caddyfile on one host, set up as docs/how-to/one-host.md says."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_caddy_finds_no_fault(tmp_path: Path) -> None:
 
 @needs_caddy
 def test_the_name_and_the_server_of_the_caddyfile_may_be_variables(tmp_path: Path) -> None:
-    """As docker-compose.yml sets them, the name as in NCCO_PUBLIC_URL."""
+    """Variables as docker-compose.yml sets them; the name has the form of NCCO_PUBLIC_URL."""
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NCCO_UPSTREAM": "ncco:8000"}
     words = ("caddy", "adapt", "--adapter", "caddyfile", "--config", f"{ROOT}/deploy/Caddyfile")
     for url in ("https://calls.example.org", "calls.example.org"):
@@ -117,7 +117,7 @@ def test_the_name_and_the_server_of_the_caddyfile_may_be_variables(tmp_path: Pat
 
 @contextmanager
 def caddy(home: Path, server: str) -> Iterator[str]:
-    """The proxy of the page without TLS on a free port, before a server; its own address."""
+    """Run the page's proxy in front of a server, without TLS and on a free port. Yields the proxy's address."""
     port = free_port()
     text = CADDYFILE.replace("calls.example.com", f"http://127.0.0.1:{port}").replace("127.0.0.1:8000", server)
     (home / "Caddyfile").write_text(text.replace("\tservers {", "\tadmin off\n\tauto_https off\n\tservers {", 1))
@@ -211,7 +211,7 @@ NGINX_FILE = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
 
 @contextmanager
 def nginx(home: Path, server: str) -> Iterator[httpx.Client]:
-    """nginx with the file for one host, on free ports and with a certificate of here; a client of its port with TLS."""
+    """Run nginx with the one-host file, free ports and a test certificate. Yields a client for its TLS port."""
     ports = {"80": free_port(), "443": free_port()}
     text = re.sub(r"listen \[::\]:.*;", "", NGINX_FILE)
     text = re.sub(r"listen (80|443)", lambda found: f"listen 127.0.0.1:{ports[found[1]]}", text)

@@ -1,6 +1,6 @@
-"""The server as docker-compose.yml starts it: no rights, and a file system on which only /data and /tmp are written.
+"""The server as docker-compose.yml starts it: unprivileged, and able to write only to /data and /tmp.
 
-The mounts are made in a namespace of their own, so that nothing of this machine is read-only for anybody else.
+The mounts are in their own namespace, so nothing on this machine becomes read-only for anybody else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KEYS = ("an-invented-key-of-the-deployment", "another-invented-key-of-the-deploy
 
 
 def sealed(data: Path, temporary: Path, *, is_data_writable: bool = True) -> Sequence[str]:
-    """Words before a command, which runs with a read-only root, but for these two folders."""
+    """A command prefix: everything except these two folders is read-only."""
     names = [shlex.quote(str(folder)) for folder in (data, temporary)]
     mounts = f"""
         set -e
@@ -39,7 +39,7 @@ def sealed(data: Path, temporary: Path, *, is_data_writable: bool = True) -> Seq
 
 
 def may_mount(folder: Path) -> bool:
-    """Whether this user may do that."""
+    """Whether this user can run commands with the prefix from `sealed`."""
     if not shutil.which("unshare") or not shutil.which("setpriv"):
         return False
     here, other = folder / "here", folder / "other"
@@ -62,7 +62,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """What the image sets, with folders of here; nothing measures how much of a sealed process is run."""
+    """The image's environment, with folders of this machine; coverage is not measured in a sealed process."""
     return {
         "NCCO_DATABASE_URL": f"sqlite:///{home}/data/ncco.db",
         "NCCO_INSECURE": "1",
@@ -85,7 +85,7 @@ def until(holds: Callable[[], bool]) -> bool:
 
 
 def new_legs() -> Iterator[str]:
-    """Calls enough that every worker takes some: the kernel says which."""
+    """Legs for enough calls that every worker gets some: the kernel chooses the worker."""
     return (f"leg-{time.monotonic_ns()}" for _ in range(8))
 
 

@@ -1,4 +1,4 @@
-"""deploy/compose.secrets.yml beside docker-compose.yml, and a secret that is changed as its page says."""
+"""deploy/compose.secrets.yml with docker-compose.yml, and a secret that is changed as the page says."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PUBLIC = {"NCCO_PUBLIC_URL": "https://calls.example.com", "NCCO_LOG": "json"}
 
 
 def merged(name: str) -> dict[str, Any]:
-    """A service as Compose makes it of both files: mappings are joined, lists are put together."""
+    """A service as Compose merges it from both files: mappings are merged, lists are concatenated."""
     own: dict[str, Any] = COMPOSE["services"][name]
     added = SECRET_FILES["services"][name]
     environment = own["environment"] | added["environment"]
@@ -87,7 +87,7 @@ def test_a_secret_is_changed_as_the_page_says(tmp_path: Path) -> None:
     changing = re.findall(r"```sh\n( +cd secrets\n.*?)```", PAGE, re.S)[0].replace("the new one", NEW)
 
     def accepted() -> tuple[int, int]:
-        """The status of a webhook with the old secret, and of one with the new, after a restart."""
+        """The statuses of a webhook signed with the old secret and of one signed with the new, after a restart."""
         with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=files | PUBLIC) as server:
             return status(server, OLD), status(server, NEW)
 

@@ -1,13 +1,13 @@
 """The fenced blocks of a Markdown page, and which of them are run.
 
-A block of `bash` or `python` is run, in the order of the page, all `bash` blocks of a page in one shell. A block of
-`text` or `json` directly behind it is what it prints, `...` standing for anything. A comment `<!-- not run: why -->`
-above a block leaves it out. A block may say which file it is: ```yaml title="flows/shop.yaml". A comment
-`<!-- from: path -->` says that the block stands so in a file; a line `...` stands for what is left out of it.
+Blocks of `bash` or `python` are run in the order of the page, all `bash` blocks of a page in one shell. If a block of
+`text` or `json` follows directly, it shows the output; `...` in it matches anything. A comment `<!-- not run: why -->`
+above a block excludes it. A block can name its file: ```yaml title="flows/shop.yaml". A comment `<!-- from: path -->`
+says that the block is an excerpt of that file; a line `...` marks an omission.
 
-A page with the comment `<!-- in a folder of its own -->` is followed from nothing, in an empty folder: each block with
-a title is written to that file when its turn comes, and what `<!-- in a second terminal -->` stands above is left
-running: the server.
+A page with the comment `<!-- in a folder of its own -->` is followed from scratch, in an empty folder. Each block with
+a title is written to that file when its turn comes. A block under `<!-- in a second terminal -->` starts the server,
+which keeps running.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Block:
     """One fenced block.
 
     Attributes:
-        comment: the HTML comment right above it.
-        title: the file that it is; "" when it does not say.
-        heading: the heading that it stands under.
+        comment: the HTML comment directly above the block.
+        title: the file that the block shows; "" if none is named.
+        heading: the heading above the block.
     """
 
     page: str
@@ -58,7 +58,7 @@ class Block:
 
     @property
     def source(self) -> str:
-        """The file that it is a part of; "" for a block of the page's own."""
+        """The file that the block is an excerpt of; "" if it is not an excerpt."""
         return self.comment.removeprefix("from: ") if self.comment.startswith("from: ") else ""
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A block that is run, with what the page says it prints; None when the page does not say."""
+    """A block that is run, and its output according to the page; None if the page shows none."""
 
     block: Block
     printed: str | None
@@ -102,12 +102,12 @@ def _heading_above(text: str, position: int) -> str:
 
 
 def is_followed(page: str) -> bool:
-    """Whether a page is followed in a folder of its own."""
+    """Whether the tests follow a page from scratch, in an empty folder."""
     return OWN_FOLDER in text_of(page)
 
 
 def examples_of(page: str, language: str) -> list[Example]:
-    """The blocks of a page that are run in that language."""
+    """The blocks of a page in one language that are run."""
     blocks = blocks_of(page)
     followers = {str(block): after for block, after in pairwise(blocks)}
     return [

@@ -1,4 +1,4 @@
-"""Writes docs/reference/commands.md from the commands themselves: `make docs`."""
+"""Writes docs/reference/commands.md, generated from the commands: `make docs`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE: Final = ROOT / "docs" / "reference" / "commands.md"
 WIDTH: Final = 100
 
 SHARED: Final = {"flows", "templates", "event_url", "fallback_url", "method", "signature_secret"}
-"""Options that the introduction explains."""
+"""Options that the page's introduction explains."""
 
 INTRODUCTION: Final = """# Commands
 
@@ -36,12 +36,12 @@ commands use the same exit codes: **0** fine, **1** something is wrong, **2** ca
 
 
 def page() -> str:
-    """The page of the commands: a heading for each, with what its `--help` prints."""
+    """The page of commands: a heading for each command, with the output of its `--help`."""
     return "\n".join([INTRODUCTION, *(_section(name, command) for name, _, command in commands())])
 
 
 def commands() -> Iterator[tuple[str, str, click.Command]]:
-    """Every command as it is typed, with its short help; subcommands follow their command."""
+    """Every command as users type it, with its short help; a command comes before its subcommands."""
     for name, short in COMMANDS.items():
         command = main.get_command(click.Context(main), name)
         assert command is not None

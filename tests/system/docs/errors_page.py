@@ -1,4 +1,4 @@
-"""Writes docs/errors.md from the tables of rules: `make docs`."""
+"""Writes docs/errors.md, generated from the tables of rules: `make docs`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NCCO_CHAPTERS: Final[Mapping[str, str]] = {
 
 
 class Rule(Protocol):
-    """What the rules of all tables have."""
+    """What the rules of all tables have in common."""
 
     @property
     def code(self) -> str: ...
@@ -52,7 +52,7 @@ class Rule(Protocol):
 
 
 def rules() -> Iterator[Rule]:
-    """Every rule of every table."""
+    """Every rule in every table."""
     for table in (FLOW_RULES, RUNNING_RULES, TEXT_RULES, NCCO_RULES):
         yield from table.values()
 
@@ -89,7 +89,7 @@ def _capitalized(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text of a rule for Markdown."""
+    """A rule's text, escaped for Markdown."""
     return text.replace("<", "&lt;").replace("*", "\\*").rstrip(".")
 
 

@@ -1,4 +1,4 @@
-"""Writes the table of the filters in docs/reference/text.md from their declarations: `make docs`."""
+"""Writes the table of filters in docs/reference/text.md, generated from the filters' declarations: `make docs`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TABLE: Final = re.compile(r"(?<=\n\| filter \| result \| example \|\n\|---\|---
 
 
 def page() -> str:
-    """The page with the table as it has to be."""
+    """The page with an up-to-date table."""
     return _TABLE.sub(lambda _: "".join(map(_row, FILTERS.values())), PAGE.read_text(encoding="utf-8"))
 
 

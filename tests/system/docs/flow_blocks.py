@@ -1,9 +1,9 @@
-"""How the YAML of a page becomes a project that can be loaded.
+"""Turns the YAML of a page into projects that can be loaded.
 
-Blocks with a title are files: those under one heading are one project, and those of a how-to page are one. A block
-without a title is a whole file when it begins as one; else it is a part of a flow, at any depth, and is put into a
-frame that has what such parts use: steps to go to, variables, lookups, hooks, hours, and flows to run. An excerpt of a
-file is checked with that file.
+Blocks with a title are files. Those under one heading form a project; on a how-to page, all of them do. A block without
+a title is a whole file if it begins like one. Otherwise it is a part of a flow, at any depth, and is put into a frame
+with everything that such parts use: target steps, variables, lookups, hooks, hours and sub-flows. Excerpts of files
+are checked together with their files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STEPS: Final = (
     "hello",
     "leave_a_message",
 )
-"""Steps that the parts of a flow may lead to."""
+"""Target steps for the parts of flows."""
 
 SHARED: Final = """\
 shared: true
@@ -90,7 +90,7 @@ def projects(page: str) -> Iterator[tuple[Block, dict[str, str]]]:
 
 
 def as_project(code: str) -> dict[str, str]:
-    """The files of a project around a block."""
+    """The files of a project that contains a block."""
     first = code.partition(":")[0].strip("# \n")
     if code.startswith("flow:"):
         return {"flows/page.yaml": code}

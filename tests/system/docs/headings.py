@@ -1,4 +1,4 @@
-"""The headings of a page that name a thing of the program: ### `talk`, under the chapter that they stand in."""
+"""The headings of a page that name part of the program, such as ### `talk`, and their chapters."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _THING = re.compile(r"`(?P<name>[^`]+)`")
 
 
 def things_of(page: str, chapter: str = "") -> list[str]:
-    """The names in the headings of a page, or of one chapter (a heading of the second level), in their order.
+    """The names in the headings of a page, or of one chapter (a second-level heading), in order.
 
-    A heading names a thing when it is nothing but code: ### `talk`; several between commas are several things.
+    A heading names something if it consists of code only: ### `talk`. It can have several names, separated by commas.
     """
     found: list[str] = []
     current = ""
@@ -28,7 +28,7 @@ def things_of(page: str, chapter: str = "") -> list[str]:
 
 
 def section(page: str, heading: str) -> str:
-    """What stands under a heading, e.g. "### `talk`", up to the next one of its level or above."""
+    """The text under a heading such as "### `talk`", up to the next heading of the same level or above."""
     level = len(heading) - len(heading.lstrip("#"))
     text = text_of(page)
     start = text.index(f"\n{heading}\n") + len(heading) + 2
@@ -37,5 +37,5 @@ def section(page: str, heading: str) -> str:
 
 
 def _hidden(text: str) -> str:
-    """The text with its fenced blocks blanked, so that a comment in one is no heading."""
+    """The text with its fenced blocks blanked out, so that a comment in a block is not taken for a heading."""
     return _FENCED.sub(lambda block: " " * len(block[0]), text)

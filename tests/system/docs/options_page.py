@@ -1,4 +1,4 @@
-"""Writes docs/reference/options.md from the models of actions and endpoints: `make docs`."""
+"""Writes docs/reference/options.md, generated from the models of actions and endpoints: `make docs`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENDPOINT: Final = "_endpoint"
 
 
 def page() -> str:
-    """The page of the options: a heading for each action and each endpoint."""
+    """The page of options: a heading for each action and each endpoint."""
     shapes: Mapping[str, Mapping[str, Any]] = json_schema()["$defs"]
     actions = [_section(name, shape) for name, shape in shapes.items() if not name.endswith(ENDPOINT)]
     endpoints = [
@@ -42,7 +42,7 @@ def _section(name: str, shape: Mapping[str, Any]) -> str:
 
 
 def options(shape: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str, str]]:
-    """Each option of a shape, with its default and meaning. A nested option is named like `transcription.language`."""
+    """Each option of a shape, with its default and meaning. Nested options have names like `transcription.language`."""
     seen: set[str] = set()
     for name, option in shape.get("properties", {}).items():
         if "const" in option or option.get("description", name) in seen or _is_refused(option):
@@ -55,7 +55,7 @@ def options(shape: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, s
 
 
 def _is_refused(option: Mapping[str, Any]) -> bool:
-    """Whether it is only known so that a message can say what is wrong with it."""
+    """Whether an option is in the model only so that an error message can explain it."""
     return any(words in option.get("description", "") for words in (" is not an option of ", " was an option of "))
 
 

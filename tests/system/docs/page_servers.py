@@ -1,8 +1,8 @@
-"""The servers that a page tells its reader to start, started by the tests on free ports.
+"""The servers that a page tells its reader to start; the tests start them on free ports.
 
-A page says it in a block of `bash` under the comment `<!-- not run: the tests start these servers on other ports -->`:
-a folder to go to, a stand-in if the example asks another server, and `ncco serve --dev` with its settings. Other pages
-are run against the flows of this repository. No server is started for a page whose blocks ask none.
+A `bash` block under the comment `<!-- not run: the tests start these servers on other ports -->` names them: a folder
+to change to, a stand-in if the example needs another server, and `ncco serve --dev` with its settings. Pages without
+such a block run against the flows of this repository. A page whose blocks send no requests needs no server.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from tests.system.docs.blocks import blocks_of, examples_of
 TOLD = "not run: the tests start these servers on other ports"
 ADDRESS = "127.0.0.1:8000"
 STAND_IN = "127.0.0.1:8009"
-"""Where the pages say that the servers are."""
+"""The stand-in's address according to the pages."""
 
 
 @dataclass
 class Told:
-    """What a page says of its servers."""
+    """What a page says about its servers."""
 
     folder: Path = ROOT
     stand_in: list[str] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Told:
 
 
 def told_by(page: str) -> Told:
-    """The servers of a page."""
+    """Read what a page says about its servers."""
     told = Told()
     for line in "".join(block.code for block in blocks_of(page) if block.comment == TOLD).splitlines():
         words = shlex.split(line)
@@ -56,7 +56,7 @@ def told_by(page: str) -> Told:
 
 @contextmanager
 def servers_of(page: str, home: Path) -> Iterator[dict[str, str]]:
-    """Starts them; gives where the page says that they are → where they really are."""
+    """Start the servers of a page. Yields a map from the addresses on the page to the real ones."""
     told = told_by(page)
     if not any(ADDRESS in example.block.code for example in examples_of(page, "bash")):
         yield {}

@@ -1,4 +1,4 @@
-"""Writes docs/prove.svg, the moving picture of the README, from what the commands really print: `make docs`."""
+"""Writes docs/prove.svg, the README's animation, from the real output of commands: `make docs`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMANDS: Final = (
     "ncco prove docs/examples/lost",
 )
 TYPED_S, READ_S, LINE_S, SHOWN_S = 0.8, 2.2, 0.15, 5.0
-"""Seconds: to type a command, to read what it printed, between its lines, and for the last picture."""
+"""Seconds to type a command, to read its output, between two lines of output, and to show the end."""
 WIDTH, LINE_PX, LEFT_PX = 900, 18, 16
 STYLE: Final = """\
   text { font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fill: #d8dee9; white-space: pre; }
@@ -29,7 +29,7 @@ STYLE: Final = """\
 
 
 def picture() -> str:
-    """The picture: each line appears when its time has come, and all begin again after the last."""
+    """The animated picture: the lines appear one after another, and the animation repeats."""
     lines: list[tuple[float, str, str]] = []
     now = 0.3
     for command in COMMANDS:
@@ -61,7 +61,7 @@ def _line(number: int, kind: str, text: str) -> str:
 
 
 def _printed(command: str) -> list[str]:
-    """What a command prints, both streams, with the same number of seconds each time."""
+    """A command's output (both streams), with its number of seconds replaced so that it is always the same."""
     done = subprocess.run(
         ["sh", "-c", command],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Writes docs/reference/settings.md and .env.example from app.settings: `make docs`."""
+"""Writes docs/reference/settings.md and .env.example, generated from app.settings: `make docs`."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def rows() -> Iterator[Row]:
 
 
 def page() -> str:
-    """The page of the settings: a heading for each, by who reads them."""
+    """The page of settings: a chapter for each variable prefix, and a heading for each setting."""
     chapters = (
         f"## {title}\n\n" + "\n".join(_section(row) for row in rows() if row.variable.startswith(prefix))
         for prefix, title in CHAPTERS.items()
@@ -83,7 +83,7 @@ def example() -> str:
 
 
 def _written(default: object) -> str:
-    if isinstance(default, tuple) and default:  # the failsafe NCCO, which may be written as what it says
+    if isinstance(default, tuple) and default:  # the failsafe NCCO, which can be set to the text that it says
         return str(default[0]["text"])
     if isinstance(default, SecretStr):
         return default.get_secret_value()

@@ -1,10 +1,10 @@
 """What the documentation site needs beyond `mkdocs.yml`, which names this file under `hooks`.
 
-- A nav entry that is a folder of docs/ becomes the pages in it, in the order of their names, `index.md` first.
-- A link to a file of the project outside docs/ leads to a page of the site that shows the file; a README.md is shown
-  with the files of its folder.
-- The search finds such a page after those of docs/.
-- A pipe in the code of a table, which GitHub wants behind a backslash, is shown without it.
+- A nav entry that names a folder of docs/ becomes the folder's pages, sorted by name, with `index.md` first.
+- A link to a project file outside docs/ leads to a page of the site that shows the file. A README.md is shown
+  together with the files in its folder.
+- In search results, such pages come after those of docs/.
+- A pipe in code in a table, which GitHub requires to be escaped with a backslash, is shown without the backslash.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from tests.support.tracked import ROOT, tracked_files
 
 DOCS: Final = "docs/"
 SHOWN: Final = "files/"
-"""Where the site shows files from outside docs/."""
+"""The site's folder for files from outside docs/."""
 SHOWN_BOOST: Final = 0.1
-"""The search lists pages of docs/ before them."""
+"""Ranks these files below the pages of docs/ in search results."""
 
 LANGUAGES: Final = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".py": "python", ".toml": "toml", ".j2": "jinja"}
 _LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?(?=\))")
@@ -35,21 +35,21 @@ _PIPED = re.compile(r"`(?P<code>[^`\n]*\\\|[^`\n]*)`")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """The nav with the pages of its folders."""
+    """Replace folders in the nav by their pages."""
     expanded = [_expanded(entry) for entry in config.nav or []]
     config.nav = [entry for entry in expanded if [] not in _values(entry)]
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """The files of docs/, and a page for each file outside that one of them links to."""
+    """Add a page for each file outside docs/ that a page links to."""
     for path in sorted(linked_from(files)):
         files.append(File.generated(config, f"{SHOWN}{path}.md", content=shown(path)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """The page with its links to files outside docs/ led to the pages that show them, and the pipes of its tables."""
+    """Point links to files outside docs/ at the pages that show them, and unescape the pipes in tables."""
     origin = origin_of(page.file.src_uri)
     if page.file.src_uri.startswith(SHOWN):
         page.meta["search"] = {"boost": SHOWN_BOOST}
@@ -65,7 +65,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def with_pipes(markdown: str) -> str:
-    """The page with `a \\| b` in a table as code that shows no backslash."""
+    """Replace `a \\| b` in the tables of a page by code that shows no backslash."""
 
     def show(found: re.Match[str]) -> str:
         code = html.escape(found["code"].replace("\\|", "|"), quote=False)
@@ -76,7 +76,7 @@ def with_pipes(markdown: str) -> str:
 
 
 def linked_from(files: Files) -> set[str]:
-    """Every file outside docs/ that a page links to, or a page that is shown for such a link."""
+    """Every file outside docs/ that a page links to, directly or through another such file."""
     found: set[str] = set()
     waiting = [f"{DOCS}{file.src_uri}" for file in files.documentation_pages()]
     while waiting:
@@ -88,7 +88,7 @@ def linked_from(files: Files) -> set[str]:
 
 
 def links_of(page: str) -> Iterator[str]:
-    """The files of the project that a page links to."""
+    """The project's files that a page links to."""
     for link in _LINK.finditer((ROOT / page).read_text(encoding="utf-8")):
         target = target_of(link["path"], page)
         if target is not None:
@@ -96,21 +96,21 @@ def links_of(page: str) -> Iterator[str]:
 
 
 def target_of(link: str, page: str) -> str | None:
-    """The file of the project that a link of `page` leads to; of a folder its README.md; None for anything else."""
+    """The project file that a link on `page` leads to (for a folder, its README.md); None for anything else."""
     path = posixpath.normpath(posixpath.join(posixpath.dirname(page), link))
     known = tracked_files()
     return next((name for name in (path, f"{path}/README.md") if name in known), None)
 
 
 def origin_of(src_uri: str) -> str:
-    """The file of the project that a page of the site shows."""
+    """The project file that a page of the site shows."""
     if src_uri.startswith(SHOWN):
         return src_uri.removeprefix(SHOWN).removesuffix(".md")
     return f"{DOCS}{src_uri}"
 
 
 def shown(path: str) -> str:
-    """A page that shows a file: a page as it is, with the files of its folder behind it; anything else as a block."""
+    """A page that shows a file: Markdown as it is, with the other files in its folder; anything else as a block."""
     if not path.endswith(".md"):
         return f"# {path}\n\n{_block(path)}"
     folder = path.removesuffix("README.md")
@@ -129,7 +129,7 @@ def _values(entry: Any) -> list[Any]:
 
 
 def _expanded(entry: Any) -> Any:
-    """A nav entry; the pages of a folder stand in place of the folder."""
+    """A nav entry, with a folder replaced by its pages."""
     if not isinstance(entry, dict):
         return entry
     return {title: _pages_in(target) if isinstance(target, str) else target for title, target in entry.items()}

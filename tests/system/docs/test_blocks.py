@@ -1,4 +1,4 @@
-"""The shell and Python blocks of the pages do what the pages say, against a real server."""
+"""The shell and Python blocks of the pages do what the pages say, with a real server."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ LOOSELY = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def really(text: str, addresses: Mapping[str, str]) -> str:
-    """`text` with the addresses that the servers really have."""
+    """Replace the addresses in `text` by those of the real servers."""
     for told, address in addresses.items():
         text = text.replace(told, address)
     return text
 
 
 def run_in_one_shell(examples: list[Example], addresses: Mapping[str, str], home: Path) -> list[str]:
-    """What each block printed, both streams, up to the first that fails."""
+    """The output of each block (both streams), up to the first block that fails."""
     mark = "=== end of a block ==="
     script = "\n".join(f"{really(example.block.code, addresses)}\nprintf '\\n{mark}\\n'" for example in examples)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -49,7 +49,7 @@ def run_in_one_shell(examples: list[Example], addresses: Mapping[str, str], home
 
 
 def as_printed(text: str) -> str:
-    """Without blanks at the ends of lines; JSON without those around its brackets, so that a page may set it out."""
+    """A text without trailing spaces, and JSON without spaces around punctuation, since a page may lay it out."""
     text = text.strip()
     if text.startswith(("[", "{")):
         return re.sub(r"\s*([\[\]{},:])\s*", r"\1", text)

@@ -1,4 +1,4 @@
-"""Commands, options, make targets and files that the pages name exist."""
+"""The commands, options, make targets and files that the pages name do exist."""
 
 from __future__ import annotations
 

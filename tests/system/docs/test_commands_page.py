@@ -1,4 +1,4 @@
-"""The page of the commands tells what each `--help` tells."""
+"""The page of commands has the current output of each `--help`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/errors.md lists every code, as the tables of rules have it."""
+"""docs/errors.md lists every code in the tables of rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page shows of a file stands so in the file."""
+"""The excerpts on the pages match their files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEFT_OUT = re.compile(r"^ *\.\.\.\n", re.MULTILINE)
 
 
 def stands_in(piece: str, text: str) -> bool:
-    """Whether these whole lines stand in `text`, however deep they are indented there."""
+    """Whether `text` contains these whole lines, at any indentation."""
     depths = {len(line) - len(line.lstrip()) for line in text.splitlines()}
     return any(f"\n{indent(piece, ' ' * depth)}\n" in f"\n{text}\n" for depth in depths)
 

@@ -1,4 +1,4 @@
-"""The table of the filters has what they declare, and a caller hears every example of it."""
+"""The table of filters matches their declarations, and a caller hears every example."""
 
 from __future__ import annotations
 

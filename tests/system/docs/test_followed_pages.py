@@ -1,4 +1,4 @@
-"""A page that is followed from nothing, block by block in an empty folder, prints what it says."""
+"""A page that is followed from scratch, block by block in an empty folder, produces the output that it shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of options tells those that the flow language takes."""
+"""The page of options lists those that the flow language accepts."""
 
 from __future__ import annotations
 

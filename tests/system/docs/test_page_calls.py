@@ -1,4 +1,4 @@
-"""Who follows a how-to page on the phone in the browser hears what its table says."""
+"""If you follow a how-to page on the browser's phone, you hear what the page's table says."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def act(phone: Phone, row: str, world: dict[str, Any], called: dict[str, s
 
 
 async def called_text(page: str, start: int, client: httpx.AsyncClient) -> dict[str, str]:
-    """What is called: the text that the page shows above its table, or the file that the phone opens with."""
+    """The flow to call: the text above the page's table, or the file that the phone opens by default."""
     if is_followed(page):
         above = [block for block in blocks_of(page) if block.end <= start and block.language in ("yaml", "json")]
         return {"file": f"pasted.{above[-1].language}", "text": above[-1].code}

@@ -1,4 +1,4 @@
-"""The YAML of the pages is what the loader takes."""
+"""The loader accepts the YAML of the pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.system.docs.blocks import Block, pages
 from tests.system.docs.flow_blocks import projects
 
 GENERATED = "docs/errors.md"
-"""Its examples are those of the rules, which are tested with them."""
+"""A page left out here: its examples come from the rules and are tested with them."""
 
 PROJECTS = [shown for page in pages() if page != GENERATED for shown in projects(page)]
 

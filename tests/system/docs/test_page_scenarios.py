@@ -1,4 +1,4 @@
-"""The scenarios of the pages hold on the flows of the pages, and every word of them has its place in the reference."""
+"""The scenarios on the pages pass with the flows on the pages, and the reference describes each of their keys."""
 
 from __future__ import annotations
 

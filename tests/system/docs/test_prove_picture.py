@@ -1,4 +1,4 @@
-"""The moving picture of the README shows what `ncco prove` prints today."""
+"""The README's animation shows the current output of `ncco prove`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each word of the flow language, each setting, command, route and rule has its heading, and no heading is without."""
+"""Each keyword of the flow language, setting, command, route and rule has a heading, and no other headings exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page of expressions says is refused is refused, with the code that it tells."""
+"""Each expression that the page calls refused is refused, with the code that the page gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of the settings and .env.example name every setting, with its default and what it does."""
+"""The page of settings and .env.example list every setting, with its default and meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation site: it builds without a warning, loads nothing from elsewhere, and its search finds things."""
+"""The documentation site: it builds without a warning, loads nothing from other hosts, and its search works."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.system.docs.site_pages import links_of, origin_of, shown, target_of, 
 
 LOADED = re.compile(r"""(?:\bsrc=["']?|<link[^>]+href=["']?|url\(["']?|@import ["']?)(?:https?:)?//[^"' )>]+""")
 NOWHERE = "http://127.0.0.1:9"
-"""A proxy that is not there: whatever asks the network fails."""
+"""A proxy that does not exist, so every request to the network fails."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert 0 == done.returncode, done.stdout
-    assert "Doc file" not in done.stdout, done.stdout  # what mkdocs tells of links that lead nowhere, and is no warning
+    assert "Doc file" not in done.stdout, done.stdout  # mkdocs reports dead links this way, not as a warning
     return folder
 
 
@@ -93,7 +93,7 @@ def test_a_pipe_in_the_code_of_a_table_has_no_backslash() -> None:
     assert r"`a \| b` in a line" == with_pipes(r"`a \| b` in a line")
 
 
-# The search, also where the site is a folder without a server
+# The search, which must work even if the site is opened from a folder
 
 
 FOUND = {
@@ -112,7 +112,7 @@ FOUND = {
     "gdpr": "security",
     "certificate": "how-to/(docker|one-host)",
 }
-"""What somebody types, and the page, as a pattern, that must be among the first results."""
+"""Search terms, and a pattern for a page that must be among the first results."""
 FIRST = 4
 
 
@@ -138,7 +138,7 @@ def test_the_search_of_the_folder_finds_what_people_type(page: Page, typed: str)
     field.dispatch_event("keyup")
     expect(meta).to_have_text("Type to start searching")
     field.fill(typed)
-    field.dispatch_event("keyup")  # once for the whole text, so that results of its beginning are never read
+    field.dispatch_event("keyup")  # one event for the whole text, so that no results for its beginning are read
     expect(meta).to_have_text(re.compile(r"^\d+ matching document"))
     links = page.locator(".md-search-result__item > a:first-of-type").evaluate_all(
         "all => all.map(each => each.pathname)"

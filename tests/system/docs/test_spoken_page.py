@@ -1,4 +1,4 @@
-"""The table of the filters that speak says what they say."""
+"""The table of spoken filters shows what they say."""
 
 from __future__ import annotations
 

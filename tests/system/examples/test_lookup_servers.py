@@ -1,4 +1,4 @@
-"""Examples that ask a server while a caller is on the line, against a real one."""
+"""Examples that ask a server while a caller is on the line, with a real server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEG = "leg-1"
 
 
 class Ring(Protocol):
-    """Rings the number of an example; `setting` is the one that names the server it asks."""
+    """Calls an example's number; `setting` is the setting that names the example's lookup server."""
 
     async def __call__(self, example: str, to: str, setting: str) -> ServedCall: ...
 
@@ -59,7 +59,7 @@ async def ring(asked: LookUpServer) -> AsyncIterator[Ring]:
 
 
 def answering(*answers: object) -> Behaviour:
-    """Answers with each in turn, and with the last one from then on."""
+    """Answers with each value in turn, then with the last one every time."""
     left = list(answers)
 
     async def answer(connection: Connection) -> None:
