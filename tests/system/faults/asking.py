@@ -1,4 +1,4 @@
-"""Single webhooks to a server in a process of its own, and what is to be said of its answers."""
+"""Single webhooks to a server in its own process, and checks of the replies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOST: Final = {"reason": "Invalid response code.", "original_request": {"url": "
 
 
 def post(server: Served, path: str, **fields: Any) -> Answer:
-    """The answer to one webhook, of a leg of its own unless `fields` name one."""
+    """Send one webhook, with a new leg unless `fields` names one."""
 
     async def ask() -> Answer:
         wire = Wire("127.0.0.1", server.port)
@@ -29,7 +29,7 @@ def post(server: Served, path: str, **fields: Any) -> Answer:
 
 
 def post_again(server: Served, path: str, within_s: float = 30.0, **fields: Any) -> Answer:
-    """The answer to a webhook that is sent again after 503, as Vonage does: not all processes are ready at once."""
+    """Send a webhook again after each 503, as Vonage does: not all processes are ready at once."""
     until = time.monotonic() + within_s
     while (answer := post(server, path, **fields)).status == 503 and time.monotonic() < until:
         time.sleep(0.1)
@@ -37,13 +37,13 @@ def post_again(server: Served, path: str, within_s: float = 30.0, **fields: Any)
 
 
 def errors(answer: Answer) -> list[str]:
-    """What is wrong with an NCCO; one that is none is wrong."""
+    """The codes of the errors in an NCCO; an empty reply is an error too."""
     found = [issue.code for issue in check(answer.ncco) if issue.severity == "error"]
     return found if answer.ncco else ["no NCCO"]
 
 
 def ready(server: Served) -> int:
-    """The status of its page for the one who sends it calls."""
+    """The status of `/readyz`, which the sender of calls looks at."""
 
     async def ask() -> Answer:
         wire = Wire("127.0.0.1", server.port)
@@ -55,7 +55,7 @@ def ready(server: Served) -> int:
 
 
 def is_answered(server: Served, within_s: float = 30.0) -> bool:
-    """Whether answer webhooks get their NCCO soon, one after another: one of its processes may be ready first."""
+    """Whether several answer webhooks in a row soon get their NCCO: one process may be ready before the others."""
     until, in_a_row = time.monotonic() + within_s, 0
     while in_a_row < IN_A_ROW and time.monotonic() < until:
         is_there = post(server, "/webhooks/answer").status == 200
@@ -65,7 +65,7 @@ def is_answered(server: Served, within_s: float = 30.0) -> bool:
 
 
 def is_ready(server: Served, within_s: float = 30.0) -> bool:
-    """Whether it says soon that it is ready."""
+    """Whether the server soon says that it is ready."""
     until = time.monotonic() + within_s
     while ready(server) != 200 and time.monotonic() < until:
         time.sleep(0.1)
@@ -73,7 +73,7 @@ def is_ready(server: Served, within_s: float = 30.0) -> bool:
 
 
 def becomes_unready(server: Served, within_s: float = 30.0) -> bool:
-    """Whether it says soon that it is not ready: it probes its store every two seconds."""
+    """Whether the server soon says that it is not ready: it probes its store every two seconds."""
     until = time.monotonic() + within_s
     while ready(server) != 503 and time.monotonic() < until:
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Kills a server again and again under load, and looks at what it has kept of what it had acknowledged."""
+"""Kills a server again and again under load, and checks that everything it acknowledged was kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.system.faults.served import Served, served
 from tests.system.faults.wire import Answer, Lost, Wire
 
 REPLAYED: Final = 200
-"""How many acknowledged deliveries of each round are sent again; those that were not acknowledged all are."""
+"""How many acknowledged deliveries of each round are repeated; the unacknowledged ones are all repeated."""
 
 HALF_WRITTEN: Final = {
     "a call without a turn": """
@@ -52,11 +52,11 @@ WAITING: Final = "SELECT session FROM hooks WHERE name = 'over'"
 
 
 class Killed(Exception):
-    """The server is gone."""
+    """The server was killed."""
 
 
 class Sent(NamedTuple):
-    """A delivery, and what came back; None when the server was gone before."""
+    """A delivery and its answer; None if the server was killed before it answered."""
 
     path: str
     fields: dict[str, Any]
@@ -64,7 +64,7 @@ class Sent(NamedTuple):
 
 
 class MarkedWire(Wire):
-    """Writes a mark into each delivery, and keeps what became of it. Raises Killed where others raise Lost."""
+    """Adds a mark to each delivery and records the answer. Raises Killed where `Wire` raises Lost."""
 
     def __init__(self, port: int, chance: Random, sent: list[Sent]) -> None:
         super().__init__("127.0.0.1", port)
@@ -86,13 +86,13 @@ class MarkedWire(Wire):
 
 @dataclass
 class Losses:
-    """What came of all rounds.
+    """The result of all rounds.
 
     Attributes:
         acknowledged: webhooks that were answered with 200 or 204.
-        committed: those among the unanswered that were written all the same.
+        committed: unanswered webhooks that were stored all the same.
         ends: calls that are over.
-        faults: what must not be, counted.
+        faults: violations and how often each occurred.
     """
 
     kills: int = 0
@@ -107,7 +107,7 @@ class Losses:
 async def kill_again_and_again(
     folder: Path, kills: int, webhooks: int, *, seed: int = 1, phones: int = 24, say: Callable[[str], None] = print
 ) -> Losses:
-    """Kill a server `kills` times, after `webhooks` acknowledged deliveries in all; start it again each time."""
+    """Kill a server `kills` times and restart it each time, after `webhooks` acknowledged deliveries in total."""
     chance = Random(seed)  # noqa: S311 - the same moments in each run
     losses, sent, read = Losses(), list[Sent](), 0
     async with Office() as office:
@@ -129,7 +129,7 @@ async def kill_again_and_again(
 
 
 async def _serve_and_kill(server: Served, chance: Random, phones: int, webhooks: int, sent: list[Sent]) -> None:
-    """Calls, until so many webhooks were answered and then some."""
+    """Make calls until `webhooks` webhooks have been sent, then kill the server within 30 ms."""
     callers = [asyncio.create_task(_call(server, chance, sent)) for _ in range(phones)]
     while len(sent) < webhooks:
         await asyncio.sleep(0.005)
@@ -157,7 +157,7 @@ def _last_key(database: Path) -> int:
 
 
 def _stored(folder: Path, sent: list[Sent], after: int, losses: Losses) -> dict[str, bytes | None]:
-    """What a killed server has kept of a round, by mark: the reply that was written with it, None without one."""
+    """What a killed server has stored of a round: by mark, the reply that was stored with the webhook, or None."""
     if not sent:
         return {}
     query = "SELECT w.body, t.ncco FROM webhooks w LEFT JOIN turns t ON t.webhook = w.id WHERE w.key > ?"
@@ -179,7 +179,7 @@ def _stored(folder: Path, sent: list[Sent], after: int, losses: Losses) -> dict[
 async def _replay(
     server: Served, sent: list[Sent], stored: dict[str, bytes | None], chance: Random, losses: Losses
 ) -> None:
-    """Send again what was not answered, and some of what was: each must get the bytes that were kept."""
+    """Repeat all unanswered deliveries and some answered ones. Each must get the bytes that were stored."""
     answered = [delivery for delivery in sent if delivery.answer is not None]
     again = [delivery for delivery in sent if delivery.answer is None]
     wire = Wire("127.0.0.1", server.port)
@@ -197,7 +197,7 @@ async def _replay(
 
 
 def _look_at_ends(database: Path, office: Office, losses: Losses) -> None:
-    """The end of each call was told, or waits to be told, and no other."""
+    """Check that the end of each finished call was reported or is waiting to be, and no other."""
     told = [orjson.loads(body)["call"] for body in office.told.get("/over", ())]
     with closing(sqlite3.connect(database)) as connection:
         over = {id_ for (id_,) in connection.execute(OVER)}

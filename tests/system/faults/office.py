@@ -1,4 +1,4 @@
-"""The outside of the test flows: a server for lookups and hooks, which can be slow or dead."""
+"""A server for the lookups and hooks of the test flows, which can be slow or fail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
 Mood: TypeAlias = Literal["good", "slow", "silent", "deaf", "failing", "gone", "broken", "closing"]
-"""`silent` says and takes nothing for long, `deaf` takes it and says nothing of it for long."""
+"""`silent` waits long before it accepts a request; `deaf` accepts it, then waits long before it answers."""
 
 KNOWN: Final = b'{"name": "Ann", "tier": "gold"}'
 _STATUSES: Final = {"failing": b"503 Service Unavailable", "gone": b"410 Gone"}
@@ -17,10 +17,10 @@ SILENT_S: Final = 5.0
 
 
 class Office:
-    """Answers lookups, takes hooks, and counts them by their id.
+    """Answers lookups, accepts hooks, and counts hooks by id.
 
     Attributes:
-        mood: asked before each answer: what becomes of it.
+        mood: called with the path before each answer; decides how the server behaves.
         hooks: how often each hook came, by its `webhook-id`.
         told: the bodies of the hooks, each once, by path.
     """
@@ -35,7 +35,7 @@ class Office:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The server's URL."""
         return f"http://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Office:
@@ -65,7 +65,7 @@ class Office:
             writer.close()
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Whether the connection goes on."""
+        """Serve one request. Returns whether the connection stays open."""
         head = await reader.readuntil(b"\r\n\r\n")
         path = head.split(b" ", 2)[1].decode()
         body = await reader.readexactly(int(_header(head, b"content-length") or b"0"))

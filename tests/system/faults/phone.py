@@ -1,7 +1,7 @@
-"""Whole calls over a connection, as the platform makes them: what the NCCO says is done, until it says nothing more.
+"""Whole calls over a connection, made as the platform makes them: each NCCO is followed until the call ends.
 
-A webhook that is refused with 503 is sent once more, then the fallback is asked, as the platform does. Bad luck strikes
-by chance: deliveries come twice, events are lost, callers hang up in the middle, connections break.
+As on the platform, a webhook that gets a 503 is sent once more, then the fallback URL is asked. Bad luck is random:
+deliveries come twice, events are lost, callers hang up in the middle, connections break.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ TURNS: Final = 12
 AGAIN: Final = frozenset({429, 503, 504})
 STEERING: Final = ("busy", "timeout", "unanswered", "rejected", "failed")
 FAILSAFE: Final = "call again"
-"""Words of the NCCO that is played when no flow can be."""
+"""Words of the NCCO that is played when no flow can continue."""
 CHECKED: Final = 0.05
-"""The share of NCCOs that are held against every rule; the others only have to be arrays."""
+"""The share of NCCOs that are checked against every rule; the others only have to be arrays."""
 
 
 @dataclass(frozen=True)
 class Luck:
-    """How probable what goes wrong is, each from 0 to 1."""
+    """The probability of each kind of bad luck, from 0 to 1."""
 
     twice: float = 0.0
     lost: float = 0.0
@@ -40,14 +40,14 @@ class Luck:
 
 @dataclass
 class Tally:
-    """What came of all calls.
+    """The result of all calls.
 
     Attributes:
-        statuses: by status of HTTP; 0 where no answer came.
-        seconds: how long the answers took.
-        faults: what must not be: a caller who heard nothing, an answer that cannot be played.
+        rescued: NCCOs that the fallback URL returned.
+        statuses: the number of answers by HTTP status; 0 stands for no answer.
+        seconds: the duration of each answer.
+        faults: violations, such as a caller who heard nothing or an answer that cannot be played.
         ended: legs whose end was acknowledged.
-        rescued: NCCOs that the fallback gave.
     """
 
     calls: int = 0
@@ -61,16 +61,17 @@ class Tally:
 
 
 async def at_once() -> None:
-    """The pace of who does not wait."""
+    """Do not wait between webhooks."""
 
 
 class Phone:
-    """Makes calls, one after the other.
+    """Makes calls one after another.
 
     Args:
-        wires: two connections: what comes twice may come at the same moment.
-        chance: decides. luck: what goes wrong.
-        pace: is waited for before each webhook.
+        wires: two connections, so that duplicates can arrive at the same moment.
+        chance: makes all random decisions.
+        luck: the probability of each kind of bad luck.
+        pace: awaited before each webhook.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class Phone:
         self._has_hung_up = False
 
     async def call(self) -> None:
-        """One call from the answer webhook to the end of its leg."""
+        """Make one call, from the answer webhook to the end of its leg."""
         self._leg = f"{self._chance.getrandbits(128):032x}"
         self._has_hung_up = False
         self._tally.calls += 1
@@ -107,7 +108,7 @@ class Phone:
             await self._hang_up()
 
     async def _go_on(self, ncco: Ncco) -> Ncco:
-        """Do what the NCCO says; what replaces it, [] when it ends."""
+        """Do what the NCCO says. Returns the NCCO that replaces it; [] at the end."""
         for action in ncco:
             match action["action"]:
                 case "input":
@@ -139,7 +140,7 @@ class Phone:
         return await self._played(path, {**about, "status": status})
 
     async def _pick_up(self, url: str, about: dict[str, Any]) -> None:
-        """The other party asks what it hears, and presses."""
+        """Ask for the NCCO of the other party, who answers; press keys at its inputs."""
         heard = await self._played(_cut(url), about)
         for action in heard:
             if action["action"] == "input":
@@ -162,14 +163,14 @@ class Phone:
         return {**named, "conversation_uuid": f"CON-{self._leg}"}
 
     async def _told(self, path: str, fields: dict[str, Any]) -> bool:
-        """An event whose reply is not played. Whether it was acknowledged."""
+        """Send an event whose reply is not played. Returns whether it was acknowledged."""
         if self._strikes(self._luck.lost):
             return False
         answer = await self._delivered(path, fields)
         return answer is not None and answer.status in (200, 204)
 
     async def _played(self, path: str, fields: dict[str, Any]) -> Ncco:
-        """What is played after a webhook; [] when the NCCO before it goes on."""
+        """The NCCO that is played after a webhook; [] if the previous one continues."""
         if self._strikes(self._luck.break_off):
             await self._wires[1].break_off(path, fields)
         answer = await self._delivered(path, fields)
@@ -193,7 +194,7 @@ class Phone:
         return ncco
 
     async def _delivered(self, path: str, fields: dict[str, Any]) -> Answer | None:
-        """What a webhook is answered in the end; None when there was no answer."""
+        """The final answer to a webhook; None if there was none."""
         one, other = self._wires
         if self._strikes(self._luck.twice):
             answer, again = await asyncio.gather(self._sent(one, path, fields), self._sent(other, path, fields))

@@ -33,5 +33,5 @@ def flows_of(text: str) -> Mapping[str, Flow]:
 
 
 def utc_now() -> datetime:
-    """The real time."""
+    """The current time."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Kills servers that place calls with a virtual Vonage of this process, and finds out what became of the calls."""
+"""Kills servers that place calls with a virtual Vonage in this process, and checks what happened to the calls."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ KEY: Final = rsa_key()
 PERSON: Final = Behaviour(rings_s=3, talks_s=6)
 CALLS_PER_KILL: Final = 4
 AWAY_S: Final = 2.0
-"""How long a killed host is away while another one carries on."""
+"""Seconds that a killed host stays away while another one carries on."""
 SETTLES_S: Final = 150
-"""How long after the last kill the last silent attempt is given up."""
+"""Seconds after the last kill until the last silent attempt is given up."""
 MOMENTS: Final = ("committed", "requested", "answered", "any")
 
 
 @dataclass(slots=True)
 class KilledPlacing:
-    """What was killed, and what became of the calls.
+    """What was killed, and what happened to the calls.
 
     Attributes:
-        moments: number of kills by what had just happened: an attempt was committed, its request was accepted, somebody
-            picked up, or nothing special.
+        moments: number of kills by what had just happened: an attempt was committed, its request was accepted,
+            somebody picked up, or nothing special.
         rows: the calls at the end.
         rung: how often each number rang.
-        unsent: unknown calls whose request Vonage never received.
-        unheard: unknown calls that rang while no server was there to hear of it.
-        faults: sentences.
+        unsent: calls whose request Vonage never received.
+        unheard: calls that rang, but whose outcome is unknown because no server received the webhooks.
+        faults: violations, as sentences.
     """
 
     moments: Counter[str] = field(default_factory=Counter)
@@ -59,16 +59,17 @@ class KilledPlacing:
 
     @property
     def outcomes(self) -> Counter[str]:
-        """The number of calls by outcome; those that are not over by state."""
+        """The number of calls by outcome; unfinished calls are counted by state."""
         return Counter(row.outcome or row.state for row in self.rows)
 
 
 async def kill_while_placing(
     folder: Path, database: str, kills: int, *, hosts: int = 1, seed: int = 1, is_patient: bool = True
 ) -> KilledPlacing:
-    """Place calls and kill a host again and again; a single host starts again at once.
+    """Place calls and kill hosts again and again; a single host restarts at once.
 
-    Without `is_patient`, a silent attempt whose time to be given up is known counts as not forgotten.
+    A call whose silent attempt has a time when it will be given up is not over yet. It counts as forgotten if
+    `is_patient`, and as fine otherwise.
     """
     (folder / "flows").mkdir()
     (folder / "flows" / "reminder.yaml").write_text(REMINDER)
@@ -117,7 +118,7 @@ def _server(folder: Path, database: str, vonage_url: str) -> Server:
 
 @asynccontextmanager
 async def _virtual_vonage() -> AsyncIterator[tuple[str, LiveVonage]]:
-    """A virtual Vonage in which everybody answers soon and talks briefly, and its URL."""
+    """A virtual Vonage in which everybody answers soon and talks briefly. Yields its URL and the Vonage."""
     application = Application("", "", application_id=APPLICATION_ID)
     live = LiveVonage(application, KEY.public_key(), Parties(other=PERSON), HttpServer(), 1.0)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -139,7 +140,7 @@ async def _add(store: Store, numbers: Iterator[int], number: int) -> list[str]:
 
 
 async def _wait_for(moment: str, store: Store, live: LiveVonage, chance: random.Random) -> None:
-    """Wait until something has just happened, at most for some seconds: another host may have done all there was."""
+    """Wait for one of MOMENTS, at most three seconds: another host may have done everything already."""
     legs = live.vonage.legs
     known = len(legs)
     answered = sum(leg.is_answered for leg in legs.values())
@@ -159,7 +160,7 @@ async def _wait_for(moment: str, store: Store, live: LiveVonage, chance: random.
 
 
 async def _until(happened: Callable[[], Awaitable[bool]], seconds: float) -> None:
-    """Wait until something has happened, at most for some time."""
+    """Wait until `happened()` is true, or until the time is up."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if await happened():

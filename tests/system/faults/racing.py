@@ -1,4 +1,4 @@
-"""Deliveries that come twice at the same moment: of two servers on one database, each takes one."""
+"""Duplicate deliveries at the same moment to two servers on one database: only one of them handles each webhook."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ OF_POSTGRES: Final = "convert_from(ncco, 'UTF8')"
 
 
 class Database(NamedTuple):
-    """What both servers write to.
+    """The database that both servers write to.
 
     Attributes:
-        count: the number that a query gives.
-        ncco: the text of an NCCO in a query.
+        count: runs a query that returns one number.
+        ncco: the SQL expression for the text of an NCCO.
     """
 
     url: str
@@ -37,7 +37,7 @@ class Database(NamedTuple):
 
 
 def in_postgres(server: Server) -> Database:
-    """A new database of a server."""
+    """A new database on a PostgreSQL server."""
     name = server.new_database()
     return Database(server.url(name), lambda query: int(server.ask(query, database=name)[0][0]), OF_POSTGRES)
 
@@ -52,12 +52,12 @@ def _file(path: Path) -> Database:
 
 @dataclass
 class Races:
-    """What came of all pairs.
+    """The result of all pairs.
 
     Attributes:
-        pairs: by kind of webhook.
-        faults: what must not be, counted.
-        hooks: how many were to be sent.
+        pairs: the number of pairs by kind of webhook.
+        faults: violations and how often each occurred.
+        hooks: how many hooks should be sent.
     """
 
     pairs: Counter[str] = field(default_factory=Counter)
@@ -66,7 +66,7 @@ class Races:
 
 
 class Twins:
-    """One call, of which each webhook comes twice at once: one of each pair on a connection of its own."""
+    """One call with duplicate webhooks: the two of a pair are sent at the same time, on different connections."""
 
     def __init__(self, wires: tuple[Wire, Wire], leg: str, races: Races) -> None:
         self._wires = wires
@@ -75,7 +75,7 @@ class Twins:
         self._ncco: list[dict[str, Any]] = []
 
     async def call(self) -> None:
-        """Answer, a wrong key, sales, busy, a recording, the end: with them three hooks."""
+        """Make a call: answer, a wrong key, sales, busy, a recording, the end. It causes three hooks."""
         await self._twice("answer", "/webhooks/answer", self._facts())
         await self._twice("input", self._path("input"), {**self._facts(), "dtmf": {"digits": "9", "timed_out": False}})
         await self._twice("input", self._path("input"), {**self._facts(), "dtmf": {"digits": "4", "timed_out": False}})
@@ -113,19 +113,21 @@ def _ncco_of(answer: Answer) -> list[dict[str, Any]]:
 
 
 def serving(folder: Path, office: Office, database: Database | None) -> AbstractContextManager[Served]:
-    """One of the two."""
+    """Start one of the two servers."""
     if database is None:
         return served(folder, office=office.url)
     return served(folder, office=office.url, NCCO_DATABASE_URL=database.url, NCCO_KEY=KEY)
 
 
 async def race(folder: Path, pairs: int, *, database: Database | None = None, phones: int = 12, seed: int = 1) -> Races:
-    """So many pairs, against two servers on one database; then what it and the office have got is counted.
+    """Send pairs of webhooks to two servers on one database, then count what the database and the office received.
 
     Args:
-        folder: of the servers. pairs: at least. phones: calls at once.
-        database: of a PostgreSQL server; None: a file in `folder`.
-        seed: of the calls.
+        folder: the folder of the servers.
+        pairs: the minimum number of pairs.
+        phones: the number of simultaneous calls.
+        database: a PostgreSQL database; None means a file in `folder`.
+        seed: determines the calls.
     """
     races = Races()
     async with Office() as office:
@@ -156,7 +158,7 @@ async def _call(servers: tuple[Served, Served], chance: Random, pairs: int, race
 
 
 TURNS: Final = 6
-"""The answer, three keys, a checkpoint, a busy line: what comes twice makes no turn of its own."""
+"""The turns of a call: the answer, three keys, a checkpoint and a busy line. Duplicates cause no further turns."""
 
 
 def _count(database: Database, races: Races) -> None:

@@ -1,4 +1,4 @@
-"""The server as `ncco serve` runs it, in a process of its own, which tells each second what it holds."""
+"""The server as `ncco serve` runs it, in its own process, which reports every second how many tasks it has."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ STARTS_WITHIN_S: Final = 60.0
 
 @dataclass(slots=True)
 class Served:
-    """The process.
+    """The server's process.
 
     Attributes:
-        port: that it listens on. database: its file.
-        tasks: how many tasks its loop had, second by second.
+        port: the port that it listens on.
+        database: its SQLite file.
+        tasks: the number of tasks in its event loop, once per second.
     """
 
     process: subprocess.Popen[str]
@@ -42,12 +43,12 @@ class Served:
         return self.process.pid
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal and wait; the code that it ended with."""
+        """Send a signal and wait for the process to end. Returns its exit code."""
         self.process.send_signal(number)
         return self.process.wait(60)
 
     def held(self) -> dict[str, int]:
-        """What the process holds now: memory in KiB, threads, open files."""
+        """The process's current resources: memory in KiB, threads and open files."""
         status = dict(line.split(":", 1) for line in Path(f"/proc/{self.pid}/status").read_text().splitlines())
         files = len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
         return {"rss_kib": int(status["VmRSS"].split()[0]), "threads": int(status["Threads"]), "files": files}
@@ -57,7 +58,7 @@ class Served:
 def served(
     folder: Path, *, office: str = "http://127.0.0.1:9", workers: int = 1, port: int = 0, **variables: str
 ) -> Iterator[Served]:
-    """A server with the flows of `project` and its database in `folder`; up when this yields, killed at the end."""
+    """Run a server with the flows in `project` and its database in `folder`; kill it at the end."""
     database = folder / "calls.db"
     given = {
         "PATH": os.environ["PATH"],
@@ -118,19 +119,19 @@ def _tell(word: str, number: int) -> None:
 
 
 def _tell_tasks() -> None:
-    """Forever: how many tasks the loop of this process has."""
+    """Report the number of tasks in this process's event loop every second, forever."""
     while True:
         time.sleep(1)
         loop = _main_loop()
         if loop is not None:
             try:
                 _tell("tasks", len(asyncio.all_tasks(loop)))
-            except RuntimeError:  # the set has changed while it was counted
+            except RuntimeError:  # the set changed while it was being counted
                 continue
 
 
 def _main_loop() -> asyncio.AbstractEventLoop | None:
-    """The loop that the main thread runs, found where that thread is now."""
+    """The main thread's event loop, found in the thread's stack frames."""
     frames = sys._current_frames()  # noqa: SLF001 - documented, in spite of its name
     frame = frames.get(threading.main_thread().ident or 0)
     while frame is not None:

@@ -1,4 +1,4 @@
-"""Calls for minutes on end at half of what the server can do, with bad luck of every kind; what it holds is watched."""
+"""Calls for minutes, at half of the server's capacity and with all kinds of bad luck, to find what leaks."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ DEAD_S: Final = 4.0
 LOCKED_EVERY_S: Final = 20.0
 LOCKED_S: Final = 1.0
 REST_S: Final = 8.0
-"""After the last call: until idle connections to the office are closed too."""
+"""Seconds of rest after the last call, until idle connections to the office are closed too."""
 RESTS: Final = 4
-"""So many further times it is waited for connections to close; what leaks stays."""
+"""How many more rests are allowed until connections are closed; a leak would remain."""
 LEAST_KIB: Final = 12 * 1024
-"""What memory may grow by in any case: caches of the database fill."""
+"""Memory growth that is always allowed, in KiB: database caches fill up."""
 KIB_PER_HOUR: Final = 16 * 1024
 MOST_MORE: Final = {"threads": 2, "files": 4, "tasks": 4}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long, with how many callers at once, at how many webhooks a second (0: half of what is possible)."""
+    """The duration, the number of simultaneous callers, and the webhooks per second (0: half of what is possible)."""
 
     seconds: float
     phones: int = 24
@@ -50,13 +50,13 @@ class Plan:
 
 @dataclass
 class Findings:
-    """What came of it.
+    """The result of a soak.
 
     Attributes:
-        memory: KiB by second since the calls began.
-        before, after: what the process held at rest.
+        memory: resident memory in KiB, with the seconds since the calls began.
+        before, after: the process's resources at rest.
         open: sessions that are open though their end was acknowledged.
-        grown_kib: the trend of the last two thirds, times their length.
+        grown_kib: memory growth over the last two thirds of the time, according to a linear trend.
     """
 
     tally: Tally
@@ -72,7 +72,7 @@ class Findings:
 
     @property
     def holds_more(self) -> list[str]:
-        """What the process holds at rest and should not, one sentence each."""
+        """Resources that the process holds at rest but should have released, one sentence each."""
         return [
             f"{name}: {self.before[name]} before, {self.after[name]} after"
             for name, more in MOST_MORE.items()
@@ -81,7 +81,7 @@ class Findings:
 
     @property
     def leaks(self) -> list[str]:
-        """What is more than it may be, one sentence each."""
+        """Everything above its limit, one sentence each."""
         allowed = max(LEAST_KIB, KIB_PER_HOUR * self.seconds / 3600)
         found = [f"memory has grown by {self.grown_kib:.0f} KiB"] if self.grown_kib > allowed else []
         found += self.holds_more
@@ -93,14 +93,14 @@ class Findings:
 
 
 class Pace:
-    """Lets so many through each second; what could not go in time is not made up for."""
+    """Limits the number of webhooks per second; missed slots are not made up for."""
 
     def __init__(self, rate: float) -> None:
         self._gap_s = 1 / rate
         self._next = time.perf_counter()
 
     async def __call__(self) -> None:
-        """Return when it is one's turn."""
+        """Wait for the next slot."""
         now = time.perf_counter()
         self._next = max(self._next + self._gap_s, now - 0.05)
         if self._next > now:
@@ -108,7 +108,7 @@ class Pace:
 
 
 class Fickle:
-    """The mood of an office that is mostly well, sometimes slow or wrong, and now and then away for seconds."""
+    """The mood of an office that is mostly fine, sometimes slow or wrong, and now and then away for seconds."""
 
     def __init__(self, chance: Random) -> None:
         self._chance = chance
@@ -125,7 +125,7 @@ class Fickle:
 
 
 async def soak(folder: Path, plan: Plan, say: Callable[[str], None] = lambda _: None) -> Findings:
-    """Make calls as planned against a server with its database in `folder`; `say` is told how it goes."""
+    """Make calls as planned to a server with its database in `folder`; `say` gets progress reports."""
     chance = Random(plan.seed)  # noqa: S311 - the same luck in each run
     fickle = Fickle(chance)
     async with Office(fickle) as office:
@@ -140,7 +140,7 @@ async def soak(folder: Path, plan: Plan, say: Callable[[str], None] = lambda _: 
             fickle.is_well = True
             await asyncio.sleep(REST_S)
             found.after = _held(server)
-            for _ in range(RESTS):  # hooks that failed are sent again meanwhile, on connections of their own
+            for _ in range(RESTS):  # failed hooks are retried meanwhile, on their own connections
                 if not found.holds_more:
                     break
                 await asyncio.sleep(REST_S)
@@ -151,7 +151,7 @@ async def soak(folder: Path, plan: Plan, say: Callable[[str], None] = lambda _: 
 
 
 async def _capacity(server: Served, plan: Plan) -> float:
-    """Webhooks a second that the server and who calls it reach together."""
+    """The number of webhooks per second that server and callers manage together."""
     tally, until = Tally(), time.perf_counter() + plan.warm_up_s
     begun = time.perf_counter()
     await asyncio.gather(*(_call(server, plan.seed + number, tally, until) for number in range(plan.phones)))
@@ -200,7 +200,7 @@ async def _watch(server: Served, found: Findings, say: Callable[[str], None]) ->
 
 
 async def _lock(database: Path) -> None:
-    """Keep everybody from writing for a second, again and again, as a backup that is no good does."""
+    """Lock the database for a second, again and again, as a badly made backup does."""
     while True:
         await asyncio.sleep(LOCKED_EVERY_S)
         await asyncio.to_thread(_hold, database)
@@ -218,7 +218,7 @@ def _held(server: Served) -> dict[str, int]:
 
 
 def _look_back(database: Path, found: Findings) -> None:
-    """What the trend of memory is, and what the database has kept."""
+    """Compute the memory trend, and check what the database has kept."""
     late = [point for point in found.memory if point[0] > found.seconds / 3]
     if len(late) > 2:
         slope = statistics.linear_regression([at for at, _ in late], [kib for _, kib in late]).slope

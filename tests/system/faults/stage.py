@@ -1,4 +1,4 @@
-"""The whole application in this process, with a file as its database, and callers."""
+"""The whole application in this process, with a database file and callers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Request(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """What came back."""
+    """The response to a webhook."""
 
     status: int
     body: bytes
@@ -43,7 +43,7 @@ class Heard(NamedTuple):
 
 @dataclass
 class Stage:
-    """A running server. `sign` makes the signature of a body; None: nothing is signed."""
+    """A running server. `sign` makes the signature for a body; None means unsigned webhooks."""
 
     app: FastAPI
     sign: Callable[[bytes], str] | None = None
@@ -63,13 +63,13 @@ class Stage:
         return Heard(reply.status_code, reply.content)
 
     async def played(self, request: Request) -> None:
-        """A webhook of a call on its way. Raises AssertionError when it is not answered."""
+        """Send a webhook, which must succeed; an NCCO in the response becomes the current one."""
         heard = await self.ask(request)
         assert 200 == heard.status, (request, heard)
         self.ncco = orjson.loads(heard.body) if heard.body else self.ncco
 
     async def ring(self) -> None:
-        """A new call."""
+        """Start a new call."""
         self.leg = uuid4().hex
         await self.played(self.answer())
 
@@ -78,7 +78,7 @@ class Stage:
         return Request("POST", "/webhooks/answer", self.facts())
 
     def press(self, digits: str) -> Request:
-        """The caller presses."""
+        """The input webhook with digits."""
         return Request("POST", self.url("input"), {**self.facts(), "dtmf": {"digits": digits, "timed_out": False}})
 
     def event(self, status: str) -> Request:
@@ -87,7 +87,7 @@ class Stage:
         return Request("POST", self.url("event"), fields)
 
     def facts(self) -> dict[str, Any]:
-        """What most webhooks carry."""
+        """The fields that most webhooks contain."""
         return {**CALLER, "uuid": self.leg, "conversation_uuid": f"CON-{self.leg}"}
 
     def url(self, kind: str) -> str:
@@ -106,7 +106,7 @@ async def application(
     secret: str,
     clock: Callable[[], datetime],
 ) -> AsyncIterator[FastAPI]:
-    """The application, open. With a `secret` it checks signatures."""
+    """Run the application. With a `secret` it checks signatures."""
     settings = settings_of(folder, office, flows, database, secret)
     write_line = configure_log(settings, io.TextIOWrapper(io.BytesIO()))
     app = create_app(settings, deadline_s=DEADLINE_S, clock=clock, write_line=write_line)
@@ -116,14 +116,14 @@ async def application(
 
 
 async def _ready(stage: Stage) -> None:
-    """A server takes webhooks before its store is open, and on a busy machine that takes longer than it waits for."""
+    """Wait until the server is ready: on a busy machine, opening its store can take longer than a webhook waits."""
     async with asyncio.timeout(READY_S):
         while (await stage.ask(Request("GET", "/readyz", {}))).status != 200:  # noqa: ASYNC110 - of other tasks
             await asyncio.sleep(0.05)
 
 
 def settings_of(folder: Path, office: Office, flows: Path, database: str, secret: str) -> Settings:
-    """Settings for a server whose flows ask `office`, by a name that has to be looked up."""
+    """Settings for a server whose flows ask `office`, by a host name that needs a DNS lookup."""
     env_file = folder / "env"
     env_file.write_text(f"FLOW_OFFICE=http://localhost:{office.port}\n")
     return load_settings(

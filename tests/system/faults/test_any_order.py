@@ -1,11 +1,11 @@
-"""Webhooks of a call in any order, twice, late, after its end: what always holds of a session.
+"""The webhooks of a call in any order, twice, late or after its end. What is always true of a session:
 
-- Its turns have numbers without a gap, and each answers a wait that the turn before it opened.
+- Its turns are numbered without gaps, and each answers a wait that the previous turn opened.
 - No two turns answer the same delivery.
-- Its version counts its turns, and one more for its end.
-- Once it is over, it has no further turn.
-- A delivery that comes again gets the same bytes, whatever came between.
-- What comes back is an NCCO that can be played, or empty.
+- Its version is the number of its turns, plus one once it is over.
+- Once it is over, it gets no further turns.
+- A repeated delivery gets the same bytes, whatever came in between.
+- Each reply is an NCCO that can be played, or empty.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STEERED: Final = frozenset({"busy", "timeout", "rejected", "failed"})
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """One call, and every callback URL that it was ever given."""
+    """One call, and every callback URL that it ever got."""
 
     urls = Bundle("urls")
 
@@ -47,7 +47,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @initialize(target=urls)
     def open(self) -> Any:
-        """The answer webhook."""
+        """The first answer webhook."""
         shelf = library(self.store, PROJECT / "flows")
         self.run(self.store.open())
         self.run(shelf.reload())
@@ -56,12 +56,12 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(target=urls)
     def answer_again(self) -> Any:
-        """The answer webhook comes again."""
+        """The answer webhook again."""
         return multiple(*self.urls_of(self.run(self.service.answer(delivery(ANSWER)))))
 
     @rule(target=urls, url=urls, digits=st.sampled_from(["1", "2", "3", "4", "", "9"]))
     def press(self, url: Url, digits: str) -> Any:
-        """Keys at a menu, the first or any later time."""
+        """Keys at a menu, for the first time or again."""
         if url[0] != "input":
             return multiple()
         fields = {"dtmf": {"digits": digits, "timed_out": not digits}, "uuid": LEG}
@@ -69,21 +69,21 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(target=urls, url=urls, status=st.sampled_from(STATUSES))
     def dial(self, url: Url, status: str) -> Any:
-        """Whatever becomes of a dial."""
+        """Any outcome of a dial."""
         if url[0] != "event":
             return multiple()
         return multiple(*self.send(url, {"status": status, "uuid": "aa01", "direction": "outbound"}, status))
 
     @rule(target=urls, url=urls)
     def reach(self, url: Url) -> Any:
-        """A checkpoint, the first or any later time."""
+        """A checkpoint, for the first time or again."""
         if url[0] != "notify":
             return multiple()
         return multiple(*self.send(url, {"payload": {"checkpoint": "any"}, "conversation_uuid": "CON-1"}, ""))
 
     @rule(url=urls)
     def record(self, url: Url) -> None:
-        """A recording, whose webhook may come at any time."""
+        """A recording webhook, which can come at any time."""
         if url[0] == "event":
             self.send(
                 url, {"recording_url": "https://api.nexmo.com/v1/files/1", "conversation_uuid": "CON-1"}, "record"
@@ -91,7 +91,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def hang_up(self) -> None:
-        """The end of the leg, once or again."""
+        """The end of the leg, for the first time or again."""
         fields = {"status": "completed", "uuid": LEG, "direction": "inbound"}
         self.run(self.service.event(delivery(fields)))
         if self.turns_at_end is None:
@@ -99,7 +99,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def turns_follow_one_another(self) -> None:
-        """See above."""
+        """See the first two rules of the module."""
         turns = self.store.turns.get(LEG, [])
         numbers = [turn.number for turn in turns]
         causes = [(turn.cause_turn, turn.cause_wait, turn.cause_status) for turn in turns]
@@ -110,18 +110,18 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def the_version_counts(self) -> None:
-        """See above."""
+        """See the third rule of the module."""
         session = self.store.sessions.get(LEG)
 
         assert session is None or len(self.store.turns[LEG]) + session.is_over == session.version
 
     @invariant()
     def what_is_over_stays_over(self) -> None:
-        """See above."""
+        """See the fourth rule of the module."""
         assert self.turns_at_end is None or len(self.store.turns[LEG]) == self.turns_at_end
 
     def send(self, url: Url, fields: dict[str, Any], status: str) -> list[Url]:
-        """A webhook of a wait; the URLs in what comes back."""
+        """Send a webhook to a callback URL. Returns the callback URLs in the reply."""
         reply = self.run(self.service.resume(url[0], url[1], delivery(fields)))
         key = (url[0], url[1], status)
         if reply.ncco and (url[0] != "event" or status in STEERED):
@@ -131,14 +131,14 @@ class AnyOrder(RuleBasedStateMachine):
         return self.urls_of(reply)
 
     def urls_of(self, reply: Reply) -> list[Url]:
-        """The callback URLs in a reply, which can be played."""
+        """The callback URLs in a reply, after a check that it can be played."""
         ncco = orjson.loads(reply.ncco) if reply.ncco else []
         assert [] == [issue.code for issue in check(ncco) if ncco and issue.severity == "error"]
         found = [url for action in ncco for url in action.get("eventUrl", ())]
         return [(url.rsplit("/", 2)[1], url.rsplit("/", 2)[2]) for url in found]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What the service gives."""
+        """Run a coroutine of the service."""
         return asyncio.run(work)
 
 

@@ -1,4 +1,4 @@
-"""Clocks that jump and clocks that differ: calls go on, nothing is lost, and a refusal says that it is the clock."""
+"""Clocks that jump or differ: calls continue, nothing is lost, and a refusal names the clock as the reason."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOLD_S = 30.0
 
 @dataclass
 class Clock:
-    """A clock that somebody sets."""
+    """A clock that the test sets."""
 
     now: datetime = NOON
     off: timedelta = field(default_factory=timedelta)
@@ -38,7 +38,7 @@ class Clock:
 
 @dataclass
 class World:
-    """The time of Vonage, and what hosts do in it."""
+    """Vonage's clock, and hosts that may have other clocks."""
 
     folder: Path
     office: Office
@@ -46,7 +46,7 @@ class World:
 
     @asynccontextmanager
     async def host(self, clock: Callable[[], datetime], *, secret: str = "") -> AsyncIterator[Stage]:
-        """A server whose clock says something, on the database that all of them share."""
+        """Run a server with its own clock on the shared database."""
         database = f"sqlite:///{self.folder}/calls.db"
         flows = PROJECT / "flows"
         async with application(self.folder, self.office, flows, database, secret=secret, clock=clock) as app:
@@ -58,7 +58,7 @@ class World:
         return signed_post(body, SECRET, iat=int(self.clock().timestamp()))
 
     async def told(self, count: int) -> list[int]:
-        """How often each hook came, once there are so many."""
+        """How often each hook came, once `count` different hooks have come."""
         async with asyncio.timeout(TOLD_S):
             while len(self.office.hooks) < count:  # noqa: ASYNC110 - of other tasks
                 await asyncio.sleep(0.02)

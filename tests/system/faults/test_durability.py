@@ -1,4 +1,4 @@
-"""What the server has acknowledged is still there after a kill, on SQLite and on PostgreSQL."""
+"""Everything that the server has acknowledged is still there after a kill, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path, stand_in: StandIn) ->
 
 
 def a_minute_passes(server: Server) -> None:
-    """The process that was sending a hook has lost it."""
+    """End the leases on hooks, as a minute would: the process that was sending them is gone."""
     url, ends = server.settings["NCCO_DATABASE_URL"], "UPDATE hooks SET leased_until = 0"
     if url.startswith("sqlite"):
         run_in(Path(url.removeprefix("sqlite:///")), ends)

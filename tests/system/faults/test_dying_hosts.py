@@ -1,4 +1,4 @@
-"""Processes that end in the middle: no webhook that was begun is lost, and nobody stays behind."""
+"""Processes that end in the middle of calls: no webhook in progress is lost, and no process is left behind."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_calls_go_on(tmp_path: Path)
 
 
 async def call_until_refused(server: Served, lost: dict[str, str]) -> Counter[int]:
-    """Send answer webhooks until nobody listens. Statuses; `lost` gets the legs that were not answered, and why."""
+    """Send answer webhooks until nobody listens. Returns their statuses, and adds unanswered legs to `lost`."""
     wire, statuses = Wire("127.0.0.1", server.port), Counter[int]()
     while True:
         leg = uuid4().hex
@@ -81,7 +81,7 @@ def test_no_webhook_that_was_begun_fails_when_the_server_stops(tmp_path: Path, w
 
 
 async def call_through(servers: list[Served], folder: Path) -> Tally:
-    """Whole calls, whose webhooks go to whichever server listens."""
+    """Make whole calls whose webhooks go to whichever server is listening."""
     tally = Tally()
     wires = (Wire("127.0.0.1", servers[0].port), Wire("127.0.0.1", servers[0].port))
     phone = Phone(wires, Random(3), tally)  # noqa: S311 - the same calls in each run

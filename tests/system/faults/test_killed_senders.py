@@ -1,4 +1,4 @@
-"""Servers that are killed: a hook that was sent, but not written as sent, comes again; no end of a call is lost."""
+"""Killed servers: a hook that was sent but not recorded as sent is sent again, and no end of a call is lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOLD_S = 30.0
 
 
 async def choose_sales(server: Served) -> None:
-    """A call of which the office is told."""
+    """Make a call that causes a hook to the office."""
     wire = Wire("127.0.0.1", server.port)
     answer = await wire.post("/webhooks/answer", CALLER)
     url: str = next(action["eventUrl"][0] for action in answer.ncco if "eventUrl" in action)
@@ -43,7 +43,7 @@ async def test_a_hook_whose_sender_was_killed_before_it_was_marked_comes_again_u
             os.kill(server.pid, signal.SIGKILL)
         with closing(sqlite3.connect(tmp_path / "calls.db")) as database:
             ((tries, lease),) = database.execute("SELECT tries, leased_until FROM hooks").fetchall()
-            database.execute("UPDATE hooks SET leased_until = 0")  # a minute later
+            database.execute("UPDATE hooks SET leased_until = 0")  # as if a minute had passed
             database.commit()
         mood[0] = "good"
         with served(tmp_path, office=office.url) as server:

@@ -1,4 +1,4 @@
-"""Servers that are killed while they place calls: nobody is called twice, and nobody is forgotten."""
+"""Servers killed while they place calls: nobody is called twice, and nobody is forgotten."""
 
 from __future__ import annotations
 

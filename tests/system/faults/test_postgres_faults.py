@@ -1,4 +1,4 @@
-"""A real server whose PostgreSQL is away, full, locked or refuses it: it asks again, and heals by itself."""
+"""A real server whose PostgreSQL is down, full, locked or refuses it: it asks for webhooks again and recovers."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from tests.system.faults.asking import LOST, becomes_unready, errors, is_answere
 from tests.system.faults.served import Served, served
 
 CONNECTIONS = 16
-"""What PostgreSQL takes here; three of them are kept for its superuser, which the server under test is not."""
+"""PostgreSQL's connection limit here; three are reserved for superusers, and the tested server's role is not one."""
 ENDED = "pg_terminate_backend(pid, 30000)"
-"""Ends a connection, and waits until it is gone."""
+"""Ends a connection and waits until it is gone."""
 ROLE, PASSWORD = postgres_server.GUARDED, "right"
 
 
 @dataclass(slots=True)
 class Line:
-    """A server on a database of PostgreSQL."""
+    """A server with a PostgreSQL database."""
 
     postgres: Server
     database: str
     server: Served
 
     def end_connections(self) -> None:
-        """As an administrator does, and what a failover does to all."""
+        """End all connections to the database, as an administrator or a failover does."""
         self.postgres.ask(
             f"SELECT {ENDED} FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()",
             self.database,
         )
 
     def alter(self, what: str) -> None:
-        """Change the database, for connections from now on."""
+        """Change the database's settings, for new connections."""
         self.postgres.ask(f"ALTER DATABASE {self.database} {what}")
         self.end_connections()
 
@@ -84,7 +84,7 @@ def line(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @contextmanager
 def stopped(line: Line) -> Iterator[None]:
-    """PostgreSQL is stopped."""
+    """Stop PostgreSQL for a while."""
     line.postgres.stop()
     yield
     line.postgres.start()
@@ -92,14 +92,14 @@ def stopped(line: Line) -> Iterator[None]:
 
 @contextmanager
 def frozen(line: Line) -> Iterator[None]:
-    """PostgreSQL and all that it has started stand still: connections live, and nothing comes back."""
+    """Freeze PostgreSQL with all its processes: connections stay open, but nothing comes back."""
     with line.postgres.frozen():
         yield
 
 
 @contextmanager
 def read_only(line: Line) -> Iterator[None]:
-    """The line leads to a standby, after a failover."""
+    """Make the database read-only, like a standby after a failover."""
     line.alter("SET default_transaction_read_only = on")
     yield
     line.postgres.ask(f"ALTER DATABASE {line.database} RESET default_transaction_read_only")
@@ -107,7 +107,7 @@ def read_only(line: Line) -> Iterator[None]:
 
 @contextmanager
 def renamed(line: Line) -> Iterator[None]:
-    """The database is not there under its name."""
+    """Rename the database for a while."""
     line.alter(f"WITH CONNECTION LIMIT {CONNECTIONS}")
     rename_when_alone(line, line.database, "elsewhere")
     yield
@@ -115,7 +115,7 @@ def renamed(line: Line) -> Iterator[None]:
 
 
 def rename_when_alone(line: Line, name: str, other: str) -> None:
-    """Nobody may be connected to what is renamed, and the server connects all the time."""
+    """Rename a database, which nobody may be connected to, although the server reconnects all the time."""
     line.postgres.ask(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
     line.end_connections()
     until = time.monotonic() + 30
@@ -131,7 +131,7 @@ def rename_when_alone(line: Line, name: str, other: str) -> None:
 
 @contextmanager
 def another_password(line: Line) -> Iterator[None]:
-    """Somebody has changed the password, and the server does not know it yet."""
+    """Change the password for a while, without the server knowing."""
     line.postgres.ask(f"ALTER ROLE {ROLE} PASSWORD 'another'")
     line.end_connections()
     yield
@@ -140,16 +140,16 @@ def another_password(line: Line) -> Iterator[None]:
 
 @contextmanager
 def too_many_connections(line: Line) -> Iterator[None]:
-    """Others have taken all connections that PostgreSQL has."""
+    """Take all of PostgreSQL's connections for a while."""
     are_taken, is_over = threading.Event(), threading.Event()
 
     async def take() -> None:
         url, ended = line.postgres.url("postgres"), f"SELECT {ENDED} FROM pg_stat_activity WHERE datname = $1"
         held = [await asyncpg.connect(url)]
-        while len(held) < CONNECTIONS - 1:  # the last one is left to a superuser alone
+        while len(held) < CONNECTIONS - 1:  # the last one is reserved for a superuser
             try:
                 held.append(await asyncpg.connect(url))
-            except asyncpg.TooManyConnectionsError:  # the server has the others, and connects again
+            except asyncpg.TooManyConnectionsError:  # the server holds the others, and reconnects
                 await held[0].execute(ended, line.database)
         await held[0].execute(ended, line.database)
         are_taken.set()
@@ -169,7 +169,7 @@ def too_many_connections(line: Line) -> Iterator[None]:
 
 @contextmanager
 def locked(line: Line) -> Iterator[None]:
-    """Another transaction holds what every webhook writes to, and does not end."""
+    """Lock what every webhook writes to for a while, in another transaction."""
     with line.postgres.locked(line.database, "webhooks", "probes"):
         yield
 
@@ -220,7 +220,7 @@ def test_a_database_whose_disk_is_full_is_asked_again_and_the_server_heals(postg
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of its own that holds little, for PostgreSQL alone."""
+    """Mount a small file system for PostgreSQL only."""
     folder.mkdir()
     owner = folder.parent.stat()
     options = f"size=24m,mode=0700,uid={owner.st_uid},gid={owner.st_gid}"
@@ -235,7 +235,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 def fill(file: Path) -> None:
-    """Leave no room on a disk."""
+    """Fill a disk completely."""
     with pytest.raises(OSError, match="No space left"), file.open("wb", buffering=0) as filler:
         while True:
             filler.write(b"x" * 4096)

@@ -1,4 +1,4 @@
-"""A real server whose file cannot be written for a while: it asks for the webhook again, and heals by itself."""
+"""A real server that cannot write its database file for a while: it asks for webhooks again and recovers by itself."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @contextmanager
 def locked(server: Served) -> Iterator[None]:
-    """Another process writes, and does not end."""
+    """Keep a write transaction open in another process."""
     with closing(sqlite3.connect(server.database, isolation_level=None, timeout=10)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
@@ -43,7 +43,7 @@ def locked(server: Served) -> Iterator[None]:
 
 @contextmanager
 def full(server: Served) -> Iterator[None]:
-    """No file of the server's process may grow: what a full disk and a quota do."""
+    """Stop all files of the server's process from growing, as a full disk or a quota does."""
     log = server.database.with_name(f"{server.database.name}-wal")
     size = log.stat().st_size if log.exists() else 0
     before = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
@@ -54,7 +54,7 @@ def full(server: Served) -> Iterator[None]:
 
 @contextmanager
 def moved(server: Served) -> Iterator[None]:
-    """Somebody has moved the file away."""
+    """Move the database file away for a while."""
     away = server.database.with_suffix(".away")
     server.database.rename(away)
     yield
@@ -147,12 +147,12 @@ def test_a_server_that_starts_without_its_store_says_the_failsafe_and_takes_it_w
 
 
 def deleted(database: Path) -> None:
-    """Somebody has deleted the file."""
+    """Delete the database file."""
     database.unlink()
 
 
 def replaced(database: Path) -> None:
-    """Another file has its name, such as a backup that was put there while the server runs."""
+    """Put another file under the database's name, as when a backup is restored while the server runs."""
     copy = database.with_suffix(".copy")
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
@@ -160,7 +160,7 @@ def replaced(database: Path) -> None:
 
 
 def without_log(database: Path) -> None:
-    """Somebody has tidied up: what was written last stands in the log."""
+    """Delete the WAL file, which contains the latest writes, as somebody cleaning up might."""
     database.with_name(f"{database.name}-wal").unlink()
 
 
@@ -175,7 +175,7 @@ def test_what_would_lose_writes_takes_none_until_a_restart(
         fallback = post(server, "/webhooks/fallback", **LOST)
         is_unready = becomes_unready(server)
         code = server.stop()
-    if not keeps_calls:  # the next server would wait for the database whose calls are in that log
+    if not keeps_calls:  # otherwise the next server would wait for the database that this WAL file belongs to
         server.database.with_name(f"{server.database.name}-wal").unlink()
     with served(tmp_path) as server:
         again = post(server, "/webhooks/answer", uuid="leg-1")
@@ -222,7 +222,7 @@ def test_a_server_without_the_database_of_its_log_keeps_the_log_and_takes_calls_
 
 @contextmanager
 def volume(folder: Path) -> Iterator[Callable[[], None]]:
-    """A volume that is mounted in `folder`, and what mounts it again; skips where nobody may."""
+    """Mount a volume in `folder`. Yields a function that mounts it again. Skips the test if mounting is not allowed."""
     disk = folder.with_name("disk")
     disk.mkdir()
     folder.mkdir()

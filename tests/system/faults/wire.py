@@ -1,4 +1,4 @@
-"""A lean HTTP client: one connection that stays open. It costs the machine little, so that the server gets it."""
+"""A lean HTTP client with one persistent connection. It needs little CPU time, which is left for the server."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ LIMIT: Final = 4 * 1024 * 1024
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """The response."""
 
     status: int
     body: bytes
 
     @property
     def ncco(self) -> list[dict[str, Any]]:
-        """The NCCO; [] when there is none."""
+        """The NCCO; [] if there is none."""
         found: list[dict[str, Any]] = orjson.loads(self.body) if self.status == 200 and self.body else []
         return found
 
 
 class Lost(Exception):
-    """The connection ended before the whole answer was there: nobody knows what has become of the request."""
+    """The connection ended before the answer was complete, so it is unknown what happened to the request."""
 
 
 class Wire:
-    """One connection to a server, made when it is needed.
+    """One connection to a server, opened when needed.
 
     Args:
-        host, port: of the server. patience_s: seconds for a whole answer.
+        host, port: the server's address.
+        patience_s: the maximum seconds to wait for a complete answer.
     """
 
     def __init__(self, host: str, port: int, patience_s: float = 60.0) -> None:
@@ -40,13 +41,13 @@ class Wire:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, path: str, fields: dict[str, Any]) -> Answer:
-        """Send one webhook. Raises Lost; the next one gets a connection of its own then."""
+        """Send one webhook. Raises Lost, after which the next request opens a new connection."""
         body = orjson.dumps(fields)
         head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
         return await self._ask(head.encode() + b"\r\n" + body)
 
     async def get(self, path: str) -> Answer:
-        """Ask for a page. Raises Lost."""
+        """Request a page. Raises Lost."""
         return await self._ask(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
 
     async def break_off(self, path: str, fields: dict[str, Any]) -> None:
@@ -70,7 +71,7 @@ class Wire:
             self.close()
             raise Lost(f"{type(error).__name__}: {error}") from error
         except BaseException:
-            self.close()  # what is half read is no use to the next request
+            self.close()  # a half-read answer must not reach the next request
             raise
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -89,7 +90,7 @@ class Wire:
         return Answer(status, body)
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None

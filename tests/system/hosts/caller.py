@@ -1,4 +1,4 @@
-"""Calls that Vonage would make, to several hosts behind a proxy that tries the next one when one is away."""
+"""Vonage's calls to several hosts behind a proxy that asks the next host if one is away."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 RETRIED = (429, 503, 504)
-"""Status codes that make Vonage ask again. Source: webhook reference, retries."""
+"""Status codes after which Vonage retries. Source: webhook reference, retries."""
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class Vonage:
     """Sends webhooks.
 
     Attributes:
-        addresses: of the hosts, `host:port`.
+        addresses: the hosts' addresses, `host:port`.
         failed: webhooks that no host answered with an NCCO.
         passed_on: how often a host was away and the next one was asked.
     """
@@ -44,7 +44,7 @@ class Vonage:
         await self._client.aclose()
 
     async def post(self, path: str, body: dict[str, Any], first: int | None = None) -> bytes:
-        """The reply to a webhook. It goes to the hosts in turn, or to host number `first` first."""
+        """Send a webhook and return the reply. It goes to the hosts in turn, or first to host number `first`."""
         start = next(self._turns) if first is None else first
         for place in range(start, start + len(self.addresses)):
             try:
@@ -65,12 +65,12 @@ class Vonage:
         return answer.content
 
     async def answer(self, leg: str, first: int | None = None) -> bytes:
-        """The first NCCO of a call."""
+        """Send the answer webhook. Returns the first NCCO of the call."""
         call = {"to": "442079460000", "from": "447700900123", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
         return await self.post("/webhooks/answer", call, first)
 
     async def press(self, ncco: bytes, leg: str, digits: str = "1", first: int | None = None) -> bytes:
-        """What comes after a key at the input of an NCCO."""
+        """Press a key at an NCCO's input. Returns the next NCCO."""
         body = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "dtmf": {"digits": digits, "timed_out": False}}
         return await self.post(input_of(ncco), body, first)
 
@@ -79,7 +79,7 @@ class Vonage:
         await self.post("/webhooks/event", {"uuid": leg, "status": "completed", "direction": "inbound"})
 
     async def whole_call(self, leg: str, pause_s: float = 0.0) -> list[int]:
-        """Go through the call to its end; the releases that were heard."""
+        """Make a whole call. Returns the releases that were heard."""
         ncco, heard = await self.answer(leg), list[int]()
         for _ in range(3):
             heard += releases_in(ncco)
@@ -91,11 +91,11 @@ class Vonage:
 
 
 def input_of(ncco: bytes) -> str:
-    """The path of the callback of an NCCO's input."""
+    """The path of the callback URL of an NCCO's input."""
     found = re.search(rb"https://calls\.example\.com/webhooks/input/[\w-]+", ncco)
     return urlsplit(found[0].decode()).path if found else "/webhooks/input/none"
 
 
 def releases_in(ncco: bytes) -> list[int]:
-    """The releases whose prompts stand in an NCCO, in their order."""
+    """The releases that an NCCO's prompts name, in order."""
     return [int(number) for number in re.findall(rb"Release (\d+)", ncco)]

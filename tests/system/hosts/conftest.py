@@ -16,6 +16,6 @@ def running_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Hos
 
 @pytest.fixture
 def two_hosts(running_hosts: list[Host]) -> list[Host]:
-    """Two hosts with different releases on disk, on one database without a call; both run, and must run afterwards."""
+    """Two running hosts with different releases on disk and one empty database. Tests must leave both hosts running."""
     ask("TRUNCATE calls, turns, webhooks, hooks, ncco_recordings RESTART IDENTITY")
     return running_hosts

@@ -1,4 +1,4 @@
-"""Hosts: `ncco serve` in processes of their own, each with flow files of its own, on one database."""
+"""Hosts: `ncco serve` in separate processes, each with its own flow files, on one database."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ KEY = "invented-key-of-both-hosts-for-tests-only"
 
 @dataclass(slots=True)
 class Host:
-    """A host that runs, or did.
+    """A host that is running or has ended.
 
     Attributes:
-        folder: of its project.
+        folder: the folder of its project.
         server: its process.
-        address: where it listens, `host:port`, also after it was started again.
+        address: where it listens, `host:port`; stays the same after a restart.
     """
 
     folder: Path
@@ -32,22 +32,22 @@ class Host:
     _running: AbstractContextManager[RunningServer]
 
     def stop(self) -> int:
-        """End it as an orchestrator does; the code that it ended with."""
+        """End the host as an orchestrator does. Returns its exit code."""
         return self.server.stop()
 
     def kill(self) -> None:
-        """End it as a power cut does."""
+        """End the host abruptly, like a power cut."""
         self.server.stop(signal.SIGKILL)
 
     def start_again(self) -> None:
-        """Start it on its address."""
+        """Start the host again at its address."""
         self.close()
         self._running = _started(self.folder, self.database, self.address.rpartition(":")[2])
         self.server = self._running.__enter__()
         wait_until_ready(self.address)
 
     def close(self) -> None:
-        """End whatever still runs."""
+        """End the process if it still runs."""
         self._running.__exit__(None, None, None)
 
 
@@ -65,7 +65,7 @@ def _started(folder: Path, database: str, port: str, *words: str) -> AbstractCon
 
 @contextmanager
 def hosts(folder: Path, database: str, releases: tuple[int, ...], *words: str) -> Iterator[list[Host]]:
-    """A host for each release, all on one database; `words` are options of `ncco serve`."""
+    """Run a host for each release, all on one database; `words` are options for `ncco serve`."""
     made: list[Host] = []
     try:
         for place, release in enumerate(releases):

@@ -1,4 +1,4 @@
-"""Calls while releases come out and while hosts are restarted, as few or as many as are wanted."""
+"""Calls during releases and host restarts, in any number."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.system.hosts.release import write_release
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of calls.
+    """The result of calls.
 
     Attributes:
-        calls: how many were played to their end.
-        mixed: what those heard that heard two releases.
-        heard: how many releases were heard by any.
+        calls: how many calls were made to their end.
+        mixed: for each call that heard two releases, the releases that it heard.
+        heard: how many releases were heard by any call.
         failed: webhooks that no host answered.
         passed_on: webhooks that another host took over.
     """
@@ -33,7 +33,7 @@ class Played:
 async def play_under_releases(
     hosts: Sequence[Host], *, calls: int, releases: int, pause_s: float, at_once: int
 ) -> Played:
-    """Play calls while each host gets release after release, the hosts at different moments."""
+    """Make calls while each host gets release after release, at different moments."""
     async with Vonage([host.address for host in hosts]) as vonage:
         releasing = asyncio.create_task(_release(hosts, releases, pause_s))
         heard = await _play(vonage, calls, at_once, releasing, pause_s / 4)
@@ -49,7 +49,7 @@ async def _release(hosts: Sequence[Host], releases: int, pause_s: float) -> None
 
 
 async def play_under_restarts(hosts: Sequence[Host], *, calls: int, rounds: int, at_once: int) -> Played:
-    """Play calls while the hosts are restarted one after the other."""
+    """Make calls while the hosts are restarted one after another."""
     async with Vonage([host.address for host in hosts]) as vonage:
         restarting = asyncio.create_task(_restart(hosts, rounds))
         heard = await _play(vonage, calls, at_once, restarting, 0.02)
@@ -68,7 +68,7 @@ async def _restart(hosts: Sequence[Host], rounds: int) -> None:
 async def _play(
     vonage: Vonage, calls: int, at_once: int, meanwhile: asyncio.Task[None], pause_s: float
 ) -> list[list[int]]:
-    """Play `calls` calls, and more of them until what goes on meanwhile is over."""
+    """Make `calls` calls, then more until `meanwhile` is done."""
     heard: list[list[int]] = []
     begun = iter(range(1_000_000))
 

@@ -1,4 +1,4 @@
-"""nginx with deploy/nginx-hosts.conf, on free ports and in front of hosts of the tests."""
+"""nginx with deploy/nginx-hosts.conf, on free ports and in front of the tests' hosts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ access_log {folder}/tried.log tried;
 
 
 def configured(folder: Path, port: int, addresses: Sequence[str]) -> str:
-    """What deploy/nginx-hosts.conf says, with names and folders of here: Docker's resolver is not there."""
+    """deploy/nginx-hosts.conf with this machine's names and folders, and without Docker's resolver."""
     text = CONFIGURATION.read_text(encoding="utf-8")
     named = {f"ncco-{place}:8000 resolve": address for place, address in enumerate(addresses, 1)}
     for name, address in named.items():
@@ -39,7 +39,7 @@ def configured(folder: Path, port: int, addresses: Sequence[str]) -> str:
 
 @contextmanager
 def proxy(folder: Path, port: int, addresses: Sequence[str]) -> Iterator[str]:
-    """nginx in front of `addresses`; its own address, `host:port`, once it listens."""
+    """Run nginx in front of `addresses`. Yields its address, `host:port`, once it listens."""
     file = folder / "nginx.conf"
     file.write_text(configured(folder, port, addresses), encoding="utf-8")
     user = pwd.getpwuid(os.getuid()).pw_name
@@ -55,7 +55,7 @@ def proxy(folder: Path, port: int, addresses: Sequence[str]) -> Iterator[str]:
 
 
 def tries(folder: Path, address: str) -> list[float]:
-    """What nginx waited for a host of its line, in seconds, each time that it asked it."""
+    """How many seconds nginx waited for a host, for each time that it asked that host."""
     asked = [line.split("|") for line in (folder / "tried.log").read_text().splitlines()]
     pairs = [pair for names, times in asked for pair in zip(names.split(", "), times.split(", "), strict=True)]
     return [float(seconds) for name, seconds in pairs if name == address]

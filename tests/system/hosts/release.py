@@ -1,4 +1,4 @@
-"""A project whose every prompt says which release it is of."""
+"""A project whose prompts all name their release."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ steps:
 
 
 def write_release(folder: Path, number: int) -> None:
-    """Put a release into a project's folder, the whole file at once."""
+    """Write a release to a project's folder, replacing the flow file atomically."""
     for name in ("flows", "templates"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     draft = folder / "line.draft"

@@ -1,4 +1,4 @@
-"""The nginx configuration of the page "When the server is down": the server first, the file when nobody answers."""
+"""nginx configured as on the page "When the server is down": it asks the server, or serves a file if nobody answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AWAY = '[{"action":"talk","text":"We are away."}]'
 
 
 def configured(folder: Path, port: int, server: str) -> str:
-    """The block of the page with the folder, the server and a name server of here: one that answers nothing."""
+    """The page's block with this machine's folder and server, and a name server that never answers."""
     _, _, block = PAGE.read_text(encoding="utf-8").partition("```nginx\n")
     text = block.partition("```")[0].replace("/srv/ncco;", f"{folder};")
     text = text.replace("https://calls.example.com;", f"{server};").replace("127.0.0.53", f"127.0.0.1:{free_port()}")
@@ -38,7 +38,7 @@ def configured(folder: Path, port: int, server: str) -> str:
 
 @contextmanager
 def web_host(folder: Path, server: str) -> Iterator[str]:
-    """A web host that serves the file in `folder`; its own address."""
+    """Run a web host that serves the file in `folder`. Yields its address."""
     port = free_port()
     (folder / "host.conf").write_text(configured(folder, port, server), encoding="utf-8")
     user = pwd.getpwuid(os.getuid()).pw_name
@@ -76,7 +76,7 @@ def test_the_file_is_served_when_the_server_is_away_or_its_name_is_known_to_nobo
 
 
 class Server(BaseHTTPRequestHandler):
-    """Goes on where the call was."""
+    """A server that continues the call, and repeats the request in its NCCO."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -86,7 +86,7 @@ class Server(BaseHTTPRequestHandler):
         self.wfile.write(b'[{"action":"talk","text":"%b %b"}]' % (self.path.encode(), body))
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Two server processes on one PostgreSQL, each with flow files of its own, as in the middle of a release."""
+"""Two server processes on one PostgreSQL database, each with its own flow files, as in the middle of a release."""
 
 from __future__ import annotations
 

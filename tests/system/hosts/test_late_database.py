@@ -1,4 +1,4 @@
-"""A host that starts before its PostgreSQL does, or on one that it cannot use."""
+"""A host that starts before its PostgreSQL does, or with a PostgreSQL that it cannot use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ask(server: RunningServer, path: str, **fields: Any) -> httpx.Response:
 
 
 def answered(server: RunningServer) -> httpx.Response:
-    """The answer to a call once there is one, or the last refusal."""
+    """The first successful response to an answer webhook, or the last refusal if there is none in time."""
     until = time.monotonic() + WITHIN_S
     while (answer := ask(server, "answer")).status_code != 200 and time.monotonic() < until:
         time.sleep(0.1)

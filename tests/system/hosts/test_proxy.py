@@ -1,4 +1,4 @@
-"""deploy/nginx-hosts.conf as nginx itself understands it, in front of two servers that check signatures."""
+"""deploy/nginx-hosts.conf in a real nginx, in front of two servers that check signatures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.system.security.signing import signed_post
 pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
 
 MOST_S = 2.5
-"""What a host that is frozen may cost a caller, by the clock of nginx: it costs one second, or 4.5 during a webhook."""
+"""The limit for the seconds that nginx waits for a frozen host: one second, but 4.5 if it freezes during a webhook."""
 SLOW_S = 2.0
 SECRET = "a signature secret of at least 32 characters"
 FALLBACK: dict[str, Any] = {
@@ -41,10 +41,13 @@ FALLBACK: dict[str, Any] = {
 
 @dataclass(slots=True)
 class Line:
-    """A line of hosts behind a proxy.
+    """A group of hosts behind a proxy.
 
     Attributes:
-        folder: of the proxy. address: of the proxy. homes: the folders of the hosts. servers: their processes.
+        folder: the proxy's folder.
+        address: the proxy's address.
+        homes: the hosts' folders.
+        servers: the hosts' processes.
     """
 
     folder: Path
@@ -53,18 +56,18 @@ class Line:
     servers: list[RunningServer]
 
     def post(self, path: str, *, is_signed: bool = True, **fields: object) -> httpx.Response:
-        """The answer to a webhook of a call of its own."""
+        """Send a webhook of a new call and return the response."""
         body = json.dumps({"to": "442079460000", "from": "447700900123", "uuid": uuid4().hex, **fields}).encode()
         signature = {"authorization": signed_post(body, SECRET)} if is_signed else {}
         return loopback.post(f"http://{self.address}{path}", content=body, headers=signature)
 
     def status(self) -> int:
-        """Of an answer webhook."""
+        """The status of an answer webhook."""
         return self.post("/webhooks/answer").status_code
 
     @contextmanager
     def frozen(self) -> Iterator[list[float]]:
-        """The first host does not answer meanwhile; then it is known how long it was waited for each time."""
+        """Freeze the first host. The yielded list finally has the seconds that nginx waited for it each time."""
         host, waits = self.servers[0], list[float]()
         before = len(tries(self.folder, host.address))
         host.process.send_signal(signal.SIGSTOP)
@@ -75,13 +78,13 @@ class Line:
             waits += tries(self.folder, host.address)[before:]
 
     def answers(self, times: int, **words: bool) -> Counter[int]:
-        """The statuses of answer webhooks."""
+        """Send answer webhooks and count their statuses."""
         return Counter(self.post("/webhooks/answer", **words).status_code for _ in range(times))
 
 
 @contextmanager
 def host(home: Path, port: int) -> Iterator[RunningServer]:
-    """A server in `home`, ready."""
+    """Run a server in `home` and wait until it is ready."""
     home.mkdir(exist_ok=True)
     write_project(home, shop=SHOP)
     env = {"VONAGE_SIGNATURE_SECRET": SECRET, "NCCO_PUBLIC_URL": "https://calls.example.com"}
@@ -91,7 +94,7 @@ def host(home: Path, port: int) -> Iterator[RunningServer]:
 
 
 class SlowHost(ThreadingHTTPServer):
-    """A host whose lookups take their time, and which is alive."""
+    """A host that is alive, but whose lookups take long."""
 
     request_queue_size = 128
 
@@ -120,7 +123,7 @@ class SlowAnswers(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing: the tests look at what is answered."""
+        """Log nothing: the tests look at the responses."""
 
 
 @contextmanager

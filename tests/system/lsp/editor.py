@@ -1,4 +1,4 @@
-"""A real client of the language server: it starts `ncco lsp` and edits the files of a project like an editor."""
+"""A real client for the language server: it starts `ncco lsp` and edits a project's files like an editor."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ VS_CODE = "visual-studio-code"
 
 
 class Editor:
-    """One editor with its files.
+    """An editor with open files.
 
     Attributes:
-        log: what the server has written to its log.
-        watched: the registrations of the server for files that change on disk.
+        log: the file with the server's log.
+        watched: the server's registrations for files that change on disk.
     """
 
     def __init__(self, client: LanguageClient, roots: tuple[Path, ...]) -> None:
@@ -45,7 +45,7 @@ class Editor:
         return types.TextDocumentIdentifier(self.uri(file))
 
     def edit(self, file: str, text: str) -> None:
-        """Open a file with an unsaved text, or change what is open."""
+        """Open a file with unsaved text, or replace the text of an open file."""
         uri, version = self.uri(file), self.versions.get(file, 0) + 1
         self.texts[file], self.versions[file] = text, version
         if version == 1:
@@ -61,7 +61,7 @@ class Editor:
         self.client.text_document_did_close(types.DidCloseTextDocumentParams(self.document(file)))
 
     def save_elsewhere(self, file: str, text: str) -> None:
-        """Write a file without the editor, which notices it."""
+        """Write a file outside the editor, which notices the change."""
         (self.root / file).write_text(text, encoding="utf-8")
         event = types.FileEvent(self.uri(file), types.FileChangeType.Changed)
         self.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams([event]))
@@ -73,7 +73,7 @@ class Editor:
         return [[str(issue.code) for issue in self.issues(file)] for file in files]
 
     async def until(self, is_so: Callable[[], bool]) -> None:
-        """Wait for something that the server reports. Raises TimeoutError."""
+        """Wait until `is_so()` is true after some report from the server. Raises TimeoutError."""
         for _ in range(WITHIN_S * 50):
             if is_so():
                 return
@@ -81,7 +81,7 @@ class Editor:
         raise TimeoutError(f"{self.client.diagnostics} {self.client.messages} {self.client.log_messages}")
 
     async def until_checked(self) -> None:
-        """Wait for the check of what was edited last: it breaks a template first, then cures it."""
+        """Wait until the latest edits are checked: it breaks a template, waits for the issue, then fixes it."""
         probe = "templates/probe.j2"
         self.edit(probe, "{% if %}")
         await self.until(lambda: bool(self.issues(probe)))
@@ -89,7 +89,7 @@ class Editor:
         await self.until(lambda: not self.issues(probe))
 
     def at(self, file: str, text: str, *, more: int = 0) -> types.Position:
-        """Where a text begins in a file, in UTF-16 code units."""
+        """The position where a text begins in a file, in UTF-16 code units."""
         before = self.text(file).partition(text)[0]
         assert len(before) < len(self.text(file)), text
         line = before.rpartition("\n")[2]
@@ -99,7 +99,7 @@ class Editor:
         return self.texts.get(file) or (self.root / file).read_text(encoding="utf-8")
 
     def apply(self, edit: types.WorkspaceEdit | None) -> None:
-        """Do what the server wants: only to the versions that the editor holds."""
+        """Apply the server's edit, which must be for the current versions of the files."""
         for change in (edit.document_changes if edit else None) or ():
             assert isinstance(change, types.TextDocumentEdit)
             file = next(file for file in self.files() if self.uri(file) == change.text_document.uri)
@@ -124,7 +124,7 @@ def _offset(text: str, position: types.Position) -> int:
 async def editing(
     *roots: Path, like: str = VS_CODE, environment: Mapping[str, str] | None = None, ncco: str = NCCO
 ) -> AsyncIterator[Editor]:
-    """An editor with folders open, which has the capabilities of VS Code."""
+    """An editor with open folders and the capabilities of VS Code."""
     client = make_test_lsp_client()
     editor = Editor(client, roots)
     logged = ("sh", "-c", 'exec "$0" lsp 2>"$1"', ncco, str(editor.log))
@@ -140,7 +140,7 @@ async def editing(
 
 
 def write(root: Path, files: Mapping[str, str]) -> Path:
-    """A folder with files."""
+    """Write files to a folder."""
     for file, text in files.items():
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         (root / file).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What an editor gets from `ncco lsp`, asked by a real client over standard input and output."""
+"""What `ncco lsp` offers an editor, through a real client on standard input and output."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def started(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Editor]:
-    """Most tests share a server, which takes seconds to start."""
+    """An editor shared by most tests, since its server takes seconds to start."""
     async with editing(write(tmp_path_factory.mktemp("lsp") / "phone", PROJECT)) as editor:
         yield editor
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def editor(started: Editor) -> AsyncIterator[Editor]:
-    """An editor without an open file; afterwards all files are as they were."""
+    """The shared editor without open files. After the test, all files are restored."""
     yield started
     for file in list(started.texts):
         started.close(file)
@@ -181,7 +181,7 @@ async def test_hover_describes_words_and_shows_the_ncco_of_a_step(editor: Editor
     assert (await hover("customer\n")).startswith("lookup customer: returns")
     shown = await hover("hello:")
     assert shown.startswith("step hello: talk ")
-    assert '"text": "Good day 👋 YOU, from 447700900123."' in shown  # the default of the lookup, which is not asked
+    assert '"text": "Good day 👋 YOU, from 447700900123."' in shown  # the lookup's default, since no server is asked
     assert "the-settings" not in shown
     assert "filter upper" in await hover("upper")
 
@@ -290,7 +290,7 @@ async def test_no_text_ends_the_server_or_runs_a_function(tmp_path: Path) -> Non
 
 
 def checkers() -> list[int]:
-    """The subprocesses of the servers that this process has started."""
+    """The process ids of the subprocesses of all servers that this process has started."""
     own = [child for server in children(os.getpid()) for child in children(server)]
     return [child for child in own if b"app.console.worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
 

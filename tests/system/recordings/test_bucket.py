@@ -1,4 +1,4 @@
-"""Recordings in a bucket, through a whole server: kept, mailed, played, backed up and removed, also when it fails."""
+"""Recordings in a bucket, on a real server: stored, mailed, played, backed up and removed, even if the bucket fails."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def recordings(server: Server) -> list[dict[str, Any]]:
 
 
 def until(found: Callable[[], Any], within_s: float = 60.0) -> Any:
-    """What is found, once it is true."""
+    """Wait until `found()` is truthy. Returns its result."""
     end = time.monotonic() + within_s
     while not (result := found()):
         assert time.monotonic() < end
@@ -115,7 +115,7 @@ def console(server: Server) -> Iterator[httpx.Client]:
 
 
 def keep_old(server: Server, storage: S3Server) -> str:
-    """A recording that is older than the retention; returns its id."""
+    """Store a recording that is older than the retention period. Returns its id."""
     at = time.time() - 40 * 86_400
     row = RecordingRow(new_recording_id(), "uuid-old", "record", round(at * 1000), state="kept", has_file=1)
     storage.objects[f"ncco/calls/{row.id}"] = Stored(MP3, at)
@@ -176,7 +176,7 @@ def test_a_message_goes_through_a_bucket_that_fails(
     assert any(line["event"] == "message heard" and line["message"] == row["id"] for line in server.log())
     assert not [line for line in server.lines if SECRET in line]
 
-    storage.fault = lambda *_: DENIED  # before a recording is there that the server deletes by itself
+    storage.fault = lambda *_: DENIED  # set before a recording exists that the server deletes by itself
     old = keep_old(server, storage)
     forgotten = ncco("forget", "--number", f"+{CALLER}", cwd=server.home, env=server.settings)
     assert 1 == forgotten.exit_code

@@ -1,6 +1,6 @@
-"""Recordings are fetched while their servers are killed again and again: none is lost, none is there twice.
+"""Recordings are fetched while their servers are killed again and again: none is lost, none is stored twice.
 
-300 into a folder, fewer into a bucket that fails now and then.
+300 recordings go to a folder, fewer to a bucket that fails now and then.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ KILLS: Final = 6
 EVERY_S: Final = 2.0
 FETCHED_WITHIN_S: Final = 600.0
 MOST_FAULTS: Final = 2
-"""How often the bucket fails for one object."""
+"""How often the bucket can fail for one object."""
 HOSTILE: Final = ("../../../tmp/escaped", "..%2f..%2fescaped", "/etc/passwd", "a\0b", "CON", "x" * 5_000, "é\u202e")
-"""Ids that would be dangerous as names of files."""
+"""Ids that would be dangerous as file names."""
 
 
 def audio(number: int) -> bytes:
-    """A file of its own for each recording."""
+    """A different file for each recording."""
     return (MP3, WAV, OGG)[number % 3] + hashlib.sha256(b"%d" % number).digest() * (number % 50)
 
 
 def faults(foreign: MediaServer) -> Sequence[File]:
-    """What may come in place of a file at first."""
+    """Failures that can come before the real file does."""
     return (
         File(dies=True),
         File(status=503),
@@ -83,9 +83,9 @@ def announce(number: int, url: str, servers: Sequence[Server]) -> None:
 
 
 class BucketFaults:
-    """What the bucket does to every fourth or so of its requests; it goes on with the rest.
+    """Faults for about every fourth request to the bucket; the other requests succeed.
 
-    One object meets few faults: the waits between its tries grow to minutes.
+    Each object gets only a few faults, since the waits between retries grow to minutes.
     """
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ def storage() -> Iterator[S3Server]:
 def servers(
     request: pytest.FixtureRequest, tmp_path: Path, media: MediaServer, storage: S3Server
 ) -> Iterator[list[Server]]:
-    """One server on SQLite, or two on PostgreSQL with one folder or bucket of recordings."""
+    """One server on SQLite, or two on PostgreSQL with a shared folder or bucket for recordings."""
     database = f"sqlite:///{tmp_path}/calls.db" if request.param == "sqlite" else empty_database()
     settings = {
         "NCCO_DATABASE_URL": database,
@@ -152,7 +152,7 @@ async def rows_of(store: Store) -> list[RecordingRow]:
 
 
 async def fetched(url: str) -> list[RecordingRow]:
-    """All recordings, once nothing waits any more. What failed is fetched again soon, as by `ncco recordings retry`."""
+    """All recordings, once none is waiting. Failed ones are soon fetched again, as with `ncco recordings retry`."""
     store = open_store(url)
     await store.open()
     try:

@@ -1,4 +1,4 @@
-"""A mail with the recording, from the webhook of Vonage to the mailbox, through a kill of the server."""
+"""A mail with a recording, from Vonage's webhook to the mailbox, although the server is killed in between."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_mail_waits_for_its_recording_and_goes_without_one_that_is_gone(tmp_pa
                 record = loopback.post(f"{server.url}/webhooks/answer", json=call).json()[1]
                 url = media.put(f"/v1/files/{caller}", File(status=503), File(status=status))
                 told = {**RECORDED, **ids, "recording_uuid": f"uuid-{caller}", "recording_url": url}
-                for _ in range(2):  # Vonage may deliver it twice
+                for _ in range(2):  # Vonage can deliver it twice
                     loopback.post(server.url + httpx.URL(record["eventUrl"][0]).path, json=told).raise_for_status()
             server.end()
             server.start()
@@ -143,7 +143,7 @@ def test_a_mail_that_waits_holds_back_no_hook_and_is_never_sent_once_its_caller_
             waiting = ncco("hooks", cwd=tmp_path, env=server.settings).output
             forgotten = ncco("forget", "--number", "+447700900123", cwd=tmp_path, env=server.settings)
             media.put("/v1/files/1", File())
-            time.sleep(8)  # it looked for its recording every five seconds
+            time.sleep(8)  # longer than the five seconds between the server's checks for the recording
             left = ncco("hooks", cwd=tmp_path, env=server.settings).output
 
     assert ["/left"] == [hook.path for hook in hooks]

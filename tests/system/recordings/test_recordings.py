@@ -1,4 +1,4 @@
-"""From the webhook to the file, through a whole server: what is fetched, what never is, and what nobody may see."""
+"""Recordings on a real server, from webhook to file: what is fetched, what never is, and what nobody may see."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def url_in(ncco_: list[dict[str, Any]], action: str) -> str:
 
 
 def leave_message(server: Server, leg: str, name_audio: str, pin_audio: str) -> str:
-    """The URL of the events of a recording, in a call whose caller has said a name and a PIN."""
+    """Make a call whose caller says a name and a PIN. Returns the URL for the recording's events."""
     who = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "from": CALLER, "to": "442079460000"}
     asked = post(server, "/webhooks/answer", **who)
     said = {"timeout_reason": "end_on_silence_timeout", "results": [{"text": "Zerlina", "confidence": "0.9"}]}
@@ -89,7 +89,7 @@ def listed(server: Server) -> list[dict[str, Any]]:
 
 
 def until(found: Callable[[], Any]) -> Any:
-    """What is found, once it is true."""
+    """Wait until `found()` is truthy. Returns its result."""
     end = time.monotonic() + WITHIN_S
     while not (result := found()):
         assert time.monotonic() < end
@@ -98,7 +98,7 @@ def until(found: Callable[[], Any]) -> Any:
 
 
 def keep_message(server: Server, media: MediaServer, leg: str) -> list[dict[str, Any]]:
-    """What is listed of a message, and of what its caller said before, once both are kept."""
+    """Leave a message. Returns the listed recordings of its call, including earlier ones, once they are stored."""
     secret = media.put(f"/v1/files/secret-pin-{leg}")
     events = leave_message(server, leg, media.put(f"/v1/files/name-{leg}", File(WAV)), secret)
     audio, text = media.put(f"/v1/files/message-{leg}"), media.put(f"/v1/files/text-{leg}", File(orjson.dumps(TEXT)))

@@ -13,14 +13,14 @@ from tests.support.tracked import ROOT
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """One instruction, continuation lines joined: `RUN` and what stands behind it."""
+    """One instruction with its continuation lines joined: a word such as `RUN`, and the rest."""
 
     word: str
     rest: str
 
 
 def stages() -> list[list[Instruction]]:
-    """The instructions of each stage, its FROM first; what stands before the first FROM is left out."""
+    """The instructions of each stage, starting with FROM; anything before the first FROM is left out."""
     found: list[list[Instruction]] = []
     for instruction in _instructions():
         if instruction.word == "FROM":
@@ -40,7 +40,7 @@ def _instructions() -> Iterator[Instruction]:
 
 
 def is_sent(path: str) -> bool:
-    """Whether a file of the project is in the build context: the last line of .dockerignore that fits decides."""
+    """Whether the build context includes a file: the last matching line in .dockerignore decides."""
     sent = True
     for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
         pattern = line.removeprefix("!").removeprefix("**/")

@@ -1,8 +1,8 @@
-"""Does in clean environments what the Dockerfile does, where no Docker engine runs: `make docker-check`.
+"""Does what the Dockerfile does, in clean environments and without a Docker engine: `make docker-check`.
 
-The build stage's own RUN lines are executed on a copy of the build context, with other folders; then the result serves
-with the final stage's settings, its health check asks it, and SIGTERM ends it. What this cannot show: the base image,
-the user. The read-only file system is in tests/system/deploy/test_read_only.py.
+The RUN lines of the build stage are executed on a copy of the build context, in other folders. The result is started
+with the settings of the final stage, gets a health check, and is ended with SIGTERM. The base image and the user cannot
+be tested this way. tests/system/deploy/test_read_only.py tests the read-only file system.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from tests.system.repository.dockerfile import Instruction, is_sent, stages
 BUILD, FINAL = stages()
 STARTS_WITHIN_S = 60.0
 EXTRAS = ("asyncpg", "obstore", "opentelemetry.exporter.otlp.proto.http", "opentelemetry.instrumentation.fastapi")
-"""What a setting may ask for: nothing can be installed into the image later."""
+"""Packages that a setting may require: nothing can be installed into the image later."""
 
 
 def main() -> int:
-    """Build, look into the result, serve from it; 0 when everything held."""
+    """Build, inspect the result and run it. Returns 0 if everything works."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         _say("context", f"{_copy_context(place / 'context')} files are sent")
@@ -49,7 +49,7 @@ def _copy_context(target: Path) -> int:
 
 
 def _build(place: Path) -> None:
-    """The build stage: COPY and RUN, in the folders of `place`, with the pip of a new environment."""
+    """Run the build stage's COPY and RUN in the folders in `place`, with the pip of a new environment."""
     venv.create(place / "base", with_pip=True)
     (place / "build").mkdir()
     for instruction in BUILD:
@@ -82,7 +82,7 @@ def _environment(place: Path, venv_name: str) -> dict[str, str]:
 
 
 def _look_into(place: Path) -> None:
-    """No tool that builds or installs is in the result, and it is what the lock says."""
+    """Check that the result has no tools for building or installing, and matches the lock file."""
     packages = place / "opt/ncco/lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
     tools = [name for name in ("pip", "setuptools", "hatchling", "wheel") if (packages / name).exists()]
     if tools:
@@ -96,7 +96,7 @@ def _look_into(place: Path) -> None:
 
 
 def _serve(place: Path) -> None:
-    """The final stage: its settings, its command, its health check, its stop signal."""
+    """Run the final stage: its settings, its command, its health check and its stop signal."""
     env = _environment(place, "opt/ncco") | _settings(place) | {"NCCO_INSECURE": "1"}
     (place / "data").mkdir()
     words = _words("ENTRYPOINT") + _words("CMD")

@@ -1,4 +1,4 @@
-"""`make bench` and `make chaos` leave nothing out."""
+"""`make bench` and `make chaos` run everything that they should."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing in the repository knows the machine it was made on, or anything else outside of it."""
+"""No file in the repository refers to the machine it was made on, or to anything else outside the repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several hosts in docker-compose.yml, and the proxy before them: what can be said without starting them."""
+"""Several hosts in docker-compose.yml, and the proxy in front of them: what can be tested without starting them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ PROFILE = {name: service for name, service in SERVICES.items() if "hosts" in ser
 NGINX = (ROOT / "deploy" / "nginx-hosts.conf").read_text(encoding="utf-8")
 VONAGE_WAITS_S = 5
 DRAINED_S, LAST_WRITE_S = 30, 5
-"""What NCCO_DRAIN_S may be without another line in the compose file, and what closing the store may take."""
+"""In seconds: the largest NCCO_DRAIN_S that needs no change to the compose file, and the time to close the store."""
 
 
 def location(named: str) -> str:
-    """What stands in the braces behind a name."""
+    """The text in the braces after a name."""
     return NGINX.partition(f"{named} {{")[2].partition("}")[0]
 
 
 def asked_next(named: str) -> set[str]:
-    """After what another host is asked."""
+    """The errors after which nginx asks another host."""
     return set(re.findall(r"proxy_next_upstream (.+);", location(named))[0].split())
 
 

@@ -1,4 +1,4 @@
-"""What can be said of the image without building it; `make docker-check` does what its build does."""
+"""What can be tested about the image without building it; `make docker-check` runs the steps of its build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pinned versions: every package by hash, every direct dependency there, and no address."""
+"""The pinned versions: hashes for every package, a pin for every direct dependency, and no URLs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 GROUPS = PROJECT["dependency-groups"]
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 SERVED = ("otel", "postgres")
-"""The extras that the image has; the others are for authors."""
-"""The image has them all: a setting asks for each, and nothing can be installed into it."""
+"""The extras that the image contains; the other extras are for authors of flows."""
+"""Each of them may be required by a setting, and nothing can be installed into the image later."""
 _PIN = re.compile(r"^([\w.-]+)==([\w.]+)", re.MULTILINE)
 
 
 def pins_of(lock: str) -> dict[str, str]:
-    """Package → pinned version; of several for different Pythons the last."""
+    """The pinned version of each package; if it differs by Python version, the last one."""
     text = (ROOT / lock).read_text(encoding="utf-8")
     return {canonicalize_name(name): version for name, version in _PIN.findall(text)}
 

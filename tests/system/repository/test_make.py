@@ -1,4 +1,4 @@
-"""The targets of the Makefile and what the integration server runs."""
+"""The targets of the Makefile, and what the CI server runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TARGETS = tuple(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.M))
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    # What `make test` exports must not reach the make that is looked at.
+    # What `make test` exports must not affect the `make` under test.
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=env)
 

@@ -1,4 +1,4 @@
-"""What holds for every test: what it may import, and how its assertions are written."""
+"""Rules for every test: what it can import, and how its assertions are written."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ALLOWED = {
     "unit": ("tests.unit", "tests.support", "app"),
     "support": ("tests.support", "app"),
 }
-"""What each folder of tests may import of this repository. Of `app`, contract tests import the packages alone."""
+"""What each tests folder can import from this repository. For contract tests, this excludes submodules in `app`."""
 
 
 def imported(text: str) -> set[str]:
-    """The modules of this repository that a file imports, and the names that it imports from folders of tests."""
+    """The modules of this repository that a file imports, and the names that it imports from tests folders."""
     found = set[str]()
     for node in ast.walk(ast.parse(text)):
         match node:
@@ -33,7 +33,7 @@ def imported(text: str) -> set[str]:
 
 
 def refused(kind: str, text: str) -> list[str]:
-    """What a file of `tests/KIND` imports and may not."""
+    """What a file in `tests/KIND` imports although it must not."""
     whole = tuple(name for name in ALLOWED[kind] if kind != "contract" or name.startswith("tests"))
     return sorted(
         name
@@ -66,11 +66,11 @@ def test_other_imports_are_found(kind: str, line: str) -> None:
     assert 1 == len(refused(kind, f"from app.store import Store\n{line}\n"))
 
 
-# What is expected stands on the left
+# The expected value is on the left
 
 
 def is_literal(node: ast.expr) -> bool:
-    """Whether a value is written out, or is a constant."""
+    """Whether a value is a literal or a constant."""
     match node:
         case ast.Constant() | ast.JoinedStr():
             return True
@@ -87,7 +87,7 @@ def is_literal(node: ast.expr) -> bool:
 
 
 def turned_around(text: str) -> list[int]:
-    """The lines of a file whose assertion has the expected value on the right of `==`, or None on the left of `is`."""
+    """The lines of assertions with the expected value to the right of `==`, or with None to the left of `is`."""
     return [
         node.lineno
         for node in ast.walk(ast.parse(text))

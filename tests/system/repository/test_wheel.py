@@ -1,4 +1,4 @@
-"""The wheel, installed as README says without a clone: a project, a call, the console, an editor."""
+"""The wheel, installed without a clone as the README says: a project, a call, the console and an editor."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CSRF = re.compile(r"name=\"csrf-token\" content=\"(\w+)\"")
 
 
 def run(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
-    """What a command printed; it must end with 0."""
+    """Run a command, which must succeed. Returns its output."""
     done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     assert 0 == done.returncode, done.stdout + done.stderr
     return done.stdout
@@ -39,7 +39,7 @@ def run(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
 
 @dataclass(frozen=True)
 class Installed:
-    """The environment, and a project that was made in it."""
+    """An environment with the wheel, and a project created with it."""
 
     environment: Path
     project: Path
@@ -50,13 +50,13 @@ class Installed:
         return {"PATH": path, "HOME": str(self.project), "NCCO_PORT": "0", "NCCO_CONSOLE_PORT": str(free_port())}
 
     def ncco(self, *words: str, cwd: Path | None = None) -> str:
-        """What a command printed; it must end with 0."""
+        """Run the installed `ncco`, which must succeed. Returns its output."""
         return run(f"{self.environment}/bin/ncco", *words, cwd=cwd or self.project, env=self.settings())
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """What README says to do without a clone, with wheels of what is installed here: nothing is downloaded."""
+    """Install as the README says, with wheels made from the packages installed here, so that nothing is downloaded."""
     home = tmp_path_factory.mktemp("wheel")
     run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(home), cwd=ROOT)
     [wheel] = home.glob("*.whl")
@@ -80,7 +80,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 
 def pack_dependencies(folder: Path) -> None:
-    """A wheel of each package that this one requires, and of what those require, made of their installed files."""
+    """Make a wheel of each package that this project requires, directly or indirectly, from the installed files."""
     waiting, seen = [Requirement("ncco-server[lsp]")], set[str]()
     while waiting:
         requirement = waiting.pop()
@@ -95,7 +95,7 @@ def pack_dependencies(folder: Path) -> None:
 
 
 def pack(package: importlib.metadata.Distribution, folder: Path) -> None:
-    """Write the wheel of an installed package, without its commands."""
+    """Write a wheel of an installed package, without its commands."""
     tag = message_from_string(package.read_text("WHEEL") or "").get_all("Tag", [])[-1]
     name = re.sub("[-_.]+", "_", package.name)
     with zipfile.ZipFile(folder / f"{name}-{package.version}-{tag}.whl", "w") as wheel:
@@ -109,7 +109,7 @@ def pack(package: importlib.metadata.Distribution, folder: Path) -> None:
 
 @contextmanager
 def serving(installed: Installed) -> Iterator[list[str]]:
-    """`ncco serve --dev`, with the lines that it prints."""
+    """Run `ncco serve --dev`. Yields the list of lines that it prints."""
     lines: list[str] = []
     process = subprocess.Popen(
         [installed.environment / "bin" / "ncco", "serve", "--dev"],
@@ -132,7 +132,7 @@ def serving(installed: Installed) -> Iterator[list[str]]:
 
 
 def found_in(lines: list[str], pattern: str) -> str:
-    """What the first group of a pattern matches in a line; waits for that line."""
+    """Wait for a line that matches a pattern. Returns the match of its first group."""
     until = monotonic() + STARTS_WITHIN_S
     while monotonic() < until:
         if match := re.search(pattern, "".join(lines)):
@@ -142,7 +142,7 @@ def found_in(lines: list[str], pattern: str) -> str:
 
 
 def next_asset(replies: Mapping[str, httpx.Response]) -> str | None:
-    """An asset that a page links to, or a module imports, and that was not fetched yet."""
+    """A URL that a page links to or a module imports and that was not fetched yet; None if there is none."""
     for url, reply in replies.items():
         pattern = LINKED if reply.headers["content-type"].startswith("text/html") else IMPORTED
         for path in pattern.findall(reply.text):
@@ -156,7 +156,7 @@ def test_the_wheel_holds_every_file_of_the_package(installed: Installed) -> None
     with zipfile.ZipFile(installed.wheel) as wheel:
         held = {name for name in wheel.namelist() if name.startswith("app/")}
 
-    page = "app/lsp/errors.md"  # docs/errors.md, to which the language server links
+    page = "app/lsp/errors.md"  # a copy of docs/errors.md, which the language server links to
     assert {page, *(name for name in tracked_files() if name.startswith("app/"))} == held
 
 

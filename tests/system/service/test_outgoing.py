@@ -21,7 +21,7 @@ NOWHERE = "192.0.2.1"
 
 
 class Names:
-    """A name server that gives its answers one after another, the last one forever."""
+    """A name resolver that returns its answers in turn, then the last one every time."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self.answers = list(answers)
@@ -144,7 +144,7 @@ async def test_the_faults_of_a_connection_have_the_names_of_httpx(server: LookUp
 
 
 class Garbled(httpcore.AsyncMockStream):
-    """A connection on which what comes in cannot be deciphered, behind what could be."""
+    """A connection whose incoming data cannot be decrypted, after some data that can be."""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - of httpcore
         return await super().read(max_bytes, timeout) or self._fail()
@@ -154,7 +154,7 @@ class Garbled(httpcore.AsyncMockStream):
 
 
 class GarbledNetwork(httpcore.AsyncMockBackend):
-    """Opens such connections."""
+    """Opens connections with data that cannot be decrypted."""
 
     async def connect_tcp(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
         return Garbled(list(self._buffer))
@@ -176,7 +176,7 @@ async def test_a_handshake_that_nobody_waits_for_is_ended(server: LookUpServer) 
 
 
 STEPS = 150
-"""No request passes control to others more often than that."""
+"""More steps of the event loop than any request needs."""
 
 
 async def ask(client: httpx.AsyncClient, url: str) -> bytes:
@@ -185,7 +185,7 @@ async def ask(client: httpx.AsyncClient, url: str) -> bytes:
 
 
 async def ask_and_give_up(client: httpx.AsyncClient, url: str, steps: int) -> bool:
-    """Whether the answer had not come after so many steps of the loop; nobody waits for it then."""
+    """Cancel a request after some steps of the event loop. Returns whether it was still waiting for its answer."""
     task = asyncio.create_task(ask(client, url))
     for _ in range(steps):
         await asyncio.sleep(0)
@@ -195,7 +195,7 @@ async def ask_and_give_up(client: httpx.AsyncClient, url: str, steps: int) -> bo
 
 
 def held(port: int) -> int:
-    """How many connections to a port of this machine somebody holds open (established, or closed by the other side)."""
+    """How many connections to a local port are still held open, either established or closed by the other side only."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(row[2] == f"0100007F:{port:04X}" and row[3] in ("01", "08") for row in rows)
 

@@ -1,4 +1,4 @@
-"""Lookups of the house that are functions."""
+"""Python lookups for the flow `house`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 
 
 def today() -> dict[str, str]:
-    """In a thread."""
+    """Runs in a thread."""
     return {"text": "It rains."}
 
 
 async def tomorrow() -> dict[str, str]:
-    """In the loop of the server."""
+    """Runs in the server's event loop."""
     await asyncio.sleep(0)
     return {"text": "It will rain."}
