@@ -1,4 +1,4 @@
-"""Signed webhooks of which something is altered, without end: none of them may be taken."""
+"""An endless supply of signed webhooks that were altered: the server must accept none of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Request:
-    """One request; `token` without its scheme."""
+    """A request; `token` has no scheme."""
 
     method: str
     payload: bytes
@@ -38,12 +38,12 @@ class Request:
 
     @property
     def sent_headers(self) -> list[tuple[str, str]]:
-        """What goes out."""
+        """The headers to send."""
         return list(self.headers) or [("Authorization", f"Bearer {self.token}")]
 
 
 def claims_of(method: str, payload: bytes) -> dict[str, Any]:
-    """What Vonage would say of a request."""
+    """The claims that Vonage would make about a request."""
     text = payload
     if method == "GET":
         fields = dict(parse_qsl(payload.decode(), keep_blank_values=True))
@@ -59,13 +59,13 @@ def claims_of(method: str, payload: bytes) -> dict[str, Any]:
 
 
 def genuine(method: str) -> Request:
-    """A request that Vonage has signed."""
+    """A request with Vonage's signature."""
     payload = urlencode(FIELDS).encode() if method == "GET" else json.dumps(FIELDS).encode()
     return Request(method, payload, jwt.encode(claims_of(method, payload), SECRET, algorithm="HS256"))
 
 
 def altered_requests(seed: int) -> Iterator[tuple[str, Request]]:
-    """What was done to it, and the request; each another one, forever."""
+    """Altered requests without end, each with the name of its alteration."""
     dice = random.Random(seed)  # noqa: S311 - to be repeated
     while True:
         request = genuine(dice.choice(("GET", "POST")))
@@ -76,7 +76,7 @@ def altered_requests(seed: int) -> Iterator[tuple[str, Request]]:
 
 
 def _means_the_same(one: Request, other: Request) -> bool:
-    """A query whose fields are the same holds: Vonage signs what is decoded. Source: support article 19033783342876."""
+    """Whether two requests mean the same: Vonage signs the decoded query. Source: support article 19033783342876."""
     if one.method != other.method or (one.token, one.headers) != (other.token, other.headers):
         return False
     return one.method == "GET" and _fields(one.payload) == _fields(other.payload)
@@ -162,7 +162,7 @@ def _other_header(request: Request, dice: random.Random) -> Request:
 
 
 def _other_claims(request: Request, dice: random.Random) -> Request:
-    """The claims altered, under the old signature."""
+    """Other claims with the old signature."""
     header, _, signature = request.token.split(".")
     claims = claims_of(request.method, request.payload)
     claims[dice.choice(sorted(claims))] = dice.choice(["", 0, None, "Vonage", NOW_S, NOW_S + 1, [], {}, True])
@@ -170,7 +170,7 @@ def _other_claims(request: Request, dice: random.Random) -> Request:
 
 
 def _signed_with_other_claims(request: Request, dice: random.Random) -> Request:
-    """The right secret, and claims that do not hold: an attacker who has another signed webhook of the account."""
+    """The right secret, but invalid claims: the attacker has another signed webhook of the account."""
     claims = claims_of(request.method, request.payload)
     name, value = dice.choice(
         [
@@ -204,7 +204,7 @@ def _signed_by_others(request: Request, dice: random.Random) -> Request:
 
 
 def _signed_otherwise(request: Request, dice: random.Random) -> Request:
-    """The right secret, another algorithm."""
+    """The right secret, but another algorithm."""
     algorithm = dice.choice(["HS384", "HS512"])
     claims, secret = claims_of(request.method, request.payload), SECRET * 3
     return replace(request, token=jwt.encode(claims, dice.choice([secret]), algorithm=algorithm))

@@ -1,4 +1,4 @@
-"""A whole server on a SQLite file whose every trace can be searched: database, log, metrics, spans, replies."""
+"""A server on a SQLite file. All that it writes can be searched: database, log, metrics, spans, replies."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 class Spans:
-    """What OpenTelemetry is told."""
+    """What the server reports to OpenTelemetry."""
 
     def __init__(self) -> None:
         self._spans, self._reader = InMemorySpanExporter(), InMemoryMetricReader()
@@ -55,7 +55,7 @@ class Spans:
 
     @property
     def text(self) -> str:
-        """Every span and every metric."""
+        """Every span and every metric, as text."""
         metrics = self._reader.get_metrics_data()
         spans = "".join(span.to_json() for span in self._spans.get_finished_spans())
         return spans + (metrics.to_json() if metrics is not None else "")
@@ -63,7 +63,7 @@ class Spans:
 
 @dataclass
 class CanaryHost:
-    """The server, and what it has told.
+    """The server, and everything it has written or sent.
 
     Attributes:
         replied: the bodies and headers of every reply.
@@ -78,7 +78,7 @@ class CanaryHost:
     replied: list[bytes] = field(default_factory=list)
 
     def traces_of(self, canary: str) -> dict[str, int]:
-        """How often a canary stands in each place where it must not; only places that have it."""
+        """How often a canary occurs in each place where it must not; places without it are left out."""
         files = sorted(self.path.parent.glob(f"{self.path.name}*"))
         places = {file.name: file.read_bytes() for file in files}
         places |= {"log": self.log.getvalue(), "metrics": self.metrics.render(), "replies": b"".join(self.replied)}
@@ -86,18 +86,18 @@ class CanaryHost:
         return {place: found.count(canary.encode()) for place, found in places.items() if canary.encode() in found}
 
     async def send(self, method: str, url: str, **content: Any) -> httpx.Response:
-        """One request; its reply is kept."""
+        """Send one request and record the reply."""
         reply = await self.client.request(method, url, **content)
         self.replied += [reply.content, repr(reply.headers).encode()]
         return reply
 
     async def post(self, url: str, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """A webhook as JSON; the NCCO that comes back."""
+        """Send a webhook as JSON. Returns the NCCO in the reply."""
         reply = await self.send("POST", url, json={**COMMON, **fields})
         return list(reply.json()) if reply.status_code == httpx.codes.OK and reply.content else []
 
     async def ring(self, flow: str, **fields: Any) -> str:
-        """A new call to a flow; the callback URL that it waits at."""
+        """Start a call to a flow. Returns the callback URL that the call waits for."""
         return url_of(await self.post(f"/webhooks/answer/{flow}", fields))
 
 
@@ -117,7 +117,7 @@ async def canary_host(
     deadline_s: float = 4.0,
     dev: bool = False,
 ) -> AsyncIterator[CanaryHost]:
-    """The server for the flows of `secrets/`, its log at the lowest level; `answer` answers its lookups."""
+    """Run the server for the flows in `secrets/`, with the most detailed log; `answer` answers its lookups."""
     url = f"sqlite:///{folder}/calls.db"
     settings = load_settings(
         None, public_url=BASE, database_url=url, insecure=True, log=form, log_level=level, reload=False
@@ -151,5 +151,5 @@ def _nobody(request: httpx.Request) -> httpx.Response:
 
 
 def as_query(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Fields as a query has them: what is nested as JSON text."""
+    """Fields in the form of a query: nested values become JSON text."""
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}

@@ -1,4 +1,4 @@
-"""Whole calls with hostile values in every field, and what no reply to them may hold."""
+"""Whole calls with hostile values in every field, and checks that no reply contains what it must not."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NOON: Final = datetime(2026, 3, 4, 12, tzinfo=UTC)
 ALWAYS: Final = 1_000_000
 STATUSES: Final = ("ringing", "answered", "completed", "busy", "timeout", "failed", "rejected", "unanswered", "machine")
 TURNS: Final = 7
-"""Webhooks of one call."""
+"""The number of webhooks in a call."""
 
 _NUMBERS: Final = re.compile(r"(?<![0-9])[0-9]{7,15}(?![0-9])")
 _HOSTS: Final = re.compile(r"(?:https?|wss?)://([A-Za-z0-9.-]+)|sips?:[^@\s\"']*@([A-Za-z0-9.-]+)")
@@ -50,11 +50,11 @@ _TAGS: Final = re.compile(r"<\s*/?\s*([A-Za-z][\w:-]*)")
 
 @dataclass
 class Sample:
-    """A project, and what its author wrote: whatever a reply holds besides comes from the caller.
+    """A project, and the texts of its author: anything else in a reply comes from the caller.
 
     Attributes:
         faults: what went wrong.
-        asked: how many lookups were asked.
+        asked: the number of lookups.
     """
 
     folder: Path
@@ -70,7 +70,7 @@ class Sample:
     replies: int = 0
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        """What a hostile lookup server says; and whether it was asked as its flow says."""
+        """The response of a hostile lookup server; also checks that the request is as the flow defines it."""
         self.asked += 1
         if request.url.host != CRM:
             self.faults.append(f"a lookup asks {request.url.host}")
@@ -90,7 +90,7 @@ class Sample:
         return httpx.Response(200, content=json.dumps(answer).encode())
 
     def judge(self, ncco: list[dict[str, Any]]) -> None:
-        """Note what a reply holds that it may not."""
+        """Note anything in a reply that must not be there."""
         self.replies += 1
         self.faults += [str(issue) for issue in check(ncco) if issue.severity == "error"]
         for action in ncco:
@@ -148,7 +148,7 @@ def _urls(action: Mapping[str, Any]) -> Iterator[str]:
 
 
 async def open_sample(folder: Path, seed: int) -> Sample:
-    """The whole server for one project, without a network."""
+    """Start the whole server for one project, without a network."""
     texts = [path.read_text() for path in sorted((folder / "flows").rglob("*.yaml"))]
     templates = folder / "templates"
     texts += [path.read_text() for path in sorted(templates.rglob("*")) if path.is_file()]
@@ -184,18 +184,18 @@ def _start(flow: Flow) -> str:
 
 
 def _returns(texts: list[str]) -> dict[str, Any]:
-    """Every field that a lookup of the project declares, with its type."""
+    """Every field that the project's lookups declare, with its type."""
     found: dict[str, Any] = {}
     for text in texts:
         if text.lstrip().startswith(("flow:", "shared:", "#")):
-            document = yaml.load(text, Loader=yaml.CSafeLoader)  # the loader in Python refuses `phone?`
+            document = yaml.load(text, Loader=yaml.CSafeLoader)  # PyYAML's Python loader rejects `phone?`
             for definition in (document.get("lookups") or {}).values():
                 found |= definition.get("returns") or {}
     return found
 
 
 async def play_call(sample: Sample, number: int) -> None:
-    """One call with hostile values in every field of every webhook."""
+    """Make a call with hostile values in every field of every webhook."""
     nasty, dice = sample.nasty, sample.nasty.dice
     sample.now = NOON + number * timedelta(minutes=97)
     leg = f"{number:032x}" if dice.random() < 0.9 else nasty.text() or "leg"
@@ -222,7 +222,7 @@ async def play_call(sample: Sample, number: int) -> None:
 
 
 async def _answer_path(sample: Sample, number: int) -> str:
-    """Where the answer webhook goes: now and then, and if nothing else can start, to a call that the server places."""
+    """The path of the answer webhook: sometimes that of a placed call, always if no flow has incoming calls."""
     dice = sample.nasty.dice
     placed = [flow for flow in sample.service.library.current.flows.values() if flow.outbound is not None]
     if not placed or (sample.starts and dice.random() < 0.5):
@@ -238,7 +238,7 @@ async def _answer_path(sample: Sample, number: int) -> str:
 
 
 def _wanted(sample: Sample, flow: Flow, to: str) -> PlacedRow:
-    """A call with hostile params; those that do not fit their types are replaced by usual ones."""
+    """A call with hostile params; those with a wrong type are replaced by sample values."""
     values: dict[str, Any] = {name: sample.nasty.text() for name in flow.params}
     for _ in flow.params:
         try:
@@ -261,7 +261,7 @@ def _on_answer(action: Mapping[str, Any]) -> list[str]:
 
 
 def _webhook(nasty: Nasty, url: str) -> dict[str, Any]:
-    """What comes to a callback URL: now and then something that lets the call go on."""
+    """The fields of a webhook to a callback URL; some of them let the call continue."""
     dice = nasty.dice
     if "/input/" not in url:
         status = dice.choice(STATUSES) if dice.random() < 0.8 else nasty.text()
@@ -277,7 +277,7 @@ def _webhook(nasty: Nasty, url: str) -> dict[str, Any]:
 
 
 async def _send(sample: Sample, path: str, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One webhook as JSON, as a form or as a query; the NCCO that comes back, judged."""
+    """Send a webhook as JSON, as a form or as a query. Returns the NCCO in the reply, which is checked."""
     form = sample.nasty.dice.randrange(4)
     flat = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
     encoded = urlencode(flat, errors="replace").encode()

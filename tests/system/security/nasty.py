@@ -1,4 +1,4 @@
-"""Values that a hostile caller, application or lookup server might send: a corpus, and what chance makes of it."""
+"""Values that a hostile caller, application or lookup server might send: a corpus, and random variations of it."""
 
 from __future__ import annotations
 
@@ -92,14 +92,14 @@ CORPUS: Final = (
     "#",
     "0" * 64,
 )
-"""Each has hurt some server before: injections of lines, tags, templates, JSON, paths, hosts, numbers and commands."""
+"""Each of these has harmed some server: injected lines, tags, templates, JSON, paths, hosts, numbers and commands."""
 
 
 class Nasty:
-    """Makes values; the same ones from the same seed.
+    """Makes values; a seed always gives the same ones.
 
     Attributes:
-        made: how many so far.
+        made: how many values have been made.
     """
 
     def __init__(self, seed: int) -> None:
@@ -107,7 +107,7 @@ class Nasty:
         self.made = 0
 
     def text(self) -> str:
-        """One hostile text: of the corpus, two of it joined, or one inside of an ordinary text."""
+        """A hostile text: one of the corpus, two of them joined, one inside an ordinary text, or random characters."""
         self.made += 1
         dice = self.dice
         match dice.randrange(8):
@@ -136,7 +136,7 @@ class Nasty:
                 return self.text()
 
     def typed(self, declared: Any) -> Any:
-        """A value that a lookup may answer for a declared type; now and then of another one."""
+        """A value that a lookup could return for a declared type, sometimes of another type."""
         if self.dice.random() < 0.05:
             return self.value()
         if isinstance(declared, dict):

@@ -1,4 +1,4 @@
-"""Hostile values in every field of a requested call: in the API, in the console's form, in CSV files and in hooks."""
+"""Hostile values in every field of a call request: in the API, in the console's form, in CSV files and in hooks."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ ALLOWED: Final = ("44",)
 FILES: Final = {"flows/reminder.yaml": PLAIN_REMINDER, "flows/alarm.yaml": PLAIN_REMINDER.replace("reminder", "alarm")}
 KEY: Final = "the key of a program"
 ROWS: Final = 100
-"""Rows of a CSV file."""
+"""Rows in a CSV file."""
 EXPECTED: Final = frozenset({200, 202, 303, 400, 401, 403, 404, 409, 413, 422})
 
 
 @dataclass(slots=True)
 class Requests:
-    """Where calls can be requested, and what went wrong.
+    """The ways to request calls, and what went wrong.
 
     Attributes:
-        replies: number of replies, by door and status.
+        replies: number of replies, by way and status.
     """
 
     folder: Path
@@ -60,7 +60,7 @@ class Requests:
     faults: list[str] = field(default_factory=list)
 
     async def ask_api(self) -> None:
-        """Send a request to the API, with some fields as they should be."""
+        """Send a request to the API with some valid and some hostile fields."""
         nasty, dice = self.nasty, self.nasty.dice
         fields = {"flow": "reminder", "to": "447700900123", "with": {"name": "Ada"}, "at": "2026-03-04T12:00:00+00:00"}
         body: Any = {name: nasty.value() if dice.random() < 0.3 else value for name, value in fields.items()}
@@ -76,7 +76,7 @@ class Requests:
         self._judge("api", (await self.api.get(f"/calls?{_encoded(query)}")).status_code)
 
     async def ask_console(self) -> None:
-        """Send the console's form, and look for calls."""
+        """Send the console's form, then search for calls."""
         nasty, dice = self.nasty, self.nasty.dice
         fields = {"flow": "reminder", "to": "447700900123", "with.name": "Ada", "key": "1", "at": "", "expires": ""}
         form = {name: nasty.text() if dice.random() < 0.4 else value for name, value in fields.items()}
@@ -88,7 +88,7 @@ class Requests:
         self._judge("console", (await self.console.get(f"/calls/placed?{_encoded(query)}")).status_code)
 
     async def ask_command(self) -> None:
-        """Place calls from a CSV file, whose numbers are all right in every other file."""
+        """Place calls from a CSV file; on average, every other file has only valid numbers."""
         nasty = self.nasty
         is_hostile = nasty.dice.random() < 0.5
         file = self.folder / "people.csv"
@@ -105,7 +105,7 @@ class Requests:
             self.faults.append(f"command: {result.exception!r}")
 
     async def ask_hook(self) -> None:
-        """Place a call by a hook, as a flow renders it: `to` and `with` may be anything."""
+        """Place a call with a hook, as a flow would render it: `to` and `with` can be anything."""
         nasty = self.nasty
         wanted = {"flow": "reminder", "to": nasty.text(), "with": {"name": nasty.text()}, "at": ""}
         if nasty.dice.random() < 0.3:
@@ -127,7 +127,7 @@ class Requests:
             self.faults.append(f"hook: {verdict}")
 
     async def judge_calls(self) -> int:
-        """Look at every stored call; their number."""
+        """Check every stored call. Returns how many there are."""
         before, found = "", 0
         while rows := await self.store.placed.list(500, before):
             for row in rows:
@@ -151,7 +151,7 @@ async def _no_post(_: HookRow, __: datetime) -> Verdict:
 
 @asynccontextmanager
 async def open_requests(folder: Path, seed: int) -> AsyncIterator[Requests]:
-    """Every way to request a call of one database."""
+    """Open all ways to request calls, on one database."""
     for path, text in FILES.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text)
@@ -180,12 +180,12 @@ _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def _encoded(fields: Mapping[str, str]) -> str:
-    """The fields as a browser sends them; what is no Unicode becomes bytes that are no UTF-8."""
+    """The fields as a browser sends them; invalid Unicode becomes invalid UTF-8."""
     return urlencode(fields, errors="surrogatepass")
 
 
 def _latin(text: str) -> str:
-    """The text as a header can hold it."""
+    """The text reduced to what a header can contain."""
     return "".join(letter for letter in text if " " <= letter <= "~") or "-"
 
 

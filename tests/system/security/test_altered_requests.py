@@ -1,4 +1,4 @@
-"""An altered webhook is never taken, whatever is altered, through the whole server."""
+"""The whole server never accepts an altered webhook, whatever was altered."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COUNT = 10_000
 
 
 class Server:
-    """The application, and what its store has seen."""
+    """The application, with access to its store."""
 
     def __init__(self) -> None:
         settings = load_settings(
@@ -52,7 +52,7 @@ class Server:
         self.app = app
 
     async def status(self, request: Request) -> int:
-        """What is answered; the request goes straight to the application, since no client would send some of them."""
+        """The status of a response. The application gets the request directly, since clients refuse to send some."""
         is_get = request.method == "GET"
         scope = {
             "type": "http",

@@ -1,4 +1,4 @@
-"""Files that are made to exhaust a reader: each is read or refused in time, and nothing outside of its folder is."""
+"""Files meant to exhaust a reader: each is read or refused in time, and no file outside its folder is read."""
 
 from __future__ import annotations
 

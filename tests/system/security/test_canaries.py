@@ -1,4 +1,4 @@
-"""No byte of a sensitive value is written: not in the database, its log, the log, the metrics, or a reply."""
+"""No sensitive value is ever written: not to the database, its WAL file, the log, the metrics, or a reply."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CARD = "4929840217395811"
 
 @pytest.fixture(params=["json", "console"])
 async def host(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CanaryHost]:
-    """A server as it is run, and one in development."""
+    """A production server, and a development server."""
     async with canary_host(tmp_path, form=request.param, dev=request.param == "console") as host:
         yield host
 
@@ -184,7 +184,7 @@ async def test_words_that_are_said(host: CanaryHost, speech: Any) -> None:
 
 
 async def of_pin(folder: Path, answer: Callable[[httpx.Request], httpx.Response], canary: str) -> dict[str, int]:
-    """Where a canary is found after a call whose lookup is answered so."""
+    """The places that have a canary after a call with this lookup response."""
     async with canary_host(folder, answer=answer) as host:
         url = await host.ring("keys")
         await host.post(url, {"dtmf": {"digits": "2580"}})
@@ -314,7 +314,7 @@ async def test_an_error_that_repeats_what_was_asked(
 async def of_echo(
     folder: Path, answer: Callable[[httpx.Request], httpx.Response], canary: str = KEYS
 ) -> dict[str, int]:
-    """Where a canary is found after a call that goes on for two turns behind the lookups that were asked with it."""
+    """The places that have a canary after a call with this lookup response and two more turns."""
     asked: list[bytes] = []
 
     def noted(request: httpx.Request) -> httpx.Response:
@@ -349,7 +349,7 @@ async def test_recorded_calls_show_none_of_it(tmp_path: Path, monkeypatch: pytes
 
 
 class Broken(CallService):
-    """Fails with the caller's keys in the text of its error."""
+    """A service that fails, with the caller's keys in the error message."""
 
     error: Exception
 

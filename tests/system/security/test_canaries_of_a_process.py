@@ -1,4 +1,4 @@
-"""A server in a process of its own tells no secret either: not when HTTP itself is broken, nor when it is killed."""
+"""A server in its own process leaks no secrets either, even if HTTP itself is broken or the server is killed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BROKEN = (
 
 
 def sent(server: RunningServer, request: str) -> bytes:
-    """What comes back for a request that no client would send."""
+    """The response to a request that no client would send."""
     host, _, port = server.address.partition(":")
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         connection.sendall(request.encode())

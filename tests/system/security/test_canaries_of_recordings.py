@@ -1,6 +1,6 @@
-"""A call with secrets in it, whose message is kept, mailed, backed up, reported and shown: none of them comes out.
+"""A call with secrets, whose message is stored, mailed, backed up, reported and shown: no secret gets out.
 
-Once with a file and a folder, once with PostgreSQL and a bucket.
+The tests run once with SQLite and a folder, once with PostgreSQL and a bucket.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def server(
 
 
 def post(server: Server, url: str, **fields: Any) -> str:
-    """A webhook of the call; the last callback URL of the NCCO that comes back."""
+    """Send a webhook of the call. Returns the last callback URL in the reply's NCCO; "" if there is none."""
     who = {"uuid": "leg-1", "conversation_uuid": "CON-1", "from": CALLER, "to": "442079460000"}
     path = url[url.index("/webhooks") :]
     answer = loopback.post(f"{server.url}{path}", json={**who, **fields}).raise_for_status()
@@ -148,7 +148,7 @@ def post(server: Server, url: str, **fields: Any) -> str:
 
 
 def play(server: Server, media: MediaServer) -> None:
-    """A call whose caller enters a PIN, says a word that is sensitive, and leaves a message."""
+    """Make a call whose caller enters a PIN, says a sensitive word, and leaves a message."""
     spoken = media.put(f"/v1/files/{PIN}-sensitive")
     url = post(server, "/webhooks/answer")
     said = {"results": [{"text": WORDS, "confidence": "0.9"}], "recording_url": spoken}
@@ -156,7 +156,7 @@ def play(server: Server, media: MediaServer) -> None:
     url = post(server, url, dtmf={"digits": PIN, "timed_out": False}, speech={"recording_url": spoken})
     text = {"channels": [{"transcript": [{"sentence": "Please call me back."}]}]}
     about = {"recording_uuid": "uuid-1", "conversation_uuid": "CON-1"}
-    wrong = {"dtmf": PIN, "speech": WORDS, "size": len(MP3)}  # where it does not belong
+    wrong = {"dtmf": PIN, "speech": WORDS, "size": len(MP3)}  # fields that do not belong here
     post(server, url, **about, **wrong, recording_url=media.put("/v1/files/1"))
     transcript = media.put("/v1/files/2", File(orjson.dumps(text)))
     post(server, url, **about, transcription_url=transcript, type="record", status="transcribed")
@@ -180,7 +180,7 @@ def metrics(server: Server) -> str:
 
 
 async def pages(server: Server) -> dict[str, str]:
-    """What the console shows to somebody who may only look."""
+    """The console's pages for a person who may only view."""
     settings = settings_for(server.home, database_url=server.settings["NCCO_DATABASE_URL"], key=SIGNATURE)
     app = create_console(settings, console_services(), dev=True)
     async with app.router.lifespan_context(app), await logged_in(app, may_change=False) as client:
@@ -189,7 +189,7 @@ async def pages(server: Server) -> dict[str, str]:
 
 
 def commands(server: Server) -> dict[str, str]:
-    """What commands print."""
+    """The output of commands."""
     words = (
         *("recordings", "recordings list --format json", "report", "report --format csv", "report --format json"),
         *("calls", "calls leg-1", "calls leg-1 --format json", "hooks", "hooks --format json", "replay leg-1"),
@@ -199,7 +199,7 @@ def commands(server: Server) -> dict[str, str]:
 
 
 def in_archive(server: Server) -> dict[str, str]:
-    """The manifest of a backup, its names, and the database in it."""
+    """A backup's manifest, file names and database."""
     with tarfile.open(server.home / "backup.tar") as archive:
         manifest, database = archive.extractfile("manifest.json"), archive.extractfile("ncco.db")
         assert manifest is not None
@@ -209,7 +209,7 @@ def in_archive(server: Server) -> dict[str, str]:
 
 
 def rows(server: Server, storage: S3Server) -> bytes:
-    """All that the database and the bucket hold, as text."""
+    """The whole content of the database and the bucket."""
     if "AWS_REGION" not in server.settings:
         return b"".join(path.read_bytes() for path in server.home.glob("calls.db*") if path.is_file())
     tables = ask("SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()")
@@ -218,7 +218,7 @@ def rows(server: Server, storage: S3Server) -> bytes:
 
 
 def kept(server: Server, storage: S3Server) -> list[str]:
-    """The names of audio in the folder or the bucket."""
+    """The names of the audio files in the folder or the bucket."""
     folder = server.home / "calls.db-recordings"
     return list(storage.recordings) if "AWS_REGION" in server.settings else [path.name for path in folder.iterdir()]
 

@@ -1,4 +1,4 @@
-"""A computed number is dialled when a prefix allows it, however it is written; a dear one only by a long prefix."""
+"""A computed number is dialled if a prefix allows it, in any notation; premium-rate numbers need a long prefix."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ TRICKS = [
 
 
 async def dialled(folder: Path, number: object, *, allow: str, flow: str = FLOW) -> list[object]:
-    """What is dialled for a caller whose application sent a number along."""
+    """The endpoints that are dialled if a number comes with the caller's custom data."""
     (folder / "flows").mkdir()
     (folder / "templates").mkdir()
     (folder / "flows" / "dial.yaml").write_text(flow)

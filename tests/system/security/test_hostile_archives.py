@@ -1,4 +1,4 @@
-"""Archives that no backup has made: they are refused with a reason, and nothing of them is written."""
+"""Archives that no backup made are refused with a reason, and nothing from them is written."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ENTRIES: Final[dict[str, dict[str, Any]]] = {
 
 @pytest.fixture
 async def database(tmp_path: Path) -> bytes:
-    """A database that could be restored."""
+    """A database that can be restored."""
     store = Store(SqliteDatabase(tmp_path / "good.db"))
     await store.open()
     await store.close()
@@ -59,7 +59,7 @@ async def database(tmp_path: Path) -> bytes:
 
 
 def archive_of(database: bytes, **changes: Any) -> bytes:
-    """An archive whose manifest names all of its files, the last one with `changes`."""
+    """An archive whose manifest names all its files; the last file has `changes` in its tar header."""
     packed, files = io.BytesIO(), {}
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, content, more in (("ncco.db", database, {}), (AUDIO, b"x", changes)):
@@ -78,7 +78,7 @@ def archive_of(database: bytes, **changes: Any) -> bytes:
 
 
 async def restored(folder: Path, archive: bytes) -> list[str]:
-    """The files that are there after a restore. Raises NotABackup."""
+    """Restore an archive. Returns the files that exist afterwards. Raises NotABackup."""
     file, home = folder / "given.tar", folder / "home"
     file.write_bytes(archive)
     home.mkdir()
@@ -115,7 +115,7 @@ DATABASES: Final[dict[str, str]] = {
 
 
 def changed(folder: Path, database: bytes, sql: str) -> bytes:
-    """The database after a statement."""
+    """The database after an SQL script."""
     file = folder / "changed.db"
     file.write_bytes(database)
     with closing(sqlite3.connect(file)) as connection:
@@ -148,7 +148,7 @@ async def test_sessions_of_consoles_are_not_restored(tmp_path: Path, database: b
 
 
 def bomb(files: dict[str, int]) -> bytes:
-    """A compressed archive of files that have nothing but zeros, by their sizes."""
+    """A compressed archive of files that contain only zeros; `files` has their sizes."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", format=tarfile.USTAR_FORMAT) as archive:
         for name, size in files.items():

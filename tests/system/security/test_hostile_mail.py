@@ -1,4 +1,4 @@
-"""What a caller is called adds nothing to a mail, and only whole addresses of its author get it."""
+"""A caller's name cannot add anything to a mail, and only plain, complete addresses in a flow get mail."""
 
 from __future__ import annotations
 

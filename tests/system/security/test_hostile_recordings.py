@@ -1,4 +1,4 @@
-"""Webhooks about recordings that no platform would send: each is answered, and what is kept of it does no harm."""
+"""Webhooks about recordings that no platform would send: each gets a response, and stored values do no harm."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_hostile_webhooks_are_answered_and_what_is_kept_can_be_shown(tmp_path: P
     with running(tmp_path, {"flows/line.yaml": FLOW}, {}) as server:
         bodies = [json.dumps({**known, "recording_uuid": f"u{n}", **fields}) for n, fields in enumerate(FIELDS)]
         answers = [post(server, body) for body in (*bodies, *bodies, bodies[0][:-1] + ',"size":NaN}')]
-        time.sleep(3)  # it looks for what to fetch
+        time.sleep(3)  # the server looks for recordings to fetch
         text = ncco("recordings", "list", "--limit", "1000", cwd=tmp_path, env=server.settings)
         form = ncco("recordings", "list", "--limit", "1000", "--format", "json", cwd=tmp_path, env=server.settings)
         rows = json.loads(form.stdout)["recordings"]

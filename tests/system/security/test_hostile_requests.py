@@ -1,4 +1,4 @@
-"""Some thousand hostile values in requests for calls; `python -m benchmarks.placing_hostile` sends fifty thousand."""
+"""Thousands of hostile values in call requests; `python -m benchmarks.placing_hostile` sends fifty thousand."""
 
 from __future__ import annotations
 

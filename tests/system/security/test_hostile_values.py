@@ -1,4 +1,4 @@
-"""Some thousands of hostile values through every sample; `python -m benchmarks.hostile` sends a hundred thousand."""
+"""Thousands of hostile values for every sample; `python -m benchmarks.hostile` sends a hundred thousand."""
 
 from __future__ import annotations
 

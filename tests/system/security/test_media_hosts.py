@@ -1,4 +1,4 @@
-"""The application's token goes to hosts of Vonage alone, whatever URL a webhook names."""
+"""The application's token goes only to Vonage's hosts, whatever URL a webhook names."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def take(_: bytes) -> None: ...
 
 
 async def hosts_asked(url: str) -> list[str]:
-    """The hosts that got a token on the way to a file."""
+    """The hosts that got a token while a file was fetched."""
     asked = []
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""Secrets that no server uses: refused at the start."""
+"""Unsafe secrets, which the server refuses when it starts."""
 
 from __future__ import annotations
 

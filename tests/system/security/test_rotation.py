@@ -1,4 +1,4 @@
-"""Secrets in files, and what is signed with the previous one while both are set."""
+"""Secrets in files, and signatures made with the previous secret while both are set."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Whatever is written into a text: when it loads, it says, keeps and tells nothing that is sensitive.
+"""Whatever an author writes in a text: if the flow loads, nothing sensitive is spoken, stored or sent.
 
-Texts are made by chance of names, fields, filters, `set`, `for` and `if`. Most of them do not load; those that do are
-played with an answer in which everything sensitive is one word.
+Texts are random combinations of names, fields, filters, `set`, `for` and `if`. Most of them do not load. Those that do
+are played with a lookup answer whose sensitive fields all have the same value.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ TEXTS = st.recursive(st.one_of(SAID, SETS), _around, max_leaves=3)
 
 
 def written(text: str, place: str) -> str:
-    """Everything of a call that is kept; "" when its flow does not load."""
+    """Everything that is stored or sent for a call; "" if the flow does not load."""
     project = load({"flows/test.yaml": FLOW.replace("WHAT", place.replace("TEXT", text))})
     if project.has_errors:
         return ""

@@ -1,4 +1,4 @@
-"""The standard instrumentation of OpenTelemetry says of a webhook which one it was, and nothing of its caller."""
+"""OpenTelemetry's standard instrumentation reports which webhook came, and nothing about its caller."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ INSTRUMENT = str(Path(sys.executable).with_name("opentelemetry-instrument"))
 CALLER, LEG, KEYS = "447700900123", "a-leg-that-no-random-id-holds", "840217395"
 CALL = {"to": "442079460000", "from": CALLER, "uuid": LEG, "conversation_uuid": "CON-1"}
 CONVENTIONS = pytest.mark.parametrize("conventions", ["", "http", "http/dup"])
-"""The names of attributes, which OTEL_SEMCONV_STABILITY_OPT_IN decides: old, stable, both."""
+"""Values of OTEL_SEMCONV_STABILITY_OPT_IN, which select the attribute names: old, stable, both."""
 
 
 def spans_in(printed: str) -> Iterator[dict[str, Any]]:
-    """The spans that the console exporter has printed, between the lines of the log."""
+    """The spans that the console exporter has printed, among the lines of the log."""
     decoder, at = json.JSONDecoder(), printed.find("{\n")
     while at >= 0:
         span, end = decoder.raw_decode(printed, at)

@@ -1,4 +1,4 @@
-"""Callback URLs that this server did not write are answered 404: forged, cut, foreign, of another deployment."""
+"""Callback URLs that this server did not write get a 404: forged, truncated, or of another call or deployment."""
 
 from __future__ import annotations
 

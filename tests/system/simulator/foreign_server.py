@@ -1,7 +1,7 @@
-"""A webhook server that somebody else wrote by hand; it knows nothing of this project, and has two faults.
+"""A webhook server written by hand, independently of this project, with two faults.
 
-1. Who says nothing makes it raise: `speech.results` is empty.
-2. Who presses 2 gets an action that there is not.
+1. If the caller says nothing, it raises an error: `speech.results` is empty.
+2. If the caller presses 2, it replies with an action that does not exist.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ who presses 2 is told good bye:
     - press: 2
     - hear: Goodbye
 """
-"""Scenarios that do not hold: each finds one of the two."""
+"""Scenarios that fail; each finds one of the two faults."""
 
 app = FastAPI()
 

@@ -1,4 +1,4 @@
-"""This project's own server in this process, with signed webhooks, in virtual time."""
+"""This project's own server in this process, with signed webhooks and virtual time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def own_line(
     env_file: Path | None = None,
     **settings: Any,
 ) -> AsyncIterator[Vonage]:
-    """A platform whose application is served by `create_app` from the flows of a folder."""
+    """A simulated platform whose application is this project's server with the flows in a folder."""
     clock = VirtualClock(start)
     loaded = load_settings(
         env_file,

@@ -1,4 +1,4 @@
-"""A server that is not ours is played the same way, and its faults show."""
+"""A server that is not ours is played in the same way, and its faults show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers at a URL: requests, time-outs, and this project's own server with a socket."""
+"""Servers at a URL: requests, timeouts, and this project's own server on a socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole calls against this project's own server: its sample flows and examples, with signed webhooks."""
+"""Whole calls to this project's own server: its sample flows and examples, with signed webhooks."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ async def test_the_same_call_has_the_same_course() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 async def test_bad_luck_of_the_network_is_not_heard(seed: int) -> None:
-    """Late, twice, out of order, lost, unsigned: the caller hears the same."""
+    """Webhooks come late, twice, out of order, unsigned or not at all, but the caller hears the same."""
     heard = []
     for chaos in (None, Chaos(seed)):
         async with own_line(FLOWS, {"447700900111": Behaviour("busy")}, chaos=chaos) as line:

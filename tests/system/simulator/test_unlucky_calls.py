@@ -1,4 +1,4 @@
-"""What goes wrong on the way between the platform and the server is not heard in a call."""
+"""Callers do not hear network problems between the platform and the server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.system.simulator.unlucky_seeds import Noticed, compare
 
 SEEDS = range(40)
 BY_CLOCK = {"examples/hours", "examples/languages", "examples/queue"}
-"""What looks at the clock: whether it is open, how long somebody has waited. Time that is lost may be heard there."""
+"""Samples that use the clock, for opening hours or waiting times. In these, lost time can be heard."""
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -67,7 +67,7 @@ def test_a_seed_that_is_noticed_shows_how_to_play_it_again() -> None:
 
 
 class Forgetful:
-    """A server that takes each delivery for a new one: it says how often it was asked in this call."""
+    """A server that treats each delivery as new: it says how many requests it got in this call."""
 
     def __init__(self) -> None:
         self.look_up: AnswerLookups = no_lookups

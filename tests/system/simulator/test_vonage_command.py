@@ -1,4 +1,4 @@
-"""`ncco vonage`: programs that nobody here wrote place calls with it, and another server answers them."""
+"""`ncco vonage`: programs of other authors place calls with it, and a server other than ours answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NODE: Sequence[str] = ("node", str(SDK / "calls.mjs"))
 
 
 class AnsweringServer:
-    """A webhook server that answers with a long story, and keeps what it is asked."""
+    """A webhook server that answers with a long story and records its requests."""
 
     def __init__(self) -> None:
         self.app = FastAPI()

@@ -1,4 +1,4 @@
-"""One call that a seed makes up: who does what, and what everybody hears."""
+"""One call generated from a seed: who does what, and what everybody hears."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from app.simulator.servers import App, AsgiServer, Request, Response
 from tests.system.simulator.unlucky_lines import APPLICATION, Line, LookUps
 
 FIRST: Final = datetime(2026, 12, 21, tzinfo=UTC)
-"""Calls begin within a week from here on, by day and by night, and on holidays."""
+"""Calls begin within a week from this time, by day and by night, and on holidays."""
 A_WEEK_S: Final = 7 * 24 * 3600
 OUTCOMES: Final = ("answered",) * 4 + (
     "busy", "timeout", "unanswered", "rejected", "failed", "machine", "human", "beep",
 )  # fmt: skip
 MOST_MOMENTS: Final = 25
-"""How often a caller does something before it hangs up."""
+"""How many things a caller does before hanging up."""
 IN_A_HURRY: Final = 0.3
 TWINS: Final = 0.15
 FALLBACKS: Final = 0.08
 FAILED: Final = 500
 CALLERS: Final = ("447700900123", "447700900124", "447700900222")
 GOOD_REASONS: Final = frozenset({503})
-"""Statuses of the server's that are no fault of its: it asks for a signature."""
+"""Server errors that are not faults: 503 asks for an unsigned webhook to be sent again."""
 
 
 class UnderTest(Protocol):
-    """What a call needs of a server; `Server` is one.
+    """What a call needs from a server; implemented by `Server`.
 
     Attributes:
         look_up: answers lookups.
-        now: what its clock shows.
+        now: the time on the server's clock.
     """
 
     look_up: AnswerLookups
@@ -47,20 +47,20 @@ class UnderTest(Protocol):
 
     @property
     def app(self) -> App:
-        """ASGI."""
+        """The server's ASGI application."""
 
     async def take_hooks(self) -> tuple[str, ...]:
-        """The names of the hooks that are to be sent, sorted; they are forgotten then."""
+        """Return the names of the hooks to be sent, sorted, and remove these hooks."""
 
 
 class Played(NamedTuple):
-    """What came of a call.
+    """The result of a call.
 
     Attributes:
-        heard: by each party, in the order of ringing: what it heard and did. timed: the same with the times, as far as
-            these do not depend on the last webhook.
-        hooks: the names of those that the flow wanted told.
-        faults: statuses over 500, and what the application raised.
+        heard: what each party heard and did, in the order in which they rang.
+        timed: the same with times, unless these depend on the last webhook.
+        hooks: the names of the hooks that the flow caused.
+        faults: statuses from 500 on, and errors that the application raised.
     """
 
     heard: tuple[tuple[str, ...], ...]
@@ -69,7 +69,7 @@ class Played(NamedTuple):
     faults: tuple[str, ...]
 
     def told(self) -> list[str]:
-        """Everything in lines."""
+        """The times, hooks and faults, as lines of text."""
         return [f"{number}: {line}" for number, lines in enumerate(self.timed) for line in lines] + [
             *self.hooks,
             *self.faults,
@@ -77,9 +77,9 @@ class Played(NamedTuple):
 
 
 class _Door:
-    """Hands requests to the server at the time of the call, and notes its faults.
+    """Passes requests to the server at the time of the call, and notes its faults.
 
-    With bad luck a request comes twice at the same moment, and the platform gets either of both replies.
+    With bad luck a request comes twice at the same moment, and the platform gets either of the two replies.
     """
 
     def __init__(self, server: UnderTest, clock: VirtualClock, luck: Random | None) -> None:
@@ -107,12 +107,12 @@ class _Door:
 
 
 class Slow(Chaos):
-    """The bad luck of a seed as far as it takes time: each reply comes when it would, at the first try."""
+    """The delays from the bad luck of a seed, without its faults: each reply comes late, but at the first attempt."""
 
     def next_fault(self, *, is_awaited: bool) -> NetworkFault:
-        """A lost reply is one that comes after the time-out and the retry; an unsigned request is one that is late.
+        """Replace faults by delays: a lost reply comes after the timeout and the retry, an unsigned request comes late.
 
-        What loses every reply is one that comes when the fallback has been asked.
+        If every reply would be lost, the reply comes when the fallback would have been asked.
         """
         luck = super().next_fault(is_awaited=is_awaited)
         if luck.is_unsigned:
@@ -130,12 +130,12 @@ NETWORKS: Final[Mapping[str, Callable[[int], Chaos | None]]] = {
 
 
 async def play(line: Line, server: UnderTest, seed: int, network: str) -> Played:
-    """Play the call of a seed to its end, and wait for all that comes late.
+    """Play the call of a seed to its end, and wait for everything that comes late.
 
     Args:
-        line: that is called.
-        server: of that line.
-        seed: of everything.
+        line: the line to call.
+        server: the line's server.
+        seed: determines everything.
         network: one of NETWORKS.
     """
     when = Random(f"{line.name} {seed} begins").uniform(0, A_WEEK_S)  # noqa: S311 - to be repeated
@@ -158,7 +158,7 @@ async def play(line: Line, server: UnderTest, seed: int, network: str) -> Played
 
 
 def _parties(line: Line, seed: int) -> Parties:
-    """Everybody does something else at each of the first three dials."""
+    """Parties who behave differently at each of the first three dials."""
     return Parties({
         address: [_behaviour(Random(f"{seed} {address} {dial}")) for dial in range(3)]  # noqa: S311 - to be repeated
         for address in line.addresses
@@ -172,11 +172,11 @@ def _behaviour(luck: Random) -> Behaviour:
 
 
 class _Party:
-    """Callers who decide by luck alone what to do, whenever something can be done.
+    """Callers who decide at random what to do, whenever they can do something.
 
     Attributes:
-        calls: in the order of calling.
-        has_idled: whether somebody has waited for nothing: what such a one does is done when all else is over, at a
+        calls: the calls so far, in order.
+        has_idled: whether a caller had to wait for nothing. Such a caller acts when everything else is over, at a
             time that depends on the last webhook.
     """
 
@@ -189,7 +189,7 @@ class _Party:
         self.has_idled = False
 
     async def call(self) -> None:
-        """Call, and stay until the call is over; a leg alone in a conversation gets company."""
+        """Call and stay until the call is over; if a leg is alone in a conversation, another caller joins."""
         call = await self._vonage.call(self._line.number, self._numbers[len(self.calls)])
         self.calls.append(call)
         for _ in range(MOST_MOMENTS):
@@ -205,7 +205,7 @@ class _Party:
         await call.hang_up()
 
     async def _next(self, call: Leg) -> CallMoment:
-        """Somebody in a hurry does not listen to the end of a menu, but of as many prompts of it as luck will have."""
+        """The next moment of a call; a caller in a hurry hears only a random number of prompts of a menu."""
         if self._luck.random() >= IN_A_HURRY:
             return await call.listen()
         for _ in range(self._luck.randint(1, 6)):

@@ -1,4 +1,4 @@
-"""The sample flows and examples, each as a line that can be called, and the server that answers it."""
+"""The sample flows and examples, each as a line that can be called, and a server that answers it."""
 
 from __future__ import annotations
 
@@ -42,16 +42,17 @@ APPLICATION: Final = Application(
 PINS: Final = {"HOST_PIN": "246810", "GUEST_PIN": "135791"}
 MOST_HOOKS: Final = 1000
 ANYBODY: Final = ("4",)
-"""Prefixes that may be dialled."""
+"""Prefixes of numbers that can be dialled."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One flow that callers reach.
+    """A flow that callers can reach.
 
     Attributes:
-        name: of the flow file or example.
-        flows: its folder. number: that is called.
+        name: the name of the flow file or example.
+        flows: the folder of the flow files.
+        number: the number to call.
     """
 
     name: str
@@ -63,47 +64,47 @@ class Line:
 
     @cached_property
     def project(self) -> Project:
-        """Loaded."""
+        """The loaded project."""
         return load_files(self.flows, self.flows.parent / "templates")
 
     @cached_property
     def text(self) -> str:
-        """All that its files say."""
+        """The texts of all its files."""
         return "\n".join(text for flow in self.project.flows.values() for text in flow.sources.values())
 
     @cached_property
     def answers(self) -> dict[str, Any]:
-        """What its lookups may answer, by request, as examples/stand_in.py reads it."""
+        """Possible answers to lookups, by request, in the format of examples/stand_in.py."""
         file = self.flows.parent / "answers.json"
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         return found
 
     @cached_property
     def env(self) -> dict[str, str]:
-        """A value for every variable that its flows read."""
+        """A value for each environment variable that the flows read."""
         return {**placeholder_env(self.project.flows.values()), **PINS}
 
     @cached_property
     def digits(self) -> tuple[str, ...]:
-        """What callers may think of keying in."""
+        """What callers might key in."""
         words = re.findall(r"\d{4,8}", f"{self.text} {json.dumps(self.answers)} {json.dumps(PINS)}")
         return tuple(sorted({*words, *"0123456789*#"}))
 
     @cached_property
     def phrases(self) -> tuple[str, ...]:
-        """What callers may think of saying."""
+        """What callers might say."""
         lists = re.findall(r"speech: *\[([^\]]*)\]", self.text)
         return tuple(sorted({word.strip(" \"'") for words in lists for word in words.split(",")} | {"abracadabra"}))
 
     @cached_property
     def addresses(self) -> tuple[str, ...]:
-        """Whom it may dial."""
+        """The numbers and URIs that the flows can dial."""
         text = f"{self.text} {json.dumps(self.answers)}"
         return tuple(sorted(set(re.findall(r"\b\d{10,13}\b|sips?:[^\s\"'{}]+|wss?:[^\s\"'{}]+", text))))
 
 
 class LookUps:
-    """Answers of one call: the same for the same seed, whenever and however often they are asked for by one key."""
+    """The lookup answers of one call. They depend on the seed and the lookup's key only, however often a flow asks."""
 
     def __init__(self, line: Line, seed: int) -> None:
         self._answers = line.answers
@@ -112,7 +113,7 @@ class LookUps:
         self._asked: dict[str, int] = {}
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """One answer for each, in their order."""
+        """One answer for each lookup, in the same order."""
         for lookup in lookups:
             if lookup.key not in self._known:
                 self._known[lookup.key] = self._new(lookup)
@@ -142,7 +143,9 @@ class Server:
     """The real server with the flows of one line.
 
     Attributes:
-        app: ASGI. look_up: answers lookups. now: what its clock shows.
+        app: the ASGI application.
+        look_up: answers lookups.
+        now: the time on the server's clock.
     """
 
     def __init__(self, line: Line) -> None:
@@ -161,14 +164,14 @@ class Server:
 
     @classmethod
     async def started(cls, line: Line) -> Self:
-        """One with an empty store."""
+        """Start a server with an empty store."""
         server = cls(line)
         await server._store.open()
         await server.service.library.reload()
         return server
 
     async def take_hooks(self) -> tuple[str, ...]:
-        """The names of the hooks that are to be sent, sorted; they are forgotten then."""
+        """Return the names of the hooks to be sent, sorted, and remove these hooks."""
         rows = await self._store.hooks(MOST_HOOKS)
         for row in rows:
             await self._store.hook_sent(row.id, row.created_at)
@@ -183,7 +186,7 @@ def _silent() -> Any:
 
 
 def _samples() -> tuple[Line, ...]:
-    """Each flow of flows/ by its number, and each example by the flow that has a number."""
+    """Each numbered flow in flows/, and each example with a numbered flow."""
     folders = [ROOT / "flows", *sorted((ROOT / "examples").glob("*/flows"))]
     found = []
     for folder in folders:

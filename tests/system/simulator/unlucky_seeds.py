@@ -1,4 +1,4 @@
-"""Compares what callers hear of a network with bad luck with what they hear of one without."""
+"""Compares what callers hear on a network with bad luck and on one without."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tests.system.simulator.unlucky_calls import NETWORKS, Played, play
 from tests.system.simulator.unlucky_lines import Line, Server
 
 FRESH: Final = 100
-"""Seeds that share a server; then its store is thrown away."""
+"""How many seeds share a server before a new one is started."""
 
 
 class Noticed(NamedTuple):
-    """A seed whose bad luck somebody has noticed."""
+    """A seed whose bad luck a caller could notice."""
 
     line: str
     seed: int
@@ -29,14 +29,14 @@ class Noticed(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What came of the seeds of one line: those that somebody noticed, and those where a clock made the difference."""
+    """The result for the seeds of one line: those whose bad luck was noticed, and those where only a clock differed."""
 
     noticed: list[Noticed]
     by_clock: list[int]
 
 
 async def compare(line: Line, seeds: Iterable[int]) -> Found:
-    """Play seeds of a line on each network."""
+    """Play the seeds of a line on each network."""
     found = Found([], [])
     for number, seed in enumerate(seeds):
         if number % FRESH == 0:

@@ -1,4 +1,4 @@
-"""The time between SIGTERM and the closing of the port: callers are answered, and `/readyz` says 503."""
+"""Between SIGTERM and the closing of the port, callers still get answers, and `/readyz` returns 503."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ NEVER = "300"
 WORKERS = ("--dev", "--workers", "2")
 KEY = "a-key-of-at-least-32-characters-for-tests"
 AT_ONCE_S = 20.0
-"""What an end takes on a busy machine; far less than NEVER."""
+"""Maximum seconds for a shutdown on a busy machine; far less than NEVER."""
 
 
 def until_unready(server: Running) -> httpx.Response:
-    """What /readyz says once it no longer says 200. A request to a stopped worker is repeated."""
+    """The first `/readyz` response that is not a 200. A request to a stopped worker is repeated."""
     until = time.monotonic() + 20
     while time.monotonic() < until:
         with suppress(httpx.ReadTimeout):
@@ -44,7 +44,7 @@ def until_unready(server: Running) -> httpx.Response:
 
 @pytest.fixture
 def shared() -> dict[str, str]:
-    """A database that workers may share."""
+    """A database that workers can share."""
     return {"NCCO_DATABASE_URL": empty_database(), "NCCO_KEY": KEY}
 
 
@@ -93,7 +93,7 @@ def test_workers_count_together_and_drain_until_a_further_signal(tmp_path: Path,
         for process in (*children(server.process.pid), server.process.pid):
             os.kill(process, signal.SIGTERM)
         until_unready(server)
-        time.sleep(1)  # the supervisor has signalled the workers, too
+        time.sleep(1)  # by now the supervisor has signalled the workers too
         answer = loopback.post(f"{server.url}/webhooks/answer", json=CALL)
         begun = time.monotonic()
         server.process.send_signal(signal.SIGINT)
@@ -137,7 +137,7 @@ def test_a_worker_that_hangs_keeps_no_other_from_draining_and_is_killed_at_the_e
 
 def test_a_worker_that_cannot_start_ends_the_server_with_an_error(tmp_path: Path) -> None:
     with served(tmp_path, workers=2) as server:
-        loopback.get(f"http://127.0.0.1:{server.port}/healthz", timeout=60)  # a worker is there
+        loopback.get(f"http://127.0.0.1:{server.port}/healthz", timeout=60)  # a worker responds
         assert happens(lambda: len(children(server.pid)) >= 2)
         *_, worker = children(server.pid)
         (tmp_path / "other").write_bytes(b"no database" * 1000)
@@ -162,7 +162,7 @@ def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path, shared: dic
 def test_a_signal_while_workers_start_ends_them(tmp_path: Path, shared: dict[str, str]) -> None:
     write_project(tmp_path, shop=SHOP)
     with running_server(tmp_path, *WORKERS, cwd=tmp_path, env=shared) as server:
-        time.sleep(0.3)  # it listens, and has begun to start them
+        time.sleep(0.3)  # the server listens and has begun to start workers
         below = children(server.process.pid)
         code = server.stop()
 

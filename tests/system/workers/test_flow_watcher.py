@@ -1,4 +1,4 @@
-"""Flow files that change while calls are on."""
+"""Flow files that change during calls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOG = structlog.get_logger()
 
 
 def write(folder: Path, text: str) -> None:
-    """As editors do: under another name, then moved into place."""
+    """Write the file as editors do: under another name, then moved into place."""
     folder.mkdir(exist_ok=True)
     draft = folder / "hello.yaml~"
     draft.write_text(FLOW.replace("{text}", text))
@@ -134,7 +134,7 @@ async def test_a_read_that_fails_is_written_and_ends_nothing(fault: Exception) -
 
 
 class _BusyAtFirst(MemoryStore):
-    """Keeps no revisions until it has been asked some times."""
+    """A store that rejects the first few revisions."""
 
     def __init__(self, refusals: int) -> None:
         super().__init__()

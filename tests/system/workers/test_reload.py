@@ -1,4 +1,4 @@
-"""Flow files that disappear while the server runs: callers go on hearing them until somebody confirms."""
+"""Flow files that disappear while the server runs: callers still hear them until somebody confirms the removal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.postgres_stores import empty_database
 from tests.support.server import Server, free_port
 
 REFUSED_AFTER_S = 3.5
-"""A removal is reported after 3 seconds, and a change is seen within one second more."""
+"""In seconds: a removal is reported after 3 seconds, plus the time until the change is noticed."""
 
 FLOW = """
 flow: {name}
@@ -41,7 +41,7 @@ BROKEN = MAIN.replace("goto: end", "goto: nowhere")
 
 
 class ReloadingServer(Server):
-    """A server that takes over the flow files of its folder as they change."""
+    """A server that reloads the flow files in its folder when they change."""
 
     def __init__(self, home: Path, settings: Mapping[str, str], *words: str) -> None:
         super().__init__(home, {"NCCO_RELOAD": "1", "NCCO_METRICS_PORT": str(free_port()), **settings}, *words)
@@ -65,12 +65,12 @@ class ReloadingServer(Server):
         return next(float(line.split()[-1]) for line in text.splitlines() if line.split("{")[0].split()[0] == name)
 
     def release(self) -> str:
-        """What `ncco release` in the same folder prints."""
+        """The output of `ncco release` in the same folder."""
         return ncco("release", cwd=self.home, env=self.settings).output
 
 
 def removals(server: ReloadingServer) -> list[dict[str, Any]]:
-    """The lines of the log about removals that were refused."""
+    """The log entries about refused removals."""
     return [line for line in server.log() if line["event"] == "removal refused"]
 
 
@@ -83,7 +83,7 @@ def until(claim: Callable[[], bool], within_s: float = 30) -> None:
 
 @contextmanager
 def serving(folder: Path, *words: str, **settings: str) -> Iterator[ReloadingServer]:
-    """`ncco serve` on the files of a folder: ready when this yields, ended when it returns."""
+    """Run `ncco serve` on the files in a folder. Yields once it is ready, and ends it afterwards."""
     server = ReloadingServer(folder, settings, *words)
     server.start()
     try:
@@ -95,7 +95,7 @@ def serving(folder: Path, *words: str, **settings: str) -> Iterator[ReloadingSer
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with a default flow and one with a number of its own."""
+    """A folder with a default flow and a flow with its own number."""
     (tmp_path / "flows").mkdir()
     (tmp_path / "templates").mkdir()
     (tmp_path / "flows" / "main.yaml").write_text(MAIN)

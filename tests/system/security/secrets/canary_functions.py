@@ -1,13 +1,13 @@
-"""A function of a flow's author that tells what it was given wherever it can."""
+"""A flow author's functions that leak their argument wherever they can."""
 
 from __future__ import annotations
 
 
 def tell(pin: str) -> dict[str, str]:
-    """Raises, with the PIN in its text."""
+    """Raise an error with the PIN in its message."""
     raise ValueError(f"{pin} is wrong")
 
 
 def echo(pin: str) -> dict[str, str]:
-    """Gives back what it was given."""
+    """Return the PIN in a text."""
     return {"text": f"You have keyed in {pin}."}

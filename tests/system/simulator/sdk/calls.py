@@ -1,4 +1,4 @@
-"""Places and controls a call with Vonage's SDK for Python; prints each reply as a line of JSON.
+"""Places and controls a call with Vonage's Python SDK; prints each reply as a line of JSON.
 
 python calls.py API_URL APPLICATION_ID KEY_FILE ANSWER_URL
 """

@@ -1,4 +1,4 @@
-"""Every outcome of a flow is counted, and recognised in the trace of a call that has taken it."""
+"""Every outcome of a flow is counted, and is recognised in the trace of a call that took it."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_every_outcome_has_its_name_and_its_line() -> None:
 
 
 def coverage_of(text: str) -> Coverage:
-    """The coverage of scenarios on the flows above; all of them must hold."""
+    """The coverage of scenarios on the flows above; all scenarios must pass."""
     suite = asyncio.run(run_suite(stage_for(FLOW, {"sub": SUB, "lone": LONE}), [file_of(text)]))
     assert not suite.issues
     assert not [(result.scenario.name, result.differences) for result in suite.differing]
@@ -145,7 +145,7 @@ def coverage_of(text: str) -> Coverage:
 
 
 def taken(script: str, head: str = "") -> list[str]:
-    """The outcomes that one script takes, with those of error exits behind them."""
+    """The outcomes that one script takes, followed by error exits."""
     found = coverage_of(
         f'a call:\n  to: "442079460000"\n{head}  script: [{script}, wait: 1h]\n  expect: {{seconds: <9999}}\n'
     )

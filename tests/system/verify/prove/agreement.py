@@ -1,4 +1,4 @@
-"""What a proof says of a project, held against what calls came to that were played."""
+"""Compares a project's proof with the calls that were played."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.system.verify.prove.simulated_walk import Heard
 
 
 def agree(heard: Heard, project: Project) -> Proof:
-    """Whatever calls have come to, the proof comes to; and nothing else, when they have come to everything."""
+    """Check that the proof reaches everything that calls have reached, and nothing more if the calls are complete."""
     proof = prove(project.flows["test"], NOW, bounds=SearchLimits(states=20_000))
     taken = {key for key in heard.taken if key[2] not in ("entered", "error")}
     calm = [edge for edge in proof.space.transitions if edge.kind != "fault"]

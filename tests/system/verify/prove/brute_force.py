@@ -1,4 +1,4 @@
-"""Walks a flow without any of what a proof knows: every session that differs in anything is walked by itself."""
+"""Explores a flow by brute force, without a proof's optimisations: all different sessions are explored separately."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ UNBOUND: Ranges = {}
 
 
 class Seen:
-    """What was come to: steps, failures as (step, code), lines of branches; whether a call ends, and that is all."""
+    """What was reached: steps, failures as (step, code), lines of branches, an end of the call.
+
+    `is_whole` says whether everything that can be reached was explored.
+    """
 
     def __init__(self) -> None:
         self.entered: set[str] = set()
@@ -43,18 +46,18 @@ class Seen:
 
 
 def _line(because: str) -> str:
-    """The line of a branch that has decided."""
+    """The line of a branch that decided."""
     return "else" if because.startswith("else: ") else because
 
 
 def walk(flow: Flow, ranges: Ranges = UNBOUND, calls: Sequence[Call] = (CALL,), keys: Sequence[str] = KEYS) -> Seen:
-    """Everything that callers come to; the nearest of it when there are too many sessions to walk each.
+    """Everything that callers can reach; if there are too many sessions to explore, only what is nearest to the start.
 
     Args:
-        flow: to be walked.
-        calls: that it begins with.
-        ranges: variables by (flow, name), with their least and greatest number; no call is followed any farther.
-        keys: that callers press, where as many are taken.
+        flow: the flow to explore.
+        calls: the calls that begin in it.
+        ranges: the lowest and highest value of variables, by (flow, name); calls outside a range are not continued.
+        keys: the keys that callers press, if the input accepts that many.
     """
     seen = Seen()
     known: set[bytes] = set()
@@ -79,14 +82,14 @@ def walk(flow: Flow, ranges: Ranges = UNBOUND, calls: Sequence[Call] = (CALL,), 
 
 
 def _bounded(flow: Flow, session: Session, ranges: Ranges) -> Iterator[tuple[Any, tuple[float, float]]]:
-    """Each variable that has a range, with it."""
+    """Each variable that has a range: its value and the range."""
     levels = [(session.at or flow.name, session.variables), *((each.flow, each.variables) for each in session.callers)]
     for name, variables in levels:
         yield from ((value, ranges[name, key]) for key, value in variables.items() if (name, key) in ranges)
 
 
 def told_apart(session: Session) -> bytes:
-    """A session without what only counts turns."""
+    """A session as bytes, without anything that only counts turns."""
     fields = orjson.loads(to_json(session))
     for name in ("entered_at", "waits", "observers"):
         fields.pop(name, None)
@@ -94,7 +97,7 @@ def told_apart(session: Session) -> bytes:
 
 
 def _taken(keys: Sequence[str], turn: Turn) -> list[str]:
-    """Those that the input of a turn takes. Source: NCCO reference, DTMF Input Settings (maxDigits: 4)."""
+    """The keys that the input of a turn accepts. Source: NCCO reference, DTMF Input Settings (maxDigits: 4)."""
     inputs = [action for action in turn.ncco if action["action"] == "input"]
     most = int(inputs[-1].get("dtmf", {}).get("maxDigits", 4)) if inputs else 0
     return [each for each in keys if len(each) <= most]

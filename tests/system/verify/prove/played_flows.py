@@ -1,4 +1,4 @@
-"""Small flows made by chance that the simulator plays: menus, digits, dials, lookups, sub-flows, and what is wrong."""
+"""Small random flows for the simulator to play: menus, digits, dials, lookups, sub-flows, and errors."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _step(draw: st.DrawFn, name: str) -> str:
 
 @st.composite
 def played_flows(draw: st.DrawFn) -> dict[str, str]:
-    """The files of a project; it may have errors."""
+    """The files of a project, which may have errors."""
     first = '  first:\n    lookup: it\n    do:\n      - talk: "Welcome."\n    goto: a\n'
     steps = [draw(_step(name)) for name in NAMES]
     return {"flows/test.yaml": HEAD + first + "".join(steps) + LAST, "flows/sub.yaml": SUB}

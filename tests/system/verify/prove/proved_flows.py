@@ -1,4 +1,4 @@
-"""Flows of texts, and proofs of them."""
+"""Flows made from texts, and proofs of them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TAIL = """  bye:
 
 
 def flow_of(steps: str, head: str = "", **others: str) -> Flow:
-    """A flow `test` that begins with the first of some steps; `others` are flow files by name."""
+    """A flow `test` that begins with the first of these steps; `others` are more flow files by name."""
     start = steps.strip().partition(":")[0]
     files = {"flows/test.yaml": HEAD.format(start=start, head=head) + steps + TAIL}
     project = load(files | {f"flows/{name}.yaml": text for name, text in others.items()})
@@ -52,33 +52,33 @@ def flow_of(steps: str, head: str = "", **others: str) -> Flow:
 
 
 def proof_of(steps: str, head: str = "", **others: str) -> Proof:
-    """What a proof says of such a flow."""
+    """The proof of a flow from `flow_of`."""
     return prove(flow_of(steps, head, **others), NOW)
 
 
 def found(proof: Proof) -> set[tuple[str, str]]:
-    """What is wrong, as (kind, step)."""
+    """The violations as (kind, step)."""
     return {(each.kind, each.step) for each in proof.violations}
 
 
 def files_of(path: Path) -> Mapping[str, str]:
-    """The files that a file of data holds, each behind a line `# file: name`."""
+    """The files in a data file, each after a line `# file: name`."""
     parts = re.split(r"^# file: (.+)\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def project_of(path: Path) -> Project:
-    """The project that a file of data holds."""
+    """The project in a data file."""
     return load(files_of(path), extent="project")
 
 
 def proofs_of(project: Project) -> list[Proof]:
-    """A proof of each flow that calls begin in; none of a project that cannot be played."""
+    """A proof for each flow that calls begin in; none if the project has errors."""
     return [] if project.has_errors else [prove(flow, NOW) for flow in roots_of(project.flows)]
 
 
 def play_all(project: Project, scenarios: Sequence[WrittenScenario]) -> Suite:
-    """What comes of scenarios, played against the server."""
+    """Play scenarios on the server. Returns the results."""
     text = "\n".join(each.text for each in scenarios)
     read, issues = read_scenarios("found.yaml", text)
     assert not [issue.message for issue in issues if issue.is_error], issues
@@ -87,12 +87,12 @@ def play_all(project: Project, scenarios: Sequence[WrittenScenario]) -> Suite:
 
 
 def violations_of(project: Project, proofs: Sequence[Proof]) -> list[Violation]:
-    """Everything that is wrong in a project without errors."""
+    """All violations in a project; none if it has errors."""
     lost = never_run(project.flows, proofs) if proofs else []
     return [*(each for proof in proofs for each in proof.violations), *lost]
 
 
 def counter_examples(proof: Proof) -> list[WrittenScenario]:
-    """The shortest call with each violation that happens in one, with unique names."""
+    """The shortest call to each violation that a call can show, with unique names."""
     found = (counter_example(proof, violation) for violation in proof.violations)
     return numbered(each for each in found if each is not None)

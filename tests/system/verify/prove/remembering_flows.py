@@ -1,4 +1,4 @@
-"""Flows made by chance in which what a caller did before decides: counters, words, digits, flows that run."""
+"""Random flows that depend on what a caller did before: counters, words, digits and sub-flows."""
 
 from __future__ import annotations
 
@@ -156,6 +156,6 @@ def _testing(draw: st.DrawFn, name: str) -> str:
 
 @st.composite
 def remembering_flows(draw: st.DrawFn) -> dict[str, str]:
-    """The files of a project; it may have errors."""
+    """The files of a project, which may have errors."""
     steps = [draw(_asking(name)) for name in ASKING] + [draw(_testing(name)) for name in TESTING]
     return {"flows/test.yaml": HEAD + "".join(steps) + LAST, "flows/sub.yaml": SUB}

@@ -1,7 +1,7 @@
-"""Walks a flow by telephone: every call is played from its beginning, by the real server and the simulator.
+"""Explores a flow by making calls: every call is played from its beginning, by the real server and the simulator.
 
-Nothing of what a proof knows is used: each call that has come to a state of the server which no call has come to
-before is played again with each thing more that a caller, or somebody who is dialled, may do.
+The walk uses nothing from the proof. Whenever a call reaches a new state of the server, the same call is played again
+with one more act, once for each act that the caller or a dialled party could do next.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ KEYS = ("1", "2", "3")
 DIGITS = ("12", "21", "22", "10", "2", "*")
 OUTCOMES: Final[tuple[Outcome, ...]] = ("completed", "busy", "timeout", "unanswered", "rejected", "failed")
 WAITS_S = 3.5
-"""Until a caller hangs up who has done everything: digits have timed out then, and nobody has answered a dial yet."""
+"""Seconds until a caller with nothing more to do hangs up: digits have timed out, but no dial was answered yet."""
 MOST = 40
-"""Calls of one flow."""
+"""The maximum number of calls to a flow."""
 DEEPEST = 6
-"""Things that are done in one call."""
+"""The maximum number of acts in a call."""
 
 
 GIVEN: Final[Mapping[str, Answer | NoAnswer]] = {
@@ -55,7 +55,10 @@ GIVEN: Final[Mapping[str, Answer | NoAnswer]] = {
 
 @dataclass(slots=True)
 class Heard:
-    """What the calls came to: outcomes, steps that were entered or failed; whether that is all."""
+    """What the calls reached: outcomes, and steps that were entered or failed.
+
+    `is_whole` says whether everything that calls can reach was explored.
+    """
 
     taken: set[OutcomeKey] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
@@ -65,7 +68,7 @@ class Heard:
 
 
 class Walk:
-    """One project, and what its calls have come to so far."""
+    """The exploration of one project, and what its calls have reached so far."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -75,7 +78,7 @@ class Walk:
         self.heard = Heard()
 
     async def walk(self) -> Heard:
-        """Play calls until no new state comes; no more than MOST of them, and none with more than DEEPEST acts."""
+        """Play calls until no new state is reached: at most MOST calls, each with at most DEEPEST acts."""
         waiting = deque[tuple[str, tuple[ScriptStep, ...]]]((given, ()) for given in GIVEN)
         while waiting:
             given, acts = waiting.popleft()
@@ -105,7 +108,7 @@ class Walk:
         self.heard.failed |= {line.step for line in result.decided if line.did == "failed" and line.step}
 
     def _following(self, result: Result, given: str) -> list[ScriptStep]:
-        """What may be done where a call has come to, if no call has come there before."""
+        """The acts that are possible at the end of a call; none if another call has reached the same state."""
         session = result.records[0].session
         key = given.encode() + told_apart(session)
         if session.is_over or key in self._known:

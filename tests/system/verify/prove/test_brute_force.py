@@ -1,4 +1,4 @@
-"""A proof comes to just what a walk comes to that merges nothing."""
+"""A proof reaches exactly what a brute-force walk reaches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MODEST = settings(
 
 
 def calm(proof: Proof) -> list[Transition]:
-    """The turns that no fault has led to."""
+    """The turns that can be reached without a fault."""
     return [edge for edge in proof.space.transitions if all(each.kind != "fault" for each in edge.first_path)]
 
 
@@ -35,7 +35,7 @@ def agree(seen: Seen, proof: Proof) -> None:
     }
     failed = {(step, code) for edge in turns for _, step, code, _ in edge.failed}
 
-    if proof.space.stopped:  # nothing is claimed then
+    if proof.space.stopped:  # an incomplete proof claims nothing
         return
     assert set() == seen.entered - entered
     assert set() == seen.failed - failed
@@ -45,17 +45,17 @@ def agree(seen: Seen, proof: Proof) -> None:
 
 
 def _line(name: str) -> str:
-    """A line of a branch as the trace tells it."""
+    """A branch's line in the words of the trace."""
     return name if name == "else" else f"{name.removeprefix('if ')} holds"
 
 
 def _calls(proof: Proof) -> list[Call]:
-    """Callers of every kind, and those that the proof has thought of."""
+    """Calls of every kind, and the calls in the proof."""
     return [*CALLS, *(each.call for each in proof.space.transitions if each.call is not None)]
 
 
 def _keys(proof: Proof) -> list[str]:
-    """Keys of every kind, and those that the proof has thought of: a flow may ask whether they come to 3."""
+    """Keys of every kind, and the keys in the proof: a flow may test for a value that KEYS lacks."""
     pressed = [edge.trigger.line.get("press", "") for edge in proof.space.transitions]
     return [*dict.fromkeys((*KEYS, *pressed))]
 
@@ -88,5 +88,5 @@ def test_what_numbers_come_to_that_grow_by_each_other_is_not_claimed() -> None:
     assert "walked" == proof.status
     assert {("test", "n"), ("test", "m")} == set(proof.ranges)
     assert ("numbers from -6 to 8",) == proof.representatives["test.m"]
-    assert {("a", "error")} == walk(flow).failed  # a number that doubles is too large after sixty turns
+    assert {("a", "error")} == walk(flow).failed  # after sixty doublings the number is too large
     agree(walk(flow, proof.ranges), proof)

@@ -1,4 +1,4 @@
-"""Flow in, verdict and violations out: every case of `cases.yaml`."""
+"""Every case in `cases.yaml`: a flow, the expected verdict and the expected violations."""
 
 from __future__ import annotations
 

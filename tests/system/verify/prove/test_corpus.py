@@ -1,4 +1,4 @@
-"""Flows with one fault each, and flows without any: every fault is found, and nothing else is."""
+"""Flows with one fault each, and flows without: every fault is found, and nothing else."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GOOD = sorted((HERE / "good").glob("*.yaml"))
 
 
 def fault_of(path: Path) -> str:
-    """What is wrong with a faulty flow: a code of the loader, or a kind of violation."""
+    """The fault of a faulty flow: a code of the loader, or a kind of violation."""
     found = re.search(r"^# found: (\w+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     assert found is not None, path
     return found[1]
@@ -38,7 +38,7 @@ HAPPENING = (
     "menu_options prompt_seconds seconds_to_person"
 )
 NOWHERE = "no-person-at-all"
-"""What never happens is no call."""
+"""No call can show this fault, since it is about something that never happens."""
 PLAYED = [path for path in FAULTY if fault_of(path) in HAPPENING.split() and path.stem != NOWHERE]
 PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/flows"))]
 

@@ -1,4 +1,4 @@
-"""What happens to calls between Vonage and the server: nobody is left in silence, and each fault can be played."""
+"""Faults between Vonage and the server: callers are never left in silence, and each fault can be played."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from tests.system.verify.prove.proved_flows import HERE, play_all, project_of, p
 
 GOOD = sorted((HERE / "good").glob("*.yaml"))
 WAITING = [path for path in GOOD if path.stem != "conference"]
-"""Those in which a call waits for anything."""
+"""Flows in which calls wait for a webhook."""
 FAULTS = ("away", "refused", "unreadable")
 
 
 def faulty(proof: Proof, fault: str) -> list[Transition]:
-    """The edges of a fault that happens to the caller."""
+    """The transitions in which a fault happens to the caller."""
     return [edge for edge in proof.space.transitions if edge.trigger.fault == fault and not edge.is_party]
 
 
 def is_heard(edge: Transition) -> bool:
-    """Whether the caller hears anything then."""
+    """Whether the caller hears anything during a transition."""
     return edge.heard.is_heard
 
 

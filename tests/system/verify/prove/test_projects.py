@@ -1,4 +1,4 @@
-"""`ncco prove` of the projects in `corpus.yaml`, which continues that of `tests/contract/prove`."""
+"""`ncco prove` on the projects in `corpus.yaml`, which extends the corpus of `tests/contract/prove`."""
 
 from __future__ import annotations
 

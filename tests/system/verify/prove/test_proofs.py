@@ -1,4 +1,4 @@
-"""Bounds, limits and variables of a proof, and the scenarios that it writes."""
+"""The bounds, limits and variables of a proof, and the scenarios that it writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a proof would write is played before it is written."""
+"""The scenarios from a proof are played before they are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A proof comes to what callers come to who are played by the simulator, and sees what they see."""
+"""A proof reaches what simulated callers reach, and predicts what they hear."""
 
 from __future__ import annotations
 

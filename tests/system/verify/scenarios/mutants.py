@@ -1,7 +1,7 @@
-"""Flow files with one small fault each: a way out removed or leading elsewhere, retries changed, outcomes swapped.
+"""Flow files with one small fault each: an exit removed or redirected, retries changed, outcomes swapped.
 
-Faults are made in the text, so that whatever loads could have been written by somebody. Error exits are left alone:
-only faults of the surroundings take them, and coverage counts them apart.
+Faults are made in the text, so each mutant that loads could have been written by a person. Error exits stay unchanged:
+only outside faults lead to them, and coverage counts them separately.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from app.verify.scenarios.stage import LocalStage, MakeApp
 
 
 class Mutant(NamedTuple):
-    """One fault.
+    """A flow file with one fault.
 
     Attributes:
         kind: retargeted, removed, swapped or retries.
-        what: what was done, for a person.
-        line: of the flow file.
-        text: of the whole file with the fault.
+        what: a description of the fault, for a person.
+        line: the line of the fault in the flow file.
+        text: the whole file, with the fault.
     """
 
     kind: str
@@ -38,7 +38,7 @@ class Mutant(NamedTuple):
 
 
 def mutants_of(file: str, text: str) -> tuple[Mutant, ...]:
-    """Every mutant of a flow file, in the order of their lines; some of them may not load."""
+    """Every mutant of a flow file, sorted by line; some of them may not load."""
     root, _ = read_yaml(file, text)
     assert isinstance(root, Map)
     found = [mutant for mutate in (_retargeted, _removed, _swapped, _retries) for mutant in mutate(text, root)]
@@ -47,7 +47,7 @@ def mutants_of(file: str, text: str) -> tuple[Mutant, ...]:
 
 
 def _retargeted(text: str, root: Map) -> Iterator[Mutant]:
-    """Every way out leads to each of the other steps, and to the end."""
+    """Mutants in which one target is replaced, by each of the other steps and by the end."""
     for target in _targets(root):
         for other in (*_map(root, "steps").keys(), "end"):
             if other != target.value:
@@ -56,7 +56,7 @@ def _retargeted(text: str, root: Map) -> Iterator[Mutant]:
 
 
 def _removed(text: str, root: Map) -> Iterator[Mutant]:
-    """A choice, or a line of an `on`, is gone."""
+    """Mutants without one choice, or without one line of an `on`."""
     for entries in _groups(root):
         for entry in entries:
             what = f"{entry.key.value} is removed"
@@ -64,7 +64,7 @@ def _removed(text: str, root: Map) -> Iterator[Mutant]:
 
 
 def _swapped(text: str, root: Map) -> Iterator[Mutant]:
-    """Two neighbours have each other's target, or each other's key."""
+    """Mutants in which two neighbouring entries have swapped targets or keys."""
     for entries in _groups(root):
         for one, other in pairwise(entries):
             for word in ("goto", "dtmf"):
@@ -76,7 +76,7 @@ def _swapped(text: str, root: Map) -> Iterator[Mutant]:
 
 
 def _retries(text: str, root: Map) -> Iterator[Mutant]:
-    """One try more or less, prompts that are missing, or that stand for each other."""
+    """Mutants with one try more or less, with a missing last prompt, or with `noinput` and `nomatch` swapped."""
     for retry in _maps_under(root, "retry"):
         tries = retry.get("tries")
         if isinstance(tries, Text):
@@ -94,7 +94,7 @@ def _retries(text: str, root: Map) -> Iterator[Mutant]:
 
 
 def _targets(root: Map) -> Iterator[Text]:
-    """Every target of a step's name, or the end, but for error exits."""
+    """The texts of all targets, steps or the end, except those of error exits."""
     for name, node in _entries(root):
         if isinstance(node, Text) and name in ("goto", "then", "else"):
             yield node
@@ -129,7 +129,7 @@ def _entries(node: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _value(entry: Entry, word: str) -> Text | None:
-    """The target or the key of a choice, the target of a line of `on`."""
+    """The target or the key of a choice, or the target of a line of an `on`; None if there is none."""
     if isinstance(entry.value, Text):
         return entry.value if word == "goto" else None
     found = entry.value.get(word) if isinstance(entry.value, Map) else None
@@ -156,11 +156,11 @@ def _without_line(text: str, number: int) -> str:
 
 
 class Verdict(NamedTuple):
-    """What the scenarios say of a mutant.
+    """What the scenarios found out about a mutant.
 
     Attributes:
-        killer: the scenario that differs first; "" when all hold.
-        loads: whether it is a flow at all; one that is not is no mutant.
+        killer: the first scenario that fails; "" if all pass.
+        loads: whether the flow loads; one that does not is not counted as a mutant.
     """
 
     mutant: Mutant
@@ -171,7 +171,7 @@ class Verdict(NamedTuple):
 async def try_mutant(
     mutant: Mutant, file: str, texts: Mapping[str, str], tests: Sequence[str], make: MakeApp
 ) -> Verdict:
-    """Play the scenarios of a flow against one of its mutants, up to the first that differs."""
+    """Play the scenarios of a flow on one of its mutants, up to the first that fails."""
     project = load({**texts, file: mutant.text}, {})
     if project.has_errors:
         return Verdict(mutant, "", loads=False)
@@ -179,7 +179,7 @@ async def try_mutant(
 
 
 async def first_difference(project: Project, tests: Sequence[str], make: MakeApp) -> str:
-    """The name of the first scenario of some files that differs; "" when all hold."""
+    """The name of the first scenario in some files that fails; "" if all pass."""
     stage = LocalStage(project, make)
     scenarios, _ = fitted(stage, read_files(Path(name) for name in tests))
     for scenario in scenarios:

@@ -1,4 +1,4 @@
-"""Plays scenarios that stand in a test on a flow that stands there too."""
+"""Plays scenarios on flows, both written as texts in a test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILE = "tests/scenarios/main.yaml"
 
 
 def stage_for(flow: str, more: Mapping[str, str] | None = None, outside: Outside | None = None) -> LocalStage:
-    """The stage of a project with the flow `flows/main.yaml`, and `more` by name."""
+    """A project with the flow `flows/main.yaml` and `more` flows by name, ready to play."""
     others = {f"flows/{name}.yaml": text for name, text in (more or {}).items()}
     project = load({"flows/main.yaml": flow, **others}, {})
     errors = [str(issue) for issue in project.issues if issue.is_error]
@@ -34,13 +34,13 @@ def file_of(text: str) -> ScenarioFile:
 
 
 def run(flow: str, text: str, **more: str) -> Suite:
-    """What comes of the scenarios of a text; `more` are flows beside it."""
+    """Play the scenarios in a text; `more` are additional flows."""
     stage = stage_for(flow, more)
     return asyncio.run(run_suite(stage, [file_of(text)]))
 
 
 def played(flow: str, script: str, head: str = "", **more: str) -> Result:
-    """What comes of one script: its steps one a line, without their indentation; `head` is what stands beside it."""
+    """Play one script, with a step on each line and no indentation; `head` has the other keys of the scenario."""
     lines = "".join(f"    {line}\n" for line in script.strip("\n").split("\n"))
     stage = stage_for(flow, more)
     suite = asyncio.run(run_suite(stage, [file_of(f"a call:\n{head}  script:\n{lines}")]))
@@ -49,5 +49,5 @@ def played(flow: str, script: str, head: str = "", **more: str) -> Result:
 
 
 def messages(result: Result) -> Sequence[str]:
-    """What differs, one sentence each, with the line of the scenario file."""
+    """The differences, one sentence each, with the line in the scenario file."""
     return [f"{difference.place.line}: {difference.message}" for difference in result.differences]

@@ -1,4 +1,4 @@
-"""Whatever stands in a scenario file: it is read or reported, and a call is played to its end."""
+"""Whatever a scenario file contains, it is read or reported as wrong, and every call is played to its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that last too long to be played to their end."""
+"""Calls that are too long to be played to their end."""
 
 from __future__ import annotations
 

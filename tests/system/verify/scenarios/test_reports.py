@@ -1,4 +1,4 @@
-"""What came of scenarios, for a person and for machines."""
+"""Reports of scenario results, for people and for programs."""
 
 from __future__ import annotations
 

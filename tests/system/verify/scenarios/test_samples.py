@@ -1,4 +1,4 @@
-"""The scenarios of the sample flows notice faulty flows."""
+"""The scenarios of the sample flows detect faulty flows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.system.verify.scenarios.mutants import mutants_of, try_mutant
 
 FLOWS = ("reception", "pin", "findme", "conference")
 EVERY = 4
-"""One mutant in so many is tried here; `python -m benchmarks.mutants` tries all of them."""
+"""One of this many mutants is tried here; `python -m benchmarks.mutants` tries all of them."""
 LEAST = 0.95
 
 

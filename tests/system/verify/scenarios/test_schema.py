@@ -1,4 +1,4 @@
-"""The JSON Schema takes every scenario of the project, and refuses what the reader refuses."""
+"""The JSON Schema accepts every scenario of the project, and rejects what the reader rejects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FILES = [path for folder in (Path(), *Path("examples").iterdir()) for path in fi
 
 
 def as_editor_reads(text: str) -> object:
-    """The file as an editor reads it, dates as text."""
+    """The file as an editor reads it: dates stay text."""
     loader = yaml.BaseLoader
     return yaml.load(text, loader)  # noqa: S506 - texts only
 
