@@ -1,4 +1,4 @@
-"""Builds the NCCO of a turn: its actions, their waits and the tail after an `input`; then checks it."""
+"""Builds and checks the NCCO of a turn: its actions, their waits, and the tail after an `input`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OPEN_ENDED = frozenset({"record", "conversation", "connect", "wait"})
 
 
 class Origin(NamedTuple):
-    """A step, its flow, and the frame in which its values are computed."""
+    """A step, its flow, and the frame for computing its values."""
 
     flow: Flow
     step: Step
@@ -26,20 +26,20 @@ class Origin(NamedTuple):
 
     @property
     def error(self) -> Target | None:
-        """The target of the step's error exit."""
+        """The target of the step's error exit, or else of its flow's; None if neither exists."""
         return self.step.error or self.flow.error
 
 
 _NO_TAIL = 1 << 30
-"""The index of the tail in an NCCO without a tail, or with the failsafe NCCO as its tail."""
+"""Used as the index of the tail if an NCCO has no tail, or the failsafe NCCO as its tail."""
 
 
 class NccoBuilder:
-    """The actions of one turn, each with the wait that it opens.
+    """Collects the actions of one turn and the waits that they open.
 
     Attributes:
-        drafts: the actions.
-        waits: the waits.
+        drafts: the actions so far.
+        waits: the waits so far.
         dialled: number of dials in all turns of the call.
     """
 
@@ -55,7 +55,7 @@ class NccoBuilder:
         self._is_checked = False
 
     def mark(self) -> tuple[int, int, int]:
-        """The current position, for `undo`."""
+        """The current position, for `roll_back`."""
         return len(self.drafts), len(self.waits), self.dialled
 
     def roll_back(self, mark: tuple[int, int, int]) -> None:
@@ -71,7 +71,7 @@ class NccoBuilder:
 
         Args:
             origin: the step.
-            waiting: returns the steps that wait for its flow to return, innermost first.
+            waiting: returns the steps that wait for the flow of `origin` to return, innermost first.
             again: how the step is repeated; `Again()` if it is being entered.
         """
         flow, step, frame = origin
@@ -84,21 +84,21 @@ class NccoBuilder:
             self.drafts += self._tail(origin)
 
     def take(self, actions: list[dict[str, Any]], waits: tuple[OpenWait, ...], dials: int) -> None:
-        """Start with the actions of a stretch, which dials `dials` times."""
+        """Start with the actions and waits of a stretch, which contains `dials` dials."""
         self.drafts = [Draft(action, computed={}) for action in actions]
         self.waits = list(waits)
         self.dialled += dials
         self._is_checked = True
 
     def _named(self, flow: Flow) -> str:
-        """The name of a flow; "" for the one in which the call began."""
+        """The name of a flow; "" for the flow that the call began in."""
         return "" if flow is self._root else flow.name
 
     def _link(self, wait: OpenWait) -> str:
         return self._context.link(WaitRef(wait.kind, self._session, self._turn, wait.index))
 
     def _tail(self, origin: Origin) -> list[Draft]:
-        """The actions after an `input`; the failsafe NCCO if there is no `error` exit, or it fails or may not dial.
+        """The tail after an `input`: the actions of the `error` exit, or the failsafe NCCO if they cannot be played.
 
         Args:
             origin: the asking step, or the innermost waiting step with an error exit.
@@ -119,7 +119,7 @@ class NccoBuilder:
         return not draft.dials or not self._refusal(draft.dials)
 
     def _refusal(self, number: str) -> str:
-        """Why a computed number or address must not be dialled; "" if it may."""
+        """Why a computed number or address must not be dialled; "" if dialling it is allowed."""
         return refusal(number, self._context.dial_allow)
 
     def _add_all(self, flow: Flow, step: Step, drafts: list[Draft]) -> None:
@@ -136,9 +136,9 @@ class NccoBuilder:
             self.drafts.append(draft)
 
     def _open_leg(self, flow: Flow, step: Step, draft: Draft, heard: Mapping[str, Any]) -> None:
-        """Add a URL to a connect from which the called party's NCCO is fetched.
+        """Add the URL of the called party's NCCO to a `connect`.
 
-        Its wait follows the one for the connect's events.
+        The URL's wait follows the wait for the events of the `connect`.
         """
         where = self._named(flow)
         wait = OpenWait(len(self.waits), "onanswer", "onAnswer", step.name, steers=False, flow=where, runs=heard)
@@ -156,7 +156,7 @@ class NccoBuilder:
         return any(action["action"] != "record" or RECORD_ENDS & action.keys() for action in actions)
 
     def add_checkpoint(self, flow: Flow, step: Step, notify: Part, frame: Frame) -> None:
-        """Add the notify that reports when the caller reaches `step`. Raises RenderError."""
+        """Add the `notify` that reports when the caller reaches `step`. Raises RenderError."""
         self._add_all(flow, step, notify.render(frame))
 
     @property
@@ -183,7 +183,7 @@ class NccoBuilder:
         self.waits.clear()
 
     def fault(self) -> tuple[int, Issue] | None:
-        """The first error because of which Vonage would refuse the NCCO, with the index of its action.
+        """The first error that would make Vonage refuse the NCCO, with the index of its action; None if there is none.
 
         An error in the tail does not prevent the `input` from being played: the failsafe NCCO replaces the tail.
         """
@@ -195,14 +195,14 @@ class NccoBuilder:
         return self._fault()
 
     def _fault(self) -> tuple[int, Issue] | None:
-        """The first error."""
+        """The first error in the NCCO and its tail, with the index of its action; None if there is none."""
         if all(map(_is_clean, self.drafts)) and order_is_clean(self.actions()):
             return None
         issue = next((issue for issue in check(self.actions()) if issue.severity == "error"), None)
         return None if issue is None else (_action_number(issue.path), issue)
 
     def actions(self) -> list[dict[str, Any]]:
-        """The NCCO."""
+        """The actions so far as an NCCO."""
         return [draft.action for draft in self.drafts]
 
 

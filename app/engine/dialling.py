@@ -1,4 +1,4 @@
-"""Whether `NCCO_DIAL_ALLOW` allows a computed number, by its prefix. Premium-rate numbers need a longer prefix."""
+"""Checks by its prefix whether `NCCO_DIAL_ALLOW` allows a computed number. Premium numbers need a longer prefix."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PREMIUM_PREFIXES: Final = (
     *("4590", "46900", "46939", "46944", "4782", "4870", "49137", "49900", "55900", "61190", "64900", "7809"),
     *("852900", "90900", "9721900"),
 )
-"""Prefixes of numbers that cost more than their country's others: premium rate, personal numbers, satellites.
+"""Prefixes of numbers that cost more than other numbers of their country: premium rate, personal numbers, satellites.
 
 Our choice, from national numbering plans and ITU-T E.164; the list is never complete and changes with those plans.
 """
@@ -33,7 +33,7 @@ _ADDRESS: Final = re.compile(
     r"(?:;(?:transport|media|user)=[A-Za-z0-9]+)*",
     re.IGNORECASE,
 )
-"""A SIP address with one user, one host, and no parameter or header that redirects it, such as `maddr` and `Route`.
+"""Matches a SIP address with at most one user, one host, and nothing that redirects it, such as `maddr` or `Route`.
 
 Source: RFC 3261, 19.1.1; NCCO reference, SIP (transport, media).
 """
@@ -42,13 +42,13 @@ _NO_PREFIX: Final = "has none of the prefixes in NCCO_DIAL_ALLOW"
 
 
 def refusal(number: str, allowed: Sequence[str]) -> str:
-    """Why a computed number or address must not be dialled; "" if it may.
+    """Why a computed number or address must not be dialled; "" if dialling it is allowed.
 
     A prefix allows numbers that start with it, except those with a longer prefix in `PREMIUM_PREFIXES`: `44` allows the
     United Kingdom except premium numbers, which need `449`. Text that is not a number is an address, which only an
-    address prefix allows: `sip:` allows all of them, `sip:desk` every user that starts with it, `sip:@pbx.example.com`
-    every user on that host, and `sip:desk@pbx.example.com` that address. The empty prefix, which settings cannot
-    contain, allows everything.
+    address prefix allows: `sip:` allows all SIP addresses, `sip:desk` every user whose name starts with `desk`,
+    `sip:@pbx.example.com` every user on that host, and `sip:desk@pbx.example.com` that address. The empty prefix, which
+    settings cannot contain, allows everything.
     """
     if not (number.isascii() and number.isdecimal()):
         if "" in allowed:

@@ -1,4 +1,4 @@
-"""The actions of a step, and the tail after its `input`: for one call (`builder`), or for all calls (`stretch`)."""
+"""Renders the actions of a step, and the tail after its `input`: for one call (`builder`), or for all (`stretch`)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DependsOnCall(Exception):
 class EveryCall:
     """A frame without a call. It renders what is the same in all calls, with None for each value that differs.
 
-    Raises DependsOnCall.
+    The methods raise DependsOnCall.
     """
 
     def render(self, parts: Iterable[Part]) -> list[Draft]:
@@ -52,7 +52,7 @@ EVERY_CALL: Final = EveryCall()
 
 
 def drafts_of(step: Step, again: Again, frame: Frame | EveryCall) -> list[Draft]:
-    """The parts of a step to play: the prompts of `again`, then the step, or its `input` without `reprompt`."""
+    """The actions to play: the prompts of `again`, then the whole step, or only its `input` without `reprompt`."""
     drafts = frame.render(step.parts)
     if not again.reprompt:
         drafts = drafts[next((index for index, draft in enumerate(drafts) if asks(draft)), 0) :]
@@ -65,12 +65,12 @@ def asks(draft: Draft) -> bool:
 
 
 def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None:
-    """The wait for an action's webhook; None if it has none.
+    """The wait for an action's webhook; None if the action has no webhook.
 
     Args:
         draft: the action.
         index: the wait's index in its turn.
-        step: plays the action.
+        step: the step that plays the action.
         flow: the step's flow, as in `OpenWait`.
     """
     callback = draft.callback
@@ -80,9 +80,9 @@ def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None
 
 
 def tail_of(flow: Flow, step: Step, frame: Frame | EveryCall) -> list[Draft] | None:
-    """The tail after the `input` of a step: the actions of all steps on its `error` exit that need no webhook.
+    """The tail after the `input` of a step: what its `error` exit plays before the next webhook would be needed.
 
-    It is played only if webhooks fail. If it is None, the failsafe NCCO is played instead.
+    The tail is played only if webhooks fail. If it is None, the failsafe NCCO is played instead.
     """
     target = step.error or flow.error
     if target is None or target.step in (None, step.name):  # a tail stays in its own flow

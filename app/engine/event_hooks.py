@@ -15,9 +15,9 @@ from app.flow.templates.budget import Budget
 from app.ncco.webhooks import StatusWebhook, Webhook
 
 HANGUP = "hangup"
-"""The event of a caller who leaves before the flow has ended."""
+"""The name of the event when a caller leaves before the flow has ended."""
 ENDED = "ended"
-"""The event of the end of every call."""
+"""The name of the event at the end of every call."""
 NO_WEBHOOK = Webhook()
 """Stands in for the webhook if the end of a call was never reported."""
 
@@ -25,7 +25,7 @@ NO_WEBHOOK = Webhook()
 def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> tuple[Any, ...]:
     """The hooks for a wait's webhook, whether or not the wait is still open.
 
-    The step's `events` come first, then its flow's.
+    These are the hooks in the step's `events`; if the step has none for the event, those in its flow's `events`.
     """
     where = place_of_wait(session, ref)
     if where is None:
@@ -45,7 +45,7 @@ def hang_up(
 
     A flow whose last action is a `conversation` ends only when the platform ends the conversation.
 
-    The step's `events` come first, then those of its flow, then those of the flows that wait for it.
+    The first `events` with such hooks are used: the step's, its flow's, then those of each step and flow that waits.
 
     Args:
         flow: the flow at the revision of the session.
@@ -71,11 +71,10 @@ def ended(
 ) -> tuple[Any, ...]:
     """The hooks for the end of a call, however it ended. Only one flow sends its hooks.
 
-    That is the flow that the call was in, or the first with `ended` among the flows that wait for it and the one that
-    the call began in. Whichever flow sends them, `flow` and `step` are where the call was; `step` is "" if the flow
-    had ended.
+    This is the first flow with `ended`: the flow that the call was in, the flows that wait for it, or the flow that the
+    call began in. The hooks' `flow` and `step` always say where the call was; `step` is "" if the flow had ended.
 
-    For the arguments see `hang_up`. Without a `webhook`, Vonage never reported the end.
+    The arguments are those of `hang_up`. `webhook` is None if Vonage never reported the end.
     """
     scopes = Scopes(flow, session, context, Budget())
     for name in (session.at, *(level.flow for level in reversed(session.callers)), flow.name):
@@ -94,7 +93,7 @@ def may_report_end(flow: Flow) -> bool:
 
 
 def _left_step(session: Session, webhook: Webhook, seen: frozenset[str]) -> str:
-    """The step in which the caller left early; "" if the flow had ended."""
+    """The step that the caller was in when leaving early; "" if the flow had ended."""
     ended_by = getattr(webhook, "disconnected_by", None)
     last = [observer.step for observer in session.observers if observer.wait == OWN_LEG and ended_by != "platform"]
     step = session.step or (last[-1] if last else "")
@@ -105,8 +104,8 @@ def not_reached(flow: Flow, session: Session, outcome: str, context: TurnContext
     """The hooks of a placed call that reached nobody; their `event.name` and `event.status` are the outcome.
 
     Args:
-        flow: has `outbound`.
-        session: with the number, the ID of the request and the params; nobody has answered.
+        flow: the flow, which has `outbound`.
+        session: a new session with the number, the ID of the request and the params.
         outcome: Vonage's last status, `expired` or `unknown`.
         context: the values for the hooks.
     """
@@ -127,7 +126,7 @@ def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str])
 
 
 def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
-    """The flow and the step of a wait, of the latest turn or an earlier one; None if unknown."""
+    """The names of a wait's flow and step; None if neither the latest turn nor an observer has the wait."""
     if ref.turn == session.turn:
         return next(((wait.flow, wait.step) for wait in session.waits if wait.index == ref.index), None)
     known = (observer for observer in session.observers if (observer.turn, observer.wait) == (ref.turn, ref.index))

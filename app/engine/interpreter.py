@@ -1,7 +1,7 @@
 """Plays a flow, from one webhook to the next NCCO.
 
 Each function that plays a turn is a generator: it yields its requests (a tuple of `Lookup`s, to be made concurrently),
-is sent a tuple of the answers, and returns a `Turn`. Its driver stores nothing until it returns.
+is sent a tuple of the answers, and returns a `Turn`. Nothing is stored before the generator returns.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _follow(run: Run, target: Target) -> Step | None:
 
 
 def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
-    """The target of `step` after its sub-flow has returned `target`. Raises RenderError."""
+    """The target of `step` after its sub-flow has returned the outcome in `target`. Raises RenderError."""
     outcome = Outcome(target.returns, because=f"{left.name} returned {target.returns}")
     decision = step.exit.decide(outcome, run.frame(run.scopes.names()), 0)
     if decision is None or not isinstance(decision.move, Go):
@@ -117,7 +117,7 @@ def _play(run: Run, step: Step) -> Target | None:
 
 
 def ask(run: Run, step: Step) -> Playing[None]:
-    """Make a step's lookups concurrently. If one fails, its `ok` is false and the call continues."""
+    """Make a step's lookups concurrently. If a lookup fails, its `ok` is false and the call continues."""
     names = run.scopes.names()
     asked = []
     for lookup in step.asks:
@@ -133,14 +133,14 @@ def ask(run: Run, step: Step) -> Playing[None]:
 
 
 def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
-    """The idempotency key of a lookup: kept if the turn is attempted again, new each time it is made in a turn."""
+    """The idempotency key of a lookup: the same if the turn is tried again, different for each lookup in the turn."""
     asked = f"{run.before.id}:{run.before.turn + 1}:{run.scopes.flow.name}.{step.name}.{lookup.name}"
     times = run.asked[asked] = run.asked.get(asked, 0) + 1
     return asked if times == 1 else f"{asked}:{times}"
 
 
 def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, LookupAnswer]]) -> None:
-    """Put the answers of a step into scope together, since one may contain a sensitive value of another."""
+    """Put the answers of a step into scope together, since one answer may contain a sensitive value of another."""
     problems = run.scopes.keep(
         [(lookup, *lookup.definition.cast_answer(answer.value, answer.problem)) for lookup, answer in answers]
     )
@@ -152,7 +152,7 @@ def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, LookupA
 
 
 def _roll_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
-    """Roll back the failed step; return its error exit's target, and the step with that exit; None for the failsafe."""
+    """Roll back the failed step; return the target of its error exit (None for the failsafe) and that exit's step."""
     where = step.place if step else None
     run.note("failed", step.name if step else "", error.code, where=where, because=run.scopes.shown(error))
     run.roll_back_last(step)
@@ -206,7 +206,7 @@ def begin(
         session_id: the key of the new session.
         call: the data of the answer webhook.
         context: external values.
-        given: texts for the flow's params; the default is kept if a text does not fit its type.
+        given: texts for the flow's params; a param keeps its default if the text does not fit the param's type.
     """
     budget = Budget()
     turn = None if given else first_turn(flow, session_id, call, context, budget)
@@ -236,8 +236,8 @@ def begin_placed(flow: Flow, before: Session, context: TurnContext, detected: st
 def detected(flow: Flow, session: Session, outcome: str, context: TurnContext) -> Playing[Turn | None]:
     """The turn caused by machine detection; None if the result does not steer the call.
 
-    It steers until the called person gives an answer: while the call waits in its first step, even after a repeated
-    question.
+    The result steers the call until the called person answers a question: while the call waits in its first step, even
+    if the question was repeated.
 
     Args:
         flow: the flow at the revision of the session.
@@ -267,11 +267,11 @@ def param_of_query(type_: Kind, text: str) -> Any:
 
 
 def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, context: TurnContext) -> Playing[Turn]:
-    """The first turn of a connect's leg: the called party hears the flow in `onAnswer`.
+    """The first turn of a called party's leg: the party hears the flow in `onAnswer`.
 
     Args:
         flow: the flow of the call that dialled, at its revision.
-        session_id: the id of the new leg.
+        session_id: the ID of the new leg's session.
         parent: the session of the call that dialled.
         wait: the wait of the connect, whose `runs` names the flow.
         context: external values.
@@ -318,7 +318,7 @@ def resume(
         wait: the wait that the webhook arrived on.
         webhook: the parsed webhook; None if it is unreadable, which takes the `error` exit.
         context: external values.
-        seen: the statuses recorded for the waits of this turn.
+        seen: the statuses recorded for the waits of the latest turn.
     """
     if not wait.steers:
         return None
@@ -341,7 +341,7 @@ def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Pl
 
 
 def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[Turn | None]:
-    """Let the step's exit decide, and play its target."""
+    """Let the step's exit decide, and enter the target or play the step again. None if the exit ignores the outcome."""
     before = run.before
     if wait.sensitive:
         run.scopes.secrets.learn([outcome.digits, outcome.text])
@@ -386,7 +386,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
 
 
 def _play_again(run: Run, step: Step, decision: Decision) -> Playing[None]:
-    """Ask the same step again, or dial the next target of its list; its texts keep their first values."""
+    """Ask the same step again, or dial the next target of its list, with the values that the step was entered with."""
     if isinstance(decision.move, Again):
         run.tries += decision.move.counts_try
         run.asr_errors += not decision.move.counts_try

@@ -1,8 +1,8 @@
 """Determines the outcome that a webhook reports, for the server, the simulator and the prover.
 
-The called party of a connect may hear its own flow first. The parties are connected when that NCCO ends, and no NCCO
-action can hang up. So a party that declines is kept waiting until it hangs up. If anything fails, the party is
-connected, because a caller is waiting. Source: NCCO reference, Phone (onAnswer).
+The called party of a `connect` may first hear a flow of its own. The two parties are connected when the NCCO of that
+flow ends, and no NCCO action can hang up. So a called party that declines is kept waiting until it hangs up. If
+anything fails, the called party is connected, because a caller is waiting. Source: NCCO reference, Phone (onAnswer).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SOMEBODY_ANSWERED = frozenset({"answered", "completed", "human", "machine"})
 def hear_input(asked: Asked, webhook: InputWebhook) -> Outcome:
     """The outcome of an `input` webhook.
 
-    The first matching row decides:
+    The first row that applies decides:
 
     1. digits that are a key of the menu (also when `timed_out` is true): that choice; digits win over speech.
     2. digits, if a number was requested: collected.
@@ -107,7 +107,7 @@ def _longest_phrase(phrases: Mapping[str, str], text: str) -> str | None:
 
 
 def hear_status(webhook: StatusWebhook) -> Outcome:
-    """The outcome of a dial with this call status: the status itself, or `beep` once a machine's beep is heard.
+    """The outcome of a dial with this call status: the status itself, or `beep` for the beep of an answering machine.
 
     Source: webhook reference, Call status events and machine detection.
     """
@@ -127,9 +127,9 @@ def event_of(webhook: Webhook) -> str:
 def hear_connected(seen: frozenset[str]) -> Outcome:
     """The outcome of the notify after a connect, given the statuses that were reported for the called party.
 
-    The caller reaches the notify after talking to that party, and also when the event of a failed dial was lost. Unless
-    an answer was reported, it means `failed`, so that a lost `busy` never takes the path of a completed call. It also
-    means a failure if the party answered but declined.
+    The caller reaches the `notify` after talking to that party, and also when the event of a failed dial was lost. If
+    no answer was reported, the outcome is `failed`, so that a lost `busy` never takes the path of a completed call. If
+    the party answered but declined, the outcome is a failure too.
     """
     declined = sorted(seen & set(DIAL_FAILURES))
     if declined:
@@ -140,7 +140,7 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
 
 
 def declined(returned: str, *, is_over: bool) -> str:
-    """The outcome of a dial whose called party heard a flow and left; "" if the party was connected.
+    """The outcome of a dial whose called party heard a flow, but was not connected; "" if the party was connected.
 
     Args:
         returned: the outcome that the flow returned; "" for none.
@@ -152,11 +152,11 @@ def declined(returned: str, *, is_over: bool) -> str:
 
 
 ASR_ERRORS = 2
-"""How many speech recognition errors are not counted as failed attempts."""
+"""Number of speech recognition errors in a step that do not count as failed attempts."""
 
 
 def hear(step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, seen: frozenset[str]) -> Outcome | None:
-    """The outcome of a wait that steers; None for a webhook that does not, `error` for an unreadable one."""
+    """The outcome of a webhook on a wait that steers; None if the webhook does not steer, `error` if unreadable."""
     match wait.kind:
         case "input":
             return _hear_answer(step, session, webhook)

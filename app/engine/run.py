@@ -40,13 +40,13 @@ class Savepoint(NamedTuple):
 
 
 class Run:
-    """Builds one turn. Each call of a function in `app.engine.interpreter` has its own.
+    """Builds one turn; each turn has its own instance.
 
     Attributes:
-        root: the flow in which the call began.
+        root: the flow that the call began in.
         before: the session before the turn.
-        scopes: the flows that the call is in, and the names that values may use.
-        trace: what the turn did.
+        scopes: the flows that the call is in, and the names that values can use.
+        trace: the lines of the turn's trace so far.
         asked: how often each lookup was made, for idempotency keys.
         step: the current step; "" after the last one.
         tries, asr_errors, position: the counters of that step, as in `Session`.
@@ -108,7 +108,7 @@ class Run:
         self.scopes.entered_at = now
 
     def come_back(self, target: Target) -> Step | None:
-        """Return to the step that ran this flow, with `target`'s result; None if no step waits.
+        """Return to the step that ran the current flow, with the result in `target`; None if no step waits.
 
         Raises RenderError.
         """
@@ -120,7 +120,7 @@ class Run:
         return step
 
     def end(self) -> None:
-        """Let the call end after the actions so far; a called party is then connected."""
+        """Let the call end after the actions so far; a called party is then connected, unless it declined."""
         self.last_conversation = self.step if self._builder.ends_in_conversation else ""
         self.step = ""
         if self.before.parent and self.returned in DIAL_FAILURES:
@@ -145,7 +145,7 @@ class Run:
         return self._built
 
     def frame(self, names: Mapping[str, Any], position: int = 0, waited: float = 0.0) -> Frame:
-        """The names that a step's parts and exit may use."""
+        """The frame of a step: the names that its parts and its exit can use, and which numbers may be dialled."""
         dialled = self._built.dialled if self._built else self.before.dialled
         return Frame(names, position, waited, self._may_dial, self.context.dial_limit - dialled)
 
@@ -170,30 +170,31 @@ class Run:
     def holds_again(self, step: Step) -> bool:
         """Whether this turn has come back to the step with the `hold`, which then plays even if its condition is true.
 
-        So a queue in which nobody can be rung returns to its hold without an endless loop in one turn. Our choice.
+        So a queue in which nobody can be rung does not loop endlessly within one turn. Our choice.
         """
         return step.exit.asks_again and any(mark.step is step for mark in self._marks[:-1])
 
     def wait_for(self, step: Step) -> None:
-        """Start `step` when the caller reaches it: add a checkpoint that reports it."""
+        """Let `step` start when the caller reaches it: add a checkpoint that reports this."""
         self.note("reaches", step.name, REACHED, where=step.place, because="it begins when the caller reaches it")
         self._builder.add_checkpoint(
             self.scopes.flow, step, checkpoint(REACHED, step.place, steers=True), self.frame(self.scopes.names())
         )
 
     def play(self, step: Step, frame: Frame, again: Again = ENTERED) -> None:
-        """Add what a step of this flow plays; see `NccoBuilder.play`. Raises RenderError."""
+        """Add the actions of a step of the current flow; see `NccoBuilder.play`. Raises RenderError."""
         self._builder.play(Origin(self.scopes.flow, step, frame), self._waiting, again)
 
     def _waiting(self) -> Iterator[Origin]:
-        """The steps that wait for this flow, the innermost first."""
+        """The steps that wait for the current flow, the innermost first."""
         for flow, step, names in self.scopes.waiting():
             yield Origin(flow, step, self.frame(names))
 
     def enter_stretch(self, target: Target) -> bool:
         """Enter a step and play everything up to the next wait or the end of the call, if everything is precomputed.
 
-        Otherwise, or if this call differs, nothing is played: the steps must be played one by one.
+        Returns False and plays nothing if the steps must be played one by one: they are not all precomputed, or the
+        precomputed actions do not fit this call.
         """
         if target.step is None or target.sets:
             return False
@@ -224,7 +225,7 @@ class Run:
         return True
 
     def mark(self, step: Step) -> None:
-        """Save the state of the turn before `step` adds to it. Raises RenderError past the step limit."""
+        """Save the state of the turn before `step` adds to it. Raises RenderError if the step limit is exceeded."""
         self._marks.append(Savepoint(step, self._builder.mark(), len(self.hooks), self.scopes.state))
         self.step = step.name
         if len(self._marks) > STEP_LIMIT:
@@ -252,7 +253,7 @@ class Run:
     def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
         """Where the call goes if `step` fails, and the step with that error exit; None for the failsafe.
 
-        If a flow does not handle it, the call leaves that flow, and the step that runs it fails.
+        If a flow does not handle the failure, the call leaves that flow, and the step that runs the flow fails.
         """
         while True:
             target = self._error_exit(step)
@@ -263,7 +264,7 @@ class Run:
     def _error_exit(self, step: Step | None) -> Target | None:
         """Where the call goes if `step` fails: its own `error`, or else that of its flow; None if both are used up.
 
-        It never leads to a step that has failed in this turn, nor to the same target twice.
+        Never returns a step that has failed in this turn, or the same target twice.
         """
         flow = self.scopes.flow
         if step is not None:
@@ -276,7 +277,7 @@ class Run:
         return None
 
     def fault(self) -> tuple[Savepoint, Issue] | None:
-        """The first error because of which Vonage would refuse the NCCO, with the step that added it."""
+        """The first error that would make Vonage refuse the NCCO, and the step that caused it; None if it is valid."""
         found = None if self._ready else self._builder.fault()
         if found is None:
             return None
@@ -292,7 +293,7 @@ class Run:
             stretch, ncco = self._ready
             waits = stretch.waits
             is_over = stretch.is_over
-            dialled = before.dialled + stretch.dials  # nothing else was played in this turn
+            dialled = before.dialled + stretch.dials  # the turn played nothing else
         else:
             ncco = self._builder.actions()
             waits = tuple(self._builder.waits)

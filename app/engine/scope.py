@@ -1,4 +1,4 @@
-"""The names that values may use during a turn: the variables and lookups of each flow in the call, and more."""
+"""The names that values can use during a turn: the variables and lookups of each flow, and names such as `call`."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class FlowScope(NamedTuple):
     """The variables and lookups of a call in one flow; immutable.
 
     Attributes:
-        variables: by name, without those in `tokens`.
+        variables: the values of variables by name, without the variables in `tokens`.
         step: the step that runs another flow; "" in the flow that the call is in now.
         secrets: the sensitive variables that were assigned in this turn.
         tokens: the tokens of sensitive variables assigned in earlier turns, invisible to flows.
@@ -104,7 +104,7 @@ class FlowScope(NamedTuple):
             now: when the step was entered.
             locale: the locale of the call.
             budget: the turn's budget.
-            with_hours: whether a value may use opening hours.
+            with_hours: whether to include the opening hours.
         """
         flow = self.flow
         names: dict[str, Any] = {
@@ -125,7 +125,7 @@ class FlowScope(NamedTuple):
         return Names(names, budget)
 
     def with_variable(self, name: str, value: Any) -> FlowScope:
-        """The scope with a variable set. A sensitive variable is stored after the turn only as a token."""
+        """A copy of the scope with a variable set. A sensitive variable is stored after the turn only as a token."""
         variables = {**self.variables, name: value}
         if not self.flow.variables[name].sensitive:
             return FlowScope(self.flow, variables, *self[2:])
@@ -133,7 +133,7 @@ class FlowScope(NamedTuple):
         return self._replace(variables=variables, secrets=self.secrets | {name}, tokens=tokens)
 
     def with_answer(self, name: str, answer: Mapping[str, Any]) -> FlowScope:
-        """The scope with the answer of a lookup."""
+        """A copy of the scope with the answer of a lookup."""
         hidden = {other: kept for other, kept in self.hidden.items() if other != name}
         return self._replace(lookups={**self.lookups, name: answer}, asked=self.asked | {name}, hidden=hidden)
 
@@ -149,7 +149,7 @@ class FlowScope(NamedTuple):
         return answer
 
     def kept_lookups(self, mask: Callable[[str], str]) -> Mapping[str, Any]:
-        """The answers of its lookups as they are stored after the turn."""
+        """The answers of the flow's lookups as they are stored after the turn."""
         if not self.flow.sensitive_paths:
             return self.lookups
         return {**self.lookups, **self.hidden, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
@@ -206,10 +206,10 @@ NOT_SHOWN = "not shown: it may contain a sensitive value"
 
 
 class Scopes:
-    """The flows that a call is in during a turn, and the names that values in the innermost flow may use.
+    """The flows that a call is in during a turn, and the names that values in the innermost flow can use.
 
     Args:
-        root: the flow in which the call began.
+        root: the flow that the call began in.
         before: the session before the turn.
         context: the turn's context.
         budget: the turn's budget.
@@ -218,7 +218,7 @@ class Scopes:
         flow: the current flow.
         locale: the locale that the caller chose; "" until then.
         heard: the caller's input before the current step was entered.
-        entered_at: when that step was entered (aware, UTC).
+        entered_at: when the current step was entered (aware, UTC).
         answers: the answer of each lookup by name, masked for the store.
     """
 
@@ -242,18 +242,18 @@ class Scopes:
         self.flow = self._scope.flow
 
     def _change(self, scope: FlowScope) -> None:
-        """Replace the innermost scope with another one of the same flow."""
+        """Replace the innermost scope with another scope of the same flow."""
         self._scopes = (*self._scopes[:-1], scope)
         self._scope = scope
 
     @cached_property
     def secrets(self) -> Secrets:
-        """The sensitive values that the turn has received so far. Rolling back a step keeps all of them."""
+        """The sensitive values that the turn has received so far. Rolling back a step does not remove any."""
         return Secrets()
 
     @property
     def is_outermost(self) -> bool:
-        """Whether no flow waits for this one."""
+        """Whether no flow waits for the current one."""
         return len(self._scopes) == 1
 
     @property
@@ -274,13 +274,13 @@ class Scopes:
         self.flow = self._scope.flow
 
     def names(self, now: datetime | None = None, heard: Mapping[str, Any] | None = None) -> Names:
-        """The names that the current step's values may use.
+        """The names that the current step's values can use.
 
-        Cached until something in it changes. Callers must not modify it.
+        The result is cached until one of the values changes. The function's callers must not modify it.
 
         Args:
-            now: a time other than when the step was entered.
-            heard: the caller's input, if it has changed since the step was entered.
+            now: the value of `now`; by default, the time when the step was entered.
+            heard: the caller's input; by default, the input from before the step was entered.
         """
         now = now or self.entered_at
         heard = self.heard if heard is None else heard
@@ -293,7 +293,7 @@ class Scopes:
         return self._names
 
     def waiting(self) -> Iterator[tuple[Flow, Step, Names]]:
-        """The steps that wait for this flow, each with its flow and its names, the innermost first."""
+        """The steps that wait for the current flow, each with its flow and its names, the innermost first."""
         for scope in reversed(self._scopes[:-1]):
             names = scope.names(
                 self._call,
@@ -317,10 +317,10 @@ class Scopes:
     def keep(self, read: list[tuple[AskedLookup, Mapping[str, Any], str]]) -> list[str]:
         """Put the answers of a step's lookups into scope; return why each is only a default, "" for a real answer.
 
-        The sensitive values of all answers are collected first. Answers that contain one get a token instead.
+        The sensitive values of all answers are collected first. Wherever an answer repeats one, it gets a token.
 
         Args:
-            read: each lookup with its answer, and why that is only the default; "" for a real answer.
+            read: each lookup with its answer, and why the answer is only the default; "" for a real answer.
         """
         for lookup, answer, problem in read:
             if not problem:
@@ -338,7 +338,7 @@ class Scopes:
         return problems
 
     def begin(self, runs: Runs, step: str) -> None:
-        """Start another flow, while this one waits for it in `step` or is left for good. Raises RenderError."""
+        """Start another flow; the current one waits for it in `step`, or is left for good. Raises RenderError."""
         names = self.names()
         given = {assignment.name: assignment.value.render(names) for assignment in runs.given}
         sub = new_scope(self._root.named(runs.flow), given)
@@ -351,7 +351,7 @@ class Scopes:
             raise RenderError("R103", f"more than {LEVEL_LIMIT} flows wait for each other", runs.flow)
 
     def come_back(self, target: Target) -> Step:
-        """Go back to the waiting flow with `target`'s result, and return the step that waits. Raises RenderError."""
+        """Go back to the waiting flow with the result in `target`; return the step that waits. Raises RenderError."""
         names = self.names()
         returned = {assignment.name: assignment.value.render(names) for assignment in target.sets}
         step = self.leave()
@@ -361,7 +361,7 @@ class Scopes:
         return step
 
     def leave(self) -> Step:
-        """Go back to the flow that waits for this one, and return the step that ran it."""
+        """Go back to the flow that waits for the current one, and return the step that waits."""
         *outer, scope = self._scopes[:-1]
         self._set((*outer, scope._replace(step="")))
         return self.flow.steps[scope.step]
@@ -384,7 +384,7 @@ class Scopes:
 
 
 def observers(root: Flow, before: Session) -> tuple[Observer, ...]:
-    """The waits of earlier turns whose events send hooks, and those of this turn."""
+    """The waits whose events send hooks: those of earlier turns, then those that the latest turn opened."""
     observed = list(before.observers)
     for wait in before.waits:
         if wait.kind != "event":

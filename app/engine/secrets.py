@@ -2,8 +2,9 @@
 
 A server that receives a PIN may return it, in a message or in a separate field. Every text is therefore compared with
 the sensitive values that the turn has received, character by character; case, width and URL encoding are ignored. A
-value of six or more characters is found anywhere in a text. One of four or five must be a whole word or number: one
-phone number in a thousand contains 2580 by chance. Shorter ones must be the whole text. Our choice.
+value of six or more characters is found anywhere in a text. A value of four or five characters must be a whole word or
+number, because one phone number in a thousand contains 2580 by chance. A shorter value must be the whole text. Our
+choice.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ ANYWHERE_LENGTH: Final = 6
 """A secret with at least this many characters is also found inside longer words and numbers."""
 
 PART_LENGTH: Final = 4
-"""A secret with at least this many characters is also found inside longer text."""
+"""A secret with at least this many characters is also found inside longer text, at least as a whole word or number."""
 
 
 class Secrets:
@@ -77,7 +78,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _folded(text: str) -> str:
-    """The text in a normal form: case, width, URL encoding and digits of other scripts."""
+    """The text with differences in case, width, URL encoding and the script of digits removed."""
     decoded = unquote_plus(text) if "%" in text else text
     if not decoded.isascii():
         decoded = "".join(_digit(char) for char in unicodedata.normalize("NFKC", decoded))
@@ -89,7 +90,7 @@ def _digit(char: str) -> str:
 
 
 def masked(value: Any, paths: Collection[Path], mask: Callable[[str], str]) -> Any:
-    """`value` with tokens in place of everything at `paths`."""
+    """A copy of `value` with tokens in place of everything at `paths`."""
     if () in paths:
         return mask(str(value))
     inner = by_first_key(paths)
@@ -114,7 +115,7 @@ def leading_to(value: Any, paths: Collection[Path]) -> Iterator[Any]:
 
 
 def without(value: Any, paths: Collection[Path]) -> Any:
-    """`value` without everything at `paths`."""
+    """A copy of `value` without everything at `paths`."""
     inner = by_first_key(paths)
     if isinstance(value, dict):
         kept = {name: each for name, each in value.items() if () not in inner.get(name, ())}

@@ -1,4 +1,4 @@
-"""The state of one call between two webhooks, the input and result of a turn, and its trace."""
+"""The state of a call between two webhooks, and the input, the result and the trace of a turn."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class WaitRef(NamedTuple):
 
 
 class OpenWait(NamedTuple):
-    """A point where a webhook may arrive.
+    """A point in a call where the server waits for a webhook.
 
     Attributes:
         index: the number of the wait within its turn, from 0.
@@ -62,7 +62,7 @@ class OpenWait(NamedTuple):
         steers: whether the reply to the webhook may replace the NCCO.
         sensitive: whether the digits and words in its webhook must never be stored.
         flow: the flow of that step; "" for the flow that the call began in.
-        runs: the flow for the called party of a connect, and its params, if any.
+        runs: the flow that the called party of a `connect` hears and its params, or None.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
@@ -76,7 +76,7 @@ class OpenWait(NamedTuple):
 
 
 class Level(NamedTuple):
-    """A flow that waits until a flow that it runs returns.
+    """A flow that waits for the return of a flow that it runs.
 
     Attributes:
         flow: the name of the waiting flow.
@@ -97,7 +97,7 @@ OWN_LEG: Final = -1
 class Observer(NamedTuple):
     """A wait of an earlier turn whose events still send hooks, even hours later.
 
-    A call whose flow has ended, but whose caller is still in a `conversation`, has one for its own leg.
+    If the flow has ended, but the caller is still in a `conversation`, the call has an observer for the caller's leg.
 
     Attributes:
         turn, wait: the numbers of the turn and the wait; `wait` is OWN_LEG for the caller's own leg.
@@ -114,7 +114,7 @@ class Session(NamedTuple):
     """The server's state of one call.
 
     Attributes:
-        id: the leg uuid of its answer webhook, or a random id.
+        id: an ID made from the leg UUID of the answer webhook, or a random ID.
         turn: number of the latest turn, from 1.
         step: the step that waits; "" once the call is over.
         tries: number of failed attempts in that step.
@@ -124,14 +124,14 @@ class Session(NamedTuple):
         variables: the variables by name; sensitive values are tokens.
         entered_at: `now` when the step was entered (aware, UTC), so that a repeated prompt is the same.
         heard: the value of `input` when the step was entered (digits, text, confidence).
-        waits: the waits that this turn opened.
-        is_over: nothing more can be played.
-        at: the flow of `step`, if it is not the one that the call began in.
-        callers: the flows that wait for it, the outermost first.
-        lookups: the answers of the lookups of this flow, by name.
+        waits: the waits that the latest turn opened.
+        is_over: whether nothing more can be played.
+        at: the flow of `step`; "" for the flow that the call began in.
+        callers: the flows that wait for the flow of `step`, the outermost first.
+        lookups: the answers of that flow's lookups, by name.
         locale: the locale that the caller chose; "" until then.
         observers: the waits of earlier turns whose events still send hooks.
-        parent: the session whose connect created this leg; "" for an incoming call.
+        parent: the session whose `connect` created this leg; "" for an incoming call.
         returned: the outcome that the flow returned if no other flow waited for it.
     """
 
@@ -162,7 +162,7 @@ class Session(NamedTuple):
 R = TypeVar("R", Call, OpenWait, Level, Session)
 
 _FIRST_RARE: Final = Session._fields.index("at")
-"""The first optional field: it and the following ones are written only if not empty."""
+"""The index of the first optional field. This field and the following ones are written only if they are not empty."""
 _NOTHING_RARE: Final = tuple(Session._field_defaults.values())[_FIRST_RARE - len(Session._fields) :]
 
 
@@ -208,7 +208,7 @@ def _call_fields(call: Call) -> dict[str, Any]:
         "sip": call.sip,
         "custom_data": call.custom_data,
     }
-    if call.request:  # hosts of the previous version know no such field
+    if call.request:  # hosts with the previous version do not know this field
         fields["request"] = call.request
     return fields
 
@@ -256,7 +256,7 @@ _read_session = _reader(Session)
 
 
 def from_json(state: bytes) -> Session:
-    """The session that `to_json` wrote. Raises ValueError for anything else."""
+    """Read a session that `to_json` wrote. Raises ValueError for anything else."""
     try:
         known: dict[str, Any] = orjson.loads(state)
         known["call"] = _read_call(known["call"])
@@ -273,7 +273,7 @@ def from_json(state: bytes) -> Session:
 
 
 class TurnContext(NamedTuple):
-    """The external values that a turn may use.
+    """The external values that a turn can use.
 
     Attributes:
         now: the current time (aware, UTC).
@@ -316,7 +316,7 @@ class LookupAnswer(NamedTuple):
     """The answer to a lookup. The interpreter is sent one for each lookup, in order.
 
     Attributes:
-        value: the result of `json.loads`, or of the function; None if there is none.
+        value: the decoded JSON of the response, or the result of the function; None if there is none.
         problem: why the value is missing, in one short sentence, or "".
         ms: how long the lookup took, in milliseconds.
         is_cached: whether the answer comes from the cache.
@@ -345,7 +345,7 @@ class Turn(NamedTuple):
         trace: what the turn did, and why.
         outcome: what the webhook meant (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
         is_failsafe: whether no part of the flow could be played.
-        hooks: our webhooks to send after the reply (`app.flow.language.hooks.Hook`).
+        hooks: the hooks to send after the reply (`app.flow.language.hooks.Hook`).
         lookups: the answers of lookups by name, as used in the turn.
         has_fault: whether a line of the trace says `failed` or `refused`.
         trace_json: the trace as JSON if it is the same in every call; otherwise b"".
@@ -366,18 +366,19 @@ class Turn(NamedTuple):
 
 @dataclass
 class TraceLine:
-    """One thing a turn did. orjson serialises dataclasses itself, and fastest without slots.
+    """One line of a turn's trace. It is a dataclass without slots, because orjson serialises those fastest.
 
     Attributes:
         did: `answered`, `heard`, `decided`, `entered`, `asked`, `ran`, `reaches`, `refused` or `failed`.
-        step: the step in which it happened.
+        step: the step that the line is about.
         what: the outcome, target or action.
         where: the line of the flow that decided, as `file:line`; or "".
         because: the reason, in one sentence.
         others: why the other lines or choices did not apply.
         by: for input `keys` or `speech`; for a lookup `answer` or `default`; "" otherwise.
-        attempt, attempts: the failed attempt, and the number of tries, that a `retry` decided on; 0 otherwise.
-        next_target: the number of the next target of a list; 0 otherwise.
+        attempt: the number of the failed attempt, from 1, in a decision after a failed attempt; 0 otherwise.
+        attempts: the maximum number of attempts in such a decision; 0 otherwise.
+        next_target: the number of the next target in a list of targets to dial, from 1; 0 otherwise.
     """
 
     did: str

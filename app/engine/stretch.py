@@ -1,11 +1,11 @@
-"""The actions from one step to its next wait, precomputed when the first call reaches them.
+"""The actions from one step to the next wait, precomputed when the first call reaches the step.
 
 Most steps use values of a call only in the fields of their actions. Apart from these fields, their actions, waits, tail
 and trace lines are the same in every call. A `Stretch` contains all of this, and a call fills in the fields.
 
 There is no stretch if anything else depends on the call: a condition, a lookup, a list of numbers, a computed number to
-dial. A stretch that cannot be filled in for a call returns None. The interpreter then plays the same steps one by one,
-and rolls back those that fail.
+dial. `Stretch.play` returns None if the fields cannot be filled in for a call. In both cases, the interpreter plays the
+same steps one by one, and rolls back those that fail.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from app.flow.templates.values import Value
 from app.ncco import check, options_are_clean
 
 ENTERED: Final = Again()
-"""How a step is played when it is entered: completely."""
+"""Means that a step is entered and not repeated: all of it is played."""
 STEP_LIMIT: Final = 200
 """Maximum number of steps in one turn. A loaded flow has no cycle without input, so only a bug can reach this limit."""
 
 
 class ReadyAction(NamedTuple):
-    """One action.
+    """One precomputed action.
 
     Attributes:
         constant: the action as it is in every call, with None for each hole.
@@ -96,11 +96,11 @@ class Stretch:
         """The NCCO of a turn; None if an action cannot be computed or dialled, or Vonage would refuse it.
 
         Args:
-            names: the names for values.
+            names: the names that values can use.
             context: the turn's context.
-            session: the id of the call's session.
+            session: the ID of the call's session.
             turn: the number of the turn.
-            dialled: number of dials of the call.
+            dialled: number of dials of the call so far.
         """
         if dialled + self.dials + self.tail_dials > context.dial_limit:
             return None
@@ -130,7 +130,7 @@ class Stretch:
 def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, budget: Budget) -> Turn | None:
     """The first turn of a call if one stretch leads to its first wait; otherwise None, and it is played step by step.
 
-    Args: the names from `app.engine.interpreter.begin`, and the turn's budget.
+    The arguments are those of `app.engine.interpreter.begin`, and the turn's budget.
     """
     stretch = stretch_of(flow, flow.steps[flow.start], is_root=True)
     if stretch is None or stretch.ends or not stretch.is_enterable:
@@ -171,7 +171,7 @@ def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, bu
 
 
 def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED) -> Stretch | None:
-    """The stretch that starts when `step` plays or repeats; None if there is none.
+    """The stretch that starts when `step` is played or repeated; None if there is none.
 
     Everything that comes before the step's `do` has been done already: lookups, assignments, hooks.
 
@@ -188,7 +188,7 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED)
             stretch = _stretch(flow, step, is_root=is_root, again=again)
         except DependsOnCall:
             stretch = None
-        flow.stretches[key] = (again, stretch)  # with `again`, so that no other prompts get its ID
+        flow.stretches[key] = (again, stretch)  # keeps `again` alive: its prompts' `id` stays unique
     found: Stretch | None = flow.stretches[key][1]
     return found
 
@@ -259,7 +259,7 @@ def _is_enterable(step: Step) -> bool:
 
 def _ready(draft: Draft, wait: OpenWait | None = None) -> ReadyAction:
     holes = draft.computed or {}
-    unsure = tuple(name for name, value in holes.items() if not isinstance(value, OurNumber))  # it checks itself
+    unsure = tuple(name for name, value in holes.items() if not isinstance(value, OurNumber))  # checks itself
     return ReadyAction(draft.action, holes, unsure, wait)
 
 
@@ -278,5 +278,5 @@ def decided(step: Step, jump: Jump) -> TraceLine:
 
 
 def written_at(place: Place | None) -> str:
-    """A place as `file:line`, as in traces."""
+    """A place as `file:line`, as traces show it; "" for None."""
     return f"{place.file}:{place.line}" if place else ""

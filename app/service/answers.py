@@ -26,7 +26,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
         return await _answer_without_flow(turns, delivery, id_, flow)
     given = {} if flow is None else delivery.params(found.params)
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
-    for _ in range(2):  # a leg that is transferred into the same flow opens another session
+    for _ in range(2):  # the second time for a leg that was transferred into the same flow: it needs a new session
         turn = await turns.play(engine.begin(found, id_, call, context, given))
         try:
             return await turns.begin(turn, answer_row(delivery, id_, turns.policy.keys[0]), delivery)
@@ -40,8 +40,8 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
 async def answered_session(turns: Turns, id_: str, call: Call) -> str:
     """The ID of the session for an answer webhook in an open call: `id_`, or a new one after a transfer.
 
-    After a REST transfer into the same flow, Vonage asks for a new NCCO in another conversation; a repeated delivery
-    names the same conversation.
+    After a REST transfer into the same flow, Vonage asks for a new NCCO with another conversation UUID. A repeated
+    delivery has the same conversation UUID.
     """
     row = await turns.store.load(id_)
     known = from_json(row.state).call.conversation_uuid if row is not None else ""
@@ -50,7 +50,7 @@ async def answered_session(turns: Turns, id_: str, call: Call) -> str:
 
 
 async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow: str | None) -> Reply:
-    """The failsafe NCCO, or the stored reply if a flow took the call when it began."""
+    """Reply with the failsafe NCCO, or with the stored reply if this call has already been answered."""
     if turns.library.is_awaited:
         raise StoreUnavailable("the flows are waiting for the store")
     id_ = await answered_session(turns, id_, delivery.call)

@@ -41,12 +41,12 @@ MANIFEST: Final = "manifest.json"
 _RECORDING: Final = re.compile(r"recordings/[0-9a-f]{32}")
 _BLOCK: Final = 1 << 20
 _MANIFEST_BYTES: Final = 1 << 16
-"""Maximum size of a manifest without its list of files."""
+"""Maximum number of bytes of a manifest without its list of files."""
 _ENTRY_BYTES: Final = 256
-"""Maximum size of a manifest's entry for one file; a recording's takes about 160 bytes."""
+"""Maximum number of bytes of a manifest's entry for one file; the entry of a recording has about 160."""
 _FEW_FILES: Final = 1_000
 _LEAST_BYTES: Final = 16
-"""A recording takes at least this many bytes in an archive, even compressed: its name and its checksum are random."""
+"""Minimum number of bytes of a recording in an archive, even if compressed: its name and its checksum are random."""
 
 
 class NotABackup(AppError):
@@ -65,10 +65,10 @@ class FileSum:
 
 
 class Manifest(BaseModel):
-    """The contents of an archive.
+    """The manifest of an archive: its origin and its files.
 
     Attributes:
-        version: the version of the program that wrote it.
+        version: the version of the program that wrote the archive.
         made_at: the time of the database's snapshot.
         database: the URL of the database, without user and password.
         keys: fingerprints of the keys that sign the callback URLs of its calls.
@@ -100,7 +100,7 @@ class BackupPlaces:
 
     @property
     def present(self) -> Iterator[str]:
-        """The places that are in use."""
+        """The places that already contain data."""
         yield from (str(path) for path in (self.store.path, self.key) if path is not None and path.is_file())
         if self.recordings is not None and not self.recordings.is_empty():
             yield self.recordings.place
@@ -133,11 +133,10 @@ class _HashedFile:
 async def write_backup(
     target: Path, places: BackupPlaces, keys: Iterable[bytes], version: str, now: datetime
 ) -> tuple[int, list[str]]:
-    """Write an archive, even while servers are running; returns its size in bytes, and IDs of lost recordings.
+    """Write an archive, even while servers are running; returns its size in bytes, and the IDs of lost recordings.
 
-    The archive gets its name only after it has been verified.
-
-    Until then, a copy of the database is in the same folder. Raises StoreError, OSError, NotABackup.
+    Until the archive has been verified, it has a temporary name, and a copy of the database is in the same folder.
+    Raises StoreError, OSError, NotABackup.
 
     Args:
         target: an absolute path. An existing file is replaced.
@@ -193,7 +192,7 @@ def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) 
 
 @contextmanager
 def _written_to(folder: Path) -> Iterator[None]:
-    """Name the folder in an OSError about a file in it, such as a full disk."""
+    """Add the folder's name to an OSError that has none, such as that of a full disk."""
     try:
         yield
     except OSError as error:
@@ -256,7 +255,7 @@ def read_manifest(file: Path) -> Manifest:
 
 @contextmanager
 def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]]]:
-    """Iterate over the files of an archive. No name leads outside a folder. Raises NotABackup."""
+    """Iterate over the files of an archive. Only names that a backup uses are accepted. Raises NotABackup."""
 
     def entries(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
         for entry in archive:
@@ -279,7 +278,7 @@ def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]
 
 
 class _BackupEntry(tarfile.TarInfo):
-    """An entry of an archive. tarfile reads the headers of the next entry, such as a long name, into memory whole."""
+    """An entry of an archive. Limits extra headers, such as a long name: tarfile reads each into memory as a whole."""
 
     @classmethod
     def frombuf(cls, *header: Any) -> Self:
@@ -297,7 +296,7 @@ def _opened(file: Path) -> tarfile.TarFile:
 
 
 async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -> None:
-    """Replace everything with the contents of an archive, atomically. Raises NotABackup, StoreError, OSError.
+    """Replace all data with the contents of an archive, atomically. Raises NotABackup, StoreError, OSError.
 
     Parts that the archive does not contain stay unchanged. All files are written and checked before the first one is
     moved; the database is moved last.
@@ -317,7 +316,7 @@ async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -
 
 
 def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitStack) -> Mapping[str, Path]:
-    """Write the parts into folders next to their destinations, which `stack` deletes; returns their paths."""
+    """Extract the parts into folders next to their destinations; returns their paths. `stack` deletes the folders."""
     drafts: dict[str, Path] = {}
     parts = {f"{part}{found}" for part, found, _ in (name.partition("/") for name in manifest.files)}
     folders = {DATABASE: (places.store.path or Path(DATABASE)).absolute().parent}

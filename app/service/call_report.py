@@ -20,17 +20,17 @@ MOST_NAMES: Final = 1_000
 """Maximum number of flows and of called numbers that are counted by name; the rest are counted as `other`."""
 
 DAYS: Final = 7
-"""Number of days in a report if no period is given. The last one is today."""
+"""Number of days in a report if no period is given. The last day is today."""
 
 
 @dataclass(slots=True)
 class CallCounts:
-    """Counts of calls.
+    """The counts of a group of calls.
 
     Attributes:
-        seconds: total duration, from the answer webhook to the end, of the calls whose end is known.
+        seconds: total duration of the calls whose end is known, each from its answer webhook to its end.
         results: number of calls by result.
-        until_person: number of calls, by the whole seconds from the answer webhook until a person answered.
+        until_person: number of calls by the seconds, rounded down, from the answer webhook until a person answered.
     """
 
     seconds: float = 0
@@ -39,7 +39,7 @@ class CallCounts:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The columns of a report that follow the names. A percentile is None if no person answered."""
+        """A report's row without its first two columns, `by` and `name`. A percentile is None if no person answered."""
         return {
             "calls": self.results.total(),
             "minutes": round(self.seconds / 60, 1),
@@ -58,7 +58,7 @@ class CallCounts:
 
 
 def percentile(counts: Counter[int], share: float) -> int | None:
-    """The smallest value that is at least as large as this share of all values (nearest rank)."""
+    """The percentile of the values for a `share` from 0 to 1, by nearest rank; None if there are no values."""
     left = ceil(share * counts.total())
     for value in sorted(counts):
         left -= counts[value]
@@ -69,7 +69,7 @@ def percentile(counts: Counter[int], share: float) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The days from `first` up to but not including `end`, in a time zone. Raises ValueError if there are none."""
+    """The days from `first` up to but not including `end`, in a time zone. Raises ValueError if there are no days."""
 
     first: date
     end: date
@@ -106,7 +106,7 @@ def read_period(first: date | None, last: date | None, zone: tzinfo, now: dateti
 
 
 def zone_of(project: Project, flow: str = "") -> ZoneInfo:
-    """The time zone of a flow's opening hours, or of all flows. UTC if there is none, or more than one."""
+    """The time zone of the opening hours of a flow, or of all flows. UTC if they have none, or more than one."""
     flows = [project.flows[flow]] if flow in project.flows else [] if flow else project.flows.values()
     zones = {calendar.zone for each in flows for calendar in each.calendars.values()}
     return zones.pop() if len(zones) == 1 else ZoneInfo("UTC")
@@ -114,7 +114,7 @@ def zone_of(project: Project, flow: str = "") -> ZoneInfo:
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """The calls of a period: in total, and by flow and called number, most calls first.
+    """The counts of a period's calls: of all calls, of each flow and of each called number, most calls first.
 
     Attributes:
         days: number of calls by result, for each day with calls.
@@ -138,7 +138,7 @@ class CallReport:
 
 
 async def count_calls(calls: AsyncIterable[CallResult], period: Period, flow: str = "") -> CallReport:
-    """Count the `calls` of a period; with `flow`, only calls that started in it."""
+    """Count the `calls` of a period; with `flow`, only calls that started in that flow."""
     tallies: dict[tuple[str, str], CallCounts] = {("all", ""): CallCounts()}
     days = defaultdict[date, Counter[str]](Counter)
     hours = Counter[int]()

@@ -28,12 +28,12 @@ RESULTS: Final[Mapping[ResultName, str]] = {
     "open": "the call is in progress",
     "lost": "none of these, and the end of the call was not reported",
 }
-"""The possible results; the first that applies counts. A caller who was put through but reached nobody is missed,
-whatever they heard.
+"""The possible results of a call; the first that applies is used. A call that was put through but that nobody answered
+is missed, whatever the caller heard.
 """
 
 AT_ONCE: Final = 500
-"""Number of calls whose traces are read at once."""
+"""Number of calls whose traces are read in one query."""
 _SPOKEN: Final = frozenset({"talk", "stream"})
 
 
@@ -42,10 +42,10 @@ class CallResult(NamedTuple):
 
     Attributes:
         caller, to: digits or a user's name; "" if withheld.
-        step: the current or last step.
+        step: the step that the call is in, or was in when it ended.
         rang: whether the call was put through to somebody.
-        person_at: when a person answered, if any.
-        ended_at: None if unknown.
+        person_at: when a person answered; None if nobody did.
+        ended_at: when the call ended; None if no end is stored.
     """
 
     key: int
@@ -64,9 +64,9 @@ class CallResult(NamedTuple):
 async def results(
     records: Records, flows: Mapping[str, Flow], since: int, until: int, now_ms: int
 ) -> AsyncIterator[CallResult]:
-    """Incoming calls that began between `since` (inclusive) and `until` (exclusive), without called parties' legs.
+    """The incoming calls that began between `since` (inclusive) and `until` (exclusive), with their results.
 
-    `flows` are the current ones, by name. Raises StoreError.
+    Called parties' legs are left out. `flows` are the flows in use, by name. Raises StoreError.
     """
     announcements = Announcements(flows)
     waiting = list[ReportedCall]()
@@ -108,7 +108,7 @@ async def _judged(
 
 
 def _is_incoming(state: Mapping[str, Any]) -> bool:
-    """Whether somebody called; otherwise the leg belongs to a called party, or to a call that was placed."""
+    """Whether the leg is an incoming call, and not a called party's leg or a call that the server placed."""
     return not state.get("parent") and state.get("call", {}).get("direction") != "outbound"
 
 
@@ -130,7 +130,7 @@ def _with_result(call: ReportedCall, state: Mapping[str, Any], result: ResultNam
 
 
 def known_result(call: ReportedCall, now_ms: int) -> ResultName | None:
-    """The result of a call, if it can be determined without its traces."""
+    """The result of a call; None if it cannot be determined without the call's traces."""
     if call.person_at is not None:
         return "person"
     if any(map(_is_message, call.recorded)):
@@ -141,7 +141,7 @@ def known_result(call: ReportedCall, now_ms: int) -> ResultName | None:
 
 
 def _is_message(ncco: bytes) -> bool:
-    """Whether an NCCO records a message; a recording of the whole call has neither a beep nor a key that ends it."""
+    """Whether an NCCO records a message. A recording of the whole call has neither a beep nor a key that ends it."""
     records = (action for action in orjson.loads(ncco or b"[]") if action["action"] == "record")
     return any(action.get("beepStart") is True or "endOnKey" in action for action in records)
 
@@ -156,9 +156,9 @@ class Announcements:
     def serves(self, began_at: int, traces: Iterable[bytes], *, is_played: bool) -> bool:
         """Whether a call with these traces served its caller, although no person answered and no message was left.
 
-        It did if the caller heard what they chose (unless that step asks again or records), the opening hours, or the
-        announcement for when nobody is there. It also did if the flow was played to the end (`is_played`) and did not
-        ask for a message.
+        True if the caller heard what they chose (unless that step asks again or records), the opening hours, or an
+        announcement while the flow was closed. Also true if the flow was played to the end (`is_played`) without
+        asking for a message.
         """
         turns = [[TraceLine.read(line) for line in orjson.loads(trace)] for trace in traces]
         entered = [step for turn in turns for step in self._entered(turn)]

@@ -1,7 +1,7 @@
-"""Called parties: the person who answers a connect hears a flow of their own (`onAnswer`) before being connected.
+"""Called parties: a person who answers a `connect` can hear a flow (`onAnswer`) before being connected to the caller.
 
-Their session is a child of the caller's. If anything fails they are connected in silence, because the caller is
-waiting.
+The called party's session is a child of the caller's. If anything fails, the party is connected in silence, because the
+caller is waiting.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     parent = from_json(row.state) if row is not None else None
     wait = wait_of(parent, ref) if parent is not None else None
     if row is None or parent is None:
-        # Stored with the caller's session: if the caller was forgotten, the store writes nothing.
+        # The webhook is stored with the caller's session; if the caller was forgotten, the store writes nothing.
         return await _join_silently(turns, ref.session, delivery, "the call that dialled this party is not stored")
     if wait is None or has_ended(row, delivery):
         return await _join_silently(turns, id_, delivery, "the call that dialled this party has moved on")
@@ -52,7 +52,7 @@ async def _join_silently(turns: Turns, session: str, delivery: Delivery, problem
 
 
 async def refusals(turns: Turns, session: Session) -> frozenset[str]:
-    """The outcomes of this turn's dials that were answered by somebody who was then not connected."""
+    """The outcomes of this turn's dials for which somebody answered but was not connected."""
     found = set()
     for wait in session.waits:
         if wait.runs is not None:
@@ -63,5 +63,5 @@ async def refusals(turns: Turns, session: Session) -> frozenset[str]:
 
 
 def called_id(ref: WaitRef) -> str:
-    """The session ID of the party of an `onanswer` wait. It is the same for each delivery."""
+    """The session ID of the called party of an `onanswer` wait, the same for every delivery of the webhook."""
     return hashlib.sha256(f"{ref.session}\0{ref.turn}\0{ref.index}".encode()).hexdigest()[:32]

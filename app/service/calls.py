@@ -49,7 +49,7 @@ class CallService(Turns):
         return await placed_webhooks.note_event(self, token, delivery) or await self.event(delivery)
 
     async def fallback(self, delivery: Delivery) -> Reply:
-        """Continue a call after one of our replies failed. Without the store, reply with the failsafe NCCO."""
+        """Continue a call after one of our replies failed, or reply with the failsafe NCCO if that is impossible."""
         try:
             return await fallbacks.fall_back(self, delivery)
         except (StoreUnavailable, UnknownWait) as error:
@@ -57,7 +57,7 @@ class CallService(Turns):
 
 
 def _reported_error(delivery: Delivery) -> str:
-    """An error that Vonage reported, for the log, without callers' numbers and input."""
+    """An error that Vonage reported, for the log, without callers' numbers and input; "" if it reported none."""
     webhook = delivery.webhook
     if webhook.kind != "error" or not hasattr(webhook, "reason"):
         return ""

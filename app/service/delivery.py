@@ -41,7 +41,7 @@ ANSWER_FIELDS: Final = frozenset(
 """The fields of an answer webhook. The query of an answer URL cannot set params with these names."""
 
 ID_LIMIT: Final = 64
-"""Maximum length of a leg uuid that is stored as it is; a longer one is replaced with its SHA-256."""
+"""Maximum number of characters of a leg's UUID that is stored unchanged; a longer one is replaced with its SHA-256."""
 
 
 @dataclass
@@ -56,8 +56,8 @@ class Delivery:
         received_at: aware, UTC.
         problem: why the body could not be read, or "".
         came_at: when its last byte was received, in monotonic seconds (`time.perf_counter`); 0 if not measured.
-        reason: why it was sent to the fallback URL, as Vonage names it; "" for any other webhook or an unknown reason.
-        query: the query of a POST, which the operator added to the URL; {} for a GET.
+        reason: Vonage's reason for sending it to the fallback URL; "" for any other webhook or an unknown reason.
+        query: the query parameters of a POST, which the operator added to the URL; {} for a GET.
         received_ms: `received_at` in milliseconds since 1970.
     """
 
@@ -87,7 +87,7 @@ class Delivery:
 
     @cached_property
     def call(self) -> Call:
-        """What flows may know about the call. A field is "" or {} if missing or unreadable."""
+        """What flows can read about the call. A field is "" or {} if missing or unreadable."""
         fields = self.fields
         query = self.query
         custom_data = fields.get("custom_data", query.get("custom_data"))
@@ -119,7 +119,7 @@ class Delivery:
 
     @property
     def original(self) -> Delivery:
-        """The delivery that failed, as a fallback webhook repeats it."""
+        """The failed delivery that this fallback webhook repeats."""
         fields = {name: value for name, value in self.fields.items() if name not in ("reason", "original_request")}
         reason = next((reason for reason in FALLBACK_REASONS if reason == self.fields.get("reason")), "")
         return replace(self, fields=fields, reason=reason)
@@ -132,7 +132,7 @@ def _text(fields: Mapping[str, object], name: str) -> str:
 
 
 def _digits(number: str) -> str:
-    """A number without its `+`, which becomes a space in a query. Anything else is returned unchanged."""
+    """A phone number without its `+`, which a query turns into a space. Anything else is returned unchanged."""
     if number.isdecimal() and number.isascii():
         return number
     digits = number.strip().removeprefix("+")
@@ -153,8 +153,8 @@ class Reply(NamedTuple):
         problem: one sentence for the log and the `ncco-problem` response header.
         heard_in: the step that was waiting for the input; "" for none.
         revision: the flow's revision, if the webhook moved the call.
-        caller: the number or user, "" if no call is known.
-        row: the webhook as stored, with sensitive values masked; None if unknown or repeated.
+        caller: the caller's number or user name; "" if no call is known.
+        row: the webhook as stored, with sensitive values masked; None if it is a repeat or no call is known.
     """
 
     ncco: bytes | None
@@ -196,7 +196,7 @@ class Reply(NamedTuple):
 
     @classmethod
     def repeat(cls, stored: bytes, kind: str, call: Call, session: Session | None = None) -> Reply:
-        """The reply to the first delivery, again."""
+        """The stored reply to the first delivery."""
         return cls._of(call, session, stored or None, kind, "repeat", is_repeat=True)
 
     @classmethod
@@ -220,7 +220,7 @@ class Reply(NamedTuple):
 
 
 def _problem_of(turn: Turn) -> str:
-    """The step that could not be played, by code and place: the full message may quote a caller's input."""
+    """The step that could not be played, with code and place only: the full message may quote a caller's input."""
     refused = ""
     for line in turn.trace:
         if line.did == "failed" and line.step:
@@ -231,10 +231,10 @@ def _problem_of(turn: Turn) -> str:
 
 
 def session_id(leg: str, flow: str | None) -> str:
-    """The key of the session that an answer webhook opens: its leg, or the leg within the flow named in its URL.
+    """The ID of the session that an answer webhook opens: its leg, followed by the flow if the URL names one.
 
-    Two flows may answer the same leg, if a call is transferred to another answer URL. A webhook without a leg gets a
-    random key.
+    Two flows can answer the same leg, if a call is transferred to another answer URL. A webhook without a leg gets a
+    random ID.
     """
     if not leg:
         return secrets.token_hex(16)
@@ -243,5 +243,5 @@ def session_id(leg: str, flow: str | None) -> str:
 
 
 def transfer_id(id_: str, conversation: str) -> str:
-    """The session key of a leg that is transferred into the flow of session `id_` again."""
+    """The ID of the new session when a leg is transferred into the flow of session `id_` again."""
     return f"{id_}/{hashlib.sha256(conversation.encode()).hexdigest()[:16]}"

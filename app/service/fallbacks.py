@@ -20,7 +20,7 @@ from app.service.written_rows import REFUSED, webhook_row
 
 BAD_STATUS: Final = "Invalid response code."
 REFUSALS: Final = frozenset({"Invalid NCCO.", BAD_STATUS})
-"""Reasons that mean that Vonage refused the reply. Source: webhook reference, Fallback."""
+"""The reasons that Vonage gives if it refused a reply. Source: webhook reference, Fallback."""
 
 _CALLBACK_PATH: Final = re.compile(r"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
 _PLACED_PATH: Final = re.compile(r"/webhooks/placed/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
@@ -91,7 +91,7 @@ async def _is_refused(turns: Turns, reason: str, id_: str, cause: tuple[int, int
 async def _take_error_exit(
     turns: Turns, id_: str, cause: tuple[int, int], delivery: Delivery, *, is_called: bool = False
 ) -> Reply:
-    """Reply with the `error` exit of the current step, because Vonage refused the stored reply."""
+    """Take the `error` exit of the current step, because Vonage refused the stored reply."""
     for _ in range(ATTEMPTS):
         row = await turns.store.load(id_)
         if row is None:

@@ -24,13 +24,13 @@ PINNED_BYTES: Final = 2 * 1024 * 1024
 demand. A loaded flow takes about 55 times the memory of its source.
 """
 IN_USE_BYTES: Final = 2 * PINNED_BYTES
-"""The same limit for revisions of open calls. It is higher, because loading 2,000 steps takes more than a second, which
+"""The limit for revisions of open calls. It is higher, because loading 2,000 steps takes more than a second, which
 callers would notice.
 """
 OPEN_CALLS: Final = 1000
 """At startup, the revisions of this many of the newest open calls are loaded."""
 RELEASED: Final = "released"
-"""The key under which the released project is stored among the revisions. The keys of flows are 64 hex digits."""
+"""The key of the released project in the table of revisions. The keys of flows are 64 hex digits."""
 CURE: Final = "put it back, or run `ncco release` to confirm the removal"
 
 _NO_DIGIT = re.compile("[^0-9]")
@@ -41,7 +41,7 @@ class Removal(NamedTuple):
     """Something that callers can reach now and that the new files no longer contain.
 
     Attributes:
-        place: the place of its flow in the files in use.
+        place: the place of the flow that it belongs to, in the files in use.
         message: what is missing.
     """
 
@@ -50,19 +50,19 @@ class Removal(NamedTuple):
 
 
 class Library:
-    """Replaces the project as a whole, and finds the flow of a call.
+    """Loads the project, replaces it as a whole on a reload, and finds the flow of a call.
 
     A server that starts with flows that have errors uses the released project: the last good one of any server on the
-    same store. It does the same if something that callers can reach has been removed from the flows, until the removal
-    is confirmed.
+    same store. It also uses the released project if something that callers can reach has been removed from the flows,
+    until the removal is confirmed.
 
     Attributes:
         current: the last project without errors; new calls get its flows.
         last: the project that was read last, with its issues.
         loaded_at: when `current` came into use (aware, UTC); None before the first load.
         rejected: number of reads since startup whose result was not used.
-        removed: what callers can reach in `current` but not in `last`; the reason why a `last` without errors is not in
-            use.
+        removed: what callers can reach in `current` but not in `last`; if there is any, `last` is not used although it
+            has no errors.
         is_stale: whether `last` is not in use yet because the store was unavailable.
     """
 
@@ -85,14 +85,15 @@ class Library:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether no call can start yet, because the store has not been available since startup to save the flows."""
+        """Whether no call can start yet, because the flows could not be saved: the store was never available."""
         return self.is_stale and self.loaded_at is None
 
     async def reload(self, *, confirms_removals: bool = False) -> Project:
         """Read the files again, and use them if they have no errors and nothing that callers can reach was removed.
 
-        Returns what was read. Otherwise the last good project stays in use. It also does if the revisions cannot be
-        saved or found, because every host must be able to finish a call; then this raises StoreUnavailable.
+        Returns the project that was read, even if the last good one stays in use. The last good project also stays in
+        use if the revisions cannot be saved or found, because every host must be able to finish a call. In that case,
+        this raises StoreUnavailable.
         """
         async with self._reloading:
             project = await asyncio.to_thread(self._read)
@@ -128,7 +129,7 @@ class Library:
         return False
 
     async def _is_released(self, project: Project) -> bool:
-        """Whether `project` is the released one, whether a server or `ncco release` set it."""
+        """Whether `project` is the released project, which a server or `ncco release` stored."""
         row = await self._store.revision(RELEASED)
         return row is not None and orjson.loads(row.sources) == _sources(project)
 
@@ -162,14 +163,14 @@ class Library:
         return frozenset((RELEASED, *(row.hash for row in rows)))
 
     def find(self, to: str, name: str | None = None) -> Flow | None:
-        """The flow for a new call: the named one, or the one with the called number, or the default; None if none."""
+        """The flow for a new call: the named one, if `name` is given; else the one with the number, or the default."""
         if name is not None:
             flow = self.current.flows.get(name)
             return flow if flow is not None and flow.is_startable else None
         return self._by_number.get(_NO_DIGIT.sub("", to), self._default)
 
     async def pinned(self, name: str, revision: str) -> Flow | None:
-        """The flow `name` in this revision, from memory or the store. None if it is lost."""
+        """The flow `name` in this revision, from memory or the store. None if the store no longer has it."""
         flow = self.current.flows.get(name)
         if flow is not None and flow.revision == revision:
             return flow
@@ -198,13 +199,13 @@ class Library:
         return flow
 
     async def _released(self, read: Project) -> Project:
-        """The released project, which may be `read` itself. It is empty if there is none."""
+        """The released project, which may be `read` itself. An empty project if none was released."""
         row = await self._store.revision(RELEASED)
         before = None if row is None else await asyncio.to_thread(project_of, row, read)
         return before or _EMPTY
 
     def _pin_used(self, before: Project, after: Project) -> None:
-        """Keep those of the released project's flows that open calls use, as they are already loaded."""
+        """Keep the flows of `before` that open calls use and that `after` does not have: they are already loaded."""
         for flow in before.flows.values():
             key = (flow.name, flow.revision)
             now = after.flows.get(flow.name)
@@ -225,10 +226,10 @@ class Library:
 
 
 class PinnedFlows:
-    """The loaded older revisions, limited by the size of their sources. At least one is kept.
+    """The loaded older revisions, limited by the total size of their sources. At least one is kept.
 
     Attributes:
-        in_use: names and revisions of the flows of open calls, which have a higher limit; others are unloaded first.
+        in_use: names and revisions of the flows of open calls. They have a higher limit; others are unloaded first.
     """
 
     def __init__(self, limit: int = PINNED_BYTES, in_use_limit: int = IN_USE_BYTES) -> None:
@@ -271,7 +272,8 @@ class PinnedFlows:
 def removals(before: Project, after: Project) -> tuple[Removal, ...]:
     """The numbers, the startable flows and the default flow that `before` has and `after` does not, by flow.
 
-    A number or the default may move to another flow. Open calls keep their revision, so they are unaffected.
+    A number or the default can move to another flow: that is not a removal. Open calls are unaffected, because they
+    keep their revision.
     """
     numbers = {number for flow in after.flows.values() for number in flow.numbers}
     has_default = any(flow.default for flow in after.flows.values())
@@ -293,7 +295,7 @@ def released_row(project: Project, now: datetime) -> RevisionRow:
 
 
 def project_of(row: RevisionRow, read: Project) -> Project | None:
-    """The project of a row. None if it has no flow, or errors by the rules of this version.
+    """The project stored in a row. None if it has no flows, or if this version of the program finds errors in it.
 
     `read` is returned if it has the same sources and no errors, because loading a large project takes seconds.
     """

@@ -57,7 +57,7 @@ class LookupFailure(Exception):
 async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str, begins: Callable[[], None]) -> bytes:
     """Fetch the JSON text of the server's response, without a time limit. Raises LookupFailure.
 
-    `begins` is called when the request no longer waits for others to the same host.
+    `begins` is called when the request no longer has to wait for other requests to the same host.
     """
     try:
         asked = _http_request(client, request, key)
@@ -138,7 +138,7 @@ async def _read_body(response: httpx.Response) -> bytes:
 
 
 def _decompressed(body: bytes) -> bytes:
-    """Decompress a body, up to one byte more than the limit."""
+    """Decompress a body, at most one byte more than the limit. Raises LookupFailure."""
     decompressor = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
         found = decompressor.decompress(body, BODY_LIMIT + 1)
@@ -152,7 +152,7 @@ def _decompressed(body: bytes) -> bytes:
 
 
 def read_json(body: bytes) -> Any:
-    """The JSON value of a body. Raises LookupFailure."""
+    """The JSON value of a response's body. Raises LookupFailure."""
     body = body.removeprefix(_BOM)
     if not body.strip():
         raise LookupFailure("the answer is empty")
@@ -167,7 +167,7 @@ class PythonModules:
     """The modules whose functions lookups may call.
 
     Attributes:
-        allowed: their names, as the operator configured them; naming a package does not allow its submodules.
+        allowed: the modules' names, as the operator configured them; naming a package does not allow its submodules.
         folder: a folder to search after `sys.path`, if any.
         writable: folders that the console can write to; modules are never imported from them.
     """
@@ -197,7 +197,7 @@ class PythonModules:
         return cast(Callable[..., Any], found)
 
     def _is_writable(self, module: str, path: Path) -> bool:
-        """Whether `sys.path` finds a module in a folder that the console can write to."""
+        """Whether `path`, a folder of `sys.path`, would find the module in a folder that the console can write to."""
         parts = module.split(".")
         folders = (each.resolve() for each in self.writable)
         below = (each.relative_to(path.resolve()).parts for each in folders if each.is_relative_to(path.resolve()))
@@ -205,7 +205,7 @@ class PythonModules:
 
 
 class PythonFunctions:
-    """Calls the functions that flows name: a plain function in a thread, an async one in the server's event loop."""
+    """Calls the functions that flows use: a plain function in a thread, an async one in the server's event loop."""
 
     def __init__(self, modules: PythonModules) -> None:
         folder = modules.folder
@@ -218,7 +218,7 @@ class PythonFunctions:
     async def call(self, function: str, arguments: Mapping[str, Any], begins: Callable[[], None]) -> bytes:
         """Call `package.module:function` and return its result as JSON, without a time limit. Raises LookupFailure.
 
-        `begins` is called when the call starts, which may be after other calls of the same function.
+        The call may have to wait for other calls of the same function; `begins` is called when it starts.
         """
         result = await self._threads.run(function, partial(self._call, function, dict(arguments)), begins)
         if isinstance(result, bytes):
@@ -264,7 +264,7 @@ async def _awaited(result: Awaitable[Any]) -> Any:
 
 
 def _failure_from(error: BaseException) -> LookupFailure:
-    """A failure with the type and line of an error. Its message is left out, because it may quote the arguments."""
+    """A failure with the type and line of an error, but without its message, which may quote the arguments."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename != __file__]
     where = f" in {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""

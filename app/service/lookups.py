@@ -24,29 +24,29 @@ from app.service.outgoing import new_client
 
 BUDGET_MS: Final = 2000
 GRACE_MS: Final = 50
-"""How long a lookup may exceed its limit before it is cancelled, in milliseconds."""
+"""How many milliseconds a lookup may exceed its limit before it is cancelled."""
 CACHE_SIZE: Final = 512
 """Maximum number of cached answers. Each has at most 64 KiB."""
 FAILURES: Final = 5
 """Number of consecutive failures that open a circuit."""
 PAUSE_S: Final = 10.0
-"""How long a circuit stays open. After that, a single request tests the host."""
+"""Number of seconds that a circuit stays open. After that, a single request tests the host."""
 
 _AFTER_HOST: Final = re.compile("[/?#]")
 _log = logging.getLogger(__name__)
 
 
 Ask: TypeAlias = Callable[[Lookup, float], Awaitable[LookupAnswer]]
-"""Answers one lookup within this many milliseconds. Never raises. The functions that add metrics and tracing have this
-type too.
+"""A function that answers one lookup within this many milliseconds. Never raises. The functions that add metrics and
+tracing have this type too.
 """
 
 
 def lookups_of_turn(ask: Ask, budget_ms: int) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
     """Make a function that answers the lookups of one turn within one budget, and those of one step concurrently.
 
-    The function returns one answer per lookup, in order. It never raises: a failed lookup's answer has a problem
-    instead of a value.
+    The function returns one answer per lookup, in the same order. It never raises: the answer of a failed lookup has a
+    problem instead of a value.
     """
     left_ms = float(budget_ms)
 
@@ -70,9 +70,9 @@ class LookupClient:
         budget_ms: time limit for all lookups of a turn together.
         private_hosts: names that may resolve to private addresses.
         modules: the modules whose functions flows may call; none by default.
-        http: the HTTP client, which this closes.
-        breakers: circuit breakers with other limits.
-        clock: monotonic seconds.
+        http: the HTTP client to use, which `close` closes.
+        breakers: circuit breakers to use instead of those with the default limits.
+        clock: returns the seconds of a monotonic clock.
     """
 
     def __init__(
@@ -153,8 +153,8 @@ class LookupClient:
     async def _in_time(self, asked: _Asked, left_ms: float, *, is_shared: bool = False) -> bytes:
         """The answer within `left_ms`, and within the lookup's own limit.
 
-        The task applies its own limit too, but a function may ignore the cancellation. A task that is not shared is
-        cancelled.
+        The task applies the lookup's limit too, but a Python function may ignore the cancellation. A task that is not
+        shared is cancelled when this returns.
         """
         task = asked.task
         now = asyncio.get_running_loop().time
@@ -235,7 +235,7 @@ def _is_accepted(request: LookupRequest, body: bytes) -> bool:
 
 
 class AnswerCache:
-    """Valid answers as JSON text, by request. The least recently used are dropped first."""
+    """Caches valid answers as JSON text, by request. The least recently used are dropped first."""
 
     def __init__(self, clock: Callable[[], float], size: int = CACHE_SIZE) -> None:
         self._clock = clock
@@ -252,7 +252,7 @@ class AnswerCache:
         return body
 
     def put(self, key: bytes, body: bytes, cache_ms: int) -> None:
-        """Keep an answer for `cache_ms`."""
+        """Keep an answer for `cache_ms` milliseconds."""
         self._entries[key] = (self._clock() + cache_ms / 1000, body)
         self._entries.move_to_end(key)
         while len(self._entries) > self._size:
@@ -260,7 +260,7 @@ class AnswerCache:
 
 
 def cache_key(request: LookupRequest) -> bytes:
-    """A digest of the whole request, since headers contain secrets."""
+    """A digest of the whole request; its headers may contain secrets, so the request itself is not the key."""
     headers = dict(request.headers)
     arguments = dict(request.arguments)
     parts = (request.method, request.url, request.json, headers, request.function, arguments)
@@ -268,12 +268,13 @@ def cache_key(request: LookupRequest) -> bytes:
 
 
 class CircuitBreakers:
-    """One circuit breaker per host or function: after several consecutive failures, it is not queried for a while.
+    """One circuit breaker per host or function, which is not queried for a while after several consecutive failures.
 
     Args:
         failures: consecutive failures that open a circuit.
         pause_s: how long a circuit stays open; after that, a single request tests the host.
-        clock: monotonic seconds, because a correction of the system clock could keep a circuit open for an hour.
+        clock: returns the seconds of a monotonic clock; a correction of the system clock could keep a circuit open for
+            an hour.
     """
 
     def __init__(
@@ -289,8 +290,9 @@ class CircuitBreakers:
     def closed(self, name: str) -> Iterator[Callable[[], None]]:
         """A context in which `name` may be queried. Raises LookupFailure while its circuit is open.
 
-        After a wait, call the context's value: it raises LookupFailure if the circuit has opened in the meantime. A
-        LookupFailure with `is_outage` counts as a failure, any other as a success, and a cancellation as neither.
+        The context returns a function to call after a wait: it raises LookupFailure if the circuit has opened in the
+        meantime. A LookupFailure with `is_outage` counts as a failure, any other LookupFailure as a success, and a
+        cancellation as neither.
         """
         is_test = name in self._open_until
         paused = f"not asked: {name} has failed {self._most} times in a row and is paused"

@@ -1,6 +1,6 @@
 """Sends email hooks over SMTP, with the recording attached.
 
-Failed emails are retried as the outbox schedules. They keep their Message-ID, so that mail clients recognise
+Failed emails are retried on the schedule of the outbox. They keep their Message-ID, so that mail clients recognise
 duplicates.
 """
 
@@ -33,13 +33,13 @@ QUIT_S: Final = 1.0
 READ_S: Final = 15.0
 """Seconds for reading the recording. After that, the email is retried later."""
 RECORDING_WAIT_S: Final = 600.0
-"""How long an email waits for its recording. After that, it is sent without it."""
+"""How many seconds an email waits for its recording. After that, it is sent without the recording."""
 LOOK_AGAIN_S: Final = 5.0
 """How often to check whether the recording has arrived, in seconds."""
 ATTACHMENT_LIMIT: Final = 10 * 1024 * 1024
 """Maximum number of bytes of an attachment. Our choice: many servers accept 25 MB, and base64 adds a third."""
 _PERMANENT: Final = 500
-"""From this reply code on, a retry would fail too. Source: RFC 5321, 4.2.1."""
+"""After a reply code of at least this number, a retry would fail too. Source: RFC 5321, 4.2.1."""
 
 
 class MailServer(NamedTuple):
@@ -75,18 +75,18 @@ class NoAttachment(Exception):
 
 
 Attach: TypeAlias = Callable[[str, str], Awaitable[Attachment | None]]
-"""Finds the recording with this ID in this session; None if it has not arrived yet. Raises NoAttachment if it never
-will.
+"""A function that finds the recording with this ID in this session; None if it has not arrived yet. Raises NoAttachment
+if it never will.
 """
 
 
 async def attach_nothing(_: str, __: str) -> Attachment | None:
-    """Finds no recording: for servers that do not keep any."""
+    """Raise NoAttachment, because this server does not keep recordings."""
     raise NoAttachment("the server does not fetch recordings")
 
 
 def attach_from(recordings: Recordings, files: RecordingFiles, *, has_key: bool) -> Attach:
-    """Attach fetched recordings. Without the application's key, no more are fetched."""
+    """Make a function that finds fetched recordings. `has_key` is whether the server can still fetch others."""
 
     async def attach(uuid: str, session: str) -> Attachment | None:
         row = await recordings.find(uuid)
@@ -126,7 +126,7 @@ class Mailer:
     """Makes one attempt to send an email.
 
     Args:
-        server: None if there is none; emails are then parked.
+        server: the mail server; without one, emails are parked.
         attach: finds the recording of an email.
     """
 
@@ -135,7 +135,7 @@ class Mailer:
         self._attach = attach
 
     async def __call__(self, hook: HookRow, now: datetime) -> Verdict:
-        """Send it once; `now` is aware, UTC."""
+        """Send the email of a hook once; `now` is aware, UTC."""
         if hook.problem and not hook.url:
             return Verdict("never", hook.problem)
         if self.server is None:
@@ -220,12 +220,12 @@ async def send_test(server: MailServer, to: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text without control characters, which mail servers refuse. Callers may choose their name freely."""
+    """The text without control characters, which mail servers refuse. A caller's name could contain some."""
     return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc")
 
 
 async def _send(message: EmailMessage, server: MailServer, until: float) -> Verdict:
-    """Submit an email before a deadline, in the event loop's time."""
+    """Submit an email before the deadline `until`, in seconds of the event loop's clock."""
     try:
         async with asyncio.timeout_at(until) as limit, _connected(server) as client:
             refused, _ = await client.send_message(message)
@@ -254,7 +254,7 @@ def _refused(what: str, code: int) -> Verdict:
 
 
 def _problem_of(error: Exception) -> str:
-    """Why the email was not accepted, without any of its values."""
+    """Why the mail server did not accept an email, without quoting the email."""
     match error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error:
         case ssl.SSLCertVerificationError():
             return "no TLS connection to the mail server: its certificate is not valid for its name"
@@ -270,7 +270,7 @@ def _problem_of(error: Exception) -> str:
             return "the mail server closed the connection"
         case OSError() | aiosmtplib.SMTPConnectError():
             return "the mail server cannot be reached"
-    return f"the mail server cannot be used: {error}"  # the server offers no STARTTLS or no login
+    return f"the mail server cannot be used: {error}"  # for example, the server does not offer STARTTLS or a login
 
 
 def _domain(server: MailServer) -> str:
@@ -278,7 +278,7 @@ def _domain(server: MailServer) -> str:
 
 
 def by_way(post: Post, mail: Post) -> Post:
-    """Send each hook by email or HTTP, depending on its address."""
+    """Make a function that sends a hook by email or over HTTP, depending on the hook's address."""
 
     async def send(hook: HookRow, now: datetime) -> Verdict:
         return await (mail if hook.is_mail else post)(hook, now)

@@ -67,9 +67,10 @@ class MediaClient:
     """Downloads files with the application's token.
 
     Args:
-        http: must not follow redirects, which could send the token to another host, or set a time limit.
+        http: the HTTP client. It must not set a time limit, or follow redirects, which could send the token to another
+            host.
         tokens: makes the tokens.
-        own_url: a proxy that also receives the token: scheme, host and port; "" for none.
+        own_url: the scheme, host and port of a proxy that may receive the token too; "" for none.
     """
 
     def __init__(self, http: httpx.AsyncClient, tokens: ApplicationTokens, own_url: str = "") -> None:
@@ -133,7 +134,7 @@ def _require_file(answer: httpx.Response, now: datetime) -> None:
 
 
 def audio_type(beginning: bytes) -> str:
-    """The type of audio, judged by its first bytes and not by its header. Raises DownloadFailed if they are not audio.
+    """The media type of audio, from its first bytes and not from a header. Raises DownloadFailed if it is not audio.
 
     Source: NCCO reference, Record (format: mp3, wav, ogg).
     """
@@ -149,8 +150,9 @@ def audio_type(beginning: bytes) -> str:
 def shortage(beginning: bytes, size: int, announced: int) -> str:
     """Why audio of `size` bytes cannot be complete, or "".
 
-    The webhook announces the length (0 if it does not). So does a WAV file, but a program that records straight into it
-    writes 0 or too much. Source: webhook reference, Record (`size`); RIFF, the size of a chunk.
+    The full size is `announced` in the webhook (0 if it is not). A WAV file also contains its size, but a program that
+    records straight into the file may write 0 or too much. Source: webhook reference, Record (`size`); RIFF, the size
+    of a chunk.
     """
     named = 8 + int.from_bytes(beginning[4:8], "little") if beginning[:4] == b"RIFF" else 0
     whole = max(announced, named if named <= AUDIO_LIMIT else 0)

@@ -29,30 +29,32 @@ TRY_TIMEOUT_S: Final = 15.0
 BODY_LIMIT: Final = 256 * 1024
 """Maximum number of bytes of a body. Our choice; Standard Webhooks asks for less than 20 KB."""
 ANSWER_LIMIT: Final = 64 * 1024
-"""How much of a response is read, so that the connection can be reused. Its content is ignored."""
+"""Maximum number of bytes of a response to read, so that the connection can be reused. The content is ignored."""
 ANSWER_S: Final = 1.0
-"""Seconds to read the rest of a response."""
+"""Time limit for reading the rest of a response, in seconds."""
 
 LEASE_MS: Final = 60_000
-"""How long a claimed hook belongs to its process: longer than any attempt takes. After a crash, it is then sent again.
+"""How long a claimed hook belongs to its process, in milliseconds: longer than any attempt takes. If the process has
+crashed, another one can then send the hook.
 """
 SLOW_SHARE: Final = 4
-"""Number of concurrent attempts for a receiver that did not reply in time. Its other hooks are postponed."""
+"""A receiver that did not reply in time can use one slot in this many, until it does; its other hooks are postponed."""
 POSTPONE_S: Final = 30.0
-"""How long a slow receiver's hooks are postponed."""
+"""How many seconds a slow receiver's hooks are postponed."""
 
 _MAY_RETRY_AFTER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 """Statuses that may come with `Retry-After`. Source: RFC 6585, 4; RFC 9110, 15.6.4."""
 
 
 class Verdict(NamedTuple):
-    """The result of one attempt.
+    """The result of one attempt to send a hook.
 
     Attributes:
-        outcome: `sent`, `again` (it may arrive later), `later` (not possible yet; does not count as an attempt), or
-            `never`.
-        problem: why it was not sent, in a few words without values of the call.
-        wait_s: seconds to wait: exact for `later`, otherwise the receiver's minimum (0 for none).
+        outcome: `sent`, `again` (a retry may succeed), `later` (not possible yet; does not count as an attempt), or
+            `never` (a retry would fail too).
+        problem: why the hook was not sent, in a few words without values of the call.
+        wait_s: seconds to wait before the next attempt: exact for `later`, otherwise the receiver's minimum (0 for
+            none).
         is_slow: whether the receiver did not reply in time.
     """
 
@@ -63,7 +65,7 @@ class Verdict(NamedTuple):
 
 
 Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
-"""Makes one attempt at a time `now` (aware, UTC). Never raises."""
+"""A function that makes one attempt to send a hook, at the current time (aware, UTC). Never raises."""
 
 
 class Listener(PollListener[HookCounts]):
@@ -76,11 +78,11 @@ class Listener(PollListener[HookCounts]):
 class Poster:
     """Makes one attempt to post a hook, signed as Standard Webhooks defines.
 
-    It is signed with all secrets, which makes rotation possible.
+    The hook is signed with all secrets, which makes rotation possible.
 
     Args:
-        client: shared; follows no redirects.
-        secrets: `whsec_` and base64, checked by `app.settings`. None to send without a signature.
+        client: a shared HTTP client that does not follow redirects.
+        secrets: secrets of the form `whsec_` and base64, checked by `app.settings`; if empty, hooks are not signed.
         try_s: time limit of an attempt in seconds.
     """
 
@@ -90,7 +92,7 @@ class Poster:
         self._keys = tuple(Webhook(secret) for secret in secrets)
 
     async def __call__(self, hook: HookRow, now: datetime) -> Verdict:
-        """Post it once; `now` is aware, UTC."""
+        """Post a hook once; `now` is aware, UTC."""
         if not hook.url:
             return Verdict("never", hook.problem or "it has no address")
         if len(hook.body) > BODY_LIMIT:
@@ -119,7 +121,7 @@ class Poster:
         return verdict
 
     def _signature(self, id_: str, now: datetime, body: str) -> dict[str, str]:
-        """The headers of Standard Webhooks. `now` is aware, UTC; receivers refuse headers older than 5 minutes.
+        """The headers of Standard Webhooks. `now` is aware, UTC; receivers refuse a timestamp older than 5 minutes.
 
         Source: Standard Webhooks, Webhook Metadata and Signature scheme.
         """
@@ -157,7 +159,7 @@ def _verdict(answer: httpx.Response, now: datetime) -> Verdict:
 
 
 def retry_after_s(answer: httpx.Response, now: datetime) -> float:
-    """The seconds in `Retry-After`, which may be a number or a date, without a limit. 0 if missing or unreadable.
+    """The seconds to wait by `Retry-After`, which is a number or a date; no upper limit. 0 if missing or unreadable.
 
     Source: RFC 9110, 10.2.3.
     """
@@ -186,7 +188,7 @@ class Receivers:
     """Prevents a slow receiver from taking all slots.
 
     Args:
-        share: concurrent attempts for slow receivers; others may use all slots.
+        share: maximum number of concurrent attempts for one slow receiver; other receivers can use all slots.
     """
 
     def __init__(self, share: int) -> None:
@@ -195,7 +197,7 @@ class Receivers:
         self._slow: set[str] = set()
 
     def may_begin(self, url: str) -> bool:
-        """Whether another attempt may start. If so, it counts until `ended` is called."""
+        """Whether another attempt may start. If so, it counts as running until `ended` is called."""
         receiver = _origin(url)
         if receiver in self._slow and self._running[receiver] >= self._share:
             return False
@@ -215,7 +217,7 @@ class Receivers:
 
 
 def _origin(url: str) -> str:
-    """Scheme, host and port of a URL, or the unchanged text if it has none."""
+    """The scheme, host and port of a URL, or the unchanged text if it is not a URL."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -227,11 +229,11 @@ class Sender(Poller[HookRow, HookCounts]):
     """Sends the hooks in a store.
 
     Args:
-        store: open while this runs.
+        store: the store, which must be open while the sender runs.
         post: makes one attempt.
         schedule: number and times of attempts.
-        listener: gets the results.
-        clock: the time, aware, UTC.
+        listener: receives the results.
+        clock: returns the current time, aware, UTC.
     """
 
     def __init__(
@@ -292,7 +294,7 @@ class Sender(Poller[HookRow, HookCounts]):
             raise
 
     async def _conclude(self, hook: HookRow, verdict: Verdict) -> None:
-        """Store the result of an attempt."""
+        """Store the result of an attempt, and pass it to the listener."""
         next_s: float | None = None
         if verdict.outcome == "sent":
             written = self._store.hook_sent(hook.id, self.now())

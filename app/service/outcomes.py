@@ -1,6 +1,6 @@
-"""All outcomes of a flow, and those that a turn's trace took.
+"""All outcomes of a flow, and the outcomes that a call had according to its traces.
 
-Coverage and traffic use this on stored traces, `prove` on the engine's.
+Coverage and traffic read stored traces, `prove` those of the engine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ENTERED: Final = "entered"
 
 
 class FlowOutcome(NamedTuple):
-    """A way that a call can take.
+    """An outcome of a step: one of the ways a call can continue.
 
     Attributes:
         flow: the name of the flow.
@@ -42,8 +42,8 @@ class FlowOutcome(NamedTuple):
 def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
     """All outcomes of a flow in the order of its steps, without those of the flows that it runs.
 
-    These are: each way to make a choice; each failed attempt, by reason; each line of `on`; each arm of a branch; both
-    ways out of `hold`; each lookup, with and without a real answer. A flow without decisions has one outcome: that it
+    These are: each way to make a choice; each failed attempt, by reason; each line of `on`; each line of a branch; both
+    outcomes of `hold`; each lookup, with and without a real answer. A flow without decisions has one outcome: that it
     was entered.
     """
     found = tuple(outcome for step in flow.steps.values() for outcome in _of_step(flow, step))
@@ -69,22 +69,22 @@ Files: TypeAlias = Mapping[str, Flow]
 
 
 def by_file(flows: Iterable[Flow]) -> Files:
-    """Flows by their files."""
+    """A map from each flow's file to the flow."""
     return {flow.place.file: flow for flow in flows}
 
 
 class Following:
     """Follows a call through the flows of one turn.
 
-    Prompts, entered steps and failures are lines of the current flow's file. A decision may be a line of a shared file;
-    the call then stays in its flow.
+    Prompts, entered steps and failures are lines of the current flow's file. A decision can be a line of a shared file;
+    then the current flow stays the same.
 
     Args:
         files: the flows that the call may be in, by file.
-        at: the flow in which the call waits; None if the trace shows it.
+        at: the flow that the call was in before the turn; None if the trace shows it.
 
     Attributes:
-        begun: the flow that answered the call or a party in this turn; None if it was answered earlier.
+        begun: the flow that answered the call or a called party in this turn; None if it was answered earlier.
         entered: the entered steps, as (flow, step), in order.
         taken: the outcomes, in order.
         jumped: the steps that were left without a decision, by `goto` or by running another flow.
@@ -138,9 +138,9 @@ class Following:
 def completed_last(
     flows: Mapping[str, Flow], session: Session, statuses: Iterable[tuple[int, str]]
 ) -> Iterator[OutcomeKey]:
-    """The outcome `completed: end` of a call's last dial. No webhook asks the server for it.
+    """The outcome `completed` of a call's last dial if it ends the call: no turn decides it, so no trace contains it.
 
-    `statuses` are the statuses reported for the waits of the last turn, as (wait, status).
+    `statuses` are the statuses reported for the waits of the last turn, as (index of the wait, status).
     """
     seen = list(statuses)
     for wait in session.waits:
@@ -156,13 +156,13 @@ def completed_last(
 
 
 def error_exit(flow: Flow, step: str) -> OutcomeKey:
-    """Where a failed step leads: its own error exit, or the flow's."""
+    """The error exit that a failed step takes: its own, or the flow's."""
     own = flow.steps.get(step)
     return flow.name, step if own is not None and own.error is not None else "", ERROR
 
 
 def paint_taken(drawing: Drawing, counts: Mapping[OutcomeKey, int]) -> Drawing:
-    """Add to a drawing how many calls took each outcome; `counts` has every outcome."""
+    """Add to each arrow of a drawing how many calls took it; `counts` contains every outcome, even those with 0."""
 
     def painted(arrow: Arrow) -> Arrow:
         known = [counts[key] for key in arrow.outcomes if key in counts]

@@ -3,8 +3,8 @@
 Because of that, a second DNS answer cannot redirect it. It does not follow redirects or use a proxy. Each host has its
 own connection pool, so a slow host does not delay requests to others.
 
-Flow files and the environment name the hosts, but somebody else runs the public name servers. So a public name that
-resolves to a private address is refused, at every connection.
+Flow files and the environment name the hosts, but somebody else runs the public name servers. So each new connection is
+refused if a public name resolves to a private address.
 """
 
 from __future__ import annotations
@@ -33,15 +33,17 @@ REQUESTS_PER_HOST: Final = 500
 CONNECTING_PER_HOST: Final = 16
 """Maximum number of connections to one host that are being opened at once.
 
-The event loop opens about a thousand a second: if hundreds started together, each would take as long as all of them.
+The event loop opens about a thousand connections a second. If hundreds were opened together, each would take as long as
+all of them.
 """
 IDLE_PER_HOST: Final = 50
 """Maximum number of idle connections to one host."""
 IDLE_S: Final = 4.0
-"""How long an idle connection is kept. Most servers keep theirs longer, so a request rarely meets a closing connection.
+"""How many seconds an idle connection is kept. Most servers keep it longer, so a request rarely uses a connection that
+the server is closing.
 """
 FIRST_TRY_S: Final = 0.25
-"""How long to try an address before trying the next one. Source: RFC 8305, 8."""
+"""How many seconds to try an address before trying the next one. Source: RFC 8305, 8."""
 ADDRESS_LIMIT: Final = 4
 ANSWER_LIMIT: Final = 128 * 1024
 """A connection is not reused if more than this many bytes of its response are left."""
@@ -71,9 +73,9 @@ _METADATA_SERVERS: Final = frozenset(
         ),
     )
 )
-"""Where clouds offer credentials. Source: the clouds' pages about their metadata servers."""
+"""The metadata servers of clouds, which hand out credentials. Source: the clouds' pages about them."""
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
-"""Marks an IPv6 address that tunnels to an IPv4 one. Source: RFC 5214, 6.1."""
+"""The third 32-bit word of an IPv6 address that tunnels to the IPv4 address in its last word. Source: RFC 5214, 6.1."""
 _BROADCAST: Final = ipaddress.ip_network("240.0.0.0/4")
 _THIS_HOST: Final = ipaddress.ip_network("0.0.0.0/8")
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)$")
@@ -89,8 +91,8 @@ _FAULTS: Final = (
 
 
 BEGINS: Final = "begins"
-"""Request extension: a function that is called when the request has waited for others and may open a connection, and
-again when it is sent.
+"""Request extension: a function that is called when the request no longer waits for other requests and may open a
+connection, and again when the request is sent.
 """
 
 
@@ -103,7 +105,7 @@ class PrivateAddress(httpx.ConnectError):
 
 
 class UntrustedCertificate(httpx.ConnectError):
-    """The host's certificate is not valid for it."""
+    """The host's certificate cannot be verified."""
 
 
 class Disconnected(httpx.RemoteProtocolError):
@@ -136,12 +138,12 @@ def resolve_by_system(host: str, port: int) -> Sequence[str]:
 
 @cache
 def _trusted_certificates() -> ssl.SSLContext:
-    """All clients of the process share these, because they take 20 ms to load."""
+    """The trusted certificates. All clients of the process share them, because they take 20 ms to load."""
     return httpx.create_ssl_context()
 
 
 class CheckedTransport(httpx.AsyncBaseTransport):
-    """Keeps a connection pool for each host. The network that opens the connections checks the addresses."""
+    """Keeps a connection pool for each host. Its `CheckedNetwork` opens the connections and checks the addresses."""
 
     def __init__(
         self,
@@ -186,7 +188,7 @@ def _nothing() -> None:
 
 
 class HostConnections:
-    """The connections to one host: each request has one of its own until its response is read.
+    """The connections to one host: each request has its own connection until its response is read.
 
     A request may be cancelled at any time. Only idle connections are listed here, so a cancelled request closes its
     connection and leaves nothing to clean up. httpcore's own pool also lists the connections in use, and leaks them if
@@ -388,7 +390,7 @@ class _Stream(httpcore.AsyncNetworkStream):
     """A connection that closes if its TLS handshake is cancelled, and that is not reused after unexpected data.
 
     If a server sends more than its response, the next request, perhaps for another call, would read the rest as its own
-    response. So the connection then reports that it is closed.
+    response. The connection then reports that it is closed.
     """
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
@@ -422,7 +424,7 @@ class _Stream(httpcore.AsyncNetworkStream):
             raise
 
     def get_extra_info(self, info: str) -> Any:
-        """See httpcore. An idle connection with unread data is not reused."""
+        """See httpcore, which does not reuse an idle connection with unread data."""
         if info == "is_readable":
             if self._received:
                 self._has_surplus = not _is_one_answer(bytes(self._received))
@@ -448,16 +450,16 @@ def _is_one_answer(received: bytes) -> bool:
 
 
 def is_allowed(host: str, address: str, private_hosts: Collection[str] = ()) -> bool:
-    """Whether `host` may be reached at `address`. A cloud's metadata server never may.
+    """Whether connecting to `host` at `address` is allowed. It never is for a cloud's metadata server.
 
-    A private address is allowed if `host` is that address (`127.0.0.1`, `[::1]`) or a name that only exists in local
-    networks: without dots (`localhost`, `crm`) or in a reserved zone (`crm.local`). A link-local address is never
-    allowed for a name.
+    A private address is allowed if `host` is that address (`127.0.0.1`, `[::1]`), a name that only exists in local
+    networks (without dots: `localhost`, `crm`; in a reserved zone: `crm.local`), or one of `private_hosts`. A
+    link-local address is never allowed for a name.
 
     Args:
         host: a name or an address.
         address: one of the host's addresses.
-        private_hosts: other names that may resolve to private addresses, in lower case.
+        private_hosts: other names that are allowed to resolve to private addresses, in lower case.
     """
     target = _embedded(_parsed(address))
     if target is None or _is_unusable(target) or target in _METADATA_SERVERS:
@@ -482,7 +484,7 @@ def _parsed(text: str) -> Address | None:
 
 
 def _embedded(address: Address | None) -> Address | None:
-    """The IPv4 address inside an IPv6 one; any other address unchanged."""
+    """The IPv4 address inside an IPv6 address; any other address is returned unchanged."""
     if not isinstance(address, ipaddress.IPv6Address):
         return address
     if address.ipv4_mapped is not None:

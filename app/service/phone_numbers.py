@@ -15,11 +15,11 @@ _LEAST_DIGITS: Final = 7
 
 
 def readable(number: str, line: str = "") -> str:
-    """Format a number for people: `447700900123` is `+44 7700 900123`, and `07700 900123` on a British line.
+    """Format a number for people: `447700900123` becomes `+44 7700 900123`, or `07700 900123` on a British line.
 
     Args:
         number: digits with the country code. Anything else, such as a user's name, is returned unchanged.
-        line: the called number, in the same form.
+        line: the called number, also as digits with the country code.
     """
     found = _parsed(number)
     if found is None:
@@ -35,7 +35,7 @@ def digits_of(words: str, line: str = "") -> str:
 
     Args:
         words: `+44 (0)7700 900123`, or `07700 900123` on a British line. Anything else is returned unchanged.
-        line: the called number, in digits.
+        line: the called number, as digits with the country code.
     """
     called = _parsed(line)
     region = phonenumbers.region_code_for_number(called) if called is not None else None
@@ -57,12 +57,12 @@ def is_number(words: str) -> bool:
 
 
 def dialable(number: str) -> str:
-    """A number in digits with a plus, for calling it; "" for anything else, such as `anonymous`."""
+    """The number with a plus, as it is dialled; "" for anything but digits, such as `anonymous`."""
     return f"+{number}" if number.isascii() and number.isdecimal() else ""
 
 
 def _parsed(number: str) -> phonenumbers.PhoneNumber | None:
-    """The number; None if it is not one, or has an unknown country code."""
+    """The parsed number; None if the text is not a number, or has an unknown country code."""
     if not (number.isascii() and number.isdecimal() and _LEAST_DIGITS <= len(number) <= _MOST_DIGITS):
         return None
     try:

@@ -19,15 +19,15 @@ from app.store import milliseconds
 
 BACKOFF_FACTOR: Final = 4.0
 LONGEST_BACKOFF_S: Final = 6 * 60 * 60.0
-"""Attempts are 5, 20, 80, ... seconds apart, and at most 6 hours. Ten attempts take 19 hours, in case the other side is
-down overnight.
+"""Maximum number of seconds between two attempts, which are 5, 20, 80, ... seconds apart. Ten attempts take 19 hours,
+in case the other side is down overnight.
 """
 JITTER: Final = 0.25
-"""Random share by which each wait varies, so that rows that failed together are not retried together."""
+"""Maximum random variation of each wait, as a share, so that rows that failed together are not retried together."""
 COUNT_S: Final = 5.0
 """How often waiting rows are counted for the metrics, in seconds."""
 WAKE_AFTER_S: Final = 0.05
-"""Delay after a wake-up, so that the caller gets the reply first."""
+"""Delay after a wake-up in seconds, so that the reply to the webhook is sent first."""
 
 R = TypeVar("R")
 C = TypeVar("C")
@@ -41,8 +41,8 @@ class Schedule:
         tries: maximum number of attempts.
         draw: returns a random number from 0 to 1.
         first_s: seconds before the second attempt.
-        poll_s: seconds between searches for due rows, which other processes write too.
-        slots: concurrent attempts of one process.
+        poll_s: seconds between searches for due rows, which other processes may have written.
+        slots: maximum number of concurrent attempts of one process.
         drain_s: seconds that running attempts get when the server stops; unfinished ones are repeated after the next
             start.
         look_s: time limit for claiming rows; rows that arrive later are processed another time.
@@ -66,22 +66,22 @@ class Schedule:
 
 
 class PollListener(Generic[C]):
-    """Receives events for the log and the metrics. This one ignores them. Its methods never raise."""
+    """Receives events for the log and the metrics. This base class ignores them. Its methods must not raise."""
 
     def counted(self, counts: C) -> None:
-        """Called every few seconds with the numbers of rows."""
+        """Called every few seconds with the number of waiting rows."""
 
     def troubled(self, problem: str) -> None:
         """Called when the store, or something else that an attempt needs, is unavailable. Nothing is lost."""
 
 
 class Poller(ABC, Generic[R, C]):
-    """Makes attempts while it runs.
+    """Claims due rows and makes an attempt for each, until it is cancelled.
 
     Args:
         schedule: how many attempts to make at once, and how to poll.
         listener: receives events.
-        clock: the time, aware, UTC.
+        clock: returns the current time, aware, UTC.
     """
 
     def __init__(self, schedule: Schedule, listener: PollListener[C], clock: Callable[[], datetime]) -> None:
@@ -106,11 +106,11 @@ class Poller(ABC, Generic[R, C]):
         """Count waiting rows."""
 
     def now(self) -> int:
-        """Milliseconds since 1970."""
+        """The current time in milliseconds since 1970."""
         return milliseconds(self.clock())
 
     def wake(self) -> None:
-        """Note that a row was written. Cheap. Must be called in the event loop."""
+        """Look for due rows soon, because a row was written. Cheap. Must be called in the event loop."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(WAKE_AFTER_S, self._wake_now)
 
@@ -153,7 +153,7 @@ class Poller(ABC, Generic[R, C]):
                 await self._woken.wait()
 
     async def _succeeds(self, work: Coroutine[Any, Any, None], limit_s: float) -> bool:
-        """Whether the work succeeded in time. A cancellation is only re-raised if the poller itself is cancelled."""
+        """Do some work; returns whether it succeeded in time. Re-raises a cancellation only of the poller itself."""
         try:
             async with asyncio.timeout(limit_s):
                 await work

@@ -20,14 +20,15 @@ from app.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow, moment_of
 
 _TAG: Final = re.compile("<[^>]*>")
 MASKED: Final = "secret:"
-"""The tokens that replace sensitive values in the store start with this."""
+"""Prefix of the tokens that replace sensitive values in the store."""
 
 
 def call_document(row: CallRow, now: int) -> dict[str, Any]:
-    """A call at the time `now`, in milliseconds since 1970.
+    """A call as JSON, at the time `now` in milliseconds since 1970.
 
-    Its state is `open`, `ended` (the flow was played to the end, and the leg ended), `hung-up` (it ended earlier) or
-    `lost` (its end was not reported, or could not be, because it has no leg). `step` is its current or last step.
+    The call's state is `open`, `ended` (the flow was played to the end, and the leg ended), `hung-up` (the leg ended
+    earlier) or `lost` (the end was not reported, or could not be, because the call has no leg). `step` is the step that
+    the call is in, or was in when it ended.
     """
     session = row.session
     state = json_object(session.state)
@@ -89,7 +90,7 @@ class TimelineEntry:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The webhook, in summary and in full, and the turn that it caused."""
+        """The webhook, in summary and in full, and the turn that it caused, as JSON."""
         row = self.webhook
         turn = None
         inputs = self.inputs
@@ -143,7 +144,7 @@ def _document(body: bytes) -> Any:
 
 
 def spoken_in(body: bytes) -> Iterator[str]:
-    """What is said in a stored NCCO, without SSML tags, or what the caller said in a stored webhook."""
+    """The texts that a stored NCCO says, without SSML tags, or those that the caller said in a stored webhook."""
     waiting = [_document(body)]
     while waiting:
         part = waiting.pop()
@@ -156,12 +157,12 @@ def spoken_in(body: bytes) -> Iterator[str]:
 
 
 def told_by(webhook: WebhookRow) -> str:
-    """A summary of a stored webhook; "" if its kind says everything."""
+    """A summary of a stored webhook; "" if there is nothing to add to its kind."""
     return summary(webhook.kind, fields_of(webhook))
 
 
 def summary(kind: str, fields: Mapping[str, Any]) -> str:
-    """A summary of a webhook; "" if its kind says everything."""
+    """A summary of a webhook; "" if there is nothing to add to its kind."""
     if "not_kept" in fields:
         return f"not readable: {fields['not_kept']}"
     what = ""
@@ -272,7 +273,7 @@ def state_of(call: Mapping[str, Any]) -> str:
 
 
 def duration_text(seconds: float | None) -> str:
-    """`42 s`, `3:05`, `1:02:03`; `?` if unknown."""
+    """A duration as `42 s`, `3:05` or `1:02:03`; `?` if it is not known."""
     if seconds is None:
         return "?"
     minutes, rest = divmod(max(0, round(seconds)), 60)

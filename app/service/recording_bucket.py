@@ -1,8 +1,8 @@
-"""The bucket of recordings: one object for each in S3-compatible storage, with a random ID as its name.
+"""The bucket of recordings in S3-compatible storage: one object for each recording, with a random ID as its name.
 
 An object exists once it is uploaded completely and the bucket has checked its SHA-256, which is part of the signature.
-Uploads, removals and empty lists are verified, because whatever is at the bucket's address, such as a login page, might
-report success for every request. Requires obstore: `pip install ".[s3]"`.
+Uploads, removals and empty lists are verified, because something else at the bucket's address, such as a login page,
+might report success for every request. Requires obstore: `pip install ".[s3]"`.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ CONNECT_S: Final = 5
 REQUEST_S: Final = 30
 """Time limit of one request with up to 8 MB, in seconds. After that, the bucket counts as unavailable."""
 RETRY_S: Final = 5
-"""How long a request is retried. This hides most faults from listeners; longer ones are retried later."""
+"""How many seconds a failed request is retried, so that people who play a recording do not notice short faults."""
 PART_BYTES: Final = 8 * 1024 * 1024
 """Audio up to this size is uploaded from memory in one request. Larger audio is uploaded from a file, in parts."""
 READ_BYTES: Final = 1024 * 1024
-"""Bytes per read request."""
+"""Maximum number of bytes of one read request."""
 KEYS_S: Final = 30.0
-"""How often the keys are read again, because they may be rotated."""
+"""How often the keys are read again, in seconds, because they may be rotated."""
 SWEEP_EVERY_S: Final = 3600.0
-"""How often the bucket is listed to remove recordings. Each list of 1,000 objects costs money."""
+"""How often the bucket is listed to remove recordings, in seconds. Each list of 1,000 objects costs money."""
 
 
 class BucketError(AppError, OSError):
@@ -86,7 +86,7 @@ _CURES: Final[Mapping[str, str]] = {
     "XMinioAdminBucketQuotaExceeded": _ROOM,
     "XMinioStorageFull": _ROOM,
 }
-"""The problem for each S3 error code. Source: Amazon S3 API Reference, Error responses; MinIO's API errors."""
+"""What to do about each S3 error code. Source: Amazon S3 API Reference, Error responses; MinIO's API errors."""
 _CODE: Final = re.compile(r"<Code>([A-Za-z.]{1,60})</Code>")
 
 
@@ -97,7 +97,7 @@ def _translated() -> Iterator[None]:
         yield
     except (BaseError, OSError) as error:
         text = str(error).partition("\n\nDebug source")[0]
-        code = found[1] if (found := _CODE.search(text)) else ""  # the library's message contains the XML
+        code = found[1] if (found := _CODE.search(text)) else ""  # the library's message contains the response's XML
         if isinstance(error, FileNotFoundError) and code != "NoSuchBucket":
             raise
         if code:
@@ -126,7 +126,7 @@ class RecordingBucket(RecordingFiles):
 
     @property
     def _store(self) -> S3Store:
-        """The bucket with the current keys, or with the previous ones if they cannot be read."""
+        """The bucket with the current keys, or with the previous ones if the current ones cannot be read."""
         if time.monotonic() - self._read_at >= self._keys_s:
             self._read_at = time.monotonic()
             with suppress(AppError, OSError, BaseError):
@@ -177,7 +177,7 @@ class RecordingBucket(RecordingFiles):
             raise BucketError("the bucket shows an object that does not exist", _REACH)
 
     def sweep(self, before_s: float) -> int:
-        """See `RecordingFiles`. Runs once an hour. Unfinished uploads cannot be listed."""
+        """See `RecordingFiles`. Does nothing if it ran less than an hour ago. Unfinished uploads cannot be listed."""
         if before_s <= 0 or time.monotonic() - self._swept_at < SWEEP_EVERY_S:
             return 0
         old = [each.id for each in self.stored() if each.changed_s < before_s]
@@ -194,7 +194,7 @@ class RecordingBucket(RecordingFiles):
         return beside
 
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
-        """See `RecordingFiles`. Objects that exist are kept: the audio of an ID never changes."""
+        """See `RecordingFiles`. Existing objects are not uploaded again, because the audio of an ID never changes."""
         before = {each.id for each in self.stored()}
         for file in draft.iterdir():
             if file.name not in before:
@@ -291,7 +291,7 @@ class _Upload(UnfinishedFile):
 
 
 class _Object(RawIOBase):
-    """An object that is read in pieces from any position. Never reads more of a response than was requested."""
+    """An object that can be read in pieces from any position. Never reads more of a response than was requested."""
 
     def __init__(self, store: S3Store, id_: str) -> None:
         with _translated():

@@ -38,7 +38,7 @@ _THREADS: Final = Threads(16)
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a blocking operation on the folder or the bucket. Raises its errors."""
+    """Run a blocking operation on the folder or the bucket in a thread. Raises the operation's errors."""
     return await _THREADS.run("recordings", partial(work, *args, **kwargs))
 
 
@@ -76,7 +76,7 @@ class StorageProblem(NamedTuple):
 
 
 class UnfinishedFile(ABC):
-    """A new audio file, which is removed unless `keep` is called.
+    """A new audio file, which `close` removes unless `keep` was called before.
 
     Attributes:
         size: the number of bytes so far.
@@ -103,15 +103,15 @@ class UnfinishedFile(ABC):
 
     @abstractmethod
     def keep(self) -> None:
-        """Give the file its name, once it is stored completely."""
+        """Store the file completely, and then make it visible under its ID."""
 
     @abstractmethod
     def close(self) -> None:
-        """Remove the file unless it is kept."""
+        """Remove the file unless it has been kept."""
 
 
 class RecordingFiles(ABC):
-    """The audio of recordings, by ID. Its methods block, and raise OSError."""
+    """The stored audio of recordings, by ID. The methods block, and raise OSError."""
 
     @property
     @abstractmethod
@@ -128,7 +128,7 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def stored(self) -> Iterator[StoredAudio]:
-        """All kept audio."""
+        """The audio of all kept recordings."""
 
     @abstractmethod
     def remove(self, ids: Iterable[str]) -> None:
@@ -136,9 +136,9 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def sweep(self, before_s: float) -> int:
-        """Remove unfinished files, and files from before `before_s` (seconds since 1970); returns the count.
+        """Remove abandoned unfinished files, and files from before `before_s` (seconds since 1970).
 
-        The latter contain audio that a restored database does not know about.
+        Returns the number of removed files. The old files contain audio that a restored database does not know about.
         """
 
     @abstractmethod
@@ -151,7 +151,7 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def draft_folder(self, beside: Path) -> Path:
-        """Where `replace` expects its new files: in `beside`, or on the same disk as the final folder."""
+        """The parent folder for the new files of `replace`: `beside`, or one on the same disk as the final folder."""
 
     @abstractmethod
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
@@ -161,7 +161,7 @@ class RecordingFiles(ABC):
         """
 
     def put(self, id_: str, audio: bytes) -> None:
-        """Store audio that does not have to be fetched."""
+        """Store audio that is already complete."""
         with closing(self.begin(id_)) as file:
             file.write(audio)
             file.keep()
@@ -171,10 +171,10 @@ class BucketAddress(NamedTuple):
     """A bucket and its credentials.
 
     Attributes:
-        prefix: what our objects' names start with, without outer slashes; "" for the whole bucket.
+        prefix: the prefix of our objects' names, without slashes at either end; "" for the whole bucket.
         endpoint: scheme, host and port; "" for Amazon S3.
-        region: "" for the environment's.
-        key_id: the access key ID, with `secret_key`; "" to use the machine's role.
+        region: the bucket's region; "" for the region in the environment.
+        key_id: the access key ID that belongs to `secret_key`; "" to use the machine's role.
         token: the session token of temporary keys.
     """
 

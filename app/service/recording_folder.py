@@ -1,4 +1,4 @@
-"""The folder of recordings: one file for each, named with a random ID, that only its owner can read.
+"""The folder of recordings: one file for each recording, named with a random ID and readable only by its owner.
 
 A file gets its final name once it is complete and on disk. Before that, its name ends in `.part`.
 """
@@ -26,12 +26,12 @@ from app.service.recording_files import (
 from app.store.copies import move_into, sync_folder
 
 PART_S: Final = 3600.0
-"""An unfinished file is abandoned after this many seconds: no download takes this long."""
+"""An unfinished file counts as abandoned after this many seconds: no download takes this long."""
 _PART: Final = ".part"
 
 
 class RecordingFolder(RecordingFiles):
-    """A folder that is created on first use."""
+    """The recordings in a folder, which is created on first use."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -121,5 +121,5 @@ class _PartFile(UnfinishedFile):
 
     def close(self) -> None:
         self._part.unlink(missing_ok=True)
-        with suppress(OSError):  # data that was not written is not needed anymore
+        with suppress(OSError):  # unwritten data is no longer needed
             self._file.close()

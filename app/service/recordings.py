@@ -40,13 +40,13 @@ from app.service.recording_files import RecordingFiles, UnfinishedFile, in_threa
 from app.store import RecordingCounts, RecordingKind, RecordingRow, Recordings, Records, milliseconds
 
 LEASE_MS: Final = 30_000
-"""How long a claimed recording belongs to its process, unless the claim is extended. After a crash, it is then fetched
-again.
+"""How long a claimed recording belongs to its process, in milliseconds, unless the claim is extended. If the process
+has crashed, another one can then fetch the recording.
 """
 EARLY_TRIES: Final = 3
-"""Vonage may report a recording before its file is available, so a missing file is retried this often. Our choice."""
+"""Number of attempts for a missing file, because Vonage may report a recording before its file exists. Our choice."""
 NO_KEY_S: Final = 60.0
-"""How often recordings that wait for a key are looked at, in seconds."""
+"""How often recordings that wait for the application's key are checked, in seconds."""
 UNDO_FOR: Final = timedelta(days=1)
 """How long a deleted recording can be restored."""
 SWEEP_S: Final = 60.0
@@ -83,12 +83,12 @@ def announced(
     place: tuple[str, str] = ("", ""),
     flow: Flow | None = None,
 ) -> RecordingRow | None:
-    """The recording or transcript that a webhook announces, if any.
+    """The recording or transcript that a webhook announces, or None.
 
     Args:
         delivery: the webhook; it must not contain sensitive values.
         session: the session of the call, if known.
-        place: the flow and the step that recorded it, if known.
+        place: the names of the flow and the step that made the recording; "" if not known.
         flow: that flow, if known.
     """
     webhook = delivery.webhook
@@ -126,7 +126,7 @@ def announced(
 
 
 def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
-    """A `record` that stops by itself takes a message. Any other one continues while people talk."""
+    """The kind of a recording. A `record` that stops by itself takes a message; any other records a conversation."""
     if isinstance(webhook, InputWebhook):
         return "voice-input"
     parts = step.parts if step is not None else ()
@@ -137,7 +137,7 @@ def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
 
 
 def about_call(flow: Flow, session: Session) -> str:
-    """The flow's text parameters, such as the team that a message is for; "" after a handover."""
+    """The values of the flow's text params, such as the team that a message is for; "" after a handover."""
     if flow.name != (session.at or session.flow):
         return ""
     given = [name for name, param in flow.params.items() if not param.sensitive and name != CALLER_NAME]
@@ -165,13 +165,13 @@ def _url(webhook: Webhook) -> str:
 
 
 def _uuid(webhook: Webhook, url: str) -> str:
-    """Vonage's ID of the recording, or a hash if it is missing or invalid."""
+    """Vonage's ID of the recording, or a hash if the ID is missing or invalid."""
     given = getattr(webhook, "recording_uuid", None) or url
     return given if _ID.fullmatch(given) else hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
 
 
 def _time(text: str | None) -> datetime | None:
-    """Parse a time from Vonage. It must be in this century."""
+    """Parse a time from Vonage; None if it is invalid or not in this century."""
     try:
         found = datetime.fromisoformat(text or "")
     except ValueError:
@@ -184,19 +184,19 @@ class FetchListener(PollListener[RecordingCounts]):
     """Receives the results of downloads."""
 
     def fetched(self, row: RecordingRow, next_s: float | None) -> None:
-        """Called after an attempt. The next one, if any, is in `next_s` seconds."""
+        """Called after an attempt. The next attempt is in `next_s` seconds; None if there is none."""
 
 
 class Fetcher(Poller[RecordingRow, RecordingCounts]):
     """Fetches the recordings and transcripts that a store lists as pending.
 
     Args:
-        recordings: the recordings of a store, which is open while this runs.
-        files: where the audio is stored.
-        media: downloads them; None without a key, which the waiting recordings then report.
+        recordings: the recordings of a store, which must be open while the fetcher runs.
+        files: the storage of the audio.
+        media: downloads files; None if the application's key is missing, which waiting recordings then report.
         schedule: number and times of attempts.
         listener: receives the results.
-        clock: the time, aware, UTC.
+        clock: returns the current time, aware, UTC.
         lease_ms: see `LEASE_MS`.
     """
 
@@ -225,9 +225,9 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
             await self._media.http.aclose()
 
     async def claim(self, limit: int) -> Sequence[RecordingRow]:
-        """See `Poller`. Claims the newest and the oldest in turn.
+        """See `Poller`. Claims the newest and the oldest recordings in turn.
 
-        So a new message does not wait behind a thousand others, and old ones are fetched too.
+        So a new message does not wait behind a thousand others, and old messages are fetched too.
         """
         now = self.now()
         if not await self._recordings.has_due(now):
@@ -287,7 +287,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
                 lease = await self._download(row, row.url, AUDIO_LIMIT, take)
                 content_type = audio_type(file.beginning)
                 problem = shortage(file.beginning, file.size, row.size or 0)
-                if problem and file.sha256 != row.sha256:  # the same bytes twice: Vonage has no more than these
+                if problem and file.sha256 != row.sha256:  # the same bytes again: Vonage has no more
                     raise DownloadFailed("waiting", problem, sha256=file.sha256)
                 await lease.renew(is_forced=True)
                 await self._keep(file, lease)
@@ -371,7 +371,7 @@ class _Lease:
         self._renewed_at = now()
 
     async def renew(self, *, is_forced: bool = False) -> None:
-        """Extend the claim once a third of its time has passed. Raises LostClaim."""
+        """Extend the claim if a third of its time has passed, or if `is_forced`. Raises LostClaim."""
         now = self._now()
         if is_forced or now - self._renewed_at > self._lease_ms / 3:
             if not await self._recordings.renew(self.row.id, self.row.claim, now + self._lease_ms):
@@ -415,7 +415,7 @@ async def count_lost(records: Records, files: RecordingFiles) -> int:
 
 
 def has_file(files: RecordingFiles, id_: str) -> bool:
-    """Whether a recording has audio. Raises OSError."""
+    """Whether the audio of a recording is stored. Raises OSError."""
     try:
         files.open(id_).close()
     except FileNotFoundError:
@@ -426,9 +426,9 @@ def has_file(files: RecordingFiles, id_: str) -> bool:
 async def sweep_recordings(
     recordings: Recordings, files: RecordingFiles, now: datetime, kept_for: timedelta | None
 ) -> int:
-    """Remove recordings older than `kept_for` (None: no limit), or deleted a while ago; returns the number of files.
+    """Remove recordings older than `kept_for` (None: no limit), or deleted longer ago than `UNDO_FOR`.
 
-    Raises OSError and StoreUnavailable: the rest is removed next time.
+    Returns the number of removed files. Raises OSError and StoreUnavailable; the rest is then removed next time.
     """
     now_ms = milliseconds(now)
     before = milliseconds(now - kept_for) if kept_for is not None else 0

@@ -33,7 +33,7 @@ class CannotReplay(Exception):
 
 
 def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str, Any]]:
-    """Replay the turns of a call as JSON documents, up to the first one that cannot be replayed."""
+    """Replay the turns of a call, up to the first that cannot be replayed. Yields a JSON document for each turn."""
     session: Session | None = None
     final = from_json(timeline.call.session.state)
     before: list[WebhookRow] = []
@@ -78,13 +78,13 @@ def _played(playing: Playing, entry: TimelineEntry) -> Turn:
 
 
 def _begun(final: Session, entry: TimelineEntry, flow: Flow, context: TurnContext) -> Playing:
-    """The first turn of a call whose session ended as `final`; `entry` is its answer webhook. Raises CannotReplay."""
+    """Begin a call whose last session is `final`; `entry` is its answer webhook. Raises CannotReplay."""
     if final.parent:
         raise CannotReplay("it is the leg of a called party, whose parameters belong to another call")
     if final.call.request:
         raise CannotReplay("the server placed it, with params that are not stored with the call")
     row = entry.webhook
-    is_named = flow.name in final.id.split("/")[1:]  # only the URL of a flow has params
+    is_named = flow.name in final.id.split("/")[1:]  # only a URL that names the flow has params
     delivery = Delivery(row.method, row.body, entry.fields, "", context.now)
     return begin(flow, final.id, final.call, context, delivery.params(flow.params) if is_named else {})
 
@@ -92,7 +92,7 @@ def _begun(final: Session, entry: TimelineEntry, flow: Flow, context: TurnContex
 def _resumed(
     session: Session, entry: TimelineEntry, flow: Flow, context: TurnContext, before: Sequence[WebhookRow]
 ) -> Playing:
-    """The turn that a webhook caused; `before` are the webhooks up to this one. Raises CannotReplay."""
+    """Resume a call with a webhook; `before` contains the call's webhooks up to this one. Raises CannotReplay."""
     row = entry.webhook
     if entry.turn is not None and entry.turn.cause_status == REFUSED:
         return fail(flow, session, context, "Vonage refused it")
@@ -110,7 +110,7 @@ def _resumed(
 
 
 def _answer(lookup: Lookup, record: Any) -> LookupAnswer:
-    """The recorded answer. Raises CannotReplay if this lookup was not made then, or its answer was not stored."""
+    """The recorded answer of a lookup. Raises CannotReplay if the lookup was not made, or its answer was not stored."""
     if not isinstance(record, dict):
         raise CannotReplay(f"the recorded call did not make the lookup {lookup.name}")
     if f'"{MASKED}'.encode() in orjson.dumps(record):
@@ -129,14 +129,14 @@ def _unsigned(ncco: bytes) -> bytes:
             payload = urlsafe_b64decode(token + b"=" * (-len(token) % 4))[:-MAC_BYTES]
         except ValueError:
             return url[0]
-        # A token this short is not ours: a flow can name any URL.
+        # An empty payload: the token is not ours, because a flow can name any URL.
         return b"/webhooks/" + url[1] + b"/" + payload.hex().encode() if payload else url[0]
 
     return _CALLBACK_URL.sub(without_mac, ncco)
 
 
 def first_difference(then: Any, now: Any, place: str = "") -> tuple[str, Any, Any]:
-    """The first difference between two JSON values, as a JSON Pointer and both values. None for a missing value."""
+    """The first difference between two JSON values, as a JSON Pointer and both values. A missing value is None."""
     pairs: list[tuple[str, Any, Any]] = []
     if isinstance(then, dict) and isinstance(now, dict):
         pairs = [(name, then.get(name), now.get(name)) for name in {**then, **now}]

@@ -12,16 +12,16 @@ from app.service.library import Library
 from app.store import Store, milliseconds
 
 BATCH_SIZE: Final = 20
-"""Calls deleted per transaction."""
+"""Number of calls deleted in one transaction."""
 
 REST_FACTOR: Final = 9
-"""After each batch, a sweep pauses for this many times the batch's duration, so that calls can use the store."""
+"""After each batch, a sweep pauses for this many times as long as the batch took, so that calls can use the store."""
 
 SHORTEST_REST_S: Final = 0.02
 
 
 class Swept(NamedTuple):
-    """What a sweep deleted: calls, webhooks and hooks together, and revisions. `problem` says why it stopped."""
+    """How many rows (calls, webhooks and hooks) and revisions a sweep deleted. `problem` says why it stopped early."""
 
     rows: int = 0
     revisions: int = 0
@@ -29,7 +29,7 @@ class Swept(NamedTuple):
 
 
 async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: timedelta) -> Swept:
-    """Delete the data that is too old. Never raises: what is left is deleted next time.
+    """Delete the data that is too old. Never raises: after a problem, the rest is deleted next time.
 
     Args:
         store: an open store.
@@ -54,7 +54,7 @@ async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: t
 
 
 async def _sweep_batch(store: Store, before: int) -> int:
-    """Delete one batch, then pause."""
+    """Delete one batch, then pause; returns the number of deleted rows."""
     started = time.monotonic()
     gone = await store.sweep(before, BATCH_SIZE)
     await asyncio.sleep(max(SHORTEST_REST_S, REST_FACTOR * (time.monotonic() - started)))

@@ -14,8 +14,8 @@ T = TypeVar("T")
 class Threads:
     """Runs blocking functions in threads, at most `each` at a time per key.
 
-    A function that never returns only takes one of these slots: others go on, and the process does not wait for it when
-    it exits.
+    A function that never returns only occupies one of these slots: other functions can run, and the process can exit
+    without waiting for it.
     """
 
     def __init__(self, each: int) -> None:
@@ -23,9 +23,9 @@ class Threads:
         self._places: dict[str, asyncio.Semaphore] = {}
 
     async def run(self, key: str, function: Callable[[], T], begins: Callable[[], None] | None = None) -> T:
-        """Run `function`, after calling `begins` once there is a slot.
+        """Run `function` once a slot is free; `begins` is called just before.
 
-        Raises what `function` raises, always as an Exception.
+        Raises the exception of `function`. StopIteration and exceptions such as SystemExit become RuntimeError.
         """
         places = self._places.setdefault(key, asyncio.Semaphore(self._each))
         await places.acquire()
@@ -48,7 +48,7 @@ class Threads:
             result, error = _outcome(function)
             try:
                 loop.call_soon_threadsafe(settle, result, error)
-            except RuntimeError:  # the loop is closed: nobody waits for the result
+            except RuntimeError:  # the event loop is closed: nobody waits for the result
                 _discard(result)
 
         try:

@@ -1,8 +1,8 @@
 """The token in a callback URL: it identifies a wait, signed so that only this server can have created it.
 
-A token is the URL-safe base64 of one byte (kind, and how the session ID is packed), the turn and the index as varints,
-the session ID, and a keyed 16-byte BLAKE2b hash of these. It depends only on the wait, so rendering a turn twice gives
-the same URLs.
+A token is the URL-safe base64 of: one byte for the wait's kind and the session ID's encoding, the turn and the index as
+varints, the session ID, and a keyed 16-byte BLAKE2b hash of all these. A token depends only on its wait and the key, so
+rendering a turn twice gives the same URLs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DASHED_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-
 
 
 def make_token(key: bytes, ref: WaitRef) -> str:
-    """The token of a wait; about 50 characters if the session ID is a leg uuid."""
+    """The token of a wait; it has about 50 characters if the session ID is a leg's UUID."""
     packing, session = _pack(ref.session)
     head = _KINDS.index(ref.kind) << 4 | packing
     payload = bytes((head,)) + _varints(ref.turn, ref.index) + session
@@ -97,7 +97,7 @@ def _varints(*numbers: int) -> bytes:
 
 
 def _read_varints(data: bytes, count: int) -> tuple[list[int], bytes]:
-    """Decode `count` numbers; returns them and the remaining bytes. Raises IndexError if there are fewer."""
+    """Decode `count` numbers; returns them and the remaining bytes. Raises IndexError if the data has fewer."""
     numbers = []
     at = 0
     for _ in range(count):

@@ -1,7 +1,7 @@
 """Counts which ways the calls of a period took through the current flows, and where callers hung up.
 
-A call counts once for each way that it took. A call on an older revision counts if the flow, the step and its exit
-still exist; the others are counted separately.
+A call counts once for each way that it took. A way in an older revision counts if the flow, the step and its exit still
+exist; calls with other ways are counted separately.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from app.service.recorded_calls import json_object
 from app.store import ConnectStatus, Records, ReportedCall
 
 AT_ONCE: Final = 200
-"""Number of calls whose traces are read at once."""
+"""Number of calls whose traces are read in one query."""
 MOST_CALLS: Final = 100_000
 """Maximum number of calls that are counted, oldest first."""
 WIDEST: Final = 5
@@ -44,15 +44,16 @@ WIDEST: Final = 5
 
 @dataclass(slots=True)
 class Traffic:
-    """What happened to the calls of a period.
+    """The counted ways and hang-ups of the calls of a period.
 
     Attributes:
         calls: the number of calls that began in each flow, without the legs of called parties.
-        ways: the number of calls that took each way, by its first outcome (`Arrow.outcomes`).
-        hung_up: the number of callers who hung up in each step (flow, step), before the flow's end and before a person
+        ways: the number of calls that took each way, by the way's first outcome (`Arrow.outcomes`).
+        hung_up: the number of callers who hung up in each (flow, step), before the flow's end and before a person
             answered.
-        gone: the number of calls with steps or ways that a flow no longer has, by flow.
-        until_person: number of calls by the whole seconds until a person answered, by entry flow.
+        gone: the number of calls with steps or ways that the flow no longer has, by flow.
+        until_person: by the flow that a call began in, the number of calls by the seconds, rounded down, until a person
+            answered.
         is_cut: whether there were more than `MOST_CALLS` calls.
     """
 
@@ -88,8 +89,8 @@ class _TrafficCounter:
 
     Args:
         records: the recorded calls.
-        flows: the current ones.
-        now_ms: the current time.
+        flows: the current flows, by name.
+        now_ms: the current time in milliseconds since 1970.
     """
 
     def __init__(self, records: Records, flows: Mapping[str, Flow], now_ms: int) -> None:
@@ -106,7 +107,7 @@ class _TrafficCounter:
             self._known.update(outcome[:3] for outcome in (*outcomes_of(flow), *error_exits_of(flow)))
 
     async def add(self, calls: Sequence[ReportedCall]) -> None:
-        """Count a batch of calls, which is in order of their keys."""
+        """Count a batch of calls, which must be sorted by key."""
         keys = calls[0].key, calls[-1].key
         traces = defaultdict[int, list[bytes]](list)
         statuses = defaultdict[int, list[ConnectStatus]](list)
@@ -123,7 +124,7 @@ class _TrafficCounter:
         await asyncio.to_thread(count)
 
     async def _played_flow(self, call: ReportedCall) -> Flow | None:
-        """The flow that a call began in, at the revision of that time; None if it is lost."""
+        """The flow that a call began in, in the call's revision; None if that revision is lost."""
         now = self._flows.get(call.flow)
         revision = str(json_object(call.state).get("revision", ""))
         if now is not None and now.revision == revision:

@@ -25,22 +25,22 @@ from app.service.written_rows import answer_row, end_rows, hook_rows, mask, sess
 from app.store import HookRow, RecordingRow, SessionRow, Store, WebhookRow, moment_of
 
 AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
-"""Answers lookups concurrently, with one answer per lookup, in order. Never raises."""
+"""A function that answers lookups concurrently, with one answer per lookup, in the same order. Never raises."""
 
 ATTEMPTS: Final = 5
-"""How often to try a webhook while others change its session. Each time, one of them succeeds."""
+"""How often to try a webhook while other webhooks change its session. Each time, one of the others succeeds."""
 LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
-"""A call that began longer ago counts as over, even without `completed`, which may be lost. Vonage ends calls after 24
-hours.
+"""A call that began more than this many milliseconds ago counts as over, even without `completed`, which may be lost.
+Vonage ends calls after 24 hours.
 
 Source: Voice API specification, length_timer.
 """
 ANSWERED: Final = (-1, -1)
-"""The turn and wait numbers of an answer webhook, which does not belong to a wait."""
+"""The turn and wait numbers in the row of an answer webhook, which does not belong to a wait."""
 
 
 async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-    """The answers if a server has no lookup client."""
+    """Answer each lookup with a problem, because this server has no lookup client."""
     return tuple(LookupAnswer(None, "this server has no lookup client") for _ in wanted)
 
 
@@ -52,7 +52,7 @@ class Policy:
         keys: the keys for wait tokens and masks, of at most 64 bytes each; the first one signs, all of them verify.
         failsafe: a valid NCCO, for when no flow can be played.
         env: the variables for flows, by name without the prefix `FLOW_`.
-        dial_allow: the prefixes that computed numbers may have.
+        dial_allow: the prefixes of computed numbers that may be dialled.
         dial_limit: maximum number of dials per call.
         keeps_recordings: whether recordings are fetched.
     """
@@ -77,10 +77,10 @@ class Policy:
 
 
 class Turns:
-    """Plays the turns of calls and stores them. It has no state of calls itself.
+    """Plays the turns of calls and stores them. The state of calls is only in the store.
 
     Args:
-        store: open as long as webhooks arrive.
+        store: the store, which must be open while webhooks arrive.
         library: the flows in use.
         policy: the service's settings.
         look_ups: makes a function that answers the lookups of one turn within one budget.
@@ -143,7 +143,7 @@ class Turns:
             return result
 
     def event_hooks(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> tuple[HookRow, ...]:
-        """The hooks for an event on a wait. The store ignores those of a repeated delivery."""
+        """The hooks for an event on a wait. The store ignores the hooks of a repeated delivery."""
         if flow is None or delivery.problem:
             return ()
         context = self.policy.turn_context(delivery.received_at, delivery.base_url)
@@ -153,13 +153,13 @@ class Turns:
     async def end(
         self, leg: str, received: WebhookRow, delivery: Delivery | None, before: Sequence[HookRow] = ()
     ) -> None:
-        """Store the end of a leg's calls with their hooks: `before`, those of the hang-up, then those of the end.
+        """Store the end of a leg's calls with hooks: `before`, then those for the hang-up, then those for the end.
 
         Args:
             leg: the leg of the calls.
             received: the row of the webhook that reports the end.
             delivery: that webhook's delivery; None if the end was never reported.
-            before: the hooks of the webhook itself.
+            before: the hooks for the webhook itself.
 
         Raises StoreUnavailable if other webhooks keep moving the calls.
         """
@@ -194,7 +194,10 @@ class Turns:
         raise StoreUnavailable("other webhooks keep moving the calls of this leg")
 
     async def _has_reported_end(self, leg: str) -> bool:
-        """Whether a call of the leg is over and sent the hooks for its end. A transfer may be answered late."""
+        """Whether an ended call of the leg has already sent the hooks for the leg's end.
+
+        This happens if a transfer is answered late: after the leg's end, the answer webhook opens another session.
+        """
         for name, revision in await self.store.ended_flows(leg):
             flow = await self.library.pinned(name, revision)
             if flow is not None and engine.may_report_end(flow):
@@ -243,7 +246,7 @@ class Turns:
     ) -> RecordingRow | None:
         """The recording that a webhook announces, if recordings are kept.
 
-        With `may_be_input`, also the audio of an input that is not sensitive.
+        The audio of an input counts only with `may_be_input`, which must be False if the input is sensitive.
         """
         if not self.policy.keeps_recordings:
             return None
@@ -256,7 +259,7 @@ class Turns:
         return announced(delivery, session, place or ("", ""), flow)
 
     def failsafe_reply(self, kind: str, problem: str, call: Call, *, is_called: bool = False) -> Reply:
-        """The failsafe NCCO. A called party is connected in silence instead."""
+        """Reply with the failsafe NCCO. A called party is connected in silence instead."""
         return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
 
 
@@ -268,10 +271,10 @@ def wait_of(session: Session, ref: WaitRef) -> OpenWait | None:
 
 
 def has_ended(row: SessionRow, delivery: Delivery) -> bool:
-    """Whether the leg of a call has ended, or must have."""
+    """Whether the leg of a call has ended, or must have ended by now."""
     return row.is_over or delivery.received_ms - row.created_at > LONGEST_CALL_MS
 
 
 def lost_revision(session: Session) -> str:
-    """Why a call cannot continue without its flow."""
+    """The problem of a call whose revision is lost, as one sentence."""
     return f"revision {session.revision} of flow {session.flow} is lost"

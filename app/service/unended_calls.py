@@ -20,23 +20,23 @@ from app.store import LOST, OpenCall, Records, WebhookRow, milliseconds, moment_
 from app.vonage.voice_api import VoiceApi, VoiceApiError
 
 LOOKBACK: Final = 100_000
-"""How many webhooks before the server's start are searched for early ends: more than arrive between two looks."""
+"""Number of webhooks from before the server's start to search for early ends: more than arrive between two searches."""
 SILENT_MS: Final = 60 * 60 * 1000
-"""Vonage is asked about a call after this time without a turn, and again each time it has passed. Our choice."""
+"""Vonage is asked about a call after this many milliseconds without a turn, then at the same interval. Our choice."""
 MOST_ASKED: Final = 100
-"""Maximum number of requests to Vonage in one look. This leaves most of Vonage's rate limit to others."""
+"""Maximum number of requests to Vonage in one search. This leaves most of Vonage's rate limit to other requests."""
 BEFORE_DELETION: Final = timedelta(hours=1)
-"""A call is ended at least this long before it may be deleted."""
+"""A call is ended at least this long before the retention period allows deleting it."""
 
 
 @dataclass
 class Looked:
-    """How many calls a look has ended.
+    """How many calls a search has ended, by reason.
 
     Attributes:
-        early: calls whose end was reported before they were stored.
-        known: calls that Vonage knew to be over.
-        lost: calls that were too old.
+        early: number of calls whose end was reported before they were stored.
+        known: number of calls that were over according to Vonage.
+        lost: number of calls that were too old.
         problem: why Vonage could not be asked, or "".
     """
 
@@ -48,9 +48,9 @@ class Looked:
 
 @dataclass
 class UnendedCalls:
-    """Looks for calls that are over but not marked as over. Several hosts can look: each call is ended only once.
+    """Searches for calls that are over but not marked as over. Several hosts can search: each call is ended only once.
 
-    If the end was never reported and the flow sends no hooks for it, a call is left open.
+    A call is left open if its end was never reported and its flow sends no hooks for the end.
 
     Args:
         service: ends the calls.
@@ -62,9 +62,9 @@ class UnendedCalls:
     voice: VoiceApi | None = None
     kept_for: timedelta | None = None
     _webhooks: tuple[int, int] | None = None
-    """The key of the last webhook that was searched, and of the last one at the previous look."""
+    """The keys of two webhooks. The next search for early ends covers those after the first, up to the second."""
     _done: tuple[int, int] = (-1, -1)
-    """The last call that was found too old, by time and key."""
+    """The start time and the key of the last call that was too old."""
     _asked_at: dict[str, int] = field(default_factory=dict)
     """When Vonage was last asked about each open call."""
 
@@ -98,7 +98,7 @@ class UnendedCalls:
 
     @property
     def _longest(self) -> timedelta:
-        """The age at which a call is ended in any case, before it is deleted."""
+        """The age at which a call is ended in any case, so that this happens before it is deleted."""
         longest = timedelta(milliseconds=LONGEST_CALL_MS)
         return longest if self.kept_for is None else min(longest, self.kept_for - BEFORE_DELETION)
 
@@ -111,9 +111,9 @@ class UnendedCalls:
         return flow is not None and may_report_end(flow)
 
     async def _end_early(self, records: Records) -> int:
-        """Deliver again every `completed` that came before its call was stored; returns how many.
+        """Process every `completed` again that came before its call was stored; returns how many there were.
 
-        Webhooks since the previous look have to wait, because their calls may not be stored yet.
+        Webhooks since the previous search are left for the next one, because their calls may not be stored yet.
         """
         last = await records.last_webhook()
         if self._webhooks is None:

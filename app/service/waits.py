@@ -1,4 +1,4 @@
-"""Webhooks of waits: each resumes its call, gets the reply to its first delivery again, or is only recorded."""
+"""The webhooks of waits: each resumes its call, gets the same reply as its first delivery, or is only recorded."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def _record_on_wait(
 ) -> None:
     """Store a webhook that does not affect the call. `completed` on a called party's leg ends the party's session.
 
-    The index of a party's wait follows that of the wait for its connect's events.
+    The `onanswer` wait of a called party has the index after that of the `event` wait of the same `connect`.
     """
     webhook = delivery.webhook
     party = None

@@ -1,4 +1,4 @@
-"""The rows of webhooks, turns and hooks. Tokens replace sensitive values."""
+"""The rows to store for webhooks, turns and hooks. Tokens replace sensitive values."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def mask(key: bytes, session: str, secret: str) -> str:
 
 
 def status_of(webhook: Webhook) -> str:
-    """What distinguishes the webhooks of one wait: the call status with its sub-state, or "" for an input."""
+    """The text that tells the webhooks of one wait apart: a status with its sub-state, "" for an input, or the kind."""
     if not isinstance(webhook, StatusWebhook):
         return "" if isinstance(webhook, InputWebhook) else webhook.kind
     return f"{webhook.status or ''}:{webhook.sub_state}" if webhook.sub_state else webhook.status or ""
@@ -55,7 +55,7 @@ def webhook_row(
     status: str = "",
     hides: bool | None = None,
 ) -> WebhookRow:
-    """The row of a webhook, unchanged or with tokens; `body_of` explains `key` and `hides`."""
+    """The row of a webhook, with its values or with tokens; `body_of` explains `key` and `hides`."""
     webhook = delivery.webhook
     return WebhookRow(
         secrets.token_hex(16),
@@ -83,7 +83,7 @@ def answer_row(delivery: Delivery, session: str, key: bytes, kind: str = "answer
 
 
 def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None = None) -> bytes:
-    """A body or a query as it is stored.
+    """The body or the query of a webhook, as it is stored.
 
     Args:
         delivery: the webhook.
@@ -109,9 +109,9 @@ def _names_input(text: str) -> bool:
 
 
 def session_row(session: Session, version: int, opened_at: int, now: int, leg: str = "") -> SessionRow:
-    """The row of a session. `is_over` means that its leg has ended.
+    """The row of a session whose leg has not ended yet.
 
-    `leg` is a called party's leg; by default it is the call's.
+    `leg` is the leg of a called party; by default, the leg is the call's.
     """
     call = session.call
     return SessionRow(
@@ -133,9 +133,9 @@ def turn_row(
 ) -> TurnRow:
     """The row of a turn, with everything that a replay needs: its time, its webhook and the results of lookups.
 
-    It contains the names of its hooks by ID, because hooks are deleted once sent.
+    The row contains the names of the turn's hooks by ID, because hooks are deleted once they are sent.
 
-    `us` is the time from the complete webhook to the finished turn in microseconds, without storing it.
+    `us` is the time in microseconds from receiving the webhook to finishing the turn, without storing the turn.
     """
     inputs: dict[str, Any] = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
     if turn.lookups:
@@ -162,13 +162,13 @@ def turn_row(
 def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, ...]:
     """The rows of hooks of a turn or an event, in order; `now` is in milliseconds since 1970.
 
-    Each has a random ID, so that its receiver recognises repeats. A hook that cannot be rendered is parked.
+    Each hook has a random ID, so that its receiver recognises repeats. A hook that cannot be rendered is parked.
     """
     return tuple([_hook_row(hook, session, now) for hook in hooks])
 
 
 def end_rows(hooks: Iterable[Hook], call: SessionRow, now: int) -> tuple[HookRow, ...]:
-    """The rows of hooks for the end of a call. Their IDs depend only on its leg, so receivers recognise repeats."""
+    """The rows of hooks for the end of a call. Their IDs depend only on the leg, so receivers recognise repeats."""
     rows = enumerate(hook_rows(hooks, call.id, now))
     return tuple([row._replace(id=f"msg_{_digest(call.leg, 'ended', number)}") for number, row in rows])
 
@@ -211,7 +211,7 @@ def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:
 
 
 def _kept(name: str, value: Any, session: str, key: bytes) -> tuple[str, Any]:
-    """A field as it is stored: known names, public fields, empty values and booleans stay, the rest is masked."""
+    """A field as it is stored: known names, public fields, empty values and booleans are kept, the rest is masked."""
     if name in _PUBLIC_FIELDS:
         return name, value
     return (name if name in _INPUT_FIELDS else mask(key, session, name)), _hidden(value, session, key)

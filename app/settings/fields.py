@@ -39,7 +39,7 @@ SECRETS: Final = (
     "smtp_url",
     *BUCKET_SECRETS,
 )
-"""The settings that may be in files and may change while the server runs."""
+"""The settings whose values may be in files, and may change while the server runs."""
 PLACEHOLDER_SECRET: Final = "the signature secret of the Vonage dashboard"  # noqa: S105 - a placeholder
 """The placeholder that the guides use for the signature secret."""
 UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -53,7 +53,7 @@ class Cure:
 
 
 class VoiceAccess(NamedTuple):
-    """How calls are placed.
+    """Access to the API that places calls.
 
     Attributes:
         api_url: the URL of Vonage's API, or of a virtual Vonage on this machine.
@@ -76,7 +76,7 @@ _Switch = Annotated[bool, Cure("Write 1 or 0.")]
 
 
 def _read_by(read: Callable[[str], str]) -> AfterValidator:
-    """Read a setting with `read`, which gets the text of the secret."""
+    """Make a validator that passes the text of a secret to `read`."""
     return AfterValidator(lambda secret: SecretStr(read(secret.get_secret_value())))
 
 
@@ -96,7 +96,7 @@ _Key = Annotated[SecretStr, _read_by(values.read_key), Cure("Write at least 32 r
 
 
 class Settings(BaseSettings):
-    """Settings from the environment and `.env`. The environment wins. An empty variable counts as not set."""
+    """Settings from the environment, which takes precedence, and from `.env`. An empty variable counts as not set."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -373,7 +373,7 @@ class Settings(BaseSettings):
 
     @property
     def voice_access(self) -> VoiceAccess | None:
-        """How calls are placed; None without an application and its key."""
+        """The access for placing calls; None without an application ID and its private key."""
         if self._virtual_vonage:
             return self._virtual_vonage[0]
         if self.missing_to_fetch:
@@ -420,14 +420,14 @@ class Settings(BaseSettings):
         return BucketAddress(bucket, prefix, self.s3_endpoint, self.s3_region, *keys)
 
     def current_bucket(self, bucket: BucketAddress) -> BucketAddress:
-        """The bucket, with keys read again from the environment, `.env` and files. Raises SettingsError, OSError."""
+        """The bucket with keys read again from the environment, `.env` and files. Raises SettingsError, OSError."""
         fresh = self._read_again() if self._read_again is not None else self
         key_id, secret_key, token = (getattr(fresh, name).get_secret_value() for name in BUCKET_SECRETS)
         return bucket._replace(key_id=key_id, secret_key=secret_key, token=token)
 
     @cached_property
     def recording_files(self) -> RecordingFiles | None:
-        """Where recordings are stored; None if they are not kept. Raises SettingsError."""
+        """The storage of recordings; None if recordings are not kept. Raises SettingsError."""
         if (bucket := self.bucket) is not None:
             try:
                 return opened_bucket(bucket, self.current_bucket)
@@ -440,13 +440,13 @@ class Settings(BaseSettings):
 
     @property
     def missing_to_fetch(self) -> tuple[str, ...]:
-        """The variables that must be set to fetch recordings, and are not."""
+        """The variables that must be set to fetch recordings but are not set."""
         given = {"private_key": self.private_key.get_secret_value(), "application_id": self.application_id}
         return tuple(variable(name) for name, value in given.items() if not value)
 
     @property
     def mail_server(self) -> MailServer | None:
-        """The mail server for hooks; None if none is set."""
+        """The mail server for hooks; None if no server or no sender is set."""
         text = self.smtp_url.get_secret_value()
         if not (text and self.mail_from):
             return None
@@ -465,7 +465,7 @@ class Settings(BaseSettings):
 
     @property
     def shared_logins(self) -> tuple[Login, ...]:
-        """The shared logins. Their passwords are settings."""
+        """The shared logins, whose passwords are settings."""
         hashes: dict[Role, SecretStr] = {
             "listen": self.console_viewer_password_hash,
             "change": self.console_password_hash,
@@ -479,7 +479,7 @@ class Settings(BaseSettings):
 
     @property
     def has_memory_store(self) -> bool:
-        """Whether calls are only in the memory of the server's process."""
+        """Whether calls are stored only in the memory of the server's process."""
         return self.database_url.startswith("memory:")
 
     def has_console(self, dev: bool) -> bool:
@@ -519,13 +519,16 @@ class Settings(BaseSettings):
         return derived_keys(self._shared_secrets() or [stored_secret(self.database_url)])
 
     def console_keys(self) -> tuple[bytes, ...]:
-        """The keys that sign console sessions, the current one first. New each time if calls are kept in memory."""
+        """The keys that sign console sessions, the current one first. Raises SettingsError.
+
+        May create the key file. If no secret is set and calls are kept in memory, each call returns a new key.
+        """
         return derived_keys(self._shared_secrets() or [stored_secret(self.database_url, CONSOLE_KEY_SUFFIX)], CONSOLE)
 
     def _shared_secrets(self) -> list[str]:
         """The secrets that all hosts share.
 
-        The signature secret is the account's, so a deployment's keys also depend on its public URL.
+        All deployments of an account have the same signature secret, so the public URL is added to it.
         """
         own = [text.get_secret_value() for text in (self.key, self.key_previous)]
         secrets = [text.get_secret_value() for text in (self.signature_secret, self.signature_secret_previous)]
@@ -534,7 +537,7 @@ class Settings(BaseSettings):
 
     @property
     def python_modules(self) -> PythonModules:
-        """The modules whose functions lookups may call. They may be next to the flows folder."""
+        """The modules whose functions lookups may call. The modules can be next to the flows folder."""
         return PythonModules(self.python_lookups, self.flows.resolve().parent, (self.flows, self.templates))
 
     def policy(self) -> Policy:

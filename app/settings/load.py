@@ -25,7 +25,7 @@ DOTENV: Final = Path(".env")
 PREVIOUS_SUFFIX: Final = "_previous"
 """Suffix of the fields with a previous secret, which is only set during a rotation."""
 MAX_SHOWN_CHARACTERS: Final = 100
-"""Maximum length of a wrong value in a message, in characters."""
+"""Maximum number of characters of a wrong value that a message shows."""
 MIN_SECRET_CHARACTERS: Final = 16
 """A shorter signature secret causes a warning. Our choice: Vonage states no length."""
 _SHARED_PREFIXES: Final = ("VONAGE_", "AWS_")
@@ -70,7 +70,7 @@ def _secrets() -> dict[str, str]:
 
 
 def _written(env_file: Path | None) -> Mapping[str, str]:
-    """All variables. The environment takes precedence over the file."""
+    """All variables in the environment and the file. The environment takes precedence."""
     try:
         from_file = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
     except (OSError, UnicodeDecodeError) as fault:
@@ -103,7 +103,7 @@ def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> Setting
 
 
 def _field(place: str) -> str:
-    """The field that an error is about. Pydantic names a field with an alias by its alias."""
+    """The name of the field that an error is about. If a field has an alias, pydantic reports the alias."""
     by_variable = {variable(field): field for field in Settings.model_fields}
     return place if place in Settings.model_fields else by_variable.get(place, "signature_secret")
 

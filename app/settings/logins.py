@@ -22,7 +22,7 @@ Role: TypeAlias = Literal["listen", "change"]
 """`change` includes everything that `listen` allows."""
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,31}")
-"""Names become part of file names and log lines."""
+"""Matches a valid name. Names become part of file names and log lines."""
 MAX_BYTES: Final = 1_048_576
 WAIT_S: Final = 5.0
 """How long a change waits for another one to finish, in seconds."""
@@ -35,8 +35,8 @@ class Login:
     """A person who may log in.
 
     Attributes:
-        name: in lower case; "" for a shared password.
-        role: what they may do.
+        name: the person's name in lower case; "" for a shared password.
+        role: what the person may do.
         hash: the Argon2 hash of the password.
     """
 
@@ -79,10 +79,11 @@ def read_logins(file: Path) -> tuple[Login, ...]:
 
 @contextmanager
 def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Login]]:
-    """The logins by name. Changes to them are written on exit; if none is left, the file is removed.
+    """The logins by name. Changes to this map are written on exit; if no login is left, the file is removed.
 
-    The file is replaced atomically, and only its owner can read it. If root writes it, it keeps the owner of the
-    previous file, or of the folder. If another change is being made, this one waits up to `wait_s`.
+    The file is replaced atomically, and only its owner can read it. If root writes the file, its owner stays that of
+    the previous file, or becomes that of the folder. If another change is in progress, this one waits up to `wait_s`
+    seconds.
 
     Raises:
         SettingsError: the file is a link, another change takes too long, or the file cannot be read or written.
@@ -118,7 +119,7 @@ def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Log
 
 
 def _flush_folder(folder: Path) -> None:
-    """Sync the folder, so that a login that was removed stays removed after a power failure."""
+    """Sync the folder, so that a removed login does not come back after a power failure."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -127,7 +128,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _created(draft: Path, wait_s: float) -> int:
-    """Create the draft, unless it exists. Raises SettingsError, OSError."""
+    """Create the draft; if it exists, wait until it is gone, up to `wait_s` seconds. Raises SettingsError, OSError."""
     end = time.monotonic() + wait_s
     while True:
         try:

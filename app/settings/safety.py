@@ -29,7 +29,7 @@ _REFUSING: Final[Mapping[str, str]] = {
     "application_id": "Copy the application ID from the Vonage dashboard, or leave it unset.",
     "api_key": "Copy the API key from the API settings of the Vonage dashboard, or leave it unset.",
 }
-"""Settings that every signed webhook is compared with, and what to do if one is wrong."""
+"""The settings that every signed webhook is compared with, and what to do if the value is wrong."""
 _PORTS: Final = ("port", "metrics_port", "console_port")
 _EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
@@ -60,7 +60,7 @@ def unsafe(settings: Settings, dev: bool) -> Iterator[SettingsError]:
             yield SettingsError(variable(field), "is the guide's placeholder, so every webhook would be refused", cure)
         elif field == "application_id" and settings.application_id and not UUID.fullmatch(settings.application_id):
             yield SettingsError(variable(field), "is not a UUID, so every webhook would be refused", cure)
-    if not (settings.public_url or dev or settings.insecure):  # behind a proxy, every request comes from loopback
+    if not (settings.public_url or dev or settings.insecure):  # even on loopback, since a proxy may be in front
         yield SettingsError(
             "NCCO_PUBLIC_URL",
             "is not set, so Vonage would not know where to send what a caller presses",
@@ -98,7 +98,7 @@ def console_fault(settings: Settings) -> SettingsError | None:
 
 
 def port_clash(settings: Settings, field: Literal["metrics_port", "console_port"]) -> SettingsError | None:
-    """The error if a port is already taken by another listener of the server, or None."""
+    """The error if another listener of the server already uses a port, or None."""
     hosts = {"port": settings.host, "metrics_port": settings.metrics_host, "console_port": settings.console_host}
     ports = {each: getattr(settings, each) for each in _PORTS}
     for other in _PORTS[: _PORTS.index(field)]:

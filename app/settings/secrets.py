@@ -38,11 +38,11 @@ def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dic
 
 
 def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
-    """The secret in a file, without spaces and line ends around it. Raises SettingsError.
+    """The secret in a file, without surrounding spaces and line breaks. Raises SettingsError.
 
     Args:
         variable: the setting that the file replaces.
-        file: its path.
+        file: the path of the file.
         is_optional: whether the file may be missing or empty; the secret is then "".
     """
     name = f"{variable}{FILE_SUFFIX}"
@@ -85,10 +85,10 @@ def derived_keys(texts: Iterable[str], label: bytes = WAIT_TOKENS) -> tuple[byte
 
 
 def stored_secret(database_url: str, suffix: str = KEY_SUFFIX) -> str:
-    """The secret of a server for which none is set.
+    """The generated secret of a server whose settings have none.
 
-    It is generated and kept in a file next to the SQLite database, which only its owner can read. Without this file,
-    every restart would lose the running calls. With a memory store, neither calls nor this secret are kept.
+    It is kept in a file next to the SQLite database. Only the file's owner can read it. Without this file, every
+    restart would lose the running calls. With a memory store, neither the calls nor the secret are kept.
 
     Raises:
         SettingsError: the file cannot be read or written, or several hosts may share the database.
@@ -115,7 +115,7 @@ def _read(file: Path) -> str:
 
 
 def _create(file: Path) -> str:
-    """Write a new key to another file and link it, so that one process wins and nobody reads half a key."""
+    """Write a new key to another file and link it, so that all processes use one key and none reads half a key."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f"{file.name}.{os.getpid()}.{token_hex(4)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

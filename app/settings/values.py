@@ -30,7 +30,7 @@ _MAX_PRIVATE_KEY_BYTES: Final = 65_536
 
 
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-"""Source: Amazon S3 User Guide, General purpose bucket naming rules."""
+"""Matches the name of a bucket. Source: Amazon S3 User Guide, General purpose bucket naming rules."""
 _PREFIX_PART: Final = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,200}")
 _USER: Final = re.compile(r"//.*@")
 _PORTS: Final = {"http": 80, "https": 443}
@@ -42,7 +42,7 @@ def is_loopback(host: str) -> bool:
 
 
 def read_host(text: str) -> str:
-    """A host name or an IP address."""
+    """Parse a host name or an IP address."""
     host = text.strip().removeprefix("[").removesuffix("]")
     if is_address(host) or _HOST.fullmatch(host):
         return host
@@ -50,7 +50,7 @@ def read_host(text: str) -> str:
 
 
 def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Host names separated by commas, in lower case."""
+    """Parse host names separated by commas; returns them in lower case."""
     parts = text.split(",") if isinstance(text, str) else text
     hosts = tuple(part.strip().lower() for part in parts if part.strip())
     for host in hosts:
@@ -60,7 +60,7 @@ def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_modules(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Dotted names of modules separated by commas."""
+    """Parse dotted names of modules, separated by commas."""
     names = named_modules(text) if isinstance(text, str) else tuple(text)
     for name in names:
         if not all(part.isidentifier() for part in name.split(".")):
@@ -69,9 +69,9 @@ def read_modules(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_public_url(text: str) -> str:
-    """An http or https URL without a query, fragment or trailing slash; "" stays "".
+    """Parse an http or https URL without a query or fragment, and remove its trailing slash. "" stays "".
 
-    Host and scheme become lower case, and a default port is dropped, because keys are derived from the URL and must be
+    Host and scheme become lower case, and a default port is removed, because keys are derived from the URL and must be
     the same on every host.
     """
     if not text.strip():
@@ -90,22 +90,25 @@ def read_public_url(text: str) -> str:
 
 
 def _quoted(url: str) -> str:
-    """The URL as it was given, for a message, without user and password."""
+    """The URL in quotes for a message: as it was given, but without user and password."""
     return f'"{_USER.sub("//***@", url)}"'
 
 
 def read_console_url(text: str) -> str:
-    """An https URL without a path, or http on this machine. "" stays ""."""
+    """Parse an https URL without a path; http is allowed on this machine. "" stays ""."""
     return _read_origin(text, "so browsers would not keep its cookie")
 
 
 def read_media_url(text: str) -> str:
-    """Like `read_console_url`, because the application's token is sent to this URL."""
+    """Parse a URL like `read_console_url`, because the application's token is sent to this URL."""
     return _read_origin(text, "so others could read the token")
 
 
 def _read_origin(text: str, because: str, may_be_plain: Callable[[str], bool] = is_loopback) -> str:
-    """A URL that only has a scheme, host and port. http is refused `because`, unless the host `may_be_plain`."""
+    """Parse a URL that only has a scheme, host and port.
+
+    http is refused unless `may_be_plain` accepts the host; `because` is the end of the error message.
+    """
     written = read_public_url(text)
     url = urlsplit(written)
     if url.path or url.username is not None:
@@ -116,7 +119,7 @@ def _read_origin(text: str, because: str, may_be_plain: Callable[[str], bool] = 
 
 
 def read_recordings(text: str) -> str:
-    """A folder, `off`, or `s3://bucket` with a prefix that is valid in any URL."""
+    """Parse a folder, `off`, or `s3://bucket` with an optional prefix that is valid in any URL."""
     scheme, separator, rest = text.partition("://")
     if not separator and not text.lower().startswith("s3:"):
         return text
@@ -134,7 +137,7 @@ def read_recordings(text: str) -> str:
 
 
 def read_s3_endpoint(text: str) -> str:
-    """An https URL. http is allowed for this machine, private addresses and names without dots."""
+    """Parse an https URL. http is allowed for this machine, private addresses and names without dots."""
     return _read_origin(text, "so others could hear the recordings", _is_near)
 
 
@@ -143,7 +146,7 @@ def _is_near(host: str) -> bool:
 
 
 def read_api_url(text: str) -> str:
-    """An https URL of Vonage, or any URL on this machine, because the API secret is sent there."""
+    """Parse an https URL of Vonage, or any URL on this machine. Refuses others: the API secret is sent to the URL."""
     found = read_public_url(text)
     url = urlsplit(found)
     host = url.hostname or ""
@@ -164,13 +167,13 @@ def _split(text: str) -> SplitResult:
 
 
 def read_database_url(text: str) -> str:
-    """A URL that `app.store.open_store` accepts."""
+    """Parse a URL that `app.store.open_store` accepts."""
     open_store(text)
     return text.strip()
 
 
 def read_smtp_url(text: str) -> str:
-    """`smtp://` or `smtps://` with a host, and with a user and a password or neither. "" stays ""."""
+    """Parse `smtp://` or `smtps://` with a host, and with either both user and password or neither. "" stays ""."""
     if not text.strip():
         return ""
     try:
@@ -188,7 +191,7 @@ def read_smtp_url(text: str) -> str:
 
 
 def read_mail_address(text: str) -> str:
-    """A single email address without a name. "" stays ""."""
+    """Parse a single email address without a name. "" stays ""."""
     if not text.strip():
         return ""
     found = addresses(text)
@@ -198,7 +201,7 @@ def read_mail_address(text: str) -> str:
 
 
 def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Prefixes separated by commas: digits with the country code, without + or 00, or `sip:` for SIP addresses."""
+    """Parse prefixes separated by commas: digits with the country code, or `sip:...`. Removes a leading + or 00."""
     parts = text.split(",") if isinstance(text, str) else text
     prefixes = tuple(part.strip().removeprefix("+").removeprefix("00") for part in parts if part.strip())
     for prefix in prefixes:
@@ -210,19 +213,19 @@ def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_word(text: object) -> object:
-    """One of a list of words, in any case."""
+    """Convert a word to lower case, so that upper and lower case are accepted."""
     return text.strip().lower() if isinstance(text, str) else text
 
 
 def read_plain(text: str) -> str:
-    """A name without spaces or quotes."""
+    """Parse a name without spaces or quotes."""
     if not re.fullmatch(r"[!-~]*", text) or re.search("[\"'<>]", text):
         raise ValueError(f'"{text}" has spaces, quotes or other characters that are not allowed in a name')
     return text
 
 
 def secret_text(text: str) -> str:
-    """A secret, without spaces and line ends around it. "" stays "" (not set).
+    """Parse a secret, and remove surrounding spaces and line breaks. "" stays "" (not set).
 
     NUL characters are not allowed, because HMAC pads a key with zero bytes. The error never contains the secret.
 
@@ -242,14 +245,14 @@ def secret_text(text: str) -> str:
 
 
 def read_secret(text: str) -> str:
-    """A signature secret, which is never printed. Vonage determines its length."""
+    """Parse a signature secret, which is never printed. Vonage determines its length."""
     if "-----BEGIN" in text:
         raise ValueError("is a private or public key, not a signature secret")
     return secret_text(text)
 
 
 def read_key(text: str) -> str:
-    """The secret that signs callback URLs, which is never printed."""
+    """Parse the secret that signs callback URLs. The secret is never printed."""
     key = secret_text(text)
     if key and len(key) < MIN_KEY_CHARACTERS:
         raise ValueError(f"has {len(key)} characters, so it could be guessed")
@@ -257,7 +260,7 @@ def read_key(text: str) -> str:
 
 
 def read_hook_secret(text: str) -> str:
-    """A signing secret of Standard Webhooks, which is never printed. Source: Standard Webhooks, Signature scheme."""
+    """Parse a secret of Standard Webhooks, which is never printed. Source: Standard Webhooks, Signature scheme."""
     secret = secret_text(text)
     if not secret:
         return ""
@@ -276,7 +279,7 @@ def read_hook_secret(text: str) -> str:
 
 
 def read_password_hash(text: str) -> str:
-    """An Argon2 hash, which is never printed. It may be in quotes if a tool reads `.env` literally."""
+    """Parse an Argon2 hash, which is never printed. Removes quotes, because some tools read `.env` literally."""
     written = text.strip().strip("'\"")
     if written and not _ARGON2.fullmatch(written):
         raise ValueError("is not an Argon2 hash; in double quotes or none, some tools replace $ and the name after it")
@@ -284,7 +287,7 @@ def read_password_hash(text: str) -> str:
 
 
 def read_private_key(text: str) -> str:
-    """A private key as PEM text, from the text itself (which may be one line) or the path of a file."""
+    """Parse a private key: PEM text, which may be in one line, or the path of a file. Returns PEM text; "" stays ""."""
     if not text.strip():
         return ""
     pem = text.replace("\\n", "\n") if "-----BEGIN" in text else _file_text(Path(text.strip()))
@@ -321,7 +324,7 @@ def read_failsafe(text: object) -> tuple[Mapping[str, Any], ...]:
     """Parse a text as an NCCO: as JSON if it starts with `[` or `{`, otherwise as the text of one `talk`.
 
     Raises:
-        ValueError: it is not JSON, not a valid NCCO, or says nothing.
+        ValueError: the text is not valid JSON, not a valid NCCO, or plays nothing that a caller can hear.
     """
     document = _document(text)
     actions = [document] if isinstance(document, dict) else document

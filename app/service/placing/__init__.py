@@ -1,1 +1,1 @@
-"""Places calls: validates requests, decides when to make attempts and what follows them, and makes them."""
+"""Places calls: validates requests, decides when to make an attempt and what follows it, and makes the attempts."""

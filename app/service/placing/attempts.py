@@ -1,4 +1,4 @@
-"""Decides what follows an attempt: another one, or the end of the placed call."""
+"""Decides what follows an attempt: another attempt, or the end of the placed call."""
 
 from __future__ import annotations
 
@@ -20,23 +20,26 @@ SILENT_S: Final = 30
 LOOK_S: Final = 10 * 60
 """How often to ask Vonage about an answered call whose `completed` has not arrived, in seconds."""
 LONGEST_CALL_S: Final = 24 * 60 * 60
-"""After this many seconds a call is over, whatever Vonage says. Source: Voice API specification, length_timer."""
+"""Number of seconds after which every call is over, even if Vonage reports otherwise.
+
+Source: Voice API specification, length_timer.
+"""
 
 
 def first_moment(flow: Flow, number: str, wanted_at: datetime) -> datetime | None:
-    """When the first attempt may be made; None if there is no such time."""
+    """The first time from `wanted_at` on at which the number may be called; None if there is no such time."""
     outbound = _outbound_of(flow)
     return next_moment(wanted_at, zones_of(number) if outbound.quiet else (), _calendar(flow, outbound))
 
 
 def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime) -> datetime | None:
-    """When another attempt may be made; None if there will be none.
+    """The time of the next attempt; None if there will be none.
 
     Args:
         flow: the flow whose `outbound` decides this.
         row: the placed call; its `tries` include the last attempt.
         outcome: the last attempt's outcome.
-        now: aware.
+        now: the current time, aware.
     """
     outbound = _outbound_of(flow)
     retry = outbound.retry
@@ -47,7 +50,7 @@ def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime) -> dat
 
 
 def is_too_late(row: PlacedRow, moment: datetime) -> bool:
-    """Whether a placed call has expired by a certain time."""
+    """Whether a placed call has expired at `moment`."""
     return row.expires_at is not None and milliseconds(moment) >= row.expires_at
 
 

@@ -1,4 +1,4 @@
-"""Ends attempts: either another one follows, or the flow's hooks report the result."""
+"""Ends attempts: either another attempt follows, or the flow's hooks report the result."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from app.service.written_rows import hook_rows
 from app.store import AttemptResult, AttemptRow, HookRow, PlacedRow, milliseconds
 
 SESSION: Final = "placed:"
-"""Hooks that report that nobody was reached belong to no call. The name of their session starts with this."""
+"""Prefix of the session ID of hooks that report that nobody was reached, which do not belong to a session."""
 
 
 async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: datetime, problem: str = "") -> bool:
-    """End an attempt; the flow's `outbound` decides whether another follows. False if it had ended before.
+    """End an attempt; the flow's `outbound` decides whether another follows. Returns False if it had already ended.
 
     Args:
         turns: provides the store and the flows.
         attempt: the attempt, as stored.
         outcome: `answered`, Vonage's status, or `unknown`.
-        now: aware.
-        problem: why it failed, in one sentence; "" otherwise.
+        now: the current time, aware.
+        problem: why the attempt failed, in one sentence; "" otherwise.
     """
     placed = turns.store.placed
     row = await placed.get(attempt.placed)
@@ -68,7 +68,7 @@ def values_of(flow: Flow, row: PlacedRow) -> dict[str, Any]:
 
 
 def call_of(flow: Flow, row: PlacedRow) -> Call:
-    """The call data of a call that nobody answered."""
+    """The data of a placed call that nobody answered, as the flow's hooks see it."""
     from_number = flow.outbound.from_number if flow.outbound is not None else ""
     return Call(row.number, from_number, direction="outbound", request=row.id)
 

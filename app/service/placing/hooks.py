@@ -1,4 +1,4 @@
-"""Hooks that place calls. Each writes its placed call to the store once, however often it is sent."""
+"""Hooks that place calls. Each writes its placed call to the store once, even if the hook is sent several times."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from app.store import HookRow
 
 OWNER = "hook"
 LIBRARY_S = 5.0
-"""When to try again if the flows are not loaded yet because the store is unavailable."""
+"""Seconds until the next attempt if the flows are not loaded yet because the store is unavailable."""
 
 
 def places_calls(post: Post, calls: Callable[[], Turns]) -> Post:
-    """Write the call of a hook that places one to the store; send any other hook with `post`.
+    """Make a function that stores the call that a hook places, and sends any other hook with `post`.
 
     Args:
         post: sends the other hooks.
-        calls: the service that has the store and the flows.
+        calls: returns the service, which has the store and the flows.
     """
 
     async def send(hook: HookRow, now: datetime) -> Verdict:
@@ -36,7 +36,7 @@ def places_calls(post: Post, calls: Callable[[], Turns]) -> Post:
 
 
 async def _place(turns: Turns, hook: HookRow, now: datetime) -> Verdict:
-    """Write the call that a hook places. The hook's ID identifies repeated attempts."""
+    """Write the call that a hook places to the store. The hook's ID identifies repeated attempts."""
     if turns.library.is_awaited:
         return Verdict("later", "the flows are not loaded yet", LIBRARY_S)
     wanted = orjson.loads(hook.body)
@@ -60,7 +60,7 @@ async def _place(turns: Turns, hook: HookRow, now: datetime) -> Verdict:
 
 
 async def _chain(turns: Turns, session: str) -> int:
-    """How many placed calls led to a session, one after the other; 0 for an incoming call. Raises StoreUnavailable."""
+    """The position of a session's call in a chain of placed calls; 0 for an incoming call. Raises StoreUnavailable."""
     request = session.removeprefix(SESSION)
     if request == session:
         row = await turns.store.load(session)

@@ -1,6 +1,6 @@
-"""Places calls while it runs. Each attempt is committed, and then requested from Vonage exactly once.
+"""Places calls in the background. Each attempt is committed, and then requested from Vonage exactly once.
 
-Several hosts may work on one store: the transaction that commits an attempt decides which of them requests it.
+Several hosts can work on one store: the transaction that commits an attempt decides which of them requests the call.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ REPLY_S: Final = 20
 POLLING: Final = Schedule(poll_s=1.0, slots=16)
 GONE: Final = "gone"
 FLOW_S: Final = 60 * 60
-"""How long a call waits if this server does not have its flow, in seconds."""
+"""How long a placed call waits for its flow if this server does not have it, in seconds."""
 AGAIN_S: Final = 5
-"""When to retry requests that did not reach Vonage, in seconds."""
+"""Seconds until the retry of a request that did not reach Vonage."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +64,7 @@ class PlacesCalls(Protocol):
         """Place a call. Raises VoiceApiError."""
 
     async def call(self, uuid: str) -> CallDetails:
-        """A call, even one that has ended. Raises VoiceApiError."""
+        """Return the details of a call, even if it has ended. Raises VoiceApiError."""
 
     async def hang_up(self, uuid: str) -> None:
         """End a leg. Raises VonageApiError."""
@@ -78,7 +78,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         api: requests calls.
         policy: the placer's settings.
         listener: is notified of problems.
-        clock: the time, aware, UTC.
+        clock: returns the current time, aware, UTC.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         self._dials += dials
 
     async def claim(self, limit: int) -> Sequence[AttemptRow]:
-        """Commit the next attempt. Only one at a time, because calls are placed at intervals."""
+        """Commit the next attempt: only one at a time, because calls are placed at intervals."""
         if self._dials:
             dials, self._dials = self._dials, 0
             await self._placed.yield_to(dials, self.now())
@@ -116,7 +116,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         return ()
 
     async def _begin(self, row: PlacedRow) -> Sequence[AttemptRow] | None:
-        """Commit an attempt of a due call; () if no call can be placed now, None if this one is no longer due."""
+        """Commit an attempt of a due call; () if no call can be placed now, None if this call is no longer due."""
         now = self.clock()
         at = milliseconds(now)
         flow = self._turns.library.current.flows.get(row.flow)
@@ -210,7 +210,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         await end_attempt(self._turns, attempt, outcome, self.clock(), attempt.problem)
 
     async def _status_of(self, attempt: AttemptRow) -> str:
-        """The status of a call at Vonage; GONE if Vonage does not know it, "" if Vonage does not reply."""
+        """The status of a call at Vonage; GONE if Vonage does not know the call, "" if the request fails."""
         try:
             return (await self._api.call(attempt.leg)).status
         except VoiceApiError as error:

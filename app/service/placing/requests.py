@@ -1,4 +1,4 @@
-"""Requests for calls. They are checked before they are stored, so that every stored one can be placed."""
+"""Requests to place calls. They are checked before they are stored, so that every stored call can be placed."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from app.store import PlacedRow, milliseconds
 from app.suggest import nearest
 
 LONGEST_CHAIN: Final = 10
-"""Maximum number of placed calls in a chain, each of which placed the next."""
+"""Maximum number of calls in a chain in which each call places the next."""
 MOST_BYTES: Final = 8_192
-"""Maximum size of a call's params as JSON."""
+"""Maximum number of bytes of a call's params as JSON."""
 _CONTROL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u00[01]")
-"""A control character in JSON, except those with a short escape such as `\n`."""
+"""Matches a control character in JSON, except those with a short escape such as `\n`."""
 LONGEST_AHEAD: Final = timedelta(days=400)
 """How far in the future a call may be placed."""
 
 
 class RefusedRequest(AppError):
-    """A request for a call that cannot be placed.
+    """A call was requested that cannot be placed.
 
     Attributes:
-        where: the wrong field, such as `with.name`.
+        where: the wrong field of the request, such as `with.name`.
     """
 
     def __init__(self, where: str, message: str, cure: str) -> None:
@@ -48,15 +48,15 @@ class WantedCall:
     """A request to place a call.
 
     Attributes:
-        flow: the flow that the person who is called hears.
+        flow: the flow that the called person hears.
         to: the number with its country code, as a person or a program writes it.
-        values: values of the flow's params, by name; text is converted to their types.
-        at: not before this time (aware); None: now.
-        expires_s: seconds after `at` until it expires; None: as in the flow.
+        values: values of the flow's params, by name; text is converted to the params' types.
+        at: the earliest time of the call (aware); None for now.
+        expires_s: seconds after `at` until the request expires; None for the value in the flow.
         owner: see `PlacedRow`.
         key: identifies repeats of this request by the same owner; "" if it is never repeated.
-        batch: the name of its batch, or "".
-        chain: the position in a chain of calls that placed each other; 0 for the first.
+        batch: the name of the request's batch, or "".
+        chain: the position in a chain of calls in which each call places the next; 0 for the first.
     """
 
     flow: str
@@ -75,9 +75,9 @@ def checked(request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[st
 
     Args:
         request: the request.
-        flows: the current flows by name.
-        allowed: `NCCO_DIAL_ALLOW`.
-        now: aware.
+        flows: the current flows, by name.
+        allowed: the prefixes in `NCCO_DIAL_ALLOW`.
+        now: the current time, aware.
     """
     flow = _flow(request.flow, flows)
     outbound = flow.outbound
@@ -188,6 +188,6 @@ def _digest(request: WantedCall, number: str, values: Mapping[str, Any]) -> str:
 
 
 def _key(request: WantedCall) -> str:
-    """A hash of the key: keys may contain names and numbers, and `ncco forget` does not delete them."""
+    """A hash of the request's key: a key may contain names and numbers, and `ncco forget` does not delete it."""
     text = f"{request.owner}\0{request.batch}\0{request.key}" if request.key else secrets.token_hex(16)
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -44,7 +44,7 @@ def next_moment(now: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar |
     """The first time from `now` on that is within the calendar and outside the quiet hours of every zone.
 
     Args:
-        now: aware.
+        now: the current time, aware.
         zones: the zones whose quiet hours apply; () for none.
         calendar: opening hours; None for any time.
 
@@ -65,7 +65,7 @@ def next_moment(now: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar |
 
 
 def _after_night(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The end of the quiet hours at a time, or the time itself if it is outside them."""
+    """The end of the quiet hours that `moment` is in, or `moment` itself if it is outside quiet hours."""
     local = moment.astimezone(zone)
     if QUIET_UNTIL <= local.time() < QUIET_FROM:
         return moment

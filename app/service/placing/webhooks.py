@@ -1,4 +1,4 @@
-"""Webhooks of placed calls. Their URLs contain the signed ID of the attempt, and its first leg is assigned to it."""
+"""Webhooks of placed calls. Their URLs contain the signed ID of an attempt, which accepts only one leg: the first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
 """The NCCO for somebody whose call was cancelled, or who is called twice for one attempt."""
 DETECTED: Final = frozenset({"human", "machine"})
 FIRST_TURN: Final = 1
-"""The number of the turn that machine detection may interrupt."""
+"""The number of the turn that the result of machine detection can interrupt."""
 
 
 def urls_of(base_url: str, key: bytes, attempt: AttemptRow) -> tuple[str, str]:
@@ -73,7 +73,7 @@ async def _say_goodbye(turns: Turns, id_: str, delivery: Delivery) -> Reply:
 
 
 async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | None:
-    """Apply an event to its attempt; returns an NCCO if machine detection moves the call. Raises UnknownWait."""
+    """Apply an event to its attempt. Returns a reply if machine detection moves the call. Raises UnknownWait."""
     ref = read_token(turns.policy.keys, "placed", token)
     webhook = delivery.webhook
     if delivery.problem or not isinstance(webhook, StatusWebhook):
@@ -100,13 +100,13 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
 
 
 async def _hangs_up(turns: Turns, attempt: AttemptRow) -> bool:
-    """Whether Vonage hangs up when a machine answers."""
+    """Whether Vonage hangs up by itself when a machine answers."""
     flow = await turns.library.pinned(attempt.flow, attempt.revision)
     return flow is not None and flow.outbound is not None and flow.outbound.machine_detection == "hangup"
 
 
 async def _detected(turns: Turns, attempt: AttemptRow, leg: str, delivery: Delivery) -> Reply | None:
-    """Reply to the result of machine detection, which is kept if the call has not begun yet."""
+    """Reply to the result of machine detection, which is stored for later if the call has not begun yet."""
     id_ = session_id(leg, None)
     outcome = event_of(delivery.webhook)
     ref = WaitRef("event", id_, FIRST_TURN, OWN_LEG)
