@@ -130,7 +130,7 @@ def test_it_works_beside_a_running_server(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 async def write_to_postgres() -> str:
-    """Store a call with the number in the tests' shared PostgreSQL. Returns the database's URL."""
+    """Store a call of the number to forget in the tests' shared PostgreSQL. Returns the database's URL."""
     url = empty_database()
     store = open_store(url)
     await store.open()

@@ -89,7 +89,7 @@ class Terminal:
         os.close(self._terminal)
 
     def _more(self) -> str:
-        """The program's next output; "" if it has ended, or shows nothing within WITHIN_S."""
+        """The program's next output; "" if it has ended, or shows nothing within WITHIN_S seconds."""
         ready, _, _ = select.select([self._terminal], [], [], WITHIN_S)
         try:
             return os.read(self._terminal, 4096).decode(errors="replace") if ready else ""

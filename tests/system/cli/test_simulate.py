@@ -21,7 +21,7 @@ def _shop(tmp_path: Path) -> Path:
 
 
 def lines(output: str) -> list[str]:
-    """The output's lines with a time, so without hints, lookups and hooks."""
+    """The lines of the output that begin with a time."""
     return [line for line in output.splitlines() if line[7:10] == " s "]
 
 

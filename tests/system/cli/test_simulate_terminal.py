@@ -39,7 +39,7 @@ class Terminal:
         self.seen += f"{self.child.before}{text}"
 
     def prompts(self) -> None:
-        """Wait until a line can be typed; the terminal discards earlier keys."""
+        """Wait until a line can be typed; earlier keys would go to the terminal itself."""
         self.sees("\x1b[?12l\x1b[?25h")
 
     def types(self, line: str) -> None:

@@ -99,7 +99,7 @@ def test_a_server_without_an_ncco_ends_with_1(address: str) -> None:
 
 
 def quiet_server() -> FastAPI:
-    """A server that replies to digits with nothing, so that the NCCO goes on."""
+    """A server that replies to digits with nothing, so that the NCCO continues."""
     own = FastAPI()
 
     @own.get("/answer")

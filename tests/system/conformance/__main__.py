@@ -1,12 +1,12 @@
 """Runs the conformance suite.
 
-    python -m tests.system.conformance                              tests this project's simulator
+    python -m tests.system.conformance                              this project's simulator
     python -m tests.system.conformance --platform my.module:Name  another one: a class with `async def play(self, case)`
     python -m tests.system.conformance --server http://localhost:8000/webhooks [--secret ...]
                                                              a webhook server: would the platform accept its replies?
-    python -m tests.system.conformance --count                      prints the number of cases by file and by source
+    python -m tests.system.conformance --count                      only the number of cases, by file and by source
 
-Arguments select cases: a file, or a part of a case's name. The exit code is 1 if a case fails.
+Arguments select cases: a file, or a part of a case's name. The exit code is 1 if anything fails.
 """
 
 from __future__ import annotations

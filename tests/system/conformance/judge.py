@@ -85,7 +85,7 @@ def _told(sound: Sound) -> str:
 
 
 def _webhooks(groups: list[Group], played: Played, secret: str) -> Iterator[str]:
-    """Differences in the webhooks: groups come in order, the webhooks of a group in any order, and no others come."""
+    """How the webhooks differ: groups must come in order, a group's webhooks in any order, and no others."""
     sent = _told_of(groups, played.webhooks)
     begin = 0
     for group in groups:

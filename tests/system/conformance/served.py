@@ -58,7 +58,7 @@ async def faults_of(
 
 
 def _is_answer(sent: Sent) -> bool:
-    """Whether a webhook, or the one that it is the fallback for, is an answer webhook."""
+    """Whether a webhook is an answer webhook, or the fallback for one."""
     original = sent.fields.get("original_request")
     asked = json.loads(original) if isinstance(original, str) else original
     return sent.path == "answer" if asked is None else bool(asked["type"] == "answer")

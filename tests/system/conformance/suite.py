@@ -97,8 +97,9 @@ class Act(Part):
     """One thing that somebody does: exactly one of the first eight attributes.
 
     Attributes:
-        listen: until the call waits for anything ("anything") or for this ("input", ...), or until a time in seconds.
-        waits: seconds of the clock.
+        listen: continue until the call waits for something: anything ("anything"), or this ("input", ...). A number
+            of seconds ends the listening at that time.
+        waits: the number of seconds to let pass.
         call: the name of another caller in `callers`, who calls now.
         asks: a request to the Voice API: the method, and the path below `/v1/calls`.
         body: the body of that request.

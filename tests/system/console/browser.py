@@ -28,11 +28,11 @@ NAMES: Final = ("chromium", "chromium-browser", "google-chrome-stable", "google-
 WIDE, NARROW = 1280, 390
 """Window widths of a desktop and of a mobile phone, in pixels."""
 MOST_BYTES: Final = 150_000
-"""Maximum size of a page, with everything that it loads."""
+"""Maximum size of a page in bytes, with everything that it loads."""
 MOST_MS: Final = 300
-"""Maximum time until a page can be used."""
+"""Maximum milliseconds until a page can be used."""
 PATIENCE_MS: Final = 90_000
-"""How long to wait for page updates on a busy machine."""
+"""How many milliseconds to wait for page updates, so that a busy machine is fast enough."""
 
 
 def chromium() -> str | None:

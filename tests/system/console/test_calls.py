@@ -102,7 +102,7 @@ def test_only_a_tab_that_is_seen_asks(page: Page) -> None:
     page.evaluate(turn, True)
     asked.clear()  # requests from while the tab was visible
     page.clock.run_for(20_000)
-    page.evaluate("0")  # reports all requests made so far
+    page.evaluate("0")  # by then, all requests so far are reported
     hidden = len(asked)
     page.evaluate(turn, False)
     with page.expect_response(lambda response: "x-unattended" in response.request.headers) as seen:

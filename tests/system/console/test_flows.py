@@ -140,7 +140,7 @@ def test_a_picture_opens_in_its_whole_width_with_text_that_can_be_read(page: Pag
 
 @pytest.mark.parametrize(("choices", "first"), [(10, "s0"), (40, "menu")])
 def test_a_wide_picture_is_not_cut_off_on_the_left(page: Page, project: Path, choices: int, first: str) -> None:
-    """The picture begins at its left edge, unless the start step would then be out of sight."""
+    """The view begins at the picture's left edge, unless the start step would then be out of sight."""
     numbers = range(choices)
     flow = (
         "flow: wide\nnumbers: ['442079460077']\nstart: menu\nsteps:\n  menu:\n    do: [{talk: Press.}]\n    choices:\n"

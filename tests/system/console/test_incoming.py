@@ -57,7 +57,7 @@ def desk(browser: Browser, process: ConsoleProcess) -> Iterator[Page]:
 
 
 def asked(access: VoiceAccess | None, method: str, *args: Any) -> Any:
-    """The virtual Vonage's reply to a call of a method of `VoiceApi`."""
+    """Call a method of `VoiceApi` on the virtual Vonage. Returns the reply."""
     assert access is not None
 
     async def ask() -> Any:

@@ -121,7 +121,7 @@ def test_a_port_in_use_is_said_and_the_server_serves(tmp_path: Path) -> None:
 
 
 def port_with_a_free_one_above() -> tuple[int, socket.socket]:
-    """A free port, and a socket bound to the next port: other tests take the ports in between."""
+    """A free port, and a socket bound to the next port, which must not belong to another test."""
     while True:
         port, above = free_port(), socket.socket()
         try:

@@ -142,7 +142,7 @@ class Tags(HTMLParser):
 
 @pytest.fixture
 async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
-    """A logged-in client and a stranger's, after calls with hostile and sensitive values."""
+    """Clients of a logged-in person and of a stranger, after calls with hostile and sensitive values."""
     (tmp_path / "flows").mkdir()
     (tmp_path / "templates").mkdir()
     (tmp_path / "flows/shop.yaml").write_text(FLOW, encoding="utf-8")

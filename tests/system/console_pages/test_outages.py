@@ -70,7 +70,7 @@ async def test_people_log_in_and_see_health_while_postgresql_is_away(
         former = (await client.get("/health")).text
         with away(postgres):
             await check_outage(client, new, f"127.0.0.1:{postgres.port}/")
-        for _ in range(50):  # connections from before the outage are replaced one at a time
+        for _ in range(50):  # connections from before the outage are replaced as they are used
             again = await client.get("/calls")
             if again.status_code == 200:
                 break

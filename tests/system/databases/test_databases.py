@@ -103,7 +103,7 @@ def sent(address: str, webhook: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_calls_of_an_earlier_version_go_on(kind: str, url: str, tmp_path: Path, receiver: HTTPServer) -> None:
-    """Repeated webhooks get the same bytes, open waits get what the earlier version replied, and hooks are sent."""
+    """Repeated webhooks get the same bytes, open waits get the earlier version's replies, and hooks are sent."""
     with serving(tmp_path, url, "second") as address:
         again = [sent(address, webhook) for webhook in webhooks(kind, "before")]
         further = [sent(address, webhook) for webhook in webhooks(kind, "after")]
@@ -120,7 +120,7 @@ def test_calls_of_an_earlier_version_go_on(kind: str, url: str, tmp_path: Path, 
 def test_an_earlier_database_keeps_its_calls_unless_configured_otherwise(
     tmp_path: Path, setting: str, said: str, kept: int
 ) -> None:
-    """The server warns that it keeps them, unless the setting is given."""
+    """The server warns that it keeps old calls, unless the setting is given."""
     url = copy_sqlite(tmp_path, ["UPDATE calls SET created_at = 1, updated_at = 1", "DELETE FROM hooks"])
     env = settings(tmp_path, url, "second") | {"NCCO_RETENTION_DAYS": setting}
     with running.running_server(tmp_path, "--port", "0", cwd=tmp_path, env=env) as server:

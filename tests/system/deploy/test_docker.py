@@ -131,7 +131,7 @@ def test_flows_of_a_config_map_are_loaded_and_loaded_again(tmp_path: Path) -> No
 
 
 def sealed(home: Path) -> Sequence[str]:
-    """A command prefix: runs without privileges, and the root file system is read-only except for these mounts."""
+    """A command prefix that drops privileges and makes everything read-only except for the mounted folders."""
     writable = [f"{home}/{name}" for name in ("data", "flows", "templates", "tests/scenarios")]
     temporary = home / "temporary"
     mounts = f"""
@@ -185,7 +185,7 @@ def test_the_service_of_the_compose_file_is_the_whole_product(home: Path) -> Non
             assert 401 == you.get("/flows").status_code
             opened = you.post("/login", data={"name": "you", "password": "the password of you", "next": "/flows"})
             assert (303, "/flows") == (opened.status_code, opened.headers["location"])
-            cookie = opened.headers["set-cookie"].partition(";")[0]  # TLS only, but browsers send it to loopback
+            cookie = opened.headers["set-cookie"].partition(";")[0]  # for TLS only, but browsers send it to loopback
             you.headers["Cookie"] = cookie
             page = you.get("/flows")
             token = re.findall(r'name="csrf-token" content="(\w+)"', page.text)[0]

@@ -77,7 +77,7 @@ def test_only_prometheus_reaches_the_figures_and_nothing_the_console() -> None:
     assert OBJECTS["Deployment"]["spec"]["selector"] == policy["podSelector"]
     assert {"http"} == open_to_all
     assert {"http", "metrics"} == {port["name"] for port in container["ports"]}
-    assert "NCCO_CONSOLE_HOST" not in {entry["name"] for entry in container["env"]}  # so on the pod's 127.0.0.1
+    assert "NCCO_CONSOLE_HOST" not in {entry["name"] for entry in container["env"]}  # so it is on 127.0.0.1
 
 
 def test_every_variable_is_a_setting() -> None:

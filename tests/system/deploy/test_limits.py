@@ -1,4 +1,4 @@
-"""Limits and permissions in deploy/ and docker-compose.yml, read the way the programs that use these files do."""
+"""Limits and permissions in deploy/ and docker-compose.yml, parsed as the programs that use these files would."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The headings of a page that name part of the program, such as ### `talk`, and their chapters."""
+"""The headings of a page that name a part of the program, such as ### `talk`, and their chapters."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def run_in_one_shell(examples: list[Example], addresses: Mapping[str, str], home
 
 
 def as_printed(text: str) -> str:
-    """A text without trailing spaces, and JSON without spaces around punctuation, since a page may lay it out."""
+    """A text without trailing spaces; JSON also loses spaces around punctuation, since pages may format it."""
     text = text.strip()
     if text.startswith(("[", "{")):
         return re.sub(r"\s*([\[\]{},:])\s*", r"\1", text)

@@ -43,7 +43,7 @@ def errors(answer: Answer) -> list[str]:
 
 
 def ready(server: Served) -> int:
-    """The status of `/readyz`, which the sender of calls looks at."""
+    """The status of `/readyz`."""
 
     async def ask() -> Answer:
         wire = Wire("127.0.0.1", server.port)

@@ -107,7 +107,7 @@ class Losses:
 async def kill_again_and_again(
     folder: Path, kills: int, webhooks: int, *, seed: int = 1, phones: int = 24, say: Callable[[str], None] = print
 ) -> Losses:
-    """Kill a server `kills` times and restart it each time, after `webhooks` acknowledged deliveries in total."""
+    """Kill and restart a server `kills` times, spread over `webhooks` acknowledged deliveries."""
     chance = Random(seed)  # noqa: S311 - the same moments in each run
     losses, sent, read = Losses(), list[Sent](), 0
     async with Office() as office:

@@ -68,8 +68,8 @@ async def kill_while_placing(
 ) -> KilledPlacing:
     """Place calls and kill hosts again and again; a single host restarts at once.
 
-    A call whose silent attempt has a time when it will be given up is not over yet. It counts as forgotten if
-    `is_patient`, and as fine otherwise.
+    If `is_patient`, wait until silent attempts are given up. Otherwise a call is not forgotten as soon as its attempt
+    has a time to be given up.
     """
     (folder / "flows").mkdir()
     (folder / "flows" / "reminder.yaml").write_text(REMINDER)

@@ -99,7 +99,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def turns_follow_one_another(self) -> None:
-        """See the first two rules of the module."""
+        """The first two rules at the top of this module."""
         turns = self.store.turns.get(LEG, [])
         numbers = [turn.number for turn in turns]
         causes = [(turn.cause_turn, turn.cause_wait, turn.cause_status) for turn in turns]
@@ -110,14 +110,14 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def the_version_counts(self) -> None:
-        """See the third rule of the module."""
+        """The third rule at the top of this module."""
         session = self.store.sessions.get(LEG)
 
         assert session is None or len(self.store.turns[LEG]) + session.is_over == session.version
 
     @invariant()
     def what_is_over_stays_over(self) -> None:
-        """See the fourth rule of the module."""
+        """The fourth rule at the top of this module."""
         assert self.turns_at_end is None or len(self.store.turns[LEG]) == self.turns_at_end
 
     def send(self, url: Url, fields: dict[str, Any], status: str) -> list[Url]:

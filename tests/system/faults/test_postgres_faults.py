@@ -115,7 +115,7 @@ def renamed(line: Line) -> Iterator[None]:
 
 
 def rename_when_alone(line: Line, name: str, other: str) -> None:
-    """Rename a database, which nobody may be connected to, although the server reconnects all the time."""
+    """Rename a database. PostgreSQL requires that nobody is connected, but the server reconnects all the time."""
     line.postgres.ask(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
     line.end_connections()
     until = time.monotonic() + 30

@@ -30,7 +30,7 @@ from tests.system.security.signing import signed_post
 pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
 
 MOST_S = 2.5
-"""The limit for the seconds that nginx waits for a frozen host: one second, but 4.5 if it freezes during a webhook."""
+"""Limit in seconds: nginx waits 1 second for a frozen host, but 4.5 seconds if the host freezes during a webhook."""
 SLOW_S = 2.0
 SECRET = "a signature secret of at least 32 characters"
 FALLBACK: dict[str, Any] = {
@@ -67,7 +67,7 @@ class Line:
 
     @contextmanager
     def frozen(self) -> Iterator[list[float]]:
-        """Freeze the first host. The yielded list finally has the seconds that nginx waited for it each time."""
+        """Freeze the first host. Afterwards, the yielded list has the seconds that nginx waited for it each time."""
         host, waits = self.servers[0], list[float]()
         before = len(tries(self.folder, host.address))
         host.process.send_signal(signal.SIGSTOP)

@@ -81,7 +81,7 @@ class Editor:
         raise TimeoutError(f"{self.client.diagnostics} {self.client.messages} {self.client.log_messages}")
 
     async def until_checked(self) -> None:
-        """Wait until the latest edits are checked: it breaks a template, waits for the issue, then fixes it."""
+        """Wait until the latest edits are checked: break a template, wait for the issue, then fix the template."""
         probe = "templates/probe.j2"
         self.edit(probe, "{% if %}")
         await self.until(lambda: bool(self.issues(probe)))

@@ -290,7 +290,7 @@ async def test_no_text_ends_the_server_or_runs_a_function(tmp_path: Path) -> Non
 
 
 def checkers() -> list[int]:
-    """The process ids of the subprocesses of all servers that this process has started."""
+    """The process ids of the checkers: subprocesses of the language servers that this process has started."""
     own = [child for server in children(os.getpid()) for child in children(server)]
     return [child for child in own if b"app.console.worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
 

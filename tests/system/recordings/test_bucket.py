@@ -176,7 +176,7 @@ def test_a_message_goes_through_a_bucket_that_fails(
     assert any(line["event"] == "message heard" and line["message"] == row["id"] for line in server.log())
     assert not [line for line in server.lines if SECRET in line]
 
-    storage.fault = lambda *_: DENIED  # set before a recording exists that the server deletes by itself
+    storage.fault = lambda *_: DENIED  # before the old recording exists, since the server deletes that one by itself
     old = keep_old(server, storage)
     forgotten = ncco("forget", "--number", f"+{CALLER}", cwd=server.home, env=server.settings)
     assert 1 == forgotten.exit_code

@@ -41,7 +41,7 @@ HOSTILE: Final = ("../../../tmp/escaped", "..%2f..%2fescaped", "/etc/passwd", "a
 
 
 def audio(number: int) -> bytes:
-    """A different file for each recording."""
+    """The audio of a recording, different for each number."""
     return (MP3, WAV, OGG)[number % 3] + hashlib.sha256(b"%d" % number).digest() * (number % 50)
 
 

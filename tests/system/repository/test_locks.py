@@ -17,7 +17,7 @@ GROUPS = PROJECT["dependency-groups"]
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 SERVED = ("otel", "postgres")
 """The extras that the image contains; the other extras are for authors of flows."""
-"""Each of them may be required by a setting, and nothing can be installed into the image later."""
+"""A setting can require any of them, and nothing can be installed into the image later."""
 _PIN = re.compile(r"^([\w.-]+)==([\w.]+)", re.MULTILINE)
 
 

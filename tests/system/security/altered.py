@@ -29,7 +29,7 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Request:
-    """A request; `token` has no scheme."""
+    """A request; `token` does not include the scheme `Bearer`."""
 
     method: str
     payload: bytes

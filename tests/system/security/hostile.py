@@ -222,7 +222,7 @@ async def play_call(sample: Sample, number: int) -> None:
 
 
 async def _answer_path(sample: Sample, number: int) -> str:
-    """The path of the answer webhook: sometimes that of a placed call, always if no flow has incoming calls."""
+    """The path of the answer webhook: at times that of a placed call, always if the project takes no incoming calls."""
     dice = sample.nasty.dice
     placed = [flow for flow in sample.service.library.current.flows.values() if flow.outbound is not None]
     if not placed or (sample.starts and dice.random() < 0.5):

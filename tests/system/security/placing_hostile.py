@@ -88,7 +88,7 @@ class Requests:
         self._judge("console", (await self.console.get(f"/calls/placed?{_encoded(query)}")).status_code)
 
     async def ask_command(self) -> None:
-        """Place calls from a CSV file; on average, every other file has only valid numbers."""
+        """Place calls from a CSV file; in about half of the files, all numbers are valid."""
         nasty = self.nasty
         is_hostile = nasty.dice.random() < 0.5
         file = self.folder / "people.csv"

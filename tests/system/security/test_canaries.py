@@ -184,7 +184,7 @@ async def test_words_that_are_said(host: CanaryHost, speech: Any) -> None:
 
 
 async def of_pin(folder: Path, answer: Callable[[httpx.Request], httpx.Response], canary: str) -> dict[str, int]:
-    """The places that have a canary after a call with this lookup response."""
+    """The places that contain a canary after a call whose lookup gets `answer`."""
     async with canary_host(folder, answer=answer) as host:
         url = await host.ring("keys")
         await host.post(url, {"dtmf": {"digits": "2580"}})
@@ -314,7 +314,7 @@ async def test_an_error_that_repeats_what_was_asked(
 async def of_echo(
     folder: Path, answer: Callable[[httpx.Request], httpx.Response], canary: str = KEYS
 ) -> dict[str, int]:
-    """The places that have a canary after a call with this lookup response and two more turns."""
+    """The places that contain a canary after a call whose lookups get `answer`, and after two more turns."""
     asked: list[bytes] = []
 
     def noted(request: httpx.Request) -> httpx.Response:

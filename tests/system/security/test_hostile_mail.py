@@ -1,4 +1,4 @@
-"""A caller's name cannot add anything to a mail, and only plain, complete addresses in a flow get mail."""
+"""A caller's name adds nothing else to a mail, and mail goes only to complete addresses that the author wrote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Callback URLs that this server did not write get a 404: forged, truncated, or of another call or deployment."""
+"""Callback URLs that this server did not write get a 404: forged, truncated, of another kind or deployment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that is not ours is played in the same way, and its faults show."""
+"""The simulator calls a server that is not ours in the same way, and the server's faults show."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ OUTCOMES: Final = ("answered",) * 4 + (
     "busy", "timeout", "unanswered", "rejected", "failed", "machine", "human", "beep",
 )  # fmt: skip
 MOST_MOMENTS: Final = 25
-"""How many things a caller does before hanging up."""
+"""Maximum number of things that a caller does before hanging up."""
 IN_A_HURRY: Final = 0.3
 TWINS: Final = 0.15
 FALLBACKS: Final = 0.08
@@ -176,8 +176,8 @@ class _Party:
 
     Attributes:
         calls: the calls so far, in order.
-        has_idled: whether a caller had to wait for nothing. Such a caller acts when everything else is over, at a
-            time that depends on the last webhook.
+        has_idled: whether a call was idle, so that nothing more would happen until somebody acts. What its caller then
+            does comes at a time that depends on the last webhook.
     """
 
     def __init__(self, line: Line, vonage: Vonage, luck: Random, numbers: list[str]) -> None:

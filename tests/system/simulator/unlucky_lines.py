@@ -129,7 +129,7 @@ class LookUps:
         return LookupAnswer(answer[min(number, len(answer)) - 1] if isinstance(answer, list) else answer)
 
     def _fitting(self, lookup: Lookup) -> list[Any]:
-        """Answers to requests of the same form."""
+        """The sample answers to requests with the same method and path depth."""
         wanted = (lookup.request.method, urlsplit(lookup.request.url).path.count("/"))
         found = []
         for request, answer in self._answers.items():

@@ -93,6 +93,6 @@ def violations_of(project: Project, proofs: Sequence[Proof]) -> list[Violation]:
 
 
 def counter_examples(proof: Proof) -> list[WrittenScenario]:
-    """The shortest call to each violation that a call can show, with unique names."""
+    """For each violation that a call can show, the shortest such call as a scenario with a unique name."""
     found = (counter_example(proof, violation) for violation in proof.violations)
     return numbered(each for each in found if each is not None)
