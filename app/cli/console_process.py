@@ -115,7 +115,7 @@ class ConsoleProcess:
         self.url = console_address(self._settings, new_link(self._keys, self._links_since) if has_link else "")
 
     def _watch(self) -> None:
-        # The process inherits this: Ctrl-C and the end of the terminal are for the server.
+        # The process inherits this: Ctrl-C and closing the terminal reach only the server, which stops the console.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         pause_s = FIRST_PAUSE_S
         while True:
@@ -155,9 +155,10 @@ class ConsoleProcess:
 def console_beside(
     settings: Settings, *, dev: bool, say: Callable[[str], None], has_virtual_vonage: bool = False
 ) -> Iterator[ConsoleProcess | None]:
-    """The console for a server, before its start; None if it is off or its port cannot be used, which is reported.
+    """The console of a server that has not started yet. It stops when the context ends.
 
-    Its port and those of the metrics and a virtual Vonage are bound. It stops when the context ends.
+    Its port is bound, and so are those of the metrics and of a virtual Vonage. None if the console is off, or if its
+    port cannot be used, which is reported.
     """
     with ExitStack() as stack:
         if not settings.has_console(dev):

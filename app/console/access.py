@@ -173,7 +173,7 @@ def _is_form(request: Request) -> bool:
 async def _may_change(session: CanLook) -> ConsoleSession:
     """The session of a request that changes something; its role must allow changes."""
     if session.role != "change":
-        raise HTTPException(403, "Your password allows viewing, but no changes.")
+        raise HTTPException(403, "Your password lets you view things, but not change them.")
     return session
 
 

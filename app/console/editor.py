@@ -39,7 +39,7 @@ class EditorQuestion(BaseModel):
         text: the editor's text.
         unsaved: other unsaved files of the project.
         line, column: the cursor's position, from 1; the column in UTF-16 code units.
-        editor: an ID, since a file may be open in two editors. A new request drops an older one of the same editor.
+        editor: an ID, since a file may be open in two editors. A new request cancels an older one from the same editor.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -57,7 +57,7 @@ router = APIRouter(prefix="/editor")
 
 @router.post("/check")
 async def check(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
-    """Every issue of the text with its fixes."""
+    """Every issue in the text, with its fixes."""
     return await _answer(request, language.check, question, session)
 
 

@@ -55,7 +55,7 @@ KINDS: Final = {
 VERDICTS: Final = {
     "proved": "Every possible call was explored, and no problems were found.",
     "walked": "Every possible call was explored, some inputs only with sample values; no problems were found.",
-    "stopped": "There was not enough time to explore every possible call; no problems were found so far.",
+    "stopped": "There was not enough time to explore every possible call; no problems have been found so far.",
     "refuted": "Something is wrong.",
 }
 """The meaning of each verdict."""

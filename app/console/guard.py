@@ -16,7 +16,7 @@ from app.settings.values import is_loopback, name_in_host
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES: Final = 4_194_304
 """Maximum size of a request's body in bytes; an editor sends several files."""
-_TOO_LARGE: Final = f"The request has more than {MAX_BODY_BYTES:,} bytes."
+_TOO_LARGE: Final = f"The request is larger than {MAX_BODY_BYTES:,} bytes."
 _OTHER_ORIGIN: Final = "The request comes from a different origin."
 POLICY: Final = "; ".join(
     (

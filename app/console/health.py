@@ -149,7 +149,7 @@ def _sentences(hour: Mapping[Series, float], settings: Settings) -> Iterator[str
         yield "This console has not seen any calls in the last hour."
         return
     yield f"The server answered {_answered(hour, settings)} (webhooks)."
-    yield f"Answers usually take {_ms(middle)} (p50); the slowest of a hundred {_ms(slow)} (p99)."
+    yield f"Answers usually take {_ms(middle)} (p50); the slowest one in a hundred takes {_ms(slow)} (p99)."
     yield f"Callers heard the emergency announcement (failsafe): {sum_of(hour, 'ncco_failsafes_total') or 'none'}."
 
 
@@ -176,7 +176,7 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
     """Problems that the server reports, or the problem that it does not respond."""
     state = figures.state
     if state is None:
-        cure = "Open the console that `ncco serve` starts; it reads the server next to it."
+        cure = "Open the console that `ncco serve` starts, which reads the counters of that server."
         plain = "These pages cannot see the telephone service."
         yield HealthProblem("error", plain, "This console does not know its server.", cure, CONSOLE)
         return
@@ -197,7 +197,7 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
         yield HealthProblem("error", plain, f"The server is not taking new calls: {reason}.", cure, FAULTS)
     for rejected in state.rejected:
         text = f"The flows on disk are not in use; calls continue with the last good ones. {rejected}"
-        cure = "Fix it: the server then loads the flows automatically."
+        cure = "Fix it, and the server will load the flows automatically."
         plain = "The last change is not live: callers still hear the previous version."
         yield HealthProblem("warning", plain, text, cure, REVISIONS, "the flows", "/flows")
 
@@ -223,7 +223,7 @@ def _of_hour(
             plain = "Strangers tried to reach this server in the last hour, and were refused."
             yield HealthProblem("warning", plain, text, cure, SECURITY)
         else:
-            text += " None had a valid signature, so every caller hears nothing."
+            text += " None had a valid signature, so callers hear nothing."
             plain = "All calls in the last hour were refused: callers hear nothing."
             yield HealthProblem("error", plain, text, _SIGNATURE_CURE, SECURITY)
     if away := sum_of(hour, "ncco_store_unavailable_total"):

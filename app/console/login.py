@@ -35,7 +35,7 @@ async def home(request: Request, console: TheConsole, token: str = "") -> Respon
         cure = (
             "Run `ncco console link` in the project's folder, or restart the server; then open the link that it prints."
         )
-        return refused(request, 403, "This link was already used, or is too old. It opens the console only once.", cure)
+        return refused(request, 403, "This link has already been used, or is too old. It works only once.", cure)
     audit(request, "console login", session=session, by="link")
     return _logged_in(request, "/", session)
 

@@ -134,4 +134,4 @@ def _traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str
         if gone := traffic.gone[name]:
             yield f"{counted(gone, 'call')} used steps or paths of {name} that no longer exist."
     if traffic.is_cut:
-        yield f"Only the first {MOST_CALLS:,} calls of these days are counted."
+        yield f"Only the first {MOST_CALLS:,} calls on these days are counted."

@@ -69,7 +69,7 @@ class PeriodQuery(BaseModel):
         try:
             return read_period(self.first, self.last, zone, now)
         except ValueError as error:
-            raise HTTPException(422, f"The period cannot be counted: {error}.") from error
+            raise HTTPException(422, f"The calls in this period cannot be counted: {error}.") from error
 
 
 class ReportQuery(PeriodQuery):

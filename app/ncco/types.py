@@ -57,7 +57,7 @@ class NonBlank(PlainText):
 
 
 class SpokenText(PlainText):
-    """A text that is spoken, plain or SSML. Empty text causes a warning. For length and tags, see `app.ncco.ssml`."""
+    """Spoken text, plain or SSML. Empty text causes a warning. For length and tags, see `app.ncco.ssml`."""
 
     def check(self, value: object) -> list[Issue]:
         """See `Kind`."""
@@ -72,7 +72,7 @@ class SpokenText(PlainText):
 
 @dataclass(frozen=True)
 class LanguageCode(PlainText):
-    """A BCP-47 code in any case. A code that is not in the list of languages causes a warning.
+    """A BCP-47 code, in upper or lower case. A code that is not in the list of languages causes a warning.
 
     Attributes:
         code: the rule for a language that is not in the list, such as `N905`.

@@ -115,7 +115,7 @@ class Database(Protocol):
         """
 
     async def trim(self) -> None:
-        """Remove deleted rows from the write-ahead log too, unless that takes long."""
+        """Remove deleted rows from the write-ahead log too, unless that would take too long."""
 
     async def copy_to(self, path: Path) -> None:
         """Write a snapshot (see `app.store.copies`) to the new file `path`, even while servers are running.

@@ -113,7 +113,7 @@ async def count_calls(
     *,
     count_s: float = COUNT_S,
 ) -> None:
-    """Count the open calls for the metrics and look up the last backup, at most every `count_s` seconds."""
+    """Count the open calls for the metrics and look up the last backup, at most once every `count_s` seconds."""
     while True:
         begun = time.monotonic()
         try:

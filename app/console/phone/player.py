@@ -194,7 +194,7 @@ class PhonePlayer:
         """Write the call as a scenario."""
         call = self._call(id_)
         if not call.playable.is_saved(project_in(folder)):
-            cure = "save it in a file of the project, or replay the call with the saved version"
+            cure = "save it in a project file, or replay the call with the saved version"
             raise NotPlayed(409, f"this call was made with text that is not saved; {cure}")
         try:
             kept: Json = plain(call.keep())

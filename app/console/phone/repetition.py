@@ -316,7 +316,7 @@ async def _keep_as(recorded: Mapping[str, Any], caller: str, playable: Playable,
             "params (sensitive)": hides_params,
         }
         samples = ", ".join(what for what, is_hidden in hidden.items() if is_hidden)
-        note = f"A recorded call. Sample values replace: {samples}." if samples else "A recorded call."
+        note = f"A recorded call. Replaced with sample values: {samples}." if samples else "A recorded call."
         return call.keep(note)
     finally:
         await call.close()

@@ -30,14 +30,14 @@ from app.ncco.types import USER_TO_USER, FreeForm, OneOrList, SpokenText, Standa
 from app.value_types import TYPES, Escape, JsonSchema, Kind, ListOf, PlainText, Url, list_of
 
 _SSML = re.compile(r"(?:\s|(?>\{#.*?#\})|(?>\{%.*?%\}))*+<speak\b", re.DOTALL)
-"""The groups are possessive and atomic: otherwise a text with many tags would backtrack forever."""
+"""The groups are possessive and atomic: otherwise the pattern would backtrack forever in a text with many tags."""
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _JSON_WORDS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
 class OrTemplate:
-    """A value of one `Kind`, or a text with braces that compute it."""
+    """A value of one `Kind`, or text with braces that compute it."""
 
     kind: Kind
 
@@ -94,7 +94,7 @@ class ListField:
 
     @property
     def is_plain(self) -> bool:
-        """Whether its items are texts without escaping."""
+        """Whether the items are texts that are not escaped."""
         return isinstance(self.item, OrTemplate) and self.item.kind.name == "text" and self.item.kind.escape == "text"
 
     def read(self, node: Node, what: str, reader: Resolver) -> Value | None:

@@ -268,7 +268,7 @@ def read_fields(
 
 
 def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
-    """The entry of `hints` for a word in any case; None if there is none."""
+    """The entry of `hints` for a word in upper or lower case; None if there is none."""
     return next((meaning for words, meaning in hints.items() if word.lower() in words.split()), None)
 
 

@@ -159,7 +159,7 @@ class Walk:
         return contexts[0]
 
     def block(self, body: Iterable[nodes.Node], tested: frozenset[str] = _NOTHING) -> None:
-        """Walk through some nodes; `tested` are the names that the tests around them check."""
+        """Walk through some nodes; `tested` are the names that the enclosing tests check."""
         for node in body:
             match node:
                 case nodes.Output():
@@ -256,7 +256,7 @@ class _Usage(NamedTuple):
     """How the value of a part of an expression is used. See `Reference` for the flags.
 
     Attributes:
-        is_truth: in a condition, whether a name by itself is only a test for a value; None elsewhere.
+        is_truth: in a condition, whether a name without an operator only tests that there is a value; None elsewhere.
         whole: the entry or the field that the part belongs to.
     """
 

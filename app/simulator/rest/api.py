@@ -250,7 +250,7 @@ async def update(platform: InStep, uuid: str, body: UpdateCall) -> None:
 
 @_ROUTER.put("/{uuid}/talk")
 async def play_talk(platform: InStep, uuid: str, body: PlayTalk) -> Reply:
-    """Speak a text to a leg."""
+    """Speak text to a leg."""
     leg = platform.leg(uuid)
     once = platform.vonage.durations.talk(body.text, body.language)
     platform.begin(leg, "talk", _playing(leg, "talk", body.text, once, body.loop))

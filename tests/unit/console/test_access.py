@@ -381,7 +381,7 @@ async def test_who_may_look_is_refused_exactly_where_something_is_kept(
     for method, path in sorted(routes, key=lambda route: route[1] == "/logout"):
         response = await look_only.request(method, re.sub(r"\{[^}]*\}", "1", path))
         if 403 == response.status_code:
-            assert "allows viewing, but no changes" in response.text, path
+            assert "lets you view things, but not change them" in response.text, path
             refused.add((method, path))
     keeping = {
         *(

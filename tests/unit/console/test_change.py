@@ -443,7 +443,7 @@ async def test_who_may_only_look_finds_no_form_to_send(flow: Path) -> None:
     app = with_worker_here(create_console(settings_for(flow.parents[1]), Services(), dev=True))
     async with await logged_in(app, may_change=False) as viewer:
         page = (await viewer.get(PAGE)).text
-        assert "Your password allows viewing" in page
+        assert "Your password lets you view things" in page
         fields = re.findall(r'<(?:input|textarea) id="f[^>]*>', page)
         assert fields
         assert all(" readonly" in field for field in fields)
