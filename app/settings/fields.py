@@ -138,8 +138,8 @@ class Settings(BaseSettings):
     retention_days: Annotated[
         int | None, Field(ge=0, le=36_500), Cure("Write a whole number of days, such as 90, or 0 to keep all calls.")
     ] = None
-    """Days after its last webhook until a call is deleted, 1 to 36500. 0 keeps all calls. Not set: 90 if version 0.2 or
-    later created the database, otherwise 0.
+    """Number of days after a call's last webhook until the call is deleted, 1 to 36500. 0 keeps all calls. Not set: 90
+    if version 0.2 or later created the database, otherwise 0.
     """
     recordings: Annotated[
         str,
@@ -155,16 +155,16 @@ class Settings(BaseSettings):
         AfterValidator(values.read_s3_endpoint),
         Cure("Write the address of your storage, such as https://s3.example.com."),
     ] = ""
-    """URL of the S3-compatible storage, without a path. Not needed for Amazon S3. https, or http for this machine,
-    private addresses and names without dots.
+    """URL of the S3-compatible storage, without a path. Not needed for Amazon S3. Must be https, except for this
+    machine, private addresses and names without dots.
     """
     media_url: Annotated[
         str,
         AfterValidator(values.read_media_url),
         Cure("Write the address of your proxy, such as https://media.example.com."),
     ] = ""
-    """Hosts besides vonage.com and nexmo.com from which recordings may be fetched, such as a proxy; they receive the
-    application's token. https, or http on this machine; without a path.
+    """URL of a host, such as a proxy, that recordings may be fetched from in addition to vonage.com and nexmo.com. The
+    host receives the application's token. https, or http on this machine; without a path.
     """
     lookup_budget_ms: Annotated[
         int, Field(ge=0, le=3500), Cure("Write milliseconds, 0 to 3500: Vonage waits 5 seconds for the whole reply.")
@@ -176,8 +176,8 @@ class Settings(BaseSettings):
         BeforeValidator(values.read_hosts),
         Cure("Write host names separated by commas, such as crm.corp.example.com."),
     ] = ()
-    """Host names, separated by commas, that may resolve to private addresses. `localhost` and names without dots always
-    may.
+    """Host names, separated by commas, that are allowed to resolve to private addresses. `localhost` and names without
+    dots are always allowed to.
     """
     python_lookups: Annotated[
         tuple[str, ...],
@@ -194,10 +194,10 @@ class Settings(BaseSettings):
         BeforeValidator(values.read_prefixes),
         Cure("Write prefixes of international numbers, separated by commas, such as 44,4930."),
     ] = ()
-    """Prefixes, separated by commas, that computed numbers must have to be dialled. Numbers written in a flow are
-    always allowed.
+    """Prefixes, separated by commas, of the computed numbers that may be dialled. Numbers written in a flow are always
+    allowed.
 
-    A premium-rate or satellite number is only allowed by a prefix as long as its own.
+    A premium-rate or satellite number needs a prefix that includes its whole premium-rate or satellite prefix.
     """
     failsafe: Annotated[
         tuple[Mapping[str, Any], ...],
@@ -209,11 +209,11 @@ class Settings(BaseSettings):
     insecure: _Switch = False
     """1 lets the server start without a signature secret, even without `--dev`. Anyone can then send webhooks."""
     key: _Key = SecretStr("")
-    """Secret that signs callback URLs. Not set: derived from the signature secret, or if there is none, kept next to
-    the database.
+    """Secret that signs callback URLs. Not set: derived from the signature secret; without a signature secret,
+    generated and kept next to the database.
     """
     key_previous: _Key = SecretStr("")
-    """The previous secret, during a rotation. Callback URLs of running calls stay valid."""
+    """The previous secret for callback URLs, during a rotation. Callback URLs of running calls stay valid."""
     hook_secret: _HookSecret = SecretStr("")
     """Secret that signs hooks as Standard Webhooks defines (`whsec_...`). Not set: hooks are not signed."""
     hook_secret_previous: _HookSecret = SecretStr("")
@@ -223,11 +223,11 @@ class Settings(BaseSettings):
     hooks`.
     """
     api_host: _Host = "127.0.0.1"
-    """Address of the API for programs that place calls. It has no TLS of its own."""
+    """Address that the API for placing calls listens on. The API has no TLS of its own."""
     api_port: Annotated[int | None, *_PORT] = None
-    """Port of this API. Not set: there is no API. See `ncco api-key`."""
+    """Port of the API for placing calls. Not set: there is no API. See `ncco api-key`."""
     place_per_minute: Annotated[int, Field(ge=1, le=180), Cure("Write a whole number from 1 to 180.")] = 60
-    """Maximum number of calls that all hosts together place in a minute, 1 to 180; Vonage accepts 3 a second."""
+    """Maximum number of calls that all hosts together place in a minute, 1 to 180; Vonage accepts 3 calls a second."""
     place_per_day: Annotated[int, Field(ge=1, le=200_000), Cure("Write a whole number from 1 to 200000.")] = 1000
     """Maximum number of calls that all hosts together place in 24 hours."""
     smtp_url: Annotated[
@@ -267,7 +267,7 @@ class Settings(BaseSettings):
     drain_s: Annotated[int, Field(ge=0, le=300), Cure("Write a whole number of seconds from 0 to 300.")] = 0
     """How long the port stays open after SIGTERM while `/readyz` returns 503, in seconds, 0 to 300.
 
-    If a load balancer polls `/readyz`, set it a little higher than the time it takes to notice.
+    If a load balancer polls `/readyz`, set this a little higher than the time that the load balancer takes to notice.
     """
     body_limit: Annotated[int, Field(ge=1024, le=67_108_864), Cure("Write bytes, 1024 to 67108864.")] = 1_048_576
     """Maximum size of a request body in bytes, 1024 to 67108864."""
@@ -284,7 +284,7 @@ class Settings(BaseSettings):
     """0 disables the console. Without `--dev`, it also needs a password."""
     console_host: _Host = "127.0.0.1"
     """Address that the console listens on. Any address other than 127.0.0.1 is meant for containers and requires a
-    login. Browsers reach the console at `NCCO_CONSOLE_URL`, or through a port of their own machine.
+    login. Browsers reach the console at `NCCO_CONSOLE_URL`, or through a port on their own machine.
     """
     console_port: Annotated[int, *_PORT] = 8001
     """Port of the console, 0 to 65535; 0 picks any free port.
@@ -298,12 +298,12 @@ class Settings(BaseSettings):
     ] = ""
     """URL at which a proxy serves the console: https, without a path. Not needed with an SSH tunnel."""
     console_password_hash: _PasswordHash = SecretStr("")
-    """Hash of the shared console password that allows changes. `ncco console password` makes it."""
+    """Hash of the shared console password that allows changes. `ncco console password` prints the hash."""
     console_viewer_password_hash: _PasswordHash = SecretStr("")
     """Hash of the shared console password for viewing and listening only."""
     console_logins: Annotated[Path, Cure("Write the path of a file.")] = Path("console-logins.json")
-    """File with the named console logins, written by `ncco console password --name`. It need not exist. In Docker, it
-    is on the volume.
+    """File with the named console logins, written by `ncco console password --name`. The file need not exist. In
+    Docker, it is on the volume.
     """
 
     s3_region: Annotated[
@@ -317,9 +317,9 @@ class Settings(BaseSettings):
     )
     """Access key ID for the bucket. Not set: the role of the machine, container or pod."""
     s3_secret_key: _S3Secret = Field(default=SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY")
-    """The secret access key."""
+    """Secret access key for the bucket."""
     s3_session_token: _S3Secret = Field(default=SecretStr(""), validation_alias="AWS_SESSION_TOKEN")
-    """The session token of temporary credentials."""
+    """Session token, if the credentials for the bucket are temporary."""
 
     application_id: str = Field(default="", validation_alias="VONAGE_APPLICATION_ID")
     """ID of the Vonage application. Signed webhooks of other applications are refused."""
@@ -339,7 +339,7 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         validation_alias=AliasChoices("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET"),
     )
-    """Signature secret of the account, with which webhooks must be signed. Also read from VONAGE_API_SIGNATURE_SECRET.
+    """Signature secret of the account; webhooks must be signed with it. Also read from VONAGE_API_SIGNATURE_SECRET.
 
     A secret of fewer than 16 characters causes a warning.
     """

@@ -412,7 +412,7 @@ async def test_who_may_look_changes_nothing(look_only: httpx.AsyncClient, consol
 
     refused = await look_only.post("/change-something")
     assert (403, 200) == (refused.status_code, (await look_only.post("/look-at-something")).status_code)
-    assert "viewing" in refused.json()["detail"]
+    assert "lets you view" in refused.json()["detail"]
 
 
 async def test_a_link_opens_the_console_once_and_leaves_no_token_behind() -> None:

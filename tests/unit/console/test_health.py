@@ -113,7 +113,9 @@ async def test_a_broken_lookup_is_named_with_its_step_and_a_cure(watched: Watche
     assert "The lookup stock failed 3 of 3 times in the last hour." in page
     assert "Show flow shop, step bicycles" in page
     assert "The server answered 6 requests without a signature (webhooks)." in page
-    assert re.search(r"Answers usually take [\d.]+ ms \(p50\); the slowest one in a hundred takes [\d.]+ ms \(p99\)\.", page)
+    assert re.search(
+        r"Answers usually take [\d.]+ ms \(p50\); the slowest one in a hundred takes [\d.]+ ms \(p99\)\.", page
+    )
     assert "Callers heard the emergency announcement (failsafe): none." in page
 
 

@@ -162,7 +162,7 @@ async def test_what_people_do_has_their_name(project: Path) -> None:
     assert "field of the name" not in str(lines)
     (kept,) = (project / "flows" / ".history").iterdir()
     assert re.fullmatch(r"a\.yaml\.\d{8}T\d{12},anna", kept.name)
-    assert "when anna saved it" in shown
+    assert "when anna saved a change" in shown
 
 
 def passwords_of(*logins: Login) -> tuple[Passwords, Pauses]:
