@@ -153,7 +153,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
         details = [{name: each[name] for name in ("type", "loc", "msg")} for each in fault.errors()]
         return JSONResponse({"detail": details}, 422)
     problem = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in fault.errors())
-    return refused(request, 422, problem, "Go back and write something else, or check the address.")
+    return refused(request, 422, problem, "Go back and enter something else, or check the address.")
 
 
 async def _store_error(request: Request, error: Exception) -> Response:

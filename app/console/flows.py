@@ -54,7 +54,7 @@ KINDS: Final = {
 
 VERDICTS: Final = {
     "proved": "Every possible call was explored, and no problems were found.",
-    "walked": "Every possible call was explored, some inputs only with sample values; no problems were found.",
+    "walked": "Every possible call was explored, though some inputs only with sample values. No problems were found.",
     "stopped": "There was not enough time to explore every possible call; no problems have been found so far.",
     "refuted": "Something is wrong.",
 }

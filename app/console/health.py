@@ -181,7 +181,7 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
         yield HealthProblem("error", plain, "This console does not know its server.", cure, CONSOLE)
         return
     if state.problem:
-        cure = "Look at its log and at its service (`systemctl status ncco`), and start it again."
+        cure = "Check its log and its service (`systemctl status ncco`), and start it again."
         text = f"The server on this host is down, and callers hear nothing: {state.problem}."
         yield HealthProblem("error", "The telephone service is down: callers hear nothing.", text, cure, FAULTS)
     elif not figures.is_counted:
@@ -301,7 +301,7 @@ async def _of_placing(console: Console) -> list[HealthProblem]:
     where, link = "the placed calls", "/calls/placed"
     if control.paused_at is not None:
         text = f"Placing calls is paused by {control.paused_by}: {control.reason or 'no reason given'}."
-        cure = "Correct what was wrong, then choose Resume."
+        cure = "Fix the problem, then choose Resume."
         return [HealthProblem("warning", "Placing calls is paused.", text, cure, PLACING, where, link)]
     if waiting and console.incoming is None and console.settings.voice_access is None:
         plain = f"{counted(waiting, 'call waits', 'calls wait')}, but this server cannot place calls."
@@ -331,7 +331,7 @@ def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProble
     cure = " ".join([*cures, "Those callers got its `default`."])
     severity = "error" if lost >= OFTEN * lookup.asked else "warning"
     link = f"/flows/{flow}#{flow}/{step}" if flow else ""
-    plain = f"The question “{lookup.name.replace('_', ' ')}” to another system often got no answer in the last hour."
+    plain = f"The request “{lookup.name.replace('_', ' ')}” to another system often got no reply in the last hour."
     yield HealthProblem(severity, plain, text, cure, LOOKUPS, f"flow {flow}, step {step}" if flow else "", link)
 
 

@@ -176,7 +176,7 @@ class ProjectFolder:
         root = {"flows": self.flows, "templates": self.templates}.get(folder)
         parts = PurePosixPath(rest).parts
         if root is None or not parts or any(part.startswith((".", "/")) or "\\" in part for part in parts):
-            raise CannotSave(f"{file} is not a file of the project", "name a file in flows/ or templates/")
+            raise CannotSave(f"{file} is not a file in the project", "name a file in flows/ or templates/")
         if folder == "flows" and not rest.lower().endswith((".yaml", ".yml")):
             raise CannotSave(f"{file} is not a flow file", "write a name that ends in .yaml")
         if folder == "templates" and not rest.lower().endswith(TEMPLATE_SUFFIXES):

@@ -89,7 +89,7 @@ async def _period(console: Console, filters: ReportQuery) -> Period:
     project = (await console.read_project()).project
     zone = find_zone(filters.timezone) if filters.timezone else zone_of(project, filters.flow)
     if zone is None:
-        raise HTTPException(422, f"{filters.timezone} is not a time zone; write one such as Europe/London.")
+        raise HTTPException(422, f"{filters.timezone} is not a time zone; enter one such as Europe/London.")
     now = datetime.now(UTC)
     if filters.days:
         last = now.astimezone(zone).date()

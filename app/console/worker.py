@@ -48,7 +48,7 @@ _CURES: Final[Mapping[Reason, str]] = {
     "killed": "Something outside the server ended it, perhaps because this machine is low on memory. Try again.",
     "busy": "Too many checks are running at the moment. Try again in a few seconds.",
     "superseded": "A newer request from the same editor replaced this one.",
-    "failed": "It could not be done. Please report this text along with the server's log.",
+    "failed": "It could not be done. Please report this message, and include the server's log.",
 }
 
 

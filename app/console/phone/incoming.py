@@ -100,7 +100,7 @@ class IncomingCalls:
         async with self._live.scheduler.in_step():
             decider = next((decider for leg, decider in self._ringing_legs() if leg.uuid == uuid), None)
             if decider is None:
-                raise HTTPException(404, "this call no longer rings")
+                raise HTTPException(404, "this call is no longer ringing")
             await decider.decide(CHOICES[choice])
 
     async def show(self, id_: str) -> Json:

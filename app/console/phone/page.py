@@ -128,7 +128,7 @@ async def text_of(console: TheConsole, session: CanLook, file: str) -> Mapping[s
     """A file of the project on disk."""
     read = await console.read_project()
     if file not in read.texts:
-        raise HTTPException(404, f"{file} is not a file of this project")
+        raise HTTPException(404, f"{file} is not a file in this project")
     return _opened(console.project, session, read, file)
 
 
@@ -193,7 +193,7 @@ def _not_live(session: ConsoleSession, source: PhoneText) -> str:
     if session.role != "change":
         return "To use real services, log in with a password that allows changes."
     if source.text is not None or source.file in PASTED:
-        return "Real services work only with a saved file of the project. Save this text first."
+        return "Real services work only with a saved project file. Save this text first."
     return ""
 
 

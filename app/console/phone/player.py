@@ -216,7 +216,7 @@ class PhonePlayer:
 def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:
     """The parties of a call, from numbers in any notation. Raises NotPlayed."""
     if made_at.year not in YEARS:
-        raise NotPlayed(422, f"write a year from {YEARS[0]} to {YEARS[-1]}")
+        raise NotPlayed(422, f"enter a year from {YEARS[0]} to {YEARS[-1]}")
     zone = playable.zone
     made_at = made_at.astimezone(zone) if made_at.tzinfo else made_at.replace(tzinfo=zone)
     names = [each.name for each in playable.startable]

@@ -75,7 +75,7 @@ def test_a_placed_call_rings_on_every_page_and_is_answered_on_the_phone(desk: Pa
     expect(desk.locator("#ringing")).to_be_attached()
     call = asked(process.voice_access, "create_call", NewCall(to=TO, from_=FROM, ncco=PLAYED))
 
-    expect(desk.get_by_role("alert")).to_contain_text("rings: a call from")
+    expect(desk.get_by_role("alert")).to_contain_text("is ringing: a call from")
     expect(desk).to_have_title("Ringing · Flows · NCCO console")
     check_page(desk)
     desk.get_by_role("button", name="Answer").click()

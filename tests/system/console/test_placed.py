@@ -120,7 +120,7 @@ def test_what_waits_is_cancelled_and_what_is_paused_rings_only_once_it_is_resume
     expect(desk.get_by_text("cancelled")).to_be_visible()
     desk.goto("/calls/placed")
     desk.get_by_role("button", name="Resume").click()
-    expect(desk.get_by_role("alert")).to_contain_text("rings: a call from")
+    expect(desk.get_by_role("alert")).to_contain_text("is ringing: a call from")
     expect(desk.get_by_role("row", name="+44 7700 900200")).to_contain_text("being called now")
     desk.get_by_role("button", name="Decline").click()
     expect(desk.get_by_role("row", name="+44 7700 900200")).to_contain_text("declined")

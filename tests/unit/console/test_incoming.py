@@ -137,7 +137,7 @@ async def test_a_placed_call_rings_is_answered_and_talks_with_the_server(line: L
     call = await line.place()
     rings = html.unescape(await line.ringing())
     assert 'id="ringing"' in (await line.client.get("/calls")).text
-    assert "rings: a call from" in rings
+    assert "is ringing: a call from" in rings
 
     answered = await line.choose(call, "answer")
     assert f"/phone?call=placed-{call.uuid}" == answered.headers["hx-redirect"]

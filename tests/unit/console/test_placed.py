@@ -269,5 +269,5 @@ async def test_a_line_without_such_flows_or_without_a_database_says_so(tmp_path:
 async def test_the_phone_page_leads_to_calls_that_only_the_server_begins(line: Line) -> None:
     reminder = await line.text("/phone?file=flows/reminder.yaml")
     other = await line.text("/phone?file=flows/other.yaml")
-    assert "The server calls people with this flow. ncco simulate reminder --place plays such a call." in reminder
+    assert "The server uses this flow to call people. ncco simulate reminder --place plays such a call." in reminder
     assert "The server calls people" not in other
