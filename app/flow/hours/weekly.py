@@ -16,9 +16,10 @@ CLOSED: Final = "closed"
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _HALF_DAY: Final = DAY_MINUTES // 2
-_EVENING = 18 * 60
-_MORNING = 8 * 60
-"""Hours that start at `_EVENING` or later and end at `_MORNING` or earlier are those of a night service; our choice."""
+_LONG_DAY: Final = 18 * 60
+_EARLY: Final = 6 * 60
+_MORNING: Final = 8 * 60
+_EVENING: Final = 18 * 60
 _SPAN: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}\s*-\s*[0-9]{1,2}:[0-9]{2}")
 _ANY_NOTATION: Final = re.compile(
     r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?h?\s*(?:([ap])\.?m\.?)?\s*(?:[-\u2010-\u2014]|\.\.|to|till?|until)\s*"
@@ -61,7 +62,7 @@ def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
     """The hours of a day, sorted; () if the day is closed. None if the hours cannot be read.
 
     E501: not hours. E502: hours that end at the time they start. E503: two ranges overlap. W520: hours past midnight
-    that last more than twelve hours and are not a night service; the times are probably swapped.
+    that were probably meant otherwise.
     """
     if isinstance(node, Map):
         cure = "write hours such as 09:00-17:30, or a list of them"
@@ -217,15 +218,32 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
         return None
     if span.end > span.start:
         return span
-    is_night = span.start >= _EVENING and span.end <= _MORNING
     span = Span(span.start, span.end + DAY_MINUTES)
-    if span.end - span.start > _HALF_DAY and not is_night:
-        duration = shown_duration(span.end - span.start)
+    if _is_doubtful(span):
         end = shown_time(span.end)
-        message = f"{what}: {text} continues until {end} the next day, {duration}"
-        swapped = f"{end}-{shown_time(span.start)}"
-        reader.report("W520", place, message, Fix(f"did you mean {swapped}?", "word", swapped))
+        message = f"{what}: {text} continues until {end} the next day, {shown_duration(span.end - span.start)}"
+        meant = shown_spans((_meant_instead(span),))
+        reader.report("W520", place, message, Fix(f"did you mean {meant}?", "word", meant))
     return span
+
+
+def _is_doubtful(night: Span) -> bool:
+    """Whether hours past midnight are probably a mistake; our choice.
+
+    A restaurant opens at noon and closes before 06:00; a night service works from 18:00 or later until 08:00.
+    """
+    length = night.end - night.start
+    end = night.end - DAY_MINUTES
+    is_night_service = night.start >= _EVENING and end <= _MORNING
+    return length > _LONG_DAY or (length > _HALF_DAY and end >= _EARLY and not is_night_service)
+
+
+def _meant_instead(night: Span) -> Span:
+    """`09:00-05:00` is probably from a clock with twelve hours (09:00-17:00); in `17:30-09:00` the ends are swapped."""
+    end = night.end - DAY_MINUTES
+    if night.start < _HALF_DAY:
+        return Span(night.start, end + _HALF_DAY)
+    return Span(end, night.start)
 
 
 def _meant_span(text: str) -> str:

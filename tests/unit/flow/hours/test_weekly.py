@@ -1,4 +1,4 @@
-"""What a range of hours that is written in another way is taken for."""
+"""What hours are taken for that were probably meant otherwise."""
 
 from __future__ import annotations
 
@@ -23,3 +23,32 @@ def test_the_cure_is_what_was_probably_meant(written: str, meant: str) -> None:
     issues = load({"flows/shop.yaml": FLOW.replace("HOURS", written)}).issues
 
     assert [("E501", f"write {meant}")] == [(issue.code, str(issue.cure)) for issue in issues]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("12:00-01:00", "11:00-02:00", "08:00-02:00", "12:00-05:59", "17:59-05:59"),  # restaurants, bars
+        *("18:00-08:00", "23:59-08:00", "20:00-08:00"),  # night services
+        *("18:01-06:01", "17:59-05:59", "12:00-24:00", "00:00-24:00", "20:00-00:00"),  # half a day, or no night at all
+    ],
+)
+def test_hours_of_a_night_are_right(written: str) -> None:
+    assert () == load({"flows/shop.yaml": FLOW.replace("HOURS", written)}).issues
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("17:30-09:00", "09:00-17:30"),  # swapped
+        *(("17:59-06:00", "06:00-17:59"), ("18:00-08:01", "08:01-18:00"), ("17:59-08:00", "08:00-17:59")),
+        *(("12:30-12:00", "12:00-12:30"), ("12:00-09:00", "09:00-12:00")),
+        *(("09:00-05:00", "09:00-17:00"), ("11:00-05:01", "11:00-17:01"), ("08:00-02:01", "08:00-14:01")),  # am, pm
+        *(("11:59-11:58", "11:59-23:58"), ("10:00-09:00", "10:00-21:00")),
+    ],
+)
+def test_hours_that_last_too_long_past_midnight_were_meant_otherwise(written: str, meant: str) -> None:
+    found = load({"flows/shop.yaml": FLOW.replace("HOURS", written)}).issues
+
+    assert [("W520", f"did you mean {meant}?")] == [(issue.code, str(issue.cure)) for issue in found]
+    assert () == load({"flows/shop.yaml": FLOW.replace("HOURS", meant)}).issues
