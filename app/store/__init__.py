@@ -12,6 +12,7 @@ from app.store.database import Database
 from app.store.placed import PlacedCalls
 from app.store.placed_rows import (
     ANY_PLACED,
+    COMPLETED,
     AttemptResult,
     AttemptRow,
     Begun,
@@ -58,6 +59,7 @@ __all__ = [
     "ANY_PLACED",
     "ANY_RECORDING",
     "CALLED_BACK",
+    "COMPLETED",
     "LOST",
     "TO_CALL_BACK",
     "AlreadyOpen",

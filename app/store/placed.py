@@ -250,13 +250,23 @@ class PlacedCalls:
         """Assign a leg to an attempt, unless it has another leg; returns the stored attempt, if any."""
         return await self._database.write(partial(placing.adopt, (placed, number), leg, conversation))
 
-    async def answered(self, placed: str, number: int, leg: str, now: int, give_up_at: int) -> AttemptRow | None:
+    async def answered(
+        self, placed: str, number: int, leg: str, now: int, give_up_at: int, *, params: str = ""
+    ) -> AttemptRow | None:
         """Mark the attempt of this leg as answered, and return it; None if the person must hear a goodbye instead.
 
-        The latter is the case if the call was cancelled, another leg has answered, or another attempt followed after
-        this one was given up.
+        The latter is the case if the call was cancelled, another leg has answered, Vonage had hung up on a machine, or
+        another attempt has followed. If the attempt was given up and another one is due, the call is over instead, with
+        these `params`. The hooks of an attempt that was the last one have been sent, so its outcome stays.
         """
-        return await self._database.write(partial(placing.answer, (placed, number), leg, now, give_up_at))
+        return await self._database.write(partial(placing.answer, (placed, number), leg, now, give_up_at, params))
+
+    async def completed(self, attempt: AttemptRow, give_up_at: int) -> AttemptRow | None:
+        """Wait until `give_up_at` for a webhook that shows how an attempt ended, unless it was answered or is over.
+
+        Returns the stored attempt, if any.
+        """
+        return await self._database.write(partial(placing.complete, attempt[:2], give_up_at))
 
     async def look_again(self, attempt: AttemptRow, give_up_at: int) -> None:
         """Wait for an attempt's webhooks until `give_up_at`."""
@@ -281,10 +291,10 @@ class PlacedCalls:
     async def finish(self, attempt: AttemptRow, result: AttemptResult, now: int, due_at: int | None = None) -> bool:
         """End an attempt. Its call ends too, unless another attempt is due at `due_at`.
 
-        Returns False and writes nothing if the attempt was over already. If the call ends, the params and hooks of
-        `result` are written.
+        Returns False and writes nothing if the attempt was over already, or was answered after `attempt` was read. If
+        the call ends, the params and hooks of `result` are written.
         """
-        return await self._database.write(partial(placing.finish, attempt[:2], result, now, due_at))
+        return await self._database.write(partial(placing.finish, attempt, result, now, due_at))
 
     async def end_waiting(self, row: PlacedRow, result: AttemptResult, now: int) -> bool:
         """End a waiting call, such as an expired one. Returns False if the call is no longer waiting."""

@@ -15,6 +15,9 @@ PLACED_TABLES: Final = (PLACED_TABLE, ATTEMPTS_TABLE, PLACING_TABLE)
 HUNG_UP: Final = "hung up, because the call was cancelled"
 """The `problem` of an attempt that this server has hung up."""
 
+COMPLETED: Final = "completed"
+"""The `outcome` of an attempt that is over at Vonage, while a webhook that shows how it ended may still arrive."""
+
 PlacedState: TypeAlias = Literal["waiting", "calling", "over"]
 AttemptState: TypeAlias = Literal["placing", "placed", "answered", "over"]
 
@@ -77,8 +80,8 @@ class AttemptRow(NamedTuple):
         placing_at: when it was committed, right before its request.
         give_up_at: when it is given up if no webhooks arrive; None once it is over.
         answered_at, over_at: when it was answered and when it ended; None before.
-        outcome: Vonage's last status, `answered` or `unknown`; until the attempt is over, "" or the result of machine
-            detection.
+        outcome: Vonage's last status, `answered` or `unknown`; until the attempt is over, "", the result of machine
+            detection, or `COMPLETED`.
         problem: why it failed, in one sentence, or "".
     """
 

@@ -13,6 +13,7 @@ from app.store.database import Many, Work
 from app.store.hooks import add_hooks
 from app.store.placed_rows import (
     ATTEMPTS_TABLE,
+    COMPLETED,
     HUNG_UP,
     PLACED_TABLE,
     PLACING_TABLE,
@@ -235,20 +236,31 @@ def not_sent(key: AttemptKey, due_at: int, problem: str, now: int) -> Work[bool]
     return True
 
 
-def answer(key: AttemptKey, leg: str, now: int, give_up_at: int) -> Work[AttemptRow | None]:
+def answer(key: AttemptKey, leg: str, now: int, give_up_at: int, params: str) -> Work[AttemptRow | None]:
     """See `PlacedCalls.answered`."""
     placed, attempt = yield from _locked(key)
     if placed is None or attempt is None or attempt.leg not in ("", leg) or placed.cancelled_at is not None:
         return None
-    if attempt.state == "answered":
+    if attempt.answered_at is not None:
         return attempt
-    is_late = attempt.state == "over"
-    if is_late and (attempt.outcome != "unknown" or placed.state != "over"):
-        return None
     answered = attempt._replace(leg=leg, answered_at=now, problem="")
-    if not is_late:  # a late answer does not reopen the attempt, whose hooks were sent; the person still hears the flow
-        answered = answered._replace(state="answered", give_up_at=give_up_at)
+    if attempt.state != "over":
+        is_ended = attempt.outcome == COMPLETED
+        answered = answered._replace(state="answered", give_up_at=attempt.give_up_at if is_ended else give_up_at)
+    elif attempt.outcome == "machine" or placed.state == "calling":
+        return None
+    elif placed.state == "waiting":
+        answered = answered._replace(outcome="answered")
+        yield _END, (placed.id, "over", "answered", "", None, params, now)
     return (yield from _save(answered))
+
+
+def complete(key: AttemptKey, give_up_at: int) -> Work[AttemptRow | None]:
+    """See `PlacedCalls.completed`."""
+    attempt = yield from _locked_attempt(key)
+    if attempt is None or attempt.state != "placed":
+        return attempt
+    return (yield from _save(attempt._replace(outcome=COMPLETED, give_up_at=give_up_at)))
 
 
 def look_again(key: AttemptKey, give_up_at: int) -> Work[None]:
@@ -261,7 +273,7 @@ def look_again(key: AttemptKey, give_up_at: int) -> Work[None]:
 def detect(key: AttemptKey, outcome: str) -> Work[None]:
     """See `PlacedCalls.detected`."""
     attempt = yield from _locked_attempt(key)
-    if attempt is not None and attempt.state == "placed":
+    if attempt is not None and attempt.state != "over":
         yield from _save(attempt._replace(outcome=outcome))
 
 
@@ -272,10 +284,10 @@ def hung_up(key: AttemptKey) -> Work[None]:
         yield from _save(attempt._replace(problem=HUNG_UP))
 
 
-def finish(key: AttemptKey, result: AttemptResult, now: int, due_at: int | None) -> Work[bool]:
+def finish(known: AttemptRow, result: AttemptResult, now: int, due_at: int | None) -> Work[bool]:
     """See `PlacedCalls.finish`."""
-    placed, attempt = yield from _locked(key)
-    if placed is None or attempt is None or attempt.state == "over":
+    placed, attempt = yield from _locked(known[:2])
+    if placed is None or attempt is None or attempt.state == "over" or attempt.answered_at != known.answered_at:
         return False
     outcome = result.outcome
     problem = result.problem

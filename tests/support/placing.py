@@ -17,6 +17,7 @@ from app.service.calls import CallService
 from app.service.library import Library
 from app.service.placing.placer import Placer, PlacingPolicy
 from app.service.placing.requests import WantedCall, checked
+from app.service.placing.webhooks import urls_of
 from app.service.poller import PollListener
 from app.service.turns import Policy
 from app.simulator.delivery import Application
@@ -178,6 +179,17 @@ class World:
             await self.place()
             until = min(self.clock.ms + int(step_s * 1000), end)
             await self.vonage.scheduler.advance(lambda: False, until_ms=until)
+
+    async def receive(self, attempt: AttemptRow, status: str, leg: str = "") -> Response:
+        """Deliver a webhook of an attempt whose leg this Vonage does not know: a status event, or "" for the answer."""
+        answer_url, event_url = urls_of(BASE, self.service.policy.keys[0], attempt)
+        uuid = leg or f"leg-{attempt.placed}"
+        fields = {"to": attempt.to_number, "from": "442079460001", "conversation_uuid": f"CON-{uuid}"}
+        fields |= {"call_uuid" if status in ("human", "machine") else "uuid": uuid}
+        fields |= {"status": status} if status else {}
+        headers = {"content-type": "application/json"}
+        url = event_url if status else answer_url
+        return await self.server.deliver(Request("POST", url, headers, orjson.dumps(fields)))
 
     @property
     def legs(self) -> list[Leg]:

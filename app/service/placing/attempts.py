@@ -6,17 +6,19 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.flow.hours.calendar import Calendar
-from app.flow.language.outbound import Outbound
+from app.flow.language.outbound import UNKNOWN, Outbound
 from app.flow.model import Flow
 from app.service.placing.times import next_moment, zones_of
 from app.store import PlacedRow, milliseconds
 
 ANSWERED: Final = "answered"
 """The outcome of an answered call."""
+PICKED_UP: Final = frozenset({ANSWERED, "human", "machine"})
+"""Vonage's statuses for calls that somebody, or a machine, has answered."""
 NOT_REACHED: Final = frozenset({"timeout", "busy", "unanswered", "rejected", "failed"})
 """Vonage's statuses for calls that nobody answered."""
 SILENT_S: Final = 30
-"""How long to wait for a webhook after an attempt should have stopped ringing, in seconds."""
+"""How long to wait for a webhook after an attempt should have stopped ringing, or after its end, in seconds."""
 LOOK_S: Final = 10 * 60
 """How often to ask Vonage about an answered call whose `completed` has not arrived, in seconds."""
 LONGEST_CALL_S: Final = 24 * 60 * 60
@@ -24,6 +26,16 @@ LONGEST_CALL_S: Final = 24 * 60 * 60
 
 Source: Voice API specification, length_timer.
 """
+
+
+def missed_outcome(status: str) -> str:
+    """The outcome of an attempt that was not answered, from the status with which it ended.
+
+    `completed` alone does not show whether anybody answered: Vonage may send it before other events.
+    """
+    if status == "cancelled":
+        return "unanswered"
+    return status if status in NOT_REACHED else UNKNOWN
 
 
 def first_moment(flow: Flow, number: str, wanted_at: datetime) -> datetime | None:

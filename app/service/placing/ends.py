@@ -40,7 +40,7 @@ async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: date
     if moment is not None and row.cancelled_at is None:
         return await placed.finish(attempt, AttemptResult(outcome, problem), at, milliseconds(moment))
     hooks = _hooks(turns, flow, row, outcome, now)
-    is_over = await placed.finish(attempt, AttemptResult(outcome, problem, _kept_params(flow, row), hooks), at)
+    is_over = await placed.finish(attempt, AttemptResult(outcome, problem, kept_params(flow, row), hooks), at)
     if is_over and hooks:
         turns.hooks_written()
     return is_over
@@ -49,7 +49,7 @@ async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: date
 async def end_waiting(turns: Turns, row: PlacedRow, flow: Flow | None, result: AttemptResult, now: datetime) -> None:
     """End a placed call that was waiting for an attempt, and send its hooks; the outcome is `expired` or `failed`."""
     hooks = _hooks(turns, flow, row, result.outcome, now)
-    result = result._replace(params=_kept_params(flow, row), hooks=hooks)
+    result = result._replace(params=kept_params(flow, row), hooks=hooks)
     if await turns.store.placed.end_waiting(row, result, milliseconds(now)) and hooks:
         turns.hooks_written()
 
@@ -73,7 +73,7 @@ def call_of(flow: Flow, row: PlacedRow) -> Call:
     return Call(row.number, from_number, direction="outbound", request=row.id)
 
 
-def _kept_params(flow: Flow | None, row: PlacedRow) -> str:
+def kept_params(flow: Flow | None, row: PlacedRow) -> str:
     """The params to keep after the end: all except sensitive ones, or none if the flow is lost."""
     if flow is None or not row.params:
         return ""

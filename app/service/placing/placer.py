@@ -18,16 +18,16 @@ from app.service.placing.attempts import (
     ANSWERED,
     LONGEST_CALL_S,
     LOOK_S,
-    NOT_REACHED,
     SILENT_S,
     first_moment,
     is_too_late,
+    missed_outcome,
 )
 from app.service.placing.ends import end_attempt, end_waiting
 from app.service.placing.webhooks import urls_of
 from app.service.poller import Poller, PollListener, Schedule
 from app.service.turns import Turns
-from app.store import AttemptResult, AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, milliseconds
+from app.store import COMPLETED, AttemptResult, AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, milliseconds
 from app.vonage.voice_api import OVER, CallDetails, CreatedCall, NewCall, VoiceApiError
 
 AT_ONCE: Final = 20
@@ -201,12 +201,15 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         outcome = ANSWERED if attempt.answered_at is not None else UNKNOWN
         is_old = self.now() - attempt.placing_at > LONGEST_CALL_S * 1000
         if attempt.leg and not is_old and (status := await self._status_of(attempt)) != GONE:
-            if status not in OVER:
-                look_at = milliseconds(self.clock() + timedelta(seconds=LOOK_S if outcome == ANSWERED else SILENT_S))
+            if status not in OVER and attempt.outcome != COMPLETED:
+                is_answered = ANSWERED in (outcome, status)
+                look_at = milliseconds(self.clock() + timedelta(seconds=LOOK_S if is_answered else SILENT_S))
+                if is_answered:
+                    await self._placed.answered(*attempt[:2], attempt.leg, self.now(), look_at)
                 await self._placed.look_again(attempt, look_at)
                 return
             if outcome == UNKNOWN:
-                outcome = status if status in NOT_REACHED else "unanswered"
+                outcome = missed_outcome(status)
         await end_attempt(self._turns, attempt, outcome, self.clock(), attempt.problem)
 
     async def _status_of(self, attempt: AttemptRow) -> str:

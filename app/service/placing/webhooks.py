@@ -14,12 +14,13 @@ from app.engine.session import OWN_LEG, from_json
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable
 from app.ncco.webhooks import StatusWebhook
 from app.service.delivery import Delivery, Reply, session_id
-from app.service.placing.attempts import ANSWERED, LOOK_S, NOT_REACHED
-from app.service.placing.ends import end_attempt, values_of
+from app.service.placing.attempts import ANSWERED, LOOK_S, PICKED_UP, SILENT_S, missed_outcome
+from app.service.placing.ends import end_attempt, kept_params, values_of
 from app.service.tokens import make_token, read_token
 from app.service.turns import ATTEMPTS, Turns
 from app.service.written_rows import answer_row, status_of, webhook_row
 from app.store import AttemptRow, milliseconds
+from app.vonage.voice_api import OVER
 
 GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
 """The NCCO for somebody whose call was cancelled, or who is called twice for one attempt."""
@@ -43,8 +44,7 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
     if (repeat := await turns.repeat_answer(id_, delivery)) is not None:
         return repeat
     placed = turns.store.placed
-    give_up_at = _later(delivery, LOOK_S)
-    attempt = await placed.answered(ref.session, ref.turn, leg, delivery.received_ms, give_up_at) if leg else None
+    attempt = await _pick_up(turns, ref, leg, delivery) if leg else None
     row = await placed.get(ref.session)
     if attempt is None or row is None:
         return await _say_goodbye(turns, id_, delivery)
@@ -84,19 +84,31 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
     attempt = await turns.store.placed.adopt(ref.session, ref.turn, leg, conversation) if leg else None
     if attempt is None or attempt.leg != leg:
         return None
-    if status in NOT_REACHED:
-        await end_attempt(turns, attempt, status, delivery.received_at, webhook.detail or "")
+    if status == "machine" and await _hangs_up(turns, attempt):
+        await end_attempt(turns, attempt, status, delivery.received_at)
+    elif status in PICKED_UP:
+        await _pick_up(turns, ref, leg, delivery)
+        return await _detected(turns, attempt, leg, delivery) if status in DETECTED else None
     elif status == "completed":
-        is_answered = attempt.answered_at is not None
-        await end_attempt(turns, attempt, ANSWERED if is_answered else "unanswered", delivery.received_at)
-    elif status == "cancelled":
-        await end_attempt(turns, attempt, "unanswered", delivery.received_at)
-    elif status in DETECTED:
-        if status == "machine" and await _hangs_up(turns, attempt):
-            await end_attempt(turns, attempt, status, delivery.received_at)
-            return None
-        return await _detected(turns, attempt, leg, delivery)
+        ended = await turns.store.placed.completed(attempt, _later(delivery, SILENT_S))
+        if ended is not None and ended.answered_at is not None:
+            await end_attempt(turns, ended, ANSWERED, delivery.received_at)
+    elif status in OVER:
+        outcome = missed_outcome(status) if attempt.answered_at is None else ANSWERED
+        await end_attempt(turns, attempt, outcome, delivery.received_at, webhook.detail or "")
     return None
+
+
+async def _pick_up(turns: Turns, ref: WaitRef, leg: str, delivery: Delivery) -> AttemptRow | None:
+    """Mark an attempt as answered, so that no other attempt follows. None if the person must hear a goodbye."""
+    placed = turns.store.placed
+    row = await placed.get(ref.session)
+    attempts = await placed.attempts(ref.session)
+    if row is None or not attempts:
+        return None
+    params = kept_params(await turns.library.pinned(row.flow, attempts[-1].revision), row)
+    look_at = _later(delivery, LOOK_S)
+    return await placed.answered(ref.session, ref.turn, leg, delivery.received_ms, look_at, params=params)
 
 
 async def _hangs_up(turns: Turns, attempt: AttemptRow) -> bool:

@@ -64,6 +64,11 @@ async def known(placed: PlacedCalls, id_: str = "p1") -> PlacedRow:
     return row
 
 
+async def ended(placed: PlacedCalls, id_: str = "p1") -> tuple[str, str, str]:
+    row = await known(placed, id_)
+    return row.state, row.outcome, row.params
+
+
 async def last(placed: PlacedCalls, id_: str = "p1") -> AttemptRow:
     return (await placed.attempts(id_))[-1]
 
@@ -233,15 +238,47 @@ async def test_a_waiting_call_is_cancelled_and_a_ringing_one_answers_nobody(plac
     assert await placed.cancel("p9", NOON_MS) is None
 
 
-async def test_who_picks_up_late_hears_the_flow_unless_another_attempt_follows(placed: PlacedCalls) -> None:
-    first = await attempt(placed, "p1")
-    await placed.finish(first, AttemptResult("unknown"), NOON_MS + MINUTE)
-    assert await placed.answered("p1", 1, "leg", NOON_MS + 2 * MINUTE, NOON_MS + 9 * MINUTE)
-    (row,) = await placed.add([wanted("p3", number="447700900125")])
-    other = (await begin(placed, row, NOON_MS + 3 * MINUTE)).attempt
-    assert other is not None
-    await placed.finish(other, AttemptResult("unknown"), NOON_MS + 4 * MINUTE, NOON_MS + 5 * MINUTE)
-    assert not await placed.answered("p3", 1, "late", NOON_MS + 5 * MINUTE, NOON_MS + 9 * MINUTE)
+@pytest.mark.parametrize(
+    ("due_at", "end"),
+    [(None, ("over", "unknown", "")), (NOON_MS + 9 * MINUTE, ("over", "answered", '{"name": "Ada"}'))],
+)
+async def test_who_picks_up_late_hears_the_flow_and_is_not_called_again(
+    placed: PlacedCalls, due_at: int | None, end: tuple[str, ...]
+) -> None:
+    first = await attempt(placed)
+    await placed.finish(first, AttemptResult("unknown"), NOON_MS + MINUTE, due_at)
+
+    assert await placed.answered("p1", 1, "leg", NOON_MS + 2 * MINUTE, NOON_MS + 9 * MINUTE, params='{"name": "Ada"}')
+    assert end == await ended(placed)
+
+
+async def test_who_picks_up_while_another_attempt_rings_hears_a_goodbye(placed: PlacedCalls) -> None:
+    first = await attempt(placed)
+    await placed.finish(first, AttemptResult("unknown"), NOON_MS + MINUTE, NOON_MS + 2 * MINUTE)
+    assert (await begin(placed, await known(placed), NOON_MS + 2 * MINUTE)).attempt is not None
+
+    assert not await placed.answered("p1", 1, "late", NOON_MS + 3 * MINUTE, NOON_MS + 9 * MINUTE)
+
+
+async def test_an_attempt_answered_meanwhile_does_not_end_as_unanswered(placed: PlacedCalls) -> None:
+    begun = await attempt(placed)
+    answered = await placed.answered("p1", 1, "leg", NOON_MS + 1, NOON_MS + 9 * MINUTE)
+    assert answered is not None
+
+    assert not await placed.finish(begun, AttemptResult("busy"), NOON_MS + 2, NOON_MS + 9 * MINUTE)
+    assert await placed.finish(answered, AttemptResult("answered"), NOON_MS + 2)
+
+
+async def test_an_attempt_over_at_vonage_waits_for_what_shows_how_it_ended(placed: PlacedCalls) -> None:
+    begun = await attempt(placed)
+    await placed.adopt("p1", 1, "leg", "CON-1")
+    completed = await placed.completed(begun, NOON_MS + 7)
+    assert completed is not None
+    assert ("placed", "completed", NOON_MS + 7) == (completed.state, completed.outcome, completed.give_up_at)
+    answered = await placed.answered("p1", 1, "leg", NOON_MS + 1, NOON_MS + 9 * MINUTE)
+    assert answered is not None
+    assert NOON_MS + 7 == answered.give_up_at
+    assert answered == await placed.completed(begun, NOON_MS + 9)
 
 
 async def test_silent_attempts_are_found(placed: PlacedCalls) -> None:

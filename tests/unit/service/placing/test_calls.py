@@ -10,10 +10,12 @@ import pytest
 
 from app.service.outbox import Verdict
 from app.service.placing.hooks import places_calls
+from app.service.placing.placer import Placer, PlacingPolicy
 from app.service.placing.requests import RefusedRequest
 from app.simulator.parties import Behaviour
 from app.store import HookRow, Store
-from tests.support.placing import REMINDER, TO, World, placing_world
+from app.vonage.voice_api import CallDetails, CreatedCall, NewCall
+from tests.support.placing import BASE, MANY, REMINDER, TO, World, placing_world
 
 QUICK = Behaviour(rings_s=2, talks_s=8)
 BUSY = Behaviour("busy", rings_s=1)
@@ -227,7 +229,13 @@ async def test_three_calls_begin_in_a_second(memory: Store) -> None:
 
 @pytest.mark.parametrize(
     ("behaviour", "lost", "outcome"),
-    [(QUICK, {"completed"}, "answered"), (BUSY, {"busy", "completed"}, "busy"), (BUSY, {"busy"}, "unanswered")],
+    [
+        (QUICK, {"completed"}, "answered"),
+        (QUICK, {"answer"}, "answered"),
+        (QUICK, {"answer", "answered"}, "unknown"),
+        (BUSY, {"busy", "completed"}, "busy"),
+        (BUSY, {"busy"}, "busy"),
+    ],
 )
 async def test_vonage_is_asked_about_an_attempt_whose_webhooks_are_lost(
     memory: Store, behaviour: Behaviour, lost: set[str], outcome: str
@@ -239,6 +247,33 @@ async def test_vonage_is_asked_about_an_attempt_whose_webhooks_are_lost(
         placed = await world.known(wanted.id)
 
         assert ("over", outcome) == (placed.state, placed.outcome)
+
+
+class Vonage:
+    """Knows every call as answered."""
+
+    async def create_call(self, call: NewCall) -> CreatedCall:
+        return CreatedCall(uuid=f"leg-{call.to}")
+
+    async def call(self, uuid: str) -> CallDetails:
+        return CallDetails(uuid=uuid, status="answered")
+
+    async def hang_up(self, uuid: str) -> None:
+        raise AssertionError(uuid)
+
+
+async def test_a_call_that_vonage_calls_answered_is_not_repeated(memory: Store) -> None:
+    flows = REMINDER.replace("[timeout, busy, unanswered]", "[unknown]")
+    async with placing_world(memory, flows=flows) as world:
+        wanted = await world.want()
+        policy = PlacingPolicy(base_url=BASE, limits=MANY)
+        world.placer = Placer(world.service, Vonage(), policy, world.reports, lambda: world.now)
+        await world.run(120)
+        (attempt,) = await world.attempts(wanted.id)
+        await world.receive(attempt, "completed", attempt.leg)
+        placed = await world.known(wanted.id)
+
+        assert ("over", "answered", 1) == (placed.state, placed.outcome, placed.tries)
 
 
 CHAIN = """
